@@ -1,0 +1,21 @@
+# syntax=docker/dockerfile:1
+FROM python:3.12-slim AS build
+RUN pip install --no-cache-dir "uv>=0.5,<1"
+WORKDIR /src
+COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY meshline meshline
+COPY examples examples
+# Not editable: the virtual environment alone is copied into the image that runs.
+RUN UV_PROJECT_ENVIRONMENT=/opt/meshline uv sync --frozen --no-dev --no-editable --extra neo4j
+
+FROM python:3.12-slim
+RUN useradd --create-home --uid 10001 meshline && mkdir /data && chown meshline /data
+COPY --from=build /opt/meshline /opt/meshline
+ENV PATH=/opt/meshline/bin:$PATH MESHLINE_STORE=sqlite:////data/meshline.db NUMBA_CACHE_DIR=/data/.numba
+USER meshline
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+ENTRYPOINT ["meshline"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]

@@ -1,0 +1,72 @@
+"""The one error base. Every error has a stable code and a sentence that says what to do next."""
+
+from __future__ import annotations
+
+
+class MeshlineError(Exception):
+    """Base of all errors that a person may see. `code` is stable and part of the interface."""
+
+    code = "INTERNAL"
+
+
+class InvalidInput(MeshlineError):
+    """Input that cannot be used. `where` is a JSON path, or file:line."""
+
+    code = "INVALID_INPUT"
+
+    def __init__(self, message: str, where: str = "") -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.where = where
+
+
+class NotFound(MeshlineError):
+    """No such asset."""
+
+    code = "NOT_FOUND"
+
+
+class Ambiguous(MeshlineError):
+    """A name that several assets answer to; `candidates` are their qualified names."""
+
+    code = "AMBIGUOUS"
+
+    def __init__(self, message: str, candidates: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.candidates = candidates
+
+
+class LimitExceeded(MeshlineError):
+    """A request over one of the configured limits."""
+
+    code = "LIMIT_EXCEEDED"
+
+
+class StoreUnavailable(MeshlineError):
+    """The store cannot be reached or is locked; trying again later may work."""
+
+    code = "STORE_UNAVAILABLE"
+
+
+class StoreCorrupt(MeshlineError):
+    """The store's content is not what this version can read."""
+
+    code = "STORE_CORRUPT"
+
+
+class QueueFull(MeshlineError):
+    """More is waiting to be written than may wait; try again after `retry_after` seconds."""
+
+    code = "QUEUE_FULL"
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class MissingExtra(MeshlineError):
+    """An optional dependency that is not installed."""
+
+    code = "MISSING_EXTRA"
+
+    def __init__(self, extra: str, needed_for: str) -> None:
+        super().__init__(f"{needed_for} needs the extra {extra!r}: pip install 'meshline[{extra}]'")

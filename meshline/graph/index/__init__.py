@@ -1,0 +1,1 @@
+"""The lineage index: the visible graph in arrays, and the traversals over it."""

@@ -1,0 +1,331 @@
+"""The vocabulary of the graph: assets, edges, facts, statements, and how statements of one scope fold.
+
+Everything here is frozen and does no I/O. The graph is a pure function of the set of statements:
+`holding` and `intervals` are the whole of that function for one scope, and both stores and the
+tests' oracle use them.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeAlias, Union
+
+import msgspec
+
+Json: TypeAlias = Union[str, int, float, bool, list["Json"], dict[str, "Json"], None]  # noqa: UP007 - recursive, and Python 3.11
+
+
+class AssetKind(enum.StrEnum):
+    """What a person asks about. The order is the wire code of `meshline.graph.content`: append only."""
+
+    DOMAIN = "DOMAIN"
+    DATA_PRODUCT = "DATA_PRODUCT"
+    DATASET = "DATASET"
+    COLUMN = "COLUMN"
+    JOB = "JOB"
+    CONSUMER = "CONSUMER"
+    OWNER = "OWNER"
+    CONTRACT = "CONTRACT"
+
+
+class EdgeType(enum.StrEnum):
+    """Typed, directed relations. The order is the wire code of `meshline.graph.content`: append only."""
+
+    HAS_COLUMN = "HAS_COLUMN"  # Dataset -> Column: position
+    READS = "READS"  # Job -> Dataset
+    WRITES = "WRITES"  # Job -> Dataset
+    FLOWS_TO = "FLOWS_TO"  # Column -> Column, Column -> Dataset, Dataset -> Dataset: see Flow
+    PART_OF = "PART_OF"  # Job -> parent Job; DataProduct -> Domain; Domain -> parent Domain
+    PORT = "PORT"  # DataProduct -> Dataset: direction, type, endpoint, format
+    OWNS = "OWNS"  # Owner -> any asset: type
+    CONSUMES = "CONSUMES"  # Consumer -> Column, Dataset or DataProduct: contract, purpose
+    GOVERNS = "GOVERNS"  # Contract -> Dataset: version, status
+    SAME_AS = "SAME_AS"  # Dataset -> Dataset: why
+    RENAMED_TO = "RENAMED_TO"  # old Dataset -> new Dataset, from the statement's time on
+
+
+KINDS = tuple(AssetKind)
+EDGE_TYPES = tuple(EdgeType)
+
+ID_PREFIX = {
+    AssetKind.DOMAIN: "dom",
+    AssetKind.DATA_PRODUCT: "dp",
+    AssetKind.DATASET: "ds",
+    AssetKind.COLUMN: "col",
+    AssetKind.JOB: "job",
+    AssetKind.CONSUMER: "con",
+    AssetKind.OWNER: "own",
+    AssetKind.CONTRACT: "ctr",
+}
+
+
+class AssetKey(NamedTuple):
+    """The natural key of an asset.
+
+    Parts by kind: Dataset and Job (namespace, name); Column (namespace, dataset name, column name);
+    all others (name,). Dataset parts are normalised (`meshline.graph.naming`).
+    """
+
+    kind: AssetKind
+    parts: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """Opaque and stable: the kind and a 128-bit hash of the key."""
+        return asset_id(self.kind, self.parts)
+
+    @property
+    def name(self) -> str:
+        return self.parts[-1]
+
+    @property
+    def qualified_name(self) -> str:
+        """`namespace/name`, `namespace/dataset.column`, or the name."""
+        if self.kind is AssetKind.COLUMN:
+            return f"{self.parts[0]}/{self.parts[1]}.{self.parts[2]}"
+        return "/".join(self.parts)
+
+
+def asset_id(kind: AssetKind, parts: Sequence[str]) -> str:
+    return f"{ID_PREFIX[kind]}_{hashlib.blake2b(msgspec.json.encode([kind, *parts]), digest_size=16).hexdigest()}"
+
+
+def domain(name: str) -> AssetKey:
+    return AssetKey(AssetKind.DOMAIN, (name,))
+
+
+def data_product(name: str) -> AssetKey:
+    return AssetKey(AssetKind.DATA_PRODUCT, (name,))
+
+
+def dataset(namespace: str, name: str) -> AssetKey:
+    return AssetKey(AssetKind.DATASET, (namespace, name))
+
+
+def column(of: AssetKey, name: str) -> AssetKey:
+    return AssetKey(AssetKind.COLUMN, (*of.parts, name))
+
+
+def job(namespace: str, name: str) -> AssetKey:
+    return AssetKey(AssetKind.JOB, (namespace, name))
+
+
+def consumer(name: str) -> AssetKey:
+    return AssetKey(AssetKind.CONSUMER, (name,))
+
+
+def owner(name: str) -> AssetKey:
+    return AssetKey(AssetKind.OWNER, (name,))
+
+
+def contract(identifier: str) -> AssetKey:
+    return AssetKey(AssetKind.CONTRACT, (identifier,))
+
+
+class AssetFact(NamedTuple):
+    """One asset's attributes as one source asserts them. Attribute names are lower snake case."""
+
+    key: AssetKey
+    attributes: Mapping[str, Json]
+
+
+class EdgeFact(NamedTuple):
+    """One edge other than FLOWS_TO, as one source asserts it."""
+
+    type: EdgeType
+    start: AssetKey
+    end: AssetKey
+    attributes: Mapping[str, Json] = {}
+
+
+class FlowType(enum.StrEnum):
+    """OpenLineage's transformation types (spec facet ColumnLineageDatasetFacet 1-2-0)."""
+
+    DIRECT = "DIRECT"
+    INDIRECT = "INDIRECT"
+
+
+class Flow(NamedTuple):
+    """One FLOWS_TO edge: Column -> Column, Column -> Dataset (always INDIRECT) or Dataset -> Dataset.
+
+    For Dataset -> Dataset, `covered` says that column lineage is known for the pair (so that the pair
+    is not followed at dataset level), and `type`, `masking` have no meaning.
+    """
+
+    start: AssetKey
+    end: AssetKey
+    type: FlowType = FlowType.DIRECT
+    subtype: str = ""
+    masking: bool = False
+    covered: bool = False
+    job: AssetKey | None = None
+
+
+class Facts(NamedTuple):
+    """Everything that one statement says. Order has no meaning; duplicates are folded on encoding."""
+
+    assets: tuple[AssetFact, ...] = ()
+    edges: tuple[EdgeFact, ...] = ()
+    flows: tuple[Flow, ...] = ()
+
+
+class Content(NamedTuple):
+    """Encoded facts, addressed by digest (16 bytes). Made by `meshline.graph.content.encode`."""
+
+    digest: bytes
+    blob: bytes
+
+
+Scope: TypeAlias = tuple[str, ...]  # the first part is the kind of scope, e.g. ("dataset", ns, name, "schema")
+
+# The kinds of scope whose restatement the completeness of an answer looks at: ("job", ns, name, ...).
+JOB_OUTPUT = "job-output"  # (JOB_OUTPUT, job ns, job name, dataset ns, dataset name)
+
+
+class Statement(NamedTuple):
+    """What one source says about one scope as of one time.
+
+    `observed_at` and `until` are microseconds since the epoch, UTC. `version` names who owns the
+    statement within its source (a run); all statements of one (source, scope, version) can be
+    withdrawn together. A provisional statement holds only while its scope has no other at that time,
+    and only before `until`. Content without facts is a tombstone.
+    """
+
+    source: str
+    scope: Scope
+    observed_at: int
+    content: Content
+    version: str = ""
+    provisional: bool = False
+    until: int | None = None
+
+
+class Observation(NamedTuple):
+    """A statement without its source, scope and content: what the fold needs to know."""
+
+    observed_at: int
+    digest: bytes
+    version: str = ""
+    provisional: bool = False
+    until: int | None = None
+
+
+class Interval(NamedTuple):
+    """A stretch `[valid_from, valid_to)` over which a scope says the same; valid_to None = still."""
+
+    valid_from: int
+    valid_to: int | None
+    last_observed: int
+    observation: Observation
+
+
+def holding(observations: Iterable[Observation], at: int | None = None) -> Observation | None:
+    """The observation that a scope says at a time (default: at the end of time).
+
+    The newest that is not provisional, else the newest provisional one that has not ended; of two of
+    one time the greater digest, then the greater version, wins (so that order of arrival is nothing).
+    """
+    settled: Observation | None = None
+    open_: Observation | None = None
+    for o in observations:
+        if at is not None and o.observed_at > at:
+            continue
+        if not o.provisional:
+            if settled is None or _order(o) > _order(settled):
+                settled = o
+        elif (o.until is None or (at is not None and at < o.until)) and (open_ is None or _order(o) > _order(open_)):
+            open_ = o
+    return settled if settled is not None else open_
+
+
+def _order(o: Observation) -> tuple[int, bytes, str, int]:
+    """Which of two observations wins: total, so that the order of arrival is nothing."""
+    return (o.observed_at, o.digest, o.version, 0 if o.until is None else -o.until)
+
+
+def intervals(observations: Iterable[Observation]) -> list[Interval]:
+    """The history of one scope, oldest first. Neighbouring stretches never say the same.
+
+    Late observations split stretches: A at 1, 2, 4 and B at 3 gives A, B, A. Equal to asking `holding`
+    at every time at which something was observed or ended, in n log n.
+    """
+    result: list[Interval] = []
+    for at, now in _changes(sorted(observations, key=_order)):
+        last = result[-1] if result else None
+        if last is not None and last.valid_to is None:
+            said = last.observation
+            if now is not None and (now.digest, now.provisional) == (said.digest, said.provisional):
+                result[-1] = last._replace(last_observed=max(last.last_observed, now.observed_at), observation=now)
+                continue
+            result[-1] = last._replace(valid_to=at)
+        if now is not None:
+            result.append(Interval(at, None, now.observed_at, now))
+    return result
+
+
+def _changes(ordered: Sequence[Observation]) -> Iterator[tuple[int, Observation | None]]:
+    """(time, what holds from then on), for every time at which that may change, oldest first."""
+    ends = {o.until for o in ordered if o.provisional and o.until is not None}
+    settled: Observation | None = None
+    provisional: list[Observation] = []  # those not known to have ended, newest last
+    position = 0
+    for at in sorted({o.observed_at for o in ordered} | ends):
+        while position < len(ordered) and ordered[position].observed_at <= at:
+            if ordered[position].provisional:
+                provisional.append(ordered[position])
+            else:
+                settled = ordered[position]
+            position += 1
+        if settled is not None:
+            yield at, settled
+            continue
+        # One that has ended never holds again, so it is dropped for good.
+        while provisional and (until := provisional[-1].until) is not None and until <= at:
+            provisional.pop()
+        yield at, provisional[-1] if provisional else None
+
+
+def source_kind(source: str) -> str:
+    """`openlineage` of `openlineage/prod`."""
+    return source.partition("/")[0]
+
+
+class Precedence(msgspec.Struct, frozen=True):
+    """Which source is believed, per group of attributes: source kinds, strongest first.
+
+    A kind that is not listed is weaker than all that are. Where two are equal, the newer wins, then
+    the greater source name.
+    """
+
+    structure: tuple[str, ...] = ("person", "iceberg", "delta", "hive", "dbt", "openlineage", "sql", "mesh")
+    people: tuple[str, ...] = ("person", "mesh", "contract", "product", "iceberg", "delta", "hive", "dbt", "openlineage")
+
+    def rank(self, source: str, attribute: str) -> int:
+        """Smaller is stronger."""
+        order = self.people if attribute in PEOPLE_ATTRIBUTES else self.structure
+        kind = source_kind(source)
+        return order.index(kind) if kind in order else len(order)
+
+
+# What people say (design: what people say > what is); all other attributes are structure.
+PEOPLE_ATTRIBUTES = frozenset({"owners", "description", "domain", "product", "consumer", "tags", "title", "purpose", "contact"})
+
+# Source kinds that hold the tables they describe: their newest listing decides which columns exist.
+CATALOG_KINDS = frozenset({"iceberg", "delta", "hive"})
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_micros(time: datetime) -> int:
+    """Microseconds since the epoch; a time without a zone is UTC."""
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return (time - EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)

@@ -1,0 +1,1 @@
+"""Durable keeping of statements. `base` is the protocol; each other file is one store."""
