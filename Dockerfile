@@ -14,8 +14,8 @@ COPY --from=build /opt/meshline /opt/meshline
 ENV PATH=/opt/meshline/bin:$PATH MESHLINE_STORE=sqlite:////data/meshline.db NUMBA_CACHE_DIR=/data/.numba
 USER meshline
 VOLUME /data
-EXPOSE 8000
+EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
 ENTRYPOINT ["meshline"]
-CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8080"]

@@ -1,0 +1,102 @@
+"""A real Iceberg REST catalog over SQLite and a folder, on loopback. Standard library only; needs a JDK 17 and Maven.
+
+    with iceberg_rest.serving(home) as catalog:
+        catalog.url          # http://127.0.0.1:PORT
+        catalog.warehouse    # the folder of the tables
+
+As a command, `python iceberg_rest.py HOME` serves until SIGINT or SIGTERM and prints the URL.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import maven
+import process
+
+HERE = Path(__file__).resolve().parent / "iceberg-rest"
+MAIN = HERE / "LoopbackCatalog.java"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    url: str
+    warehouse: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def start(home: Path) -> Catalog:
+    """Start a catalog whose database, warehouse and log are kept in `home`; return once it answers."""
+    require_compiler()
+    jars = maven.jars("iceberg-rest", HERE / "pom.xml")
+    warehouse = home / "warehouse"
+    warehouse.mkdir(parents=True, exist_ok=True)
+    log = home / "iceberg-rest.log"
+    port = process.free_port()
+    flags = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    arguments = [str(port), str(home / "catalog.db"), warehouse.as_uri()]
+    started = process.start([maven.java(), *flags, "-cp", f"{jars}/*", str(MAIN), *arguments], log)
+    url = f"http://127.0.0.1:{port}"
+    process.wait_until_ready(started, lambda: answers(url), log)
+    return Catalog(url, warehouse, started, log)
+
+
+def require_compiler() -> None:
+    """The server is started from its source file, which a JRE cannot do."""
+    modules = subprocess.run([maven.java(), "--list-modules"], capture_output=True, text=True, check=False).stdout
+    if "jdk.compiler" not in modules:
+        raise process.ServerError(f"{maven.java()} has no compiler: install a JDK, e.g. `apt install openjdk-17-jdk-headless`.")
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/v1/config", timeout=5) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def stop(catalog: Catalog) -> None:
+    """SIGTERM to this catalog's process, by its id."""
+    process.stop(catalog.process.pid, MAIN.name)
+    catalog.process.wait()
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[Catalog]:
+    catalog = start(home)
+    try:
+        yield catalog
+    finally:
+        stop(catalog)
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print("usage: iceberg_rest.py HOME", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with serving(Path(sys.argv[1]).resolve()) as catalog:
+            print(catalog.url, flush=True)
+            catalog.process.wait()
+            print(f"iceberg_rest: the server ended with {catalog.process.returncode}: see {catalog.log}", file=sys.stderr)
+            return 1
+    except process.ServerError as error:
+        print(f"iceberg_rest: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

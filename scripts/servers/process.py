@@ -1,0 +1,92 @@
+"""Processes of servers: a free port, a start with the log kept, waiting until it answers, a stop by pid. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+LOG_LINES = 15  # of the log, shown when a start fails
+
+
+class ServerError(Exception):
+    """A server cannot be had; the message is one sentence that says what is missing or where to look."""
+
+
+def say(message: str) -> None:
+    """Progress, on stderr: stdout is for the answer."""
+    print(f"servers: {message}", file=sys.stderr, flush=True)
+
+
+def free_port() -> int:
+    """A loopback TCP port that nobody listens on at this moment."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, its output appended to `log`. `env` is added to this process's environment."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True
+        )
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, seconds: float = 120) -> None:
+    """Return once `ready()`; if the process ends or the time is over, stop it and raise with the end of its log."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise ServerError(f"the server ended with {process.returncode}; {log} ends with:\n{tail(log)}")
+        if ready():
+            return
+        time.sleep(0.05)
+    stop(process.pid)
+    process.wait()
+    raise ServerError(f"the server did not answer within {seconds:g} s; {log} ends with:\n{tail(log)}")
+
+
+def tail(log: Path) -> str:
+    if not log.exists():
+        return "(no log)"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
+
+
+def command_line(pid: int) -> str:
+    """The command line of a running process; '' if there is none (or it is a zombie)."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        if Path("/proc/self").exists():
+            return ""
+    found = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
+    return found.stdout.strip()
+
+
+def running(pid: int, marker: str = "") -> bool:
+    """Whether this process runs and has `marker` in its command line (pids are used again by the system)."""
+    line = command_line(pid)
+    return bool(line) and marker in line
+
+
+def stop(pid: int, marker: str = "", seconds: float = 60) -> bool:
+    """SIGTERM, and SIGKILL after `seconds`. False if no such process (with `marker` in its command line) runs."""
+    if not running(pid, marker):
+        return False
+    os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + seconds
+    while running(pid, marker):
+        if time.monotonic() > end:
+            say(f"process {pid} did not end within {seconds:g} s of SIGTERM: SIGKILL")
+            os.kill(pid, signal.SIGKILL)
+            end += seconds
+        time.sleep(0.02)
+    return True

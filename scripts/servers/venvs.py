@@ -1,0 +1,62 @@
+"""Python environments of producers, by pip into the cache of `maven`. Standard library only.
+
+spark = venvs.environment("spark", HERE / "spark" / "requirements.txt")    # idempotent; the environment's folder
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import maven
+from process import ServerError, say
+
+# What PySpark 3.5 and dbt 1.11 both run on, best first.
+PYTHONS = ("python3.11", "python3.12", "python3.10")
+DONE = "requirements-installed"
+
+
+def python() -> str:
+    """An interpreter of a version that the producers run on; PATH shims that do not answer are passed over."""
+    for name in PYTHONS:
+        path = shutil.which(name)
+        if path and subprocess.run([path, "-c", "import venv"], capture_output=True, check=False).returncode == 0:
+            return path
+    if (3, 10) <= sys.version_info[:2] <= (3, 12):
+        return sys.executable
+    raise ServerError(f"Python 3.10, 3.11 or 3.12 is missing (none of {', '.join(PYTHONS)} is on the PATH): PySpark 3.5 needs one of them.")
+
+
+def environment(name: str, requirements: Path) -> Path:
+    """The folder of a virtual environment with these requirements, made once per content of the file."""
+    base = python()
+    digest = hashlib.blake2b(requirements.read_bytes() + base.encode(), digest_size=6).hexdigest()
+    folder = maven.cache() / f"python-{name}-{digest}"
+    if (folder / DONE).exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with maven.locked(folder.with_name(f"{folder.name}.lock")):
+        if not (folder / DONE).exists():
+            _install(base, name, requirements, folder)
+    return folder
+
+
+def _install(base: str, name: str, requirements: Path, folder: Path) -> None:
+    say(f"pip installs {name} into {folder} (once)")
+    begun = time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    _run([base, "-m", "venv", str(folder)], name)
+    _run([str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(requirements)], name)
+    (folder / DONE).touch()
+    say(f"{name} is installed, in {time.monotonic() - begun:.0f} s")
+
+
+def _run(command: list[str], name: str) -> None:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        last = "\n".join(done.stdout.splitlines()[-15:])
+        raise ServerError(f"{' '.join(command[:4])} for {name} ended with {done.returncode} (is the package index reachable?):\n{last}")
