@@ -71,7 +71,7 @@ def settle() -> None:
 
 def customers(night: Night) -> None:
     night.create("customers.customers", "customers.customer_profiles")
-    night.landed("crm/customers", f"dt={night.day}")
+    night.landed("crm/contacts", f"dt={night.day}")
     columns = "customer_id, full_name, email, phone_number, country, marketing_consent, created_at"
     if night.first:
         night.sql(f"INSERT INTO lake.customers.customers SELECT {columns} FROM landed_customers")

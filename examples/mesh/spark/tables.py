@@ -34,7 +34,7 @@ PARTITIONS = {"orders.orders": "days(created_at)", "orders.customer_orders": "da
 
 # What lands: files of JSON lines, one folder each.
 LANDED = {
-    "crm/customers": """
+    "crm/contacts": """
         customer_id string, full_name string, email string, phone_number string, country string, marketing_consent boolean,
         created_at timestamp""",
     "pim/products": "product_id string, product_name string, category string, list_price decimal(12,2)",
