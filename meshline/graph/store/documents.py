@@ -7,6 +7,7 @@ same assets.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from meshline.graph.content import columns, keys_of
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Json
@@ -19,7 +20,13 @@ MAX_WORDS = 400  # of one document; the rest of a longer text is not searched
 def key_words(key: AssetKey) -> list[str]:
     """A column is found by its own name and its dataset's, all else by every part of the key."""
     parts = key.parts[1:] if key.kind is AssetKind.COLUMN else key.parts
-    return unique(word for part in parts for word in words(part))
+    return unique(word for part in parts for word in _part_words(part))
+
+
+@lru_cache(maxsize=16_384)
+def _part_words(part: str) -> tuple[str, ...]:
+    """Columns repeat: the name of their dataset, and their own in other datasets."""
+    return tuple(words(part))
 
 
 def text_words(fact: AssetFact) -> list[str]:

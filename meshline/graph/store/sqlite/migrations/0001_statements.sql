@@ -1,0 +1,122 @@
+-- The first schema. Numbers (scope_id, content_id, ...) are given out in order and never used again.
+
+-- One row per commit that changed anything: the newest revision is the store's. `scopes` is a msgpack
+-- list of the scopes whose heads changed; rows of old revisions are dropped (see head.revision).
+CREATE TABLE change (
+    revision INTEGER PRIMARY KEY,
+    scopes BLOB NOT NULL
+) STRICT;
+
+-- `scope` is the JSON of a list of strings.
+CREATE TABLE scope (
+    scope_id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    UNIQUE (scope, source)
+) STRICT;
+
+-- Versions, and what runs are called: often the same random text, which is kept (and looked up) once.
+CREATE TABLE label (
+    label_id INTEGER PRIMARY KEY,
+    label TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- Content 0 is the empty one: a tombstone. `deflated` says that zlib made `blob` smaller.
+CREATE TABLE content (
+    content_id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    deflated INTEGER NOT NULL,
+    blob BLOB NOT NULL
+) STRICT;
+
+-- The truth: who said what, when. `lasts` is 0 for a statement without an end, else the microseconds
+-- from observed_at to its end (negative if it ended before it began: it never holds). All columns are
+-- key, so that a repeat is a no-op.
+CREATE TABLE observation (
+    scope_id INTEGER NOT NULL,
+    observed_at INTEGER NOT NULL,
+    content_id INTEGER NOT NULL,
+    version_id INTEGER NOT NULL,
+    provisional INTEGER NOT NULL,
+    lasts INTEGER NOT NULL,
+    PRIMARY KEY (scope_id, observed_at, content_id, version_id, provisional, lasts)
+) STRICT, WITHOUT ROWID;
+
+-- For withdrawals. New versions get the greatest numbers, so that this index grows at its end.
+CREATE INDEX observation_by_version ON observation (version_id, scope_id);
+
+-- Derived: what each scope says at the end of time. `content_id` is NULL where nothing holds;
+-- `revision` is the one at which the scope last began, changed or ceased to say something.
+CREATE TABLE head (
+    scope_id INTEGER PRIMARY KEY,
+    content_id INTEGER,
+    observed_at INTEGER NOT NULL,
+    valid_from INTEGER NOT NULL,
+    last_observed INTEGER NOT NULL,
+    version_id INTEGER NOT NULL,
+    provisional INTEGER NOT NULL,
+    revision INTEGER NOT NULL
+) STRICT;
+
+-- All but the state are labels; `job` is the JSON of the parts of the job's key.
+CREATE TABLE run (
+    run_id INTEGER PRIMARY KEY,
+    name INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    parent INTEGER NOT NULL,
+    deflated INTEGER NOT NULL,
+    state BLOB NOT NULL,
+    UNIQUE (name, source, job)
+) STRICT;
+
+CREATE TABLE pair (
+    run_id INTEGER NOT NULL,
+    pair BLOB NOT NULL,
+    parent INTEGER NOT NULL,
+    covered INTEGER NOT NULL,
+    PRIMARY KEY (run_id, pair, parent, covered)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX pair_by_parent ON pair (parent, pair);
+
+CREATE TABLE raw (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    deflated INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX raw_by_time ON raw (received_at);
+
+CREATE TABLE setting (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Every asset that any content ever mentioned. The upper bits of the number are the kind, so that one
+-- kind is one range. A column has its dataset as `parent` and its own name, all else parent 0 and the
+-- parts of its key; `name` sorts like them (see names.py).
+CREATE TABLE asset (
+    asset_id INTEGER PRIMARY KEY,
+    kind INTEGER NOT NULL,
+    parent INTEGER NOT NULL,
+    name BLOB NOT NULL,
+    UNIQUE (kind, parent, name)
+) STRICT;
+
+-- The words of each asset's key; rowid is asset_id. The words are made by documents.py, and the ascii
+-- tokenizer leaves them as they are: it parts at ASCII punctuation only and folds ASCII only.
+CREATE VIRTUAL TABLE name USING fts5 (words, content = '', columnsize = 0, detail = none, tokenize = 'ascii');
+
+-- What the current heads say of assets in prose; rowid is document_id.
+CREATE VIRTUAL TABLE prose USING fts5 (words, columnsize = 0, detail = none, tokenize = 'ascii');
+
+CREATE TABLE document (
+    document_id INTEGER PRIMARY KEY,
+    scope_id INTEGER NOT NULL,
+    asset_id INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX document_by_scope ON document (scope_id);

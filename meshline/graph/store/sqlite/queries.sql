@@ -1,0 +1,244 @@
+-- Every statement that the store runs, by name. A list of numbers comes as JSON text.
+
+-- name: revision
+SELECT ifnull(max(revision), 0) FROM change;
+
+-- name: add_change
+INSERT INTO change (revision, scopes) VALUES (?, ?);
+
+-- name: drop_changes
+DELETE FROM change WHERE revision <= ?;
+
+-- name: changes
+SELECT scopes FROM change WHERE revision > ? ORDER BY revision;
+
+-- Also for revisions of which the list of scopes was dropped.
+-- name: scopes_changed
+SELECT scope_id FROM head WHERE revision > ?;
+
+
+-- Numbers
+
+-- name: find_scope
+SELECT scope_id FROM scope WHERE scope = ? AND source = ?;
+
+-- name: last_scope
+SELECT ifnull(max(scope_id), 0) FROM scope;
+
+-- name: add_scopes
+INSERT INTO scope (scope_id, scope, source) VALUES (?, ?, ?);
+
+-- name: scopes
+SELECT scope_id FROM scope ORDER BY scope_id;
+
+-- name: name_scopes
+SELECT scope_id, source, scope FROM json_each(?) JOIN scope ON scope_id = value;
+
+-- name: find_label
+SELECT label_id FROM label WHERE label = ?;
+
+-- name: last_label
+SELECT ifnull(max(label_id), 0) FROM label;
+
+-- name: add_labels
+INSERT INTO label (label_id, label) VALUES (?, ?);
+
+-- name: put_tombstone
+INSERT OR IGNORE INTO content (content_id, digest, deflated, blob) VALUES (0, ?, 0, ?);
+
+-- name: find_content
+SELECT content_id, deflated, blob FROM content WHERE digest = ?;
+
+-- name: number_content
+SELECT content_id FROM content WHERE digest = ?;
+
+-- name: last_content
+SELECT ifnull(max(content_id), 0) FROM content;
+
+-- name: add_contents
+INSERT INTO content (content_id, digest, deflated, blob) VALUES (?, ?, ?, ?);
+
+
+-- Observations
+
+-- name: said_by_version
+SELECT scope_id, observed_at, content_id, version_id, provisional, lasts
+FROM observation INDEXED BY observation_by_version WHERE version_id = ? AND scope_id = ?;
+
+-- name: add_observations
+INSERT OR IGNORE INTO observation (scope_id, observed_at, content_id, version_id, provisional, lasts) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: remove_observations
+DELETE FROM observation
+WHERE scope_id = ? AND observed_at = ? AND content_id = ? AND version_id = ? AND provisional = ? AND lasts = ?;
+
+-- name: observations
+SELECT scope_id, observed_at, digest, label, provisional, lasts, content_id, version_id
+FROM json_each(?1)
+CROSS JOIN observation ON scope_id = value AND observed_at <= ?2
+JOIN content USING (content_id)
+JOIN label ON label_id = version_id
+ORDER BY scope_id;
+
+-- The stretch that the newest settled observation of each scope ends, for scopes where that is plain.
+-- A scope that comes twice, or has `tied`, has different observations of one time: `intervals` decides.
+-- name: settled_as_of
+WITH newest AS MATERIALIZED (
+    SELECT value AS scope_id, (
+        SELECT observed_at FROM observation
+        WHERE scope_id = value AND observed_at <= ?2 AND provisional = 0
+        ORDER BY observed_at DESC LIMIT 1
+    ) AS observed_at
+    FROM json_each(?1)
+), parted AS MATERIALIZED (
+    SELECT o.scope_id, o.observed_at, o.content_id, o.version_id, (
+        SELECT observed_at FROM observation AS other
+        WHERE other.scope_id = o.scope_id AND other.observed_at <= o.observed_at AND other.provisional = 0 AND other.content_id <> o.content_id
+        ORDER BY other.observed_at DESC LIMIT 1
+    ) AS parted_at
+    FROM newest CROSS JOIN observation AS o ON o.scope_id = newest.scope_id AND o.observed_at = newest.observed_at AND o.provisional = 0
+)
+SELECT parted.scope_id, source, scope, observed_at, (
+    SELECT min(observed_at) FROM observation AS o
+    WHERE o.scope_id = parted.scope_id AND o.provisional = 0 AND (parted_at IS NULL OR o.observed_at > parted_at)
+) AS valid_from, observed_at AS last_observed, label, 0 AS provisional, digest, deflated, blob, parted.content_id, EXISTS (
+    SELECT 1 FROM observation AS o
+    WHERE o.scope_id = parted.scope_id AND o.observed_at = parted_at AND o.content_id = parted.content_id AND o.provisional = 0
+) AS tied
+FROM parted
+JOIN scope ON scope.scope_id = parted.scope_id
+JOIN label ON label_id = parted.version_id
+JOIN content ON content.content_id = parted.content_id;
+
+
+-- Heads
+
+-- name: head_rows
+SELECT scope_id, content_id, observed_at, valid_from, last_observed, version_id, provisional, revision
+FROM json_each(?) CROSS JOIN head ON scope_id = value;
+
+-- name: put_heads
+INSERT OR REPLACE INTO head (scope_id, content_id, observed_at, valid_from, last_observed, version_id, provisional, revision)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: all_heads
+SELECT head.scope_id, source, scope, observed_at, valid_from, last_observed, label, provisional, digest, deflated, blob
+FROM head
+JOIN scope USING (scope_id)
+JOIN label ON label_id = version_id
+JOIN content USING (content_id)
+WHERE head.content_id > 0
+ORDER BY head.scope_id;
+
+-- name: heads
+SELECT head.scope_id, source, scope, observed_at, valid_from, last_observed, label, provisional, digest, deflated, blob
+FROM json_each(?)
+CROSS JOIN head ON head.scope_id = value
+JOIN scope USING (scope_id)
+JOIN label ON label_id = version_id
+JOIN content USING (content_id)
+WHERE head.content_id > 0;
+
+
+-- Runs
+
+-- name: find_run
+SELECT run_id, parent.label, deflated, state
+FROM label AS name
+CROSS JOIN run ON run.name = name.label_id
+JOIN label AS source ON source.label_id = run.source
+JOIN label AS job ON job.label_id = run.job
+JOIN label AS parent ON parent.label_id = run.parent
+WHERE name.label = ? AND source.label = ? AND job.label = ?;
+
+-- name: last_run
+SELECT ifnull(max(run_id), 0) FROM run;
+
+-- name: put_runs
+INSERT INTO run (run_id, name, source, job, parent, deflated, state) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id) DO UPDATE SET parent = excluded.parent, deflated = excluded.deflated, state = excluded.state;
+
+-- name: pairs_of_run
+SELECT run_id, pair, parent, covered FROM pair WHERE run_id = ?;
+
+-- name: add_pairs
+INSERT INTO pair (run_id, pair, parent, covered) VALUES (?, ?, ?, ?);
+
+-- name: remove_pairs
+DELETE FROM pair WHERE run_id = ? AND pair = ? AND parent = ? AND covered = ?;
+
+-- name: siblings
+SELECT name.label, job.label, covered
+FROM label AS parent
+CROSS JOIN pair ON pair.parent = parent.label_id AND pair.pair = ?3
+JOIN run USING (run_id)
+JOIN label AS source ON source.label_id = run.source
+JOIN label AS name ON name.label_id = run.name
+JOIN label AS job ON job.label_id = run.job
+WHERE parent.label = ?2 AND source.label = ?1;
+
+
+-- Raw events and settings
+
+-- name: add_raw
+INSERT INTO raw (source, received_at, deflated, body) VALUES (?, ?, ?, ?);
+
+-- name: raw
+SELECT position, source, received_at, deflated, body FROM raw WHERE position > ? ORDER BY position LIMIT ?;
+
+-- A part at a time, so that writers are not kept waiting.
+-- name: prune_raw
+DELETE FROM raw WHERE position IN (SELECT position FROM raw WHERE received_at < ? LIMIT 10000);
+
+-- name: setting
+SELECT value FROM setting WHERE name = ?;
+
+-- name: put_setting
+INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?);
+
+
+-- Search
+
+-- name: find_asset
+SELECT asset_id FROM asset WHERE kind = ? AND parent = ? AND name = ?;
+
+-- name: columns_of
+SELECT asset_id, name FROM asset WHERE kind = 3 AND parent = ?;
+
+-- name: last_asset
+SELECT ifnull(max(asset_id), ?1) FROM asset WHERE asset_id BETWEEN ?1 AND ?2;
+
+-- name: add_assets
+INSERT INTO asset (asset_id, kind, parent, name) VALUES (?, ?, ?, ?);
+
+-- name: add_names
+INSERT INTO name (rowid, words) VALUES (?, ?);
+
+-- name: documents_of_scopes
+SELECT document_id FROM json_each(?) CROSS JOIN document ON scope_id = value;
+
+-- name: last_document
+SELECT ifnull(max(document_id), 0) FROM document;
+
+-- name: add_documents
+INSERT INTO document (document_id, scope_id, asset_id) VALUES (?, ?, ?);
+
+-- name: add_prose
+INSERT INTO prose (rowid, words) VALUES (?, ?);
+
+-- name: remove_documents
+DELETE FROM document WHERE document_id = ?;
+
+-- name: remove_prose
+DELETE FROM prose WHERE rowid = ?;
+
+-- The order of a column: its dataset's name, then its own.
+-- name: search
+SELECT asset.kind, coalesce(dataset.name, asset.name) AS name, CASE WHEN asset.parent <> 0 THEN asset.name END AS column_name
+FROM asset LEFT JOIN asset AS dataset ON dataset.asset_id = asset.parent
+WHERE asset.asset_id IN (
+    SELECT rowid FROM name WHERE name MATCH ?1
+    UNION ALL
+    SELECT asset_id FROM prose JOIN document ON document_id = prose.rowid WHERE prose MATCH ?1
+) AND asset.kind IN (SELECT value FROM json_each(?2))
+ORDER BY asset.kind, name, column_name LIMIT ?3;

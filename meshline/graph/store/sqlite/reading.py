@@ -1,0 +1,177 @@
+"""Heads and histories out of one connection, which sees one moment of the store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from meshline.graph.content import EMPTY
+from meshline.graph.model import Content, Interval, Observation, Scope, intervals
+from meshline.graph.store.base import Changes, Head
+from meshline.graph.store.sqlite.folding import TOMBSTONE, HeadRow, known_by, last_stretch, observation
+from meshline.graph.store.sqlite.packing import unpack
+from meshline.graph.store.sqlite.queries import SQL
+
+BATCH = 1000  # heads at a time: some megabytes
+END_OF_TIME = 2**63 - 1
+
+HeadColumns: TypeAlias = tuple[int, str, str, int, int, int, str, int, bytes, int, bytes]
+
+scope_of = msgspec.json.Decoder(Scope).decode
+text_of = msgspec.json.Encoder().encode
+list_of = msgspec.msgpack.Decoder(list[int]).decode
+packed_list = msgspec.msgpack.Encoder().encode
+
+
+def numbers(values: Iterable[int]) -> str:
+    """A list of numbers as SQL takes it."""
+    return text_of(list(values)).decode()
+
+
+def revision(connection: sqlite3.Connection) -> int:
+    (newest,) = connection.execute(SQL["revision"]).fetchone()
+    assert isinstance(newest, int)
+    return newest
+
+
+def _head(row: HeadColumns) -> Head:
+    number, source, scope, observed_at, valid_from, last_observed, version, provisional, digest, deflated, blob = row
+    content = Content(digest, unpack(deflated, blob))
+    return Head(number, source, scope_of(scope), observed_at, valid_from, last_observed, version, bool(provisional), content)
+
+
+def all_heads(connection: sqlite3.Connection) -> Iterator[list[Head]]:
+    cursor = connection.execute(SQL["all_heads"])
+    while rows := cursor.fetchmany(BATCH):
+        yield [_head(row) for row in rows]
+
+
+def all_heads_as_of(connection: sqlite3.Connection, as_of: int) -> Iterator[list[Head]]:
+    scopes = [number for (number,) in connection.execute(SQL["scopes"])]
+    for start in range(0, len(scopes), BATCH):
+        if heads := heads_as_of(connection, scopes[start : start + BATCH], as_of):
+            yield heads
+
+
+def heads(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:
+    return [_head(row) for row in connection.execute(SQL["heads"], (numbers(dict.fromkeys(scope_ids)),))]
+
+
+def heads_as_of(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of: int) -> list[Head]:
+    """The heads that only the observations up to a time give.
+
+    SQL finds the stretch where the newest observation is settled and nothing else was said at the
+    times that decide; `intervals` does the rest.
+    """
+    wanted = dict.fromkeys(scope_ids)
+    settled: dict[int, list[tuple[HeadColumns, int, int]]] = {}
+    for row in connection.execute(SQL["settled_as_of"], (numbers(wanted), as_of)):
+        settled.setdefault(row[0], []).append((row[:11], row[11], row[12]))
+    result: list[Head] = []
+    unclear: list[int] = []
+    for number in wanted:
+        match settled.get(number):
+            case [(columns, content, 0)]:
+                if content != TOMBSTONE:
+                    result.append(_head(columns))
+            case _:
+                unclear.append(number)
+    return result + _folded_as_of(connection, unclear, as_of)
+
+
+def _folded_as_of(connection: sqlite3.Connection, scope_ids: list[int], as_of: int) -> list[Head]:
+    stretches: dict[int, Interval] = {}
+    for number, observations in _observations(connection, scope_ids, as_of).said.items():
+        stretch = last_stretch(known_by(observations, as_of))
+        if stretch is not None and stretch.observation.digest != EMPTY.digest:
+            stretches[number] = stretch
+    names = scope_names(connection, stretches)
+    contents = contents_by_digest(connection, (stretch.observation.digest for stretch in stretches.values()))
+    return [
+        Head(
+            number,
+            *names[number],
+            said.observed_at,
+            valid_from,
+            last_observed,
+            said.version,
+            said.provisional,
+            contents[said.digest],
+        )
+        for number, (valid_from, _, last_observed, said) in stretches.items()
+    ]
+
+
+class Observations(NamedTuple):
+    """All that scopes said, and the numbers of the contents and versions in it."""
+
+    said: dict[int, list[Observation]]
+    contents: dict[bytes, int]
+    versions: dict[str, int]
+
+
+def _observations(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of: int = END_OF_TIME) -> Observations:
+    result = Observations(defaultdict(list), {}, {})
+    rows = connection.execute(SQL["observations"], (numbers(dict.fromkeys(scope_ids)), as_of))
+    for scope, observed_at, digest, version, provisional, lasts, content_id, version_id in rows:
+        result.said[scope].append(observation(observed_at, digest, version, provisional, lasts))
+        result.contents[digest] = content_id
+        result.versions[version] = version_id
+    return result
+
+
+def folded(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, HeadRow]:
+    """The heads of scopes from all their observations; scopes that say nothing are left out."""
+    said, contents, versions = _observations(connection, scope_ids)
+    result: dict[int, HeadRow] = {}
+    for number, observations in said.items():
+        stretch = last_stretch(observations)
+        if stretch is not None:
+            o = stretch.observation
+            times = o.observed_at, stretch.valid_from, stretch.last_observed
+            result[number] = HeadRow(number, contents[o.digest], *times, versions[o.version], int(o.provisional))
+    return result
+
+
+def history(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
+    stretches = {number: intervals(said) for number, said in _observations(connection, scope_ids).said.items()}
+    contents = contents_by_digest(connection, (each.observation.digest for history in stretches.values() for each in history))
+    return {number: [(each, contents[each.observation.digest]) for each in history] for number, history in stretches.items() if history}
+
+
+def scope_names(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, tuple[str, Scope]]:
+    return {number: (source, scope_of(scope)) for number, source, scope in connection.execute(SQL["name_scopes"], (numbers(scope_ids),))}
+
+
+def contents_by_digest(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, Content]:
+    result: dict[bytes, Content] = {}
+    for digest in set(digests):
+        _, deflated, blob = connection.execute(SQL["find_content"], (digest,)).fetchone()
+        result[digest] = Content(digest, unpack(deflated, blob))
+    return result
+
+
+def changes(connection: sqlite3.Connection, since: int) -> Changes:
+    """Heads that changed after a revision: by the lists that commits left, or, where they are gone, by asking all heads."""
+    newest = revision(connection)
+    lists = connection.execute(SQL["changes"], (since,)).fetchall()
+    if len(lists) == max(newest - since, 0):
+        changed = {number for (scopes,) in lists for number in list_of(scopes)}
+    else:
+        changed = {number for (number,) in connection.execute(SQL["scopes_changed"], (since,))}
+    return Changes(newest, with_silence(connection, changed))
+
+
+def with_silence(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:
+    """The heads of scopes, without content for those that say nothing."""
+    wanted = list(scope_ids)
+    speaking = heads(connection, wanted)
+    silent = set(wanted) - {head.scope_id for head in speaking}
+    return speaking + [
+        Head(number, source, scope, observed_at=0, valid_from=0, last_observed=0, version="", provisional=False, content=None)
+        for number, (source, scope) in scope_names(connection, silent).items()
+    ]

@@ -1,0 +1,100 @@
+"""The embedded store: `meshline.graph.store.base.Store` in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from meshline.graph.model import AssetKey, AssetKind, Content, Interval
+from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Run, RunKey, RunReader, StoredEvent
+from meshline.graph.store.sqlite import names, reading, runs
+from meshline.graph.store.sqlite.connections import MEMORY, Connections
+from meshline.graph.store.sqlite.packing import unpack
+from meshline.graph.store.sqlite.queries import SQL
+from meshline.graph.store.sqlite.writing import Writer
+
+
+class SqliteStore:
+    """A store in one file (made if absent), or, with the path `:memory:`, in none.
+
+    All threads may use one object. Another process that writes the same file is waited for, at most
+    `busy_timeout` seconds; then StoreUnavailable. Raises StoreCorrupt for a damaged or foreign file.
+    """
+
+    def __init__(self, path: str = MEMORY, busy_timeout: float = 10.0) -> None:
+        self._connections = Connections(path, busy_timeout)
+        self._writer = Writer()
+        self._turn = threading.RLock()
+
+    def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
+        with self._turn:
+            self._writer.forget()  # what a commit that failed left behind
+            with self._connections.writing() as connection:
+                changes = self._writer.apply(connection, build(runs.SqliteRunReader(connection)))
+            self._writer.keep()
+            return changes
+
+    def heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
+        if self._connections.in_memory:  # the only connection cannot wait for the consumer
+            with self._connections.reading() as connection:
+                yield from list(_heads(connection, as_of))
+        else:
+            with self._connections.reading() as connection:
+                yield from _heads(connection, as_of)
+
+    def changes(self, since: int) -> Changes:
+        with self._connections.reading() as connection:
+            return reading.changes(connection, since)
+
+    def statements(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+        with self._connections.reading() as connection:
+            return reading.heads(connection, scope_ids) if as_of is None else reading.heads_as_of(connection, scope_ids, as_of)
+
+    def history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
+        with self._connections.reading() as connection:
+            return reading.history(connection, scope_ids)
+
+    def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
+        with self._connections.reading() as connection:
+            return names.search(connection, terms, kinds, limit)
+
+    def run(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+        with self._connections.reading() as connection:
+            return runs.runs(connection, keys)
+
+    def raw(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        with self._connections.reading() as connection:
+            return [
+                StoredEvent(position, RawEvent(source, received_at, unpack(deflated, body)))
+                for position, source, received_at, deflated, body in connection.execute(SQL["raw"], (after, limit))
+            ]
+
+    def prune_raw(self, received_before: int) -> int:
+        forgotten = 0
+        while True:
+            with self._connections.writing() as connection:
+                part = connection.execute(SQL["prune_raw"], (received_before,)).rowcount
+            if part == 0:
+                return forgotten
+            forgotten += part
+
+    def revision(self) -> int:
+        with self._connections.reading() as connection:
+            return reading.revision(connection)
+
+    def setting(self, name: str, value: str | None = None) -> str | None:
+        if value is not None:
+            with self._connections.writing() as connection:
+                connection.execute(SQL["put_setting"], (name, value))
+            return value
+        with self._connections.reading() as connection:
+            row = connection.execute(SQL["setting"], (name,)).fetchone()
+            return row[0] if row is not None else None
+
+    def close(self) -> None:
+        self._connections.close()
+
+
+def _heads(connection: sqlite3.Connection, as_of: int | None) -> Iterator[Sequence[Head]]:
+    return reading.all_heads(connection) if as_of is None else reading.all_heads_as_of(connection, as_of)

@@ -1,0 +1,164 @@
+"""The simplest store that could be right: dicts, and `intervals` asked anew every time.
+
+It is what the stores are compared with, and it has to pass their contract itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from meshline.graph.content import EMPTY, columns, keys_of
+from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, intervals
+from meshline.graph.store.base import Batch, Changes, Head, Pair, RawEvent, Run, RunKey, RunReader, StoredEvent
+from meshline.graph.store.documents import documents, key_words
+
+
+def known_by(observations: Iterable[Observation], at: int) -> list[Observation]:
+    """The observations of a time and before, as they were before anyone knew of an end that was still to come."""
+    return [o._replace(until=None) if o.until is not None and o.until > at else o for o in observations if o.observed_at <= at]
+
+
+def silent(number: int, source: str, scope: Scope) -> Head:
+    """What `Changes` says of a scope that says nothing any more."""
+    return Head(number, source, scope, observed_at=0, valid_from=0, last_observed=0, version="", provisional=False, content=None)
+
+
+class ModelStore:
+    """A `Store` of dicts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._revision = 0
+        self.scopes: list[tuple[str, Scope]] = []
+        self.scope_ids: dict[tuple[str, Scope], int] = {}
+        self.said: dict[int, set[Observation]] = {}
+        self.contents: dict[bytes, Content] = {}
+        self.changed_at: dict[int, int] = {}
+        self.keys: set[AssetKey] = set()
+        self.runs_: dict[RunKey, Run] = {}
+        self.pairs: set[Pair] = set()
+        self.events: list[StoredEvent] = []
+        self.positions = 0
+        self.settings: dict[str, str] = {}
+
+    def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
+        with self._lock:
+            return self._commit(build(self))
+
+    def _commit(self, batch: Batch) -> Changes:
+        for event in batch.raw:
+            assert isinstance(event.body, bytes)
+        for statement in batch.statements:
+            assert isinstance(statement.observed_at, int)
+        before = {number: self._head(number, None) for number in self.said}
+        state = self._state()
+        self._withdraw_and_state(batch)
+        self._put_runs(batch)
+        self._keep_raw(batch.raw)
+        if self._state() != state:
+            self._revision += 1
+        heads = []
+        for number, (source, scope) in enumerate(self.scopes, 1):
+            head = self._head(number, None)
+            if head != before.get(number):
+                self.changed_at[number] = self._revision
+                heads.append(head or silent(number, source, scope))
+        return Changes(self._revision, heads)
+
+    def _state(self) -> object:
+        return {number: set(said) for number, said in self.said.items() if said}, dict(self.runs_), set(self.pairs), self.positions
+
+    def _withdraw_and_state(self, batch: Batch) -> None:
+        for source, scope, version in batch.withdrawals:
+            number = self.scope_ids.get((source, scope), 0)
+            self.said[number] = {o for o in self.said.get(number, ()) if o.version != version}
+        for s in batch.statements:
+            if (s.source, s.scope) not in self.scope_ids:
+                self.scopes.append((s.source, s.scope))
+                self.scope_ids[s.source, s.scope] = len(self.scopes)
+            number = self.scope_ids[s.source, s.scope]
+            self.said.setdefault(number, set()).add(Observation(s.observed_at, s.content.digest, s.version, s.provisional, s.until))
+            self.contents[s.content.digest] = s.content
+            self.keys.update(keys_of(columns(s.content.blob)))
+
+    def _put_runs(self, batch: Batch) -> None:
+        put = {run.key for run in batch.runs}
+        self.runs_.update({run.key: run for run in batch.runs})
+        self.pairs = {pair for pair in self.pairs if pair.run not in put} | set(batch.pairs)
+
+    def _keep_raw(self, raw: Sequence[RawEvent]) -> None:
+        self.events += [StoredEvent(self.positions + n, event) for n, event in enumerate(raw, 1)]
+        self.positions += len(raw)
+
+    def runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+        return {key: self.runs_[key] for key in keys if key in self.runs_}
+
+    def siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[Pair]]:
+        return {asked: [p for p in self.pairs if (p.run.source, p.parent, p.pair) == asked] for asked in pairs}
+
+    def _head(self, number: int, as_of: int | None) -> Head | None:
+        observations = self.said.get(number, set())
+        history = intervals(observations if as_of is None else known_by(observations, as_of))
+        if not history or history[-1].valid_to is not None or history[-1].observation.digest == EMPTY.digest:
+            return None
+        valid_from, _, last_observed, o = history[-1]
+        source, scope = self.scopes[number - 1]
+        return Head(number, source, scope, o.observed_at, valid_from, last_observed, o.version, o.provisional, self.contents[o.digest])
+
+    def heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
+        if heads := self.statements(list(self.said), as_of):
+            yield heads
+
+    def statements(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+        with self._lock:
+            return [head for head in (self._head(number, as_of) for number in dict.fromkeys(scope_ids)) if head is not None]
+
+    def changes(self, since: int) -> Changes:
+        heads = []
+        for (source, scope), number in self.scope_ids.items():
+            if self.changed_at.get(number, 0) > since:
+                heads.append(self._head(number, None) or silent(number, source, scope))
+        return Changes(self._revision, heads)
+
+    def history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
+        return {
+            number: [(interval, self.contents[interval.observation.digest]) for interval in intervals(self.said[number])]
+            for number in scope_ids
+            if self.said.get(number)
+        }
+
+    def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
+        texts = [(key, key_words(key)) for key in self.keys]
+        for number in self.said:
+            head = self._head(number, None)
+            if head is not None and head.content is not None:
+                texts += documents(head.content.blob)
+        found = {
+            key
+            for key, words in texts
+            if (not kinds or key.kind in kinds) and terms and all(any(w.startswith(t) for w in words) for t in terms)
+        }
+        return sorted(found, key=lambda key: (KINDS.index(key.kind), key.parts))[:limit]
+
+    def run(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+        return self.runs(keys)
+
+    def raw(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        return [stored for stored in self.events if stored.position > after][:limit]
+
+    def prune_raw(self, received_before: int) -> int:
+        known = len(self.events)
+        self.events = [stored for stored in self.events if stored.event.received_at >= received_before]
+        return known - len(self.events)
+
+    def revision(self) -> int:
+        return self._revision
+
+    def setting(self, name: str, value: str | None = None) -> str | None:
+        if value is not None:
+            self.settings[name] = value
+        return self.settings.get(name)
+
+    def close(self) -> None:
+        pass

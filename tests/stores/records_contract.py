@@ -1,0 +1,196 @@
+"""What every store promises about runs, pairs, raw events and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pytest
+
+from meshline.graph.model import job
+from meshline.graph.store.base import Batch, Pair, RawEvent, Run, RunKey, RunReader, Store
+from tests.stores.commits_contract import Boom
+from tests.stores.said import commit, say
+
+JOB = job("ns", "load")
+OTHER_JOB = job("ns", "other")
+P1, P2, P3 = b"1" * 16, b"\x00" * 16, b"\xff" * 16
+
+
+def key(run_id: str = "r", of: str = "openlineage/test", job_name: str = "load") -> RunKey:
+    return RunKey(of, job("ns", job_name), run_id)
+
+
+def run(run_key: RunKey, state: bytes = b"state", parent: str = "p") -> Run:
+    return Run(run_key, parent, state)
+
+
+def put(store: Store, *runs: Run, pairs: Iterable[Pair] = ()) -> int:
+    batch = Batch(runs=runs, pairs=tuple(pairs))
+    return store.commit(lambda _: batch).revision
+
+
+def pair(run_key: RunKey, digest: bytes, *, parent: str = "p", covered: bool = False) -> Pair:
+    return Pair(parent, digest, run_key, covered)
+
+
+def siblings(store: Store, *wanted: tuple[str, str, bytes]) -> Mapping[tuple[str, str, bytes], Sequence[Pair]]:
+    """What a builder is told; its empty batch changes nothing."""
+    told: list[Mapping[tuple[str, str, bytes], Sequence[Pair]]] = []
+
+    def build(reader: RunReader) -> Batch:
+        told.append({asked: sorted(pairs) for asked, pairs in reader.siblings(wanted).items() if pairs})
+        return Batch()
+
+    store.commit(build)
+    return told[0]
+
+
+class RecordContract:
+    @pytest.fixture
+    def store(self) -> Store:
+        raise NotImplementedError
+
+    # Runs
+
+    def test_runs_are_kept_and_replaced(self, store: Store) -> None:
+        put(store, run(key("a"), b"1", "p1"), run(key("b"), b"2", ""))
+        put(store, run(key("a"), b"3", "p2"))
+        assert store.run([key("a"), key("b"), key("c")]) == {key("a"): run(key("a"), b"3", "p2"), key("b"): run(key("b"), b"2", "")}
+        assert store.run([]) == {}
+
+    def test_a_run_is_known_by_source_job_and_id(self, store: Store) -> None:
+        keys = [key("a"), key("a", of="openlineage/other"), key("a", job_name="other"), key("A"), key("a\x00"), key("")]
+        put(store, *(run(k, str(n).encode()) for n, k in enumerate(keys)))
+        assert {k: int(r.state) for k, r in store.run(keys).items()} == {k: n for n, k in enumerate(keys)}
+
+    @pytest.mark.parametrize("state", [b"", b"\x00", bytes(range(256)) * 1000])
+    def test_run_state_is_opaque(self, store: Store, state: bytes) -> None:
+        put(store, run(key(), state))
+        assert store.run([key()])[key()].state == state
+
+    def test_a_builder_reads_what_was_committed(self, store: Store) -> None:
+        for n in range(3):
+
+            def build(reader: RunReader) -> Batch:
+                before = reader.runs([key(), key("unknown")])
+                assert key("unknown") not in before
+                count = int(before[key()].state) if before else 0
+                return Batch(runs=[run(key(), str(count + 1).encode())])
+
+            assert store.commit(build).revision == n + 1
+        assert store.run([key()])[key()].state == b"3"
+
+    def test_putting_what_is_known_takes_no_revision(self, store: Store) -> None:
+        assert put(store, run(key()), pairs=[pair(key(), P1)]) == 1
+        assert put(store, run(key()), pairs=[pair(key(), P1)]) == 1
+        assert put(store, run(key()), pairs=[pair(key(), P1, covered=True)]) == 2
+        assert put(store, run(key(), b"new"), pairs=[pair(key(), P1, covered=True)]) == 3
+        assert put(store, run(key(), b"new")) == 4
+
+    def test_many_runs_at_once(self, store: Store) -> None:
+        put(
+            store,
+            *(run(key(str(n)), bytes([n % 256]), f"p{n % 7}") for n in range(2000)),
+            pairs=[pair(key(str(n)), P1, parent=f"p{n % 7}") for n in range(2000)],
+        )
+        assert len(store.run(key(str(n)) for n in range(3000))) == 2000
+        assert len(siblings(store, ("openlineage/test", "p3", P1))["openlineage/test", "p3", P1]) == len(range(3, 2000, 7))
+
+    def test_a_builder_that_raises_leaves_no_run(self, store: Store) -> None:
+        def build(_: RunReader) -> Batch:
+            raise Boom
+
+        put(store, run(key(), b"1"))
+        with pytest.raises(Boom):
+            store.commit(build)
+        assert store.run([key()])[key()].state == b"1"
+
+    # Pairs
+
+    def test_siblings_are_the_pairs_of_the_runs_of_one_parent(self, store: Store) -> None:
+        a, b, c, other = key("a"), key("b", job_name="other"), key("c"), key("d", of="openlineage/other")
+        put(
+            store,
+            run(a),
+            run(b),
+            run(c, parent="q"),
+            run(other),
+            pairs=[pair(a, P1), pair(a, P2, covered=True), pair(b, P1, covered=True), pair(c, P1, parent="q"), pair(other, P1)],
+        )
+        asked = [("openlineage/test", "p", P1), ("openlineage/test", "p", P2), ("openlineage/test", "p", P3), ("openlineage/test", "q", P1)]
+        assert siblings(store, *asked) == {
+            asked[0]: sorted([pair(a, P1), pair(b, P1, covered=True)]),
+            asked[1]: [pair(a, P2, covered=True)],
+            asked[3]: [pair(c, P1, parent="q")],
+        }
+        assert siblings(store) == {}
+
+    def test_putting_a_run_replaces_its_pairs(self, store: Store) -> None:
+        a, b = key("a"), key("b")
+        put(store, run(a), run(b), pairs=[pair(a, P1), pair(a, P2), pair(b, P1)])
+        put(store, run(a, parent="q"), pairs=[pair(a, P3, parent="q", covered=True)])
+        assert siblings(store, *(("openlineage/test", parent, p) for parent in "pq" for p in (P1, P2, P3))) == {
+            ("openlineage/test", "p", P1): [pair(b, P1)],
+            ("openlineage/test", "q", P3): [pair(a, P3, parent="q", covered=True)],
+        }
+        put(store, run(a, parent="q"))
+        assert siblings(store, ("openlineage/test", "q", P3)) == {}
+
+    # Raw events
+
+    def test_raw_events_come_back_in_order_of_arrival(self, store: Store) -> None:
+        events = [RawEvent("openlineage/x", 100 - n, f'{{"n": {n}, "ü": "\\u0000"}}'.encode()) for n in range(10)]
+        store.commit(lambda _: Batch(raw=events[:4]))
+        store.commit(lambda _: Batch(raw=events[4:]))
+        stored = store.raw()
+        assert [s.event for s in stored] == events
+        positions = [s.position for s in stored]
+        assert positions == sorted(set(positions))
+        assert positions[0] > 0
+        assert store.raw(after=positions[3], limit=2) == list(stored[4:6])
+        assert store.raw(after=positions[-1]) == []
+        assert store.raw(limit=0) == []
+
+    def test_a_raw_event_may_come_twice(self, store: Store) -> None:
+        event = RawEvent("openlineage/x", 1, b"{}")
+        assert store.commit(lambda _: Batch(raw=[event])).revision == 1
+        assert store.commit(lambda _: Batch(raw=[event, event])) == (2, [])
+        assert [s.event for s in store.raw()] == [event] * 3
+
+    @pytest.mark.parametrize("body", [b"", b"\x00\xff", b"x" * 300_000])
+    def test_bodies_are_kept_as_they_came(self, store: Store, body: bytes) -> None:
+        store.commit(lambda _: Batch(raw=[RawEvent("s/é\x00", 1, body)]))
+        assert [s.event for s in store.raw()] == [RawEvent("s/é\x00", 1, body)]
+
+    def test_old_raw_events_are_forgotten(self, store: Store) -> None:
+        store.commit(lambda _: Batch(raw=[RawEvent("x/x", at, str(at).encode()) for at in (5, 1, 4, 2, 3)]))
+        last = store.raw()[-1].position
+        assert store.prune_raw(3) == 2
+        assert [s.event.received_at for s in store.raw()] == [5, 4, 3]
+        assert store.prune_raw(3) == 0
+        assert store.prune_raw(100) == 3
+        assert store.raw() == []
+        store.commit(lambda _: Batch(raw=[RawEvent("x/x", 9, b"9")]))
+        assert store.raw()[0].position > last, "a position is never used again"
+        assert store.revision() == 2, "forgetting takes no revision"
+
+    def test_raw_events_runs_and_statements_are_one_commit(self, store: Store) -> None:
+        bad = Batch(statements=[say("A", 1)], runs=[run(key())], raw=[RawEvent("x/x", 1, None)])  # type: ignore[arg-type]
+        with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
+            store.commit(lambda _: bad)
+        assert (store.revision(), store.run([key()]), store.raw(), list(store.heads())) == (0, {}, [], [])
+        commit(store, say("A", 1))
+        assert store.revision() == 1
+
+    # Settings
+
+    def test_settings(self, store: Store) -> None:
+        assert store.setting("naming") is None
+        assert store.setting("naming", "a") == "a"
+        assert store.setting("naming") == "a"
+        assert store.setting("naming", "") == ""
+        assert store.setting("naming") == ""
+        assert store.setting("other") is None
+        assert store.setting("ü\x00", "\x00ü" * 3000) == "\x00ü" * 3000
+        assert store.setting("ü\x00") == "\x00ü" * 3000
+        assert store.revision() == 0, "a setting takes no revision"

@@ -1,0 +1,218 @@
+"""What every store promises about search: the words of names and prose, by prefix, in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from meshline.graph.content import encode
+from meshline.graph.model import (
+    AssetFact,
+    AssetKey,
+    AssetKind,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Flow,
+    Statement,
+    column,
+    data_product,
+    dataset,
+    job,
+    owner,
+)
+from meshline.graph.naming import terms
+from meshline.graph.store.base import Store
+from tests.stores.said import SOURCE, commit, withdraw
+
+ORDERS = dataset("postgres://shop", "public.customer_orders")
+EMAIL = column(ORDERS, "customerEmail")
+PAYMENTS = dataset("postgres://shop", "public.payments")
+LOAD = job("airflow", "load_orders")
+FINANCE = owner("team:finance")
+
+
+def state(*facts: AssetFact | EdgeFact | Flow, at: int = 1, scope: str = "s", version: str = "") -> Statement:
+    content = encode(
+        Facts(
+            assets=tuple(f for f in facts if isinstance(f, AssetFact)),
+            edges=tuple(f for f in facts if isinstance(f, EdgeFact)),
+            flows=tuple(f for f in facts if isinstance(f, Flow)),
+        )
+    )
+    return Statement(SOURCE, (scope,), at, content, version)
+
+
+def names(*keys: AssetKey) -> AssetFact:
+    """A fact that mentions keys would do; here each has one without attributes."""
+    return AssetFact(keys[0], {})
+
+
+def found(store: Store, text: str, kinds: Iterable[AssetKind] = (), limit: int = 100) -> list[AssetKey]:
+    return list(store.search(terms(text), tuple(kinds), limit))
+
+
+class SearchContract:
+    @pytest.fixture
+    def store(self) -> Store:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def shop(self, store: Store) -> Store:
+        commit(
+            store,
+            state(
+                AssetFact(PAYMENTS, {"description": "What customers paid, by order"}),
+                EdgeFact(EdgeType.HAS_COLUMN, ORDERS, EMAIL, {"position": 1}),
+                EdgeFact(EdgeType.OWNS, FINANCE, PAYMENTS, {"type": "technical"}),
+                Flow(ORDERS, PAYMENTS, job=LOAD),
+            ),
+        )
+        return store
+
+    def test_every_part_of_a_name_is_found(self, shop: Store) -> None:
+        assert found(shop, "customer") == [ORDERS, PAYMENTS, EMAIL]
+        assert found(shop, "shop") == [ORDERS, PAYMENTS]
+        assert found(shop, "load") == [LOAD]
+        assert found(shop, "finance") == [FINANCE]
+
+    def test_a_term_is_the_start_of_a_word(self, shop: Store) -> None:
+        assert found(shop, "ord") == [ORDERS, PAYMENTS, EMAIL, LOAD]
+        assert found(shop, "rders") == []
+        assert found(shop, "ordersx") == []
+
+    def test_the_parts_of_camel_case_are_words_and_so_is_the_whole(self, shop: Store) -> None:
+        assert found(shop, "email") == [EMAIL]
+        assert found(shop, "customeremail") == [EMAIL]
+        assert found(shop, "customerEmail") == [EMAIL]
+
+    def test_case_means_nothing(self, shop: Store) -> None:
+        assert found(shop, "PAYMENTS") == found(shop, "payments") == [PAYMENTS]
+
+    def test_all_terms_must_be_in_one_document(self, shop: Store) -> None:
+        assert found(shop, "customer email") == [EMAIL]
+        assert found(shop, "email customer") == [EMAIL]
+        assert found(shop, "customers paid") == [PAYMENTS]
+        assert found(shop, "payments paid") == [], "the name and the prose are two documents"
+        assert found(shop, "customer finance") == []
+
+    def test_kinds_narrow_the_answer(self, shop: Store) -> None:
+        assert found(shop, "customer", [AssetKind.COLUMN]) == [EMAIL]
+        assert found(shop, "order", [AssetKind.JOB, AssetKind.DATASET]) == [ORDERS, PAYMENTS, LOAD]
+        assert found(shop, "customer", [AssetKind.OWNER]) == []
+
+    def test_answers_are_ordered_by_kind_and_key_and_limited(self, store: Store) -> None:
+        keys = [
+            data_product("b shared"),
+            data_product("a shared"),
+            dataset("z", "shared"),
+            dataset("a", "shared b"),
+            dataset("a", "shared B"),
+            job("a", "shared"),
+        ]
+        keys += [
+            dataset("é", "shared"),
+            dataset("a\x00", "shared"),
+            dataset("a b", "shared"),
+            dataset("a\x01", "shared"),
+            dataset("🚀", "shared"),
+            dataset("\uffee", "shared"),
+        ]
+        keys += [column(dataset("a", "shared"), str(n)) for n in range(30)]
+        commit(store, state(*(AssetFact(key, {}) for key in keys)))
+        order = list(AssetKind)
+        expected = sorted({*keys, dataset("a", "shared")}, key=lambda key: (order.index(key.kind), key.parts))
+        assert found(store, "shared", limit=1000) == expected
+        for limit in (0, 1, 3, 12, 20):
+            assert found(store, "shared", limit=limit) == expected[:limit]
+
+    def test_nothing_is_found_without_terms(self, shop: Store) -> None:
+        assert shop.search([], [], 10) == []
+
+    @pytest.mark.parametrize(
+        "term",
+        [
+            '"',
+            "*",
+            "'",
+            "pay*",
+            'payments" OR "orders',
+            "NEAR(",
+            "a:b",
+            "words:pay",
+            "(",
+            "-",
+            "^",
+            "pay~",
+            "/.*/",
+            "\\",
+            "[a TO z]",
+            "%",
+            "pay ments",
+            "\x00",
+            "pay\x00",
+        ],
+    )
+    def test_hostile_terms_find_nothing_and_break_nothing(self, shop: Store, term: str) -> None:
+        assert shop.search([term], [], 10) == []
+        assert shop.search([term, "payments"], [], 10) == []
+
+    @pytest.mark.parametrize("word", ["or", "and", "not", "near", "to"])
+    def test_operators_are_words(self, store: Store, word: str) -> None:
+        commit(store, state(AssetFact(dataset("x", word), {}), AssetFact(dataset("x", "else"), {})))
+        assert found(store, word) == [dataset("x", word)]
+
+    @pytest.mark.parametrize("name", ["straße", "Ünïcode", "名前", "İstanbul", "данные", "ﬁle", "ñandú", "𐐷𐐲", "٣٤", "ⅷ", "𞤀𞤁"])
+    def test_words_of_all_scripts(self, store: Store, name: str) -> None:
+        commit(store, state(AssetFact(dataset("ns", f"a.{name}_x"), {}), AssetFact(dataset("ns", "other"), {})))
+        assert found(store, name) == [dataset("ns", f"a.{name}_x")]
+        assert found(store, name[:1]) == [dataset("ns", f"a.{name}_x")]
+
+    def test_accents_are_not_folded(self, store: Store) -> None:
+        commit(store, state(AssetFact(dataset("x", "café"), {})))
+        assert found(store, "cafe") == []
+
+    def test_long_names(self, store: Store) -> None:
+        long = dataset("x", "y" * 3000)
+        commit(store, state(AssetFact(long, {}), AssetFact(dataset("x", "z" + " w" * 5000), {})))
+        assert found(store, "yyy") == [long]
+        assert found(store, "y" * 3000) == [long]
+
+    def test_title_description_and_tags_are_found(self, store: Store) -> None:
+        commit(
+            store, state(AssetFact(ORDERS, {"title": "All Purchases", "tags": ["tier=gold", {"key": "pii"}], "location": "s3://nowhere"}))
+        )
+        for text in ("purchases", "gold", "tier gold", "pii"):
+            assert found(store, text) == [ORDERS]
+        assert found(store, "nowhere") == []
+
+    def test_prose_is_found_only_while_it_is_said(self, store: Store) -> None:
+        commit(store, state(AssetFact(ORDERS, {"description": "old words"}), version="r1"))
+        commit(store, state(AssetFact(ORDERS, {"description": "new words"}), at=2, version="r2"))
+        assert found(store, "old") == []
+        assert found(store, "new") == [ORDERS]
+        commit(store, withdrawals=[withdraw("r2")])
+        assert found(store, "old") == [ORDERS]
+        assert found(store, "new") == []
+        commit(store, state(at=3))
+        assert found(store, "words") == []
+        assert found(store, "orders") == [ORDERS], "a name is kept for ever"
+
+    def test_prose_of_two_scopes(self, store: Store) -> None:
+        commit(
+            store,
+            state(AssetFact(ORDERS, {"description": "red green"})),
+            state(AssetFact(ORDERS, {"description": "green blue"}), scope="t"),
+        )
+        assert found(store, "green") == [ORDERS]
+        assert found(store, "red blue") == []
+        commit(store, state(at=2))
+        assert found(store, "red") == []
+        assert found(store, "green blue") == [ORDERS]
+
+    def test_what_was_never_said_in_a_head_is_found_by_name(self, store: Store) -> None:
+        commit(store, state(AssetFact(ORDERS, {}), at=5))
+        commit(store, state(AssetFact(PAYMENTS, {"description": "late prose"}), at=1))
+        assert found(store, "payments") == [PAYMENTS]
+        assert found(store, "late") == []

@@ -1,0 +1,132 @@
+"""Random operations on a store and on the model; after each, both say the same.
+
+A store's test module makes a machine of its own:
+
+    class MyMachine(StoreMachine):
+        def open_store(self) -> Store: ...      # a new, empty store
+
+    TestMyStore = MyMachine.TestCase
+    TestMyStore.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from meshline.graph.model import KINDS, AssetKind, Content, Interval, Scope
+from meshline.graph.store.base import Batch, Changes, Head, Pair, RunKey, RunReader, Store
+from tests.stores.model import ModelStore
+from tests.stores.said import graph, sayings
+from tests.stores.strategies import DIGESTS, TIMES, WORDS, batches, run_keys, terms
+
+SIBLINGS = [(source, parent, pair) for source in ("openlineage/a", "dbt/b") for parent in ("", "p", "q") for pair in DIGESTS]
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Compares a store with `ModelStore`."""
+
+    def open_store(self) -> Store:
+        raise NotImplementedError
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = ModelStore()
+        self.store = self.open_store()
+        self.copy: dict[int, Head] = {}  # kept up to date by what commits return
+        self.followed: dict[int, Head] = {}  # kept up to date by asking for changes, now and then
+        self.followed_to = 0
+
+    def teardown(self) -> None:
+        self.store.close()
+
+    @rule(batch=batches())
+    def commit(self, batch: Batch) -> None:
+        expected = self.model.commit(lambda _: batch)
+        changes = self.store.commit(lambda _: batch)
+        assert changes.revision == expected.revision
+        assert said_by(changes) == said_by(expected)
+        follow(self.copy, changes)
+
+    @rule(batch=batches(), repeated=st.integers(2, 3))
+    def commit_repeatedly(self, batch: Batch, repeated: int) -> None:
+        for _ in range(repeated):
+            self.commit(batch._replace(raw=()))
+
+    @rule()
+    def follow(self) -> None:
+        changes = self.store.changes(self.followed_to)
+        assert said_by(changes).keys() <= said_by(self.model.changes(self.followed_to)).keys()
+        follow(self.followed, changes)
+        self.followed_to = changes.revision
+        assert sayings(self.followed.values()) == graph(self.model)
+
+    @rule(at=st.sampled_from((*TIMES, 20)))
+    def read_as_of(self, at: int) -> None:
+        assert graph(self.store, at) == graph(self.model, at)
+        assert sayings(self.store.statements(list(self.copy), at)).items() <= graph(self.model, at).items()
+
+    @rule()
+    def read_history(self) -> None:
+        assert histories(self.store, self.store.changes(0)) == histories(self.model, self.model.changes(0))
+
+    @rule(
+        terms=st.lists(terms, min_size=1, max_size=2),
+        limit=st.integers(0, 5),
+    )
+    def search(self, terms: Sequence[str], limit: int) -> None:
+        assert list(self.store.search(terms, [], limit)) == list(self.model.search(terms, [], limit))
+
+    @rule(term=st.sampled_from(WORDS), kinds=st.sets(st.sampled_from(KINDS)))
+    def search_kinds(self, term: str, kinds: set[AssetKind]) -> None:
+        assert list(self.store.search([term], sorted(kinds), 99)) == list(self.model.search([term], sorted(kinds), 99))
+
+    @rule(keys=st.sets(run_keys))
+    def read_runs(self, keys: set[RunKey]) -> None:
+        assert self.store.run(keys) == self.model.run(keys)
+        told: list[dict[tuple[str, str, bytes], list[Pair]]] = []
+
+        def build(reader: RunReader) -> Batch:
+            assert reader.runs(keys) == self.model.run(keys)
+            told.append({asked: sorted(pairs) for asked, pairs in reader.siblings(SIBLINGS).items() if pairs})
+            return Batch()
+
+        self.store.commit(build)
+        assert told == [{asked: sorted(pairs) for asked, pairs in self.model.siblings(SIBLINGS).items() if pairs}]
+
+    @rule(before=st.sampled_from(TIMES))
+    def prune_raw(self, before: int) -> None:
+        assert self.store.prune_raw(before) == self.model.prune_raw(before)
+
+    @invariant()
+    def says_the_same(self) -> None:
+        assert self.store.revision() == self.model.revision()
+        assert graph(self.store) == sayings(self.copy.values()) == graph(self.model)
+
+    @invariant()
+    def keeps_the_same_events(self) -> None:
+        assert [stored.event for stored in self.store.raw()] == [stored.event for stored in self.model.raw()]
+
+
+def said_by(changes: Changes) -> dict[tuple[str, Scope], Head | None]:
+    """The heads without the store's numbers; None for those that vanished."""
+    return {(h.source, h.scope): None if h.content is None else h._replace(scope_id=0) for h in changes.heads}
+
+
+def follow(copy: dict[int, Head], changes: Changes) -> None:
+    for head in changes.heads:
+        copy.pop(head.scope_id, None)
+        if head.content is not None:
+            copy[head.scope_id] = head
+
+
+def histories(store: Store, changes: Changes) -> dict[tuple[str, Scope], list[tuple[Interval, Content]]]:
+    """Without `until`: where two observations differ in nothing else, either may stand for both."""
+    names = {head.scope_id: (head.source, head.scope) for head in changes.heads}
+    return {names[number]: without_until(said) for number, said in store.history(list(names)).items() if said}
+
+
+def without_until(history: Iterable[tuple[Interval, Content]]) -> list[tuple[Interval, Content]]:
+    return [(interval._replace(observation=interval.observation._replace(until=None)), content) for interval, content in history]

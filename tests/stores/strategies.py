@@ -1,0 +1,83 @@
+"""Hypothesis strategies for statements and batches: small alphabets, so that collisions happen."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from meshline.graph.content import encode
+from meshline.graph.model import AssetFact, Content, EdgeFact, EdgeType, Facts, Flow, Scope, Statement, column, dataset, job, owner
+from meshline.graph.store.base import Batch, Pair, RawEvent, Run, RunKey, Withdrawal
+
+TIMES = range(6)
+ORDERS, PAYMENTS = dataset("ns", "orders"), dataset("ns", "payments")
+CONTENTS: tuple[Content, ...] = tuple(
+    encode(facts)
+    for facts in (
+        Facts(),
+        Facts(assets=(AssetFact(ORDERS, {"description": "red green"}),)),
+        Facts(assets=(AssetFact(ORDERS, {"description": "green blue"}), AssetFact(PAYMENTS, {"title": "red"}))),
+        Facts(
+            edges=(
+                EdgeFact(EdgeType.HAS_COLUMN, ORDERS, column(ORDERS, "redCode"), {"position": 1}),
+                EdgeFact(EdgeType.OWNS, owner("blue"), ORDERS),
+            )
+        ),
+        Facts(flows=(Flow(ORDERS, PAYMENTS, job=job("ns", "green")), Flow(column(ORDERS, "id"), column(PAYMENTS, "id"), masking=True))),
+    )
+)
+WORDS = ("red", "green", "blue", "orders", "id", "code")
+
+terms = st.sampled_from((*WORDS, *(word[:2] for word in WORDS)))
+times = st.sampled_from(TIMES)
+sources = st.sampled_from(("openlineage/a", "dbt/b"))
+versions = st.sampled_from(("", "r1", "r2"))
+contents = st.sampled_from(CONTENTS)
+SCOPES: tuple[Scope, ...] = (("k", "a"), ("k", "a", ""))
+scopes = st.sampled_from(SCOPES)
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> Statement:
+    observed_at = draw(times)
+    provisional = draw(st.booleans())
+    until = observed_at + draw(st.integers(1, 4)) if provisional and draw(st.booleans()) else None
+    return Statement(draw(sources), draw(scopes), observed_at, draw(contents), draw(versions), provisional, until)
+
+
+@st.composite
+def rebatched(draw: st.DrawFn, said: list[Statement]) -> list[list[Statement]]:
+    """The same statements in another order, some of them repeated, in batches of any size."""
+    repeated = draw(st.lists(st.sampled_from(said), max_size=4))
+    order = draw(st.permutations(said + repeated))
+    cuts = sorted(draw(st.sets(st.integers(0, len(order)), max_size=4)))
+    return [list(order[start:end]) for start, end in zip([0, *cuts], [*cuts, len(order)], strict=True)]
+
+
+withdrawals = st.builds(Withdrawal, sources, scopes, versions)
+
+run_keys = st.builds(RunKey, sources, st.sampled_from((job("ns", "load"), job("ns", "other"))), st.sampled_from(("r1", "r2")))
+parents = st.sampled_from(("", "p", "q"))
+DIGESTS = (b"1" * 16, b"2" * 16)
+
+
+@st.composite
+def runs_and_pairs(draw: st.DrawFn) -> tuple[list[Run], list[Pair]]:
+    """Some runs, each once, and their pairs."""
+    runs = [Run(key, draw(parents), draw(st.sampled_from((b"", b"x")))) for key in draw(st.lists(run_keys, max_size=2, unique=True))]
+    covered = st.dictionaries(st.sampled_from(DIGESTS), st.booleans(), max_size=2)
+    return runs, [Pair(run.parent, pair, run.key, value) for run in runs for pair, value in draw(covered).items()]
+
+
+raw_events = st.builds(RawEvent, sources, times, st.sampled_from((b"{}", b'{"a": 1}')))
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Batch:
+    runs, pairs = draw(runs_and_pairs())
+    return Batch(
+        draw(st.lists(withdrawals, max_size=2)),
+        draw(st.lists(statements(), max_size=5)),
+        runs,
+        pairs,
+        draw(st.lists(raw_events, max_size=2)),
+    )

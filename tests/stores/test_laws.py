@@ -1,0 +1,41 @@
+"""The laws of statements on the SQLite store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.graph.model import Statement
+from meshline.graph.store.sqlite import SqliteStore
+from tests.stores import laws
+from tests.stores.strategies import TIMES, rebatched, statements
+
+some = st.lists(statements(), min_size=1, max_size=12)
+many_examples = settings(max_examples=200, deadline=None)
+
+
+@many_examples
+@given(st.data(), some)
+def test_order_and_batches_mean_nothing(data: st.DataObject, said: list[Statement]) -> None:
+    one: Sequence[Sequence[Statement]] = [[s] for s in said]
+    laws.check_order_and_batches_mean_nothing(SqliteStore, one, data.draw(rebatched(said)))
+
+
+@many_examples
+@given(some, statements())
+def test_a_statement_touches_its_scope_only(known: list[Statement], new: Statement) -> None:
+    laws.check_a_statement_touches_its_scope_only(SqliteStore, known, new)
+
+
+@many_examples
+@given(some)
+def test_what_is_known_changes_last_observed_only(known: list[Statement]) -> None:
+    laws.check_what_is_known_changes_last_observed_only(SqliteStore, known)
+
+
+@many_examples
+@given(some, st.sampled_from(TIMES))
+def test_as_of_is_what_was_known(said: list[Statement], at: int) -> None:
+    laws.check_as_of_is_what_was_known(SqliteStore, said, at)

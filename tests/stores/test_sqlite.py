@@ -1,0 +1,194 @@
+"""The SQLite store keeps the contract, in a file and in memory, and what is special to files."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshline.errors import StoreCorrupt, StoreUnavailable
+from meshline.graph.store.base import Store
+from meshline.graph.store.sqlite import SqliteStore, names, writing
+from tests.stores.contract import DurableStoreContract, StoreContract
+from tests.stores.said import all_heads, commit, head_of, say, says
+
+
+@pytest.fixture
+def open_file(tmp_path: Path) -> Iterator[Callable[[], SqliteStore]]:
+    handles: list[SqliteStore] = []
+
+    def open_handle() -> SqliteStore:
+        handles.append(SqliteStore(str(tmp_path / "mesh.db")))
+        return handles[-1]
+
+    yield open_handle
+    for handle in handles:
+        handle.close()
+
+
+class TestFile(DurableStoreContract):
+    @pytest.fixture
+    def open_handle(self, open_file: Callable[[], SqliteStore]) -> Callable[[], Store]:
+        return open_file
+
+
+class TestMemory(StoreContract):
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        store = SqliteStore()
+        yield store
+        store.close()
+
+
+class TestFiles:
+    """What only a file can do: be locked, damaged, foreign, too new, or read by many threads."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        return tmp_path / "mesh.db"
+
+    def test_a_write_lock_of_another_is_waited_for_and_then_reported(self, path: Path) -> None:
+        with closing(SqliteStore(str(path), busy_timeout=0.05)) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+            commit(store, say("A", 1))
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreUnavailable, match="another process is writing"):
+                commit(store, say("B", 2))
+            with pytest.raises(StoreUnavailable):
+                store.setting("naming", "n")
+            assert head_of(store) == says("A", 1), "readers go on"
+            with closing(SqliteStore(str(path), busy_timeout=0.05)) as late:
+                assert head_of(late) == says("A", 1), "opening needs no lock"
+            other.execute("ROLLBACK")
+            assert commit(store, say("B", 2)).revision == 2
+
+    def test_no_database_is_corrupt(self, path: Path) -> None:
+        path.write_bytes(b"This is no database at all. " * 100)
+        with pytest.raises(StoreCorrupt, match=r"mesh\.db is damaged or no store"):
+            SqliteStore(str(path))
+
+    def test_a_damaged_file_is_corrupt(self, path: Path) -> None:
+        with closing(SqliteStore(str(path))) as store:
+            commit(store, *(say("ABCD"[n % 4], n, scope=f"scope {n}") for n in range(2000)))
+        data = bytearray(path.read_bytes())
+        data[4096:] = b"\xa5" * (len(data) - 4096)
+        path.write_bytes(data)
+        with pytest.raises(StoreCorrupt, match="restore it from a backup"), closing(SqliteStore(str(path))) as store:
+            all_heads(store)
+
+    def test_a_damaged_content_is_corrupt(self, path: Path) -> None:
+        with closing(SqliteStore(str(path))) as store:
+            commit(store, say("A" * 1000, 1))
+            with closing(sqlite3.connect(path)) as other:
+                other.execute("UPDATE content SET blob = zeroblob(9) WHERE content_id = 1")
+                other.commit()
+            with pytest.raises(StoreCorrupt, match="packed value"):
+                all_heads(store)
+
+    def test_the_database_of_another_program_is_left_alone(self, path: Path) -> None:
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("CREATE TABLE change (revision INTEGER)")
+            other.commit()
+        before = path.read_bytes()
+        with pytest.raises(StoreCorrupt, match="another program"):
+            SqliteStore(str(path))
+        assert path.read_bytes()[100:] == before[100:]
+
+    def test_a_newer_schema_asks_for_the_newer_program(self, path: Path) -> None:
+        SqliteStore(str(path)).close()
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA user_version = 99")
+        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 1: use the newer meshline"):
+            SqliteStore(str(path))
+
+    def test_an_empty_file_becomes_a_store(self, path: Path) -> None:
+        path.touch()
+        with closing(SqliteStore(str(path))) as store:
+            assert store.revision() == 0
+
+    def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreUnavailable, match="does its folder exist"):
+            SqliteStore(str(tmp_path / "no" / "mesh.db"))
+
+    def test_a_closed_store_says_so(self, path: Path) -> None:
+        for store in (SqliteStore(str(path)), SqliteStore()):
+            commit(store, say("A", 1))
+            reading = store.heads()
+            store.close()
+            store.close()
+            with pytest.raises(StoreUnavailable, match="is closed"):
+                store.revision()
+            with pytest.raises(StoreUnavailable, match="is closed"):
+                commit(store, say("A", 2))
+            with pytest.raises(StoreUnavailable, match="is closed"):
+                next(reading)
+
+    def test_several_may_open_a_new_file_at_once(self, path: Path) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            stores = list(pool.map(lambda _: SqliteStore(str(path)), range(8)))
+        for n, store in enumerate(stores):
+            assert commit(store, say("A", n)).revision == n + 1
+            store.close()
+
+    def test_a_list_of_changes_that_was_dropped_is_not_missed(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(writing, "CHANGES_KEPT", 3)
+        with closing(SqliteStore(str(path))) as store:
+            commit(store, say("A", 1), say("A", 1, scope="gone"))
+            commit(store, say("", 2, scope="gone"))
+            for at in range(10):
+                commit(store, say("A", at, scope=f"s{at}"))
+            assert {head.scope for head in store.changes(0).heads} == {("s",), ("gone",), *((f"s{at}",) for at in range(10))}
+            assert {head.scope for head in store.changes(1).heads} == {("gone",), *((f"s{at}",) for at in range(10))}
+            assert {head.scope for head in store.changes(10).heads} == {("s8",), ("s9",)}
+
+    def test_readers_see_one_moment(self, path: Path) -> None:
+        with closing(SqliteStore(str(path))) as store:
+            commit(store, *(say("A", 1, scope=f"s{n}") for n in range(2500)))
+            reading = store.heads()
+            seen = list(next(iter(reading)))
+            commit(store, *(say("B", 2, scope=f"s{n}") for n in range(2500)))
+            seen += [head for batch in reading for head in batch]
+            assert {head.observed_at for head in seen} == {1}
+            assert len(seen) == 2500
+
+    def test_what_was_acknowledged_survives_kill_9(self, path: Path) -> None:
+        """Law 5."""
+        program = (
+            "import sys, itertools\n"
+            "from meshline.graph.store.sqlite import SqliteStore\n"
+            "from tests.stores.said import commit, say\n"
+            "store = SqliteStore(sys.argv[1])\n"
+            "for at in itertools.count(1):\n"
+            "    print(commit(store, say('AB'[at % 2], at), say('A', at, scope='other')).revision, flush=True)\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            for _ in range(50):
+                acknowledged = int(writer.stdout.readline())
+            writer.kill()
+            acknowledged = max([acknowledged, *(int(line) for line in writer.stdout.read().split())])
+        with closing(SqliteStore(str(path))) as store:
+            assert store.revision() in (acknowledged, acknowledged + 1)
+            head = head_of(store, "other")
+            assert head is not None
+            assert head.last_observed == store.revision()
+
+
+class TestSortable:
+    @pytest.mark.parametrize(
+        "parts", [("",), ("", ""), ("a",), ("a\x00",), ("\x00", "\x01"), ("\x01\x02", "\x00\x01"), ("é", "🚀"), ("\x00",)]
+    )
+    def test_round_trip(self, parts: tuple[str, ...]) -> None:
+        assert names.parts_of(names.sortable(parts)) == parts
+
+    @given(st.lists(st.tuples(*[st.text("\x00\x01\x02aé🚀\uffff", max_size=4)] * 2), min_size=2, max_size=2))
+    def test_order(self, pair: list[tuple[str, ...]]) -> None:
+        assert sorted(pair, key=names.sortable) == sorted(pair)
+        assert [names.parts_of(names.sortable(parts)) for parts in pair] == pair
