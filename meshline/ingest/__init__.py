@@ -1,0 +1,1 @@
+"""Sources in, statements out. Imports `graph`, never the other way round."""

@@ -1,0 +1,242 @@
+"""YAML text -> plain values that remember their lines.
+
+Read from the event stream, so that depth, size and the expansion of aliases are counted before
+anything is built, and no tag can make an object. Scalars follow the YAML 1.2 core schema.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from meshline.errors import InvalidInput
+from meshline.graph.model import Json
+
+MAX_BYTES = 2 * 1024 * 1024
+MAX_DEPTH = 24
+MAX_VALUES = 200_000  # after the expansion of aliases
+
+Path: TypeAlias = tuple[str | int, ...]
+
+_NULL = re.compile(r"~|null|Null|NULL|")
+_BOOL = re.compile(r"(true|True|TRUE)|(false|False|FALSE)")
+_INT = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_STANDARD_TAGS = "tag:yaml.org,2002:"
+
+
+class Document(NamedTuple):
+    """A document's value, and the line (from 1) on which each of its parts begins."""
+
+    file: str
+    value: Json
+    lines: Mapping[Path, int]
+
+    def where(self, path: Path) -> str:
+        """`file:line` of a part, or of the nearest part around it that has a line of its own."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return f"{self.file}:{self.lines.get(path, 1)}"
+
+
+class _Open(NamedTuple):
+    """A mapping or sequence that is being read. `begun` is where the count stood when it began."""
+
+    value: dict[str, Json] | list[Json]
+    path: Path
+    anchor: str | None
+    begun: int
+
+
+def document(data: bytes, file: str) -> Document:
+    """Read one YAML document. Raises InvalidInput with `file:line`."""
+    if len(data) > MAX_BYTES:
+        raise InvalidInput(f"{len(data)} bytes are too many; a file may have {MAX_BYTES}", file)
+    reader = _Reader(file)
+    for event in _events(_text(data, file), file):
+        reader.take(event)
+    return Document(file, reader.root, reader.lines)
+
+
+def _text(data: bytes, file: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidInput(f"byte {data[error.start]:#04x} is no UTF-8; save the file as UTF-8", f"{file}:{line}") from error
+
+
+def _events(text: str, file: str) -> Iterator[Event]:
+    try:
+        yield from YAML(typ="safe", pure=True).parse(text)
+    except YAMLError as error:
+        raise InvalidInput(f"this is no YAML: {_problem(error)}", f"{file}:{_line_of(error, text)}") from error
+    except (ValueError, RecursionError) as error:  # ruamel lets some through, e.g. of a bad %YAML directive
+        raise InvalidInput(f"this is no YAML: {error}", file) from error
+
+
+def _problem(error: YAMLError) -> str:
+    parts = [getattr(error, "context", None), getattr(error, "problem", None), getattr(error, "reason", None)]
+    return ", ".join(str(part) for part in parts if part) or "it cannot be read"
+
+
+def _line_of(error: YAMLError, text: str) -> int:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is not None:
+        return int(mark.line) + 1
+    position = getattr(error, "position", 0)  # of a character that YAML does not allow
+    return text.count("\n", 0, position) + 1 if isinstance(position, int) else 1
+
+
+class _Reader:
+    """Builds the value from events, without recursion."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.root: Json = None
+        self.lines: dict[Path, int] = {(): 1}
+        self._open: list[_Open] = []
+        self._keys: list[str | None] = []  # beside _open: the key whose value comes next
+        self._anchors: dict[str, tuple[Json, int]] = {}  # value and how many values it holds
+        self._count = 0
+        self._documents = 0
+        self._line = 1
+
+    def take(self, event: Event) -> None:
+        self._line = event.start_mark.line + 1 if event.start_mark is not None else self._line
+        if isinstance(event, DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise self._refusal("a second document begins here; a file holds one")
+        elif isinstance(event, (MappingStartEvent, SequenceStartEvent)):
+            self._begin(event)
+        elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
+            self._end()
+        elif isinstance(event, AliasEvent):
+            self._alias(str(event.anchor))
+        elif isinstance(event, ScalarEvent):
+            self._scalar(event)
+
+    def _begin(self, event: MappingStartEvent | SequenceStartEvent) -> None:
+        self._no_tag(event.tag)
+        if len(self._open) >= MAX_DEPTH:
+            raise self._refusal(f"nested more than {MAX_DEPTH} levels deep")
+        path = self._next_path(is_scalar=False)
+        self._count_values(1)
+        value: dict[str, Json] | list[Json] = {} if isinstance(event, MappingStartEvent) else []
+        self._open.append(_Open(value, path, event.anchor, self._count))
+        self._keys.append(None)
+
+    def _end(self) -> None:
+        done = self._open.pop()
+        self._keys.pop()
+        if done.anchor is not None:
+            self._anchors[done.anchor] = (done.value, self._count - done.begun + 1)
+        self._place(done.value)
+
+    def _alias(self, anchor: str) -> None:
+        known = self._anchors.get(anchor)
+        if known is None:
+            raise self._refusal(f"the alias *{anchor} stands inside its own anchor, or has none before it")
+        self._next_path(is_scalar=False)
+        self._count_values(known[1])
+        self._place(known[0])
+
+    def _scalar(self, event: ScalarEvent) -> None:
+        self._no_tag(event.tag)
+        text = self._whole(str(event.value))
+        if self._wants_key():
+            self._key(text)
+            return
+        self._next_path(is_scalar=True)
+        self._count_values(1)
+        value = _plain(text) if event.implicit[0] else text
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (value, 1)
+        self._place(value)
+
+    def _whole(self, text: str) -> str:
+        r"""A text in which the halves of a character, as JSON escapes it (\ud83d\ude00), are one again."""
+        if not _SURROGATE.search(text):
+            return text
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise self._refusal("half of a character (a lone surrogate) is no text") from error
+
+    def _wants_key(self) -> bool:
+        return bool(self._open) and isinstance(self._open[-1].value, dict) and self._keys[-1] is None
+
+    def _key(self, text: str) -> None:
+        here = self._open[-1]
+        if text == "<<":
+            raise self._refusal("merge keys (<<) are not read; write the keys out")
+        assert isinstance(here.value, dict)
+        if text in here.value:
+            raise self._refusal(f"the key {text!r} is here twice (first on line {self.lines[*here.path, text]})")
+        self._keys[-1] = text
+        self.lines[*here.path, text] = self._line
+
+    def _next_path(self, *, is_scalar: bool) -> Path:
+        """The path of the value that begins here; notes its line."""
+        if not self._open:
+            return ()
+        if self._wants_key():
+            raise self._refusal("a key must be a text")
+        here, key = self._open[-1], self._keys[-1]
+        path: Path = (*here.path, key) if key is not None else (*here.path, len(here.value))
+        if key is None or is_scalar:
+            self.lines[path] = self._line
+        return path
+
+    def _place(self, value: Json) -> None:
+        if not self._open:
+            self.root = value
+            return
+        parent, key = self._open[-1].value, self._keys[-1]
+        if isinstance(parent, list):
+            parent.append(value)
+        elif key is not None:
+            parent[key] = value
+            self._keys[-1] = None
+
+    def _count_values(self, number: int) -> None:
+        self._count += number
+        if self._count > MAX_VALUES:
+            raise self._refusal(f"more than {MAX_VALUES} values, counting what aliases repeat")
+
+    def _no_tag(self, tag: object) -> None:
+        if tag is not None and str(tag) not in ("!", _STANDARD_TAGS + "str", _STANDARD_TAGS + "map", _STANDARD_TAGS + "seq"):
+            raise self._refusal(f"the tag {tag} is not read; take it away")
+
+    def _refusal(self, message: str) -> InvalidInput:
+        return InvalidInput(message, f"{self.file}:{self._line}")
+
+
+def _plain(text: str) -> Json:
+    """The value of a scalar without quotes."""
+    if _NULL.fullmatch(text):
+        return None
+    if match := _BOOL.fullmatch(text):
+        return match[1] is not None
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
+        return float(text)
+    return text

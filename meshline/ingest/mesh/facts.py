@@ -1,0 +1,171 @@
+"""What a mesh file says -> statements, one scope for each entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Statement
+from meshline.graph.naming import Naming, normalise_namespace
+from meshline.ingest.mesh.format import (
+    Consumer,
+    Contract,
+    DatasetName,
+    DatasetNote,
+    Domain,
+    Entry,
+    Ownership,
+    Person,
+    Port,
+    Product,
+    SameAs,
+    Team,
+)
+from meshline.ingest.mesh.parts import pair
+from meshline.ingest.mesh.reading import Mesh
+
+
+def statements(mesh: Mesh, naming: Naming, observed_at: int) -> list[Statement]:
+    """One statement for each entry. `observed_at`: microseconds since the epoch, the file's time."""
+    names = _Names(mesh.namespaces, mesh.emails, naming)
+    return [Statement(mesh.source, placed.scope, observed_at, encode(_facts(placed.entry, names))) for placed in mesh.entries]
+
+
+class _Names(NamedTuple):
+    """How the names in the file become keys."""
+
+    aliases: Mapping[str, str]
+    emails: Mapping[str, str]
+    naming: Naming
+
+    def dataset(self, name: DatasetName) -> AssetKey:
+        return self.naming.dataset(*pair(name, self.aliases))
+
+    def owner(self, name: str) -> AssetKey:
+        return model.owner(self.emails.get(name, name))
+
+    def pattern(self, text: str) -> str:
+        """A pattern over `namespace/name` of normalised datasets."""
+        namespace, name = pair(text, self.aliases)
+        return f"{normalise_namespace(namespace)[1]}/{name}" if namespace else text
+
+
+def _facts(entry: Entry, names: _Names) -> Facts:  # noqa: PLR0911 - one for each kind of entry
+    match entry:
+        case Domain():
+            return _domain(entry, names)
+        case Team() | Person():
+            return Facts(assets=(AssetFact(model.owner(entry.name), _owner_attributes(entry)),))
+        case Product():
+            return _product(entry, names)
+        case Ownership():
+            return Facts(edges=(EdgeFact(EdgeType.OWNS, names.owner(entry.owner), _owned(entry, names), {"type": entry.type}),))
+        case Contract():
+            return _contract(entry, names)
+        case Consumer():
+            return _consumer(entry, names)
+        case DatasetNote():
+            return _dataset_note(entry, names)
+        case SameAs():
+            return Facts(edges=(EdgeFact(EdgeType.SAME_AS, names.dataset(entry.a), names.dataset(entry.b), {"why": entry.why}),))
+
+
+def _domain(entry: Domain, names: _Names) -> Facts:
+    key = model.domain(entry.name)
+    patterns: list[Json] = [names.pattern(text) for text in entry.datasets]
+    return Facts(
+        assets=(AssetFact(key, _said(title=entry.title, description=entry.description, tags=list(entry.tags), members=patterns)),),
+        edges=(
+            *([EdgeFact(EdgeType.PART_OF, key, model.domain(entry.parent))] if entry.parent else []),
+            *_owner_edges(entry.owner, key, names),
+        ),
+    )
+
+
+def _owner_attributes(entry: Team | Person) -> dict[str, Json]:
+    """`contact` is the one line by which a person is reached."""
+    return _said(
+        title=entry.title,
+        description=entry.description,
+        owner_type="team" if isinstance(entry, Team) else "person",
+        contact=", ".join(way for way in (entry.email, entry.slack) if way),
+        email=entry.email,
+        slack=entry.slack,
+        people=list(entry.members) if isinstance(entry, Team) else None,
+    )
+
+
+def _product(entry: Product, names: _Names) -> Facts:
+    key = model.data_product(entry.name)
+    said = _said(
+        title=entry.title,
+        description=entry.description,
+        version=entry.version,
+        tags=list(entry.tags),
+        slo=dict(entry.slo),
+        members=[names.pattern(text) for text in entry.datasets],
+    )
+    edges = [
+        *([EdgeFact(EdgeType.PART_OF, key, model.domain(entry.domain))] if entry.domain else []),
+        *_owner_edges(entry.owner, key, names),
+        *(_port(key, "input", port, names) for port in entry.input_ports),
+        *(_port(key, "output", port, names) for port in entry.output_ports),
+    ]
+    return Facts(assets=(AssetFact(key, said),), edges=tuple(edges))
+
+
+def _port(product: AssetKey, direction: str, port: Port, names: _Names) -> EdgeFact:
+    said = _said(direction=direction, type=port.type, endpoint=port.endpoint, format=port.format, description=port.description)
+    return EdgeFact(EdgeType.PORT, product, names.dataset(port.dataset), said)
+
+
+def _owned(entry: Ownership, names: _Names) -> AssetKey:
+    if entry.product is not None:
+        return model.data_product(entry.product)
+    if entry.domain is not None:
+        return model.domain(entry.domain)
+    assert entry.dataset is not None
+    dataset = names.dataset(entry.dataset)
+    return dataset if entry.column is None else model.column(dataset, entry.column)
+
+
+def _contract(entry: Contract, names: _Names) -> Facts:
+    key = model.contract(entry.id)
+    said = _said(title=entry.title, description=entry.description, version=entry.version, status=entry.status)
+    governs = EdgeFact(EdgeType.GOVERNS, key, names.dataset(entry.dataset), _said(version=entry.version, status=entry.status))
+    return Facts(assets=(AssetFact(key, said),), edges=(governs, *_owner_edges(entry.owner, key, names)))
+
+
+def _consumer(entry: Consumer, names: _Names) -> Facts:
+    key = model.consumer(entry.name)
+    said = _said(title=entry.title, description=entry.description, consumer_type=entry.type, tags=list(entry.tags))
+    return Facts(assets=(AssetFact(key, said),), edges=(*_consumes(entry, key, names), *_owner_edges(entry.owner, key, names)))
+
+
+def _consumes(entry: Consumer, key: AssetKey, names: _Names) -> Iterator[EdgeFact]:
+    for used in entry.consumes:
+        said = _said(contract=used.contract, purpose=used.purpose)
+        if used.product is not None:
+            yield EdgeFact(EdgeType.CONSUMES, key, model.data_product(used.product), said)
+        elif used.dataset is not None:
+            dataset = names.dataset(used.dataset)
+            targets = [model.column(dataset, name) for name in used.columns] or [dataset]
+            yield from (EdgeFact(EdgeType.CONSUMES, key, target, said) for target in targets)
+
+
+def _dataset_note(entry: DatasetNote, names: _Names) -> Facts:
+    key = names.dataset(entry.dataset)
+    about = AssetFact(key, _said(description=entry.description, tags=list(entry.tags)))
+    columns = [AssetFact(model.column(key, c.name), _said(description=c.description, tags=list(c.tags))) for c in entry.columns]
+    return Facts(assets=(about, *columns))
+
+
+def _owner_edges(name: str | None, of: AssetKey, names: _Names) -> list[EdgeFact]:
+    return [EdgeFact(EdgeType.OWNS, names.owner(name), of, {"type": "technical"})] if name else []
+
+
+def _said(**attributes: Json) -> dict[str, Json]:
+    """The attributes that were given: None, an empty text, list or mapping says nothing."""
+    return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}

@@ -1,0 +1,291 @@
+"""The format of the mesh file, version 1: what may stand in it. `mesh.schema.json` is made from here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from meshline.graph.model import Precedence
+from meshline.graph.naming import Naming
+from meshline.ingest.mesh.names import closest
+
+Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+Name: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Pattern: TypeAlias = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=1000, pattern=r"^[^/]+/."),
+    Field(description="Written as a dataset is, `alias/name` or `namespace/name`, with * ? [..] in it."),
+]
+Tags: TypeAlias = tuple[Annotated[Name, Field(description="`key` or `key=value`.")], ...]
+
+
+def _one_value(value: object) -> object:
+    if not isinstance(value, str | int | float):
+        raise PydanticCustomError("one_value", "accepted is a text or a number")
+    return value
+
+
+Level: TypeAlias = Annotated[str | int | float | bool, BeforeValidator(_one_value, json_schema_input_type=str | int | float | bool)]
+OwnerName: TypeAlias = Annotated[Name, Field(description="The name or the e-mail address of a team or a person.")]
+
+
+class Part(BaseModel):
+    """Base of everything in the file: frozen, no key but its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, value: object) -> object:
+        if isinstance(value, Mapping):
+            for key in value:
+                if key not in cls.model_fields:
+                    message = f"unknown key {key!r}{closest(str(key), cls.model_fields)}; accepted: {', '.join(cls.model_fields)}"
+                    raise PydanticCustomError("unknown_key", "{message}", {"message": message, "key": key})
+        return value
+
+
+class FullName(Part):
+    """A dataset in full, for when `namespace/name` would be taken apart in the wrong place."""
+
+    namespace: Name
+    name: Name
+
+
+def _form(value: object) -> str:
+    return "text" if isinstance(value, str) else "full"
+
+
+DatasetName: TypeAlias = Annotated[
+    Annotated[Name, Tag("text")] | Annotated[FullName, Tag("full")],
+    Discriminator(_form),
+    Field(
+        description="`alias/name`, where alias is a key of `namespaces`; else `namespace/name`, where the namespace of"
+        " `scheme://host/...` ends after the host, of `scheme:///path/name` before the last part, and of anything else"
+        " at the first slash; or {namespace: ..., name: ...}."
+    ),
+]
+
+
+class Domain(Part):
+    """A business domain. Its parent is named, or is the domain that it is nested in."""
+
+    name: Name
+    title: Text | None = None
+    description: Text | None = None
+    parent: Name | None = None
+    owner: OwnerName | None = None
+    tags: Tags = ()
+    datasets: tuple[Pattern, ...] = Field(default=(), description="Which datasets belong to the domain. The longest pattern wins.")
+    domains: tuple[Domain, ...] = ()
+
+
+class Team(Part):
+    """A team that owns or uses things."""
+
+    name: Name
+    title: Text | None = None
+    description: Text | None = None
+    email: Name | None = None
+    slack: Name | None = None
+    members: tuple[Name, ...] = Field(default=(), description="Names of people.")
+
+
+class Person(Part):
+    """A person who owns things."""
+
+    name: Name
+    title: Text | None = None
+    description: Text | None = None
+    email: Name | None = None
+    slack: Name | None = None
+
+
+class Port(Part):
+    """A dataset that a product takes in or gives out."""
+
+    dataset: DatasetName
+    type: Name | None = Field(default=None, description="For example sql, stream, api, file.")
+    endpoint: Text | None = None
+    format: Text | None = None
+    description: Text | None = None
+
+
+class Product(Part):
+    """A data product: what a domain publishes, by its ports."""
+
+    name: Name
+    title: Text | None = None
+    description: Text | None = None
+    version: Name | None = None
+    domain: Name | None = None
+    owner: OwnerName | None = None
+    tags: Tags = ()
+    slo: dict[Name, Level] = Field(default={}, description="Service levels by name, for example `freshness: 1h`.")
+    input_ports: tuple[Port, ...] = ()
+    output_ports: tuple[Port, ...] = ()
+    datasets: tuple[Pattern, ...] = Field(default=(), description="Which datasets belong to the product besides those at its output ports.")
+
+
+class Ownership(Part):
+    """An owner of one dataset, column, product or domain, beside the `owner` that products and domains name themselves."""
+
+    owner: OwnerName
+    type: Literal["technical", "business", "steward"] = "technical"
+    dataset: DatasetName | None = None
+    column: Name | None = Field(default=None, description="A column of the dataset.")
+    product: Name | None = None
+    domain: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Ownership:
+        if sum(thing is not None for thing in (self.dataset, self.product, self.domain)) != 1:
+            raise PydanticCustomError("one_thing", "give exactly one of the keys dataset, product and domain")
+        if self.column is not None and self.dataset is None:
+            raise PydanticCustomError("one_thing", "a column needs the key dataset as well")
+        return self
+
+
+class Contract(Part):
+    """A promise about a dataset."""
+
+    id: Name
+    title: Text | None = None
+    description: Text | None = None
+    version: Name | None = None
+    status: Name | None = None
+    owner: OwnerName | None = None
+    dataset: DatasetName
+
+
+class Consumed(Part):
+    """What a consumer uses: a product, a dataset, or columns of a dataset."""
+
+    product: Name | None = None
+    dataset: DatasetName | None = None
+    columns: tuple[Name, ...] = Field(default=(), description="The columns that are used; none: the dataset as a whole.")
+    contract: Name | None = Field(default=None, description="The id of the contract that covers the use.")
+    purpose: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Consumed:
+        if (self.product is None) == (self.dataset is None):
+            raise PydanticCustomError("one_thing", "give exactly one of the keys product and dataset")
+        if self.columns and self.dataset is None:
+            raise PydanticCustomError("one_thing", "columns need the key dataset as well")
+        return self
+
+
+class Consumer(Part):
+    """A team, application, dashboard or model that uses data."""
+
+    name: Name
+    type: Name | None = Field(default=None, description="For example team, application, dashboard or model.")
+    title: Text | None = None
+    description: Text | None = None
+    owner: OwnerName | None = None
+    tags: Tags = ()
+    consumes: tuple[Consumed, ...] = ()
+
+
+class ColumnNote(Part):
+    """What people say of a column."""
+
+    name: Name
+    description: Text | None = None
+    tags: Tags = ()
+
+
+class DatasetNote(Part):
+    """What people say of a dataset and of its columns. It does not say which columns exist."""
+
+    dataset: DatasetName
+    description: Text | None = None
+    tags: Tags = ()
+    columns: tuple[ColumnNote, ...] = ()
+
+
+class SameAs(Part):
+    """Two names of one dataset that no rule can join."""
+
+    a: DatasetName
+    b: DatasetName
+    why: Text
+
+
+class TrimmerRule(Part):
+    """Rewrites the names of datasets, for example takes a partition suffix off."""
+
+    pattern: str = Field(min_length=1, max_length=1000, description="A regular expression (Python).")
+    replacement: str = Field(default="", max_length=1000)
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise PydanticCustomError("pattern", "no regular expression: {error}", {"error": str(error)}) from error
+        return value
+
+
+class NamingRules(Part):
+    """How names of datasets become one. Changing this needs a replay of the store."""
+
+    trimmers: tuple[TrimmerRule, ...] = Field(default=(), description="Applied in order.")
+
+    def naming(self) -> Naming:
+        return Naming([(rule.pattern, rule.replacement) for rule in self.trimmers])
+
+
+class PrecedenceRules(Part):
+    """Which kind of source is believed, strongest first; kinds that are not named are weaker."""
+
+    structure: tuple[Name, ...] = Field(default=Precedence().structure, description="For what is: types, nullability, location.")
+    people: tuple[Name, ...] = Field(default=Precedence().people, description="For what people say: owners, descriptions, tags.")
+
+    def precedence(self) -> Precedence:
+        return Precedence(structure=self.structure, people=self.people)
+
+
+class MeshFile(Part):
+    """A mesh file: what people know and no event says, and the rules that names and sources follow."""
+
+    version: Literal[1] = Field(description="The version of this format.")
+    source: Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")] | None = Field(
+        default=None, description="Who says it: mesh/<source>. The file's name if absent."
+    )
+    namespaces: dict[Annotated[str, StringConstraints(pattern=r"^[^/\s]{1,100}$")], Name] = Field(
+        default={}, description="Short names of namespaces: alias -> namespace."
+    )
+    naming: NamingRules | None = None
+    precedence: PrecedenceRules | None = None
+    domains: tuple[Domain, ...] = ()
+    teams: tuple[Team, ...] = ()
+    people: tuple[Person, ...] = ()
+    products: tuple[Product, ...] = ()
+    owners: tuple[Ownership, ...] = ()
+    contracts: tuple[Contract, ...] = ()
+    consumers: tuple[Consumer, ...] = ()
+    datasets: tuple[DatasetNote, ...] = ()
+    same_as: tuple[SameAs, ...] = ()
+
+
+Entry: TypeAlias = Domain | Team | Person | Product | Ownership | Contract | Consumer | DatasetNote | SameAs
+
+# The lists of a mesh file whose entries are taken, or refused, one by one.
+ENTRIES: Mapping[str, type[Entry]] = {
+    "domains": Domain,
+    "teams": Team,
+    "people": Person,
+    "products": Product,
+    "owners": Ownership,
+    "contracts": Contract,
+    "consumers": Consumer,
+    "datasets": DatasetNote,
+    "same_as": SameAs,
+}

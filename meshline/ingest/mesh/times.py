@@ -1,0 +1,41 @@
+"""The time of a file: its commit's if it is committed and unchanged, else the time of loading."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+SECONDS = 10  # git that takes longer is not waited for
+
+
+def now() -> int:
+    """Microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def file_time(path: Path) -> int:
+    """The time at which a file began to say what it says, in microseconds; never later than now."""
+    committed = _commit_time(path.resolve())
+    return now() if committed is None else min(committed, now())
+
+
+def _commit_time(path: Path) -> int | None:
+    if _git(path, "status", "--porcelain", "--ignored", "--", path.name) != "":
+        return None  # changed, untracked, ignored, or no git at all
+    seconds = _git(path, "log", "-1", "--format=%ct", "--", path.name)
+    return int(seconds) * 1_000_000 if seconds and seconds.strip().isdigit() else None
+
+
+def _git(path: Path, *arguments: str) -> str | None:
+    """What git says about a file, or None if it cannot say anything. Nothing of the repository is run or written."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    command = [git, "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
+    try:
+        done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603 - no shell, fixed words
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

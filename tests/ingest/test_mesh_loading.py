@@ -1,0 +1,130 @@
+"""The mesh file: loading replaces what the same source said before, over a real store and index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKind, EdgeType, Precedence
+from meshline.graph.naming import Naming
+from meshline.graph.store.opening import open_store
+from meshline.ingest import mesh
+
+T = 1_709_294_400_000_000
+
+
+@pytest.fixture
+def graph() -> Iterator[LiveGraph]:
+    store = open_store(":memory:")
+    yield LiveGraph.open(store)
+    store.close()
+
+
+def load(graph: LiveGraph, text: str, time: int, naming: Naming | None = None) -> mesh.Loading:
+    return mesh.load(graph, mesh.parse(f"version: 1\nsource: shop\n{text}".encode(), "mesh.yaml"), naming or Naming(), time)
+
+
+def names(graph: LiveGraph, kind: AssetKind) -> list[str]:
+    return [graph.index.key(node).name for node in graph.index.of_kind(kind)]
+
+
+AB = "domains: [{name: a}, {name: b, owner: o}]"
+A = "domains: [{name: a}]"
+
+
+def test_what_is_gone_from_the_file_is_retracted(graph: LiveGraph) -> None:
+    assert load(graph, AB, T)[2:6] == (2, 0, 0, 0)
+    assert names(graph, AssetKind.DOMAIN) == ["a", "b"]
+    assert load(graph, A, T + 10)[2:6] == (0, 1, 1, 0)
+    assert names(graph, AssetKind.DOMAIN) == ["a"]
+    assert names(graph, AssetKind.OWNER) == []
+    before = graph.at(T + 5)
+    assert [before.key(node).name for node in before.of_kind(AssetKind.DOMAIN)] == ["a", "b"]
+
+
+def test_the_same_file_twice_changes_nothing(graph: LiveGraph) -> None:
+    first = load(graph, AB, T)
+    again = load(graph, AB, T + 10)
+    assert again[2:6] == (0, 2, 0, 0)
+    assert again.revision == first.revision == graph.store.revision()
+
+
+@pytest.mark.parametrize("time", [T, T + 10, T - 1_000_000, T + 10_000_000])
+def test_a_rollback_takes_effect_whatever_its_time(graph: LiveGraph, time: int) -> None:
+    load(graph, AB, T)
+    load(graph, A, T + 10)
+    assert load(graph, AB, time).changed == 1
+    assert names(graph, AssetKind.DOMAIN) == ["a", "b"]
+
+
+def test_a_change_at_the_same_time_takes_effect(graph: LiveGraph) -> None:
+    for title in ("One", "Two", "Three"):
+        load(graph, f"domains: [{{name: a, title: {title}}}]", T)
+        node = graph.index.of_kind(AssetKind.DOMAIN)[0]
+        assert [row.value for row in graph.facts(graph.index, [node])[node] if row.attribute == "title"] == [title]
+
+
+def test_other_sources_are_left_alone(graph: LiveGraph) -> None:
+    mesh.load(graph, mesh.parse(b"version: 1\nsource: other\ndomains: [{name: c}]", "m.yaml"), Naming(), T)
+    load(graph, AB, T)
+    load(graph, "", T + 1)
+    assert names(graph, AssetKind.DOMAIN) == ["c"]
+
+
+def test_a_file_with_refused_entries_retracts_nothing(graph: LiveGraph) -> None:
+    load(graph, AB, T)
+    loading = load(graph, "domains: [{name: a}, {name: b, ownr: o}]", T + 1)
+    assert (loading.retracted, loading.kept, len(loading.refused)) == (0, 1, 1)
+    assert names(graph, AssetKind.DOMAIN) == ["a", "b"]
+
+
+def test_every_kind_of_entry_is_retracted(graph: LiveGraph) -> None:
+    everything = """
+teams: [{name: t}]
+people: [{name: p}]
+products: [{name: x, output_ports: [{dataset: ns/o}]}]
+owners: [{dataset: ns/d, owner: t}, {dataset: ns/d, column: c, owner: t}, {product: x, owner: p}]
+contracts: [{id: k, dataset: ns/d}]
+consumers: [{name: u, consumes: [{dataset: ns/d, columns: [c]}]}]
+datasets: [{dataset: ns/e, description: e}]
+same_as: [{a: ns/f, b: ns/g, why: so}]
+"""
+    assert load(graph, AB + everything, T).changed == 12
+    assert load(graph, "", T + 1)[2:6] == (0, 0, 12, 0)
+    assert [kind for kind in AssetKind if names(graph, kind)] == []
+
+
+def test_naming_rules_other_than_the_graph_s_are_refused(graph: LiveGraph) -> None:
+    rules = "naming: {trimmers: [{pattern: '/x$'}]}"
+    with pytest.raises(InvalidInput, match="meshline replay"):
+        load(graph, rules, T)
+    assert load(graph, rules, T, Naming([("/x$", "")])).changed == 0
+
+
+def test_a_store_remembers_its_rules() -> None:
+    store = open_store(":memory:")
+    naming, precedence = Naming([("/x$", "")]), Precedence(people=("dbt",))
+    mesh.configure(store, naming, precedence)
+    again = mesh.configure(store)
+    assert (again[0].digest, again[1]) == (naming.digest, precedence)
+    assert store.setting("naming") == naming.digest
+    live = LiveGraph.open(store)
+    load(live, A, T)
+    with pytest.raises(InvalidInput, match="meshline replay"):
+        mesh.configure(store, Naming())
+    store.close()
+
+
+def test_what_the_file_says_is_in_the_index(graph: LiveGraph) -> None:
+    load(graph, "domains: [{name: a, owner: t@x.org}]\nteams: [{name: t, email: t@x.org}]\nproducts: [{name: p, domain: a}]", T)
+    index = graph.index
+    product, domain = index.node(model.data_product("p")), index.node(model.domain("a"))
+    assert product is not None
+    assert domain is not None
+    assert index.domain(product) == domain
+    assert [index.key(said.owner).name for said in index.owners(product)] == ["t"]
+    assert [index.key(edge.start).name for edge in index.edges(domain, EdgeType.OWNS, incoming=True)] == ["t"]
