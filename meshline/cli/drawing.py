@@ -1,0 +1,155 @@
+"""A lineage graph as text, Graphviz dot and Mermaid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from meshline.cli.shapes import Asset, Completeness, Named, Names, counted, warnings
+from meshline.cli.terminal import Line
+
+
+class Node(msgspec.Struct, rename="camel", frozen=True):
+    asset: Asset
+    reach: str
+    distance: int
+    masked: bool
+    start: bool
+
+
+class Edge(msgspec.Struct, rename="camel", frozen=True):
+    """Data flows from `begin` to `end`; both are ids."""
+
+    begin: Named = msgspec.field(name="from")
+    end: Named = msgspec.field(name="to")
+    reach: str
+    subtype: str
+    masking: bool
+    count: int
+    jobs: list[Named]
+
+
+class Graph(msgspec.Struct, rename="camel", frozen=True):
+    """The answer to `lineage.graphql`."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    ungrouped: int
+    completeness: Completeness
+
+
+_STYLE = {"DIRECT": "solid", "INDIRECT": "dashed", "POSSIBLE": "dotted"}
+_ARROW = {"DIRECT": "-->", "INDIRECT": "-.->", "POSSIBLE": "-.->"}
+
+
+def text(graph: Graph, *, upstream: bool) -> Iterator[Line]:
+    """Each node once, by distance, with what it comes from (or, upstream, what it goes into)."""
+    names = Names([node.asset for node in graph.nodes])
+    starts = [names(node.asset) for node in graph.nodes if node.start]
+    others = [node for node in graph.nodes if not node.start]
+    way = "comes from" if upstream else "flows to"
+    yield Line(f"{', '.join(starts)} {way} {counted(len(others), 'asset')}", "bold")
+    for distance in sorted({node.distance for node in others}):
+        yield Line("")
+        yield Line(f"{counted(distance, 'step')} away", "bold")
+        for node in others:
+            if node.distance == distance:
+                yield Line(f"  {names(node.asset)}{_marks(node)}")
+                yield from (Line(f"      {line}", "dim") for line in _links(graph, node, names, upstream=upstream))
+    notes = warnings(graph.completeness)
+    if graph.ungrouped:
+        notes.insert(0, f"{counted(graph.ungrouped, 'dataset')} that no group holds: not shown.")
+    if notes:
+        yield Line("")
+        yield from (Line(f"! {note}", "yellow") for note in notes)
+
+
+def _marks(node: Node) -> str:
+    marks = [] if node.reach == "DIRECT" else [node.reach.lower()]
+    if node.masked:
+        marks.append("masked")
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def _links(graph: Graph, node: Node, names: Names, *, upstream: bool) -> Iterator[str]:
+    """The edges by which data comes to a node (upstream: goes on from it), without repeating lines."""
+    assets = {known.asset.id: known.asset for known in graph.nodes}
+    seen: set[str] = set()
+    for edge in graph.edges:
+        here, there = (edge.begin, edge.end) if upstream else (edge.end, edge.begin)
+        if here.id != node.asset.id:
+            continue
+        line = f"{'to' if upstream else 'from'} {names(assets[there.id])}{_through(edge)}"
+        if line not in seen:
+            seen.add(line)
+            yield line
+
+
+def _through(edge: Edge) -> str:
+    kind = edge.subtype.lower() or ("" if edge.reach == "DIRECT" else edge.reach.lower())
+    notes = [kind] if kind else []
+    if edge.masking:
+        notes.append("masking")
+    if edge.count > 1:
+        notes.append(counted(edge.count, "flow"))
+    by = f" by {', '.join(job.name for job in edge.jobs)}" if edge.jobs else ""
+    return by + (f" ({', '.join(notes)})" if notes else "")
+
+
+def dot(graph: Graph) -> Iterator[str]:
+    """Graphviz: columns inside a cluster per dataset."""
+    yield "digraph lineage {"
+    yield "  rankdir=LR;"
+    yield '  node [shape=box, fontname="sans-serif"];'
+    for cluster, (label, members) in enumerate(_clusters(graph)):
+        indent = "  "
+        if label:
+            yield f"  subgraph cluster_{cluster} {{"
+            yield f"    label={_quoted(label)};"
+            indent = "    "
+        for node in members:
+            bold = ", penwidth=2" if node.start else ""
+            yield f"{indent}{_quoted(node.asset.id)} [label={_quoted(node.asset.name)}{bold}];"
+        if label:
+            yield "  }"
+    for edge in graph.edges:
+        label = f", label={_quoted(edge.subtype.lower())}" if edge.subtype else ""
+        yield f"  {_quoted(edge.begin.id)} -> {_quoted(edge.end.id)} [style={_STYLE[edge.reach]}{label}];"
+    yield "}"
+
+
+def mermaid(graph: Graph) -> Iterator[str]:
+    """A Mermaid flowchart: columns inside a subgraph per dataset."""
+    yield "flowchart LR"
+    for cluster, (label, members) in enumerate(_clusters(graph)):
+        indent = "  "
+        if label:
+            yield f"  subgraph cluster_{cluster}[{_mermaid_text(label)}]"
+            indent = "    "
+        for node in members:
+            yield f"{indent}{node.asset.id}[{_mermaid_text(node.asset.name)}]{':::start' if node.start else ''}"
+        if label:
+            yield "  end"
+    for edge in graph.edges:
+        label = f"|{_mermaid_text(edge.subtype.lower())}|" if edge.subtype else ""
+        yield f"  {edge.begin.id} {_ARROW[edge.reach]}{label} {edge.end.id}"
+    yield "  classDef start stroke-width:3px"
+
+
+def _clusters(graph: Graph) -> Sequence[tuple[str, list[Node]]]:
+    """Columns by dataset, all else by itself (label '')."""
+    found: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        found.setdefault(node.asset.dataset.qualified_name if node.asset.dataset else "", []).append(node)
+    return list(found.items())
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'"{escaped}"'
+
+
+def _mermaid_text(text: str) -> str:
+    """Mermaid has no escapes inside quotes but entities."""
+    return '"' + "".join(sign if sign.isalnum() or sign in " _-.,/:@" else f"#{ord(sign)};" for sign in text) + '"'

@@ -1,0 +1,48 @@
+"""The graph of a store in this process, and answers from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.graphql.execution import QUERIES
+from meshline.cli.answers import Refused
+from meshline.cli.stores import opened_store
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import Json
+from meshline.graph.naming import Naming
+from meshline.ingest.mesh import Mesh, configuration, configure
+
+SECONDS = 600.0  # nobody but this person waits for the answer
+
+
+class Opened(NamedTuple):
+    """A graph, and the naming rules with which its store was written."""
+
+    graph: LiveGraph
+    naming: Naming
+
+
+@contextmanager
+def opened(url: str | None, *, must_exist: bool = False, mesh: Mesh | None = None) -> Iterator[Opened]:
+    """The graph of a store, by the store's own rules, or those that a mesh file gives it."""
+    with opened_store(url, must_exist=must_exist) as store:
+        naming, precedence = configure(store, *(configuration(mesh) if mesh is not None else ()))
+        yield Opened(LiveGraph.open(store, precedence), naming)
+
+
+class Local:
+    """Answers from a graph in this process."""
+
+    def __init__(self, opened: Opened) -> None:
+        bounds = Bounds(seconds=SECONDS, objects=10_000_000)
+        self._graphql = GraphQL(opened.graph, opened.naming, bounds)
+
+    def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:
+        body = self._graphql.execute(query, variables, allowed=QUERIES).body
+        if errors := body.get("errors"):
+            raise Refused(str(errors[0]["message"]), str(errors[0].get("extensions", {}).get("code", "INTERNAL")))
+        data: dict[str, Json] = body["data"]
+        return data

@@ -1,0 +1,101 @@
+"""The arguments and options that several commands have."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Annotated, TypeAlias
+
+import typer
+
+
+class KindName(enum.StrEnum):
+    """Kinds of assets, as a person types them. The schema's names are in upper case."""
+
+    DOMAIN = "domain"
+    DATA_PRODUCT = "product"
+    DATASET = "dataset"
+    COLUMN = "column"
+    JOB = "job"
+    CONSUMER = "consumer"
+    OWNER = "owner"
+    CONTRACT = "contract"
+
+
+class TextFormat(enum.StrEnum):
+    """How a list is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Store: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the graph is kept: sqlite:///file.db or neo4j://user:password@host."
+        " [default: MESHLINE_STORE, else sqlite:///meshline.db in the current directory]",
+        show_default=False,
+        metavar="URL",
+    ),
+]
+Server: TypeAlias = Annotated[
+    str | None, typer.Option(help="Ask this running meshline instead of opening a store.", show_default=False, metavar="URL")
+]
+Asset: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        help="An id, namespace/name, any alias, dataset.column, or the end of one of these that no other asset has.", metavar="ASSET"
+    ),
+]
+Assets: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        help="An id, namespace/name, any alias, dataset.column, or the end of one of these that no other asset has.", metavar="ASSET..."
+    ),
+]
+AsOf: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option(
+        help="Answer as of a time (UTC unless it has a zone).",
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f%z"],
+        metavar="TIME",
+    ),
+]
+Depth: TypeAlias = Annotated[int | None, typer.Option(min=0, help="How many steps to go at most.", show_default=False)]
+Strict: TypeAlias = Annotated[bool, typer.Option("--strict", help="Stop at the first refusal, before anything is written.")]
+
+
+Limit: TypeAlias = Annotated[int, typer.Option(min=1, max=1000, help="How many to show at most.")]
+Kinds: TypeAlias = Annotated[
+    list[KindName] | None,
+    typer.Option("--kind", help="Only assets of this kind; may be repeated.", case_sensitive=False, show_default=False),
+]
+
+
+class ReachName(enum.StrEnum):
+    """The weakest class of lineage to follow."""
+
+    DIRECT = "direct"
+    INDIRECT = "indirect"
+    POSSIBLE = "possible"
+
+
+Reach: TypeAlias = Annotated[
+    ReachName,
+    typer.Option(help="The weakest lineage to follow: values (direct), filters and joins too (indirect), or all.", case_sensitive=False),
+]
+
+
+ListFormat: TypeAlias = Annotated[TextFormat, typer.Option("--format", help="text for people, json for programs.")]
+
+
+def kind_names(kinds: list[KindName] | None) -> list[str] | None:
+    """Kinds as the schema names them."""
+    return [kind.name for kind in kinds] if kinds else None
+
+
+def iso(time: datetime | None) -> str | None:
+    """A time as GraphQL takes it; without a zone it is UTC."""
+    if time is None:
+        return None
+    return time.isoformat() + ("+00:00" if time.tzinfo is None else "")

@@ -1,0 +1,138 @@
+"""A running meshline over HTTP: questions, events, mesh files."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from meshline.cli.answers import Refused
+from meshline.errors import InvalidInput, StoreUnavailable
+from meshline.graph.model import Json
+
+T = TypeVar("T")
+
+ANSWER_SECONDS = 60.0
+WAIT_SECONDS = 120.0  # in all, for a server that says that it is busy
+JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+class GraphQLError(msgspec.Struct, frozen=True):
+    message: str
+    extensions: dict[str, Any] = {}
+
+
+class GraphQLAnswer(msgspec.Struct, frozen=True):
+    data: dict[str, Any] | None = None
+    errors: list[GraphQLError] | None = None
+
+
+class FailedEvent(msgspec.Struct, frozen=True):
+    """One refused event of a batch, by its position in it."""
+
+    index: int
+    reason: str
+    retriable: bool = False
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """OpenLineage's answer to a batch."""
+
+    status: str
+    summary: dict[str, int] = {}
+    failed_events: list[FailedEvent] = []
+
+
+class MeshAnswer(msgspec.Struct, frozen=True):
+    """What loading a mesh file did, in entries."""
+
+    source: str
+    changed: int
+    unchanged: int
+    retracted: int
+
+
+class Remote:
+    """A server. Every error is one that a person can read."""
+
+    def __init__(self, client: httpx.Client, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    @classmethod
+    @contextmanager
+    def connected(cls, url: str) -> Iterator[Remote]:
+        """A server by its address. Nothing is sent yet."""
+        if not url.startswith(("http://", "https://")):
+            raise InvalidInput(f"found {url!r}; accepted is an address like http://127.0.0.1:8080", "--server")
+        with httpx.Client(base_url=url.rstrip("/"), timeout=ANSWER_SECONDS) as client:
+            yield cls(client, url)
+
+    def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:
+        response = self._send("POST", "/graphql", msgspec.json.encode({"query": query, "variables": variables}), JSON)
+        answer = self._decoded(response, GraphQLAnswer)
+        if answer.errors:
+            first = answer.errors[0]
+            raise Refused(first.message, str(first.extensions.get("code", "INTERNAL")))
+        if answer.data is None:
+            raise self._not_meshline(response)
+        return answer.data
+
+    def post_events(self, events: Sequence[bytes]) -> BatchAnswer:
+        """Send a batch, waiting as long as the server asks to."""
+        body = gzip.compress(b"[" + b",".join(events) + b"]", compresslevel=1)
+        response = self._send("POST", "/api/v1/lineage/batch", body, {**JSON, "Content-Encoding": "gzip"})
+        return self._decoded(response, BatchAnswer)
+
+    def put_mesh(self, data: bytes, *, name: str) -> MeshAnswer:
+        """Send a mesh file; what loading it did."""
+        path = f"/api/v1/mesh?{httpx.QueryParams({'name': name})}"
+        return self._decoded(self._send("PUT", path, data, {"Content-Type": "application/yaml"}), MeshAnswer)
+
+    def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+        patience = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                response = self._client.request(method, path, content=body, headers=dict(headers))
+            except httpx.HTTPError as error:
+                raise StoreUnavailable(f"no answer from {self._url}: {error or type(error).__name__}") from error
+            if response.status_code != 503:
+                return self._checked(response)
+            wait = _retry_after(response)
+            if time.monotonic() + wait > patience:
+                raise StoreUnavailable(f"{self._url} is busy: {self._reason(response)}")
+            time.sleep(wait)
+
+    def _checked(self, response: httpx.Response) -> httpx.Response:
+        """Raises for a refusal that has no body of its own kind (batches and GraphQL explain themselves)."""
+        if response.is_success or (response.status_code == 400 and b'"failed_events"' in response.content):
+            return response
+        if b'"errors"' in response.content and response.headers.get("content-type", "").startswith("application/"):
+            return response
+        raise Refused(f"{self._url} refused: {self._reason(response)}", f"HTTP_{response.status_code}")
+
+    def _reason(self, response: httpx.Response) -> str:
+        try:
+            body = msgspec.json.decode(response.content, type=dict[str, dict[str, Any]])
+            return str(body["error"]["message"])
+        except (msgspec.MsgspecError, KeyError):
+            return f"HTTP status {response.status_code}"
+
+    def _decoded(self, response: httpx.Response, shape: type[T]) -> T:
+        try:
+            return msgspec.json.decode(response.content, type=shape)
+        except msgspec.MsgspecError as error:
+            raise self._not_meshline(response) from error
+
+    def _not_meshline(self, response: httpx.Response) -> Refused:
+        return Refused(f"{self._url} does not answer like meshline (HTTP status {response.status_code})", "NOT_MESHLINE")
+
+
+def _retry_after(response: httpx.Response) -> float:
+    text = response.headers.get("Retry-After", "1")
+    return min(float(text), 30.0) if text.isdigit() else 1.0

@@ -1,0 +1,31 @@
+"""`meshline search TEXT`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from meshline.cli.options import Kinds, Limit, ListFormat, Server, Store, TextFormat, kind_names
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="Words, or beginnings of words, that all must be found.", metavar="TEXT")],
+    *,
+    kind: Kinds = None,
+    limit: Limit = 25,
+    format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Find assets by the words of their names, descriptions and tags."""
+    from meshline.cli.answers import answers, question, shaped
+    from meshline.cli.listing import Assets, listed
+    from meshline.cli.terminal import write, write_json
+
+    with answers(store, server) as source:
+        data = source.ask(question("search"), {"text": text, "kinds": kind_names(kind), "limit": limit})["search"]
+    if format is TextFormat.JSON:
+        write_json(data)
+    else:
+        write(listed(shaped(data, Assets), f"nothing is called or described with {text!r}"))

@@ -1,0 +1,35 @@
+"""`meshline serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from meshline.cli.options import Store
+
+Host: TypeAlias = Annotated[
+    str | None, typer.Option(help="Address to listen on; there is no authentication. [default: 127.0.0.1]", show_default=False)
+]
+Port: TypeAlias = Annotated[
+    int | None, typer.Option(help="Port to listen on, 0 for a free one. [default: 8080]", show_default=False, min=0, max=65535)
+]
+
+
+def serve(
+    *,
+    store: Store = None,
+    host: Host = None,
+    port: Port = None,
+    mesh: Annotated[Path | None, typer.Option(help="A mesh file to load at start; its rules hold for names and sources.")] = None,
+) -> None:
+    """Serve GraphQL and take OpenLineage events over HTTP."""
+    from meshline.api.settings import load
+    from meshline.cli.serving import serve as run
+    from meshline.cli.terminal import tell
+
+    run(
+        load(store=store, host=host, port=port, mesh=mesh),
+        lambda url: tell(f"meshline: GraphQL on {url}/graphql, OpenLineage events to {url}/api/v1/lineage"),
+    )

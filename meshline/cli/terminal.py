@@ -1,0 +1,135 @@
+"""What a command writes: answers to stdout, everything else to stderr; colour and progress only where a person looks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+from meshline.graph.model import Json
+
+T = TypeVar("T")
+
+SLOW = 1.0  # seconds of work after which a progress bar appears
+
+
+class Line(NamedTuple):
+    """A line of text, and how a terminal shows it (a rich style)."""
+
+    text: str
+    style: str = ""
+
+
+def write(lines: Iterable[Line]) -> None:
+    """Lines to stdout, in colour on a terminal only."""
+    if not sys.stdout.isatty():
+        sys.stdout.writelines(f"{printable(line.text)}\n" for line in lines)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for line in lines:
+        console.print(Text(printable(line.text), style=line.style), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """A text without control characters: a name must not steer the terminal."""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def write_json(value: Json) -> None:
+    """JSON to stdout, for programs."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_bytes(parts: Iterable[bytes], path: Path | None) -> None:
+    """Bytes to a file, or to stdout. Raises InvalidInput if the file cannot be written."""
+    from meshline.errors import InvalidInput
+
+    if path is None:
+        sys.stdout.buffer.writelines(parts)
+        return
+    try:
+        with path.open("wb") as file:
+            file.writelines(parts)
+    except OSError as error:
+        raise InvalidInput(f"cannot be written: {error.strerror or error}", str(path)) from error
+
+
+def tell(message: str) -> None:
+    """One line to stderr."""
+    sys.stderr.write(f"{printable(message)}\n")
+
+
+@contextmanager
+def refusal_exit() -> Iterator[None]:
+    """Leave with the exit code of a refusal if input is refused inside: for --strict."""
+    from meshline.cli import REFUSED
+    from meshline.errors import InvalidInput
+
+    try:
+        yield
+    except InvalidInput as error:
+        tell(f"refused: {error}")
+        raise SystemExit(REFUSED) from error
+
+
+class Advance(Protocol):
+    """Says that so much more of the work is done."""
+
+    def __call__(self, amount: int = 1) -> None: ...
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Advance]:
+    """A running count on stderr, if it is a terminal and the work takes over a second."""
+    if not sys.stderr.isatty():
+        yield _nothing
+        return
+    bar = _Bar(what)
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+def _nothing(amount: int = 1) -> None:
+    del amount
+
+
+class _Bar:
+    """Shows itself only once the work has become slow."""
+
+    def __init__(self, what: str) -> None:
+        import time
+
+        self._clock = time.monotonic
+        self._begun = self._clock()
+        self._what, self._done = what, 0
+        self._update: Advance | None = None
+
+    def __call__(self, amount: int = 1) -> None:
+        self._done += amount
+        if self._update is not None:
+            self._update(amount)
+        elif self._clock() - self._begun > SLOW:
+            self._show()
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        shown = (SpinnerColumn(), TextColumn("{task.completed} {task.description}"), TimeElapsedColumn())
+        bar = Progress(*shown, console=Console(stderr=True), transient=True)
+        task = bar.add_task(self._what, total=None, completed=self._done)
+        bar.start()
+        self._stop = bar.stop
+        self._update = lambda amount=1: bar.advance(task, amount)
+
+    def close(self) -> None:
+        if self._update is not None:
+            self._stop()

@@ -1,0 +1,231 @@
+"""What a person reads of an impact and of a lineage graph, as golden text."""
+
+from __future__ import annotations
+
+from meshline.cli import drawing, impact_text
+from meshline.cli.answers import shaped
+from meshline.cli.shapes import Asset, Named, Names
+from meshline.cli.terminal import Line, printable
+
+CUSTOMERS = {"id": "ds_1", "kind": "DATASET", "name": "crm.customers", "qualifiedName": "lake/crm.customers"}
+AUDIENCE = {"id": "ds_2", "kind": "DATASET", "name": "mkt.audience", "qualifiedName": "lake/mkt.audience"}
+SIGNALS = {"id": "ds_3", "kind": "DATASET", "name": "fraud.signals", "qualifiedName": "lake/fraud.signals"}
+CONTRACT = {"id": "ctr_1", "kind": "CONTRACT", "name": "k1", "qualifiedName": "k1"}
+MAILER = {"id": "con_1", "kind": "CONSUMER", "name": "mailer", "qualifiedName": "mailer"}
+SEND = {"id": "job_1", "kind": "JOB", "name": "build_audience", "qualifiedName": "spark/build_audience"}
+SCORE = {"id": "job_2", "kind": "JOB", "name": "score|it", "qualifiedName": "spark/score|it"}
+
+
+def column(dataset: dict[str, str], name: str) -> dict[str, object]:
+    return {
+        "id": f"col_{dataset['id']}_{name}",
+        "kind": "COLUMN",
+        "name": name,
+        "qualifiedName": f"{dataset['qualifiedName']}.{name}",
+        "dataset": dataset,
+    }
+
+
+def affected(node: object, reach: str, distance: int, *jobs: dict[str, str], masked: bool = False) -> dict[str, object]:
+    via = [{"asset": CUSTOMERS, "job": None}, *({"asset": AUDIENCE, "job": job} for job in jobs)]
+    return {"node": node, "reach": reach, "distance": distance, "masked": masked, "via": via}
+
+
+COMPLETENESS = {"truncated": "NONE", "possibleOnly": 0, "undescribed": 0, "staleEdges": 0, "provisional": 0, "asOf": None, "revision": 7}
+START = shaped(column(CUSTOMERS, "email"), Asset)
+
+IMPACT = {
+    "total": 6,
+    "byKind": [{"key": "DATA_PRODUCT", "label": "DATA_PRODUCT", "count": 1}],
+    "byReach": [{"key": "DIRECT", "label": "DIRECT", "count": 4}, {"key": "POSSIBLE", "label": "POSSIBLE", "count": 2}],
+    "byDomain": [{"key": "dom_1", "label": "marketing", "count": 4}, {"key": "", "label": "no domain", "count": 2}],
+    "byProduct": [{"key": "", "label": "no product", "count": 6}],
+    "data": {
+        "totalCount": 7,
+        "nodes": [
+            affected(AUDIENCE, "DIRECT", 1, SEND),
+            affected(column(AUDIENCE, "email"), "DIRECT", 1, SEND),
+            affected(column(AUDIENCE, "hash"), "DIRECT", 2, SEND, SEND, masked=True),
+            affected(SIGNALS, "POSSIBLE", 2, SEND, SCORE),
+        ],
+    },
+    "others": {"totalCount": 2, "nodes": [affected(CONTRACT, "DIRECT", 1), affected(MAILER, "DIRECT", 1, masked=True)]},
+    "notify": [
+        {
+            "recipient": {"id": "con_1", "kind": "CONSUMER", "name": "mailer", "title": None, "consumerType": "application", "owners": []},
+            "reason": "CONSUMES",
+            "reach": "DIRECT",
+            "total": 5,
+            "contact": None,
+            "assets": [column(AUDIENCE, name) for name in ("email", "a", "b", "c")],
+        },
+        {
+            "recipient": {"id": "own_1", "kind": "OWNER", "name": "marketing"},
+            "reason": "OWNS",
+            "reach": "DIRECT",
+            "total": 1,
+            "contact": "marketing@example.org",
+            "assets": [AUDIENCE],
+        },
+    ],
+    "completeness": {**COMPLETENESS, "undescribed": 3, "possibleOnly": 1, "truncated": "DEPTH"},
+}
+
+TEXT = """\
+crm.customers.email affects 6 assets: 4 by values, 2 possibly.
+That is 1 product. Tell 1 consumer and 1 owner.
+
+TELL WHO USES IT
+  mailer  direct, masked  application without an owner  mkt.audience (email, a, b, c) and 1 more
+
+TELL WHO OWNS WHAT IS AFFECTED
+  marketing  direct  marketing@example.org  mkt.audience
+
+CONTRACTS TO LOOK AT
+  k1
+
+BY DOMAIN
+  marketing 4, no domain 2
+
+VALUES COME FROM IT (direct)
+  1  mkt.audience: email
+       via build_audience
+  2  mkt.audience: hash (masked)
+       via build_audience
+
+POSSIBLY AFFECTED (nobody recorded the columns)
+  2  fraud.signals: the whole dataset
+       via build_audience > score|it
+  and 3 more: --limit shows more of them
+
+NOT CERTAIN
+  ! The answer is cut off at the depth that was asked for. There may be more behind it.
+  ! 3 datasets on the way have no recorded columns: the answer may be larger.
+  ! 1 pair of datasets has no column lineage: what lies behind is only possible, and more than is really affected.
+"""
+
+
+def text(answer: dict[str, object]) -> str:
+    return "".join(f"{line.text}\n" for line in impact_text.lines(shaped(answer, impact_text.Impact), [START]))
+
+
+def test_an_impact_as_text() -> None:
+    assert text(IMPACT) == TEXT
+
+
+def test_an_impact_as_markdown_does_not_let_names_be_markup() -> None:
+    written = "\n".join(impact_text.markdown(shaped(IMPACT, impact_text.Impact), [START]))
+    assert written.startswith("**crm.customers.email affects 6 assets: 4 by values, 2 possibly.**\n")
+    assert "| possible | 2 | fraud.signals | the whole dataset | build\\_audience \\> score\\|it |" in written
+    assert "- 3 datasets on the way have no recorded columns: the answer may be larger." in written
+
+
+NOTHING = {**IMPACT, "total": 0, "notify": [], "byReach": [], "completeness": COMPLETENESS}
+
+
+def test_nothing_is_affected() -> None:
+    assert text(NOTHING) == "Nothing depends on crm.customers.email.\n"
+
+
+def test_nothing_with_gaps_is_never_called_safe() -> None:
+    for gap in ({"undescribed": 1}, {"possibleOnly": 1}, {"staleEdges": 2}, {"provisional": 1}, {"truncated": "TIME"}):
+        said = text({**NOTHING, "completeness": {**COMPLETENESS, **gap}})
+        assert "do not take this as safe" in said
+        assert "NOT CERTAIN" in said
+
+
+def test_names_are_short_unless_two_share_one() -> None:
+    one = Named("ds_1", "DATASET", "orders", "pg/orders")
+    other = Named("ds_2", "DATASET", "orders", "lake/orders")
+    assert Names([one])(one) == "orders"
+    assert Names([one, other])(one) == "pg/orders"
+
+
+def test_a_name_cannot_steer_the_terminal() -> None:
+    assert printable("a\x1b[31mb\r") == "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}"
+
+
+GRAPH = {
+    "nodes": [
+        {"asset": column(CUSTOMERS, "email"), "reach": "DIRECT", "distance": 0, "masked": False, "start": True},
+        {"asset": column(AUDIENCE, 'e"mail'), "reach": "DIRECT", "distance": 1, "masked": True, "start": False},
+        {"asset": SIGNALS, "reach": "POSSIBLE", "distance": 2, "masked": False, "start": False},
+    ],
+    "edges": [
+        {
+            "from": column(CUSTOMERS, "email"),
+            "to": column(AUDIENCE, 'e"mail'),
+            "reach": "DIRECT",
+            "subtype": "TRANSFORMATION",
+            "masking": True,
+            "count": 1,
+            "jobs": [SEND],
+        },
+        {
+            "from": column(AUDIENCE, 'e"mail'),
+            "to": SIGNALS,
+            "reach": "POSSIBLE",
+            "subtype": "",
+            "masking": False,
+            "count": 2,
+            "jobs": [],
+        },
+    ],
+    "ungrouped": 0,
+    "completeness": {**COMPLETENESS, "provisional": 1},
+}
+
+
+def joined(lines: object) -> str:
+    assert hasattr(lines, "__iter__")
+    return "".join(f"{line.text if isinstance(line, Line) else line}\n" for line in lines)
+
+
+def test_a_lineage_graph_as_text() -> None:
+    graph = shaped(GRAPH, drawing.Graph)
+    assert (
+        joined(drawing.text(graph, upstream=False))
+        == """\
+crm.customers.email flows to 2 assets
+
+1 step away
+  mkt.audience.e"mail (masked)
+      from crm.customers.email by build_audience (transformation, masking)
+
+2 steps away
+  fraud.signals (possible)
+      from mkt.audience.e"mail (possible, 2 flows)
+
+! 1 lineage edge is from runs that have not completed.
+"""
+    )
+
+
+def test_a_lineage_graph_as_dot() -> None:
+    assert (
+        joined(drawing.dot(shaped(GRAPH, drawing.Graph)))
+        == """\
+digraph lineage {
+  rankdir=LR;
+  node [shape=box, fontname="sans-serif"];
+  subgraph cluster_0 {
+    label="lake/crm.customers";
+    "col_ds_1_email" [label="email", penwidth=2];
+  }
+  subgraph cluster_1 {
+    label="lake/mkt.audience";
+    "col_ds_2_e\\"mail" [label="e\\"mail"];
+  }
+  "ds_3" [label="fraud.signals"];
+  "col_ds_1_email" -> "col_ds_2_e\\"mail" [style=solid, label="transformation"];
+  "col_ds_2_e\\"mail" -> "ds_3" [style=dotted];
+}
+"""
+    )
+
+
+def test_a_lineage_graph_as_mermaid() -> None:
+    drawn = joined(drawing.mermaid(shaped(GRAPH, drawing.Graph)))
+    assert '    col_ds_1_email["email"]:::start\n' in drawn
+    assert '["e#34;mail"]' in drawn
+    assert '-->|"transformation"|' in drawn

@@ -1,0 +1,145 @@
+"""`meshline ingest`, `export` and `replay` over a real store."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+from tests.cli.running import EXAMPLE, done, executable, run
+
+EVENT = {
+    "eventType": "COMPLETE",
+    "eventTime": "2024-03-01T12:00:00Z",
+    "producer": "https://example.org",
+    "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+    "run": {"runId": "0192f3a4-0000-7000-8000-000000000001"},
+    "job": {"namespace": "spark", "name": "copy"},
+    "inputs": [{"namespace": "s3://lake", "name": "raw/orders/dt=2024-03-01"}],
+    "outputs": [{"namespace": "s3://lake", "name": "clean/orders"}],
+}
+LINE = json.dumps(EVENT)
+
+
+def test_good_events_are_taken_and_bad_ones_are_named(tmp_path: Path, new: str) -> None:
+    (tmp_path / "a.ndjson").write_text(f"{LINE}\nno json\n{LINE}\n")
+    ran = run("ingest", "openlineage", tmp_path / "a.ndjson", tmp_path / "missing", "--store", new)
+    assert ran.code == 1
+    assert ran.out == ""
+    assert f"refused: {tmp_path}/a.ndjson:2: " in ran.err
+    assert f"refused: {tmp_path}/missing: cannot be read: No such file or directory" in ran.err
+    assert ran.err.endswith("2 events taken, 2 refused\n")
+
+
+def test_strict_writes_nothing(tmp_path: Path, new: str) -> None:
+    (tmp_path / "a.ndjson").write_text(f"{LINE}\nno json\n")
+    ran = run("ingest", "openlineage", tmp_path / "a.ndjson", "--strict", "--store", new)
+    assert ran.code == 1
+    assert ran.err.startswith(f"refused: {tmp_path}/a.ndjson:2: ")
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_standard_input_compressed(new: str) -> None:
+    command = [executable(), "ingest", "openlineage", "-", "--store", new]
+    ran = subprocess.run(command, input=gzip.compress(LINE.encode()), capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr.decode()) == (0, "1 event taken\n")
+
+
+def test_export_openlineage_gives_the_events_back(tmp_path: Path, new: str) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([EVENT, EVENT], indent=2))
+    done("ingest", "openlineage", tmp_path / "a.json", "--store", new)
+    assert [json.loads(line) for line in done("export", "openlineage", "--store", new).out.splitlines()] == [EVENT, EVENT]
+
+
+def test_export_networkx_and_graphml_are_the_same_graph(tmp_path: Path, example: str) -> None:
+    done("export", "networkx", "--store", example, "-o", tmp_path / "g.json")
+    done("export", "graphml", "--store", example, "-o", tmp_path / "g.graphml")
+    linked = nx.node_link_graph(json.loads((tmp_path / "g.json").read_text()), edges="edges")
+    marked = nx.read_graphml(tmp_path / "g.graphml", force_multigraph=True)
+    assert set(linked.nodes) == set(marked.nodes)
+    assert linked.number_of_edges() == marked.number_of_edges() > 500
+    products = [node for node, said in linked.nodes(data=True) if said["kind"] == "DATA_PRODUCT"]
+    assert products
+    assert all(marked.nodes[node]["name"] == linked.nodes[node]["name"] for node in products)
+
+
+def test_export_as_of(tmp_path: Path, new: str) -> None:
+    (tmp_path / "a.ndjson").write_text(LINE)
+    done("ingest", "openlineage", tmp_path / "a.ndjson", "--store", new)
+    assert done("export", "networkx", "--store", new, "--as-of", "2024-02-01").json["nodes"] == []
+    assert done("export", "networkx", "--store", new, "--as-of", "2024-03-02").json["nodes"] != []
+
+
+def test_replay_makes_the_same_graph(new: str, example: str) -> None:
+    ran = done("replay", "--store", example, "--to", new)
+    assert "events replayed" in ran.err
+    assert done("export", "networkx", "--store", new).out == done("export", "networkx", "--store", example).out
+    again = run("replay", "--store", example, "--to", new)
+    assert (again.code, again.err) == (2, "meshline: --to: the store to replay into already holds something: name a new one\n")
+
+
+def test_naming_rules_are_the_store_s_and_replay_changes_them(tmp_path: Path, new: str) -> None:
+    (tmp_path / "a.ndjson").write_text(LINE)
+    rules = tmp_path / "mesh.yaml"
+    rules.write_text("version: 1\nnaming: {trimmers: [{pattern: '/dt=[^/]*$'}]}\ndomains: [{name: d, datasets: ['s3://lake/*']}]\n")
+    done("ingest", "openlineage", tmp_path / "a.ndjson", "--store", new)
+    ran = run("ingest", "mesh", rules, "--store", new)
+    assert ran.code == 2
+    assert "`meshline replay --mesh FILE --to NEW_STORE`" in ran.err
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    done("replay", "--mesh", rules, "--store", new, "--to", other)
+    done("ingest", "mesh", rules, "--store", other)
+    done("ingest", "openlineage", tmp_path / "a.ndjson", "--store", other)  # without the file: the store knows its rules
+    names = {node["name"] for node in done("export", "networkx", "--store", other).json["nodes"] if node["kind"] == "DATASET"}  # type: ignore[index,union-attr,call-overload]
+    assert names == {"raw/orders", "clean/orders"}
+
+
+@pytest.mark.parametrize("command", [["search", "x"], ["impact", "x"], ["export", "networkx"], ["replay", "--to", "sqlite:///y.db"]])
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, new: str, command: list[str]) -> None:
+    ran = run(*command, "--store", new)
+    assert ran.code == 2
+    assert (
+        ran.err
+        == f"meshline: there is no store at {tmp_path}/new.db: `meshline ingest` and `meshline serve` make one, --store names another\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_default_store(tmp_path: Path, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.ndjson").write_text(LINE)
+    done("ingest", "openlineage", "a.ndjson")
+    assert (tmp_path / "meshline.db").exists()
+    monkeypatch.setenv("MESHLINE_STORE", new)
+    done("ingest", "openlineage", "a.ndjson")
+    assert (tmp_path / "new.db").exists()
+
+
+def test_a_mesh_file_that_is_wrong(tmp_path: Path, new: str) -> None:
+    (tmp_path / "mesh.yaml").write_text("version: 1\nteams: [{name: t}]\ndomains:\n  - {name: d, ownr: t}\n  - {name: e, owner: tt}\n")
+    ran = run("ingest", "mesh", "mesh.yaml", "--store", new)
+    assert ran.code == 1
+    assert ran.err == (
+        "refused: mesh.yaml:4: ownr: unknown key 'ownr'; did you mean 'owner'?;"
+        " accepted: name, title, description, parent, owner, tags, datasets, domains\n"
+        "warning: mesh.yaml:5: the owner 'tt' is not declared in this file; did you mean 't'?\n"
+        "mesh/mesh: 2 entries changed, 0 unchanged, 0 retracted\n"
+    )
+    strict = run("ingest", "mesh", "mesh.yaml", "--strict", "--store", f"{new}2")
+    assert strict.code == 1
+    assert strict.err.startswith("refused: mesh.yaml:4: ownr")
+    assert not (tmp_path / "new.db2").exists()
+    assert run("ingest", "mesh", "nothing.yaml", "--store", new) == (
+        2,
+        "",
+        "meshline: nothing.yaml: the mesh file cannot be read: No such file or directory\n",
+    )
+
+
+def test_loading_the_example_again_changes_nothing(example: str) -> None:
+    ran = done("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", example)
+    assert "mesh/example-mesh: 0 entries changed" in ran.err
+    assert ", 0 retracted" in ran.err

@@ -1,0 +1,18 @@
+"""The questions that the command line asks fit the schema."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+from graphql import build_schema, parse, validate
+
+from meshline.api.graphql.schema import printed
+from meshline.cli.answers import question
+
+NAMES = sorted(path.name.removesuffix(".graphql") for path in (files("meshline.cli") / "queries").iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_question_fits_the_schema(name: str) -> None:
+    assert [error.message for error in validate(build_schema(printed()), parse(question(name)))] == []

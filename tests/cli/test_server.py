@@ -1,0 +1,131 @@
+"""Every surface gives the same answers: `meshline serve` as a process of its own, asked by the command line."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cli.running import EXAMPLE, ROOT, done, executable, run
+
+READY_SECONDS = 60
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[str]:
+    """The address of a server that is ready."""
+    process = subprocess.Popen([executable(), *arguments, "--port", "0"], stderr=subprocess.PIPE, cwd=ROOT)
+    try:
+        yield _ready(process)
+    finally:
+        process.terminate()
+        assert process.wait(timeout=30) in (0, -15)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def _ready(process: subprocess.Popen[bytes]) -> str:
+    address = ""
+    end = time.monotonic() + READY_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        if not address:
+            address = _address(process)
+            continue
+        try:
+            if httpx.get(f"{address}/readyz").status_code == 200:
+                return address
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"the server did not get ready (exit code {process.poll()})")
+
+
+def _address(process: subprocess.Popen[bytes]) -> str:
+    assert process.stderr is not None
+    if not select.select([process.stderr], [], [], 0.1)[0]:
+        return ""
+    found = re.search(rb"http://[0-9.]+:[0-9]+", os.read(process.stderr.fileno(), 65536))
+    return found[0].decode() if found else ""
+
+
+@pytest.fixture(scope="module")
+def server(example: str) -> Iterator[str]:
+    with serving("serve", "--store", example) as address:
+        yield address
+
+
+QUESTIONS: Sequence[Sequence[str]] = [
+    ["search", "customer"],
+    ["search", "email", "--kind", "column", "--format", "json"],
+    ["impact", "customers.customers.email"],
+    ["impact", "customers.customers.email", "--format", "markdown"],
+    ["lineage", "customers.customers.email"],
+    ["lineage", "revenue_daily", "--upstream", "--granularity", "domain", "--format", "mermaid"],
+    ["owners", "customers.customers.email"],
+    ["owners", "--owned-by", "orders-engineering"],
+    ["owners", "--orphans", "--format", "json"],
+]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=" ".join)
+def test_a_store_and_a_server_answer_the_same(example: str, server: str, question: Sequence[str]) -> None:
+    assert done(*question, "--server", server) == done(*question, "--store", example)
+
+
+def test_errors_are_the_same(example: str, server: str) -> None:
+    for question in (["impact", "nothing.of.this.name"], ["impact", "customer_id"], ["owners", "--owned-by", "nobody"]):
+        local, remote = run(*question, "--store", example), run(*question, "--server", server)
+        assert local == remote
+        assert local.code == 2
+        assert local.err.count("\n") == 1
+
+
+def test_ingest_through_a_server(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.ndjson"
+    bad.write_text('{"eventTime": "yesterday"}\nno json\n')
+    local, remote = f"sqlite:///{tmp_path / 'local.db'}", f"sqlite:///{tmp_path / 'remote.db'}"
+    with serving("serve", "--store", remote, "--mesh", str(EXAMPLE / "mesh.yaml")) as address:
+        loaded = done("ingest", "mesh", EXAMPLE / "mesh.yaml", "--server", address)
+        assert "0 entries changed" in loaded.err
+        ran = run("ingest", "openlineage", EXAMPLE / "events", bad, "--server", address)
+        assert ran.code == 1
+        assert f"refused: {bad}:1: " in ran.err
+        assert f"refused: {bad}:2: no JSON" in ran.err
+        asked = done("impact", "customers.customers.email", "--server", address).out
+    done("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", local)
+    done("ingest", "openlineage", EXAMPLE / "events", "--store", local)
+    assert asked == done("impact", "customers.customers.email", "--store", local).out
+
+
+def test_demo() -> None:
+    with serving("demo") as address:
+        assert "affects" in done("impact", "customers.customers.email", "--server", address).out
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
+        ("http://127.0.0.1:9", "meshline: no answer from http://127.0.0.1:9: "),
+        ("localhost:8080", "meshline: --server: found 'localhost:8080'; accepted is an address like http://127.0.0.1:8080"),
+    ],
+)
+def test_a_server_that_is_not_there(server: str, message: str) -> None:
+    ran = run("search", "x", "--server", server)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(message)
+    assert ran.err.count("\n") == 1
+
+
+def test_a_port_that_is_taken(server: str, tmp_path: Path) -> None:
+    port = server.rpartition(":")[2]
+    ran = run("serve", "--port", port, "--store", f"sqlite:///{tmp_path / 'x.db'}")
+    assert ran.code == 2
+    assert ran.err.startswith(f"meshline: cannot listen on 127.0.0.1:{port}")
