@@ -5,28 +5,56 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meshline.cli.options import Store
 from meshline.cli.serve import Host, Port
+
+if TYPE_CHECKING:
+    from meshline.cli.terminal import Line
 
 
 def demo(*, store: Store = None, host: Host = None, port: Port = None) -> None:
     """Serve the example mesh, from a store of its own that goes away."""
     from meshline.api.settings import load
     from meshline.cli.serving import serve
-    from meshline.cli.terminal import tell
+    from meshline.cli.terminal import Line, write
 
     with _store(store) as url:
         _fill(url)
-        serve(load(store=url, host=host, port=port), lambda address: tell(INVITATION.format(url=address)))
+        story = _story(url)
+        serve(
+            load(store=url, host=host, port=port),
+            lambda address: write([*story, *(Line(line.format(url=address)) for line in INVITATION.splitlines())]),
+        )
 
+
+DROPPED = "customers.email"
 
 INVITATION = """\
-meshline: the example mesh is on {url} (GraphQL: {url}/graphql). In another terminal:
-  meshline impact customers.customers.email --server {url}
+The example mesh is on {url} (GraphQL: {url}/graphql). Try, in another terminal:
+  meshline impact customers.email --server {url}
   meshline lineage finance.revenue_daily --upstream --granularity product --server {url}
   meshline owners orders.customer_orders --server {url}
 Ctrl-C ends it."""
+
+
+def _story(url: str) -> list[Line]:
+    """The question that the example is made for, and how its answer begins: the verdict, and whom to tell."""
+    from itertools import takewhile
+
+    from meshline.cli.answers import assets, shaped
+    from meshline.cli.impact import asked
+    from meshline.cli.impact_text import Impact, lines
+    from meshline.cli.local import Local, opened
+    from meshline.cli.terminal import Line
+
+    with opened(url, must_exist=True) as graph:
+        source = Local(graph)
+        starts = assets(source, [DROPPED])
+        answer = lines(shaped(asked(source, starts), Impact), starts)
+    beginning = takewhile(lambda line: not line.text.startswith("TELL WHO OWNS"), answer)
+    return [Line(f'"I will drop {DROPPED}: who breaks?"'), Line(f"$ meshline impact {DROPPED}"), *beginning]
 
 
 @contextmanager

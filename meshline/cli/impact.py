@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from meshline.cli.options import AsOf, Assets, Depth, Limit, Reach, ReachName, Server, Store, iso
+
+if TYPE_CHECKING:
+    from meshline.cli.answers import Answers
+    from meshline.cli.shapes import Asset
+    from meshline.graph.model import Json
 
 
 class ImpactFormat(enum.StrEnum):
@@ -37,13 +43,12 @@ def impact(
     The verdict comes first, what is not certain last.
     """
     from meshline.cli import impact_text
-    from meshline.cli.answers import answers, assets, question, shaped
+    from meshline.cli.answers import answers, assets, shaped
     from meshline.cli.terminal import Line, write, write_json
 
     with answers(store, server) as source:
         starts = assets(source, asset, iso(as_of))
-        variables = {"of": [start.id for start in starts], "reach": reach.name, "depth": depth, "asOf": iso(as_of), "limit": limit}
-        data = source.ask(question("impact"), variables)["impact"]
+        data = asked(source, starts, reach=reach, depth=depth, as_of=iso(as_of), limit=limit)
     if format is ImpactFormat.JSON:
         write_json(data)
         return
@@ -52,3 +57,19 @@ def impact(
         write(impact_text.lines(answer, starts))
     else:
         write(Line(line) for text in impact_text.markdown(answer, starts) for line in text.split("\n"))
+
+
+def asked(
+    source: Answers,
+    starts: Sequence[Asset],
+    *,
+    reach: ReachName = ReachName.POSSIBLE,
+    depth: int | None = None,
+    as_of: str | None = None,
+    limit: int = 500,
+) -> Json:
+    """The impact of these assets, as GraphQL answers it."""
+    from meshline.cli.answers import question
+
+    variables = {"of": [start.id for start in starts], "reach": reach.name, "depth": depth, "asOf": as_of, "limit": limit}
+    return source.ask(question("impact"), variables)["impact"]

@@ -27,6 +27,7 @@ def write(lines: Iterable[Line]) -> None:
     """Lines to stdout, in colour on a terminal only."""
     if not sys.stdout.isatty():
         sys.stdout.writelines(f"{printable(line.text)}\n" for line in lines)
+        sys.stdout.flush()  # a server goes on after this
         return
     from rich.console import Console
     from rich.text import Text
