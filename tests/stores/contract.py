@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 import pytest
 
-from meshline.graph.model import AssetFact
+from meshline.graph.model import AssetFact, column
 from meshline.graph.store.base import Batch, RawEvent, RunReader, Store
 from tests.stores.commits_contract import CommitContract
 from tests.stores.records_contract import P1, RecordContract, key, pair, put, run, siblings
 from tests.stores.said import all_heads, commit, graph, head_of, say, says, withdraw
-from tests.stores.search_contract import ORDERS, SearchContract, found, state
+from tests.stores.search_contract import EMAIL, ORDERS, SearchContract, found, state
 from tests.stores.statements_contract import StatementContract
 
 
@@ -53,6 +53,14 @@ class DurableStoreContract(StoreContract):
         assert commit(again, say("A", 1, version="r")) == (2, [])
         commit(again, say("D", 9))
         assert head_of(again) == says("D", 9)
+
+    def test_names_are_found_once_after_reopening(self, store: Store, open_handle: Callable[[], Store]) -> None:
+        commit(store, state(AssetFact(EMAIL, {})))
+        store.close()
+        again = open_handle()
+        commit(again, state(AssetFact(EMAIL, {"type": "text"}), AssetFact(column(ORDERS, "other"), {}), scope="t"))
+        assert found(again, "email") == [EMAIL]
+        assert found(again, "orders") == [ORDERS, EMAIL, column(ORDERS, "other")]
 
     def test_two_handles_see_each_others_commits(self, store: Store, open_handle: Callable[[], Store]) -> None:
         other = open_handle()

@@ -83,7 +83,7 @@ class StatementContract:
         commit(store, say("A", 5, version="b"))
         commit(store, say("A", 5, version="c"))
         commit(store, say("A", 5, version="a"))
-        assert head_of(store) == says("A", 5, version="c")
+        assert head_of(store) == head_of(store, as_of=9) == says("A", 5, version="c")
         assert stretches(store) == [("A", 5, None, 5)]
 
     def test_a_greater_digest_of_one_time_joins_the_stretch_before(self, store: Store) -> None:
@@ -242,6 +242,14 @@ class StatementContract:
         assert stretches(store) == [("A", 1, 3, 1), ("B", 3, 5, 3), ("A", 5, None, 1)]
         commit(store, say("C", 7, provisional=True))
         assert head_of(store) == says("C", 7, provisional=True)
+
+    @pytest.mark.parametrize("until", [5, 4, -1])
+    def test_what_ended_when_it_began_never_held(self, store: Store, until: int) -> None:
+        commit(store, say("A", 5, provisional=True, until=until))
+        assert head_of(store) is None
+        assert head_of(store, as_of=5) is None
+        commit(store, say("B", 5, provisional=True), say("A", 6, provisional=True, until=6))
+        assert head_of(store) == head_of(store, as_of=6) == says("B", 5, provisional=True)
 
     def test_what_is_ended_later_was_not_known_before(self, store: Store) -> None:
         """As of a time before an `until`, the statement is what it was before anyone knew of its end."""

@@ -40,7 +40,7 @@ scopes = st.sampled_from(SCOPES)
 def statements(draw: st.DrawFn) -> Statement:
     observed_at = draw(times)
     provisional = draw(st.booleans())
-    until = observed_at + draw(st.integers(1, 4)) if provisional and draw(st.booleans()) else None
+    until = observed_at + draw(st.integers(0, 4)) if provisional and draw(st.booleans()) else None
     return Statement(draw(sources), draw(scopes), observed_at, draw(contents), draw(versions), provisional, until)
 
 

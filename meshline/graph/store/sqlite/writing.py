@@ -50,10 +50,8 @@ class _Commit:
     def apply(self, batch: Batch) -> Changes:
         rows = self._rows(batch.statements)
         self._add_names(batch.statements)
-        removed = self._said_by(batch.withdrawals)
-        restated = removed.intersection(rows)
-        removed -= restated
-        written = self._write_observations([row for row in rows if row not in restated] if restated else rows, removed)
+        removed = self._said_by(batch.withdrawals).difference(rows)  # what is restated stays
+        written = self._write_observations(rows, removed)
         heads = self._change_heads(batch.statements, rows, removed)
         put = bool(batch.runs or batch.pairs) and runs.put(self._connection, self._numbering.labels, batch.runs, batch.pairs)
         self._add_labels()
