@@ -18,15 +18,19 @@ def demo(*, store: Store = None, host: Host = None, port: Port = None) -> None:
     """Serve the example mesh, from a store of its own that goes away."""
     from meshline.api.settings import load
     from meshline.cli.serving import serve
-    from meshline.cli.terminal import Line, write
+    from meshline.cli.terminal import write
 
     with _store(store) as url:
         _fill(url)
-        story = _story(url)
-        serve(
-            load(store=url, host=host, port=port),
-            lambda address: write([*story, *(Line(line.format(url=address)) for line in INVITATION.splitlines())]),
-        )
+        write(_story(url))
+        serve(load(store=url, host=host, port=port), _invite)
+
+
+def _invite(address: str) -> None:
+    from meshline.cli.terminal import tell
+
+    for line in INVITATION.splitlines():
+        tell(line.format(url=address))
 
 
 DROPPED = "customers.email"
