@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import pytest
 
+from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.files import events_in
 from tests.acceptance.service import Service, serving
 
@@ -78,14 +79,21 @@ def test_commands(page: Path, tmp_path: Path) -> None:
                     servers.append(subprocess.Popen(line[:-1].split(), cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL))
                     wait_ready(port)
                     continue
-                done = subprocess.run(
-                    ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+                done = subprocess.run(  # both streams in one, as a terminal shows them
+                    ["bash", "-c", line],
+                    cwd=tmp_path,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    timeout=120,
+                    check=False,
                 )
                 shown = command.output.replace("8080", port)
-                assert done.returncode == 0, f"{line}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
+                assert done.returncode == 0, f"{line}: exit code {done.returncode}\n{done.stdout}"
                 if shown.strip():
                     same = doctest.OutputChecker().check_output(shown, done.stdout, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-                    assert same, f"{page.name}: {line} printed\n{done.stdout}{done.stderr}\nthe page says\n{shown}"
+                    assert same, f"{page.name}: {line} printed\n{done.stdout}\nthe page says\n{shown}"
     finally:
         for server in servers:
             server.terminate()
@@ -107,7 +115,8 @@ def wait_ready(port: str) -> None:
 def example() -> Iterator[Service]:
     with serving(mesh=ROOT / "examples/mesh/mesh.yaml") as service:
         for event in events_in([str(ROOT / "examples/mesh/events")]):
-            answer = service.client.post("/api/v1/lineage", content=event.body)
+            assert not isinstance(event, InvalidInput), event
+            answer = service.client.post("/api/v1/lineage", content=event[1])
             assert answer.status_code == 201, answer.text
         yield service
 
