@@ -18,7 +18,8 @@ def replay(
 ) -> None:
     """Make a new store from what one has kept.
 
-    For example under other naming rules: events that are still kept are taken again, all else is copied.
+    For example under other naming rules: events that are still kept are taken again; what else the store knows, and what
+    events said that are kept no more, is copied.
     """
     from meshline.cli import REFUSED
     from meshline.cli.replaying import copied
@@ -33,7 +34,5 @@ def replay(
         f"{result.events} events replayed, {result.statements} statements copied"
         + (f", {result.refused} refused" if result.refused else "")
     )
-    for source in result.without_events:
-        tell(f"warning: no events of {source} are kept any more; what it said was copied")
     if result.refused:
         raise typer.Exit(REFUSED)

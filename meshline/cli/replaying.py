@@ -8,25 +8,25 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput, MeshlineError
 from meshline.graph.content import decode, encode
-from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Statement
+from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement
 from meshline.graph.naming import Naming
-from meshline.graph.store.base import Batch, Head, Store
+from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
 from meshline.ingest.mesh import Mesh, configuration, configure, stored
 from meshline.ingest.mesh.loading import remember
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.replaying import replay
+from meshline.ingest.openlineage.statements import renamed_scope, version_of
 from meshline.ingest.pipeline import Pipeline
 
 TOGETHER = 1000  # scopes read, and statements written, at once
 
 
 class Copied(NamedTuple):
-    """What became of a store's content. `without_events`: event sources of which only statements were left."""
+    """What became of a store's content. `statements`: those that no kept event says any more, or that never came from one."""
 
     events: int
     refused: int
     statements: int
-    without_events: tuple[str, ...]
 
 
 def copied(
@@ -38,14 +38,9 @@ def copied(
     rules = stored(old)
     given = configuration(mesh) if mesh is not None else (None, None)
     naming, _ = configure(new, given[0] or rules[0], given[1] or rules[1])
-    heads = old.changes(0).heads
-    replayed = _sources_with_events(old)
-    events = refused = statements = 0
-    for group in _groups(head for head in heads if head.source not in replayed):
-        written = _copy(old, new, naming, group)
-        statements += written
-        advance(written)
-    pipeline = Pipeline(new, BatchBuilder(naming))
+    restated = _Restated(new)
+    pipeline = Pipeline(restated, BatchBuilder(naming))
+    events = refused = 0
     try:
         for outcome in replay(old, pipeline):
             advance(1)
@@ -56,17 +51,35 @@ def copied(
                 refuse(outcome.refused)
     finally:
         pipeline.close()
-    left = {head.source for head in heads if head.source.startswith("openlineage/")} - replayed
-    return Copied(events, refused, statements, tuple(sorted(left)))
+    statements = 0
+    for group in _groups(old.changes(0).heads):
+        written = _copy(old, new, naming, group, restated)
+        statements += written
+        advance(written)
+    return Copied(events, refused, statements)
 
 
-def _sources_with_events(store: Store) -> frozenset[str]:
-    sources: set[str] = set()
-    after = 0
-    while page := store.raw(after, TOGETHER):
-        after = page[-1].position
-        sources.update(kept.event.source for kept in page)
-    return frozenset(sources)
+class _Restated:
+    """Commits to a store, and remembers what events said there: which runs, and since when."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.versions: set[str] = set()
+        self.since: int | None = None
+
+    def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
+        def remembered(runs: RunReader) -> Batch:
+            batch = build(runs)
+            self.versions.update(version_of(run.key) for run in batch.runs)
+            times = [statement.observed_at for statement in batch.statements]
+            self.since = min(times if self.since is None else [self.since, *times], default=self.since)
+            return batch
+
+        return self._store.commit(remembered)
+
+    def before(self, time: int) -> bool:
+        """Whether a time lies before all that events said."""
+        return self.since is None or time < self.since
 
 
 def _groups(heads: Iterable[Head]) -> Iterator[list[Head]]:
@@ -75,27 +88,36 @@ def _groups(heads: Iterable[Head]) -> Iterator[list[Head]]:
         yield group
 
 
-def _copy(old: Store, new: Store, naming: Naming, heads: list[Head]) -> int:
-    """Copy the whole history of these scopes; how many statements that is."""
+def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _Restated) -> int:
+    """Copy the history of these scopes that the replayed events did not tell; how many statements that is."""
     known = {head.scope_id: head for head in heads}
     statements = [
-        statement
+        statement._replace(scope=renamed_scope(statement.scope, naming), content=_renamed(statement.content, naming))
         for scope_id, intervals in old.history(list(known)).items()
         for interval, content in intervals
-        for statement in _statements(known[scope_id], interval.valid_from, interval.last_observed, interval.observation.version, content)
+        for statement in _statements(known[scope_id], interval, content, restated)
     ]
-    renamed = [statement._replace(content=_renamed(statement.content, naming)) for statement in statements]
-    new.commit(lambda _: Batch(statements=renamed))
-    for source in {head.source for head in heads}:
-        remember(new, source, max(statement.observed_at for statement in statements if statement.source == source))
+    new.commit(lambda _: Batch(statements=statements))
+    newest: dict[str, int] = {}
+    for statement in statements:
+        newest[statement.source] = max(statement.observed_at, newest.get(statement.source, statement.observed_at))
+    for source, time in newest.items():
+        if not source.startswith("openlineage/"):
+            remember(new, source, time)
     return len(statements)
 
 
-def _statements(head: Head, first: int, last: int, version: str, content: Content) -> Iterator[Statement]:
-    """A stretch as its first and its last statement."""
-    yield Statement(head.source, head.scope, first, content, version)
-    if last > first:
-        yield Statement(head.source, head.scope, last, content, version)
+def _statements(head: Head, interval: Interval, content: Content, restated: _Restated) -> Iterator[Statement]:
+    """A stretch as its first and its last statement; of one that a replayed run goes on with, only what came before."""
+    told = interval.observation
+    first = Statement(head.source, head.scope, interval.valid_from, content, told.version, told.provisional, told.until)
+    if told.version and told.version in restated.versions:
+        if restated.before(interval.valid_from):
+            yield first._replace(version="", until=None)
+        return
+    yield first
+    if interval.last_observed > interval.valid_from:
+        yield first._replace(observed_at=interval.last_observed)
 
 
 def _renamed(content: Content, naming: Naming) -> Content:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import networkx as nx
@@ -80,6 +83,18 @@ def test_replay_makes_the_same_graph(new: str, example: str) -> None:
     assert done("export", "networkx", "--store", new).out == done("export", "networkx", "--store", example).out
     again = run("replay", "--store", example, "--to", new)
     assert (again.code, again.err) == (2, "meshline: --to: the store to replay into already holds something: name a new one\n")
+
+
+def test_replay_keeps_what_events_said_that_are_kept_no_more(new: str, example: str, tmp_path: Path) -> None:
+    old = str(tmp_path / "old.db")
+    shutil.copy(example.removeprefix("sqlite:///"), old)
+    with closing(sqlite3.connect(old)) as connection, connection:
+        connection.execute("DELETE FROM raw WHERE position < (SELECT max(position) - 9 FROM raw)")
+    ran = done("replay", "--store", f"sqlite:///{old}", "--to", new)
+    assert "10 events replayed" in ran.err
+    asked = ["impact", "customers.customers.email", "--format", "json", "--store"]
+    before, after = done(*asked, example).json, done(*asked, new).json
+    assert [before[part] for part in ("total", "byKind", "byReach")] == [after[part] for part in ("total", "byKind", "byReach")]
 
 
 def test_naming_rules_are_the_store_s_and_replay_changes_them(tmp_path: Path, new: str) -> None:

@@ -1,0 +1,1 @@
+"""OpenLineage events -> statements: `events` parses, `runs` merges, `statements` maps, `builder` commits."""

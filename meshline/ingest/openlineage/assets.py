@@ -1,0 +1,165 @@
+"""What a facet of a dataset or job says of it: facet -> facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from meshline.graph import model
+from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.naming import Naming
+from meshline.ingest.openlineage import typed
+from meshline.ingest.openlineage.flows import SELDOM_COLUMNS, is_column
+
+VERBATIM = "facet:"  # + the facet's name: the attribute that holds it as it came
+MAX_DEPTH = 64  # of a facet that is kept as JSON; a deeper one is kept as text
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+
+
+def facts(key: AssetKey, name: str, raw: bytes, value: typed.AnyFacet | None, naming: Naming) -> Facts:
+    """What a facet says of the asset `key`. `value`: the facet read, None if it cannot be."""
+    kept = AssetFact(key, {VERBATIM + name: verbatim(raw)})
+    match value:
+        case typed.Schema():
+            said = _schema(key, value)
+        case typed.Symlinks():
+            said = _symlinks(key, value, naming)
+        case typed.Ownership():
+            said = Facts(edges=tuple(_owners(key, value)))
+        case typed.Tags():
+            said = _tags(key, value)
+        case None:
+            said = Facts()
+        case _:
+            attributes = {attribute: content for attribute, content in _attributes(value).items() if content not in (None, "", {}, [])}
+            said = Facts(assets=(AssetFact(key, attributes),)) if attributes else Facts()
+    return said._replace(assets=(kept, *said.assets))
+
+
+def verbatim(raw: bytes) -> Json:
+    """A facet as JSON; as text where that cannot be kept as JSON (too deep, numbers out of range)."""
+    if not _too_deep(raw):
+        try:
+            value: Json = msgspec.json.decode(raw)
+            msgspec.msgpack.encode(value)
+        except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError):
+            pass
+        else:
+            return value
+    return raw.decode(errors="replace")
+
+
+def _too_deep(raw: bytes) -> bool:
+    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+        return False
+    brackets = _STRING.sub(b"", raw).translate(None, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    return bool(brackets)
+
+
+def columns_of(facet: typed.Schema, declared: frozenset[str]) -> Iterator[tuple[str, int, typed.SchemaField]]:
+    """(dotted path, position of its top-level column, field), parents before what is nested in them."""
+    for position, field in enumerate(_ordered(facet.fields or ()), start=1):
+        yield from ((path, position, nested) for path, nested in _nested("", field) if is_column(path, declared))
+
+
+def seldom_columns(facet: typed.Schema) -> frozenset[str]:
+    """The names in a schema that are columns only because some schema lists them."""
+    return frozenset(folded for field in facet.fields or () if (folded := field.name.casefold()) in SELDOM_COLUMNS)
+
+
+def _ordered(fields: Sequence[typed.SchemaField]) -> Sequence[typed.SchemaField]:
+    """By `ordinal_position` if every field has one, else as listed."""
+    positions = [field.ordinal_position for field in fields]
+    if all(isinstance(position, int) for position in positions):
+        return sorted(fields, key=lambda field: int(field.ordinal_position))
+    return fields
+
+
+def _nested(prefix: str, field: typed.SchemaField) -> Iterator[tuple[str, typed.SchemaField]]:
+    path = prefix + field.name
+    yield path, field
+    for inner in field.fields or ():
+        yield from _nested(path + ".", inner)
+
+
+def _schema(key: AssetKey, facet: typed.Schema) -> Facts:
+    assets, edges = [], []
+    for path, position, field in columns_of(facet, SELDOM_COLUMNS):
+        column = model.column(key, path)
+        attributes: dict[str, Json] = {}
+        if field.type is not None and field.type != "":
+            attributes["type"] = field.type if isinstance(field.type, str) else msgspec.json.encode(field.type).decode()
+        if isinstance(field.description, str) and field.description:
+            attributes["description"] = field.description
+        if attributes:
+            assets.append(AssetFact(column, attributes))
+        edges.append(EdgeFact(EdgeType.HAS_COLUMN, key, column, {"position": position}))
+    return Facts(tuple(assets), tuple(edges))
+
+
+def _symlinks(key: AssetKey, facet: typed.Symlinks, naming: Naming) -> Facts:
+    edges = []
+    for identifier in facet.identifiers or ():
+        other = naming.dataset(identifier.namespace, identifier.name)
+        if other != key and identifier.name:
+            kind = identifier.type if isinstance(identifier.type, str) else ""
+            edges.append(EdgeFact(EdgeType.SAME_AS, key, other, {"why": "symlink", "type": kind}))
+    return Facts(edges=tuple(edges))
+
+
+def _owners(key: AssetKey, facet: typed.Ownership) -> Iterator[EdgeFact]:
+    for owner in facet.owners or ():
+        if name := owner.name.strip():
+            kind = owner.type.strip() if isinstance(owner.type, str) else ""
+            yield EdgeFact(EdgeType.OWNS, model.owner(name), key, {"type": kind or "technical"})
+
+
+def _tags(key: AssetKey, facet: typed.Tags) -> Facts:
+    """Tags of the asset, and of the columns that `field` names."""
+    tags: dict[AssetKey, set[str]] = {}
+    for tag in facet.tags or ():
+        on = model.column(key, tag.field) if tag.field and key.kind is AssetKind.DATASET else key
+        tags.setdefault(on, set()).add(_tag(tag))
+    return Facts(assets=tuple(AssetFact(on, {"tags": list[Json](sorted(said))}) for on, said in tags.items()))
+
+
+def _tag(tag: typed.Tag) -> str:
+    """`key=value`; a mere label has the value "true" (specification, TagsDatasetFacet)."""
+    value = tag.value if isinstance(tag.value, str) or tag.value is None else msgspec.json.encode(tag.value).decode()
+    return tag.key if not value or value.lower() == "true" else f"{tag.key}={value}"
+
+
+def _attributes(value: typed.AnyFacet) -> Mapping[str, Json]:  # noqa: PLR0911 - one line for each facet
+    match value:
+        case typed.Documentation():
+            return {"description": value.description}
+        case typed.DatasetType():
+            return {"dataset_type": value.dataset_type, "dataset_subtype": value.sub_type}
+        case typed.Storage():
+            return {"storage": _given({"layer": value.storage_layer, "format": value.file_format})}
+        case typed.DataSource():
+            return {"data_source": value.name, "location": value.uri}
+        case typed.Catalog():
+            return {"catalog": _given(msgspec.structs.asdict(value))}
+        case typed.Hierarchy():
+            return {"hierarchy": [{"type": level.type, "name": level.name} for level in value.hierarchy or ()]}
+        case typed.JobType():
+            return {"job_type": value.job_type, "processing_type": value.processing_type, "integration": value.integration}
+        case typed.Sql():
+            return {"sql": value.query}
+        case typed.SourceCodeLocation():
+            return {"source_code_location": value.url}
+        case _:
+            return {}
+
+
+def _given(attributes: Mapping[str, str | None]) -> dict[str, Json]:
+    return {name: value for name, value in attributes.items() if value and name != "deleted"}

@@ -1,0 +1,216 @@
+"""Bytes -> one OpenLineage event, as a frozen value.
+
+Strict on what is used, lenient on what is not (OpenLineage 2-0-2): an event is refused only if it
+cannot be placed (not JSON, no time, neither job nor dataset, wrong types of names and lists). A facet
+that cannot be read is kept as it came and noted.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from meshline.errors import InvalidInput
+from meshline.graph.model import to_micros
+from meshline.ingest.openlineage.facets import Facet, FacetReader, Place
+from meshline.ingest.openlineage.repair import Note, repaired
+
+MAX_BYTES = 16 * 2**20  # of one event
+AHEAD = 86_400_000_000  # microseconds: an event further ahead of the clock would win for ever
+
+
+class EventType(enum.StrEnum):
+    """The transition of the run that an event reports. Absent or unknown counts as OTHER."""
+
+    START = "START"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    ABORT = "ABORT"
+    FAIL = "FAIL"
+    OTHER = "OTHER"
+
+
+TERMINAL = frozenset({EventType.COMPLETE, EventType.ABORT, EventType.FAIL})
+
+
+class DatasetMention(NamedTuple):
+    """A dataset as an event names it. `role_facets`: inputFacets or outputFacets."""
+
+    namespace: str
+    name: str
+    facets: Mapping[str, Facet] = {}
+    role_facets: Mapping[str, Facet] = {}
+
+
+class RunEvent(NamedTuple):
+    """Times are microseconds since the epoch, UTC. `job`: namespace and name."""
+
+    time: int
+    type: EventType
+    run_id: str
+    job: tuple[str, str]
+    run_facets: Mapping[str, Facet]
+    job_facets: Mapping[str, Facet]
+    inputs: Sequence[DatasetMention]
+    outputs: Sequence[DatasetMention]
+    warnings: Sequence[Note] = ()
+
+
+class JobEvent(NamedTuple):
+    time: int
+    job: tuple[str, str]
+    job_facets: Mapping[str, Facet]
+    inputs: Sequence[DatasetMention]
+    outputs: Sequence[DatasetMention]
+    warnings: Sequence[Note] = ()
+
+
+class DatasetEvent(NamedTuple):
+    time: int
+    dataset: DatasetMention
+    warnings: Sequence[Note] = ()
+
+
+Event: TypeAlias = RunEvent | JobEvent | DatasetEvent
+
+_RawFacets: TypeAlias = dict[str, msgspec.Raw] | None
+
+
+class _Run(msgspec.Struct, rename="camel"):
+    run_id: str
+    facets: _RawFacets = None
+
+
+class _Job(msgspec.Struct):
+    namespace: str
+    name: str
+    facets: _RawFacets = None
+
+
+class _Dataset(msgspec.Struct, rename="camel"):
+    namespace: str
+    name: str
+    facets: _RawFacets = None
+    input_facets: _RawFacets = None
+    output_facets: _RawFacets = None
+
+
+class _Event(msgspec.Struct, rename="camel"):
+    event_time: str
+    event_type: str | None = None
+    run: _Run | None = None
+    job: _Job | None = None
+    dataset: _Dataset | None = None
+    inputs: list[_Dataset] | None = None
+    outputs: list[_Dataset] | None = None
+
+
+_decoder = msgspec.json.Decoder(_Event)
+
+
+class EventParser:
+    """Parses events; facets are read with `reader` to say what is wrong with them."""
+
+    def __init__(self, reader: FacetReader) -> None:
+        self._reader = reader
+
+    def parse(self, body: bytes, now: int) -> Event:
+        """The event in `body`. `now`: microseconds, the clock that no event may be a day ahead of.
+
+        Raises InvalidInput, which names the JSON path, what was found and what is accepted.
+        """
+        if len(body) > MAX_BYTES:
+            raise InvalidInput(f"an event of {len(body)} bytes; at most {MAX_BYTES} are accepted", "$")
+        notes: list[Note] = []
+        event = _decode(body, notes)
+        time = event_time(event.event_time, now)
+        if event.dataset is not None and event.job is None:
+            return DatasetEvent(time, self._dataset(event.dataset, "$.dataset", notes), tuple(notes))
+        assert event.job is not None
+        job = (event.job.namespace, event.job.name)
+        job_facets = self._facets(Place.JOB, event.job.facets, "$.job.facets", notes)
+        inputs = self._datasets(event.inputs, "inputs", notes)
+        outputs = self._datasets(event.outputs, "outputs", notes)
+        if event.run is None:
+            return JobEvent(time, job, job_facets, inputs, outputs, tuple(notes))
+        run_facets = self._facets(Place.RUN, event.run.facets, "$.run.facets", notes)
+        return RunEvent(
+            time, _event_type(event.event_type, notes), event.run.run_id, job, run_facets, job_facets, inputs, outputs, tuple(notes)
+        )
+
+    def _datasets(self, datasets: Sequence[_Dataset] | None, where: str, notes: list[Note]) -> tuple[DatasetMention, ...]:
+        if not datasets:
+            return ()
+        return tuple(self._dataset(dataset, f"$.{where}[{position}]", notes) for position, dataset in enumerate(datasets))
+
+    def _dataset(self, dataset: _Dataset, where: str, notes: list[Note]) -> DatasetMention:
+        role = self._facets(Place.INPUT, dataset.input_facets, f"{where}.inputFacets", notes)
+        if dataset.output_facets:
+            role = {**role, **self._facets(Place.OUTPUT, dataset.output_facets, f"{where}.outputFacets", notes)}
+        return DatasetMention(dataset.namespace, dataset.name, self._facets(Place.DATASET, dataset.facets, f"{where}.facets", notes), role)
+
+    def _facets(self, place: Place, facets: _RawFacets, where: str, notes: list[Note]) -> dict[str, Facet]:
+        if not facets:
+            return {}
+        result = {}
+        for name, text in facets.items():
+            raw = bytes(text)
+            if raw == b"null":
+                continue
+            facet = result[name] = Facet(hashlib.blake2b(raw, digest_size=16).digest(), raw)
+            problem = self._reader.read(place, name, facet).problem
+            if problem:
+                notes.append(Note(f"{where}.{name}", f"{problem}; kept as it came, not interpreted"))
+        return result
+
+
+def _decode(body: bytes, notes: list[Note]) -> _Event:
+    """The fast way, and where it fails the slow one, which repairs or says exactly what is wrong."""
+    try:
+        event = _decoder.decode(body)
+        usable = (event.job is not None or event.dataset is not None) and _named(event)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        usable = False
+    if not usable:
+        event = _decoder.decode(repaired(body, notes))
+    return event
+
+
+def _named(event: _Event) -> bool:
+    """Whether what must have a name has one."""
+    if event.job is not None and not (event.job.name and (event.run is None or event.run.run_id)):
+        return False
+    if event.dataset is not None and not event.dataset.name:
+        return False
+    return all(dataset.name for dataset in event.inputs or ()) and all(dataset.name for dataset in event.outputs or ())
+
+
+def _event_type(text: str | None, notes: list[Note]) -> EventType:
+    if text is None:
+        return EventType.OTHER
+    try:
+        return EventType(text.upper())
+    except ValueError:
+        notes.append(Note("$.eventType", f"{text!r} is none of {', '.join(EventType)}; read as OTHER"))
+        return EventType.OTHER
+
+
+def event_time(text: str, now: int) -> int:
+    """Microseconds since the epoch of an ISO 8601 time: any precision, cut to microseconds; no zone is UTC."""
+    cleaned = text.strip()
+    if cleaned.endswith("z"):
+        cleaned = cleaned[:-1] + "Z"
+    try:
+        time = to_micros(datetime.fromisoformat(cleaned))
+    except ValueError as error:
+        raise InvalidInput(
+            f"{text[:60]!r} is no time ({error}); an ISO 8601 date and time is accepted, e.g. 2026-03-01T12:00:00Z", "$.eventTime"
+        ) from error
+    if time > now + AHEAD:
+        raise InvalidInput(f"{text[:60]!r} is more than a day ahead of this server's clock; check the producer's clock", "$.eventTime")
+    return time

@@ -1,0 +1,214 @@
+"""Which facets are interpreted, and as what: the one table, and the reading of facets by it.
+
+`docs/openlineage-facets.md` is made from the table. Facets that it does not name, and those that it
+says are kept, are kept verbatim with their run, job or dataset.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+import msgspec
+
+from meshline.ingest.openlineage import typed
+from meshline.ingest.openlineage.remembering import Memory
+
+MAX_REMEMBERED = 64 * 2**20  # bytes of facets read
+
+
+class Place(enum.StrEnum):
+    """What a facet hangs on."""
+
+    RUN = "run"
+    JOB = "job"
+    DATASET = "dataset"
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+class Facet(NamedTuple):
+    """A facet as it came. `digest`: 16 bytes, of the text."""
+
+    digest: bytes
+    raw: bytes
+
+
+class Rule(NamedTuple):
+    """One facet of the specification. `schema`: its file in `spec/facets`; `type`: how it is read, if it is."""
+
+    place: Place
+    name: str
+    schema: str
+    meaning: str
+    type: type[typed.AnyFacet] | None = None
+
+
+_RUN_RECORD = "kept verbatim with the run"
+_ASSET = "kept verbatim as a fact of the {}"
+_IN_RUN = "{}; kept verbatim with the run"
+
+RULES = (
+    Rule(
+        Place.DATASET,
+        "columnLineage",
+        "ColumnLineageDatasetFacet",
+        _IN_RUN.format("column to column and column to dataset FLOWS_TO, in the statement of the run, job or dataset event"),
+        typed.ColumnLineage,
+    ),
+    Rule(
+        Place.DATASET,
+        "lineage",
+        "LineageFacet",
+        _IN_RUN.format("FLOWS_TO at every grain, before columnLineage and before inputs x outputs"),
+        typed.DatasetLineage,
+    ),
+    Rule(
+        Place.JOB,
+        "lineage",
+        "LineageFacet",
+        _IN_RUN.format("FLOWS_TO of the datasets that it names, READS and WRITES of the jobs; job to job entries are only kept"),
+        typed.JobLineage,
+    ),
+    Rule(
+        Place.DATASET,
+        "schema",
+        "SchemaDatasetFacet",
+        "columns (nested ones as dotted paths): HAS_COLUMN, type, description; an output's only if the run did not fail",
+        typed.Schema,
+    ),
+    Rule(Place.DATASET, "symlinks", "SymlinksDatasetFacet", "identity: SAME_AS; also resolves names in a column lineage", typed.Symlinks),
+    Rule(Place.DATASET, "catalog", "CatalogDatasetFacet", "attribute `catalog`", typed.Catalog),
+    Rule(Place.DATASET, "hierarchy", "HierarchyDatasetFacet", "attribute `hierarchy`", typed.Hierarchy),
+    Rule(
+        Place.DATASET,
+        "lifecycleStateChange",
+        "LifecycleStateChangeDatasetFacet",
+        "RENAME: RENAMED_TO from that time; DROP: the dataset ends; the other changes are kept verbatim",
+        typed.LifecycleStateChange,
+    ),
+    Rule(Place.DATASET, "ownership", "OwnershipDatasetFacet", "OWNS the dataset", typed.Ownership),
+    Rule(Place.DATASET, "tags", "TagsDatasetFacet", "attribute `tags` of the dataset, or of the column that `field` names", typed.Tags),
+    Rule(Place.DATASET, "documentation", "DocumentationDatasetFacet", "attribute `description`", typed.Documentation),
+    Rule(Place.DATASET, "datasetType", "DatasetTypeDatasetFacet", "attributes `dataset_type`, `dataset_subtype`", typed.DatasetType),
+    Rule(Place.DATASET, "storage", "StorageDatasetFacet", "attribute `storage`", typed.Storage),
+    Rule(Place.DATASET, "dataSource", "DatasourceDatasetFacet", "attributes `data_source`, `location`", typed.DataSource),
+    Rule(Place.DATASET, "version", "DatasetVersionDatasetFacet", _RUN_RECORD),
+    Rule(Place.DATASET, "dataQualityMetrics", "DataQualityMetricsDatasetFacet", _ASSET.format("dataset")),
+    Rule(Place.INPUT, "dataQualityMetrics", "DataQualityMetricsInputDatasetFacet", _RUN_RECORD),
+    Rule(Place.INPUT, "dataQualityAssertions", "DataQualityAssertionsDatasetFacet", _RUN_RECORD),
+    Rule(Place.INPUT, "inputStatistics", "InputStatisticsInputDatasetFacet", _RUN_RECORD),
+    Rule(Place.INPUT, "subset", "BaseSubsetDatasetFacet", _RUN_RECORD),
+    Rule(Place.OUTPUT, "subset", "BaseSubsetDatasetFacet", _RUN_RECORD),
+    Rule(Place.OUTPUT, "outputStatistics", "OutputStatisticsOutputDatasetFacet", _RUN_RECORD),
+    Rule(
+        Place.JOB,
+        "jobType",
+        "JobTypeJobFacet",
+        "attributes `job_type`, `processing_type`, `integration`; STREAMING and SERVICE take effect at every event",
+        typed.JobType,
+    ),
+    Rule(Place.JOB, "ownership", "OwnershipJobFacet", "OWNS the job", typed.Ownership),
+    Rule(Place.JOB, "tags", "TagsJobFacet", "attribute `tags`", typed.Tags),
+    Rule(Place.JOB, "documentation", "DocumentationJobFacet", "attribute `description`", typed.Documentation),
+    Rule(Place.JOB, "sql", "SQLJobFacet", "attribute `sql`", typed.Sql),
+    Rule(Place.JOB, "sourceCodeLocation", "SourceCodeLocationJobFacet", "attribute `source_code_location`", typed.SourceCodeLocation),
+    Rule(Place.JOB, "sourceCode", "SourceCodeJobFacet", _ASSET.format("job")),
+    Rule(
+        Place.RUN,
+        "parent",
+        "ParentRunFacet",
+        _IN_RUN.format("PART_OF the parent job and its root; sibling runs know of each other's column lineage"),
+        typed.Parent,
+    ),
+    Rule(Place.RUN, "jobDependencies", "JobDependenciesRunFacet", "control flow, never lineage: " + _RUN_RECORD),
+    Rule(Place.RUN, "environmentVariables", "EnvironmentVariablesRunFacet", _RUN_RECORD),
+    Rule(Place.RUN, "errorMessage", "ErrorMessageRunFacet", _RUN_RECORD),
+    Rule(Place.RUN, "executionParameters", "ExecutionParametersRunFacet", _RUN_RECORD),
+    Rule(Place.RUN, "externalQuery", "ExternalQueryRunFacet", _RUN_RECORD),
+    Rule(Place.RUN, "extractionError", "ExtractionErrorRunFacet", _RUN_RECORD),
+    Rule(Place.RUN, "nominalTime", "NominalTimeRunFacet", _RUN_RECORD),
+    Rule(Place.RUN, "processing_engine", "ProcessingEngineRunFacet", _RUN_RECORD),
+    Rule(Place.RUN, "tags", "TagsRunFacet", _RUN_RECORD),
+    Rule(Place.RUN, "test", "TestRunFacet", _RUN_RECORD),
+)
+
+# Semantics: these belong to the run's statement or record, not to the dataset or job over runs.
+RUN_OWNED_DATASET = frozenset({"columnLineage", "lineage", "version"})
+RUN_OWNED_JOB = frozenset({"lineage"})
+
+# Facets that, listing nothing, say nothing: inside a run, empty never means "none".
+_LISTS = frozenset({"schema", "columnLineage"})
+
+
+class Weight(enum.IntEnum):
+    """How much a facet counts against another of the same name in the same run, before its time does."""
+
+    UNREADABLE = 0
+    EMPTY = 1
+    GOOD = 2
+
+
+class Reading(NamedTuple):
+    """A facet read. `problem` says why `value` is None, if the facet should have been readable."""
+
+    value: typed.AnyFacet | None
+    weight: Weight
+    problem: str = ""
+
+
+class FacetReader:
+    """Reads facets by the table, and remembers what it read: the same facets come every day."""
+
+    def __init__(self) -> None:
+        self._decoders: dict[tuple[Place, str], msgspec.json.Decoder[typed.AnyFacet]] = {
+            (rule.place, rule.name): msgspec.json.Decoder(rule.type) for rule in RULES if rule.type is not None
+        }
+        self._any = msgspec.json.Decoder(typed.AnyFacet)
+        self._read: Memory[tuple[Place, str, bytes], Reading] = Memory(MAX_REMEMBERED)
+
+    def read(self, place: Place, name: str, facet: Facet) -> Reading:
+        key = (place, name, facet.digest)
+        reading = self._read.get(key)
+        if reading is None:
+            reading = self._read.keep(key, self._decode(place, name, facet.raw), len(facet.raw) + 500)
+        return reading
+
+    def _decode(self, place: Place, name: str, raw: bytes) -> Reading:
+        try:
+            value = self._decoders.get((place, name), self._any).decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return Reading(None, Weight.UNREADABLE, str(error))
+        empty = name in _LISTS and value.deleted is not True and not _lists_something(value)
+        return Reading(value, Weight.EMPTY if empty else Weight.GOOD)
+
+
+def _lists_something(facet: typed.AnyFacet) -> bool:
+    if isinstance(facet, typed.Schema):
+        return bool(facet.fields)
+    return not isinstance(facet, typed.ColumnLineage) or bool(facet.fields or facet.dataset)
+
+
+def facets_page() -> str:
+    """`docs/openlineage-facets.md`."""
+    lines = [
+        "# OpenLineage facets",
+        "",
+        "What becomes of every facet of the OpenLineage specification. Made from `meshline/ingest/openlineage/facets.py`;",
+        "`scripts/make-docs` writes it. A facet that is not listed is kept verbatim with its run, job or dataset, as",
+        "`facet:<name>`, and can be read back. So can those that are interpreted.",
+        "",
+        "| on | facet | schema | what becomes of it |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {rule.place} | `{rule.name}` | {rule.schema} | {rule.meaning} |"
+        for rule in sorted(RULES, key=lambda rule: (rule.place, rule.name))
+    ]
+    lines += [
+        "",
+        "A facet with `_deleted: true` takes back what the facet said of its job or dataset. A facet that cannot be read is",
+        "kept verbatim, and named in a warning of the answer; the rest of its event is taken.",
+        "",
+    ]
+    return "\n".join(lines)
