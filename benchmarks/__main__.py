@@ -1,0 +1,63 @@
+"""`scripts/bench [NAME...] [--quick | --full]`: run benchmarks, print the tables, write the figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import table
+from benchmarks.catalog import BENCHMARKS
+from benchmarks.figures import Record, Size, read, write
+from benchmarks.measuring import apart
+from benchmarks.meshes import Meshes, code
+from benchmarks.page import page
+
+ROOT = Path(__file__).resolve().parent.parent
+FULL = ROOT / "benchmarks" / "full.json"
+QUICK = ROOT / ".cache" / "bench" / "quick.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    size = Size.FULL if options.full else Size.QUICK
+    with tempfile.TemporaryDirectory(prefix="meshline-bench-", ignore_cleanup_errors=True) as temporary:
+        folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        meshes = Meshes(folder, code())
+        records = [apart(name, size, meshes) for name in options.names or BENCHMARKS]
+    table.show(records)
+    written = _written(records, FULL if options.full else QUICK)
+    if options.full:
+        PAGE.write_text(page(written), encoding="utf-8")
+    goals = [figure for record in records for figure in record.figures if figure.goal is not None]
+    print(f"bench: {sum(figure.reached is True for figure in goals)} of {len(goals)} goals reached")
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Run benchmarks, each against a reference in the same run.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which ones: {', '.join(BENCHMARKS)} (default: all)")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="small sizes, all within two minutes (default)")
+    size.add_argument("--full", action="store_true", help="up to a million columns; writes benchmarks/full.json and docs/benchmarks.md")
+    parser.add_argument("--folder", type=Path, help="keep the generated stores here, for the next run of the same code")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in BENCHMARKS]:
+        parser.error(f"no benchmark is called {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    return options
+
+
+def _written(records: Sequence[Record], path: Path) -> list[Record]:
+    """All records of the file, these in place of older ones."""
+    known = {record.benchmark: record for record in [*read(path), *records]}
+    ordered = [known[name] for name in BENCHMARKS if name in known]
+    write(path, ordered)
+    return ordered
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""What a benchmark yields: figures, each ours beside a reference of the same run, and whether a goal is reached."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.meshes import Meshes
+
+
+class Size(enum.StrEnum):
+    TINY = "tiny"  # for the tests: does it run at all?
+    QUICK = "quick"  # all benchmarks in two minutes
+    FULL = "full"  # what docs/benchmarks.md shows
+
+
+class Sense(enum.StrEnum):
+    AT_LEAST = "at least"
+    AT_MOST = "at most"
+
+
+class Goal(msgspec.Struct, frozen=True):
+    """What the ratio should be."""
+
+    sense: Sense
+    bound: float
+
+    def reached_by(self, ratio: float) -> bool:
+        return ratio >= self.bound if self.sense is Sense.AT_LEAST else ratio <= self.bound
+
+
+def at_least(bound: float) -> Goal:
+    return Goal(Sense.AT_LEAST, bound)
+
+
+def at_most(bound: float) -> Goal:
+    return Goal(Sense.AT_MOST, bound)
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured case. `ours` and `reference` have the same unit; `against` says what the reference is."""
+
+    case: str
+    unit: str
+    ours: float
+    reference: float
+    against: str
+    goal: Goal | None = None
+    more: dict[str, float | int | str] = {}
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.reference
+
+    @property
+    def reached(self) -> bool | None:
+        """None: there is no goal."""
+        return None if self.goal is None else self.goal.reached_by(self.ratio)
+
+
+class Benchmark(msgspec.Struct, frozen=True):
+    """One file of this package.
+
+    `about` is its paragraph on the page: what is measured, against what. `limits`: where goals are
+    missed, what the profile says takes the time.
+    """
+
+    name: str
+    about: str
+    run: Callable[[Size, Meshes], Iterator[Figure]]
+    limits: str = ""
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Where figures were measured. `load`: the load average of the last minute when the run began."""
+
+    processor: str
+    cores: int
+    memory_gib: float
+    system: str
+    python: str
+    sqlite: str
+    load: float
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One benchmark's run."""
+
+    benchmark: str
+    size: Size
+    date: str
+    seconds: float
+    machine: Machine
+    figures: list[Figure]
+
+
+_records = msgspec.json.Decoder(list[Record])
+
+
+def read(path: Path) -> list[Record]:
+    return _records.decode(path.read_bytes()) if path.exists() else []
+
+
+def write(path: Path, records: list[Record]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(records), indent=1) + b"\n")

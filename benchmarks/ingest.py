@@ -1,0 +1,166 @@
+"""Ingest: OpenLineage events through parsing, statements, durable commit and index."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from benchmarks.figures import Benchmark, Figure, Goal, Size, at_least, at_most
+from benchmarks.generate import Mesh, Shape
+from benchmarks.meshes import Meshes, groups, received
+from benchmarks.timing import Spent, spent
+from meshline.graph.index.compiled import compile_kernels
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
+from meshline.ingest.pipeline import now
+
+ABOUT = """\
+Events of 20 columns with column lineage, from the JSON text until they are durable in SQLite and the index answers with them:
+`new` brings lineage that is not known yet, `unchanged` is another day's run of the same jobs. They go into a store that already
+holds a mesh of so many columns. The reference parses the same JSON (msgspec), compresses the text (zlib, level 1) and inserts it
+into SQLite, in the same groups, WAL, `synchronous=FULL`. Events a second, by the clock; `processor` is the ratio of processor times."""
+
+AGAINST = "parse, compress, insert"
+GROUP = 100  # events of one commit
+NEW, UNCHANGED = at_least(1 / 8), at_least(1 / 3)
+COLUMNS = {Size.TINY: (500,), Size.QUICK: (10_000, 30_000), Size.FULL: (10_000, 100_000, 1_000_000)}
+EVENTS = {Size.TINY: 20, Size.QUICK: 400, Size.FULL: 3_000}
+SINGLE = {Size.TINY: 3, Size.QUICK: 50, Size.FULL: 200}  # events that are committed one by one
+
+CREATE = "CREATE TABLE raw (position INTEGER PRIMARY KEY, source TEXT NOT NULL, received_at INTEGER NOT NULL, body BLOB NOT NULL) STRICT"
+INSERT = "INSERT INTO raw (source, received_at, body) VALUES (?, ?, ?)"
+
+
+class Ours:
+    """The whole path, without HTTP."""
+
+    def __init__(self, path: Path) -> None:
+        self.live = LiveGraph.open(SqliteStore(str(path)))
+        self.builder = BatchBuilder(Naming())
+
+    def take(self, bodies: Sequence[bytes]) -> None:
+        parsed = received(self.builder, bodies)
+        changes = self.live.commit(lambda runs: self.builder.batch(parsed, runs))
+        assert changes.revision == self.live.index.revision, "the index is behind the store"
+
+    def close(self) -> None:
+        self.live.store.close()
+
+
+class Reference:
+    """The least that a durable ingest does."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = FULL")
+        self.connection.execute(CREATE)
+
+    def take(self, bodies: Sequence[bytes]) -> None:
+        at = now()
+        rows = []
+        for body in bodies:
+            msgspec.json.decode(body)
+            rows.append((DEFAULT_SOURCE, at, zlib.compress(body, 1)))
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.connection.executemany(INSERT, rows)
+        self.connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class Taken(NamedTuple):
+    """What the same events cost both."""
+
+    events: int
+    bytes: int
+    ours: Spent
+    reference: Spent
+
+    def figure(self, case: str, goal: Goal | None) -> Figure:
+        return Figure(
+            case=case,
+            unit="events/s",
+            ours=self.events / self.ours.wall,
+            reference=self.events / self.reference.wall,
+            against=AGAINST,
+            goal=goal,
+            more={
+                "processor": round(self.reference.cpu / self.ours.cpu, 4),
+                "bytes an event": round(self.bytes / self.events),
+                "events a commit": GROUP,
+            },
+        )
+
+    def latency(self, case: str) -> Figure:
+        return Figure(
+            case=case,
+            unit="ms",
+            ours=self.ours.wall / self.events * 1000,
+            reference=self.reference.wall / self.events * 1000,
+            against=AGAINST,
+            more={"events a commit": 1},
+        )
+
+
+def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
+    compile_kernels()
+    costs: dict[str, list[float]] = {"new": [], "unchanged": []}
+    for columns in COLUMNS[size]:
+        ours = Ours(meshes.copy(Shape(columns), "ingest.db"))
+        reference = Reference(meshes.fresh("ingest-reference.db"))
+        into = f"into {columns:,} columns"
+        events = mesh(EVENTS[size])
+        for case, day, goal in (("new", 0, NEW), ("unchanged", 1, UNCHANGED)):
+            taken = both(ours, reference, groups(events.events(day), GROUP))
+            costs[case].append(taken.ours.wall / taken.events)
+            yield taken.figure(f"{case}, {into}", goal)
+        single = mesh(SINGLE[size], seed=8)
+        yield both(ours, reference, ([body] for body in single.events())).latency(f"new, one by one, {into}")
+        ours.close()
+        reference.close()
+    for case, by_size in costs.items():
+        if len(by_size) > 1:
+            yield growth(case, by_size, COLUMNS[size])
+
+
+def mesh(jobs: int, seed: int = 7) -> Mesh:
+    """Events of 20 columns, each from one column of another dataset; of so many jobs."""
+    shape = Shape(0, edges_per_column=0, widths=(20, 20), inputs=(1, 1), coarse=0, seed=seed, name=f"ingest-{seed}")
+    return Mesh(shape._replace(columns=20 * (jobs * shape.layers // (shape.layers - 1) + 1)))
+
+
+def both(ours: Ours, reference: Reference, batches: Iterable[Sequence[bytes]]) -> Taken:
+    """The same batches to both, in turns."""
+    taken = Taken(0, 0, Spent(), Spent())
+    for bodies in batches:
+        taken = Taken(
+            taken.events + len(bodies),
+            taken.bytes + sum(map(len, bodies)),
+            taken.ours.plus(spent(lambda: ours.take(bodies))),  # noqa: B023 - called at once
+            taken.reference.plus(spent(lambda: reference.take(bodies))),  # noqa: B023
+        )
+    return taken
+
+
+def growth(case: str, costs: list[float], columns: Sequence[int]) -> Figure:
+    """The cost of an event in the largest store, against that in the smallest."""
+    return Figure(
+        case=f"{case}: growth of the cost",
+        unit="ms an event",
+        ours=costs[-1] * 1000,
+        reference=costs[0] * 1000,
+        against=f"{columns[0]:,} columns; ours {columns[-1]:,}",
+        goal=at_most(2),
+    )
+
+
+BENCHMARK = Benchmark("ingest", ABOUT, run)

@@ -1,0 +1,113 @@
+"""Generated meshes in stores: made once in a folder, and used by all the benchmarks of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks.generate import Mesh, Shape
+from benchmarks.people import people
+from meshline.graph.naming import Naming
+from meshline.graph.store.base import Batch
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
+from meshline.ingest.pipeline import now
+
+T = TypeVar("T")
+
+_ROOT = Path(__file__).resolve().parent.parent
+WRITERS = sorted(
+    file
+    for place in (
+        "benchmarks/generate.py",
+        "benchmarks/people.py",
+        "meshline/graph/*.py",
+        "meshline/graph/store/**/*.*",
+        "meshline/ingest/**/*.py",
+    )
+    for file in _ROOT.glob(place)
+    if file.suffix in {".py", ".sql"}
+)
+GROUP = 200  # events of one commit while a store is made
+
+
+@lru_cache(maxsize=2)
+def mesh_of(shape: Shape) -> Mesh:
+    return Mesh(shape)
+
+
+def code() -> str:
+    """A digest of the code that writes the stores: it tells stores of one folder apart that other code wrote."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in WRITERS)).hexdigest()[:12]
+
+
+class Meshes:
+    """The stores in a folder, by the shapes of their meshes and by `code`, which a run asks for once."""
+
+    def __init__(self, folder: Path, code: str) -> None:
+        self.folder = folder
+        self.code = code
+
+    def store(self, shape: Shape) -> Path:
+        """A closed store that holds the mesh, and who owns and uses it. Only for reading."""
+        of_shape = hashlib.sha256(repr(shape).encode()).hexdigest()[:12]
+        path = self.folder / f"mesh-{shape.columns}-{of_shape}-{self.code}.db"
+        if not path.exists():
+            part = path.with_suffix(".part")
+            part.unlink(missing_ok=True)
+            fill(part, mesh_of(shape))
+            part.rename(path)
+        return path
+
+    def copy(self, shape: Shape, name: str) -> Path:
+        """A store with the mesh, for writing: of this name, in place of what had the name before."""
+        path = self.fresh(name)
+        shutil.copyfile(self.store(shape), path)
+        return path
+
+    def fresh(self, name: str) -> Path:
+        """Where a new file may be made."""
+        path = self.folder / name
+        for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            file.unlink(missing_ok=True)
+        return path
+
+
+def fill(path: Path, mesh: Mesh) -> None:
+    print(f"making a store of {mesh.columns:,} columns and {mesh.edges:,} edges", file=sys.stderr, flush=True)
+    began = time.perf_counter()
+    store = SqliteStore(str(path))
+    builder = BatchBuilder(Naming())
+    for bodies in groups(mesh.events(), GROUP):
+        _commit(store, builder, bodies)
+    store.commit(lambda _: Batch(statements=people(mesh)))
+    store.close()
+    print(f"made it in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def _commit(store: SqliteStore, builder: BatchBuilder, bodies: Sequence[bytes]) -> None:
+    """Without the events themselves: no benchmark reads them back."""
+    parsed = received(builder, bodies)
+    store.commit(lambda runs: builder.batch(parsed, runs)._replace(raw=()))
+
+
+def received(builder: BatchBuilder, bodies: Sequence[bytes]) -> list[Received]:
+    at = now()
+    return [Received(DEFAULT_SOURCE, builder.parser.parse(body, at), at, body) for body in bodies]
+
+
+def groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    group: list[T] = []
+    for item in items:
+        group.append(item)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -1,0 +1,49 @@
+"""docs/benchmarks.md, made from the records of a full run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.catalog import BENCHMARKS
+from benchmarks.figures import Benchmark, Figure, Machine, Record
+from benchmarks.table import markdown
+
+HEAD = """\
+# Benchmarks
+
+Made by `scripts/bench --full` from [`benchmarks/full.json`](../benchmarks/full.json); do not edit. `scripts/bench NAME` runs one
+(quick size), `scripts/bench --quick` all of them within two minutes.
+
+Every figure stands beside a reference that was measured in the same run, on the same machine, in turns with ours: the ratio
+(ours / reference) says more than either number. A goal is what the ratio is meant to be; no test asserts it.
+The data are generated and seeded (`benchmarks/generate.py`): datasets of 10 to 40 columns in eight layers, popular ones read
+much more often than others, masked columns, filters on whole datasets, and jobs without column lineage among them.
+"""
+
+
+def page(records: Sequence[Record]) -> str:
+    by_name = {record.benchmark: record for record in records}
+    parts = [HEAD]
+    parts += [_part(by_name[name], benchmark) for name, benchmark in BENCHMARKS.items() if name in by_name]
+    return "\n".join(parts)
+
+
+def _part(record: Record, benchmark: Benchmark) -> str:
+    figures = markdown(record.figures)
+    more = "".join(f"- {figure.case}: {_more(figure)}\n" for figure in record.figures if figure.more)
+    details = f"\n<details><summary>More of each case</summary>\n\n{more}\n</details>\n" if more else ""
+    limits = f"\nWhat limits it: {benchmark.limits}\n" if benchmark.limits else ""
+    return f"## {record.benchmark}\n\n{benchmark.about}\n\n{figures}\n{limits}{details}\n{record.date}, {_machine(record.machine)}\n"
+
+
+def _more(figure: Figure) -> str:
+    return ", ".join(f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}" for name, value in figure.more.items())
+
+
+def _machine(machine: Machine) -> str:
+    busy = machine.load > 0.5
+    load = f"; busy with other work as well (load average {machine.load} when the run began)" if busy else ""
+    return (
+        f"{machine.processor}, {machine.cores} cores, {machine.memory_gib:g} GiB, {machine.system}, Python {machine.python},"
+        f" SQLite {machine.sqlite}{load}."
+    )

@@ -1,0 +1,49 @@
+"""Who owns and uses a generated mesh: domains, products with ports, teams and consumers, as a mesh file would say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.generate import START, Mesh
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Scope, Statement
+
+SOURCE = "mesh/generated"
+DATASETS_OF_PRODUCT = 20  # one in four of them is an output port
+PRODUCTS_OF_DOMAIN = 80
+PRODUCTS_OF_TEAM = 8
+
+
+def people(mesh: Mesh) -> list[Statement]:
+    """Every dataset in a product, every product in a domain and owned by a team, one consumer for each product."""
+    at = model.to_micros(START)
+    return [Statement(SOURCE, scope, at, encode(facts)) for scope, facts in _said(mesh)]
+
+
+def _said(mesh: Mesh) -> Iterator[tuple[Scope, Facts]]:
+    products = range(0, mesh.datasets, DATASETS_OF_PRODUCT)
+    for number, first in enumerate(products):
+        datasets = [_dataset(mesh, d) for d in range(first, min(first + DATASETS_OF_PRODUCT, mesh.datasets))]
+        yield ("mesh", "product", f"product_{number}"), _product(number, datasets)
+        consumer = model.consumer(f"dashboard_{number}")
+        reads = EdgeFact(EdgeType.CONSUMES, consumer, datasets[0], {"purpose": "reports"})
+        yield ("mesh", "consumer", consumer.name), Facts(edges=(reads,))
+
+
+def _dataset(mesh: Mesh, dataset: int) -> AssetKey:
+    return model.dataset(mesh.namespace, mesh.dataset_name(dataset))
+
+
+def _product(number: int, datasets: list[AssetKey]) -> Facts:
+    product = model.data_product(f"product_{number}")
+    domain = model.domain(f"domain_{number // PRODUCTS_OF_DOMAIN}")
+    team = model.owner(f"team:team_{number // PRODUCTS_OF_TEAM}")
+    return Facts(
+        assets=(AssetFact(product, {"title": f"Product {number}", "members": [f"{d.parts[0]}/{d.parts[1]}" for d in datasets]}),),
+        edges=(
+            EdgeFact(EdgeType.PART_OF, product, domain),
+            EdgeFact(EdgeType.OWNS, team, product, {"type": "technical"}),
+            *(EdgeFact(EdgeType.PORT, product, d, {"direction": "output", "type": "table"}) for d in datasets[::4]),
+        ),
+    )

@@ -1,0 +1,34 @@
+"""Times of ours and of the reference, taken in turns, so that what else the machine does falls on both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+Action: TypeAlias = Callable[[], object]
+
+
+class Spent(NamedTuple):
+    """Seconds: by the clock, and of the processor (this process, all threads)."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def plus(self, other: Spent) -> Spent:
+        return Spent(self.wall + other.wall, self.cpu + other.cpu)
+
+
+def spent(action: Action) -> Spent:
+    wall, cpu = time.perf_counter(), time.process_time()
+    action()
+    return Spent(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def best(actions: Sequence[Action], rounds: int) -> list[float]:
+    """The best wall time of each action, in seconds; all are run in turns, `rounds` times.
+
+    The best, not the mean: what other processes take is no property of the code.
+    """
+    times = [[spent(action).wall for action in actions] for _ in range(rounds)]
+    return [min(column) for column in zip(*times, strict=True)]

@@ -1,0 +1,76 @@
+"""Traversal: everything downstream of a column, by the kernel, against igraph on the same graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks.closures import Closure, PlainGraph, node_of
+from benchmarks.figures import Benchmark, Figure, Size, at_most
+from benchmarks.generate import Shape
+from benchmarks.meshes import Meshes, mesh_of
+from benchmarks.timing import best
+from meshline.graph.index import Direction, LineageIndex
+from meshline.graph.index.compiled import compile_kernels
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKind
+from meshline.graph.store.sqlite import SqliteStore
+
+ABOUT = """\
+`LineageIndex.traverse` downstream from one column, without limits: every column that it reaches, with reach class, distance and
+masking (up to six passes over the graph), for closures of about so many columns. The reference is igraph on the same graph
+(whole datasets and jobs without column lineage as vertices), which only finds what can be reached: `bfs`, with order and parents
+as Python lists, and `subcomponent`, which lists the vertices and nothing else. Both reach the same columns (checked).
+The mean of three starts of each size, of each the best of several rounds."""
+
+# Columns of the mesh, column edges drawn for each column that a job writes, sizes of closures, rounds.
+SIZES = {
+    Size.TINY: (Shape(1_000), (50,), 2),
+    Size.QUICK: (Shape(30_000), (300, 3_000), 10),
+    Size.FULL: (Shape(1_000_000, edges_per_column=6.8), (5_000, 20_000, 280_000), 5),
+}
+
+
+def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
+    compile_kernels()
+    shape, sizes, rounds = SIZES[size]
+    mesh = mesh_of(shape)
+    store = SqliteStore(str(meshes.store(shape)))
+    index = LiveGraph.open(store).index
+    plain = PlainGraph(mesh)
+    about = {"columns": mesh.columns, "column edges": mesh.edges}
+    for wanted, closures in plain.closures(sizes).items():
+        starts = [node_of(index, mesh, closure.start) for closure in closures]
+        for closure, start in zip(closures, starts, strict=True):
+            check(index, start, closure)
+        for name, goal in (("bfs", at_most(1)), ("subcomponent", None)):
+            action = getattr(plain.graph, name)
+            pairs = [
+                best([partial(kernel_run, index, start), partial(action, closure.start, mode="out")], rounds)
+                for closure, start in zip(closures, starts, strict=True)
+            ]
+            ours, reference = (sum(column) / len(pairs) * 1000 for column in zip(*pairs, strict=True))
+            yield Figure(
+                case=f"{wanted:,} columns of {mesh.columns:,}",
+                unit="ms",
+                ours=ours,
+                reference=reference,
+                against=f"igraph {name}",
+                goal=goal,
+                more={**about, "reached": ", ".join(f"{closure.columns:,}" for closure in closures)},
+            )
+    store.close()
+
+
+def kernel_run(index: LineageIndex, start: int) -> object:
+    return index.traverse([start], Direction.DOWNSTREAM, max_nodes=10_000_000)
+
+
+def check(index: LineageIndex, start: int, closure: Closure) -> None:
+    """That ours reaches as many columns as igraph."""
+    found = index.traverse([start], Direction.DOWNSTREAM, max_nodes=10_000_000)
+    columns = sum(index.kind(node) is AssetKind.COLUMN for node in found.nodes.tolist())
+    assert columns == closure.columns, f"ours reaches {columns} columns from column {closure.start}, igraph {closure.columns}"
+
+
+BENCHMARK = Benchmark("traversal", ABOUT, run)

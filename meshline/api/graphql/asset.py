@@ -1,0 +1,172 @@
+"""What all assets have in common, and the small things that hang on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Self
+
+import strawberry
+from strawberry.scalars import JSON
+
+from meshline.api.graphql.connections import Connection, connection, key_after
+from meshline.api.graphql.context import View
+from meshline.api.graphql.enums import AssetKind
+from meshline.api.graphql.fields import documented
+from meshline.graph.index import Ownership as Owned
+from meshline.graph.live import FactRow
+from meshline.graph.model import AssetKey, from_micros
+from meshline.graph.queries import assets, ownership
+
+if TYPE_CHECKING:
+    from meshline.api.graphql.kinds import DataProduct, Domain, Owner
+
+
+def statement_id(scope_id: int) -> strawberry.ID:
+    """What `retract` takes."""
+    return strawberry.ID(f"st_{scope_id}")
+
+
+@strawberry.interface(description="Something that a person asks about.")
+class Asset:
+    view: strawberry.Private[View]
+    node: strawberry.Private[int]
+    id: strawberry.ID = strawberry.field(description="Opaque and stable. Any member of an identity class is found by its own id.")
+    kind: AssetKind
+    name: str
+    qualified_name: str = strawberry.field(description="`namespace/name`, `namespace/dataset.column`, or the name.")
+
+    @classmethod
+    def of(cls, view: View, node: int, key: AssetKey) -> Self:
+        return cls(view=view, node=node, id=strawberry.ID(key.id), kind=key.kind, name=key.name, qualified_name=key.qualified_name)
+
+    @strawberry.field
+    async def description(self) -> str | None:
+        return (await self.view.attributes(self.node)).text("description")
+
+    @documented("The tags of all sources together.")
+    async def tags(self) -> list[Tag]:
+        return [Tag(key=tag.key, value=tag.value, source=tag.source) for tag in (await self.view.attributes(self.node)).tags]
+
+    @documented("The domain it belongs to; of a domain, the one above.")
+    def domain(self) -> Annotated[Domain, strawberry.lazy("meshline.api.graphql.kinds")] | None:
+        from meshline.api.graphql.kinds import Domain  # noqa: PLC0415 - the schema's types refer to each other
+
+        return self.view.maybe(self.view.index.domain(self.node), Domain)
+
+    @documented("The data product that a dataset or column belongs to.")
+    def product(self) -> Annotated[DataProduct, strawberry.lazy("meshline.api.graphql.kinds")] | None:
+        from meshline.api.graphql.kinds import DataProduct  # noqa: PLC0415
+
+        return self.view.maybe(self.view.index.product(self.node), DataProduct)
+
+    @documented("The owners at the nearest level that has any.")
+    def owners(self) -> list[Ownership]:
+        return [Ownership.said(self.view, self.node, owned) for owned in self.view.index.owners(self.node)]
+
+    @documented("Who said what, when: all that any source says of it, what is shown (`chosen`) first.")
+    async def facts(self, attribute: str | None = None) -> list[Fact]:
+        rows = (await self.view.attributes(self.node)).rows
+        return [Fact.said(row) for row in rows if attribute is None or row.attribute == attribute]
+
+    @documented("When any source last said anything about it.")
+    def last_observed(self) -> datetime | None:
+        at = assets.last_observed(self.view.index, self.node)
+        return None if at is None else from_micros(at)
+
+
+@strawberry.type(description="A label, `key` or `key=value`.")
+class Tag:
+    key: str
+    value: str | None
+    source: str
+
+
+@strawberry.type(description="An owner of an asset, and how it comes to own it.")
+class Ownership:
+    view: strawberry.Private[View]
+    owner_node: strawberry.Private[int]
+    level_node: strawberry.Private[int | None]
+    type: str = strawberry.field(description="technical, business, steward, ...")
+    source: str
+    statement: strawberry.ID = strawberry.field(description="The statement that says so.")
+
+    @classmethod
+    def said(cls, view: View, node: int, owned: Owned) -> Self:
+        level = None if owned.level == node else owned.level
+        return cls(
+            view=view,
+            owner_node=owned.owner,
+            level_node=level,
+            type=owned.type,
+            source=owned.source,
+            statement=statement_id(owned.scope_id),
+        )
+
+    @strawberry.field
+    def owner(self) -> Annotated[Owner, strawberry.lazy("meshline.api.graphql.kinds")]:
+        from meshline.api.graphql.kinds import Owner  # noqa: PLC0415
+
+        return self.view.typed(self.owner_node, Owner)
+
+    @documented("The dataset, product or domain whose owner this is; null if the asset's own.")
+    def inherited_from(self) -> Asset | None:
+        return None if self.level_node is None else self.view.asset(self.level_node)
+
+
+@strawberry.type(description="One attribute of an asset, as one source says it.")
+class Fact:
+    source: str
+    attribute: str
+    value: JSON | None
+    observed_at: datetime
+    valid_from: datetime
+    last_observed: datetime
+    chosen: bool = strawberry.field(description="Whether this is what is shown, of all that is said of the attribute.")
+    statement: strawberry.ID
+
+    @classmethod
+    def said(cls, row: FactRow) -> Self:
+        return cls(
+            source=row.source,
+            attribute=row.attribute,
+            value=None if row.value is None else JSON(row.value),
+            observed_at=from_micros(row.observed_at),
+            valid_from=from_micros(row.valid_from),
+            last_observed=from_micros(row.last_observed),
+            chosen=row.chosen,
+            statement=statement_id(row.scope_id),
+        )
+
+
+@strawberry.type(description="Another name of a dataset, and why it is the same.")
+class Alias:
+    namespace: str
+    name: str
+    why: str
+    source: str
+    since: datetime
+    statement: strawberry.ID
+
+    @classmethod
+    def said(cls, alias: assets.Alias) -> Self:
+        return cls(
+            namespace=alias.namespace,
+            name=alias.name,
+            why=alias.why,
+            source=alias.source,
+            since=from_micros(alias.since),
+            statement=statement_id(alias.scope_id),
+        )
+
+
+def owned(
+    view: View, owner: int, *, inherited: bool, kinds: Sequence[AssetKind] | None, first: int | None, after: str | None
+) -> Connection[Asset]:
+    """What an owner owns."""
+    wanted = tuple(kinds or ())
+    size = view.request.page(first)
+    page = ownership.owned_by(view.index, owner, inherited=inherited, kinds=wanted, first=size, after=key_after(after, 1))
+    total = partial(ownership.count_owned, view.index, owner, inherited=inherited, kinds=wanted)
+    return connection(view, page, Asset, total, after=after)

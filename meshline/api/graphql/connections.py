@@ -1,0 +1,79 @@
+"""Relay connections: pages with opaque cursors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import strawberry
+
+from meshline.api.graphql.context import View
+from meshline.api.graphql.fields import documented
+from meshline.graph.model import AssetKind
+from meshline.graph.queries import listing
+from meshline.graph.queries.pages import Page, SortKey, decode_cursor, encode_cursor
+
+T = TypeVar("T")
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+@strawberry.type
+class Edge(Generic[T]):
+    cursor: str
+    node: T
+
+
+@strawberry.type
+class Connection(Generic[T]):
+    """A page. Cursors hold the sort key of an entry, so writes between two pages lose or repeat nothing."""
+
+    nodes: list[T]
+    keys: strawberry.Private[list[tuple[SortKey, str]]]  # sort key and id of each node
+    has_next: strawberry.Private[bool]
+    has_previous: strawberry.Private[bool]
+    count: strawberry.Private[Callable[[], int]]
+
+    @strawberry.field
+    def edges(self) -> list[Edge[T]]:
+        return [Edge(cursor=encode_cursor(*key), node=node) for key, node in zip(self.keys, self.nodes, strict=True)]
+
+    @strawberry.field
+    def page_info(self) -> PageInfo:
+        return page_info(self.keys, has_next=self.has_next, has_previous=self.has_previous)
+
+    @documented("How many there are on all pages. Counted only when asked for.")
+    def total_count(self) -> int:
+        return self.count()
+
+
+def page_info(keys: list[tuple[SortKey, str]], *, has_next: bool, has_previous: bool) -> PageInfo:
+    return PageInfo(
+        has_next_page=has_next,
+        has_previous_page=has_previous,
+        start_cursor=encode_cursor(*keys[0]) if keys else None,
+        end_cursor=encode_cursor(*keys[-1]) if keys else None,
+    )
+
+
+def connection(view: View, page: Page, type_: type[T], count: Callable[[], int], *, after: str | None) -> Connection[T]:
+    """A page of the index as a connection of assets of one type."""
+    nodes = view.all_typed([entry.node for entry in page.entries], type_)
+    keys = [(entry.key, view.index.key(entry.node).id) for entry in page.entries]
+    return Connection(nodes=nodes, keys=keys, has_next=page.has_next, has_previous=after is not None, count=count)
+
+
+def key_after(after: str | None, numbers: int) -> SortKey | None:
+    return None if after is None else decode_cursor(after, numbers)
+
+
+def listed(view: View, kind: AssetKind, type_: type[T], wanted: listing.Filter, first: int | None, after: str | None) -> Connection[T]:
+    """All assets of a kind that pass a filter, by name."""
+    page = listing.listing(view.index, kind, wanted, first=view.request.page(first), after=key_after(after, 1))
+    return connection(view, page, type_, lambda: listing.count(view.index, kind, wanted), after=after)

@@ -1,0 +1,155 @@
+"""What one GraphQL request holds: the graph as of the times it asks for, and how much it may still spend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from strawberry.dataloader import DataLoader
+
+from meshline.errors import InvalidInput, LimitExceeded, StoreUnavailable
+from meshline.graph.index import LineageIndex
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKind
+from meshline.graph.naming import Naming
+from meshline.graph.queries import assets, resolve
+from meshline.graph.queries.limits import Limits
+
+if TYPE_CHECKING:
+    from meshline.api.graphql.asset import Asset
+
+T = TypeVar("T")
+
+
+class Bounds(NamedTuple):
+    """The configured limits of one request (see `meshline.api.settings`)."""
+
+    seconds: float = 10.0
+    nodes: int = 2_000_000
+    objects: int = 50_000
+    page: int = 1_000
+    depth: int = 20
+    aliases: int = 100
+    tokens: int = 4_000
+
+
+class Request:
+    """One request. Used by one thread; holds the graph's lock while it reads."""
+
+    def __init__(self, live: LiveGraph, naming: Naming, bounds: Bounds, types: Mapping[AssetKind, type[Asset]]) -> None:
+        self.live = live
+        self.naming = naming
+        self.bounds = bounds
+        self.types = types
+        self.deadline = time.monotonic() + bounds.seconds
+        self.spent = 0
+        self._views: dict[int | None, View] = {}
+        self._holding = False
+
+    # -- the lock: taken at the first look at the graph, kept to the end
+
+    def _hold(self) -> None:
+        if self._holding:
+            return
+        if not self.live.lock.acquire(timeout=max(0.0, self.deadline - time.monotonic())):
+            raise StoreUnavailable("the graph is busy: try again")
+        self._holding = True
+
+    def release(self) -> None:
+        """Let writers go on. What was read before is not valid any more."""
+        self._views.clear()
+        if self._holding:
+            self._holding = False
+            self.live.lock.release()
+
+    # -- limits
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.bounds.nodes, self.deadline)
+
+    def spend(self, objects: int = 1) -> None:
+        """Count objects of the answer, and look at the clock."""
+        self.spent += objects
+        if self.spent > self.bounds.objects:
+            raise LimitExceeded(f"the answer would hold more than {self.bounds.objects} objects: ask for smaller pages")
+        if time.monotonic() > self.deadline:
+            raise LimitExceeded(f"the answer took longer than {self.bounds.seconds:g} seconds: ask for less at once")
+
+    def page(self, first: int | None, default: int = 25) -> int:
+        """The size of a page. Raises InvalidInput, LimitExceeded."""
+        size = default if first is None else first
+        if size < 0:
+            raise InvalidInput("a page cannot have fewer than 0 entries", "first")
+        if size > self.bounds.page:
+            raise LimitExceeded(f"a page has at most {self.bounds.page} entries, not {size}: follow endCursor")
+        return size
+
+    # -- the graph
+
+    @property
+    def now(self) -> View:
+        return self.at(None)
+
+    def at(self, as_of: int | None) -> View:
+        self._hold()
+        view = self._views.get(as_of)
+        if view is None:
+            view = self._views[as_of] = View(self, self.live.at(as_of))
+        return view
+
+
+class View:
+    """The graph as of one time, and the assets of it that the answer shows. Each asset is one object."""
+
+    def __init__(self, request: Request, index: LineageIndex) -> None:
+        self.request = request
+        self.index = index
+        self._known: dict[int, Asset] = {}
+        self._attributes: DataLoader[int, assets.Attributes] = DataLoader(load_fn=self._load_attributes)
+        self._aliases: DataLoader[int, list[assets.Alias]] = DataLoader(load_fn=self._load_aliases)
+
+    def asset(self, node: int) -> Asset:
+        known = self._known.get(node)
+        if known is None:
+            self.request.spend()
+            key = self.index.key(node)
+            type_ = self.request.types[key.kind]
+            known = self._known[node] = type_.of(self, node, key)
+        return known
+
+    def maybe(self, node: int | None, type_: type[T]) -> T | None:
+        return None if node is None else self.typed(node, type_)
+
+    def typed(self, node: int, type_: type[T]) -> T:
+        asset = self.asset(node)
+        assert isinstance(asset, type_), f"{asset.kind} is no {type_.__name__}"
+        return asset
+
+    def all_typed(self, nodes: Sequence[int], type_: type[T]) -> list[T]:
+        return [self.typed(node, type_) for node in nodes]
+
+    def find(self, asset_id: str) -> int:
+        return resolve.find(self.index, asset_id)
+
+    def find_all(self, asset_ids: Sequence[str]) -> list[int]:
+        if not asset_ids:
+            raise InvalidInput("name at least one asset", "of")
+        return resolve.find_all(self.index, asset_ids)
+
+    async def attributes(self, node: int) -> assets.Attributes:
+        """What is said of an asset. All that one level of an answer asks for is read at once."""
+        return await self._attributes.load(node)
+
+    async def aliases(self, dataset: int) -> list[assets.Alias]:
+        """The other names of a dataset, read like `attributes`."""
+        return await self._aliases.load(dataset)
+
+    async def _load_attributes(self, nodes: list[int]) -> Sequence[assets.Attributes]:
+        self.request.spend(0)
+        return assets.attributes(self.request.live, self.index, nodes)
+
+    async def _load_aliases(self, datasets: list[int]) -> Sequence[list[assets.Alias]]:
+        known = await self._attributes.load_many(datasets)
+        return assets.aliases(self.request.live, self.index, datasets, known)

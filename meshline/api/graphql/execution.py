@@ -1,0 +1,139 @@
+"""One GraphQL request, executed: in process for the command line, in a worker thread for HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE
+from meshline.api.graphql.context import Bounds, Request
+from meshline.api.graphql.kinds import TYPES
+from meshline.api.graphql.schema import make_schema
+from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+
+log = logging.getLogger("meshline.api")
+
+QUERIES = frozenset({OperationType.QUERY})
+ALL = frozenset({OperationType.QUERY, OperationType.MUTATION})
+_TOO_LONG = "tokens. Parsing aborted"  # graphql-core's words
+INVALID_REQUEST = "GRAPHQL_INVALID"  # cannot be parsed, or does not fit the schema
+
+
+class Answer(NamedTuple):
+    """`body`: `data` and `errors` as GraphQL says. `executed`: false if the request was refused before it began."""
+
+    body: dict[str, Any]
+    executed: bool
+
+
+class GraphQL:
+    """The schema over one graph. Used by many threads."""
+
+    def __init__(self, live: LiveGraph, naming: Naming, bounds: Bounds | None = None) -> None:
+        self.live = live
+        self.naming = naming
+        self.bounds = bounds or Bounds()
+        self.schema = make_schema(self.bounds.depth, self.bounds.aliases, self.bounds.tokens)
+
+    def execute(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation: str | None = None,
+        *,
+        allowed: Iterable[OperationType] = ALL,
+        request_id: str = "",
+    ) -> Answer:
+        """Parse, validate and run a request, in this thread, under the graph's lock.
+
+        Raises `strawberry.schema.exceptions.InvalidOperationTypeError` for a mutation that is not allowed.
+        """
+        request = Request(self.live, self.naming, self.bounds, TYPES)
+        result = asyncio.run(self._run(request, query, variables, operation, allowed))
+        request_id = request_id or secrets.token_hex(8)
+        body: dict[str, Any] = {}
+        if result.errors:
+            body["errors"] = [_formatted(error, request_id) for error in result.errors]
+        executed = result.data is not None or any(error.path for error in result.errors or ())
+        if executed:
+            body["data"] = result.data
+        return Answer(body, executed)
+
+    async def _run(
+        self, request: Request, query: str, variables: Mapping[str, Any] | None, operation: str | None, allowed: Iterable[OperationType]
+    ) -> ExecutionResult:
+        try:
+            return await self.schema.execute(
+                query,
+                variable_values=dict(variables) if variables else None,
+                context_value=request,
+                operation_name=operation,
+                allowed_operation_types=allowed,
+            )
+        except (MissingQueryError, CannotGetOperationTypeError) as error:
+            refused = InvalidInput(_sentence(error), "query")
+            return ExecutionResult(data=None, errors=[GraphQLError(str(refused), original_error=refused)])
+        except InvalidOperationTypeError as error:
+            if error.operation_type is OperationType.MUTATION:
+                raise
+            refused = InvalidInput("there are no subscriptions: ask again", "query")
+            return ExecutionResult(data=None, errors=[GraphQLError(str(refused), original_error=refused)])
+        finally:
+            await _settled()
+            request.release()
+
+
+async def _settled() -> None:
+    """Wait for fields that nobody waits for any more: an error beside them has already decided the answer."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
+
+
+def _sentence(error: Exception) -> str:
+    return error.as_http_error_reason() if isinstance(error, CannotGetOperationTypeError) else "there is no query"
+
+
+def _formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
+    """An error as the interface promises: a stable code, a sentence, nothing of the inside."""
+    cause = _cause(error)
+    formatted: dict[str, Any] = dict(error.formatted)
+    if isinstance(cause, MeshlineError):
+        formatted["message"] = str(cause)
+        formatted["extensions"] = {"code": cause.code, **_details(cause)}
+    elif isinstance(cause, RecursionError) or (isinstance(error, GraphQLSyntaxError) and _TOO_LONG in error.message):
+        formatted["message"] = "the request is too long, or nests too deep"
+        formatted["extensions"] = {"code": LimitExceeded.code}
+    elif error.path is None and (cause is None or error.nodes):
+        formatted["extensions"] = {"code": INVALID_REQUEST}
+    else:
+        log.error("request %s failed", request_id, exc_info=cause)
+        formatted["message"] = INTERNAL_MESSAGE
+        formatted["extensions"] = {"code": INTERNAL, "requestId": request_id}
+    return formatted
+
+
+def _cause(error: GraphQLError) -> BaseException | None:
+    """What lies at the bottom: GraphQL wraps errors in errors."""
+    cause: BaseException | None = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def _details(error: MeshlineError) -> dict[str, Any]:
+    if isinstance(error, Ambiguous):
+        return {"candidates": list(error.candidates)}
+    if isinstance(error, InvalidInput) and error.where:
+        return {"path": error.where}
+    return {}

@@ -1,0 +1,95 @@
+"""GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/): POST with JSON, GET for queries. No batches, no subscriptions."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import anyio
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from strawberry.schema.exceptions import InvalidOperationTypeError
+
+from meshline.api.bodies import check_media, read_body
+from meshline.api.errors import JSON, error_body
+from meshline.api.graphql.execution import ALL, QUERIES, Answer, GraphQL
+from meshline.errors import InvalidInput
+
+GRAPHQL_JSON = "application/graphql-response+json"
+BODIES = frozenset({JSON})
+THREADS = 8  # requests that run (or wait for the graph) at once; more wait outside
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request's parameters; others (`extensions`) are ignored, as the specification asks."""
+
+    query: str
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = msgspec.field(default=None, name="operationName")
+
+
+_decoder = msgspec.json.Decoder(Asked)
+_variables = msgspec.json.Decoder(dict[str, Any] | None)
+
+
+class Endpoint:
+    """`/graphql`."""
+
+    def __init__(self, max_body: int) -> None:
+        self.max_body = max_body
+        self.threads = anyio.CapacityLimiter(THREADS)
+
+    async def answer(self, request: Request, graphql: GraphQL) -> Response:
+        media = _accepted(request)
+        if media is None:
+            return Response(error_body("NOT_ACCEPTABLE", f"answers are {JSON} or {GRAPHQL_JSON}"), 406, media_type=JSON)
+        asked = _from_url(request) if request.method == "GET" else await self._from_body(request)
+        run = partial(
+            graphql.execute,
+            asked.query,
+            asked.variables,
+            asked.operation_name,
+            allowed=QUERIES if request.method == "GET" else ALL,
+            request_id=request.state.request_id,
+        )
+        try:
+            answer = await anyio.to_thread.run_sync(run, limiter=self.threads)
+        except InvalidOperationTypeError:
+            return Response(error_body("METHOD_NOT_ALLOWED", "only queries can be asked with GET: use POST"), 405, {"Allow": "POST"}, JSON)
+        return Response(msgspec.json.encode(answer.body), _status(answer, media), media_type=media)
+
+    async def _from_body(self, request: Request) -> Asked:
+        check_media(request, BODIES)
+        body = await read_body(request, self.max_body)
+        if body.lstrip()[:1] == b"[":
+            raise InvalidInput("batches are not supported: send one request at a time")
+        try:
+            return _decoder.decode(body)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise InvalidInput(f"no GraphQL request: {error}") from error
+
+
+def _from_url(request: Request) -> Asked:
+    given = request.query_params
+    if "query" not in given:
+        raise InvalidInput("the parameter `query` is missing")
+    try:
+        variables = _variables.decode(given.get("variables") or "null")
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise InvalidInput(f"no JSON object: {error}", "variables") from error
+    return Asked(given["query"], variables, given.get("operationName") or None)
+
+
+def _accepted(request: Request) -> str | None:
+    """The media type to answer in: the newer one only for who asks for it."""
+    accept = request.headers.get("accept", "*/*")
+    offered = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    if GRAPHQL_JSON in offered:
+        return GRAPHQL_JSON
+    return JSON if offered & {JSON, "application/*", "*/*", ""} else None
+
+
+def _status(answer: Answer, media: str) -> int:
+    """With the newer media type a request that was refused is a 400; with plain JSON every GraphQL answer is a 200."""
+    return 400 if media == GRAPHQL_JSON and not answer.executed else 200

@@ -1,0 +1,203 @@
+"""Impact and provenance."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Self
+
+import strawberry
+
+from meshline.api.graphql.asset import Asset
+from meshline.api.graphql.connections import PageInfo, key_after, page_info
+from meshline.api.graphql.context import View
+from meshline.api.graphql.enums import AssetKind, ImpactOrder, NoticeReason, Reach
+from meshline.api.graphql.fields import documented
+from meshline.api.graphql.lineage import Completeness, PathStep
+from meshline.graph.queries import impact, notices
+from meshline.graph.queries.pages import encode_cursor
+from meshline.graph.queries.via import Via
+
+
+@strawberry.type(description="How many of something.")
+class Count:
+    view: strawberry.Private[View]
+    node: strawberry.Private[int | None]
+    key: str = strawberry.field(description="A kind, a reach or an id; empty for what is in no group.")
+    label: str
+    count: int
+
+    @classmethod
+    def of(cls, view: View, counted: impact.Count) -> Self:
+        return cls(view=view, node=counted.node, key=counted.key, label=counted.label, count=counted.size)
+
+    @documented("The domain, product or owner that is counted.")
+    def asset(self) -> Asset | None:
+        return self.view.maybe(self.node, Asset)
+
+
+@strawberry.type(description="An asset that is affected.")
+class ImpactedAsset:
+    view: strawberry.Private[View]
+    paths: strawberry.Private[Via]
+    node: Asset
+    reach: Reach
+    distance: int = strawberry.field(description="Flows between it and the nearest start, in its reach.")
+    masked: bool = strawberry.field(description="Whether every path of its reach passes a masking step.")
+
+    @documented("A shortest path of its reach, in the order in which data flows.")
+    def via(self) -> list[PathStep]:
+        steps = self.paths.path(self.node.node)
+        self.view.request.spend(len(steps))
+        return [PathStep.of(self.view, step) for step in steps]
+
+
+@strawberry.type
+class ImpactEdge:
+    cursor: str
+    node: ImpactedAsset
+
+
+@strawberry.type(description="A page of affected assets.")
+class ImpactConnection:
+    view: strawberry.Private[View]
+    page: strawberry.Private[impact.ImpactPage]
+    paths: strawberry.Private[Via]
+    has_previous: strawberry.Private[bool]
+
+    @strawberry.field
+    def nodes(self) -> list[ImpactedAsset]:
+        return [self._node(entry) for entry in self.page.entries]
+
+    @strawberry.field
+    def edges(self) -> list[ImpactEdge]:
+        return [ImpactEdge(cursor=encode_cursor(entry.key, self._id(entry)), node=self._node(entry)) for entry in self.page.entries]
+
+    @strawberry.field
+    def page_info(self) -> PageInfo:
+        keys = [(entry.key, self._id(entry)) for entry in (*self.page.entries[:1], *self.page.entries[-1:])]
+        return page_info(keys, has_next=self.page.has_next, has_previous=self.has_previous)
+
+    @documented("How many pass the filters, on all pages.")
+    def total_count(self) -> int:
+        return self.page.total
+
+    def _id(self, entry: impact.Impacted) -> str:
+        return self.view.index.key(entry.node).id
+
+    def _node(self, entry: impact.Impacted) -> ImpactedAsset:
+        self.view.request.spend()
+        return ImpactedAsset(
+            view=self.view,
+            paths=self.paths,
+            node=self.view.asset(entry.node),
+            reach=entry.reach,
+            distance=entry.distance,
+            masked=entry.masked,
+        )
+
+
+@strawberry.type(description="Somebody to tell, once.")
+class Notice:
+    view: strawberry.Private[View]
+    notice: strawberry.Private[notices.Notice]
+    recipient: Asset = strawberry.field(description="An owner or a consumer.")
+    reason: NoticeReason
+    why: str = strawberry.field(description="The reason as the end of a sentence.")
+    reach: Reach = strawberry.field(description="The surest way in which any of the assets is affected.")
+    total: int = strawberry.field(description="How many assets it is about.")
+
+    @classmethod
+    def of(cls, view: View, notice: notices.Notice) -> Self:
+        view.request.spend()
+        return cls(
+            view=view,
+            notice=notice,
+            recipient=view.asset(notice.recipient),
+            reason=notice.reason,
+            why=notice.why,
+            reach=notice.reach,
+            total=len(notice.assets),
+        )
+
+    @documented("What they own or use of all that is affected, the surest and nearest first.")
+    def assets(self, first: int | None = None) -> list[Asset]:
+        size = self.view.request.page(first, 100)
+        return [self.view.asset(node) for node in self.notice.assets[:size]]
+
+    @documented("How to reach them, if their source says.")
+    async def contact(self) -> str | None:
+        return (await self.view.attributes(self.notice.recipient)).text("contact")
+
+
+@strawberry.type(description="Everything that some assets affect, or that they come from.")
+class Impact:
+    view: strawberry.Private[View]
+    found: strawberry.Private[impact.Impact]
+
+    @strawberry.field
+    def total(self) -> int:
+        return self.found.total
+
+    @strawberry.field
+    def by_kind(self) -> list[Count]:
+        return self._counts(self.found.by_kind())
+
+    @strawberry.field
+    def by_reach(self) -> list[Count]:
+        return self._counts(self.found.by_reach())
+
+    @strawberry.field
+    def by_domain(self) -> list[Count]:
+        return self._counts(self.found.by_domain())
+
+    @strawberry.field
+    def by_product(self) -> list[Count]:
+        return self._counts(self.found.by_product())
+
+    @documented("An asset with two owners counts for both.")
+    def by_owner(self) -> list[Count]:
+        return self._counts(self.found.by_owner())
+
+    @strawberry.field
+    def assets(
+        self,
+        kinds: list[AssetKind] | None = None,
+        reach: list[Reach] | None = None,
+        domain: strawberry.ID | None = None,
+        product: strawberry.ID | None = None,
+        owner: strawberry.ID | None = None,
+        masked: bool | None = None,
+        order_by: ImpactOrder = ImpactOrder.REACH,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> ImpactConnection:
+        wanted = impact.Wanted(
+            kinds=tuple(kinds or ()),
+            reach=tuple(reach or ()),
+            domain=self._find(domain),
+            product=self._find(product),
+            owner=self._find(owner),
+            masked=masked,
+        )
+        size = self.view.request.page(first, 100)
+        page = self.found.page(wanted, order_by, first=size, after=key_after(after, impact.numbers_in(order_by)))
+        return ImpactConnection(view=self.view, page=page, paths=self._via, has_previous=after is not None)
+
+    @documented("Whom to tell: consumers and owners, each once.")
+    def notify(self) -> list[Notice]:
+        return [Notice.of(self.view, notice) for notice in notices.notices(self.found)]
+
+    @strawberry.field
+    def completeness(self) -> Completeness:
+        return Completeness.counted(self.found.completeness)
+
+    @cached_property
+    def _via(self) -> Via:
+        return Via(self.found)
+
+    def _find(self, asset_id: str | None) -> int | None:
+        return None if asset_id is None else self.view.find(asset_id)
+
+    def _counts(self, counts: list[impact.Count]) -> list[Count]:
+        self.view.request.spend(len(counts))
+        return [Count.of(self.view, count) for count in counts]

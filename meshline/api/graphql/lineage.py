@@ -1,0 +1,211 @@
+"""Lineage graphs, paths, and what changed between two times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Self
+
+import strawberry
+
+from meshline.api.graphql.asset import Asset
+from meshline.api.graphql.context import View
+from meshline.api.graphql.enums import EdgeType, FlowType, Reach, Truncated
+from meshline.api.graphql.fields import documented
+from meshline.api.graphql.kinds import Job
+from meshline.graph.index import Completeness as Counts
+from meshline.graph.model import AssetKey, from_micros
+from meshline.graph.queries import diff, paths
+from meshline.graph.queries import lineage as drawn
+
+
+@strawberry.type(description="What an answer may be lacking. An answer that may be incomplete says so here.")
+class Completeness:
+    truncated: Truncated = strawberry.field(description="The limit at which the traversal stopped.")
+    possible_only: int = strawberry.field(description="Pairs of datasets that were passed without knowing their columns.")
+    undescribed: int = strawberry.field(description="Datasets on the way that no source has described.")
+    stale_edges: int = strawberry.field(description="Flows that the latest run of their job did not restate.")
+    provisional: int = strawberry.field(description="Flows that rest on runs that have not completed.")
+    as_of: datetime | None = strawberry.field(description="The time that was asked for; null: now.")
+    revision: int
+
+    @classmethod
+    def counted(cls, counts: Counts) -> Self:
+        return cls(
+            truncated=counts.truncated,
+            possible_only=counts.possible_only,
+            undescribed=counts.undescribed,
+            stale_edges=counts.stale_edges,
+            provisional=counts.provisional,
+            as_of=None if counts.as_of is None else from_micros(counts.as_of),
+            revision=counts.revision,
+        )
+
+
+@strawberry.type(description="A node to draw.")
+class LineageNode:
+    asset: Asset
+    reach: Reach
+    distance: int
+    masked: bool
+    start: bool = strawberry.field(description="Whether it is (or holds) what was asked about.")
+
+
+@strawberry.type(description="An edge to draw, in the direction in which data flows.")
+class LineageEdge:
+    view: strawberry.Private[View]
+    job_nodes: strawberry.Private[Sequence[int]]
+    start: Asset = strawberry.field(name="from")
+    end: Asset = strawberry.field(name="to")
+    reach: Reach
+    type: FlowType | None = strawberry.field(description="Null between datasets, and where many flows are drawn as one.")
+    subtype: str
+    masking: bool
+    count: int = strawberry.field(description="How many flows between columns (or whole datasets) it stands for.")
+
+    @documented("The jobs that it goes through.")
+    def jobs(self) -> list[Job]:
+        return self.view.all_typed(self.job_nodes, Job)
+
+
+@strawberry.type(description="Nodes and edges to draw. `limit` bounds the nodes; `completeness` says if it did.")
+class LineageGraph:
+    nodes: list[LineageNode]
+    edges: list[LineageEdge]
+    ungrouped: int = strawberry.field(description="Reached datasets in no product (or domain), which are not drawn.")
+    completeness: Completeness
+
+    @classmethod
+    def of(cls, view: View, lineage: drawn.Lineage) -> Self:
+        view.request.spend(len(lineage.nodes) + len(lineage.edges))
+        return cls(
+            nodes=[_node(view, node) for node in lineage.nodes],
+            edges=[_edge(view, edge) for edge in lineage.edges],
+            ungrouped=lineage.ungrouped,
+            completeness=Completeness.counted(lineage.completeness),
+        )
+
+
+def _node(view: View, node: drawn.LineageNode) -> LineageNode:
+    return LineageNode(asset=view.asset(node.node), reach=node.reach, distance=node.distance, masked=node.masked, start=node.start)
+
+
+def _edge(view: View, edge: drawn.LineageEdge) -> LineageEdge:
+    return LineageEdge(
+        view=view,
+        job_nodes=edge.jobs,
+        start=view.asset(edge.start),
+        end=view.asset(edge.end),
+        reach=edge.reach,
+        type=edge.type,
+        subtype=edge.subtype,
+        masking=edge.masking,
+        count=edge.flows,
+    )
+
+
+@strawberry.type(description="An asset on a path, and the edge by which the path came there.")
+class PathStep:
+    asset: Asset
+    edge_type: EdgeType | None = strawberry.field(description="Null at the beginning. HAS_COLUMN: by containment, either way.")
+    type: FlowType | None
+    subtype: str | None
+    masking: bool
+    reach: Reach | None = strawberry.field(description="The class of this step alone.")
+    job: Job | None
+    source: str | None = strawberry.field(description="Who says so.")
+    last_observed: datetime | None
+
+    @classmethod
+    def of(cls, view: View, step: paths.PathStep) -> Self:
+        scope = None if step.scope_id is None else view.index.scope(step.scope_id)
+        flow = step.flow
+        return cls(
+            asset=view.asset(step.node),
+            edge_type=step.edge,
+            type=flow.type if flow else None,
+            subtype=flow.subtype or None if flow else None,
+            masking=flow.masking if flow else False,
+            reach=flow.reach if flow else None,
+            job=view.maybe(flow.job, Job) if flow else None,
+            source=scope.source if scope else None,
+            last_observed=from_micros(scope.last_observed) if scope else None,
+        )
+
+
+@strawberry.type(description="One way by which data gets from one asset to another.")
+class Path:
+    steps: list[PathStep]
+
+    @classmethod
+    def of(cls, view: View, steps: Sequence[paths.PathStep]) -> Self:
+        view.request.spend(len(steps))
+        return cls(steps=[PathStep.of(view, step) for step in steps])
+
+
+@strawberry.type(description="A flow that is there at one time and not at the other.")
+class DiffEdge:
+    view: strawberry.Private[View]
+    change: strawberry.Private[diff.Change]
+
+    @documented("Null if it has gone meanwhile; `fromName` stays.", name="from")
+    def start(self) -> Asset | None:
+        return self._asset(self.change.edge.start)
+
+    @documented("Null if it has gone meanwhile; `toName` stays.", name="to")
+    def end(self) -> Asset | None:
+        return self._asset(self.change.edge.end)
+
+    @strawberry.field
+    def from_name(self) -> str:
+        return self.change.edge.start.qualified_name
+
+    @strawberry.field
+    def to_name(self) -> str:
+        return self.change.edge.end.qualified_name
+
+    @strawberry.field
+    def type(self) -> FlowType | None:
+        return self.change.edge.type
+
+    @strawberry.field
+    def subtype(self) -> str | None:
+        return self.change.edge.subtype or None
+
+    @strawberry.field
+    def masking(self) -> bool:
+        return self.change.edge.masking
+
+    @documented("The name of the job that it goes through.")
+    def job_name(self) -> str | None:
+        return self.change.edge.job.qualified_name if self.change.edge.job else None
+
+    @strawberry.field
+    def source(self) -> str:
+        return self.change.source
+
+    @documented("The time of the statement that says so.")
+    def observed_at(self) -> datetime:
+        return from_micros(self.change.observed_at)
+
+    def _asset(self, key: AssetKey) -> Asset | None:
+        node = self.view.index.node(key)
+        return None if node is None or not self.view.index.visible(node) else self.view.asset(node)
+
+
+@strawberry.type(description="What changed in the lineage between two times, by names. The totals count what `limit` left out, too.")
+class LineageDiff:
+    added: list[DiffEdge]
+    removed: list[DiffEdge]
+    total_added: int
+    total_removed: int
+
+    @classmethod
+    def of(cls, before: View, after: View, found: diff.LineageDiff) -> Self:
+        after.request.spend(len(found.added) + len(found.removed))
+        return cls(
+            added=[DiffEdge(view=after, change=change) for change in found.added],
+            removed=[DiffEdge(view=before, change=change) for change in found.removed],
+            total_added=found.total_added,
+            total_removed=found.total_removed,
+        )

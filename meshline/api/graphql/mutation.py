@@ -1,0 +1,150 @@
+"""What a person may say by hand. Each mutation is one statement of the source `person/<name>`, in a scope of its own."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import strawberry
+from strawberry.types import Info
+
+from meshline.api.graphql.asset import Asset, statement_id
+from meshline.api.graphql.context import Request
+from meshline.api.graphql.fields import documented
+from meshline.errors import InvalidInput, NotFound
+from meshline.graph import model
+from meshline.graph.content import EMPTY, encode
+from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, Scope, Statement, source_kind
+from meshline.graph.store.base import Batch
+
+PERSON = "person"
+LONGEST = 500  # characters of a name
+LONGEST_TEXT = 20_000
+_STATEMENT = re.compile(r"st_([1-9][0-9]{0,17})")
+
+Context = Info[Request, None]
+By = Annotated[str, strawberry.argument(description="The name of the person who says so.")]
+
+
+@strawberry.type(description="What a mutation said.")
+class Stated:
+    asset: Asset = strawberry.field(description="The asset that changed.")
+    statement: strawberry.ID | None = strawberry.field(description="What `retract` takes. Null when retracted.")
+
+
+@strawberry.type
+class Mutation:
+    @documented("Somebody owns an asset.")
+    def add_owner(self, info: Context, asset: strawberry.ID, owner: str, by: By, type: str = "technical") -> Stated:
+        key = _key(info.context, asset)
+        name, role = _name(owner, "owner"), _name(type, "type")
+        facts = Facts(edges=(EdgeFact(EdgeType.OWNS, model.owner(name), key, {"type": role}),))
+        return _say(info.context, by, ("owner", key.id, name, role), facts, key)
+
+    @documented("An asset has a tag, `key` or `key=value`.")
+    def add_tag(self, info: Context, asset: strawberry.ID, tag: str, by: By) -> Stated:
+        key, text = _key(info.context, asset), _name(tag, "tag")
+        return _say(info.context, by, ("tag", key.id, text), _attribute(key, "tags", [text]), key)
+
+    @documented("What an asset is, in words. Replaces what the same person said of it before.")
+    def set_description(self, info: Context, asset: strawberry.ID, description: str, by: By) -> Stated:
+        key = _key(info.context, asset)
+        text = description.strip()
+        if not text or len(text) > LONGEST_TEXT:
+            raise InvalidInput(f"a description has 1 to {LONGEST_TEXT} characters", "description")
+        return _say(info.context, by, ("description", key.id), _attribute(key, "description", text), key)
+
+    @documented("A consumer (made if it is new) uses a column, a dataset or a data product.")
+    def add_consumer(self, info: Context, asset: strawberry.ID, consumer: str, by: By, purpose: str | None = None) -> Stated:
+        key, name = _key(info.context, asset), _name(consumer, "consumer")
+        if key.kind not in (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.DATA_PRODUCT):
+            raise InvalidInput(f"a consumer uses a column, a dataset or a data product, not a {key.kind}", "asset")
+        said: dict[str, Json] = {} if purpose is None else {"purpose": _name(purpose, "purpose")}
+        facts = Facts(edges=(EdgeFact(EdgeType.CONSUMES, model.consumer(name), key, said),))
+        return _say(info.context, by, ("consumer", key.id, name), facts, key)
+
+    @documented("Two datasets are one. `retract` takes them apart again.")
+    def same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, by: By, why: str = "a person says so") -> Stated:
+        first, second = sorted((_key(info.context, dataset), _key(info.context, other)))
+        for key in (first, second):
+            if key.kind is not AssetKind.DATASET:
+                raise InvalidInput(f"only datasets can be the same, and {key.qualified_name!r} is a {key.kind}", "other")
+        if first == second:
+            raise InvalidInput("they are the same already", "other")
+        facts = Facts(edges=(EdgeFact(EdgeType.SAME_AS, first, second, {"why": _name(why, "why")}),))
+        return _say(info.context, by, ("same-as", first.id, second.id), facts, first)
+
+    @documented("Withdraw what a person said. What was said before stays in the history.")
+    def retract(self, info: Context, statement: strawberry.ID) -> Stated:
+        request = info.context
+        scope_id = _scope_id(statement)
+        heads = request.live.store.statements([scope_id]) if scope_id is not None else ()
+        if not heads or heads[0].content is None:
+            raise NotFound(f"no statement {statement[:40]!r} holds")
+        head = heads[0]
+        if source_kind(head.source) != PERSON:
+            raise InvalidInput(f"{head.source} said so, not a person: correct it there", "statement")
+        asset_id = head.scope[2]
+        at = max(_now(), head.observed_at + 1)
+        _commit(request, Statement(head.source, head.scope, at, EMPTY))
+        return Stated(asset=request.now.asset(request.now.find(asset_id)), statement=None)
+
+
+def _key(request: Request, asset_id: str) -> AssetKey:
+    view = request.now
+    return view.index.key(view.find(asset_id))
+
+
+def _name(text: str, where: str) -> str:
+    name = text.strip()
+    if not name or len(name) > LONGEST or not name.isprintable():
+        raise InvalidInput(f"give 1 to {LONGEST} printable characters", where)
+    return name
+
+
+def _attribute(key: AssetKey, attribute: str, value: Json) -> Facts:
+    return Facts(assets=(AssetFact(key, {attribute: value}),))
+
+
+def _say(request: Request, by: str, scope: tuple[str, ...], facts: Facts, about: AssetKey) -> Stated:
+    """Commit one statement; what it is about, as it is afterwards."""
+    said = Statement(f"{PERSON}/{_name(by, 'by')}", (PERSON, *scope), _now(), encode(facts))
+    _commit(request, said)
+    view = request.now
+    node = view.index.node(about)
+    assert node is not None, "what a statement is about is visible"
+    return Stated(asset=view.asset(node), statement=_statement(request, node, said.source, said.scope))
+
+
+def _statement(request: Request, node: int, source: str, scope: Scope) -> strawberry.ID | None:
+    index = request.now.index
+    infos = (index.scope(scope_id) for scope_id in index.scopes(node))
+    return next((statement_id(found.scope_id) for found in infos if (found.source, found.scope) == (source, scope)), None)
+
+
+def _commit(request: Request, statement: Statement) -> None:
+    """Without the graph's lock: readers need not wait for the disk."""
+    request.release()
+    request.live.commit(lambda _reader: Batch(statements=[statement]))
+
+
+def _scope_id(statement: str) -> int | None:
+    match = _STATEMENT.fullmatch(statement)
+    return int(match[1]) if match else None
+
+
+def _clock() -> Callable[[], int]:
+    """Microseconds now, never the same twice and never backwards: what is said later wins."""
+    last = 0
+
+    def now() -> int:
+        nonlocal last
+        last = max(time.time_ns() // 1000, last + 1)
+        return last
+
+    return now
+
+
+_now = _clock()

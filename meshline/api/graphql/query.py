@@ -1,0 +1,293 @@
+"""The questions of the schema. Each calls one function of `meshline.graph.queries`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+import strawberry
+from strawberry.types import Info
+
+from meshline import __version__
+from meshline.api.graphql.asset import Asset, owned
+from meshline.api.graphql.connections import Connection, connection, key_after, listed
+from meshline.api.graphql.context import Request, View
+from meshline.api.graphql.coverage import About, Coverage, KindCount
+from meshline.api.graphql.enums import AssetKind, Direction, Granularity, Reach
+from meshline.api.graphql.fields import documented
+from meshline.api.graphql.impact import Impact
+from meshline.api.graphql.kinds import Consumer, DataProduct, Dataset, Domain, Job, Owner
+from meshline.api.graphql.lineage import LineageDiff, LineageGraph, Path
+from meshline.api.graphql.search import SearchConnection
+from meshline.errors import InvalidInput
+from meshline.graph.model import KINDS, to_micros
+from meshline.graph.queries import coverage, diff, impact, lineage, listing, ownership, paths, resolve, search
+
+Context = Info[Request, None]
+
+
+@strawberry.input(description="All that is given must hold.")
+class AssetFilter:
+    text: str | None = strawberry.field(default=None, description="Part of the qualified name, whatever the case.")
+    namespace: str | None = None
+    domain: strawberry.ID | None = strawberry.field(default=None, description="In this domain or one below it.")
+    product: strawberry.ID | None = None
+    owner: strawberry.ID | None = strawberry.field(default=None, description="Owned by it at some level.")
+    described: bool | None = strawberry.field(default=None, description="Datasets: whether some source lists their columns.")
+
+    def wanted(self, view: View) -> listing.Filter:
+        def find(asset_id: str | None) -> int | None:
+            return None if asset_id is None else view.find(asset_id)
+
+        return listing.Filter(self.text, self.namespace, find(self.domain), find(self.product), find(self.owner), self.described)
+
+
+Wanted = Annotated[AssetFilter | None, strawberry.argument(name="filter")]
+
+
+def _filter(view: View, wanted: AssetFilter | None) -> listing.Filter:
+    return listing.EVERYTHING if wanted is None else wanted.wanted(view)
+
+
+def _view(info: Context, as_of: datetime | None) -> View:
+    return info.context.at(None if as_of is None else to_micros(as_of))
+
+
+def _depth(depth: int | None) -> int | None:
+    if depth is not None and depth < 0:
+        raise InvalidInput("a depth cannot be less than 0", "depth")
+    return depth
+
+
+def _micros(time: datetime | None) -> int | None:
+    return None if time is None else to_micros(time)
+
+
+@strawberry.type
+class Query:
+    @documented("An asset by the id of any member of its identity class; null if there is none.")
+    def node(self, info: Context, id: strawberry.ID) -> Asset | None:
+        return _maybe(info.context.now, id)
+
+    @documented("Assets by their ids, in the same order; null where there is none.")
+    def nodes(self, info: Context, ids: list[strawberry.ID]) -> list[Asset | None]:
+        info.context.page(len(ids))
+        return [_maybe(info.context.now, asset_id) for asset_id in ids]
+
+    @documented("A dataset by any of its names; null if there is none.")
+    def dataset(self, info: Context, namespace: str, name: str) -> Dataset | None:
+        view = info.context.now
+        return view.maybe(resolve.dataset(view.index, info.context.naming, namespace, name), Dataset)
+
+    @documented(
+        "The one asset that a text names: an id, `namespace/name`, any alias, `dataset.column`, a unique suffix of one,"
+        " or `kind:name`. Fails with NOT_FOUND, or AMBIGUOUS with `candidates`."
+    )
+    def resolve(self, info: Context, name: str, as_of: datetime | None = None) -> Asset:
+        view = _view(info, as_of)
+        return view.asset(resolve.resolve(view.index, info.context.live.store, info.context.naming, name))
+
+    @documented("Assets in whose names, titles, descriptions or tags each word of the text begins some word.")
+    def search(
+        self,
+        info: Context,
+        text: str,
+        kinds: list[AssetKind] | None = None,
+        domain: strawberry.ID | None = None,
+        owner: strawberry.ID | None = None,
+        tag: str | None = None,
+        first: int = 25,
+        after: str | None = None,
+    ) -> SearchConnection:
+        view = info.context.now
+        found = search.search(
+            info.context.live,
+            view.index,
+            text,
+            kinds=tuple(kinds or ()),
+            domain=None if domain is None else view.find(domain),
+            owner=None if owner is None else view.find(owner),
+            tag=tag,
+            first=info.context.page(first),
+            after=key_after(after, 2),
+        )
+        return SearchConnection.of(view, found, after=after)
+
+    @strawberry.field
+    def domains(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Domain]:
+        view = info.context.now
+        return listed(view, AssetKind.DOMAIN, Domain, _filter(view, wanted), first, after)
+
+    @strawberry.field
+    def products(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[DataProduct]:
+        view = info.context.now
+        return listed(view, AssetKind.DATA_PRODUCT, DataProduct, _filter(view, wanted), first, after)
+
+    @documented("What is only inferred is left out.")
+    def datasets(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Dataset]:
+        view = info.context.now
+        return listed(view, AssetKind.DATASET, Dataset, _filter(view, wanted), first, after)
+
+    @strawberry.field
+    def jobs(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Job]:
+        view = info.context.now
+        return listed(view, AssetKind.JOB, Job, _filter(view, wanted), first, after)
+
+    @strawberry.field
+    def consumers(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Consumer]:
+        view = info.context.now
+        return listed(view, AssetKind.CONSUMER, Consumer, _filter(view, wanted), first, after)
+
+    @strawberry.field
+    def owners(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Owner]:
+        view = info.context.now
+        return listed(view, AssetKind.OWNER, Owner, _filter(view, wanted), first, after)
+
+    @documented("Nodes and edges to draw.")
+    def lineage(
+        self,
+        info: Context,
+        of: list[strawberry.ID],
+        direction: Direction = Direction.DOWNSTREAM,
+        depth: int | None = None,
+        granularity: Granularity = Granularity.COLUMN,
+        reach: Reach = Reach.POSSIBLE,
+        limit: int = 500,
+        seen_since: Annotated[datetime | None, strawberry.argument(description="Only flows that were said at or after this time.")] = None,
+        as_of: datetime | None = None,
+    ) -> LineageGraph:
+        view = _view(info, as_of)
+        found = lineage.lineage(
+            view.index,
+            view.find_all(of),
+            direction,
+            granularity=granularity,
+            reach=reach,
+            depth=_depth(depth),
+            limit=info.context.page(limit),
+            seen_since=_micros(seen_since),
+            limits=info.context.limits,
+        )
+        return LineageGraph.of(view, found)
+
+    @documented("Everything that these assets affect.")
+    def impact(
+        self,
+        info: Context,
+        of: list[strawberry.ID],
+        reach: Reach = Reach.POSSIBLE,
+        depth: int | None = None,
+        seen_since: datetime | None = None,
+        as_of: datetime | None = None,
+    ) -> Impact:
+        return _impact(info, of, Direction.DOWNSTREAM, reach, depth, seen_since, as_of)
+
+    @documented("Everything that these assets come from.")
+    def provenance(
+        self,
+        info: Context,
+        of: list[strawberry.ID],
+        reach: Reach = Reach.POSSIBLE,
+        depth: int | None = None,
+        seen_since: datetime | None = None,
+        as_of: datetime | None = None,
+    ) -> Impact:
+        return _impact(info, of, Direction.UPSTREAM, reach, depth, seen_since, as_of)
+
+    @documented("How data gets from one column or dataset to another: the surest ways first, then the shortest.")
+    def paths(
+        self,
+        info: Context,
+        start: Annotated[strawberry.ID, strawberry.argument(name="from")],
+        end: Annotated[strawberry.ID, strawberry.argument(name="to")],
+        reach: Reach = Reach.POSSIBLE,
+        first: int = 5,
+        as_of: datetime | None = None,
+    ) -> list[Path]:
+        view = _view(info, as_of)
+        found = paths.paths(view.index, view.find(start), view.find(end), reach=reach, first=first)
+        return [Path.of(view, steps) for steps in found]
+
+    @documented("What an owner owns; inherited: also what is inside, unless owners of its own are nearer.")
+    def owned_by(
+        self,
+        info: Context,
+        owner: strawberry.ID,
+        inherited: bool = True,
+        kinds: list[AssetKind] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Connection[Asset]:
+        view = info.context.now
+        return owned(view, view.find(owner), inherited=inherited, kinds=kinds, first=first, after=after)
+
+    @documented("Assets without an owner at any level.")
+    def orphans(
+        self, info: Context, kinds: list[AssetKind] | None = None, first: int | None = None, after: str | None = None
+    ) -> Connection[Asset]:
+        view, wanted = info.context.now, tuple(kinds or ())
+        page = ownership.orphans(view.index, kinds=wanted, first=info.context.page(first), after=key_after(after, 1))
+        return connection(view, page, Asset, partial(ownership.count_orphans, view.index, wanted), after=after)
+
+    @documented("The flows that were added and removed between two times.")
+    def lineage_diff(
+        self,
+        info: Context,
+        start: Annotated[datetime, strawberry.argument(name="from")],
+        end: Annotated[datetime, strawberry.argument(name="to")],
+        of: list[strawberry.ID] | None = None,
+        limit: int = 1000,
+    ) -> LineageDiff:
+        before, after = _view(info, start), _view(info, end)
+        found = diff.lineage_diff(
+            info.context.live,
+            to_micros(start),
+            to_micros(end),
+            of=tuple(of or ()),
+            limit=info.context.page(limit),
+            limits=info.context.limits,
+        )
+        return LineageDiff.of(before, after, found)
+
+    @documented("How much is described, owned, and has column lineage.")
+    def coverage(self, info: Context) -> Coverage:
+        view = info.context.now
+        return Coverage.of(view, coverage.coverage(info.context.live, view.index))
+
+    @documented("The service, its version and what it holds.")
+    def about(self, info: Context) -> About:
+        index = info.context.now.index
+        return About(
+            version=__version__,
+            revision=index.revision,
+            assets=[KindCount(kind=kind, count=listing.count(index, kind)) for kind in KINDS],
+        )
+
+
+def _maybe(view: View, asset_id: str) -> Asset | None:
+    node = view.index.find(asset_id)
+    return None if node is None or not view.index.visible(node) else view.asset(node)
+
+
+def _impact(
+    info: Context,
+    of: Sequence[str],
+    direction: Direction,
+    reach: Reach,
+    depth: int | None,
+    seen_since: datetime | None,
+    as_of: datetime | None,
+) -> Impact:
+    view = _view(info, as_of)
+    found = impact.impact(
+        view.index,
+        view.find_all(of),
+        direction,
+        reach=reach,
+        depth=_depth(depth),
+        seen_since=_micros(seen_since),
+        limits=info.context.limits,
+    )
+    return Impact(view=view, found=found)

@@ -1,0 +1,101 @@
+"""OpenLineage over HTTP: one event, or a batch of events. An answer is given when what it accepts is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline.api.bodies import check_media, read_body
+from meshline.api.errors import INTERNAL_MESSAGE, JSON
+from meshline.api.service import Service
+from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
+from meshline.ingest.pipeline import Accepted, Pipeline
+
+log = logging.getLogger("meshline.api")
+
+MEDIA = frozenset({JSON, "application/vnd.openlineage+json"})
+_batch = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+async def post_event(request: Request) -> Response:
+    """201 when the event is durable and shown, with warnings about what of it was not taken as it came."""
+    service: Service = request.app.state.service
+    pipeline = service.opened.pipeline
+    body = await _body(request, service)
+    accepted = await pipeline.ingest(body, service.settings.source)
+    warnings = [{"path": note.where, "message": note.what} for note in accepted.warnings]
+    return Response(msgspec.json.encode({"revision": accepted.revision, "warnings": warnings}), 201, media_type=JSON)
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """An event of a batch that was not taken. `retriable`: sending it again may work."""
+
+    index: int
+    reason: str
+    retriable: bool
+
+
+class Summary(msgspec.Struct, frozen=True):
+    received: int
+    successful: int
+    failed: int
+    retriable: int
+    non_retriable: int
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """As the OpenLineage API specifies (spec/OpenLineage.yml, /lineage/batch): `status` is success or partial_success."""
+
+    status: str
+    summary: Summary
+    failed_events: list[Failed]
+
+
+async def post_batch(request: Request) -> Response:
+    """200 with what became of each event: those that are usable are taken, whatever the others are."""
+    service: Service = request.app.state.service
+    pipeline = service.opened.pipeline
+    body = await _body(request, service)
+    try:
+        events = _batch.decode(body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise InvalidInput(f"no JSON array of events: {error}", "$") from error
+    outcomes = await asyncio.gather(*_submitted(pipeline, events, service.settings.source), return_exceptions=True)
+    failed = [_failed(index, outcome) for index, outcome in enumerate(outcomes) if isinstance(outcome, BaseException)]
+    retriable = sum(one.retriable for one in failed)
+    answer = BatchAnswer(
+        status="partial_success" if failed else "success",
+        summary=Summary(len(events), len(events) - len(failed), len(failed), retriable, len(failed) - retriable),
+        failed_events=failed,
+    )
+    return Response(msgspec.json.encode(answer), 200, media_type=JSON)
+
+
+async def _body(request: Request, service: Service) -> bytes:
+    check_media(request, MEDIA, optional=True)
+    return await read_body(request, service.settings.max_body_bytes)
+
+
+def _submitted(pipeline: Pipeline, events: Sequence[msgspec.Raw], source: str) -> list[asyncio.Future[Accepted]]:
+    return [_future(pipeline, bytes(event), source) for event in events]
+
+
+def _future(pipeline: Pipeline, event: bytes, source: str) -> asyncio.Future[Accepted]:
+    try:
+        return asyncio.wrap_future(pipeline.submit(event, source))
+    except MeshlineError as error:
+        refused: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        refused.set_exception(error)
+        return refused
+
+
+def _failed(index: int, error: BaseException) -> Failed:
+    if isinstance(error, MeshlineError):
+        return Failed(index, str(error), isinstance(error, QueueFull | StoreUnavailable))
+    log.error("event %d of a batch failed", index, exc_info=error)
+    return Failed(index, INTERNAL_MESSAGE, retriable=True)

@@ -1,0 +1,156 @@
+"""What runs behind the addresses: the store, the live graph, the writer, and the tasks that keep them going."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+
+from meshline.api.errors import NotReady
+from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.settings import Settings
+from meshline.errors import MeshlineError, StoreUnavailable
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.graph.store.base import Store
+from meshline.graph.store.opening import open_store
+from meshline.ingest import mesh
+from meshline.ingest.openlineage.builder import BatchBuilder
+from meshline.ingest.pipeline import Limits, Pipeline
+
+log = logging.getLogger("meshline.api")
+
+LOADING = "the graph is being loaded"
+CLOSING = "the process is stopping"
+RETRY_SECONDS = 2.0
+PRUNE_SECONDS = 3600.0
+SECOND = 1_000_000  # microseconds
+DAY = 86_400 * SECOND
+
+
+class Opened(NamedTuple):
+    """Everything that requests use."""
+
+    live: LiveGraph
+    naming: Naming
+    graphql: GraphQL
+    pipeline: Pipeline
+
+
+class Service:
+    """Opens in the background, so that the process answers at once; closes only after what was accepted is written."""
+
+    def __init__(self, settings: Settings, on_failure: Callable[[MeshlineError], None] | None = None) -> None:
+        """`on_failure` is told of an error that waiting does not mend."""
+        self.settings = settings
+        self.on_failure = on_failure
+        self.waiting_for = LOADING  # empty when ready
+        self._opened: Opened | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def opened(self) -> Opened:
+        """Raises NotReady."""
+        if self._opened is None:
+            raise NotReady(f"{self.waiting_for or LOADING}: try again")
+        return self._opened
+
+    async def start(self) -> None:
+        self._tasks.append(asyncio.create_task(self._open()))
+
+    async def close(self) -> None:
+        """Stop taking, write what was taken, let go of the store."""
+        self.waiting_for = CLOSING
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await run_in_threadpool(opened.pipeline.close)
+            await run_in_threadpool(opened.live.store.close)
+
+    async def _open(self) -> None:
+        """Open, trying again as long as the store cannot be reached."""
+        while self._opened is None:
+            opening = asyncio.ensure_future(run_in_threadpool(self._opened_now))
+            try:
+                self._opened = await asyncio.shield(opening)
+            except asyncio.CancelledError:  # a thread cannot be stopped: what it opens must still be closed
+                with suppress(MeshlineError):
+                    self._opened = await opening
+                raise
+            except StoreUnavailable as error:
+                self.waiting_for = str(error)
+                log.warning("%s; trying again", error)
+                await asyncio.sleep(RETRY_SECONDS)
+            except MeshlineError as error:
+                self.waiting_for = str(error)
+                if self.on_failure is None:
+                    raise
+                self.on_failure(error)
+                return
+        self.waiting_for = ""
+        log.info("ready at revision %d", self._opened.live.index.revision)
+        self._tasks.append(asyncio.create_task(self._follow(self._opened.live)))
+        self._tasks.append(asyncio.create_task(self._prune(self._opened.live.store)))
+
+    def _opened_now(self) -> Opened:
+        settings = self.settings
+        store = open_store(settings.store)
+        try:
+            file = None if settings.mesh is None else mesh.parse(mesh.read(settings.mesh), str(settings.mesh))
+            wanted = (None, None) if file is None else mesh.configuration(file)
+            naming, precedence = mesh.configure(store, *wanted)
+            live = LiveGraph.open(store, precedence)
+            if file is not None and settings.mesh is not None:
+                loading = mesh.load(live, file, naming, mesh.file_time(settings.mesh))
+                for message in (*map(str, loading.refused), *loading.warnings):
+                    log.warning("%s", message)
+        except BaseException:
+            store.close()
+            raise
+        return Opened(live, naming, GraphQL(live, naming, _bounds(settings)), _pipeline(live, naming, settings))
+
+    async def _follow(self, live: LiveGraph) -> None:
+        """Show what other processes write to the same store."""
+        while True:
+            await asyncio.sleep(self.settings.refresh_seconds)
+            try:
+                await run_in_threadpool(live.refresh)
+                self.waiting_for = ""
+            except StoreUnavailable as error:
+                if not self.waiting_for:
+                    log.warning("the store does not answer: %s", error)
+                self.waiting_for = str(error)
+
+    async def _prune(self, store: Store) -> None:
+        """Forget raw events that are older than configured."""
+        while True:
+            before = time.time_ns() // 1000 - self.settings.raw_retention_days * DAY
+            try:
+                await run_in_threadpool(store.prune_raw, before)
+            except StoreUnavailable as error:
+                log.warning("old raw events are still there: %s", error)
+            await asyncio.sleep(PRUNE_SECONDS)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        seconds=settings.query_seconds,
+        nodes=settings.query_nodes,
+        objects=settings.query_objects,
+        page=settings.page_size,
+        depth=settings.query_depth,
+        aliases=settings.query_aliases,
+        tokens=settings.query_tokens,
+    )
+
+
+def _pipeline(live: LiveGraph, naming: Naming, settings: Settings) -> Pipeline:
+    return Pipeline(live, BatchBuilder(naming), Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes))

@@ -1,0 +1,111 @@
+"""What the index answers with: small frozen values, and columns of numbers where there may be many."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from meshline.graph.model import EdgeType, FlowType, Json, Scope
+
+Ints: TypeAlias = npt.NDArray[np.int32]
+Bytes: TypeAlias = npt.NDArray[np.int8]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+
+class Reach(enum.IntEnum):
+    """How sure a lineage answer is (design: Reach). The smaller is the stronger."""
+
+    DIRECT = 0
+    INDIRECT = 1
+    POSSIBLE = 2
+
+
+class Direction(enum.StrEnum):
+    DOWNSTREAM = "DOWNSTREAM"
+    UPSTREAM = "UPSTREAM"
+
+
+class Truncated(enum.StrEnum):
+    """The limit that cut an answer short."""
+
+    NONE = "NONE"
+    NODES = "NODES"
+    DEPTH = "DEPTH"
+    TIME = "TIME"
+
+
+class Completeness(NamedTuple):
+    """What an answer may be lacking (design: Completeness)."""
+
+    truncated: Truncated
+    possible_only: int  # distinct pairs of datasets that were passed at dataset level
+    undescribed: int  # datasets of the answer (and of the start) whose columns no source lists
+    stale_edges: int  # flows followed that the job's latest run did not restate
+    provisional: int  # flows followed of runs that have not completed
+    as_of: int | None
+    revision: int
+
+
+class Edge(NamedTuple):
+    """One edge other than FLOWS_TO, as one scope asserts it. The ends are representatives."""
+
+    type: EdgeType
+    start: int
+    end: int
+    attributes: Mapping[str, Json]
+    scope_id: int
+
+
+class Ownership(NamedTuple):
+    """`owner` owns an asset by owning `level`: the asset itself, or the nearest container that has owners."""
+
+    owner: int
+    type: str
+    level: int
+    source: str
+    scope_id: int
+
+
+class FlowStep(NamedTuple):
+    """One FLOWS_TO edge, from `start` to `end` in the direction in which data flows.
+
+    `reach` is the class of this edge alone; `type` is None for Dataset -> Dataset. In a path the end
+    of a step and the start of the next differ where the path goes on by containment (a dataset
+    reached as a whole, then one of its columns; or a column, then its dataset).
+    """
+
+    start: int
+    end: int
+    reach: Reach
+    type: FlowType | None
+    subtype: str
+    masking: bool
+    job: int | None
+    scope_id: int
+
+
+class ScopeInfo(NamedTuple):
+    """The head of a scope without what it says. `stale`: the job's latest run restated other outputs only."""
+
+    scope_id: int
+    source: str
+    scope: Scope
+    observed_at: int
+    valid_from: int
+    last_observed: int
+    provisional: bool
+    stale: bool
+
+
+class Affected(NamedTuple):
+    """All assets that a traversal affects, as arrays of equal length: the reached columns and datasets, the
+    datasets, products, domains that hold them, and the consumers, contracts and jobs that hang on them."""
+
+    nodes: Ints
+    reach: Bytes
+    distance: Ints
+    masked: Flags

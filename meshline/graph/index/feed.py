@@ -1,0 +1,175 @@
+"""Heads in, index out: what must be kept in step when a head comes, changes or goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from meshline.graph.index.core import Core
+from meshline.graph.index.identity import Identity
+from meshline.graph.index.moves import Moves
+from meshline.graph.index.tables import (
+    CHANGED,
+    COLLIDES,
+    N_FLOWS,
+    NONE,
+    PROVISIONAL,
+    SPECIAL_DATASET,
+    SPECIAL_FACT,
+    SPECIAL_RELATION,
+    STALE,
+)
+from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, JOB_OUTPUT, EdgeType, Json, source_kind
+from meshline.graph.store.base import Head
+
+_attributes = msgspec.msgpack.Decoder(dict)
+
+_HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
+_PORT = EDGE_TYPES.index(EdgeType.PORT)
+_SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
+_RENAMED_TO = EDGE_TYPES.index(EdgeType.RENAMED_TO)
+
+_NO_ATTRIBUTES: Mapping[str, Json] = {}
+
+
+class Feed:
+    """The tables, identity and moves, and what else is told by attributes; all of the visible heads."""
+
+    def __init__(self) -> None:
+        self.core = Core()
+        self.identity = Identity(self.core)
+        self.moves = Moves(self.core, self.identity)
+        self.patterns: dict[int, dict[int, list[str]]] = {}  # domain or product -> scope id -> patterns of its members
+        self.names_version = 0  # counts changes of what is visible and how it is shown
+        self.version = 0  # counts all changes
+        self._attributes: list[dict[str, Json]] = []
+        self._attribute_numbers: dict[bytes, int] = {}
+
+    def load(self, batches: Iterable[Sequence[Head]]) -> None:
+        """Take in all heads of an empty index."""
+        for heads in batches:
+            if heads:
+                self._read(heads)
+        self.core.fold()
+        self._settle()
+        for head in self.core.heads.restale():
+            self.core.reflag(head, 0, STALE)
+
+    def apply(self, changed: Sequence[Head]) -> None:
+        """Take in heads that changed."""
+        core = self.core
+        new: list[Head] = []
+        jobs: set[tuple[str, ...]] = set()
+        for head in {head.scope_id: head for head in changed}.values():
+            current = core.heads.current(head.scope_id)
+            if current != NONE and head.content is not None and core.heads.digests[current] == head.content.digest:
+                self._retime(current, head)
+            else:
+                if current != NONE:
+                    self._withdraw(current)
+                if head.content is not None:
+                    new.append(head)
+            if head.scope[0] == JOB_OUTPUT:
+                jobs.add(head.scope[1:3])
+        if new:
+            first_flow = int(core.counts[N_FLOWS])
+            self._read(new)
+            core.link(first_flow)
+        self._settle()
+        for number in core.heads.restale(jobs):
+            core.reflag(number, STALE, STALE if core.heads.stale[number] else 0)
+        core.fold_if_due()
+
+    def attributes(self, relation: int) -> Mapping[str, Json]:
+        """The attributes of a relation's row."""
+        number = int(self.core.relations.value[relation])
+        if self.core.relations.type[relation] == _HAS_COLUMN:
+            return _NO_ATTRIBUTES if number == NONE else {"position": number}
+        return _NO_ATTRIBUTES if number == NONE else self._attributes[number]
+
+    def _read(self, heads: Sequence[Head]) -> None:
+        _, contents, specials = self.core.read(heads)
+        for which, head, subject, begin, end in specials.tolist():
+            if which == SPECIAL_RELATION:
+                self._relation(head, subject, contents[begin:end])
+            elif which == SPECIAL_FACT:
+                self._fact(head, subject, contents[begin:end])
+            elif which == SPECIAL_DATASET:
+                self.identity.touch_columns(subject)
+            else:
+                self.moves.cast_later(int(self.core.heads.scope_id[head]))
+        if any(source_kind(source) in CATALOG_KINDS for source in {head.source for head in heads}):
+            self.names_version += 1
+
+    def _relation(self, head: int, row: int, attributes: bytearray) -> None:
+        """A relation that is more than its row: of a rarer type, or with attributes."""
+        core = self.core
+        if attributes != b"\x80":
+            core.relations.value[row] = self._attribute_number(bytes(attributes))
+        type_, start, end = int(core.relations.type[row]), int(core.relations.start[row]), int(core.relations.end[row])
+        if type_ == _SAME_AS:
+            self.identity.touch(start)
+            self.identity.touch(end)
+        elif type_ == _RENAMED_TO:
+            self.moves.rename(int(core.heads.scope_id[head]), start, end, int(core.heads.observed_at[head]))
+        elif type_ == _PORT:
+            self.names_version += 1
+
+    def _fact(self, head: int, node: int, encoded: bytearray) -> None:
+        """An asset's attributes of which the index needs some."""
+        attributes = _attributes.decode(encoded)
+        scope_id = int(self.core.heads.scope_id[head])
+        if attributes.get("dropped") is True:
+            self.moves.drop(scope_id, node, int(self.core.heads.observed_at[head]))
+            self.moves.cast_later(scope_id)
+        members = attributes.get("members")
+        if isinstance(members, list):
+            self.patterns.setdefault(node, {})[scope_id] = [pattern for pattern in members if isinstance(pattern, str)]
+
+    def _attribute_number(self, encoded: bytes) -> int:
+        number = self._attribute_numbers.get(encoded)
+        if number is None:
+            number = self._attribute_numbers[encoded] = len(self._attributes)
+            self._attributes.append(_attributes.decode(encoded))
+        return number
+
+    def _retime(self, head: int, now: Head) -> None:
+        """The scope says the same as before, at other times."""
+        core = self.core
+        moved = int(core.heads.observed_at[head]) != now.observed_at
+        if bool(core.heads.provisional[head]) != now.provisional:
+            core.reflag(head, PROVISIONAL, PROVISIONAL if now.provisional else 0)
+        core.heads.retime(head, now)
+        if moved:
+            self.moves.retimed(now.scope_id, now.observed_at)
+
+    def _withdraw(self, head: int) -> None:
+        """Take back what a head said, and note what that unsettles."""
+        core = self.core
+        scope_id = int(core.heads.scope_id[head])
+        first, last = int(core.heads.starts[head, 1]), int(core.heads.starts[head + 1, 1])
+        types = core.relations.type[first:last]
+        for dataset in np.unique(core.relations.start[first:last][types == _HAS_COLUMN]).tolist():
+            if core.nodes.traits[dataset] & COLLIDES:
+                self.identity.touch_columns(dataset)
+        for row in (np.flatnonzero(types == _SAME_AS) + first).tolist():
+            self.identity.touch(int(core.relations.start[row]))
+            self.identity.touch(int(core.relations.end[row]))
+        if (types == _PORT).any() or source_kind(core.heads.source_of(head)) in CATALOG_KINDS:
+            self.names_version += 1
+        self.moves.unsay(scope_id)
+        for node in [node for node, by_scope in self.patterns.items() if by_scope.pop(scope_id, None) is not None]:
+            if not self.patterns[node]:
+                del self.patterns[node]
+        core.withdraw(head)
+
+    def _settle(self) -> None:
+        """Bring everything that depends on several heads in step."""
+        moved = self.moves.settle()
+        merged = self.identity.settle()
+        if moved or merged or self.core.counts[CHANGED]:
+            self.names_version += 1
+            self.core.counts[CHANGED] = 0
+        self.version += 1

@@ -1,0 +1,132 @@
+"""From keys and ids to nodes. The key of any member finds a class; a column's also by the dataset's other names."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from meshline.graph.index.answers import Ints
+from meshline.graph.index.feed import Feed
+from meshline.graph.index.shown import Shown
+from meshline.graph.index.tables import COLUMN, DATASET, MERGED, N_NODES, NONE, PAST
+from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, asset_id
+
+_OF_PREFIX = {prefix: KINDS.index(kind) for kind, prefix in ID_PREFIX.items()}
+_RECENT = 4096  # ids that are kept one by one before they are sorted in
+
+
+class Finder:
+    """Finds assets. Ids are hashed by kind, when one of the kind is first asked for."""
+
+    def __init__(self, feed: Feed, shown: Shown) -> None:
+        self._feed = feed
+        self._core = feed.core
+        self._shown = shown
+        self._known: dict[int, _Ids] = {}
+
+    def by_key(self, key: AssetKey) -> int:
+        """The representative of the visible asset with a key, or NONE."""
+        if key.kind is AssetKind.COLUMN:
+            dataset = self._core.key_node(AssetKey(AssetKind.DATASET, key.parts[:2]))
+            return NONE if dataset == NONE else self._column(dataset, key.name)
+        node = self._core.key_node(key)
+        return self._visible(self._dataset(node) if key.kind is AssetKind.DATASET and node != NONE else node)
+
+    def by_id(self, id_: str) -> int:
+        """The representative of the visible asset with an id, or NONE."""
+        prefix, _, digits = id_.partition("_")
+        kind = _OF_PREFIX.get(prefix)
+        if kind is None or len(digits) != 32 or not set(digits) <= set("0123456789abcdef"):
+            return NONE
+        ids = self._known.get(kind)
+        if ids is None:
+            ids = self._known[kind] = _Ids(self._feed, kind)
+        return next((node for key in ids.candidates(int(digits[:16], 16)) if key.id == id_ and (node := self.by_key(key)) != NONE), NONE)
+
+    def _dataset(self, node: int) -> int:
+        """The dataset that has the name now, else the one that continues what last had it."""
+        return node if self._shown.visible(node) else self._feed.moves.latest(node)
+
+    def _column(self, dataset: int, name: str) -> int:
+        core = self._core
+        dataset = self._dataset(dataset)
+        columns = [column for member in core.ring(dataset) for column in core.children(member)]
+        exact = [column for column in columns if core.text(int(core.nodes.part2[column])) == name]
+        folded = name.casefold()
+        alike = exact or [column for column in columns if core.text(int(core.nodes.part2[column])).casefold() == folded]
+        found = {rep for column in alike if (rep := self._visible(column)) != NONE}
+        return found.pop() if len(found) == 1 else NONE
+
+    def _visible(self, node: int) -> int:
+        return int(self._core.nodes.rep[node]) if node != NONE and self._shown.visible(node) else NONE
+
+
+class _Ids:
+    """The ids of one kind: their first 8 bytes, sorted, with the parts of the key.
+
+    What is in here once stays: whoever looks up checks the whole id and what the key finds now.
+    """
+
+    def __init__(self, feed: Feed, kind: int) -> None:
+        self._core = feed.core
+        self._identity = feed.identity
+        self._kind = kind
+        self._upto = 0
+        self._hashes: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
+        self._parts: Ints = np.empty((0, 2), np.int32)
+        self._recent: dict[int, set[tuple[int, int]]] = {}
+        self._others = 0  # how far the log of regrouped datasets was followed
+
+    def candidates(self, wanted: int) -> list[AssetKey]:
+        """The keys whose ids begin so."""
+        self._follow()
+        hash_ = np.array([wanted], np.uint64)
+        first, last = int(np.searchsorted(self._hashes, hash_)[0]), int(np.searchsorted(self._hashes, hash_, "right")[0])
+        return [self._key(int(a), int(b)) for a, b in [*self._parts[first:last].tolist(), *self._recent.get(wanted, ())]]
+
+    def _follow(self) -> None:
+        """Hash what is new."""
+        core = self._core
+        n = int(core.counts[N_NODES])
+        new = np.flatnonzero(core.nodes.kind[self._upto : n] == self._kind) + self._upto
+        self._upto = n
+        datasets = core.nodes.part1[new] if self._kind == COLUMN else new
+        if self._kind in (COLUMN, DATASET):
+            new = new[core.nodes.traits[datasets] & PAST == 0]
+        for part1, part2 in zip(core.nodes.part1[new].tolist(), core.nodes.part2[new].tolist(), strict=True):
+            self._add(part1, part2)
+        if self._kind == COLUMN:
+            self._follow_merged()
+
+    def _follow_merged(self) -> None:
+        """Columns of merged datasets have an id by every name of the dataset."""
+        core = self._core
+        log = self._identity.grouped
+        for dataset in dict.fromkeys(log[self._others :]):
+            if core.nodes.traits[dataset] & (MERGED | PAST) == MERGED:
+                names = {int(core.nodes.part2[column]) for member in core.ring(dataset) for column in core.children(member)}
+                for name in sorted(names):
+                    if core.node(COLUMN, dataset, name) == NONE:
+                        self._add(dataset, name)
+        self._others = len(log)
+
+    def _add(self, part1: int, part2: int) -> None:
+        key = self._key(part1, part2)
+        self._recent.setdefault(int(asset_id(key.kind, key.parts)[-32:-16], 16), set()).add((part1, part2))
+        if len(self._recent) > _RECENT * max(1, len(self._hashes) // 65_536):
+            self._sort_in()
+
+    def _key(self, part1: int, part2: int) -> AssetKey:
+        core = self._core
+        if self._kind == COLUMN:
+            return AssetKey(AssetKind.COLUMN, (*core.parts(part1), core.text(part2)))
+        parts = (core.text(part1),) if part2 == NONE else (core.text(part1), core.text(part2))
+        return AssetKey(KINDS[self._kind], parts)
+
+    def _sort_in(self) -> None:
+        rows = [(hash_, *parts) for hash_, known in self._recent.items() for parts in known]
+        hashes = np.concatenate([self._hashes, np.array([row[0] for row in rows], np.uint64)])
+        parts = np.concatenate([self._parts, np.array([row[1:] for row in rows], np.int32)])
+        order = np.argsort(hashes, kind="stable")
+        self._hashes, self._parts = hashes[order], parts[order]
+        self._recent.clear()

@@ -1,0 +1,142 @@
+"""Identity classes: datasets joined by SAME_AS (and by renames), and their columns joined by name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from meshline.graph.index.core import Core
+from meshline.graph.index.tables import COLLIDES, GONE, MERGED
+from meshline.graph.model import EDGE_TYPES, EdgeType
+
+_HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
+_SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
+
+
+class Identity:
+    """Keeps rings, representatives and the trait MERGED of datasets and columns."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        # A dataset's name as it was until a rename, and the name that continues it (`meshline.graph.index.moves`).
+        self.continued: dict[int, int] = {}
+        self._continues: dict[int, set[int]] = defaultdict(set)
+        self.grouped: list[int] = []  # datasets of merged classes whose columns were grouped, in that order
+        self._classes: set[int] = set()
+        self._columns: set[int] = set()
+
+    def touch(self, dataset: int) -> None:
+        """What joins this dataset with others has changed."""
+        self._classes.add(dataset)
+
+    def touch_columns(self, dataset: int) -> None:
+        """Its columns, or the listings that tell names apart by case, have changed."""
+        self._columns.add(dataset)
+
+    def continue_as(self, past: int, node: int | None) -> None:
+        """A past name is continued by another, or (None) by nothing."""
+        before = self.continued.pop(past, None)
+        if before == node:
+            if node is not None:
+                self.continued[past] = node
+            return
+        if before is not None:
+            self._continues[before].discard(past)
+            self.touch(before)
+        if node is not None:
+            self.continued[past] = node
+            self._continues[node].add(past)
+            self.touch(node)
+        self.touch(past)
+
+    def settle(self) -> bool:
+        """Make rings anew where something was touched; whether something was."""
+        if not self._classes and not self._columns:
+            return False
+        datasets = self._regrouped() | self._columns
+        self._classes.clear()
+        self._columns.clear()
+        done: set[int] = set()
+        for dataset in datasets:
+            if dataset not in done:
+                members = self._core.ring(dataset)
+                done.update(members)
+                self._group_columns(members)
+        return True
+
+    def _regrouped(self) -> set[int]:
+        """Recompute the classes of the touched datasets, and of all that were in a class with one."""
+        todo = {member for dataset in self._classes for member in self._core.ring(dataset)}
+        done: set[int] = set()
+        groups: list[set[int]] = []  # joined at the end: until then the rings are those of before
+        while todo:
+            group = {todo.pop()}
+            frontier = list(group)
+            while frontier:
+                for other in self._joined(frontier.pop()):
+                    if other not in group:
+                        group.add(other)
+                        frontier.append(other)
+                        todo.update(set(self._core.ring(other)) - done)
+            groups.append(group)
+            done |= group
+            todo -= group
+        for group in groups:
+            _join(self._core, sorted(group))
+        return done
+
+    def _joined(self, dataset: int) -> list[int]:
+        """The datasets that one fact joins this one with."""
+        core = self._core
+        if core.nodes.traits[dataset] & GONE:
+            return []
+        found = [int(core.relations.end[row]) for row in core.relation_rows(dataset, _SAME_AS)]
+        found += [int(core.relations.start[row]) for row in core.relation_rows(dataset, _SAME_AS, incoming=True)]
+        if dataset in self.continued:
+            found.append(self.continued[dataset])
+        found += self._continues.get(dataset, ())
+        return [other for other in found if not core.nodes.traits[other] & GONE]
+
+    def _group_columns(self, members: list[int]) -> None:
+        """Join the columns of a class by casefolded name, but not names that one listing tells apart."""
+        core = self._core
+        if len(members) > 1:
+            self.grouped += members
+        columns = {member: core.children(member) for member in members}
+        exact = {fold for member in members if core.nodes.traits[member] & COLLIDES for fold in self._told_apart(member)}
+        alone = sum(1 for of in columns.values() if of) <= 1 and not any(core.nodes.traits[m] & COLLIDES for m in members)
+        groups: dict[str | int, list[int]] = defaultdict(list)
+        for of in columns.values():
+            for column in of:
+                if alone:
+                    if core.nodes.traits[column] & MERGED:
+                        groups[column].append(column)
+                    continue
+                name = core.text(int(core.nodes.part2[column]))
+                fold = name.casefold()
+                groups["=" + name if fold in exact else "~" + fold].append(column)
+        for group in groups.values():
+            _join(core, sorted(group))
+
+    def _told_apart(self, dataset: int) -> set[str]:
+        """Casefolded names of which one head lists two spellings for exactly this dataset."""
+        core = self._core
+        rows = core.relation_rows(dataset, _HAS_COLUMN)
+        seen: dict[tuple[int, str], str] = {}
+        result: set[str] = set()
+        for row, head in zip(rows, core.heads_of(rows, 1), strict=True):
+            name = core.text(int(core.nodes.part2[core.relations.end[row]]))
+            if seen.setdefault((head, name.casefold()), name) != name:
+                result.add(name.casefold())
+        return result
+
+
+def _join(core: Core, nodes: list[int]) -> None:
+    """Make these nodes one class, whatever they were in before."""
+    rep = nodes[0]
+    for node, following in zip(nodes, [*nodes[1:], rep], strict=True):
+        core.nodes.ring[node] = following
+        core.nodes.rep[node] = rep
+        if len(nodes) > 1:
+            core.nodes.traits[node] |= MERGED
+        else:
+            core.nodes.traits[node] &= 255 - MERGED

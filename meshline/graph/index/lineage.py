@@ -1,0 +1,232 @@
+"""The lineage index: the visible graph, now or as of one time, fed by heads of scopes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from meshline.graph.index.answers import Bytes, Direction, Edge, FlowStep, Ints, Ownership, Reach, ScopeInfo
+from meshline.graph.index.dumping import Dump, dumped
+from meshline.graph.index.feed import Feed
+from meshline.graph.index.finding import Finder
+from meshline.graph.index.holders import Holders
+from meshline.graph.index.mentions import scopes_of, scopes_of_facts
+from meshline.graph.index.paths import PathSearch
+from meshline.graph.index.shown import Shown
+from meshline.graph.index.starting import starting
+from meshline.graph.index.tables import N_RELATIONS, NONE
+from meshline.graph.index.traversal import Traversal
+from meshline.graph.index.walks import Limits, Walker
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Precedence
+from meshline.graph.store.base import Changes, Head
+
+
+class LineageIndex:
+    """Everything that the heads say, interned and traversable.
+
+    Nodes are small integers. Every method takes the node of any member of an identity class and
+    answers with representatives of classes. Nodes mean nothing beyond the life of the index: outside
+    of a request, keep ids. Not safe for use by several threads: the owner holds a lock.
+    """
+
+    revision: int
+    as_of: int | None
+
+    def __init__(self, revision: int, as_of: int | None = None, precedence: Precedence | None = None) -> None:
+        """An index of nothing; see `load`."""
+        precedence = precedence or Precedence()
+        self.revision = revision
+        self.as_of = as_of
+        self._feed = Feed()
+        self._core = self._feed.core
+        self._shown = Shown(self._feed, precedence)
+        self._holders = Holders(self._feed, self._shown, precedence)
+        self._finder = Finder(self._feed, self._shown)
+        self._walker = Walker(self._core)
+
+    @classmethod
+    def load(
+        cls,
+        heads: Iterable[Sequence[Head]],
+        revision: int,
+        as_of: int | None = None,
+        precedence: Precedence | None = None,
+    ) -> LineageIndex:
+        """An index of these heads (`Store.heads`), which are the store's at `revision`."""
+        index = cls(revision, as_of, precedence)
+        index._feed.load(heads)  # noqa: SLF001 - its own
+        return index
+
+    def apply(self, changes: Changes) -> None:
+        """Follow the store: replace these heads. Changes that are not newer than `revision` are ignored."""
+        if changes.revision > self.revision:
+            self._feed.apply(changes.heads)
+            self.revision = changes.revision
+
+    # -- assets
+
+    def find(self, asset_id: str) -> int | None:
+        """The asset of which any member has this id, if visible."""
+        node = self._finder.by_id(asset_id)
+        return None if node == NONE else node
+
+    def node(self, key: AssetKey) -> int | None:
+        """The asset of which any member has this key, if visible."""
+        node = self._finder.by_key(key)
+        return None if node == NONE else node
+
+    def key(self, node: int) -> AssetKey:
+        """The shown name: of datasets the output port's, else the catalog's, else the TABLE symlink's, else the
+        physical one; of columns the catalog's spelling, else the newest schema's."""
+        return self._shown.key(node)
+
+    def own_key(self, node: int) -> AssetKey:
+        """The key of exactly this node."""
+        return self._core.key(node)
+
+    def kind(self, node: int) -> AssetKind:
+        return KINDS[self._core.nodes.kind[node]]
+
+    def representative(self, node: int) -> int:
+        """The node that stands for this node's identity class."""
+        return int(self._core.nodes.rep[node])
+
+    def members(self, node: int) -> list[int]:
+        """The visible own nodes of the class, sorted by key; see `own_key`."""
+        return self._shown.members(node)
+
+    def visible(self, node: int) -> bool:
+        """Whether some head mentions it."""
+        return self._shown.visible(node)
+
+    def of_kind(self, kind: AssetKind) -> Sequence[int]:
+        """The visible assets of a kind, sorted by shown qualified name, without inferred datasets and their
+        columns, and without unlisted columns."""
+        return self._shown.of_kind(kind).tolist()
+
+    def columns(self, dataset: int) -> list[int]:
+        """The columns of a dataset by position, then name: inferred ones too, unlisted ones not."""
+        return self._shown.columns(dataset)
+
+    def dataset(self, column: int) -> int:
+        """The dataset of a column."""
+        return int(self._core.nodes.rep[self._core.nodes.part1[column]])
+
+    def inferred(self, node: int) -> bool:
+        """Dataset: mentioned by flows only. Column: no visible head lists it."""
+        return self._shown.inferred(node)
+
+    def unlisted(self, column: int) -> bool:
+        """A catalog lists the columns of its dataset, and lacks this one."""
+        return self._shown.unlisted(column)
+
+    def described(self, dataset: int) -> bool:
+        """Some visible head lists its columns."""
+        return self._shown.described(dataset)
+
+    def position(self, column: int) -> int | None:
+        """1-based, as the strongest listing says."""
+        return self._shown.position(column)
+
+    def product(self, node: int) -> int | None:
+        """The data product of a dataset or column (by output port, else by its member patterns)."""
+        return self._holders.product(node)
+
+    def domain(self, node: int) -> int | None:
+        """The domain of a dataset, column or product; the parent of a domain."""
+        return self._holders.domain(node)
+
+    # -- who says what
+
+    def owners(self, node: int) -> list[Ownership]:
+        """The owners at the nearest level that has any: itself, Dataset, DataProduct, Domain, its parents."""
+        return self._holders.owners(node)
+
+    def direct_owners(self, node: int) -> list[Ownership]:
+        """The owners said of this very asset, by the strongest source that names any."""
+        return self._holders.direct_owners(node)
+
+    def edges(self, node: int, type: EdgeType, *, incoming: bool = False) -> list[Edge]:  # noqa: A002 - OpenLineage and GraphQL call it type
+        """The edges other than FLOWS_TO that begin (or end) at any member, one per scope that says it."""
+        core = self._core
+        code = EDGE_TYPES.index(type)
+        rows = [row for member in core.ring(node) for row in core.relation_rows(member, code, incoming=incoming)]
+        found = [
+            Edge(
+                type,
+                int(core.nodes.rep[core.relations.start[row]]),
+                int(core.nodes.rep[core.relations.end[row]]),
+                self._feed.attributes(row),
+                int(core.heads.scope_id[head]),
+            )
+            for row, head in zip(rows, core.heads_of(rows, 1), strict=True)
+        ]
+        return sorted(found, key=lambda edge: (core.label(edge.start), core.label(edge.end), edge.scope_id))
+
+    def scopes(self, node: int) -> list[int]:
+        """The ids of the scopes whose heads mention any member, ascending."""
+        return scopes_of(self._core, node)
+
+    def fact_scopes(self, node: int) -> list[int]:
+        """Those of `scopes` whose heads say attributes of a member: where its facts are to be read."""
+        return scopes_of_facts(self._core, node)
+
+    def scope(self, scope_id: int) -> ScopeInfo:
+        """Raises KeyError for a scope without a head."""
+        head = self._core.heads.current(scope_id)
+        if head == NONE:
+            raise KeyError(scope_id)
+        return self._core.heads.info(head)
+
+    # -- lineage
+
+    def traverse(
+        self,
+        starts: Sequence[int],
+        direction: Direction,
+        *,
+        reach: Reach = Reach.POSSIBLE,
+        depth: int | None = None,
+        max_nodes: int = 1_000_000,
+        deadline: float | None = None,
+        seen_since: int | None = None,
+    ) -> Traversal:
+        """Everything that the starts reach.
+
+        Starts may be columns, datasets (as a whole), products and domains (their datasets), jobs (what
+        they write; upstream what they read) and, upstream, consumers (what they consume).
+        `reach`: the weakest class to follow. `depth`: in FLOWS_TO edges. `deadline`: as
+        `time.monotonic()`. `seen_since`: follow only flows said at or after this time (microseconds).
+        """
+        limits = Limits(reach, depth, max_nodes, deadline, seen_since)
+        begin, assets = starting(self._feed, self._holders, starts, direction)
+        return Traversal(self._feed, self._holders, self._walker, begin, assets, direction, limits, (self.as_of, self.revision))
+
+    def paths(
+        self, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
+    ) -> list[list[FlowStep]]:
+        """Up to `first` simple paths from `start` down to `end`: the strongest class first, then the shortest."""
+        return PathSearch(self._core, self._walker, start, end, depth).best(reach, first)
+
+    # -- many at once
+
+    def kinds(self, nodes: Ints) -> Bytes:
+        """The kinds of nodes, as positions in `meshline.graph.model.KINDS`."""
+        return self._core.nodes.kind[nodes]
+
+    def datasets(self, columns: Ints) -> Ints:
+        """The datasets of columns."""
+        return self._core.nodes.rep[self._core.nodes.part1[columns]]
+
+    def ends(self, type: EdgeType) -> Ints:  # noqa: A002 - as in `edges`
+        """The assets at which some visible edge of a type ends, each once."""
+        core = self._core
+        chosen = np.flatnonzero(core.relations.type[: core.counts[N_RELATIONS]] == EDGE_TYPES.index(type))
+        return np.unique(core.nodes.rep[core.relations.end[chosen]])
+
+    # -- for tests
+
+    def dump(self) -> Dump:
+        """The whole visible graph by names, independent of the order in which it was said: law 7."""
+        return dumped(self._feed, self._shown, self._holders)

@@ -1,0 +1,242 @@
+"""Renamed and dropped datasets: facts belong to the dataset that had the name at their time.
+
+A rename of `old` to `new` at t: what was observed of `old` before t is about `new`. A drop at t: what
+was observed up to t is gone. A name with such steps has a node for now, and one for each stretch that
+ended by a step; heads are cast to the node of their time. The stretch's node is gone, or is joined to
+the node that continues it (`Identity.continue_as`), so that all of it can be undone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index.core import Core
+from meshline.graph.index.identity import Identity
+from meshline.graph.index.tables import COLUMN, DATASET, GONE, MOVED, NONE
+
+
+class Step(NamedTuple):
+    """What ended a stretch of a name. Facts observed before `boundary` belong to it; order is that of time."""
+
+    time: int
+    dropped: bool
+    target: int  # the node of the new name, or NONE
+
+    @property
+    def boundary(self) -> int:
+        return self.time + self.dropped
+
+
+class Moves:
+    """All renames and drops that visible heads say, and the nodes of the stretches that they ended."""
+
+    def __init__(self, core: Core, identity: Identity) -> None:
+        self._core = core
+        self._identity = identity
+        self._said: dict[int, list[tuple[int, Step]]] = {}  # scope id -> (base node of the name, step)
+        self._steps: dict[int, list[Step]] = {}  # base node -> its steps by time
+        self._past: dict[tuple[int, int], int] = {}  # (base node, boundary) -> the node of the stretch that ended there
+        self._base: dict[int, int] = {}  # node of a stretch -> base node
+        self._changed: set[int] = set()
+        self._loose: set[int] = set()  # scope ids of heads to cast
+
+    def rename(self, scope_id: int, old: int, new: int, time: int) -> None:
+        """A head says that a dataset was renamed."""
+        old, new = self.base(old), self.base(new)
+        if old != new:
+            self._said.setdefault(scope_id, []).append((old, Step(time, dropped=False, target=new)))
+            self._changed |= {old, new}
+            self._loose.add(scope_id)
+
+    def drop(self, scope_id: int, dataset: int, time: int) -> None:
+        """A head says that a dataset was dropped."""
+        base = self.base(dataset)
+        self._said.setdefault(scope_id, []).append((base, Step(time, dropped=True, target=NONE)))
+        self._changed.add(base)
+
+    def unsay(self, scope_id: int) -> None:
+        """A head that may have said so is gone."""
+        for base, step in self._said.pop(scope_id, ()):
+            self._changed |= {base} if step.dropped else {base, step.target}
+
+    def retimed(self, scope_id: int, time: int) -> None:
+        """A head says the same as before, but as of another time."""
+        said = self._said.get(scope_id)
+        if said is not None:
+            self.unsay(scope_id)
+            self._said[scope_id] = [(base, step._replace(time=time)) for base, step in said]
+            self._changed |= {base for base, _ in said}
+        if self._steps or self._changed:
+            self._loose.add(scope_id)
+
+    def cast_later(self, scope_id: int) -> None:
+        """A head mentions a name that has steps."""
+        self._loose.add(scope_id)
+
+    def base(self, dataset: int) -> int:
+        return self._base.get(dataset, dataset)
+
+    def settle(self) -> bool:
+        """Bring stretches and heads in step with what was said; whether anything had to be done."""
+        if not self._changed and not self._loose:
+            return False
+        if self._changed:
+            family = self._family()
+            self._changed.clear()
+            self._restep(family)
+            self._loose |= self._mentioning(family)
+        for scope_id in sorted(self._loose):
+            head = self._core.heads.current(scope_id)
+            if head != NONE:
+                self._cast(head)
+        self._loose.clear()
+        return True
+
+    def at(self, base: int, time: int) -> int:
+        """The node of the name for a fact of that time."""
+        steps = self._steps.get(base, [])
+        return self._node(base, bisect_right(steps, time, key=lambda step: step.boundary))
+
+    def latest(self, base: int) -> int:
+        """What last had a name that has no facts of its own now: the node of its last stretch, else of the name."""
+        steps = self._steps.get(base)
+        return self._past[base, steps[-1].boundary] if steps else base
+
+    def _after(self, base: int, time: int) -> int:
+        """The node that the name has after all steps up to a time: where a rename of that time leads."""
+        steps = self._steps.get(base, [])
+        return self._node(base, bisect_right(steps, time, key=lambda step: step.time))
+
+    def _node(self, base: int, index: int) -> int:
+        steps = self._steps.get(base, [])
+        return base if index == len(steps) else self._past[base, steps[index].boundary]
+
+    def _family(self) -> set[int]:
+        """All names that are linked by renames to those that changed, by the old steps or the new."""
+        linked: dict[int, set[int]] = defaultdict(set)
+        said = [(base, step.target) for steps in self._said.values() for base, step in steps]
+        said += [(base, step.target) for base, steps in self._steps.items() for step in steps]
+        for base, target in said:
+            if target != NONE:
+                linked[base].add(target)
+                linked[target].add(base)
+        family = set(self._changed)
+        todo = list(family)
+        while todo:
+            for other in linked[todo.pop()] - family:
+                family.add(other)
+                todo.append(other)
+        return family
+
+    def _restep(self, family: set[int]) -> None:
+        core = self._core
+        said: dict[int, set[Step]] = defaultdict(set)
+        for of_scope in self._said.values():
+            for base, step in of_scope:
+                if base in family:
+                    said[base].add(step)
+        for base in family:
+            self._steps.pop(base, None)
+            if said[base]:
+                self._steps[base] = self._ordered(said[base])
+                core.nodes.traits[base] |= MOVED
+                for step in self._steps[base]:
+                    self._make_past(base, step.boundary)
+            else:
+                core.nodes.traits[base] &= 255 - MOVED
+        ended = {(base, step.boundary): step for base in family for step in self._steps.get(base, ())}
+        for key, node in self._past.items():
+            if key[0] in family:
+                self._place(node, ended.get(key))
+
+    def _ordered(self, steps: set[Step]) -> list[Step]:
+        """By time; of several that end a stretch at once, one: a drop, else the first target by name."""
+        ordered = sorted(steps, key=lambda s: (s.boundary, not s.dropped, () if s.target == NONE else self._core.parts(s.target)))
+        return [step for i, step in enumerate(ordered) if i == 0 or ordered[i - 1].boundary != step.boundary]
+
+    def _make_past(self, base: int, boundary: int) -> None:
+        if (base, boundary) not in self._past:
+            nodes = self._core.nodes
+            node = self._core.make(DATASET, int(nodes.part1[base]), int(nodes.part2[base]), past=True)
+            self._past[base, boundary] = node
+            self._base[node] = base
+
+    def _place(self, node: int, step: Step | None) -> None:
+        """Join the node of a stretch to what continues it, or hide it. Without a step nothing refers to it."""
+        continued = None if step is None or step.dropped else self._after(step.target, step.time)
+        gone = step is not None and (continued is None or self._ends(continued))
+        self._identity.continue_as(node, None if gone else continued)
+        self._mark(node, gone=gone)
+
+    def _ends(self, node: int) -> bool:
+        """Whether what the node stands for was dropped in the end."""
+        step = self._step_of(node)
+        return step is not None and (step.dropped or self._ends(self._after(step.target, step.time)))
+
+    def _step_of(self, node: int) -> Step | None:
+        base = self._base.get(node)
+        if base is None:
+            return None
+        return next((step for step in self._steps.get(base, ()) if self._past[base, step.boundary] == node), None)
+
+    def _mark(self, dataset: int, *, gone: bool) -> None:
+        traits = self._core.nodes.traits
+        for node in (dataset, *self._core.children(dataset)):
+            if gone:
+                traits[node] |= GONE
+            else:
+                traits[node] &= 255 - GONE
+        self._identity.touch(dataset)
+
+    def _mentioning(self, family: set[int]) -> set[int]:
+        """The scopes whose heads mention any name of the family."""
+        core = self._core
+        datasets = [*family, *(node for node, base in self._base.items() if base in family)]
+        nodes = np.array([*datasets, *(column for dataset in datasets for column in core.children(dataset))], np.int32)
+        mentions = core.mentions[: core.heads.starts[core.heads.n, 3]]
+        rows = np.flatnonzero(np.isin(np.where(mentions >= 0, mentions, -2 - mentions), nodes))
+        heads = np.unique(core.heads.of_rows(rows, 3))
+        return {int(core.heads.scope_id[head]) for head in heads if core.heads.alive[head]}
+
+    def _cast(self, head: int) -> None:
+        """Let a head speak of the nodes of its time."""
+        core = self._core
+        time = int(core.heads.observed_at[head])
+        renamed = {base for base, step in self._said.get(int(core.heads.scope_id[head]), ()) if not step.dropped}
+        mapping: dict[int, int] = {}
+        first, last = core.heads.starts[head, 3], core.heads.starts[head + 1, 3]
+        for mention in core.mentions[first:last].tolist():
+            node = mention if mention >= 0 else -2 - mention
+            target = self._target(node, time, renamed)
+            if target is not None:
+                mapping[node] = target
+        if mapping:
+            for dataset in {*mapping, *mapping.values()}:
+                if core.nodes.kind[dataset] == DATASET:  # what joins it with others may have come or gone
+                    self._identity.touch(dataset)
+            core.recast(head, mapping)
+
+    def _target(self, node: int, time: int, renamed: Iterable[int]) -> int | None:
+        """Where a fact of a time about a node belongs; None for nodes that have no steps."""
+        core = self._core
+        if core.nodes.kind[node] == COLUMN:
+            dataset = int(core.nodes.part1[node])
+            target = self._target(dataset, time, renamed)
+            if target is None or target == dataset:
+                return None if target is None else node
+            column = core.make(COLUMN, target, int(core.nodes.part2[node]))
+            if core.nodes.traits[target] & GONE:
+                core.nodes.traits[column] |= GONE
+            self._identity.touch_columns(target)
+            return column
+        if core.nodes.kind[node] != DATASET:
+            return None
+        base = self.base(node)
+        if base == node and base not in self._steps:
+            return None
+        return self.at(base, time - 1 if base in renamed else time)

@@ -1,0 +1,496 @@
+"""The kernel that reads contents: MessagePack as `meshline.graph.content` writes it, straight into the tables.
+
+Decoding five million flows into Python objects costs seconds and gigabytes; this costs neither. What
+is rare and needs attributes (ports, owners, identity, ...) is left to Python as special rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from meshline.graph.index.compiled import inner, kernel
+from meshline.graph.index.interning import column_of, flow_kind, interned, named, node_of, relisted, touched
+from meshline.graph.index.tables import (
+    COLLIDES,
+    COLUMN,
+    COVERED,
+    DATASET,
+    DEAD,
+    I32,
+    I64,
+    MASKED,
+    MERGED,
+    MOVED,
+    N_FACTS,
+    N_FLOWS,
+    N_FOLDS,
+    N_KINDS,
+    N_NAMED,
+    N_NAMES,
+    N_NODES,
+    N_RELATIONS,
+    N_SPECIAL,
+    N_TEXT,
+    NONE,
+    PROVISIONAL,
+    SPECIAL_DATASET,
+    SPECIAL_FACT,
+    SPECIAL_MOVED,
+    SPECIAL_RELATION,
+    U8,
+    Facts,
+    FlowKinds,
+    Flows,
+    Folds,
+    Names,
+    Nodes,
+    Relations,
+)
+
+# The wire codes of what is told apart here.
+HAS_COLUMN, READS, WRITES, RENAMED_TO = 0, 1, 2, 10
+DOMAIN, DATA_PRODUCT = 0, 1
+KINDS = 8
+EDGE_TYPES = 11
+
+_SPELLING = np.frombuffer(b"spelling", np.uint8).copy()
+_DROPPED = np.frombuffer(b"dropped", np.uint8).copy()
+_MEMBERS = np.frombuffer(b"members", np.uint8).copy()
+_POSITION = np.frombuffer(b"position", np.uint8).copy()
+
+PADDING = 16  # bytes after the last content: a number may be read beyond a broken end
+
+
+class Malformed(Exception):  # noqa: N818 - never seen outside
+    """Bytes that are no content."""
+
+
+@inner
+def big_endian(buffer: U8, at: int, size: int) -> int:
+    value = 0
+    for i in range(size):
+        value = (value << 8) | int(buffer[at + i])
+    return value
+
+
+@inner
+def integer(buffer: U8, at: int) -> tuple[int, int]:
+    """(value, where the next begins). Negative ones are read as NONE: there are no others."""
+    head = int(buffer[at])
+    if head < 0x80:
+        return head, at + 1
+    if head >= 0xE0:
+        return NONE, at + 1
+    if 0xCC <= head <= 0xCF:
+        size = 1 << (head - 0xCC)
+        return big_endian(buffer, at + 1, size), at + 1 + size
+    if 0xD0 <= head <= 0xD3:
+        return NONE, at + 1 + (1 << (head - 0xD0))
+    raise Malformed
+
+
+@inner
+def length(buffer: U8, at: int, fixed: int, most: int, wide: int) -> tuple[int, int]:
+    """The length of an array or a map by its fixed head, and its heads for 16 and 32 bits."""
+    head = int(buffer[at])
+    if fixed <= head < fixed + most:
+        return head - fixed, at + 1
+    if head == wide:
+        return big_endian(buffer, at + 1, 2), at + 3
+    if head == wide + 1:
+        return big_endian(buffer, at + 1, 4), at + 5
+    raise Malformed
+
+
+@inner
+def items(buffer: U8, at: int) -> tuple[int, int]:
+    return length(buffer, at, 0x90, 16, 0xDC)
+
+
+@inner
+def entries(buffer: U8, at: int) -> tuple[int, int]:
+    return length(buffer, at, 0x80, 16, 0xDE)
+
+
+@inner
+def text(buffer: U8, at: int, end: int) -> tuple[int, int]:
+    """(begin, end) of a string's bytes; the next value begins at end."""
+    head = int(buffer[at])
+    if 0xA0 <= head < 0xC0:
+        begin, size = at + 1, head - 0xA0
+    elif 0xD9 <= head <= 0xDB:
+        width = 1 << (head - 0xD9)
+        begin, size = at + 1 + width, big_endian(buffer, at + 1, width)
+    else:
+        raise Malformed
+    if begin + size > end:
+        raise Malformed
+    return begin, begin + size
+
+
+@inner
+def skipped(buffer: U8, at: int, end: int) -> int:
+    """Where the value at `at` ends."""
+    left = 1
+    while left > 0:
+        if at >= end:
+            raise Malformed
+        left -= 1
+        head = int(buffer[at])
+        if head < 0x80 or head >= 0xE0 or 0xC0 <= head <= 0xC3:
+            at += 1
+        elif head < 0x90 or head in (0xDE, 0xDF):
+            size, at = entries(buffer, at)
+            left += 2 * size
+        elif head < 0xA0 or head in (0xDC, 0xDD):
+            size, at = items(buffer, at)
+            left += size
+        elif head < 0xC0 or 0xD9 <= head <= 0xDB:
+            at = text(buffer, at, end)[1]
+        elif 0xC4 <= head <= 0xC6:
+            width = 1 << (head - 0xC4)
+            at += 1 + width + big_endian(buffer, at + 1, width)
+        elif head in (0xCA, 0xCB):
+            at += 1 + (4 << (head - 0xCA))
+        elif 0xCC <= head <= 0xD3:
+            at += 1 + (1 << ((head - 0xCC) & 3))
+        else:
+            raise Malformed
+    return at
+
+
+@inner
+def is_word(buffer: U8, begin: int, end: int, word: U8) -> bool:
+    if end - begin != len(word):
+        return False
+    for i in range(len(word)):
+        if buffer[begin + i] != word[i]:
+            return False
+    return True
+
+
+@inner
+def special(specials: I64, which: int, head: int, subject: int, begin: int, end: int, counts: I64) -> None:
+    row = counts[N_SPECIAL]
+    specials[row, 0] = which
+    specials[row, 1] = head
+    specials[row, 2] = subject
+    specials[row, 3] = begin
+    specials[row, 4] = end
+    counts[N_SPECIAL] = row + 1
+
+
+@inner
+def regroup(specials: I64, head: int, dataset: int, counts: I64) -> None:
+    """Leave to Python: the columns of this dataset must be grouped anew."""
+    row = counts[N_SPECIAL] - 1
+    if row < 0 or specials[row, 0] != SPECIAL_DATASET or specials[row, 2] != dataset:
+        special(specials, SPECIAL_DATASET, head, dataset, 0, 0, counts)
+
+
+@inner
+def read_keys(
+    buffer: U8,
+    at: int,
+    end: int,
+    head: int,
+    local: I32,
+    names: Names,
+    nodes: Nodes,
+    folds: Folds,
+    mentions: I32,
+    specials: I64,
+    counts: I64,
+) -> tuple[int, int]:
+    """(number of keys, where they end); `local` gets the node of each."""
+    n, at = items(buffer, at)
+    for i in range(n):
+        if at >= end:
+            raise Malformed
+        size, at = items(buffer, at)
+        kind, at = integer(buffer, at)
+        if kind == COLUMN:
+            of, at = integer(buffer, at)
+            begin, at = text(buffer, at, end)
+            if not 0 <= of < i or nodes.kind[local[of]] != DATASET:
+                raise Malformed
+            dataset = local[of]
+            before = nodes.traits[dataset] & COLLIDES
+            known = nodes.child[dataset]
+            node = column_of(dataset, interned(buffer, begin, at, names, counts), names, nodes, folds, counts)
+            if nodes.child[dataset] != known and (before or nodes.traits[dataset] & (COLLIDES | MERGED)):
+                regroup(specials, head, dataset, counts)
+        else:
+            if not 0 <= kind < KINDS or size > 3:
+                raise Malformed
+            part1 = part2 = NONE
+            if size > 1:
+                begin, at = text(buffer, at, end)
+                part1 = interned(buffer, begin, at, names, counts)
+            if size > 2:
+                begin, at = text(buffer, at, end)
+                part2 = interned(buffer, begin, at, names, counts)
+            node = node_of(kind, part1, part2, nodes, counts)
+            if nodes.traits[node] & MOVED:
+                special(specials, SPECIAL_MOVED, head, node, 0, 0, counts)
+        local[i] = node
+        mentions[counts[N_NAMED]] = node
+        counts[N_NAMED] += 1
+        named(node, 1, nodes, counts)
+    return n, at
+
+
+@inner
+def add_fact(node: int, solid: bool, nodes: Nodes, facts: Facts, counts: I64) -> None:
+    row = counts[N_FACTS]
+    facts.node[row] = node
+    facts.solid[row] = solid
+    facts.next[row] = nodes.fact[node]
+    nodes.fact[node] = row
+    counts[N_FACTS] = row + 1
+    if solid:
+        touched(node, 1, nodes, counts)
+
+
+@inner
+def read_assets(
+    buffer: U8, at: int, end: int, head: int, n_keys: int, local: I32, nodes: Nodes, facts: Facts, specials: I64, counts: I64
+) -> int:
+    """Notes who has attributes; leaves to Python those that the index itself needs."""
+    n, at = items(buffer, at)
+    for _ in range(n):
+        _, at = items(buffer, at)
+        key, at = integer(buffer, at)
+        if not 0 <= key < n_keys:
+            raise Malformed
+        node = local[key]
+        begin = at
+        size, at = entries(buffer, at)
+        solid = size == 0
+        needed = False
+        for _ in range(size):
+            first, at = text(buffer, at, end)
+            solid |= not is_word(buffer, first, at, _SPELLING)
+            if nodes.kind[node] == DATASET:
+                needed |= is_word(buffer, first, at, _DROPPED)
+            elif nodes.kind[node] == DOMAIN or nodes.kind[node] == DATA_PRODUCT:
+                needed |= is_word(buffer, first, at, _MEMBERS)
+            at = skipped(buffer, at, end)
+        add_fact(node, solid, nodes, facts, counts)
+        if needed:
+            special(specials, SPECIAL_FACT, head, node, begin, at, counts)
+    return at
+
+
+@inner
+def add_relation(type_: int, start: int, end: int, value: int, nodes: Nodes, relations: Relations, counts: I64) -> int:
+    row = counts[N_RELATIONS]
+    relations.type[row] = type_
+    relations.start[row] = start
+    relations.end[row] = end
+    relations.value[row] = value
+    relations.next_out[row] = nodes.out[start]
+    relations.next_in[row] = nodes.into[end]
+    nodes.out[start] = row
+    nodes.into[end] = row
+    counts[N_RELATIONS] = row + 1
+    if type_ < 0:  # not seen: see `recast`
+        return row
+    if type_ != RENAMED_TO:
+        touched(start, 1, nodes, counts)
+        touched(end, 1, nodes, counts)
+    if type_ == HAS_COLUMN:
+        relisted(start, 1, nodes, counts)
+        relisted(end, 1, nodes, counts)
+    return row
+
+
+@inner
+def position_in(buffer: U8, at: int, end: int) -> int:
+    """The position that the attributes of a HAS_COLUMN edge give, or NONE."""
+    size, at = entries(buffer, at)
+    for _ in range(size):
+        first, at = text(buffer, at, end)
+        if is_word(buffer, first, at, _POSITION):
+            return integer(buffer, at)[0] if buffer[at] < 0xC0 or 0xCC <= buffer[at] <= 0xD3 else NONE
+        at = skipped(buffer, at, end)
+    return NONE
+
+
+@inner
+def read_relations(
+    buffer: U8, at: int, end: int, head: int, n_keys: int, local: I32, nodes: Nodes, relations: Relations, specials: I64, counts: I64
+) -> int:
+    n, at = items(buffer, at)
+    for _ in range(n):
+        _, at = items(buffer, at)
+        type_, at = integer(buffer, at)
+        first, at = integer(buffer, at)
+        last, at = integer(buffer, at)
+        if not (0 <= type_ < EDGE_TYPES and 0 <= first < n_keys and 0 <= last < n_keys):
+            raise Malformed
+        begin = at
+        at = skipped(buffer, at, end)
+        start = local[first]
+        if type_ == HAS_COLUMN:
+            add_relation(type_, start, local[last], position_in(buffer, begin, at), nodes, relations, counts)
+            if nodes.traits[start] & COLLIDES:
+                regroup(specials, head, start, counts)
+        else:
+            row = add_relation(type_, start, local[last], NONE, nodes, relations, counts)
+            if type_ > WRITES or buffer[begin] != 0x80:
+                special(specials, SPECIAL_RELATION, head, row, begin, at, counts)
+    return at
+
+
+@inner
+def flow_flags(start: int, end: int, shared: int, nodes: Nodes) -> int:
+    """The flags of a flow from what it shares with others (FlowKinds.flags) and what it joins."""
+    if nodes.kind[end] == COLUMN:
+        if nodes.kind[start] != COLUMN:
+            return DEAD  # Dataset -> Column has no meaning
+        flags = shared & 1
+    elif nodes.kind[start] == COLUMN:
+        flags = 1
+    else:
+        return 2 | (COVERED if shared & 4 else 0)
+    return flags | (MASKED if shared & 2 else 0)
+
+
+@inner
+def read_flows(
+    buffer: U8,
+    at: int,
+    end: int,
+    n_keys: int,
+    provisional: int,
+    local: I32,
+    local_kinds: I32,
+    names: Names,
+    nodes: Nodes,
+    kinds: FlowKinds,
+    flows: Flows,
+    facts: Facts,
+    counts: I64,
+) -> int:
+    n_kinds, at = items(buffer, at)
+    first_fact = counts[N_FACTS]
+    for i in range(n_kinds):
+        if at >= end:
+            raise Malformed
+        _, at = items(buffer, at)
+        indirect, at = integer(buffer, at)
+        begin, at = text(buffer, at, end)
+        subtype = interned(buffer, begin, at, names, counts)
+        masking, at = integer(buffer, at)
+        covered, at = integer(buffer, at)
+        key, at = integer(buffer, at)
+        if key >= n_keys:
+            raise Malformed
+        job = NONE
+        if key >= 0:
+            job = local[key]
+            if nodes.fact[job] < first_fact:
+                add_fact(job, False, nodes, facts, counts)
+        local_kinds[i] = flow_kind(indirect | masking << 1 | covered << 2, subtype, job, kinds, counts)
+    n, at = items(buffer, at)
+    row = counts[N_FLOWS]
+    for _ in range(n // 3):
+        if at >= end:
+            raise Malformed
+        first, at = integer(buffer, at)
+        last, at = integer(buffer, at)
+        kind, at = integer(buffer, at)
+        if not (0 <= first < n_keys and 0 <= last < n_keys and 0 <= kind < n_kinds):
+            raise Malformed
+        shared = kinds.flags[local_kinds[kind]]
+        flows.start[row] = local[first]
+        flows.end[row] = local[last]
+        flows.kind[row] = local_kinds[kind]
+        flows.flags[row] = flow_flags(local[first], local[last], shared, nodes) | (PROVISIONAL if provisional else 0)
+        row += 1
+    counts[N_FLOWS] = row
+    return at
+
+
+@inner
+def has_room(
+    size: int,
+    names: Names,
+    nodes: Nodes,
+    folds: Folds,
+    kinds: FlowKinds,
+    flows: Flows,
+    relations: Relations,
+    facts: Facts,
+    mentions: I32,
+    specials: I64,
+    local: I32,
+    counts: I64,
+) -> bool:
+    """Whether a content of so many bytes fits, whatever it says (Core.reserve makes the same room)."""
+    return (
+        counts[N_NAMES] + size < len(names.end)
+        and 2 * (counts[N_NAMES] + size) < len(names.slots)
+        and counts[N_TEXT] + 2 * size < len(names.text)
+        and counts[N_NODES] + size < len(nodes.kind)
+        and 2 * (counts[N_NODES] + size) < len(nodes.slots)
+        and counts[N_FOLDS] + size < len(folds.fold)
+        and 2 * (counts[N_FOLDS] + size) < len(folds.slots)
+        and counts[N_KINDS] + size < len(kinds.job)
+        and 2 * (counts[N_KINDS] + size) < len(kinds.slots)
+        and counts[N_FLOWS] + size < len(flows.start)
+        and counts[N_RELATIONS] + size < len(relations.start)
+        and counts[N_FACTS] + size < len(facts.node)
+        and counts[N_NAMED] + size < len(mentions)
+        and counts[N_SPECIAL] + size < len(specials)
+        and size < len(local)
+    )
+
+
+@kernel(
+    "U8", "I64", "U8", "int", "int", "I64:2", "I32", "I32", Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, "I32", "I64:2", "I64"
+)
+def read(
+    buffer: U8,
+    ends: I64,
+    provisional: U8,
+    first: int,
+    head: int,
+    starts: I64,
+    local: I32,
+    local_kinds: I32,
+    names: Names,
+    nodes: Nodes,
+    folds: Folds,
+    kinds: FlowKinds,
+    flows: Flows,
+    relations: Relations,
+    facts: Facts,
+    mentions: I32,
+    specials: I64,
+    counts: I64,
+) -> int:
+    """Read contents, one after another in the buffer, as heads `head`, `head` + 1, ...; from the `first` of them on.
+
+    Returns the number of the first content that there was no room for; `starts` gets where each head's rows begin.
+    """
+    for i in range(first, len(ends)):
+        at = ends[i - 1] if i > 0 else 0
+        end = ends[i]
+        if not has_room(end - at, names, nodes, folds, kinds, flows, relations, facts, mentions, specials, local, counts):
+            return i
+        sections, at = items(buffer, at)
+        if sections != 5:
+            raise Malformed
+        n_keys, at = read_keys(buffer, at, end, head + i, local, names, nodes, folds, mentions, specials, counts)
+        at = read_assets(buffer, at, end, head + i, n_keys, local, nodes, facts, specials, counts)
+        at = read_relations(buffer, at, end, head + i, n_keys, local, nodes, relations, specials, counts)
+        at = read_flows(buffer, at, end, n_keys, provisional[i], local, local_kinds, names, nodes, kinds, flows, facts, counts)
+        if at != end:
+            raise Malformed
+        starts[head + i + 1, 0] = counts[N_FLOWS]
+        starts[head + i + 1, 1] = counts[N_RELATIONS]
+        starts[head + i + 1, 2] = counts[N_FACTS]
+        starts[head + i + 1, 3] = counts[N_NAMED]
+    return len(ends)

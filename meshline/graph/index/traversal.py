@@ -1,0 +1,187 @@
+"""The answer of one traversal."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+
+from meshline.graph.index.affected import Reckoning, Rows
+from meshline.graph.index.answers import Affected, Bytes, Completeness, Direction, Flags, FlowStep, Ints, Reach
+from meshline.graph.index.feed import Feed
+from meshline.graph.index.holders import Holders
+from meshline.graph.index.steps import flow_step, order
+from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, U8
+from meshline.graph.index.walks import Limits, Walked, Walker
+
+Distances: TypeAlias = dict[int, int]
+
+
+class Traversal:
+    """What a traversal reached: columns, and datasets that were reached as a whole; never a start.
+
+    `nodes`, `reach` (a Reach), `distance` and `masked` are of equal length, sorted by reach, then distance.
+    `starts` are the representatives that it began with (columns and datasets; a dataset's columns
+    are implied). It is a view of the index as it was: use it before the index changes.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        holders: Holders,
+        walker: Walker,
+        starts: Ints,
+        assets: set[int],
+        direction: Direction,
+        limits: Limits,
+        revision: tuple[int | None, int],
+    ) -> None:
+        walked = walker.traverse(starts, direction, limits)
+        self.direction = direction
+        self.starts = starts
+        self.nodes: Ints = walked.nodes
+        self.reach: Bytes = walked.reach
+        self.distance: Ints = walked.distance
+        self.masked: Flags = walked.masked
+        self.completeness = _completeness(walked, revision)
+        self._feed = feed
+        self._core = feed.core
+        self._holders = holders
+        self._walker = walker
+        self._assets = assets
+        self._limits = limits
+        self._distances: dict[int, Distances] = {}
+
+    def path(self, node: int) -> list[FlowStep]:
+        """A shortest path between a start and a reached node in the node's class, in the order in which data flows.
+
+        Downstream it begins at a start, upstream it ends there. Of several, the first by names: the
+        same statements give the same path. Empty for a node that was not reached. A dataset that was
+        reached through columns only has the path of the first of those.
+        """
+        rep = int(self._core.nodes.rep[node])
+        row = self._rows.get(rep)
+        if row is None:
+            rep, row = self._nearest_column(rep)
+        if row is None:
+            return []
+        k = int(self.reach[row])
+        if k not in self._distances:
+            self._distances[k] = self._walker.levels(self.starts, k, self.direction, self._limits)
+        steps = self._back(rep, k, self._distances[k])
+        return steps[::-1] if self.direction is Direction.DOWNSTREAM else steps
+
+    def flows(self) -> list[FlowStep]:
+        """The flow edges between starts and reached nodes, one of each kind; none from a dataset to itself."""
+        inside, touched = self._inside()
+        core = self._core
+        found: dict[tuple[object, ...], FlowStep] = {}
+        for node in sorted(touched):
+            for flow in core.flow_rows(node):
+                flags = int(core.flows.flags[flow])
+                end = int(core.flows.end[flow])
+                wanted = self._wanted is None or self._wanted[flow]
+                if (
+                    flags & (DEAD | COVERED)
+                    or flags & CLASS > self._limits.reach
+                    or not wanted
+                    or not self._passed(node, end, inside, touched)
+                ):
+                    continue
+                step = flow_step(core, flow)
+                if step.start != step.end:
+                    known = found.get(step[:-1])
+                    if known is None or step.scope_id < known.scope_id:
+                        found[step[:-1]] = step
+        return sorted(found.values(), key=lambda step: order(core, step))
+
+    def affected(self) -> Affected:
+        """Everything affected, containers and consumers included (see `meshline.graph.index.affected`)."""
+        reached = Rows(self.nodes, self.reach, self.distance, self.masked)
+        return Reckoning(self._feed, self._holders, self.direction, self._limits.reach, reached, self.starts, self._assets).affected()
+
+    @cached_property
+    def _rows(self) -> dict[int, int]:
+        return {node: row for row, node in enumerate(self.nodes.tolist())}
+
+    @cached_property
+    def _wanted(self) -> U8 | None:
+        return self._walker.wanted(self._limits.seen_since)
+
+    def _nearest_column(self, dataset: int) -> tuple[int, int | None]:
+        core = self._core
+        if core.nodes.kind[dataset] != DATASET:
+            return dataset, None
+        columns = {int(core.nodes.rep[column]) for member in core.ring(dataset) for column in core.children(member)} & self._rows.keys()
+
+        def strength(column: int) -> tuple[int, int, tuple[str, ...]]:
+            row = self._rows[column]
+            return int(self.reach[row]), int(self.distance[row]), core.label(column)
+
+        best = min(columns, key=strength, default=None)
+        return (dataset, None) if best is None else (best, self._rows[best])
+
+    def _inside(self) -> tuple[set[int], set[int]]:
+        """All own nodes of starts and reached, and those with the datasets of the columns among them."""
+        core = self._core
+        reps = {*self.starts.tolist(), *self.nodes.tolist()}
+        for start in self.starts.tolist():
+            if core.nodes.kind[start] == DATASET:
+                reps.update(int(core.nodes.rep[column]) for member in core.ring(start) for column in core.children(member))
+        inside = {member for rep in reps for member in core.ring(rep)}
+        datasets = {int(core.nodes.part1[node]) for node in inside if core.nodes.kind[node] == COLUMN}
+        return inside, inside | {member for dataset in datasets for member in core.ring(dataset)}
+
+    def _passed(self, start: int, end: int, inside: set[int], touched: set[int]) -> bool:
+        """Whether a flow lies between nodes of the answer. A dataset's own edges count from any of its columns on."""
+        if self.direction is Direction.DOWNSTREAM:
+            from_inside = start in (touched if self._core.nodes.kind[start] == DATASET else inside)
+            return from_inside and end in inside
+        return start in inside and end in (touched if self._core.nodes.kind[end] == DATASET else inside)
+
+    def _back(self, node: int, k: int, distances: Distances) -> list[FlowStep]:
+        """The steps from a node back to a start."""
+        steps: list[FlowStep] = []
+        while distances[node] > 0:
+            flow, node = self._step_back(node, k, distances)
+            steps.append(flow_step(self._core, flow))
+        return steps
+
+    def _step_back(self, node: int, k: int, distances: Distances) -> tuple[int, int]:
+        """(flow, where it comes from) by which a node is reached at its distance: the strongest, then the first by names."""
+        core = self._core
+        down = self.direction is Direction.DOWNSTREAM
+        distance = distances[node]
+        near = core.ring(node)
+        if core.nodes.kind[node] == COLUMN and distances.get(int(core.nodes.part1[node])) == distance:
+            near = near + core.ring(int(core.nodes.part1[node]))
+        best: tuple[tuple[object, ...], int, int] | None = None
+        for own in near:
+            for flow in core.flow_rows(own, incoming=down):
+                flags = int(core.flows.flags[flow])
+                if flags & (DEAD | COVERED) or flags & CLASS > k or not (self._wanted is None or self._wanted[flow]):
+                    continue
+                origin = self._origin(int((core.flows.start if down else core.flows.end)[flow]), distance - 1, distances)
+                if origin is not None:
+                    step = flow_step(core, flow)
+                    strength = (step.reach, step.masking, core.label(origin), order(core, step))
+                    if best is None or strength < best[0]:
+                        best = (strength, flow, origin)
+        assert best is not None, "a node at a distance has an edge from one that is nearer"
+        return best[1], best[2]
+
+    def _origin(self, end: int, distance: int, distances: Distances) -> int | None:
+        """The node from which an edge at `end` was followed, if at that distance: a dataset's own edges from any column, too."""
+        core = self._core
+        rep = int(core.nodes.rep[end])
+        if core.nodes.kind[end] == COLUMN or distances.get(end) == distance:
+            return rep if distances.get(end) == distance else None
+        columns = {int(core.nodes.rep[column]) for member in core.ring(end) for column in core.children(member)}
+        near = [column for column in columns if distances.get(column) == distance]
+        nearer = any(distances.get(column, distance) < distance for column in columns) or distances.get(end, distance) < distance
+        return None if nearer else min(near, key=core.parts, default=None)
+
+
+def _completeness(walked: Walked, revision: tuple[int | None, int]) -> Completeness:
+    return Completeness(walked.truncated, walked.possible_only, walked.undescribed, walked.stale_edges, walked.provisional, *revision)

@@ -1,0 +1,119 @@
+"""What is known of assets: attributes merged by precedence, and who said what, when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from meshline.graph.content import decode
+from meshline.graph.index import Edge, LineageIndex
+from meshline.graph.live import FactRow, LiveGraph
+from meshline.graph.model import EdgeType, Json
+from meshline.graph.store.base import Head
+
+
+class Tag(NamedTuple):
+    """`key`, or `key=value`."""
+
+    key: str
+    value: str | None
+    source: str
+
+
+class Attributes(NamedTuple):
+    """All rows about one asset; the merged view of them."""
+
+    rows: tuple[FactRow, ...]
+
+    def value(self, attribute: str) -> Json:
+        """What is shown of an attribute; None if nobody says it."""
+        return next((row.value for row in self.rows if row.chosen and row.attribute == attribute), None)
+
+    def text(self, attribute: str) -> str | None:
+        value = self.value(attribute)
+        return value if isinstance(value, str) else None
+
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        """The tags of all sources together (semantics: tags are united), each by the first source that says it."""
+        found: dict[tuple[str, str | None], Tag] = {}
+        for row in self.rows:
+            if row.attribute == "tags" and isinstance(row.value, list):
+                for said in row.value:
+                    tag = _tag(said, row.source)
+                    if tag is not None:
+                        found.setdefault(tag[:2], tag)
+        return tuple(sorted(found.values(), key=lambda tag: (tag.key, tag.value or "")))
+
+
+def _tag(said: Json, source: str) -> Tag | None:
+    """A tag as text `key=value`, or as an object (OpenLineage's tags facet)."""
+    if isinstance(said, str):
+        key, equals, value = said.partition("=")
+        return Tag(key, value if equals else None, source)
+    if isinstance(said, dict) and isinstance(said.get("key"), str):
+        value_ = said.get("value")
+        return Tag(str(said["key"]), None if value_ is None else str(value_), source)
+    return None
+
+
+def attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> list[Attributes]:
+    """The attributes of these assets, in their order, with one read of the store."""
+    found = live.facts(index, nodes)
+    return [Attributes(tuple(found.get(node, ()))) for node in nodes]
+
+
+def last_observed(index: LineageIndex, node: int) -> int | None:
+    """When any source last said anything about the asset (microseconds)."""
+    return max((index.scope(scope).last_observed for scope in index.scopes(node)), default=None)
+
+
+class Alias(NamedTuple):
+    """Another name of a dataset. `why` and `source` of the edge or spelling that says so."""
+
+    namespace: str
+    name: str
+    why: str
+    source: str
+    since: int
+    scope_id: int
+
+
+def aliases(live: LiveGraph, index: LineageIndex, datasets: Sequence[int], known: Sequence[Attributes]) -> list[list[Alias]]:
+    """All names of each dataset but the shown one: by SAME_AS, renames, and spellings that came; with one read of the store."""
+    naming = [[edge.scope_id for edge in _naming_edges(index, dataset)] for dataset in datasets]
+    scope_ids = sorted({scope_id for of_one in naming for scope_id in of_one})
+    heads = {head.scope_id: head for head in live.store.statements(scope_ids, index.as_of)} if scope_ids else {}
+    return [
+        sorted({*_spellings(rows), *_said(index, dataset, [heads[scope_id] for scope_id in of_one if scope_id in heads])})
+        for dataset, of_one, rows in zip(datasets, naming, known, strict=True)
+    ]
+
+
+def _naming_edges(index: LineageIndex, dataset: int) -> Iterator[Edge]:
+    for type_ in _WHY:
+        yield from index.edges(dataset, type_)
+        yield from index.edges(dataset, type_, incoming=True)
+
+
+def _said(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> Iterator[Alias]:
+    """Names in the edges as they were said. The index knows the whole class, not which member an edge begins at."""
+    members = {index.own_key(member) for member in index.members(dataset)}
+    shown = index.key(dataset)
+    for head in heads:
+        for edge in decode(head.content.blob).edges if head.content else ():
+            if edge.type in _WHY and (edge.start in members or edge.end in members):
+                why = str(edge.attributes.get("why") or _WHY[edge.type])
+                for key in {edge.start, edge.end} - {shown}:
+                    yield Alias(key.parts[0], key.parts[1], why, head.source, head.valid_from, head.scope_id)
+
+
+def _spellings(known: Attributes) -> Iterator[Alias]:
+    for row in known.rows:
+        if row.attribute == "spelling" and isinstance(row.value, list) and len(row.value) == 2:
+            namespace, name = (str(part) for part in row.value)
+            yield Alias(namespace, name, "spelling", row.source, row.valid_from, row.scope_id)
+
+
+# Edges that give a dataset another name, and why, where the edge does not say.
+_WHY = {EdgeType.SAME_AS: "same as", EdgeType.RENAMED_TO: "rename"}

@@ -1,0 +1,201 @@
+"""Impact: everything that some assets affect (or, upstream, come from), counted, filtered, a page at a time.
+
+Nothing here makes an object per affected asset: counts come from `bincount`, pages sort only what
+they show.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index import Affected, Completeness, Direction, LineageIndex, Reach, Traversal
+from meshline.graph.index.answers import Ints
+from meshline.graph.model import KINDS, AssetKind
+from meshline.graph.queries.groups import Groups
+from meshline.graph.queries.limits import UNLIMITED, Limits
+from meshline.graph.queries.pages import KIND_ORDER, SortKey
+from meshline.graph.queries.ranking import Number, Place, Ranking
+
+
+class ImpactOrder(enum.StrEnum):
+    """The first thing that affected assets are sorted by; the others follow, then kind and name."""
+
+    REACH = "REACH"  # the surest first, then the nearest
+    DISTANCE = "DISTANCE"  # the nearest first, then the surest
+    KIND = "KIND"
+    NAME = "NAME"
+
+
+class Count(NamedTuple):
+    """How many; `key` is a kind, a reach or an id ('' for what is in no group)."""
+
+    key: str
+    label: str
+    node: int | None
+    size: int
+
+
+class Impacted(NamedTuple):
+    """One affected asset."""
+
+    key: SortKey
+    node: int
+    reach: Reach
+    distance: int
+    masked: bool
+
+
+class ImpactPage(NamedTuple):
+    entries: tuple[Impacted, ...]
+    has_next: bool
+    total: int
+
+
+class Wanted(NamedTuple):
+    """Which of the affected assets: all that is given must hold."""
+
+    kinds: Sequence[AssetKind] = ()
+    reach: Sequence[Reach] = ()
+    domain: int | None = None
+    product: int | None = None
+    owner: int | None = None
+    masked: bool | None = None
+
+
+EVERYTHING = Wanted()
+
+
+def impact(
+    index: LineageIndex,
+    starts: Sequence[int],
+    direction: Direction = Direction.DOWNSTREAM,
+    *,
+    reach: Reach = Reach.POSSIBLE,
+    depth: int | None = None,
+    seen_since: int | None = None,
+    limits: Limits = UNLIMITED,
+) -> Impact:
+    """What the starts affect downstream; UPSTREAM: what they come from (provenance)."""
+    found = index.traverse(
+        starts, direction, reach=reach, depth=depth, max_nodes=limits.nodes, deadline=limits.deadline, seen_since=seen_since
+    )
+    return Impact(index, tuple(starts), found)
+
+
+class Impact:
+    """The answer of one traversal. Valid as long as the index does not change."""
+
+    def __init__(self, index: LineageIndex, starts: tuple[int, ...], traversal: Traversal) -> None:
+        self.index = index
+        self.starts = starts
+        self.traversal = traversal
+
+    @property
+    def completeness(self) -> Completeness:
+        return self.traversal.completeness
+
+    @cached_property
+    def affected(self) -> Affected:
+        return self.traversal.affected()
+
+    @cached_property
+    def groups(self) -> Groups:
+        return Groups(self.index, self.affected.nodes)
+
+    @cached_property
+    def _row_of(self) -> Ints:
+        """By node: its row in `affected`, or -1."""
+        nodes = self.affected.nodes
+        rows = np.full(int(nodes.max(initial=-1)) + 1, -1, np.int32)
+        rows[nodes] = np.arange(nodes.size, dtype=np.int32)
+        return rows
+
+    def row(self, node: int) -> int | None:
+        """The row of an asset in `affected`."""
+        row = int(self._row_of[node]) if node < self._row_of.size else -1
+        return None if row < 0 else row
+
+    @property
+    def total(self) -> int:
+        return int(self.affected.nodes.size)
+
+    # -- counts
+
+    def by_kind(self) -> list[Count]:
+        counts = np.bincount(self.groups.kind, minlength=len(KINDS)).tolist()
+        return [Count(kind, kind, None, count) for kind, count in zip(KINDS, counts, strict=True) if count]
+
+    def by_reach(self) -> list[Count]:
+        counts = np.bincount(self.affected.reach, minlength=len(Reach)).tolist()
+        return [Count(reach.name, reach.name, None, count) for reach, count in zip(Reach, counts, strict=True) if count]
+
+    def by_domain(self) -> list[Count]:
+        return self._counts(self.groups.by_domain(), "no domain")
+
+    def by_product(self) -> list[Count]:
+        return self._counts(self.groups.by_product(), "no product")
+
+    def by_owner(self) -> list[Count]:
+        """An asset with two owners counts for both."""
+        return self._counts(self.groups.by_owner(), "no owner")
+
+    def _counts(self, sizes: Mapping[int | None, int], nothing: str) -> list[Count]:
+        """The largest group first, what is in no group last."""
+        counts = [self._count(node, size, nothing) for node, size in sizes.items()]
+        return sorted(counts, key=lambda count: (count.node is None, -count.size, count.label, count.key))
+
+    def _count(self, node: int | None, size: int, nothing: str) -> Count:
+        if node is None:
+            return Count("", nothing, None, size)
+        key = self.index.key(node)
+        return Count(key.id, key.qualified_name, node, size)
+
+    # -- pages
+
+    def page(
+        self, wanted: Wanted = EVERYTHING, order: ImpactOrder = ImpactOrder.REACH, *, first: int, after: SortKey | None = None
+    ) -> ImpactPage:
+        """The affected assets that are wanted, in order, after a cursor's key."""
+        rows = self._rows(wanted)
+        ranking = Ranking(self.index, self.affected, self.groups, _ORDERS[order])
+        found = tuple(self._impacted(place) for place in islice(ranking.places(rows, after), first + 1))
+        return ImpactPage(found[:first], has_next=len(found) > first, total=rows.size)
+
+    def _rows(self, wanted: Wanted) -> Ints:
+        mask = np.ones(self.total, dtype=np.bool_)
+        if wanted.kinds:
+            mask &= np.isin(self.groups.kind, [KIND_ORDER[kind] for kind in wanted.kinds])
+        if wanted.reach:
+            mask &= np.isin(self.affected.reach, [int(reach) for reach in wanted.reach])
+        if wanted.masked is not None:
+            mask &= self.affected.masked == wanted.masked
+        if wanted.product is not None:
+            mask &= self.groups.in_product(wanted.product)
+        if wanted.owner is not None:
+            mask &= self.groups.owned_by(wanted.owner)
+        if wanted.domain is not None:
+            mask &= self.groups.in_domain(wanted.domain)
+        return np.flatnonzero(mask).astype(np.int32)
+
+    def _impacted(self, place: Place) -> Impacted:
+        known, row = self.affected, place.row
+        return Impacted(place.key, int(known.nodes[row]), Reach(int(known.reach[row])), int(known.distance[row]), bool(known.masked[row]))
+
+
+_ORDERS: dict[ImpactOrder, tuple[Number, ...]] = {
+    ImpactOrder.REACH: (Number.REACH, Number.DISTANCE, Number.KIND),
+    ImpactOrder.DISTANCE: (Number.DISTANCE, Number.REACH, Number.KIND),
+    ImpactOrder.KIND: (Number.KIND, Number.REACH, Number.DISTANCE),
+    ImpactOrder.NAME: (),
+}
+
+
+def numbers_in(order: ImpactOrder) -> int:
+    """How many sort numbers a cursor of this order holds."""
+    return len(_ORDERS[order])

@@ -1,0 +1,96 @@
+"""Whom to tell: the consumers that an impact reaches, and the owners of what it reaches. Each once."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index import Reach
+from meshline.graph.model import AssetKind, EdgeType
+from meshline.graph.queries.groups import COLUMN
+from meshline.graph.queries.impact import Impact
+from meshline.graph.queries.pages import KIND_ORDER
+
+SHOWN = 3  # assets that the reason names
+
+
+class NoticeReason(enum.StrEnum):
+    CONSUMES = "CONSUMES"
+    OWNS = "OWNS"
+
+
+class Notice(NamedTuple):
+    """`assets`: what the recipient consumes or owns of all that is affected, the surest and nearest first.
+
+    `reach`: the surest way in which any of them is affected.
+    """
+
+    recipient: int
+    reason: NoticeReason
+    reach: Reach
+    assets: tuple[int, ...]
+    why: str
+
+
+class _Hit(NamedTuple):
+    """An affected asset, sortable. A start is surer and nearer than all."""
+
+    reach: int
+    distance: int
+    name: str
+    node: int
+
+
+# An owner hears of tables, products and what hangs on them. Columns are told with their dataset, unless
+# owned themselves; a domain is affected as soon as anything in it is, which is no news of its own.
+_SILENT = [KIND_ORDER[kind] for kind in (AssetKind.DOMAIN, AssetKind.OWNER)]
+
+
+def notices(impact: Impact) -> list[Notice]:
+    """Consumers first, then owners; the surest affected first, then by name."""
+    found = [*_consumers(impact), *_owners(impact)]
+    name = impact.index.key
+    return sorted(found, key=lambda notice: (notice.reason, notice.reach, name(notice.recipient).qualified_name))
+
+
+def _consumers(impact: Impact) -> Iterator[Notice]:
+    begun = {*impact.starts, *impact.traversal.starts.tolist()}
+    for row in np.flatnonzero(impact.groups.kind == KIND_ORDER[AssetKind.CONSUMER]).tolist():
+        consumer = int(impact.affected.nodes[row])
+        uses = {edge.end for edge in impact.index.edges(consumer, EdgeType.CONSUMES)}
+        hits = sorted(_hit(impact, node) for node in uses if node in begun or impact.row(node) is not None)
+        assets = tuple(hit.node for hit in hits)
+        why = f"consumes {_names(hits)}" if hits else "consumes what is affected"
+        yield Notice(consumer, NoticeReason.CONSUMES, Reach(int(impact.affected.reach[row])), assets, why)
+
+
+def _owners(impact: Impact) -> Iterator[Notice]:
+    owned: dict[int, list[_Hit]] = {}
+    kind = impact.groups.kind
+    told = np.isin(kind, _SILENT, invert=True) & (kind != COLUMN)
+    loud = [*impact.affected.nodes[told].tolist(), *impact.groups.columns_with_owners]
+    for node in loud:
+        owners = impact.groups.owners(node)
+        if owners:
+            hit = _hit(impact, node)
+            for owner in owners:
+                owned.setdefault(owner, []).append(hit)
+    for owner, hits in owned.items():
+        hits.sort()
+        yield Notice(owner, NoticeReason.OWNS, Reach(hits[0].reach), tuple(hit.node for hit in hits), f"owns {_names(hits)}")
+
+
+def _hit(impact: Impact, node: int) -> _Hit:
+    row = impact.row(node)
+    name = impact.index.key(node).qualified_name
+    return (
+        _Hit(-1, -1, name, node) if row is None else _Hit(int(impact.affected.reach[row]), int(impact.affected.distance[row]), name, node)
+    )
+
+
+def _names(hits: Sequence[_Hit]) -> str:
+    more = f" and {len(hits) - SHOWN} more" if len(hits) > SHOWN else ""
+    return ", ".join(hit.name for hit in hits[:SHOWN]) + more

@@ -1,0 +1,113 @@
+"""Pages of sorted answers. A cursor is the sort key of the last entry and its id, so writes between two pages lose or repeat nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import bisect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import msgspec
+
+from meshline.errors import InvalidInput
+from meshline.graph.index.lineage import LineageIndex
+from meshline.graph.model import KINDS, AssetKey
+
+KIND_ORDER = {kind: position for position, kind in enumerate(KINDS)}
+
+
+class SortKey(NamedTuple):
+    """Where an entry stands: by numbers first, then by names. Unique within one answer."""
+
+    numbers: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+class Cursor(msgspec.Struct, array_like=True, frozen=True):
+    """What a cursor holds. Opaque to callers."""
+
+    numbers: tuple[int, ...]
+    names: tuple[str, ...]
+    id: str
+
+    @property
+    def key(self) -> SortKey:
+        return SortKey(self.numbers, self.names)
+
+
+class Entry(NamedTuple):
+    """One node of a sorted answer."""
+
+    key: SortKey
+    node: int
+
+
+class Page(NamedTuple):
+    """Some entries in order, and whether more follow."""
+
+    entries: tuple[Entry, ...]
+    has_next: bool
+
+
+_decoder = msgspec.json.Decoder(Cursor)
+
+
+def encode_cursor(key: SortKey, asset_id: str) -> str:
+    text = msgspec.json.encode(Cursor(key.numbers, key.names, asset_id))
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, numbers: int) -> SortKey:
+    """The sort key of a cursor that an answer with this many sort numbers gave. Raises InvalidInput."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        key = _decoder.decode(text).key
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
+        raise _foreign(cursor) from error
+    if len(key.numbers) != numbers:
+        raise _foreign(cursor)
+    return key
+
+
+def _foreign(cursor: str) -> InvalidInput:
+    return InvalidInput(f"{cursor[:40]!r} is no cursor of this list: take endCursor of its previous page", "after")
+
+
+def page_of(entries: Iterable[Entry], first: int) -> Page:
+    """The first so many of entries that come in order."""
+    found = tuple(islice(entries, first + 1))
+    return Page(found[:first], len(found) > first)
+
+
+def start_after(nodes: Sequence[int], key_of: Callable[[int], SortKey], after: SortKey | None) -> int:
+    """The position of the first of these sorted nodes that comes after a cursor."""
+    return 0 if after is None else bisect.bisect_right(nodes, after, key=key_of)
+
+
+def name_key(index: LineageIndex, node: int) -> SortKey:
+    """By kind, then by the parts of the shown key: the order of `LineageIndex.of_kind`."""
+    key = index.key(node)
+    return SortKey((KIND_ORDER[key.kind],), key.parts)
+
+
+def by_name(index: LineageIndex, nodes: Iterable[int], after: SortKey | None = None) -> list[Entry]:
+    """Unsorted nodes as entries by kind and name, after a cursor."""
+    entries = sorted(Entry(name_key(index, node), node) for node in set(nodes))
+    return entries if after is None else [entry for entry in entries if entry.key > after]
+
+
+def in_order(index: LineageIndex, nodes: Sequence[int], after: SortKey | None) -> Iterator[Entry]:
+    """Nodes of one kind that are already sorted by name, lazily, after a cursor."""
+
+    def key_of(node: int) -> SortKey:
+        return name_key(index, node)
+
+    for position in range(start_after(nodes, key_of, after), len(nodes)):
+        yield Entry(key_of(nodes[position]), nodes[position])
+
+
+def shown(key: AssetKey) -> str:
+    """A name that `resolve` understands whatever else has the same: `kind:qualified name`."""
+    return f"{key.kind.lower()}:{key.qualified_name}"

@@ -1,0 +1,189 @@
+"""From what a person typed to one asset: an id, a name, an alias, `dataset.column`, or a unique suffix of one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from meshline.errors import Ambiguous, InvalidInput, NotFound
+from meshline.graph.index.lineage import LineageIndex
+from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind
+from meshline.graph.naming import Naming, terms
+from meshline.graph.queries.pages import name_key, shown
+from meshline.graph.store.base import Store
+
+LONGEST = 4096  # characters
+SEARCHED = 5000  # keys that the store's search may give before every name is looked at
+SHOWN = 20  # candidates in an error
+NEAR = 5
+
+BOUNDARY = "./:"
+_ID = re.compile(f"(?:{'|'.join(ID_PREFIX.values())})_[0-9a-f]{{32}}")
+KIND_WORDS = {kind.lower(): kind for kind in KINDS} | {"product": AssetKind.DATA_PRODUCT}
+_SINGLE = tuple(kind for kind in KINDS if kind not in (AssetKind.DATASET, AssetKind.JOB, AssetKind.COLUMN))
+
+
+def find(index: LineageIndex, asset_id: str) -> int:
+    """The node of an id. Raises NotFound."""
+    node = index.find(asset_id)
+    if node is None or not index.visible(node):
+        raise NotFound(f"no asset has the id {asset_id[:80]!r}")
+    return node
+
+
+def find_all(index: LineageIndex, asset_ids: Iterable[str]) -> list[int]:
+    return [find(index, asset_id) for asset_id in asset_ids]
+
+
+def dataset(index: LineageIndex, naming: Naming, namespace: str, name: str) -> int | None:
+    """The dataset that answers to this name, in whatever spelling."""
+    for key in (naming.dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name))):
+        node = index.node(key)
+        if node is not None and index.visible(node):
+            return node
+    return None
+
+
+def resolve(index: LineageIndex, store: Store, naming: Naming, text: str) -> int:
+    """The one asset that a text names. Raises NotFound with near misses, Ambiguous with candidates."""
+    text = text.strip()
+    if not text or len(text) > LONGEST:
+        raise InvalidInput(f"a name has 1 to {LONGEST} characters", "name")
+    if _ID.fullmatch(text):
+        return find(index, text)
+    lookup = _Lookup(index, store, naming)
+    word, colon, rest = text.partition(":")
+    if colon and rest and word.lower() in KIND_WORDS:
+        node = lookup.one(rest, (KIND_WORDS[word.lower()],))
+        if node is not None:
+            return node
+    node = lookup.one(text, KINDS)
+    if node is None:
+        raise NotFound(_not_found(index, store, text))
+    return node
+
+
+class _Lookup:
+    """One resolution: tiers from the exact to the loose; the first tier that finds anything decides."""
+
+    def __init__(self, index: LineageIndex, store: Store, naming: Naming) -> None:
+        self.index = index
+        self.store = store
+        self.naming = naming
+
+    def one(self, text: str, kinds: Sequence[AssetKind]) -> int | None:
+        for tier in (self.exact, self.suffix, self.folded):
+            found = self._believed({node for node in tier(text, kinds) if self.index.visible(node)})
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise self._ambiguous(text, found)
+        return None
+
+    def _believed(self, found: set[int]) -> list[int]:
+        """Without what is only inferred, unless there is nothing else."""
+        known = [node for node in found if not self._doubtful(node)]
+        return known or list(found)
+
+    def _doubtful(self, node: int) -> bool:
+        kind = self.index.kind(node)
+        if kind is AssetKind.COLUMN:
+            return self.index.unlisted(node) or self.index.inferred(self.index.dataset(node))
+        return kind is AssetKind.DATASET and self.index.inferred(node)
+
+    def exact(self, text: str, kinds: Sequence[AssetKind]) -> Iterator[int]:
+        for kind in kinds:
+            if kind in _SINGLE:
+                yield from self._nodes([AssetKey(kind, (text,))])
+        if AssetKind.DATASET in kinds:
+            yield from self._datasets(text)
+        if AssetKind.JOB in kinds:
+            yield from self._nodes(AssetKey(AssetKind.JOB, halves) for halves in _halves(text, "/"))
+        if AssetKind.COLUMN in kinds:
+            for name, column in _halves(text, "."):
+                for node in self._datasets(name):
+                    yield from self._columns(node, column.__eq__)
+
+    def suffix(self, text: str, kinds: Sequence[AssetKind]) -> Iterator[int]:
+        return self._by_suffix(text, kinds, str)
+
+    def folded(self, text: str, kinds: Sequence[AssetKind]) -> Iterator[int]:
+        return self._by_suffix(text, kinds, str.casefold)
+
+    def _nodes(self, keys: Iterable[AssetKey]) -> Iterator[int]:
+        for key in keys:
+            node = self.index.node(key)
+            if node is not None:
+                yield node
+
+    def _datasets(self, text: str) -> Iterator[int]:
+        for namespace, name in _halves(text, "/"):
+            node = dataset(self.index, self.naming, namespace, name)
+            if node is not None:
+                yield node
+
+    def _columns(self, of: int, wanted: Callable[[str], bool]) -> Iterator[int]:
+        for node in self.index.columns(of):
+            if any(wanted(self.index.own_key(member).name) for member in self.index.members(node)):
+                yield node
+
+    def _by_suffix(self, text: str, kinds: Sequence[AssetKind], fold: Callable[[str], str]) -> Iterator[int]:
+        wanted = fold(text)
+        for kind in kinds:
+            if kind is not AssetKind.COLUMN:
+                yield from self._named(wanted, kind, fold)
+                continue
+            yield from self._named(wanted, kind, fold)
+            for name, column in _halves(wanted, "."):
+                for node in self._named(name, AssetKind.DATASET, fold):
+                    yield from self._columns(node, lambda own, column=column: fold(own) == column)  # type: ignore[misc]
+
+    def _named(self, wanted: str, kind: AssetKind, fold: Callable[[str], str]) -> list[int]:
+        """Nodes of a kind of which some name ends with the text at a boundary."""
+        words = terms(wanted)
+        keys = self.store.search(words, (kind,), SEARCHED) if words else ()
+        nodes = {node for key in keys if (node := self.index.node(key)) is not None}
+        found = [node for node in nodes if self._answers(node, wanted, fold)]
+        if len(found) < 2 and (not words or len(keys) >= SEARCHED):
+            found = [node for node in self.index.of_kind(kind) if self._answers(node, wanted, fold)]
+        return found
+
+    def _answers(self, node: int, wanted: str, fold: Callable[[str], str]) -> bool:
+        return any(_ends_with(fold(self.index.own_key(member).qualified_name), wanted) for member in self.index.members(node))
+
+    def _ambiguous(self, text: str, found: Iterable[int]) -> Ambiguous:
+        nodes = sorted(found, key=lambda node: name_key(self.index, node))
+        names = tuple(shown(self.index.key(node)) for node in nodes)
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        return Ambiguous(f"{text!r} may be {', '.join(names[:SHOWN])}{more}: say which", names[:SHOWN])
+
+
+def _halves(text: str, mark: str) -> Iterator[tuple[str, str]]:
+    """Every way to cut a text in two at a mark, neither part empty."""
+    at = text.find(mark, 1)
+    while 0 < at < len(text) - 1:
+        yield text[:at], text[at + 1 :]
+        at = text.find(mark, at + 1)
+
+
+def _ends_with(name: str, suffix: str) -> bool:
+    if not name.endswith(suffix):
+        return False
+    rest = name[: len(name) - len(suffix)]
+    return not rest or rest[-1] in BOUNDARY or suffix[0] in BOUNDARY
+
+
+def _not_found(index: LineageIndex, store: Store, text: str) -> str:
+    """The message, with names that look alike."""
+    names: dict[str, str] = {}
+    for word in terms(text)[-3:]:
+        for key in store.search([word[:3]], (), 500):
+            node = index.node(key)
+            if node is not None and index.visible(node):
+                qualified = index.key(node).qualified_name
+                names[key.name.casefold()] = names[qualified.casefold()] = qualified
+    close = difflib.get_close_matches(text.casefold(), names, NEAR, 0.6)
+    near = list(dict.fromkeys(names[name] for name in close))
+    hint = f": did you mean {' or '.join(near)}?" if near else ": meshline search finds names"
+    return f"no asset is called {text[:200]!r}{hint}"

@@ -1,0 +1,110 @@
+"""Search: assets whose names, titles, descriptions or tags hold every word (or beginning of one) of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from meshline.graph.index.lineage import LineageIndex
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKind
+from meshline.graph.naming import terms
+from meshline.graph.queries.assets import attributes
+from meshline.graph.queries.ownership import owned_nodes
+from meshline.graph.queries.pages import Entry, Page, SortKey, name_key, page_of
+
+FOUND = 10_000  # assets that one search looks at
+
+
+class Found(NamedTuple):
+    """A page of hits, the best first, and whether the text fits more assets than one search looks at."""
+
+    page: Page
+    truncated: bool
+    total: int
+
+
+def search(
+    live: LiveGraph,
+    index: LineageIndex,
+    text: str,
+    *,
+    kinds: Sequence[AssetKind] = (),
+    domain: int | None = None,
+    owner: int | None = None,
+    tag: str | None = None,
+    first: int,
+    after: SortKey | None = None,
+) -> Found:
+    """Assets that a text finds: those of that very name first, then whose name begins so, then the rest, by kind and name."""
+    words = terms(text)
+    nodes, truncated = _matches(live, index, words, kinds) if words or tag is None else (None, False)
+    if tag is not None:
+        tagged, more = _matches(live, index, terms(tag), kinds)
+        nodes = _tagged(live, index, tagged if nodes is None else nodes & tagged, tag)
+        truncated = truncated or more
+    assert nodes is not None
+    if domain is not None:
+        nodes = {node for node in nodes if in_domain(index, node, domain)}
+    if owner is not None:
+        nodes &= owned_nodes(index, owner)
+    entries = sorted(Entry(_rank(index, node, text, words), node) for node in nodes)
+    rest = entries if after is None else (entry for entry in entries if entry.key > after)
+    return Found(page_of(rest, first), truncated, len(entries))
+
+
+def _matches(live: LiveGraph, index: LineageIndex, words: Sequence[str], kinds: Sequence[AssetKind]) -> tuple[set[int], bool]:
+    if not words:
+        return set(), False
+    keys = live.store.search(words, kinds, FOUND)
+    nodes = {node for key in keys if (node := index.node(key)) is not None}
+    return {node for node in nodes if listed(index, node)}, len(keys) >= FOUND
+
+
+def listed(index: LineageIndex, node: int) -> bool:
+    """Whether an asset shows in searches and lists: not what is only inferred, not a column that the catalog lacks."""
+    if not index.visible(node):
+        return False
+    kind = index.kind(node)
+    if kind is AssetKind.DATASET:
+        return not index.inferred(node)
+    return kind is not AssetKind.COLUMN or not (index.unlisted(node) or index.inferred(index.dataset(node)))
+
+
+def in_domain(index: LineageIndex, node: int, domain: int) -> bool:
+    """Whether an asset is in a domain or in one below it."""
+    seen: set[int] = set()
+    at: int | None = node
+    while at is not None and at not in seen:
+        seen.add(at)
+        at = index.domain(at)
+        if at == domain:
+            return True
+    return False
+
+
+def _tagged(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], tag: str) -> set[int]:
+    """Those that have the tag: `key` finds the tag with any value, `key=value` with that one."""
+    candidates = list(nodes)
+    wanted, equals, value = (part.casefold() for part in tag.partition("="))
+    return {
+        node
+        for node, known in zip(candidates, attributes(live, index, candidates), strict=True)
+        if any(said.key.casefold() == wanted and (not equals or (said.value or "").casefold() == value) for said in known.tags)
+    }
+
+
+def _rank(index: LineageIndex, node: int, text: str, words: Sequence[str]) -> SortKey:
+    """0 that very name, 1 its last part, 2 the name begins so, 3 all words are in the name, 4 elsewhere; then kind and name."""
+    key = name_key(index, node)
+    wanted = text.strip().casefold()
+    name = index.key(node).name.casefold()
+    if wanted in (name, index.key(node).qualified_name.casefold()):
+        rank = 0
+    elif name.replace("/", ".").rpartition(".")[2] == wanted:
+        rank = 1
+    elif wanted and name.startswith(wanted):
+        rank = 2
+    else:
+        rank = 3 if all(word in name for word in words) else 4
+    return SortKey((rank, *key.numbers), key.names)

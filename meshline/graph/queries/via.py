@@ -1,0 +1,121 @@
+"""By which path an impact reaches an asset: also one that is reached only through what it holds or uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from meshline.graph.index import Direction
+from meshline.graph.model import AssetKind, EdgeType
+from meshline.graph.queries.impact import Impact
+from meshline.graph.queries.paths import PathStep, steps_of
+
+# The edges on which an asset hangs, from it to what carries the impact to it. None = what it holds.
+_CARRIERS: dict[AssetKind, tuple[EdgeType, ...]] = {
+    AssetKind.CONSUMER: (EdgeType.CONSUMES,),
+    AssetKind.CONTRACT: (EdgeType.GOVERNS,),
+    AssetKind.JOB: (EdgeType.READS, EdgeType.WRITES),
+}
+
+
+class Via:
+    """Paths to the affected assets of one impact."""
+
+    def __init__(self, impact: Impact) -> None:
+        self.impact = impact
+        self.index = impact.index
+
+    def path(self, node: int) -> list[PathStep]:
+        """A shortest path in the asset's class, in the order in which data flows.
+
+        An asset that hangs on another (a consumer, a contract, a product) is the last step downstream
+        and the first upstream, with the edge on which it hangs.
+        """
+        return self._path(node, frozenset())
+
+    def _path(self, node: int, seen: frozenset[int]) -> list[PathStep]:
+        if node in self._reached:
+            return self._flows(node)
+        carrier, edge, scope_id = self._carrier(node, seen | {node})
+        if carrier is None:
+            return [PathStep(node)]
+        before = [PathStep(carrier)] if carrier in self._begun else self._path(carrier, seen | {node})
+        if self.impact.traversal.direction is Direction.DOWNSTREAM:
+            return [*before, PathStep(node, edge, None, scope_id)]
+        first, *rest = before
+        return [PathStep(node), first._replace(edge=edge, scope_id=scope_id), *rest]
+
+    def _flows(self, node: int) -> list[PathStep]:
+        """From a start to a column or dataset that was reached by flows (upstream: from there to a start)."""
+        flows = self.impact.traversal.path(node)
+        if self.impact.traversal.direction is Direction.DOWNSTREAM:
+            return steps_of(flows, self._start(flows[0].start), node)
+        return steps_of(flows, node, self._start(flows[-1].end))
+
+    def _start(self, node: int) -> int:
+        """The start that a path touches at this node: itself, or the column by which its dataset was left."""
+        starts = self.impact.starts
+        if node in starts:
+            return node
+        within = (start for start in starts if self._dataset(start) == self._dataset(node))
+        return next(within, node)
+
+    def _dataset(self, node: int) -> int | None:
+        kind = self.index.kind(node)
+        return self.index.dataset(node) if kind is AssetKind.COLUMN else node if kind is AssetKind.DATASET else None
+
+    @cached_property
+    def _reached(self) -> frozenset[int]:
+        return frozenset(self.impact.traversal.nodes.tolist())
+
+    @cached_property
+    def _begun(self) -> frozenset[int]:
+        """The starts, and the datasets of those that are columns."""
+        starts = frozenset((*self.impact.traversal.starts.tolist(), *self.impact.starts))
+        columns = (node for node in starts if self.index.kind(node) is AssetKind.COLUMN)
+        return starts.union(self.index.dataset(node) for node in columns)
+
+    def _rank(self, node: int) -> tuple[int, int] | None:
+        """Reach and distance; None: not affected."""
+        if node in self._begun:
+            return -1, -1
+        row, known = self.impact.row(node), self.impact.affected
+        return None if row is None else (int(known.reach[row]), int(known.distance[row]))
+
+    def _carrier(self, node: int, seen: frozenset[int]) -> tuple[int | None, EdgeType | None, int | None]:
+        """The surest and nearest affected asset through which this one is affected, and the edge between them."""
+        found: list[tuple[tuple[int, int], str, int, EdgeType, int | None]] = []
+        for other, edge, scope_id in self._choices(node):
+            rank = self._rank(other)
+            if rank is not None and other not in seen:
+                found.append((rank, self.index.key(other).qualified_name, other, edge, scope_id))
+        if not found:
+            return None, None, None
+        *_, carrier, edge, scope_id = min(found, key=lambda choice: (choice[:2], choice[3]))
+        return carrier, edge, scope_id
+
+    def _choices(self, node: int) -> Iterable[tuple[int, EdgeType, int | None]]:
+        kind = self.index.kind(node)
+        if kind is AssetKind.DATASET:
+            for column in self.index.columns(node):
+                yield column, EdgeType.HAS_COLUMN, None
+        for type_ in _CARRIERS.get(kind, ()):
+            for edge in self.index.edges(node, type_):
+                yield edge.end, type_, edge.scope_id
+                if self.index.kind(edge.end) is AssetKind.DATASET:  # used as a whole, affected through a column
+                    yield from ((column, type_, edge.scope_id) for column in self.index.columns(edge.end))
+        if kind in (AssetKind.DATA_PRODUCT, AssetKind.DOMAIN):
+            yield from self._held(node, kind)
+
+    def _held(self, node: int, kind: AssetKind) -> Iterable[tuple[int, EdgeType, int | None]]:
+        groups = self.impact.groups
+        held = groups.products if kind is AssetKind.DATA_PRODUCT else groups.domains
+        holders = [other for other, holder in held.items() if holder == node]
+        begun = [
+            other
+            for other in self._begun
+            if (self.index.product(other) if kind is AssetKind.DATA_PRODUCT else self.index.domain(other)) == node
+        ]
+        for other in (*holders, *begun):
+            if self.index.kind(other) is AssetKind.DATASET:
+                yield other, EdgeType.PORT if kind is AssetKind.DATA_PRODUCT else EdgeType.PART_OF, None

@@ -1,0 +1,46 @@
+"""The Cypher of this store: the named statements of the .cypher files beside it, loaded at import."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind
+
+_NAME = re.compile(r"^//// (\w+)$", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*//.*\n?", re.MULTILINE)
+
+# The label of an asset, by kind: DataProduct for DATA_PRODUCT.
+LABELS = {kind: "".join(part.capitalize() for part in kind.split("_")) for kind in KINDS}
+
+
+def _named(file: str) -> dict[str, str]:
+    """The statements of a file, each after a line `//// name`."""
+    text = files(__package__).joinpath(file).read_text("utf-8")
+    _, *parts = _NAME.split(text)
+    return {name: _COMMENT.sub("", cypher).strip() for name, cypher in zip(parts[::2], parts[1::2], strict=True)}
+
+
+_STATEMENTS = _named("queries.cypher")
+
+# By number: the migration n brings a store from schema n - 1 to schema n. Each statement can be run again.
+MIGRATIONS = [[cypher for name, cypher in _named("migrations.cypher").items() if name.startswith(f"v{n}_")] for n in (1,)]
+
+
+def cypher(name: str) -> str:
+    """A named statement."""
+    return _STATEMENTS[name]
+
+
+@cache
+def cypher_of_kind(name: str, kind: AssetKind) -> str:
+    """A named statement with `<kind>` replaced by the label of a kind (Cypher has no parameters for labels), `<KIND>` by the kind."""
+    return _STATEMENTS[name].replace("<kind>", LABELS[kind]).replace("<KIND>", kind.value)
+
+
+@cache
+def cypher_of_edge(name: str, edge_type: str) -> str:
+    """A named statement with `<edge>` replaced by an edge type."""
+    assert edge_type in EDGE_TYPES
+    return _STATEMENTS[name].replace("<edge>", edge_type)

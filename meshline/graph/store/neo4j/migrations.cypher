@@ -1,0 +1,51 @@
+// What the store makes at start. A statement of migration n is called vn_...; each can be run again
+// (two processes may start at once), and none is ever changed: a later one is added instead.
+// Indexed strings are hashes: Neo4j refuses to index a value over 8 kB, and names may be longer.
+
+//// v1_meta
+CREATE CONSTRAINT meta_key IF NOT EXISTS FOR (m:Meta) REQUIRE m.key IS UNIQUE
+
+//// v1_setting
+CREATE CONSTRAINT setting_key IF NOT EXISTS FOR (s:Setting) REQUIRE s.key IS UNIQUE
+
+//// v1_source
+CREATE CONSTRAINT source_key IF NOT EXISTS FOR (s:Source) REQUIRE s.key IS UNIQUE
+
+//// v1_scope_key
+CREATE CONSTRAINT scope_key IF NOT EXISTS FOR (s:Scope) REQUIRE s.key IS UNIQUE
+
+//// v1_scope_id
+CREATE CONSTRAINT scope_id IF NOT EXISTS FOR (s:Scope) REQUIRE s.id IS UNIQUE
+
+//// v1_scope_revision
+CREATE INDEX scope_revision IF NOT EXISTS FOR (s:Scope) ON (s.revision)
+
+//// v1_statement_version
+CREATE INDEX statement_version IF NOT EXISTS FOR (t:Statement) ON (t.versionKey, t.observedMicros)
+
+//// v1_content
+CREATE CONSTRAINT content_digest IF NOT EXISTS FOR (c:Content) REQUIRE c.digest IS UNIQUE
+
+//// v1_run
+CREATE CONSTRAINT run_key IF NOT EXISTS FOR (r:Run) REQUIRE r.key IS UNIQUE
+
+//// v1_pair
+CREATE INDEX pair_key IF NOT EXISTS FOR (p:Pair) ON (p.key)
+
+//// v1_raw_event
+CREATE CONSTRAINT raw_event_position IF NOT EXISTS FOR (e:RawEvent) REQUIRE e.position IS UNIQUE
+
+//// v1_raw_event_received
+CREATE INDEX raw_event_received IF NOT EXISTS FOR (e:RawEvent) ON (e.receivedMicros)
+
+//// v1_name
+CREATE CONSTRAINT name_id IF NOT EXISTS FOR (n:Name) REQUIRE n.id IS UNIQUE
+
+// Words are made by us and joined by single spaces.
+//// v1_names
+CREATE FULLTEXT INDEX names IF NOT EXISTS FOR (n:Name) ON EACH [n.words]
+OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
+
+//// v1_prose
+CREATE FULLTEXT INDEX prose IF NOT EXISTS FOR ()-[r:SAYS]-() ON EACH [r.words]
+OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}

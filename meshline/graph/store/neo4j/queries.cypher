@@ -1,0 +1,292 @@
+// Each statement returns at most one record: lists, for a record per row is ten times slower.
+
+// The schema and the one lock
+
+//// meta
+OPTIONAL MATCH (m:Meta {key: 'meshline'})
+RETURN m.schema
+
+//// make_meta
+MERGE (m:Meta {key: 'meshline'})
+ON CREATE SET m.revision = 0, m.scopes = 0, m.events = 0
+SET m.schema = $schema
+
+//// lock
+MATCH (m:Meta {key: 'meshline'})
+SET m.locked = true
+
+//// counters
+MATCH (m:Meta {key: 'meshline'})
+RETURN m.revision, m.scopes, m.events
+
+//// set_counters
+MATCH (m:Meta {key: 'meshline'})
+SET m.revision = $revision, m.scopes = $scopes, m.events = $events
+
+//// setting
+OPTIONAL MATCH (s:Setting {key: $key})
+RETURN s.value
+
+//// set_setting
+MERGE (s:Setting {key: $key})
+SET s.name = $name, s.value = $value
+
+// Scopes and statements
+
+//// scopes_by_key
+UNWIND $keys AS key
+MATCH (s:Scope {key: key})
+RETURN collect([s.key, s.id, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.statements])
+
+//// statements_of_versions
+UNWIND $keys AS key
+MATCH (t:Statement) WHERE t.versionKey = key AND t.observedMicros IS NOT NULL
+RETURN collect([t.scope, t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros])
+
+//// statements_at
+UNWIND $rows AS row
+MATCH (t:Statement {versionKey: row.key, observedMicros: row.at})
+RETURN collect([t.scope, t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros])
+
+//// statements_of_scopes
+UNWIND $ids AS id
+MATCH (:Scope {id: id})-[:HAS_STATEMENT]->(t:Statement)
+RETURN collect([t.scope, t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros])
+
+//// statements_of_scopes_until
+UNWIND $ids AS id
+MATCH (:Scope {id: id})-[:HAS_STATEMENT]->(t:Statement) WHERE t.observedMicros <= $at
+RETURN collect([t.scope, t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros])
+
+//// add_scopes
+UNWIND $rows AS row
+MERGE (o:Source {key: row.sourceKey}) ON CREATE SET o.name = row.source, o.kind = row.sourceKind
+CREATE (o)-[:HAS_SCOPE]->(s:Scope {key: row.key, id: row.id})
+SET s.source = row.source, s.kind = row.kind, s.parts = row.parts, s.statements = 0
+
+//// delete_statements
+UNWIND $rows AS row
+MATCH (t:Statement {versionKey: row.versionKey, observedMicros: row.observedMicros})
+WHERE t.digest = row.digest AND t.provisional = row.provisional
+  AND (t.untilMicros = row.untilMicros OR t.untilMicros IS NULL AND row.untilMicros IS NULL)
+DETACH DELETE t
+
+//// add_statements
+UNWIND $rows AS row
+MATCH (s:Scope {id: row.scope})
+CREATE (s)-[:HAS_STATEMENT]->(t:Statement)
+SET t = row, t.observedAt = datetime(row.observedAt)
+
+//// set_heads
+UNWIND $rows AS row
+MATCH (s:Scope {id: row.id})
+SET s += row
+WITH s, row WHERE row.observedAt IS NOT NULL
+SET s.observedAt = datetime(row.observedAt), s.validFrom = datetime(row.validFrom), s.lastObserved = datetime(row.lastObserved)
+
+//// known_contents
+UNWIND $digests AS digest
+MATCH (c:Content {digest: digest})
+RETURN collect([c.digest])
+
+//// add_contents
+UNWIND $rows AS row
+CREATE (c:Content {digest: row.digest, blob: row.blob})
+
+//// contents
+UNWIND $digests AS digest
+MATCH (c:Content {digest: digest})
+RETURN collect([c.digest, c.blob])
+
+// Reading heads
+
+//// page_of_heads
+MATCH (s:Scope) WHERE s.id > $after
+WITH s ORDER BY s.id LIMIT $limit
+RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
+
+//// heads_by_id
+UNWIND $ids AS id
+MATCH (s:Scope {id: id})
+RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
+
+//// heads_since
+MATCH (s:Scope) WHERE s.revision > $since
+RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
+
+// Runs, pairs, raw events
+
+//// runs
+UNWIND $keys AS key
+MATCH (r:Run {key: key})
+RETURN collect([r.key, r.parent, r.state])
+
+//// runs_with_pairs
+UNWIND $keys AS key
+MATCH (r:Run {key: key})
+RETURN collect([r.key, r.parent, r.state, [(r)-[:HAS_PAIR]->(p:Pair) | [p.parent, p.pair, p.covered]]])
+
+//// siblings
+UNWIND $keys AS key
+MATCH (p:Pair {key: key})<-[:HAS_PAIR]-(r:Run)
+RETURN collect([p.key, p.covered, r.jobNamespace, r.jobName, r.runId])
+
+//// put_runs
+UNWIND $rows AS row
+MERGE (r:Run {key: row.key})
+SET r = row
+
+//// delete_pairs
+UNWIND $rows AS row
+MATCH (:Run {key: row.run})-[:HAS_PAIR]->(p:Pair {key: row.key, covered: row.covered})
+DETACH DELETE p
+
+//// add_pairs
+UNWIND $rows AS row
+MATCH (r:Run {key: row.run})
+CREATE (r)-[:HAS_PAIR]->(:Pair {key: row.key, parent: row.parent, pair: row.pair, covered: row.covered})
+
+//// add_raw_events
+UNWIND $rows AS row
+CREATE (e:RawEvent)
+SET e = row, e.receivedAt = datetime(row.receivedAt)
+
+//// raw_events
+MATCH (e:RawEvent) WHERE e.position > $after
+WITH e ORDER BY e.position LIMIT $limit
+RETURN collect([e.position, e.source, e.receivedMicros, e.deflated, e.body])
+
+//// prune_raw_events
+MATCH (e:RawEvent) WHERE e.receivedMicros < $before
+WITH e LIMIT $limit
+DELETE e
+RETURN count(*)
+
+// The graph for people. An asset is a :Name (every name that was ever said, found by search) that
+// some scope says something about now: then it has the labels :Asset and that of its kind.
+
+// row: id, parts, words, sort
+//// add_names
+UNWIND $rows AS row
+MERGE (n:Name {id: row[0]})
+ON CREATE SET n.kind = '<KIND>', n.parts = row[1], n.words = row[2], n.sort = row[3]
+
+//// add_assets
+UNWIND $rows AS row
+MERGE (n:Name {id: row[0]})
+ON CREATE SET n.kind = '<KIND>', n.parts = row[1], n.words = row[2], n.sort = row[3]
+SET n:Asset:<kind>, n.name = row[4], n.qualifiedName = row[5], n.namespace = row[6], n.dataset = row[7]
+
+// row: scope, ids
+//// add_mentions
+UNWIND $rows AS row
+MATCH (s:Scope {id: row[0]})
+UNWIND row[1] AS id
+MATCH (n:Name {id: id})
+CREATE (s)-[:MENTIONS]->(n)
+
+// row: scope, [[id, attributes, words]]. What is shown is right if no other scope says anything of the asset; else see below.
+//// add_sayings
+UNWIND $rows AS row
+MATCH (s:Scope {id: row[0]})
+UNWIND row[1] AS said
+MATCH (n:Name {id: said[0]})
+CREATE (s)-[r:SAYS]->(n)
+SET r = said[1], r.words = said[2], n += said[1]
+
+// row: scope, [[id, attributes, words, attributes to show]]
+//// change_sayings
+UNWIND $rows AS row
+MATCH (s:Scope {id: row[0]})
+UNWIND row[1] AS said
+MATCH (s)-[r:SAYS]->(n:Name {id: said[0]})
+SET r = said[1], r.words = said[2], n += said[3]
+
+// row: what all pairs share, and the pairs: start and end
+//// add_flows
+UNWIND $rows AS row
+UNWIND row.pairs AS pair
+MATCH (a:Name {id: pair[0]})
+MATCH (b:Name {id: pair[1]})
+MERGE (a)-[r:FLOWS_TO {type: row.type, subtype: row.subtype, masking: row.masking, covered: row.covered, jobId: row.jobId}]->(b)
+ON CREATE SET r.job = row.job, r.scopes = row.scopes
+ON MATCH SET r.scopes = r.scopes + row.scopes
+
+// row: start, end, attributes as JSON, attributes, scopes
+//// add_edges
+UNWIND $rows AS row
+MATCH (a:Name {id: row[0]})
+MATCH (b:Name {id: row[1]})
+MERGE (a)-[r:<edge> {said: row[2]}]->(b)
+ON CREATE SET r += row[3], r.scopes = row[4]
+ON MATCH SET r.scopes = r.scopes + row[4]
+
+// The rest of r.scopes is what others say. Each WITH makes the planner find both ends first: one may have a million relationships.
+//// remove_flows
+UNWIND $rows AS row
+UNWIND row.pairs AS pair
+MATCH (a:Name {id: pair[0]})
+MATCH (b:Name {id: pair[1]})
+WITH row, a, b
+MATCH (a)-[r:FLOWS_TO {type: row.type, subtype: row.subtype, masking: row.masking, covered: row.covered, jobId: row.jobId}]->(b)
+SET r.scopes = [scope IN r.scopes WHERE NOT scope IN row.scopes]
+WITH r WHERE size(r.scopes) = 0
+DELETE r
+
+//// remove_edges
+UNWIND $rows AS row
+MATCH (a:Name {id: row[0]})
+MATCH (b:Name {id: row[1]})
+WITH row, a, b
+MATCH (a)-[r:<edge> {said: row[2]}]->(b)
+SET r.scopes = [scope IN r.scopes WHERE NOT scope IN row[4]]
+WITH r WHERE size(r.scopes) = 0
+DELETE r
+
+//// remove_mentions
+UNWIND $rows AS row
+MATCH (s:Scope {id: row[0]})
+WITH row, s
+MATCH (s)-[r:MENTIONS]->(n:Name) WHERE n.id IN row[1]
+DELETE r
+
+//// remove_sayings
+UNWIND $rows AS row
+MATCH (s:Scope {id: row[0]})
+WITH row, s
+MATCH (s)-[r:SAYS]->(n:Name) WHERE n.id IN row[1]
+DELETE r
+
+//// sayings
+UNWIND $ids AS id
+MATCH (n:Name {id: id})
+RETURN collect([id, properties(n), [(s:Scope)-[r:SAYS]->(n) | [s.source, s.observedMicros, properties(r)]]])
+
+//// contested_sayings
+UNWIND $ids AS id
+MATCH (n:Name {id: id}) WHERE count { (n)<-[:SAYS]-() } > 1
+RETURN collect([id, properties(n), [(s:Scope)-[r:SAYS]->(n) | [s.source, s.observedMicros, properties(r)]]])
+
+//// set_attributes
+UNWIND $rows AS row
+MATCH (n:Name {id: row.id})
+SET n += row.properties
+
+//// hide_unsaid
+UNWIND $ids AS id
+MATCH (n:Name {id: id}) WHERE NOT EXISTS { (n)<-[:SAYS|MENTIONS]-(:Scope) }
+REMOVE n:Asset:Domain:DataProduct:Dataset:Column:Job:Consumer:Owner:Contract, n.name, n.qualifiedName, n.namespace, n.dataset
+
+// Search
+
+//// search
+CALL {
+  CALL db.index.fulltext.queryNodes('names', $query) YIELD node
+  RETURN node AS n
+  UNION
+  CALL db.index.fulltext.queryRelationships('prose', $query) YIELD relationship
+  RETURN endNode(relationship) AS n
+}
+WITH n WHERE size($kinds) = 0 OR n.kind IN $kinds
+WITH n ORDER BY n.sort LIMIT $limit
+RETURN collect([n.kind, n.parts])

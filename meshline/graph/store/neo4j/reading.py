@@ -1,0 +1,103 @@
+"""Heads and histories, in pages."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from meshline.graph.content import EMPTY
+from meshline.graph.model import Content, Interval, Observation, intervals
+from meshline.graph.store.base import Head
+from meshline.graph.store.neo4j.connection import Transaction, in_parts, rows
+from meshline.graph.store.neo4j.contents import Contents, read
+from meshline.graph.store.neo4j.cypher import cypher
+from meshline.graph.store.neo4j.folding import Kept, known_by, last_stretch, observation
+
+PAGE = 5_000  # scopes
+OBSERVATIONS = 50_000  # read at once
+READ_AT_ONCE = 16_000_000  # bytes of contents: the server builds the whole answer in its memory
+
+
+def page(tx: Transaction, after: int, at: int | None) -> tuple[int | None, list[Kept]]:
+    """Of the next scopes by number those that say something, now or as of a time; the last number, None at the end."""
+    kept = [Kept(*row) for row in rows(tx, cypher("page_of_heads"), after=after, limit=PAGE)]
+    return (kept[-1].id if kept else None), speaking(tx, kept, at)
+
+
+def kept_by_id(tx: Transaction, scope_ids: Iterable[int]) -> list[Kept]:
+    ids = list(dict.fromkeys(scope_ids))
+    return [Kept(*row) for at in range(0, len(ids), PAGE) for row in rows(tx, cypher("heads_by_id"), ids=ids[at : at + PAGE])]
+
+
+def kept_since(tx: Transaction, revision: int) -> list[Kept]:
+    return [Kept(*row) for row in rows(tx, cypher("heads_since"), since=revision)]
+
+
+def heads(tx: Transaction, contents: Contents, kept: Sequence[Kept]) -> list[Head]:
+    """Heads with what they say; content None for those that say nothing."""
+    blobs = contents.read(tx, {k.says for k in kept if k.says is not None})
+    return [k.head(blobs) for k in kept]
+
+
+def heads_in_bulk(tx: Transaction, kept: Sequence[Kept]) -> list[Head]:
+    """The same for a part of `parts`: read at once and not remembered."""
+    blobs = read(tx, list({k.says for k in kept if k.says is not None}))
+    return [k.head(blobs) for k in kept]
+
+
+def parts(kept: Sequence[Kept]) -> Iterator[list[Kept]]:
+    """Heads in parts whose contents have about READ_AT_ONCE bytes."""
+    return in_parts(kept, lambda k: k.size, READ_AT_ONCE)
+
+
+def speaking(tx: Transaction, kept: Sequence[Kept], at: int | None) -> list[Kept]:
+    return [k for k in kept if k.says is not None] if at is None else as_of(tx, kept, at)
+
+
+def as_of(tx: Transaction, kept: Sequence[Kept], at: int) -> list[Kept]:
+    """These scopes as they were at a time; those that said nothing are left out."""
+    settled = [k for k in kept if k.says is not None and not k.provisional and k.last_observed <= at]
+    plain = {k.id for k in settled}
+    others = {k.id: k for k in kept if k.id not in plain}
+    found = observations(tx, {number: k.statements for number, k in others.items()}, at)
+    result = list(settled)
+    for number, said in found.items():
+        stretch = last_stretch(known_by(said, at))
+        if stretch is not None and stretch.observation.digest != EMPTY.digest:
+            now = stretch.observation
+            result.append(
+                others[number]._replace(
+                    digest=now.digest.hex(),
+                    observed=now.observed_at,
+                    valid_from=stretch.valid_from,
+                    last_observed=stretch.last_observed,
+                    version=now.version,
+                    provisional=now.provisional,
+                    size=0,
+                )
+            )
+    return result
+
+
+def observations(tx: Transaction, counts: Mapping[int, int], until: int | None = None) -> dict[int, set[Observation]]:
+    """The statements of scopes, optionally only up to a time. `counts`: how many each has."""
+    found: defaultdict[int, set[Observation]] = defaultdict(set)
+    for part in in_parts([item for item in counts.items() if item[1]], lambda item: item[1], OBSERVATIONS):
+        ids = [number for number, _ in part]
+        if until is None:
+            said = rows(tx, cypher("statements_of_scopes"), ids=ids)
+        else:
+            said = rows(tx, cypher("statements_of_scopes_until"), ids=ids, at=until)
+        for number, *row in said:
+            found[number].add(observation(row))
+    return found
+
+
+def histories(tx: Transaction, contents: Contents, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
+    found = observations(tx, {k.id: k.statements for k in kept_by_id(tx, scope_ids)})
+    stretches = {number: intervals(said) for number, said in found.items()}
+    blobs = contents.read(tx, {interval.observation.digest for history in stretches.values() for interval in history})
+    return {
+        number: [(interval, Content(interval.observation.digest, blobs[interval.observation.digest])) for interval in history]
+        for number, history in stretches.items()
+    }

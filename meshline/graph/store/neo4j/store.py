@@ -1,0 +1,125 @@
+"""The shared store: `meshline.graph.store.base.Store` in Neo4j 5 (Community, Enterprise, a cluster, Aura).
+
+Any number of processes may write at once: a commit locks the one :Meta node first, and takes the next
+revision from it, so revisions are gapless and in the order of commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+
+from meshline.errors import StoreCorrupt
+from meshline.graph.model import AssetKey, AssetKind, Content, Interval
+from meshline.graph.store.base import Batch, Changes, Head, Run, RunKey, RunReader, StoredEvent
+from meshline.graph.store.neo4j import reading
+from meshline.graph.store.neo4j.commit import commit
+from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, rows, run
+from meshline.graph.store.neo4j.contents import Contents
+from meshline.graph.store.neo4j.cypher import MIGRATIONS, cypher
+from meshline.graph.store.neo4j.names import digest, lucene
+from meshline.graph.store.neo4j.records import counters, read_raw_events, read_runs
+
+PRUNED_AT_ONCE = 10_000  # raw events
+
+
+class Neo4jStore:
+    """A store in the database that a URL names: `neo4j://user:password@host:7687/database`.
+
+    All threads may use one object. While the server cannot be reached, everything raises
+    StoreUnavailable; when it is back, the same object works again. A commit whose connection is lost
+    while it is committed raises too, though it may have been written: commit it again, for what is
+    known already changes nothing (only raw events would be kept twice).
+    """
+
+    def __init__(self, url: str) -> None:
+        self._connection = Connection(Address.parse(url))
+        self._contents = Contents()
+        try:
+            self._migrate()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _migrate(self) -> None:
+        schema: int | None = self._connection.read(lambda tx: run(tx, cypher("meta"))[0])
+        newest = len(MIGRATIONS)
+        if schema == newest:
+            return
+        if schema is not None and schema > newest:
+            raise StoreCorrupt(f"the store was written by a newer meshline (schema {schema}, this one knows {newest}): use that version")
+        for migration in MIGRATIONS[schema or 0 :]:
+            self._connection.define(migration)
+        self._connection.write(lambda tx: run(tx, cypher("make_meta"), schema=newest))
+
+    def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
+        """As the protocol says. `build` may be called more than once (a deadlock, a lost connection): it must be pure."""
+        return self._connection.write(lambda tx: commit(tx, self._contents, build))
+
+    def heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
+        """As the protocol says. Each batch is of one moment, a later batch of a later one.
+
+        So read the revision first, then the heads, then the changes since that revision.
+        """
+        after: int | None = 0
+        while after is not None:
+            after, kept = self._connection.read_locked(partial(reading.page, after=after, at=as_of))
+            for part in reading.parts(kept):
+                yield self._connection.read(partial(reading.heads_in_bulk, kept=part))
+
+    def changes(self, since: int) -> Changes:
+        if (now := self.revision()) <= since:
+            return Changes(now, [])
+        revision, kept = self._connection.read_locked(lambda tx: (_revision(tx), reading.kept_since(tx, since)))
+        return Changes(revision, self._connection.read(lambda tx: reading.heads(tx, self._contents, kept)))
+
+    def statements(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+        def read(tx: Transaction) -> list[Head]:
+            kept = reading.speaking(tx, reading.kept_by_id(tx, scope_ids), as_of)
+            return reading.heads(tx, self._contents, kept)
+
+        return self._connection.read(read) if scope_ids else []
+
+    def history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
+        return self._connection.read(lambda tx: reading.histories(tx, self._contents, scope_ids)) if scope_ids else {}
+
+    def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
+        if not terms or limit <= 0:
+            return []
+        asked = {"query": lucene(terms), "kinds": [kind.value for kind in kinds], "limit": limit}
+        found = self._connection.read(lambda tx: rows(tx, cypher("search"), **asked))
+        return [AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found]
+
+    def run(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+        asked = list(keys)
+        return self._connection.read(lambda tx: read_runs(tx, asked)) if asked else {}
+
+    def raw(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+        return self._connection.read(lambda tx: read_raw_events(tx, after, limit)) if limit > 0 else []
+
+    def prune_raw(self, received_before: int) -> int:
+        forgotten = 0
+        while True:
+            part: int = self._connection.write(
+                lambda tx: run(tx, cypher("prune_raw_events"), before=received_before, limit=PRUNED_AT_ONCE)[0]
+            )
+            forgotten += part
+            if part < PRUNED_AT_ONCE:
+                return forgotten
+
+    def revision(self) -> int:
+        return self._connection.read(_revision)
+
+    def setting(self, name: str, value: str | None = None) -> str | None:
+        if value is not None:
+            self._connection.write(lambda tx: run(tx, cypher("set_setting"), key=digest(name), name=name, value=value))
+            return value
+        found: str | None = self._connection.read(lambda tx: run(tx, cypher("setting"), key=digest(name))[0])
+        return found
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _revision(tx: Transaction) -> int:
+    return counters(tx).revision

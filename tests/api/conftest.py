@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from meshline.api.app import create_app
+from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.settings import load
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from tests.queries import mesh
+
+
+class Asking:
+    """The schema over the small mesh, in process."""
+
+    def __init__(self, graph: LiveGraph, bounds: Bounds | None = None) -> None:
+        self.graph = graph
+        self.graphql = GraphQL(graph, Naming(), bounds)
+
+    def __call__(self, query: str, **variables: object) -> Any:
+        """The data; no errors."""
+        body = self.graphql.execute(query, variables).body
+        assert "errors" not in body, body["errors"]
+        return body["data"]
+
+    def errors(self, query: str, **variables: object) -> list[dict[str, Any]]:
+        body = self.graphql.execute(query, variables).body
+        assert "errors" in body, body
+        found: list[dict[str, Any]] = body["errors"]
+        return found
+
+    def code(self, query: str, **variables: object) -> str:
+        """The code of the one error."""
+        (error,) = self.errors(query, **variables)
+        return str(error["extensions"]["code"])
+
+
+@pytest.fixture
+def ask() -> Iterator[Asking]:
+    graph = mesh.live(*mesh.mesh())
+    yield Asking(graph)
+    graph.store.close()
+
+
+@contextmanager
+def running(**settings: object) -> Iterator[TestClient]:
+    """The whole application, ready."""
+    with TestClient(create_app(load(**{"store": "sqlite://:memory:", **settings}))) as client:
+        end = time.monotonic() + 60
+        while client.get("/readyz").status_code != 200:
+            assert time.monotonic() < end, "not ready"
+            time.sleep(0.01)
+        yield client
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    with running() as found:
+        yield found

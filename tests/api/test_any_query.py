@@ -1,0 +1,135 @@
+"""Whatever the schema allows to ask is answered, or refused with a code; nothing breaks inside."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+import pytest
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    build_schema,
+    get_named_type,
+)
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from meshline.api.graphql import Bounds
+from meshline.api.graphql.schema import printed
+from meshline.graph.model import EdgeType, column, dataset
+from tests.api.conftest import Asking
+from tests.queries import mesh
+
+KEYS = (mesh.EMAIL, mesh.HASH, mesh.CUSTOMERS, mesh.ORDERS, mesh.REVENUE, mesh.REPORT, mesh.SUM, mesh.COMMERCE, mesh.REVENUE_PRODUCT)
+MORE = (mesh.DASHBOARD, mesh.SHOP_TEAM, mesh.ANN, column(mesh.REVENUE, "total"), dataset("s3://lake", "orders"))
+VALUES = {
+    "ID": [f'"{key.id}"' for key in (*KEYS, *MORE)] + ['"nope"', '"st_1"', '"st_12"'],
+    "String": ['"orders"', '"email"', '"wh"', '"pii"', '""', '"sales.orders"', '"a\\u0000b"', '"pg/shop.customers"'],
+    "Int": ["0", "1", "2", "50", "-1"],
+    "Boolean": ["true", "false"],
+    "DateTime": ['"2023-11-14T22:13:20Z"', '"2023-11-14T22:13:19"', '"2030-01-01T00:00:00+02:00"'],
+}
+LEVELS = 6
+
+
+@functools.cache
+def schema() -> GraphQLSchema:
+    return build_schema(printed())
+
+
+class Asker:
+    """Draws a request from the schema."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+
+    def selection(self, of: GraphQLOutputType, levels: int) -> str:
+        named = get_named_type(of)
+        if isinstance(named, GraphQLObjectType):
+            return self.fields(named, levels)
+        if isinstance(named, GraphQLInterfaceType):
+            kind = self.draw(st.sampled_from(schema().get_possible_types(named)))
+            return f"{{ __typename id ... on {kind.name} {self.fields(kind, levels)} }}"
+        return ""
+
+    def fields(self, of: GraphQLObjectType, levels: int) -> str:
+        simple = [name for name, field in of.fields.items() if levels > 0 or self.selection_free(field.type)]
+        names = self.draw(st.lists(st.sampled_from(simple), min_size=1, max_size=4, unique=True)) if simple else ["__typename"]
+        return "{ " + " ".join(self.field(of, name, levels) for name in names) + " }"
+
+    def field(self, of: GraphQLObjectType, name: str, levels: int) -> str:
+        if name == "__typename":
+            return name
+        field = of.fields[name]
+        arguments = ", ".join(self.arguments(field.args))
+        return f"{name}{f'({arguments})' if arguments else ''} {self.selection(field.type, levels - 1)}"
+
+    def arguments(self, args: dict[str, GraphQLArgument]) -> Iterator[str]:
+        for name, argument in args.items():
+            required = isinstance(argument.type, GraphQLNonNull) and argument.default_value in (None, ...)
+            if required or self.draw(st.integers(0, 3)) == 0 or isinstance(argument.type, GraphQLNonNull):
+                yield f"{name}: {self.value(argument.type)}"
+
+    def value(self, of: GraphQLInputType) -> str:
+        if isinstance(of, GraphQLNonNull):
+            return self.value(of.of_type)
+        if isinstance(of, GraphQLList):
+            return "[" + ", ".join(self.value(of.of_type) for _ in range(self.draw(st.integers(1, 2)))) + "]"
+        if isinstance(of, GraphQLEnumType):
+            return str(self.draw(st.sampled_from(sorted(of.values))))
+        if isinstance(of, GraphQLInputObjectType):
+            names = self.draw(st.lists(st.sampled_from(sorted(of.fields)), max_size=2, unique=True))
+            return "{" + ", ".join(f"{name}: {self.value(of.fields[name].type)}" for name in names) + "}"
+        return self.draw(st.sampled_from(VALUES[get_named_type(of).name]))
+
+    def selection_free(self, of: GraphQLOutputType) -> bool:
+        return not isinstance(get_named_type(of), GraphQLObjectType | GraphQLInterfaceType)
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> str:
+    query = schema().query_type
+    assert query is not None
+    return Asker(draw).fields(query, LEVELS)
+
+
+@st.composite
+def mutations(draw: st.DrawFn) -> str:
+    mutation = schema().mutation_type
+    assert mutation is not None
+    return "mutation " + Asker(draw).fields(mutation, 3)
+
+
+@pytest.fixture(scope="module")
+def asking() -> Iterator[Asking]:
+    same = mesh.edge(EdgeType.SAME_AS, dataset("s3://lake", "orders"), mesh.ORDERS, why="location")
+    graph = mesh.live(*mesh.mesh(), same)
+    yield Asking(graph, Bounds(depth=50, aliases=500))
+    graph.store.close()
+
+
+def check(asking: Asking, query: str) -> None:
+    for error in asking.graphql.execute(query).body.get("errors", ()):
+        assert error["extensions"]["code"] in {"NOT_FOUND", "INVALID_INPUT", "AMBIGUOUS", "LIMIT_EXCEEDED"}, (error, query)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(query=queries())
+@example(query="{ about { assets { kind count } } }")
+def test_any_query(asking: Asking, query: str) -> None:
+    check(asking, query)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(query=mutations())
+def test_any_mutation(asking: Asking, query: str) -> None:
+    check(asking, query)

@@ -1,0 +1,223 @@
+"""OpenLineage over HTTP: what is acknowledged is there."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.api.conftest import running
+
+PRODUCER = "https://example.org/test"
+
+
+def event(n: int = 0, **changed: object) -> dict[str, Any]:
+    def data(name: str) -> dict[str, Any]:
+        fields = [{"name": "id", "type": "int"}]
+        schema = {"_producer": PRODUCER, "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json", "fields": fields}
+        return {"namespace": "wh", "name": name, "facets": {"schema": schema}}
+
+    return {
+        "eventTime": f"2026-01-01T00:00:{n:02d}Z",
+        "eventType": "COMPLETE",
+        "producer": PRODUCER,
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {"runId": f"00000000-0000-4000-8000-{n:012x}"},
+        "job": {"namespace": "airflow", "name": f"job{n}"},
+        "inputs": [data("a")],
+        "outputs": [data("b")],
+        **changed,
+    }
+
+
+def datasets(client: TestClient) -> list[str]:
+    answer = client.post("/graphql", json={"query": "{ datasets { nodes { name } } }"}).json()
+    return [node["name"] for node in answer["data"]["datasets"]["nodes"]]
+
+
+def chunks(data: bytes) -> Iterator[bytes]:
+    for at in range(0, len(data), 100):
+        yield data[at : at + 100]
+
+
+def test_an_event_is_shown_when_acknowledged(client: TestClient) -> None:
+    answer = client.post("/api/v1/lineage", json=event())
+    assert answer.status_code == 201
+    assert answer.json()["warnings"] == []
+    assert answer.json()["revision"] >= 1
+    assert datasets(client) == ["a", "b"]
+
+
+@pytest.mark.parametrize("send", [bytes, chunks])
+def test_gzip_with_and_without_a_length(client: TestClient, send: Callable[[bytes], bytes | Iterator[bytes]]) -> None:
+    body = gzip.compress(json.dumps(event()).encode())
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert client.post("/api/v1/lineage", content=send(body), headers=headers).status_code == 201
+    assert datasets(client) == ["a", "b"]
+
+
+def test_what_is_repaired_is_said(client: TestClient) -> None:
+    answer = client.post(
+        "/api/v1/lineage", json=event(outputs=[{"namespace": "wh", "name": "b", "facets": {"schema": {"fields": "none"}}}])
+    )
+    assert answer.status_code == 201
+    (warning,) = answer.json()["warnings"]
+    assert warning["path"].startswith("$.outputs[0]")
+    assert warning["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (b"not json", "$"),
+        (b"", "$"),
+        (b"[]", "$"),
+        (b"\xff\xfe", "$"),
+        (b"[" * 100_000, "$"),
+        (json.dumps(event(eventTime="yesterday")).encode(), "$.eventTime"),
+        (json.dumps(event(eventTime="2999-01-01T00:00:00Z")).encode(), "$.eventTime"),
+        (json.dumps({k: v for k, v in event().items() if k != "eventTime"}).encode(), "$.eventTime"),
+    ],
+)
+def test_an_unusable_event(client: TestClient, body: bytes, path: str) -> None:
+    answer = client.post("/api/v1/lineage", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["code"], error["path"]) == ("INVALID_INPUT", path)
+    assert error["message"]
+    assert datasets(client) == []
+
+
+def test_too_large() -> None:
+    with running(max_body_bytes=10_000) as client:
+        body = json.dumps(event(junk="x" * 20_000)).encode()
+        headers = {"Content-Type": "application/json"}
+        assert client.post("/api/v1/lineage", content=body, headers=headers).status_code == 413
+        bomb = client.post("/api/v1/lineage", content=gzip.compress(body), headers={**headers, "Content-Encoding": "gzip"})
+        assert (bomb.status_code, bomb.json()["error"]["code"]) == (413, "BODY_TOO_LARGE")
+
+
+def test_media_types(client: TestClient) -> None:
+    body = json.dumps(event()).encode()
+    assert client.post("/api/v1/lineage", content=body).status_code == 201  # some clients say nothing
+    assert client.post("/api/v1/lineage", content=body, headers={"Content-Type": "text/plain"}).status_code == 415
+    assert client.post("/api/v1/lineage", content=body, headers={"Content-Encoding": "zstd"}).status_code == 415
+
+
+def test_a_batch(client: TestClient) -> None:
+    answer = client.post("/api/v1/lineage/batch", json=[event(n) for n in range(3)])
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "success",
+        "summary": {"received": 3, "successful": 3, "failed": 0, "retriable": 0, "non_retriable": 0},
+        "failed_events": [],
+    }
+    assert datasets(client) == ["a", "b"]
+
+
+def test_a_batch_with_bad_events(client: TestClient) -> None:
+    body = json.dumps([event(0), {"a": 1}, event(1), 7]).encode()
+    answer = client.post("/api/v1/lineage/batch", content=gzip.compress(body), headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found["status"] == "partial_success"
+    assert found["summary"] == {"received": 4, "successful": 2, "failed": 2, "retriable": 0, "non_retriable": 2}
+    assert [(one["index"], one["retriable"]) for one in found["failed_events"]] == [(1, False), (3, False)]
+    assert "eventTime" in found["failed_events"][0]["reason"]
+    assert datasets(client) == ["a", "b"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[", b"[" * 100_000, b"null"])
+def test_no_batch(client: TestClient, body: bytes) -> None:
+    answer = client.post("/api/v1/lineage/batch", content=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_INPUT")
+
+
+def test_an_empty_batch(client: TestClient) -> None:
+    assert client.post("/api/v1/lineage/batch", json=[]).json()["summary"]["received"] == 0
+
+
+def test_what_was_accepted_survives_the_end(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'mesh.db'}"
+    with running(store=store) as client:
+        client.post("/api/v1/lineage/batch", json=[event(n) for n in range(50)])
+    with running(store=store, source="openlineage/other") as client:
+        assert datasets(client) == ["a", "b"]
+        assert client.post("/api/v1/lineage", json=event(1)).status_code == 201
+        jobs = client.post("/graphql", json={"query": "{ jobs { totalCount } }"}).json()
+        assert jobs["data"]["jobs"]["totalCount"] == 50
+
+
+def test_a_full_queue_says_when_to_come_back(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    from meshline.errors import QueueFull  # noqa: PLC0415
+    from meshline.ingest.pipeline import Pipeline  # noqa: PLC0415
+
+    def full(*_: object, **__: object) -> None:
+        raise QueueFull("10 events wait to be written, no more can", retry_after=3)
+
+    monkeypatch.setattr(Pipeline, "submit", full)
+    answer = client.post("/api/v1/lineage", json=event())
+    assert (answer.status_code, answer.headers["retry-after"], answer.json()["error"]["code"]) == (503, "3", "QUEUE_FULL")
+    batch = client.post("/api/v1/lineage/batch", json=[event()]).json()
+    assert batch["summary"] == {"received": 1, "successful": 0, "failed": 1, "retriable": 1, "non_retriable": 0}
+
+
+MESH = """
+version: 1
+source: test
+domains:
+  - name: sales
+    owner: ann
+products:
+  - name: orders
+    domain: sales
+    output_ports:
+      - dataset: wh/b
+"""
+
+
+def test_a_mesh_file(client: TestClient) -> None:
+    headers = {"Content-Type": "application/yaml"}
+    client.post("/api/v1/lineage", json=event())
+    answer = client.put("/api/v1/mesh", content=MESH, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["source"] == "mesh/test"
+    query = '{ dataset(namespace: "wh", name: "b") { domain { name } product { name } owners { owner { name } inheritedFrom { name } } } }'
+    assert client.post("/graphql", json={"query": query}).json()["data"]["dataset"] == {
+        "domain": {"name": "sales"},
+        "product": {"name": "orders"},
+        "owners": [{"owner": {"name": "ann"}, "inheritedFrom": {"name": "sales"}}],
+    }
+    again = client.put("/api/v1/mesh", content=MESH, headers=headers).json()
+    assert (again["changed"], again["retracted"]) == (0, 0)
+    gone = client.put("/api/v1/mesh", content="version: 1\nsource: test\ndomains:\n  - name: sales\n", headers=headers).json()
+    assert gone["retracted"] >= 1
+
+
+def test_a_bad_mesh_file(client: TestClient) -> None:
+    headers = {"Content-Type": "application/yaml"}
+    answer = client.put("/api/v1/mesh", content="version: 1\ndomains:\n  - nam: sales\n", headers=headers)
+    assert answer.status_code == 400
+    assert "mesh.yaml:3" in answer.json()["error"]["path"]
+    assert client.put("/api/v1/mesh", content=MESH, headers={"Content-Type": "text/plain"}).status_code == 415
+    assert client.put("/api/v1/mesh", content=": : :\n\t", headers=headers).status_code == 400
+
+
+def test_the_rules_of_a_mesh_file(client: TestClient) -> None:
+    headers = {"Content-Type": "application/yaml"}
+    rules = MESH + "precedence:\n  structure: [dbt, openlineage]\n"
+    first = client.put("/api/v1/mesh", content=rules, headers=headers).json()
+    assert first["warnings"] == ["precedence: holds from the next start of each server on"]
+    assert client.put("/api/v1/mesh", content=rules, headers=headers).json()["warnings"] == []
+
+
+def test_naming_rules_come_before_the_server(client: TestClient) -> None:
+    named = MESH + 'naming:\n  trimmers:\n    - { pattern: "/x$", replacement: "" }\n'
+    answer = client.put("/api/v1/mesh", content=named, headers={"Content-Type": "application/yaml"})
+    assert answer.status_code == 400
+    assert "meshline serve --mesh FILE" in answer.json()["error"]["message"]

@@ -1,0 +1,132 @@
+"""What a person says by hand: statements like any other, that can be taken back."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshline.graph.model import column
+from tests.api.conftest import Asking
+from tests.queries import mesh
+
+RETRACT = "mutation($s: ID!) { retract(statement: $s) { statement asset { name } } }"
+REPORT = mesh.REPORT.id
+
+
+def test_an_owner(ask: Asking) -> None:
+    said = ask(
+        """mutation($id: ID!) { addOwner(asset: $id, owner: " team:finance ", by: "eve", type: "business") {
+        statement asset { id owners { type source statement owner { name } inheritedFrom { name } } } } }""",
+        id=REPORT,
+    )["addOwner"]
+    assert said["asset"]["id"] == REPORT
+    assert said["asset"]["owners"] == [
+        {
+            "type": "business",
+            "source": "person/eve",
+            "statement": said["statement"],
+            "owner": {"name": "team:finance"},
+            "inheritedFrom": None,
+        }
+    ]
+    assert ask(RETRACT, s=said["statement"])["retract"] == {"statement": None, "asset": {"name": "fin.report"}}
+    assert ask("query($id: ID!) { node(id: $id) { owners { type } } }", id=REPORT)["node"] == {"owners": []}
+
+
+def test_a_person_outweighs_files_and_producers(ask: Asking) -> None:
+    query = 'mutation($id: ID!) { addOwner(asset: $id, owner: "ann", by: "eve") { asset { owners { owner { name } } } } }'
+    assert ask(query, id=mesh.COMMERCE.id)["addOwner"]["asset"]["owners"] == [{"owner": {"name": "ann"}}]
+
+
+def test_tags_are_added(ask: Asking) -> None:
+    query = 'mutation($id: ID!, $t: String!) { addTag(asset: $id, tag: $t, by: "eve") { statement asset { tags { key value source } } } }'
+    first = ask(query, id=REPORT, t="certified")["addTag"]
+    both = ask(query, id=REPORT, t="tier=1")["addTag"]
+    assert both["asset"]["tags"] == [
+        {"key": "certified", "value": None, "source": "person/eve"},
+        {"key": "tier", "value": "1", "source": "person/eve"},
+    ]
+    ask(RETRACT, s=first["statement"])
+    assert ask("query($id: ID!) { node(id: $id) { tags { key } } }", id=REPORT)["node"] == {"tags": [{"key": "tier"}]}
+
+
+def test_a_description_replaces_the_same_persons(ask: Asking) -> None:
+    query = 'mutation($t: String!, $id: ID!) { setDescription(asset: $id, description: $t, by: "eve") { statement asset { description } } }'
+    first = ask(query, id=mesh.EMAIL.id, t="one")["setDescription"]
+    second = ask(query, id=mesh.EMAIL.id, t="two")["setDescription"]
+    assert (second["asset"]["description"], second["statement"]) == ("two", first["statement"])
+    ask(RETRACT, s=first["statement"])
+    node = ask('query($id: ID!) { node(id: $id) { description facts(attribute: "description") { value } } }', id=mesh.EMAIL.id)["node"]
+    assert node == {
+        "description": "Where the customer is written to",
+        "facts": [{"value": "Where the customer is written to"}, {"value": "from a producer"}],
+    }
+
+
+def test_a_consumer(ask: Asking) -> None:
+    said = ask(
+        """mutation($id: ID!) { addConsumer(asset: $id, consumer: "forecast", purpose: "plans", by: "eve") {
+        asset { ... on Column { consumers { purpose source consumer { name } } } } } }""",
+        id=column(mesh.REVENUE, "total").id,
+    )["addConsumer"]
+    assert said["asset"]["consumers"] == [{"purpose": "plans", "source": "person/eve", "consumer": {"name": "forecast"}}]
+    told = ask("query($id: ID!) { impact(of: [$id]) { notify { recipient { name } } } }", id=mesh.EMAIL.id)["impact"]["notify"]
+    assert {"recipient": {"name": "forecast"}} in told
+
+
+def test_same_as_and_back(ask: Asking) -> None:
+    query = 'mutation($a: ID!, $b: ID!) { sameAs(dataset: $a, other: $b, by: "eve", why: "renamed") { statement asset { id name } } }'
+    impact = "query($id: ID!) { impact(of: [$id]) { assets(kinds: [COLUMN]) { nodes { node { qualifiedName } } } } }"
+    before = ask(impact, id=mesh.REPORT.id)
+    said = ask(query, a=mesh.REPORT.id, b=mesh.CUSTOMERS.id)["sameAs"]
+    assert ask("query($id: ID!) { node(id: $id) { id } }", id=mesh.REPORT.id) == ask(
+        "query($id: ID!) { node(id: $id) { id } }", id=mesh.CUSTOMERS.id
+    )
+    assert len(ask(impact, id=mesh.REPORT.id)["impact"]["assets"]["nodes"]) > 0
+    assert ask.code(query, a=mesh.REPORT.id, b=mesh.CUSTOMERS.id) == "INVALID_INPUT"
+    ask(RETRACT, s=said["statement"])
+    assert ask(impact, id=mesh.REPORT.id) == before
+    assert ask("query($id: ID!) { node(id: $id) { name } }", id=mesh.REPORT.id)["node"] == {"name": "fin.report"}
+
+
+def test_two_in_one_request(ask: Asking) -> None:
+    said = ask(
+        """mutation($id: ID!) { a: addTag(asset: $id, tag: "a", by: "eve") { asset { tags { key } } }
+        b: addTag(asset: $id, tag: "b", by: "eve") { asset { tags { key } } } }""",
+        id=REPORT,
+    )
+    assert said["a"]["asset"]["tags"] == [{"key": "a"}]
+    assert said["b"]["asset"]["tags"] == [{"key": "a"}, {"key": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("mutation", "code"),
+    [
+        ('addOwner(asset: "ds_0", owner: "x", by: "eve")', "NOT_FOUND"),
+        ('addOwner(asset: $id, owner: " ", by: "eve")', "INVALID_INPUT"),
+        ('addOwner(asset: $id, owner: "x", by: "")', "INVALID_INPUT"),
+        ('addOwner(asset: $id, owner: "a\\nb", by: "eve")', "INVALID_INPUT"),
+        ('addTag(asset: $id, tag: "", by: "eve")', "INVALID_INPUT"),
+        ('setDescription(asset: $id, description: "  ", by: "eve")', "INVALID_INPUT"),
+        (f'addConsumer(asset: "{mesh.COMMERCE.id}", consumer: "x", by: "eve")', "INVALID_INPUT"),
+        (f'sameAs(dataset: $id, other: "{mesh.EMAIL.id}", by: "eve")', "INVALID_INPUT"),
+        ('sameAs(dataset: $id, other: $id, by: "eve")', "INVALID_INPUT"),
+        ('retract(statement: "st_99999")', "NOT_FOUND"),
+        ('retract(statement: "st_")', "NOT_FOUND"),
+        ('retract(statement: "st_9999999999999999999999")', "NOT_FOUND"),
+    ],
+)
+def test_refused(ask: Asking, mutation: str, code: str) -> None:
+    revision = ask.graph.index.revision
+    said = mutation.replace("$id", f'"{REPORT}"')
+    assert ask.code(f"mutation {{ {said} {{ statement }} }}") == code
+    assert ask.graph.index.revision == revision
+
+
+def test_only_what_a_person_said_can_be_retracted(ask: Asking) -> None:
+    node = ask("query($id: ID!) { node(id: $id) { facts { statement source } } }", id=mesh.EMAIL.id)["node"]
+    assert ask.code(RETRACT, s=node["facts"][0]["statement"]) == "INVALID_INPUT"
+    tagged = 'mutation($id: ID!) { addTag(asset: $id, tag: "a", by: "eve") { statement } }'
+    statement = ask(tagged, id=REPORT)["addTag"]["statement"]
+    ask(RETRACT, s=statement)
+    assert ask.code(RETRACT, s=statement) == "NOT_FOUND"
+    assert ask(tagged, id=REPORT)["addTag"]["statement"] == statement

@@ -1,0 +1,322 @@
+"""The questions in GraphQL, over a small mesh."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, EdgeType, column, dataset, from_micros
+from meshline.graph.store.base import Head
+from tests.api.conftest import Asking
+from tests.queries import mesh
+
+
+def names(nodes: list[dict[str, Any]]) -> list[str]:
+    return [node["name"] for node in nodes]
+
+
+def test_the_way_to_the_impact_of_a_column(ask: Asking) -> None:
+    """The two queries that every client begins with, exactly as they are promised."""
+    found = ask(
+        "query($ns:String!,$n:String!){dataset(namespace:$ns,name:$n){id columns(first:500){nodes{id name}}}}", ns="pg", n="shop.customers"
+    )
+    assert found["dataset"]["id"] == mesh.CUSTOMERS.id
+    ids = {node["name"]: node["id"] for node in found["dataset"]["columns"]["nodes"]}
+    assert list(ids) == ["id", "email", "name"]
+    found = ask(
+        "query($id:ID!){impact(of:[$id]){total byKind{key count} assets(kinds:[COLUMN],first:500){nodes{reach distance node{... on"
+        " Column{name dataset{namespace name}}}} pageInfo{hasNextPage endCursor}} completeness{truncated possibleOnly undescribed staleEdges}}}",
+        id=ids["email"],
+    )["impact"]
+    assert {"key": "COLUMN", "count": 2} in found["byKind"]
+    assert found["total"] == sum(count["count"] for count in found["byKind"])
+    assert found["assets"]["nodes"] == [
+        {"reach": "DIRECT", "distance": 1, "node": {"name": "email_hash", "dataset": {"namespace": "wh", "name": "sales.orders"}}},
+        {"reach": "DIRECT", "distance": 2, "node": {"name": "total", "dataset": {"namespace": "wh", "name": "fin.revenue"}}},
+    ]
+    assert found["assets"]["pageInfo"]["hasNextPage"] is False
+    assert found["completeness"] == {"truncated": "NONE", "possibleOnly": 1, "undescribed": 1, "staleEdges": 0}
+
+
+def test_what_all_assets_have(ask: Asking) -> None:
+    query = """query($id: ID!) { node(id: $id) { __typename id kind name qualifiedName description tags { key value source }
+      domain { name } product { name } owners { type source owner { name } inheritedFrom { name kind } } lastObserved
+      facts { source attribute value validFrom observedAt lastObserved chosen statement } } }"""
+    email = ask(query, id=mesh.EMAIL.id)["node"]
+    assert email["__typename"] == "Column"
+    assert (email["id"], email["kind"], email["name"], email["qualifiedName"]) == (
+        mesh.EMAIL.id, "COLUMN", "email", "pg/shop.customers.email",
+    )  # fmt: skip
+    assert email["description"] == "Where the customer is written to"
+    assert {"key": "class", "value": "secret", "source": mesh.MESH} in email["tags"]
+    assert email["domain"] is email["product"] is None
+    assert email["owners"] == [{"type": "steward", "source": mesh.MESH, "owner": {"name": "ann"}, "inheritedFrom": None}]
+    assert email["lastObserved"] == from_micros(mesh.START + mesh.SECOND).isoformat()
+    said = [(fact["source"], fact["value"], fact["chosen"]) for fact in email["facts"] if fact["attribute"] == "description"]
+    assert said == [(mesh.MESH, "Where the customer is written to", True), (mesh.LINEAGE, "from a producer", False)]
+    assert re.fullmatch("st_[0-9]+", email["facts"][0]["statement"])
+    hashed = ask(query, id=mesh.HASH.id)["node"]
+    assert (hashed["domain"], hashed["product"]) == ({"name": "commerce"}, {"name": "orders"})
+    assert hashed["owners"][0]["inheritedFrom"] == {"name": "commerce", "kind": "DOMAIN"}
+
+
+def test_nodes(ask: Asking) -> None:
+    found = ask("query($ids: [ID!]!) { nodes(ids: $ids) { name } }", ids=[mesh.ORDERS.id, "nope", mesh.ANN.id])
+    assert found["nodes"] == [{"name": "sales.orders"}, None, {"name": "ann"}]
+    assert ask('{ node(id: "ds_1") { name } }')["node"] is None
+
+
+# ruff: noqa: E501, ISC004 - a query beside what it answers
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "expected"),
+    [
+        (mesh.COMMERCE, "... on Domain { title products { name } subdomains { name } datasets { nodes { name } totalCount } }",
+         {"title": None, "products": [{"name": "orders"}], "subdomains": [], "datasets": {"nodes": [{"name": "sales.orders"}], "totalCount": 1}}),
+        (mesh.COMPANY, "... on Domain { subdomains { name domain { name } } domain { name } }",
+         {"subdomains": [{"name": "finance", "domain": {"name": "company"}}], "domain": None}),
+        (mesh.REVENUE_PRODUCT,
+         "... on DataProduct { title slo ports { direction type format dataset { name } } datasets { nodes { name } } consumers { consumer { name } asset { name } } }",
+         {"title": "Revenue", "slo": {"freshness": "1d"},
+          "ports": [{"direction": "input", "type": None, "format": None, "dataset": {"name": "sales.orders"}},
+                    {"direction": "output", "type": None, "format": None, "dataset": {"name": "fin.revenue"}}],
+          "datasets": {"nodes": [{"name": "fin.revenue"}]},
+          "consumers": [{"consumer": {"name": "dashboard"}, "asset": {"name": "fin.revenue"}}]}),
+        (mesh.ORDERS,
+         "... on Dataset { namespace described inferred datasetType location writtenBy { name } readBy { name } products { name }"
+         " consumers { purpose consumer { name } asset { qualifiedName } } contracts { name } }",
+         {"namespace": "wh", "described": True, "inferred": False, "datasetType": None, "location": None,
+          "writtenBy": [{"name": "load_orders"}], "readBy": [{"name": "sum_revenue"}], "products": [{"name": "orders"}, {"name": "revenue"}],
+          "consumers": [{"purpose": "matching", "consumer": {"name": "campaign"}, "asset": {"qualifiedName": "wh/sales.orders.email_hash"}}],
+          "contracts": []}),
+        (mesh.HASH, "... on Column { dataset { name } dataType nullable position inferred unlisted consumers { consumer { name } } }",
+         {"dataset": {"name": "sales.orders"}, "dataType": "string", "nullable": None, "position": 2, "inferred": False, "unlisted": False,
+          "consumers": [{"consumer": {"name": "campaign"}}]}),
+        (mesh.SUM, "... on Job { namespace jobType processingType integration sql reads { name } writes { name } parents { name } children { name } }",
+         {"namespace": "airflow", "jobType": None, "processingType": None, "integration": None, "sql": None,
+          "reads": [{"name": "sales.orders"}], "writes": [{"name": "fin.revenue"}], "parents": [], "children": []}),
+        (mesh.DASHBOARD, "... on Consumer { title consumerType consumes { purpose contractName contract { name governs { name } } asset { name } source } }",
+         {"title": "Board dashboard", "consumerType": "dashboard",
+          "consumes": [{"purpose": "the board's numbers", "contractName": "revenue-v1", "source": mesh.MESH, "asset": {"name": "fin.revenue"},
+                        "contract": {"name": "revenue-v1", "governs": [{"name": "fin.revenue"}]}}]}),
+        (mesh.FINANCE_TEAM, "... on Owner { title contact ownerType owns(inherited: false) { nodes { name } totalCount } }",
+         {"title": "Finance", "contact": "finance@example.org", "ownerType": "team", "owns": {"nodes": [{"name": "revenue"}], "totalCount": 1}}),
+    ],
+)  # fmt: skip
+def test_what_each_kind_has(ask: Asking, key: AssetKey, fields: str, expected: dict[str, Any]) -> None:
+    assert ask(f"query($id: ID!) {{ node(id: $id) {{ {fields} }} }}", id=key.id)["node"] == expected
+
+
+def test_any_alias_finds_the_dataset(ask: Asking) -> None:
+    path = dataset("s3://lake", "orders")
+    mesh.say(ask.graph, mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, why="location"))
+    query = "query($ns: String!, $n: String!) { dataset(namespace: $ns, name: $n) { id name aliases { namespace name why source since } } }"
+    for namespace, name in (("s3a://lake/", "//orders"), ("wh", "sales.orders")):
+        found = ask(query, ns=namespace, n=name)["dataset"]
+        assert found["name"] == "sales.orders"  # the output port's name
+        assert [(a["namespace"], a["name"], a["why"], a["source"]) for a in found["aliases"]] == [
+            ("s3://lake", "orders", "location", mesh.MESH)
+        ]
+    assert ask("query($id: ID!) { node(id: $id) { name } }", id=path.id)["node"] == {"name": "sales.orders"}
+    assert ask(query, ns="wh", n="nope")["dataset"] is None
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("domains", ["commerce", "company", "finance"]),
+        ("products", ["orders", "revenue"]),
+        ("datasets", ["shop.customers", "fin.report", "fin.revenue", "sales.orders"]),
+        ("jobs", ["load_orders", "send_report", "sum_revenue"]),
+        ("consumers", ["campaign", "dashboard"]),
+        ("owners", ["ann", "team:finance", "team:shop"]),
+    ],
+)
+def test_lists(ask: Asking, field: str, expected: list[str]) -> None:
+    found = ask(
+        f"{{ {field} {{ nodes {{ name }} edges {{ cursor node {{ name }} }} totalCount pageInfo {{ hasNextPage hasPreviousPage }} }} }}"
+    )
+    assert names(found[field]["nodes"]) == [edge["node"]["name"] for edge in found[field]["edges"]] == expected
+    assert found[field]["totalCount"] == len(expected)
+    assert found[field]["pageInfo"] == {"hasNextPage": False, "hasPreviousPage": False}
+    seen, after = [], None
+    while True:
+        query = f"query($after: String) {{ {field}(first: 1, after: $after) {{ nodes {{ name }} pageInfo {{ hasNextPage startCursor endCursor }} }} }}"
+        page = ask(query, after=after)[field]
+        seen += names(page["nodes"])
+        assert page["pageInfo"]["startCursor"] == page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+    assert seen == expected
+
+
+def test_filters(ask: Asking) -> None:
+    query = "query($f: AssetFilter) { datasets(filter: $f) { nodes { name } totalCount } }"
+    assert names(ask(query, f={"domain": mesh.COMPANY.id})["datasets"]["nodes"]) == ["fin.revenue"]
+    assert ask(query, f={"text": "FIN", "described": False})["datasets"] == {"nodes": [{"name": "fin.report"}], "totalCount": 1}
+    assert ask.code(query, f={"domain": "nope"}) == "NOT_FOUND"
+
+
+def test_search(ask: Asking) -> None:
+    query = """query($t: String!, $k: [AssetKind!], $a: String, $tag: String) { search(text: $t, kinds: $k, first: 2, after: $a, tag: $tag) {
+      nodes { qualifiedName } edges { cursor node { name } } totalCount truncated pageInfo { hasNextPage endCursor } } }"""
+    first = ask(query, t="orders")["search"]
+    assert [node["qualifiedName"] for node in first["nodes"]] == ["orders", "wh/sales.orders"]
+    assert (first["totalCount"] > 2, first["truncated"]) == (True, False)
+    second = ask(query, t="orders", a=first["pageInfo"]["endCursor"])["search"]
+    assert second["nodes"][0]["qualifiedName"] == "airflow/load_orders"
+    assert ask(query, t="", tag="pii")["search"]["nodes"] == [{"qualifiedName": "pg/shop.customers.email"}]
+    assert ask(query, t="nothing like it")["search"]["nodes"] == []
+
+
+def test_lineage(ask: Asking) -> None:
+    query = """query($of: [ID!]!, $g: Granularity!, $d: Direction!, $at: DateTime) { lineage(of: $of, granularity: $g, direction: $d, asOf: $at) {
+      nodes { asset { name } reach distance masked start } ungrouped completeness { truncated asOf revision }
+      edges { from { name } to { name } reach type subtype masking count jobs { name } } } }"""
+    found = ask(query, of=[mesh.EMAIL.id], g="COLUMN", d="DOWNSTREAM")["lineage"]
+    assert found["nodes"][0] == {"asset": {"name": "email"}, "reach": "DIRECT", "distance": 0, "masked": False, "start": True}
+    assert {
+        "from": {"name": "email"}, "to": {"name": "email_hash"}, "reach": "DIRECT", "type": "DIRECT", "subtype": "TRANSFORMATION",
+        "masking": True, "count": 1, "jobs": [{"name": "load_orders"}],
+    } in found["edges"]  # fmt: skip
+    products = ask(query, of=[mesh.ORDERS.id], g="PRODUCT", d="DOWNSTREAM")["lineage"]
+    assert [(e["from"]["name"], e["to"]["name"], e["count"], e["type"]) for e in products["edges"]] == [("orders", "revenue", 3, None)]
+    before = ask(query, of=[mesh.REVENUE.id], g="DATASET", d="UPSTREAM", at=from_micros(mesh.START).isoformat())["lineage"]
+    assert before["completeness"]["asOf"] == from_micros(mesh.START).isoformat()
+    assert len(before["edges"]) == 2
+    early = from_micros(mesh.START - 1).isoformat()
+    assert ask.code(query, of=[mesh.REVENUE.id], g="DATASET", d="UPSTREAM", at=early) == "NOT_FOUND"
+
+
+def test_impact(ask: Asking) -> None:
+    found = ask(
+        """query($id: ID!) { impact(of: [$id]) { total byReach { key label count } byDomain { key label count asset { name } }
+        byProduct { label count } byOwner { label count asset { kind } }
+        assets(kinds: [CONSUMER], orderBy: NAME) { totalCount edges { cursor node { masked node { name } } }
+          nodes { reach distance node { name } via { asset { name } edgeType type subtype masking reach job { name } source lastObserved } } }
+        notify { reason why reach total contact recipient { name kind } assets(first: 2) { name } } } }""",
+        id=mesh.EMAIL.id,
+    )["impact"]
+    assert sum(count["count"] for count in found["byReach"]) == found["total"] == sum(count["count"] for count in found["byDomain"])
+    assert found["byDomain"][-1] == {"key": "", "label": "no domain", "count": found["byDomain"][-1]["count"], "asset": None}
+    assert {"commerce", "finance"} <= {count["asset"]["name"] for count in found["byDomain"] if count["asset"]}
+    campaign, dashboard = found["assets"]["nodes"]
+    assert (campaign["node"]["name"], campaign["reach"], campaign["distance"]) == ("campaign", "DIRECT", 1)
+    assert [(step["asset"]["name"], step["edgeType"]) for step in campaign["via"]] == [
+        ("email", None), ("email_hash", "FLOWS_TO"), ("campaign", "CONSUMES"),
+    ]  # fmt: skip
+    assert campaign["via"][1]["job"] == {"name": "load_orders"}
+    assert campaign["via"][1]["masking"] is True
+    assert campaign["via"][1]["source"] == mesh.LINEAGE
+    assert (dashboard["node"]["name"], dashboard["reach"]) == ("dashboard", "POSSIBLE")
+    told = {notice["recipient"]["name"]: notice for notice in found["notify"]}
+    assert set(told) == {"campaign", "dashboard", "team:finance", "team:shop"}
+    assert told["team:finance"]["contact"] == "finance@example.org"
+    assert told["campaign"] == {
+        "reason": "CONSUMES", "why": "consumes wh/sales.orders.email_hash", "reach": "DIRECT", "total": 1, "contact": None,
+        "recipient": {"name": "campaign", "kind": "CONSUMER"}, "assets": [{"name": "email_hash"}],
+    }  # fmt: skip
+
+
+def test_filters_of_an_impact(ask: Asking) -> None:
+    def found(arguments: str) -> list[str]:
+        query = f"query($id: ID!) {{ impact(of: [$id]) {{ assets({arguments}) {{ nodes {{ node {{ qualifiedName }} }} }} }} }}"
+        return [node["node"]["qualifiedName"] for node in ask(query, id=mesh.EMAIL.id)["impact"]["assets"]["nodes"]]
+
+    assert found("kinds: [COLUMN], masked: true") == ["wh/sales.orders.email_hash", "wh/fin.revenue.total"]
+    assert found("reach: POSSIBLE, kinds: [DATASET]") == ["wh/fin.report"]
+    assert found(f'kinds: [DATASET], domain: "{mesh.COMPANY.id}"') == ["wh/fin.revenue"]
+    assert found(f'kinds: [DATASET], product: "{mesh.ORDERS_PRODUCT.id}"') == ["wh/sales.orders"]
+    assert found(f'kinds: [COLUMN], owner: "{mesh.FINANCE_TEAM.id}"') == ["wh/fin.revenue.total"]
+
+
+def test_provenance(ask: Asking) -> None:
+    query = "query($id: ID!) { provenance(of: [$id]) { assets(kinds: [COLUMN]) { nodes { reach node { name } via { asset { name } } } } } }"
+    nodes = ask(query, id=column(mesh.REVENUE, "total").id)["provenance"]["assets"]["nodes"]
+    assert [(node["node"]["name"], node["reach"]) for node in nodes] == [
+        ("email_hash", "DIRECT"), ("total", "DIRECT"), ("email", "DIRECT"), ("name", "INDIRECT"),
+    ]  # fmt: skip
+    assert names([step["asset"] for step in nodes[2]["via"]]) == ["email", "email_hash", "total"]
+
+
+def test_paths(ask: Asking) -> None:
+    query = "query($a: ID!, $b: ID!) { paths(from: $a, to: $b) { steps { asset { name } edgeType subtype masking job { name } source } } }"
+    (path,) = ask(query, a=mesh.EMAIL.id, b=column(mesh.REVENUE, "total").id)["paths"]
+    assert path["steps"][0] == {
+        "asset": {"name": "email"},
+        "edgeType": None,
+        "subtype": None,
+        "masking": False,
+        "job": None,
+        "source": None,
+    }
+    assert [step["subtype"] for step in path["steps"]] == [None, "TRANSFORMATION", "AGGREGATION"]
+    assert ask.code(query, a=mesh.EMAIL.id, b=mesh.COMMERCE.id) == "INVALID_INPUT"
+
+
+def test_owned_by_and_orphans(ask: Asking) -> None:
+    query = "query($o: ID!, $i: Boolean!) { ownedBy(owner: $o, inherited: $i, kinds: [DOMAIN, DATASET]) { nodes { name } totalCount } }"
+    assert ask(query, o=mesh.SHOP_TEAM.id, i=True)["ownedBy"] == {
+        "nodes": [{"name": "commerce"}, {"name": "sales.orders"}],
+        "totalCount": 2,
+    }
+    assert names(ask(query, o=mesh.SHOP_TEAM.id, i=False)["ownedBy"]["nodes"]) == ["commerce"]
+    orphans = ask("{ orphans(kinds: [DATASET], first: 1) { nodes { name } totalCount pageInfo { hasNextPage } } }")["orphans"]
+    assert orphans == {"nodes": [{"name": "shop.customers"}], "totalCount": 2, "pageInfo": {"hasNextPage": True}}
+
+
+def test_the_difference_between_two_times(ask: Asking) -> None:
+    query = """query($a: DateTime!, $b: DateTime!) { lineageDiff(from: $a, to: $b) { totalAdded totalRemoved removed { fromName }
+      added { from { name } to { name } fromName toName type subtype masking jobName source observedAt } } }"""
+    found = ask(query, a=from_micros(mesh.START - 1).isoformat(), b=from_micros(mesh.START).isoformat())["lineageDiff"]
+    assert (found["totalAdded"], found["totalRemoved"], found["removed"]) == (7, 0, [])
+    assert {
+        "from": {"name": "email"}, "to": {"name": "email_hash"}, "fromName": "pg/shop.customers.email", "toName": "wh/sales.orders.email_hash",
+        "type": "DIRECT", "subtype": "TRANSFORMATION", "masking": True, "jobName": "airflow/load_orders", "source": mesh.LINEAGE,
+        "observedAt": from_micros(mesh.START).isoformat(),
+    } in found["added"]  # fmt: skip
+
+
+def test_coverage_and_about(ask: Asking) -> None:
+    fields = "datasets described owned withLineage withColumnLineage"
+    found = ask(
+        f"{{ coverage {{ total {{ {fields} }} orphans bySource {{ source covered {{ datasets }} }} byDomain {{ domain {{ name }} covered {{ {fields} }} }} }} }}"
+    )
+    assert found["coverage"]["total"] == {"datasets": 4, "described": 3, "owned": 2, "withLineage": 3, "withColumnLineage": 2}
+    assert found["coverage"]["orphans"] == 2
+    assert found["coverage"]["byDomain"][-1]["domain"] is None
+    about = ask("{ about { version revision assets { kind count } } }")["about"]
+    assert about["revision"] == ask.graph.index.revision
+    assert {"kind": "DATASET", "count": 4} in about["assets"]
+
+
+def test_resolve(ask: Asking) -> None:
+    query = "query($n: String!) { resolve(name: $n) { kind qualifiedName } }"
+    assert ask(query, n="customers.email")["resolve"] == {"kind": "COLUMN", "qualifiedName": "pg/shop.customers.email"}
+    assert ask.code(query, n="nothing") == "NOT_FOUND"
+    (error,) = ask.errors(query, n="total")
+    assert error["extensions"] == {"code": "AMBIGUOUS", "candidates": ["column:wh/fin.revenue.total", "column:wh/sales.orders.total"]}
+
+
+def test_one_read_of_the_store_for_each_level(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [mesh.about(column(dataset("n", f"d{n}"), f"c{m}"), description=f"{n}.{m}") for n in range(20) for m in range(5)]
+    graph: LiveGraph = ask.graph
+    mesh.say(graph, *many, *(mesh.schema(dataset("n", f"d{n}"), *(f"c{m}" for m in range(5))) for n in range(20)))
+    statements = graph.store.statements
+    reads: list[int] = []
+
+    def counted(scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+        reads.append(len(scope_ids))
+        return statements(scope_ids, as_of)
+
+    monkeypatch.setattr(graph.store, "statements", counted)
+    found = ask("{ datasets(first: 100) { nodes { description tags { key } columns { nodes { description dataType tags { key } } } } } }")
+    described = [c["description"] for d in found["datasets"]["nodes"] for c in d["columns"]["nodes"]]
+    assert {f"{n}.{m}" for n in range(20) for m in range(5)} <= set(described)
+    assert len(reads) <= 2, reads

@@ -1,0 +1,114 @@
+"""Starting, being ready, losing the store, stopping."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from meshline.api import service as services
+from meshline.api.app import create_app
+from meshline.api.settings import load
+from meshline.errors import MeshlineError, StoreUnavailable
+from meshline.graph.store.base import Store
+from meshline.graph.store.opening import open_store
+from tests.api.conftest import running
+
+
+def test_ready(client: TestClient) -> None:
+    assert client.get("/healthz").json()["status"] == "ok"
+    assert client.get("/readyz").json() == {"status": "ready", "revision": 0}
+
+
+def test_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = True
+
+    def opening(url: str) -> Store:
+        while slow:
+            time.sleep(0.01)
+        return open_store(url)
+
+    monkeypatch.setattr(services, "open_store", opening)
+    with TestClient(create_app(load(store=":memory:"))) as client:
+        assert client.get("/healthz").status_code == 200
+        not_ready = client.get("/readyz")
+        assert (not_ready.status_code, not_ready.headers["retry-after"]) == (503, "2")
+        assert not_ready.json()["reasons"] == ["the graph is being loaded"]
+        for path in ("/graphql", "/api/v1/lineage", "/api/v1/lineage/batch"):
+            answer = client.post(path, json={})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "NOT_READY")
+        slow = False
+        end = time.monotonic() + 30
+        while client.get("/readyz").status_code != 200:
+            assert time.monotonic() < end
+
+
+def test_stopped_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Store] = []
+
+    def opening(url: str) -> Store:
+        time.sleep(0.3)
+        opened.append(open_store(url))
+        return opened[0]
+
+    monkeypatch.setattr(services, "open_store", opening)
+    with TestClient(create_app(load(store=":memory:"))) as client:
+        assert client.get("/healthz").status_code == 200
+    assert len(opened) == 1
+
+
+def test_a_store_that_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+
+    def opening(url: str) -> Store:
+        tries.append(url)
+        if len(tries) < 3:
+            raise StoreUnavailable("nobody is there")
+        return open_store(url)
+
+    monkeypatch.setattr(services, "open_store", opening)
+    monkeypatch.setattr(services, "RETRY_SECONDS", 0.05)
+    with running():
+        assert len(tries) == 3
+
+
+@pytest.mark.parametrize("wrong", [{"store": "nosuch://x"}, {"mesh": "/nonexistent/mesh.yaml"}])
+def test_what_waiting_does_not_mend(wrong: dict[str, str]) -> None:
+    failures: list[MeshlineError] = []
+    with TestClient(create_app(load(**{"store": ":memory:", **wrong}), on_failure=failures.append)) as client:
+        end = time.monotonic() + 30
+        while not failures:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["reasons"] == [str(failures[0])]
+
+
+def test_the_store_is_lost_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running() as client:
+        store = client.app.state.service.opened.live.store  # type: ignore[attr-defined]
+        revision = store.revision
+
+        def lost() -> int:
+            raise StoreUnavailable("the disk is gone")
+
+        monkeypatch.setattr(store, "revision", lost)
+        answer = client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["reasons"] == ["the store does not answer: the disk is gone"]
+        monkeypatch.setattr(store, "revision", revision)
+        assert client.get("/readyz").status_code == 200
+
+
+def test_what_another_process_writes_is_followed(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'mesh.db'}"
+    with running(store=store, refresh_seconds=0.05) as one, running(store=store) as two:
+        query = {"query": "{ about { revision } owners { totalCount } }"}
+        two.put("/api/v1/mesh", content="version: 1\nsource: t\nteams:\n  - name: a\n", headers={"Content-Type": "application/yaml"})
+        end = time.monotonic() + 10
+        while one.post("/graphql", json=query).json()["data"]["owners"]["totalCount"] != 1:
+            assert time.monotonic() < end
+            time.sleep(0.02)

@@ -1,0 +1,28 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Neo4jServer, neo4j_server
+
+
+@pytest.fixture(scope="session")
+def running_neo4j(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jServer]:
+    """One real Neo4j for the whole session."""
+    yield from neo4j_server(tmp_path_factory.mktemp("neo4j"))
+
+
+@pytest.fixture
+def neo4j(running_neo4j: Neo4jServer) -> Neo4jServer:
+    """A real Neo4j without data."""
+    running_neo4j.wipe()
+    return running_neo4j
+
+
+@pytest.fixture
+def own_neo4j(running_neo4j: Neo4jServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jServer]:
+    """A real Neo4j, perhaps with data, that a test may stop and start: that of the session, unless it was given to us."""
+    if running_neo4j.home is None:
+        yield from neo4j_server(tmp_path_factory.mktemp("neo4j"), own=True)
+        return
+    yield running_neo4j
+    running_neo4j.start()

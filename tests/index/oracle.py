@@ -1,0 +1,221 @@
+"""Law 8: what the index must answer, worked out by networkx from decoded facts and the definitions.
+
+Nodes of the graph of class k: ("column", dataset class, name), ("whole", dataset class): the dataset
+as a whole, and ("some", dataset class): met in any way, by a column or as a whole.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import networkx as nx
+
+from meshline.graph.content import decode
+from meshline.graph.index import Direction
+from meshline.graph.model import JOB_OUTPUT, AssetKey, AssetKind, EdgeFact, EdgeType, Flow, FlowType
+from meshline.graph.store.base import Head
+
+Node: TypeAlias = tuple[str, AssetKey] | tuple[str, AssetKey, str]
+
+
+class Reached(NamedTuple):
+    reach: int
+    distance: int
+    masked: bool
+
+
+class Said(NamedTuple):
+    """One flow of one head, with its ends as they are now."""
+
+    flow: Flow
+    start: AssetKey
+    end: AssetKey
+    class_: int
+    head: Head
+
+
+class Oracle:
+    def __init__(self, batches: Iterable[Sequence[Head]]) -> None:
+        self.heads = [head for heads in batches for head in heads]
+        self.facts = {head.scope_id: decode(head.content.blob) for head in self.heads if head.content is not None}
+        self.steps: dict[AssetKey, list[tuple[int, bool, AssetKey | None]]] = defaultdict(list)
+        self._find_steps()
+        self.mentioned: set[AssetKey] = set()
+        self.edges: list[tuple[EdgeFact, Head]] = []
+        self.flows: list[Said] = []
+        for head in self.heads:
+            self._take(head)
+        self._classes()
+
+    # -- renamed, dropped
+
+    def _find_steps(self) -> None:
+        for head in self.heads:
+            for fact in self.facts[head.scope_id].assets:
+                if fact.attributes.get("dropped") is True:
+                    self.steps[fact.key].append((head.observed_at, True, None))
+            for edge in self.facts[head.scope_id].edges:
+                if edge.type is EdgeType.RENAMED_TO and edge.start != edge.end:
+                    self.steps[edge.start].append((head.observed_at, False, edge.end))
+
+    def resolved(self, key: AssetKey, time: int) -> AssetKey | None:
+        """What a fact of a time about this name is about now; None: nothing."""
+        if key.kind is AssetKind.COLUMN:
+            dataset = self.resolved(AssetKey(AssetKind.DATASET, key.parts[:2]), time)
+            return None if dataset is None else AssetKey(AssetKind.COLUMN, (*dataset.parts, key.parts[2]))
+        if key.kind is not AssetKind.DATASET:
+            return key
+        later = [step for step in self.steps.get(key, ()) if (step[0] >= time if step[1] else step[0] > time)]
+        return self._next(key, later)
+
+    def _next(self, key: AssetKey, later: list[tuple[int, bool, AssetKey | None]]) -> AssetKey | None:
+        if not later:
+            return key
+        # Of what ends the name at one moment: a drop first, else the first new name. A drop at t ends what was up to t.
+        at, dropped, to = min(later, key=lambda s: (s[0] + s[1], not s[1], () if s[2] is None else s[2].parts))
+        if dropped or to is None:
+            return None
+        return self._next(to, [step for step in self.steps.get(to, ()) if step[0] > at])
+
+    # -- facts as they are now
+
+    def _take(self, head: Head) -> None:
+        facts = self.facts[head.scope_id]
+        time = head.observed_at
+        renamed = {edge.start for edge in facts.edges if edge.type is EdgeType.RENAMED_TO and edge.start != edge.end}
+
+        def now(key: AssetKey) -> AssetKey | None:
+            of = AssetKey(AssetKind.DATASET, key.parts[:2]) if key.kind is AssetKind.COLUMN else key
+            return self.resolved(key, time - 1 if of in renamed else time)
+
+        for asset in facts.assets:
+            self._mention(now(asset.key))
+        for edge in facts.edges:
+            start, end = now(edge.start), now(edge.end)
+            if start is not None and end is not None:
+                self.edges.append((edge._replace(start=start, end=end), head))
+                self._mention(start)
+                self._mention(end)
+        for flow in facts.flows:
+            start, end = now(flow.start), now(flow.end)
+            if start is not None and end is not None:
+                self._mention(start)
+                self._mention(end)
+                self.flows.append(Said(flow, start, end, class_of(flow), head))
+            self._mention(flow.job)
+
+    def _mention(self, key: AssetKey | None) -> None:
+        if key is not None:
+            self.mentioned.add(key)
+            if key.kind is AssetKind.COLUMN:
+                self.mentioned.add(AssetKey(AssetKind.DATASET, key.parts[:2]))
+
+    # -- identity
+
+    def _classes(self) -> None:
+        joined: nx.Graph[AssetKey] = nx.Graph()
+        joined.add_nodes_from(key for key in self.mentioned if key.kind is AssetKind.DATASET)
+        joined.add_edges_from((edge.start, edge.end) for edge, _ in self.edges if edge.type is EdgeType.SAME_AS)
+        self.of_dataset = {key: min(group) for group in nx.connected_components(joined) for key in group}
+        listed: dict[tuple[int, AssetKey, str], set[str]] = defaultdict(set)
+        for edge, head in self.edges:
+            if edge.type is EdgeType.HAS_COLUMN:
+                listed[head.scope_id, edge.start, edge.end.name.casefold()].add(edge.end.name)
+        self.exact = {(self.of_dataset[dataset], fold) for (_, dataset, fold), names in listed.items() if len(names) > 1}
+        self.described = {self.of_dataset[edge.start] for edge, _ in self.edges if edge.type is EdgeType.HAS_COLUMN}
+        self.columns: dict[AssetKey, set[str]] = defaultdict(set)
+        for key in self.mentioned:
+            if key.kind is AssetKind.COLUMN:
+                node = self.node(key)
+                self.columns[node[1]].add(node[2])  # type: ignore[misc]
+
+    def node(self, key: AssetKey) -> Node:
+        """The node of a column, or of a dataset as a whole."""
+        if key.kind is AssetKind.DATASET:
+            return ("whole", self.of_dataset[key])
+        dataset = self.of_dataset[AssetKey(AssetKind.DATASET, key.parts[:2])]
+        fold = key.name.casefold()
+        return ("column", dataset, key.name if (dataset, fold) in self.exact else fold)
+
+    def stale(self, head: Head) -> bool:
+        if head.scope[0] != JOB_OUTPUT:
+            return False
+        return head.last_observed < max(h.last_observed for h in self.heads if h.scope[0] == JOB_OUTPUT and h.scope[1:3] == head.scope[1:3])
+
+    # -- traversal
+
+    def graph(self, k: int, direction: Direction, *, masked: bool = True, seen_since: int | None = None) -> nx.DiGraph[Node]:
+        """`G_k`, in the direction of the walk."""
+        graph: nx.DiGraph[Node] = nx.DiGraph()
+        for dataset in set(self.of_dataset.values()):
+            graph.add_edge(("whole", dataset), ("some", dataset), weight=0)
+            for name in self.columns[dataset]:
+                graph.add_edge(("whole", dataset), ("column", dataset, name), weight=0)
+                graph.add_edge(("column", dataset, name), ("some", dataset), weight=0)
+        for said in self.followed(k, seen_since):
+            if masked or not hides(said):
+                start, end = self.node(said.start), self.node(said.end)
+                down = direction is Direction.DOWNSTREAM
+                origin, target = (start, end) if down else (end, start)
+                if origin[0] == "whole":
+                    origin = ("some", origin[1])
+                graph.add_edge(origin, target, weight=1)
+        return graph
+
+    def followed(self, k: int, seen_since: int | None) -> list[Said]:
+        return [
+            said
+            for said in self.flows
+            if said.class_ <= k and not said.flow.covered and (seen_since is None or said.head.last_observed >= seen_since)
+        ]
+
+    def distances(self, starts: Sequence[AssetKey], graph: nx.DiGraph[Node], depth: int | None) -> dict[Node, int]:
+        sources = {self.node(start) for start in starts}
+        graph.add_nodes_from(sources)
+        found: dict[Node, int] = nx.multi_source_dijkstra_path_length(graph, sources, cutoff=depth)
+        return found
+
+    def traverse(
+        self, starts: Sequence[AssetKey], direction: Direction, *, reach: int = 2, depth: int | None = None, seen_since: int | None = None
+    ) -> dict[Node, Reached]:
+        result: dict[Node, Reached] = {}
+        begun = self.begun(starts)
+        for k in range(reach + 1):
+            unmasked = self.distances(starts, self.graph(k, direction, masked=False, seen_since=seen_since), depth)
+            for node, distance in self.distances(starts, self.graph(k, direction, seen_since=seen_since), depth).items():
+                if node[0] != "some" and node not in begun and node not in result:
+                    result[node] = Reached(k, distance, node not in unmasked)
+        return result
+
+    def begun(self, starts: Sequence[AssetKey]) -> set[Node]:
+        """The starts, with the columns of datasets among them."""
+        nodes = {self.node(start) for start in starts}
+        return nodes | {("column", node[1], name) for node in nodes if node[0] == "whole" for name in self.columns[node[1]]}
+
+    def met(
+        self, starts: Sequence[AssetKey], direction: Direction, *, reach: int = 2, depth: int | None = None, seen_since: int | None = None
+    ) -> tuple[int, int, int, int]:
+        """Completeness: pairs of datasets passed, datasets undescribed, flows followed of stale and of provisional heads."""
+        distances = self.distances(starts, self.graph(reach, direction, seen_since=seen_since), depth)
+        passed: list[Said] = []
+        for said in self.followed(reach, seen_since):
+            origin = self.node(said.start if direction is Direction.DOWNSTREAM else said.end)
+            if origin[0] == "whole":
+                origin = ("some", origin[1])
+            if origin in distances and (depth is None or distances[origin] < depth):
+                passed.append(said)
+        pairs = {(self.node(said.start), self.node(said.end)) for said in passed if said.class_ == 2}
+        undescribed = {node[1] for node in distances if node[1] not in self.described}
+        return len(pairs), len(undescribed), sum(self.stale(s.head) for s in passed), sum(s.head.provisional for s in passed)
+
+
+def class_of(flow: Flow) -> int:
+    if flow.end.kind is AssetKind.COLUMN:
+        return 0 if flow.type is FlowType.DIRECT else 1
+    return 1 if flow.start.kind is AssetKind.COLUMN else 2
+
+
+def hides(said: Said) -> bool:
+    return said.flow.masking and said.class_ < 2

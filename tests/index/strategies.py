@@ -1,0 +1,111 @@
+"""Random statements over few names, so that they meet."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from meshline.graph.model import (
+    AssetFact,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    FlowType,
+    Flow,
+    Statement,
+    consumer,
+    data_product,
+    domain,
+    job,
+    owner,
+)
+from tests.index.heads import NS, col, ds, lists, output_scope, same, says
+
+DATASETS = ("a", "b", "c", "d", "e")
+COLUMNS = ("x", "X", "y", "straße", "STRASSE")
+
+datasets = st.sampled_from(DATASETS)
+columns = st.builds(lambda of, name: f"{of}.{name}", datasets, st.sampled_from(COLUMNS))
+times = st.integers(0, 12)
+jobs = st.sampled_from((None, job(NS, "j"), job(NS, "k")))
+types = st.sampled_from(tuple(FlowType))
+
+column_flows = st.builds(
+    lambda a, b, type_, masking, by: Flow(col(a), col(b), type_, "", masking, False, by), columns, columns, types, st.booleans(), jobs
+)
+hoisted_flows = st.builds(lambda a, b, masking: Flow(col(a), ds(b), FlowType.INDIRECT, "JOIN", masking), columns, datasets, st.booleans())
+dataset_flows = st.builds(lambda a, b, covered, by: Flow(ds(a), ds(b), covered=covered, job=by), datasets, datasets, st.booleans(), jobs)
+flows = st.one_of(column_flows, column_flows, hoisted_flows, dataset_flows)
+
+
+def facts_of_flows(found: list[Flow]) -> Facts:
+    return Facts(flows=tuple(found))
+
+
+lineage_facts = st.lists(flows, min_size=1, max_size=6).map(facts_of_flows)
+lineages = st.builds(
+    lambda facts, scope, at, provisional: says(facts, ("test", f"s{scope}"), at, provisional=provisional),
+    lineage_facts,
+    st.integers(0, 5),
+    times,
+    st.sampled_from((False, False, False, True)),
+)
+outputs = st.builds(
+    lambda facts, name, output, at, version: says(facts, output_scope(name, output), at, version=version),
+    lineage_facts,
+    st.sampled_from(("j", "k")),
+    datasets,
+    times,
+    st.sampled_from(("r1", "r2")),
+)
+schemas = st.builds(
+    lambda of, names, at, source: says(lists(of, *names), ("dataset", NS, of, "schema"), at, source=source),
+    datasets,
+    st.lists(st.sampled_from(COLUMNS), unique=True, max_size=4),
+    times,
+    st.sampled_from(("openlineage/test", "openlineage/other", "iceberg/cat")),
+)
+merges = st.builds(
+    lambda a, b, at, type_: says(Facts(edges=(same(a, b, type=type_),)), ("person", a, b), at, source="person/p"),
+    datasets,
+    datasets,
+    times,
+    st.sampled_from(("TABLE", "LOCATION")),
+)
+renames = st.builds(
+    lambda a, b, at: says(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, ds(a), ds(b)),)), ("dataset-renamed", NS, b, NS, a, str(at)), at),
+    datasets,
+    datasets,
+    times,
+)
+drops = st.builds(
+    lambda a, at: says(Facts(assets=(AssetFact(ds(a), {"dropped": True}),)), ("dataset-dropped", NS, a), at), datasets, times
+)
+READER = job(NS, "reader")
+others = st.builds(
+    lambda edge, at, scope: says(Facts(edges=(edge,)), ("mesh", f"m{scope}"), at, source="mesh/m"),
+    st.one_of(
+        st.builds(lambda d, way: EdgeFact(EdgeType.PORT, data_product("p"), ds(d), {"direction": way}), datasets, st.sampled_from(("input", "output"))),
+        st.builds(lambda d: EdgeFact(EdgeType.READS, READER, ds(d)), datasets),
+        st.builds(lambda c: EdgeFact(EdgeType.CONSUMES, consumer("team"), col(c)), columns),
+        st.builds(lambda d: EdgeFact(EdgeType.CONSUMES, consumer("team"), ds(d)), datasets),
+        st.builds(lambda d: EdgeFact(EdgeType.OWNS, owner("o"), ds(d), {"type": "business"}), datasets),
+        st.just(EdgeFact(EdgeType.PART_OF, data_product("p"), domain("dom"))),
+        st.just(EdgeFact(EdgeType.OWNS, owner("boss"), domain("dom"))),
+    ),
+    times,
+    st.integers(0, 4),
+)
+patterns = st.builds(
+    lambda names, at: says(Facts(assets=(AssetFact(data_product("q"), {"members": names}),)), ("mesh", "product", "q"), at, source="mesh/m"),
+    st.lists(st.sampled_from(("db/*", "db/a", "db/[bc]", "other/*")), max_size=2),
+    times,
+)
+tombstones = st.builds(lambda scope, at: says(None, ("test", f"s{scope}"), at), st.integers(0, 5), times)
+lost = st.builds(lambda a, b, at: says(None, ("person", a, b), at, source="person/p"), datasets, datasets, times)
+
+plain = st.one_of(lineages, lineages, outputs, schemas, merges)
+any_statement = st.one_of(lineages, outputs, schemas, merges, renames, drops, others, patterns, tombstones, lost)
+
+
+def sets_of(one: st.SearchStrategy[Statement], most: int = 12) -> st.SearchStrategy[list[Statement]]:
+    return st.lists(one, min_size=1, max_size=most)

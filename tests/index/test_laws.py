@@ -1,0 +1,134 @@
+"""The laws that the index has to keep: increments equal a rebuild, and what is taken back leaves nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.graph.index import Direction, LineageIndex, core
+from meshline.graph.index.dumping import traversable
+from meshline.graph.index.tables import DEAD, N_FLOWS
+from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
+from tests.index.heads import Fold, lineage, flow, same, says
+from tests.index.strategies import any_statement, merges, plain, sets_of
+
+Answer = list[tuple[AssetKey, int, int, bool]]
+
+
+@pytest.fixture(autouse=True)
+def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fold and compact after every few rows."""
+    monkeypatch.setattr(core, "OVERLAY", 3)
+    monkeypatch.setattr(core, "GARBAGE", 5)
+
+
+def answers(index: LineageIndex) -> dict[tuple[AssetKey, Direction], Answer]:
+    """What every column and dataset reaches."""
+    keys = [asset.shown for asset in index.dump().assets if asset.shown.kind in {AssetKind.COLUMN, AssetKind.DATASET}]
+    return {(key, direction): answer(index, key, direction) for key in keys for direction in Direction}
+
+
+def answer(index: LineageIndex, key: AssetKey, direction: Direction) -> Answer:
+    node = index.node(key)
+    assert node is not None
+    found = index.traverse([node], direction)
+    rows = zip(found.nodes.tolist(), found.reach.tolist(), found.distance.tolist(), found.masked.tolist(), strict=True)
+    return sorted((index.key(reached), reach, distance, masked) for reached, reach, distance, masked in rows)
+
+
+def paths(index: LineageIndex, key: AssetKey) -> list[list[tuple[AssetKey, AssetKey, str]]]:
+    """The path to every reached node, by names."""
+    node = index.node(key)
+    assert node is not None
+    found = index.traverse([node], Direction.DOWNSTREAM)
+    named = [[(index.key(s.start), index.key(s.end), s.subtype) for s in found.path(reached)] for reached in found.nodes.tolist()]
+    return sorted(named)
+
+
+def sound(index: LineageIndex) -> None:
+    """What kernels can see are the flows that are not dead."""
+    tables = index._core
+    n = int(tables.counts[N_FLOWS])
+    assert traversable(tables) == {row for row in range(n) if not tables.flows.flags[row] & DEAD}
+
+
+@settings(max_examples=200)
+@given(st.lists(sets_of(any_statement, 5), min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_increments_equal_a_rebuild(batches: list[list[Statement]], random: st.random.Random) -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    for batch in batches:
+        index.apply(fold.add(*batch))
+        if random.random() < 0.3:
+            index.apply(fold.withdraw(random.choice(fold.statements)))
+        sound(index)
+    rebuilt = fold.index()
+    assert index.dump() == rebuilt.dump()
+    assert answers(index) == answers(rebuilt)
+
+
+@settings(max_examples=100)
+@given(sets_of(any_statement, 14), st.randoms(use_true_random=False))
+def test_order_of_statements_is_nothing(statements: list[Statement], random: st.random.Random) -> None:
+    one, other = Fold(), Fold()
+    one.add(*statements)
+    shuffled = [*statements, *random.sample(statements, len(statements) // 2)]
+    random.shuffle(shuffled)
+    for statement in shuffled:
+        other.add(statement)
+    a, b = one.index(), other.index()
+    assert a.dump() == b.dump()
+    assert answers(a) == answers(b)
+    for asset in a.dump().assets:
+        if asset.shown.kind is AssetKind.COLUMN:
+            assert paths(a, asset.shown) == paths(b, asset.shown)
+
+
+@settings(max_examples=150)
+@given(sets_of(any_statement, 10), any_statement)
+def test_taking_back_restores(statements: list[Statement], extra: Statement) -> None:
+    fold = Fold()
+    fold.add(*statements)
+    index = fold.index()
+    before, answered = index.dump(), answers(index)
+    index.apply(fold.add(extra))
+    index.apply(fold.withdraw(extra))
+    assert index.dump() == before
+    assert answers(index) == answered
+
+
+@settings(max_examples=150)
+@given(sets_of(plain, 10), merges)
+def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: Statement) -> None:
+    """Law 6, by a tombstone."""
+    never, retracted = Fold(), Fold()
+    others = [statement for statement in statements if statement.scope != merge.scope]
+    never.add(*others)
+    index = LineageIndex.load([], 0)
+    index.apply(retracted.add(*others, merge))
+    index.apply(retracted.add(says(None, merge.scope, merge.observed_at + 1, source=merge.source)))
+    assert index.dump() == never.index().dump()
+
+
+@settings(max_examples=60)
+@given(sets_of(any_statement, 14), st.integers(0, 12))
+def test_as_of_is_what_was_said_until_then(statements: list[Statement], time: int) -> None:
+    """Law 4, as far as the index has a part in it."""
+    whole, until = Fold(), Fold()
+    whole.add(*statements)
+    until.add(*(s for s in statements if s.observed_at <= time))
+    assert whole.index(time).dump() == until.index(time).dump()
+
+
+def test_merge_and_retract_by_hand() -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    index.apply(fold.add(lineage(flow("a.x", "b.y"), flow("c.Y", "d.z"))))
+    before = index.dump()
+    index.apply(fold.add(says(Facts(edges=(same("b", "c"),)), ("person", "b", "c"), 1)))
+    node = index.node(AssetKey(AssetKind.COLUMN, ("db", "a", "x")))
+    assert node is not None
+    assert len(index.traverse([node], Direction.DOWNSTREAM).nodes) == 2
+    index.apply(fold.add(says(None, ("person", "b", "c"), 2)))
+    assert index.dump() == before

@@ -1,0 +1,128 @@
+"""Law 8: every answer of the index equals the oracle's."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.graph.index import Direction, LineageIndex, Reach, Traversal
+from meshline.graph.index.tables import COLUMN, PAST
+from meshline.graph.model import AssetKey, AssetKind, Statement
+from tests.index.heads import Fold
+from tests.index.oracle import Node, Oracle, Reached
+from tests.index.strategies import any_statement, plain, sets_of
+
+directions = st.sampled_from(tuple(Direction))
+reaches = st.sampled_from(tuple(Reach))
+depths = st.sampled_from((None, None, 1, 2, 3))
+
+
+def answer(index: LineageIndex, oracle: Oracle, traversal: Traversal) -> dict[Node, Reached]:
+    found: dict[Node, Reached] = {}
+    for node, reach, distance, masked in zip(
+        traversal.nodes.tolist(), traversal.reach.tolist(), traversal.distance.tolist(), traversal.masked.tolist(), strict=True
+    ):
+        nodes = {oracle.node(key) for key in (index.key(node), *current_names(index, node))}
+        assert len(nodes) == 1, "members of one class are one node of the oracle's"
+        assert nodes.isdisjoint(found)
+        found[nodes.pop()] = Reached(reach, distance, masked)
+    return found
+
+
+def current_names(index: LineageIndex, node: int) -> list[AssetKey]:
+    """The keys of the members but of those that stand for what a name meant before a rename."""
+    core = index._core
+    datasets = {member: core.nodes.part1[member] if core.nodes.kind[member] == COLUMN else member for member in index.members(node)}
+    return [index.own_key(member) for member, dataset in datasets.items() if not core.nodes.traits[dataset] & PAST]
+
+
+def startable(oracle: Oracle) -> list[AssetKey]:
+    return sorted(key for key in oracle.mentioned if key.kind in {AssetKind.DATASET, AssetKind.COLUMN})
+
+
+def check(statements: list[Statement], data: st.DataObject) -> None:
+    fold = Fold()
+    fold.add(*statements)
+    as_of = data.draw(st.sampled_from((None, None, 6)))
+    index, oracle = fold.index(as_of), Oracle(fold.heads(as_of))
+    keys = startable(oracle)
+    if not keys:
+        return
+    starts = data.draw(st.lists(st.sampled_from(keys), min_size=1, max_size=2))
+    direction, reach, depth = data.draw(directions), data.draw(reaches), data.draw(depths)
+    seen_since = data.draw(st.sampled_from((None, None, 5)))
+    nodes = [index.node(key) for key in starts]
+    assert None not in nodes, "what is mentioned is visible"
+    traversal = index.traverse([n for n in nodes if n is not None], direction, reach=reach, depth=depth, seen_since=seen_since)
+    expected = oracle.traverse(starts, direction, reach=reach, depth=depth, seen_since=seen_since)
+    assert answer(index, oracle, traversal) == expected
+    assert traversal.completeness[1:5] == oracle.met(starts, direction, reach=reach, depth=depth, seen_since=seen_since)
+    check_paths(index, traversal)
+
+
+def check_paths(index: LineageIndex, traversal: Traversal) -> None:
+    """Every path is as long as the distance, as weak as the class, and hangs together."""
+    down = traversal.direction is Direction.DOWNSTREAM
+    starts = {*traversal.starts.tolist()}
+    for node, reach, distance in zip(traversal.nodes.tolist(), traversal.reach.tolist(), traversal.distance.tolist(), strict=True):
+        steps = traversal.path(node)
+        assert len(steps) == distance
+        assert max(step.reach for step in steps) == reach
+        ends = [steps[0].start, steps[-1].end]
+        begin, end = ends if down else reversed(ends)
+        assert near(index, begin, starts)
+        assert near(index, end, {node})
+        for one, following in zip(steps, steps[1:], strict=False):
+            assert near(index, one.end, {following.start})
+
+
+def near(index: LineageIndex, node: int, wanted: set[int]) -> bool:
+    """The same, or one is the other's dataset."""
+    held = {index.dataset(n) for n in wanted if index.kind(n) is AssetKind.COLUMN}
+    return node in wanted or node in held or (index.kind(node) is AssetKind.COLUMN and index.dataset(node) in wanted)
+
+
+@settings(max_examples=300, deadline=None)
+@given(sets_of(plain), st.data())
+def test_traversals(statements: list[Statement], data: st.DataObject) -> None:
+    check(statements, data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(sets_of(any_statement, 16), st.data())
+def test_traversals_with_renames_and_drops(statements: list[Statement], data: st.DataObject) -> None:
+    check(statements, data)
+
+
+@settings(max_examples=150, deadline=None)
+@given(sets_of(any_statement, 16))
+def test_visible(statements: list[Statement]) -> None:
+    fold = Fold()
+    fold.add(*statements)
+    index, oracle = fold.index(), Oracle(fold.heads())
+    assert {key for key in oracle.mentioned if index.node(key) is None} == set()
+    assets = [(asset.shown, index.node(asset.shown), index.find(asset.shown.id)) for asset in index.dump().assets]
+    for key, by_key, by_id in assets:
+        assert by_key is not None
+        assert by_id == by_key, "an id finds what its key finds"
+        assert index.key(by_key) == key
+        if key.kind in {AssetKind.COLUMN, AssetKind.DATASET}:
+            assert set(current_names(index, by_key)) <= oracle.mentioned
+
+
+@settings(max_examples=200, deadline=None)
+@given(sets_of(plain), st.data())
+def test_upstream_is_downstream_backwards(statements: list[Statement], data: st.DataObject) -> None:
+    fold = Fold()
+    fold.add(*statements)
+    index = fold.index()
+    columns = [node for node in (index.node(key) for key in startable(Oracle(fold.heads())) if key.kind is AssetKind.COLUMN) if node is not None]
+    if columns:
+        a, b = data.draw(st.sampled_from(columns)), data.draw(st.sampled_from(columns))
+        down, up = index.traverse([a], Direction.DOWNSTREAM), index.traverse([b], Direction.UPSTREAM)
+        assert row(down, b) == row(up, a)
+
+
+def row(traversal: Traversal, node: int) -> tuple[int, int, bool] | None:
+    found = [i for i, n in enumerate(traversal.nodes.tolist()) if n == node]
+    return (int(traversal.reach[found[0]]), int(traversal.distance[found[0]]), bool(traversal.masked[found[0]])) if found else None

@@ -1,0 +1,174 @@
+"""Small OpenLineage events, and a store to say them to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from meshline.graph.content import decode
+from meshline.graph.model import AssetKind, EdgeFact, Facts, Flow, FlowType
+from meshline.graph.naming import Naming
+from meshline.graph.store.base import Head, Store
+from meshline.graph.store.opening import open_store
+from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
+
+Event = dict[str, Any]
+CLOCK = 4_000_000_000_000_000  # microseconds: later than every event here
+BASE = 1_700_000_000  # seconds: the minute 0 of events
+RUN = "00000000-0000-0000-0000-00000000000{}"
+
+
+def at(minute: float) -> int:
+    """Microseconds of a minute."""
+    return (BASE + int(minute * 60)) * 1_000_000
+
+
+def iso(minute: float) -> str:
+    return datetime.fromtimestamp(BASE + int(minute * 60), UTC).isoformat()
+
+
+def ds(name: str, namespace: str = "db", /, **facets: Any) -> Event:
+    return {"namespace": namespace, "name": name, "facets": facets} if facets else {"namespace": namespace, "name": name}
+
+
+def event(
+    kind: str | None,
+    minute: float,
+    inputs: Sequence[Event] = (),
+    outputs: Sequence[Event] = (),
+    *,
+    job: str = "etl",
+    run: int = 1,
+    parent: int | None = None,
+    job_facets: Mapping[str, Any] | None = None,
+    run_facets: Mapping[str, Any] | None = None,
+) -> Event:
+    facets = dict(run_facets or {})
+    if parent is not None:
+        facets["parent"] = {"run": {"runId": f"parent-{parent}"}, "job": {"namespace": "jobs", "name": "dag"}}
+    return {
+        "eventType": kind,
+        "eventTime": iso(minute),
+        "run": {"runId": RUN.format(run), "facets": facets},
+        "job": {"namespace": "jobs", "name": job, "facets": dict(job_facets or {})},
+        "inputs": list(inputs),
+        "outputs": list(outputs),
+        "producer": "tests",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+    }
+
+
+def source_field(name: str, field: str, *transformations: str, namespace: str = "db", masking: bool = False) -> Event:
+    """An input field; transformations are written `DIRECT/IDENTITY`."""
+    parsed = [{"type": t.partition("/")[0], "subtype": t.partition("/")[2], "masking": masking} for t in transformations]
+    return {"namespace": namespace, "name": name, "field": field, "transformations": parsed}
+
+
+def lineage(whole: Sequence[Event] = (), **fields: Sequence[Event]) -> Event:
+    """A columnLineage facet."""
+    return {"fields": {name: {"inputFields": list(sources)} for name, sources in fields.items()}, "dataset": list(whole)}
+
+
+def schema(*names: str) -> Event:
+    return {"fields": [{"name": name, "type": "string"} for name in names]}
+
+
+class Graph(NamedTuple):
+    """What a store says after some events."""
+
+    store: Store
+    builder: BatchBuilder
+
+    def say(self, *groups: Sequence[Event]) -> Graph:
+        """Commit groups of events, each as one batch."""
+        for group in groups:
+            received = [
+                Received(DEFAULT_SOURCE, self.builder.parser.parse(json.dumps(event).encode(), CLOCK), CLOCK, json.dumps(event).encode())
+                for event in group
+            ]
+            self.store.commit(lambda runs, received=received: self.builder.batch(received, runs))  # type: ignore[misc]
+        return self
+
+    def heads(self, as_of: int | None = None) -> dict[tuple[str, ...], Head]:
+        return {head.scope: head for heads in self.store.heads(as_of) for head in heads}
+
+    def of(self, *start: str, as_of: int | None = None) -> dict[tuple[str, ...], Head]:
+        """The heads whose scopes begin like this."""
+        return {scope: head for scope, head in self.heads(as_of).items() if scope[: len(start)] == start}
+
+    def facts(self, *scope: str, as_of: int | None = None) -> Facts:
+        """What a scope says; nothing if it has no head."""
+        head = self.heads(as_of).get(scope)
+        return decode(head.content.blob) if head is not None and head.content is not None else Facts()
+
+    def output(self, name: str, *, job: str = "etl", as_of: int | None = None) -> Facts:
+        """What the scope (job, output) says."""
+        return self.facts("job-output", "jobs", job, "db", name, as_of=as_of)
+
+    def attributes(self, *scope: str) -> dict[str, Any]:
+        """The attributes said in a scope, of its first asset, without the verbatim facet."""
+        facts = self.facts(*scope)
+        merged = {name: value for fact in facts.assets if fact.key.kind is not AssetKind.COLUMN for name, value in fact.attributes.items()}
+        return {name: value for name, value in merged.items() if not name.startswith("facet:")}
+
+
+def graph(*groups: Sequence[Event], trimmers: Sequence[tuple[str, str]] = ()) -> Graph:
+    return Graph(open_store(":memory:"), BatchBuilder(Naming(trimmers))).say(*groups)
+
+
+def told(*events: Event) -> Graph:
+    """A graph that was told these events one by one."""
+    return graph(*[[event] for event in events])
+
+
+def columns(facts: Facts) -> set[str]:
+    """Column flows as text: `orders.id -> mart.id DIRECT IDENTITY`, masked ones with a star, whole datasets as `mart.*`."""
+    return {_text(flow) for flow in facts.flows if flow.start.kind is AssetKind.COLUMN}
+
+
+def pairs(facts: Facts) -> dict[str, bool]:
+    """Dataset flows: `orders -> mart`, and whether they are covered; one that is said both ways is not."""
+    result: dict[str, bool] = {}
+    for flow in facts.flows:
+        if flow.start.kind is AssetKind.DATASET:
+            text = f"{flow.start.name} -> {flow.end.name}"
+            result[text] = result.get(text, True) and flow.covered
+    return result
+
+
+def edges(facts: Facts) -> set[str]:
+    return {_edge(edge) for edge in facts.edges}
+
+
+def _edge(edge: EdgeFact) -> str:
+    return f"{edge.start.name} {edge.type} {edge.end.name}"
+
+
+def _text(flow: Flow) -> str:
+    start = f"{flow.start.parts[1]}.{flow.start.name}"
+    end = f"{flow.end.parts[1]}.{flow.end.name}" if flow.end.kind is AssetKind.COLUMN else f"{flow.end.name}.*"
+    kind = "" if flow.type is FlowType.DIRECT else " INDIRECT"
+    return f"{start} -> {end}{kind}{' ' + flow.subtype if flow.subtype else ''}{' masked' if flow.masking else ''}"
+
+
+def observable(store: Store, times: Iterable[int]) -> dict[int | None, list[tuple[object, ...]]]:
+    """Everything that can be seen, now and at these times, without the numbers that a store makes up."""
+    result: dict[int | None, list[tuple[object, ...]]] = {}
+    for time in (None, *times):
+        heads = [head for heads in store.heads(time) for head in heads]
+        result[time] = sorted(
+            (
+                h.source,
+                h.scope,
+                h.observed_at,
+                h.valid_from,
+                h.last_observed,
+                h.version,
+                h.provisional,
+                h.content.digest if h.content else b"",
+            )
+            for h in heads
+        )
+    return result

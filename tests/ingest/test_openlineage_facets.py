@@ -1,0 +1,263 @@
+"""What facets say of datasets, columns and jobs, over runs; and the page that is made from the table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, column, dataset, job, owner
+from meshline.ingest.openlineage.builder import DEFAULT_SOURCE
+from meshline.ingest.openlineage.facets import RULES, Place, facets_page
+from tests.ingest.speaking import Event, Graph, at, ds, edges, event, graph, iso, schema, told
+
+CORPUS = os.environ.get("MESHLINE_CORPUS")
+PAGE = Path(__file__).parents[2] / "docs" / "openlineage-facets.md"
+T = dataset("db", "t")
+
+
+def described(**facets: Any) -> Graph:
+    return told(event("COMPLETE", 1, [ds("t", **facets)]))
+
+
+@pytest.mark.parametrize(
+    ("name", "facet", "expected"),
+    [
+        ("documentation", {"description": "all orders"}, {"description": "all orders"}),
+        ("documentation", {"description": ""}, {}),
+        ("datasetType", {"datasetType": "VIEW", "subType": "MATERIALIZED"}, {"dataset_type": "VIEW", "dataset_subtype": "MATERIALIZED"}),
+        ("storage", {"storageLayer": "iceberg", "fileFormat": "parquet"}, {"storage": {"layer": "iceberg", "format": "parquet"}}),
+        ("dataSource", {"name": "wh", "uri": "jdbc:x"}, {"data_source": "wh", "location": "jdbc:x"}),
+        (
+            "catalog",
+            {"framework": "iceberg", "type": "rest", "name": "lake", "warehouseUri": "file:///w", "catalogProperties": {"a": "b"}},
+            {"catalog": {"framework": "iceberg", "type": "rest", "name": "lake", "warehouse_uri": "file:///w"}},
+        ),
+        ("hierarchy", {"hierarchy": [{"type": "DATABASE", "name": "d"}]}, {"hierarchy": [{"type": "DATABASE", "name": "d"}]}),
+        ("tags", {"tags": [{"key": "pii", "value": "true"}, {"key": "tier", "value": "gold"}]}, {"tags": ["pii", "tier=gold"]}),
+        ("ownFacet", {"k": [1, {"a": None}]}, {}),
+        ("dataQualityMetrics", {"columnMetrics": {}}, {}),
+    ],
+)
+def test_dataset_facets(name: str, facet: Event, expected: dict[str, Any]) -> None:
+    known = described(**{name: facet})
+    assert known.attributes("dataset", "db", "t", name) == expected
+    assert AssetFact(T, {**expected, f"facet:{name}": facet}) in known.facts("dataset", "db", "t", name).assets
+
+
+@pytest.mark.parametrize(
+    ("name", "facet", "expected"),
+    [
+        ("documentation", {"description": "loads"}, {"description": "loads"}),
+        ("sql", {"query": "select 1", "dialect": "x"}, {"sql": "select 1"}),
+        (
+            "jobType",
+            {"jobType": "MODEL", "processingType": "BATCH", "integration": "DBT"},
+            {"job_type": "MODEL", "processing_type": "BATCH", "integration": "DBT"},
+        ),
+        ("sourceCodeLocation", {"type": "git", "url": "https://x/y"}, {"source_code_location": "https://x/y"}),
+        ("tags", {"tags": [{"key": "team", "value": "core"}]}, {"tags": ["team=core"]}),
+        ("sourceCode", {"language": "python", "sourceCode": "1"}, {}),
+    ],
+)
+def test_job_facets(name: str, facet: Event, expected: dict[str, Any]) -> None:
+    known = told(event("START", 1, job_facets={name: facet}))
+    assert known.attributes("job", "jobs", "etl", name) == expected
+    assert AssetFact(job("jobs", "etl"), {**expected, f"facet:{name}": facet}) in known.facts("job", "jobs", "etl", name).assets
+
+
+def test_a_schema_lists_columns_with_nested_ones_as_dotted_paths() -> None:
+    fields = [
+        {"name": "id", "type": "long", "description": "key"},
+        {"name": "ship", "type": "struct", "fields": [{"name": "zip", "type": "string"}, {"name": "city", "fields": [{"name": "name"}]}]},
+        {"name": "n", "type": None, "description": ""},
+    ]
+    said = described(schema={"fields": fields}).facts("dataset", "db", "t", "schema")
+    assert {(edge.end.name, edge.attributes["position"]) for edge in said.edges} == {
+        ("id", 1),
+        ("ship", 2),
+        ("ship.zip", 2),
+        ("ship.city", 2),
+        ("ship.city.name", 2),
+        ("n", 3),
+    }
+    facts = {fact.key.name: fact.attributes for fact in said.assets if fact.key.kind is AssetKind.COLUMN}
+    assert facts == {"id": {"type": "long", "description": "key"}, "ship": {"type": "struct"}, "ship.zip": {"type": "string"}}
+
+
+def test_ordinal_positions_order_columns() -> None:
+    fields = [{"name": "b", "ordinal_position": 2}, {"name": "a", "ordinal_position": 1}]
+    said = described(schema={"fields": fields}).facts("dataset", "db", "t", "schema")
+    assert {(edge.end.name, edge.attributes["position"]) for edge in said.edges} == {("a", 1), ("b", 2)}
+
+
+def test_tags_of_a_field_are_the_columns() -> None:
+    said = described(tags={"tags": [{"key": "pii", "value": "true", "field": "email"}]}).facts("dataset", "db", "t", "tags")
+    assert AssetFact(column(T, "email"), {"tags": ["pii"]}) in said.assets
+
+
+def test_owners() -> None:
+    facet = {"owners": [{"name": " team:core "}, {"name": "user:eve", "type": "steward"}, {"name": " "}]}
+    assert sorted(described(ownership=facet).facts("dataset", "db", "t", "ownership").edges, key=str) == [
+        EdgeFact(EdgeType.OWNS, owner("team:core"), T, {"type": "technical"}),
+        EdgeFact(EdgeType.OWNS, owner("user:eve"), T, {"type": "steward"}),
+    ]
+    assert edges(told(event("START", 1, job_facets={"ownership": facet})).facts("job", "jobs", "etl", "ownership")) == {
+        "team:core OWNS etl",
+        "user:eve OWNS etl",
+    }
+
+
+def test_symlinks_are_the_same_dataset() -> None:
+    facet = {"identifiers": [{"namespace": "hive://h", "name": "d.t", "type": "TABLE"}, {"namespace": "db", "name": "t", "type": "TABLE"}]}
+    (edge,) = described(symlinks=facet).facts("dataset", "db", "t", "symlinks").edges
+    assert (edge.type, edge.start, edge.end) == (EdgeType.SAME_AS, T, dataset("hive://h", "d.t"))
+    assert edge.attributes == {"why": "symlink", "type": "TABLE"}
+
+
+def test_facets_outlive_runs_and_the_newest_wins() -> None:
+    known = told(
+        event("COMPLETE", 5, [ds("t", documentation={"description": "new"})], run=2),
+        event("COMPLETE", 1, [ds("t", documentation={"description": "old"})], run=1),
+        event("COMPLETE", 7, [ds("t")], run=3),
+    )
+    assert known.attributes("dataset", "db", "t", "documentation") == {"description": "new"}
+    assert known.facts("dataset", "db", "t", "documentation", as_of=at(2)).assets[0].attributes["description"] == "old"
+
+
+def test_in_a_run_terminal_events_win_ties_and_what_was_said_first_counts_from_then() -> None:
+    first, second = ds("t", documentation={"description": "a"}), ds("t", documentation={"description": "z"})
+    known = told(event("COMPLETE", 1, [first]), event("START", 1, [second]))
+    assert known.attributes("dataset", "db", "t", "documentation") == {"description": "a"}
+    known.say([event("OTHER", 5, [ds("t", documentation={"description": "a"})])])
+    head = known.heads()["dataset", "db", "t", "documentation"]
+    assert (head.valid_from, head.last_observed) == (at(1), at(5))
+
+
+def test_of_a_dataset_read_and_written_at_once_the_output_has_the_word() -> None:
+    for names in (("a", "b"), ("b", "a")):
+        known = told(event("COMPLETE", 1, [ds("t", schema=schema(names[0]))], [ds("t", schema=schema(names[1]))]))
+        assert edges(known.facts("dataset", "db", "t", "schema")) == {f"t HAS_COLUMN {names[1]}"}
+
+
+def test_deleted_is_a_tombstone() -> None:
+    known = described(documentation={"description": "x"}, ownership={"owners": [{"name": "a"}]})
+    known.say([event("COMPLETE", 2, [ds("t", documentation={"_deleted": True}, ownership={"_deleted": True})], run=2)])
+    assert set(known.of("dataset")) == set()
+
+
+def test_unreadable_facets_take_nothing_away() -> None:
+    known = described(ownership={"owners": [{"name": "a"}]})
+    known.say([event("COMPLETE", 2, [ds("t", ownership={"owners": "nobody"})], run=2)])
+    assert edges(known.facts("dataset", "db", "t", "ownership")) == {"a OWNS t"}
+    assert known.facts("dataset", "db", "t", "unreadable:ownership").assets == (AssetFact(T, {"facet:ownership": {"owners": "nobody"}}),)
+
+
+def test_spellings_are_kept_as_aliases() -> None:
+    known = told(
+        event(
+            "COMPLETE",
+            1,
+            [ds("//a//b/", "s3a://Lake", symlinks={"identifiers": [{"namespace": "db:5432/", "name": "x", "type": "TABLE"}]})],
+        )
+    )
+    aliases = {scope[1:]: fact.attributes for scope in known.of("dataset") if scope[3] == "spelling" for fact in known.facts(*scope).assets}
+    assert aliases == {
+        ("s3://Lake", "a/b", "spelling", "s3a://Lake", "//a//b/"): {"spelling": ["s3a://Lake", "//a//b/"]},
+        ("db:5432", "x", "spelling", "db:5432/", "x"): {"spelling": ["db:5432/", "x"]},
+    }
+
+
+def test_trimmed_names_are_one_dataset() -> None:
+    trimmed = graph([event("COMPLETE", 1, [], [ds("/w/t/dt=1"), ds("/w/t/dt=2")])], trimmers=[(r"/dt=[^/]*$", "")])
+    assert set(trimmed.of("job-writes")) == {("job-writes", "jobs", "etl", "db", "/w/t")}
+
+
+def renaming(kind: str | None, **more: Any) -> Event:
+    facet = {"lifecycleStateChange": "RENAME", "previousIdentifier": {"namespace": "db", "name": "old"}}
+    return event(kind, 3, [], [ds("new", lifecycleStateChange=facet)], **more)
+
+
+def test_a_rename_counts_from_a_completed_run_on() -> None:
+    scope = ("dataset-renamed", "db", "new", "db", "old", str(at(4)))
+    known = told(renaming("START"))
+    assert not known.of("dataset-renamed")
+    known.say([event("COMPLETE", 4)])
+    assert known.facts(*scope).edges == (EdgeFact(EdgeType.RENAMED_TO, dataset("db", "old"), dataset("db", "new")),)
+    known.say([event("FAIL", 5)])
+    assert not known.of("dataset-renamed")
+
+
+def test_a_drop_counts_from_a_completed_run_on() -> None:
+    known = told(event("COMPLETE", 3, [], [ds("t", lifecycleStateChange={"lifecycleStateChange": "DROP"})]))
+    assert known.attributes("dataset-dropped", "db", "t") == {"dropped": True}
+    assert known.heads()["dataset-dropped", "db", "t"].observed_at == at(3)
+    assert not told(event("FAIL", 3, [], [ds("t", lifecycleStateChange={"lifecycleStateChange": "DROP"})])).of("dataset-dropped")
+
+
+def test_a_dataset_event_renames_and_drops_at_its_time() -> None:
+    for facet, kind in (
+        (renaming(None)["outputs"][0]["facets"]["lifecycleStateChange"], "dataset-renamed"),
+        ({"lifecycleStateChange": "drop"}, "dataset-dropped"),
+    ):
+        known = told({"eventTime": iso(2), "dataset": ds("t", lifecycleStateChange=facet)})
+        (head,) = known.of(kind).values()
+        assert head.observed_at == at(2)
+
+
+def test_what_belongs_to_the_run_stays_with_the_run() -> None:
+    known = told(
+        event(
+            "COMPLETE",
+            1,
+            [{**ds("t", version={"datasetVersion": "1"}), "inputFacets": {"inputStatistics": {"rowCount": 1}}}],
+            run_facets={"nominalTime": {}},
+        )
+    )
+    assert {scope[0] for scope in known.heads()} == {"job-reads"}
+
+
+def test_a_facet_that_cannot_be_kept_as_json_is_kept_as_text() -> None:
+    deep: Any = 1
+    for _ in range(100):
+        deep = [deep]
+    for facet in ({"k": deep}, {"n": 10**30}):
+        (fact,) = described(odd=facet).facts("dataset", "db", "t", "odd").assets
+        assert isinstance(fact.attributes["facet:odd"], str)
+
+
+def test_schemas_of_unlike_types_are_read_leniently() -> None:
+    said = described(schema={"fields": [{"name": "a", "type": {"kind": "struct"}, "description": 3}]}).facts("dataset", "db", "t", "schema")
+    assert AssetFact(column(T, "a"), {"type": '{"kind":"struct"}'}) in said.assets
+
+
+def test_facets_of_declared_jobs_and_described_datasets() -> None:
+    job_event = {
+        "eventTime": iso(1),
+        "job": {"namespace": "jobs", "name": "etl", "facets": {"sql": {"query": "select 1"}}},
+        "inputs": [ds("t", schema=schema("id"), version={"datasetVersion": "7"})],
+    }
+    known = told(job_event, {"eventTime": iso(2), "dataset": ds("u", schema=schema("x"))})
+    assert known.attributes("job", "jobs", "etl", "sql") == {"sql": "select 1"}
+    assert edges(known.facts("dataset", "db", "t", "schema")) == {"t HAS_COLUMN id"}
+    assert edges(known.facts("dataset", "db", "u", "schema")) == {"u HAS_COLUMN x"}
+    assert known.facts("dataset", "db", "t", "version").assets == (AssetFact(T, {"facet:version": {"datasetVersion": "7"}}),)
+    assert {head.source for head in known.heads().values()} == {DEFAULT_SOURCE}
+
+
+def test_the_page_of_facets_is_made_from_the_table() -> None:
+    assert PAGE.read_text(encoding="utf-8") == facets_page(), "run scripts/make-docs"
+
+
+@pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: the specification's facets cannot be compared")
+def test_every_facet_of_the_specification_is_in_the_table() -> None:
+    files = {path.stem for path in (Path(CORPUS or "") / "openlineage-spec" / "facets").glob("*.json")}
+    assert len(files) == 38
+    assert files == {rule.schema for rule in RULES}
+
+
+def test_the_table_names_no_facet_twice() -> None:
+    assert len({(rule.place, rule.name) for rule in RULES}) == len(RULES)
+    assert {rule.place for rule in RULES} == set(Place)

@@ -1,0 +1,240 @@
+"""The write path: group commit, back-pressure, failures that touch only whom they must."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import pytest
+
+from meshline.errors import InvalidInput, QueueFull, StoreUnavailable
+from meshline.graph.naming import Naming
+from meshline.graph.store.base import Batch, Changes, RunReader
+from meshline.graph.store.opening import open_store
+from meshline.ingest.openlineage.builder import BatchBuilder
+from meshline.ingest.openlineage.replaying import replay
+from meshline.ingest.pipeline import Accepted, Limits, Pipeline, ingest_all
+from tests.ingest.speaking import CLOCK, Event, ds, event, observable
+
+
+class Gate:
+    """A graph over a store whose commits can be held up and made to fail."""
+
+    def __init__(self) -> None:
+        self.store = open_store(":memory:")
+        self.open = threading.Event()
+        self.open.set()
+        self.entered = threading.Event()
+        self.sizes: list[int] = []
+        self.failing: list[Exception] = []
+        self.poison: bytes | None = None
+
+    def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
+        self.entered.set()
+        assert self.open.wait(30)
+        if self.failing:
+            raise self.failing.pop()
+        return self.store.commit(lambda runs: self._checked(build(runs)))
+
+    def _checked(self, batch: Batch) -> Batch:
+        self.sizes.append(len(batch.raw))
+        if any(self.poison is not None and self.poison in raw.body for raw in batch.raw):
+            raise ValueError("poisoned")
+        return batch
+
+
+def body(number: int, **more: object) -> bytes:
+    said: Event = {**event("COMPLETE", number % 60, [ds("a")], [ds(f"out{number}")], run=number), **more}
+    return json.dumps(said).encode()
+
+
+@contextmanager
+def running(gate: Gate, limits: Limits | None = None) -> Iterator[Pipeline]:
+    pipeline = Pipeline(gate, BatchBuilder(Naming()), limits, clock=lambda: CLOCK)
+    try:
+        yield pipeline
+    finally:
+        gate.open.set()
+        pipeline.close()
+
+
+def hold(gate: Gate, pipeline: Pipeline) -> Future[Accepted]:
+    """One event in the writer's hands, so that what follows waits."""
+    gate.open.clear()
+    gate.entered.clear()
+    first = pipeline.submit(body(0))
+    assert gate.entered.wait(30)
+    return first
+
+
+def test_an_event_is_durable_when_it_is_answered() -> None:
+    gate = Gate()
+    with running(gate) as pipeline:
+        accepted = pipeline.submit(body(1)).result(30)
+        assert accepted == Accepted(1, ())
+        assert gate.store.revision() == 1
+        assert [stored.event.body for stored in gate.store.raw()] == [body(1)]
+
+
+def test_what_waits_is_committed_as_one_group() -> None:
+    gate = Gate()
+    with running(gate) as pipeline:
+        futures = [hold(gate, pipeline), *(pipeline.submit(body(n)) for n in range(1, 6))]
+        assert pipeline.waiting == 5
+        gate.open.set()
+        assert [future.result(30).revision for future in futures] == [1, 2, 2, 2, 2, 2]
+    assert gate.sizes == [1, 5]
+
+
+def test_groups_are_limited_by_number_and_bytes() -> None:
+    gate = Gate()
+    with running(gate, Limits(group=2)) as pipeline:
+        futures = [hold(gate, pipeline), *(pipeline.submit(body(n)) for n in range(1, 6))]
+        gate.open.set()
+        assert [future.result(30).revision for future in futures] == [1, 2, 2, 3, 3, 4]
+    gate = Gate()
+    with running(gate, Limits(group_bytes=len(body(1)) + 1)) as pipeline:
+        futures = [hold(gate, pipeline), *(pipeline.submit(body(n)) for n in range(1, 4))]
+        gate.open.set()
+        assert [future.result(30).revision for future in futures] == [1, 2, 3, 4]
+
+
+def test_a_full_queue_refuses() -> None:
+    gate = Gate()
+    with running(gate, Limits(waiting=2)) as pipeline:
+        futures = [hold(gate, pipeline), pipeline.submit(body(1)), pipeline.submit(body(2))]
+        with pytest.raises(QueueFull) as full:
+            pipeline.submit(body(3))
+        assert full.value.retry_after >= 1
+        gate.open.set()
+        assert all(future.result(30) for future in futures)
+        assert pipeline.submit(body(3)).result(30)
+
+
+def test_bytes_fill_a_queue_too_but_one_event_always_fits() -> None:
+    gate = Gate()
+    with running(gate, Limits(waiting_bytes=10)) as pipeline:
+        first = hold(gate, pipeline)
+        pipeline.submit(body(1))
+        with pytest.raises(QueueFull):
+            pipeline.submit(body(2))
+        gate.open.set()
+        assert first.result(30)
+
+
+def test_who_waits_for_room_gets_it() -> None:
+    gate = Gate()
+    with running(gate, Limits(waiting=1)) as pipeline:
+        hold(gate, pipeline)
+        pipeline.submit(body(1))
+        threading.Timer(0.05, gate.open.set).start()
+        assert pipeline.submit(body(2), wait=True).result(30)
+
+
+def test_an_unusable_event_is_refused_at_once() -> None:
+    with running(Gate()) as pipeline, pytest.raises(InvalidInput, match=r"\$\.eventTime"):
+        pipeline.submit(body(1, eventTime="never"))
+
+
+def test_warnings_come_with_the_answer() -> None:
+    with running(Gate()) as pipeline:
+        accepted = pipeline.submit(body(1, outputs=[ds("a", ownership=3)])).result(30)
+    assert [note.where for note in accepted.warnings] == ["$.outputs[0].facets.ownership"]
+
+
+def test_one_poisonous_event_does_not_lose_its_group() -> None:
+    gate = Gate()
+    gate.poison = b"out3"
+    with running(gate) as pipeline:
+        futures = [hold(gate, pipeline), *(pipeline.submit(body(n)) for n in range(1, 6))]
+        gate.open.set()
+        results = [future.exception(30) for future in futures]
+    assert [str(result) for result in results if result] == ["poisoned"]
+    assert isinstance(results[3], ValueError)
+    assert len(gate.store.raw()) == 5
+
+
+def test_an_unreachable_store_fails_the_group_and_the_writer_goes_on() -> None:
+    gate = Gate()
+    with running(gate) as pipeline:
+        gate.failing = [StoreUnavailable("gone")]
+        futures = [hold(gate, pipeline), pipeline.submit(body(1))]
+        gate.open.set()
+        assert isinstance(futures[0].exception(30), StoreUnavailable)
+        assert futures[1].result(30)
+
+
+def test_closing_commits_what_was_accepted_and_refuses_the_rest() -> None:
+    gate = Gate()
+    pipeline = Pipeline(gate, BatchBuilder(Naming()), clock=lambda: CLOCK)
+    futures = [hold(gate, pipeline), pipeline.submit(body(1))]
+    threading.Timer(0.05, gate.open.set).start()
+    pipeline.close()
+    assert all(future.done() and future.result() for future in futures)
+    with pytest.raises(StoreUnavailable):
+        pipeline.submit(body(2))
+
+
+def test_event_loops_await_it_and_may_stop_waiting() -> None:
+    gate = Gate()
+
+    async def main(pipeline: Pipeline) -> list[Accepted]:
+        task = asyncio.create_task(pipeline.ingest(body(9)))
+        await asyncio.sleep(0)
+        task.cancel()
+        return await asyncio.gather(*(pipeline.ingest(body(n)) for n in range(5)))
+
+    with running(gate) as pipeline:
+        assert len(asyncio.run(main(pipeline))) == 5
+    assert len(gate.store.raw()) == 6
+
+
+def test_many_threads() -> None:
+    gate = Gate()
+    with running(gate) as pipeline:
+
+        def send(thread: int) -> None:
+            for number in range(20):
+                assert pipeline.submit(body(thread * 20 + number)).result(30)
+
+        threads = [threading.Thread(target=send, args=(n,)) for n in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(gate.store.raw()) == 100
+
+
+def test_many_events_are_taken_in_order_and_refusals_are_told_apart() -> None:
+    gate = Gate()
+    found: list[tuple[str, bytes] | InvalidInput] = [
+        ("f:1", body(1)),
+        ("f:2", b"nonsense"),
+        InvalidInput("cannot be read", "g"),
+        ("f:3", body(3)),
+    ]
+    with running(gate) as pipeline:
+        outcomes = list(ingest_all(pipeline, found))
+    assert [(outcome.place, outcome.accepted is not None) for outcome in outcomes] == [
+        ("f:1", True),
+        ("f:2", False),
+        ("g", False),
+        ("f:3", True),
+    ]
+    assert "not JSON" in str(outcomes[1].refused)
+
+
+def test_a_replay_says_the_same_again() -> None:
+    old, new = Gate(), Gate()
+    with running(old) as pipeline:
+        for number in range(7):
+            pipeline.submit(body(number), "openlineage/two" if number % 2 else "openlineage/one").result(30)
+    with running(new) as pipeline:
+        outcomes = list(replay(old.store, pipeline))
+    assert len(outcomes) == 7
+    assert all(outcome.accepted for outcome in outcomes)
+    assert observable(new.store, []) == observable(old.store, [])

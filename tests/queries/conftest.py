@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from meshline.graph.live import LiveGraph
+from tests.queries import mesh
+
+
+@pytest.fixture
+def graph() -> Iterator[LiveGraph]:
+    found = mesh.live(*mesh.mesh())
+    yield found
+    found.store.close()

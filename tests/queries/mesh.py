@@ -1,0 +1,154 @@
+"""A small mesh, said in statements: what the tests of the questions and of the schema ask about.
+
+    pg/customers --load--> wh/orders --sum--> wh/revenue --(columns unknown)--> wh/report
+
+customers.email reaches orders.email_hash through a mask; customers.name filters the rows of orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshline.graph.content import EMPTY, encode
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import (
+    JOB_OUTPUT,
+    AssetFact,
+    AssetKey,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Flow,
+    FlowType,
+    Json,
+    Scope,
+    Statement,
+    column,
+    consumer,
+    contract,
+    data_product,
+    dataset,
+    domain,
+    job,
+    owner,
+)
+from meshline.graph.store.base import Batch
+from meshline.graph.store.sqlite import SqliteStore
+
+LINEAGE = "openlineage/test"
+MESH = "mesh/test"
+SECOND = 1_000_000
+START = 1_700_000_000 * SECOND
+
+CUSTOMERS = dataset("pg", "shop.customers")
+ORDERS = dataset("wh", "sales.orders")
+REVENUE = dataset("wh", "fin.revenue")
+REPORT = dataset("wh", "fin.report")
+EMAIL = column(CUSTOMERS, "email")
+HASH = column(ORDERS, "email_hash")
+LOAD = job("airflow", "load_orders")
+SUM = job("airflow", "sum_revenue")
+SEND = job("airflow", "send_report")
+COMMERCE, FINANCE, COMPANY = domain("commerce"), domain("finance"), domain("company")
+ORDERS_PRODUCT, REVENUE_PRODUCT = data_product("orders"), data_product("revenue")
+DASHBOARD, CAMPAIGN = consumer("dashboard"), consumer("campaign")
+SHOP_TEAM, FINANCE_TEAM, ANN = owner("team:shop"), owner("team:finance"), owner("ann")
+
+
+def said(source: str, scope: Scope, facts: Facts, at: int = START) -> Statement:
+    return Statement(source, scope, at, encode(facts))
+
+
+def retracted(source: str, scope: Scope, at: int) -> Statement:
+    return Statement(source, scope, at, EMPTY)
+
+
+def about(key: AssetKey, source: str = MESH, at: int = START, **attributes: Json) -> Statement:
+    return said(source, ("about", key.id, *attributes), Facts(assets=(AssetFact(key, attributes),)), at)
+
+
+def edge(type_: EdgeType, start: AssetKey, end: AssetKey, source: str = MESH, at: int = START, **attributes: Json) -> Statement:
+    return said(source, ("edge", type_, start.id, end.id), Facts(edges=(EdgeFact(type_, start, end, attributes),)), at)
+
+
+def schema(of: AssetKey, *names: str, source: str = LINEAGE, at: int = START) -> Statement:
+    edges = tuple(EdgeFact(EdgeType.HAS_COLUMN, of, column(of, name), {"position": n}) for n, name in enumerate(names, 1))
+    assets = tuple(AssetFact(column(of, name), {"type": "string"}) for name in names)
+    return said(source, ("dataset", *of.parts, "schema"), Facts(edges=edges, assets=assets), at)
+
+
+def run(through: AssetKey, inputs: Iterable[AssetKey], output: AssetKey, *flows: Flow, at: int = START, covered: bool = True) -> Statement:
+    inputs = tuple(inputs)
+    edges = (*(EdgeFact(EdgeType.READS, through, of) for of in inputs), EdgeFact(EdgeType.WRITES, through, output))
+    pairs = tuple(Flow(of, output, covered=covered, job=through) for of in inputs)
+    facts = Facts(edges=edges, flows=(*pairs, *(flow._replace(job=through) for flow in flows)))
+    return said(LINEAGE, (JOB_OUTPUT, *through.parts, *output.parts), facts, at)
+
+
+def flow(start: AssetKey, end: AssetKey, subtype: str = "IDENTITY", *, masking: bool = False) -> Flow:
+    type_ = FlowType.INDIRECT if subtype in {"FILTER", "JOIN", "GROUP_BY", "SORT"} else FlowType.DIRECT
+    return Flow(start, end, type_, subtype, masking)
+
+
+def mesh() -> list[Statement]:
+    return [
+        schema(CUSTOMERS, "id", "email", "name"),
+        schema(ORDERS, "id", "email_hash", "total", "day"),
+        schema(REVENUE, "day", "total"),
+        run(
+            LOAD,
+            [CUSTOMERS],
+            ORDERS,
+            flow(column(CUSTOMERS, "id"), column(ORDERS, "id")),
+            flow(EMAIL, HASH, "TRANSFORMATION", masking=True),
+            flow(column(CUSTOMERS, "name"), ORDERS, "FILTER"),
+        ),
+        run(
+            SUM,
+            [ORDERS],
+            REVENUE,
+            flow(column(ORDERS, "day"), column(REVENUE, "day")),
+            flow(column(ORDERS, "total"), column(REVENUE, "total"), "AGGREGATION"),
+            flow(HASH, column(REVENUE, "total"), "AGGREGATION"),
+        ),
+        run(SEND, [REVENUE], REPORT, covered=False),
+        edge(EdgeType.PART_OF, ORDERS_PRODUCT, COMMERCE),
+        edge(EdgeType.PART_OF, REVENUE_PRODUCT, FINANCE),
+        edge(EdgeType.PART_OF, FINANCE, COMPANY),
+        edge(EdgeType.PORT, ORDERS_PRODUCT, ORDERS, direction="output", type="table", format="iceberg"),
+        edge(EdgeType.PORT, REVENUE_PRODUCT, ORDERS, direction="input"),
+        edge(EdgeType.PORT, REVENUE_PRODUCT, REVENUE, direction="output"),
+        edge(EdgeType.OWNS, SHOP_TEAM, COMMERCE, type="technical"),
+        edge(EdgeType.OWNS, FINANCE_TEAM, REVENUE_PRODUCT, type="business"),
+        edge(EdgeType.OWNS, ANN, EMAIL, type="steward"),
+        edge(EdgeType.CONSUMES, DASHBOARD, REVENUE, purpose="the board's numbers", contract="revenue-v1"),
+        edge(EdgeType.CONSUMES, CAMPAIGN, HASH, purpose="matching"),
+        edge(EdgeType.GOVERNS, contract("revenue-v1"), REVENUE, version="1", status="active"),
+        about(EMAIL, description="Where the customer is written to", tags=["pii", "class=secret"]),
+        about(EMAIL, source=LINEAGE, at=START + SECOND, description="from a producer", tags=["pii", "gdpr"]),
+        about(ORDERS, description="One row for each order"),
+        about(FINANCE_TEAM, title="Finance", contact="finance@example.org", owner_type="team"),
+        about(DASHBOARD, title="Board dashboard", consumer_type="dashboard"),
+        about(REVENUE_PRODUCT, title="Revenue", slo={"freshness": "1d"}),
+    ]
+
+
+def live(*statements: Statement) -> LiveGraph:
+    """A graph in memory that says this."""
+    graph = LiveGraph.open(SqliteStore())
+    say(graph, *statements)
+    return graph
+
+
+def say(graph: LiveGraph, *statements: Statement) -> None:
+    graph.commit(lambda _: Batch(statements=statements))
+
+
+def names(graph: LiveGraph, nodes: Iterable[int]) -> list[str]:
+    return [graph.index.key(node).qualified_name for node in nodes]
+
+
+def node(graph: LiveGraph, key: AssetKey) -> int:
+    found = graph.index.node(key)
+    assert found is not None, key
+    return found

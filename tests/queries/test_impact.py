@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from meshline.graph.index import Direction, Reach, Truncated
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, dataset
+from meshline.graph.queries.impact import Impact, ImpactOrder, Wanted, impact
+from meshline.graph.queries.limits import Limits
+from meshline.graph.queries.notices import NoticeReason, notices
+from meshline.graph.queries.pages import SortKey
+from meshline.graph.queries.via import Via
+from tests.queries import mesh
+
+TOTAL = column(mesh.REVENUE, "total")
+
+
+def of(graph: LiveGraph, *starts: AssetKey, direction: Direction = Direction.DOWNSTREAM) -> Impact:
+    return impact(graph.index, [mesh.node(graph, start) for start in starts], direction)
+
+
+def reached(found: Impact, wanted: Wanted | None = None, order: ImpactOrder = ImpactOrder.REACH) -> list[tuple[str, str, int]]:
+    page = found.page(wanted or Wanted(), order, first=1000)
+    assert page.total == len(page.entries)
+    return [(found.index.key(entry.node).qualified_name, entry.reach.name, entry.distance) for entry in page.entries]
+
+
+def test_a_column(graph: LiveGraph) -> None:
+    found = of(graph, mesh.EMAIL)
+    assert reached(found, Wanted(kinds=[AssetKind.COLUMN])) == [
+        ("wh/sales.orders.email_hash", "DIRECT", 1),
+        ("wh/fin.revenue.total", "DIRECT", 2),
+    ]
+    datasets = reached(found, Wanted(kinds=[AssetKind.DATASET]))
+    assert datasets == [("wh/sales.orders", "DIRECT", 1), ("wh/fin.revenue", "DIRECT", 2), ("wh/fin.report", "POSSIBLE", 3)]
+    assert reached(found, Wanted(kinds=[AssetKind.CONSUMER])) == [("campaign", "DIRECT", 1), ("dashboard", "POSSIBLE", 2)]
+    assert found.completeness.possible_only == 1
+
+
+def test_a_filter_reaches_all_columns(graph: LiveGraph) -> None:
+    found = of(graph, column(mesh.CUSTOMERS, "name"))
+    columns = reached(found, Wanted(kinds=[AssetKind.COLUMN], reach=[Reach.INDIRECT]))
+    assert [name for name, *_ in columns] == [
+        "wh/sales.orders.day",
+        "wh/sales.orders.email_hash",
+        "wh/sales.orders.id",
+        "wh/sales.orders.total",
+        "wh/fin.revenue.day",
+        "wh/fin.revenue.total",
+    ]
+
+
+def test_masked(graph: LiveGraph) -> None:
+    page = of(graph, mesh.EMAIL).page(Wanted(kinds=[AssetKind.COLUMN], masked=True), first=10)
+    assert len(page.entries) == 2
+    assert all(entry.masked for entry in page.entries)
+    assert of(graph, mesh.HASH).page(Wanted(masked=True), first=10).total == 0
+
+
+def test_provenance(graph: LiveGraph) -> None:
+    found = of(graph, TOTAL, direction=Direction.UPSTREAM)
+    assert reached(found, Wanted(kinds=[AssetKind.COLUMN])) == [
+        ("wh/sales.orders.email_hash", "DIRECT", 1),
+        ("wh/sales.orders.total", "DIRECT", 1),
+        ("pg/shop.customers.email", "DIRECT", 2),
+        ("pg/shop.customers.name", "INDIRECT", 2),
+    ]
+
+
+def test_counts_add_up(graph: LiveGraph) -> None:
+    found = of(graph, mesh.CUSTOMERS)
+    for counts in (found.by_kind(), found.by_reach(), found.by_domain(), found.by_product()):
+        assert sum(count.size for count in counts) == found.total == len(reached(found))
+    kinds = {count.key: count.size for count in found.by_kind()}
+    for kind in AssetKind:
+        assert kinds.get(kind, 0) == len(reached(found, Wanted(kinds=[kind])))
+    for reach in Reach:
+        assert {c.key: c.size for c in found.by_reach()}.get(reach.name, 0) == len(reached(found, Wanted(reach=[reach])))
+    for count in found.by_product():
+        assert count.node is None or len(reached(found, Wanted(product=count.node))) == count.size
+    for count in found.by_owner():
+        assert count.node is None or len(reached(found, Wanted(owner=count.node))) == count.size
+    assert {count.label: count.size for count in found.by_owner()}["team:finance"] == 4  # the product, its dataset and both columns
+
+
+def test_a_domain_holds_the_domains_below(graph: LiveGraph) -> None:
+    found = of(graph, mesh.CUSTOMERS)
+    in_company = reached(found, Wanted(domain=mesh.node(graph, mesh.COMPANY)))
+    assert {name for name, *_ in in_company} >= {"finance", "revenue", "wh/fin.revenue", "wh/fin.revenue.day"}
+
+
+@pytest.mark.parametrize("order", list(ImpactOrder))
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_pages_are_the_whole_in_order(graph: LiveGraph, order: ImpactOrder, size: int) -> None:
+    found = of(graph, mesh.CUSTOMERS)
+    whole = found.page(Wanted(), order, first=1000).entries
+    assert [entry.key for entry in whole] == sorted(entry.key for entry in whole)
+    assert len({entry.node for entry in whole}) == len(whole) == found.total
+    seen: list[int] = []
+    after: SortKey | None = None
+    while True:
+        page = found.page(Wanted(), order, first=size, after=after)
+        seen += [entry.node for entry in page.entries]
+        if not page.has_next:
+            break
+        after = page.entries[-1].key
+    assert seen == [entry.node for entry in whole]
+
+
+def test_names_order(graph: LiveGraph) -> None:
+    names = [name for name, *_ in reached(of(graph, mesh.EMAIL), order=ImpactOrder.NAME)]
+    assert names == sorted(names)
+
+
+def test_nothing_affected(graph: LiveGraph) -> None:
+    found = of(graph, column(mesh.REPORT, "x")) if graph.index.node(column(mesh.REPORT, "x")) else of(graph, mesh.REPORT)
+    assert reached(found, Wanted(kinds=[AssetKind.COLUMN])) == []
+    assert found.page(first=0).entries == ()
+
+
+def test_limits_are_told(graph: LiveGraph) -> None:
+    found = impact(graph.index, [mesh.node(graph, mesh.CUSTOMERS)], limits=Limits(nodes=1))
+    assert found.completeness.truncated is Truncated.NODES
+    shallow = impact(graph.index, [mesh.node(graph, mesh.CUSTOMERS)], depth=1)
+    assert shallow.completeness.truncated is Truncated.DEPTH
+
+
+def told(found: Impact) -> dict[tuple[str, str], tuple[str, list[str]]]:
+    name = found.index.key
+    return {
+        (notice.reason, name(notice.recipient).name): (notice.reach.name, [name(node).qualified_name for node in notice.assets])
+        for notice in notices(found)
+    }
+
+
+def test_whom_to_tell(graph: LiveGraph) -> None:
+    found = told(of(graph, mesh.EMAIL))
+    assert found["CONSUMES", "campaign"] == ("DIRECT", ["wh/sales.orders.email_hash"])
+    assert found["CONSUMES", "dashboard"] == ("POSSIBLE", ["wh/fin.revenue"])
+    assert found["OWNS", "team:finance"][0] == "DIRECT"
+    assert set(found["OWNS", "team:finance"][1]) == {"wh/fin.revenue", "revenue"}
+    assert set(found["OWNS", "team:shop"][1]) == {"wh/sales.orders", "orders"}
+    assert ("OWNS", "ann") not in found
+
+
+def test_an_owned_column_is_told(graph: LiveGraph) -> None:
+    mesh.say(graph, mesh.edge(EdgeType.OWNS, mesh.ANN, TOTAL, type="steward"))
+    assert told(of(graph, mesh.EMAIL))["OWNS", "ann"] == ("DIRECT", ["wh/fin.revenue.total"])
+    why = next(notice.why for notice in notices(of(graph, mesh.EMAIL)) if notice.reason is NoticeReason.OWNS and "total" in notice.why)
+    assert why == "owns wh/fin.revenue.total"
+
+
+def path(found: Impact, key: AssetKey) -> list[tuple[str | None, str]]:
+    node = found.index.node(key)
+    assert node is not None
+    return [(step.edge, found.index.key(step.node).qualified_name) for step in Via(found).path(node)]
+
+
+def test_by_which_path(graph: LiveGraph) -> None:
+    found = of(graph, mesh.EMAIL)
+    start = [(None, "pg/shop.customers.email"), ("FLOWS_TO", "wh/sales.orders.email_hash")]
+    assert path(found, mesh.HASH) == start
+    assert path(found, TOTAL) == [*start, ("FLOWS_TO", "wh/fin.revenue.total")]
+    assert path(found, mesh.CAMPAIGN) == [*start, ("CONSUMES", "campaign")]
+    assert path(found, mesh.REVENUE) == [*start, ("FLOWS_TO", "wh/fin.revenue.total"), ("HAS_COLUMN", "wh/fin.revenue")]
+    assert path(found, mesh.DASHBOARD)[-1] == ("CONSUMES", "dashboard")
+    assert path(found, mesh.REVENUE_PRODUCT)[-1] == ("PORT", "revenue")
+    assert path(found, mesh.FINANCE)[-1] == ("PART_OF", "finance")
+    assert path(found, mesh.REPORT)[-1] == ("FLOWS_TO", "wh/fin.report")
+
+
+def test_every_affected_asset_has_a_path(graph: LiveGraph) -> None:
+    for direction in Direction:
+        starts: Sequence[AssetKey] = [mesh.CUSTOMERS] if direction is Direction.DOWNSTREAM else [mesh.REPORT]
+        found = of(graph, *starts, direction=direction)
+        via = Via(found)
+        for entry in found.page(first=1000).entries:
+            steps = via.path(entry.node)
+            assert steps, found.index.key(entry.node)
+            assert steps[0].edge is None
+            end = steps[-1] if direction is Direction.DOWNSTREAM else steps[0]
+            assert end.node == entry.node
+
+
+def test_a_dataset_nobody_described(graph: LiveGraph) -> None:
+    unknown = dataset("wh", "nowhere")
+    mesh.say(graph, mesh.run(mesh.LOAD, [unknown], mesh.CUSTOMERS, covered=False))
+    found = of(graph, unknown)
+    assert found.completeness.undescribed >= 1
+    assert found.completeness.possible_only >= 1

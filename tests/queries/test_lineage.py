@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+
+from meshline.errors import InvalidInput
+from meshline.graph.index import Direction, Truncated
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, column
+from meshline.graph.queries.lineage import Granularity, Lineage, lineage
+from meshline.graph.queries.paths import paths
+from tests.queries import mesh
+
+
+def drawn(graph: LiveGraph, start: AssetKey, granularity: Granularity, direction: Direction = Direction.DOWNSTREAM) -> Lineage:
+    return lineage(graph.index, [mesh.node(graph, start)], direction, granularity=granularity)
+
+
+def nodes(graph: LiveGraph, found: Lineage) -> list[tuple[str, str, int]]:
+    return [(graph.index.key(n.node).qualified_name, n.reach.name, n.distance) for n in found.nodes]
+
+
+def edges(graph: LiveGraph, found: Lineage) -> set[tuple[str, str, str, int]]:
+    name = graph.index.key
+    return {(name(e.start).qualified_name, name(e.end).qualified_name, e.reach.name, e.flows) for e in found.edges}
+
+
+def test_by_column(graph: LiveGraph) -> None:
+    found = drawn(graph, mesh.EMAIL, Granularity.COLUMN)
+    assert nodes(graph, found) == [
+        ("pg/shop.customers.email", "DIRECT", 0),
+        ("wh/sales.orders.email_hash", "DIRECT", 1),
+        ("wh/fin.revenue.total", "DIRECT", 2),
+        ("wh/fin.report", "POSSIBLE", 3),
+    ]
+    first = next(edge for edge in found.edges if edge.end == mesh.node(graph, mesh.HASH))
+    assert (first.type, first.subtype, first.masking) == ("DIRECT", "TRANSFORMATION", True)
+    assert mesh.names(graph, first.jobs) == ["airflow/load_orders"]
+
+
+def test_by_dataset(graph: LiveGraph) -> None:
+    found = drawn(graph, mesh.CUSTOMERS, Granularity.DATASET)
+    assert [name for name, *_ in nodes(graph, found)] == ["pg/shop.customers", "wh/sales.orders", "wh/fin.revenue", "wh/fin.report"]
+    assert edges(graph, found) == {
+        ("pg/shop.customers", "wh/sales.orders", "DIRECT", 3),
+        ("wh/sales.orders", "wh/fin.revenue", "DIRECT", 3),
+        ("wh/fin.revenue", "wh/fin.report", "POSSIBLE", 1),
+    }
+
+
+def test_by_product_and_domain(graph: LiveGraph) -> None:
+    found = drawn(graph, mesh.ORDERS, Granularity.PRODUCT)
+    assert [name for name, *_ in nodes(graph, found)] == ["orders", "revenue"]
+    assert edges(graph, found) == {("orders", "revenue", "DIRECT", 3)}
+    assert found.ungrouped == 1
+    assert edges(graph, drawn(graph, mesh.ORDERS, Granularity.DOMAIN)) == {("commerce", "finance", "DIRECT", 3)}
+
+
+def test_upstream(graph: LiveGraph) -> None:
+    found = drawn(graph, mesh.REVENUE, Granularity.DATASET, Direction.UPSTREAM)
+    assert [name for name, *_ in nodes(graph, found)] == ["wh/fin.revenue", "wh/sales.orders", "pg/shop.customers"]
+    assert ("wh/sales.orders", "wh/fin.revenue", "DIRECT", 3) in edges(graph, found)
+
+
+@pytest.mark.parametrize("granularity", list(Granularity))
+def test_the_limit_is_told(graph: LiveGraph, granularity: Granularity) -> None:
+    found = lineage(graph.index, [mesh.node(graph, mesh.ORDERS)], granularity=granularity, limit=1)
+    assert len(found.nodes) <= 1
+    assert found.completeness.truncated is Truncated.NODES
+    shown = {node.node for node in found.nodes}
+    assert all(edge.start in shown and edge.end in shown for edge in found.edges)
+
+
+def test_a_self_edge_is_not_drawn(graph: LiveGraph) -> None:
+    mesh.say(graph, mesh.run(mesh.LOAD, [mesh.ORDERS], mesh.ORDERS, mesh.flow(mesh.HASH, column(mesh.ORDERS, "id"))))
+    for granularity in Granularity:
+        found = drawn(graph, mesh.ORDERS, granularity)
+        assert all(edge.start != edge.end for edge in found.edges)
+
+
+def steps(graph: LiveGraph, start: AssetKey, end: AssetKey) -> list[list[tuple[str | None, str]]]:
+    found = paths(graph.index, mesh.node(graph, start), mesh.node(graph, end))
+    return [[(step.edge, graph.index.key(step.node).qualified_name) for step in path] for path in found]
+
+
+def test_paths(graph: LiveGraph) -> None:
+    assert steps(graph, mesh.EMAIL, column(mesh.REVENUE, "total")) == [
+        [(None, "pg/shop.customers.email"), ("FLOWS_TO", "wh/sales.orders.email_hash"), ("FLOWS_TO", "wh/fin.revenue.total")]
+    ]
+    assert steps(graph, column(mesh.REVENUE, "total"), mesh.EMAIL) == []
+
+
+def test_a_path_through_a_filter_shows_the_containment(graph: LiveGraph) -> None:
+    found = steps(graph, column(mesh.CUSTOMERS, "name"), column(mesh.REVENUE, "day"))
+    assert found[0] == [
+        (None, "pg/shop.customers.name"),
+        ("FLOWS_TO", "wh/sales.orders"),
+        ("HAS_COLUMN", "wh/sales.orders.day"),
+        ("FLOWS_TO", "wh/fin.revenue.day"),
+    ]
+
+
+def test_paths_are_between_columns_or_datasets(graph: LiveGraph) -> None:
+    with pytest.raises(InvalidInput, match="a path is between columns or datasets"):
+        steps(graph, mesh.COMMERCE, mesh.ORDERS)
+    with pytest.raises(InvalidInput):
+        paths(graph.index, mesh.node(graph, mesh.EMAIL), mesh.node(graph, mesh.HASH), first=-1)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, AssetKind, EdgeType
+from meshline.graph.queries.ownership import count_orphans, count_owned, orphans, owned_by
+from meshline.graph.queries.pages import SortKey
+from tests.queries import mesh
+
+
+def owned(graph: LiveGraph, owner: AssetKey, *, inherited: bool = True, kinds: Sequence[AssetKind] = ()) -> list[str]:
+    node = mesh.node(graph, owner)
+    page = owned_by(graph.index, node, inherited=inherited, kinds=kinds, first=100)
+    assert len(page.entries) == count_owned(graph.index, node, inherited=inherited, kinds=kinds)
+    return mesh.names(graph, (entry.node for entry in page.entries))
+
+
+def test_owned_by(graph: LiveGraph) -> None:
+    assert owned(graph, mesh.SHOP_TEAM, inherited=False) == ["commerce"]
+    assert owned(graph, mesh.SHOP_TEAM) == [
+        "commerce",
+        "orders",
+        "wh/sales.orders",
+        "wh/sales.orders.day",
+        "wh/sales.orders.email_hash",
+        "wh/sales.orders.id",
+        "wh/sales.orders.total",
+    ]
+    assert owned(graph, mesh.FINANCE_TEAM, kinds=[AssetKind.DATA_PRODUCT, AssetKind.DATASET]) == ["revenue", "wh/fin.revenue"]
+    assert owned(graph, mesh.ANN) == ["pg/shop.customers.email"]
+
+
+def test_the_nearest_level_wins(graph: LiveGraph) -> None:
+    mesh.say(graph, mesh.edge(EdgeType.OWNS, mesh.ANN, mesh.ORDERS, type="technical"))
+    assert "wh/sales.orders" not in owned(graph, mesh.SHOP_TEAM)
+    assert "wh/sales.orders.day" in owned(graph, mesh.ANN)
+
+
+def test_orphans(graph: LiveGraph) -> None:
+    def without(kinds: Sequence[AssetKind], first: int = 100, after: SortKey | None = None) -> list[str]:
+        return mesh.names(graph, (e.node for e in orphans(graph.index, kinds=kinds, first=first, after=after).entries))
+
+    assert without([AssetKind.DATASET]) == ["pg/shop.customers", "wh/fin.report"]
+    assert without([AssetKind.DATASET, AssetKind.DOMAIN]) == ["company", "finance", "pg/shop.customers", "wh/fin.report"]
+    everything = without([])
+    assert "pg/shop.customers.email" not in everything
+    assert "pg/shop.customers.name" in everything
+    assert count_orphans(graph.index, []) == len(everything)
+    seen: list[str] = []
+    after: SortKey | None = None
+    while len(seen) < len(everything):
+        page = orphans(graph.index, kinds=[], first=3, after=after)
+        seen += mesh.names(graph, (entry.node for entry in page.entries))
+        after = page.entries[-1].key
+    assert seen == everything
+
+
+def test_owners_own_nothing_of_themselves(graph: LiveGraph) -> None:
+    assert orphans(graph.index, kinds=[AssetKind.OWNER], first=10).entries == ()

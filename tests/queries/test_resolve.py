@@ -1,0 +1,118 @@
+"""From what a person typed to one asset."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshline.errors import Ambiguous, InvalidInput, NotFound
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import EdgeType, column, data_product, dataset, domain, owner
+from meshline.graph.naming import Naming
+from meshline.graph.queries.resolve import find, resolve
+from tests.queries import mesh
+
+
+def resolved(graph: LiveGraph, text: str) -> str:
+    return graph.index.key(resolve(graph.index, graph.store, Naming(), text)).qualified_name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (mesh.EMAIL.id, "pg/shop.customers.email"),
+        ("pg/shop.customers", "pg/shop.customers"),
+        ("pg//shop.customers/", "pg/shop.customers"),
+        ("pg/shop.customers.email", "pg/shop.customers.email"),
+        ("shop.customers", "pg/shop.customers"),
+        ("customers", "pg/shop.customers"),
+        ("customers.email", "pg/shop.customers.email"),
+        ("email", "pg/shop.customers.email"),
+        ("  EMAIL ", "pg/shop.customers.email"),
+        ("Customers.Email", "pg/shop.customers.email"),
+        ("airflow/load_orders", "airflow/load_orders"),
+        ("load_orders", "airflow/load_orders"),
+        ("finance", "finance"),
+        ("team:finance", "team:finance"),
+        ("domain:finance", "finance"),
+        ("dataset:orders", "wh/sales.orders"),
+        ("product:orders", "orders"),
+        ("orders", "orders"),
+        ("revenue-v1", "revenue-v1"),
+    ],
+)
+def test_resolve(graph: LiveGraph, text: str, name: str) -> None:
+    assert resolved(graph, text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "candidates"),
+    [
+        ("total", ("column:wh/fin.revenue.total", "column:wh/sales.orders.total")),
+        ("dataset:re", ()),
+        ("id", ("column:pg/shop.customers.id", "column:wh/sales.orders.id")),
+    ],
+)
+def test_ambiguous(graph: LiveGraph, text: str, candidates: tuple[str, ...]) -> None:
+    if not candidates:
+        with pytest.raises(NotFound):
+            resolved(graph, text)
+        return
+    with pytest.raises(Ambiguous) as caught:
+        resolved(graph, text)
+    assert caught.value.candidates == candidates
+    for candidate in candidates:
+        assert f"column:{resolved(graph, candidate)}" == candidate
+
+
+def test_a_suffix_begins_at_a_boundary(graph: LiveGraph) -> None:
+    with pytest.raises(NotFound):
+        resolved(graph, "ustomers")
+    with pytest.raises(NotFound):
+        resolved(graph, "mail")
+
+
+def test_near_misses_are_named(graph: LiveGraph) -> None:
+    with pytest.raises(NotFound, match=r"did you mean pg/shop\.customers") as caught:
+        resolved(graph, "custmers")
+    assert caught.value.code == "NOT_FOUND"
+
+
+def test_an_alias_finds_the_class(graph: LiveGraph) -> None:
+    path = dataset("s3://lake", "raw/customers_v2")
+    mesh.say(graph, mesh.edge(EdgeType.SAME_AS, path, mesh.CUSTOMERS, why="location"))
+    for text in ("s3a://lake/raw/customers_v2", "raw/customers_v2", "customers_v2", path.id):
+        assert resolve(graph.index, graph.store, Naming(), text) == mesh.node(graph, mesh.CUSTOMERS)
+    assert resolve(graph.index, graph.store, Naming(), "customers_v2.email") == mesh.node(graph, mesh.EMAIL)
+
+
+def test_the_exact_name_wins_over_the_suffix(graph: LiveGraph) -> None:
+    mesh.say(graph, mesh.schema(dataset("wh", "a.orders.orders"), "x"))
+    assert resolved(graph, "orders") == data_product("orders").qualified_name
+
+
+def test_names_of_two_kinds(graph: LiveGraph) -> None:
+    mesh.say(graph, mesh.about(owner("finance"), title="x"))
+    with pytest.raises(Ambiguous) as caught:
+        resolved(graph, "finance")
+    assert caught.value.candidates == ("domain:finance", "owner:finance")
+
+
+@pytest.mark.parametrize("text", ["", "   ", "x" * 5000])
+def test_no_name(graph: LiveGraph, text: str) -> None:
+    with pytest.raises(InvalidInput):
+        resolved(graph, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["'; DROP TABLE asset; --", '"*"', "a OR b", "%", "\x00", "NEAR(a b)", "../../etc/passwd", "💥", "_", "..."]
+)
+def test_hostile_names_find_nothing(graph: LiveGraph, text: str) -> None:
+    with pytest.raises(NotFound):
+        resolved(graph, text)
+
+
+def test_ids(graph: LiveGraph) -> None:
+    assert find(graph.index, mesh.COMMERCE.id) == mesh.node(graph, domain("commerce"))
+    for unknown in ("", "ds_", "ds_" + "0" * 32, "x" * 10_000, column(mesh.ORDERS, "nope").id):
+        with pytest.raises(NotFound):
+            find(graph.index, unknown)

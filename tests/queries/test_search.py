@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKind, column, dataset
+from meshline.graph.queries.pages import SortKey
+from meshline.graph.queries.search import search
+from tests.queries import mesh
+
+
+def found(graph: LiveGraph, text: str, **wanted: object) -> list[str]:
+    hits = search(graph, graph.index, text, first=50, **wanted)  # type: ignore[arg-type]
+    return mesh.names(graph, (entry.node for entry in hits.page.entries))
+
+
+def test_the_very_name_comes_first(graph: LiveGraph) -> None:
+    assert found(graph, "orders")[:3] == ["orders", "wh/sales.orders", "airflow/load_orders"]
+    assert found(graph, "email") == ["pg/shop.customers.email", "wh/sales.orders.email_hash"]
+
+
+def test_words_may_be_begun_and_in_any_order(graph: LiveGraph) -> None:
+    assert found(graph, "ord sal", kinds=[AssetKind.DATASET]) == ["wh/sales.orders"]
+    assert found(graph, "written customer") == ["pg/shop.customers.email"]
+    assert found(graph, "board") == ["dashboard"]
+
+
+def test_filters(graph: LiveGraph) -> None:
+    assert found(graph, "total", domain=mesh.node(graph, mesh.FINANCE)) == ["wh/fin.revenue.total"]
+    assert found(graph, "total", owner=mesh.node(graph, mesh.SHOP_TEAM)) == ["wh/sales.orders.total"]
+    assert found(graph, "email", tag="pii") == ["pg/shop.customers.email"]
+    assert found(graph, "", tag="class=secret") == ["pg/shop.customers.email"]
+    assert found(graph, "", tag="class") == ["pg/shop.customers.email"]
+    assert found(graph, "", tag="class=public") == []
+    assert found(graph, "orders", tag="pii") == []
+
+
+def test_nothing_asked_nothing_found(graph: LiveGraph) -> None:
+    assert found(graph, "") == found(graph, " .,; ") == found(graph, "nosuchword") == []
+
+
+def test_what_is_only_inferred_is_not_found(graph: LiveGraph) -> None:
+    cte = dataset("wh", "some_cte")
+    mesh.say(graph, mesh.run(mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.flow(column(cte, "total"), column(mesh.REPORT, "total"))))
+    assert "wh/some_cte.total" not in found(graph, "total")
+    assert found(graph, "some_cte") == []
+
+
+def test_what_was_retracted_is_not_found(graph: LiveGraph) -> None:
+    statement = mesh.schema(mesh.CUSTOMERS)
+    mesh.say(graph, mesh.retracted(statement.source, statement.scope, mesh.START + 1), mesh.schema(mesh.REPORT, "cents"))
+    assert found(graph, "cents") == ["wh/fin.report.cents"]
+    assert found(graph, "shop id") == ["pg/shop.customers.id"]  # lineage still mentions it
+
+
+def test_pages(graph: LiveGraph) -> None:
+    everything = found(graph, "total") + found(graph, "orders")
+    assert len(everything) > 3
+    seen: list[str] = []
+    after: SortKey | None = None
+    for _ in range(20):
+        hits = search(graph, graph.index, "orders", first=2, after=after)
+        seen += mesh.names(graph, (entry.node for entry in hits.page.entries))
+        assert hits.total == len(found(graph, "orders"))
+        if not hits.page.has_next:
+            break
+        after = hits.page.entries[-1].key
+    assert seen == found(graph, "orders")

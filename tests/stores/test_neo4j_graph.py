@@ -1,0 +1,270 @@
+"""The graph for people: what is in Neo4j for whoever looks without this code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from meshline.graph.content import encode
+from meshline.graph.model import (
+    EDGE_TYPES,
+    AssetFact,
+    AssetKey,
+    AssetKind,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Flow,
+    FlowType,
+    Json,
+    Statement,
+    column,
+    contract,
+    dataset,
+    domain,
+    job,
+    owner,
+)
+from meshline.graph.store.base import Batch, Withdrawal
+from meshline.graph.store.neo4j import Neo4jStore
+from tests.servers import Neo4jServer
+from tests.stores.drawn import drawn, to_draw
+from tests.stores.said import all_heads
+
+pytestmark = pytest.mark.server
+
+ORDERS = dataset("postgres://shop", "public.orders")
+EMAIL = column(ORDERS, "email")
+LOAD = job("airflow", "load_orders")
+
+
+@pytest.fixture
+def store(neo4j: Neo4jServer) -> Iterator[Neo4jStore]:
+    with closing(Neo4jStore(neo4j.url)) as store:
+        yield store
+
+
+def state(store: Neo4jStore, facts: Facts, at: int = 1, scope: str = "s", source: str = "openlineage/default", version: str = "") -> None:
+    statement = Statement(source, (scope,), at, encode(facts), version)
+    store.commit(lambda _: Batch(statements=[statement]))
+
+
+def asked(server: Neo4jServer, cypher: str, **parameters: object) -> list[list[object]]:
+    with server.session() as session:
+        return session.run(cypher, parameters).values()
+
+
+def test_assets_have_readable_labels_and_properties(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+    facts = Facts(
+        assets=(
+            AssetFact(ORDERS, {"description": "All orders", "dataset_type": "TABLE", "dropped": False, "facet:x": {"a": 1}}),
+            AssetFact(EMAIL, {"type": "varchar", "ordinal": 2, "tags": ["pii", "tier=gold"]}),
+        ),
+        edges=(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, EMAIL, {"position": 1}),),
+    )
+    state(store, facts)
+    ((table,), (col,)) = asked(neo4j, "MATCH (n:Asset) RETURN n{.*, labels: labels(n)} ORDER BY n.id DESC")
+    assert isinstance(table, dict)
+    assert isinstance(col, dict)
+    assert table == {
+        "labels": ["Name", "Asset", "Dataset"],
+        "id": ORDERS.id,
+        "kind": "DATASET",
+        "parts": ["postgres://shop", "public.orders"],
+        "name": "public.orders",
+        "namespace": "postgres://shop",
+        "qualifiedName": "postgres://shop/public.orders",
+        "description": "All orders",
+        "datasetType": "TABLE",
+        "dropped": False,
+        "words": table["words"],
+        "sort": table["sort"],
+    }
+    assert (col["labels"], col["name"], col["dataset"]) == (["Name", "Asset", "Column"], "email", "postgres://shop/public.orders")
+    assert (col["type"], col["ordinal"], col["tags"]) == ("varchar", 2, ["pii", "tier=gold"])
+    assert asked(neo4j, "MATCH (:Dataset {name: 'public.orders'})-[r:HAS_COLUMN]->(c:Column) RETURN r.position, c.name") == [[1, "email"]]
+
+
+def test_every_kind_and_every_edge_is_drawn(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+    keys = [
+        AssetKey(kind, ("ns", "d", "c")[: 3 if kind is AssetKind.COLUMN else 2 if kind in {AssetKind.DATASET, AssetKind.JOB} else 1])
+        for kind in AssetKind
+    ]
+    state(
+        store,
+        Facts(
+            assets=tuple(AssetFact(key, {}) for key in keys),
+            edges=tuple(EdgeFact(t, keys[0], keys[1]) for t in EDGE_TYPES if t is not EdgeType.FLOWS_TO),
+        ),
+    )
+    assert drawn(neo4j) == to_draw(all_heads(store))
+    labels = asked(neo4j, "MATCH (n:Asset) UNWIND labels(n) AS label RETURN collect(DISTINCT label)")[0][0]
+    assert isinstance(labels, list)
+    assert set(labels) == {"Name", "Asset", "Domain", "DataProduct", "Dataset", "Column", "Job", "Consumer", "Owner", "Contract"}
+    types = asked(neo4j, "MATCH (:Domain)-[r]->(:DataProduct) RETURN collect(type(r))")[0][0]
+    assert isinstance(types, list)
+    assert sorted(types) == sorted(t for t in EDGE_TYPES if t is not EdgeType.FLOWS_TO)
+
+
+def test_an_asset_leads_to_who_says_so(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+    state(store, Facts(edges=(EdgeFact(EdgeType.OWNS, owner("shop"), ORDERS, {"type": "technical"}),)), at=5_000_000)
+    state(store, Facts(assets=(AssetFact(ORDERS, {"description": "mine"}),)), source="person/ann", scope="t")
+    said = asked(
+        neo4j,
+        "MATCH (o:Source)-[:HAS_SCOPE]->(s:Scope)-[r:SAYS|MENTIONS]->(:Dataset {id: $id}) "
+        "RETURN o.name, o.kind, type(r), r.description, s.observedAt.epochSeconds ORDER BY o.name",
+        id=ORDERS.id,
+    )
+    assert said == [["openlineage/default", "openlineage", "MENTIONS", None, 5], ["person/ann", "person", "SAYS", "mine", 0]]
+    by = (
+        "MATCH (:Owner)-[r:OWNS]->(:Dataset) MATCH (s:Scope)-[:HAS_STATEMENT]->(t:Statement) "
+        "WHERE s.id IN r.scopes RETURN s.source, t.observedMicros"
+    )
+    assert asked(neo4j, by) == [["openlineage/default", 5_000_000]]
+
+
+def test_what_is_said_twice_is_one_relationship_until_nobody_says_it(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+    flow = Flow(EMAIL, column(dataset("x", "y"), "z"), FlowType.DIRECT, "IDENTITY", job=LOAD)
+    state(store, Facts(flows=(flow,)))
+    state(store, Facts(flows=(flow,)), source="dbt/a")
+    count = "MATCH ()-[r:FLOWS_TO {subtype: 'IDENTITY', job: 'airflow/load_orders'}]->() RETURN size(r.scopes)"
+    assert asked(neo4j, count) == [[2]]
+    state(store, Facts(), at=2)
+    assert asked(neo4j, count) == [[1]]
+    state(store, Facts(), at=2, source="dbt/a")
+    assert asked(neo4j, count) == []
+    assert asked(neo4j, "MATCH (n:Asset) RETURN n") == []
+    state(store, Facts(flows=(flow,)), at=3)
+    assert asked(neo4j, count) == [[1]]
+
+
+def test_a_new_statement_takes_away_only_what_it_omits(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+    a, b, c = (column(ORDERS, name) for name in "abc")
+    state(store, Facts(edges=tuple(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, key, {"position": n}) for n, key in enumerate((a, b), 1))))
+    before = asked(neo4j, "MATCH (n:Column {name: 'b'})<-[r]-() WHERE type(r) = 'HAS_COLUMN' RETURN elementId(n), r.position")
+    state(store, Facts(edges=tuple(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, key, {"position": n}) for n, key in enumerate((c, b), 1))), at=2)
+    assert asked(neo4j, "MATCH (n:Column) RETURN n.name ORDER BY n.name") == [["b"], ["c"]]
+    assert asked(neo4j, "MATCH (n:Column {name: 'b'})<-[r]-() WHERE type(r) = 'HAS_COLUMN' RETURN elementId(n), r.position") == before
+
+
+def test_the_stronger_then_the_newer_source_is_shown(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+    shown = "MATCH (d:Dataset) RETURN d.description, d.location, d.tags"
+
+    def say(source: str, at: int, scope: str = "s", **attributes: Json) -> None:
+        state(store, Facts(assets=(AssetFact(ORDERS, attributes),)), at, scope, source)
+
+    say("openlineage/a", 5, description="events", location="s3://a", tags=["x"])
+    say("mesh/file", 1, description="people", location="s3://m", tags=["y"])
+    assert asked(neo4j, shown) == [["people", "s3://a", ["x", "y"]]]
+    say("openlineage/a", 7, "t", location="s3://newer")
+    assert asked(neo4j, shown) == [["people", "s3://newer", ["x", "y"]]]
+    say("openlineage/a", 9, description="events", location="s3://a", tags=["x"])
+    assert asked(neo4j, shown) == [["people", "s3://a", ["x", "y"]]], "said again later: only its time moved"
+    state(store, Facts(), 2, source="mesh/file")
+    assert asked(neo4j, shown) == [["events", "s3://a", ["x"]]]
+    state(store, Facts(), 10, source="openlineage/a")
+    assert asked(neo4j, shown) == [[None, "s3://newer", None]]
+
+
+HOSTILE = [
+    "",
+    " ",
+    "`) DETACH DELETE n //",
+    "'; MATCH (n) DETACH DELETE n; //",
+    '"',
+    "\\",
+    "\x00",
+    "a\x00b",
+    "$id",
+    "{}",
+    "🚀名前",
+    "é" * 9000,
+    "\ud7ff\ue000\uffff",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_kept_as_they_are(store: Neo4jStore, neo4j: Neo4jServer, name: str) -> None:
+    table = dataset(name, name)
+    facts = Facts(
+        assets=(
+            AssetFact(table, {"description": name, name: name, "id": name, "scopes": name, "words": name, "big": 2**63, "tags": [name]}),
+        ),
+        edges=(
+            EdgeFact(EdgeType.HAS_COLUMN, table, column(table, name), {name: name, "said": name, "scopes": 3, "position": 1}),
+            EdgeFact(EdgeType.OWNS, owner(name), table, {"type": name}),
+            EdgeFact(EdgeType.PART_OF, domain(name), domain(f"{name} parent")),
+            EdgeFact(EdgeType.GOVERNS, contract(name), table),
+        ),
+        flows=(Flow(column(table, name), table, FlowType.INDIRECT, name, job=job(name, name)),),
+    )
+    state(store, facts, source=f"{name}/{name}", scope=name, version=name)
+    state(store, Facts(assets=(AssetFact(ORDERS, {}),)), scope="other")
+    assert drawn(neo4j) == to_draw(all_heads(store))
+    store.commit(lambda _: Batch(withdrawals=[Withdrawal(f"{name}/{name}", (name,), name)]))
+    assert drawn(neo4j) == to_draw(all_heads(store))
+    assert asked(neo4j, "MATCH (n:Asset) RETURN n.name") == [["public.orders"]]
+
+
+KEYS = (
+    *(dataset("ns", name) for name in "de"),
+    *(column(dataset("ns", d), c) for d in "de" for c in "xy"),
+    job("ns", "j"),
+    owner("o"),
+)
+keys = st.sampled_from(KEYS)
+attributes = st.builds(
+    lambda plain, tags: {**plain, **tags},
+    st.dictionaries(st.sampled_from(("description", "type", "data_source")), st.sampled_from(("a", "b", 1, 1.0, True)), max_size=2),
+    st.sampled_from(({}, {}, {"tags": ["p"]}, {"tags": ["q", "p"]})),
+)
+flows = st.builds(
+    Flow,
+    keys,
+    keys,
+    st.sampled_from(FlowType),
+    st.sampled_from(("", "IDENTITY")),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from((None, job("ns", "j"), job("ns", "k"))),
+)
+edge_types = st.sampled_from([t for t in EDGE_TYPES if t is not EdgeType.FLOWS_TO])
+edges = st.builds(EdgeFact, edge_types, keys, keys, st.sampled_from(({}, {"position": 1}, {"position": 2, "type": "t"})))
+contents = st.builds(
+    lambda a, e, f: encode(Facts(tuple(a), tuple(e), tuple(f))),
+    st.lists(st.builds(AssetFact, keys, attributes), max_size=3),
+    st.lists(edges, max_size=3),
+    st.lists(flows, max_size=3),
+)
+statements = st.builds(
+    Statement,
+    st.sampled_from(("openlineage/a", "dbt/b", "person/c")),
+    st.sampled_from((("s",), ("t",))),
+    st.integers(0, 5),
+    contents,
+    st.sampled_from(("", "r")),
+    st.booleans(),
+    st.none(),
+)
+withdrawals = st.builds(
+    Withdrawal, st.sampled_from(("openlineage/a", "dbt/b")), st.sampled_from((("s",), ("t",))), st.sampled_from(("", "r"))
+)
+batches = st.tuples(st.lists(withdrawals, max_size=2), st.lists(statements, max_size=4)).map(lambda said: Batch(*said))
+
+
+def put(store: Neo4jStore, batch: Batch) -> None:
+    store.commit(lambda _: batch)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[*HealthCheck])
+@given(st.lists(batches, min_size=1, max_size=4))
+def test_it_is_what_the_heads_say_whatever_was_said_before(neo4j: Neo4jServer, said: list[Batch]) -> None:
+    neo4j.wipe()
+    with closing(Neo4jStore(neo4j.url)) as store:
+        for batch in said:
+            put(store, batch)
+            assert drawn(neo4j) == to_draw(all_heads(store))
