@@ -72,3 +72,24 @@ def table() -> Iterator[Documented]:
     """The settings for the documentation, in order."""
     for name, field in Settings.model_fields.items():
         yield Documented(f"MESHLINE_{name.upper()}", str(field.default), str(field.description))
+
+
+def settings_page() -> str:
+    """`docs/settings.md`."""
+    rows = [f"| `{row.variable}` | {_shown(row.default)} | {row.meaning} |" for row in table()]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "Made from the code by `scripts/make-docs`. Options of the command line win over the environment, the environment over the defaults.",
+            "",
+            "| variable | default | meaning |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _shown(default: str) -> str:
+    return "" if default in {"None", ""} else f"`{default}`"
