@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,11 @@ class Neo4jServer(NamedTuple):
     def stop(self) -> None:
         assert self.home is not None, "a given server is not stopped"
         script("stop", "--home", str(self.home))
+
+    def kill(self) -> None:
+        """As a crash of its machine would."""
+        assert self.home is not None, "a given server is not killed"
+        os.kill(json.loads((self.home / "server.json").read_text())["pid"], signal.SIGKILL)
 
     def start(self) -> None:
         """Again, with the same data, password and port."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,7 +51,7 @@ class Says:
     at: datetime
     settled: bool
     until: datetime | None
-    run: tuple[str, ...]
+    run: tuple[str, str]  # the run, or the parent whose runs cover pairs for each other
     # (source column or dataset, target column or dataset, class, masked, job)
     columns: set[tuple[tuple[str, ...], tuple[str, ...], int, bool]] = field(default_factory=set)
     pairs: set[tuple[Dataset, Dataset]] = field(default_factory=set)
@@ -132,11 +132,13 @@ class Oracle:
                 outputs.setdefault(key(node), node)
                 seen.setdefault(key(node), at)
                 self._facets(node, at, schema=not failed)
-                if "columnLineage" in (node.get("facets") or {}):
+                facet = (node.get("facets") or {}).get("columnLineage") or {}
+                if facet.get("fields") or facet.get("dataset"):  # inside a run, empty never means none
                     lineage[key(node)] = node
             for node in (*(event.get("inputs") or []), *(event.get("outputs") or [])):
                 for link in ((node.get("facets") or {}).get("symlinks") or {}).get("identifiers") or []:
                     links[key(node)].add(key(link))
+        group = ("parent", parent) if parent else ("run", str(name))
         for dataset, node in outputs.items():
             if not inputs and dataset not in lineage:
                 continue
@@ -144,12 +146,13 @@ class Oracle:
                 if settled and (not (completed or streaming) or (failed and not streaming)):
                     continue
                 at = (seen[dataset] if streaming or not completed else min(completed)) if settled else seen[dataset]
-                says = Says(at, settled=settled, until=min(failed) if failed and not settled else None, run=name)
+                says = Says(at, settled=settled, until=min(failed) if failed and not settled else None, run=group)
                 self._lineage(says, lineage.get(dataset, node), list(inputs.values()), inputs | outputs, links)
                 self.scopes["run", name[0], name[1], *dataset].append(says)
+                if settled and streaming:  # takes effect at every event: said again at the last
+                    self.scopes["run", name[0], name[1], *dataset].append(replace(says, at=time_of(events[-1]), run=group))
                 if not failed or streaming:
-                    self.covered_by["parent" if parent else "run", parent or str(name)] |= _covered(says)
-                says.run = ("parent", parent) if parent else ("run", str(name))
+                    self.covered_by[group] |= _covered(says)
 
     def _lineage(
         self, says: Says, output: Event, inputs: list[Event], known: dict[Dataset, Event], links: dict[Dataset, set[Dataset]]
@@ -161,7 +164,7 @@ class Oracle:
         for name, entry in fields.items():
             old = (entry.get("transformationType") or "").upper()
             for source in entry.get("inputFields") or []:
-                column = (*_resolve(key(source), known, links), source["field"])
+                column: tuple[str, ...] = (*_resolve(key(source), known, links), source["field"])
                 if pseudo(column[2]) or pseudo(name):
                     continue
                 for kind, subtype, masked in _transformations(source, masked=old == "MASKED"):
@@ -178,10 +181,10 @@ class Oracle:
             else:
                 says.columns.add((column, to, kind, masked))
         for source in facet.get("dataset") or []:
-            column = (*_resolve(key(source), known, links), source["field"])
-            if not pseudo(column[2]):
+            influence: tuple[str, ...] = (*_resolve(key(source), known, links), source["field"])
+            if not pseudo(influence[2]):
                 for _, _, masked in _transformations(source, masked=False):
-                    says.columns.add((column, target, INDIRECT, masked))
+                    says.columns.add((influence, target, INDIRECT, masked))
         for node in inputs:
             says.pairs.add((key(node), target))
 
@@ -196,7 +199,7 @@ class Oracle:
             if held:
                 now = max(held, key=lambda s: s.at)
                 self.column_edges |= now.columns
-                covered = _covered(now) | self.covered_by.get((now.run[0], now.run[1]) if len(now.run) > 1 else ("", ""), set())
+                covered = _covered(now) | self.covered_by.get(now.run, set())
                 self.dataset_edges |= now.pairs - covered
         self._identity()
 
@@ -251,7 +254,7 @@ class Oracle:
             unmasked = self._walk(start, reach, masked=False)
             for node, distance in self._walk(start, reach, masked=True).items():
                 if len(node) == 3 and node != start and node not in result:
-                    result[node] = (reach, distance, node not in unmasked)  # type: ignore[index]
+                    result[node] = (reach, distance, node not in unmasked)
         return result
 
     def _walk(self, start: Column, reach: int, *, masked: bool) -> dict[tuple[str, ...], int]:
@@ -270,7 +273,7 @@ class Oracle:
             node = queue.popleft()
             distance = seen[node] + 1
             if len(node) == 3:
-                for to, kind, hides in self.out.get(node, ()):  # type: ignore[call-overload]
+                for to, kind, hides in self.out.get(node, ()):
                     if kind <= reach and (masked or not hides):
                         visit(to, distance)
             if reach == POSSIBLE:

@@ -79,7 +79,9 @@ def differences(service: Service, oracle: Oracle) -> list[str]:
             result.append(f"{column} is missing; there are {sorted(ids)}")
             continue
         expected, found = oracle.impact(column), service.impact(ids[column], oracle)
-        for other in sorted(expected.keys() | found.keys()):
-            if expected.get(other) != found.get(other):
-                result.append(f"{column} -> {other}: expected {expected.get(other)}, found {found.get(other)}")
+        result += [
+            f"{column} -> {other}: expected {expected.get(other)}, found {found.get(other)}"
+            for other in sorted(expected.keys() | found.keys())
+            if expected.get(other) != found.get(other)
+        ]
     return result

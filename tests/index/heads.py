@@ -43,7 +43,9 @@ def node(name: str) -> AssetKey:
     return col(name) if "." in name else ds(name)
 
 
-def flow(start: str, end: str, type_: str = "DIRECT", *, subtype: str = "", masking: bool = False, covered: bool = False, by: str = "j") -> Flow:
+def flow(
+    start: str, end: str, type_: str = "DIRECT", *, subtype: str = "", masking: bool = False, covered: bool = False, by: str = "j"
+) -> Flow:
     """`flow("a.x", "b.y")`, `flow("a.x", "b", "INDIRECT")`, `flow("a", "b")`."""
     return Flow(node(start), node(end), FlowType(type_), subtype, masking, covered, job(NS, by) if by else None)
 
@@ -59,7 +61,14 @@ def lists(of: str, *names: str) -> Facts:
 
 
 def says(
-    facts: Facts | None, scope: Scope, at: int = 0, *, source: str = "openlineage/test", version: str = "", provisional: bool = False, until: int | None = None
+    facts: Facts | None,
+    scope: Scope,
+    at: int = 0,
+    *,
+    source: str = "openlineage/test",
+    version: str = "",
+    provisional: bool = False,
+    until: int | None = None,
 ) -> Statement:
     return Statement(source, scope, at, EMPTY if facts is None else encode(facts), version, provisional, until)
 
@@ -116,7 +125,7 @@ class Fold:
         last = stretches[-1] if stretches else None
         scope_id = self._ids[name]
         if last is None or last.valid_to is not None or last.observation.digest == EMPTY.digest:
-            return Head(scope_id, *name, 0, 0, 0, "", False, None)
+            return Head(scope_id, *name, 0, 0, 0, "", provisional=False, content=None)
         o = last.observation
         return Head(scope_id, *name, o.observed_at, last.valid_from, last.last_observed, o.version, o.provisional, contents[o.digest])
 

@@ -9,8 +9,8 @@ from meshline.graph.model import (
     EdgeFact,
     EdgeType,
     Facts,
-    FlowType,
     Flow,
+    FlowType,
     Statement,
     consumer,
     data_product,
@@ -30,7 +30,7 @@ jobs = st.sampled_from((None, job(NS, "j"), job(NS, "k")))
 types = st.sampled_from(tuple(FlowType))
 
 column_flows = st.builds(
-    lambda a, b, type_, masking, by: Flow(col(a), col(b), type_, "", masking, False, by), columns, columns, types, st.booleans(), jobs
+    lambda a, b, type_, masking, by: Flow(col(a), col(b), type_, "", masking, job=by), columns, columns, types, st.booleans(), jobs
 )
 hoisted_flows = st.builds(lambda a, b, masking: Flow(col(a), ds(b), FlowType.INDIRECT, "JOIN", masking), columns, datasets, st.booleans())
 dataset_flows = st.builds(lambda a, b, covered, by: Flow(ds(a), ds(b), covered=covered, job=by), datasets, datasets, st.booleans(), jobs)
@@ -77,14 +77,16 @@ renames = st.builds(
     datasets,
     times,
 )
-drops = st.builds(
-    lambda a, at: says(Facts(assets=(AssetFact(ds(a), {"dropped": True}),)), ("dataset-dropped", NS, a), at), datasets, times
-)
+drops = st.builds(lambda a, at: says(Facts(assets=(AssetFact(ds(a), {"dropped": True}),)), ("dataset-dropped", NS, a), at), datasets, times)
 READER = job(NS, "reader")
 others = st.builds(
     lambda edge, at, scope: says(Facts(edges=(edge,)), ("mesh", f"m{scope}"), at, source="mesh/m"),
     st.one_of(
-        st.builds(lambda d, way: EdgeFact(EdgeType.PORT, data_product("p"), ds(d), {"direction": way}), datasets, st.sampled_from(("input", "output"))),
+        st.builds(
+            lambda d, way: EdgeFact(EdgeType.PORT, data_product("p"), ds(d), {"direction": way}),
+            datasets,
+            st.sampled_from(("input", "output")),
+        ),
         st.builds(lambda d: EdgeFact(EdgeType.READS, READER, ds(d)), datasets),
         st.builds(lambda c: EdgeFact(EdgeType.CONSUMES, consumer("team"), col(c)), columns),
         st.builds(lambda d: EdgeFact(EdgeType.CONSUMES, consumer("team"), ds(d)), datasets),
@@ -96,7 +98,9 @@ others = st.builds(
     st.integers(0, 4),
 )
 patterns = st.builds(
-    lambda names, at: says(Facts(assets=(AssetFact(data_product("q"), {"members": names}),)), ("mesh", "product", "q"), at, source="mesh/m"),
+    lambda names, at: says(
+        Facts(assets=(AssetFact(data_product("q"), {"members": names}),)), ("mesh", "product", "q"), at, source="mesh/m"
+    ),
     st.lists(st.sampled_from(("db/*", "db/a", "db/[bc]", "other/*")), max_size=2),
     times,
 )

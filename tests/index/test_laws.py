@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from meshline.graph.index import Direction, LineageIndex, core
 from meshline.graph.index.dumping import traversable
 from meshline.graph.index.tables import DEAD, N_FLOWS
 from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
-from tests.index.heads import Fold, lineage, flow, same, says
+from tests.index.heads import Fold, flow, lineage, same, says
 from tests.index.strategies import any_statement, merges, plain, sets_of
 
 Answer = list[tuple[AssetKey, int, int, bool]]
@@ -55,7 +57,7 @@ def sound(index: LineageIndex) -> None:
 
 @settings(max_examples=200)
 @given(st.lists(sets_of(any_statement, 5), min_size=1, max_size=6), st.randoms(use_true_random=False))
-def test_increments_equal_a_rebuild(batches: list[list[Statement]], random: st.random.Random) -> None:
+def test_increments_equal_a_rebuild(batches: list[list[Statement]], random: Random) -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     for batch in batches:
@@ -70,7 +72,7 @@ def test_increments_equal_a_rebuild(batches: list[list[Statement]], random: st.r
 
 @settings(max_examples=100)
 @given(sets_of(any_statement, 14), st.randoms(use_true_random=False))
-def test_order_of_statements_is_nothing(statements: list[Statement], random: st.random.Random) -> None:
+def test_order_of_statements_is_nothing(statements: list[Statement], random: Random) -> None:
     one, other = Fold(), Fold()
     one.add(*statements)
     shuffled = [*statements, *random.sample(statements, len(statements) // 2)]

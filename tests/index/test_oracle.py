@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +74,7 @@ def check_paths(index: LineageIndex, traversal: Traversal) -> None:
         begin, end = ends if down else reversed(ends)
         assert near(index, begin, starts)
         assert near(index, end, {node})
-        for one, following in zip(steps, steps[1:], strict=False):
+        for one, following in pairwise(steps):
             assert near(index, one.end, {following.start})
 
 
@@ -116,7 +118,9 @@ def test_upstream_is_downstream_backwards(statements: list[Statement], data: st.
     fold = Fold()
     fold.add(*statements)
     index = fold.index()
-    columns = [node for node in (index.node(key) for key in startable(Oracle(fold.heads())) if key.kind is AssetKind.COLUMN) if node is not None]
+    columns = [
+        node for node in (index.node(key) for key in startable(Oracle(fold.heads())) if key.kind is AssetKind.COLUMN) if node is not None
+    ]
     if columns:
         a, b = data.draw(st.sampled_from(columns)), data.draw(st.sampled_from(columns))
         down, up = index.traverse([a], Direction.DOWNSTREAM), index.traverse([b], Direction.UPSTREAM)

@@ -13,6 +13,7 @@ from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
 from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.neo4j import Neo4jStore
+from meshline.graph.store.neo4j.connection import Address
 from tests.servers import Neo4jServer
 from tests.stores.contract import DurableStoreContract
 from tests.stores.drawn import drawn, to_draw
@@ -132,7 +133,7 @@ def test_a_store_works_again_when_its_server_does(own_neo4j: Neo4jServer) -> Non
         commit(store, say("A", 1), say("B", 1, scope="t"))
         before = graph(store)
         assert graph(other) == before
-        own_neo4j.stop()
+        own_neo4j.kill()
         for attempt in (store.revision, lambda: store.changes(0), lambda: commit(store, say("C", 2)), lambda: all_heads(store)):
             with pytest.raises(StoreUnavailable, match="is it running"):
                 attempt()
@@ -145,7 +146,7 @@ def test_a_store_works_again_when_its_server_does(own_neo4j: Neo4jServer) -> Non
         assert head_of(store) == says("D", 3)
 
 
-@pytest.mark.parametrize("url", ["neo4j://", "http://localhost:7474", "localhost:7687", "bolt:///x", ""])
+@pytest.mark.parametrize("url", ["neo4j://", "http://localhost:7474", "localhost:7687", "bolt:///x", "bolt://[::1", "bolt://host:port", ""])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput, match="neo4j://user:password@host:7687"):
         Neo4jStore(url)
@@ -155,6 +156,17 @@ def test_a_wrong_password_is_told(neo4j: Neo4jServer) -> None:
     scheme, _, rest = neo4j.url.partition("://")
     with pytest.raises(StoreUnavailable, match="user name or password"):
         Neo4jStore(f"{scheme}://neo4j:wrong@{rest.rpartition('@')[2]}")
+
+
+def test_a_database_that_is_not_there_is_told(neo4j: Neo4jServer) -> None:
+    with pytest.raises(StoreUnavailable, match="nowhere"):
+        Neo4jStore(f"{neo4j.url}/nowhere")
+
+
+def test_an_address_is_taken_apart() -> None:
+    address = Address.parse("neo4j+s://ann%40x:p%2Fw%3A@graph.example:7777/mesh?policy=eu")
+    assert address == ("neo4j+s://graph.example:7777?policy=eu", "ann@x", "p/w:", "mesh")
+    assert Address.parse("bolt://[::1]:7687") == ("bolt://[::1]:7687", "", "", None)
 
 
 def test_a_store_of_a_newer_version_is_left_alone(neo4j: Neo4jServer) -> None:

@@ -40,7 +40,7 @@ class Rows(NamedTuple):
     masked: Flags
 
     def where(self, chosen: Flags | I64 | Ints) -> Rows:
-        return Rows(*(column[chosen] for column in self))
+        return Rows(self.nodes[chosen], self.reach[chosen], self.distance[chosen], self.masked[chosen])
 
     def of(self, nodes: Ints) -> Rows:
         """The same reached assets seen as other nodes."""

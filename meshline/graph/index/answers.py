@@ -103,7 +103,8 @@ class ScopeInfo(NamedTuple):
 
 class Affected(NamedTuple):
     """All assets that a traversal affects, as arrays of equal length: the reached columns and datasets, the
-    datasets, products, domains that hold them, and the consumers, contracts and jobs that hang on them."""
+    datasets, products, domains that hold them, and the consumers, contracts and jobs that hang on them.
+    """
 
     nodes: Ints
     reach: Bytes

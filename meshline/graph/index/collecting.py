@@ -125,8 +125,7 @@ def strongest(
         elif reach[row] > best_reach[at]:
             continue
         elif reach[row] == best_reach[at]:
-            if distance[row] < best_distance[at]:
-                best_distance[at] = distance[row]
+            best_distance[at] = min(best_distance[at], distance[row])
             if not masked[row]:
                 best_masked[at] = 0
             continue

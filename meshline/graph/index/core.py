@@ -38,6 +38,7 @@ from meshline.graph.index.tables import (
     Overlay,
     Relations,
     allocated,
+    extended,
     widened,
 )
 from meshline.graph.model import KINDS, AssetKey, AssetKind, asset_id
@@ -126,14 +127,14 @@ class Core:
         self.flows = widened(self.flows, int(self.counts[N_FLOWS]), int(self.counts[N_FLOWS]) + rows[0])
         self.relations = widened(self.relations, int(self.counts[N_RELATIONS]), int(self.counts[N_RELATIONS]) + rows[1])
         self.facts = widened(self.facts, int(self.counts[N_FACTS]), int(self.counts[N_FACTS]) + rows[2])
-        self.mentions = _wider(self.mentions, int(self.counts[N_NAMED]), int(self.counts[N_NAMED]) + rows[3])
+        self.mentions = extended(self.mentions, int(self.counts[N_NAMED]), int(self.counts[N_NAMED]) + rows[3])
         table = np.arange(self.counts[N_NODES], dtype=np.int32)
         table[list(mapping)] = list(mapping.values())
         new = self.heads.copy(head)
         first = int(self.counts[N_FLOWS])
         storing.recast(
-            begin, end, new, self.heads.starts, table, np.zeros_like(table), self.nodes, self.flows, self.relations, self.facts, self.mentions,
-            self.counts,
+            begin, end, new, self.heads.starts, table, np.zeros_like(table), self.nodes, self.flows, self.relations, self.facts,
+            self.mentions, self.counts,
         )  # fmt: skip
         self.link(first)
         self._bury(head)
@@ -180,15 +181,15 @@ class Core:
         """Room for a content of so many bytes (reading.has_room asks for the same)."""
         n = self.counts
         self.names = widened(self.names, int(n[N_NAMES]), int(n[N_NAMES]) + size + 1)
-        self.names = self.names._replace(text=_wider(self.names.text, int(n[N_TEXT]), int(n[N_TEXT]) + 2 * size + 1))
+        self.names = self.names._replace(text=extended(self.names.text, int(n[N_TEXT]), int(n[N_TEXT]) + 2 * size + 1))
         self.nodes = widened(self.nodes, int(n[N_NODES]), int(n[N_NODES]) + size + 1)
         self.folds = widened(self.folds, int(n[N_FOLDS]), int(n[N_FOLDS]) + size + 1)
         self.kinds = widened(self.kinds, int(n[N_KINDS]), int(n[N_KINDS]) + size + 1)
         self.flows = widened(self.flows, int(n[N_FLOWS]), int(n[N_FLOWS]) + size + 1)
         self.relations = widened(self.relations, int(n[N_RELATIONS]), int(n[N_RELATIONS]) + size + 1)
         self.facts = widened(self.facts, int(n[N_FACTS]), int(n[N_FACTS]) + size + 1)
-        self.mentions = _wider(self.mentions, int(n[N_NAMED]), int(n[N_NAMED]) + size + 1)
-        self._local = _wider(self._local, 0, size + 1)
+        self.mentions = extended(self.mentions, int(n[N_NAMED]), int(n[N_NAMED]) + size + 1)
+        self._local = extended(self._local, 0, size + 1)
         for table in (N_NAMES, N_NODES, N_FOLDS, N_KINDS):
             self._reserve_slots(table, 2 * (int(n[table]) + size) + 1)
         if len(specials) < n[N_SPECIAL] + size + 1:
@@ -198,8 +199,8 @@ class Core:
         return specials
 
     def _reserve_slots(self, table: int, need: int) -> None:
-        group = {N_NAMES: self.names, N_NODES: self.nodes, N_FOLDS: self.folds, N_KINDS: self.kinds}[table]
-        if len(group.slots) >= need:
+        known = {N_NAMES: self.names.slots, N_NODES: self.nodes.slots, N_FOLDS: self.folds.slots, N_KINDS: self.kinds.slots}[table]
+        if len(known) >= need:
             return
         slots = np.zeros(1 << need.bit_length(), np.int32)
         if table == N_NAMES:
@@ -308,23 +309,17 @@ class Core:
 
     def heads_of(self, rows: Sequence[int], table: int) -> list[int]:
         """The heads of rows of a table: 0 flows, 1 relations, 2 facts, 3 mentions."""
-        return self.heads.of_rows(np.array(rows, np.int64), table).tolist()
+        found: list[int] = self.heads.of_rows(np.array(rows, np.int64), table).tolist()
+        return found
 
     def _rows(self, collect: Callable[[Ints], int]) -> list[int]:
         n = collect(self._found)
         if n > len(self._found):
             self._found = np.empty(2 * n, np.int32)
             collect(self._found)
-        return self._found[:n].tolist()
+        found: list[int] = self._found[:n].tolist()
+        return found
 
 
 def _csr(nodes: int, flows: int) -> Csr:
     return Csr(np.zeros(nodes + 1, np.int32), np.empty(flows, np.int32), np.empty(flows, np.uint8), np.empty(flows, np.int32))
-
-
-def _wider(array: Ints, used: int, need: int) -> Ints:
-    if len(array) >= need:
-        return array
-    larger = np.empty(max(need, 2 * len(array)), array.dtype)
-    larger[:used] = array[:used]
-    return larger

@@ -10,7 +10,7 @@ from meshline.graph.index.holders import Holders
 from meshline.graph.index.shown import Shown
 from meshline.graph.index.steps import flow_step
 from meshline.graph.index.tables import COLUMN, DATASET, DEAD, N_FLOWS, N_NODES, N_RELATIONS
-from meshline.graph.model import EDGE_TYPES, AssetKey, Json, Scope
+from meshline.graph.model import EDGE_TYPES, AssetKey, Scope
 
 Named: TypeAlias = tuple[str, Scope]  # source, scope
 

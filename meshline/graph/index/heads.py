@@ -46,19 +46,20 @@ class Heads:
         first, n = self.n, self.n + len(heads)
         self._reserve(n)
         new = slice(first, n)
-        self.scope_id[new] = [h.scope_id for h in heads]
-        self.observed_at[new] = [h.observed_at for h in heads]
-        self.valid_from[new] = [h.valid_from for h in heads]
-        self.last_observed[new] = [h.last_observed for h in heads]
-        self.source[new] = [self.source_number(h.source) for h in heads]
-        self.provisional[new] = [h.provisional for h in heads]
+        ids, sources, scopes, observed, valid, last, _, provisional, contents = zip(*heads, strict=True)
+        self.scope_id[new] = ids
+        self.observed_at[new] = observed
+        self.valid_from[new] = valid
+        self.last_observed[new] = last
+        self.source[new] = [self.source_number(source) for source in sources]
+        self.provisional[new] = provisional
         self.stale[new] = 0
         self.alive[new] = 1
-        self.digests += [h.content.digest for h in heads if h.content is not None]
-        self.scopes += [_encode(h.scope) for h in heads]
-        for h in heads:
-            if h.scope[0] == JOB_OUTPUT:
-                self._jobs.setdefault(h.scope[1:3], []).append(h.scope_id)
+        self.digests += [content.digest for content in contents]
+        self.scopes += map(_encode, scopes)
+        for scope_id, scope in zip(ids, scopes, strict=True):
+            if scope[0] == JOB_OUTPUT:
+                self._jobs.setdefault(scope[1:3], []).append(scope_id)
         top = int(self.scope_id[new].max(initial=0)) + 1
         if top > len(self.by_scope):
             known = len(self.by_scope)
@@ -115,7 +116,7 @@ class Heads:
         return _scope_decoder.decode(self.scopes[head])
 
     def source_of(self, head: int) -> str:
-        return self.sources[self.source[head]]
+        return str(self.sources[self.source[head]])
 
     def info(self, head: int) -> ScopeInfo:
         return ScopeInfo(

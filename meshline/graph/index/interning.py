@@ -10,7 +10,6 @@ from meshline.graph.index.tables import (
     COLUMN,
     DATASET,
     FOREIGN,
-    I32,
     I64,
     IS_COLUMN,
     N_FOLDS,
@@ -45,7 +44,7 @@ def triple_hash(a: int, b: int, c: int) -> int:
 
 @inner
 def same_text(text: U8, begin: int, other: U8, other_begin: int, length: int) -> bool:
-    for i in range(length):
+    for i in range(length):  # noqa: SIM110 - a kernel
         if text[begin + i] != other[other_begin + i]:
             return False
     return True
@@ -83,7 +82,7 @@ def added_name(text: U8, begin: int, end: int, h: int, slot: int, names: Names, 
     names.slots[slot] = name + 1
     counts[N_NAMES] = name + 1
     counts[N_TEXT] = at + end - begin
-    return name
+    return int(name)
 
 
 @inner
@@ -92,7 +91,7 @@ def interned(text: U8, begin: int, end: int, names: Names, counts: I64) -> int:
     h = text_hash(text, begin, end)
     slot = name_slot(text, begin, end, h, names)
     if names.slots[slot] != 0:
-        return names.slots[slot] - 1
+        return int(names.slots[slot] - 1)
     name = added_name(text, begin, end, h, slot, names, counts)
     upper = False
     for i in range(begin, end):
@@ -153,7 +152,7 @@ def added_node(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> 
         if last != NONE:
             nodes.sibling[last] = node
         nodes.child[part1] = node
-    return node
+    return int(node)
 
 
 @inner
@@ -174,7 +173,7 @@ def collides(dataset: int, name: int, fold: int, nodes: Nodes, folds: Folds, cou
     if fold == FOREIGN:
         return True
     if fold == name:
-        return nodes.traits[dataset] & CASED != 0 and folds.slots[fold_slot(dataset, fold, folds)] != 0
+        return bool(nodes.traits[dataset] & CASED != 0 and folds.slots[fold_slot(dataset, fold, folds)] != 0)
     slot = fold_slot(dataset, fold, folds)
     if folds.slots[slot] != 0:
         return True
@@ -184,7 +183,7 @@ def collides(dataset: int, name: int, fold: int, nodes: Nodes, folds: Folds, cou
     folds.slots[slot] = row + 1
     counts[N_FOLDS] = row + 1
     nodes.traits[dataset] |= CASED
-    return nodes.slots[node_slot(COLUMN, dataset, fold, nodes)] != 0
+    return bool(nodes.slots[node_slot(COLUMN, dataset, fold, nodes)] != 0)
 
 
 @inner
@@ -192,7 +191,7 @@ def node_of(kind: int, part1: int, part2: int, nodes: Nodes, counts: I64) -> int
     """The node of a key; made if new."""
     slot = node_slot(kind, part1, part2, nodes)
     if nodes.slots[slot] != 0:
-        return nodes.slots[slot] - 1
+        return int(nodes.slots[slot] - 1)
     node = added_node(kind, part1, part2, nodes, counts)
     nodes.slots[slot] = node + 1
     return node
@@ -203,7 +202,7 @@ def column_of(dataset: int, name: int, names: Names, nodes: Nodes, folds: Folds,
     """The node of a column; made if new."""
     slot = node_slot(COLUMN, dataset, name, nodes)
     if nodes.slots[slot] != 0:
-        return nodes.slots[slot] - 1
+        return int(nodes.slots[slot] - 1)
     if collides(dataset, name, names.fold[name], nodes, folds, counts):
         nodes.traits[dataset] |= COLLIDES
     node = added_node(COLUMN, dataset, name, nodes, counts)
@@ -218,7 +217,7 @@ def flow_kind(flags: int, subtype: int, job: int, kinds: FlowKinds, counts: I64)
     while kinds.slots[slot] != 0:
         row = kinds.slots[slot] - 1
         if kinds.job[row] == job and kinds.subtype[row] == subtype and kinds.flags[row] == flags:
-            return row
+            return int(row)
         slot = (slot + 1) & mask
     row = counts[N_KINDS]
     kinds.flags[row] = flags
@@ -226,7 +225,7 @@ def flow_kind(flags: int, subtype: int, job: int, kinds: FlowKinds, counts: I64)
     kinds.job[row] = job
     kinds.slots[slot] = row + 1
     counts[N_KINDS] = row + 1
-    return row
+    return int(row)
 
 
 @inner
@@ -241,7 +240,7 @@ def named(node: int, by: int, nodes: Nodes, counts: I64) -> None:
 def touched(node: int, by: int, nodes: Nodes, counts: I64) -> None:
     """A fact other than a flow came or went that is about this node."""
     kind = nodes.kind[node]
-    if kind == DATASET or kind == COLUMN:
+    if kind in (DATASET, COLUMN):
         dataset = nodes.part1[node] if kind == COLUMN else node
         nodes.solid[dataset] += by
         if nodes.solid[dataset] == (1 if by > 0 else 0):
@@ -259,7 +258,7 @@ def relisted(node: int, by: int, nodes: Nodes, counts: I64) -> None:
 @kernel("int", "int", "int", Nodes)
 def node_row(kind: int, part1: int, part2: int, nodes: Nodes) -> int:
     """The known node of a key, or NONE."""
-    return nodes.slots[node_slot(kind, part1, part2, nodes)] - 1
+    return int(nodes.slots[node_slot(kind, part1, part2, nodes)] - 1)
 
 
 @kernel("int", Names, Nodes, Folds, FlowKinds, "I64")

@@ -55,7 +55,7 @@ class LineageIndex:
     ) -> LineageIndex:
         """An index of these heads (`Store.heads`), which are the store's at `revision`."""
         index = cls(revision, as_of, precedence)
-        index._feed.load(heads)  # noqa: SLF001 - its own
+        index._feed.load(heads)
         return index
 
     def apply(self, changes: Changes) -> None:
@@ -78,7 +78,8 @@ class LineageIndex:
 
     def key(self, node: int) -> AssetKey:
         """The shown name: of datasets the output port's, else the catalog's, else the TABLE symlink's, else the
-        physical one; of columns the catalog's spelling, else the newest schema's."""
+        physical one; of columns the catalog's spelling, else the newest schema's.
+        """
         return self._shown.key(node)
 
     def own_key(self, node: int) -> AssetKey:
@@ -86,7 +87,8 @@ class LineageIndex:
         return self._core.key(node)
 
     def kind(self, node: int) -> AssetKind:
-        return KINDS[self._core.nodes.kind[node]]
+        kind: AssetKind = KINDS[self._core.nodes.kind[node]]
+        return kind
 
     def representative(self, node: int) -> int:
         """The node that stands for this node's identity class."""
@@ -102,8 +104,10 @@ class LineageIndex:
 
     def of_kind(self, kind: AssetKind) -> Sequence[int]:
         """The visible assets of a kind, sorted by shown qualified name, without inferred datasets and their
-        columns, and without unlisted columns."""
-        return self._shown.of_kind(kind).tolist()
+        columns, and without unlisted columns.
+        """
+        found: list[int] = self._shown.of_kind(kind).tolist()
+        return found
 
     def columns(self, dataset: int) -> list[int]:
         """The columns of a dataset by position, then name: inferred ones too, unlisted ones not."""

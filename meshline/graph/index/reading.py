@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from meshline.graph.index.compiled import inner, kernel
-from meshline.graph.index.interning import column_of, flow_kind, interned, named, node_of, relisted, touched
+from meshline.graph.index.interning import begin_of, column_of, flow_kind, interned, named, node_of, relisted, same_text, touched
 from meshline.graph.index.tables import (
     COLLIDES,
     COLUMN,
@@ -58,10 +58,12 @@ _DROPPED = np.frombuffer(b"dropped", np.uint8).copy()
 _MEMBERS = np.frombuffer(b"members", np.uint8).copy()
 _POSITION = np.frombuffer(b"position", np.uint8).copy()
 
+GUESSES = 4
+
 PADDING = 16  # bytes after the last content: a number may be read beyond a broken end
 
 
-class Malformed(Exception):  # noqa: N818 - never seen outside
+class Malformed(Exception):
     """Bytes that are no content."""
 
 
@@ -163,10 +165,7 @@ def skipped(buffer: U8, at: int, end: int) -> int:
 def is_word(buffer: U8, begin: int, end: int, word: U8) -> bool:
     if end - begin != len(word):
         return False
-    for i in range(len(word)):
-        if buffer[begin + i] != word[i]:
-            return False
-    return True
+    return same_text(buffer, begin, word, 0, len(word))
 
 
 @inner
@@ -189,6 +188,38 @@ def regroup(specials: I64, head: int, dataset: int, counts: I64) -> None:
 
 
 @inner
+def known_column(buffer: U8, begin: int, end: int, dataset: int, guess: int, names: Names, nodes: Nodes) -> tuple[int, int]:
+    """(a column of the name or NONE, where to look next), from a few guesses.
+
+    Contents give the columns of a dataset by name, and did so when the nodes were made: the next one
+    is most often among the siblings next to the one before. This spares half of the time of a load.
+    """
+    if guess == NONE or nodes.part1[guess] != dataset:
+        guess = nodes.child[dataset]
+        if guess == NONE:
+            return NONE, NONE
+    last = guess
+    for _ in range(GUESSES):
+        guess = nodes.sibling[guess]
+        name = nodes.part2[guess]
+        first = begin_of(names, name)
+        if names.end[name] - first == end - begin and same_text(buffer, begin, names.text, first, end - begin):
+            return guess, guess
+    return NONE, last
+
+
+@inner
+def new_column(dataset: int, name: int, head: int, names: Names, nodes: Nodes, folds: Folds, specials: I64, counts: I64) -> int:
+    """The column that no guess found; if it is new, its dataset's columns may have to be grouped anew."""
+    before = nodes.traits[dataset] & COLLIDES
+    known = nodes.child[dataset]
+    node = column_of(dataset, name, names, nodes, folds, counts)
+    if nodes.child[dataset] != known and (before or nodes.traits[dataset] & (COLLIDES | MERGED)):
+        regroup(specials, head, dataset, counts)
+    return node
+
+
+@inner
 def read_keys(
     buffer: U8,
     at: int,
@@ -204,6 +235,7 @@ def read_keys(
 ) -> tuple[int, int]:
     """(number of keys, where they end); `local` gets the node of each."""
     n, at = items(buffer, at)
+    guess = NONE
     for i in range(n):
         if at >= end:
             raise Malformed
@@ -215,11 +247,10 @@ def read_keys(
             if not 0 <= of < i or nodes.kind[local[of]] != DATASET:
                 raise Malformed
             dataset = local[of]
-            before = nodes.traits[dataset] & COLLIDES
-            known = nodes.child[dataset]
-            node = column_of(dataset, interned(buffer, begin, at, names, counts), names, nodes, folds, counts)
-            if nodes.child[dataset] != known and (before or nodes.traits[dataset] & (COLLIDES | MERGED)):
-                regroup(specials, head, dataset, counts)
+            node, guess = known_column(buffer, begin, at, dataset, guess, names, nodes)
+            if node == NONE:
+                node = new_column(dataset, interned(buffer, begin, at, names, counts), head, names, nodes, folds, specials, counts)
+                guess = node
         else:
             if not 0 <= kind < KINDS or size > 3:
                 raise Malformed
@@ -241,7 +272,7 @@ def read_keys(
 
 
 @inner
-def add_fact(node: int, solid: bool, nodes: Nodes, facts: Facts, counts: I64) -> None:
+def add_fact(node: int, solid: int, nodes: Nodes, facts: Facts, counts: I64) -> None:
     row = counts[N_FACTS]
     facts.node[row] = node
     facts.solid[row] = solid
@@ -276,7 +307,7 @@ def read_assets(
             elif nodes.kind[node] == DOMAIN or nodes.kind[node] == DATA_PRODUCT:
                 needed |= is_word(buffer, first, at, _MEMBERS)
             at = skipped(buffer, at, end)
-        add_fact(node, solid, nodes, facts, counts)
+        add_fact(node, 1 if solid else 0, nodes, facts, counts)
         if needed:
             special(specials, SPECIAL_FACT, head, node, begin, at, counts)
     return at
@@ -295,14 +326,14 @@ def add_relation(type_: int, start: int, end: int, value: int, nodes: Nodes, rel
     nodes.into[end] = row
     counts[N_RELATIONS] = row + 1
     if type_ < 0:  # not seen: see `recast`
-        return row
+        return int(row)
     if type_ != RENAMED_TO:
         touched(start, 1, nodes, counts)
         touched(end, 1, nodes, counts)
     if type_ == HAS_COLUMN:
         relisted(start, 1, nodes, counts)
         relisted(end, 1, nodes, counts)
-    return row
+    return int(row)
 
 
 @inner
@@ -391,7 +422,7 @@ def read_flows(
         if key >= 0:
             job = local[key]
             if nodes.fact[job] < first_fact:
-                add_fact(job, False, nodes, facts, counts)
+                add_fact(job, 0, nodes, facts, counts)
         local_kinds[i] = flow_kind(indirect | masking << 1 | covered << 2, subtype, job, kinds, counts)
     n, at = items(buffer, at)
     row = counts[N_FLOWS]

@@ -85,4 +85,4 @@ def _of_domain(feed: Feed, holders: Holders, node: int) -> list[int]:
 def _datasets(feed: Feed) -> list[int]:
     core = feed.core
     n = int(core.counts[N_NODES])
-    return np.unique(core.nodes.rep[:n][core.nodes.kind[:n] == DATASET]).tolist()
+    return list(np.unique(core.nodes.rep[:n][core.nodes.kind[:n] == DATASET]).tolist())

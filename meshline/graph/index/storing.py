@@ -162,7 +162,7 @@ def recast(
             support(stop, supported, nodes)
     for row in range(begin[2], end[2]):
         node = mapping[facts.node[row]]
-        add_fact(node, facts.solid[row] != 0, nodes, facts, counts)
+        add_fact(node, 1 if facts.solid[row] else 0, nodes, facts, counts)
         support(node, supported, nodes)
     for row in range(begin[3], end[3]):
         node = mentions[row]

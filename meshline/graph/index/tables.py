@@ -144,20 +144,19 @@ N_COUNTS = 11
 # Special rows are what a kernel leaves to Python: (which, head, node or row, start and end in the buffer).
 SPECIAL_FACT, SPECIAL_RELATION, SPECIAL_DATASET, SPECIAL_MOVED = range(4)
 
-Group = TypeVar("Group", bound=NamedTuple)
+Group = TypeVar("Group", bound=tuple[Any, ...])
 
 
 def allocated(group: type[Group], size: int, slots: int = 0, text: int = 0) -> Group:
-    """An empty group with room for `size` rows."""
+    """A group of zeros with room for `size` rows: untouched pages cost no memory."""
     sizes = {"slots": slots, "text": text}
-    arrays = [np.zeros(sizes[name], _dtype(hint)) if name in sizes else np.empty(size, _dtype(hint)) for name, hint in _fields(group)]
-    return group(*arrays)
+    return group(*(np.zeros(sizes.get(name, size), _dtype(hint)) for name, hint in _fields(group)))
 
 
 def widened(group: Group, used: int, need: int) -> Group:
     """The group with room for `need` rows, doubling; slots and text stay as they are."""
     arrays: list[npt.NDArray[Any]] = []
-    for name, array in zip(group._fields, group, strict=True):
+    for (name, _), array in zip(_fields(type(group)), group, strict=True):
         arrays.append(array if name in {"slots", "text"} else extended(array, used, need))
     return type(group)(*arrays)
 

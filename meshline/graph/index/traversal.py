@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TypeAlias
 
-import numpy as np
-
 from meshline.graph.index.affected import Reckoning, Rows
-from meshline.graph.index.answers import Affected, Bytes, Completeness, Direction, Flags, FlowStep, Ints, Reach
+from meshline.graph.index.answers import Affected, Bytes, Completeness, Direction, Flags, FlowStep, Ints
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.holders import Holders
 from meshline.graph.index.steps import flow_step, order

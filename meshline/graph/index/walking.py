@@ -6,8 +6,6 @@ which no edge masks: a node is marked when it is first met by such a path; if it
 before that, they are followed again in the end (`clean`), and only to pass the mark on.
 """
 
-# ruff: noqa: PLR0917 - kernels take arrays, and have no keywords
-
 from __future__ import annotations
 
 from meshline.graph.index.compiled import inner, kernel
@@ -168,7 +166,19 @@ def met(other: int, clean: int, nodes: Nodes, scratch: Scratch, state: I64) -> N
 
 
 @inner
-def pass_edge(other: int, flags: int, clean: int, k: int, unmasked: int, expand: bool, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+def count_edge(other: int, flags: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+    """Keep count of what makes an answer less sure."""
+    if flags & STALE:
+        state[STALE_EDGES] += 1
+    if flags & PROVISIONAL:
+        state[PROVISIONAL_EDGES] += 1
+    if flags & CLASS == 2 and scratch.paired[nodes.rep[other]] != state[SCAN]:
+        scratch.paired[nodes.rep[other]] = state[SCAN]
+        state[PAIRS] += 1
+
+
+@inner
+def pass_edge(other: int, flags: int, clean: int, k: int, unmasked: int, expand: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """One edge that is neither dead nor covered, to `other` in the direction of the walk."""
     class_ = flags & CLASS
     if class_ > k:
@@ -184,16 +194,8 @@ def pass_edge(other: int, flags: int, clean: int, k: int, unmasked: int, expand:
         if scratch.seen[other] < state[STAMP]:
             state[CUT] = 1
         return
-    if flags & (STALE | PROVISIONAL):
-        if flags & STALE:
-            state[STALE_EDGES] += 1
-        if flags & PROVISIONAL:
-            state[PROVISIONAL_EDGES] += 1
-    if class_ == 2:
-        rep = nodes.rep[other]
-        if scratch.paired[rep] != state[SCAN]:
-            scratch.paired[rep] = state[SCAN]
-            state[PAIRS] += 1
+    if class_ == 2 or flags & (STALE | PROVISIONAL):
+        count_edge(other, flags, nodes, scratch, state)
     if scratch.seen[other] < state[STAMP]:
         arrive(other, clean, NONE if unmasked else k, nodes, scratch, state)
     else:
@@ -214,7 +216,7 @@ def expand_node(
     clean: int,
     k: int,
     unmasked: int,
-    expand: bool,
+    expand: int,
     base: int,
     newer: int,
     csr: Csr,
@@ -298,7 +300,7 @@ def walk(
                 return 0
             state[LEVEL] += 1
             state[LEVEL_END] = state[TAIL]
-        expand = depth < 0 or state[LEVEL] < depth
+        expand = 1 if depth < 0 or state[LEVEL] < depth else 0
         item = scratch.late[state[HEAD]] if cleaning else scratch.queue[state[HEAD]]
         state[HEAD] += 1
         node = item >> 1
@@ -313,8 +315,8 @@ def walk(
             while True:
                 scratch.scanned[member] = dirty + clean
                 expand_node(
-                    member, 1 if scanned >= 0 else 0, clean, k, unmasked, expand, base, newer, csr, heads, links, others, flows, use_wanted, wanted,
-                    nodes, scratch, state,
+                    member, 1 if scanned >= 0 else 0, clean, k, unmasked, expand, base, newer, csr, heads, links, others, flows,
+                    use_wanted, wanted, nodes, scratch, state,
                 )  # fmt: skip
                 member = nodes.ring[member]
                 if member == dataset:
@@ -325,7 +327,7 @@ def walk(
                 scratch, state,
             )  # fmt: skip
         end = state[LATE] if cleaning else state[TAIL]
-    return end - state[HEAD]
+    return int(end - state[HEAD])
 
 
 @kernel("I32", "int", "int", Nodes, Scratch, "I64")
@@ -343,7 +345,7 @@ def begin(starts: I32, stamp: int, found: int, nodes: Nodes, scratch: Scratch, s
             scratch.first[nodes.rep[scratch.queue[i] >> 1]] = state[TRAVERSAL]
         for i in range(state[FOUND]):
             scratch.first[scratch.nodes[i]] = state[TRAVERSAL]
-    return state[TAIL]
+    return int(state[TAIL])
 
 
 @kernel("int", "int", "int", Scratch)

@@ -30,6 +30,7 @@ from meshline.graph.index.tables import (
     U8,
     UNDESCRIBED,
     Scratch,
+    allocated,
 )
 
 STEP = 50_000  # nodes between two looks at the clock
@@ -67,7 +68,7 @@ class Walker:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._scratch = _scratch(0)
+        self._scratch = allocated(Scratch, 0)
         self._stamp = 0
         self._state: I64 = np.zeros(N_STATE, np.int64)
 
@@ -90,7 +91,9 @@ class Walker:
             if not in_time:
                 walking.mark_masked(found, reached, self._stamp + 1, self._scratch)
             elif reached > found:
-                in_time = self._mask(starts, k, direction, limits, wanted, range(found, reached)) if saw_masked else self._unmask(found, reached)
+                in_time = (
+                    self._mask(starts, k, direction, limits, wanted, range(found, reached)) if saw_masked else self._unmask(found, reached)
+                )
             if not in_time:
                 truncated = Truncated.TIME
                 break
@@ -126,7 +129,7 @@ class Walker:
     def _begin_traversal(self) -> I64:
         core, state = self._core, self._state
         if len(self._scratch.seen) < core.counts[N_NODES] or max(state[TRAVERSAL] // _LAST_TRAVERSAL, state[SCAN] // _LAST_SCAN) > 0:
-            self._scratch = _scratch(len(core.nodes.kind))
+            self._scratch = allocated(Scratch, len(core.nodes.kind))
             self._stamp = 0
             state[:] = 0
         state[TRAVERSAL] += 1
@@ -188,7 +191,8 @@ class Walker:
         core = self._core
         down = direction is Direction.DOWNSTREAM
         return walking.walk(
-            k, int(unmasked), -1 if depth is None else depth, most, budget, core.folded, int(core.folded < core.counts[N_FLOWS]), int(cleaning),
+            k, int(unmasked), -1 if depth is None else depth, most, budget,
+            core.folded, int(core.folded < core.counts[N_FLOWS]), int(cleaning),
             core.outgoing if down else core.incoming,
             core.nodes.over_out if down else core.nodes.over_in,
             core.overlay.next_out if down else core.overlay.next_in,
@@ -214,10 +218,3 @@ class Walker:
 
 
 _ANY: U8 = np.ones(1, np.uint8)
-
-
-def _scratch(size: int) -> Scratch:
-    # Wiped arrays come as untouched pages: the answer's rows cost memory only when they are used.
-    return Scratch(
-        *(np.zeros(size, np.int32) for _ in range(7)), np.zeros(size, np.int8), np.zeros(size, np.int32), np.zeros(size, np.uint8)
-    )

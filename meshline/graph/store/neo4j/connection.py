@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import neo4j
-from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError, ServiceUnavailable, SessionExpired, TransientError
+from neo4j.exceptions import AuthError, DriverError, Neo4jError, ServiceUnavailable, SessionExpired, TransientError
 
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.store.neo4j.cypher import cypher
@@ -24,6 +24,10 @@ CONNECT_SECONDS = 5.0
 ROWS = 10_000  # of one UNWIND: more at once is no faster, and takes memory of the server
 
 
+# What a server says that is starting or stopping, lacks the database, or does not let this user do what is needed.
+_NOT_OURS = ("Neo.ClientError.Database.", "Neo.DatabaseError.Database.", "Neo.ClientError.Security.", "Neo.ClientError.Cluster.")
+
+
 class Address(NamedTuple):
     """What a store URL says."""
 
@@ -35,15 +39,17 @@ class Address(NamedTuple):
     @classmethod
     def parse(cls, url: str) -> Address:
         """`neo4j://user:password@host:port/database`; user and password percent-encoded where they have to be."""
-        parts = urlsplit(url)
-        if parts.scheme not in SCHEMES or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname and (parts.port or True)
+        except ValueError:  # of a port or an IPv6 address
+            host = None
+        if not host or parts.scheme not in SCHEMES:
             raise InvalidInput(
                 f"this is no address of a Neo4j: write neo4j://user:password@host:7687 (schemes: {', '.join(SCHEMES)})", "store"
             )
-        host = parts.netloc.rpartition("@")[2]
-        database = unquote(parts.path.strip("/")) or None
-        query = f"?{parts.query}" if parts.query else ""
-        return cls(f"{parts.scheme}://{host}{query}", unquote(parts.username or ""), unquote(parts.password or ""), database)
+        uri = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{f'?{parts.query}' if parts.query else ''}"
+        return cls(uri, unquote(parts.username or ""), unquote(parts.password or ""), unquote(parts.path.strip("/")) or None)
 
 
 class Connection:
@@ -123,21 +129,15 @@ class Connection:
         try:
             yield
         except AuthError as error:
-            raise StoreUnavailable(f"Neo4j at {self.address.uri} refuses the user name or password: check the store's URL") from error
+            raise StoreUnavailable(f"Neo4j at {self.address.uri} refuses the user name or password: check the store's address") from error
         except (ServiceUnavailable, SessionExpired, TransientError) as error:
             raise StoreUnavailable(f"Neo4j at {self.address.uri} does not answer ({error}): is it running? Try again.") from error
-        except (DriverError, ConfigurationError, Neo4jError) as error:
-            if isinstance(error, Neo4jError) and not unavailable(error):
+        except DriverError as error:
+            raise StoreUnavailable(f"Neo4j at {self.address.uri} cannot be used: {error}") from error
+        except Neo4jError as error:
+            if not (error.code or "").startswith(_NOT_OURS):
                 raise
-            raise StoreUnavailable(f"Neo4j at {self.address.uri} cannot be used ({error})") from error
-
-
-def unavailable(error: Neo4jError) -> bool:
-    """Errors of a server that is starting, stopping or not the one that writes."""
-    return bool(error.is_retryable()) or (error.code or "").startswith(("Neo.ClientError.Database.", "Neo.DatabaseError.Database."))
-
-
-Parameters: TypeAlias = Mapping[str, Any]
+            raise StoreUnavailable(f"Neo4j at {self.address.uri} cannot be used: {error.message}") from error
 
 
 def run(tx: Transaction, text: str, **parameters: Any) -> list[Any]:

@@ -49,3 +49,7 @@ OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
 //// v1_prose
 CREATE FULLTEXT INDEX prose IF NOT EXISTS FOR ()-[r:SAYS]-() ON EACH [r.words]
 OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
+
+// Made in the background; searching before that is an error.
+//// v1_wait
+CALL db.awaitIndexes(300)

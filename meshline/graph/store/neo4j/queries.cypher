@@ -221,13 +221,12 @@ MERGE (a)-[r:<edge> {said: row[2]}]->(b)
 ON CREATE SET r += row[3], r.scopes = row[4]
 ON MATCH SET r.scopes = r.scopes + row[4]
 
-// The rest of r.scopes is what others say. Each WITH makes the planner find both ends first: one may have a million relationships.
+// What is left of r.scopes is what others say.
 //// remove_flows
 UNWIND $rows AS row
 UNWIND row.pairs AS pair
 MATCH (a:Name {id: pair[0]})
 MATCH (b:Name {id: pair[1]})
-WITH row, a, b
 MATCH (a)-[r:FLOWS_TO {type: row.type, subtype: row.subtype, masking: row.masking, covered: row.covered, jobId: row.jobId}]->(b)
 SET r.scopes = [scope IN r.scopes WHERE NOT scope IN row.scopes]
 WITH r WHERE size(r.scopes) = 0
@@ -237,7 +236,6 @@ DELETE r
 UNWIND $rows AS row
 MATCH (a:Name {id: row[0]})
 MATCH (b:Name {id: row[1]})
-WITH row, a, b
 MATCH (a)-[r:<edge> {said: row[2]}]->(b)
 SET r.scopes = [scope IN r.scopes WHERE NOT scope IN row[4]]
 WITH r WHERE size(r.scopes) = 0
@@ -245,16 +243,12 @@ DELETE r
 
 //// remove_mentions
 UNWIND $rows AS row
-MATCH (s:Scope {id: row[0]})
-WITH row, s
-MATCH (s)-[r:MENTIONS]->(n:Name) WHERE n.id IN row[1]
+MATCH (s:Scope {id: row[0]})-[r:MENTIONS]->(n:Name) WHERE n.id IN row[1]
 DELETE r
 
 //// remove_sayings
 UNWIND $rows AS row
-MATCH (s:Scope {id: row[0]})
-WITH row, s
-MATCH (s)-[r:SAYS]->(n:Name) WHERE n.id IN row[1]
+MATCH (s:Scope {id: row[0]})-[r:SAYS]->(n:Name) WHERE n.id IN row[1]
 DELETE r
 
 //// sayings
