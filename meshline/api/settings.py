@@ -81,7 +81,7 @@ def settings_page() -> str:
         [
             "# Settings",
             "",
-            "Made from the code by `scripts/make-docs`. Options of the command line win over the environment, the environment over the defaults.",
+            "Made from the code by `scripts/make-docs`. Options of the command line win over the environment, that over the defaults.",
             "",
             "| variable | default | meaning |",
             "| --- | --- | --- |",

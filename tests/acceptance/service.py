@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ IMPACT = """query($id:ID!,$after:String){impact(of:[$id]){total byKind{key count
     nodes{reach distance masked node{... on Column{name dataset{namespace name}}}} pageInfo{hasNextPage endCursor}}
   completeness{truncated possibleOnly undescribed staleEdges}}}"""
 COLUMNS = "query($ns:String!,$n:String!){dataset(namespace:$ns,name:$n){id columns(first:500){nodes{id name}}}}"
+READY_SECONDS = 120
 CLASSES = {"DIRECT": 0, "INDIRECT": 1, "POSSIBLE": 2}
 
 
@@ -64,9 +66,10 @@ class Service:
 def serving(store: str = "sqlite://:memory:", **settings: object) -> Iterator[Service]:
     """The application over a store, its index loaded."""
     with TestClient(create_app(load(store=store, **settings))) as client:
-        for _ in range(1000):
-            if client.get("/readyz").status_code == 200:
-                break
+        end = time.monotonic() + READY_SECONDS
+        while (ready := client.get("/readyz")).status_code != 200:
+            assert time.monotonic() < end, ready.text
+            time.sleep(0.005)
         yield Service(client)
 
 

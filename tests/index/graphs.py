@@ -1,0 +1,54 @@
+"""Answers of an index by short names."""
+
+from __future__ import annotations
+
+from meshline.graph.index import Direction, LineageIndex, Reach, Traversal
+from meshline.graph.model import AssetKey, AssetKind
+from tests.index.heads import node
+
+
+def found(index: LineageIndex, key: AssetKey | str) -> int:
+    """The node of an asset that must be there."""
+    wanted = node(key) if isinstance(key, str) else key
+    result = index.node(wanted)
+    assert result is not None, wanted
+    return result
+
+
+def short(index: LineageIndex, asset: int) -> str:
+    """`a`, `a.x`; other assets by their names."""
+    key = index.key(asset)
+    return ".".join(key.parts[1:]) if key.kind in {AssetKind.DATASET, AssetKind.COLUMN} else key.name
+
+
+def down(index: LineageIndex, *starts: AssetKey | str, **limits: object) -> Traversal:
+    return index.traverse([found(index, start) for start in starts], Direction.DOWNSTREAM, **limits)  # type: ignore[arg-type]
+
+
+def up(index: LineageIndex, *starts: AssetKey | str, **limits: object) -> Traversal:
+    return index.traverse([found(index, start) for start in starts], Direction.UPSTREAM, **limits)  # type: ignore[arg-type]
+
+
+def reached(index: LineageIndex, traversal: Traversal) -> dict[str, str]:
+    """By short name: `DIRECT 1`, `POSSIBLE 2 masked`."""
+    rows = zip(traversal.nodes.tolist(), traversal.reach.tolist(), traversal.distance.tolist(), traversal.masked.tolist(), strict=True)
+    return {short(index, asset): said(reach, distance, masked) for asset, reach, distance, masked in rows}
+
+
+def affected(index: LineageIndex, traversal: Traversal) -> dict[str, str]:
+    """The same of everything that is affected; names of other assets begin with their kind."""
+    rows = zip(*(column.tolist() for column in traversal.affected()), strict=True)
+    return {named(index, asset): said(reach, distance, masked) for asset, reach, distance, masked in rows}
+
+
+def named(index: LineageIndex, asset: int) -> str:
+    kind = index.kind(asset)
+    return short(index, asset) if kind in {AssetKind.DATASET, AssetKind.COLUMN} else f"{kind.lower()} {short(index, asset)}"
+
+
+def said(reach: int, distance: int, masked: bool) -> str:
+    return f"{Reach(reach).name} {distance}{' masked' if masked else ''}"
+
+
+def path(index: LineageIndex, traversal: Traversal, to: str) -> list[str]:
+    return [f"{short(index, step.start)} > {short(index, step.end)}" for step in traversal.path(found(index, to))]

@@ -1,0 +1,156 @@
+"""What hangs on the reached columns: containers, consumers, contracts, jobs, owners."""
+
+from __future__ import annotations
+
+from meshline.graph.index import LineageIndex, Reach
+from meshline.graph.model import (
+    AssetFact,
+    AssetKey,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Json,
+    Statement,
+    consumer,
+    contract,
+    data_product,
+    domain,
+    job,
+    owner,
+)
+from tests.index.graphs import affected, down, found, reached, up
+from tests.index.heads import NS, col, ds, flow, index_of, lineage, lists, says
+
+
+def mesh(*edges: EdgeFact, name: str = "m", source: str = "mesh/m", at: int = 0) -> Statement:
+    return says(Facts(edges=edges), ("mesh", name), at, source=source)
+
+
+def port(product: str, dataset: str, direction: str = "output") -> EdgeFact:
+    return EdgeFact(EdgeType.PORT, data_product(product), ds(dataset), {"direction": direction})
+
+
+def consumes(who: str, what: AssetKey) -> EdgeFact:
+    return EdgeFact(EdgeType.CONSUMES, consumer(who), what)
+
+
+def members(of: AssetKey, *patterns: str) -> Statement:
+    names: list[Json] = list(patterns)
+    return says(Facts(assets=(AssetFact(of, {"members": names}),)), ("mesh", of.kind, of.name), source="mesh/m")
+
+
+def owns(who: str, what: AssetKey, type_: str = "technical") -> EdgeFact:
+    return EdgeFact(EdgeType.OWNS, owner(who), what, {"type": type_})
+
+
+LINEAGE = lineage(flow("a.x", "b.x", by="copy"), flow("b.x", "c.y", "INDIRECT", by="sum"), flow("a.x", "b.z", masking=True, by="copy"))
+
+
+def test_containers_take_the_strongest_class_of_what_they_hold() -> None:
+    index = index_of(LINEAGE, mesh(port("p", "b"), port("q", "c"), EdgeFact(EdgeType.PART_OF, data_product("q"), domain("d"))))
+    got = affected(index, down(index, "a.x"))
+    assert {name: got[name] for name in ("b", "c", "data_product p", "data_product q", "domain d")} == {
+        "b": "DIRECT 1",
+        "c": "INDIRECT 2",
+        "data_product p": "DIRECT 1",
+        "data_product q": "INDIRECT 2",
+        "domain d": "INDIRECT 2",
+    }
+    assert "a" not in got
+
+
+def test_masked_only_if_all_of_the_class_are() -> None:
+    index = index_of(lineage(flow("a.x", "b.x", masking=True), flow("a.x", "b.y", "INDIRECT")))
+    assert affected(index, down(index, "a.x"))["b"] == "DIRECT 1 masked"
+
+
+def test_what_holds_the_start_is_affected_at_distance_0() -> None:
+    index = index_of(LINEAGE, mesh(port("p", "a"), consumes("own", col("a.x")), consumes("other", col("a.w")), consumes("whole", ds("a"))))
+    got = affected(index, down(index, "a.x"))
+    assert got["data_product p"] == "DIRECT 0"
+    assert got["consumer own"] == "DIRECT 0"
+    assert got["consumer whole"] == "POSSIBLE 0"
+    assert "consumer other" not in got
+    assert affected(index, down(index, "a"))["consumer whole"] == "DIRECT 0"
+
+
+def test_consumers_by_grain() -> None:
+    index = index_of(
+        LINEAGE,
+        lineage(flow("a.x", "w", "INDIRECT"), scope="two"),
+        mesh(
+            port("p", "b"),
+            consumes("column", col("b.x")),
+            consumes("dataset", ds("b")),
+            consumes("whole", ds("w")),
+            consumes("product", data_product("p")),
+            EdgeFact(EdgeType.GOVERNS, contract("k"), ds("b")),
+        ),
+    )
+    got = affected(index, down(index, "a.x"))
+    assert {name: got[name] for name in got if name.startswith(("consumer", "contract"))} == {
+        "consumer column": "DIRECT 1",
+        "consumer dataset": "POSSIBLE 1",
+        "consumer whole": "INDIRECT 1",
+        "consumer product": "POSSIBLE 1",
+        "contract k": "POSSIBLE 1",
+    }
+    assert affected(index, down(index, data_product("p")))["consumer product"] == "DIRECT 0"
+
+
+def test_jobs_are_those_through_which_data_goes_on() -> None:
+    reader = says(Facts(edges=(EdgeFact(EdgeType.READS, job(NS, "export"), ds("c")),)), ("job-reads", NS, "export"))
+    index = index_of(LINEAGE, lineage(flow("c", "d", by="load"), scope="two"), reader)
+    got = affected(index, down(index, "a.x"))
+    assert {name: got[name] for name in got if name.startswith("job")} == {
+        "job copy": "DIRECT 1",
+        "job sum": "INDIRECT 2",
+        "job load": "POSSIBLE 3",
+        "job export": "POSSIBLE 3",
+    }
+    assert set(affected(index, down(index, "a.x", reach=Reach.DIRECT))) == {"b", "b.x", "b.z", "job copy"}
+    assert "job sum" in affected(index, up(index, "c.y"))
+
+
+def test_starts_of_other_kinds() -> None:
+    writes = says(Facts(edges=(EdgeFact(EdgeType.WRITES, job(NS, "copy"), ds("a")), EdgeFact(EdgeType.READS, job(NS, "sum"), ds("c")))), ("x",))
+    index = index_of(
+        LINEAGE, writes, mesh(port("p", "a"), EdgeFact(EdgeType.PART_OF, data_product("p"), domain("d")), consumes("team", col("c.y")))
+    )
+    everything = {"b.x": "DIRECT 1", "b.z": "DIRECT 1 masked", "c.y": "INDIRECT 2"}
+    for start in (ds("a"), data_product("p"), domain("d"), job(NS, "copy")):
+        assert reached(index, down(index, start)) == everything
+    assert reached(index, up(index, consumer("team"))) == {"b.x": "INDIRECT 1", "a.x": "INDIRECT 2"}
+    assert reached(index, down(index, consumer("team"))) == {}
+    assert set(reached(index, up(index, job(NS, "sum")))) == {"b.x", "a.x"}
+
+
+def test_patterns_place_datasets_and_the_longest_wins() -> None:
+    index = index_of(says(lists("sales_orders", "x"), ("dataset",)), members(data_product("all"), "db/*"), members(data_product("sales"), "db/sales_*"))
+    assert index.product(found(index, "sales_orders.x")) == index.node(data_product("sales"))
+    ported = index_of(says(lists("sales_orders", "x"), ("dataset",)), members(data_product("sales"), "db/sales_*"), mesh(port("p", "sales_orders")))
+    assert ported.product(found(ported, "sales_orders")) == ported.node(data_product("p"))
+
+
+def who(index: LineageIndex, key: AssetKey) -> list[tuple[str, str, str]]:
+    return [(index.key(o.owner).name, o.type, index.key(o.level).name) for o in index.owners(found(index, key))]
+
+
+def test_owners_are_the_nearest_level_s() -> None:
+    held = [port("p", "a"), EdgeFact(EdgeType.PART_OF, data_product("p"), domain("d")), EdgeFact(EdgeType.PART_OF, domain("d"), domain("top"))]
+    schema = says(lists("a", "x", "y"), ("dataset",))
+    levels = [owns("ceo", domain("top")), owns("lead", domain("d")), owns("team", data_product("p")), owns("dba", ds("a")), owns("me", col("a.x"))]
+    expected = [("ceo", "top"), ("lead", "d"), ("team", "p"), ("dba", "a"), ("me", "x")]
+    for n in range(len(levels)):
+        index = index_of(schema, mesh(*held, *levels[: n + 1]))
+        assert who(index, col("a.x")) == [(expected[n][0], "technical", expected[n][1])]
+    assert who(index, col("a.y")) == [("dba", "technical", "a")]
+    assert who(index_of(schema, mesh(*held)), col("a.x")) == []
+
+
+def test_the_strongest_source_that_names_any_names_all() -> None:
+    schema = says(lists("a", "x"), ("dataset",))
+    said = [mesh(owns("b", ds("a")), owns("a", ds("a"), "business"), name="file"), mesh(owns("z", ds("a")), source="openlineage/x", at=9)]
+    assert who(index_of(schema, *said), ds("a")) == [("a", "business", "a"), ("b", "technical", "a")]
+    person = mesh(owns("p", ds("a")), source="person/p")
+    assert who(index_of(schema, *said, person), ds("a")) == [("p", "technical", "a")]

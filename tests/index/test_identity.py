@@ -1,0 +1,164 @@
+"""Names that mean the same: SAME_AS, case, renames, drops; and how assets are shown."""
+
+from __future__ import annotations
+
+from meshline.graph.index import LineageIndex
+from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, data_product
+from tests.index.graphs import down, found, reached, short, up
+from tests.index.heads import NS, Fold, col, ds, flow, index_of, lineage, lists, same, says
+
+
+def merged(a: str, b: str, at: int = 0, **why: str) -> Statement:
+    return says(Facts(edges=(same(a, b, **why),)), ("person", a, b), at, source="person/p")
+
+
+def renamed(old: str, new: str, at: int) -> Statement:
+    return says(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, ds(old), ds(new)),)), ("dataset-renamed", new, old, str(at)), at)
+
+
+def dropped(name: str, at: int) -> Statement:
+    return says(Facts(assets=(AssetFact(ds(name), {"dropped": True}),)), ("dataset-dropped", NS, name), at)
+
+
+def schema(of: str, *names: str, at: int = 0, source: str = "openlineage/test") -> Statement:
+    return says(lists(of, *names), ("dataset", NS, of, "schema"), at, source=source)
+
+
+def columns(index: LineageIndex, dataset: str) -> list[str]:
+    return [short(index, column) for column in index.columns(found(index, dataset))]
+
+
+# -- SAME_AS
+
+
+def test_lineage_goes_through_all_names_of_a_dataset() -> None:
+    index = index_of(lineage(flow("a.x", "b.y"), flow("c.y", "d.z")), merged("b", "c"))
+    assert reached(index, down(index, "a.x")) == {"b.y": "DIRECT 1", "d.z": "DIRECT 2"}
+    assert reached(index, up(index, "d.z")) == {"b.y": "DIRECT 1", "a.x": "DIRECT 2"}
+    assert found(index, "c.y") == found(index, "b.y")
+
+
+def test_classes_are_transitive_and_split_again() -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    index.apply(fold.add(lineage(flow("a.x", "b.y"), flow("d.y", "e.z")), merged("b", "c"), merged("c", "d")))
+    assert found(index, "b") == found(index, "d")
+    assert set(reached(index, down(index, "a.x"))) == {"b.y", "e.z"}
+    index.apply(fold.add(says(None, ("person", "b", "c"), 1, source="person/p")))
+    assert found(index, "b") != found(index, "d")
+    assert found(index, "c") == found(index, "d")
+    assert set(reached(index, down(index, "a.x"))) == {"b.y"}
+
+
+def test_every_name_and_every_id_finds_the_class() -> None:
+    index = index_of(schema("b", "y"), schema("c", "z"), merged("b", "c", type="TABLE"))
+    assert short(index, found(index, "b")) == "c"
+    for key in (ds("b"), ds("c"), col("b.y"), col("c.y"), col("b.z"), col("c.z")):
+        assert index.find(key.id) == index.node(key) is not None
+    assert short(index, found(index, "b.y")) == "c.y"
+    assert [index.own_key(member) for member in index.members(found(index, "b"))] == [ds("b"), ds("c")]
+    assert index.find("ds_nonsense") is None
+    assert index.find("col_" + 32 * "0") is None
+
+
+def test_the_shown_name() -> None:
+    """An output port's, else a catalog's, else a TABLE symlink's, else the physical one; ties by name."""
+    physical = [schema("p", "x"), merged("p", "z"), merged("z", "o")]
+    assert short(index := index_of(*physical), found(index, "p")) == "o"
+    table = merged("p", "t", type="TABLE")
+    assert short(index := index_of(*physical, table), found(index, "p")) == "t"
+    catalog = says(lists("z", "x"), ("table", "z"), source="iceberg/c")
+    assert short(index := index_of(*physical, table, catalog), found(index, "p")) == "z"
+    port = says(Facts(edges=(EdgeFact(EdgeType.PORT, data_product("dp"), ds("p"), {"direction": "output"}),)), ("mesh", "product", "dp"))
+    assert short(index := index_of(*physical, table, catalog, port), found(index, "o")) == "p"
+
+
+# -- case
+
+
+def test_columns_match_whatever_their_case() -> None:
+    index = index_of(schema("a", "Email"), lineage(flow("a.email", "b.x"), flow("z.x", "a.EMAIL")))
+    assert columns(index, "a") == ["a.Email"]
+    assert reached(index, down(index, "z.x")) == {"a.Email": "DIRECT 1", "b.x": "DIRECT 2"}
+    assert found(index, "a.eMAIL") == found(index, "a.Email")
+
+
+def test_two_columns_that_differ_in_case_only_are_two() -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    index.apply(fold.add(schema("a", "id", "ID", at=1), lineage(flow("a.id", "b.x"), flow("a.ID", "b.y"))))
+    assert columns(index, "a") == ["a.id", "a.ID"]
+    assert set(reached(index, down(index, "a.id"))) == {"b.x"}
+    assert index.node(col("a.Id")) is None
+    index.apply(fold.add(schema("a", "id", at=2)))
+    assert columns(index, "a") == ["a.id"]
+    assert set(reached(index, down(index, "a.id"))) == {"b.x", "b.y"}
+
+
+def test_names_beyond_ascii_match_by_casefolding() -> None:
+    index = index_of(schema("a", "STRASSE"), lineage(flow("a.straße", "b.x")))
+    assert found(index, "a.straße") == found(index, "a.STRASSE")
+
+
+def test_the_newest_schema_spells_a_column_unless_a_catalog_does() -> None:
+    statements = [schema("a", "ID", at=1), schema("a", "Id", at=2, source="openlineage/other")]
+    assert columns(index_of(*statements), "a") == ["a.Id"]
+    assert columns(index_of(*statements, says(lists("a", "id"), ("table", "a"), 0, source="iceberg/c")), "a") == ["a.id"]
+
+
+# -- columns of a dataset
+
+
+def test_columns_come_by_position_then_name_and_catalogs_decide() -> None:
+    index = index_of(schema("a", "b", "a"), lineage(flow("a.z", "b.x"), flow("a.y", "b.x")))
+    assert columns(index, "a") == ["a.b", "a.a", "a.y", "a.z"]
+    assert [index.position(found(index, name)) for name in ("a.b", "a.a", "a.z")] == [1, 2, None]
+    assert index.inferred(found(index, "a.z"))
+    catalog = index_of(schema("a", "b", "a"), says(lists("a", "b"), ("table", "a"), source="iceberg/c"))
+    assert columns(catalog, "a") == ["a.b"]
+    assert catalog.unlisted(found(catalog, "a.a"))
+    assert "a.a" not in [short(catalog, column) for column in catalog.of_kind(AssetKind.COLUMN)]
+
+
+def test_datasets_known_from_flows_only_are_inferred() -> None:
+    index = index_of(lineage(flow("cte.x", "b.x")), schema("b", "x"))
+    assert index.inferred(found(index, "cte"))
+    assert not index.described(found(index, "cte"))
+    assert [short(index, dataset) for dataset in index.of_kind(AssetKind.DATASET)] == ["b"]
+    assert [short(index, column) for column in index.of_kind(AssetKind.COLUMN)] == ["b.x"]
+
+
+# -- renames and drops
+
+
+def test_a_rename_carries_what_was_said_before() -> None:
+    index = index_of(lineage(flow("src.x", "old.x"), at=1), renamed("old", "new", 5), lineage(flow("new.x", "out.x"), scope="two", at=6))
+    assert reached(index, down(index, "src.x")) == {"new.x": "DIRECT 1", "out.x": "DIRECT 2"}
+    assert found(index, "old") == found(index, "new")
+
+
+def test_what_takes_the_old_name_later_is_another() -> None:
+    """Tables are swapped this way: orders -> orders_old, orders_new -> orders."""
+    index = index_of(
+        lineage(flow("was.x", "orders.x"), at=1),
+        lineage(flow("is.x", "orders_new.x"), scope="two", at=2),
+        renamed("orders", "orders_old", 5),
+        renamed("orders_new", "orders", 6),
+        lineage(flow("orders.x", "report.x"), scope="three", at=7),
+    )
+    assert reached(index, down(index, "was.x")) == {"orders_old.x": "DIRECT 1"}
+    assert reached(index, down(index, "is.x")) == {"orders.x": "DIRECT 1", "report.x": "DIRECT 2"}
+
+
+def test_a_drop_ends_what_was_said_and_later_facts_begin_anew() -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    index.apply(fold.add(lineage(flow("a.x", "t.x"), at=1), lineage(flow("t.x", "b.x"), scope="two", at=2), schema("t", "x", at=1)))
+    assert set(reached(index, down(index, "a.x"))) == {"t.x", "b.x"}
+    index.apply(fold.add(dropped("t", 3)))
+    assert index.node(ds("t")) is None
+    assert index.node(col("a.x")) is None, "its only fact was about the dropped one"
+    index.apply(fold.add(lineage(flow("t.x", "b.x"), scope="two", at=4)))
+    assert reached(index, down(index, "t.x")) == {"b.x": "DIRECT 1"}
+    index.apply(fold.withdraw(dropped("t", 3)))
+    assert set(reached(index, down(index, "a.x"))) == {"t.x", "b.x"}

@@ -1,0 +1,203 @@
+"""Reach, distance, masks, limits: one small graph for each rule."""
+
+from __future__ import annotations
+
+import time
+
+from meshline.graph.index import Reach, Truncated
+from meshline.graph.model import Facts
+from tests.index.graphs import down, found, path, reached, up
+from tests.index.heads import NS, flow, index_of, lineage, lists, output_scope, says
+
+
+def test_direct_then_indirect_then_possible() -> None:
+    index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "c.x", "INDIRECT"), flow("c", "d")), says(lists("d", "p"), ("dataset", NS, "d")))
+    assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1", "c.x": "INDIRECT 2", "d": "POSSIBLE 3", "d.p": "POSSIBLE 3"}
+    assert reached(index, up(index, "d.p")) == {"c": "POSSIBLE 1", "c.x": "POSSIBLE 1", "b.x": "POSSIBLE 2", "a.x": "POSSIBLE 3"}
+
+
+def test_the_strongest_class_wins_over_the_shortest_path() -> None:
+    index = index_of(lineage(flow("a.x", "z.z", "INDIRECT"), flow("a.x", "b.x"), flow("b.x", "c.x"), flow("c.x", "z.z")))
+    assert reached(index, down(index, "a.x"))["z.z"] == "DIRECT 3"
+
+
+def test_within_a_class_the_shortest_counts_through_stronger_edges_too() -> None:
+    """The way to z in G_1 is shorter by an INDIRECT edge to b, which is DIRECT at a greater distance."""
+    edges = [flow("a.x", "m.x"), flow("m.x", "n.x"), flow("n.x", "b.x"), flow("a.x", "b.x", "INDIRECT"), flow("b.x", "z.z", "INDIRECT")]
+    index = index_of(lineage(*edges))
+    assert reached(index, down(index, "a.x")) == {"m.x": "DIRECT 1", "n.x": "DIRECT 2", "b.x": "DIRECT 3", "z.z": "INDIRECT 2"}
+
+
+def test_column_to_dataset_reaches_all_its_columns() -> None:
+    index = index_of(lineage(flow("a.x", "b", "INDIRECT", subtype="JOIN"), flow("b.q", "c.q")), says(lists("b", "p", "q"), ("dataset", NS, "b")))
+    assert reached(index, down(index, "a.x")) == {"b": "INDIRECT 1", "b.p": "INDIRECT 1", "b.q": "INDIRECT 1", "c.q": "INDIRECT 2"}
+    assert reached(index, up(index, "c.q")) == {"b.q": "DIRECT 1", "a.x": "INDIRECT 2"}
+
+
+def test_a_dataset_reached_through_a_column_does_not_pass_it_on_to_the_others() -> None:
+    index = index_of(lineage(flow("a.x", "b.p")), says(lists("b", "p", "q"), ("dataset", NS, "b")))
+    assert reached(index, down(index, "a.x")) == {"b.p": "DIRECT 1"}
+
+
+def test_an_uncovered_pair_is_followed_from_any_column_of_the_input() -> None:
+    index = index_of(lineage(flow("a.x", "b.x"), flow("b", "c")), says(lists("b", "y"), ("dataset", NS, "b")))
+    assert reached(index, down(index, "b.y")) == {"c": "POSSIBLE 1"}
+    assert down(index, "a.x").completeness.possible_only == 1
+
+
+def test_a_covered_pair_is_not_followed_unless_another_statement_has_it_uncovered() -> None:
+    covered = lineage(flow("a.x", "b.x"), flow("a", "b", covered=True))
+    index = index_of(covered, says(lists("b", "y"), ("dataset", NS, "b")))
+    assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1"}
+    both = index_of(covered, says(lists("b", "y"), ("dataset", NS, "b")), lineage(flow("a", "b"), scope="two"))
+    assert reached(both, down(both, "a.x")) == {"b.x": "DIRECT 1", "b": "POSSIBLE 1", "b.y": "POSSIBLE 1"}
+
+
+def test_cycles_end_and_a_start_is_never_its_own_answer() -> None:
+    index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "a.x"), flow("b.x", "b.x"), flow("a", "a")))
+    assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1", "a": "POSSIBLE 1"}
+    assert [(step.start, step.end) for step in down(index, "a.x").flows() if step.start == step.end] == []
+
+
+def test_traversal_never_turns_around() -> None:
+    index = index_of(lineage(flow("a.x", "b.x"), flow("a.x", "c.x"), flow("d.x", "b.x")))
+    assert reached(index, down(index, "b.x")) == {}
+    assert reached(index, up(index, "b.x")) == {"a.x": "DIRECT 1", "d.x": "DIRECT 1"}
+
+
+def test_starting_from_a_dataset_starts_from_its_columns() -> None:
+    index = index_of(lineage(flow("a.x", "b.x"), flow("a", "c")))
+    assert reached(index, down(index, "a")) == {"b.x": "DIRECT 1", "c": "POSSIBLE 1"}
+
+
+# -- masks
+
+
+def test_masked_if_no_path_without_masking_exists_in_the_class() -> None:
+    index = index_of(lineage(flow("a.x", "b.x", masking=True), flow("b.x", "c.x"), flow("a.x", "d.x"), flow("d.x", "c.x")))
+    assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1 masked", "d.x": "DIRECT 1", "c.x": "DIRECT 2"}
+
+
+def test_a_longer_clean_path_unmasks_what_is_behind_it() -> None:
+    """The clean path arrives at b after b's edges were followed."""
+    clean = [flow("a.x", "m.x"), flow("m.x", "n.x"), flow("n.x", "b.x")]
+    index = index_of(lineage(flow("a.x", "b.x", masking=True), flow("b.x", "c.x"), flow("c.x", "d", "INDIRECT"), flow("d.y", "e.y"), *clean))
+    assert reached(index, down(index, "a.x")) == {
+        "b.x": "DIRECT 1",
+        "m.x": "DIRECT 1",
+        "n.x": "DIRECT 2",
+        "c.x": "DIRECT 2",
+        "d": "INDIRECT 3",
+        "d.y": "INDIRECT 3",
+        "e.y": "INDIRECT 4",
+    }
+
+
+def test_direct_masked_and_indirect_unmasked_is_direct_and_masked() -> None:
+    index = index_of(lineage(flow("a.x", "b.x", masking=True), flow("a.x", "b.x", "INDIRECT")))
+    assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1 masked"}
+
+
+def test_possible_through_a_clean_column_after_a_masked_one() -> None:
+    """The dataset's own edges are met first by a masked column, then by a clean one."""
+    index = index_of(lineage(flow("a.x", "b.x", masking=True), flow("a.x", "m.x"), flow("m.x", "b.y"), flow("b", "c"), flow("c.z", "d.z")))
+    assert reached(index, down(index, "a.x")) == {
+        "b.x": "DIRECT 1 masked",
+        "m.x": "DIRECT 1",
+        "b.y": "DIRECT 2",
+        "c": "POSSIBLE 2",
+        "c.z": "POSSIBLE 2",
+        "d.z": "POSSIBLE 3",
+    }
+
+
+def test_a_limit_counts_for_clean_paths_too() -> None:
+    clean = [flow("a.x", "m.x"), flow("m.x", "n.x"), flow("n.x", "b.x")]
+    index = index_of(lineage(flow("a.x", "b.x", masking=True), *clean))
+    assert reached(index, down(index, "a.x", depth=2))["b.x"] == "DIRECT 1 masked"
+    assert reached(index, down(index, "a.x", depth=3))["b.x"] == "DIRECT 1"
+
+
+# -- limits
+
+
+def test_reach_limits_the_class() -> None:
+    index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "c.x", "INDIRECT"), flow("c", "d")))
+    assert reached(index, down(index, "a.x", reach=Reach.DIRECT)) == {"b.x": "DIRECT 1"}
+    assert set(reached(index, down(index, "a.x", reach=Reach.INDIRECT))) == {"b.x", "c.x"}
+
+
+def test_depth_is_reported_only_if_it_cut_something_off() -> None:
+    index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "c.x")))
+    cut, whole = down(index, "a.x", depth=1), down(index, "a.x", depth=2)
+    assert (reached(index, cut), cut.completeness.truncated) == ({"b.x": "DIRECT 1"}, Truncated.DEPTH)
+    assert (len(whole.nodes), whole.completeness.truncated) == (2, Truncated.NONE)
+    assert reached(index, down(index, "a.x", depth=0)) == {}
+
+
+def test_the_nearest_nodes_are_kept_and_of_equals_the_first_by_name() -> None:
+    index = index_of(lineage(*(flow("a.x", f"{name}.x") for name in "edcb"), flow("b.x", "z.x")))
+    cut = down(index, "a.x", max_nodes=2)
+    assert (reached(index, cut), cut.completeness.truncated) == ({"b.x": "DIRECT 1", "c.x": "DIRECT 1"}, Truncated.NODES)
+    whole = down(index, "a.x", max_nodes=5)
+    assert (len(whole.nodes), whole.completeness.truncated) == (5, Truncated.NONE)
+
+
+def test_a_deadline_in_the_past_ends_a_long_walk() -> None:
+    index = index_of(lineage(flow("a", "b")), says(lists("b", *(f"c{i}" for i in range(60_000))), ("dataset", NS, "b")))
+    late = down(index, "a", deadline=time.monotonic() - 1)
+    assert late.completeness.truncated is Truncated.TIME
+
+
+def test_seen_since_leaves_older_statements_out() -> None:
+    index = index_of(lineage(flow("a.x", "b.x"), at=5), lineage(flow("a.x", "c.x"), scope="two", at=9))
+    assert set(reached(index, down(index, "a.x"))) == {"b.x", "c.x"}
+    assert set(reached(index, down(index, "a.x", seen_since=9))) == {"c.x"}
+
+
+# -- completeness
+
+
+def test_stale_provisional_and_undescribed_are_counted() -> None:
+    index = index_of(
+        says(Facts(flows=(flow("a.x", "b.x"),)), output_scope("j", "b"), 1, version="r1"),
+        says(Facts(flows=(flow("b.x", "c.x"),)), output_scope("j", "c"), 2, version="r2", provisional=True),
+        says(lists("c", "x"), ("dataset", NS, "c")),
+    )
+    got = down(index, "a.x").completeness
+    assert (got.stale_edges, got.provisional, got.undescribed, got.possible_only) == (1, 1, 2, 0)
+    assert (got.as_of, got.revision) == (None, 1)
+
+
+# -- paths
+
+
+def test_a_path_goes_on_from_a_whole_dataset_by_containment() -> None:
+    index = index_of(lineage(flow("a.x", "b", "INDIRECT"), flow("b.y", "c.y"), flow("c", "d")))
+    traversal = down(index, "a.x")
+    assert path(index, traversal, "c.y") == ["a.x > b", "b.y > c.y"]
+    assert path(index, traversal, "d") == ["a.x > b", "b.y > c.y", "c > d"]
+    assert path(index, up(index, "d"), "a.x") == ["a.x > b", "b.y > c.y", "c > d"]
+
+
+def test_the_path_to_a_dataset_is_that_of_its_first_column() -> None:
+    index = index_of(lineage(flow("a.x", "b.y"), flow("a.x", "b.p")))
+    assert path(index, down(index, "a.x"), "b") == ["a.x > b.p"]
+
+
+def test_paths_come_strongest_first_then_shortest() -> None:
+    index = index_of(
+        lineage(
+            flow("a.x", "z.z", "INDIRECT"),
+            flow("a.x", "b.x"),
+            flow("b.x", "z.z"),
+            flow("a.x", "c.x"),
+            flow("c.x", "d.x"),
+            flow("d.x", "z.z"),
+            flow("d.x", "c.x"),
+        )
+    )
+    paths = index.paths(found(index, "a.x"), found(index, "z.z"))
+    assert [(len(steps), max(step.reach for step in steps)) for steps in paths] == [(2, Reach.DIRECT), (3, Reach.DIRECT), (1, Reach.INDIRECT)]
+    assert len(index.paths(found(index, "a.x"), found(index, "z.z"), first=1)) == 1
+    assert index.paths(found(index, "z.z"), found(index, "a.x")) == []
