@@ -10,6 +10,7 @@ from meshline.api.errors import BodyTooLarge, UnsupportedMedia
 from meshline.errors import InvalidInput
 
 GZIP = 31  # zlib's window bits for a gzip header and trailer
+UNSAID = frozenset({"", "application/x-www-form-urlencoded"})  # the second is what `curl -d` sends whatever the data is
 IDENTITY = frozenset({"", "identity"})
 COMPRESSED = frozenset({"gzip", "x-gzip"})
 
@@ -17,10 +18,10 @@ COMPRESSED = frozenset({"gzip", "x-gzip"})
 def check_media(request: Request, allowed: frozenset[str], *, optional: bool = False) -> None:
     """Refuse a content type that is not one of these, so that no form or script of a foreign web page gets through unasked.
 
-    `optional`: a program may send none. A browser may not: it names the page's origin.
+    `optional`: a program need not say, as with `curl -d`. A browser must: it names the page's origin.
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media in allowed or (not media and optional and "origin" not in request.headers):
+    if media in allowed or (media in UNSAID and optional and "origin" not in request.headers):
         return
     raise UnsupportedMedia(f"content type {media or '(none)'!r}: send {' or '.join(sorted(allowed))}")
 

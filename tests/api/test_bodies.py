@@ -78,3 +78,6 @@ def test_content_types(client: TestClient) -> None:
     assert client.post("/", content=b"{}").status_code == 200
     assert code(client, b"{}", content_type="text/plain") == (415, "UNSUPPORTED_MEDIA_TYPE")
     assert code(client, b"{}", origin="https://elsewhere.example") == (415, "UNSUPPORTED_MEDIA_TYPE")
+    form = "application/x-www-form-urlencoded"  # of `curl -d`, and of a form on a foreign page
+    assert code(client, b"{}", content_type=form, origin="https://elsewhere.example") == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert code(client, b"{}", content_type=form) == code(client, b"{}")
