@@ -80,4 +80,4 @@ def test_content_types(client: TestClient) -> None:
     assert code(client, b"{}", origin="https://elsewhere.example") == (415, "UNSUPPORTED_MEDIA_TYPE")
     form = "application/x-www-form-urlencoded"  # of `curl -d`, and of a form on a foreign page
     assert code(client, b"{}", content_type=form, origin="https://elsewhere.example") == (415, "UNSUPPORTED_MEDIA_TYPE")
-    assert code(client, b"{}", content_type=form) == code(client, b"{}")
+    assert client.post("/", content=b"{}", headers={"Content-Type": form}).status_code == 200
