@@ -100,6 +100,7 @@ class LiveGraph:
             for key in keys & said.keys()
             for attribute, value in said[key].items()
         ]
+        rows.sort(key=lambda row: (row.source, row.scope_id), reverse=True)
         rows.sort(key=self._strength)
         chosen: set[str] = set()
         for i, row in enumerate(rows):
@@ -108,8 +109,9 @@ class LiveGraph:
                 rows[i] = row._replace(chosen=True)
         return rows
 
-    def _strength(self, row: FactRow) -> tuple[str, int, int, str, int]:
-        return (row.attribute, self._precedence.rank(row.source, row.attribute), -row.observed_at, row.source, row.scope_id)
+    def _strength(self, row: FactRow) -> tuple[str, int, int]:
+        """As `Precedence` says; of equals the greater source comes first already."""
+        return (row.attribute, self._precedence.rank(row.source, row.attribute), -row.observed_at)
 
     def _follow(self) -> None:
         self.index.apply(self.store.changes(self.index.revision))

@@ -288,6 +288,17 @@ def _changes(ordered: Sequence[Observation]) -> Iterator[tuple[int, Observation 
         yield at, provisional[-1] if provisional else None
 
 
+def known_by(observations: Iterable[Observation], at: int) -> list[Observation]:
+    """What was known at a time: nothing later, and no end that was still to come."""
+    return [o._replace(until=None) if o.until is not None and o.until > at else o for o in observations if o.observed_at <= at]
+
+
+def last_stretch(observations: Iterable[Observation]) -> Interval | None:
+    """The stretch that is still open, if one is."""
+    history = intervals(observations)
+    return history[-1] if history and history[-1].valid_to is None else None
+
+
 def source_kind(source: str) -> str:
     """`openlineage` of `openlineage/prod`."""
     return source.partition("/")[0]

@@ -46,7 +46,7 @@ def named(index: LineageIndex, asset: int) -> str:
     return short(index, asset) if kind in {AssetKind.DATASET, AssetKind.COLUMN} else f"{kind.lower()} {short(index, asset)}"
 
 
-def said(reach: int, distance: int, masked: bool) -> str:
+def said(reach: int, distance: int, masked: int) -> str:
     return f"{Reach(reach).name} {distance}{' masked' if masked else ''}"
 
 

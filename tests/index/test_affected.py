@@ -113,7 +113,9 @@ def test_jobs_are_those_through_which_data_goes_on() -> None:
 
 
 def test_starts_of_other_kinds() -> None:
-    writes = says(Facts(edges=(EdgeFact(EdgeType.WRITES, job(NS, "copy"), ds("a")), EdgeFact(EdgeType.READS, job(NS, "sum"), ds("c")))), ("x",))
+    writes = says(
+        Facts(edges=(EdgeFact(EdgeType.WRITES, job(NS, "copy"), ds("a")), EdgeFact(EdgeType.READS, job(NS, "sum"), ds("c")))), ("x",)
+    )
     index = index_of(
         LINEAGE, writes, mesh(port("p", "a"), EdgeFact(EdgeType.PART_OF, data_product("p"), domain("d")), consumes("team", col("c.y")))
     )
@@ -126,9 +128,13 @@ def test_starts_of_other_kinds() -> None:
 
 
 def test_patterns_place_datasets_and_the_longest_wins() -> None:
-    index = index_of(says(lists("sales_orders", "x"), ("dataset",)), members(data_product("all"), "db/*"), members(data_product("sales"), "db/sales_*"))
+    index = index_of(
+        says(lists("sales_orders", "x"), ("dataset",)), members(data_product("all"), "db/*"), members(data_product("sales"), "db/sales_*")
+    )
     assert index.product(found(index, "sales_orders.x")) == index.node(data_product("sales"))
-    ported = index_of(says(lists("sales_orders", "x"), ("dataset",)), members(data_product("sales"), "db/sales_*"), mesh(port("p", "sales_orders")))
+    ported = index_of(
+        says(lists("sales_orders", "x"), ("dataset",)), members(data_product("sales"), "db/sales_*"), mesh(port("p", "sales_orders"))
+    )
     assert ported.product(found(ported, "sales_orders")) == ported.node(data_product("p"))
 
 
@@ -137,9 +143,19 @@ def who(index: LineageIndex, key: AssetKey) -> list[tuple[str, str, str]]:
 
 
 def test_owners_are_the_nearest_level_s() -> None:
-    held = [port("p", "a"), EdgeFact(EdgeType.PART_OF, data_product("p"), domain("d")), EdgeFact(EdgeType.PART_OF, domain("d"), domain("top"))]
+    held = [
+        port("p", "a"),
+        EdgeFact(EdgeType.PART_OF, data_product("p"), domain("d")),
+        EdgeFact(EdgeType.PART_OF, domain("d"), domain("top")),
+    ]
     schema = says(lists("a", "x", "y"), ("dataset",))
-    levels = [owns("ceo", domain("top")), owns("lead", domain("d")), owns("team", data_product("p")), owns("dba", ds("a")), owns("me", col("a.x"))]
+    levels = [
+        owns("ceo", domain("top")),
+        owns("lead", domain("d")),
+        owns("team", data_product("p")),
+        owns("dba", ds("a")),
+        owns("me", col("a.x")),
+    ]
     expected = [("ceo", "top"), ("lead", "d"), ("team", "p"), ("dba", "a"), ("me", "x")]
     for n in range(len(levels)):
         index = index_of(schema, mesh(*held, *levels[: n + 1]))

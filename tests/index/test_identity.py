@@ -61,16 +61,20 @@ def test_every_name_and_every_id_finds_the_class() -> None:
     assert index.find("col_" + 32 * "0") is None
 
 
+def shown(index: LineageIndex) -> str:
+    return short(index, found(index, "p"))
+
+
 def test_the_shown_name() -> None:
     """An output port's, else a catalog's, else a TABLE symlink's, else the physical one; ties by name."""
     physical = [schema("p", "x"), merged("p", "z"), merged("z", "o")]
-    assert short(index := index_of(*physical), found(index, "p")) == "o"
+    assert shown(index_of(*physical)) == "o"
     table = merged("p", "t", type="TABLE")
-    assert short(index := index_of(*physical, table), found(index, "p")) == "t"
+    assert shown(index_of(*physical, table)) == "t"
     catalog = says(lists("z", "x"), ("table", "z"), source="iceberg/c")
-    assert short(index := index_of(*physical, table, catalog), found(index, "p")) == "z"
+    assert shown(index_of(*physical, table, catalog)) == "z"
     port = says(Facts(edges=(EdgeFact(EdgeType.PORT, data_product("dp"), ds("p"), {"direction": "output"}),)), ("mesh", "product", "dp"))
-    assert short(index := index_of(*physical, table, catalog, port), found(index, "o")) == "p"
+    assert shown(index_of(*physical, table, catalog, port)) == "p"
 
 
 # -- case

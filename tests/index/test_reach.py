@@ -11,7 +11,9 @@ from tests.index.heads import NS, flow, index_of, lineage, lists, output_scope, 
 
 
 def test_direct_then_indirect_then_possible() -> None:
-    index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "c.x", "INDIRECT"), flow("c", "d")), says(lists("d", "p"), ("dataset", NS, "d")))
+    index = index_of(
+        lineage(flow("a.x", "b.x"), flow("b.x", "c.x", "INDIRECT"), flow("c", "d")), says(lists("d", "p"), ("dataset", NS, "d"))
+    )
     assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1", "c.x": "INDIRECT 2", "d": "POSSIBLE 3", "d.p": "POSSIBLE 3"}
     assert reached(index, up(index, "d.p")) == {"c": "POSSIBLE 1", "c.x": "POSSIBLE 1", "b.x": "POSSIBLE 2", "a.x": "POSSIBLE 3"}
 
@@ -29,7 +31,9 @@ def test_within_a_class_the_shortest_counts_through_stronger_edges_too() -> None
 
 
 def test_column_to_dataset_reaches_all_its_columns() -> None:
-    index = index_of(lineage(flow("a.x", "b", "INDIRECT", subtype="JOIN"), flow("b.q", "c.q")), says(lists("b", "p", "q"), ("dataset", NS, "b")))
+    index = index_of(
+        lineage(flow("a.x", "b", "INDIRECT", subtype="JOIN"), flow("b.q", "c.q")), says(lists("b", "p", "q"), ("dataset", NS, "b"))
+    )
     assert reached(index, down(index, "a.x")) == {"b": "INDIRECT 1", "b.p": "INDIRECT 1", "b.q": "INDIRECT 1", "c.q": "INDIRECT 2"}
     assert reached(index, up(index, "c.q")) == {"b.q": "DIRECT 1", "a.x": "INDIRECT 2"}
 
@@ -81,7 +85,9 @@ def test_masked_if_no_path_without_masking_exists_in_the_class() -> None:
 def test_a_longer_clean_path_unmasks_what_is_behind_it() -> None:
     """The clean path arrives at b after b's edges were followed."""
     clean = [flow("a.x", "m.x"), flow("m.x", "n.x"), flow("n.x", "b.x")]
-    index = index_of(lineage(flow("a.x", "b.x", masking=True), flow("b.x", "c.x"), flow("c.x", "d", "INDIRECT"), flow("d.y", "e.y"), *clean))
+    index = index_of(
+        lineage(flow("a.x", "b.x", masking=True), flow("b.x", "c.x"), flow("c.x", "d", "INDIRECT"), flow("d.y", "e.y"), *clean)
+    )
     assert reached(index, down(index, "a.x")) == {
         "b.x": "DIRECT 1",
         "m.x": "DIRECT 1",
@@ -198,6 +204,10 @@ def test_paths_come_strongest_first_then_shortest() -> None:
         )
     )
     paths = index.paths(found(index, "a.x"), found(index, "z.z"))
-    assert [(len(steps), max(step.reach for step in steps)) for steps in paths] == [(2, Reach.DIRECT), (3, Reach.DIRECT), (1, Reach.INDIRECT)]
+    assert [(len(steps), max(step.reach for step in steps)) for steps in paths] == [
+        (2, Reach.DIRECT),
+        (3, Reach.DIRECT),
+        (1, Reach.INDIRECT),
+    ]
     assert len(index.paths(found(index, "a.x"), found(index, "z.z"), first=1)) == 1
     assert index.paths(found(index, "z.z"), found(index, "a.x")) == []

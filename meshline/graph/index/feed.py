@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
+from meshline.errors import StoreCorrupt
 from meshline.graph.index.core import Core
 from meshline.graph.index.identity import Identity
 from meshline.graph.index.moves import Moves
@@ -93,9 +94,9 @@ class Feed:
         _, contents, specials = self.core.read(heads)
         for which, head, subject, begin, end in specials.tolist():
             if which == SPECIAL_RELATION:
-                self._relation(head, subject, contents[begin:end])
+                self._relation(head, subject, bytes(contents[begin:end]))
             elif which == SPECIAL_FACT:
-                self._fact(head, subject, contents[begin:end])
+                self._fact(head, subject, bytes(contents[begin:end]))
             elif which == SPECIAL_DATASET:
                 self.identity.touch_columns(subject)
             else:
@@ -103,11 +104,11 @@ class Feed:
         if any(source_kind(source) in CATALOG_KINDS for source in {head.source for head in heads}):
             self.names_version += 1
 
-    def _relation(self, head: int, row: int, attributes: bytearray) -> None:
+    def _relation(self, head: int, row: int, attributes: bytes) -> None:
         """A relation that is more than its row: of a rarer type, or with attributes."""
         core = self.core
         if attributes != b"\x80":
-            core.relations.value[row] = self._attribute_number(bytes(attributes))
+            core.relations.value[row] = self._attribute_number(attributes)
         type_, start, end = int(core.relations.type[row]), int(core.relations.start[row]), int(core.relations.end[row])
         if type_ == _SAME_AS:
             self.identity.touch(start)
@@ -117,9 +118,9 @@ class Feed:
         elif type_ == _PORT:
             self.names_version += 1
 
-    def _fact(self, head: int, node: int, encoded: bytearray) -> None:
+    def _fact(self, head: int, node: int, encoded: bytes) -> None:
         """An asset's attributes of which the index needs some."""
-        attributes = _attributes.decode(encoded)
+        attributes = _decoded(encoded)
         scope_id = int(self.core.heads.scope_id[head])
         if attributes.get("dropped") is True:
             self.moves.drop(scope_id, node, int(self.core.heads.observed_at[head]))
@@ -132,7 +133,7 @@ class Feed:
         number = self._attribute_numbers.get(encoded)
         if number is None:
             number = self._attribute_numbers[encoded] = len(self._attributes)
-            self._attributes.append(_attributes.decode(encoded))
+            self._attributes.append(_decoded(encoded))
         return number
 
     def _retime(self, head: int, now: Head) -> None:
@@ -173,3 +174,11 @@ class Feed:
             self.names_version += 1
             self.core.counts[CHANGED] = 0
         self.version += 1
+
+
+def _decoded(encoded: bytes) -> dict[str, Json]:
+    try:
+        attributes: dict[str, Json] = _attributes.decode(encoded)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreCorrupt(f"a statement's attributes cannot be read ({error}): restore the store from a backup") from error
+    return attributes

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from meshline.graph.content import EMPTY
-from meshline.graph.model import Content, Interval, Observation, Scope, from_micros, intervals
+from meshline.graph.model import Content, Interval, Observation, Scope, from_micros, intervals, known_by, last_stretch
 from meshline.graph.store.base import Head
-from meshline.graph.store.sqlite.folding import known_by, last_stretch
 
 __all__ = ["Kept", "ScopeState", "known_by", "last_stretch", "newest_stretch"]
 

@@ -13,7 +13,7 @@ from meshline.graph.store.neo4j.connection import Transaction, rows, run, run_in
 from meshline.graph.store.neo4j.cypher import cypher
 from meshline.graph.store.neo4j.folding import moment
 from meshline.graph.store.neo4j.names import digest, id_of
-from meshline.graph.store.sqlite.packing import pack, unpack
+from meshline.graph.store.packing import pack, unpack
 
 
 class Counters(NamedTuple):

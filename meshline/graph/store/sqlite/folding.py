@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from meshline.graph.model import Interval, Observation, intervals
+from meshline.graph.model import Observation
 
 TOMBSTONE = 0  # the number of the empty content
 
@@ -84,14 +83,3 @@ def _settled(head: HeadRow, said: Said) -> HeadRow | None:
     if said.observed_at == head.observed_at and not (same and said.version == head.version):
         return None
     return head if same is (said.observed_at >= head.valid_from) else None
-
-
-def known_by(observations: Iterable[Observation], at: int) -> list[Observation]:
-    """What was known at a time: nothing later, and no end that was still to come."""
-    return [o._replace(until=None) if o.until is not None and o.until > at else o for o in observations if o.observed_at <= at]
-
-
-def last_stretch(observations: Iterable[Observation]) -> Interval | None:
-    """The stretch that is still open, if one is."""
-    history = intervals(observations)
-    return history[-1] if history and history[-1].valid_to is None else None

@@ -10,10 +10,10 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from meshline.graph.content import EMPTY
-from meshline.graph.model import Content, Interval, Observation, Scope, intervals
+from meshline.graph.model import Content, Interval, Observation, Scope, intervals, known_by, last_stretch
 from meshline.graph.store.base import Changes, Head
-from meshline.graph.store.sqlite.folding import TOMBSTONE, HeadRow, known_by, last_stretch, observation
-from meshline.graph.store.sqlite.packing import unpack
+from meshline.graph.store.packing import unpack
+from meshline.graph.store.sqlite.folding import TOMBSTONE, HeadRow, observation
 from meshline.graph.store.sqlite.queries import SQL
 
 BATCH = 1000  # heads at a time: some megabytes

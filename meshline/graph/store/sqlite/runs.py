@@ -10,8 +10,8 @@ import msgspec
 
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.store.base import Pair, Run, RunKey
+from meshline.graph.store.packing import pack, unpack
 from meshline.graph.store.sqlite.numbering import Numbers
-from meshline.graph.store.sqlite.packing import pack, unpack
 from meshline.graph.store.sqlite.queries import SQL
 
 PairRow: TypeAlias = tuple[int, bytes, int, int]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Run, RunKey, RunReader, StoredEvent
+from meshline.graph.store.packing import unpack
 from meshline.graph.store.sqlite import names, reading, runs
 from meshline.graph.store.sqlite.connections import MEMORY, Connections
-from meshline.graph.store.sqlite.packing import unpack
 from meshline.graph.store.sqlite.queries import SQL
 from meshline.graph.store.sqlite.writing import Writer
 

@@ -8,11 +8,11 @@ from operator import itemgetter
 
 from meshline.graph.model import Content, Statement
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Withdrawal
+from meshline.graph.store.packing import pack
 from meshline.graph.store.sqlite import reading, runs
 from meshline.graph.store.sqlite.folding import HeadRow, Said, first, followed, lasts, silent
 from meshline.graph.store.sqlite.names import Names
 from meshline.graph.store.sqlite.numbering import Numbering
-from meshline.graph.store.sqlite.packing import pack
 from meshline.graph.store.sqlite.queries import SQL
 
 CHANGES_KEPT = 500  # revisions of which the list of changed scopes is kept
