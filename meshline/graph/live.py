@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from meshline.graph.content import decode
+from meshline.graph.index.compiled import compile_kernels_soon
 from meshline.graph.index.lineage import LineageIndex
 from meshline.graph.model import AssetKey, Json, Precedence
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
@@ -42,8 +43,13 @@ class LiveGraph:
         self._past: OrderedDict[int, LineageIndex] = OrderedDict()
 
     @classmethod
-    def open(cls, store: Store, precedence: Precedence | None = None) -> LiveGraph:
-        """Load the index of everything that the store holds."""
+    def open(cls, store: Store, precedence: Precedence | None = None, *, compiled: bool = False) -> LiveGraph:
+        """Load the index of everything that the store holds.
+
+        `compiled`: begin to compile the index's kernels, as who stays up should; else once there is much to do.
+        """
+        if compiled:
+            compile_kernels_soon()
         precedence = precedence or Precedence()
         return cls(store, _loaded(store, None, precedence), precedence)
 

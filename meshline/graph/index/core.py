@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.index import collecting, compiled, interning, reading, storing
+from meshline.graph.index import collecting, interning, reading, storing
 from meshline.graph.index.answers import Ints
 from meshline.graph.index.heads import Heads
+from meshline.graph.index.messagepack import Malformed
 from meshline.graph.index.tables import (
     COLUMN,
     DATASET,
@@ -46,9 +47,6 @@ from meshline.graph.store.base import Head
 
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
 
-# Contents of so many bytes are read before kernels are compiled: about what compiling costs.
-INTERPRETED_BYTES = 300_000
-
 OVERLAY = 65_536  # flows outside the CSR arrays before they are folded in; or an eighth of all
 GARBAGE = 131_072  # dead rows before tables are compacted; or a third of all
 
@@ -72,7 +70,7 @@ class Core:
         self.counts: I64 = np.zeros(N_COUNTS, np.int64)
         self.heads = Heads()
         self.dead_rows = 0
-        self._bytes_read = 0
+        self.bytes_read = 0
         self._local: Ints = np.empty(64, np.int32)
         self._found: Ints = np.empty(256, np.int32)
 
@@ -83,9 +81,7 @@ class Core:
         blobs = [h.content.blob for h in heads if h.content is not None]
         ends = np.cumsum([len(blob) for blob in blobs], dtype=np.int64)
         joined = bytearray().join([*blobs, bytes(reading.PADDING)])
-        self._bytes_read += len(joined)
-        if self._bytes_read > INTERPRETED_BYTES:
-            compiled.compile_kernels()
+        self.bytes_read += len(joined)
         buffer = np.frombuffer(joined, np.uint8)
         provisional = np.array([h.provisional for h in heads], np.uint8)
         first = self.heads.add(heads)
@@ -100,7 +96,7 @@ class Core:
                     buffer, ends, provisional, done, first, self.heads.starts, self._local, local_kinds, self.names, self.nodes,
                     self.folds, self.kinds, self.flows, self.relations, self.facts, self.mentions, specials, self.counts,
                 )  # fmt: skip
-            except reading.Malformed as error:
+            except Malformed as error:
                 raise StoreCorrupt("a statement's content cannot be read: restore the store from a backup") from error
         return first, joined, specials[: self.counts[N_SPECIAL]]
 
@@ -217,7 +213,10 @@ class Core:
 
     def text(self, name: int) -> str:
         begin = int(self.names.end[name - 1]) if name > 0 else 0
-        return self.names.text[begin : self.names.end[name]].tobytes().decode()
+        try:
+            return self.names.text[begin : self.names.end[name]].tobytes().decode()
+        except UnicodeDecodeError as error:
+            raise StoreCorrupt(f"a name in a statement cannot be read ({error}): restore the store from a backup") from error
 
     def name_number(self, text: str) -> int:
         """The number of a known string, or NONE."""

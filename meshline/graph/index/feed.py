@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from meshline.errors import StoreCorrupt
+from meshline.graph.index.compiled import compile_kernels, compile_kernels_soon
 from meshline.graph.index.core import Core
 from meshline.graph.index.identity import Identity
 from meshline.graph.index.moves import Moves
@@ -32,6 +33,9 @@ _PORT = EDGE_TYPES.index(EdgeType.PORT)
 _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 _RENAMED_TO = EDGE_TYPES.index(EdgeType.RENAMED_TO)
 
+# Contents of so many bytes are read before kernels are compiled: that takes half as long as loading what was compiled before.
+INTERPRETED_BYTES = 600_000
+
 _NO_ATTRIBUTES: Mapping[str, Json] = {}
 
 
@@ -53,6 +57,8 @@ class Feed:
         for heads in batches:
             if heads:
                 self._read(heads)
+                if self.core.bytes_read > INTERPRETED_BYTES:
+                    compile_kernels()
         self.core.fold()
         self._settle()
         for head in self.core.heads.restale():
@@ -78,6 +84,8 @@ class Feed:
             first_flow = int(core.counts[N_FLOWS])
             self._read(new)
             core.link(first_flow)
+            if core.bytes_read > INTERPRETED_BYTES:
+                compile_kernels_soon()
         self._settle()
         for number in core.heads.restale(jobs):
             core.reflag(number, STALE, STALE if core.heads.stale[number] else 0)

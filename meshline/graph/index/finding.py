@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
+from meshline.graph.index import identifying
 from meshline.graph.index.answers import Ints
+from meshline.graph.index.compiled import is_compiled
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.shown import Shown
 from meshline.graph.index.tables import COLUMN, DATASET, MERGED, N_NODES, NONE, PAST
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, asset_id
 
 _OF_PREFIX = {prefix: KINDS.index(kind) for kind, prefix in ID_PREFIX.items()}
+Hashes: TypeAlias = npt.NDArray[np.uint64]
+
 _RECENT = 4096  # ids that are kept one by one before they are sorted in
 
 
@@ -72,7 +78,7 @@ class _Ids:
         self._identity = feed.identity
         self._kind = kind
         self._upto = 0
-        self._hashes: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
+        self._hashes: Hashes = np.empty(0, np.uint64)
         self._parts: Ints = np.empty((0, 2), np.int32)
         self._recent: dict[int, set[tuple[int, int]]] = {}
         self._others = 0  # how far the log of regrouped datasets was followed
@@ -93,8 +99,12 @@ class _Ids:
         datasets = core.nodes.part1[new] if self._kind == COLUMN else new
         if self._kind in (COLUMN, DATASET):
             new = new[core.nodes.traits[datasets] & PAST == 0]
-        for part1, part2 in zip(core.nodes.part1[new].tolist(), core.nodes.part2[new].tolist(), strict=True):
-            self._add(part1, part2)
+        parts = np.column_stack([core.nodes.part1[new], core.nodes.part2[new]])
+        if len(new) > _RECENT and is_compiled():
+            self._sort_in(self._hashed(parts[:, 0].copy(), parts[:, 1].copy()), parts)
+        else:
+            for part1, part2 in parts.tolist():
+                self._add(part1, part2)
         if self._kind == COLUMN:
             self._follow_merged()
 
@@ -114,7 +124,25 @@ class _Ids:
         key = self._key(part1, part2)
         self._recent.setdefault(int(asset_id(key.kind, key.parts)[-32:-16], 16), set()).add((part1, part2))
         if len(self._recent) > _RECENT * max(1, len(self._hashes) // 65_536):
-            self._sort_in()
+            rows = [(hash_, *parts) for hash_, known in self._recent.items() for parts in known]
+            self._recent.clear()
+            self._sort_in(np.array([row[0] for row in rows], np.uint64), np.array([row[1:] for row in rows], np.int32))
+
+    def _hashed(self, part1: Ints, part2: Ints) -> Hashes:
+        """The first 8 bytes of the ids of many keys."""
+        core = self._core
+        is_column = self._kind == COLUMN
+        first, second = (core.nodes.part1[part1], core.nodes.part2[part1]) if is_column else (part1, part2)
+        third = part2 if is_column else np.full_like(part1, NONE)
+        kind = np.frombuffer(f'["{KINDS[self._kind]}"'.encode(), np.uint8).copy()
+        h, v, m = np.zeros(8, np.uint64), np.zeros(16, np.uint64), np.zeros(16, np.uint64)
+        hashes = np.empty(len(part1), np.uint64)
+        size, done = 1 << 16, 0
+        while done < len(part1):
+            message = np.empty(size, np.uint8)
+            done += identifying.hash_keys(kind, first[done:], second[done:], third[done:], core.names, message, h, v, m, hashes[done:])
+            size *= 2
+        return hashes
 
     def _key(self, part1: int, part2: int) -> AssetKey:
         core = self._core
@@ -123,10 +151,7 @@ class _Ids:
         parts = (core.text(part1),) if part2 == NONE else (core.text(part1), core.text(part2))
         return AssetKey(KINDS[self._kind], parts)
 
-    def _sort_in(self) -> None:
-        rows = [(hash_, *parts) for hash_, known in self._recent.items() for parts in known]
-        hashes = np.concatenate([self._hashes, np.array([row[0] for row in rows], np.uint64)])
-        parts = np.concatenate([self._parts, np.array([row[1:] for row in rows], np.int32)])
+    def _sort_in(self, hashes: Hashes, parts: Ints) -> None:
+        hashes, parts = np.concatenate([self._hashes, hashes]), np.concatenate([self._parts, parts])
         order = np.argsort(hashes, kind="stable")
         self._hashes, self._parts = hashes[order], parts[order]
-        self._recent.clear()
