@@ -7,11 +7,13 @@ COPY meshline meshline
 COPY examples examples
 # Not editable: the virtual environment alone is copied into the image that runs.
 RUN UV_PROJECT_ENVIRONMENT=/opt/meshline uv sync --frozen --no-dev --no-editable --extra neo4j
+# The kernels are compiled once, here: the user that runs them may not write there.
+RUN /opt/meshline/bin/python -c "from meshline.graph.index import LineageIndex; from meshline.graph.index.compiled import compile_kernels; compile_kernels()"
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 meshline && mkdir /data && chown meshline /data
 COPY --from=build /opt/meshline /opt/meshline
-ENV PATH=/opt/meshline/bin:$PATH MESHLINE_STORE=sqlite:////data/meshline.db NUMBA_CACHE_DIR=/data/.numba
+ENV PATH=/opt/meshline/bin:$PATH MESHLINE_STORE=sqlite:////data/meshline.db
 USER meshline
 VOLUME /data
 EXPOSE 8080

@@ -119,6 +119,7 @@ class Oracle:
         outputs: dict[Dataset, Event] = {}
         lineage: dict[Dataset, Event] = {}
         seen: dict[Dataset, datetime] = {}
+        last: dict[Dataset, datetime] = {}
         links: dict[Dataset, set[Dataset]] = defaultdict(set)
         parent = ""
         for event in events:
@@ -131,6 +132,7 @@ class Oracle:
             for node in event.get("outputs") or []:
                 outputs.setdefault(key(node), node)
                 seen.setdefault(key(node), at)
+                last[key(node)] = at
                 self._facets(node, at, schema=not failed)
                 facet = (node.get("facets") or {}).get("columnLineage") or {}
                 if facet.get("fields") or facet.get("dataset"):  # inside a run, empty never means none
@@ -149,8 +151,8 @@ class Oracle:
                 says = Says(at, settled=settled, until=min(failed) if failed and not settled else None, run=group)
                 self._lineage(says, lineage.get(dataset, node), list(inputs.values()), inputs | outputs, links)
                 self.scopes["run", name[0], name[1], *dataset].append(says)
-                if settled and streaming:  # takes effect at every event: said again at the last
-                    self.scopes["run", name[0], name[1], *dataset].append(replace(says, at=time_of(events[-1]), run=group))
+                if settled and streaming:  # takes effect at every event: said again at the last that names the output
+                    self.scopes["run", name[0], name[1], *dataset].append(replace(says, at=last[dataset]))
                 if not failed or streaming:
                     self.covered_by[group] |= _covered(says)
 

@@ -11,12 +11,13 @@ import pytest
 
 from benchmarks.catalog import BENCHMARKS
 from benchmarks.closures import PlainGraph, key_of, node_of
-from benchmarks.figures import Figure, Goal, Record, Size, at_least, at_most, read, write
+from benchmarks.figures import Figure, Goal, Record, at_least, at_most, read, write
 from benchmarks.generate import Mesh, Shape
 from benchmarks.machine import machine
 from benchmarks.measuring import measure
 from benchmarks.meshes import Meshes, code, mesh_of
 from benchmarks.page import page
+from benchmarks.sizes import Size
 from benchmarks.table import HEADINGS, row
 from meshline.graph.index import Direction
 from meshline.graph.live import LiveGraph
