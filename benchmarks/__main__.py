@@ -10,13 +10,13 @@ from pathlib import Path
 
 from benchmarks import table
 from benchmarks.catalog import BENCHMARKS
-from benchmarks.figures import Record, Size, read, write
+from benchmarks.figures import Record, read, write
 from benchmarks.measuring import apart
 from benchmarks.meshes import Meshes, code
-from benchmarks.page import page
+from benchmarks.page import FULL, benchmarks_page
+from benchmarks.sizes import Size
 
 ROOT = Path(__file__).resolve().parent.parent
-FULL = ROOT / "benchmarks" / "full.json"
 QUICK = ROOT / ".cache" / "bench" / "quick.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 
@@ -30,9 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         meshes = Meshes(folder, code())
         records = [apart(name, size, meshes) for name in options.names or BENCHMARKS]
     table.show(records)
-    written = _written(records, FULL if options.full else QUICK)
+    _write(records, FULL if options.full else QUICK)
     if options.full:
-        PAGE.write_text(page(written), encoding="utf-8")
+        PAGE.write_text(benchmarks_page(), encoding="utf-8")
     goals = [figure for record in records for figure in record.figures if figure.goal is not None]
     print(f"bench: {sum(figure.reached is True for figure in goals)} of {len(goals)} goals reached")
     return 0
@@ -51,12 +51,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _written(records: Sequence[Record], path: Path) -> list[Record]:
-    """All records of the file, these in place of older ones."""
+def _write(records: Sequence[Record], path: Path) -> None:
+    """These records in place of the file's older ones."""
     known = {record.benchmark: record for record in [*read(path), *records]}
-    ordered = [known[name] for name in BENCHMARKS if name in known]
-    write(path, ordered)
-    return ordered
+    write(path, [known[name] for name in BENCHMARKS if name in known])
 
 
 if __name__ == "__main__":

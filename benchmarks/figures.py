@@ -9,12 +9,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.meshes import Meshes
-
-
-class Size(enum.StrEnum):
-    TINY = "tiny"  # for the tests: does it run at all?
-    QUICK = "quick"  # all benchmarks in two minutes
-    FULL = "full"  # what docs/benchmarks.md shows
+from benchmarks.sizes import Size
 
 
 class Sense(enum.StrEnum):

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from benchmarks.closures import PlainGraph, key_of, node_of
-from benchmarks.figures import Benchmark, Figure, Size, at_most
+from benchmarks.figures import Benchmark, Figure, at_most
 from benchmarks.meshes import Meshes, mesh_of
-from benchmarks.timing import best
-from benchmarks.traversal import SIZES, kernel_run
+from benchmarks.sizes import SHAPES, Size
+from benchmarks.timing import best, spent
+from benchmarks.traversal import CLOSURES, kernel_run
 from meshline.api.graphql import Bounds, GraphQL
 from meshline.graph.index.compiled import compile_kernels
 from meshline.graph.live import LiveGraph
@@ -19,7 +20,8 @@ from meshline.graph.store.sqlite import SqliteStore
 ABOUT = """\
 The GraphQL request `impact` of one column, executed in process: totals, groups by domain, product and owner, and the first 25
 assets. The reference is the traversal alone (`LineageIndex.traverse`) from the same column. The goal, three times the kernel's
-time and 5 ms, is shown as a ratio."""
+time and 5 ms, is shown as a ratio. `first` is what
+the first request of that size took, in ms: what is looked up once and then remembered."""
 
 QUERY = """
 query Impact($of: [ID!]!) {
@@ -37,13 +39,15 @@ ALLOWED_TIMES, ALLOWED_MS = 3, 5
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
-    shape, sizes, rounds = SIZES[size]
+    shape = SHAPES[size][-1]
+    sizes, rounds = CLOSURES[size]
     mesh = mesh_of(shape)
     store = SqliteStore(str(meshes.store(shape)))
     live = LiveGraph.open(store)
     graphql = GraphQL(live, Naming(), Bounds(seconds=600, nodes=10_000_000))
     index = live.index
     for wanted, closures in PlainGraph(mesh).closures(sizes).items():
+        first = spent(partial(ask, graphql, key_of(mesh, closures[0].start).id)).wall * 1000
         pairs = [
             best(
                 [
@@ -54,7 +58,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
             )
             for closure in closures
         ]
-        ours, reference = (sum(column) / len(pairs) * 1000 for column in zip(*pairs, strict=True))
+        ours, reference = (sum(times.wall for times in column) / len(pairs) * 1000 for column in zip(*pairs, strict=True))
         yield Figure(
             case=f"{wanted:,} columns of {mesh.columns:,}",
             unit="ms",
@@ -62,7 +66,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
             reference=reference,
             against="the traversal alone",
             goal=at_most(ALLOWED_TIMES + ALLOWED_MS / reference),
-            more={"reached": ", ".join(f"{closure.columns:,}" for closure in closures)},
+            more={"reached": ", ".join(f"{closure.columns:,}" for closure in closures), "first, ms": round(first)},
         )
     store.close()
 
@@ -72,4 +76,9 @@ def ask(graphql: GraphQL, asset_id: str) -> None:
     assert "errors" not in answer.body, answer.body["errors"]
 
 
-BENCHMARK = Benchmark("impact", ABOUT, run)
+LIMITS = """\
+Grouping asks Python for the product, domain and owners of each dataset, and every group and asset of the answer is an object
+of some 30 µs: 500 of them for 5,000 columns, 2,000 for 280,000. The first request matches each dataset's name with all
+patterns of all products."""
+
+BENCHMARK = Benchmark("impact", ABOUT, run, LIMITS)

@@ -9,9 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 
 from benchmarks.catalog import BENCHMARKS
-from benchmarks.figures import Figure, Record, Size
+from benchmarks.figures import Figure, Record
 from benchmarks.machine import machine
 from benchmarks.meshes import Meshes
+from benchmarks.sizes import Size
 from benchmarks.table import row
 
 

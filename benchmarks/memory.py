@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.figures import Benchmark, Figure, Size, at_most
+from benchmarks.figures import Benchmark, Figure, at_most
 from benchmarks.generate import Shape
-from benchmarks.loading import SHAPES
 from benchmarks.meshes import Meshes, mesh_of
+from benchmarks.sizes import SHAPES, Size
 from meshline.graph.index.compiled import compile_kernels
 from meshline.graph.live import LiveGraph
 from meshline.graph.store.sqlite import SqliteStore

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from benchmarks.catalog import BENCHMARKS
-from benchmarks.figures import Benchmark, Figure, Machine, Record
+from benchmarks.figures import Benchmark, Figure, Machine, Record, read
 from benchmarks.table import markdown
 
 HEAD = """\
@@ -19,6 +20,14 @@ Every figure stands beside a reference that was measured in the same run, on the
 The data are generated and seeded (`benchmarks/generate.py`): datasets of 10 to 40 columns in eight layers, popular ones read
 much more often than others, masked columns, filters on whole datasets, and jobs without column lineage among them.
 """
+
+
+FULL = Path(__file__).resolve().parent / "full.json"
+
+
+def benchmarks_page() -> str:
+    """docs/benchmarks.md, from the newest full run."""
+    return page(read(FULL))
 
 
 def page(records: Sequence[Record]) -> str:

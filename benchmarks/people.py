@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from benchmarks.generate import START, Mesh
 from meshline.graph import model
 from meshline.graph.content import encode
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Scope, Statement
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Scope, Statement
 
 SOURCE = "mesh/generated"
 DATASETS_OF_PRODUCT = 20  # one in four of them is an output port
@@ -24,23 +24,26 @@ def people(mesh: Mesh) -> list[Statement]:
 def _said(mesh: Mesh) -> Iterator[tuple[Scope, Facts]]:
     products = range(0, mesh.datasets, DATASETS_OF_PRODUCT)
     for number, first in enumerate(products):
-        datasets = [_dataset(mesh, d) for d in range(first, min(first + DATASETS_OF_PRODUCT, mesh.datasets))]
-        yield ("mesh", "product", f"product_{number}"), _product(number, datasets)
+        numbers = range(first, min(first + DATASETS_OF_PRODUCT, mesh.datasets))
+        datasets = [model.dataset(mesh.namespace, mesh.dataset_name(d)) for d in numbers]
+        yield ("mesh", "product", f"product_{number}"), _product(number, datasets, _patterns(mesh, numbers))
         consumer = model.consumer(f"dashboard_{number}")
         reads = EdgeFact(EdgeType.CONSUMES, consumer, datasets[0], {"purpose": "reports"})
         yield ("mesh", "consumer", consumer.name), Facts(edges=(reads,))
 
 
-def _dataset(mesh: Mesh, dataset: int) -> AssetKey:
-    return model.dataset(mesh.namespace, mesh.dataset_name(dataset))
+def _patterns(mesh: Mesh, datasets: range) -> list[Json]:
+    """Rules for names that fit these datasets, ten at a time, and no others."""
+    tens = {(int(mesh.layer[d]), str(d)[:-1]) for d in datasets}
+    return [f"{mesh.namespace}/layer{layer}.dataset_{ten}?" for layer, ten in sorted(tens)]
 
 
-def _product(number: int, datasets: list[AssetKey]) -> Facts:
+def _product(number: int, datasets: list[AssetKey], patterns: list[Json]) -> Facts:
     product = model.data_product(f"product_{number}")
     domain = model.domain(f"domain_{number // PRODUCTS_OF_DOMAIN}")
     team = model.owner(f"team:team_{number // PRODUCTS_OF_TEAM}")
     return Facts(
-        assets=(AssetFact(product, {"title": f"Product {number}", "members": [f"{d.parts[0]}/{d.parts[1]}" for d in datasets]}),),
+        assets=(AssetFact(product, {"title": f"Product {number}", "members": patterns}),),
         edges=(
             EdgeFact(EdgeType.PART_OF, product, domain),
             EdgeFact(EdgeType.OWNS, team, product, {"type": "technical"}),

@@ -25,10 +25,10 @@ def spent(action: Action) -> Spent:
     return Spent(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def best(actions: Sequence[Action], rounds: int) -> list[float]:
-    """The best wall time of each action, in seconds; all are run in turns, `rounds` times.
+def best(actions: Sequence[Action], rounds: int) -> list[Spent]:
+    """The best times of each action; all are run in turns, `rounds` times.
 
     The best, not the mean: what other processes take is no property of the code.
     """
-    times = [[spent(action).wall for action in actions] for _ in range(rounds)]
-    return [min(column) for column in zip(*times, strict=True)]
+    times = [[spent(action) for action in actions] for _ in range(rounds)]
+    return [Spent(*map(min, zip(*column, strict=True))) for column in zip(*times, strict=True)]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from benchmarks.closures import Closure, PlainGraph, node_of
-from benchmarks.figures import Benchmark, Figure, Size, at_most
-from benchmarks.generate import Shape
+from benchmarks.figures import Benchmark, Figure, at_most
 from benchmarks.meshes import Meshes, mesh_of
+from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.index.compiled import compile_kernels
@@ -23,17 +23,18 @@ masking (up to six passes over the graph), for closures of about so many columns
 as Python lists, and `subcomponent`, which lists the vertices and nothing else. Both reach the same columns (checked).
 The mean of three starts of each size, of each the best of several rounds."""
 
-# Columns of the mesh, column edges drawn for each column that a job writes, sizes of closures, rounds.
-SIZES = {
-    Size.TINY: (Shape(1_000), (50,), 2),
-    Size.QUICK: (Shape(30_000), (300, 3_000), 10),
-    Size.FULL: (Shape(1_000_000, edges_per_column=6.8), (5_000, 20_000, 280_000), 5),
+# Sizes of closures, rounds; in the largest mesh of the run.
+CLOSURES = {
+    Size.TINY: ((50,), 2),
+    Size.QUICK: ((300, 3_000), 10),
+    Size.FULL: ((5_000, 20_000, 280_000), 5),
 }
 
 
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
-    shape, sizes, rounds = SIZES[size]
+    shape = SHAPES[size][-1]
+    sizes, rounds = CLOSURES[size]
     mesh = mesh_of(shape)
     store = SqliteStore(str(meshes.store(shape)))
     index = LiveGraph.open(store).index
@@ -49,7 +50,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
                 best([partial(kernel_run, index, start), partial(action, closure.start, mode="out")], rounds)
                 for closure, start in zip(closures, starts, strict=True)
             ]
-            ours, reference = (sum(column) / len(pairs) * 1000 for column in zip(*pairs, strict=True))
+            ours, reference = (sum(times.wall for times in column) / len(pairs) * 1000 for column in zip(*pairs, strict=True))
             yield Figure(
                 case=f"{wanted:,} columns of {mesh.columns:,}",
                 unit="ms",
