@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, data_product
 from tests.index.graphs import down, found, reached, short, up
@@ -48,6 +50,19 @@ def test_classes_are_transitive_and_split_again() -> None:
     assert found(index, "b") != found(index, "d")
     assert found(index, "c") == found(index, "d")
     assert set(reached(index, down(index, "a.x"))) == {"b.y"}
+
+
+@pytest.mark.parametrize("leaves", ["b", "c", "d"])
+def test_one_change_may_split_a_class_and_join_its_parts_elsewhere(leaves: str) -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    pairs = [pair for pair in (("b", "c"), ("c", "d"), ("b", "d")) if leaves in pair]
+    stays, stays_too = (name for name in ("b", "c", "d") if name != leaves)
+    index.apply(fold.add(lineage(flow("a.x", "b.y")), merged(stays, stays_too), *(merged(*pair) for pair in pairs)))
+    retracted = [says(None, ("person", *pair), 1, source="person/p") for pair in pairs]
+    index.apply(fold.add(*retracted, merged(leaves, "z", 1), merged(stays, "w", 1)))
+    assert found(index, leaves) == found(index, "z")
+    assert found(index, stays) == found(index, stays_too) == found(index, "w") != found(index, "z")
 
 
 def test_every_name_and_every_id_finds_the_class() -> None:
