@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -51,6 +52,8 @@ class Connections:
         self._pool = threading.Lock()  # guards the two below
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
+        self._made: list[sqlite3.Connection] = []
+        weakref.finalize(self, _close_all, self._made)  # a store that nobody closes lets go of its file when it is forgotten
         with self._translated():
             self._writer = self._connect(WRITER_CACHE_KIB)
             try:
@@ -99,7 +102,9 @@ class Connections:
                 self._idle.clear()
 
     def _connect(self, cache_kib: int) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, self._busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=256)
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -109,6 +114,7 @@ class Connections:
         except BaseException:
             connection.close()
             raise
+        self._made.append(connection)
         return connection
 
     def _take(self) -> sqlite3.Connection:
@@ -143,6 +149,11 @@ class Connections:
             if code in _UNAVAILABLE:
                 raise StoreUnavailable(f"the store {self.path} does not answer ({error}): {_UNAVAILABLE[code]}") from error
             raise
+
+
+def _close_all(connections: list[sqlite3.Connection]) -> None:
+    for connection in connections:
+        connection.close()
 
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
