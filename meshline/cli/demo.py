@@ -30,16 +30,25 @@ def _invite(address: str) -> None:
     from meshline.cli.terminal import tell
 
     for line in INVITATION.splitlines():
-        tell(line.format(url=address))
+        tell(line.format(url=address, meshline=_command()))
+
+
+def _command() -> str:
+    """How a person runs meshline from here: by its name if it is on the PATH, else by where it is."""
+    import os
+    import shutil
+    import sys
+
+    return "meshline" if shutil.which("meshline") else os.path.relpath(sys.argv[0])
 
 
 DROPPED = "customers.email"
 
 INVITATION = """\
 The example mesh is on {url} (GraphQL: {url}/graphql). Try, in another terminal:
-  meshline impact customers.email --server {url}
-  meshline lineage finance.revenue_daily --upstream --granularity product --server {url}
-  meshline owners orders.customer_orders --server {url}
+  {meshline} impact customers.email --server {url}
+  {meshline} lineage finance.revenue_daily --upstream --granularity product --server {url}
+  {meshline} owners orders.customer_orders --server {url}
 Ctrl-C ends it."""
 
 
