@@ -5,7 +5,7 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph.index import Direction, Truncated
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetKey, column
+from meshline.graph.model import AssetKey, AssetKind, column
 from meshline.graph.queries.lineage import Granularity, Lineage, lineage
 from meshline.graph.queries.paths import paths
 from tests.queries import mesh
@@ -31,10 +31,22 @@ def test_by_column(graph: LiveGraph) -> None:
         ("wh/sales.orders.email_hash", "DIRECT", 1),
         ("wh/fin.revenue.total", "DIRECT", 2),
         ("wh/fin.report", "POSSIBLE", 3),
+        ("wh/fin.revenue", "DIRECT", 2),  # a flow begins at it as a whole
     ]
+    assert ("wh/fin.revenue", "wh/fin.report", "POSSIBLE", 1) in edges(graph, found)
     first = next(edge for edge in found.edges if edge.end == mesh.node(graph, mesh.HASH))
     assert (first.type, first.subtype, first.masking) == ("DIRECT", "TRANSFORMATION", True)
     assert mesh.names(graph, first.jobs) == ["airflow/load_orders"]
+
+
+def test_every_node_but_the_starts_hangs_together(graph: LiveGraph) -> None:
+    for direction in Direction:
+        for start in (mesh.EMAIL, mesh.HASH, mesh.REVENUE):
+            found = drawn(graph, start, Granularity.COLUMN, direction)
+            ends = {end for edge in found.edges for end in (edge.start, edge.end)}
+            datasets = {node for node in ends if graph.index.kind(node) is AssetKind.DATASET}
+            held = {column for dataset in datasets for column in graph.index.columns(dataset)}
+            assert {node.node for node in found.nodes if not node.start} <= ends | held
 
 
 def test_by_dataset(graph: LiveGraph) -> None:

@@ -69,15 +69,21 @@ def lineage(
     seen_since: int | None = None,
     limits: Limits = UNLIMITED,
 ) -> Lineage:
-    """The nodes that the starts reach, and the flows between them; at most `limit` nodes, the nearest first."""
+    """The nodes that the starts reach, and the flows between them; at most `limit` nodes, the nearest first.
+
+    Among columns, a dataset is drawn too where a flow begins or ends at it as a whole.
+    """
     by_column = granularity is Granularity.COLUMN
     most = min(limit, limits.nodes) if by_column else limits.nodes
     found = index.traverse(starts, direction, reach=reach, depth=depth, max_nodes=most, deadline=limits.deadline, seen_since=seen_since)
     group = _grouping(index, granularity)
     nodes, ungrouped = _nodes(index, found, group, count_ungrouped=granularity in (Granularity.PRODUCT, Granularity.DOMAIN))
     shown = nodes[:limit]
+    flows = found.flows()
+    if by_column:
+        shown += _wholes(index, shown, flows)
     drawn = frozenset(node.node for node in shown)
-    edges = _flows(index, found.flows(), drawn) if by_column else _contracted(index, found.flows(), group, drawn)
+    edges = _flows(index, flows, drawn) if by_column else _contracted(index, flows, group, drawn)
     completeness = found.completeness
     if len(nodes) > limit and completeness.truncated is Truncated.NONE:
         completeness = completeness._replace(truncated=Truncated.NODES)
@@ -123,6 +129,19 @@ def _nodes(
         elif not known.start and reach == known.reach:
             best[of] = known._replace(distance=min(known.distance, distance), masked=known.masked and masked)
     return _by_name(index, best.values()), len(outside) if count_ungrouped else 0
+
+
+def _wholes(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[FlowStep]) -> list[LineageNode]:
+    """The datasets of shown columns at which flows begin or end, as near as the nearest of these columns."""
+    nearest: dict[int, LineageNode] = {}
+    for node in shown:
+        if index.kind(node.node) is AssetKind.COLUMN:
+            dataset = index.dataset(node.node)
+            known = nearest.get(dataset)
+            if known is None or (node.reach, node.distance, node.masked) < (known.reach, known.distance, known.masked):
+                nearest[dataset] = node._replace(node=dataset)
+    ends = {end for flow in flows for end in (flow.start, flow.end)} - {node.node for node in shown}
+    return _by_name(index, [nearest[end] for end in ends if end in nearest])
 
 
 def _by_name(index: LineageIndex, nodes: Iterable[LineageNode]) -> list[LineageNode]:
