@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def demo(*, store: Store = None, host: Host = None, port: Port = None) -> None:
     """Serve the example mesh, from a store of its own that goes away."""
+    from meshline.api.serve import serve
     from meshline.api.settings import load
-    from meshline.cli.serving import serve
     from meshline.cli.terminal import write
 
     with _store(store) as url:

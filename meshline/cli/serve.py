@@ -25,8 +25,8 @@ def serve(
     mesh: Annotated[Path | None, typer.Option(help="A mesh file to load at start; its rules hold for names and sources.")] = None,
 ) -> None:
     """Serve GraphQL and take OpenLineage events over HTTP."""
+    from meshline.api.serve import serve as run
     from meshline.api.settings import load
-    from meshline.cli.serving import serve as run
     from meshline.cli.terminal import tell
 
     run(

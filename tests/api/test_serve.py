@@ -23,7 +23,7 @@ from meshline.api.serve import serve
 from meshline.api.settings import load
 from meshline.errors import MeshlineError
 try:
-    serve(load(store=sys.argv[1], port=int(sys.argv[2]), mesh=sys.argv[3] or None))
+    serve(load(store=sys.argv[1], port=int(sys.argv[2]), mesh=sys.argv[3] or None), lambda address: None)
 except MeshlineError as error:
     print(error.code, error, file=sys.stderr)
     sys.exit(2)
