@@ -74,10 +74,10 @@ def customers(night: Night) -> None:
     night.landed("crm/contacts", f"dt={night.day}")
     columns = "customer_id, full_name, email, phone_number, country, marketing_consent, created_at"
     if night.first:
-        night.sql(f"INSERT INTO lake.customers.customers SELECT {columns} FROM landed_customers")
+        night.sql(f"INSERT INTO lake.customers.customers SELECT {columns} FROM landed_contacts")
     else:
         night.sql(
-            f"""MERGE INTO lake.customers.customers t USING (SELECT {columns} FROM landed_customers) s ON t.customer_id = s.customer_id
+            f"""MERGE INTO lake.customers.customers t USING (SELECT {columns} FROM landed_contacts) s ON t.customer_id = s.customer_id
             WHEN MATCHED THEN UPDATE SET t.full_name = s.full_name, t.email = s.email, t.phone_number = s.phone_number,
               t.country = s.country, t.marketing_consent = s.marketing_consent
             WHEN NOT MATCHED THEN INSERT *"""
