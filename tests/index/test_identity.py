@@ -181,3 +181,13 @@ def test_a_drop_ends_what_was_said_and_later_facts_begin_anew() -> None:
     assert reached(index, down(index, "t.x")) == {"b.x": "DIRECT 1"}
     index.apply(fold.withdraw(dropped("t", 3)))
     assert set(reached(index, down(index, "a.x"))) == {"t.x", "b.x"}
+
+
+def test_a_scope_that_is_gone_speaks_of_nothing() -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    index.apply(fold.add(schema("a", "x"), schema("b", "y"), lineage(flow("a.x", "b.y"))))
+    before = set(index.scopes(found(index, "b")))
+    index.apply(fold.add(says(None, ("test", "one"), 1)))
+    assert set(index.scopes(found(index, "b"))) < before
+    assert all(index.scope(scope_id) for scope_id in index.scopes(found(index, "b")))

@@ -18,7 +18,8 @@ def scopes_of(core: Core, node: int) -> list[int]:
         heads.update(core.heads_of(core.fact_rows(member), 2))
         heads.update(core.heads_of([*core.relation_rows(member, NONE), *core.relation_rows(member, NONE, incoming=True)], 1))
         heads.update(core.heads_of([*core.flow_rows(member), *core.flow_rows(member, incoming=True)], 0))
-    return np.sort(core.heads.scope_id[list(heads)]).tolist() if heads else []
+    # Flows of heads that are gone stay in their rows, flagged, until the next compaction.
+    return sorted(int(core.heads.scope_id[head]) for head in heads if core.heads.alive[head])
 
 
 def scopes_of_facts(core: Core, node: int) -> list[int]:
