@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, data_product
+from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, data_product, job
 from tests.index.graphs import down, found, reached, short, up
 from tests.index.heads import NS, Fold, col, ds, flow, index_of, lineage, lists, same, says
 
@@ -186,8 +186,10 @@ def test_a_drop_ends_what_was_said_and_later_facts_begin_anew() -> None:
 def test_a_scope_that_is_gone_speaks_of_nothing() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(schema("a", "x"), schema("b", "y"), lineage(flow("a.x", "b.y"))))
+    runs = Facts(edges=(EdgeFact(EdgeType.WRITES, job(NS, "j"), ds("b")),), flows=(flow("a.x", "b.y"),))
+    index.apply(fold.add(schema("a", "x"), schema("b", "y"), says(runs, ("test", "run"))))
     before = set(index.scopes(found(index, "b")))
-    index.apply(fold.add(says(None, ("test", "one"), 1)))
-    assert set(index.scopes(found(index, "b"))) < before
-    assert all(index.scope(scope_id) for scope_id in index.scopes(found(index, "b")))
+    index.apply(fold.add(says(None, ("test", "run"), 1)))
+    after = set(index.scopes(found(index, "b")))
+    assert after < before
+    assert all(index.scope(scope_id) for scope_id in after)

@@ -27,7 +27,8 @@ def relation_rows(node: int, type_: int, incoming: int, nodes: Nodes, relations:
     n = 0
     row = nodes.into[node] if incoming else nodes.out[node]
     while row != NONE:
-        if relations.type[row] == type_ or (type_ == NONE and relations.type[row] >= 0):
+        of = relations.type[row]
+        if of >= 0 and (type_ == NONE or type_ == of):  # noqa: PLR1714 - numba; relations of heads that are gone have no type
             if n < len(found):
                 found[n] = row
             n += 1

@@ -18,8 +18,7 @@ def scopes_of(core: Core, node: int) -> list[int]:
         heads.update(core.heads_of(core.fact_rows(member), 2))
         heads.update(core.heads_of([*core.relation_rows(member, NONE), *core.relation_rows(member, NONE, incoming=True)], 1))
         heads.update(core.heads_of([*core.flow_rows(member), *core.flow_rows(member, incoming=True)], 0))
-    # Flows of heads that are gone stay in their rows, flagged, until the next compaction.
-    return sorted(int(core.heads.scope_id[head]) for head in heads if core.heads.alive[head])
+    return np.sort(core.heads.scope_id[list(heads)]).tolist() if heads else []
 
 
 def scopes_of_facts(core: Core, node: int) -> list[int]:
