@@ -28,7 +28,7 @@ def relation_rows(node: int, type_: int, incoming: int, nodes: Nodes, relations:
     row = nodes.into[node] if incoming else nodes.out[node]
     while row != NONE:
         of = relations.type[row]
-        if of >= 0 and (type_ == NONE or type_ == of):  # noqa: PLR1714 - numba; relations of heads that are gone have no type
+        if of >= 0 and (type_ == NONE or type_ == of):  # noqa: PLR1714, SIM109 - numba; heads that are gone leave no type
             if n < len(found):
                 found[n] = row
             n += 1
