@@ -7,8 +7,11 @@ each: keys are written once and referred to by position, flows are one flat list
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -21,6 +24,7 @@ from meshline.graph.model import (
     AssetKind,
     Content,
     EdgeFact,
+    EdgeType,
     Facts,
     Flow,
     FlowType,
@@ -30,7 +34,7 @@ from meshline.graph.model import (
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
 _EDGE_CODE = {type_: code for code, type_ in enumerate(EDGE_TYPES)}
 _COLUMN = _KIND_CODE[AssetKind.COLUMN]
-_DATASET = _KIND_CODE[AssetKind.DATASET]
+_HAS_COLUMN = _EDGE_CODE[EdgeType.HAS_COLUMN]
 
 
 class Columns(msgspec.Struct, array_like=True, frozen=True):
@@ -49,62 +53,155 @@ class Columns(msgspec.Struct, array_like=True, frozen=True):
     flows: list[int]
 
 
+class _KeyRows(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The beginning of `Columns`."""
+
+    keys: list[list[int | str]]
+
+
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Columns)
+_key_decoder = msgspec.msgpack.Decoder(_KeyRows)
 
 
-class _Keys:
-    """Positions of keys, datasets before their columns."""
+FlowKind: TypeAlias = tuple[FlowType, str, bool]  # type, subtype, masking
+Pairs: TypeAlias = (
+    Sequence[tuple[str, str | None]] | Sequence[tuple[str | None, str | None]]
+)  # (column, column); None is the dataset as a whole
 
-    def __init__(self, keys: set[AssetKey]) -> None:
-        datasets = {AssetKey(AssetKind.DATASET, k.parts[:2]) for k in keys if k.kind is AssetKind.COLUMN}
-        others = sorted(k for k in keys | datasets if k.kind is not AssetKind.COLUMN)
-        columns = sorted(k for k in keys if k.kind is AssetKind.COLUMN)
-        self.position = {key: i for i, key in enumerate([*others, *columns])}
-        self.rows: list[list[int | str]] = [[_KIND_CODE[k.kind], *k.parts] for k in others]
-        self.rows += [[_COLUMN, self.position[AssetKey(AssetKind.DATASET, k.parts[:2])], k.parts[2]] for k in columns]
+PLAIN: FlowKind = (FlowType.DIRECT, "", False)  # of flows between datasets, where it has no meaning
+_WHOLE: Pairs = ((None, None),)
+
+
+_EdgeRow: TypeAlias = tuple[int, int, int, dict[str, Any]]
+_FIRST = itemgetter(0)
+
+
+class Draft:
+    """What a statement says, gathered to be encoded. Order and repetition do not matter.
+
+    Columns are kept by dataset and name, so that thousands of flows need no key of their own.
+    """
+
+    def __init__(self) -> None:
+        self._others: set[AssetKey] = set()  # all that are mentioned but columns
+        self._columns: dict[AssetKey, set[str | None]] = {}  # by dataset
+        self._assets: dict[AssetKey, dict[str | None, dict[str, Json]]] = {}  # by column (None: the asset itself)
+        self._edges: list[tuple[EdgeType, AssetKey, str | None, AssetKey, str | None, Mapping[str, Json]]] = []
+        self._listings: list[tuple[AssetKey, Sequence[tuple[str, int]]]] = []
+        self._flows: list[tuple[AssetKey, AssetKey, FlowKind, bool, AssetKey | None, Pairs]] = []
+
+    def asset(self, of: AssetKey, column: str | None, attributes: Mapping[str, Json]) -> None:
+        """Attributes of an asset that is no column, or of a dataset's column."""
+        self._mention(of, column)
+        self._assets.setdefault(of, {}).setdefault(column, {}).update(attributes)
+
+    def listing(self, dataset: AssetKey, columns: Sequence[tuple[str, int]], attributes: Iterable[tuple[str, dict[str, Json]]]) -> None:
+        """A dataset has these columns, at these positions, some of them with attributes."""
+        self._others.add(dataset)
+        self._columns.setdefault(dataset, set()).update([name for name, _ in columns])
+        self._listings.append((dataset, columns))
+        facts = self._assets.setdefault(dataset, {})
+        for name, said in attributes:
+            facts.setdefault(name, {}).update(said)
+
+    def flows(
+        self, start: AssetKey, end: AssetKey, kind: FlowKind, pairs: Pairs = _WHOLE, *, covered: bool = False, job: AssetKey | None = None
+    ) -> None:
+        """Flows of one kind between the columns of two datasets; without `pairs`, between the datasets."""
+        self._others.update((start, end) if job is None else (start, end, job))
+        if pairs is not _WHOLE:
+            self._columns.setdefault(start, set()).update([origin for origin, _ in pairs])
+            self._columns.setdefault(end, set()).update([target for _, target in pairs])
+        self._flows.append((start, end, kind, covered, job, pairs))
+
+    def add(self, facts: Facts) -> None:
+        for key, attributes in facts.assets:
+            self.asset(*_place(key), attributes)
+        for type_, start, end, attributes in facts.edges:
+            places = (*_place(start), *_place(end))
+            self._mention(*places[:2])
+            self._mention(*places[2:])
+            self._edges.append((type_, *places, attributes))
+        groups: dict[tuple[AssetKey, AssetKey, FlowKind, bool, AssetKey | None], list[tuple[str | None, str | None]]] = {}
+        for flow in facts.flows:
+            (start, origin), (end, target) = _place(flow.start), _place(flow.end)
+            group = start, end, (flow.type, flow.subtype, flow.masking), flow.covered, flow.job
+            groups.setdefault(group, []).append((origin, target))
+        for (start, end, kind, covered, job), pairs in groups.items():
+            self.flows(start, end, kind, pairs, covered=covered, job=job)
+
+    def content(self) -> Content:
+        """The canonical content."""
+        others = sorted(self._others)
+        rows: list[list[int | str]] = [[_KIND_CODE[kind], *parts] for kind, parts in others]
+        at: dict[AssetKey, dict[str | None, int]] = {key: {None: position} for position, key in enumerate(others)}
+        for position, key in enumerate(others):  # columns follow, dataset by dataset
+            if columns := self._columns.get(key):
+                names = sorted([name for name in columns if name is not None])
+                at[key].update(zip(names, range(len(rows), len(rows) + len(names)), strict=True))
+                rows += [[_COLUMN, position, name] for name in names]
+        kinds, flows = self._flow_rows(at)
+        blob = _encoder.encode(
+            Columns(
+                keys=rows,
+                assets=sorted([(at[of][name], said) for of, by_name in self._assets.items() for name, said in by_name.items()], key=_FIRST),
+                edges=self._edge_rows(at),
+                flow_kinds=kinds,
+                flows=flows,
+            )
+        )
+        return Content(hashlib.blake2b(blob, digest_size=16).digest(), blob)
+
+    def _mention(self, of: AssetKey, column: str | None) -> None:
+        self._others.add(of)
+        if column is not None:
+            self._columns.setdefault(of, set()).add(column)
+
+    def _edge_rows(self, at: Mapping[AssetKey, Mapping[str | None, int]]) -> list[_EdgeRow]:
+        rows: list[_EdgeRow] = [
+            (_EDGE_CODE[type_], at[start][origin], at[end][target], dict(attributes))
+            for type_, start, origin, end, target, attributes in self._edges
+        ]
+        for dataset, columns in self._listings:
+            here = at[dataset]
+            whole = here[None]
+            rows += [(_HAS_COLUMN, whole, here[name], {"position": position}) for name, position in columns]
+        places = {row[:3]: row for row in rows}
+        if len(places) < len(rows):  # some are said twice: once each, by what is said
+            different = {(*row[:3], _encoder.encode(row[3])): row for row in rows}
+            return [different[key] for key in sorted(different)]
+        return [places[place] for place in sorted(places)]
+
+    def _flow_rows(self, at: Mapping[AssetKey, Mapping[str | None, int]]) -> tuple[list[tuple[int, str, int, int, int]], list[int]]:
+        kinds = [
+            (int(type_ is FlowType.INDIRECT), subtype, int(masking), int(covered), -1 if job is None else at[job][None])
+            for _, _, (type_, subtype, masking), covered, job, _ in self._flows
+        ]
+        distinct = sorted(set(kinds))
+        number = {kind: i for i, kind in enumerate(distinct)}
+        rows: set[tuple[int, int, int]] = set()
+        for kind, (start, end, _, _, _, pairs) in zip(kinds, self._flows, strict=True):
+            starts, ends, n = at[start], at[end], number[kind]
+            rows.update([(starts[origin], ends[target], n) for origin, target in pairs])
+        return distinct, [*chain.from_iterable(sorted(rows))]
+
+
+def _place(key: AssetKey) -> tuple[AssetKey, str | None]:
+    """(dataset, name) of a column, (key, None) of all else."""
+    if key.kind is AssetKind.COLUMN:
+        return AssetKey(AssetKind.DATASET, key.parts[:2]), key.parts[2]
+    return key, None
 
 
 def encode(facts: Facts) -> Content:
     """The canonical content of facts: order and repetition do not matter."""
-    used: set[AssetKey] = set()
-    merged: dict[AssetKey, dict[str, Json]] = {}
-    for asset in facts.assets:
-        merged.setdefault(asset.key, {}).update(asset.attributes)
-    used.update(merged)
-    for edge in facts.edges:
-        used.add(edge.start)
-        used.add(edge.end)
-    for flow in facts.flows:
-        used.add(flow.start)
-        used.add(flow.end)
-        if flow.job is not None:
-            used.add(flow.job)
-    keys = _Keys(used)
-    at = keys.position
-    triples = {(at[f.start], at[f.end], _flow_kind(f, at)) for f in facts.flows}
-    kinds = sorted({kind for _, _, kind in triples})
-    kind_at = {kind: i for i, kind in enumerate(kinds)}
-    flows = sorted((start, end, kind_at[kind]) for start, end, kind in triples)
-    edges = {(_EDGE_CODE[e.type], at[e.start], at[e.end], _encoder.encode(dict(e.attributes))): dict(e.attributes) for e in facts.edges}
-    blob = _encoder.encode(
-        Columns(
-            keys=keys.rows,
-            assets=[(at[key], merged[key]) for key in sorted(merged, key=at.__getitem__)],
-            edges=[(*e[:3], edges[e]) for e in sorted(edges)],
-            flow_kinds=kinds,
-            flows=[n for flow in flows for n in flow],
-        )
-    )
-    return Content(hashlib.blake2b(blob, digest_size=16).digest(), blob)
+    draft = Draft()
+    draft.add(facts)
+    return draft.content()
 
 
 EMPTY = encode(Facts())  # the content of a tombstone
-
-
-def _flow_kind(flow: Flow, at: dict[AssetKey, int]) -> tuple[int, str, int, int, int]:
-    job = -1 if flow.job is None else at[flow.job]
-    return int(flow.type is FlowType.INDIRECT), flow.subtype, int(flow.masking), int(flow.covered), job
 
 
 def columns(blob: bytes) -> Columns:
@@ -113,6 +210,11 @@ def columns(blob: bytes) -> Columns:
         return _decoder.decode(blob)
     except msgspec.MsgspecError as error:
         raise StoreCorrupt(f"a statement's content cannot be read ({error}): restore the store from a backup") from error
+
+
+def key_rows(blob: bytes) -> list[list[int | str]]:
+    """`Columns.keys` alone, in a third of the time."""
+    return _key_decoder.decode(blob).keys
 
 
 def keys_of(layout: Columns) -> list[AssetKey]:

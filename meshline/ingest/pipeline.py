@@ -11,12 +11,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple, Protocol
+from contextlib import suppress
+from typing import NamedTuple, Protocol, TypeAlias
 
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.graph.store.base import Batch, Changes, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.openlineage.repair import Note
+from meshline.ingest.outcomes import Committed, committed
 
 
 class Committing(Protocol):
@@ -41,9 +43,15 @@ class Accepted(NamedTuple):
     warnings: Sequence[Note]
 
 
+Answer: TypeAlias = Future[Accepted] | asyncio.Future[Accepted]
+
+# Seconds, at most, that a group is waited for. See `Pipeline._gather`.
+PATIENCE = 0.02
+
+
 class _Waiting(NamedTuple):
     received: Received
-    future: Future[Accepted]
+    answer: Answer
 
 
 def now() -> int:
@@ -54,15 +62,29 @@ def now() -> int:
 class Pipeline:
     """Owns the writer thread. Safe for any number of threads and event loops."""
 
-    def __init__(self, graph: Committing, builder: BatchBuilder, limits: Limits | None = None, clock: Callable[[], int] = now) -> None:
+    def __init__(
+        self,
+        graph: Committing,
+        builder: BatchBuilder,
+        limits: Limits | None = None,
+        clock: Callable[[], int] = now,
+        observe: Callable[[Committed], None] | None = None,
+    ) -> None:
+        """`observe` is told of each commit, by the writer, before the events are acknowledged."""
         self._graph = graph
         self._builder = builder
         self._limits = limits or Limits()
         self._clock = clock
+        self._observe = observe
         self._queue: deque[_Waiting] = deque()
         self._bytes = 0
         self._closed = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)  # told when `_wanted` events wait: each telling costs a change of threads
+        self._room = threading.Condition(self._lock)
+        self._wanted = 1
+        self._last = 0  # events of the last group
+        self._took = 0.0  # seconds that it took
         self._writer = threading.Thread(target=self._write, name="meshline-writer", daemon=True)
         self._writer.start()
 
@@ -71,6 +93,11 @@ class Pipeline:
         """Events that are accepted into the queue and not yet taken by the writer."""
         return len(self._queue)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Their bytes."""
+        return self._bytes
+
     def submit(self, body: bytes, source: str = DEFAULT_SOURCE, *, wait: bool = False) -> Future[Accepted]:
         """Queue one event; the future resolves when it is durable.
 
@@ -78,32 +105,39 @@ class Pipeline:
         room instead), StoreUnavailable after `close`. The future fails with StoreUnavailable if the
         store cannot be reached.
         """
-        received_at = self._clock()
-        received = Received(source, self._builder.parser.parse(body, received_at), received_at, body)
         future: Future[Accepted] = Future()
         future.set_running_or_notify_cancel()  # who stops waiting does not take the event back
-        with self._changed:
-            while not self._closed and self._is_full(len(body)):
-                if not wait:
-                    raise QueueFull(f"{len(self._queue)} events wait to be written, no more can", retry_after=1)
-                self._changed.wait()
-            if self._closed:
-                raise StoreUnavailable("the server is shutting down; send the event again later")
-            self._queue.append(_Waiting(received, future))
-            self._bytes += len(body)
-            self._changed.notify_all()
+        self._put(body, source, future, wait=wait)
         return future
 
     async def ingest(self, body: bytes, source: str = DEFAULT_SOURCE) -> Accepted:
         """`submit`, awaited."""
-        return await asyncio.wrap_future(self.submit(body, source))
+        answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        self._put(body, source, answer, wait=False)
+        return await answer
 
     def close(self) -> None:
         """Refuse what comes from now on, commit what was accepted, end the writer."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._arrived.notify_all()
+            self._room.notify_all()
         self._writer.join()
+
+    def _put(self, body: bytes, source: str, answer: Answer, *, wait: bool) -> None:
+        received_at = self._clock()
+        received = Received(source, self._builder.parser.parse(body, received_at), received_at, body)
+        with self._lock:
+            while not self._closed and self._is_full(len(body)):
+                if not wait:
+                    raise QueueFull(f"{len(self._queue)} events wait to be written, no more can", retry_after=1)
+                self._room.wait()
+            if self._closed:
+                raise StoreUnavailable("the server is shutting down; send the event again later")
+            self._queue.append(_Waiting(received, answer))
+            self._bytes += len(body)
+            if len(self._queue) >= self._wanted:
+                self._arrived.notify()
 
     def _is_full(self, size: int) -> bool:
         """One event is always taken, however large."""
@@ -117,9 +151,10 @@ class Pipeline:
 
     def _next_group(self) -> list[_Waiting]:
         """What waits, up to the limits of a group; empty when closed and all is written."""
-        with self._changed:
+        with self._lock:
             while not self._queue and not self._closed:
-                self._changed.wait()
+                self._arrived.wait()
+            self._gather()
             group: list[_Waiting] = []
             size = 0
             while self._queue and len(group) < self._limits.group:
@@ -128,15 +163,48 @@ class Pipeline:
                     break
                 group.append(self._queue.popleft())
                 self._bytes -= len(group[-1].received.body)
-            self._changed.notify_all()
+            self._last = len(group)
+            self._room.notify_all()
             return group
+
+    def _take_all(self) -> list[_Waiting]:
+        """All that waits."""
+        with self._lock:
+            waiting = list(self._queue)
+            self._queue.clear()
+            self._bytes = 0
+            self._room.notify_all()
+            return waiting
+
+    def _gather(self) -> None:
+        """Wait for as many as came last time, but no longer than it took to write those.
+
+        Those who were answered just now are about to send again. To begin with the first of them would mean twice
+        as many commits, half of them of one event; who sends alone, though, never waits.
+        """
+        until = time.perf_counter() + min(self._took, PATIENCE)
+        self._wanted = min(self._last, self._limits.waiting, self._limits.group)
+        while len(self._queue) < self._wanted and self._bytes < self._limits.group_bytes and not self._closed:
+            left = until - time.perf_counter()
+            if left <= 0:
+                break
+            self._arrived.wait(left)
+        self._wanted = 1
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
         received = [waiting.received for waiting in group]
+        begun = time.perf_counter()
+        batch = Batch()
+
+        def build(runs: RunReader) -> Batch:
+            nonlocal batch
+            batch = self._builder.batch(received, runs)
+            return batch
+
         try:
-            changes = self._graph.commit(lambda runs: self._builder.batch(received, runs))
+            changes = self._graph.commit(build)
         except StoreUnavailable as error:
-            _fail(group, error)
+            _fail([*group, *self._take_all()], error)  # who waits has waited for the store, too, and would wait as long again
         except Exception as error:  # noqa: BLE001 - whatever one event breaks must not take the others with it
             if len(group) == 1:
                 _fail(group, error)
@@ -144,13 +212,40 @@ class Pipeline:
                 for waiting in group:
                     self._commit([waiting])
         else:
-            for waiting in group:
-                waiting.future.set_result(Accepted(changes.revision, waiting.received.event.warnings))
+            self._took = time.perf_counter() - begun
+            if self._observe is not None:
+                self._observe(committed(received, batch, changes, self._took))
+            _answer([(waiting.answer, Accepted(changes.revision, waiting.received.event.warnings)) for waiting in group])
 
 
 def _fail(group: Iterable[_Waiting], error: Exception) -> None:
-    for waiting in group:
-        waiting.future.set_exception(error)
+    _answer([(waiting.answer, error) for waiting in group])
+
+
+def _answer(answers: Iterable[tuple[Answer, Accepted | Exception]]) -> None:
+    """Each event loop is told once of all that it waits for."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Answer, Accepted | Exception]]] = {}
+    for answer, outcome in answers:
+        if isinstance(answer, Future):
+            _settle(answer, outcome)
+        else:
+            by_loop.setdefault(answer.get_loop(), []).append((answer, outcome))
+    for loop, its in by_loop.items():
+        with suppress(RuntimeError):  # closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle_all, its)
+
+
+def _settle_all(answers: Iterable[tuple[Answer, Accepted | Exception]]) -> None:
+    for answer, outcome in answers:
+        if not answer.done():  # who stops waiting has cancelled it
+            _settle(answer, outcome)
+
+
+def _settle(answer: Answer, outcome: Accepted | Exception) -> None:
+    if isinstance(outcome, Exception):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
 
 
 class Outcome(NamedTuple):

@@ -175,7 +175,7 @@ def test_run_state_is_a_semilattice(said: list[Event]) -> None:
     reader = FacetReader()
     parser = EventParser(reader)
     parsed = [parser.parse(json.dumps(e).encode(), CLOCK) for e in said]
-    a, b, c = (merged(None, [e], reader) for e in parsed if isinstance(e, RunEvent))
+    a, b, c = (merged(None, [e]) for e in parsed if isinstance(e, RunEvent))
     assert encode_state(join(a, b)) == encode_state(join(b, a))
     assert encode_state(join(a, join(b, c))) == encode_state(join(join(a, b), c))
     assert encode_state(join(a, a)) == encode_state(a)

@@ -193,6 +193,35 @@ def test_event_loops_await_it_and_may_stop_waiting() -> None:
     assert len(gate.store.raw()) == 6
 
 
+def test_a_group_that_is_not_followed_by_as_many_holds_nobody_up() -> None:
+    gate = Gate()
+    with running(gate) as pipeline:
+        futures = [hold(gate, pipeline), *(pipeline.submit(body(n)) for n in range(1, 6))]
+        gate.open.set()
+        assert all(future.result(30) for future in futures)
+        assert pipeline.submit(body(6)).result(30).revision == 3
+        assert pipeline.submit(body(7)).result(30).revision == 4
+
+
+def test_many_clients_of_one_loop() -> None:
+    gate = Gate()
+
+    async def client(pipeline: Pipeline, number: int) -> None:
+        for turn in range(20):
+            await pipeline.ingest(body(number * 100 + turn))
+
+    async def main(pipeline: Pipeline) -> None:
+        gate.open.clear()
+        clients = [asyncio.create_task(client(pipeline, number)) for number in range(8)]
+        await asyncio.sleep(0)
+        gate.open.set()
+        await asyncio.gather(*clients)
+
+    with running(gate) as pipeline:
+        asyncio.run(main(pipeline))
+    assert sum(gate.sizes) == len(gate.store.raw()) == 160
+
+
 def test_many_threads() -> None:
     gate = Gate()
     with running(gate) as pipeline:

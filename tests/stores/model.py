@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from meshline.graph.content import EMPTY, columns, keys_of
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, intervals
 from meshline.graph.store.base import Batch, Changes, Head, Pair, RawEvent, Run, RunKey, RunReader, StoredEvent
-from meshline.graph.store.documents import documents, key_words
+from meshline.graph.store.documents import asked, documents, key_words
 
 
 def known_by(observations: Iterable[Observation], at: int) -> list[Observation]:
@@ -137,7 +137,7 @@ class ModelStore:
         found = {
             key
             for key, words in texts
-            if (not kinds or key.kind in kinds) and terms and all(any(w.startswith(t) for w in words) for t in terms)
+            if (not kinds or key.kind in kinds) and terms and all(any(w.startswith(t) for w in words) for t in asked(terms))
         }
         return sorted(found, key=lambda key: (KINDS.index(key.kind), key.parts))[:limit]
 

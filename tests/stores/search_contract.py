@@ -24,6 +24,7 @@ from meshline.graph.model import (
 )
 from meshline.graph.naming import terms
 from meshline.graph.store.base import Store
+from meshline.graph.store.documents import MAX_TERMS
 from tests.stores.said import SOURCE, commit, withdraw
 
 ORDERS = dataset("postgres://shop", "public.customer_orders")
@@ -178,6 +179,25 @@ class SearchContract:
         commit(store, state(AssetFact(long, {}), AssetFact(dataset("x", "z" + " w" * 5000), {})))
         assert found(store, "yyy") == [long]
         assert found(store, "y" * 3000) == [long]
+
+    def test_columns_that_come_later_are_found(self, store: Store) -> None:
+        """Those of one dataset, by words of both, by either's, and each once however often it is said."""
+        city, street = column(ORDERS, "city"), column(ORDERS, "street_name")
+        commit(store, state(AssetFact(column(ORDERS, "city"), {})))
+        commit(store, state(AssetFact(city, {}), AssetFact(street, {}), AssetFact(column(PAYMENTS, "city"), {}), scope="t"))
+        assert found(store, "orders", [AssetKind.COLUMN]) == [city, street]
+        assert found(store, "orders city") == [city]
+        assert found(store, "city") == [city, column(PAYMENTS, "city")]
+        assert found(store, "street name orders") == [street]
+        assert found(store, "street city") == []
+
+    def test_of_many_terms_the_first_count(self, store: Store) -> None:
+        words = [f"w{n}x" for n in range(100)]
+        long = dataset("x", " ".join(words))
+        commit(store, state(AssetFact(long, {}), AssetFact(dataset("x", " ".join(words[:50])), {})))
+        assert found(store, " ".join(words)) == [long]
+        assert found(store, " ".join([*words[:MAX_TERMS], "other"])) == [long]
+        assert found(store, " ".join([*words[: MAX_TERMS - 1], "other"])) == []
 
     def test_title_description_and_tags_are_found(self, store: Store) -> None:
         commit(

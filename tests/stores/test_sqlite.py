@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshline.errors import StoreCorrupt, StoreUnavailable
+from meshline.graph.content import encode
+from meshline.graph.model import AssetFact, AssetKind, Facts, Statement, column, dataset
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore, names, writing
 from tests.stores.contract import DurableStoreContract, StoreContract
@@ -105,8 +107,49 @@ class TestFiles:
         SqliteStore(str(path)).close()
         with closing(sqlite3.connect(path)) as other:
             other.execute("PRAGMA user_version = 99")
-        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 1: use the newer meshline"):
+        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 2: use the newer meshline"):
             SqliteStore(str(path))
+
+    def test_an_older_schema_is_refused(self, path: Path) -> None:
+        SqliteStore(str(path)).close()
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA user_version = 1")
+        with pytest.raises(StoreCorrupt, match="schema version 1, and this meshline reads 2 and newer: use the older meshline"):
+            SqliteStore(str(path))
+
+    def test_a_name_is_found_that_a_failed_commit_took_along(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        orders = dataset("x", "orders")
+        facts = tuple(AssetFact(key, {}) for key in (column(orders, "city"), dataset("x", "payments")))
+
+        def fail(*_: object) -> None:
+            raise ValueError("at the end")
+
+        with closing(SqliteStore(str(path))) as store:
+            commit(store, Statement("s", ("a",), 1, encode(Facts(assets=(AssetFact(column(orders, "id"), {}),)))))
+            with monkeypatch.context() as broken:
+                broken.setattr(writing._Commit, "_keep_raw", fail)
+                with pytest.raises(ValueError, match="at the end"):
+                    commit(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
+            assert store.search(["city"], [], 9) == []
+            commit(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
+            assert store.search(["city"], [], 9) == [column(orders, "city")]
+            assert store.search(["payments"], [], 9) == [dataset("x", "payments")]
+
+    def test_two_processes_tell_of_the_same_columns(self, path: Path) -> None:
+        """Each remembers what it wrote, not what the other did."""
+        orders = dataset("x", "orders")
+
+        def tell(store: Store, *columns: str) -> None:
+            commit(store, Statement("s", columns, 1, encode(Facts(assets=tuple(AssetFact(column(orders, name), {}) for name in columns)))))
+
+        with closing(SqliteStore(str(path))) as one, closing(SqliteStore(str(path))) as other:
+            tell(one, "a")
+            tell(other, "a", "b")
+            tell(one, "b", "c")
+            tell(other, "c", "a")
+            for store in (one, other):
+                assert store.search(["orders"], [AssetKind.COLUMN], 9) == [column(orders, name) for name in "abc"]
+                assert store.search(["b"], [], 9) == [column(orders, "b")]
 
     def test_an_empty_file_becomes_a_store(self, path: Path) -> None:
         path.touch()

@@ -6,7 +6,7 @@ same assets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from meshline.graph.content import columns, keys_of
@@ -14,19 +14,26 @@ from meshline.graph.model import AssetFact, AssetKey, AssetKind, Json
 from meshline.graph.naming import words
 
 TEXT_ATTRIBUTES = ("title", "description", "tags")
-MAX_WORDS = 400  # of one document; the rest of a longer text is not searched
+MAX_WORDS = 400  # of one text or part of a name; the rest of a longer one is not searched
+MAX_TERMS = 60  # of one search; the rest of a longer one is not looked at
+_TEXT_NAMES = [name.encode() for name in TEXT_ATTRIBUTES]
 
 
 def key_words(key: AssetKey) -> list[str]:
     """A column is found by its own name and its dataset's, all else by every part of the key."""
     parts = key.parts[1:] if key.kind is AssetKind.COLUMN else key.parts
-    return unique(word for part in parts for word in _part_words(part))
+    return list(dict.fromkeys(word for part in parts for word in part_words(part)))
 
 
 @lru_cache(maxsize=16_384)
-def _part_words(part: str) -> tuple[str, ...]:
+def part_words(part: str) -> tuple[str, ...]:
     """Columns repeat: the name of their dataset, and their own in other datasets."""
-    return tuple(words(part))
+    return tuple(unique(words(part)))
+
+
+def asked(terms: Sequence[str]) -> list[str]:
+    """The terms that a search looks at."""
+    return list(dict.fromkeys(terms))[:MAX_TERMS]
 
 
 def text_words(fact: AssetFact) -> list[str]:
@@ -37,6 +44,8 @@ def text_words(fact: AssetFact) -> list[str]:
 
 def documents(blob: bytes) -> Iterator[tuple[AssetKey, list[str]]]:
     """The assets of which a statement's content has prose, with its words."""
+    if not any(name in blob for name in _TEXT_NAMES):  # of most contents: without decoding them
+        return
     layout = columns(blob)
     if any(name in attributes for _, attributes in layout.assets for name in TEXT_ATTRIBUTES):
         keys = keys_of(layout)

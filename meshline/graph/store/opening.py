@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import unquote
 
-from meshline.errors import InvalidInput, MissingExtra
+from meshline.errors import InvalidInput, MissingExtra, NotFound
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
+from meshline.graph.store.sqlite.copying import backup
 
 NEO4J_SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
 FORMS = "sqlite:///relative.db, sqlite:////absolute.db, :memory: or neo4j://user:password@host:port"
@@ -21,7 +25,7 @@ def open_store(url: str) -> Store:
         return SqliteStore()
     scheme, separator, rest = url.partition("://")
     if not separator:
-        raise InvalidInput(f"{url!r} is no address of a store: use {FORMS}")
+        raise InvalidInput(f"{shown(url)!r} is no address of a store: use {FORMS}")
     if scheme == "sqlite":
         return _sqlite(url, rest)
     if scheme in NEO4J_SCHEMES:
@@ -29,18 +33,58 @@ def open_store(url: str) -> Store:
     raise InvalidInput(f"there is no kind of store called {scheme!r}: use {FORMS}")
 
 
+def backup_store(url: str, to: Path, *, overwrite: bool = False, advance: Callable[[int], None] = lambda _: None) -> int:
+    """Copy one moment of the store at an address into a new SQLite store; bytes written.
+
+    Raises InvalidInput (also for a store in memory), NotFound, MissingExtra, StoreUnavailable or StoreCorrupt.
+    """
+    if url.partition("://")[0] in NEO4J_SCHEMES:
+        with _extra():
+            from meshline.graph.store.neo4j.copying import backup as backup_neo4j  # noqa: PLC0415 - an extra
+        return backup_neo4j(url, to, overwrite=overwrite, advance=advance)
+    path = sqlite_path(url)
+    if path is None:
+        raise InvalidInput(f"{shown(url)!r} is not kept anywhere: there is nothing to copy")
+    if not path.exists():
+        raise NotFound(f"there is no store at {path}")
+    if to.exists() and to.samefile(path):
+        raise InvalidInput("that is the store itself", str(to))
+    return backup(str(path), to, overwrite=overwrite)
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of an SQLite store; None for all others."""
+    if not url.startswith("sqlite:///") or ":memory:" in url:
+        return None
+    return Path(unquote(url.removeprefix("sqlite:///")))
+
+
+def shown(url: str) -> str:
+    """An address without the user name and password that it may have, however it is written."""
+    before, at, host = url.rpartition("@")
+    scheme, separator, _ = before.partition("://")
+    return f"{scheme if separator else ''}{separator}...@{host}" if at else url
+
+
 def _sqlite(url: str, rest: str) -> Store:
     path = unquote(rest[1:]) if rest.startswith("/") else ""
     if not path or "\x00" in path:
-        raise InvalidInput(f"{url!r} names no file: use sqlite:///relative.db or sqlite:////absolute.db")
+        raise InvalidInput(f"{shown(url)!r} names no file: use sqlite:///relative.db or sqlite:////absolute.db")
     return SqliteStore(path)
 
 
 def _neo4j(url: str) -> Store:
-    try:
+    with _extra():
         from meshline.graph.store.neo4j import Neo4jStore  # noqa: PLC0415 - an extra
+    return Neo4jStore(url)
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Around an import that needs the extra."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.partition(".")[0] == "neo4j":
             raise MissingExtra("neo4j", "a store in Neo4j") from error
         raise
-    return Neo4jStore(url)

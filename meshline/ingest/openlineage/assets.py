@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from meshline.graph import model
+from meshline.graph.content import Draft
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import typed
@@ -20,24 +21,28 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
-def facts(key: AssetKey, name: str, raw: bytes, value: typed.AnyFacet | None, naming: Naming) -> Facts:
+def draft(key: AssetKey, name: str, raw: bytes, value: typed.AnyFacet | None, naming: Naming) -> Draft:
     """What a facet says of the asset `key`. `value`: the facet read, None if it cannot be."""
-    kept = AssetFact(key, {VERBATIM + name: verbatim(raw)})
+    result = Draft()
+    result.asset(key, None, {VERBATIM + name: verbatim(raw)})
+    if isinstance(value, typed.Schema):
+        _draw_schema(result, key, value)
+    elif value is not None:
+        result.add(_facts(key, value, naming))
+    return result
+
+
+def _facts(key: AssetKey, value: typed.AnyFacet, naming: Naming) -> Facts:
     match value:
-        case typed.Schema():
-            said = _schema(key, value)
         case typed.Symlinks():
-            said = _symlinks(key, value, naming)
+            return _symlinks(key, value, naming)
         case typed.Ownership():
-            said = Facts(edges=tuple(_owners(key, value)))
+            return Facts(edges=tuple(_owners(key, value)))
         case typed.Tags():
-            said = _tags(key, value)
-        case None:
-            said = Facts()
+            return _tags(key, value)
         case _:
             attributes = {attribute: content for attribute, content in _attributes(value).items() if content not in (None, "", {}, [])}
-            said = Facts(assets=(AssetFact(key, attributes),)) if attributes else Facts()
-    return said._replace(assets=(kept, *said.assets))
+            return Facts(assets=(AssetFact(key, attributes),)) if attributes else Facts()
 
 
 def verbatim(raw: bytes) -> Json:
@@ -64,10 +69,13 @@ def _too_deep(raw: bytes) -> bool:
     return bool(brackets)
 
 
-def columns_of(facet: typed.Schema, declared: frozenset[str]) -> Iterator[tuple[str, int, typed.SchemaField]]:
+def _columns(facet: typed.Schema) -> Iterator[tuple[str, int, typed.SchemaField]]:
     """(dotted path, position of its top-level column, field), parents before what is nested in them."""
     for position, field in enumerate(_ordered(facet.fields or ()), start=1):
-        yield from ((path, position, nested) for path, nested in _nested("", field) if is_column(path, declared))
+        if field.fields:
+            yield from ((path, position, nested) for path, nested in _nested("", field) if is_column(path, SELDOM_COLUMNS))
+        elif is_column(field.name, SELDOM_COLUMNS):
+            yield field.name, position, field
 
 
 def seldom_columns(facet: typed.Schema) -> frozenset[str]:
@@ -77,8 +85,7 @@ def seldom_columns(facet: typed.Schema) -> frozenset[str]:
 
 def _ordered(fields: Sequence[typed.SchemaField]) -> Sequence[typed.SchemaField]:
     """By `ordinal_position` if every field has one, else as listed."""
-    positions = [field.ordinal_position for field in fields]
-    if all(isinstance(position, int) for position in positions):
+    if fields and isinstance(fields[0].ordinal_position, int) and all(isinstance(field.ordinal_position, int) for field in fields):
         return sorted(fields, key=lambda field: int(field.ordinal_position))
     return fields
 
@@ -90,19 +97,20 @@ def _nested(prefix: str, field: typed.SchemaField) -> Iterator[tuple[str, typed.
         yield from _nested(path + ".", inner)
 
 
-def _schema(key: AssetKey, facet: typed.Schema) -> Facts:
-    assets, edges = [], []
-    for path, position, field in columns_of(facet, SELDOM_COLUMNS):
-        column = model.column(key, path)
-        attributes: dict[str, Json] = {}
-        if field.type is not None and field.type != "":
-            attributes["type"] = field.type if isinstance(field.type, str) else msgspec.json.encode(field.type).decode()
-        if isinstance(field.description, str) and field.description:
-            attributes["description"] = field.description
-        if attributes:
-            assets.append(AssetFact(column, attributes))
-        edges.append(EdgeFact(EdgeType.HAS_COLUMN, key, column, {"position": position}))
-    return Facts(tuple(assets), tuple(edges))
+def _draw_schema(result: Draft, key: AssetKey, facet: typed.Schema) -> None:
+    columns = list(_columns(facet))
+    attributes = [(path, said) for path, _, field in columns if (said := _said_of_column(field))]
+    result.listing(key, [column[:2] for column in columns], attributes)
+
+
+def _said_of_column(field: typed.SchemaField) -> dict[str, Json]:
+    said: dict[str, Json] = {}
+    kind, description = field.type, field.description
+    if kind is not None and kind != "":
+        said["type"] = kind if isinstance(kind, str) else msgspec.json.encode(kind).decode()
+    if description and isinstance(description, str):
+        said["description"] = description
+    return said
 
 
 def _symlinks(key: AssetKey, facet: typed.Symlinks, naming: Naming) -> Facts:

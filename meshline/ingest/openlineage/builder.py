@@ -72,7 +72,7 @@ class BatchBuilder:
         for key, events in by_run.items():
             blob = known[key].state if key in known else None
             before = self._voice(key, blob) if blob is not None else None
-            after = merged(before.state if before else None, events, self.reader)
+            after = merged(before.state if before else None, events)
             encoded = encode_state(after)
             if encoded != blob:
                 changes.append(_Change(key, before, self._remember(key, encoded, after), encoded))
@@ -110,9 +110,12 @@ class BatchBuilder:
 
 
 def _difference(
-    voice: RunVoice, old: Iterable[Statement], new: Iterable[Statement], withdrawals: list[Withdrawal], statements: list[Statement]
+    voice: RunVoice, old: Sequence[Statement], new: Sequence[Statement], withdrawals: list[Withdrawal], statements: list[Statement]
 ) -> None:
     """What to withdraw and to add so that the run says `new` instead of `old`, scope by scope."""
+    if not old:
+        statements += new
+        return
     said, says = _by_scope(old), _by_scope(new)
     for scope, now in says.items():
         earlier = said.pop(scope, {})

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 import msgspec
 
-from meshline.graph.content import EMPTY, encode
+from meshline.graph.content import EMPTY, Draft, encode
 from meshline.graph.model import AssetKey, Content, Facts
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import assets, flows, typed
-from meshline.ingest.openlineage.facets import Facet, FacetReader, Place
+from meshline.ingest.openlineage.facets import FacetReader, Place, Text
 from meshline.ingest.openlineage.flows import Described, Name
 from meshline.ingest.openlineage.remembering import Memory
 
 MAX_CONTENTS = 64 * 2**20  # bytes of content
 MAX_DESCRIBED = 64 * 2**20  # bytes, about, of lineage read
 MAX_NAMES = 16 * 2**20  # bytes, about, of pairs and of names of columns
-_FLOW = 300  # bytes, about
+_FLOW = 200  # bytes, about
 
 
 class Contents:
@@ -34,38 +34,55 @@ class Contents:
 
     def of(self, key: Hashable, make: Callable[[], Facts]) -> Content:
         """The content of what `make` returns, which `key` determines."""
+        return self._of(key, lambda: encode(make()))
+
+    def drafted(self, key: Hashable, draft: Callable[[], Draft]) -> Content:
+        """The same, of a draft."""
+        return self._of(key, lambda: draft().content())
+
+    def _of(self, key: Hashable, make: Callable[[], Content]) -> Content:
         content = self._contents.get(key)
         if content is None:
-            content = encode(make())
+            content = make()
             self._contents.keep(key, content, len(content.blob) + 500)
         return content
 
-    def facet(self, key: AssetKey, place: Place, name: str, facet: Facet) -> Content:
+    def facet(self, key: AssetKey, place: Place, name: str, facet: Text) -> Content:
         """What a facet says of a dataset or job; nothing if it takes itself back."""
-        value = self.reader.read(place, name, facet).value
-        if value is not None and value.deleted is True:
-            return EMPTY
-        return self.of((key, name, facet.digest), lambda: assets.facts(key, name, facet.raw, value, self.naming))
 
-    def column_lineage(self, facet: Facet, declared: frozenset[str]) -> Described | None:
-        value = self.reader.read(Place.DATASET, "columnLineage", facet).value
-        if not isinstance(value, typed.ColumnLineage) or value.deleted is True:
-            return None
-        return self._describe((facet.digest, declared), lambda: flows.of_column_lineage(value, declared))
+        def make() -> Content:
+            value = self.reader.read(place, name, facet).value
+            if value is not None and value.deleted is True:
+                return EMPTY
+            return assets.draft(key, name, facet.raw, value, self.naming).content()
 
-    def dataset_lineage(self, facet: Facet, own_job: Name | None, declared: frozenset[str]) -> Described | None:
-        value = self.reader.read(Place.DATASET, "lineage", facet).value
-        if not isinstance(value, typed.DatasetLineage) or value.deleted is True:
-            return None
-        return self._describe((facet.digest, declared, own_job), lambda: flows.of_dataset_lineage(value, own_job, declared))
+        return self._of((key, name, facet.digest), make)
 
-    def job_entries(self, facet: Facet) -> list[typed.LineageEntry]:
+    def column_lineage(self, facet: Text, declared: frozenset[str]) -> Described | None:
+        def make() -> Described | None:
+            value = self.reader.read(Place.DATASET, "columnLineage", facet).value
+            if not isinstance(value, typed.ColumnLineage) or value.deleted is True:
+                return None
+            return flows.of_column_lineage(value, declared)
+
+        return self._describe((facet.digest, declared), make)
+
+    def dataset_lineage(self, facet: Text, own_job: Name | None, declared: frozenset[str]) -> Described | None:
+        def make() -> Described | None:
+            value = self.reader.read(Place.DATASET, "lineage", facet).value
+            if not isinstance(value, typed.DatasetLineage) or value.deleted is True:
+                return None
+            return flows.of_dataset_lineage(value, own_job, declared)
+
+        return self._describe((facet.digest, declared, own_job), make)
+
+    def job_entries(self, facet: Text) -> Sequence[typed.LineageEntry]:
         value = self.reader.read(Place.JOB, "lineage", facet).value
         if not isinstance(value, typed.JobLineage) or value.deleted is True:
-            return []
-        return value.entries or []
+            return ()
+        return value.entries or ()
 
-    def seldom(self, schema: Facet) -> frozenset[str]:
+    def seldom(self, schema: Text) -> frozenset[str]:
         """The columns in a schema facet that are columns only because a schema lists them."""
         found = self._seldom.get(schema.digest)
         if found is None:
@@ -86,5 +103,5 @@ class Contents:
         known = self._described.get(key)
         if known is None:
             said = make()
-            known = self._described.keep(key, (said,), _FLOW * (1 + (len(said.columns) + len(said.whole) if said else 0)))
+            known = self._described.keep(key, (said,), _FLOW * (1 + (sum(map(len, said.flows.values())) if said else 0)))
         return known[0]

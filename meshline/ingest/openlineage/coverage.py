@@ -56,10 +56,10 @@ class Coverage:
                 self._before[family] = self._after[family] = witness
 
     def before(self, voice: RunVoice) -> Callable[[bytes], bool]:
-        return lambda pair: self._before.get(_family(voice, pair)) is not None
+        return _covered(voice, self._before)
 
     def after(self, voice: RunVoice) -> Callable[[bytes], bool]:
-        return lambda pair: self._after.get(_family(voice, pair)) is not None
+        return _covered(voice, self._after)
 
     def affected(self) -> list[RunKey]:
         """The runs, but for those in the batch, that have a pair whose coverage changes."""
@@ -101,6 +101,17 @@ class Coverage:
         asked = [family.role(role) for family in wanted]
         found = self._runs.siblings(asked) if asked else {}
         return sorted({row.run for rows in found.values() for row in rows} - self._changed)
+
+
+def _covered(voice: RunVoice, witnesses: Mapping[Family, RunKey | None]) -> Callable[[bytes], bool]:
+    if not voice.group:
+        return _never
+    return lambda pair: witnesses.get(_family(voice, pair)) is not None
+
+
+def _never(_pair: bytes) -> bool:
+    """A run without siblings."""
+    return False
 
 
 def families(voice: RunVoice) -> list[Family]:

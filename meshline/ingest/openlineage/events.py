@@ -162,8 +162,9 @@ class EventParser:
             raw = bytes(text)
             if raw == b"null":
                 continue
-            facet = result[name] = Facet(hashlib.blake2b(raw, digest_size=16).digest(), raw)
-            problem = self._reader.read(place, name, facet).problem
+            digest = hashlib.blake2b(raw, digest_size=16).digest()
+            _, weight, problem = self._reader.reading(place, name, digest, raw)
+            result[name] = Facet(digest, raw, weight)
             if problem:
                 notes.append(Note(f"{where}.{name}", f"{problem}; kept as it came, not interpreted"))
         return result

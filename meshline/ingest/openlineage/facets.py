@@ -7,7 +7,7 @@ says are kept, are kept verbatim with their run, job or dataset.
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -27,11 +27,30 @@ class Place(enum.StrEnum):
     OUTPUT = "output"
 
 
+class Text(Protocol):
+    """A facet as it came, wherever it is kept. `digest`: 16 bytes, of the text."""
+
+    @property
+    def digest(self) -> bytes: ...
+
+    @property
+    def raw(self) -> bytes: ...
+
+
+class Weight(enum.IntEnum):
+    """How much a facet counts against another of the same name in the same run, before its time does."""
+
+    UNREADABLE = 0
+    EMPTY = 1
+    GOOD = 2
+
+
 class Facet(NamedTuple):
-    """A facet as it came. `digest`: 16 bytes, of the text."""
+    """A facet of an event, as it came."""
 
     digest: bytes
     raw: bytes
+    weight: Weight
 
 
 class Rule(NamedTuple):
@@ -141,14 +160,6 @@ RUN_OWNED_JOB = frozenset({"lineage"})
 _LISTS = frozenset({"schema", "columnLineage"})
 
 
-class Weight(enum.IntEnum):
-    """How much a facet counts against another of the same name in the same run, before its time does."""
-
-    UNREADABLE = 0
-    EMPTY = 1
-    GOOD = 2
-
-
 class Reading(NamedTuple):
     """A facet read. `problem` says why `value` is None, if the facet should have been readable."""
 
@@ -167,11 +178,15 @@ class FacetReader:
         self._any = msgspec.json.Decoder(typed.AnyFacet)
         self._read: Memory[tuple[Place, str, bytes], Reading] = Memory(MAX_REMEMBERED)
 
-    def read(self, place: Place, name: str, facet: Facet) -> Reading:
-        key = (place, name, facet.digest)
+    def read(self, place: Place, name: str, facet: Text) -> Reading:
+        return self.reading(place, name, facet.digest, facet.raw)
+
+    def reading(self, place: Place, name: str, digest: bytes, raw: bytes) -> Reading:
+        """`read`, of a facet that is not made yet."""
+        key = (place, name, digest)
         reading = self._read.get(key)
         if reading is None:
-            reading = self._read.keep(key, self._decode(place, name, facet.raw), len(facet.raw) + 500)
+            reading = self._read.keep(key, self._decode(place, name, raw), len(raw) + 500)
         return reading
 
     def _decode(self, place: Place, name: str, raw: bytes) -> Reading:

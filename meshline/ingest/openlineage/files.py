@@ -17,6 +17,7 @@ from typing import BinaryIO, TypeAlias
 import msgspec
 
 from meshline.errors import InvalidInput
+from meshline.ingest.openlineage.arrays import events_of
 
 MAX_DOCUMENT = 256 * 2**20  # bytes, unpacked, of a line, and of a file that is one JSON value
 MAX_UNPACKED = 16 * 2**30  # bytes of one compressed file
@@ -123,13 +124,17 @@ def _document(number: int, first: bytes, rest: Iterable[tuple[int, bytes | Inval
             yield InvalidInput(f"one JSON value of more than {MAX_DOCUMENT} bytes; put one event on each line instead (ndjson)", name)
             return
     whole = b"\n".join(line for _, line in read)
-    if not _is_json(whole):
-        yield from _events(read, name)
-    elif whole.startswith(b"["):
-        for index, body in enumerate(msgspec.json.decode(whole, type=list[msgspec.Raw])):
-            yield f"{name}[{index}]", bytes(body)
-    else:
+    if whole.startswith(b"["):
+        try:
+            bodies = events_of(whole)
+        except InvalidInput:
+            yield from _events(read, name)
+        else:
+            yield from ((f"{name}[{index}]", body) for index, body in enumerate(bodies))
+    elif _is_json(whole):
         yield f"{name}:{number}", whole
+    else:
+        yield from _events(read, name)
 
 
 def _is_json(text: bytes) -> bool:

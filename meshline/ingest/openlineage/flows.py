@@ -6,8 +6,10 @@ Two facets say it: `columnLineage` (ColumnLineageDatasetFacet 1-2-0) and the new
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
 
 from meshline.graph.model import FlowType
 from meshline.ingest.openlineage.typed import (
@@ -17,7 +19,6 @@ from meshline.ingest.openlineage.typed import (
     LineageEntry,
     LineageField,
     LineageInput,
-    OutputField,
     Transformation,
 )
 
@@ -33,55 +34,60 @@ _SUBTYPES = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION", "CONDITIONAL
 Name = tuple[str, str]  # namespace and name of a dataset, as they came
 
 
-class Flowing(NamedTuple):
-    """A column that flows, and how."""
+class Kind(NamedTuple):
+    """How a column flows."""
 
-    dataset: Name
-    column: str
     type: FlowType
     subtype: str
     masking: bool
 
 
+# By the input's dataset and the kind: (its column, the output's column, or None for the output as a whole).
+Flows: TypeAlias = Mapping[tuple[Name, Kind], Sequence[tuple[str, str | None]]]
+
+
 class Described(NamedTuple):
     """The lineage of one output.
 
-    `columns`: output column and what flows into it. `whole`: what flows into the dataset as a whole.
-    `datasets`: the inputs at the grain of datasets; None means that the facet leaves them to the run's
-    inputs. `partial`: inputs that feed some column, nobody knows from which. `writers`: jobs, other than
-    the event's own, that the facet says produce the output. `names`: every dataset that is named, sorted.
+    `flows`: what flows into it, from columns. `datasets`: the inputs at the grain of datasets; None means
+    that the facet leaves them to the run's inputs. `partial`: inputs that feed some column, nobody knows
+    from which. `writers`: jobs, other than the event's own, that the facet says produce the output.
+    `sources`: the datasets in `flows`; `names`: every dataset that is named, sorted.
     """
 
-    columns: tuple[tuple[str, Flowing], ...]
-    whole: tuple[Flowing, ...]
+    flows: Flows
     datasets: tuple[Name, ...] | None = None
     partial: tuple[Name, ...] = ()
     writers: tuple[Name, ...] = ()
+    sources: frozenset[Name] = frozenset()
     names: tuple[Name, ...] = ()
 
 
+NOTHING = Described({})
+
+
 def described(
-    columns: Iterable[tuple[str, Flowing]],
-    whole: Iterable[Flowing],
+    flows: Flows,
     datasets: Iterable[Name] | None = None,
     partial: Iterable[Name] = (),
     writers: Iterable[Name] = (),
 ) -> Described:
-    """In canonical order."""
-    parts = tuple(sorted(set(columns))), tuple(sorted(set(whole)))
     entities = None if datasets is None else tuple(sorted(set(datasets)))
     partial = tuple(sorted(set(partial)))
-    names = {flow.dataset for _, flow in parts[0]} | {flow.dataset for flow in parts[1]} | {*(entities or ()), *partial}
-    return Described(*parts, entities, partial, tuple(sorted(set(writers))), tuple(sorted(names)))
+    sources = frozenset([dataset for dataset, _ in flows])
+    return Described(flows, entities, partial, tuple(sorted(set(writers))), sources, tuple(sorted({*sources, *(entities or ()), *partial})))
 
 
 def together(parts: Sequence[Described]) -> Described:
     """What several explicit descriptions of one output say."""
     if len(parts) == 1:
         return parts[0]
+    flows: dict[tuple[Name, Kind], list[tuple[str, str | None]]] = {}
+    for part in parts:
+        for group, pairs in part.flows.items():
+            flows.setdefault(group, []).extend(pairs)
     return described(
-        (flow for part in parts for flow in part.columns),
-        (flow for part in parts for flow in part.whole),
+        flows,
         (name for part in parts for name in part.datasets or ()),
         (name for part in parts for name in part.partial),
         (name for part in parts for name in part.writers),
@@ -104,17 +110,12 @@ def of_column_lineage(facet: ColumnLineage, declared: frozenset[str]) -> Describ
     """What a columnLineage facet says; None if it lists nothing. Fields without inputs are listed: they come from nowhere."""
     if not facet.fields and not facet.dataset:
         return None
-    fields = {
-        name: [flow for source in (field.input_fields or ()) for flow in _input_flows(source, field)]
-        for name, field in (facet.fields or {}).items()
-        if field is not None
-    }
-    whole = [
-        flow
-        for source in facet.dataset or ()
-        for flow in _whole(_flows((source.namespace, source.name), source.field, source.transformations))
-    ]
-    return described(*_described(fields, whole, declared))
+    gathered = _Gathered(declared)
+    for name, field in (facet.fields or {}).items():
+        if field is not None:
+            gathered.field(name, field.input_fields or (), field.transformation_type)
+    gathered.whole(facet.dataset or ())
+    return described(gathered.flows())
 
 
 def of_dataset_lineage(facet: DatasetLineage | LineageEntry, own_job: Name | None, declared: frozenset[str]) -> Described | None:
@@ -126,17 +127,16 @@ def of_dataset_lineage(facet: DatasetLineage | LineageEntry, own_job: Name | Non
     if facet.inputs is None and facet.fields is None:
         return None
     inputs = facet.inputs or ()
-    fields = {
-        name: [flow for source in _datasets(field.inputs) if source.field for flow in _input_flows(source)]
-        for name, field in (facet.fields or {}).items()
-        if field is not None
-    }
-    whole = [flow for source in _datasets(inputs) if source.field for flow in _whole(_input_flows(source))]
+    gathered = _Gathered(declared)
+    for name, field in (facet.fields or {}).items():
+        if field is not None:
+            gathered.field(name, [source for source in _datasets(field.inputs) if source.field])
+    gathered.whole([source for source in _datasets(inputs) if source.field])
     return described(
-        *_described(fields, whole, declared),
+        gathered.flows(),
         datasets=_names(source for source in _datasets(inputs) if not source.field),
         partial=_names(source for field in _fields(facet.fields) for source in _datasets(field.inputs) if not source.field),
-        writers={name for source in inputs if (name := job_name(source)) and name != own_job},
+        writers={job for source in inputs if (job := job_name(source)) and job != own_job},
     )
 
 
@@ -164,56 +164,80 @@ def _names(sources: Iterable[LineageInput]) -> set[Name]:
     return {(source.namespace or "", source.name or "") for source in sources}
 
 
-def _described(
-    fields: Mapping[str, Sequence[Flowing]], whole: Iterable[Flowing], declared: frozenset[str]
-) -> tuple[set[tuple[str, Flowing]], set[Flowing]]:
-    """Without pseudo-columns, and with what is repeated under every listed field said once."""
+class _Gathered:
+    """Flows without pseudo-columns, and with what is repeated under every listed field said once."""
 
-    def real(flow: Flowing) -> bool:
-        return bool(flow.dataset[1]) and is_column(flow.column, declared)
+    def __init__(self, declared: frozenset[str]) -> None:
+        self._declared = declared
+        self._flows: dict[tuple[Name, Kind], list[tuple[str, str | None]]] = defaultdict(list)
+        self._listed: set[str] = set()
+        # Of the kinds in HOISTED: under which fields a column is, and whether masked there by every mention.
+        self._repeated: dict[tuple[Name, str, str], dict[str, bool]] = {}
 
-    listed = {name: set(filter(real, flows)) for name, flows in fields.items() if is_column(name, declared)}
-    hoisted = _common(list(listed.values()))
-    columns = {(name, flow) for name, flows in listed.items() for flow in flows if _unmasked(flow) not in hoisted}
-    everywhere = {*filter(real, whole), *hoisted.values()}
-    return columns, everywhere
+    def field(self, name: str, sources: Iterable[InputField | LineageInput], deprecated: Any = None) -> None:
+        """What flows into a column of the output. `deprecated`: the type of transformation that old producers give the field."""
+        declared, flows = self._declared, self._flows
+        if not is_column(name, declared):
+            return
+        self._listed.add(name)
+        for source in sources:
+            column = source.field
+            if column and source.name and (column[0] != "_" or is_column(column, declared)):
+                dataset = (source.namespace or "", source.name)
+                for kind in _kinds(source.transformations, deprecated):
+                    flows[dataset, kind].append((column, name))
+                    if kind.subtype in HOISTED and kind.type is FlowType.INDIRECT:
+                        here = self._repeated.setdefault((dataset, kind.subtype, column), {})
+                        here[name] = here.get(name, True) and kind.masking
+
+    def whole(self, sources: Iterable[InputField | LineageInput]) -> None:
+        """What flows into the output as a whole: indirectly, whatever type the entry says (Spark sends ORDER BY as DIRECT)."""
+        for source in sources:
+            column = source.field or ""
+            if source.name and is_column(column, self._declared):
+                for kind in _kinds(source.transformations, None):
+                    group = (source.namespace or "", source.name), kind._replace(type=FlowType.INDIRECT)
+                    self._flows[group].append((column, None))
+
+    def flows(self) -> Flows:
+        """All; hoisted are those that are under every field, masked only if they are under every field."""
+        hoisted: dict[tuple[Name, str], set[str]] = defaultdict(set)
+        for (dataset, subtype, column), fields in self._repeated.items():
+            if len(fields) == len(self._listed):
+                hoisted[dataset, subtype].add(column)
+                self._flows[dataset, Kind(FlowType.INDIRECT, subtype, all(fields.values()))].append((column, None))
+        for group in self._flows if hoisted else ():
+            dataset, kind = group
+            columns = hoisted.get((dataset, kind.subtype))
+            if columns and kind.type is FlowType.INDIRECT:
+                self._flows[group] = [pair for pair in self._flows[group] if pair[1] is None or pair[0] not in columns]
+        return {group: tuple(pairs) for group, pairs in self._flows.items() if pairs}
 
 
-def _common(listed: Sequence[set[Flowing]]) -> dict[Flowing, Flowing]:
-    """Hoisted flows, by what they are but for masking: masked only if they are under every field."""
-    seen: dict[Flowing, list[bool]] = {}
-    for flows in listed:
-        here: dict[Flowing, bool] = {}
-        for flow in flows:
-            if flow.type is FlowType.INDIRECT and flow.subtype in HOISTED:
-                here[_unmasked(flow)] = here.get(_unmasked(flow), True) and flow.masking
-        for flow, masking in here.items():
-            seen.setdefault(flow, []).append(masking)
-    return {flow: flow._replace(masking=all(maskings)) for flow, maskings in seen.items() if len(maskings) == len(listed)}
+def _kinds(transformations: tuple[Transformation | None, ...] | None, deprecated: Any) -> Sequence[Kind]:
+    """One for each transformation; none given means DIRECT, by the deprecated type if there is one.
+
+    There are few: remembered, unless a producer sends what is no plain value.
+    """
+    try:
+        return _known_kinds(transformations, deprecated)
+    except TypeError:
+        return _read_kinds(transformations, deprecated)
 
 
-def _unmasked(flow: Flowing) -> Flowing:
-    return flow._replace(masking=False) if flow.masking else flow
+def _read_kinds(transformations: tuple[Transformation | None, ...] | None, deprecated: Any) -> Sequence[Kind]:
+    given = transformations or ()
+    kinds = tuple([Kind(_type(each.type), _subtype(each.subtype), _truth(each.masking)) for each in given if each is not None])
+    return kinds or (_deprecated(deprecated),)
 
 
-def _input_flows(source: InputField | LineageInput, field: OutputField | None = None) -> list[Flowing]:
-    deprecated = field.transformation_type if field is not None else None
-    return _flows((source.namespace or "", source.name or ""), source.field or "", source.transformations, deprecated)
+_known_kinds = lru_cache(maxsize=1_024)(_read_kinds)
 
 
-def _flows(dataset: Name, column: str, transformations: Iterable[Transformation | None] | None, deprecated: Any = None) -> list[Flowing]:
-    """One flow for each transformation; none given means DIRECT, by the deprecated type if there is one."""
-    given = [t for t in transformations or () if t is not None]
-    if given:
-        return [Flowing(dataset, column, _type(t.type), _subtype(t.subtype), _truth(t.masking)) for t in given]
-    kind = _subtype(deprecated)
+def _deprecated(given: Any) -> Kind:
+    kind = _subtype(given)
     masked = kind.upper() == "MASKED"
-    return [Flowing(dataset, column, FlowType.DIRECT, "" if masked else kind, masked)]
-
-
-def _whole(flows: Iterable[Flowing]) -> list[Flowing]:
-    """Whatever type the entry says, a column influences a dataset as a whole indirectly (Spark sends ORDER BY as DIRECT)."""
-    return [flow._replace(type=FlowType.INDIRECT) for flow in flows]
+    return Kind(FlowType.DIRECT, "" if masked else kind, masked)
 
 
 def _type(value: Any) -> FlowType:
@@ -229,4 +253,5 @@ def _subtype(value: Any) -> str:
 
 
 def _truth(value: Any) -> bool:
-    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
+    """The number 1 is true as well: values that are equal must read alike, for they are remembered by what they equal."""
+    return value == 1 or (isinstance(value, str) and value.strip().lower() == "true")

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from meshline.graph import model
-from meshline.graph.model import AssetKey, Content, EdgeFact, EdgeType, Facts, Flow
+from meshline.graph.content import PLAIN, Draft
+from meshline.graph.model import AssetKey, Content, EdgeFact, EdgeType, Facts
 from meshline.ingest.openlineage.contents import Contents
-from meshline.ingest.openlineage.facets import Facet, Place, Weight
-from meshline.ingest.openlineage.flows import Described, Name, job_name, of_dataset_lineage, together
+from meshline.ingest.openlineage.facets import Place, Weight
+from meshline.ingest.openlineage.flows import NOTHING, Described, Name, job_name, of_dataset_lineage, together
 from meshline.ingest.openlineage.resolving import Resolver
 from meshline.ingest.openlineage.runs import Mention, RunState, Slot, join_slots
 from meshline.ingest.openlineage.typed import LineageEntry, Symlinks
+
+GOOD = int(Weight.GOOD)
 
 
 class Side(NamedTuple):
@@ -27,9 +30,9 @@ class Side(NamedTuple):
     last: int
     facets: Mapping[str, Slot]
 
-    def good(self, name: str) -> Facet | None:
+    def good(self, name: str) -> Slot | None:
         slot = self.facets.get(name)
-        return slot.facet if slot is not None and slot.weight == Weight.GOOD else None
+        return slot if slot is not None and slot.weight == GOOD else None
 
 
 class Feed(NamedTuple):
@@ -76,8 +79,8 @@ class _Reader:
         self.inputs = _sides(state.inputs, contents)
         self.outputs = _sides(state.outputs, contents)
         slot = state.job_facets.get("lineage")
-        self.slot = slot if slot is not None and slot.weight == Weight.GOOD else None
-        self.entries = contents.job_entries(self.slot.facet) if self.slot else []
+        self.slot = slot if slot is not None and slot.weight == GOOD else None
+        self.entries = contents.job_entries(self.slot) if self.slot else []
         self.declared = self._declared()
         self.resolver: Resolver | None = None
 
@@ -94,9 +97,7 @@ class _Reader:
             feeds = tuple(Feed(dataset, self.contents.pair(dataset, key), covered=False) for dataset in self.inputs)
             return Target(key, first, last, None, (), {}, feeds, frozenset())
         resolved = {name: self._resolve(name) for name in described.names}
-        sources = frozenset(
-            [*(resolved[flow.dataset] for _, flow in described.columns), *(resolved[flow.dataset] for flow in described.whole)]
-        )
+        sources = frozenset([resolved[name] for name in described.sources])
         fed: Iterable[AssetKey] = self.inputs if described.datasets is None else sorted({resolved[name] for name in described.datasets})
         feeds = tuple(Feed(dataset, self.contents.pair(dataset, key), dataset in sources) for dataset in fed)
         return Target(key, first, last, described, source, resolved, feeds, sources)
@@ -123,8 +124,12 @@ class _Reader:
         return self.contents.column_lineage(facet, self.declared), (facet.digest, *sorted(self.declared))
 
     def _declared(self) -> frozenset[str]:
-        schemas = [facet for side in (*self.inputs.values(), *self.outputs.values()) if (facet := side.good("schema"))]
-        return frozenset().union(*(self.contents.seldom(schema) for schema in schemas))
+        declared: frozenset[str] = frozenset()
+        for side in (*self.inputs.values(), *self.outputs.values()):
+            schema = side.good("schema")
+            if schema is not None:
+                declared |= self.contents.seldom(schema)
+        return declared
 
     def _consumed(self) -> tuple[tuple[AssetKey, AssetKey], ...]:
         """(job, dataset) of entries that say what a job consumes. Job to job has no edge, and is only kept."""
@@ -162,7 +167,7 @@ def content(target: Target, of: Exchange, contents: Contents, covered: Callable[
     feeds = tuple((feed.dataset, feed.covered or covered(feed.pair)) for feed in target.feeds)
     names = tuple(target.resolved.values())
     key = (of.job, target.key, target.source, names, tuple(of.inputs), feeds)
-    return contents.of(key, lambda: _facts(target, of, feeds))
+    return contents.drafted(key, lambda: _draft(target, of, feeds))
 
 
 def writes_only(target: Target, of: Exchange, contents: Contents) -> Content:
@@ -175,32 +180,31 @@ def reads(of: Exchange, contents: Contents) -> Content:
     return contents.of(("reads", *pairs), lambda: Facts(edges=tuple(EdgeFact(EdgeType.READS, job, dataset) for job, dataset in pairs)))
 
 
-def _facts(target: Target, of: Exchange, feeds: Iterable[tuple[AssetKey, bool]]) -> Facts:
-    return Facts(edges=edges(target, of), flows=flows(target, feeds, of.job))
+def _draft(target: Target, of: Exchange, feeds: Iterable[tuple[AssetKey, bool]]) -> Draft:
+    draft = Draft()
+    draft.add(Facts(edges=edges(target, of)))
+    draw_flows(draft, target, feeds, of.job)
+    return draft
 
 
 def edges(target: Target, of: Exchange) -> tuple[EdgeFact, ...]:
     """What is read and written for one output."""
-    job, described = of.job, target.described or Described((), ())
+    job, described = of.job, target.described or NOTHING
     explicit = [target.resolved[name] for name in described.datasets or ()]
     result = [EdgeFact(EdgeType.READS, job, dataset) for dataset in sorted({*of.inputs, *explicit})]
     result += [EdgeFact(EdgeType.WRITES, model.job(*writer), target.key) for writer in described.writers]
     return (*result, EdgeFact(EdgeType.WRITES, job, target.key))
 
 
-def flows(target: Target, feeds: Iterable[tuple[AssetKey, bool]], job: AssetKey | None) -> tuple[Flow, ...]:
+def draw_flows(draft: Draft, target: Target, feeds: Iterable[tuple[AssetKey, bool]], job: AssetKey | None) -> None:
     """What flows into one output. `feeds`: the datasets that do, and whether column lineage covers them."""
-    described = target.described or Described((), ())
-    result = [Flow(dataset, target.key, covered=is_covered, job=job) for dataset, is_covered in feeds]
-    # The column that such an input feeds is known, its own is not: no column edge can stand for it.
-    result += [Flow(target.resolved[name], target.key, covered=False, job=job) for name in described.partial]
-    for name, flow in described.columns:
-        start = model.column(target.resolved[flow.dataset], flow.column)
-        result.append(Flow(start, model.column(target.key, name), flow.type, flow.subtype, flow.masking, job=job))
-    for flow in described.whole:
-        start = model.column(target.resolved[flow.dataset], flow.column)
-        result.append(Flow(start, target.key, flow.type, flow.subtype, flow.masking, job=job))
-    return tuple(result)
+    described = target.described or NOTHING
+    for dataset, is_covered in feeds:
+        draft.flows(dataset, target.key, PLAIN, covered=is_covered, job=job)
+    for name in described.partial:  # the column that such an input feeds is known, its own is not: no column edge can stand for it
+        draft.flows(target.resolved[name], target.key, PLAIN, job=job)
+    for (name, kind), pairs in described.flows.items():
+        draft.flows(target.resolved[name], target.key, kind, pairs, job=job)
 
 
 def _sides(mentions: Iterable[Mention], contents: Contents) -> dict[AssetKey, Side]:
@@ -213,7 +217,7 @@ def _sides(mentions: Iterable[Mention], contents: Contents) -> dict[AssetKey, Si
         if known is not None:
             side = Side(min(known.first, side.first), max(known.last, side.last), join_slots(known.facets, side.facets))
         sides[key] = side
-    return dict(sorted(sides.items()))
+    return dict(sorted(sides.items())) if len(sides) > 1 else sides
 
 
 def _is_dataset(entry: LineageEntry) -> bool:

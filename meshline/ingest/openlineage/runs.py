@@ -32,10 +32,6 @@ class Slot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     raw: bytes
 
     @property
-    def facet(self) -> Facet:
-        return Facet(self.digest, self.raw)
-
-    @property
     def readable(self) -> bool:
         return self.weight > Weight.UNREADABLE
 
@@ -80,10 +76,10 @@ def decode_state(blob: bytes) -> RunState:
         raise StoreCorrupt(f"a run's state cannot be read ({error}): restore the store from a backup") from error
 
 
-def merged(state: RunState | None, events: Iterable[RunEvent], reader: FacetReader) -> RunState:
+def merged(state: RunState | None, events: Iterable[RunEvent]) -> RunState:
     """The state after these events of the run, too."""
     for event in events:
-        said = _state(event, reader)
+        said = _state(event)
         state = said if state is None else join(state, said)
     assert state is not None
     return state
@@ -135,33 +131,27 @@ def _rank(slot: Slot) -> tuple[int, int, bool, bytes, bytes]:
     return slot.weight, slot.time, slot.terminal, slot.digest, slot.raw
 
 
-def _state(event: RunEvent, reader: FacetReader) -> RunState:
+def _state(event: RunEvent) -> RunState:
     """What one event says, as a state."""
-    terminal = event.type in TERMINAL
+    time, terminal = event.time, event.type in TERMINAL
 
-    def slots(place: Place, facets: Mapping[str, Facet]) -> dict[str, Slot]:
-        return {
-            name: Slot(reader.read(place, name, facet).weight, event.time, terminal, facet.digest, event.time, facet.raw)
-            for name, facet in facets.items()
-        }
+    def slots(facets: Mapping[str, Facet]) -> dict[str, Slot]:
+        if not facets:
+            return {}
+        return {name: Slot(weight, time, terminal, digest, time, raw) for name, (digest, raw, weight) in facets.items()}
 
-    def mentions(place: Place, datasets: Iterable[DatasetMention]) -> list[Mention]:
-        return _join_mentions(
-            [
-                Mention(d.namespace, d.name, event.time, event.time, slots(Place.DATASET, d.facets), slots(place, d.role_facets))
-                for d in datasets
-            ]
-        )
+    def mentions(datasets: Iterable[DatasetMention]) -> list[Mention]:
+        return _join_mentions([Mention(d.namespace, d.name, time, time, slots(d.facets), slots(d.role_facets)) for d in datasets])
 
     return RunState(
-        first=event.time,
-        last=event.time,
-        completed=event.time if event.type is EventType.COMPLETE else None,
-        failed=event.time if event.type in {EventType.FAIL, EventType.ABORT} else None,
-        run_facets=slots(Place.RUN, event.run_facets),
-        job_facets=slots(Place.JOB, event.job_facets),
-        inputs=mentions(Place.INPUT, event.inputs),
-        outputs=mentions(Place.OUTPUT, event.outputs),
+        first=time,
+        last=time,
+        completed=time if event.type is EventType.COMPLETE else None,
+        failed=time if event.type in {EventType.FAIL, EventType.ABORT} else None,
+        run_facets=slots(event.run_facets),
+        job_facets=slots(event.job_facets),
+        inputs=mentions(event.inputs),
+        outputs=mentions(event.outputs),
     )
 
 
@@ -203,7 +193,7 @@ class ParentRun(NamedTuple):
 
 def parent_run(state: RunState, reader: FacetReader) -> ParentRun | None:
     slot = state.run_facets.get("parent")
-    parent = reader.read(Place.RUN, "parent", slot.facet).value if slot else None
+    parent = reader.read(Place.RUN, "parent", slot).value if slot else None
     if not isinstance(parent, Parent):
         return None
     root = parent.root.job if parent.root else None
@@ -213,7 +203,7 @@ def parent_run(state: RunState, reader: FacetReader) -> ParentRun | None:
 def is_continuous(state: RunState, reader: FacetReader) -> bool:
     """Whether the run is of a streaming or service job, which takes effect at every event."""
     slot = state.job_facets.get("jobType")
-    job_type = reader.read(Place.JOB, "jobType", slot.facet).value if slot else None
+    job_type = reader.read(Place.JOB, "jobType", slot).value if slot else None
     return isinstance(job_type, JobType) and (job_type.processing_type or "").upper() in CONTINUOUS
 
 

@@ -12,7 +12,7 @@ Scopes (their first part is their kind):
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -32,6 +32,8 @@ JOB_WRITES, JOB_READS, JOB_DECLARED, JOB_PARENT = "job-writes", "job-reads", "jo
 JOB, DATASET, DATASET_LINEAGE = "job", "dataset", "dataset-lineage"
 RENAMED, DROPPED = "dataset-renamed", "dataset-dropped"
 SPELLING, SEEN, UNREADABLE = "spelling", "seen", "unreadable:"
+
+EMPTY = int(Weight.EMPTY)
 
 Covered = Callable[[bytes], bool]  # whether a sibling's column lineage covers a pair
 
@@ -147,7 +149,7 @@ class RunVoice:
         job = self.exchange.job
         for name, slot in self.state.job_facets.items():
             if name not in RUN_OWNED_JOB:
-                said = self.contents.facet(job, Place.JOB, name, slot.facet)
+                said = self.contents.facet(job, Place.JOB, name, slot)
                 yield from self._slot((JOB, *job.parts, facet_scope(name, slot)), slot, said)
 
     def _parent(self) -> list[Statement]:
@@ -166,20 +168,21 @@ class RunVoice:
         inputs, outputs = self.exchange.inputs, self.exchange.outputs
         for key in sorted({*inputs, *outputs}):
             for name, slot in self._persistent(inputs.get(key), outputs.get(key)).items():
-                if slot.weight == Weight.EMPTY:
+                if slot.weight == EMPTY or name in RUN_OWNED_DATASET:
                     continue
-                said = self.contents.facet(key, Place.DATASET, name, slot.facet)
+                said = self.contents.facet(key, Place.DATASET, name, slot)
                 yield from self._slot((DATASET, *key.parts, facet_scope(name, slot)), slot, said)
                 if name == "lifecycleStateChange":
                     yield from self._lifecycle(key, slot)
 
-    def _persistent(self, read: Side | None, written: Side | None) -> dict[str, Slot]:
-        """The facets of a dataset that outlive the run; an output's schema counts only if the run did not fail."""
-        facets = dict(read.facets) if read else {}
-        if written:
-            failed = self.state.failed is not None  # of continuous jobs, too: this is about the run
-            facets = join_roles(facets, {name: slot for name, slot in written.facets.items() if not (failed and name == "schema")})
-        return {name: slot for name, slot in facets.items() if name not in RUN_OWNED_DATASET}
+    def _persistent(self, read: Side | None, written: Side | None) -> Mapping[str, Slot]:
+        """The facets of a dataset, with those that outlive the run; an output's schema counts only if the run did not fail."""
+        if written is None:
+            return read.facets if read else {}
+        facets = written.facets
+        if self.state.failed is not None and "schema" in facets:  # of continuous jobs, too: this is about the run
+            facets = {name: slot for name, slot in facets.items() if name != "schema"}
+        return join_roles(read.facets, facets) if read else facets
 
     def _lifecycle(self, key: AssetKey, slot: Slot) -> Iterator[Statement]:
         """Renames and drops take effect with their run's completion."""
@@ -226,7 +229,7 @@ def facet_scope(name: str, slot: Slot) -> str:
 
 
 def lifecycle(key: AssetKey, slot: Slot, at: int, contents: Contents) -> Iterator[tuple[Scope, Content]]:
-    change = contents.reader.read(Place.DATASET, "lifecycleStateChange", slot.facet).value
+    change = contents.reader.read(Place.DATASET, "lifecycleStateChange", slot).value
     if not isinstance(change, LifecycleStateChange) or change.deleted is True:
         return
     kind = (change.lifecycle_state_change or "").upper()
@@ -246,7 +249,7 @@ def spellings(mention: Mention, contents: Contents) -> Iterator[tuple[AssetKey, 
     if key.parts != (mention.namespace, mention.name):
         yield key, (mention.namespace, mention.name), mention.first, mention.last
     slot = mention.facets.get("symlinks")
-    value = contents.reader.read(Place.DATASET, "symlinks", slot.facet).value if slot else None
+    value = contents.reader.read(Place.DATASET, "symlinks", slot).value if slot else None
     if slot and isinstance(value, Symlinks) and value.deleted is not True:
         for identifier in value.identifiers or ():
             raw = (identifier.namespace, identifier.name)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from meshline.graph.content import EMPTY, encode
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, Json, Statement
+from meshline.graph.content import EMPTY, Draft
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Statement
 from meshline.ingest.openlineage.assets import VERBATIM, verbatim
 from meshline.ingest.openlineage.contents import Contents
 from meshline.ingest.openlineage.events import DatasetEvent, EventType, JobEvent, RunEvent
 from meshline.ingest.openlineage.facets import RUN_OWNED_JOB, Place
-from meshline.ingest.openlineage.lineage import Exchange, Target, edges, exchange, flows
+from meshline.ingest.openlineage.lineage import Exchange, Target, draw_flows, edges, exchange
 from meshline.ingest.openlineage.runs import RunState, Slot, join_roles, join_slots, merged
 from meshline.ingest.openlineage.statements import (
     DATASET,
@@ -30,12 +30,12 @@ _LINEAGE = ("lineage", "columnLineage")
 def job_event_statements(source: str, event: JobEvent, contents: Contents) -> list[Statement]:
     """A declared job: its lineage as a whole, facets of its own, and facets of the datasets that it names."""
     as_run = RunEvent(event.time, EventType.OTHER, "", event.job, {}, event.job_facets, event.inputs, event.outputs)
-    state = merged(None, [as_run], contents.reader)
+    state = merged(None, [as_run])
     of = exchange(event.job, state, contents)
-    result = [Statement(source, (JOB_DECLARED, *of.job.parts), event.time, encode(_declared(state, of, contents)))]
+    result = [Statement(source, (JOB_DECLARED, *of.job.parts), event.time, _declared(state, of, contents).content())]
     for name, slot in state.job_facets.items():
         if name not in RUN_OWNED_JOB:
-            said = contents.facet(of.job, Place.JOB, name, slot.facet)
+            said = contents.facet(of.job, Place.JOB, name, slot)
             result.append(Statement(source, (JOB, *of.job.parts, facet_scope(name, slot)), event.time, said))
     return result + _datasets(source, event.time, state, contents)
 
@@ -43,29 +43,30 @@ def job_event_statements(source: str, event: JobEvent, contents: Contents) -> li
 def dataset_event_statements(source: str, event: DatasetEvent, contents: Contents) -> list[Statement]:
     """A dataset described without a job; its lineage facets say what it is derived from."""
     as_run = RunEvent(event.time, EventType.OTHER, "", ("", ""), {}, {}, (), (event.dataset,))
-    state = merged(None, [as_run], contents.reader)
+    state = merged(None, [as_run])
     (target,) = exchange(("", ""), state, contents).targets
     result = _datasets(source, event.time, state, contents)
     facets = state.outputs[0].facets
     if any(facets[name].readable for name in _LINEAGE if name in facets):
-        said = Facts(assets=(_kept(target.key, facets, _LINEAGE),), flows=flows(target, _own(target), None))
-        result.append(
-            Statement(source, (DATASET_LINEAGE, *target.key.parts), event.time, EMPTY if _taken_back(facets, contents) else encode(said))
-        )
+        draft = Draft()
+        draft.add(Facts(assets=(_kept(target.key, facets, _LINEAGE),)))
+        draw_flows(draft, target, _own(target), None)
+        said = EMPTY if _taken_back(facets, contents) else draft.content()
+        result.append(Statement(source, (DATASET_LINEAGE, *target.key.parts), event.time, said))
     if not result:
         seen = contents.of((target.key, SEEN), lambda: Facts(assets=(AssetFact(target.key, {}),)))
         result.append(Statement(source, (DATASET, *target.key.parts, SEEN), event.time, seen))
     return result
 
 
-def _declared(state: RunState, of: Exchange, contents: Contents) -> Facts:
+def _declared(state: RunState, of: Exchange, contents: Contents) -> Draft:
     """Everything that the declared job reads, writes and moves; what it says besides is kept verbatim."""
     said: list[EdgeFact] = [EdgeFact(EdgeType.READS, of.job, dataset) for dataset in of.inputs]
     said += [EdgeFact(EdgeType.READS, job, dataset) for job, dataset in of.consumed]
-    moved: list[Flow] = []
+    draft = Draft()
     for target in of.targets:
         said += edges(target, of)
-        moved += flows(target, _own(target), of.job)
+        draw_flows(draft, target, _own(target), of.job)
     assets = [_kept(of.job, state.job_facets, RUN_OWNED_JOB)]
     for role, mentions in (("input", state.inputs), ("output", state.outputs)):
         for mention in mentions:
@@ -74,7 +75,8 @@ def _declared(state: RunState, of: Exchange, contents: Contents) -> Facts:
             roles = {f"{role}_facet:{name}": verbatim(slot.raw) for name, slot in mention.role_facets.items()}
             if kept or roles:
                 assets.append(AssetFact(key, {**kept, **roles}))
-    return Facts(tuple(assets), tuple(said), tuple(moved))
+    draft.add(Facts(tuple(assets), tuple(said)))
+    return draft
 
 
 def _own(target: Target) -> list[tuple[AssetKey, bool]]:
@@ -96,7 +98,7 @@ def _datasets(source: str, time: int, state: RunState, contents: Contents) -> li
         for name, slot in slots.items():
             if name in _LINEAGE and slot.readable:
                 continue  # said in the statement of the job or of the dataset's lineage
-            said = contents.facet(key, Place.DATASET, name, slot.facet)
+            said = contents.facet(key, Place.DATASET, name, slot)
             result.append(Statement(source, (DATASET, *key.parts, facet_scope(name, slot)), time, said))
             if name == "lifecycleStateChange":
                 result += [Statement(source, scope, time, change) for scope, change in lifecycle(key, slot, time, contents)]
@@ -110,5 +112,5 @@ def _kept(key: AssetKey, facets: Mapping[str, Slot], names: Iterable[str]) -> As
 
 def _taken_back(facets: Mapping[str, Slot], contents: Contents) -> bool:
     """Whether every lineage facet says `_deleted`."""
-    values = [contents.reader.read(Place.DATASET, name, facets[name].facet).value for name in _LINEAGE if name in facets]
+    values = [contents.reader.read(Place.DATASET, name, facets[name]).value for name in _LINEAGE if name in facets]
     return all(value is not None and value.deleted is True for value in values)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from meshline.graph.content import columns, keys_of
 from meshline.graph.model import Content, Observation, source_kind
 from meshline.graph.store.base import Batch, Changes, Head, RunReader
 from meshline.graph.store.neo4j.connection import Transaction, run, run_in_chunks
@@ -48,7 +47,7 @@ def _write_turns(tx: Transaction, contents: Contents, batch: Batch, turns: list[
     fresh = contents.add(tx, given.values())
     run_in_chunks(tx, cypher("set_heads"), [_head_row(turn, revision, blobs) for turn in turns])
     moves = [Move(t.state.number, _assertions(blobs, t.said_before), _assertions(blobs, t.said_after)) for t in moved]
-    draw(tx, moves, {key for content in fresh for key in keys_of(columns(content.blob))})
+    draw(tx, moves, {key for content in fresh for key in assertions(content.blob).mentions.values()})
     return [_head(turn, blobs) for turn in moved]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from threading import Lock
 
 from meshline.errors import StoreCorrupt
@@ -36,7 +36,8 @@ class Contents:
                     self._remembered.move_to_end(digest)
                     found[digest] = blob
         for at in range(0, len(missing), READ_OF_UNKNOWN_SIZE):
-            part = read(tx, missing[at : at + READ_OF_UNKNOWN_SIZE])
+            blobs = read(tx, [digest.hex() for digest in missing[at : at + READ_OF_UNKNOWN_SIZE]])
+            part = {bytes.fromhex(digest): blob for digest, blob in blobs.items()}
             found.update(part)
             self._remember(part)
         return found
@@ -61,10 +62,10 @@ class Contents:
                 self._size -= len(self._remembered.popitem(last=False)[1])
 
 
-def read(tx: Transaction, digests: Sequence[bytes]) -> dict[bytes, bytes]:
-    """The blobs of these digests, in one answer."""
-    found = {bytes.fromhex(digest): blob for digest, blob in rows(tx, cypher("contents"), digests=[digest.hex() for digest in digests])}
+def read(tx: Transaction, digests: Collection[str]) -> dict[str, bytes]:
+    """The blobs of these digests, all as hexadecimal text, in one answer."""
+    found = dict(rows(tx, cypher("contents"), digests=list(digests)))
     for digest in digests:
         if digest not in found:
-            raise StoreCorrupt(f"the content {digest.hex()} of a statement is missing: restore the store from a backup")
+            raise StoreCorrupt(f"the content {digest} of a statement is missing: restore the store from a backup")
     return found

@@ -15,17 +15,17 @@ _COMMENT = re.compile(r"^\s*//.*\n?", re.MULTILINE)
 LABELS = {kind: "".join(part.capitalize() for part in kind.split("_")) for kind in KINDS}
 
 
-def _named(file: str) -> dict[str, str]:
+def named(file: str) -> dict[str, str]:
     """The statements of a file, each after a line `//// name`."""
     text = files(__package__).joinpath(file).read_text("utf-8")
     _, *parts = _NAME.split(text)
     return {name: _COMMENT.sub("", cypher).strip() for name, cypher in zip(parts[::2], parts[1::2], strict=True)}
 
 
-_STATEMENTS = _named("queries.cypher")
+_STATEMENTS = named("queries.cypher")
 
 # By number: the migration n brings a store from schema n - 1 to schema n. Each statement can be run again.
-MIGRATIONS = [[cypher for name, cypher in _named("migrations.cypher").items() if name.startswith(f"v{n}_")] for n in (1,)]
+MIGRATIONS = [[cypher for name, cypher in named("migrations.cypher").items() if name.startswith(f"v{n}_")] for n in (1,)]
 
 
 def cypher(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from meshline.graph.model import KINDS, AssetKey, Precedence
-from meshline.graph.store.neo4j.connection import ROWS, Transaction, in_parts, rows, run_in_chunks
+from meshline.graph.store.neo4j.connection import ROWS, Transaction, in_parts, rows, run, run_in_chunks
 from meshline.graph.store.neo4j.cypher import cypher, cypher_of_edge, cypher_of_kind
 from meshline.graph.store.neo4j.names import RESERVED, name_row
 from meshline.graph.store.neo4j.visible import FlowEdge, Move, OtherEdge, Properties, Saying, difference, merged
@@ -31,10 +31,10 @@ def draw(tx: Transaction, moves: Sequence[Move], named: Iterable[AssetKey]) -> N
     scopes themselves are written already, for attributes are merged by their times.
     """
     _add_names(tx, moves, named)
-    _add_assertions(tx, moves)
+    contested = _add_assertions(tx, moves)
     _remove_assertions(tx, moves)
     _hide(tx, moves)
-    _set_attributes(tx, moves)
+    _set_attributes(tx, moves, contested)
 
 
 def _add_names(tx: Transaction, moves: Sequence[Move], named: Iterable[AssetKey]) -> None:
@@ -45,7 +45,8 @@ def _add_names(tx: Transaction, moves: Sequence[Move], named: Iterable[AssetKey]
         run_in_chunks(tx, cypher_of_kind("add_assets", kind), [name_row(key) for key in said if key.kind is kind])
 
 
-def _add_assertions(tx: Transaction, moves: Sequence[Move]) -> None:
+def _add_assertions(tx: Transaction, moves: Sequence[Move]) -> set[str]:
+    """Returns the assets of which somebody says something now, and not alone."""
     mentions: list[Group] = []
     new: list[Group] = []
     changed: list[Group] = []
@@ -61,7 +62,7 @@ def _add_assertions(tx: Transaction, moves: Sequence[Move]) -> None:
         ]:
             changed.append((scope, others))
     _run_groups(tx, cypher("add_mentions"), mentions)
-    _run_groups(tx, cypher("add_sayings"), new)
+    contested: set[str] = {id_ for part in in_parts(new, _length, ROWS) for id_ in run(tx, cypher("add_sayings"), rows=part)[0]}
     _run_groups(tx, cypher("change_sayings"), changed)
     jobs = {edge.jobId: job for move in moves for edge, job in move.after.flows.items()}
     flows = _scopes((move.scope, edge) for move in moves for edge in move.after.flows if edge not in move.before.flows)
@@ -70,6 +71,7 @@ def _add_assertions(tx: Transaction, moves: Sequence[Move]) -> None:
     edges = _scopes((move.scope, edge) for move in moves for edge in move.after.edges if edge not in move.before.edges)
     for edge_type, of_type in _edge_rows(edges, properties).items():
         run_in_chunks(tx, cypher_of_edge("add_edges", edge_type), of_type)
+    return contested
 
 
 def _remove_assertions(tx: Transaction, moves: Sequence[Move]) -> None:
@@ -96,13 +98,15 @@ def _hide(tx: Transaction, moves: Sequence[Move]) -> None:
         tx.run(cypher("hide_unsaid"), {"ids": gone[at : at + ROWS]}).consume()
 
 
-def _set_attributes(tx: Transaction, moves: Sequence[Move]) -> None:
+def _set_attributes(tx: Transaction, moves: Sequence[Move], contested: set[str]) -> None:
     """Merge attributes anew where several scopes say something, or where one says nothing any more.
 
     Also where only a statement's time moved: of two that are equally strong the newer is shown.
+    `contested`: of those of which somebody says something only now.
     """
     taken = {id_ for move in moves for id_ in move.before.sayings if id_ not in move.after.sayings}
-    given = {id_ for move in moves for id_ in move.after.sayings if id_ not in taken}
+    kept = {id_ for move in moves for id_ in move.after.sayings if id_ in move.before.sayings}
+    given = (kept | contested) - taken
     changed = []
     for name, ids in (("sayings", list(taken)), ("contested_sayings", list(given))):
         for at in range(0, len(ids), ROWS):
@@ -140,8 +144,12 @@ def _run_flows(tx: Transaction, text: str, flows: Iterable[FlowRow], jobs: Mappi
 
 
 def _run_groups(tx: Transaction, text: str, groups: Iterable[Group]) -> None:
-    for part in in_parts(groups, lambda group: len(group[1]), ROWS):
+    for part in in_parts(groups, _length, ROWS):
         tx.run(text, {"rows": part}).consume()
+
+
+def _length(group: Group) -> int:
+    return len(group[1])
 
 
 def _edge_rows(edges: Mapping[OtherEdge, list[int]], properties: Mapping[OtherEdge, Properties]) -> dict[str, list[list[object]]]:

@@ -31,6 +31,10 @@ class Kept(NamedTuple):
     statements: int
 
     @property
+    def speaks(self) -> bool:
+        return self.digest is not None and self.digest != _TOMBSTONE
+
+    @property
     def says(self) -> bytes | None:
         """The digest of its content, None if it says nothing."""
         return None if self.digest is None or self.digest == _TOMBSTONE else bytes.fromhex(self.digest)

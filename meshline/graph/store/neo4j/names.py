@@ -41,8 +41,10 @@ RESERVED = frozenset({"id", "kind", "parts", "name", "qualifiedName", "words", "
 
 def sort_key(key: AssetKey) -> str:
     """A string that sorts as (kind, parts) do, whether compared by code point or by UTF-16 unit (Neo4j does either)."""
-    parts = (_BEYOND.sub(_below_surrogates, part).replace("\0", "\0\1") for part in key.parts)
-    return _KIND_CODE[key.kind] + "\0\0".join(parts)
+    parts = key.parts
+    if not all(map(str.isascii, parts)):
+        parts = tuple(_BEYOND.sub(_below_surrogates, part) for part in parts)
+    return _KIND_CODE[key.kind] + "\0\0".join([part.replace("\0", "\0\1") for part in parts])
 
 
 def _below_surrogates(match: re.Match[str]) -> str:
@@ -53,7 +55,9 @@ def _below_surrogates(match: re.Match[str]) -> str:
 
 def joined(words: list[str]) -> str:
     """A document: words of at most WORD_UNITS, joined by single spaces."""
-    return " ".join(_cut(word) for word in words)
+    if max(map(len, words), default=0) * 2 > WORD_UNITS:
+        words = [_cut(word) for word in words]
+    return " ".join(words)
 
 
 def lucene(terms: Sequence[str]) -> str:

@@ -185,7 +185,8 @@ UNWIND row[1] AS id
 MATCH (n:Name {id: id})
 CREATE (s)-[:MENTIONS]->(n)
 
-// row: scope, [[id, attributes, words]]. What is shown is right if no other scope says anything of the asset; else see below.
+// row: scope, [[id, attributes, words]]. What is shown is right if no other scope says anything of the asset; returns
+// those of which another does.
 //// add_sayings
 UNWIND $rows AS row
 MATCH (s:Scope {id: row[0]})
@@ -193,6 +194,8 @@ UNWIND row[1] AS said
 MATCH (n:Name {id: said[0]})
 CREATE (s)-[r:SAYS]->(n)
 SET r = said[1], r.words = said[2], n += said[1]
+WITH n WHERE count { (n)<-[:SAYS]-() } > 1
+RETURN collect(DISTINCT n.id)
 
 // row: scope, [[id, attributes, words, attributes to show]]
 //// change_sayings

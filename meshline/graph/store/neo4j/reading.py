@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Content, Interval, Observation, intervals
 from meshline.graph.store.base import Head
+from meshline.graph.store.heads import HeadTable, scope_text
 from meshline.graph.store.neo4j.connection import Transaction, in_parts, rows
 from meshline.graph.store.neo4j.contents import Contents, read
 from meshline.graph.store.neo4j.cypher import cypher
@@ -21,7 +22,7 @@ READ_AT_ONCE = 16_000_000  # bytes of contents: the server builds the whole answ
 def page(tx: Transaction, after: int, at: int | None) -> tuple[int | None, list[Kept]]:
     """Of the next scopes by number those that say something, now or as of a time; the last number, None at the end."""
     kept = [Kept(*row) for row in rows(tx, cypher("page_of_heads"), after=after, limit=PAGE)]
-    return (kept[-1].id if kept else None), speaking(tx, kept, at)
+    return (kept[-1].id if len(kept) == PAGE else None), speaking(tx, kept, at)
 
 
 def kept_by_id(tx: Transaction, scope_ids: Iterable[int]) -> list[Kept]:
@@ -35,14 +36,26 @@ def kept_since(tx: Transaction, revision: int) -> list[Kept]:
 
 def heads(tx: Transaction, contents: Contents, kept: Sequence[Kept]) -> list[Head]:
     """Heads with what they say; content None for those that say nothing."""
-    blobs = contents.read(tx, {k.says for k in kept if k.says is not None})
+    blobs = contents.read(tx, {says for k in kept if (says := k.says) is not None})
     return [k.head(blobs) for k in kept]
 
 
-def heads_in_bulk(tx: Transaction, kept: Sequence[Kept]) -> list[Head]:
-    """The same for a part of `parts`: read at once and not remembered."""
-    blobs = read(tx, list({k.says for k in kept if k.says is not None}))
-    return [k.head(blobs) for k in kept]
+def table(tx: Transaction, kept: Sequence[Kept]) -> HeadTable:
+    """The same for a part of `parts`, all of which say something: read at once and not remembered."""
+    ids, sources, scopes, digests, observed, valid_from, last_observed, versions, provisional, *_ = zip(*kept, strict=True)
+    blobs = read(tx, set(digests))
+    return HeadTable(
+        ids,
+        sources,
+        [scope_text(parts) for parts in scopes],
+        observed,
+        valid_from,
+        last_observed,
+        versions,
+        provisional,
+        list(map(bytes.fromhex, digests)),
+        [blobs[digest] for digest in digests],
+    )
 
 
 def parts(kept: Sequence[Kept]) -> Iterator[list[Kept]]:
@@ -51,12 +64,12 @@ def parts(kept: Sequence[Kept]) -> Iterator[list[Kept]]:
 
 
 def speaking(tx: Transaction, kept: Sequence[Kept], at: int | None) -> list[Kept]:
-    return [k for k in kept if k.says is not None] if at is None else as_of(tx, kept, at)
+    return [k for k in kept if k.speaks] if at is None else as_of(tx, kept, at)
 
 
 def as_of(tx: Transaction, kept: Sequence[Kept], at: int) -> list[Kept]:
     """These scopes as they were at a time; those that said nothing are left out."""
-    settled = [k for k in kept if k.says is not None and not k.provisional and k.last_observed <= at]
+    settled = [k for k in kept if k.speaks and not k.provisional and k.last_observed <= at]
     plain = {k.id for k in settled}
     others = {k.id: k for k in kept if k.id not in plain}
     found = observations(tx, {number: k.statements for number, k in others.items()}, at)

@@ -11,6 +11,7 @@ from functools import partial
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
+from meshline.graph.store import documents
 from meshline.graph.store.base import Batch, Changes, Head, Run, RunKey, RunReader, StoredEvent
 from meshline.graph.store.neo4j import reading
 from meshline.graph.store.neo4j.commit import commit
@@ -65,7 +66,7 @@ class Neo4jStore:
         while after is not None:
             after, kept = self._connection.read_locked(partial(reading.page, after=after, at=as_of))
             for part in reading.parts(kept):
-                yield self._connection.read(partial(reading.heads_in_bulk, kept=part))
+                yield self._connection.read(partial(reading.table, kept=part))
 
     def changes(self, since: int) -> Changes:
         if (now := self.revision()) <= since:
@@ -86,7 +87,7 @@ class Neo4jStore:
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         if not terms or limit <= 0:
             return []
-        asked = {"query": lucene(terms), "kinds": [kind.value for kind in kinds], "limit": limit}
+        asked = {"query": lucene(documents.asked(terms)), "kinds": [kind.value for kind in kinds], "limit": limit}
         found = self._connection.read(lambda tx: rows(tx, cypher("search"), **asked))
         return [AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found]
 

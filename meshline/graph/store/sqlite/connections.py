@@ -6,15 +6,19 @@ and all take turns.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
 
 from meshline.errors import StoreCorrupt, StoreUnavailable
 from meshline.graph.content import EMPTY
-from meshline.graph.store.sqlite.queries import MIGRATIONS, SQL
+from meshline.graph.store.sqlite.queries import MIGRATIONS, NEWEST_SCHEMA, OLDEST_SCHEMA, SQL
 
 MEMORY = ":memory:"
 APPLICATION_ID = 0x6D65736C  # "mesl": written into the file's header
@@ -26,7 +30,10 @@ CHECKPOINT_PAGES = 16_384
 WRITER_CACHE_KIB = 131_072
 READER_CACHE_KIB = 16_384
 
-_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# A number that is given out is not there yet, so a key that is there twice is damage.
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})
+# Of text, of the schema's text, and of the full-text index.
+_DAMAGED = re.compile("Could not decode to UTF-8|no such (table|column)|has no column|malformed|invalid fts5 file format")
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: "another process is writing to it; try again",
     sqlite3.SQLITE_LOCKED: "another process is writing to it; try again",
@@ -54,10 +61,11 @@ class Connections:
         self._closed = False
         self._made: list[sqlite3.Connection] = []
         weakref.finalize(self, _close_all, self._made)  # a store that nobody closes lets go of its file when it is forgotten
-        with self._translated():
+        with self._translated(), self._readable():
             self._writer = self._connect(WRITER_CACHE_KIB)
             try:
                 _migrate(self._writer, path)
+                self._file = None if self.in_memory else _identity(path)
             except BaseException:
                 self._writer.close()
                 raise
@@ -79,7 +87,7 @@ class Connections:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one moment of the store."""
-        with self._translated():
+        with self._translated(), self._readable():
             if self.in_memory:
                 with self._turn:
                     self._check_open()
@@ -136,6 +144,8 @@ class Connections:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreUnavailable(f"the store {self.path} is closed")
+        if self._file is not None and _identity(self.path) != self._file:
+            raise StoreUnavailable(f"another file is in the place of the store {self.path}: put it back, or start meshline again")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -144,11 +154,30 @@ class Connections:
             yield
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: without the extension
-            if code in _CORRUPT:
+            if code in _CORRUPT or _DAMAGED.search(str(error)):
                 raise StoreCorrupt(f"{self.path} is damaged or no store of meshline ({error}): restore it from a backup") from error
             if code in _UNAVAILABLE:
                 raise StoreUnavailable(f"the store {self.path} does not answer ({error}): {_UNAVAILABLE[code]}") from error
             raise
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """What was read makes no sense: SQLite notices damage to its pages, and not to what lies in them."""
+        try:
+            yield
+        except UnicodeEncodeError:  # of what was asked
+            raise
+        except (TypeError, ValueError, msgspec.MsgspecError) as error:
+            raise StoreCorrupt(f"{self.path} is damaged ({type(error).__name__}: {error}): restore it from a backup") from error
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Which file it is. SQLite would go on writing to one that was removed, where nobody finds it again."""
+    try:
+        found = Path(path).stat()
+    except OSError as error:
+        raise StoreUnavailable(f"the store {path} is gone ({error.strerror}): put it back, or start meshline again") from error
+    return found.st_dev, found.st_ino
 
 
 def _close_all(connections: list[sqlite3.Connection]) -> None:
@@ -158,17 +187,21 @@ def _close_all(connections: list[sqlite3.Connection]) -> None:
 
 def _migrate(connection: sqlite3.Connection, path: str) -> None:
     """Bring the schema up to date; PRAGMA user_version is its version."""
-    version = _version(connection, path)
-    if version == len(MIGRATIONS):
+    connection.execute("BEGIN")  # one snapshot: another process may be making the schema just now
+    try:
+        version = _version(connection, path)
+    finally:
+        connection.execute("ROLLBACK")
+    if version == NEWEST_SCHEMA:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for migration in MIGRATIONS[_version(connection, path) :]:  # read again: another process may have been first
-            for statement in migration:
-                connection.execute(statement)
+        version = _version(connection, path)  # read again: another process may have been first
+        for statement in [statement for number, script in MIGRATIONS.items() if number > version for statement in script]:
+            connection.execute(statement)
         connection.execute(SQL["put_tombstone"], (EMPTY.digest, EMPTY.blob))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute(f"PRAGMA user_version = {NEWEST_SCHEMA}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -180,9 +213,14 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID and (application or version or connection.execute("SELECT 1 FROM sqlite_schema").fetchone()):
         raise StoreCorrupt(f"{path} is a database of another program: give the store a file of its own")
-    if version > len(MIGRATIONS):
+    if version > NEWEST_SCHEMA:
         raise StoreCorrupt(
-            f"{path} has schema version {version}, and this meshline knows {len(MIGRATIONS)}: use the newer meshline that wrote it"
+            f"{path} has schema version {version}, and this meshline knows {NEWEST_SCHEMA}: use the newer meshline that wrote it"
+        )
+    if 0 < version < OLDEST_SCHEMA:
+        raise StoreCorrupt(
+            f"{path} has schema version {version}, and this meshline reads {OLDEST_SCHEMA} and newer: "
+            "use the older meshline that wrote it, or ingest its sources into a new file"
         )
     assert isinstance(version, int)
     return version

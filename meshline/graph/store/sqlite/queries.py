@@ -30,10 +30,12 @@ def statements(script: str) -> list[str]:
 
 _FOLDER = files(__package__)
 SQL = named(_FOLDER.joinpath("queries.sql").read_text("utf-8"))
+MAINTENANCE = named(_FOLDER.joinpath("maintenance.sql").read_text("utf-8"))
 
-# By number: the migration n brings a store from schema n - 1 to schema n.
-MIGRATIONS = [
-    statements(migration.read_text("utf-8"))
+# By number: the migration n brings a store from schema n - 1 to schema n; the first makes one.
+MIGRATIONS = {
+    int(migration.name[:4]): statements(migration.read_text("utf-8"))
     for migration in sorted(_FOLDER.joinpath("migrations").iterdir(), key=lambda path: path.name)
     if migration.name.endswith(".sql")
-]
+}
+OLDEST_SCHEMA, NEWEST_SCHEMA = min(MIGRATIONS), max(MIGRATIONS)

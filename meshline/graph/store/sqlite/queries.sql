@@ -144,12 +144,8 @@ WHERE head.content_id > 0;
 
 -- name: find_run
 SELECT run_id, parent.label, deflated, state
-FROM label AS name
-CROSS JOIN run ON run.name = name.label_id
-JOIN label AS source ON source.label_id = run.source
-JOIN label AS job ON job.label_id = run.job
-JOIN label AS parent ON parent.label_id = run.parent
-WHERE name.label = ? AND source.label = ? AND job.label = ?;
+FROM run JOIN label AS parent ON parent.label_id = run.parent
+WHERE name = ? AND source = (SELECT label_id FROM label WHERE label = ?) AND job = (SELECT label_id FROM label WHERE label = ?);
 
 -- name: last_run
 SELECT ifnull(max(run_id), 0) FROM run;
@@ -168,12 +164,11 @@ INSERT INTO pair (run_id, pair, parent, covered) VALUES (?, ?, ?, ?);
 DELETE FROM pair WHERE run_id = ? AND pair = ? AND parent = ? AND covered = ?;
 
 -- name: siblings
-SELECT name.label, job.label, covered
+SELECT run.name, job.label, covered
 FROM label AS parent
 CROSS JOIN pair ON pair.parent = parent.label_id AND pair.pair = ?3
 JOIN run USING (run_id)
 JOIN label AS source ON source.label_id = run.source
-JOIN label AS name ON name.label_id = run.name
 JOIN label AS job ON job.label_id = run.job
 WHERE parent.label = ?2 AND source.label = ?1;
 
@@ -200,16 +195,27 @@ INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?);
 -- Search
 
 -- name: find_asset
-SELECT asset_id FROM asset WHERE kind = ? AND parent = ? AND name = ?;
+SELECT asset_id FROM asset WHERE kind = ? AND name = ?;
 
 -- name: columns_of
-SELECT asset_id, name FROM asset WHERE kind = 3 AND parent = ?;
+SELECT name
+FROM listing CROSS JOIN json_each(columns) AS of_name CROSS JOIN asset ON asset_id = (3 << 48) + of_name.value
+WHERE dataset_id = ?;
+
+-- name: last_listing
+SELECT ifnull(max(listing_id), 0) FROM listing;
 
 -- name: last_asset
 SELECT ifnull(max(asset_id), ?1) FROM asset WHERE asset_id BETWEEN ?1 AND ?2;
 
 -- name: add_assets
-INSERT INTO asset (asset_id, kind, parent, name) VALUES (?, ?, ?, ?);
+INSERT INTO asset (asset_id, kind, name) VALUES (?, ?, ?);
+
+-- name: add_listings
+INSERT INTO listing (listing_id, dataset_id, columns) VALUES (?, ?, ?);
+
+-- name: add_listed
+INSERT INTO listed (rowid, words) VALUES (?, ?);
 
 -- name: add_names
 INSERT INTO name (rowid, words) VALUES (?, ?);
@@ -221,7 +227,7 @@ SELECT document_id FROM json_each(?) CROSS JOIN document ON scope_id = value;
 SELECT ifnull(max(document_id), 0) FROM document;
 
 -- name: add_documents
-INSERT INTO document (document_id, scope_id, asset_id) VALUES (?, ?, ?);
+INSERT INTO document (document_id, scope_id, asset_id, column_id) VALUES (?, ?, ?, ?);
 
 -- name: add_prose
 INSERT INTO prose (rowid, words) VALUES (?, ?);
@@ -232,13 +238,43 @@ DELETE FROM document WHERE document_id = ?;
 -- name: remove_prose
 DELETE FROM prose WHERE rowid = ?;
 
+-- ?1 the terms as JSON, each quoted as FTS5 takes it; ?2 a bit for each of them, all set; ?3 all terms as
+-- one FTS5 query; ?4 the kinds; ?5 whether columns are wanted. A hit's `terms` are the bits of those that
+-- its words begin with. A column has the words of its name (kind 3) and of its dataset's (kind 18, names.py):
+-- a hit of either that has all terms gives all its columns, two that have them together the column in
+-- which they meet.
 -- The order of a column: its dataset's name, then its own.
 -- name: search
-SELECT asset.kind, coalesce(dataset.name, asset.name) AS name, CASE WHEN asset.parent <> 0 THEN asset.name END AS column_name
-FROM asset LEFT JOIN asset AS dataset ON dataset.asset_id = asset.parent
-WHERE asset.asset_id IN (
-    SELECT rowid FROM name WHERE name MATCH ?1
-    UNION ALL
-    SELECT asset_id FROM prose JOIN document ON document_id = prose.rowid WHERE prose MATCH ?1
-) AND asset.kind IN (SELECT value FROM json_each(?2))
-ORDER BY asset.kind, name, column_name LIMIT ?3;
+WITH hit AS MATERIALIZED (
+    SELECT name.rowid AS asset_id, name.rowid >> 48 AS kind, sum(1 << term.key) AS terms
+    FROM json_each(?1) AS term CROSS JOIN name ON name MATCH term.value
+    GROUP BY name.rowid
+), named_terms AS MATERIALIZED (
+    SELECT DISTINCT terms FROM hit WHERE kind = 3
+), found AS (
+    SELECT asset_id, 0 AS column_id FROM hit WHERE terms = ?2 AND kind <> 3 AND kind < 16
+    UNION
+    SELECT dataset_id, (3 << 48) + of_name.value
+    FROM hit CROSS JOIN listing ON dataset_id = asset_id - (1 << 52) CROSS JOIN json_each(columns) AS of_name
+    WHERE ?5 AND terms = ?2 AND kind = 18
+    UNION
+    SELECT dataset_id, asset_id
+    FROM hit CROSS JOIN listed ON listed MATCH format('"%d"', asset_id - (3 << 48)) CROSS JOIN listing ON listing_id = listed.rowid
+    WHERE ?5 AND terms = ?2 AND kind = 3
+    UNION
+    SELECT dataset_id, named.asset_id
+    FROM hit AS dataset
+    CROSS JOIN listing ON dataset_id = dataset.asset_id - (1 << 52)
+    CROSS JOIN json_each(columns) AS of_name
+    CROSS JOIN hit AS named ON named.asset_id = (3 << 48) + of_name.value
+    WHERE ?5 AND dataset.kind = 18 AND dataset.terms <> ?2 AND named.terms <> ?2 AND dataset.terms | named.terms = ?2
+        AND EXISTS (SELECT 1 FROM named_terms WHERE named_terms.terms | dataset.terms = ?2) -- before its columns are looked through
+    UNION
+    SELECT asset_id, column_id FROM prose JOIN document ON document_id = prose.rowid WHERE prose MATCH ?3
+)
+SELECT CASE WHEN column_id THEN 3 ELSE asset.kind END AS kind, asset.name AS name, named.name AS column_name
+FROM found
+JOIN asset USING (asset_id)
+LEFT JOIN asset AS named ON named.asset_id = column_id
+WHERE CASE WHEN column_id THEN 3 ELSE asset.kind END IN (SELECT value FROM json_each(?4))
+ORDER BY 1, 2, 3 LIMIT ?6;

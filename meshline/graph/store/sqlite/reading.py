@@ -12,6 +12,7 @@ import msgspec
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Content, Interval, Observation, Scope, intervals, known_by, last_stretch
 from meshline.graph.store.base import Changes, Head
+from meshline.graph.store.heads import HeadTable
 from meshline.graph.store.packing import unpack
 from meshline.graph.store.sqlite.folding import TOMBSTONE, HeadRow, observation
 from meshline.graph.store.sqlite.queries import SQL
@@ -44,10 +45,12 @@ def _head(row: HeadColumns) -> Head:
     return Head(number, source, scope_of(scope), observed_at, valid_from, last_observed, version, bool(provisional), content)
 
 
-def all_heads(connection: sqlite3.Connection) -> Iterator[list[Head]]:
+def all_heads(connection: sqlite3.Connection) -> Iterator[HeadTable]:
+    (last,) = connection.execute(SQL["last_scope"]).fetchone()
     cursor = connection.execute(SQL["all_heads"])
     while rows := cursor.fetchmany(BATCH):
-        yield [_head(row) for row in rows]
+        *columns, deflated, blobs = zip(*rows, strict=True)
+        yield HeadTable(*(*columns, list(map(unpack, deflated, blobs))), share=columns[0][-1] / last)
 
 
 def all_heads_as_of(connection: sqlite3.Connection, as_of: int) -> Iterator[list[Head]]:

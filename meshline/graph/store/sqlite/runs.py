@@ -21,20 +21,28 @@ _text_of = msgspec.json.Encoder().encode
 
 
 class SqliteRunReader:
-    """What a builder may read, in its own transaction."""
+    """What a builder may read, in its own transaction. Remembers what it read, for `put`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._read: dict[RunKey, tuple[int, Run] | None] = {}
 
     def runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
-        return runs(self._connection, keys)
+        return {key: run for key, (_, run) in self.numbered(keys).items()}
 
     def siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[Pair]]:
         return siblings(self._connection, pairs)
 
-
-def runs(connection: sqlite3.Connection, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
-    return {key: run for key, (_, run) in _numbered(connection, keys).items()}
+    def numbered(self, keys: Iterable[RunKey]) -> dict[RunKey, tuple[int, Run]]:
+        """The known ones of these runs, with their numbers."""
+        result: dict[RunKey, tuple[int, Run]] = {}
+        for key in keys:
+            if key not in self._read:
+                self._read[key] = _find(self._connection, key)
+            found = self._read[key]
+            if found is not None:
+                result[key] = found
+        return result
 
 
 def siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], list[Pair]]:
@@ -50,14 +58,15 @@ def siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, byt
     return result
 
 
-def put(connection: sqlite3.Connection, labels: Numbers[str], put_runs: Sequence[Run], put_pairs: Sequence[Pair]) -> bool:
+def put(connection: sqlite3.Connection, labels: Numbers[str], reader: SqliteRunReader, runs: Sequence[Run], pairs: Sequence[Pair]) -> bool:
     """Put runs and replace their pairs; whether that changed anything."""
 
     def label(text: str) -> int:
-        return labels.give(connection, text)
+        number = labels.known.get(text)
+        return labels.give(connection, text) if number is None else number
 
-    latest = {run.key: run for run in put_runs}
-    known = _numbered(connection, latest)
+    latest = {run.key: run for run in runs}
+    known = reader.numbered(latest)
     (last,) = connection.execute(SQL["last_run"]).fetchone()
     number_of = {key: number for key, (number, _) in known.items()}
     for key in latest:
@@ -66,25 +75,28 @@ def put(connection: sqlite3.Connection, labels: Numbers[str], put_runs: Sequence
             number_of[key] = last
     changed = [run for key, run in latest.items() if key not in known or known[key][1] != run]
     rows = [
-        (number_of[key], label(key.run_id), label(key.source), label(_text(key.job)), label(parent), *pack(state))
+        (number_of[key], key.run_id, label(key.source), label(_text(key.job)), label(parent), *pack(state))
         for key, parent, state in changed
     ]
     connection.executemany(SQL["put_runs"], rows)
-    new: set[PairRow] = {(number_of[pair.run], pair.pair, label(pair.parent), int(pair.covered)) for pair in put_pairs}
+    new: set[PairRow] = {(number_of[pair.run], pair.pair, label(pair.parent), int(pair.covered)) for pair in pairs}
     old: set[PairRow] = {row for number, _ in known.values() for row in connection.execute(SQL["pairs_of_run"], (number,))}
     connection.executemany(SQL["remove_pairs"], sorted(old - new))
     connection.executemany(SQL["add_pairs"], sorted(new - old))
     return bool(changed) or old != new
 
 
-def _numbered(connection: sqlite3.Connection, keys: Iterable[RunKey]) -> dict[RunKey, tuple[int, Run]]:
-    result: dict[RunKey, tuple[int, Run]] = {}
-    for key in set(keys):
-        row = connection.execute(SQL["find_run"], (key.run_id, key.source, _text(key.job))).fetchone()
-        if row is not None:
-            number, parent, deflated, state = row
-            result[key] = number, Run(key, parent, unpack(deflated, state))
-    return result
+def run(connection: sqlite3.Connection, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+    """The known ones of these runs."""
+    return SqliteRunReader(connection).runs(keys)
+
+
+def _find(connection: sqlite3.Connection, key: RunKey) -> tuple[int, Run] | None:
+    row = connection.execute(SQL["find_run"], (key.run_id, key.source, _text(key.job))).fetchone()
+    if row is None:
+        return None
+    number, parent, deflated, state = row
+    return number, Run(key, parent, unpack(deflated, state))
 
 
 def _text(job: AssetKey) -> str:

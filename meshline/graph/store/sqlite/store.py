@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
+from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Run, RunKey, RunReader, StoredEvent
 from meshline.graph.store.packing import unpack
@@ -31,7 +33,8 @@ class SqliteStore:
         with self._turn:
             self._writer.forget()  # what a commit that failed left behind
             with self._connections.writing() as connection:
-                changes = self._writer.apply(connection, build(runs.SqliteRunReader(connection)))
+                reader = runs.SqliteRunReader(connection)
+                changes = self._writer.apply(connection, build(reader), reader)
             self._writer.keep()
             return changes
 
@@ -61,14 +64,18 @@ class SqliteStore:
 
     def run(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         with self._connections.reading() as connection:
-            return runs.runs(connection, keys)
+            return runs.run(connection, keys)
 
     def raw(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         with self._connections.reading() as connection:
-            return [
+            found = [
                 StoredEvent(position, RawEvent(source, received_at, unpack(deflated, body)))
                 for position, source, received_at, deflated, body in connection.execute(SQL["raw"], (after, limit))
             ]
+        positions = [after, *(stored.position for stored in found)]
+        if any(later <= earlier for earlier, later in pairwise(positions)):  # who reads on from the last would never end
+            raise StoreCorrupt("events are kept out of order: the store's file is damaged, restore it from a backup")
+        return found
 
     def prune_raw(self, received_before: int) -> int:
         forgotten = 0

@@ -1,4 +1,4 @@
--- The first schema. Numbers (scope_id, content_id, ...) are given out in order and never used again.
+-- The whole schema: stores of version 1 are refused. Numbers (scope_id, content_id, ...) are given out in order and never used again.
 
 -- One row per commit that changed anything: the newest revision is the store's. `scopes` is a msgpack
 -- list of the scopes whose heads changed; rows of old revisions are dropped (see head.revision).
@@ -15,7 +15,7 @@ CREATE TABLE scope (
     UNIQUE (scope, source)
 ) STRICT;
 
--- Versions, and what runs are called: often the same random text, which is kept (and looked up) once.
+-- Versions, and what else comes again and again: kept (and looked up) once.
 CREATE TABLE label (
     label_id INTEGER PRIMARY KEY,
     label TEXT NOT NULL UNIQUE
@@ -58,10 +58,10 @@ CREATE TABLE head (
     revision INTEGER NOT NULL
 ) STRICT;
 
--- All but the state are labels; `job` is the JSON of the parts of the job's key.
+-- `source`, `job` and `parent` are labels; `job` is the JSON of the parts of the job's key.
 CREATE TABLE run (
     run_id INTEGER PRIMARY KEY,
-    name INTEGER NOT NULL,
+    name TEXT NOT NULL,
     source INTEGER NOT NULL,
     job INTEGER NOT NULL,
     parent INTEGER NOT NULL,
@@ -95,16 +95,27 @@ CREATE TABLE setting (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Every asset that any content ever mentioned. The upper bits of the number are the kind, so that one
--- kind is one range. A column has its dataset as `parent` and its own name, all else parent 0 and the
--- parts of its key; `name` sorts like them (see names.py).
+-- Every asset that any content ever mentioned, but for columns: in place of them the names of columns,
+-- each once, however many datasets have such a column. The upper bits of the number are the kind, so that
+-- one kind is one range; `name` are the parts of the key, and sorts like them (see names.py).
 CREATE TABLE asset (
     asset_id INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL,
-    parent INTEGER NOT NULL,
     name BLOB NOT NULL,
-    UNIQUE (kind, parent, name)
+    UNIQUE (kind, name)
 ) STRICT;
+
+-- Every column of a dataset, as a JSON list of the counters of the names; one row more when others are
+-- mentioned. `listed` finds the rows that have a name: its words are those counters, rowid is listing_id.
+CREATE TABLE listing (
+    listing_id INTEGER PRIMARY KEY,
+    dataset_id INTEGER NOT NULL,
+    columns TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX listing_by_dataset ON listing (dataset_id);
+
+CREATE VIRTUAL TABLE listed USING fts5 (words, content = '', columnsize = 0, detail = none, tokenize = 'ascii');
 
 -- The words of each asset's key; rowid is asset_id. The words are made by documents.py, and the ascii
 -- tokenizer leaves them as they are: it parts at ASCII punctuation only and folds ASCII only.
@@ -116,7 +127,8 @@ CREATE VIRTUAL TABLE prose USING fts5 (words, columnsize = 0, detail = none, tok
 CREATE TABLE document (
     document_id INTEGER PRIMARY KEY,
     scope_id INTEGER NOT NULL,
-    asset_id INTEGER NOT NULL
+    asset_id INTEGER NOT NULL, -- of a column: its dataset
+    column_id INTEGER NOT NULL -- 0: the asset is no column
 ) STRICT;
 
 CREATE INDEX document_by_scope ON document (scope_id);

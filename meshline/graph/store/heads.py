@@ -1,0 +1,103 @@
+"""Heads by column: what stores hand to the index, which makes no object for each of a million rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import msgspec
+
+from meshline.graph.model import Content, Scope
+from meshline.graph.store.base import Head
+
+scope_of = msgspec.json.Decoder(Scope).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def scope_text(scope: Scope) -> str:
+    """A scope as JSON: equal scopes have equal texts."""
+    return _encode(scope).decode()
+
+
+class HeadTable(Sequence[Head]):
+    """Heads that have content. Each field is a column, of equal length; a `Head` is made of those that are asked for.
+
+    `scopes` are as `scope_text` writes them, `blobs` and `digests` those of the contents. `share`: about how much of all heads that
+    are handed over one after another has been, this table included; 0: not known.
+    """
+
+    __slots__ = (
+        "blobs",
+        "digests",
+        "last_observed",
+        "observed_at",
+        "provisional",
+        "scope_ids",
+        "scopes",
+        "share",
+        "sources",
+        "valid_from",
+        "versions",
+    )
+
+    def __init__(
+        self,
+        scope_ids: Sequence[int],
+        sources: Sequence[str],
+        scopes: Sequence[str],
+        observed_at: Sequence[int],
+        valid_from: Sequence[int],
+        last_observed: Sequence[int],
+        versions: Sequence[str],
+        provisional: Sequence[int],
+        digests: Sequence[bytes],
+        blobs: Sequence[bytes],
+        *,
+        share: float = 0.0,
+    ) -> None:
+        self.scope_ids = scope_ids
+        self.sources = sources
+        self.scopes = scopes
+        self.observed_at = observed_at
+        self.valid_from = valid_from
+        self.last_observed = last_observed
+        self.versions = versions
+        self.provisional = provisional
+        self.digests = digests
+        self.blobs = blobs
+        self.share = share
+
+    @classmethod
+    def of(cls, heads: Sequence[Head]) -> HeadTable:
+        """Those of the heads that have content."""
+        if isinstance(heads, HeadTable):
+            return heads
+        speaking = [(*head[:2], scope_text(head.scope), *head[3:8], *head.content) for head in heads if head.content is not None]
+        return cls(*zip(*speaking, strict=True)) if speaking else cls(*[()] * 10)
+
+    def __len__(self) -> int:
+        return len(self.scope_ids)
+
+    @overload
+    def __getitem__(self, at: int) -> Head: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Head]: ...
+
+    def __getitem__(self, at: int | slice) -> Head | list[Head]:
+        if isinstance(at, slice):
+            return [self[i] for i in range(*at.indices(len(self)))]
+        return Head(
+            self.scope_ids[at],
+            self.sources[at],
+            scope_of(self.scopes[at]),
+            self.observed_at[at],
+            self.valid_from[at],
+            self.last_observed[at],
+            self.versions[at],
+            bool(self.provisional[at]),
+            Content(self.digests[at], self.blobs[at]),
+        )
+
+    def __iter__(self) -> Iterator[Head]:
+        return map(self.__getitem__, range(len(self)))

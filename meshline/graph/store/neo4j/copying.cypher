@@ -1,0 +1,17 @@
+// What a backup reads. Each statement returns one record: a page as a list.
+
+//// scopes_with_statements
+MATCH (s:Scope) WHERE s.id > $after
+WITH s ORDER BY s.id LIMIT $limit
+RETURN collect([s.id, s.source, s.parts,
+  [(s)-[:HAS_STATEMENT]->(t:Statement) | [t.observedMicros, t.digest, t.version, t.provisional, t.untilMicros]]])
+
+//// all_runs
+MATCH (r:Run) WHERE r.key > $after
+WITH r ORDER BY r.key LIMIT $limit
+RETURN collect([r.key, r.source, r.jobNamespace, r.jobName, r.runId, r.parent, r.state,
+  [(r)-[:HAS_PAIR]->(p:Pair) | [p.parent, p.pair, p.covered]]])
+
+//// settings
+MATCH (s:Setting)
+RETURN collect([s.name, s.value])

@@ -1,0 +1,70 @@
+-- What an operator's tools ask of the file.
+
+-- Rows that refer to what is not there.
+
+-- name: dangling_observation
+SELECT count(*) FROM observation
+WHERE scope_id NOT IN (SELECT scope_id FROM scope)
+   OR content_id NOT IN (SELECT content_id FROM content)
+   OR version_id NOT IN (SELECT label_id FROM label);
+
+-- name: dangling_head
+SELECT count(*) FROM head
+WHERE scope_id NOT IN (SELECT scope_id FROM scope)
+   OR content_id IS NOT NULL AND (content_id NOT IN (SELECT content_id FROM content) OR version_id NOT IN (SELECT label_id FROM label));
+
+-- name: dangling_run
+SELECT count(*) FROM run
+WHERE source NOT IN (SELECT label_id FROM label)
+   OR job NOT IN (SELECT label_id FROM label)
+   OR parent NOT IN (SELECT label_id FROM label);
+
+-- name: dangling_pair
+SELECT count(*) FROM pair
+WHERE run_id NOT IN (SELECT run_id FROM run) OR parent NOT IN (SELECT label_id FROM label);
+
+-- name: dangling_document
+SELECT count(*) FROM document
+WHERE scope_id NOT IN (SELECT scope_id FROM scope)
+   OR asset_id NOT IN (SELECT asset_id FROM asset)
+   OR column_id > 0 AND column_id NOT IN (SELECT asset_id FROM asset);
+
+-- name: all_contents
+SELECT content_id, digest, deflated, blob FROM content;
+
+-- name: all_states
+SELECT run_id, deflated, state FROM run;
+
+-- name: head_rows_from
+SELECT scope_id, content_id, observed_at, valid_from, last_observed, version_id, provisional FROM head WHERE scope_id > ?
+ORDER BY scope_id LIMIT ?;
+
+-- name: observed_without_head
+SELECT count(*) FROM (SELECT DISTINCT scope_id FROM observation) WHERE scope_id NOT IN (SELECT scope_id FROM head);
+
+-- name: change_span
+SELECT count(*), ifnull(min(revision), 0), ifnull(max(revision), 0) FROM change;
+
+-- name: greatest_head_revision
+SELECT ifnull(max(revision), 0) FROM head;
+
+-- What is left behind by statements that were withdrawn. Content 0 stands for nothing.
+
+-- name: remove_unused_contents
+DELETE FROM content WHERE content_id > 0
+    AND content_id NOT IN (SELECT content_id FROM observation)
+    AND content_id NOT IN (SELECT content_id FROM head WHERE content_id IS NOT NULL);
+
+-- name: remove_unused_labels
+DELETE FROM label WHERE label_id NOT IN (
+    SELECT version_id FROM observation
+    UNION SELECT version_id FROM head
+    UNION SELECT source FROM run UNION SELECT job FROM run UNION SELECT parent FROM run
+    UNION SELECT parent FROM pair
+);
+
+-- name: search_tables
+SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '% USING fts5 %';
+
+-- name: remove_old_raw
+DELETE FROM raw WHERE received_at < ?;
