@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from meshline.errors import MeshlineError, StoreCorrupt
 from meshline.graph.content import decode
 from meshline.graph.index.compiled import compile_kernels_soon
 from meshline.graph.index.lineage import LineageIndex
@@ -126,7 +127,14 @@ class LiveGraph:
 def _loaded(store: Store, as_of: int | None, precedence: Precedence) -> LineageIndex:
     # The revision is read first: what is committed meanwhile is applied (again) later.
     revision = store.revision()
-    return LineageIndex.load(store.heads(as_of), revision, as_of, precedence)
+    try:
+        return LineageIndex.load(store.heads(as_of), revision, as_of, precedence)
+    except MeshlineError:
+        raise
+    except Exception as error:
+        raise StoreCorrupt(
+            f"what the store holds cannot be read ({type(error).__name__}: {error}): `meshline store check` says more, a backup mends it"
+        ) from error
 
 
 def _said(head: Head) -> _Said:

@@ -6,7 +6,7 @@ from tests.queries import mesh
 
 
 def test_coverage(graph: LiveGraph) -> None:
-    found = coverage(graph, graph.index)
+    found = coverage(graph.index)
     assert found.total == Covered(datasets=4, described=3, owned=2, with_lineage=3, with_column_lineage=2)
     by_domain = {None if part.domain is None else graph.index.key(part.domain).name: part.covered for part in found.by_domain}
     assert by_domain == {
@@ -19,5 +19,5 @@ def test_coverage(graph: LiveGraph) -> None:
 
 def test_of_nothing() -> None:
     graph = mesh.live()
-    assert coverage(graph, graph.index) == (Covered(), (), ())
+    assert coverage(graph.index) == (Covered(), (), ())
     graph.store.close()

@@ -6,7 +6,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.index import Direction, Truncated
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, column
-from meshline.graph.queries.lineage import Granularity, Lineage, lineage
+from meshline.graph.queries.drawing import Granularity, Lineage
+from meshline.graph.queries.lineage import lineage
 from meshline.graph.queries.paths import paths
 from tests.queries import mesh
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from strawberry.dataloader import DataLoader
 
+from meshline.api.graphql.observing import REFUSED
 from meshline.errors import InvalidInput, LimitExceeded, StoreUnavailable
-from meshline.graph.index import LineageIndex
+from meshline.graph.index import LineageIndex, Truncated
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.naming import Naming
@@ -37,13 +38,17 @@ class Bounds(NamedTuple):
 class Request:
     """One request. Used by one thread; holds the graph's lock while it reads."""
 
-    def __init__(self, live: LiveGraph, naming: Naming, bounds: Bounds, types: Mapping[AssetKind, type[Asset]]) -> None:
+    def __init__(self, live: LiveGraph, naming: Naming, bounds: Bounds, types: Mapping[AssetKind, type[Asset]], actor: str = "") -> None:
+        """`actor`: who asks, where that is known; else empty."""
         self.live = live
         self.naming = naming
         self.bounds = bounds
         self.types = types
         self.deadline = time.monotonic() + bounds.seconds
         self.spent = 0
+        self.actor = actor
+        self.operation = REFUSED  # until it is known to fit the schema
+        self.truncated: list[str] = []  # the limits at which answers stopped
         self._views: dict[int | None, View] = {}
         self._holding = False
 
@@ -68,6 +73,11 @@ class Request:
     @property
     def limits(self) -> Limits:
         return Limits(self.bounds.nodes, self.deadline)
+
+    def stopped(self, limit: str) -> None:
+        """An answer stopped at a limit, or, if it is NONE, did not."""
+        if limit != Truncated.NONE:
+            self.truncated.append(limit)
 
     def spend(self, objects: int = 1) -> None:
         """Count objects of the answer, and look at the clock."""

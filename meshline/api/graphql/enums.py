@@ -6,8 +6,8 @@ import strawberry
 
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.model import AssetKind, EdgeType, FlowType
+from meshline.graph.queries.drawing import Granularity
 from meshline.graph.queries.impact import ImpactOrder
-from meshline.graph.queries.lineage import Granularity
 from meshline.graph.queries.notices import NoticeReason
 
 strawberry.enum(AssetKind, description="What a person asks about.")

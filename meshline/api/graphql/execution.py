@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from strawberry.types.graphql import OperationType
 from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE
 from meshline.api.graphql.context import Bounds, Request
 from meshline.api.graphql.kinds import TYPES
+from meshline.api.graphql.observing import Asked, Observer
 from meshline.api.graphql.schema import make_schema
 from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError
 from meshline.graph.live import LiveGraph
@@ -40,10 +42,11 @@ class Answer(NamedTuple):
 class GraphQL:
     """The schema over one graph. Used by many threads."""
 
-    def __init__(self, live: LiveGraph, naming: Naming, bounds: Bounds | None = None) -> None:
+    def __init__(self, live: LiveGraph, naming: Naming, bounds: Bounds | None = None, observer: Observer | None = None) -> None:
         self.live = live
         self.naming = naming
         self.bounds = bounds or Bounds()
+        self.observer = observer
         self.schema = make_schema(self.bounds.depth, self.bounds.aliases, self.bounds.tokens)
 
     def execute(
@@ -54,13 +57,17 @@ class GraphQL:
         *,
         allowed: Iterable[OperationType] = ALL,
         request_id: str = "",
+        actor: str = "",
     ) -> Answer:
-        """Parse, validate and run a request, in this thread, under the graph's lock.
+        """Parse, validate and run a request, in this thread, under the graph's lock. `actor`: who asks, where that is known.
 
         Raises `strawberry.schema.exceptions.InvalidOperationTypeError` for a mutation that is not allowed.
         """
-        request = Request(self.live, self.naming, self.bounds, TYPES)
-        result = asyncio.run(self._run(request, query, variables, operation, allowed))
+        begun = time.perf_counter()
+        request = Request(self.live, self.naming, self.bounds, TYPES, actor)
+        answered: list[ExecutionResult] = []
+        asyncio.run(self._answer(answered, request, query, variables, operation, allowed))
+        result = answered[0]
         request_id = request_id or secrets.token_hex(8)
         body: dict[str, Any] = {}
         if result.errors:
@@ -68,7 +75,14 @@ class GraphQL:
         executed = result.data is not None or any(error.path for error in result.errors or ())
         if executed:
             body["data"] = result.data
+        if self.observer is not None:
+            outcome = body["errors"][0]["extensions"]["code"] if result.errors else "ok"
+            self.observer(Asked(request.operation, time.perf_counter() - begun, outcome, request.truncated))
         return Answer(body, executed)
+
+    async def _answer(self, answered: list[ExecutionResult], *asked: Any) -> None:
+        """Not as the result of the task: asyncio writes that as text when it gives back SIGINT's handler, however large it is."""
+        answered.append(await self._run(*asked))
 
     async def _run(
         self, request: Request, query: str, variables: Mapping[str, Any] | None, operation: str | None, allowed: Iterable[OperationType]

@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.schema.exceptions import InvalidOperationTypeError
 
+from meshline.api.auth import check_role
 from meshline.api.bodies import check_media, read_body
 from meshline.api.errors import JSON, error_body
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, GraphQL
+from meshline.api.tokens import Actor, Role
 from meshline.errors import InvalidInput
 
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -44,18 +46,21 @@ class Endpoint:
         media = _accepted(request)
         if media is None:
             return Response(error_body("NOT_ACCEPTABLE", f"answers are {JSON} or {GRAPHQL_JSON}"), 406, media_type=JSON)
+        actor: Actor = request.state.actor
         asked = _from_url(request) if request.method == "GET" else await self._from_body(request)
         run = partial(
             graphql.execute,
             asked.query,
             asked.variables,
             asked.operation_name,
-            allowed=QUERIES if request.method == "GET" else ALL,
+            allowed=ALL if request.method == "POST" and actor.role.includes(Role.ADMIN) else QUERIES,
             request_id=request.state.request_id,
+            actor=actor.name,
         )
         try:
             answer = await anyio.to_thread.run_sync(run, limiter=self.threads)
         except InvalidOperationTypeError:
+            check_role(actor, Role.ADMIN)
             return Response(error_body("METHOD_NOT_ALLOWED", "only queries can be asked with GET: use POST"), 405, {"Allow": "POST"}, JSON)
         return Response(msgspec.json.encode(answer.body), _status(answer, media), media_type=media)
 

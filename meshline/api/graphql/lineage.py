@@ -15,8 +15,7 @@ from meshline.api.graphql.fields import documented
 from meshline.api.graphql.kinds import Job
 from meshline.graph.index import Completeness as Counts
 from meshline.graph.model import AssetKey, from_micros
-from meshline.graph.queries import diff, paths
-from meshline.graph.queries import lineage as drawn
+from meshline.graph.queries import diff, drawing, paths
 
 
 @strawberry.type(description="What an answer may be lacking. An answer that may be incomplete says so here.")
@@ -76,7 +75,7 @@ class LineageGraph:
     completeness: Completeness
 
     @classmethod
-    def of(cls, view: View, lineage: drawn.Lineage) -> Self:
+    def of(cls, view: View, lineage: drawing.Lineage) -> Self:
         view.request.spend(len(lineage.nodes) + len(lineage.edges))
         return cls(
             nodes=[_node(view, node) for node in lineage.nodes],
@@ -86,11 +85,11 @@ class LineageGraph:
         )
 
 
-def _node(view: View, node: drawn.LineageNode) -> LineageNode:
+def _node(view: View, node: drawing.LineageNode) -> LineageNode:
     return LineageNode(asset=view.asset(node.node), reach=node.reach, distance=node.distance, masked=node.masked, start=node.start)
 
 
-def _edge(view: View, edge: drawn.LineageEdge) -> LineageEdge:
+def _edge(view: View, edge: drawing.LineageEdge) -> LineageEdge:
     return LineageEdge(
         view=view,
         job_nodes=edge.jobs,

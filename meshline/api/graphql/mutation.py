@@ -25,7 +25,10 @@ LONGEST_TEXT = 20_000
 _STATEMENT = re.compile(r"st_([1-9][0-9]{0,17})")
 
 Context = Info[Request, None]
-By = Annotated[str, strawberry.argument(description="The name of the person who says so.")]
+By = Annotated[
+    str | None,
+    strawberry.argument(description="The name of the person who says so. Where there are tokens: none, or that of the token that is sent."),
+]
 
 
 @strawberry.type(description="What a mutation said.")
@@ -37,19 +40,19 @@ class Stated:
 @strawberry.type
 class Mutation:
     @documented("Somebody owns an asset.")
-    def add_owner(self, info: Context, asset: strawberry.ID, owner: str, by: By, type: str = "technical") -> Stated:
+    def add_owner(self, info: Context, asset: strawberry.ID, owner: str, by: By = None, type: str = "technical") -> Stated:
         key = _key(info.context, asset)
         name, role = _name(owner, "owner"), _name(type, "type")
         facts = Facts(edges=(EdgeFact(EdgeType.OWNS, model.owner(name), key, {"type": role}),))
         return _say(info.context, by, ("owner", key.id, name, role), facts, key)
 
     @documented("An asset has a tag, `key` or `key=value`.")
-    def add_tag(self, info: Context, asset: strawberry.ID, tag: str, by: By) -> Stated:
+    def add_tag(self, info: Context, asset: strawberry.ID, tag: str, by: By = None) -> Stated:
         key, text = _key(info.context, asset), _name(tag, "tag")
         return _say(info.context, by, ("tag", key.id, text), _attribute(key, "tags", [text]), key)
 
     @documented("What an asset is, in words. Replaces what the same person said of it before.")
-    def set_description(self, info: Context, asset: strawberry.ID, description: str, by: By) -> Stated:
+    def set_description(self, info: Context, asset: strawberry.ID, description: str, by: By = None) -> Stated:
         key = _key(info.context, asset)
         text = description.strip()
         if not text or len(text) > LONGEST_TEXT:
@@ -57,7 +60,7 @@ class Mutation:
         return _say(info.context, by, ("description", key.id), _attribute(key, "description", text), key)
 
     @documented("A consumer (made if it is new) uses a column, a dataset or a data product.")
-    def add_consumer(self, info: Context, asset: strawberry.ID, consumer: str, by: By, purpose: str | None = None) -> Stated:
+    def add_consumer(self, info: Context, asset: strawberry.ID, consumer: str, by: By = None, purpose: str | None = None) -> Stated:
         key, name = _key(info.context, asset), _name(consumer, "consumer")
         if key.kind not in (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.DATA_PRODUCT):
             raise InvalidInput(f"a consumer uses a column, a dataset or a data product, not a {key.kind}", "asset")
@@ -66,7 +69,7 @@ class Mutation:
         return _say(info.context, by, ("consumer", key.id, name), facts, key)
 
     @documented("Two datasets are one. `retract` takes them apart again.")
-    def same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, by: By, why: str = "a person says so") -> Stated:
+    def same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, by: By = None, why: str = "a person says so") -> Stated:
         first, second = sorted((_key(info.context, dataset), _key(info.context, other)))
         for key in (first, second):
             if key.kind is not AssetKind.DATASET:
@@ -104,13 +107,25 @@ def _name(text: str, where: str) -> str:
     return name
 
 
+def _speaker(request: Request, by: str | None) -> str:
+    """Who speaks: whom the token names, if there are tokens, else who is given."""
+    given = None if by is None else _name(by, "by")
+    if request.actor:
+        if given is not None and given != request.actor:
+            raise InvalidInput(f"the token is of {request.actor!r}, who speaks for nobody else: leave it out", "by")
+        return request.actor
+    if given is None:
+        raise InvalidInput("say who says so", "by")
+    return given
+
+
 def _attribute(key: AssetKey, attribute: str, value: Json) -> Facts:
     return Facts(assets=(AssetFact(key, {attribute: value}),))
 
 
-def _say(request: Request, by: str, scope: tuple[str, ...], facts: Facts, about: AssetKey) -> Stated:
+def _say(request: Request, by: str | None, scope: tuple[str, ...], facts: Facts, about: AssetKey) -> Stated:
     """Commit one statement; what it is about, as it is afterwards."""
-    said = Statement(f"{PERSON}/{_name(by, 'by')}", (PERSON, *scope), _now(), encode(facts))
+    said = Statement(f"{PERSON}/{_speaker(request, by)}", (PERSON, *scope), _now(), encode(facts))
     _commit(request, said)
     view = request.now
     node = view.index.node(about)

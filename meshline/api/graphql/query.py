@@ -20,6 +20,7 @@ from meshline.api.graphql.fields import documented
 from meshline.api.graphql.impact import Impact
 from meshline.api.graphql.kinds import Consumer, DataProduct, Dataset, Domain, Job, Owner
 from meshline.api.graphql.lineage import LineageDiff, LineageGraph, Path
+from meshline.api.graphql.observing import MATCHES
 from meshline.api.graphql.search import SearchConnection
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
@@ -113,6 +114,8 @@ class Query:
             first=info.context.page(first),
             after=key_after(after, 2),
         )
+        if found.truncated:
+            info.context.stopped(MATCHES)
         return SearchConnection.of(view, found, after=after)
 
     @strawberry.field
@@ -170,6 +173,7 @@ class Query:
             seen_since=_micros(seen_since),
             limits=info.context.limits,
         )
+        info.context.stopped(found.completeness.truncated)
         return LineageGraph.of(view, found)
 
     @documented("Everything that these assets affect.")
@@ -254,7 +258,7 @@ class Query:
     @documented("How much is described, owned, and has column lineage.")
     def coverage(self, info: Context) -> Coverage:
         view = info.context.now
-        return Coverage.of(view, coverage.coverage(info.context.live, view.index))
+        return Coverage.of(view, coverage.coverage(view.index))
 
     @documented("The service, its version and what it holds.")
     def about(self, info: Context) -> About:
@@ -290,4 +294,5 @@ def _impact(
         seen_since=_micros(seen_since),
         limits=info.context.limits,
     )
+    info.context.stopped(found.completeness.truncated)
     return Impact(view=view, found=found)

@@ -10,6 +10,8 @@ from strawberry.types import ExecutionContext
 from meshline.api.graphql.guard import rules
 from meshline.api.graphql.kinds import TYPES
 from meshline.api.graphql.mutation import Mutation
+from meshline.api.graphql.observing import Observing
+from meshline.api.graphql.plans import PlanningExecutor
 from meshline.api.graphql.query import Query
 
 
@@ -26,7 +28,8 @@ def make_schema(depth: int, aliases: int, tokens: int) -> Schema:
         query=Query,
         mutation=Mutation,
         types=tuple(TYPES.values()),
-        extensions=rules(depth=depth, aliases=aliases, tokens=tokens),
+        extensions=[*rules(depth=depth, aliases=aliases, tokens=tokens), Observing],
+        execution_context_class=PlanningExecutor,
         config=StrawberryConfig(),
     )
 

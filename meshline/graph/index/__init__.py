@@ -2,6 +2,7 @@
 
 from meshline.graph.index.answers import Affected, Completeness, Direction, Edge, FlowStep, Ownership, Reach, ScopeInfo, Truncated
 from meshline.graph.index.lineage import LineageIndex
+from meshline.graph.index.measuring import Size
 from meshline.graph.index.traversal import Traversal
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Ownership",
     "Reach",
     "ScopeInfo",
+    "Size",
     "Traversal",
     "Truncated",
 ]

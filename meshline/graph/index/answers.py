@@ -50,6 +50,13 @@ class Completeness(NamedTuple):
     revision: int
 
 
+class Label(NamedTuple):
+    """What an asset is called in a list."""
+
+    id: str
+    name: str
+
+
 class Edge(NamedTuple):
     """One edge other than FLOWS_TO, as one scope asserts it. The ends are representatives."""
 

@@ -43,12 +43,14 @@ from meshline.graph.index.tables import (
     widened,
 )
 from meshline.graph.model import KINDS, AssetKey, AssetKind, asset_id
-from meshline.graph.store.base import Head
+from meshline.graph.store.heads import HeadTable
 
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
 
 OVERLAY = 65_536  # flows outside the CSR arrays before they are folded in; or an eighth of all
 GARBAGE = 131_072  # dead rows before tables are compacted; or a third of all
+SPARE = 1.1  # room, in terms of the rows that a load is expected to bring
+STRIDE = 4  # times the rows in use, at most: the first heads may be unlike the rest
 
 
 class Core:
@@ -71,19 +73,20 @@ class Core:
         self.heads = Heads()
         self.dead_rows = 0
         self.bytes_read = 0
+        self.share = 0.0  # of all heads that a load brings, those that were read; 0: not known
         self._local: Ints = np.empty(64, np.int32)
         self._found: Ints = np.empty(256, np.int32)
 
     # -- reading heads
 
-    def read(self, heads: Sequence[Head]) -> tuple[int, bytearray, I64]:
-        """Take in heads whose scopes have none: (number of the first, contents, special rows). See `link`."""
-        blobs = [h.content.blob for h in heads if h.content is not None]
+    def read(self, heads: HeadTable) -> tuple[bytearray, I64]:
+        """Take in heads whose scopes have none: (contents, special rows). See `link`."""
+        blobs = heads.blobs
         ends = np.cumsum([len(blob) for blob in blobs], dtype=np.int64)
         joined = bytearray().join([*blobs, bytes(reading.PADDING)])
         self.bytes_read += len(joined)
         buffer = np.frombuffer(joined, np.uint8)
-        provisional = np.array([h.provisional for h in heads], np.uint8)
+        provisional = np.array(heads.provisional, np.uint8)
         first = self.heads.add(heads)
         specials = np.empty((64, 5), np.int64)
         self.counts[N_SPECIAL] = 0
@@ -98,7 +101,7 @@ class Core:
                 )  # fmt: skip
             except Malformed as error:
                 raise StoreCorrupt("a statement's content cannot be read: restore the store from a backup") from error
-        return first, joined, specials[: self.counts[N_SPECIAL]]
+        return joined, specials[: self.counts[N_SPECIAL]]
 
     def link(self, first: int) -> None:
         """Make the flows from row `first` on traversable."""
@@ -174,31 +177,39 @@ class Core:
         self.fold()
 
     def _reserve(self, size: int, specials: I64) -> I64:
-        """Room for a content of so many bytes (reading.has_room asks for the same)."""
+        """Room for a content of so many bytes (reading.has_room asks for the same), or for all that is to come, if that is known."""
         n = self.counts
-        self.names = widened(self.names, int(n[N_NAMES]), int(n[N_NAMES]) + size + 1)
-        self.names = self.names._replace(text=extended(self.names.text, int(n[N_TEXT]), int(n[N_TEXT]) + 2 * size + 1))
-        self.nodes = widened(self.nodes, int(n[N_NODES]), int(n[N_NODES]) + size + 1)
-        self.folds = widened(self.folds, int(n[N_FOLDS]), int(n[N_FOLDS]) + size + 1)
-        self.kinds = widened(self.kinds, int(n[N_KINDS]), int(n[N_KINDS]) + size + 1)
-        self.flows = widened(self.flows, int(n[N_FLOWS]), int(n[N_FLOWS]) + size + 1)
-        self.relations = widened(self.relations, int(n[N_RELATIONS]), int(n[N_RELATIONS]) + size + 1)
-        self.facts = widened(self.facts, int(n[N_FACTS]), int(n[N_FACTS]) + size + 1)
-        self.mentions = extended(self.mentions, int(n[N_NAMED]), int(n[N_NAMED]) + size + 1)
+
+        def room(table: int, width: int = 1) -> tuple[int, int, int]:
+            """(rows in use, rows needed, rows expected)."""
+            used, more = int(n[table]), width * size + 1
+            expected = min(used / self.share * SPARE, STRIDE * used) if self.share else 0
+            return used, used + more, int(expected) + more
+
+        self.names = widened(self.names, *room(N_NAMES))
+        self.names = self.names._replace(text=extended(self.names.text, *room(N_TEXT, 2)))
+        self.nodes = widened(self.nodes, *room(N_NODES))
+        self.folds = widened(self.folds, *room(N_FOLDS))
+        self.kinds = widened(self.kinds, *room(N_KINDS))
+        self.flows = widened(self.flows, *room(N_FLOWS))
+        self.relations = widened(self.relations, *room(N_RELATIONS))
+        self.facts = widened(self.facts, *room(N_FACTS))
+        self.mentions = extended(self.mentions, *room(N_NAMED))
         self._local = extended(self._local, 0, size + 1)
         for table in (N_NAMES, N_NODES, N_FOLDS, N_KINDS):
-            self._reserve_slots(table, 2 * (int(n[table]) + size) + 1)
+            _, need, expected = room(table)
+            self._reserve_slots(table, 2 * need, 2 * expected)
         if len(specials) < n[N_SPECIAL] + size + 1:
             larger = np.empty((max(int(n[N_SPECIAL]) + size + 1, 2 * len(specials)), 5), np.int64)
             larger[: n[N_SPECIAL]] = specials[: n[N_SPECIAL]]
             return larger
         return specials
 
-    def _reserve_slots(self, table: int, need: int) -> None:
+    def _reserve_slots(self, table: int, need: int, expected: int = 0) -> None:
         known = {N_NAMES: self.names.slots, N_NODES: self.nodes.slots, N_FOLDS: self.folds.slots, N_KINDS: self.kinds.slots}[table]
         if len(known) >= need:
             return
-        slots = np.zeros(1 << need.bit_length(), np.int32)
+        slots = np.zeros(1 << max(need, expected).bit_length(), np.int32)
         if table == N_NAMES:
             self.names = self.names._replace(slots=slots)
         elif table == N_NODES:

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from meshline.errors import StoreCorrupt
+from meshline.graph.index.ahead import ahead
 from meshline.graph.index.compiled import compile_kernels, compile_kernels_soon
 from meshline.graph.index.core import Core
 from meshline.graph.index.identity import Identity
@@ -23,8 +24,9 @@ from meshline.graph.index.tables import (
     SPECIAL_RELATION,
     STALE,
 )
-from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, JOB_OUTPUT, EdgeType, Json, source_kind
+from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, EdgeType, Json, source_kind
 from meshline.graph.store.base import Head
+from meshline.graph.store.heads import HeadTable
 
 _attributes = msgspec.msgpack.Decoder(dict)
 
@@ -54,11 +56,14 @@ class Feed:
 
     def load(self, batches: Iterable[Sequence[Head]]) -> None:
         """Take in all heads of an empty index."""
-        for heads in batches:
+        for heads in ahead(batches):
             if heads:
-                self._read(heads)
+                table = HeadTable.of(heads)
+                self._read(table)
+                self.core.share = table.share
                 if self.core.bytes_read > INTERPRETED_BYTES:
                     compile_kernels()
+        self.core.share = 0.0
         self.core.fold()
         self._settle()
         for head in self.core.heads.restale():
@@ -68,7 +73,7 @@ class Feed:
         """Take in heads that changed."""
         core = self.core
         new: list[Head] = []
-        jobs: set[tuple[str, ...]] = set()
+        jobs: set[str] = set()
         for head in {head.scope_id: head for head in changed}.values():
             current = core.heads.current(head.scope_id)
             if current != NONE and head.content is not None and core.heads.digests[current] == head.content.digest:
@@ -78,11 +83,11 @@ class Feed:
                     self._withdraw(current)
                 if head.content is not None:
                     new.append(head)
-            if head.scope[0] == JOB_OUTPUT:
-                jobs.add(head.scope[1:3])
+            if (job := core.heads.job_of(head.scope)) is not None:
+                jobs.add(job)
         if new:
             first_flow = int(core.counts[N_FLOWS])
-            self._read(new)
+            self._read(HeadTable.of(new))
             core.link(first_flow)
             if core.bytes_read > INTERPRETED_BYTES:
                 compile_kernels_soon()
@@ -98,8 +103,8 @@ class Feed:
             return _NO_ATTRIBUTES if number == NONE else {"position": number}
         return _NO_ATTRIBUTES if number == NONE else self._attributes[number]
 
-    def _read(self, heads: Sequence[Head]) -> None:
-        _, contents, specials = self.core.read(heads)
+    def _read(self, heads: HeadTable) -> None:
+        contents, specials = self.core.read(heads)
         for which, head, subject, begin, end in specials.tolist():
             if which == SPECIAL_RELATION:
                 self._relation(head, subject, bytes(contents[begin:end]))
@@ -109,7 +114,7 @@ class Feed:
                 self.identity.touch_columns(subject)
             else:
                 self.moves.cast_later(int(self.core.heads.scope_id[head]))
-        if any(source_kind(source) in CATALOG_KINDS for source in {head.source for head in heads}):
+        if any(source_kind(source) in CATALOG_KINDS for source in set(heads.sources)):
             self.names_version += 1
 
     def _relation(self, head: int, row: int, attributes: bytes) -> None:

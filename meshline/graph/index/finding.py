@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ from meshline.graph.index.answers import Ints
 from meshline.graph.index.compiled import is_compiled
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.shown import Shown
-from meshline.graph.index.tables import COLUMN, DATASET, MERGED, N_NODES, NONE, PAST
+from meshline.graph.index.tables import COLUMN, DATASET, MERGED, N_NAMES, N_NODES, NONE, PAST
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, asset_id
 
 _OF_PREFIX = {prefix: KINDS.index(kind) for kind, prefix in ID_PREFIX.items()}
@@ -55,13 +56,35 @@ class Finder:
 
     def _column(self, dataset: int, name: str) -> int:
         core = self._core
-        dataset = self._dataset(dataset)
-        columns = [column for member in core.ring(dataset) for column in core.children(member)]
-        exact = [column for column in columns if core.text(int(core.nodes.part2[column])) == name]
-        folded = name.casefold()
-        alike = exact or [column for column in columns if core.text(int(core.nodes.part2[column])).casefold() == folded]
+        members = core.ring(self._dataset(dataset))
+        number = core.name_number(name)
+        exact = [column for member in members if number != NONE and (column := core.node(COLUMN, member, number)) != NONE]
+        alike = exact or self._folded(members, name.casefold())
         found = {rep for column in alike if (rep := self._visible(column)) != NONE}
         return found.pop() if len(found) == 1 else NONE
+
+    def _folded(self, datasets: list[int], folded: str) -> list[int]:
+        """The columns of exactly these datasets with a name, whatever its case."""
+        core = self._core
+        columns = [column for dataset in datasets for column in core.children(dataset)]
+        return [column for column in columns if core.text(int(core.nodes.part2[column])).casefold() == folded]
+
+    def ending(self, kind: int, wanted: str, fold: Callable[[str], str]) -> list[int]:
+        """The visible assets of a kind of which the last part of a name, folded, ends with a text, or the text with it.
+
+        Looks at each distinct last part once: no more of these has a name that ends with the text.
+        """
+        core = self._core
+        nodes = np.flatnonzero(core.nodes.kind[: core.counts[N_NODES]] == kind)
+        lasts = core.nodes.part2[nodes]
+        lasts = np.where(lasts == NONE, core.nodes.part1[nodes], lasts)
+        used = np.zeros(int(core.counts[N_NAMES]), np.bool_)
+        used[lasts] = True
+        for name in np.flatnonzero(used).tolist():
+            last = fold(core.text(name))
+            used[name] = last.endswith(wanted) or wanted.endswith(last)
+        found = np.unique(core.nodes.rep[nodes[used[lasts]]]).tolist()
+        return [node for node in found if self._shown.visible(node)]
 
     def _visible(self, node: int) -> int:
         return int(self._core.nodes.rep[node]) if node != NONE and self._shown.visible(node) else NONE

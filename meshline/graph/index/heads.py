@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import msgspec
 import numpy as np
 
 from meshline.graph.index.answers import Ints, ScopeInfo
 from meshline.graph.index.tables import I32, I64, NONE, U8, extended
 from meshline.graph.model import JOB_OUTPUT, Scope
 from meshline.graph.store.base import Head
+from meshline.graph.store.heads import HeadTable, scope_of, scope_text
 
-_scope_decoder = msgspec.msgpack.Decoder(Scope)
-_encode = msgspec.msgpack.Encoder().encode
+# How the text of a job-output scope begins, and where its parts meet: within a part, quotes are escaped.
+_JOB_OUTPUT = scope_text((JOB_OUTPUT, ""))[:-2]
+_BETWEEN = '","'
 
 
 class Heads:
@@ -21,6 +22,7 @@ class Heads:
 
     def __init__(self) -> None:
         self.n = 0
+        self.renumbered = 0  # how often heads and their rows got other numbers
         self.scope_id: I64 = np.empty(0, np.int64)
         self.observed_at: I64 = np.empty(0, np.int64)
         self.valid_from: I64 = np.empty(0, np.int64)
@@ -31,35 +33,35 @@ class Heads:
         self.alive: U8 = np.empty(0, np.uint8)
         self.starts: I64 = np.zeros((1, 4), np.int64)  # rows of head h: starts[h]..starts[h + 1] in flows, relations, facts, mentions
         self.digests: list[bytes] = []
-        self.scopes: list[bytes] = []
+        self.scopes: list[str] = []  # see `scope_text`
         self.sources: list[str] = []
         self.by_scope: I32 = np.full(64, NONE, np.int32)
         self._source_numbers: dict[str, int] = {}
-        self._jobs: dict[tuple[str, ...], list[int]] = {}  # scope ids of the job-output scopes of each job
+        self._jobs: dict[str, list[int]] = {}  # scope ids of the job-output scopes of each job
 
     def current(self, scope_id: int) -> int:
         """The number of the scope's head, or NONE."""
         return int(self.by_scope[scope_id]) if scope_id < len(self.by_scope) else NONE
 
-    def add(self, heads: Sequence[Head]) -> int:
+    def add(self, heads: HeadTable) -> int:
         """Number these heads; the number of the first."""
         first, n = self.n, self.n + len(heads)
         self._reserve(n)
         new = slice(first, n)
-        ids, sources, scopes, observed, valid, last, _, provisional, contents = zip(*heads, strict=True)
-        self.scope_id[new] = ids
-        self.observed_at[new] = observed
-        self.valid_from[new] = valid
-        self.last_observed[new] = last
-        self.source[new] = [self.source_number(source) for source in sources]
-        self.provisional[new] = provisional
+        self.scope_id[new] = heads.scope_ids
+        self.observed_at[new] = heads.observed_at
+        self.valid_from[new] = heads.valid_from
+        self.last_observed[new] = heads.last_observed
+        numbers = {source: self.source_number(source) for source in set(heads.sources)}
+        self.source[new] = [numbers[source] for source in heads.sources]
+        self.provisional[new] = heads.provisional
         self.stale[new] = 0
         self.alive[new] = 1
-        self.digests += [content.digest for content in contents]
-        self.scopes += map(_encode, scopes)
-        for scope_id, scope in zip(ids, scopes, strict=True):
-            if scope[0] == JOB_OUTPUT:
-                self._jobs.setdefault(scope[1:3], []).append(scope_id)
+        self.digests += heads.digests
+        self.scopes += heads.scopes
+        for scope_id, scope in zip(heads.scope_ids, heads.scopes, strict=True):
+            if scope.startswith(_JOB_OUTPUT):
+                self._jobs.setdefault(_job(scope), []).append(scope_id)
         top = int(self.scope_id[new].max(initial=0)) + 1
         if top > len(self.by_scope):
             known = len(self.by_scope)
@@ -85,12 +87,12 @@ class Heads:
     def remove(self, head: int) -> None:
         self.alive[head] = 0
         self.by_scope[self.scope_id[head]] = NONE
-        scope = self.scope_of(head)
-        if scope[0] == JOB_OUTPUT:
-            of_job = self._jobs[scope[1:3]]
+        scope = self.scopes[head]
+        if scope.startswith(_JOB_OUTPUT):
+            of_job = self._jobs[_job(scope)]
             of_job.remove(int(self.scope_id[head]))
             if not of_job:
-                del self._jobs[scope[1:3]]
+                del self._jobs[_job(scope)]
 
     def retime(self, head: int, now: Head) -> None:
         """The scope says the same, at other times."""
@@ -107,13 +109,14 @@ class Heads:
         self.starts = self.starts[: kept + 1].copy()
         self.by_scope[self.scope_id] = np.arange(kept, dtype=np.int32)
         self.n = kept
+        self.renumbered += 1
 
     def of_rows(self, rows: I64, table: int) -> Ints:
         """The heads of these rows of a table: 0 flows, 1 relations, 2 facts, 3 mentions."""
         return (np.searchsorted(self.starts[: self.n + 1, table], rows, side="right") - 1).astype(np.int32)
 
     def scope_of(self, head: int) -> Scope:
-        return _scope_decoder.decode(self.scopes[head])
+        return scope_of(self.scopes[head])
 
     def source_of(self, head: int) -> str:
         return str(self.sources[self.source[head]])
@@ -130,8 +133,8 @@ class Heads:
             bool(self.stale[head]),
         )
 
-    def restale(self, jobs: Iterable[tuple[str, ...]] | None = None) -> list[int]:
-        """Find out which job-output heads are stale, of these jobs or of all; those that changed."""
+    def restale(self, jobs: Iterable[str] | None = None) -> list[int]:
+        """Find out which job-output heads are stale, of these jobs (see `job_of`) or of all; those that changed."""
         changed: list[int] = []
         for job in self._jobs if jobs is None else jobs:
             of_job = self._jobs.get(job, ())
@@ -144,6 +147,11 @@ class Heads:
                 self.stale[heads[i]] = stale[i]
                 changed.append(int(heads[i]))
         return changed
+
+    @staticmethod
+    def job_of(scope: Scope) -> str | None:
+        """What names the job of a job-output scope here; None for others."""
+        return _job(scope_text(scope)) if scope[0] == JOB_OUTPUT else None
 
     def source_number(self, source: str) -> int:
         number = self._source_numbers.get(source)
@@ -159,3 +167,8 @@ class Heads:
             starts = np.empty((max(n + 1, 2 * len(self.starts)), 4), np.int64)
             starts[: self.n + 1] = self.starts[: self.n + 1]
             self.starts = starts
+
+
+def _job(scope: str) -> str:
+    """The text of a job-output scope without its dataset."""
+    return scope.rsplit(_BETWEEN, 2)[0]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from fnmatch import translate
-from typing import NamedTuple
 
-from meshline.graph.index.answers import Ownership
+import numpy as np
+
+from meshline.graph.index.answers import Flags, Ints, Ownership
 from meshline.graph.index.feed import Feed
+from meshline.graph.index.patterns import Patterns, Rule
 from meshline.graph.index.shown import Shown, is_output
-from meshline.graph.index.tables import COLUMN, DATASET
+from meshline.graph.index.tables import COLUMN, DATASET, N_NODES, NONE
+from meshline.graph.index.ties import Ties
+from meshline.graph.index.touched import Touched
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Precedence
 
 _OWNS = EDGE_TYPES.index(EdgeType.OWNS)
@@ -19,19 +21,16 @@ _PORT = EDGE_TYPES.index(EdgeType.PORT)
 _DOMAIN = KINDS.index(AssetKind.DOMAIN)
 _DATA_PRODUCT = KINDS.index(AssetKind.DATA_PRODUCT)
 
-_WILD = re.compile(r"[*?\[]")
-
-
-class Pattern(NamedTuple):
-    """One pattern over `namespace/name` of datasets, and who holds what it matches."""
-
-    prefix: str  # what it says before the first wildcard
-    matches: re.Pattern[str]
-    holder: int
+# What is remembered of a node: nothing yet, that there is none, or the other node + _SOME. Zeros that nobody touched cost no memory.
+_UNKNOWN, _NOBODY, _SOME = 0, 1, 2
 
 
 class Holders:
-    """Products, domains and owners of assets. Memberships are kept until the graph changes."""
+    """Products, domains and owners of assets.
+
+    What was found out is kept, and forgotten only of assets that a change touches: an event that adds a
+    dataset costs the next question that dataset.
+    """
 
     def __init__(self, feed: Feed, shown: Shown, precedence: Precedence) -> None:
         self._feed = feed
@@ -39,9 +38,16 @@ class Holders:
         self._shown = shown
         self._precedence = precedence
         self._version = -1
-        self._patterns: dict[int, list[Pattern]] = {}
-        self._products: dict[int, int | None] = {}
-        self._domains: dict[int, int | None] = {}
+        self._touched = Touched(feed.core)
+        self.ties = Ties(feed.core)
+        self._rules: frozenset[Rule] = frozenset()
+        self._patterns: dict[int, Patterns] = {}
+        self._product: Ints = np.zeros(0, np.int32)  # of datasets (representatives); see _UNKNOWN
+        self._domain: Ints = np.zeros(0, np.int32)  # of datasets, products and domains (the one above)
+        self._owners: dict[int, tuple[Ownership, ...]] = {}  # of the very asset
+        self._owner_nodes: dict[int, frozenset[int]] = {}  # the same without how
+        self._owned: Flags = np.zeros(0, np.bool_)  # by node: whether the very asset has owners
+        self._exposed: Flags = np.zeros(0, np.bool_)  # whether the dataset has ports
 
     def product(self, node: int) -> int | None:
         """The product of a dataset (or of a column's): by output port, else by the longest matching pattern."""
@@ -49,25 +55,32 @@ class Holders:
         if dataset is None:
             return None
         self._follow()
-        if dataset not in self._products:
-            ported = self._ported(dataset)
-            self._products[dataset] = ported if ported is not None else self._matched(dataset, _DATA_PRODUCT)
-        return self._products[dataset]
+        if self._product[dataset] == _UNKNOWN:
+            self._place(dataset)
+        return _node(int(self._product[dataset]))
 
     def domain(self, node: int) -> int | None:
         """The domain of a dataset, column or product; the parent of a domain."""
-        kind = self._core.nodes.kind[node]
-        if kind in (_DOMAIN, _DATA_PRODUCT):
-            return self._part_of(node)
-        dataset = self._dataset(node)
-        if dataset is None:
+        holder = node if self._core.nodes.kind[node] in (_DOMAIN, _DATA_PRODUCT) else self._dataset(node)
+        if holder is None:
             return None
         self._follow()
-        if dataset not in self._domains:
-            product = self.product(dataset)
-            domain = None if product is None else self._part_of(product)
-            self._domains[dataset] = domain if domain is not None else self._matched(dataset, _DOMAIN)
-        return self._domains[dataset]
+        if self._domain[holder] == _UNKNOWN:
+            self._find_domains([holder])
+        return _node(int(self._domain[holder]))
+
+    def products(self, datasets: Ints) -> Ints:
+        """The product of each of these datasets (representatives), or NONE."""
+        self._follow()
+        for dataset in datasets[self._product[datasets] == _UNKNOWN].tolist():
+            self._place(dataset)
+        return np.maximum(self._product[datasets] - _SOME, NONE)
+
+    def domains(self, holders: Ints) -> Ints:
+        """The domain of each of these datasets (representatives), products and domains, or NONE."""
+        self._follow()
+        self._find_domains(holders[self._domain[holders] == _UNKNOWN].tolist())
+        return np.maximum(self._domain[holders] - _SOME, NONE)
 
     def owners(self, node: int) -> list[Ownership]:
         """The owners at the nearest level that has any."""
@@ -79,23 +92,25 @@ class Holders:
 
     def direct_owners(self, node: int) -> list[Ownership]:
         """The owners said of this very asset, by the strongest source that names any; of one owner, one per type."""
-        core = self._core
-        rep = int(core.nodes.rep[node])
-        rows = [row for member in core.ring(rep) for row in core.relation_rows(member, _OWNS, incoming=True)]
-        if not rows:
-            return []
-        said = [(core.heads.source_of(head), head, row) for row, head in zip(rows, core.heads_of(rows, 1), strict=True)]
-        strongest = min(self._precedence.rank(source, "owners") for source, _, _ in said)
-        found: dict[tuple[tuple[str, ...], str], Ownership] = {}
-        for source, head, row in sorted(
-            said, key=lambda one: (-int(core.heads.observed_at[one[1]]), one[0], int(core.heads.scope_id[one[1]]))
-        ):
-            if self._precedence.rank(source, "owners") == strongest:
-                owner = int(core.relations.start[row])
-                type_ = self._feed.attributes(row).get("type")
-                ownership = Ownership(owner, type_ if isinstance(type_, str) else "technical", rep, source, int(core.heads.scope_id[head]))
-                found.setdefault((core.label(owner), ownership.type), ownership)
-        return [found[key] for key in sorted(found)]
+        self._follow()
+        rep = int(self._core.nodes.rep[node])
+        found = self._owners.get(rep)
+        if found is None:
+            found = self._owners[rep] = tuple(self._said_owners(rep))
+        return list(found)
+
+    def owner_nodes(self, node: int) -> frozenset[int]:
+        """The owners of `direct_owners`, of a representative."""
+        self._follow()
+        found = self._owner_nodes.get(node)
+        if found is None:
+            found = self._owner_nodes[node] = frozenset(said.owner for said in self.direct_owners(node))
+        return found
+
+    def owned(self) -> Flags:
+        """By node: whether somebody is said to own the very asset. Of representatives."""
+        self._follow()
+        return self._owned
 
     def levels(self, node: int) -> Iterator[int]:
         """The asset itself, then what holds it, nearest first."""
@@ -113,7 +128,7 @@ class Holders:
         while domain is not None and domain not in seen:
             seen.add(domain)
             yield domain
-            domain = self._part_of(domain)
+            domain = self.domain(domain)
 
     def _dataset(self, node: int) -> int | None:
         nodes = self._core.nodes
@@ -141,6 +156,24 @@ class Holders:
         row, _ = min(zip(rows, core.heads_of(rows, 1), strict=True), key=strength)
         return int(core.relations.end[row])
 
+    def _said_owners(self, rep: int) -> list[Ownership]:
+        core = self._core
+        rows = [row for member in core.ring(rep) for row in core.relation_rows(member, _OWNS, incoming=True)]
+        if not rows:
+            return []
+        said = [(core.heads.source_of(head), head, row) for row, head in zip(rows, core.heads_of(rows, 1), strict=True)]
+        strongest = min(self._precedence.rank(source, "owners") for source, _, _ in said)
+        found: dict[tuple[tuple[str, ...], str], Ownership] = {}
+        for source, head, row in sorted(
+            said, key=lambda one: (-int(core.heads.observed_at[one[1]]), one[0], int(core.heads.scope_id[one[1]]))
+        ):
+            if self._precedence.rank(source, "owners") == strongest:
+                owner = int(core.relations.start[row])
+                type_ = self._feed.attributes(row).get("type")
+                ownership = Ownership(owner, type_ if isinstance(type_, str) else "technical", rep, source, int(core.heads.scope_id[head]))
+                found.setdefault((core.label(owner), ownership.type), ownership)
+        return [found[key] for key in sorted(found)]
+
     def _ported(self, dataset: int) -> int | None:
         """The product with an output port on the dataset, under any of its names: the first by name."""
         core = self._core
@@ -152,28 +185,91 @@ class Holders:
         ]
         return min(products, key=core.parts, default=None)
 
-    def _matched(self, dataset: int, kind: int) -> int | None:
-        """The holder of the longest pattern that matches any name of the dataset."""
-        patterns = self._patterns.get(kind)
-        if not patterns:
-            return None
+    def _find_domains(self, holders: list[int]) -> None:
+        kinds = self._core.nodes.kind
+        for holder in holders:
+            if kinds[holder] == DATASET:
+                self._place(holder)
+            else:
+                self._domain[holder] = _code(self._part_of(holder))
+
+    def _place(self, dataset: int) -> None:
+        """Find out what holds a dataset."""
+        product = self._ported(dataset) if self._exposed[dataset] else None
         names = ["/".join(self._core.parts(member)) for member in self._shown.members(dataset)]
-        for pattern in patterns:
-            if any(name.startswith(pattern.prefix) and pattern.matches.match(name) for name in names):
-                return pattern.holder
-        return None
+        if product is None:
+            product = self._patterns[_DATA_PRODUCT].holder(names)
+        domain = None if product is None else self.domain(product)
+        if domain is None:
+            domain = self._patterns[_DOMAIN].holder(names)
+        self._product[dataset], self._domain[dataset] = _code(product), _code(domain)
 
     def _follow(self) -> None:
+        """Forget what may not hold any more."""
         if self._version == self._feed.version:
             return
         self._version = self._feed.version
-        self._products.clear()
-        self._domains.clear()
-        self._patterns = {_DOMAIN: [], _DATA_PRODUCT: []}
-        said: set[tuple[int, str]] = {
-            (node, text) for node, by_scope in self._feed.patterns.items() for texts in by_scope.values() for text in texts
-        }
-        for node, text in sorted(said, key=lambda one: (-len(one[1]), self._core.label(one[0]), one[1])):
-            wild = _WILD.search(text)
-            pattern = Pattern(text[: wild.start()] if wild else text, re.compile(translate(text)), node)
-            self._patterns[int(self._core.nodes.kind[node])].append(pattern)
+        touched = self._touched.since()
+        self._make_room()
+        if touched is None:
+            self._forget_all()
+            self._match_anew()
+        else:
+            self._forget(touched)
+        self._owned, self._exposed = self._ends(_OWNS), self._ends(_PORT)
+
+    def _ends(self, type_: int) -> Flags:
+        """By node: whether a relation of a type ends at any member of its class. Of representatives."""
+        core = self._core
+        found = np.zeros(int(core.counts[N_NODES]), np.bool_)
+        found[core.nodes.rep[core.relations.end[self.ties.rows(type_)]]] = True
+        return found
+
+    def _make_room(self) -> None:
+        n, known = int(self._core.counts[N_NODES]), len(self._product)
+        if known < n:
+            more = np.zeros(max(n, known + known // 8) - known, np.int32)
+            self._product, self._domain = np.concatenate([self._product, more]), np.concatenate([self._domain, more])
+
+    def _forget_all(self) -> None:
+        self._owners.clear()
+        self._owner_nodes.clear()
+        self._unplace()
+
+    def _unplace(self) -> None:
+        self._product, self._domain = np.zeros_like(self._product), np.zeros_like(self._domain)
+
+    def _forget(self, touched: Ints) -> None:
+        nodes = self._core.nodes
+        kinds = nodes.kind[touched]
+        of_columns = nodes.part1[touched[kinds == COLUMN]]
+        datasets = np.unique(nodes.rep[np.concatenate([touched[kinds == DATASET], of_columns])])
+        self._product[datasets] = self._domain[datasets] = _UNKNOWN
+        forgotten = {*datasets.tolist(), *nodes.rep[touched].tolist()}
+        for owned in list(self._owners):
+            if owned in forgotten or (nodes.kind[owned] == COLUMN and int(nodes.rep[nodes.part1[owned]]) in forgotten):
+                del self._owners[owned]
+                self._owner_nodes.pop(owned, None)
+        holders = touched[(kinds == _DATA_PRODUCT) | (kinds == _DOMAIN)]
+        if len(holders):
+            self._domain[holders] = _UNKNOWN
+            self._domain[np.isin(self._product, holders + _SOME)] = _UNKNOWN
+            self._match_anew()
+
+    def _match_anew(self) -> None:
+        """Take up the rules of the members of products and domains."""
+        said = {(node, text) for node, by_scope in self._feed.patterns.items() for texts in by_scope.values() for text in texts}
+        rules = frozenset(Rule(text, node, self._core.label(node)) for node, text in said)
+        if rules != self._rules or not self._patterns:
+            self._rules = rules
+            kinds = self._core.nodes.kind
+            self._patterns = {kind: Patterns(rule for rule in rules if kinds[rule.holder] == kind) for kind in (_DOMAIN, _DATA_PRODUCT)}
+            self._unplace()
+
+
+def _code(node: int | None) -> int:
+    return _NOBODY if node is None else node + _SOME
+
+
+def _node(code: int) -> int | None:
+    return None if code == _NOBODY else code - _SOME

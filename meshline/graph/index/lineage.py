@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
-
-from meshline.graph.index.answers import Bytes, Direction, Edge, FlowStep, Ints, Ownership, Reach, ScopeInfo
+from meshline.graph.index.affected import Rows, strongest
+from meshline.graph.index.answers import Affected, Bytes, Direction, Edge, Flags, FlowStep, Ints, Label, Ownership, Reach, ScopeInfo
 from meshline.graph.index.dumping import Dump, dumped
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.finding import Finder
 from meshline.graph.index.holders import Holders
+from meshline.graph.index.measuring import Size, measured
 from meshline.graph.index.mentions import scopes_of, scopes_of_facts
 from meshline.graph.index.paths import PathSearch
 from meshline.graph.index.shown import Shown
+from meshline.graph.index.slots import Slots
 from meshline.graph.index.starting import starting
-from meshline.graph.index.tables import N_RELATIONS, NONE
+from meshline.graph.index.survey import Survey, spoken_of, surveyed
+from meshline.graph.index.tables import NONE
 from meshline.graph.index.traversal import Traversal
 from meshline.graph.index.walks import Limits, Walker
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Precedence
@@ -42,6 +44,8 @@ class LineageIndex:
         self._core = self._feed.core
         self._shown = Shown(self._feed, precedence)
         self._holders = Holders(self._feed, self._shown, precedence)
+        self._slots = Slots(self._core)
+        self._labels: dict[int, Label] = {}
         self._finder = Finder(self._feed, self._shown)
         self._walker = Walker(self._core)
 
@@ -76,11 +80,23 @@ class LineageIndex:
         node = self._finder.by_key(key)
         return None if node == NONE else node
 
+    def ending(self, kind: AssetKind, text: str, fold: Callable[[str], str]) -> list[int]:
+        """All visible assets of a kind of which some qualified name, folded, ends with a text; and a few others."""
+        return self._finder.ending(KINDS.index(kind), text, fold)
+
     def key(self, node: int) -> AssetKey:
         """The shown name: of datasets the output port's, else the catalog's, else the TABLE symlink's, else the
         physical one; of columns the catalog's spelling, else the newest schema's.
         """
         return self._shown.key(node)
+
+    def label(self, node: int) -> Label:
+        """The id and the name of an asset that has one name for ever, remembered: no dataset, no column."""
+        label = self._labels.get(node)
+        if label is None:
+            key = self._core.key(node)
+            label = self._labels[node] = Label(key.id, key.qualified_name)
+        return label
 
     def own_key(self, node: int) -> AssetKey:
         """The key of exactly this node."""
@@ -112,6 +128,10 @@ class LineageIndex:
     def columns(self, dataset: int) -> list[int]:
         """The columns of a dataset by position, then name: inferred ones too, unlisted ones not."""
         return self._shown.columns(dataset)
+
+    def columns_by_name(self, dataset: int) -> list[int]:
+        """The same by name, as in `of_kind`."""
+        return self._shown.columns_by_name(dataset)
 
     def dataset(self, column: int) -> int:
         """The dataset of a column."""
@@ -150,6 +170,10 @@ class LineageIndex:
     def direct_owners(self, node: int) -> list[Ownership]:
         """The owners said of this very asset, by the strongest source that names any."""
         return self._holders.direct_owners(node)
+
+    def owner_nodes(self, node: int) -> frozenset[int]:
+        """The owners of `direct_owners`, of a representative."""
+        return self._holders.owner_nodes(node)
 
     def edges(self, node: int, type: EdgeType, *, incoming: bool = False) -> list[Edge]:  # noqa: A002 - OpenLineage and GraphQL call it type
         """The edges other than FLOWS_TO that begin (or end) at any member, one per scope that says it."""
@@ -205,7 +229,8 @@ class LineageIndex:
         """
         limits = Limits(reach, depth, max_nodes, deadline, seen_since)
         begin, assets = starting(self._feed, self._holders, starts, direction)
-        return Traversal(self._feed, self._holders, self._walker, begin, assets, direction, limits, (self.as_of, self.revision))
+        revision = (self.as_of, self.revision)
+        return Traversal(self._feed, self._holders, self._slots, self._walker, begin, assets, direction, limits, revision)
 
     def paths(
         self, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
@@ -223,11 +248,37 @@ class LineageIndex:
         """The datasets of columns."""
         return self._core.nodes.rep[self._core.nodes.part1[columns]]
 
-    def ends(self, type: EdgeType) -> Ints:  # noqa: A002 - as in `edges`
-        """The assets at which some visible edge of a type ends, each once."""
-        core = self._core
-        chosen = np.flatnonzero(core.relations.type[: core.counts[N_RELATIONS]] == EDGE_TYPES.index(type))
-        return np.unique(core.nodes.rep[core.relations.end[chosen]])
+    def products(self, datasets: Ints) -> Ints:
+        """The products of these representatives of datasets; -1: none."""
+        return self._holders.products(datasets)
+
+    def domains(self, holders: Ints) -> Ints:
+        """The domains of these representatives of datasets, products and domains; -1: none."""
+        return self._holders.domains(holders)
+
+    def owned(self, nodes: Ints) -> Flags:
+        """Whether somebody is said to own these very representatives."""
+        return self._holders.owned()[nodes]
+
+    def strongest(self, nodes: Ints, reach: Bytes, distance: Ints, masked: Flags) -> Affected:
+        """Each of these nodes once: its strongest reach, the shortest distance in that, masked if all in it are."""
+        return Affected(*strongest(Rows(nodes, reach, distance, masked), self._slots))
+
+    def numbered(self, nodes: Ints) -> tuple[Ints, Ints]:
+        """(the distinct ones among these nodes, of each of these nodes the number of it in those)."""
+        return self._slots.numbered(nodes)
+
+    def survey(self) -> Survey:
+        """What is known of all datasets."""
+        return surveyed(self._core)
+
+    def spoken_of(self) -> list[tuple[str, Ints]]:
+        """Each source with the datasets (representatives) that it mentions, in whole or a column of them."""
+        return spoken_of(self._core)
+
+    def size(self) -> Size:
+        """How much it holds; a look at every node and flow, some milliseconds per million."""
+        return measured(self._core)
 
     # -- for tests
 

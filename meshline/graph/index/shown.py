@@ -200,10 +200,11 @@ class Shown:
     def _columns_of_all(self) -> list[int]:
         found: list[int] = []
         for dataset in self.of_kind(AssetKind.DATASET).tolist():
-            found += self._columns_by_name(dataset)
+            found += self.columns_by_name(dataset)
         return found
 
-    def _columns_by_name(self, dataset: int) -> list[int]:
+    def columns_by_name(self, dataset: int) -> list[int]:
+        """The visible columns of a dataset but the unlisted, by name."""
         core = self._core
         nodes = core.nodes
         if nodes.traits[dataset] & MERGED or self._any_catalog():

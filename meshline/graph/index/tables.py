@@ -153,19 +153,19 @@ def allocated(group: type[Group], size: int, slots: int = 0, text: int = 0) -> G
     return group(*(np.zeros(sizes.get(name, size), _dtype(hint)) for name, hint in _fields(group)))
 
 
-def widened(group: Group, used: int, need: int) -> Group:
-    """The group with room for `need` rows, doubling; slots and text stay as they are."""
+def widened(group: Group, used: int, need: int, expected: int = 0) -> Group:
+    """The group with room for `need` rows, as `extended`; slots and text stay as they are."""
     arrays: list[npt.NDArray[Any]] = []
     for (name, _), array in zip(_fields(type(group)), group, strict=True):
-        arrays.append(array if name in {"slots", "text"} else extended(array, used, need))
+        arrays.append(array if name in {"slots", "text"} else extended(array, used, need, expected))
     return type(group)(*arrays)
 
 
-def extended(array: npt.NDArray[Any], used: int, need: int) -> npt.NDArray[Any]:
-    """The array, or a copy with at least twice the room."""
+def extended(array: npt.NDArray[Any], used: int, need: int, expected: int = 0) -> npt.NDArray[Any]:
+    """The array, or a copy with room for what is expected, or else twice the room."""
     if len(array) >= need:
         return array
-    larger = np.empty(max(need, 2 * len(array), 64), array.dtype)
+    larger = np.empty(max(expected if expected > need else 2 * len(array), need, 64), array.dtype)
     larger[:used] = array[:used]
     return larger
 

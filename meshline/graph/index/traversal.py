@@ -7,10 +7,12 @@ from typing import TypeAlias
 
 from meshline.graph.index.affected import Reckoning, Rows
 from meshline.graph.index.answers import Affected, Bytes, Completeness, Direction, Flags, FlowStep, Ints
+from meshline.graph.index.between import FlowTable, rows_between, table_of
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.holders import Holders
+from meshline.graph.index.slots import Slots
 from meshline.graph.index.steps import flow_step, order
-from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, U8
+from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, I64, U8
 from meshline.graph.index.walks import Limits, Walked, Walker
 
 Distances: TypeAlias = dict[int, int]
@@ -28,6 +30,7 @@ class Traversal:
         self,
         feed: Feed,
         holders: Holders,
+        slots: Slots,
         walker: Walker,
         starts: Ints,
         assets: set[int],
@@ -46,6 +49,7 @@ class Traversal:
         self._feed = feed
         self._core = feed.core
         self._holders = holders
+        self._slots = slots
         self._walker = walker
         self._assets = assets
         self._limits = limits
@@ -72,32 +76,29 @@ class Traversal:
 
     def flows(self) -> list[FlowStep]:
         """The flow edges between starts and reached nodes, one of each kind; none from a dataset to itself."""
-        inside, touched = self._inside()
         core = self._core
         found: dict[tuple[object, ...], FlowStep] = {}
-        for node in sorted(touched):
-            for flow in core.flow_rows(node):
-                flags = int(core.flows.flags[flow])
-                end = int(core.flows.end[flow])
-                wanted = self._wanted is None or self._wanted[flow]
-                if (
-                    flags & (DEAD | COVERED)
-                    or flags & CLASS > self._limits.reach
-                    or not wanted
-                    or not self._passed(node, end, inside, touched)
-                ):
-                    continue
-                step = flow_step(core, flow)
-                if step.start != step.end:
-                    known = found.get(step[:-1])
-                    if known is None or step.scope_id < known.scope_id:
-                        found[step[:-1]] = step
+        for flow in self._flow_rows.tolist():
+            step = flow_step(core, flow)
+            if step.start != step.end:
+                known = found.get(step[:-1])
+                if known is None or step.scope_id < known.scope_id:
+                    found[step[:-1]] = step
         return sorted(found.values(), key=lambda step: order(core, step))
+
+    def flow_table(self) -> FlowTable:
+        """The same flows and those from a dataset to itself, as columns, as often as they are said."""
+        return table_of(self._core, self._flow_rows)
 
     def affected(self) -> Affected:
         """Everything affected, containers and consumers included (see `meshline.graph.index.affected`)."""
         reached = Rows(self.nodes, self.reach, self.distance, self.masked)
-        return Reckoning(self._feed, self._holders, self.direction, self._limits.reach, reached, self.starts, self._assets).affected()
+        found = Reckoning(self._feed, self._holders, self._slots, self.direction, self._limits.reach, reached, self.starts, self._assets)
+        return found.affected()
+
+    @cached_property
+    def _flow_rows(self) -> I64:
+        return rows_between(self._core, self.starts, self.nodes, self.direction, int(self._limits.reach), self._wanted)
 
     @cached_property
     def _rows(self) -> dict[int, int]:
@@ -119,24 +120,6 @@ class Traversal:
 
         best = min(columns, key=strength, default=None)
         return (dataset, None) if best is None else (best, self._rows[best])
-
-    def _inside(self) -> tuple[set[int], set[int]]:
-        """All own nodes of starts and reached, and those with the datasets of the columns among them."""
-        core = self._core
-        reps = {*self.starts.tolist(), *self.nodes.tolist()}
-        for start in self.starts.tolist():
-            if core.nodes.kind[start] == DATASET:
-                reps.update(int(core.nodes.rep[column]) for member in core.ring(start) for column in core.children(member))
-        inside = {member for rep in reps for member in core.ring(rep)}
-        datasets = {int(core.nodes.part1[node]) for node in inside if core.nodes.kind[node] == COLUMN}
-        return inside, inside | {member for dataset in datasets for member in core.ring(dataset)}
-
-    def _passed(self, start: int, end: int, inside: set[int], touched: set[int]) -> bool:
-        """Whether a flow lies between nodes of the answer. A dataset's own edges count from any of its columns on."""
-        if self.direction is Direction.DOWNSTREAM:
-            from_inside = start in (touched if self._core.nodes.kind[start] == DATASET else inside)
-            return from_inside and end in inside
-        return start in inside and end in (touched if self._core.nodes.kind[end] == DATASET else inside)
 
     def _back(self, node: int, k: int, distances: Distances) -> list[FlowStep]:
         """The steps from a node back to a start."""

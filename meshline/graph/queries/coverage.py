@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
-from meshline.graph.content import columns, keys_of
-from meshline.graph.index import LineageIndex
-from meshline.graph.live import LiveGraph
-from meshline.graph.model import JOB_OUTPUT, AssetKind, EdgeType
+import numpy as np
 
-# Scopes whose flows go into datasets: (kind, ...). See the ingest of OpenLineage.
-_FLOWING = frozenset({JOB_OUTPUT, "job-declared", "dataset-lineage"})
-_CHUNK = 2000  # scopes read from the store at once
+from meshline.graph.index import LineageIndex
+from meshline.graph.index.answers import Flags
+from meshline.graph.model import AssetKind
+from meshline.graph.queries.groups import NOTHING, Groups
 
 
 class Covered(NamedTuple):
@@ -26,10 +24,6 @@ class Covered(NamedTuple):
     owned: int = 0
     with_lineage: int = 0
     with_column_lineage: int = 0
-
-    def __add__(self, other: tuple[object, ...]) -> Covered:
-        assert isinstance(other, Covered)
-        return Covered(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
 class SourceCoverage(NamedTuple):
@@ -52,58 +46,29 @@ class Coverage(NamedTuple):
     by_domain: tuple[DomainCoverage, ...]
 
 
-def coverage(live: LiveGraph, index: LineageIndex) -> Coverage:
+def coverage(index: LineageIndex) -> Coverage:
     """Counts over the visible graph."""
-    fine = _with_column_lineage(live, index)
-    total = Covered()
-    sources: dict[str, Covered] = {}
-    domains: dict[int | None, Covered] = {}
-    for dataset in index.of_kind(AssetKind.DATASET):
-        one = _covered(index, dataset, fine)
-        total += one
-        domain = index.domain(dataset)
-        domains[domain] = domains.get(domain, Covered()) + one
-        for source in {index.scope(scope).source for scope in index.scopes(dataset)}:
-            sources[source] = sources.get(source, Covered()) + one
-    named = sorted(domains, key=lambda node: (node is None, "" if node is None else index.key(node).name))
+    datasets = np.array(index.of_kind(AssetKind.DATASET), np.int32)
+    groups, known = Groups(index, datasets), index.survey()
+    rows = np.stack(
+        [
+            np.ones(datasets.size, np.bool_),
+            known.described[datasets],
+            groups.levels[groups.at] != NOTHING,
+            known.written[datasets] | known.fed[datasets],
+            known.fed[datasets],
+        ],
+        axis=1,
+    )
+    domains = groups.domains[groups.at]
+    named = sorted(set(domains.tolist()), key=lambda node: (node == NOTHING, "" if node == NOTHING else index.key(node).name))
+    sources = ((source, rows[np.isin(datasets, of_source)]) for source, of_source in index.spoken_of())
     return Coverage(
-        total,
-        tuple(SourceCoverage(source, sources[source]) for source in sorted(sources)),
-        tuple(DomainCoverage(node, domains[node]) for node in named),
+        _covered(rows),
+        tuple(SourceCoverage(source, _covered(of_source)) for source, of_source in sorted(sources, key=itemgetter(0)) if len(of_source)),
+        tuple(DomainCoverage(None if node == NOTHING else node, _covered(rows[domains == node])) for node in named),
     )
 
 
-def _covered(index: LineageIndex, dataset: int, fine: frozenset[int]) -> Covered:
-    known = dataset in fine
-    return Covered(
-        datasets=1,
-        described=int(index.described(dataset)),
-        owned=int(bool(index.owners(dataset))),
-        with_lineage=int(known or bool(index.edges(dataset, EdgeType.WRITES, incoming=True))),
-        with_column_lineage=int(known),
-    )
-
-
-def _with_column_lineage(live: LiveGraph, index: LineageIndex) -> frozenset[int]:
-    """Datasets of which a column has flows into it."""
-    scopes = {scope for dataset in index.of_kind(AssetKind.DATASET) for scope in index.scopes(dataset)}
-    flowing = sorted(scope for scope in scopes if index.scope(scope).scope[0] in _FLOWING)
-    found: set[int] = set()
-    seen: set[bytes] = set()
-    for at in range(0, len(flowing), _CHUNK):
-        for head in live.store.statements(flowing[at : at + _CHUNK], index.as_of):
-            if head.content is not None and head.content.digest not in seen:
-                seen.add(head.content.digest)
-                found.update(_fed(index, head.content.blob))
-    return frozenset(found)
-
-
-def _fed(index: LineageIndex, blob: bytes) -> Iterable[int]:
-    """The datasets into whose columns the flows of a statement go."""
-    layout = columns(blob)
-    keys = keys_of(layout)
-    for position in set(layout.flows[1::3]):
-        if keys[position].kind is AssetKind.COLUMN:
-            node = index.node(keys[position])
-            if node is not None:
-                yield index.dataset(node)
+def _covered(rows: Flags) -> Covered:
+    return Covered(*rows.sum(axis=0).tolist())

@@ -6,166 +6,145 @@ counted with `bincount`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.answers import Bytes, Flags, Ints
-from meshline.graph.model import AssetKind, EdgeType
+from meshline.graph.model import AssetKind
 from meshline.graph.queries.pages import KIND_ORDER
 
 COLUMN = KIND_ORDER[AssetKind.COLUMN]
+_DATASET = KIND_ORDER[AssetKind.DATASET]
 _DATA_PRODUCT = KIND_ORDER[AssetKind.DATA_PRODUCT]
+_DOMAIN = KIND_ORDER[AssetKind.DOMAIN]
+NOTHING = -1
 
 
 class Groups:
-    """Nodes with what they have in common."""
+    """Nodes with what they have in common. Arrays are by node, or by holder."""
 
     def __init__(self, index: LineageIndex, nodes: Ints) -> None:
         self.index = index
         self.nodes = nodes
         self.kind: Bytes = index.kinds(nodes)
-
-    @cached_property
-    def holder(self) -> Ints:
-        """Per node: a column's dataset, else the node itself."""
-        holder = self.nodes.copy()
+        self.holder = nodes.copy()  # per node: a column's dataset, else the node itself
         of_column = self.kind == COLUMN
-        holder[of_column] = self.index.datasets(self.nodes[of_column])
-        return holder
+        self.holder[of_column] = index.datasets(nodes[of_column])
+        self.holders, self.at = index.numbered(self.holder)  # the distinct ones; per node: the position of its holder in these
 
     @cached_property
     def _sizes(self) -> Ints:
-        """By node: how many of the nodes it holds."""
-        return np.bincount(self.holder).astype(np.int32)
+        """Per holder: how many of the nodes it holds."""
+        return np.bincount(self.at, minlength=len(self.holders)).astype(np.int32)
 
     @cached_property
-    def _holders(self) -> list[int]:
-        return np.flatnonzero(self._sizes).tolist()
+    def _kinds(self) -> Bytes:
+        return self.index.kinds(self.holders)
 
     @cached_property
-    def products(self) -> dict[int, int | None]:
-        """The product of each holder; a product is its own."""
-        kinds = self.index.kinds(np.array(self._holders, np.int32)).tolist()
-        return {node: node if kind == _DATA_PRODUCT else self.index.product(node) for node, kind in zip(self._holders, kinds, strict=True)}
+    def products(self) -> Ints:
+        """Per holder: its product, or NOTHING; a product is its own."""
+        found = np.where(self._kinds == _DATA_PRODUCT, self.holders, np.int32(NOTHING))
+        datasets = self._kinds == _DATASET
+        found[datasets] = self.index.products(self.holders[datasets])
+        return found
 
     @cached_property
-    def domains(self) -> dict[int, int | None]:
-        """The domain of each holder; a domain is its own."""
-        of_product: dict[int, int | None] = {}
-        result: dict[int, int | None] = {}
-        for node, product in self.products.items():
-            if product is None:
-                result[node] = node if self.index.kind(node) is AssetKind.DOMAIN else self.index.domain(node)
-                continue
-            if product not in of_product:
-                of_product[product] = self.index.domain(product)
-            domain = of_product[product]
-            result[node] = domain if domain is not None else self.index.domain(node)
-        return result
+    def domains(self) -> Ints:
+        """Per holder: its domain, or NOTHING; a domain is its own."""
+        found = np.where(self._kinds == _DOMAIN, self.holders, np.int32(NOTHING))
+        held = (self._kinds == _DATASET) | (self._kinds == _DATA_PRODUCT)
+        found[held] = self.index.domains(self.holders[held])
+        return found
+
+    @cached_property
+    def levels(self) -> Ints:
+        """Per holder: the nearest level that has owners, or NOTHING (the rule of `LineageIndex.owners`)."""
+        domains, at = np.unique(self.domains, return_inverse=True)
+        found = np.array([self._owned_domain(domain) for domain in domains.tolist()], np.int32)[at]
+        for nearer in (self.products, self.holders):
+            owned = (nearer != NOTHING) & self.index.owned(nearer)
+            found[owned] = nearer[owned]
+        return found
 
     # -- counts: (container or None, how many)
 
     def by_product(self) -> dict[int | None, int]:
-        return self._counted(lambda node: (self.products[node],))
+        return self._counted(self.products)
 
     def by_domain(self) -> dict[int | None, int]:
-        return self._counted(lambda node: (self.domains[node],))
+        return self._counted(self.domains)
 
     def by_owner(self) -> dict[int | None, int]:
         """A node with two owners counts for both."""
-        sizes = self._counted(self.owners)
-        columns = self.nodes[self._owned_columns]
-        for column, dataset in zip(columns.tolist(), self.index.datasets(columns).tolist(), strict=True):
-            for owner in self.owners(dataset) or (None,):
-                sizes[owner] -= 1
-            for owner in self.owners(column):
-                sizes[owner] = sizes.get(owner, 0) + 1
-        return {owner: size for owner, size in sizes.items() if size}
-
-    def _counted(self, under: Callable[[int], Iterable[int | None]]) -> dict[int | None, int]:
+        sizes = self._sizes.copy()
+        columns = np.flatnonzero(self.owned_columns)
+        np.subtract.at(sizes, self.at[columns], 1)
         result: dict[int | None, int] = {}
-        for node, size in zip(self._holders, self._sizes[self._holders].tolist(), strict=True):
-            for container in under(node) or (None,):
-                result[container] = result.get(container, 0) + size
-        return result
+        for level, size in [*_sums(self.levels, sizes), *((column, 1) for column in self.nodes[columns].tolist())]:
+            for owner in (None,) if level == NOTHING else self.index.owner_nodes(level):
+                result[owner] = result.get(owner, 0) + size
+        return {owner: size for owner, size in result.items() if size}
+
+    def _counted(self, under: Ints) -> dict[int | None, int]:
+        return {None if container == NOTHING else container: size for container, size in _sums(under, self._sizes)}
 
     # -- which nodes are in one group
 
     def in_product(self, product: int) -> Flags:
-        return self._held(node for node, of in self.products.items() if of == product)
+        found: Flags = (self.products == product)[self.at]
+        return found
 
     def in_domain(self, domain: int) -> Flags:
         """In the domain or in one below it."""
-        return self._held(node for node, of in self.domains.items() if of is not None and domain in self._above(of))
-
-    def owned_by(self, owner: int) -> Flags:
-        found = self._held(node for node in self._holders if owner in self.owners(node))
-        for row in np.flatnonzero(self._owned_columns).tolist():
-            found[row] = owner in self.owners(int(self.nodes[row]))
+        within = [below for below in np.unique(self.domains).tolist() if below != NOTHING and domain in self._above(below)]
+        found: Flags = np.isin(self.domains, within)[self.at]
         return found
 
-    def _held(self, holders: Iterable[int]) -> Flags:
-        chosen = np.zeros(self._sizes.size, np.bool_)
-        chosen[np.fromiter(holders, np.int32)] = True
-        found: Flags = chosen[self.holder]
+    def owned_by(self, owner: int) -> Flags:
+        levels = [level for level in np.unique(self.levels).tolist() if level != NOTHING and owner in self.index.owner_nodes(level)]
+        found: Flags = np.isin(self.levels, levels)[self.at]
+        for row in np.flatnonzero(self.owned_columns).tolist():
+            found[row] = owner in self.index.owner_nodes(int(self.nodes[row]))
         return found
 
     # -- owners
 
     @cached_property
-    def _owned(self) -> frozenset[int]:
-        """Assets of which somebody is said to own the very asset."""
-        return frozenset(self.index.ends(EdgeType.OWNS).tolist())
-
-    @cached_property
-    def _owned_columns(self) -> Flags:
+    def owned_columns(self) -> Flags:
         """Per node: whether it is a column that somebody owns itself."""
-        owned: Flags = np.isin(self.nodes, self.index.ends(EdgeType.OWNS))
-        owned &= self.kind == COLUMN
+        owned: Flags = (self.kind == COLUMN) & self.index.owned(self.nodes)
         return owned
 
-    @cached_property
-    def columns_with_owners(self) -> frozenset[int]:
-        return frozenset(self.nodes[self._owned_columns].tolist())
-
-    def owners(self, node: int) -> frozenset[int]:
-        """The owners at the nearest level that has any (the rule of `LineageIndex.owners`, remembered by level)."""
-        if node in self._owned:
-            return self._owners_at(node)
-        if self.index.kind(node) is AssetKind.COLUMN:
-            return self.owners(self.index.dataset(node))
-        product = self.products[node] if node in self.products else self.index.product(node)
-        if product is not None and product in self._owned:
-            return self._owners_at(product)
-        domain = self.domains[node] if node in self.domains else self.index.domain(node)
-        owned = next((level for level in self._above(domain) if level in self._owned), None) if domain is not None else None
-        return frozenset() if owned is None else self._owners_at(owned)
-
-    def _owners_at(self, level: int) -> frozenset[int]:
-        found = self._owners.get(level)
-        if found is None:
-            found = self._owners[level] = frozenset(said.owner for said in self.index.direct_owners(level))
+    def owners(self, rows: Iterable[int]) -> list[frozenset[int]]:
+        """The owners of these nodes (by their positions) at the nearest level that has any."""
+        found: list[frozenset[int]] = []
+        for row in rows:
+            level = int(self.nodes[row]) if self.owned_columns[row] else int(self.levels[self.at[row]])
+            found.append(frozenset() if level == NOTHING else self.index.owner_nodes(level))
         return found
 
-    @cached_property
-    def _owners(self) -> dict[int, frozenset[int]]:
-        return {}
+    def _owned_domain(self, domain: int) -> int:
+        """The nearest of a domain and those above it that has owners, or NOTHING."""
+        if domain == NOTHING:
+            return NOTHING
+        return next((level for level in self._above(domain) if self.index.owner_nodes(level)), NOTHING)
 
-    def _above(self, domain: int) -> tuple[int, ...]:
+    def _above(self, domain: int) -> list[int]:
         """A domain and those above it, the nearest first."""
-        found = self._chains.get(domain)
-        if found is None:
-            chain: list[int] = []
-            at: int | None = domain
-            while at is not None and at not in chain:
-                chain.append(at)
-                at = self.index.domain(at)
-            found = self._chains[domain] = tuple(chain)
-        return found
+        chain: list[int] = []
+        at: int | None = domain
+        while at is not None and at not in chain:
+            chain.append(at)
+            at = self.index.domain(at)
+        return chain
 
-    @cached_property
-    def _chains(self) -> dict[int, tuple[int, ...]]:
-        return {}
+
+def _sums(groups: Ints, sizes: Ints) -> list[tuple[int, int]]:
+    """Each group with the sum of its sizes."""
+    distinct, at = np.unique(groups, return_inverse=True)
+    sums = np.bincount(at, sizes, len(distinct)).astype(np.int64)
+    return list(zip(distinct.tolist(), sums.tolist(), strict=True))

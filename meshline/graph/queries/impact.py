@@ -153,8 +153,8 @@ class Impact:
     def _count(self, node: int | None, size: int, nothing: str) -> Count:
         if node is None:
             return Count("", nothing, None, size)
-        key = self.index.key(node)
-        return Count(key.id, key.qualified_name, node, size)
+        label = self.index.label(node)
+        return Count(label.id, label.name, node, size)
 
     # -- pages
 

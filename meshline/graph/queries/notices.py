@@ -69,13 +69,12 @@ def _consumers(impact: Impact) -> Iterator[Notice]:
 
 def _owners(impact: Impact) -> Iterator[Notice]:
     owned: dict[int, list[_Hit]] = {}
-    kind = impact.groups.kind
-    told = np.isin(kind, _SILENT, invert=True) & (kind != COLUMN)
-    loud = [*impact.affected.nodes[told].tolist(), *impact.groups.columns_with_owners]
-    for node in loud:
-        owners = impact.groups.owners(node)
+    groups = impact.groups
+    told = np.isin(groups.kind, _SILENT, invert=True) & (groups.kind != COLUMN)
+    loud = np.flatnonzero(told | groups.owned_columns).tolist()
+    for row, owners in zip(loud, groups.owners(loud), strict=True):
         if owners:
-            hit = _hit(impact, node)
+            hit = _hit(impact, int(groups.nodes[row]))
             for owner in owners:
                 owned.setdefault(owner, []).append(hit)
     for owner, hits in owned.items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from meshline.graph.index.lineage import LineageIndex
 from meshline.graph.model import KINDS, AssetKind, EdgeType
+from meshline.graph.queries.groups import NOTHING, Groups
 from meshline.graph.queries.pages import Entry, Page, SortKey, by_name, in_order, page_of
 
 # An owner has no owner.
@@ -36,22 +38,28 @@ def owned_nodes(index: LineageIndex, owner: int) -> set[int]:
     direct = _direct(index, owner)
     result = set(direct)
     if any(index.kind(node) in CONTAINERS for node in direct):
-        owned = [node for kind in CONTAINERS for node in index.of_kind(kind) if _names(index, node, owner)]
-        result.update(owned)
-        datasets = (node for node in owned if index.kind(node) is AssetKind.DATASET)
-        columns = chain.from_iterable(index.columns(dataset) for dataset in datasets)
-        result.update(column for column in columns if _names(index, column, owner))
+        for kind in CONTAINERS:
+            groups = _groups(index, kind)
+            result.update(groups.nodes[groups.owned_by(owner)].tolist())
+        for dataset in [node for node in result if index.kind(node) is AssetKind.DATASET]:
+            result.update(_inheriting(index, index.columns(dataset)))
     return result
+
+
+def _groups(index: LineageIndex, kind: AssetKind) -> Groups:
+    return Groups(index, np.array(index.of_kind(kind), np.int32))
+
+
+def _inheriting(index: LineageIndex, columns: Sequence[int]) -> list[int]:
+    """Those of these columns that have no owners of their own."""
+    owned = index.owned(np.array(columns, np.int32)).tolist()
+    return [column for column, own in zip(columns, owned, strict=True) if not own]
 
 
 def _direct(index: LineageIndex, owner: int) -> set[int]:
     """What an owner is said to own itself, where no stronger source names others."""
     nodes = {edge.end for edge in index.edges(owner, EdgeType.OWNS)}
     return {node for node in nodes if any(said.owner == owner for said in index.direct_owners(node))}
-
-
-def _names(index: LineageIndex, node: int, owner: int) -> bool:
-    return any(said.owner == owner for said in index.owners(node))
 
 
 def orphans(index: LineageIndex, *, kinds: Sequence[AssetKind], first: int, after: SortKey | None = None) -> Page:
@@ -66,13 +74,23 @@ def count_orphans(index: LineageIndex, kinds: Sequence[AssetKind]) -> int:
 def _orphans(index: LineageIndex, kinds: Sequence[AssetKind], after: SortKey | None) -> Iterator[Entry]:
     wanted = kinds or OWNABLE
     for kind in OWNABLE:
-        if kind in wanted and (after is None or _may_follow(kind, after)):
-            yield from _unowned(index, in_order(index, index.of_kind(kind), after))
+        if kind not in wanted or (after is not None and KINDS.index(kind) < after.numbers[0]):
+            continue
+        if kind is AssetKind.COLUMN:
+            yield from _orphaned_columns(index, after)
+        else:
+            yield from in_order(index, _unowned(index, kind), after)
 
 
-def _may_follow(kind: AssetKind, after: SortKey) -> bool:
-    return KINDS.index(kind) >= after.numbers[0]
+def _orphaned_columns(index: LineageIndex, after: SortKey | None) -> Iterator[Entry]:
+    """Dataset by dataset: the order of all columns by name, without the names of all columns."""
+    within = () if after is None or after.numbers[0] < KINDS.index(AssetKind.COLUMN) else after.names
+    for dataset in _unowned(index, AssetKind.DATASET):
+        if index.key(dataset).parts >= within[:2]:
+            yield from in_order(index, _inheriting(index, index.columns_by_name(dataset)), after)
 
 
-def _unowned(index: LineageIndex, entries: Iterable[Entry]) -> Iterator[Entry]:
-    return (entry for entry in entries if not index.owners(entry.node))
+def _unowned(index: LineageIndex, kind: AssetKind) -> list[int]:
+    groups = _groups(index, kind)
+    found: list[int] = groups.nodes[groups.levels[groups.at] == NOTHING].tolist()
+    return found

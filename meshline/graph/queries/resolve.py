@@ -11,10 +11,11 @@ from meshline.graph.index.lineage import LineageIndex
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind
 from meshline.graph.naming import Naming, terms
 from meshline.graph.queries.pages import name_key, shown
+from meshline.graph.queries.search import listed
 from meshline.graph.store.base import Store
 
 LONGEST = 4096  # characters
-SEARCHED = 5000  # keys that the store's search may give before every name is looked at
+SEARCHED = 500  # keys that the store's search may give before every name is looked at
 SHOWN = 20  # candidates in an error
 NEAR = 5
 
@@ -146,7 +147,8 @@ class _Lookup:
         nodes = {node for key in keys if (node := self.index.node(key)) is not None}
         found = [node for node in nodes if self._answers(node, wanted, fold)]
         if len(found) < 2 and (not words or len(keys) >= SEARCHED):
-            found = [node for node in self.index.of_kind(kind) if self._answers(node, wanted, fold)]
+            ending = (node for node in self.index.ending(kind, wanted, fold) if listed(self.index, node))
+            found = [node for node in ending if self._answers(node, wanted, fold)]
         return found
 
     def _answers(self, node: int, wanted: str, fold: Callable[[str], str]) -> bool:

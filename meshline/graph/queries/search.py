@@ -11,7 +11,7 @@ from meshline.graph.model import AssetKind
 from meshline.graph.naming import terms
 from meshline.graph.queries.assets import attributes
 from meshline.graph.queries.ownership import owned_nodes
-from meshline.graph.queries.pages import Entry, Page, SortKey, name_key, page_of
+from meshline.graph.queries.pages import KIND_ORDER, Entry, Page, SortKey, page_of
 
 FOUND = 10_000  # assets that one search looks at
 
@@ -96,10 +96,10 @@ def _tagged(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], tag: str
 
 def _rank(index: LineageIndex, node: int, text: str, words: Sequence[str]) -> SortKey:
     """0 that very name, 1 its last part, 2 the name begins so, 3 all words are in the name, 4 elsewhere; then kind and name."""
-    key = name_key(index, node)
+    key = index.key(node)
     wanted = text.strip().casefold()
-    name = index.key(node).name.casefold()
-    if wanted in (name, index.key(node).qualified_name.casefold()):
+    name = key.name.casefold()
+    if wanted in (name, key.qualified_name.casefold()):
         rank = 0
     elif name.replace("/", ".").rpartition(".")[2] == wanted:
         rank = 1
@@ -107,4 +107,4 @@ def _rank(index: LineageIndex, node: int, text: str, words: Sequence[str]) -> So
         rank = 2
     else:
         rank = 3 if all(word in name for word in words) else 4
-    return SortKey((rank, *key.numbers), key.names)
+    return SortKey((rank, KIND_ORDER[key.kind]), key.parts)

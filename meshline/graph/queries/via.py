@@ -110,7 +110,7 @@ class Via:
     def _held(self, node: int, kind: AssetKind) -> Iterable[tuple[int, EdgeType, int | None]]:
         groups = self.impact.groups
         held = groups.products if kind is AssetKind.DATA_PRODUCT else groups.domains
-        holders = [other for other, holder in held.items() if holder == node]
+        holders = groups.holders[held == node].tolist()
         begun = [
             other
             for other in self._begun

@@ -1,0 +1,232 @@
+"""Answers of many objects: each is filled in by a plan that is made once for all of them.
+
+graphql-core asks of every field of every object what it is, where it stands, whether it may be awaited and
+who may hear of it: some 30 µs an object, more than all else of an answer with a thousand groups. Where a
+selection holds plain fields only (attributes, and what is computed from the object alone, without arguments
+and without waiting), all that is known before the first object. Everything else, and every object that turns
+out to be different (an error, a null that may not be, another class), is graphql-core's, which then says what
+was wrong and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from operator import attrgetter
+from types import FunctionType
+from typing import Any, TypeAlias
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLLeafType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    Undefined,
+    is_leaf_type,
+)
+from graphql.execution.collect_fields import FieldDetailsList
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.field import StrawberryField
+
+# From what a resolver returned to what the answer holds. None is never what a plan is for, unless it says so.
+Plan: TypeAlias = Callable[[Any], Any]
+
+_DEFINITION = GraphQLCoreConverter.DEFINITION_BACKREF
+_INT = range(-(2**31), 2**31)
+
+
+class NotPlain(Exception):
+    """The plan does not fit this value."""
+
+
+class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Executes one request."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The list of fields is kept, so that no other has its id.
+        self._plans: dict[tuple[GraphQLOutputType, int], tuple[FieldDetailsList, Plan | None]] = {}
+        self._fields: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, Plan | None]] = {}
+
+    def execute_field(self, parent_type: GraphQLObjectType, source: Any, field_details_list: FieldDetailsList, *rest: Any) -> Any:
+        key = (parent_type, id(field_details_list))
+        known = self._fields.get(key)
+        if known is None:
+            known = self._fields[key] = (field_details_list, self._field(parent_type, field_details_list))
+        if known[1] is not None:
+            try:
+                return known[1](source)
+            except Exception:  # noqa: BLE001, S110 - what is wrong is found again, and told with its place
+                pass
+        return super().execute_field(parent_type, source, field_details_list, *rest)
+
+    def complete_list_value(self, return_type: Any, field_details_list: FieldDetailsList, *rest: Any) -> Any:
+        return self._completed(super().complete_list_value, return_type, field_details_list, *rest)
+
+    def complete_object_value(self, return_type: Any, field_details_list: FieldDetailsList, *rest: Any) -> Any:
+        return self._completed(super().complete_object_value, return_type, field_details_list, *rest)
+
+    def _completed(
+        self,
+        otherwise: Callable[..., Any],
+        type_: GraphQLOutputType,
+        details: FieldDetailsList,
+        info: Any,
+        path: Any,
+        result: Any,
+        *rest: Any,
+    ) -> Any:
+        plan = self._plan(type_, details)
+        if plan is not None:
+            try:
+                return plan(result)
+            except Exception:  # noqa: BLE001, S110 - what is wrong is found again, and told with its place
+                pass
+        return otherwise(type_, details, info, path, result, *rest)
+
+    def _plan(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
+        """The plan of this type in this place of the request; None if there is none."""
+        key = (type_, id(details))
+        known = self._plans.get(key)
+        if known is None:
+            known = self._plans[key] = (details, self._made(type_, details))
+        return known[1]
+
+    def _made(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
+        if isinstance(type_, GraphQLNonNull):
+            return self._plan(type_.of_type, details)
+        if isinstance(type_, GraphQLList):
+            item = self._nullable(type_.of_type, details)
+            return None if item is None else _list(item)
+        if is_leaf_type(type_):
+            return _leaf(type_)
+        if isinstance(type_, GraphQLInterfaceType):
+            return self._interface(type_, details)
+        return self._object(type_, details) if isinstance(type_, GraphQLObjectType) else None
+
+    def _nullable(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
+        plan = self._plan(type_, details)
+        return plan if plan is None or isinstance(type_, GraphQLNonNull) else _maybe_null(plan)
+
+    def _object(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Plan | None:
+        class_ = _class_of(type_)
+        selected, deferred, _ = self.collect_subfields(type_, details)
+        if class_ is None or deferred:
+            return None
+        fields: list[tuple[str, Plan]] = []
+        for name, of_field in selected.items():
+            plan = self._field(type_, of_field)
+            if plan is None:
+                return None
+            fields.append((name, plan))
+
+        def complete(value: Any) -> dict[str, Any]:
+            if type(value) is not class_:
+                raise NotPlain
+            return {name: plan(value) for name, plan in fields}
+
+        return complete
+
+    def _field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> Plan | None:
+        """From the object to the completed field."""
+        node = details[0].node
+        if node.name.value == "__typename":
+            return lambda _: parent.name
+        field = self.schema.get_field(parent, node.name.value)
+        if field is None or node.arguments:
+            return None
+        get = _getter(field)
+        plan = None if get is None else self._nullable(field.type, details)
+        return None if get is None or plan is None else _of(get, plan)
+
+    def _interface(self, type_: GraphQLInterfaceType, details: FieldDetailsList) -> Plan:
+        """By class; the plan of each is made when the first of it comes."""
+        classes = _classes(self.schema, type_)
+        plans: dict[type, Plan | None] = {}
+
+        def complete(value: Any) -> Any:
+            class_ = type(value)
+            if class_ not in plans:
+                plans[class_] = self._plan(classes[class_], details)
+            plan = plans[class_]
+            if plan is None:
+                raise NotPlain
+            return plan(value)
+
+        return complete
+
+
+def _class_of(type_: GraphQLObjectType) -> type | None:
+    """The class whose instances are of this type, where there is exactly one."""
+    definition = type_.extensions.get(_DEFINITION)
+    if not isinstance(definition, StrawberryObjectDefinition) or definition.concrete_of is not None or definition.type_var_map:
+        return None
+    return definition.origin
+
+
+def _classes(schema: GraphQLSchema, interface: GraphQLInterfaceType) -> Mapping[type, GraphQLObjectType]:
+    found = {_class_of(type_): type_ for type_ in schema.get_possible_types(interface)}
+    return {class_: type_ for class_, type_ in found.items() if class_ is not None}
+
+
+def _getter(field: GraphQLField) -> Plan | None:
+    """How to get a field of an object, if that takes no more than the object."""
+    definition = field.extensions.get(_DEFINITION)
+    if not isinstance(definition, StrawberryField) or field.args or definition.extensions or definition.is_async:
+        return None
+    resolver = definition.base_resolver
+    if resolver is None:
+        return attrgetter(definition.python_name)
+    if resolver.info_parameter is not None or resolver.self_parameter is None:
+        return None
+    method = resolver.wrapped_func
+    return method if isinstance(method, FunctionType) else None
+
+
+def _of(get: Plan, plan: Plan) -> Plan:
+    return lambda value: plan(get(value))
+
+
+def _maybe_null(plan: Plan) -> Plan:
+    return lambda value: None if value is None else plan(value)
+
+
+def _list(item: Plan) -> Plan:
+    def complete(values: Any) -> list[Any]:
+        if not isinstance(values, (list, tuple)):
+            raise NotPlain
+        return [item(value) for value in values]
+
+    return complete
+
+
+def _leaf(type_: GraphQLLeafType) -> Plan:
+    """As graphql-core coerces; what needs no coercion is passed on."""
+    coerce = type_.coerce_output_value
+    names: dict[Enum, str] = {}
+
+    def complete(value: Any) -> Any:
+        coerced = None if value is None else coerce(value)
+        if coerced is None or coerced is Undefined:
+            raise NotPlain
+        return coerced
+
+    def enumerated(value: Any) -> Any:
+        if value not in names:
+            names[value] = complete(value)
+        return names[value]
+
+    if isinstance(type_, GraphQLEnumType):
+        return enumerated
+    if type_.name in ("String", "ID"):
+        return lambda value: value if type(value) is str else complete(value)
+    if type_.name == "Int":
+        return lambda value: value if type(value) is int and value in _INT else complete(value)
+    return complete

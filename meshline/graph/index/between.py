@@ -1,0 +1,84 @@
+"""The flows between what a traversal began with and what it reached."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index.answers import Bytes, Direction, Flags, Ints, Reach
+from meshline.graph.index.core import Core
+from meshline.graph.index.spans import rows_of
+from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, I64, MERGED, N_FLOWS, N_NODES, U8
+
+_MASKING = 2  # FlowKinds.flags
+
+
+class FlowTable(NamedTuple):
+    """Flows by column, all of equal length; ends are representatives. One row for each time that a head says one."""
+
+    start: Ints
+    end: Ints
+    reach: Bytes
+    masking: Flags
+    job: Ints  # or NONE
+
+
+def table_of(core: Core, rows: I64) -> FlowTable:
+    """These rows of Flows."""
+    kinds = core.flows.kind[rows]
+    reach = (core.flows.flags[rows] & CLASS).astype(np.int8)
+    return FlowTable(
+        core.nodes.rep[core.flows.start[rows]],
+        core.nodes.rep[core.flows.end[rows]],
+        reach,
+        (core.kinds.flags[kinds] & _MASKING != 0) & (reach != Reach.POSSIBLE),
+        core.kinds.job[kinds],
+    )
+
+
+def rows_between(core: Core, starts: Ints, reached: Ints, direction: Direction, weakest: int, wanted: U8 | None) -> I64:
+    """The flows between these representatives, no weaker than a class, from a dataset to itself or not.
+
+    The columns of a start that is a dataset belong to it. A dataset's own flows count from any of its columns on.
+    """
+    inside, touched = _inside(core, starts, reached)
+    rows = _leaving(core, touched)
+    flags = core.flows.flags[rows]
+    kept = (flags & (DEAD | COVERED) == 0) & (flags & CLASS <= weakest)
+    if wanted is not None:
+        kept &= wanted[rows] != 0
+    rows = rows[kept]
+    start, end = core.flows.start[rows], core.flows.end[rows]
+    near, far = (start, end) if direction is Direction.DOWNSTREAM else (end, start)
+    passed = np.where(core.nodes.kind[near] == DATASET, touched[near], inside[near]) & inside[far]
+    found: I64 = rows[passed]
+    return found
+
+
+def _inside(core: Core, starts: Ints, reached: Ints) -> tuple[Flags, Flags]:
+    """By node: whether it is a member of a start or of something reached; and the same with the datasets of columns."""
+    nodes = core.nodes
+    inside = np.zeros(int(core.counts[N_NODES]), np.bool_)
+    datasets = starts[nodes.kind[starts] == DATASET]
+    columns = [column for dataset in datasets.tolist() for member in core.ring(dataset) for column in core.children(member)]
+    inside[_members(core, np.concatenate([starts, reached, nodes.rep[np.array(columns, np.int32)]]))] = True
+    touched = inside.copy()
+    own = np.flatnonzero(inside)
+    touched[_members(core, np.unique(nodes.part1[own[nodes.kind[own] == COLUMN]]))] = True
+    return inside, touched
+
+
+def _members(core: Core, found: Ints) -> Ints:
+    """These nodes and the other members of their classes."""
+    merged = found[core.nodes.traits[found] & MERGED != 0]
+    return np.concatenate([found, np.array([other for node in merged.tolist() for other in core.ring(node)], np.int32)])
+
+
+def _leaving(core: Core, touched: Flags) -> I64:
+    """The flows that begin at these nodes."""
+    csr, n = core.outgoing, int(core.counts[N_FLOWS])
+    nodes = np.flatnonzero(touched[: len(csr.ptr) - 1])
+    folded = csr.flow[rows_of(csr.ptr[nodes].astype(np.int64), csr.ptr[nodes + 1].astype(np.int64))]
+    newer = np.arange(core.folded, n)
+    return np.concatenate([folded.astype(np.int64), newer[touched[core.flows.start[core.folded : n]]]])

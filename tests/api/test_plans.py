@@ -1,0 +1,119 @@
+"""Answers that are filled in by plans are those that graphql-core gives field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.graphql.asset import Asset
+from meshline.api.graphql.plans import PlanningExecutor
+from meshline.graph.model import EdgeType, dataset
+from meshline.graph.naming import Naming
+from tests.api.test_any_query import queries
+from tests.queries import mesh
+
+
+class Both(NamedTuple):
+    planned: GraphQL
+    plain: GraphQL
+
+    def same(self, query: str, **variables: object) -> dict[str, Any]:
+        """The answer, equal whether planned or not."""
+        planned, plain = (graphql.execute(query, variables, request_id="r").body for graphql in self)
+        assert planned == plain
+        assert _ordered(planned) == _ordered(plain)
+        return planned
+
+
+def _ordered(body: object) -> object:
+    """The specification wants fields in the order in which they are asked."""
+    if isinstance(body, dict):
+        return [(name, _ordered(value)) for name, value in body.items()]
+    return [_ordered(value) for value in body] if isinstance(body, list) else body
+
+
+@pytest.fixture(scope="module")
+def both() -> Iterator[Both]:
+    same = mesh.edge(EdgeType.SAME_AS, dataset("s3://lake", "orders"), mesh.ORDERS, why="location")
+    graph = mesh.live(*mesh.mesh(), same)
+    bounds = Bounds(depth=50, aliases=500)
+    found = Both(GraphQL(graph, Naming(), bounds), GraphQL(graph, Naming(), bounds))
+    found.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
+    yield found
+    graph.store.close()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(query=queries())
+def test_any_query(both: Both, query: str) -> None:
+    both.same(query)
+
+
+IMPACT = """
+query Impact($of: [ID!]!, $counted: Boolean!, $bare: Boolean!) {
+  impact(of: $of) {
+    all: total
+    byDomain @include(if: $counted) { label count asset { __typename id ...held } }
+    byProduct { ...counted label @skip(if: $bare) }
+    assets(first: 25) { nodes { reach masked node { kind ...held ... on Column { dataset { name } position } ... on Job { namespace } } } }
+    completeness { truncated asOf revision }
+  }
+}
+fragment counted on Count { key size: count }
+fragment held on Asset { name domain { name } owners { type owner { name } inheritedFrom { id } } }
+"""
+
+
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize("bare", [False, True])
+def test_directives_aliases_and_fragments(both: Both, *, counted: bool, bare: bool) -> None:
+    found = both.same(IMPACT, of=[mesh.CUSTOMERS.id], counted=counted, bare=bare)["data"]["impact"]
+    assert ("byDomain" in found) is counted
+    assert {tuple(count) for count in found["byProduct"]} == {("key", "size") if bare else ("key", "size", "label")}
+    assert {node["node"]["kind"] for node in found["assets"]["nodes"]} >= {"COLUMN", "DATASET", "JOB", "CONSUMER"}
+
+
+def test_what_fails_in_a_plan_fails_with_its_place(monkeypatch: pytest.MonkeyPatch, both: Both) -> None:
+    """An error in the midst of a list."""
+
+    class Breaking:
+        """An attribute that cannot be read."""
+
+        def __get__(self, asset: object, of: type) -> str:
+            raise ZeroDivisionError
+
+        def __set__(self, asset: object, value: str) -> None: ...
+
+    monkeypatch.setattr(Asset, "name", Breaking(), raising=False)
+    body = both.same("query Q($of: [ID!]!) { nodes(ids: $of) { id name } }", of=[mesh.CUSTOMERS.id])
+    assert [error["path"] for error in body["errors"]] == [["nodes", 0, "name"]]
+    assert body["data"] == {"nodes": [None]}
+
+
+def test_the_request_s_limit_holds(both: Both) -> None:
+    graph = both.planned.live
+    small = Both(*(GraphQL(graph, Naming(), Bounds(objects=5)) for _ in range(2)))
+    small.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
+    body = small.same("query Q($of: [ID!]!) { impact(of: $of) { assets { nodes { node { id } } } } }", of=[mesh.CUSTOMERS.id])
+    assert body["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+
+
+def test_plain_fields_are_planned(monkeypatch: pytest.MonkeyPatch, both: Both) -> None:
+    """That there are plans at all: only the two fields with arguments are left to graphql-core."""
+    left: list[str] = []
+    parent = StrawberryGraphQLCoreExecutionContext.execute_field
+
+    def counted(self: Any, type_: Any, source: Any, details: Any, *rest: Any) -> Any:
+        left.append(details[0].node.name.value)
+        return parent(self, type_, source, details, *rest)
+
+    monkeypatch.setattr(StrawberryGraphQLCoreExecutionContext, "execute_field", counted)
+    assert issubclass(PlanningExecutor, StrawberryGraphQLCoreExecutionContext)
+    query = "query Q($of: [ID!]!) { impact(of: $of) { total byOwner { label } assets(first: 5) { nodes { node { id kind } distance } } } }"
+    both.planned.execute(query, {"of": [mesh.CUSTOMERS.id]})
+    assert left == ["impact", "assets"]

@@ -1,0 +1,31 @@
+"""The size of an index is that of what it shows, however it came to be."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+
+from meshline.graph.index import LineageIndex, Size
+from meshline.graph.model import AssetKind, Statement
+from meshline.graph.store.base import Batch
+from meshline.graph.store.sqlite import SqliteStore
+from tests.index.strategies import any_statement, sets_of
+
+
+def test_of_nothing() -> None:
+    assert LineageIndex(0).size() == Size(0, 0, 0, 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(sets_of(any_statement))
+def test_of_anything(said: list[Statement]) -> None:
+    store = SqliteStore()
+    followed = LineageIndex(0)
+    for statement in said:
+        followed.apply(store.commit(lambda _, statement=statement: Batch(statements=[statement])))  # type: ignore[misc]
+    dump = followed.dump()
+    kinds = [member.kind for asset in dump.assets for member in asset.members]
+    size = followed.size()
+    assert size.edges == len(dump.flows)
+    assert size.jobs == kinds.count(AssetKind.JOB)
+    assert size == LineageIndex.load(store.heads(), store.revision()).size()
+    store.close()

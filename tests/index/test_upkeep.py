@@ -1,0 +1,137 @@
+"""What the index remembers of products, domains and owners is what an index made anew finds out."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.graph.index import Direction, LineageIndex, core
+from meshline.graph.model import (
+    AssetFact,
+    AssetKey,
+    AssetKind,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Statement,
+    data_product,
+    domain,
+    owner,
+)
+from meshline.graph.queries.groups import Groups
+from tests.index.heads import Fold, col, ds, flow, lineage, lists, says
+from tests.index.strategies import any_statement, columns, datasets, times
+
+PRODUCTS, DOMAINS = ("p", "q"), ("dom", "sub", "top")
+
+products = st.sampled_from(PRODUCTS).map(data_product)
+domains = st.sampled_from(DOMAINS).map(domain)
+owned = st.one_of(datasets.map(ds), columns.map(col), products, domains)
+edges = st.one_of(
+    st.builds(lambda product, d: EdgeFact(EdgeType.PORT, product, ds(d), {"direction": "output"}), products, datasets),
+    st.builds(lambda part, of: EdgeFact(EdgeType.PART_OF, part, of), st.one_of(products, domains), domains),
+    st.builds(lambda who, what: EdgeFact(EdgeType.OWNS, owner(who), what, {"type": "business"}), st.sampled_from("ab"), owned),
+)
+held = st.builds(
+    lambda found, at, scope, source: says(Facts(edges=tuple(found)), ("mesh", f"h{scope}"), at, source=source),
+    st.lists(edges, min_size=1, max_size=3),
+    times,
+    st.integers(0, 3),
+    st.sampled_from(("mesh/m", "mesh/n", "person/p")),
+)
+rules = st.builds(
+    lambda holder, names, at: says(
+        Facts(assets=(AssetFact(holder, {"members": names}),)), ("mesh", holder.kind, holder.name), at, source="mesh/m"
+    ),
+    st.one_of(products, domains),
+    st.lists(st.sampled_from(("db/*", "db/a", "db/[bc]", "db/?", "*", "*/d", "?b/*")), max_size=3),
+    times,
+)
+statements = st.one_of(held, held, rules, any_statement)
+
+
+def holdings(index: LineageIndex) -> object:
+    """Of every asset by name what holds it, whose it is, and what those that hold others begin with."""
+    dump = index.dump()
+    asked = [found for asset in dump.assets if (found := index.node(asset.shown)) is not None]
+    starts = {}
+    for node in asked:
+        if index.kind(node) in {AssetKind.DATA_PRODUCT, AssetKind.DOMAIN}:
+            begun = index.traverse([node], Direction.DOWNSTREAM).starts.tolist()
+            starts[index.key(node)] = sorted(index.key(start) for start in begun if index.visible(start))
+    return dump.assets, starts, groups(index, asked)
+
+
+def groups(index: LineageIndex, nodes: list[int]) -> list[tuple[object, ...]]:
+    """The same as whole arrays, by the names of the assets."""
+    found = Groups(index, np.unique(np.array(nodes, np.int32)))
+    owners = found.owners(range(len(found.nodes)))
+    rows = zip(found.nodes.tolist(), found.products[found.at].tolist(), found.domains[found.at].tolist(), owners, strict=True)
+
+    def name(node: int) -> AssetKey | None:
+        return None if node < 0 else index.key(node)
+
+    named = [(index.key(node), name(product), name(of), sorted(map(index.key, who))) for node, product, of, who in rows]
+    return sorted(named, key=repr)
+
+
+@pytest.mark.parametrize("compacting", [False, True])
+@settings(max_examples=150)
+@given(batches=st.lists(st.lists(statements, min_size=1, max_size=3), min_size=2, max_size=7), random=st.randoms(use_true_random=False))
+def test_what_is_remembered_is_what_is_said(*, compacting: bool, batches: list[list[Statement]], random: Random) -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    with pytest.MonkeyPatch.context() as patch:
+        if compacting:
+            patch.setattr(core, "GARBAGE", 5)
+        for batch in batches:
+            index.apply(fold.add(*batch))
+            if random.random() < 0.3:
+                index.apply(fold.withdraw(random.choice(fold.statements)))
+            if random.random() < 0.7:  # sometimes several changes between two questions
+                assert holdings(index) == holdings(fold.index())
+        assert holdings(index) == holdings(fold.index())
+
+
+@settings(max_examples=100)
+@given(st.lists(statements, min_size=1, max_size=8))
+def test_arrays_say_what_single_questions_say(said: list[Statement]) -> None:
+    fold = Fold()
+    fold.add(*said)
+    index = fold.index()
+    nodes = [node for asset in index.dump().assets if (node := index.node(asset.shown)) is not None]
+    for key, product, of, owners in groups(index, nodes):
+        assert isinstance(key, AssetKey)
+        node = index.node(key)
+        assert node is not None
+        if key.kind is not AssetKind.DATA_PRODUCT:
+            assert product == (None if (found := index.product(node)) is None else index.key(found))
+        if key.kind is not AssetKind.DOMAIN:
+            assert of == (None if (found := index.domain(node)) is None else index.key(found))
+        assert owners == sorted({index.key(one.owner) for one in index.owners(node)})
+
+
+def test_a_change_costs_what_it_touches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new dataset, or one more run of a job, asks nothing of the products of other datasets."""
+    fold = Fold()
+    fold.add(says(Facts(assets=(AssetFact(data_product("p"), {"members": ["db/*"]}),)), ("mesh", "p"), source="mesh/m"))
+    fold.add(*(says(lists(name, "x"), ("dataset", "db", name)) for name in "abc"), lineage(flow("a.x", "b.x")))
+    index = fold.index()
+    everything = np.array([index.node(ds(name)) for name in "abc"], np.int32)
+    index.products(everything)
+    placed: list[int] = []
+    place = index._holders._place
+
+    def counted(dataset: int) -> None:
+        placed.append(dataset)
+        place(dataset)
+
+    monkeypatch.setattr(index._holders, "_place", counted)
+    index.apply(fold.add(says(lists("d", "x"), ("dataset", "db", "d"))))
+    index.apply(fold.add(lineage(flow("a.x", "b.x"), at=1)))
+    index.products(everything)
+    assert {index.key(node) for node in placed} == {ds("a"), ds("b")}
