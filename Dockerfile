@@ -14,10 +14,13 @@ FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 meshline && mkdir /data && chown meshline /data
 COPY --from=build /opt/meshline /opt/meshline
 ENV PATH=/opt/meshline/bin:$PATH MESHLINE_STORE=sqlite:////data/meshline.db
+# Settings (tokens) are read from /data/meshline.toml, if it is there.
+WORKDIR /data
 USER meshline
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
+# Others reach this address, so it asks for tokens, or to be told that it need not: docs/operations.md.
 ENTRYPOINT ["meshline"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8080"]

@@ -8,31 +8,30 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
+from meshline.api.auth import Gate
 from meshline.api.errors import http_error, known_error
 from meshline.api.graphql.http import Endpoint
-from meshline.api.health import healthz, readyz
-from meshline.api.mesh import put_mesh
+from meshline.api.metrics import Metrics
 from meshline.api.middleware import Envelope
-from meshline.api.openlineage import post_batch, post_event
+from meshline.api.openapi import document
+from meshline.api.routes import ADDRESSES, QUIET
 from meshline.api.service import Service
 from meshline.api.settings import Settings
 from meshline.errors import MeshlineError
 
 
-def create_app(settings: Settings, on_failure: Callable[[MeshlineError], None] | None = None) -> Starlette:
+def create_app(
+    settings: Settings, on_failure: Callable[[MeshlineError], None] | None = None, on_ready: Callable[[], None] | None = None
+) -> Starlette:
     """The application. It answers /healthz at once, and everything else when the graph is loaded.
 
-    `on_failure` is told of an error that keeps the graph from being opened and that waiting does not mend.
+    `on_ready` is told when it is; `on_failure` of an error that keeps it from being loaded and that waiting does not mend.
     """
-    service = Service(settings, on_failure)
-    endpoint = Endpoint(settings.max_body_bytes)
-
-    async def graphql(request: Request) -> Response:
-        return await endpoint.answer(request, service.opened.graphql)
+    roles = {address.path: address.role for address in ADDRESSES}
+    metrics = Metrics()
+    service = Service(settings, metrics, on_failure, on_ready)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -43,17 +42,15 @@ def create_app(settings: Settings, on_failure: Callable[[MeshlineError], None] |
             await service.close()
 
     app = Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/graphql", graphql, methods=["GET", "POST"]),
-            Route("/api/v1/lineage", post_event, methods=["POST"]),
-            Route("/api/v1/lineage/batch", post_batch, methods=["POST"]),
-            Route("/api/v1/mesh", put_mesh, methods=["PUT"]),
+        routes=[Route(address.path, address.endpoint, methods=list(address.methods)) for address in ADDRESSES],
+        middleware=[
+            Middleware(Envelope, metrics=metrics, routes=roles, quiet=QUIET),
+            Middleware(Gate, needed=roles, settings=settings, refused=metrics.turned_away),
         ],
-        middleware=[Middleware(Envelope)],
         exception_handlers={MeshlineError: known_error, HTTPException: http_error},
         lifespan=lifespan,
     )
     app.state.service = service
+    app.state.endpoint = Endpoint(settings.max_body_bytes)
+    app.state.openapi = document(roles)
     return app

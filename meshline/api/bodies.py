@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from meshline.api.errors import BodyTooLarge, UnsupportedMedia
 from meshline.errors import InvalidInput
@@ -29,11 +29,12 @@ def check_media(request: Request, allowed: frozenset[str], *, optional: bool = F
 async def read_body(request: Request, limit: int) -> bytes:
     """The body, decompressed, of at most `limit` bytes. Raises BodyTooLarge, UnsupportedMedia, InvalidInput."""
     encoding = request.headers.get("content-encoding", "").strip().lower()
-    if encoding in IDENTITY:
-        return await _plain(request, limit)
-    if encoding in COMPRESSED:
-        return await _gzip(request, limit)
-    raise UnsupportedMedia(f"content encoding {encoding!r}: send gzip or none")
+    if encoding not in IDENTITY | COMPRESSED:
+        raise UnsupportedMedia(f"content encoding {encoding!r}: send gzip or none")
+    try:
+        return await (_plain if encoding in IDENTITY else _gzip)(request, limit)
+    except ClientDisconnect as error:  # nobody is there to be answered; and it is no failure of ours
+        raise InvalidInput("the connection ended before the body did") from error
 
 
 def _too_large(limit: int) -> BodyTooLarge:

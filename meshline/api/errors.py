@@ -38,19 +38,43 @@ class NotReady(MeshlineError):
     code = "NOT_READY"
 
 
+class Unauthenticated(MeshlineError):
+    """Nobody whom this server knows asks. `challenge` says so in the words of RFC 6750."""
+
+    code = "UNAUTHENTICATED"
+    challenge = 'Bearer realm="meshline"'
+
+    def __init__(self, message: str, *, unknown: bool) -> None:
+        super().__init__(message)
+        if unknown:
+            self.challenge += ', error="invalid_token"'
+
+
 class Forbidden(MeshlineError):
-    """Something that nobody may do from here."""
+    """Somebody asks who may not. `needed` is the role that may."""
 
     code = "FORBIDDEN"
+
+    def __init__(self, message: str, needed: str) -> None:
+        super().__init__(message)
+        self.challenge = f'Bearer realm="meshline", error="insufficient_scope", scope="{needed}"'
+
+
+class WrongHost(MeshlineError):
+    """A request for a host that this server is not."""
+
+    code = "WRONG_HOST"
 
 
 STATUS: dict[type[MeshlineError], int] = {
     InvalidInput: 400,
+    Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
     Ambiguous: 409,
     BodyTooLarge: 413,
     UnsupportedMedia: 415,
+    WrongHost: 421,
     LimitExceeded: 422,
     NotReady: 503,
     StoreUnavailable: 503,
@@ -61,26 +85,47 @@ INTERNAL = "INTERNAL"
 INTERNAL_MESSAGE = "something went wrong here; the log has the details under this request id"
 
 
+class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`code` is stable. `path` is the JSON path (or line) of what is wrong, or empty."""
+
+    code: str
+    message: str
+    path: str
+    candidates: list[str] | None = None
+    request_id: str | None = msgspec.field(default=None, name="requestId")
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """What every address answers that refuses."""
+
+    error: ErrorBody
+
+
 def status_of(error: MeshlineError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def error_body(code: str, message: str, path: str = "", **more: object) -> bytes:
-    """`{"error": {"code", "message", "path"}}`; `path` is the JSON path of what is wrong, or empty."""
-    return msgspec.json.encode({"error": {"code": code, "message": message, "path": path, **more}})
+def error_body(code: str, message: str, path: str = "", *, candidates: list[str] | None = None, request_id: str | None = None) -> bytes:
+    """An ErrorAnswer, encoded."""
+    return msgspec.json.encode(ErrorAnswer(ErrorBody(code, message, path, candidates, request_id)))
 
 
 def response_of(error: MeshlineError) -> Response:
     """The answer that a known error makes."""
     status = status_of(error)
-    headers = {"Retry-After": str(error.retry_after if isinstance(error, QueueFull) else RETRY_AFTER)} if status == 503 else None
+    headers: dict[str, str] = {}
+    if status == 503:
+        headers["Retry-After"] = str(error.retry_after if isinstance(error, QueueFull) else RETRY_AFTER)
+    if isinstance(error, Unauthenticated | Forbidden):
+        headers["WWW-Authenticate"] = error.challenge
     path = error.where if isinstance(error, InvalidInput) else ""
-    more = {"candidates": list(error.candidates)} if isinstance(error, Ambiguous) else {}
-    return Response(error_body(error.code, str(error), path, **more), status, headers, media_type=JSON)
+    candidates = list(error.candidates) if isinstance(error, Ambiguous) else None
+    return Response(error_body(error.code, str(error), path, candidates=candidates), status, headers, media_type=JSON)
 
 
-async def known_error(_request: Request, error: Exception) -> Response:
+async def known_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, MeshlineError)
+    request.state.code = error.code  # for the log
     return response_of(error)
 
 

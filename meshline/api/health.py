@@ -2,42 +2,71 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import anyio
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline import __version__
+from meshline.api.auth import actor_of
 from meshline.api.errors import JSON, RETRY_AFTER
-from meshline.api.service import Service
+from meshline.api.service import LOADING, Service
 from meshline.errors import MeshlineError
 from meshline.graph.store.base import Store
 
 STORE_SECONDS = 3.0  # within which the store must answer
 
 
-async def healthz(_request: Request) -> Response:
+class Alive(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The process runs. `version` is for who may read."""
+
+    status: Literal["ok"]
+    version: str = ""
+
+
+class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The graph is loaded and the store answers. `revision` is for who may read."""
+
+    status: Literal["ready"]
+    revision: int | None = None
+
+
+class NotReadyYet(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Try again. `reasons` are for who may read."""
+
+    status: Literal["not ready"]
+    reasons: list[str] = []
+
+
+async def healthz(request: Request) -> Response:
     """200 as long as the process runs."""
-    return Response(msgspec.json.encode({"status": "ok", "version": __version__}), media_type=JSON)
+    known = actor_of(request) is not None
+    return _json(Alive("ok", version=__version__ if known else ""))
 
 
 async def readyz(request: Request) -> Response:
-    """200 once the index is loaded and while the store answers; else 503 with the reasons."""
+    """200 once the index is loaded and while the store answers; else 503 with the reasons, for who may know them."""
     service: Service = request.app.state.service
-    reasons = [service.waiting_for] if service.waiting_for else await _store_reasons(service.opened.live.store)
-    if reasons:
-        body = msgspec.json.encode({"status": "not ready", "reasons": reasons})
-        return Response(body, 503, {"Retry-After": str(RETRY_AFTER)}, JSON)
-    revision = service.opened.live.index.revision
-    return Response(msgspec.json.encode({"status": "ready", "revision": revision}), media_type=JSON)
+    known = actor_of(request) is not None
+    opened = service.opened_or_none
+    answered = service.waiting_for or (await store_revision(opened.live.store) if opened is not None else LOADING)
+    if isinstance(answered, str) or opened is None:
+        return _json(NotReadyYet("not ready", reasons=[str(answered)] if known else []), 503, {"Retry-After": str(RETRY_AFTER)})
+    return _json(Ready("ready", revision=opened.live.index.revision if known else None))
 
 
-async def _store_reasons(store: Store) -> list[str]:
+async def store_revision(store: Store) -> int | str:
+    """The newest revision of a store, or why it does not say."""
     try:
         with anyio.fail_after(STORE_SECONDS):
-            await anyio.to_thread.run_sync(store.revision, abandon_on_cancel=True)
+            return await anyio.to_thread.run_sync(store.revision, abandon_on_cancel=True)
     except TimeoutError:
-        return [f"the store has not answered for {STORE_SECONDS:g} seconds"]
+        return f"the store has not answered for {STORE_SECONDS:g} seconds"
     except MeshlineError as error:
-        return [f"the store does not answer: {error}"]
-    return []
+        return f"the store does not answer: {error}"
+
+
+def _json(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(answer), status, headers, JSON)

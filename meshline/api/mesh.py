@@ -20,6 +20,17 @@ MEDIA = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/
 DEFAULT_NAME = "mesh.yaml"  # names the source if the file does not, and nor does `?name=`
 
 
+class Loaded(msgspec.Struct, frozen=True):
+    """What loading a file did, in entries."""
+
+    source: str
+    revision: int
+    changed: int
+    unchanged: int
+    retracted: int
+    warnings: list[str]
+
+
 async def put_mesh(request: Request) -> Response:
     """200 with what changed; 400 with `path` (line and column) if the file cannot be used, or an entry of it.
 
@@ -38,14 +49,7 @@ async def put_mesh(request: Request) -> Response:
         return loading._replace(warnings=(*loading.warnings, *warnings))
 
     loading = await run_in_threadpool(load)
-    answer = {
-        "source": loading.source,
-        "revision": loading.revision,
-        "changed": loading.changed,
-        "unchanged": loading.unchanged,
-        "retracted": loading.retracted,
-        "warnings": list(loading.warnings),
-    }
+    answer = Loaded(loading.source, loading.revision, loading.changed, loading.unchanged, loading.retracted, list(loading.warnings))
     return Response(msgspec.json.encode(answer), media_type=JSON)
 
 

@@ -1,61 +1,126 @@
-"""What every answer has: a request id, safe headers, and no trace of the inside when something fails."""
+"""What every request has: an id, a line in the log, a place in the counts; and its answer safe headers and no trace of the inside."""
 
 from __future__ import annotations
 
 import logging
 import re
 import secrets
+import time
+from collections.abc import Callable, Collection
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE, JSON, error_body
+from meshline.api.logs import DETAILS, REQUEST_ID
+from meshline.api.metrics import OTHER, Metrics
 
-log = logging.getLogger("meshline.api")
+log = logging.getLogger("meshline.http")
 
-REQUEST_ID = "X-Request-Id"
+HEADER = "X-Request-Id"
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")  # nothing that could break a log line or a header
+LONGEST_PATH = 200  # characters of a path that is not ours, in the log
 
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_HEADER = HEADER.lower().encode()
+_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]  # as ASGI has them
 
 
 class Envelope:
     """The outermost layer. Takes the caller's request id if it is a plain word, else makes one (`scope["state"]["request_id"]`)."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        routes: Collection[str],
+        quiet: Collection[str],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`routes`: our paths. `quiet`: those that machines ask all the time, logged at level debug if all is well."""
         self.app = app
+        self._metrics = metrics
+        self._routes = frozenset(routes)
+        self._quiet = frozenset(quiet)
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(REQUEST_ID, "")
-        request_id = given if _SANE.fullmatch(given) else secrets.token_hex(8)
-        scope.setdefault("state", {})["request_id"] = request_id
-        started = False
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
-                for name, value in SAFE_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
+        request_id = _given_id(scope) or secrets.token_hex(8)
+        scope.setdefault("state", {}).update(request_id=request_id, actor=None, code="")
+        inside = REQUEST_ID.set(request_id)
+        answer = _Answer(send, request_id)
+        begun = self._clock()
+        self._metrics.begun()
         try:
-            await self.app(scope, receive, send_with_headers)
+            await self._answered(scope, receive, answer)
+        finally:
+            seconds = self._clock() - begun
+            path = scope["path"]
+            self._metrics.answered(scope["method"], path if path in self._routes else OTHER, answer.status, seconds)
+            self._log(scope, answer, seconds)
+            REQUEST_ID.reset(inside)
+
+    async def _answered(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        try:
+            await self.app(scope, receive, answer.send)
         except Exception:
-            if started:  # too late for an answer: the server logs it and closes the connection
+            if answer.status:  # too late for an answer: the server logs it and closes the connection
                 raise
+            request_id = scope["state"]["request_id"]
             log.exception("request %s failed", request_id)
-            body = error_body(INTERNAL, INTERNAL_MESSAGE, requestId=request_id)
-            await Response(body, 500, media_type=JSON)(scope, receive, send_with_headers)
+            body = error_body(INTERNAL, INTERNAL_MESSAGE, request_id=request_id)
+            await Response(body, 500, media_type=JSON)(scope, receive, answer.send)
+
+    def _log(self, scope: Scope, answer: _Answer, seconds: float) -> None:
+        path, state = scope["path"], scope["state"]
+        level = logging.DEBUG if path in self._quiet and answer.status < 400 else logging.INFO
+        if log.isEnabledFor(level):
+            details: dict[str, object] = {
+                "method": scope["method"],
+                "route": path if path in self._routes else path[:LONGEST_PATH],
+                "status": answer.status,
+                "ms": round(seconds * 1000, 2),
+                "bytes": answer.bytes,
+                "actor": state["actor"].name if state["actor"] is not None else "",
+            }
+            if state["code"]:
+                details["code"] = state["code"]
+            record = logging.LogRecord(log.name, level, __file__, 0, "request", (), None)  # not log.log: it looks for its caller
+            setattr(record, DETAILS, details)
+            log.handle(record)
+
+
+def _given_id(scope: Scope) -> str:
+    """The caller's request id, if it is a plain word."""
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER), "")
+    return given if _SANE.fullmatch(given) else ""
+
+
+class _Answer:
+    """What is sent: with a request id and safe headers; its status (0: none yet) and the bytes of its body."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+        self.bytes = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            given = message.setdefault("headers", [])
+            names = {name.lower() for name, _ in given}
+            message["headers"] = [*given, (_HEADER, self._request_id.encode()), *(safe for safe in _SAFE if safe[0] not in names)]
+        elif message["type"] == "http.response.body":
+            self.bytes += len(message.get("body", b""))
+        await self._send(message)

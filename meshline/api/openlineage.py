@@ -13,23 +13,40 @@ from starlette.responses import Response
 from meshline.api.bodies import check_media, read_body
 from meshline.api.errors import INTERNAL_MESSAGE, JSON
 from meshline.api.service import Service
-from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
+from meshline.errors import MeshlineError, QueueFull, StoreUnavailable
+from meshline.ingest.openlineage.arrays import events_of
 from meshline.ingest.pipeline import Accepted, Pipeline
 
 log = logging.getLogger("meshline.api")
 
 MEDIA = frozenset({JSON, "application/vnd.openlineage+json"})
-_batch = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Warned(msgspec.Struct, frozen=True):
+    """What of an event was not taken as it came; `path` is a JSON path."""
+
+    path: str
+    message: str
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """An event that is durable. A graph of at least this revision shows it."""
+
+    revision: int
+    warnings: list[Warned]
 
 
 async def post_event(request: Request) -> Response:
     """201 when the event is durable and shown, with warnings about what of it was not taken as it came."""
     service: Service = request.app.state.service
-    pipeline = service.opened.pipeline
-    body = await _body(request, service)
-    accepted = await pipeline.ingest(body, service.settings.source)
-    warnings = [{"path": note.where, "message": note.what} for note in accepted.warnings]
-    return Response(msgspec.json.encode({"revision": accepted.revision, "warnings": warnings}), 201, media_type=JSON)
+    try:
+        pipeline = service.opened.pipeline  # before the body: what cannot be taken need not be read
+        accepted = await pipeline.ingest(await _body(request, service), service.settings.source)
+    except Exception as error:
+        service.metrics.refused(error)
+        raise
+    answer = Taken(accepted.revision, [Warned(note.where, note.what) for note in accepted.warnings])
+    return Response(msgspec.json.encode(answer), 201, media_type=JSON)
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -61,11 +78,11 @@ async def post_batch(request: Request) -> Response:
     service: Service = request.app.state.service
     pipeline = service.opened.pipeline
     body = await _body(request, service)
-    try:
-        events = _batch.decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidInput(f"no JSON array of events: {error}", "$") from error
+    events = events_of(body)
     outcomes = await asyncio.gather(*_submitted(pipeline, events, service.settings.source), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            service.metrics.refused(outcome)
     failed = [_failed(index, outcome) for index, outcome in enumerate(outcomes) if isinstance(outcome, BaseException)]
     retriable = sum(one.retriable for one in failed)
     answer = BatchAnswer(
@@ -81,8 +98,8 @@ async def _body(request: Request, service: Service) -> bytes:
     return await read_body(request, service.settings.max_body_bytes)
 
 
-def _submitted(pipeline: Pipeline, events: Sequence[msgspec.Raw], source: str) -> list[asyncio.Future[Accepted]]:
-    return [_future(pipeline, bytes(event), source) for event in events]
+def _submitted(pipeline: Pipeline, events: Sequence[bytes], source: str) -> list[asyncio.Future[Accepted]]:
+    return [_future(pipeline, event, source) for event in events]
 
 
 def _future(pipeline: Pipeline, event: bytes, source: str) -> asyncio.Future[Accepted]:

@@ -10,42 +10,56 @@ from contextlib import suppress
 import uvicorn
 
 from meshline.api.app import create_app
+from meshline.api.auth import check_exposure
+from meshline.api.logs import DETAILS, configure
 from meshline.api.settings import Settings
 from meshline.errors import InvalidInput, MeshlineError
+
+log = logging.getLogger("meshline.api")
 
 GRACE_SECONDS = 20  # for requests that are under way when told to stop
 
 
-def serve(settings: Settings, listening: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; then finish what was begun and write what was accepted.
+def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; then finish what was begun and write what was accepted. A second SIGINT does not wait.
 
-    `listening` is told the address. Raises InvalidInput if the address cannot be had, and the
-    MeshlineError that keeps the graph from being opened, if waiting does not mend it.
+    `ready` is told the address when the graph is loaded. Raises InvalidInput if the address cannot be had or would be open to
+    strangers, and the MeshlineError that keeps the graph from being opened, if waiting does not mend it.
     """
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    check_exposure(settings)
+    configure(settings.log_level, settings.log_format)
     failures: list[MeshlineError] = []
 
     def fail(error: MeshlineError) -> None:
         failures.append(error)
         server.should_exit = True
 
-    config = uvicorn.Config(
-        create_app(settings, on_failure=fail),
-        log_config=None,
-        log_level="warning" if settings.log_level == "info" else settings.log_level,  # of uvicorn's own news
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = uvicorn.Server(config)
+    def opened() -> None:
+        log.info("GraphQL on %s/graphql, OpenLineage events to %s/api/v1/lineage", url, url)
+        if ready is not None:
+            ready(url)
+
     with _bound(settings.host, settings.port) as bound:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        listening(f"http://{host}:{bound.getsockname()[1]}")
+        url = f"http://{host}:{bound.getsockname()[1]}"
+        config = uvicorn.Config(
+            create_app(settings, on_failure=fail, on_ready=opened),
+            log_config=None,
+            access_log=False,  # the envelope logs requests
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        server = uvicorn.Server(config)
+        log.info("listening on %s, loading the graph", url, extra={DETAILS: {"auth": _auth(settings)}})
         with suppress(KeyboardInterrupt):
             server.run(sockets=[bound])
     if failures:
         raise failures[0]
+
+
+def _auth(settings: Settings) -> str:
+    return f"tokens of {len(settings.tokens)}" if settings.tokens else "off"
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -13,8 +13,11 @@ from starlette.concurrency import run_in_threadpool
 
 from meshline.api.errors import NotReady
 from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.logs import DETAILS
+from meshline.api.metrics import Metrics
 from meshline.api.settings import Settings
 from meshline.errors import MeshlineError, StoreUnavailable
+from meshline.graph.garbage import collect_as_usual, collect_seldom
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
@@ -45,10 +48,18 @@ class Opened(NamedTuple):
 class Service:
     """Opens in the background, so that the process answers at once; closes only after what was accepted is written."""
 
-    def __init__(self, settings: Settings, on_failure: Callable[[MeshlineError], None] | None = None) -> None:
-        """`on_failure` is told of an error that waiting does not mend."""
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        on_failure: Callable[[MeshlineError], None] | None = None,
+        on_ready: Callable[[], None] | None = None,
+    ) -> None:
+        """`on_ready` is told once when all is open; `on_failure` of an error that waiting does not mend."""
         self.settings = settings
+        self.metrics = metrics
         self.on_failure = on_failure
+        self.on_ready = on_ready
         self.waiting_for = LOADING  # empty when ready
         self._opened: Opened | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -58,6 +69,10 @@ class Service:
         """Raises NotReady."""
         if self._opened is None:
             raise NotReady(f"{self.waiting_for or LOADING}: try again")
+        return self._opened
+
+    @property
+    def opened_or_none(self) -> Opened | None:
         return self._opened
 
     async def start(self) -> None:
@@ -72,11 +87,16 @@ class Service:
                 await task
         opened, self._opened = self._opened, None
         if opened is not None:
+            waiting = opened.pipeline.waiting
+            log.info("stopping", extra={DETAILS: {"waiting": waiting}})
             await run_in_threadpool(opened.pipeline.close)
             await run_in_threadpool(opened.live.store.close)
+            collect_as_usual()
+            log.info("stopped")
 
     async def _open(self) -> None:
         """Open, trying again as long as the store cannot be reached."""
+        begun = time.monotonic()
         while self._opened is None:
             opening = asyncio.ensure_future(run_in_threadpool(self._opened_now))
             try:
@@ -96,7 +116,16 @@ class Service:
                 self.on_failure(error)
                 return
         self.waiting_for = ""
-        log.info("ready at revision %d", self._opened.live.index.revision)
+        collect_seldom()
+        size = self._opened.live.index.size()
+        log.info(
+            "ready",
+            extra={
+                DETAILS: {"revision": self._opened.live.index.revision, "seconds": round(time.monotonic() - begun, 1), **size._asdict()}
+            },
+        )
+        if self.on_ready is not None:
+            self.on_ready()
         self._tasks.append(asyncio.create_task(self._follow(self._opened.live)))
         self._tasks.append(asyncio.create_task(self._prune(self._opened.live.store)))
 
@@ -115,7 +144,9 @@ class Service:
         except BaseException:
             store.close()
             raise
-        return Opened(live, naming, GraphQL(live, naming, _bounds(settings)), _pipeline(live, naming, settings))
+        graphql = GraphQL(live, naming, _bounds(settings), self.metrics.asked)
+        limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
+        return Opened(live, naming, graphql, Pipeline(live, BatchBuilder(naming), limits, observe=self.metrics.committed))
 
     async def _follow(self, live: LiveGraph) -> None:
         """Show what other processes write to the same store."""
@@ -150,7 +181,3 @@ def _bounds(settings: Settings) -> Bounds:
         aliases=settings.query_aliases,
         tokens=settings.query_tokens,
     )
-
-
-def _pipeline(live: LiveGraph, naming: Naming, settings: Settings) -> Pipeline:
-    return Pipeline(live, BatchBuilder(naming), Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes))

@@ -1,32 +1,52 @@
-"""Every setting, in one table. The only module that reads the environment (`MESHLINE_<NAME>`)."""
+"""Every setting, in one table. The only module that reads the environment (`MESHLINE_<NAME>`) and the settings file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
+from meshline.api.tokens import Token
 from meshline.errors import InvalidInput
 
 MEBIBYTE = 1024 * 1024
+PREFIX = "MESHLINE_"
+DEFAULT_FILE = Path("meshline.toml")  # of the current folder; read if it is there
+NO_FILE = Path()  # MESHLINE_CONFIG= (empty): read none
 
 
 class Settings(BaseSettings):
-    """What one process needs to know. Values come from arguments, then from the environment, then from here."""
+    """What one process needs to know. Values come from arguments, the environment, the settings file, and then from here."""
 
-    model_config = SettingsConfigDict(env_prefix="MESHLINE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
+    config: Path | None = Field(
+        default=None, description="The settings file. By default `meshline.toml` of the current folder, if it is there; empty: none."
+    )
     store: str = Field(
         default="sqlite:///meshline.db",
+        repr=False,  # it may hold a password
         description="Where the graph is kept: `sqlite:///file.db`, `sqlite://:memory:` or `neo4j://user:password@host`.",
     )
-    host: str = Field(
-        default="127.0.0.1", description="Address to listen on. There is no authentication: open it to a trusted network only."
-    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Any but a loopback address needs `tokens` (or `insecure`).")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    tokens: tuple[Token, ...] = Field(
+        default=(),
+        repr=False,
+        description="Who may ask: entries with `name`, `role` (`reader`, `writer`, `admin`) and `hash`, made by `meshline token new`."
+        " If there are any, every request but health checks needs one.",
+    )
+    insecure: bool = Field(default=False, description="Listen on any address without tokens: whoever reaches the port may do everything.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Names under which clients may ask (the `Host` header, without the port), besides loopback names."
+        " If empty, loopback names only where there are no tokens and the address is loopback, else any.",
+    )
     source: str = Field(
         default="openlineage/default", min_length=1, description="Name of the source that OpenLineage events over HTTP belong to."
     )
@@ -36,7 +56,7 @@ class Settings(BaseSettings):
     raw_retention_days: int = Field(default=30, ge=0, description="Events are kept as they came, for replay, for this many days.")
     queue_size: int = Field(default=10_000, ge=1, description="Events that may wait to be written; more are answered 503 with Retry-After.")
     queue_bytes: int = Field(default=256 * MEBIBYTE, ge=1, description="Bytes of events that may wait to be written.")
-    max_body_bytes: int = Field(default=32 * MEBIBYTE, ge=1024, description="Largest request body, after decompression.")
+    max_body_bytes: int = Field(default=32 * MEBIBYTE, ge=1024, description="Largest request body, before and after decompression.")
     refresh_seconds: float = Field(default=1.0, gt=0, description="How often to look for what other processes wrote to the same store.")
     query_seconds: float = Field(default=10.0, gt=0, description="Longest time for one GraphQL request.")
     query_nodes: int = Field(
@@ -47,23 +67,93 @@ class Settings(BaseSettings):
     query_aliases: int = Field(default=100, ge=0, description="Most aliases in a GraphQL request.")
     query_tokens: int = Field(default=4_000, ge=1, description="Longest GraphQL request, in tokens.")
     page_size: int = Field(default=1_000, ge=1, description="Largest page (`first`) of a connection.")
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error|critical)$", description="How much to log.")
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(default="info", description="How much to log.")
+    log_format: Literal["text", "json"] = Field(default="text", description="How to log: lines for people, or one JSON object per line.")
+    token: SecretStr | None = Field(default=None, description="The token that commands with `--server` send.")
+    token_file: Path | None = Field(default=None, description="A file that holds that token.")
+
+    @field_validator("tokens")
+    @classmethod
+    def _each_once(cls, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+        names = [token.name for token in tokens]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"each token needs a name of its own, and there are several called {', '.join(twice)}")
+        if len({token.hash for token in tokens}) < len(tokens):
+            raise ValueError("two entries have the same hash: make a token for each with `meshline token new`")
+        return tokens
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        path = _file(init_settings(), env_settings())
+        return (init_settings, env_settings) if path is None else (init_settings, env_settings, TomlSource(settings_cls, path))
+
+
+NOT_IN_FILE = frozenset({"config"})
+IN_FILE = [name for name in Settings.model_fields if name not in NOT_IN_FILE]
 
 
 def load(**given: object) -> Settings:
-    """Settings from arguments (those that are not None) and the environment. Raises InvalidInput that names the setting."""
+    """Settings from arguments (those that are not None), the environment and the settings file.
+
+    Raises InvalidInput that says where a setting that cannot be used comes from.
+    """
+    arguments = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+        environment = EnvSettingsSource(Settings, env_prefix=PREFIX)()
+        path = _file(arguments, environment)
+        if path is not None:
+            _check_keys(path)
+        return Settings(**arguments)  # type: ignore[arg-type]  # pydantic checks them
+    except SettingsError as error:
+        raise InvalidInput(f"no JSON ({error})", "the environment") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
-        raise InvalidInput(str(first["msg"]), f"MESHLINE_{name.upper()}") from error
+        inner = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"][1:])
+        raise InvalidInput(str(first["msg"]), f"{_origin(name, arguments, environment, path)}{inner}") from error
+
+
+def _file(arguments: Mapping[str, Any], environment: Mapping[str, Any]) -> Path | None:
+    """The settings file to read, if any. One that is named is read in any case."""
+    named = arguments.get("config", environment.get("config"))
+    if named is None:
+        return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+    return None if Path(named) == NO_FILE else Path(named)
+
+
+def _check_keys(path: Path) -> None:
+    """Raises InvalidInput for a file that cannot be read, or has a key that no setting has."""
+    try:
+        keys = tomllib.loads(path.read_text("utf-8")).keys()
+    except OSError as error:
+        raise InvalidInput(f"cannot be read ({error.strerror or error}): it is the settings file", str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"is no TOML: {error}", str(path)) from error
+    if unknown := sorted(keys - set(IN_FILE)):
+        raise InvalidInput(f"there is no setting {unknown[0]!r}; there are {', '.join(IN_FILE)}", str(path))
+
+
+def _origin(name: str, arguments: Mapping[str, object], environment: Mapping[str, object], path: Path | None) -> str:
+    """Where a setting was given, as a person finds it."""
+    if name in arguments:
+        return f"--{name.replace('_', '-')}"
+    return f"{path}: {name}" if path is not None and name not in environment else f"{PREFIX}{name.upper()}"
 
 
 class Documented(NamedTuple):
-    """One row of the table of settings."""
+    """One row of the table of settings. `key` is empty for what cannot be in the file."""
 
     variable: str
+    key: str
     default: str
     meaning: str
 
@@ -71,25 +161,44 @@ class Documented(NamedTuple):
 def table() -> Iterator[Documented]:
     """The settings for the documentation, in order."""
     for name, field in Settings.model_fields.items():
-        yield Documented(f"MESHLINE_{name.upper()}", str(field.default), str(field.description))
+        key = name if name in IN_FILE else ""
+        yield Documented(f"{PREFIX}{name.upper()}", key, _toml(field.default), str(field.description))
+
+
+def _toml(default: object) -> str:
+    """A default as the file would have it; empty for none."""
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f'"{default}"' if isinstance(default, str) else str(default if default != () else [])
+
+
+INTRODUCTION = """\
+# Settings
+
+Made from the code by `scripts/make-docs`. Options of the command line win over the environment, that over the settings file, that
+over the defaults. The file is TOML: the one that `--config` or `MESHLINE_CONFIG` names, else `meshline.toml` of the current folder if
+there is one. Keys that are in no row are refused. In the environment `MESHLINE_TOKENS` and `MESHLINE_ALLOWED_HOSTS` are JSON.
+
+```toml
+store = "sqlite:////var/lib/meshline/mesh.db"
+host = "0.0.0.0"
+log_format = "json"
+
+[[tokens]]
+name = "airflow"
+role = "writer"
+hash = "sha256:..."
+```
+"""
 
 
 def settings_page() -> str:
     """`docs/settings.md`."""
-    rows = [f"| `{row.variable}` | {_shown(row.default)} | {row.meaning} |" for row in table()]
-    return "\n".join(
-        [
-            "# Settings",
-            "",
-            "Made from the code by `scripts/make-docs`. Options of the command line win over the environment, that over the defaults.",
-            "",
-            "| variable | default | meaning |",
-            "| --- | --- | --- |",
-            *rows,
-            "",
-        ]
-    )
+    rows = [f"| `{row.variable}` | {_shown(row.key)} | {_shown(row.default)} | {row.meaning} |" for row in table()]
+    return "\n".join([INTRODUCTION, "| variable | in the file | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
 
 
-def _shown(default: str) -> str:
-    return "" if default in {"None", ""} else f"`{default}`"
+def _shown(code: str) -> str:
+    return f"`{code}`" if code else ""

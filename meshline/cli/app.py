@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from meshline.cli import ingest_mesh, ingest_openlineage
+from meshline.cli import store as stores
+from meshline.cli import token as tokens
 from meshline.cli.demo import demo
 from meshline.cli.export import export
 from meshline.cli.impact import impact
@@ -40,9 +42,22 @@ def _meshline(
 ) -> None: ...
 
 
+def _group() -> None:
+    """So that a group of one command is one."""
+
+
 ingest = typer.Typer(help="Take metadata into the graph.", no_args_is_help=True)
 ingest.command()(ingest_openlineage.openlineage)
 ingest.command()(ingest_mesh.mesh)
+
+store = typer.Typer(help="Look after a store.", no_args_is_help=True)
+store.command()(stores.check)
+store.command()(stores.compact)
+store.command()(stores.backup)
+
+token = typer.Typer(help="Make the tokens that a server asks for.", no_args_is_help=True)
+token.command()(tokens.new)
+token.callback()(_group)
 
 app.command()(serve)
 app.command()(demo)
@@ -53,3 +68,5 @@ app.command()(impact)
 app.command()(owners)
 app.command()(export)
 app.command()(replay)
+app.add_typer(store, name="store")
+app.add_typer(token, name="token")

@@ -21,9 +21,9 @@ def demo(*, store: Store = None, host: Host = None, port: Port = None) -> None:
     from meshline.cli.terminal import write
 
     with _store(store) as url:
-        _fill(url)
+        fill(url)
         write(_story(url))
-        serve(load(store=url, host=host, port=port), _invite)
+        serve(load(store=url, host=host, port=port, log_level="warning"), _invite)
 
 
 def _invite(address: str) -> None:
@@ -82,7 +82,7 @@ def _store(given: str | None) -> Iterator[str]:
         yield f"sqlite:///{Path(folder) / 'demo.db'}"
 
 
-def _fill(url: str) -> None:
+def fill(url: str) -> None:
     """Load the example, unless the store holds something already."""
     from meshline.cli.example import example
     from meshline.cli.local import opened

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -38,8 +39,21 @@ Store: TypeAlias = Annotated[
         metavar="URL",
     ),
 ]
+Config: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        help="The settings file. [default: MESHLINE_CONFIG, else meshline.toml in the current directory if it is there]",
+        show_default=False,
+        metavar="FILE",
+    ),
+]
 Server: TypeAlias = Annotated[
-    str | None, typer.Option(help="Ask this running meshline instead of opening a store.", show_default=False, metavar="URL")
+    str | None,
+    typer.Option(
+        help="Ask this running meshline instead of opening a store; with the token in MESHLINE_TOKEN, or in the file MESHLINE_TOKEN_FILE.",
+        show_default=False,
+        metavar="URL",
+    ),
 ]
 Asset: TypeAlias = Annotated[
     str,

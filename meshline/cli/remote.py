@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from meshline.cli.answers import Refused
+from meshline.cli.tokens import token_to_send
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.model import Json
 
@@ -70,7 +71,9 @@ class Remote:
         """A server by its address. Nothing is sent yet."""
         if not url.startswith(("http://", "https://")):
             raise InvalidInput(f"found {url!r}; accepted is an address like http://127.0.0.1:8080", "--server")
-        with httpx.Client(base_url=url.rstrip("/"), timeout=ANSWER_SECONDS) as client:
+        token = token_to_send()
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=url.rstrip("/"), timeout=ANSWER_SECONDS, headers=headers) as client:
             yield cls(client, url)
 
     def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:

@@ -7,10 +7,11 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from meshline.cli.options import Store
+from meshline.cli.options import Config, Store
 
 Host: TypeAlias = Annotated[
-    str | None, typer.Option(help="Address to listen on; there is no authentication. [default: 127.0.0.1]", show_default=False)
+    str | None,
+    typer.Option(help="Address to listen on; one that others reach needs tokens. [default: 127.0.0.1]", show_default=False),
 ]
 Port: TypeAlias = Annotated[
     int | None, typer.Option(help="Port to listen on, 0 for a free one. [default: 8080]", show_default=False, min=0, max=65535)
@@ -23,13 +24,13 @@ def serve(
     host: Host = None,
     port: Port = None,
     mesh: Annotated[Path | None, typer.Option(help="A mesh file to load at start; its rules hold for names and sources.")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen on any address without tokens: whoever reaches it may do everything.")
+    ] = False,
+    config: Config = None,
 ) -> None:
     """Serve GraphQL and take OpenLineage events over HTTP."""
     from meshline.api.serve import serve as run
     from meshline.api.settings import load
-    from meshline.cli.terminal import tell
 
-    run(
-        load(store=store, host=host, port=port, mesh=mesh),
-        lambda url: tell(f"meshline: GraphQL on {url}/graphql, OpenLineage events to {url}/api/v1/lineage"),
-    )
+    run(load(store=store, host=host, port=port, mesh=mesh, insecure=insecure or None, config=config))

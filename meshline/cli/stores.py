@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import unquote
 
 from meshline.api.settings import load
 from meshline.errors import NotFound
 from meshline.graph.store.base import Store
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.opening import open_store, sqlite_path
+
+
+def store_url(url: str | None = None, config: Path | None = None) -> str:
+    """The address of the store: the given one, else as the settings say."""
+    return load(store=url, config=config).store
 
 
 @contextmanager
 def opened_store(url: str | None, *, must_exist: bool = False) -> Iterator[Store]:
     """The store at an address (None: as the settings say). Raises NotFound instead of making one that must exist."""
-    url = load(store=url).store
+    url = store_url(url)
     path = sqlite_path(url)
     if must_exist and path is not None and not path.exists():
         raise NotFound(f"there is no store at {path}: `meshline ingest` and `meshline serve` make one, --store names another")
     with closing(open_store(url)) as store:
         yield store
-
-
-def sqlite_path(url: str) -> Path | None:
-    """The file of an SQLite store; None for all others."""
-    if not url.startswith("sqlite:///") or ":memory:" in url:
-        return None
-    return Path(unquote(url.removeprefix("sqlite:///")))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 from starlette.testclient import TestClient
 
 from meshline.api.app import create_app
@@ -26,7 +27,7 @@ CLASSES = {"DIRECT": 0, "INDIRECT": 1, "POSSIBLE": 2}
 class Service:
     """One running application."""
 
-    def __init__(self, client: TestClient) -> None:
+    def __init__(self, client: TestClient | httpx.Client) -> None:
         self.client = client
 
     def post(self, events: Iterable[Event]) -> None:
@@ -65,7 +66,7 @@ class Service:
 @contextmanager
 def serving(store: str = "sqlite://:memory:", **settings: object) -> Iterator[Service]:
     """The application over a store, its index loaded."""
-    with TestClient(create_app(load(store=store, **settings))) as client:
+    with TestClient(create_app(load(store=store, **settings)), base_url="http://127.0.0.1") as client:
         end = time.monotonic() + READY_SECONDS
         while (ready := client.get("/readyz")).status_code != 200:
             assert time.monotonic() < end, ready.text

@@ -15,6 +15,8 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
 from tests.queries import mesh
 
+URL = "http://127.0.0.1:8080"  # a name by which a server on loopback may be asked
+
 
 class Asking:
     """The schema over the small mesh, in process."""
@@ -51,7 +53,7 @@ def ask() -> Iterator[Asking]:
 @contextmanager
 def running(**settings: object) -> Iterator[TestClient]:
     """The whole application, ready."""
-    with TestClient(create_app(load(**{"store": "sqlite://:memory:", **settings}))) as client:
+    with TestClient(create_app(load(**{"store": "sqlite://:memory:", **settings})), base_url=URL) as client:
         end = time.monotonic() + 60
         while client.get("/readyz").status_code != 200:
             assert time.monotonic() < end, "not ready"

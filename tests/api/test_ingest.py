@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from meshline.ingest.pipeline import Pipeline
 from tests.api.conftest import running
 
 PRODUCER = "https://example.org/test"
@@ -154,15 +155,9 @@ def test_what_was_accepted_survives_the_end(tmp_path: Path) -> None:
 
 
 def test_a_full_queue_says_when_to_come_back(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    from meshline.errors import QueueFull  # noqa: PLC0415
-    from meshline.ingest.pipeline import Pipeline  # noqa: PLC0415
-
-    def full(*_: object, **__: object) -> None:
-        raise QueueFull("10 events wait to be written, no more can", retry_after=3)
-
-    monkeypatch.setattr(Pipeline, "submit", full)
+    monkeypatch.setattr(Pipeline, "_is_full", lambda *_: True)
     answer = client.post("/api/v1/lineage", json=event())
-    assert (answer.status_code, answer.headers["retry-after"], answer.json()["error"]["code"]) == (503, "3", "QUEUE_FULL")
+    assert (answer.status_code, answer.headers["retry-after"], answer.json()["error"]["code"]) == (503, "1", "QUEUE_FULL")
     batch = client.post("/api/v1/lineage/batch", json=[event()]).json()
     assert batch["summary"] == {"received": 1, "successful": 0, "failed": 1, "retriable": 1, "non_retriable": 0}
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -15,15 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.api.test_ingest import event
 
 CODE = """
-import sys
+import json, sys
 from meshline.api.serve import serve
 from meshline.api.settings import load
 from meshline.errors import MeshlineError
 try:
-    serve(load(store=sys.argv[1], port=int(sys.argv[2]), mesh=sys.argv[3] or None), lambda address: None)
+    serve(load(store=sys.argv[1], port=int(sys.argv[2]), mesh=sys.argv[3] or None, **json.loads(sys.argv[4])))
 except MeshlineError as error:
     print(error.code, error, file=sys.stderr)
     sys.exit(2)
@@ -38,8 +42,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(store: str, port: int, mesh: str = "") -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", CODE, store, str(port), mesh]
+def process(store: str, port: int, mesh: str = "", **settings: object) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", CODE, store, str(port), mesh, json.dumps(settings)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         try:
             yield running
@@ -109,3 +113,102 @@ def test_what_it_cannot_open_ends_it(tmp_path: Path) -> None:
         assert running.returncode == 2
         assert "INVALID_INPUT" in errors
         assert "no.yaml" in errors
+
+
+class Poster(threading.Thread):
+    """Sends events until the server takes no more; the numbers of those that it acknowledged."""
+
+    def __init__(self, port: int, first: int) -> None:
+        super().__init__()
+        self.port, self.next = port, first
+        self.acknowledged: list[int] = []
+
+    def run(self) -> None:
+        while True:
+            number, self.next = self.next, self.next + 1
+            body = event(0, job={"namespace": "load", "name": f"job{number}"}, run={"runId": f"00000000-0000-4000-8000-{number:012x}"})
+            try:
+                status, _ = call(self.port, "/api/v1/lineage", body)
+            except (OSError, http.client.HTTPException):
+                return  # the connection is refused, or was closed without an answer
+            if status == 201:
+                self.acknowledged.append(number)
+            elif status == 503:
+                return
+
+
+def test_what_was_acknowledged_under_load_is_there_after_sigterm(tmp_path: Path) -> None:
+    store, port = f"sqlite:///{tmp_path}/mesh.db", free_port()
+    posters = [Poster(port, 100_000 * (n + 1)) for n in range(8)]
+    with process(store, port) as running:
+        wait(port, "/readyz")
+        for poster in posters:
+            poster.start()
+        while not all(len(poster.acknowledged) > 3 for poster in posters):
+            time.sleep(0.01)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=30) in (0, -signal.SIGTERM)
+        for poster in posters:
+            poster.join(30)
+    acknowledged = {f"job{number}" for poster in posters for number in poster.acknowledged}
+    with process(store, port):
+        wait(port, "/readyz")
+        query = "query($after: String) { jobs(first: 1000, after: $after) { nodes { name } pageInfo { endCursor hasNextPage } } }"
+        kept: set[str] = set()
+        page: dict[str, Any] = {"endCursor": None, "hasNextPage": True}
+        while page["hasNextPage"]:
+            found = call(port, "/graphql", {"query": query, "variables": {"after": page["endCursor"]}})[1]["data"]["jobs"]
+            kept |= {node["name"] for node in found["nodes"]}
+            page = found["pageInfo"]
+    assert len(acknowledged) >= 32
+    assert acknowledged <= kept
+
+
+def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+    store, port = f"sqlite:///{tmp_path}/mesh.db", free_port()
+    with process(store, port) as running:
+        wait(port, "/readyz")
+        assert call(port, "/api/v1/lineage", event())[0] == 201
+        with socket.create_connection(("127.0.0.1", port)) as unfinished:
+            head = b"POST /api/v1/lineage HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+            unfinished.sendall(head)
+            time.sleep(0.5)
+            running.send_signal(signal.SIGTERM)
+            with pytest.raises(subprocess.TimeoutExpired):
+                running.wait(timeout=1)  # it waits for the request
+            running.send_signal(signal.SIGINT)
+            running.wait(timeout=10)
+    with process(store, port):
+        wait(port, "/readyz")
+        assert datasets(port) == 2
+
+
+def test_it_says_when_it_listens_and_when_it_is_ready(tmp_path: Path) -> None:
+    port = free_port()
+    with process(f"sqlite:///{tmp_path}/mesh.db", port, log_format="json") as running:
+        wait(port, "/readyz")
+        running.send_signal(signal.SIGTERM)
+        _, errors = running.communicate(timeout=30)
+    lines = [json.loads(line) for line in errors.splitlines()]
+    said = [line for line in lines if line["logger"] == "meshline.api"]
+    url = f"http://127.0.0.1:{port}"
+    assert [line["message"] for line in said] == [
+        f"listening on {url}, loading the graph",
+        "ready",
+        f"GraphQL on {url}/graphql, OpenLineage events to {url}/api/v1/lineage",
+        "stopping",
+        "stopped",
+    ]
+    assert said[0]["auth"] == "off"
+    assert (said[1]["revision"], said[1]["columns"]) == (0, 0)
+
+
+def test_it_does_not_listen_where_strangers_are(tmp_path: Path) -> None:
+    with process(f"sqlite:///{tmp_path}/mesh.db", free_port(), host="0.0.0.0") as running:
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert errors.startswith("INVALID_INPUT --host: it would listen on 0.0.0.0, where others reach it, and there are no tokens: ")
+    assert not (tmp_path / "mesh.db").exists()
+    port = free_port()
+    with process(f"sqlite:///{tmp_path}/mesh.db", port, host="0.0.0.0", insecure=True):
+        wait(port, "/readyz")

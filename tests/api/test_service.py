@@ -14,7 +14,7 @@ from meshline.api.settings import load
 from meshline.errors import MeshlineError, StoreUnavailable
 from meshline.graph.store.base import Store
 from meshline.graph.store.opening import open_store
-from tests.api.conftest import running
+from tests.api.conftest import URL, running
 
 
 def test_ready(client: TestClient) -> None:
@@ -31,7 +31,7 @@ def test_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
         return open_store(url)
 
     monkeypatch.setattr(services, "open_store", opening)
-    with TestClient(create_app(load(store=":memory:"))) as client:
+    with TestClient(create_app(load(store=":memory:")), base_url=URL) as client:
         assert client.get("/healthz").status_code == 200
         not_ready = client.get("/readyz")
         assert (not_ready.status_code, not_ready.headers["retry-after"]) == (503, "2")
@@ -54,7 +54,7 @@ def test_stopped_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
         return opened[0]
 
     monkeypatch.setattr(services, "open_store", opening)
-    with TestClient(create_app(load(store=":memory:"))) as client:
+    with TestClient(create_app(load(store=":memory:")), base_url=URL) as client:
         assert client.get("/healthz").status_code == 200
     assert len(opened) == 1
 
@@ -77,7 +77,7 @@ def test_a_store_that_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("wrong", [{"store": "nosuch://x"}, {"mesh": "/nonexistent/mesh.yaml"}])
 def test_what_waiting_does_not_mend(wrong: dict[str, str]) -> None:
     failures: list[MeshlineError] = []
-    with TestClient(create_app(load(**{"store": ":memory:", **wrong}), on_failure=failures.append)) as client:
+    with TestClient(create_app(load(**{"store": ":memory:", **wrong}), on_failure=failures.append), base_url=URL) as client:
         end = time.monotonic() + 30
         while not failures:
             assert time.monotonic() < end

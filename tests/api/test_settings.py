@@ -1,32 +1,158 @@
+"""Where settings come from: arguments, then the environment, then the file, then the defaults."""
+
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from meshline.api.settings import Settings, load, table
+from meshline.api.settings import DEFAULT_FILE, IN_FILE, PREFIX, Settings, load, table
+from meshline.api.tokens import Role, Token, hashed
 from meshline.errors import InvalidInput
 
+TOKEN = {"name": "eve", "role": "reader", "hash": hashed("secret")}
 
-def test_the_environment_and_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MESHLINE_PORT", "9000")
-    monkeypatch.setenv("MESHLINE_MESH", "mesh.yaml")
-    assert load().port == 9000
-    assert load(port=1, host=None) == Settings(port=1, mesh=Path("mesh.yaml"))
+# For each setting another value than its default, as Python has it.
+OTHERS: dict[str, Any] = {
+    "store": "sqlite:///other.db",
+    "host": "::1",
+    "port": 9000,
+    "tokens": [TOKEN],
+    "insecure": True,
+    "allowed_hosts": ["mesh.example"],
+    "source": "openlineage/other",
+    "mesh": "mesh.yaml",
+    "raw_retention_days": 7,
+    "queue_size": 5,
+    "queue_bytes": 6,
+    "max_body_bytes": 2048,
+    "refresh_seconds": 0.5,
+    "query_seconds": 2.5,
+    "query_nodes": 11,
+    "query_objects": 12,
+    "query_depth": 13,
+    "query_aliases": 14,
+    "query_tokens": 15,
+    "page_size": 16,
+    "log_level": "warning",
+    "log_format": "json",
+    "token": "meshline_x",
+    "token_file": "token.txt",
+}
 
 
-def test_an_error_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MESHLINE_PORT", "no port")
-    with pytest.raises(InvalidInput, match=r"^MESHLINE_PORT: ") as caught:
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(values: dict[str, Any], path: Path = DEFAULT_FILE) -> Path:
+    """A settings file. TOML has JSON's strings, numbers and booleans; a table of it is not JSON's object."""
+    tables = values.pop("tokens", [])
+    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    for entry in tables:
+        lines += ["[[tokens]]", *(f"{name} = {json.dumps(value)}" for name, value in entry.items())]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_every_setting_has_another_value_here() -> None:
+    assert list(OTHERS) == IN_FILE
+    defaults = Settings()
+    assert [name for name, value in OTHERS.items() if getattr(load(**{name: value}), name) == getattr(defaults, name)] == []
+
+
+@pytest.mark.parametrize("name", IN_FILE)
+def test_each_setting_by_each_way(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = OTHERS[name]
+    given = load(**{name: value})
+    with monkeypatch.context() as environment:
+        environment.setenv(PREFIX + name.upper(), value if isinstance(value, str) else json.dumps(value))
+        assert load() == given
+    written({name: value})
+    assert load() == given
+
+
+def test_arguments_win_over_the_environment_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    written({"port": 1, "host": "file", "source": "file"})
+    monkeypatch.setenv("MESHLINE_PORT", "2")
+    monkeypatch.setenv("MESHLINE_HOST", "environment")
+    found = load(port=3, host=None)
+    assert (found.port, found.host, found.source, found.page_size) == (3, "environment", "file", 1000)
+
+
+def test_the_file_is_named_or_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    written({"port": 1})
+    assert load().port == 1
+    one, two = written({"port": 2}, Path("one.toml")), written({"port": 3}, Path("two.toml"))
+    monkeypatch.setenv("MESHLINE_CONFIG", str(one))
+    assert load().port == 2
+    assert load(config=two).port == 3
+    monkeypatch.setenv("MESHLINE_CONFIG", "")
+    assert load().port == 8080
+
+
+def test_a_file_that_is_named_must_be_there() -> None:
+    with pytest.raises(InvalidInput, match=r"^nowhere\.toml: cannot be read"):
+        load(config=Path("nowhere.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prot = 1", r"^meshline\.toml: there is no setting 'prot'; there are store, host, port, "),
+        ("config = 'other.toml'", r"^meshline\.toml: there is no setting 'config'"),
+        ("[server]\nport = 1", "there is no setting 'server'"),
+        ("port = ", r"^meshline\.toml: is no TOML: "),
+        ("port = 'no port'", r"^meshline\.toml: port: "),
+        ("log_level = 'loud'", r"^meshline\.toml: log_level: "),
+        ("[[tokens]]\nname = 'a'\nrole = 'king'\nhash = 'x'", r"^meshline\.toml: tokens\[0\]\.role: "),
+        (f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hashed('x')}'\nexpires = 1", r"^meshline\.toml: tokens\[0\]\.expires: "),
+        ("".join(f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hashed(t)}'\n" for t in "xy"), "several called a"),
+        ("".join(f"[[tokens]]\nname = '{n}'\nrole = 'admin'\nhash = '{hashed('x')}'\n" for n in "ab"), "the same hash"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named(text: str, message: str) -> None:
+    DEFAULT_FILE.write_text(text)
+    with pytest.raises(InvalidInput, match=message) as caught:
         load()
     assert caught.value.code == "INVALID_INPUT"
-    with pytest.raises(InvalidInput, match="MESHLINE_WHAT"):
+
+
+def test_what_is_wrong_elsewhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    written({"port": 1})
+    with pytest.raises(InvalidInput, match=r"^--what: "):
         load(what=1, port=1)
+    with pytest.raises(InvalidInput, match=r"^--port: "):
+        load(port="no port")
+    monkeypatch.setenv("MESHLINE_PORT", "no port")
+    with pytest.raises(InvalidInput, match=r"^MESHLINE_PORT: "):
+        load()
+    monkeypatch.setenv("MESHLINE_TOKENS", "no JSON")
+    with pytest.raises(InvalidInput, match=r"^the environment: no JSON"):
+        load()
+
+
+def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHLINE_TOKENS", json.dumps([{**TOKEN, "hash": "my secret word"}]))
+    with pytest.raises(InvalidInput, match=r"MESHLINE_TOKENS\[0\]\.hash") as caught:
+        load()
+    assert "my secret word" not in str(caught.value)
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = repr(load(store="neo4j://user:hunter2@host", token="meshline_t0ken", tokens=[TOKEN]))
+    assert all(secret not in shown for secret in ("hunter2", "meshline_t0ken", TOKEN["hash"]))
+    assert "hash" not in repr(Token(name="eve", role=Role.READER, hash=hashed("x")))
 
 
 def test_every_setting_is_documented() -> None:
     rows = list(table())
     assert [row.variable for row in rows] == [f"MESHLINE_{name.upper()}" for name in Settings.model_fields]
+    assert [row.key for row in rows if row.key] == IN_FILE
     assert all(row.meaning.endswith(".") for row in rows)
 
 

@@ -13,7 +13,8 @@ import pytest
 from meshline import __version__
 from tests.cli.running import done, executable, run
 
-COMMANDS = ["serve", "demo", "ingest", "search", "lineage", "impact", "owners", "export", "replay"]
+GROUPS = {"ingest": ["openlineage", "mesh"], "store": ["check", "compact", "backup"], "token": ["new"]}
+COMMANDS = ["serve", "demo", "ingest", "search", "lineage", "impact", "owners", "export", "replay", "store", "token"]
 
 
 def test_help_names_every_command_and_is_quick() -> None:
@@ -31,7 +32,9 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[c] for c in COMMANDS if c != "ingest"] + [["ingest", "openlineage"], ["ingest", "mesh"]], ids=" ".join
+    "command",
+    [[c] for c in COMMANDS if c not in GROUPS] + [[group, c] for group, commands in GROUPS.items() for c in commands],
+    ids=" ".join,
 )
 def test_every_command_has_help(command: list[str]) -> None:
     shown = done(*command, "--help").out

@@ -2,7 +2,7 @@
 
 A ```console block: each line that begins with `$ ` is run by bash, in order, in one empty folder for the page
 (with `examples/` of the checkout in it); the lines below it are its output (`...` stands for anything). A command
-that ends in `&` is a server: the page's commands go on when it is ready. Port 8080 stands for a free one.
+that ends in `&` is a server: the page's commands go on when it is ready. Ports 8080 and 8081 stand for free ones.
 A ```graphql block is asked of the example mesh; `$email` is the id of the column customers.email.
 """
 
@@ -17,7 +17,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from tests.acceptance.service import Service, serving
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PORTS = ("8080", "8081")
 BLOCK = re.compile(r"^```(console|graphql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -59,9 +61,7 @@ def with_blocks(language: str) -> list[Path]:
 @pytest.mark.parametrize("page", with_blocks("console"), ids=lambda p: p.name)
 def test_commands(page: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
@@ -74,10 +74,10 @@ def test_commands(page: Path, tmp_path: Path) -> None:
             for command in commands(block):
                 if command.line.startswith(("scripts/", "git clone", "cd ", "docker ", "NEO4J_PASSWORD=", "pip install")):
                     continue  # what sets up a checkout is what is running this test, and containers are not to be had here
-                line = command.line.replace("8080", port)
+                line = with_ports(command.line, ports)
                 if line.endswith("&"):
                     servers.append(subprocess.Popen(line[:-1].split(), cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL))
-                    wait_ready(port)
+                    wait_ready(next(port for shown, port in ports.items() if shown in command.line))
                     continue
                 done = subprocess.run(  # both streams in one, as a terminal shows them
                     ["bash", "-c", line],
@@ -89,7 +89,7 @@ def test_commands(page: Path, tmp_path: Path) -> None:
                     timeout=120,
                     check=False,
                 )
-                shown = command.output.replace("8080", port)
+                shown = with_ports(command.output, ports)
                 assert done.returncode == 0, f"{line}: exit code {done.returncode}\n{done.stdout}"
                 if shown.strip():
                     same = doctest.OutputChecker().check_output(shown, done.stdout, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
@@ -98,6 +98,20 @@ def test_commands(page: Path, tmp_path: Path) -> None:
         for server in servers:
             server.terminate()
             server.wait(timeout=30)
+
+
+def free_ports(count: int) -> list[str]:
+    with ExitStack() as open_ones:
+        probes = [open_ones.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [str(probe.getsockname()[1]) for probe in probes]
+
+
+def with_ports(text: str, ports: Mapping[str, str]) -> str:
+    for shown, port in ports.items():
+        text = text.replace(shown, port)
+    return text
 
 
 def wait_ready(port: str) -> None:

@@ -1,0 +1,77 @@
+"""Logs: lines for people or JSON for machines; each record inside a request carries its id."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # of the request under way; copied into its worker threads
+DETAILS = "details"  # the attribute of a record with what is more than a sentence: {name: value}
+
+_uvicorn = ("uvicorn", "uvicorn.error", "uvicorn.access")
+
+
+def configure(level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
+    """Let this process log to standard error. For a process that serves: the one that owns its logging."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.addFilter(_identify)
+    handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # nobody asks for them, and each costs at every record
+    for name in _uvicorn:  # of uvicorn's own news only what is wrong: we say what it would say
+        logging.getLogger(name).setLevel("WARNING" if level == "info" else level.upper())
+
+
+def _identify(record: logging.LogRecord) -> bool:
+    record.request_id = REQUEST_ID.get()
+    return True
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _details(record: logging.LogRecord) -> dict[str, object]:
+    found = dict(getattr(record, DETAILS, {}))
+    if request_id := getattr(record, "request_id", ""):
+        found.setdefault("request_id", request_id)
+    return found
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per record: time, level, logger, message, what belongs to it, and `error` with a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_details(record),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextLines(logging.Formatter):
+    """`time level logger: message name=value ...`; nothing that a client sends breaks the line or steers a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        details = "".join(f" {name}={_word(value)}" for name, value in _details(record).items())
+        line = f"{_time(record)} {record.levelname} {record.name}: {_plain(record.getMessage())}{details}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _plain(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def _word(value: object) -> str:
+    text = str(value)
+    return text if text and text.isprintable() and " " not in text and '"' not in text else json.dumps(text)

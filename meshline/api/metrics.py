@@ -1,0 +1,186 @@
+"""What an operator watches: `/metrics` in Prometheus' text format. One registry for each application, nothing global."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from meshline import __version__
+from meshline.api.errors import BodyTooLarge, NotReady, UnsupportedMedia
+from meshline.api.graphql.observing import Asked
+from meshline.errors import InvalidInput, QueueFull, StoreUnavailable
+from meshline.graph.index import Size
+from meshline.ingest.outcomes import Committed
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+OTHER = "other"  # a path or method that is not ours: what a client makes up is no label
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_GROUPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+# Errors as outcomes of events, the first class that fits.
+_OUTCOMES: list[tuple[tuple[type[BaseException], ...], str]] = [
+    ((InvalidInput,), "invalid"),
+    ((BodyTooLarge,), "too_large"),
+    ((UnsupportedMedia,), "unsupported"),
+    ((QueueFull,), "queue_full"),
+    ((StoreUnavailable, NotReady), "unavailable"),
+]
+FAILED = "failed"
+UNKNOWN = float("nan")
+OUTCOMES = ("accepted", "unchanged", *(outcome for _, outcome in _OUTCOMES), FAILED)
+REFUSALS = ("no_token", "unknown_token", "role", "host")
+LIMITS = ("NODES", "DEPTH", "TIME", "MATCHES")
+
+
+class State(NamedTuple):
+    """What is read when somebody looks. None: not known now, because the graph is not loaded or busy, or the store does not answer."""
+
+    ready: bool
+    waiting: int
+    waiting_bytes: int
+    size: Size | None
+    index_revision: int | None
+    store_revision: int | None
+
+
+class Metrics:
+    """Counts what happens. For use by any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._registry = CollectorRegistry()
+        self._clock = clock
+        ProcessCollector(namespace="meshline", registry=self._registry)
+        build = self._gauge("build_info", "Always 1; the labels are the version of meshline and of Python.", "version", "python")
+        build.labels(__version__, platform.python_version()).set(1)
+        self._http()
+        self._writing()
+        self._asking()
+        self._state()
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(f"meshline_{name}", meaning, labels, registry=self._registry)
+
+    def _counter(self, name: str, meaning: str, label: str, values: Iterable[str]) -> Counter:
+        """A counter whose series all exist from the start, so that a first occurrence is seen as an increase."""
+        counter = Counter(f"meshline_{name}", meaning, (label,), registry=self._registry)
+        for value in values:
+            counter.labels(value)
+        return counter
+
+    def _histogram(self, name: str, meaning: str, buckets: Iterable[float], *labels: str) -> Histogram:
+        return Histogram(f"meshline_{name}", meaning, labels, registry=self._registry, buckets=tuple(buckets))
+
+    def _http(self) -> None:
+        labels = ("method", "route", "status")
+        self._requests = Counter("meshline_http_requests", "HTTP requests answered.", labels, registry=self._registry)
+        self._request_seconds = self._histogram("http_request_seconds", "Seconds from a request to the end of its answer.", _FAST, "route")
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # series that were looked up
+        self._answered = self._gauge("http_requests_under_way", "HTTP requests that are being answered.")
+        self._refusals = self._counter("auth_refusals", "Requests turned away before they reached anything.", "reason", REFUSALS)
+
+    def _writing(self) -> None:
+        self._events = self._counter(
+            "events", "OpenLineage events by outcome; unchanged: taken, and the graph says what it said.", "outcome", OUTCOMES
+        )
+        self._commit_events = self._histogram("commit_events", "Events in one commit to the store.", _GROUPS)
+        self._commit_bytes = Counter("meshline_commit_bytes", "Bytes of the events that were committed.", registry=self._registry)
+        self._commit_seconds = self._histogram("commit_seconds", "Seconds until a commit was durable and in the index.", _FAST)
+        self._queue_events = self._gauge("queue_events", "Events that wait to be written.")
+        self._queue_bytes = self._gauge("queue_bytes", "Bytes of events that wait to be written.")
+
+    def _asking(self) -> None:
+        self._query_seconds = self._histogram(
+            "query_seconds", "Seconds for one GraphQL request, by root field; several: by more than one.", _FAST, "operation"
+        )
+        self._queries = Counter("meshline_queries", "GraphQL requests; outcome is ok, or the code of the first error.",
+                                ("operation", "outcome"), registry=self._registry)  # fmt: skip
+        self._truncations = self._counter("truncations", "Answers that stopped at a limit.", "limit", LIMITS)
+
+    def _state(self) -> None:
+        self._ready = self._gauge("ready", "1 while the graph is loaded and the store answers, else 0.")
+        self._store_up = self._gauge("store_up", "1 if the store answered when this was read, else 0.")
+        self._columns = self._gauge("index_columns", "Columns in the index.")
+        self._datasets = self._gauge("index_datasets", "Datasets in the index, by every name that they have.")
+        self._jobs = self._gauge("index_jobs", "Jobs in the index.")
+        self._edges = self._gauge("index_edges", "Lineage edges in the index, as statements say them.")
+        self._index_revision = self._gauge("index_revision", "Revision of the store that the index shows.")
+        self._store_revision = self._gauge("store_revision", "Newest revision of the store.")
+        self._lag = self._gauge("index_lag_revisions", "Revisions of the store that the index does not show yet.")
+        for gauge in (self._columns, self._datasets, self._jobs, self._edges):
+            gauge.set(UNKNOWN)
+
+    # -- what happens
+
+    def begun(self) -> None:
+        self._answered.inc()
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """The end of a request. `route` is one of ours, or OTHER."""
+        self._answered.dec()
+        series = method if method in METHODS else OTHER, route, status
+        known = self._answers.get(series)
+        if known is None:
+            known = self._answers[series] = self._requests.labels(*map(str, series)), self._request_seconds.labels(route)
+        known[0].inc()
+        known[1].observe(seconds)
+
+    def turned_away(self, reason: str) -> None:
+        self._refusals.labels(reason).inc()
+
+    def refused(self, error: BaseException) -> None:
+        """An event that was not taken."""
+        self._events.labels(next((outcome for kinds, outcome in _OUTCOMES if isinstance(error, kinds)), FAILED)).inc()
+
+    def committed(self, commit: Committed) -> None:
+        """Events that are durable."""
+        self._events.labels("accepted").inc(commit.events - commit.unchanged)
+        self._events.labels("unchanged").inc(commit.unchanged)
+        self._commit_events.observe(commit.events)
+        self._commit_bytes.inc(commit.bytes)
+        self._commit_seconds.observe(commit.seconds)
+
+    def asked(self, asked: Asked) -> None:
+        self._queries.labels(asked.operation, asked.outcome).inc()
+        self._query_seconds.labels(asked.operation).observe(asked.seconds)
+        for limit in asked.truncated:
+            self._truncations.labels(limit).inc()
+
+    # -- what is shown
+
+    def page(self, state: State) -> bytes:
+        """All of it, as text."""
+        self._ready.set(state.ready)
+        self._store_up.set(state.store_revision is not None)
+        self._queue_events.set(state.waiting)
+        self._queue_bytes.set(state.waiting_bytes)
+        if state.size is not None:  # else as it was
+            self._columns.set(state.size.columns)
+            self._datasets.set(state.size.datasets)
+            self._jobs.set(state.size.jobs)
+            self._edges.set(state.size.edges)
+        mine, newest = state.index_revision, state.store_revision
+        self._index_revision.set(UNKNOWN if mine is None else mine)
+        self._store_revision.set(UNKNOWN if newest is None else newest)
+        self._lag.set(UNKNOWN if mine is None or newest is None else max(newest - mine, 0))
+        return generate_latest(_WithoutTimes(self._registry))
+
+
+class _WithoutTimes(Collector):
+    """Without the times at which series began, which this format has as series of their own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric

@@ -1,0 +1,253 @@
+"""`/openapi.json`: the REST surface as OpenAPI 3.1, from the types of the answers. GraphQL's own schema says what /graphql takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline import __version__
+from meshline.api.bodies import COMPRESSED, IDENTITY
+from meshline.api.errors import JSON, ErrorAnswer
+from meshline.api.graphql.http import GRAPHQL_JSON, Asked
+from meshline.api.health import Alive, NotReadyYet, Ready
+from meshline.api.mesh import MEDIA as MESH_MEDIA
+from meshline.api.mesh import Loaded
+from meshline.api.metrics import CONTENT_TYPE
+from meshline.api.openlineage import MEDIA as EVENT_MEDIA
+from meshline.api.openlineage import BatchAnswer, Taken
+from meshline.api.tokens import Role
+
+Schema: TypeAlias = dict[str, Any]
+
+Shape: TypeAlias = type[msgspec.Struct] | Schema
+
+OBJECT: Schema = {"type": "object"}
+TEXT: Schema = {"type": "string"}
+
+# What of an event is looked at before anything else. The whole of it: https://openlineage.io/spec/2-0-2/OpenLineage.json
+_NAMED: Schema = {"namespace": {"type": "string", "minLength": 1}, "name": {"type": "string", "minLength": 1}}
+_JOB: Schema = {"type": "object", "required": ["namespace", "name"], "properties": {**_NAMED, "facets": {"type": "object"}}}
+_DATASETS: Schema = {"type": "array", "items": _JOB}
+EVENT: Schema = {
+    "type": "object",
+    "description": "An OpenLineage event: of a run (with `run` and `job`), of a job, or of a dataset (with `dataset`).",
+    "required": ["eventTime"],
+    "properties": {
+        "eventTime": {"type": "string", "format": "date-time"},
+        "eventType": {"type": "string"},
+        "run": {"type": "object", "required": ["runId"], "properties": {"runId": TEXT, "facets": {"type": "object"}}},
+        "job": _JOB,
+        "dataset": _JOB,
+        "inputs": _DATASETS,
+        "outputs": _DATASETS,
+    },
+    "anyOf": [{"required": ["job"]}, {"required": ["dataset"]}],
+}
+MESH: Schema = {
+    "type": "object",
+    "description": "A mesh file; its JSON Schema is meshline/ingest/mesh.schema.json.",
+    "required": ["version"],
+    "properties": {"version": {"const": 1}, "source": TEXT},
+}
+
+
+class GraphQLErrorAnswer(msgspec.Struct, frozen=True):
+    """An error as GraphQL says; `extensions.code` is stable."""
+
+    message: str
+    extensions: dict[str, Any]
+    locations: list[dict[str, int]] | None = None
+    path: list[str | int] | None = None
+
+
+class GraphQLAnswer(msgspec.Struct, frozen=True):
+    """What GraphQL answers: `data`, `errors`, or both."""
+
+    data: dict[str, Any] | None = None
+    errors: list[GraphQLErrorAnswer] | None = None
+
+
+class Answer(NamedTuple):
+    """One status of an operation: by media type what it holds, and the headers that it always has."""
+
+    meaning: str
+    content: Mapping[str, Shape]
+    headers: Sequence[str] = ()
+
+
+class Parameter(NamedTuple):
+    name: str
+    place: str  # query, header
+    meaning: str
+    required: bool = False
+    schema: Schema = TEXT
+
+
+class Operation(NamedTuple):
+    summary: str
+    answers: Mapping[int, Answer]
+    body: Shape | None = None
+    body_media: Sequence[str] = ()
+    parameters: Sequence[Parameter] = ()
+
+
+def _json(meaning: str, shape: Shape) -> Answer:
+    return Answer(meaning, {JSON: shape})
+
+
+def _refusal(meaning: str, *headers: str) -> Answer:
+    return Answer(meaning, {JSON: ErrorAnswer}, headers)
+
+
+ENCODING = Parameter(
+    "Content-Encoding",
+    "header",
+    "gzip, or none.",
+    schema={"type": "string", "enum": sorted(COMPRESSED | IDENTITY - {""})},
+)
+INVALID = _refusal("It cannot be used; `path` says where.")
+TOO_LARGE = _refusal("The body is too large, before or after decompression.")
+UNSUPPORTED = _refusal("A content type or encoding that is not taken here.")
+BUSY = _refusal("Not now: the graph is being loaded, the store does not answer, or too much waits. Try again.", "Retry-After")
+WITH_BODY = {400: INVALID, 413: TOO_LARGE, 415: UNSUPPORTED, 503: BUSY}
+ALWAYS = {421: _refusal("The Host header names another server."), 500: _refusal("A fault of the server; the log has the details.")}
+WITH_ROLE = {
+    401: _refusal("No token, or one that is not known.", "WWW-Authenticate"),
+    403: _refusal("The token's role may not do this.", "WWW-Authenticate"),
+}
+
+_GRAPHQL = {
+    200: Answer("What GraphQL answers, errors included.", {JSON: GraphQLAnswer, GRAPHQL_JSON: GraphQLAnswer}),
+    400: Answer(
+        "No GraphQL request over HTTP; or, as application/graphql-response+json, one that was refused before it ran.",
+        {JSON: ErrorAnswer, GRAPHQL_JSON: GraphQLAnswer},
+    ),
+    406: _refusal("None of the accepted media types can be had."),
+    503: BUSY,
+}
+
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("/healthz", "GET"): Operation("Is the process alive?", {200: _json("Yes.", Alive)}),
+    ("/readyz", "GET"): Operation(
+        "Is the graph loaded, and does the store answer?",
+        {200: _json("Yes.", Ready), 503: Answer("Not now.", {JSON: NotReadyYet}, ("Retry-After",))},
+    ),
+    ("/metrics", "GET"): Operation("What an operator watches, for Prometheus.", {200: Answer("Metrics.", {CONTENT_TYPE: TEXT})}),
+    ("/openapi.json", "GET"): Operation("This document.", {200: _json("OpenAPI 3.1.", OBJECT)}),
+    ("/graphql", "GET"): Operation(
+        "Ask a GraphQL query.",
+        {**_GRAPHQL, 405: _refusal("A mutation: use POST.", "Allow")},
+        parameters=(
+            Parameter("query", "query", "The request.", required=True),
+            Parameter("variables", "query", "A JSON object."),
+            Parameter("operationName", "query", "Which operation of the request to run."),
+        ),
+    ),
+    ("/graphql", "POST"): Operation(
+        "Ask a GraphQL query; or, with the role admin, say something by a mutation.",
+        {**_GRAPHQL, 413: TOO_LARGE, 415: UNSUPPORTED},
+        Asked,
+        (JSON,),
+        (ENCODING,),
+    ),
+    ("/api/v1/lineage", "POST"): Operation(
+        "Take an OpenLineage event.",
+        {201: _json("It is durable, and shown.", Taken), **WITH_BODY},
+        EVENT,
+        sorted(EVENT_MEDIA),
+        (ENCODING,),
+    ),
+    ("/api/v1/lineage/batch", "POST"): Operation(
+        "Take OpenLineage events: those that are usable, whatever the others are.",
+        {200: _json("What became of each.", BatchAnswer), **WITH_BODY},
+        {"type": "array", "items": EVENT},
+        sorted(EVENT_MEDIA),
+        (ENCODING,),
+    ),
+    ("/api/v1/mesh", "PUT"): Operation(
+        "Load a mesh file, as a whole or not at all.",
+        {200: _json("What changed.", Loaded), **WITH_BODY},
+        MESH,
+        sorted(MESH_MEDIA),
+        (ENCODING, Parameter("name", "query", "Names the source, if the file does not.")),
+    ),
+}
+
+
+def document(roles: Mapping[str, Role | None]) -> bytes:
+    """The whole document. `roles`: what each path needs."""
+    shapes = _Shapes()
+    paths: dict[str, dict[str, Any]] = {}
+    for (path, method), operation in OPERATIONS.items():
+        paths.setdefault(path, {})[method.lower()] = _operation(path, method, operation, roles[path], shapes)
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "meshline", "version": __version__, "description": "A lineage graph for data meshes."},
+            "paths": paths,
+            "components": {
+                "schemas": shapes.components,
+                "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "Where the server has tokens."}},
+            },
+        }
+    )
+
+
+class _Shapes:
+    """The schemas of all types, each once."""
+
+    def __init__(self) -> None:
+        operations = OPERATIONS.values()
+        found = [shape for operation in operations for answer in operation.answers.values() for shape in answer.content.values()]
+        found += [operation.body for operation in operations if operation.body is not None]
+        types = list(dict.fromkeys(shape for shape in [*found, ErrorAnswer] if isinstance(shape, type)))
+        schemas, self.components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+        self._schemas = dict(zip(types, schemas, strict=True))
+
+    def of(self, shape: Shape) -> Schema:
+        return self._schemas[shape] if isinstance(shape, type) else shape
+
+
+def _operation(path: str, method: str, operation: Operation, role: Role | None, shapes: _Shapes) -> dict[str, Any]:
+    answers = {**operation.answers, **ALWAYS, **({} if role is None else WITH_ROLE)}
+    made: dict[str, Any] = {
+        "operationId": f"{method.lower()}{path.replace('/', '_').replace('.', '_')}",
+        "summary": operation.summary,
+        "description": f"Needs the role {role}." if role else "Needs no token; tells more with one.",
+        "security": [{"token": []}] if role else [{}, {"token": []}],
+        "parameters": [_parameter(each) for each in operation.parameters],
+        "responses": {str(status): _answer(answers[status], shapes) for status in sorted(answers)},
+    }
+    if operation.body is not None:
+        content = {media: {"schema": shapes.of(operation.body)} for media in operation.body_media}
+        made["requestBody"] = {"required": True, "content": content}
+    return made
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "description": parameter.meaning,
+        "required": parameter.required,
+        "schema": parameter.schema,
+    }
+
+
+def _answer(answer: Answer, shapes: _Shapes) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "description": answer.meaning,
+        "content": {media: {"schema": shapes.of(shape)} for media, shape in answer.content.items()},
+    }
+    if answer.headers:
+        made["headers"] = {name: {"required": True, "schema": TEXT} for name in answer.headers}
+    return made
+
+
+async def openapi(request: Request) -> Response:
+    """The document, as made once for this application."""
+    return Response(request.app.state.openapi, media_type=JSON)

@@ -1,0 +1,38 @@
+"""Every address: who may use it, by which methods, and what answers. What is not in this table is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline.api.health import healthz, readyz
+from meshline.api.mesh import put_mesh
+from meshline.api.openapi import openapi
+from meshline.api.openlineage import post_batch, post_event
+from meshline.api.questions import graphql, metrics
+from meshline.api.tokens import Role
+
+
+class Address(NamedTuple):
+    """`role`: the least that somebody needs to be; None: nobody is asked. Mutations need more: see `questions`."""
+
+    path: str
+    methods: tuple[str, ...]
+    role: Role | None
+    endpoint: Callable[[Request], Awaitable[Response]]
+
+
+ADDRESSES = (
+    Address("/healthz", ("GET",), None, healthz),
+    Address("/readyz", ("GET",), None, readyz),
+    Address("/metrics", ("GET",), Role.READER, metrics),
+    Address("/openapi.json", ("GET",), Role.READER, openapi),
+    Address("/graphql", ("GET", "POST"), Role.READER, graphql),
+    Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event),
+    Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch),
+    Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
+)
+QUIET = ("/healthz", "/readyz", "/metrics")  # what machines ask all the time

@@ -1,0 +1,114 @@
+"""`meshline store check|compact|backup`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meshline.cli.options import Config, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshline.cli.terminal import Advance
+    from meshline.graph.store.checking import Check
+
+
+def check(*, store: Store = None, config: Config = None) -> None:
+    """Look at everything that a store holds, and say whether it holds together.
+
+    Changes nothing, and may run beside servers. Exit code 1 if something is wrong.
+    """
+    from meshline.cli import REFUSED
+    from meshline.cli.terminal import Line, progress, tell, write
+
+    wrong = 0
+    with progress("rows checked") as advance:
+        for one in _checks(store, config, advance):
+            wrong += one.wrong
+            write([Line(f"{'ok   ' if one.passed else 'WRONG'} {one.what}: {one.looked_at}", "" if one.passed else "bold red")])
+            for problem in one.problems:
+                tell(f"      {problem}")
+            if one.wrong > len(one.problems):
+                tell(f"      and {one.wrong - len(one.problems)} more")
+    if wrong:
+        tell("the store is damaged: restore it from a backup")
+        raise typer.Exit(REFUSED)
+    write([Line("the store is sound")])
+
+
+def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterator[Check]:
+    from meshline.cli.stores import opened_store, store_url
+    from meshline.errors import StoreCorrupt
+    from meshline.graph.checking import index_checks
+    from meshline.graph.store.checking import Findings, checks
+    from meshline.graph.store.opening import sqlite_path
+    from meshline.graph.store.sqlite.checking import file_checks
+    from meshline.ingest.mesh import stored
+
+    try:
+        url = store_url(store, config)
+        with opened_store(url, must_exist=True) as opened:
+            path = sqlite_path(url)
+            if path is not None:
+                yield from file_checks(str(path), advance)
+            yield from checks(opened, advance)
+            yield from index_checks(opened, stored(opened)[1], advance)
+    except StoreCorrupt as error:
+        found = Findings("the rest could not be looked at")
+        found.problem(str(error))
+        yield found.check()
+
+
+def compact(*, store: Store = None, config: Config = None) -> None:
+    """Drop what nothing refers to any more, and raw events past their time; give back the room.
+
+    No answer changes. An SQLite store must not be open elsewhere: stop its server first.
+    """
+    import time
+
+    from meshline.api.settings import load
+    from meshline.cli.shapes import counted
+    from meshline.cli.stores import opened_store
+    from meshline.cli.terminal import tell
+    from meshline.errors import NotFound
+    from meshline.graph.store.opening import sqlite_path
+    from meshline.graph.store.sqlite.compacting import compact as compacted
+
+    settings = load(store=store, config=config)
+    before = time.time_ns() // 1000 - settings.raw_retention_days * 86_400_000_000
+    path = sqlite_path(settings.store)
+    if path is None:
+        with opened_store(settings.store) as opened:
+            forgotten = opened.prune_raw(before)
+        tell(f"{counted(forgotten, 'raw event')} forgotten; what else such a store holds, it keeps in order itself")
+        return
+    if not path.exists():
+        raise NotFound(f"there is no store at {path}")
+    done = compacted(str(path), before)
+    tell(
+        f"dropped {counted(done.contents, 'content')}, {counted(done.labels, 'label')} and {counted(done.raw, 'raw event')};"
+        f" {done.before:,} bytes before, {done.after:,} now"
+    )
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to make: an SQLite store.", metavar="FILE")],
+    *,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if there is one.")] = False,
+    store: Store = None,
+    config: Config = None,
+) -> None:
+    """Copy a store as it is at one moment, while servers go on writing to it.
+
+    The file is a store: `--store sqlite:///FILE` asks it, and in the store's place it is the restored store.
+    """
+    from meshline.cli.stores import store_url
+    from meshline.cli.terminal import progress, tell
+    from meshline.graph.store.opening import backup_store
+
+    with progress("rows copied") as advance:
+        size = backup_store(store_url(store, config), file, overwrite=overwrite, advance=advance)
+    tell(f"{file}: {size:,} bytes")

@@ -1,0 +1,75 @@
+"""Whatever is asked of whichever address, it is answered as the document says, and never with a fault (Schemathesis)."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode, checks
+
+from meshline.api.app import create_app
+from meshline.api.openapi import OPERATIONS, document
+from meshline.api.routes import ADDRESSES
+from meshline.api.settings import load
+from meshline.api.tokens import Role
+from tests.api.test_auth import SECRETS, TOKENS, bearer
+
+WANTED = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.allow_header_conformance,
+    checks.unsupported_method,
+    checks.ignored_auth,
+]
+EXAMPLES = 40  # for each operation
+ADMIN = bearer(SECRETS[Role.ADMIN])
+
+
+DOCUMENT = schemathesis.openapi.from_dict(json.loads(document({address.path: address.role for address in ADDRESSES})))
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """An application with tokens, served as it is in earnest."""
+    server = uvicorn.Server(uvicorn.Config(create_app(load(store=":memory:", tokens=TOKENS)), log_config=None, lifespan="on"))
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+        serving.start()
+        try:
+            end = time.monotonic() + 60
+            while not server.started or httpx.get(f"{url}/readyz").status_code != 200:
+                assert time.monotonic() < end, "not ready"
+                time.sleep(0.02)
+            yield url
+        finally:
+            server.should_exit = True
+            serving.join(30)
+
+
+def modes(path: str) -> list[GenerationMode]:
+    """Requests as the document has them, and, where it asks for anything, requests that it forbids."""
+    return [GenerationMode.POSITIVE] if path in {"/healthz", "/readyz"} else list(GenerationMode)
+
+
+@pytest.mark.parametrize(("path", "method", "mode"), [(*operation, mode) for operation in OPERATIONS for mode in modes(operation[0])])
+def test_any_request(url: str, path: str, method: str, mode: GenerationMode) -> None:
+    @given(case=DOCUMENT[path][method].as_strategy(generation_mode=mode))
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    def asked(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(base_url=url, headers=ADMIN, checks=WANTED)
+
+    asked()

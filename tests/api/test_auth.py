@@ -1,0 +1,246 @@
+"""Tokens, roles, and the names under which a server may be asked."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from meshline.api.auth import check_exposure, is_loopback
+from meshline.api.routes import ADDRESSES
+from meshline.api.settings import load
+from meshline.api.tokens import PREFIX, Role, Token, Tokens, hashed, new_token
+from meshline.errors import InvalidInput
+from tests.api.conftest import URL, running
+from tests.api.test_ingest import event
+
+SECRETS = {role: new_token() for role in Role}
+TOKENS = [{"name": f"the-{role}", "role": role, "hash": hashed(secret)} for role, secret in SECRETS.items()]
+ABOUT = {"query": "{ about { version } }"}
+MESH = "version: 1\nsource: t\nteams:\n  - name: a\n"
+YAML = {"Content-Type": "application/yaml"}
+SAY = 'mutation { addTag(asset: "x", tag: "y"%s) { statement } }'
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def used(client: TestClient, path: str, method: str, headers: dict[str, str]) -> int:
+    """The status of a request that would be answered well by a server that lets everybody in."""
+    bodies: dict[str, dict[str, Any]] = {
+        "/graphql": {"params": {"query": "{ about { version } }"}} if method == "GET" else {"json": ABOUT},
+        "/api/v1/lineage": {"json": event()},
+        "/api/v1/lineage/batch": {"json": [event()]},
+        "/api/v1/mesh": {"content": MESH, "headers": {**YAML, **headers}},
+    }
+    return client.request(method, path, **{"headers": headers, **bodies.get(path, {})}).status_code
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[TestClient]:
+    with running(tokens=TOKENS) as client:
+        yield client
+
+
+def test_every_route_has_a_role_or_is_open_on_purpose(guarded: TestClient) -> None:
+    routes = {route.path for route in guarded.app.routes if isinstance(route, Route)}  # type: ignore[attr-defined]
+    assert routes == {address.path for address in ADDRESSES}
+    assert len(guarded.app.routes) == len(routes)  # type: ignore[attr-defined]
+    assert {address.path for address in ADDRESSES if address.role is None} == {"/healthz", "/readyz"}
+    assert not any("{" in path for path in routes), "paths are looked up as they are"
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=lambda a: a.path)
+def test_each_address_lets_in_whom_it_should(guarded: TestClient, address: Any) -> None:
+    for method in address.methods:
+        for role, secret in SECRETS.items():
+            status = used(guarded, address.path, method, bearer(secret))
+            if address.role is None or role.includes(address.role):
+                assert status in (200, 201), (address, method, role)
+            else:
+                assert status == 403, (address, method, role)
+        for headers in ({}, bearer(new_token()), {"Authorization": f"Basic {SECRETS[Role.ADMIN]}"}, bearer("")):
+            assert used(guarded, address.path, method, headers) == (401 if address.role else 200), (address, method, headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("path", ["/nothing", "/", "/healthz/", "/graphql/", "//graphql", "/api/v1/lineage/../mesh", "/openapi.json%00"])
+def test_what_is_not_there_is_closed(guarded: TestClient, method: str, path: str) -> None:
+    answer = guarded.request(method, path, follow_redirects=False)
+    assert answer.status_code == 401
+    assert guarded.request(method, path, headers=bearer(SECRETS[Role.READER]), follow_redirects=False).status_code in (
+        401,
+        404,
+        405,
+        307,
+        403,
+    )
+
+
+def test_refusals_say_what_is_needed(guarded: TestClient) -> None:
+    nobody = guarded.post("/graphql", json=ABOUT)
+    assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
+    assert nobody.headers["www-authenticate"] == 'Bearer realm="meshline"'
+    stranger = guarded.post("/graphql", json=ABOUT, headers=bearer("made-up"))
+    assert stranger.headers["www-authenticate"] == 'Bearer realm="meshline", error="invalid_token"'
+    assert "made-up" not in stranger.text
+    reader = guarded.post("/api/v1/lineage", json=event(), headers=bearer(SECRETS[Role.READER]))
+    assert (reader.status_code, reader.json()["error"]["code"]) == (403, "FORBIDDEN")
+    assert reader.json()["error"]["message"] == "this needs a token with the role writer, and 'the-reader' has the role reader"
+    assert reader.headers["www-authenticate"] == 'Bearer realm="meshline", error="insufficient_scope", scope="writer"'
+    assert reader.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_scheme_is_written_in_any_case(guarded: TestClient) -> None:
+    assert guarded.post("/graphql", json=ABOUT, headers={"Authorization": f"bearer  {SECRETS[Role.READER]}"}).status_code == 200
+
+
+def test_health_without_detail_for_strangers(guarded: TestClient) -> None:
+    assert guarded.get("/healthz").json() == {"status": "ok"}
+    assert guarded.get("/readyz").json() == {"status": "ready"}
+    assert guarded.get("/readyz", headers=bearer("wrong")).json() == {"status": "ready"}
+    known = bearer(SECRETS[Role.READER])
+    assert guarded.get("/healthz", headers=known).json().keys() == {"status", "version"}
+    assert guarded.get("/readyz", headers=known).json().keys() == {"status", "revision"}
+
+
+def test_why_it_is_not_ready_is_no_strangers_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(tokens=TOKENS) as client:
+        monkeypatch.setattr(client.app.state.service, "waiting_for", "the store at secret.host is gone")  # type: ignore[attr-defined]
+        assert client.get("/readyz").json() == {"status": "not ready"}
+        told = client.get("/readyz", headers=bearer(SECRETS[Role.READER])).json()
+        assert told == {"status": "not ready", "reasons": ["the store at secret.host is gone"]}
+
+
+def test_bodies_of_strangers_are_not_read(guarded: TestClient) -> None:
+    bomb = gzip.compress(bytes(100_000_000))
+    answer = guarded.post("/api/v1/lineage", content=bomb, headers={"Content-Encoding": "gzip"})
+    assert answer.status_code == 401
+
+
+# -- mutations
+
+
+def said(client: TestClient, role: Role, by: str = "") -> Any:
+    body = {"query": SAY % (f', by: "{by}"' if by else "")}
+    return client.post("/graphql", json=body, headers=bearer(SECRETS[role]))
+
+
+def test_mutations_need_an_admin(guarded: TestClient) -> None:
+    for role in (Role.READER, Role.WRITER):
+        answer = said(guarded, role)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
+        assert 'scope="admin"' in answer.headers["www-authenticate"]
+    assert said(guarded, Role.ADMIN).json()["errors"][0]["extensions"]["code"] == "NOT_FOUND"  # there is no asset x
+    hidden = {"query": 'query q { about { version } } mutation m { retract(statement: "st_1") { statement } }', "operationName": "m"}
+    assert guarded.post("/graphql", json=hidden, headers=bearer(SECRETS[Role.WRITER])).status_code == 403
+    assert guarded.post("/graphql", json={**hidden, "operationName": "q"}, headers=bearer(SECRETS[Role.READER])).status_code == 200
+
+
+def test_who_speaks_is_who_the_token_names() -> None:
+    with running(tokens=TOKENS) as client:
+        assert client.put("/api/v1/mesh", content=MESH, headers={**YAML, **bearer(SECRETS[Role.WRITER])}).status_code == 200
+        admin = bearer(SECRETS[Role.ADMIN])
+        found = client.post("/graphql", json={"query": "{ owners { nodes { id } } }"}, headers=admin).json()
+        query = 'mutation($id: ID!) { addTag(asset: $id, tag: "y"%s) { asset { tags { source } } } }'
+        variables = {"id": found["data"]["owners"]["nodes"][0]["id"]}
+        for by in ("", ', by: "the-admin"'):
+            answer = client.post("/graphql", json={"query": query % by, "variables": variables}, headers=admin).json()
+            assert answer["data"]["addTag"]["asset"]["tags"] == [{"source": "person/the-admin"}]
+        other = client.post("/graphql", json={"query": query % ', by: "eve"', "variables": variables}, headers=admin).json()
+        assert other["errors"][0]["extensions"] == {"code": "INVALID_INPUT", "path": "by"}
+
+
+def test_without_tokens_who_speaks_must_be_said(client: TestClient) -> None:
+    client.put("/api/v1/mesh", content=MESH, headers=YAML)
+    found = client.post("/graphql", json={"query": "{ owners { nodes { id } } }"}).json()["data"]["owners"]["nodes"][0]["id"]
+    answer = client.post("/graphql", json={"query": SAY.replace('"x"', f'"{found}"') % ""}).json()
+    assert answer["errors"][0]["message"] == "by: say who says so"
+
+
+# -- tokens
+
+
+def test_a_token_is_random_and_known_by_its_hash() -> None:
+    token = new_token()
+    assert token.startswith(PREFIX)
+    assert len(token) == len(PREFIX) + 64  # 256 bits
+    assert token == token.lower()
+    assert len({new_token() for _ in range(100)}) == 100
+    assert hashed(token) == f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
+    tokens = Tokens([Token(name="eve", role=Role.WRITER, hash=hashed(token))])
+    assert tokens.actor(token) == ("eve", Role.WRITER)
+    for other in ("", token[:-1], token + "x", hashed(token), token.upper(), "\udcff".encode("utf-8", "surrogatepass").decode("latin-1")):
+        assert tokens.actor(other) is None
+    assert Tokens([]).actor("") is None
+
+
+def test_each_role_includes_the_ones_before() -> None:
+    assert [[one.includes(other) for other in Role] for one in Role] == [[True, False, False], [True, True, False], [True, True, True]]
+
+
+# -- where a server may listen, and as what it may be asked
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost", "LOCALHOST."])
+def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+    check_exposure(load(host=host))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "mesh.example", "localhost.example", "127.0.0.1.example", ""])
+def test_others_need_tokens_or_a_word(host: str) -> None:
+    assert not is_loopback(host)
+    with pytest.raises(InvalidInput, match=r"there are no tokens.*meshline token new.*--insecure"):
+        check_exposure(load(host=host))
+    check_exposure(load(host=host, tokens=TOKENS))
+    check_exposure(load(host=host, insecure=True))
+
+
+def asked(client: TestClient, host: str) -> int:
+    return client.post("/graphql", json=ABOUT, headers={"Host": host}).status_code
+
+
+def test_a_foreign_name_for_loopback_is_not_ours(client: TestClient) -> None:
+    for host in ("127.0.0.1", "127.0.0.1:8080", "localhost", "LocalHost:1", "[::1]:8080", "[::1]", "127.1.2.3"):
+        assert asked(client, host) == 200, host
+    for host in (
+        "evil.example",
+        "evil.example:8080",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "192.168.0.1",
+        "",
+        "[::2]",
+        ":80",
+    ):
+        assert asked(client, host) == 421, host
+    answer = client.get("/healthz", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (421, "WRONG_HOST")
+    assert "evil" not in answer.text
+
+
+def test_names_that_are_allowed() -> None:
+    with running(allowed_hosts=["Mesh.Example"]) as client:
+        assert [asked(client, host) for host in ("mesh.example:80", "localhost", "other.example")] == [200, 200, 421]
+    with running(host="0.0.0.0", insecure=True) as client:
+        assert asked(client, "anything.example") == 200
+    with running(host="0.0.0.0", insecure=True, allowed_hosts=["mesh.example"]) as client:
+        assert [asked(client, host) for host in ("mesh.example", "127.0.0.1", "other.example")] == [200, 200, 421]
+    with running(tokens=TOKENS) as client:
+        answer = client.post("/graphql", json=ABOUT, headers={"Host": "any.example", **bearer(SECRETS[Role.READER])})
+        assert answer.status_code == 200
+
+
+def test_no_page_of_another_origin_may_read(client: TestClient) -> None:
+    asking = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    answer = client.options("/graphql", headers=asking)
+    assert answer.status_code == 405
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+    assert client.base_url == URL

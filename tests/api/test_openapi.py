@@ -1,0 +1,50 @@
+"""The document of the REST surface is true: valid, whole, and what is answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+from starlette.testclient import TestClient
+
+from meshline import __version__
+from meshline.api.openapi import OPERATIONS
+from meshline.api.routes import ADDRESSES
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    answer = client.get("/openapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_it_is_openapi(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert document["info"]["version"] == __version__
+    validate(document)
+
+
+def test_every_route_is_in_it(document: dict[str, Any]) -> None:
+    routes = {(address.path, method) for address in ADDRESSES for method in address.methods}
+    assert set(OPERATIONS) == routes
+    assert {(path, method.upper()) for path, methods in document["paths"].items() for method in methods} == routes
+
+
+def test_it_says_who_may(document: dict[str, Any]) -> None:
+    for address in ADDRESSES:
+        for method in address.methods:
+            operation = document["paths"][address.path][method.lower()]
+            if address.role is None:
+                assert {} in operation["security"]
+            else:
+                assert operation["security"] == [{"token": []}]
+                assert f"the role {address.role}." in operation["description"]
+                assert {"401", "403"} <= operation["responses"].keys()
+
+
+def test_every_shape_is_used(document: dict[str, Any]) -> None:
+    text = str(document)
+    assert [name for name in document["components"]["schemas"] if f"'#/components/schemas/{name}'" not in text] == []

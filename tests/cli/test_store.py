@@ -1,0 +1,260 @@
+"""Looking after a store: check finds what is wrong, a backup answers the same, compacting changes no answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshline.graph.live import LiveGraph
+from meshline.graph.store.base import Store
+from meshline.graph.store.opening import open_store
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.mesh import stored
+from meshline.ingest.openlineage.builder import BatchBuilder
+from meshline.ingest.openlineage.files import events_in
+from meshline.ingest.pipeline import Pipeline
+from tests.api.test_ingest import event
+from tests.cli.running import EXAMPLE, done, run
+from tests.cli.test_server import QUESTIONS, serving
+
+
+@pytest.fixture
+def path(example: str, tmp_path: Path) -> Path:
+    """A copy of the store with the example."""
+    to = tmp_path / "mesh.db"
+    with closing(sqlite3.connect(example.removeprefix("sqlite:///"))) as source, closing(sqlite3.connect(to)) as target:
+        source.backup(target)
+    return to
+
+
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def ingest(store: Store, *events: dict[str, Any]) -> None:
+    naming, _ = stored(store)
+    pipeline = Pipeline(store, BatchBuilder(naming))
+    for one in events:
+        pipeline.submit(json.dumps(one).encode()).result(timeout=30)
+    pipeline.close()
+
+
+def everything(store: Store) -> tuple[Any, ...]:
+    """All that a store says: the graph now and as of the times at which something was said, histories, runs and events."""
+    heads = sorted(head for batch in store.heads() for head in batch)
+    times = sorted({head.observed_at for head in heads})
+    scopes = [head.scope_id for head in store.changes(0).heads]
+    history = store.history(scopes)
+    past = [sorted(head for batch in store.heads(at) for head in batch) for at in times[:: max(1, len(times) // 5)]]
+    graph = LiveGraph.open(store).index.dump()
+    return heads, past, {scope: history[scope] for scope in sorted(history)}, store.revision(), graph
+
+
+# -- check
+
+
+def test_a_sound_store(example: str) -> None:
+    ran = done("store", "check", "--store", example)
+    lines = ran.out.splitlines()
+    assert lines[-1] == "the store is sound"
+    assert all(line.startswith("ok    ") for line in lines[:-1])
+    counts = {line[6:].partition(":")[0]: int(line.rpartition(" ")[2]) for line in lines[:-1]}
+    assert all(counts[what] > 0 for what in ("file", "references", "contents", "heads", "runs", "search", "events as they came", "index"))
+
+
+def damaged(path: Path, statement: str, *parameters: object) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute(statement, parameters).rowcount != 0
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE content SET blob = zeroblob(20), deflated = 0 WHERE content_id = 5", "content 5 does not fit its digest"),
+        ("UPDATE content SET blob = zeroblob(20), deflated = 1 WHERE content_id = 5", "content 5 a packed value cannot be read"),
+        ("DELETE FROM content WHERE content_id = (SELECT max(content_id) FROM observation)", "rows of observation name what is not there"),
+        ("DELETE FROM scope WHERE scope_id = (SELECT max(scope_id) FROM head)", "rows of head name what is not there"),
+        ("DELETE FROM observation WHERE scope_id = (SELECT max(scope_id) FROM head WHERE content_id > 0)", "its observations make nothing"),
+        (
+            "DELETE FROM head WHERE scope_id = (SELECT max(scope_id) FROM head WHERE content_id > 0)",
+            "1 scopes have observations and no head",
+        ),
+        ("UPDATE head SET valid_from = valid_from - 1 WHERE scope_id = 3", "scope 3 shows content"),
+        ("UPDATE head SET revision = 9999 WHERE scope_id = 3", "a head is of revision 9999"),
+        ("DELETE FROM change WHERE revision = 2", "revisions are listed between 1 and"),
+        ("UPDATE run SET state = x'00', deflated = 1 WHERE run_id = 1", "run 1: a packed value cannot be read"),
+        ("UPDATE raw SET body = x'00', deflated = 0 WHERE position = 7", "event 7 is no JSON"),
+        ("INSERT INTO name (name) VALUES ('delete-all')", "is not found by its name"),
+    ],
+)
+def test_what_is_wrong_is_found(path: Path, statement: str, says: str) -> None:
+    damaged(path, statement)
+    ran = run("store", "check", "--store", url(path))
+    assert ran.code == 1
+    assert "WRONG" in ran.out
+    assert says in ran.err
+    assert ran.err.endswith("the store is damaged: restore it from a backup\n")
+
+
+def test_a_torn_page(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(4096 * 40)
+        file.write(b"\xa5" * 4096)
+    ran = run("store", "check", "--store", url(path))
+    assert ran.code == 1
+    assert "WRONG" in ran.out
+
+
+def test_no_store(tmp_path: Path) -> None:
+    for command in (["check"], ["compact"], ["backup", tmp_path / "copy.db"]):
+        ran = run("store", *command, "--store", url(tmp_path / "nothing.db"))
+        assert (ran.code, ran.out) == (2, "")
+        assert "there is no store at" in ran.err
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "text.db").write_text("no database " * 1000)
+    assert run("store", "check", "--store", url(tmp_path / "text.db")).code == 1
+
+
+def test_the_store_of_the_settings_file(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "its.toml").write_text(f'store = "{url(path)}"\n')
+    assert "the store is sound" in done("store", "check", "--config", tmp_path / "its.toml").out
+
+
+# -- backup
+
+
+def test_a_store_in_memory_has_no_backup(tmp_path: Path) -> None:
+    ran = run("store", "backup", tmp_path / "copy.db", "--store", ":memory:")
+    assert ran.code == 2
+    assert "is not kept anywhere" in ran.err
+
+
+def test_a_backup_answers_the_same(example: str, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    assert done("store", "backup", copy, "--store", example).err.startswith(f"{copy}: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
+    for question in QUESTIONS:
+        assert done(*question, "--store", url(copy)) == done(*question, "--store", example)
+    with closing(open_store(example)) as one, closing(open_store(url(copy))) as other:
+        assert everything(one) == everything(other)
+        assert one.raw(0, 10_000) == other.raw(0, 10_000)
+
+
+def test_a_backup_takes_no_others_place(example: str, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    copy.write_text("precious")
+    ran = run("store", "backup", copy, "--store", example)
+    assert ran.code == 2
+    assert "there is a file of this name" in ran.err
+    assert copy.read_text() == "precious"
+    done("store", "backup", copy, "--store", example, "--overwrite")
+    assert "the store is sound" in done("store", "check", "--store", url(copy)).out
+
+
+def test_a_backup_that_cannot_be_written_leaves_nothing(path: Path, tmp_path: Path) -> None:
+    ran = run("store", "backup", tmp_path / "no" / "copy.db", "--store", url(path))
+    assert ran.code == 2
+    assert "cannot be written" in ran.err
+    assert run("store", "backup", path, "--store", url(path), "--overwrite").code == 2
+    assert sorted(found.name for found in tmp_path.iterdir() if not found.name.endswith(("-wal", "-shm"))) == ["mesh.db"]
+
+
+@pytest.fixture
+def writing(path: Path) -> Iterator[list[int]]:
+    """Commits as fast as can be to the store; the revisions so far."""
+    revisions: list[int] = []
+    stop = threading.Event()
+
+    def write() -> None:
+        with closing(SqliteStore(str(path))) as store:
+            pipeline = Pipeline(store, BatchBuilder(stored(store)[0]))
+            n = 0
+            while not stop.is_set():
+                body = event(0, job={"namespace": "w", "name": f"job{n}"}, run={"runId": f"00000000-0000-4000-8000-{n:012x}"})
+                revisions.append(pipeline.submit(json.dumps(body).encode()).result(timeout=30).revision)
+                n += 1
+            pipeline.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    yield revisions
+    stop.set()
+    writer.join(30)
+
+
+def test_a_backup_while_it_is_written(path: Path, writing: list[int], tmp_path: Path) -> None:
+    for n in range(3):
+        while len(writing) < 10 * (n + 1):
+            time.sleep(0.01)
+        before = writing[-1]
+        copy = tmp_path / f"copy{n}.db"
+        done("store", "backup", copy, "--store", url(path))
+        with closing(open_store(url(copy))) as store:
+            assert before <= store.revision() <= writing[-1] + 1, "all that was durable before, and nothing that came later"
+        assert "the store is sound" in done("store", "check", "--store", url(copy)).out
+
+
+def test_a_check_while_it_is_written(path: Path, writing: list[int]) -> None:
+    while len(writing) < 5:
+        time.sleep(0.01)
+    assert "the store is sound" in done("store", "check", "--store", url(path)).out
+
+
+# -- compact
+
+
+def test_compacting_drops_what_is_left_behind_and_changes_no_answer(path: Path) -> None:
+    with closing(open_store(url(path))) as store:  # a run says while it runs what it does not say at the end
+        for n in range(20):
+            first, second = ({"namespace": "wh", "name": f"{name}{n}"} for name in ("first", "second"))
+            begun = event(n, eventType="START", inputs=[first])
+            ended = event(n, eventType="COMPLETE", eventTime=f"2026-01-01T01:00:{n:02}Z", inputs=[first, second])
+            ingest(store, begun, ended)
+        before = everything(store)
+        raw = store.raw(0, 10_000)
+    ran = done("store", "compact", "--store", url(path))
+    assert re.match(r"dropped [1-9][0-9]* contents, [0-9]+ labels? and 0 raw events; ", ran.err)
+    with closing(open_store(url(path))) as store:
+        assert everything(store) == before
+        assert store.raw(0, 10_000) == raw
+    assert "the store is sound" in done("store", "check", "--store", url(path)).out
+    with closing(open_store(url(path))) as store:  # and it goes on
+        ingest(store, event(30), event(31))
+        known = everything(store)
+        ingest(store, *((ended, event(30))))  # runs of before and after are known
+        assert everything(store)[0] == known[0]
+    assert "the store is sound" in done("store", "check", "--store", url(path)).out
+    assert "0 contents" in done("store", "compact", "--store", url(path)).err
+
+
+def test_compacting_forgets_old_events_and_gives_back_the_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHLINE_RAW_RETENTION_DAYS", "0")
+    size = path.stat().st_size
+    ran = done("store", "compact", "--store", url(path))
+    assert "170 raw events" in ran.err
+    assert path.stat().st_size < size
+    with closing(open_store(url(path))) as store:
+        assert store.raw(0, 10) == []
+
+
+def test_a_store_that_is_open_is_not_compacted(path: Path) -> None:
+    before = path.read_bytes()
+    with serving("serve", "--store", url(path)) as address:
+        ran = run("store", "compact", "--store", url(path))
+        assert ran.code == 2
+        assert "another process has" in ran.err
+        assert "stop the servers that use it" in ran.err
+        done("ingest", "openlineage", EXAMPLE / "events" / "dbt.ndjson", "--server", address)
+    assert len(list(events_in([str(EXAMPLE / "events" / "dbt.ndjson")]))) > 0
+    assert before[:16] == path.read_bytes()[:16]
+    done("store", "compact", "--store", url(path))

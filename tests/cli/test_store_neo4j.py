@@ -1,0 +1,82 @@
+"""Looking after a store in Neo4j: check, compact, and a backup that is an SQLite store."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from meshline.graph.model import Interval
+from meshline.graph.store.base import Head, Store
+from meshline.graph.store.neo4j.connection import Address
+from meshline.graph.store.opening import open_store
+from tests.api.test_ingest import event
+from tests.cli.running import EXAMPLE, done, run
+from tests.cli.test_server import QUESTIONS
+from tests.cli.test_store import ingest
+from tests.servers import Neo4jServer
+
+pytestmark = pytest.mark.server
+
+
+def said(store: Store) -> dict[object, list[tuple[Interval, bytes]]]:
+    """By source and scope all that a store says, without its own numbers."""
+    heads = {head.scope_id: head for head in store.changes(0).heads}
+    history = store.history(list(heads))
+    return {(heads[scope].source, heads[scope].scope): [(i, c.digest) for i, c in each] for scope, each in history.items()}
+
+
+def at(store: Store, time: int | None) -> list[Head]:
+    return sorted(head._replace(scope_id=0) for batch in store.heads(time) for head in batch)
+
+
+def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHLINE_STORE", neo4j.url)
+    done("ingest", "mesh", EXAMPLE / "mesh.yaml")
+    done("ingest", "openlineage", EXAMPLE / "events")
+    with closing(open_store(neo4j.url)) as store:  # with withdrawals, and runs that go on
+        first, second = ({"namespace": "wh", "name": name} for name in ("first", "second"))
+        ingest(store, event(1, eventType="START", inputs=[first]), event(1, eventTime="2026-01-01T01:00:00Z", inputs=[first, second]))
+        ingest(store, event(2, eventType="START"))
+
+    checked = done("store", "check").out
+    assert checked.endswith("the store is sound\n")
+    assert "search: assets are found by their names" in checked
+
+    copy = tmp_path / "copy.db"
+    shown = done("store", "backup", copy)
+    assert Address.parse(neo4j.url).password not in shown.err
+    assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
+    assert run("store", "backup", copy).code == 2
+    url = f"sqlite:///{copy}"
+    for question in QUESTIONS:
+        assert done(*question, "--store", url) == done(*question)
+    with closing(open_store(neo4j.url)) as one, closing(open_store(url)) as other:
+        assert said(one) == said(other), set(map(repr, said(one).items())) ^ set(map(repr, said(other).items()))
+        times = sorted({head.observed_at for head in at(one, None)})
+        for time in (None, *times[:: max(1, len(times) // 5)]):
+            assert at(one, time) == at(other, time)
+        assert [stored.event for stored in one.raw(0, 10_000)] == [stored.event for stored in other.raw(0, 10_000)]
+        ended = event(2, eventTime="2026-01-01T02:00:00Z")  # the run goes on alike
+        ingest(one, ended)
+        ingest(other, ended)
+        assert said(one) == said(other), set(map(repr, said(one).items())) ^ set(map(repr, said(other).items()))
+    assert done("store", "check", "--store", url).out.endswith("the store is sound\n")
+
+    monkeypatch.setenv("MESHLINE_RAW_RETENTION_DAYS", "0")
+    assert "raw events forgotten" in done("store", "compact").err
+    with closing(open_store(neo4j.url)) as store:
+        assert store.raw(0, 10) == []
+
+
+def test_an_empty_database_is_no_store(neo4j: Neo4jServer, tmp_path: Path) -> None:
+    with neo4j.session() as session:
+        session.run("MATCH (m:Meta) DELETE m").consume()
+    try:
+        ran = run("store", "backup", tmp_path / "copy.db", "--store", neo4j.url)
+        assert ran.code == 2
+        assert "there is no store of meshline in this database" in ran.err
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        open_store(neo4j.url).close()
