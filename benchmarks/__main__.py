@@ -28,7 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         meshes = Meshes(folder, code())
-        records = [apart(name, size, meshes) for name in options.names or BENCHMARKS]
+        try:
+            records = [apart(name, size, meshes) for name in options.names or BENCHMARKS]
+        finally:
+            meshes.stop()
     table.show(records)
     _write(records, FULL if options.full else QUICK)
     if options.full:

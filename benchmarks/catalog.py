@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from benchmarks import impact, ingest, loading, memory, traversal
+from benchmarks import (
+    http_ingest,
+    impact,
+    increments,
+    ingest,
+    loading,
+    memory,
+    neo4j_ingest,
+    neo4j_loading,
+    neo4j_traversal,
+    queries,
+    startup,
+    traversal,
+)
 from benchmarks.figures import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
         ingest.BENCHMARK,
+        http_ingest.BENCHMARK,
         traversal.BENCHMARK,
         impact.BENCHMARK,
+        queries.BENCHMARK,
         loading.BENCHMARK,
         memory.BENCHMARK,
+        increments.BENCHMARK,
+        startup.BENCHMARK,
+        neo4j_traversal.BENCHMARK,
+        neo4j_loading.BENCHMARK,
+        neo4j_ingest.BENCHMARK,
     )
 }

@@ -1,4 +1,4 @@
-"""Generated meshes in stores: made once in a folder, and used by all the benchmarks of a run."""
+"""Generated meshes in stores: made once in a folder, and used by all the benchmarks of a run. And the run's Neo4j."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+from benchmarks import servers
 from benchmarks.generate import Mesh, Shape
 from benchmarks.people import people
 from meshline.graph.naming import Naming
-from meshline.graph.store.base import Batch
+from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.pipeline import now
@@ -34,6 +35,7 @@ WRITERS = sorted(
     for file in _ROOT.glob(place)
     if file.suffix in {".py", ".sql"}
 )
+NEO4J = "neo4j"  # the folder of its server
 GROUP = 200  # events of one commit while a store is made
 
 
@@ -48,11 +50,25 @@ def code() -> str:
 
 
 class Meshes:
-    """The stores in a folder, by the shapes of their meshes and by `code`, which a run asks for once."""
+    """The stores in a folder, by the shapes of their meshes and by `code`, which a run asks for once.
 
-    def __init__(self, folder: Path, code: str) -> None:
+    `neo4j`: the URL of a server that benchmarks may wipe; without one they start their own, in the folder.
+    """
+
+    def __init__(self, folder: Path, code: str, neo4j: str = "") -> None:
         self.folder = folder
         self.code = code
+        self._neo4j = neo4j
+
+    def neo4j(self) -> str:
+        """The URL of an empty Neo4j; see `stop`."""
+        url = self._neo4j or servers.started(self.folder / NEO4J)
+        servers.wipe(url)
+        return url
+
+    def stop(self) -> None:
+        """Stop the server, if it is the folder's own."""
+        servers.stop(self.folder / NEO4J)
 
     def store(self, shape: Shape) -> Path:
         """A closed store that holds the mesh, and who owns and uses it. Only for reading."""
@@ -61,7 +77,9 @@ class Meshes:
         if not path.exists():
             part = path.with_suffix(".part")
             part.unlink(missing_ok=True)
-            fill(part, mesh_of(shape))
+            store = SqliteStore(str(part))
+            fill(store, mesh_of(shape))
+            store.close()
             part.rename(path)
         return path
 
@@ -79,19 +97,18 @@ class Meshes:
         return path
 
 
-def fill(path: Path, mesh: Mesh) -> None:
+def fill(store: Store, mesh: Mesh) -> None:
+    """Tell the store of a mesh, and who owns and uses it."""
     print(f"making a store of {mesh.columns:,} columns and {mesh.edges:,} edges", file=sys.stderr, flush=True)
     began = time.perf_counter()
-    store = SqliteStore(str(path))
     builder = BatchBuilder(Naming())
     for bodies in groups(mesh.events(), GROUP):
         _commit(store, builder, bodies)
     store.commit(lambda _: Batch(statements=people(mesh)))
-    store.close()
     print(f"made it in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
 
 
-def _commit(store: SqliteStore, builder: BatchBuilder, bodies: Sequence[bytes]) -> None:
+def _commit(store: Store, builder: BatchBuilder, bodies: Sequence[bytes]) -> None:
     """Without the events themselves: no benchmark reads them back."""
     parsed = received(builder, bodies)
     store.commit(lambda runs: builder.batch(parsed, runs)._replace(raw=()))

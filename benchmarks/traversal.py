@@ -7,6 +7,7 @@ from functools import partial
 
 from benchmarks.closures import Closure, PlainGraph, node_of
 from benchmarks.figures import Benchmark, Figure, at_most
+from benchmarks.generate import Shape
 from benchmarks.meshes import Meshes, mesh_of
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best
@@ -21,7 +22,8 @@ ABOUT = """\
 masking (up to six passes over the graph), for closures of about so many columns. The reference is igraph on the same graph
 (whole datasets and jobs without column lineage as vertices), which only finds what can be reached: `bfs`, with order and parents
 as Python lists, and `subcomponent`, which lists the vertices and nothing else. Both reach the same columns (checked).
-The mean of three starts of each size, of each the best of several rounds."""
+The mean of three starts of each size, of each the best of several rounds. `growth` is of closures that take about the same share of
+their mesh, in the smallest mesh and in the largest."""
 
 # Sizes of closures, rounds; in the largest mesh of the run.
 CLOSURES = {
@@ -31,8 +33,16 @@ CLOSURES = {
 }
 
 
+SHARE = 0.28  # of a mesh, in a closure for the growth
+
+
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
+    yield from against_igraph(size, meshes)
+    yield growth(size, meshes)
+
+
+def against_igraph(size: Size, meshes: Meshes) -> Iterator[Figure]:
     shape = SHAPES[size][-1]
     sizes, rounds = CLOSURES[size]
     mesh = mesh_of(shape)
@@ -61,6 +71,31 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
                 more={**about, "reached": ", ".join(f"{closure.columns:,}" for closure in closures)},
             )
     store.close()
+
+
+def growth(size: Size, meshes: Meshes) -> Figure:
+    """What a reached column costs."""
+    shapes = SHAPES[size]
+    costs = [cost(meshes, shape, CLOSURES[size][1]) for shape in (shapes[0], shapes[-1])]
+    return Figure(
+        case="growth of the cost",
+        unit="µs of processor a reached column",
+        ours=costs[-1],
+        reference=costs[0],
+        against=f"{shapes[0].columns:,} columns; ours {shapes[-1].columns:,}",
+        goal=at_most(2),
+    )
+
+
+def cost(meshes: Meshes, shape: Shape, rounds: int) -> float:
+    """Microseconds of the processor for each column of the closures that take SHARE of this mesh."""
+    mesh = mesh_of(shape)
+    store = SqliteStore(str(meshes.store(shape)))
+    index = LiveGraph.open(store).index
+    store.close()
+    (closures,) = PlainGraph(mesh).closures([int(SHARE * mesh.columns)]).values()
+    times = best([partial(kernel_run, index, node_of(index, mesh, closure.start)) for closure in closures], 2 * rounds)
+    return sum(time.cpu for time in times) / sum(closure.columns for closure in closures) * 1e6
 
 
 def kernel_run(index: LineageIndex, start: int) -> object:

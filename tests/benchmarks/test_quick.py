@@ -23,14 +23,15 @@ from meshline.graph.index import Direction
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.store.sqlite import SqliteStore
+from tests.servers import Neo4jServer
 
 MESH = Shape(1_000)
 
 
 @pytest.fixture(scope="module")
-def meshes(tmp_path_factory: pytest.TempPathFactory) -> Meshes:
+def meshes(tmp_path_factory: pytest.TempPathFactory, running_neo4j: Neo4jServer) -> Meshes:
     """One for all, so that each mesh is made once."""
-    return Meshes(tmp_path_factory.mktemp("bench"), code())
+    return Meshes(tmp_path_factory.mktemp("bench"), code(), running_neo4j.url)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

@@ -1,0 +1,159 @@
+"""Ingest over HTTP: our server, a process of its own, against a handler that only parses the JSON."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.figures import Benchmark, Figure, Goal, at_least
+from benchmarks.ingest import mesh
+from benchmarks.meshes import Meshes, groups
+from benchmarks.posting import post
+from benchmarks.sizes import SHAPES, Size
+from benchmarks.timing import Spent, spent
+
+ABOUT = """\
+The events of `ingest`, each a `POST /api/v1/lineage` of its own, over so many connections that are kept open. Each sends its next
+event when the last is acknowledged: durable in SQLite and shown by the index. `meshline serve` with its settings as they come is a
+process of its own, and so is the reference: a Starlette application on the same uvicorn that parses the JSON
+(`await request.json()`) and answers 201. Both in turns, by the same client. Events a second, by the clock; `server ms` and
+`reference ms` are the processor time of the server's process for an event."""
+
+AGAINST = "parse, answer 201"
+THIRD = at_least(1 / 3)
+CONNECTIONS = 32
+EVENTS = {Size.TINY: 20, Size.QUICK: 1_000, Size.FULL: 5_000}
+ROUND = 250  # events that one of both takes before the other
+WARM = 100  # events before the measured ones
+PATIENCE = 120  # seconds that a server may take to get ready
+TICKS = os.sysconf("SC_CLK_TCK")
+
+SERVE = "from meshline.cli import main; main()"
+
+
+class Server(NamedTuple):
+    port: int
+    pid: int
+
+    @property
+    def processor(self) -> float:
+        """Seconds of processor that the process has used; 0 where the system does not tell."""
+        stat = Path(f"/proc/{self.pid}/stat")
+        if not stat.exists():
+            return 0.0
+        fields = stat.read_text().rpartition(")")[2].split()  # the state is field 3 of proc(5); utime 14, stime 15
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Taken(NamedTuple):
+    """What the same events cost both; `cpu` of `Spent` is that of the server's process."""
+
+    events: int
+    ours: Spent
+    reference: Spent
+
+    def figure(self, case: str, goal: Goal | None) -> Figure:
+        return Figure(
+            case=case,
+            unit="events/s",
+            ours=self.events / self.ours.wall,
+            reference=self.events / self.reference.wall,
+            against=AGAINST,
+            goal=goal,
+            more={
+                "server ms": round(self.ours.cpu / self.events * 1000, 3),
+                "reference ms": round(self.reference.cpu / self.events * 1000, 3),
+            },
+        )
+
+
+def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
+    shape = SHAPES[size][0]
+    store = meshes.copy(shape, "http-ingest.db")
+    with _serving(store) as ours, _parsing() as reference:
+        both(ours, reference, list(mesh(WARM, seed=9).events()), CONNECTIONS)
+        events = mesh(EVENTS[size])
+        for case, day in (("new", 0), ("unchanged", 1)):
+            taken = both(ours, reference, list(events.events(day)), CONNECTIONS)
+            yield taken.figure(f"{case}, {CONNECTIONS} connections", THIRD)
+        for connections, seed in ((8, 10), (1, 11)):
+            few = mesh(max(EVENTS[size] * connections // CONNECTIONS, 10), seed)
+            yield both(ours, reference, list(few.events()), connections).figure(f"new, {connections} at a time", None)
+
+
+def both(ours: Server, reference: Server, bodies: Sequence[bytes], connections: int) -> Taken:
+    """The same events to both, in turns."""
+    taken = Taken(0, Spent(), Spent())
+    for some in groups(bodies, ROUND):
+        taken = Taken(
+            taken.events + len(some),
+            taken.ours.plus(_posted(ours, some, connections)),
+            taken.reference.plus(_posted(reference, some, connections)),
+        )
+    return taken
+
+
+def _posted(server: Server, bodies: Sequence[bytes], connections: int) -> Spent:
+    before = server.processor
+    wall = spent(lambda: post(server.port, bodies, connections)).wall
+    return Spent(wall, server.processor - before)
+
+
+@contextmanager
+def _serving(store: Path) -> Iterator[Server]:
+    with _process("-c", SERVE, "serve", "--store", f"sqlite:///{store}", "--port") as server:
+        yield server
+
+
+@contextmanager
+def _parsing() -> Iterator[Server]:
+    with _process("-m", "benchmarks.parsing") as server:
+        yield server
+
+
+@contextmanager
+def _process(*arguments: str) -> Iterator[Server]:
+    """A server on a free port, ready."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    root = Path(__file__).resolve().parent.parent
+    command = [sys.executable, *arguments, str(port)]
+    with tempfile.TemporaryFile() as said, subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=said) as running:
+        try:
+            if not _ready(port, running):
+                said.seek(0)
+                raise RuntimeError(f"a server did not get ready: {said.read().decode()}")
+            yield Server(port, running.pid)
+        finally:
+            running.terminate()
+
+
+def _ready(port: int, running: subprocess.Popen[bytes]) -> bool:
+    """Wait until it answers."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and running.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    return False
+
+
+LIMITS = """\
+One processor: Python runs one thread at a time, so that what a request costs and what its event costs add up, and the reference pays
+for the request alone. Of the server's time for a `new` event half is the writer's (see `ingest`; the groups are of 32 events at most)
+and half the request's: the server's answer, Starlette's layers, the envelope's log line and counts, parsing."""
+
+BENCHMARK = Benchmark("http_ingest", ABOUT, run, LIMITS)

@@ -1,0 +1,93 @@
+"""Loading from Neo4j: the index from the store, against reading the same graph in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import neo4j
+
+from benchmarks import servers
+from benchmarks.figures import Benchmark, Figure, at_most
+from benchmarks.generate import Shape
+from benchmarks.meshes import Meshes, fill, mesh_of
+from benchmarks.sizes import Size
+from benchmarks.timing import Action, best
+from meshline.graph.index.compiled import compile_kernels
+from meshline.graph.live import LiveGraph
+from meshline.graph.store.neo4j import Neo4jStore
+
+GRAPH = (
+    "MATCH (a:Asset) RETURN collect([id(a), a.kind, a.parts])",
+    "MATCH (a)-[r:FLOWS_TO]->(b) RETURN collect([id(a), id(b)])",
+)
+ROWS = (
+    """
+    MATCH (s:Scope)
+    RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional])
+    """,
+    "MATCH (c:Content) RETURN collect([c.digest, c.blob])",
+)
+
+ABOUT = """\
+The index of a whole mesh, from the store in Neo4j until it answers. The references are the best bulk reads, each list collected on
+the server and fetched as one record (a record for each row takes ten times as long), nothing made of them: `the graph`, the keys of
+all assets and the ends of all FLOWS_TO; `the rows`, what our store keeps of the same and the index is made of (scopes and contents).
+The best of several rounds. A mesh comes into the same database as the one before."""
+
+ROUNDS = {Size.TINY: 1, Size.QUICK: 3, Size.FULL: 5}
+
+# A million columns would take the server half an hour to write.
+MESHES = {
+    Size.TINY: (Shape(500, name="first"),),
+    Size.QUICK: (Shape(4_000),),
+    Size.FULL: (Shape(10_000, name="first"), Shape(90_000, name="second")),
+}
+
+
+def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
+    compile_kernels()
+    url = meshes.neo4j()
+    store = Neo4jStore(url)
+    costs: list[tuple[int, float]] = []
+    columns = edges = 0
+    with servers.session(url) as session:
+        for shape in MESHES[size]:
+            mesh = mesh_of(shape)
+            fill(store, mesh)
+            columns, edges = columns + mesh.columns, edges + mesh.edges
+            actions: list[Action] = [partial(LiveGraph.open, store), partial(read, session, GRAPH), partial(read, session, ROWS)]
+            ours, graph, rows = best(actions, ROUNDS[size])
+            costs.append((columns, ours.cpu / columns * 1e6))
+            for against, reference in (("the graph", graph), ("the rows", rows)):
+                yield Figure(
+                    case=f"{columns:,} columns, {edges:,} column edges",
+                    unit="ms",
+                    ours=ours.wall * 1000,
+                    reference=reference.wall * 1000,
+                    against=against,
+                    goal=at_most(3),
+                )
+    store.close()
+    if len(costs) > 1:
+        yield growth(costs)
+
+
+def growth(costs: list[tuple[int, float]]) -> Figure:
+    (few, before), (many, after) = costs[0], costs[-1]
+    return Figure(
+        case="growth of the cost",
+        unit="µs of our processor a column",
+        ours=after,
+        reference=before,
+        against=f"{few:,} columns; ours {many:,}",
+        goal=at_most(2),
+    )
+
+
+def read(session: neo4j.Session, queries: tuple[str, ...]) -> int:
+    """How many rows there are."""
+    return sum(len(session.run(query).single(strict=True)[0]) for query in queries)
+
+
+BENCHMARK = Benchmark("neo4j-loading", ABOUT, run)

@@ -1,0 +1,157 @@
+"""Questions through GraphQL, on a mesh of the size of the acceptance tests: 10,000 jobs, 300,000 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from benchmarks.closures import key_of, node_of
+from benchmarks.figures import Benchmark, Figure
+from benchmarks.generate import Mesh, Shape
+from benchmarks.meshes import Meshes, mesh_of
+from benchmarks.sizes import SHAPES, Size
+from benchmarks.timing import best, spent
+from meshline.api.graphql import Bounds, GraphQL
+from meshline.graph.garbage import collect_seldom
+from meshline.graph.index import Direction, LineageIndex
+from meshline.graph.index.compiled import compile_kernels
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import owner
+from meshline.graph.naming import Naming
+from meshline.graph.store.sqlite import SqliteStore
+
+ABOUT = """\
+The requests of the command line (`meshline/cli/queries`) and a few more, executed in process. Lineage and impact begin at the most
+read column and go 2, 5 and 20 jobs far; their reference is the traversal alone, as far. `impact` counts and groups and shows
+25 assets, `impact, report` also tells the paths to them and whom to notify. The reference of the others is the smallest request
+there is, `{ __typename }`. `first` is what the first request of its kind took, in ms."""
+
+DEPTHS = (2, 5, 20)
+SHAPE = {Size.TINY: SHAPES[Size.TINY][-1], Size.QUICK: SHAPES[Size.QUICK][-1], Size.FULL: Shape(300_000)}
+ROUNDS = {Size.TINY: 1, Size.QUICK: 3, Size.FULL: 5}
+IMPACT = """
+query Impact($of: [ID!]!, $depth: Int, $after: String) {
+  impact(of: $of, depth: $depth) {
+    total
+    byKind { key count } byReach { key count }
+    byDomain { label count } byProduct { label count } byOwner { label count }
+    assets(first: 25, after: $after) { pageInfo { endCursor } nodes { node { id qualifiedName } reach distance masked } }
+    completeness { truncated possibleOnly undescribed staleEdges provisional revision }
+  }
+}
+"""
+DATASET = """
+query Dataset($namespace: String!, $name: String!) {
+  dataset(namespace: $namespace, name: $name) {
+    id name description owners { owner { name } } product { name } domain { name }
+    columns(first: 40) { totalCount nodes { id name dataType position } } writtenBy { name } readBy { name }
+  }
+}
+"""
+SMALLEST = "{ __typename }"
+TRAVERSAL, REQUEST = "the traversal alone", SMALLEST
+
+
+class Asked(NamedTuple):
+    """A request. `depth`, `direction`: of the traversal that it needs, if any."""
+
+    case: str
+    query: str
+    variables: Mapping[str, Any]
+    depth: int | None = None
+    direction: Direction | None = None
+
+
+def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
+    compile_kernels()
+    shape = SHAPE[size]
+    mesh = mesh_of(shape)
+    store = SqliteStore(str(meshes.store(shape)))
+    live = LiveGraph.open(store)
+    collect_seldom()
+    graphql = GraphQL(live, Naming(), Bounds(seconds=600))
+    starts = {Direction.DOWNSTREAM: 0, Direction.UPSTREAM: mesh.columns - 1}
+    for asked in (*traversing(mesh, starts), *following(graphql, mesh), *looking(mesh)):
+        request = partial(ask, graphql, asked)
+        first = spent(request).wall * 1000
+        node = None if asked.direction is None else node_of(live.index, mesh, starts[asked.direction])
+        reference = partial(smallest, graphql) if node is None else partial(walk, live.index, node, asked)
+        ours, theirs = best([request, reference], ROUNDS[size])
+        yield Figure(
+            case=asked.case,
+            unit="ms",
+            ours=ours.wall * 1000,
+            reference=theirs.wall * 1000,
+            against=REQUEST if node is None else TRAVERSAL,
+            more={"columns": mesh.columns, "jobs": len(mesh.jobs), "first, ms": round(first)},
+        )
+    store.close()
+
+
+def traversing(mesh: Mesh, starts: Mapping[Direction, int]) -> Iterator[Asked]:
+    for depth in DEPTHS:
+        for direction, granularity in (
+            (Direction.DOWNSTREAM, "COLUMN"),
+            (Direction.DOWNSTREAM, "DATASET"),
+            (Direction.DOWNSTREAM, "DOMAIN"),
+            (Direction.UPSTREAM, "COLUMN"),
+        ):
+            of = {"of": [key_of(mesh, starts[direction]).id], "depth": depth, "reach": "POSSIBLE"}
+            drawn = {**of, "direction": direction.value, "granularity": granularity, "limit": 500}
+            name = f"lineage {direction.lower()}, {granularity.lower()}s, depth {depth}"
+            yield Asked(name, of_command_line("lineage"), drawn, depth, direction)
+        of = {"of": [key_of(mesh, starts[Direction.DOWNSTREAM]).id], "depth": depth}
+        yield Asked(f"impact, depth {depth}", IMPACT, of, depth, Direction.DOWNSTREAM)
+        report = {**of, "reach": "POSSIBLE", "limit": 25}
+        yield Asked(f"impact, report, depth {depth}", of_command_line("impact"), report, depth, Direction.DOWNSTREAM)
+
+
+def following(graphql: GraphQL, mesh: Mesh) -> Iterator[Asked]:
+    """A page in the midst of an impact."""
+    variables: dict[str, Any] = {"of": [key_of(mesh, 0).id], "depth": DEPTHS[-1], "after": None}
+    for _ in range(10):
+        answer = graphql.execute(IMPACT, variables).body["data"]["impact"]
+        variables = {**variables, "after": answer["assets"]["pageInfo"]["endCursor"] or variables["after"]}
+    yield Asked("impact, page 11", IMPACT, variables, DEPTHS[-1], Direction.DOWNSTREAM)
+
+
+def looking(mesh: Mesh) -> Iterator[Asked]:
+    dataset = mesh.datasets // 2
+    name = mesh.dataset_name(dataset)
+    yield Asked("dataset by name", DATASET, {"namespace": mesh.namespace, "name": name})
+    yield Asked("name by its end", of_command_line("resolve"), {"name": name.partition(".")[2]})
+    yield Asked("column by the end of its name", of_command_line("resolve"), {"name": f"{name}.{mesh.column_name(0)}"})
+    yield Asked("search, one dataset", of_command_line("search"), {"text": name, "limit": 25})
+    yield Asked("search, a word of all datasets", of_command_line("search"), {"text": "dataset", "limit": 25})
+    yield Asked("owners", of_command_line("owners"), {"id": key_of(mesh, mesh.columns - 1).id})
+    yield Asked("what a team owns", of_command_line("owned-by"), {"owner": owner("team:team_0").id, "limit": 25})
+    yield Asked("orphans", of_command_line("orphans"), {"limit": 25})
+    yield Asked("coverage", "{ coverage { total { datasets described owned withColumnLineage } } }", {})
+
+
+def of_command_line(name: str) -> str:
+    return (files("meshline.cli") / "queries" / f"{name}.graphql").read_text(encoding="utf-8")
+
+
+def ask(graphql: GraphQL, asked: Asked) -> None:
+    answer = graphql.execute(asked.query, asked.variables)
+    assert "errors" not in answer.body, (asked.case, answer.body["errors"])
+
+
+def smallest(graphql: GraphQL) -> None:
+    graphql.execute(SMALLEST)
+
+
+def walk(index: LineageIndex, node: int, asked: Asked) -> object:
+    assert asked.direction is not None
+    return index.traverse([node], asked.direction, depth=asked.depth, max_nodes=10_000_000)
+
+
+LIMITS = """\
+A drawing of 500 columns or datasets is half a megabyte of JSON: names, products and domains of each node and of both ends of each
+edge are made in Python. A report finds a path to each asset that it shows. A search for a word that thousands of names have
+ranks up to 10,000 of them by their names."""
+
+BENCHMARK = Benchmark("queries", ABOUT, run, LIMITS)

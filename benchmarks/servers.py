@@ -1,0 +1,57 @@
+"""The Neo4j of a run: started by the first benchmark that needs it, used by all, stopped at the end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import neo4j
+
+from meshline.graph.store.neo4j.connection import Address
+
+SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "servers" / "neo4j.py"
+HEAP = "2g"
+
+
+class ServerMissing(Exception):
+    """No Neo4j can be had; the message says what is missing."""
+
+
+def started(home: Path) -> str:
+    """The URL of the server of this folder, started if it does not run yet."""
+    return str(_script("start", "--heap", HEAP, "--home", str(home))["url"])
+
+
+def stop(home: Path) -> None:
+    """Stop the server of this folder, if one was started."""
+    if (home / "server.json").exists():
+        _script("stop", "--home", str(home))
+
+
+@contextmanager
+def session(url: str) -> Iterator[neo4j.Session]:
+    """The official driver, without anything of ours."""
+    address = Address.parse(url)
+    with (
+        neo4j.GraphDatabase.driver(address.uri, auth=(address.user, address.password), notifications_min_severity="OFF") as driver,
+        driver.session(database=address.database) as opened,
+    ):
+        yield opened
+
+
+def wipe(url: str) -> None:
+    """Forget all nodes; constraints and indexes stay."""
+    with session(url) as opened:
+        opened.run("MATCH (n) CALL { WITH n DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
+
+
+def _script(*arguments: str) -> dict[str, object]:
+    done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ServerMissing(done.stderr.strip())
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
