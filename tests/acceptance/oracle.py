@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from meshline.graph.naming import Naming
 
@@ -44,6 +44,17 @@ def pseudo(name: str) -> bool:
     return name in {"_file", "_pos", "_metadata"} or name.startswith("_metadata.")
 
 
+class Flow(NamedTuple):
+    """Between columns, from a column into a dataset as a whole (a start of three parts, an end of two), or between datasets."""
+
+    start: tuple[str, ...]
+    end: tuple[str, ...]
+    kind: int
+    masked: bool
+    subtype: str
+    job: tuple[str, ...]  # empty: none
+
+
 @dataclass
 class Says:
     """What one run (or job event) says of one output: edges to hold from a time on."""
@@ -52,8 +63,8 @@ class Says:
     settled: bool
     until: datetime | None
     run: tuple[str, str]  # the run, or the parent whose runs cover pairs for each other
-    # (source column or dataset, target column or dataset, class, masked, job)
-    columns: set[tuple[tuple[str, ...], tuple[str, ...], int, bool]] = field(default_factory=set)
+    job: tuple[str, ...] = ()
+    columns: set[Flow] = field(default_factory=set)
     pairs: set[tuple[Dataset, Dataset]] = field(default_factory=set)
 
 
@@ -97,7 +108,7 @@ class Oracle:
             nodes = (event.get("inputs") or [], event.get("outputs") or [])
             for node in (*nodes[0], *nodes[1]):
                 self._facets(node, at, schema=True)
-            says = Says(at, settled=True, until=None, run=("declared", str(at)))
+            says = Says(at, settled=True, until=None, run=("declared", str(at)), job=(event["job"]["namespace"], event["job"]["name"]))
             for output in nodes[1]:
                 self._lineage(says, output, nodes[0], {key(n): n for n in (*nodes[0], *nodes[1])}, {})
             self.scopes["declared", event["job"]["namespace"], event["job"]["name"]].append(says)
@@ -148,7 +159,7 @@ class Oracle:
                 if settled and (not (completed or streaming) or (failed and not streaming)):
                     continue
                 at = (seen[dataset] if streaming or not completed else min(completed)) if settled else seen[dataset]
-                says = Says(at, settled=settled, until=min(failed) if failed and not settled else None, run=group)
+                says = Says(at, settled=settled, until=min(failed) if failed and not settled else None, run=group, job=name[:2])
                 self._lineage(says, lineage.get(dataset, node), list(inputs.values()), inputs | outputs, links)
                 self.scopes["run", name[0], name[1], *dataset].append(says)
                 if settled and streaming:  # takes effect at every event: said again at the last that names the output
@@ -179,22 +190,22 @@ class Oracle:
         hoisted = {cause: all(all(m) for m in tos.values()) for cause, tos in by_cause.items() if set(tos) == listed}
         for column, to, kind, subtype, masked in entries:
             if kind == INDIRECT and (column, subtype) in hoisted:
-                says.columns.add((column, target, INDIRECT, hoisted[column, subtype]))
+                says.columns.add(Flow(column, target, INDIRECT, hoisted[column, subtype], subtype, says.job))
             else:
-                says.columns.add((column, to, kind, masked))
+                says.columns.add(Flow(column, to, kind, masked, subtype, says.job))
         for source in facet.get("dataset") or []:
             influence: tuple[str, ...] = (*_resolve(key(source), known, links), source["field"])
             if not pseudo(influence[2]):
-                for _, _, masked in _transformations(source, masked=False):
-                    says.columns.add((influence, target, INDIRECT, masked))
+                for _, subtype, masked in _transformations(source, masked=False):
+                    says.columns.add(Flow(influence, target, INDIRECT, masked, subtype, says.job))
         for node in inputs:
             says.pairs.add((key(node), target))
 
     # --- what is said -> what holds
 
     def _fold(self) -> None:
-        self.column_edges: set[tuple[tuple[str, ...], tuple[str, ...], int, bool]] = set()
-        self.dataset_edges: set[tuple[Dataset, Dataset]] = set()
+        self.column_edges: set[Flow] = set()
+        self.dataset_edges: set[Flow] = set()
         for said in self.scopes.values():
             settled = [s for s in said if s.settled]
             held = settled or [s for s in said if s.until is None]
@@ -202,7 +213,7 @@ class Oracle:
                 now = max(held, key=lambda s: s.at)
                 self.column_edges |= now.columns
                 covered = _covered(now) | self.covered_by.get(now.run, set())
-                self.dataset_edges |= now.pairs - covered
+                self.dataset_edges |= {Flow(a, b, POSSIBLE, masked=False, subtype="", job=now.job) for a, b in now.pairs - covered}
         self._identity()
 
     def _identity(self) -> None:
@@ -225,17 +236,17 @@ class Oracle:
         self.exact = exact
         for dataset, (_, names) in self.schemas.items():
             self.columns[find(dataset)] |= {self.column((*dataset, n))[2] for n in names}
-        for start, end, _, _ in self.column_edges:
+        for start, end, *_ in self.column_edges:
             for node in (start, end):
                 if len(node) == 3:
                     self.columns[find(node[:2])].add(self.column(node)[2])
         self.out: dict[Column, set[tuple[tuple[str, ...], int, bool]]] = defaultdict(set)
-        for start, end, kind, masked in self.column_edges:
+        for start, end, kind, masked, *_ in self.column_edges:
             to = self.column(end) if len(end) == 3 else find((end[0], end[1]))
             self.out[self.column(start)].add((to, kind, masked))
         self.dataset_out: dict[Dataset, set[Dataset]] = defaultdict(set)
-        for a, b in self.dataset_edges:
-            self.dataset_out[find(a)].add(find(b))
+        for a, b, *_ in self.dataset_edges:
+            self.dataset_out[find((a[0], a[1]))].add(find((b[0], b[1])))
 
     def column(self, node: tuple[str, ...]) -> Column:
         dataset = self.find((node[0], node[1]))
@@ -285,7 +296,7 @@ class Oracle:
 
 
 def _covered(says: Says) -> set[tuple[Dataset, Dataset]]:
-    return {((s[0], s[1]), (e[0], e[1])) for s, e, _, _ in says.columns}
+    return {((s[0], s[1]), (e[0], e[1])) for s, e, *_ in says.columns}
 
 
 def _flatten(fields: list[Event], prefix: str = "") -> Iterator[str]:
