@@ -1,0 +1,129 @@
+"""Bad input over HTTP: never a failure of ours, never a hang, never a lost good event beside a bad one.
+
+`MESHLINE_MUTATIONS` is how many changes of each real event are tried; a few by default, some hundred now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+from meshline.errors import InvalidInput
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.openlineage.builder import BatchBuilder
+from meshline.ingest.pipeline import Pipeline
+from tests.faults.corpus import Sample, files, is_event, samples
+from tests.faults.mutating import Mutation, changed, spoiled
+from tests.faults.served import Server, serving
+from tests.faults.traffic import bodies
+from tests.faults.truth import Truth, check_file, check_oracle
+from tests.faults.wire import EVENT, JSON, Answer, wire
+
+FEW, EVENTS = 11, 60  # changes of each event, and events, where nothing else is asked for
+MUTATIONS = int(os.environ.get("MESHLINE_MUTATIONS", str(FEW)))
+REFUSALS = {400, 413, 415, 422}
+CONNECTIONS = 8
+GOOD = 150  # events that are sent beside the bad ones
+
+
+def some_events(seed: int) -> list[Sample]:
+    """Others each time; all of them if more than a few changes are asked for."""
+    found = [sample for sample in samples() if is_event(sample)]
+    return found if MUTATIONS > FEW else random.Random(seed).sample(found, min(EVENTS, len(found)))
+
+
+def mutations(found: Iterable[Sample], seed: int, number: int) -> Iterator[Mutation]:
+    for sample in found:
+        yield from changed(sample.event, sample.name, seed, number)
+        yield from spoiled(sample.body, sample.name, seed)
+
+
+async def post(server: Server, mutated: Iterable[Mutation]) -> list[tuple[Mutation, Answer]]:
+    """Each by itself, over a few connections."""
+    left = iter(mutated)
+    result: list[tuple[Mutation, Answer]] = []
+
+    async def some() -> None:
+        async with wire(server.port) as to:
+            for mutation in left:
+                try:
+                    answer = await to.request("POST", EVENT, mutation.body, {**JSON, **mutation.headers})
+                except Exception as error:
+                    error.add_note(f"{mutation.name}: {mutation.body[:1000]!r}")
+                    raise
+                result.append((mutation, answer))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(CONNECTIONS):
+            group.create_task(some())
+    return result
+
+
+def plain(mutation: Mutation) -> bytes:
+    """The event that an accepted request held."""
+    return gzip.decompress(mutation.body) if mutation.headers.get("Content-Encoding") == "gzip" else mutation.body
+
+
+def check_refusal(mutation: Mutation, answer: Answer) -> None:
+    what = (mutation.name, answer, mutation.body[:2000])
+    assert answer.status in {201, *REFUSALS}, what
+    if answer.status != 201:
+        error = answer.json["error"]
+        assert error["code"] != "INTERNAL", what
+        assert error["message"], what
+
+
+def test_every_mutation_by_itself(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "mesh.db"
+    good = list(islice(bodies(seed), GOOD))
+    with serving(f"sqlite:///{path}", tmp_path / "server.log") as server:
+        among = [Mutation("good", body, {}) for body in good]
+        bad = list(mutations(some_events(seed), seed, MUTATIONS))
+        chance = random.Random(seed)
+        sent = chance.sample(among + bad, len(among) + len(bad))
+        answered = asyncio.run(post(server, sent))
+        for mutation, answer in answered:
+            check_refusal(mutation, answer)
+        accepted = [plain(mutation) for mutation, answer in answered if answer.status == 201]
+        assert set(good) <= set(accepted)
+        check_oracle(server, good)
+        assert "Traceback" not in server.log, server.log[-5000:]
+    with closing(Truth()) as truth:
+        truth.take(accepted)
+        check_file(str(path), truth)
+
+
+def test_every_file_as_it_is(tmp_path: Path) -> None:
+    """Events or not: schemas, tables, manifests, texts."""
+    with serving("sqlite://:memory:", tmp_path / "server.log") as server:
+        found = [Mutation(str(path), path.read_bytes(), {}) for path in files()] + [Mutation(*sample, {}) for sample in samples()]
+        for mutation, answer in asyncio.run(post(server, found)):
+            check_refusal(mutation, answer)
+        assert "Traceback" not in server.log, server.log[-5000:]
+
+
+def test_every_mutation_inside(seed: int) -> None:
+    """The same without HTTP, and more of it: an event is refused as it comes, or it is taken."""
+    with closing(SqliteStore()) as store:
+        pipeline = Pipeline(LiveGraph.open(store), BatchBuilder(Naming()))
+        waiting = []
+        for mutation in (one for sample in some_events(seed) for one in changed(sample.event, sample.name, seed, 3 * MUTATIONS)):
+            try:
+                waiting.append((mutation, pipeline.submit(mutation.body, wait=True)))
+            except InvalidInput:
+                continue
+            except Exception as error:
+                error.add_note(f"{mutation.name}: {mutation.body[:1000]!r}")
+                raise
+        for mutation, future in waiting:
+            failure = future.exception(timeout=60)
+            assert failure is None, (mutation.name, mutation.body[:1000])
+        pipeline.close()

@@ -1,0 +1,149 @@
+"""The disk has no room: clear errors, answers all the while, and everything goes on when there is room again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.cli.running import ROOT, executable
+from tests.faults.served import Server, Started, serving
+from tests.faults.traffic import bodies
+from tests.faults.truth import Truth, check_answers, check_file
+from tests.faults.wire import BATCH, Answer, Posted, call
+
+EVENTS, CONNECTIONS = 40, 8
+SIZE = 48 * 2**20  # bytes of the small file system
+ENOUGH = 3000  # events, more than there is room for
+
+
+class Cramped(NamedTuple):
+    """A server on a disk with an end. `fill` leaves no room, `free` makes some; `path` is the store's file as we see it."""
+
+    server: Server
+    path: Path
+    fill: Callable[[], None]
+    free: Callable[[], None]
+
+
+@contextmanager
+def limited(folder: Path) -> Iterator[Cramped]:
+    """No file of the process may grow (RLIMIT_FSIZE); anybody may do this to a process of his own."""
+    path = folder / "mesh.db"
+    with serving(f"sqlite:///{path}", folder / "server.log") as server:
+        soft, hard = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+
+        def limit(size: int) -> None:
+            resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+        yield Cramped(server, path, lambda: limit(path.with_name("mesh.db-wal").stat().st_size), lambda: limit(soft))
+
+
+def can_mount() -> bool:
+    """Whether this user may make a file system in a name space of his own."""
+    return (
+        shutil.which("unshare") is not None
+        and not subprocess.run(
+            ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", "/mnt"],
+            check=False,
+            capture_output=True,
+        ).returncode
+    )
+
+
+class Mounted(Started):
+    """A server that alone sees a small file system on a folder. We see it through the process."""
+
+    def __init__(self, folder: Path, log: Path) -> None:
+        command = f'mount -t tmpfs -o size={SIZE} tmpfs "$1" && exec "$2" serve --store "sqlite:///$1/mesh.db" --port 0'
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command, "sh", str(folder), executable()],
+                cwd=ROOT,
+                stdout=file,
+                stderr=file,
+            )
+        Server.__init__(self, self.process.pid, log, 0)
+        self.seen = Path(f"/proc/{self.pid}/root{folder}")
+
+
+@contextmanager
+def mounted(folder: Path) -> Iterator[Cramped]:
+    """A small file system."""
+    disk = folder / "disk"
+    disk.mkdir()
+    server = Mounted(disk, folder / "server.log")
+    filler = server.seen / "filler"
+
+    def fill() -> None:
+        with filler.open("wb") as file:
+            try:
+                while True:
+                    os.write(file.fileno(), bytes(65536))
+            except OSError:
+                return
+
+    try:
+        server.wait_until_listening()
+        server.wait_until_ready()
+        yield Cramped(server, server.seen / "mesh.db", fill, filler.unlink)
+    finally:
+        server.kill()
+        server.wait()
+
+
+WAYS = [
+    pytest.param(limited, marks=pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are Linux's")),
+    pytest.param(mounted, marks=pytest.mark.skipif(sys.platform != "linux" or not can_mount(), reason="no mounts without privileges here")),
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_full_and_free_again(way: Callable[[Path], AbstractContextManager[Cramped]], tmp_path: Path, seed: int) -> None:
+    traffic = bodies(seed)
+    with closing(Truth()) as truth, way(tmp_path) as cramped:
+        server = cramped.server
+        for _ in range(3):
+            truth.take(post(server, list(islice(traffic, EVENTS))).acknowledged)
+            cramped.fill()
+            taken: list[bytes] = []
+            refused: list[tuple[bytes, Answer]] = []
+            for _ in range(ENOUGH // EVENTS):  # what SQLite has already may take some more
+                posted = post(server, list(islice(traffic, EVENTS)))
+                taken += posted.acknowledged
+                refused = posted.refused
+                if refused:
+                    break
+            truth.take(taken)
+            assert {answer.status for _, answer in refused} == {503}
+            assert all("disk" in answer.json["error"]["message"] and answer.headers["retry-after"] for _, answer in refused)
+            batch = call(server.port, "POST", BATCH, b"[" + b",".join(body for body, _ in refused) + b"]")
+            assert batch.json["summary"]["retriable"] == len(refused)
+            check_answers(server, truth, truth.datasets()[:3])
+            assert call(server.port, "GET", "/healthz").status == 200
+            cramped.free()
+            again = post(server, [body for body, _ in refused])
+            assert again.refused == []
+            truth.take(again.acknowledged)
+            check_answers(server, truth, truth.datasets()[:3])
+        for file in cramped.path.parent.glob("mesh.db*"):  # nobody writes; and SQLite does not open a file of another's mounts
+            shutil.copy(file, tmp_path / f"copied-{file.name}")
+        check_file(str(tmp_path / "copied-mesh.db"), truth)
+        assert "Traceback" not in server.log
+
+
+def post(server: Server, found: list[bytes]) -> Posted:
+    posted = Posted()
+    asyncio.run(posted.post(server.port, found, CONNECTIONS))
+    assert len(posted.sent) == len(found), "the server is gone"
+    return posted

@@ -1,0 +1,205 @@
+"""Neo4j goes away and comes back: stopped, frozen, killed, or cut off at the worst moment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from meshline.graph.store.neo4j import Neo4jStore
+from tests.faults.proxy import Proxy, never
+from tests.faults.served import Server, serving
+from tests.faults.traffic import bodies
+from tests.faults.truth import Truth, bodies_of, check_answers, check_oracle, check_store
+from tests.faults.wire import Posted, call
+from tests.servers import Neo4jServer
+from tests.stores.drawn import drawn, to_draw
+from tests.stores.said import all_heads
+
+pytestmark = pytest.mark.server
+
+EVENTS, CONNECTIONS = 12, 4
+BACK_SECONDS = 60
+# Bolt messages (docs: "Bolt Protocol message specification"): COMMIT has no fields, signature 0x12.
+COMMIT = b"\x00\x02\xb0\x12\x00\x00"
+
+
+@contextmanager
+def proxied(neo4j: Neo4jServer) -> Iterator[tuple[Proxy, str]]:
+    """A proxy to the server, and the store's URL through it."""
+    head, _, port = neo4j.url.rpartition(":")
+    with closing(Proxy(int(port))) as proxy:
+        yield proxy, f"{head}:{proxy.port}"
+
+
+def post(server: Server, found: list[bytes]) -> Posted:
+    posted = Posted()
+    asyncio.run(posted.post(server.port, found, CONNECTIONS))
+    assert len(posted.sent) == len(found), "the server is gone"
+    assert {answer.status for _, answer in posted.refused} <= {503}
+    assert all(answer.headers["retry-after"] and "Neo4j" in answer.json["error"]["message"] for _, answer in posted.refused)
+    return posted
+
+
+def post_until_taken(server: Server, found: list[bytes]) -> None:
+    """As a patient client does."""
+    end = time.monotonic() + BACK_SECONDS
+    while found := [body for body, _ in post(server, found).refused]:
+        assert time.monotonic() < end, "it does not recover"
+        time.sleep(0.5)
+
+
+def check_all(neo4j: Neo4jServer, server: Server, truth: Truth, sent: list[bytes]) -> None:
+    """Everything that was sent is there, and the graph is theirs; events that were sent twice are kept twice."""
+    with closing(Neo4jStore(neo4j.url)) as store:
+        truth.take((Counter(bodies_of(store)) - Counter(truth.events)).elements())
+        assert set(truth.events) == set(sent)
+        check_store(store, truth)
+        assert drawn(neo4j) == to_draw(all_heads(store))
+    check_answers(server, truth, truth.datasets()[:3])
+    check_oracle(server, sent)
+
+
+def test_gone_and_back(own_neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
+    """Killed, and then frozen, while events come in."""
+    own_neo4j.wipe()
+    traffic, sent = bodies(seed), []
+    with closing(Truth()) as truth, serving(own_neo4j.url, tmp_path / "server.log", refresh_seconds=0.2) as server:
+        for kind in ("kill", "freeze"):
+            sent += (found := list(islice(traffic, EVENTS)))
+            assert post(server, found).refused == []
+            pid = pid_of(own_neo4j)
+            os.kill(pid, signal.SIGKILL if kind == "kill" else signal.SIGSTOP)
+            sent += (found := list(islice(traffic, CONNECTIONS)))
+            if kind == "kill":
+                wait_until_gone(own_neo4j)
+                posted = post(server, found)
+                assert len(posted.refused) == len(found)
+                assert call(server.port, "GET", "/readyz").status == 503
+                assert call(server.port, "GET", "/healthz").status == 200
+                own_neo4j.start()
+            else:
+                posting = Posted()
+
+                async def frozen(posting: Posted = posting, found: list[bytes] = found, pid: int = pid) -> None:
+                    waiting = asyncio.create_task(posting.post(server.port, found, CONNECTIONS))
+                    await asyncio.sleep(3)
+                    os.kill(pid, signal.SIGCONT)
+                    await waiting
+
+                asyncio.run(frozen())
+                posted = posting
+            post_until_taken(server, [body for body, _ in posted.refused])
+            server.wait_until_ready()
+        check_all(own_neo4j, server, truth, sent)
+        assert "Traceback" not in server.log
+
+
+def wait_until_gone(neo4j: Neo4jServer) -> None:
+    """A killed process may still answer for some milliseconds."""
+    end = time.monotonic() + BACK_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", int(neo4j.url.rpartition(":")[2]))).close()
+        except OSError:
+            return
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def pid_of(neo4j: Neo4jServer) -> int:
+    assert neo4j.home is not None
+    pid: int = json.loads((neo4j.home / "server.json").read_text())["pid"]
+    return pid
+
+
+def test_cut_at_random(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
+    """Connections end in the middle of anything, and for a while there are none."""
+    chance = random.Random(seed)
+    traffic, sent = bodies(seed), []
+    with (
+        closing(Truth()) as truth,
+        proxied(neo4j) as (proxy, url),
+        serving(url, tmp_path / "server.log", refresh_seconds=0.2) as server,
+    ):
+        for _ in range(2):
+            proxy.cut_request = proxy.cut_answer = lambda *_: chance.random() < 0.005
+            sent += (found := list(islice(traffic, EVENTS)))
+            refused = [body for body, _ in post(server, found).refused]
+            proxy.refuse(refusing=True)
+            sent += (found := list(islice(traffic, 1)))
+            refused += [body for body, _ in post(server, found).refused]
+            assert found[0] in refused
+            proxy.refuse(refusing=False)
+            proxy.cut_request = proxy.cut_answer = never
+            post_until_taken(server, refused)
+        server.wait_until_ready()
+        assert proxy.cuts
+        check_all(neo4j, server, truth, sent)
+        assert "Traceback" not in server.log
+
+
+def test_the_acknowledgement_of_a_commit_is_lost(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
+    """The commit is in the database, and nobody can know: 503, the graph shows it, and the same event sent again changes nothing."""
+    found = list(islice(bodies(seed), 12))
+    with (
+        closing(Truth()) as truth,
+        closing(Neo4jStore(neo4j.url)) as store,
+        proxied(neo4j) as (proxy, url),
+        serving(url, tmp_path / "server.log", refresh_seconds=0.2) as server,
+    ):
+        for number, body in enumerate(found):
+            revision = store.revision()
+            lost = Lost()
+            if number % 3 == 1:  # not the first, beside which the server tidies up
+                proxy.cut_request, proxy.cut_answer = lost.request, lost.answer
+            posted = post(server, [body])
+            proxy.cut_request = proxy.cut_answer = never
+            assert lost.lost == bool(posted.refused) == (number % 3 == 1)
+            assert store.revision() == revision + 1, "committed once"
+            assert sorted(bodies_of(store)) == sorted([*truth.events, body])
+            truth.take([body])
+            check_shown(server, store, truth)
+            if posted.refused:
+                assert post(server, [body]).refused == []
+                truth.take([body])
+        check_all(neo4j, server, truth, found)
+
+
+def check_shown(server: Server, store: Neo4jStore, truth: Truth) -> None:
+    """The server has followed, and answers as the truth does."""
+    end = time.monotonic() + BACK_SECONDS
+    while call(server.port, "GET", "/readyz").json.get("revision") != store.revision():
+        assert time.monotonic() < end, "it does not follow"
+        time.sleep(0.05)
+    check_answers(server, truth, truth.datasets()[:2])
+
+
+class Lost:
+    """Cuts a connection when its commit is answered: once."""
+
+    def __init__(self) -> None:
+        self.committing: socket.socket | None = None
+        self.lost = False
+
+    def request(self, client: socket.socket, data: bytes) -> bool:
+        if self.committing is None and data.endswith(COMMIT):
+            self.committing = client
+        return False
+
+    def answer(self, client: socket.socket, _data: bytes) -> bool:
+        if client is not self.committing or self.lost:
+            return False
+        self.lost = True
+        return True

@@ -1,0 +1,128 @@
+"""What a store and a server must say: the graph made in this process, in one go, from the same events."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from importlib.resources import files
+from typing import Any
+
+import httpx
+
+from meshline.api.graphql import GraphQL
+from meshline.graph.index.lineage import LineageIndex
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKind
+from meshline.graph.naming import Naming
+from meshline.graph.store.base import Store, StoredEvent
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
+from tests.acceptance.oracle import Oracle
+from tests.acceptance.service import Service, differences
+from tests.faults.served import Server
+from tests.stores.said import all_heads, sayings
+
+LINEAGE = (files("meshline.cli") / "queries" / "lineage.graphql").read_text("utf-8")
+IMPACT = (files("meshline.cli") / "queries" / "impact.graphql").read_text("utf-8")
+CLOCK = time.time_ns() // 1000
+ALL = 10_000_000  # events
+
+
+class Truth:
+    """Grows by events; how they came means nothing."""
+
+    def __init__(self) -> None:
+        self.live = LiveGraph.open(SqliteStore())
+        self.events: list[bytes] = []
+        self._builder = BatchBuilder(Naming())
+        self._graphql = GraphQL(self.live, Naming())
+
+    def take(self, bodies: Iterable[bytes]) -> None:
+        """Take usable events, as one batch."""
+        bodies = list(bodies)
+        self.events += bodies
+        received = [Received(DEFAULT_SOURCE, self._builder.parser.parse(body, CLOCK), CLOCK, body) for body in bodies]
+        self.live.commit(lambda runs: self._builder.batch(received, runs))
+
+    def ask(self, query: str, **variables: object) -> dict[str, Any]:
+        body = self._graphql.execute(query, variables).body
+        assert "errors" not in body, body["errors"]
+        data = body["data"]
+        assert isinstance(data, dict)
+        return data
+
+    def datasets(self) -> list[str]:
+        """The ids of all."""
+        return [asset.shown.id for asset in self.live.index.dump().assets if asset.shown.kind is AssetKind.DATASET]
+
+    def close(self) -> None:
+        self.live.store.close()
+
+
+def raw_events(store: Store, after: int = 0) -> list[StoredEvent]:
+    """All events that a store keeps, from a position on, in the order of their arrival."""
+    result: list[StoredEvent] = []
+    while found := store.raw(after, 1000):
+        result += found
+        after = found[-1].position
+    return result
+
+
+def bodies_of(store: Store) -> list[bytes]:
+    return [bytes(kept.event.body) for kept in raw_events(store)]
+
+
+def check_store(store: Store, truth: Truth) -> None:
+    """The store says what the truth says: heads, now and before, and the graph of them."""
+    kept, expected = (Counter(body.strip() for body in found) for found in (bodies_of(store), truth.events))
+    assert (kept - expected, expected - kept) == ({}, {}), (len(kept), len(expected), len(kept - expected), len(expected - kept))
+    assert sayings(all_heads(store)) == sayings(all_heads(truth.live.store))
+    for at in past(truth):
+        assert sayings(all_heads(store, at)) == sayings(all_heads(truth.live.store, at)), at
+    loaded = LineageIndex.load(store.heads(), store.revision())
+    assert loaded.dump() == truth.live.index.dump()
+
+
+def past(truth: Truth) -> list[int]:
+    """Some times at which something changed."""
+    times = sorted({head.observed_at for head in all_heads(truth.live.store)})
+    return times[:: max(1, len(times) // 4)]
+
+
+def check_answers(server: Server, truth: Truth, of: Sequence[str]) -> None:
+    """The server answers as the truth does, about these assets."""
+    for asset in of:
+        for query, variables in (
+            (IMPACT, {"of": [asset], "reach": "POSSIBLE", "limit": 500}),
+            (LINEAGE, {"of": [asset], "direction": "UPSTREAM", "granularity": "COLUMN", "reach": "POSSIBLE", "limit": 500}),
+        ):
+            assert without_revision(server.ask(query, **variables)) == without_revision(truth.ask(query, **variables)), asset
+
+
+def without_revision(value: Any) -> Any:
+    """Revisions differ with the batching."""
+    if isinstance(value, dict):
+        return {key: without_revision(part) for key, part in value.items() if key != "revision"}
+    return [without_revision(part) for part in value] if isinstance(value, list) else value
+
+
+def some(chance: random.Random, truth: Truth, number: int) -> list[str]:
+    """A few datasets."""
+    found = truth.datasets()
+    return chance.sample(found, min(number, len(found)))
+
+
+def check_oracle(server: Server, bodies: Iterable[bytes]) -> None:
+    """The server answers about every column as an oracle does that shares no code with it."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client:
+        assert differences(Service(client), Oracle([json.loads(body) for body in bodies])) == []
+
+
+def check_file(path: str, truth: Truth) -> None:
+    """`check_store` on a file."""
+    with closing(SqliteStore(path)) as store:
+        check_store(store, truth)
