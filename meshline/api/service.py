@@ -83,8 +83,9 @@ class Service:
         self.waiting_for = CLOSING
         for task in self._tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        for ended in await asyncio.gather(*self._tasks, return_exceptions=True):  # none keeps what was taken from being written
+            if isinstance(ended, Exception):
+                log.error("a task had failed", exc_info=ended)
         opened, self._opened = self._opened, None
         if opened is not None:
             waiting = opened.pipeline.waiting
@@ -155,10 +156,14 @@ class Service:
             try:
                 await run_in_threadpool(live.refresh)
                 self.waiting_for = ""
-            except StoreUnavailable as error:
+            except MeshlineError as error:
                 if not self.waiting_for:
-                    log.warning("the store does not answer: %s", error)
+                    log.warning("what others write is not shown: %s", error)
                 self.waiting_for = str(error)
+            except Exception:
+                if not self.waiting_for:
+                    log.exception("what others write cannot be shown")
+                self.waiting_for = "what others write to the store cannot be shown: see the log"
 
     async def _prune(self, store: Store) -> None:
         """Forget raw events that are older than configured."""
@@ -166,7 +171,7 @@ class Service:
             before = time.time_ns() // 1000 - self.settings.raw_retention_days * DAY
             try:
                 await run_in_threadpool(store.prune_raw, before)
-            except StoreUnavailable as error:
+            except MeshlineError as error:
                 log.warning("old raw events are still there: %s", error)
             await asyncio.sleep(PRUNE_SECONDS)
 

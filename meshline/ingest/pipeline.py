@@ -6,6 +6,7 @@ An answer is given after the durable commit. Nothing is taken that cannot be kep
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -19,6 +20,8 @@ from meshline.graph.store.base import Batch, Changes, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.openlineage.repair import Note
 from meshline.ingest.outcomes import Committed, committed
+
+log = logging.getLogger("meshline.ingest")
 
 
 class Committing(Protocol):
@@ -213,9 +216,17 @@ class Pipeline:
                     self._commit([waiting])
         else:
             self._took = time.perf_counter() - begun
-            if self._observe is not None:
-                self._observe(committed(received, batch, changes, self._took))
+            self._tell(received, batch, changes)
             _answer([(waiting.answer, Accepted(changes.revision, waiting.received.event.warnings)) for waiting in group])
+
+    def _tell(self, received: Sequence[Received], batch: Batch, changes: Changes) -> None:
+        """Tell the observer. Its fault is not the events': they are durable, and the writer goes on."""
+        if self._observe is None:
+            return
+        try:
+            self._observe(committed(received, batch, changes, self._took))
+        except Exception:
+            log.exception("a commit could not be counted")
 
 
 def _fail(group: Iterable[_Waiting], error: Exception) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from starlette.testclient import TestClient
 from meshline.api import service as services
 from meshline.api.app import create_app
 from meshline.api.settings import load
-from meshline.errors import MeshlineError, StoreUnavailable
+from meshline.errors import MeshlineError, StoreCorrupt, StoreUnavailable
 from meshline.graph.store.base import Store
 from meshline.graph.store.opening import open_store
 from tests.api.conftest import URL, running
+
+EXAMPLE = Path(__file__).parents[2] / "examples"
 
 
 def test_ready(client: TestClient) -> None:
@@ -112,3 +115,26 @@ def test_what_another_process_writes_is_followed(tmp_path: Path) -> None:
         while one.post("/graphql", json=query).json()["data"]["owners"]["totalCount"] != 1:
             assert time.monotonic() < end
             time.sleep(0.02)
+
+
+@pytest.mark.parametrize("wrong", [StoreCorrupt("a page is gone"), ValueError("a bug")])
+def test_what_cannot_be_followed_is_told_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Exception) -> None:
+    with running(store=f"sqlite:///{tmp_path / 'mesh.db'}", refresh_seconds=0.02) as client:
+        live = client.app.state.service.opened.live  # type: ignore[attr-defined]
+
+        def fail() -> None:
+            raise wrong
+
+        with monkeypatch.context() as patch:
+            patch.setattr(live, "refresh", fail)
+            _until(lambda: client.get("/readyz").status_code == 503)
+        _until(lambda: client.get("/readyz").status_code == 200)
+        event = (EXAMPLE / "event.json").read_bytes()
+        assert client.post("/api/v1/lineage", content=event, headers={"Content-Type": "application/json"}).status_code == 201
+
+
+def _until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -17,6 +17,7 @@ from meshline.graph.store.base import Batch, Changes, RunReader
 from meshline.graph.store.opening import open_store
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.replaying import replay
+from meshline.ingest.outcomes import Committed
 from meshline.ingest.pipeline import Accepted, Limits, Pipeline, ingest_all
 from tests.ingest.speaking import CLOCK, Event, ds, event, observable
 
@@ -267,3 +268,13 @@ def test_a_replay_says_the_same_again() -> None:
     assert len(outcomes) == 7
     assert all(outcome.accepted for outcome in outcomes)
     assert observable(new.store, []) == observable(old.store, [])
+
+
+def test_an_observer_that_fails_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_commit: Committed) -> None:
+        raise ValueError("no room for numbers")
+
+    pipeline = Pipeline(Gate(), BatchBuilder(Naming()), clock=lambda: CLOCK, observe=fail)
+    assert [pipeline.submit(body(number)).result(30).revision for number in range(2)] == [1, 2]
+    pipeline.close()
+    assert "a commit could not be counted" in caplog.text
