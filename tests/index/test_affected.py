@@ -170,3 +170,15 @@ def test_the_strongest_source_that_names_any_names_all() -> None:
     assert who(index_of(schema, *said), ds("a")) == [("a", "business", "a"), ("b", "technical", "a")]
     person = mesh(owns("p", ds("a")), source="person/p")
     assert who(index_of(schema, *said, person), ds("a")) == [("p", "technical", "a")]
+
+
+def test_the_columns_of_a_dataset_start_with_it() -> None:
+    index = index_of(LINEAGE, mesh(consumes("board", col("a.x")), consumes("mart", col("b.x"))))
+    whole = affected(index, down(index, "a"))
+    assert {name: whole[name] for name in ("job copy", "consumer board", "consumer mart")} == {
+        "job copy": "DIRECT 1",
+        "consumer board": "DIRECT 0",
+        "consumer mart": "DIRECT 1",
+    }
+    assert "a.x" not in whole
+    assert affected(index, up(index, "c"))["job sum"] == "INDIRECT 1"

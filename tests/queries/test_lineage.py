@@ -42,7 +42,7 @@ def test_by_column(graph: LiveGraph) -> None:
 
 def test_every_node_but_the_starts_hangs_together(graph: LiveGraph) -> None:
     for direction in Direction:
-        for start in (mesh.EMAIL, mesh.HASH, mesh.REVENUE):
+        for start in (mesh.EMAIL, mesh.HASH, mesh.ORDERS, mesh.REVENUE):
             found = drawn(graph, start, Granularity.COLUMN, direction)
             ends = {end for edge in found.edges for end in (edge.start, edge.end)}
             datasets = {node for node in ends if graph.index.kind(node) is AssetKind.DATASET}

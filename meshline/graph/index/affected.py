@@ -87,19 +87,21 @@ class Reckoning:
         self._assets = assets  # what the caller started from
         self._starts = starts
         self._slots = slots
-        # The starts come first, so what was reached is what comes after them.
-        everything = joined(rows(starts), reached)
+        # The starts come first, so what was reached is what comes after them. The columns of a dataset start with it.
+        own = self._columns_of(starts)
+        everything = joined(rows(starts), rows(own), reached)
         kinds = self._core.nodes.kind[everything.nodes]
         self._whole = everything.where(kinds == DATASET)
         self._columns = everything.where(kinds == COLUMN)
-        self._column_starts = int(np.count_nonzero(kinds[: len(starts)] == COLUMN))
+        self._dataset_starts = int(np.count_nonzero(kinds[: len(starts)] == DATASET))
+        self._column_starts = len(starts) - self._dataset_starts + len(own)
         self._of_columns = self._columns.of(self._core.nodes.rep[self._core.nodes.part1[self._columns.nodes]])
         self._datasets = self._strongest(joined(self._whole, self._of_columns))
 
     def affected(self) -> Affected:
         """Everything, the reached columns first."""
         reached = slice(self._column_starts, None)
-        whole = self._whole.where(slice(len(self._starts) - self._column_starts, None))
+        whole = self._whole.where(slice(self._dataset_starts, None))
         datasets = self._strongest(joined(whole, self._of_columns.where(reached)))
         datasets = datasets.where(~np.isin(datasets.nodes, self._starts))
         products = self._strongest(self._datasets.of(self._holders.products(self._datasets.nodes)))
@@ -114,12 +116,15 @@ class Reckoning:
 
     def _touched(self) -> Rows:
         """What a job that was started from writes, or a consumer uses: no asset that the caller named."""
+        touched = np.array([start for start in self._starts.tolist() if start not in self._assets], np.int32)
+        return rows(np.unique(np.concatenate([touched, self._columns_of(touched)])))
+
+    def _columns_of(self, nodes: Ints) -> Ints:
+        """The columns of those that are datasets, each once."""
         core = self._core
-        touched = [start for start in self._starts.tolist() if start not in self._assets]
-        columns = [
-            column for start in touched if core.nodes.kind[start] == DATASET for own in core.ring(start) for column in core.children(own)
-        ]
-        return rows(np.unique(core.nodes.rep[np.array([*touched, *columns], np.int64)]))
+        datasets = nodes[core.nodes.kind[nodes] == DATASET].tolist()
+        columns = [column for dataset in datasets for member in core.ring(dataset) for column in core.children(member)]
+        return np.unique(core.nodes.rep[np.array(columns, np.int64)])
 
     def _strongest(self, found: Rows) -> Rows:
         return strongest(found, self._slots)

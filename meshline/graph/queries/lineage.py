@@ -25,7 +25,8 @@ def lineage(
 ) -> Lineage:
     """The nodes that the starts reach, and the flows between them; at most `limit` nodes, the nearest first.
 
-    Among columns, a dataset is drawn too where a flow begins or ends at it as a whole.
+    Among columns, a dataset is drawn too where a flow begins or ends at it as a whole, and a column of a dataset
+    that was started from where one begins or ends there.
     """
     if granularity is Granularity.COLUMN:
         found = index.traverse(
@@ -45,6 +46,7 @@ def _by_column(index: LineageIndex, found: Traversal, limit: int) -> Lineage:
     flows = found.flows()
     shown = nodes[:limit]
     shown += _wholes(index, shown, flows)
+    shown += _own(index, found.starts.tolist(), shown, flows)
     edges = _flows(index, flows, frozenset(node.node for node in shown))
     return Lineage(tuple(shown), tuple(edges), 0, completeness(found, cut=len(nodes) > limit))
 
@@ -60,6 +62,17 @@ def _wholes(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[F
                 nearest[dataset] = node._replace(node=dataset)
     ends = {end for flow in flows for end in (flow.start, flow.end)} - {node.node for node in shown}
     return by_name(index, [nearest[end] for end in ends if end in nearest])
+
+
+def _own(index: LineageIndex, starts: Sequence[int], shown: Sequence[LineageNode], flows: Iterable[FlowStep]) -> list[LineageNode]:
+    """The columns of datasets among the starts at which flows from or to what is shown begin or end."""
+    datasets = {start for start in starts if index.kind(start) is AssetKind.DATASET}
+    drawn = {node.node for node in shown}
+    ends = {end for flow in flows for end in (flow.start, flow.end)} - drawn
+    own = {end for end in ends if index.kind(end) is AssetKind.COLUMN and index.dataset(end) in datasets}
+    inside = drawn | own
+    joined = {end for flow in flows if flow.start in inside and flow.end in inside for end in (flow.start, flow.end)}
+    return by_name(index, (LineageNode(column, Reach.DIRECT, 0, masked=False, start=True) for column in own & joined))
 
 
 def _flows(index: LineageIndex, flows: Iterable[FlowStep], drawn: frozenset[int]) -> list[LineageEdge]:
