@@ -19,7 +19,8 @@ from meshline.graph.store.sqlite import SqliteStore
 
 ABOUT = """\
 `LineageIndex.traverse` downstream from one column, without limits: every column that it reaches, with reach class, distance and
-masking (up to six passes over the graph), for closures of about so many columns. The reference is igraph on the same graph
+masking (a pass for each
+reach class, which goes on from the one before), for closures of about so many columns. The reference is igraph on the same graph
 (whole datasets and jobs without column lineage as vertices), which only finds what can be reached: `bfs`, with order and parents
 as Python lists, and `subcomponent`, which lists the vertices and nothing else. Both reach the same columns (checked).
 The mean of three starts of each size, of each the best of several rounds. `growth` is of closures that take about the same share of

@@ -141,6 +141,21 @@ def test_depth_is_reported_only_if_it_cut_something_off() -> None:
     assert reached(index, down(index, "a.x", depth=0)) == {}
 
 
+def test_depth_is_reported_if_it_cut_off_a_weaker_flow() -> None:
+    index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "c.x", "INDIRECT"), flow("d.x", "e.x"), flow("e", "f")))
+    for start in ("a.x", "d.x"):
+        assert down(index, start, depth=1).completeness.truncated is Truncated.DEPTH
+        assert down(index, start, depth=1, reach=Reach.DIRECT).completeness.truncated is Truncated.NONE
+        assert down(index, start, depth=2).completeness.truncated is Truncated.NONE
+
+
+def test_depth_is_reported_if_it_cut_off_a_way_without_masking() -> None:
+    index = index_of(lineage(flow("a.x", "c.x", masking=True), flow("a.x", "b.x"), flow("b.x", "c.x")))
+    cut, whole = down(index, "a.x", depth=1), down(index, "a.x", depth=2)
+    assert (reached(index, cut), cut.completeness.truncated) == ({"b.x": "DIRECT 1", "c.x": "DIRECT 1 masked"}, Truncated.DEPTH)
+    assert (reached(index, whole), whole.completeness.truncated) == ({"b.x": "DIRECT 1", "c.x": "DIRECT 1"}, Truncated.NONE)
+
+
 def test_the_nearest_nodes_are_kept_and_of_equals_the_first_by_name() -> None:
     index = index_of(lineage(*(flow("a.x", f"{name}.x") for name in "edcb"), flow("b.x", "z.x")))
     cut = down(index, "a.x", max_nodes=2)

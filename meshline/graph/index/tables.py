@@ -182,40 +182,46 @@ def _dtype(hint: object) -> npt.DTypeLike:
 
 
 class Scratch(NamedTuple):
-    """What traversals write on, by node; stamps tell whose mark it is, so that nothing need be wiped.
+    """What traversals write on, by node; marks tell whose they are, so that nothing need be wiped (see `meshline.graph.index.walking`)."""
 
-    A pass has two stamps: an even one, and the next for what was met by a clean path (without masking).
-    """
-
-    seen: I32  # the stamp of the pass that visited the node
-    scanned: I32  # the stamp of the pass that scanned the dataset's own edges
-    first: I32  # the traversal that has the node in its answer, or among its starts, from an earlier pass
+    seen: I32  # the node's mark
+    scanned: I32  # of a dataset: the mark of what its own edges were followed from
     paired: I32  # the scan that followed a dataset-level edge to the dataset
-    queue: I32  # 2 * node + whether it is a column
-    late: I32  # the same, of what turned out to be clean after its edges were followed
+    queue: I32  # 4 * node + 2 if its edges were not counted yet + whether it is a column
+    late: I32  # what turned out to be clean after its edges were followed
     nodes: I32  # the answer: representatives in order of reach, then distance
     reach: I8
     distance: I32
     masked: U8
+    later: I32  # edges put off by a pass, by level, each level closed by -1: 4 * where it leads + 2 if clean + class - 1
 
 
-# The state of a pass, an array of int64.
+# The state of a traversal, an array of int64. Parts of Scratch.later are from NEXT to END; counts of edges are by class.
 (
     HEAD,
     TAIL,
     LATE,
     LEVEL_END,
     LEVEL,
+    UNTIL,
+    DEPTH,
     STAMP,
+    CEILING,
+    UNCOUNTED,
+    FIRST_NEXT,
+    FIRST_END,
+    SECOND_NEXT,
+    SECOND_END,
+    PUT_OFF,
+    DONE,
     SCAN,
     FOUND,
     BEYOND,
     SAW_MASKED,
-    PAIRS,
-    UNDESCRIBED,
-    STALE_EDGES,
-    PROVISIONAL_EDGES,
     CUT,
-    TRAVERSAL,
-) = range(16)
-N_STATE = 16
+    UNDESCRIBED,
+    PAIRS,
+    STALE_EDGES,
+) = range(24)
+PROVISIONAL_EDGES = STALE_EDGES + 3
+N_STATE = PROVISIONAL_EDGES + 3

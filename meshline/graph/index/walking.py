@@ -1,9 +1,14 @@
 """The kernels that traverse: breadth-first over flows of one class and stronger, whole identity classes at a time.
 
-The rules are those of the design's Reach. One pass walks the graph G_k of all edges of class <= k;
-`meshline.graph.index.walks` runs the passes. A pass also finds what is reached by a clean path, on
-which no edge masks: a node is marked when it is first met by such a path; if its edges were followed
-before that, they are followed again in the end (`clean`), and only to pass the mark on.
+The rules are those of the design's Reach. A pass walks the graph G_k of all edges of class <= k;
+`meshline.graph.index.walks` runs the passes. A pass goes on from the one before: G_k has all the paths
+of G_(k-1), so a pass begins with the edges that the passes before put off, as too weak for them, at the
+distances of their ends, and walks only what is new or nearer than before.
+
+A node's mark is the stamp of the traversal + 2 * its distance + 1 if no clean path, on which no edge
+masks, was found. Stamps fall from traversal to traversal, so that a greater mark means farther, or not
+visited. What turns out to be clean after its edges were followed is late: in the end its edges are
+followed once more, only to pass that on (`spread`).
 """
 
 from __future__ import annotations
@@ -11,10 +16,15 @@ from __future__ import annotations
 from meshline.graph.index.compiled import inner, kernel
 from meshline.graph.index.tables import (
     BEYOND,
+    CEILING,
     CLASS,
     COVERED,
     CUT,
     DEAD,
+    DEPTH,
+    DONE,
+    FIRST_END,
+    FIRST_NEXT,
     FOUND,
     HEAD,
     I32,
@@ -29,40 +39,26 @@ from meshline.graph.index.tables import (
     PAIRS,
     PROVISIONAL,
     PROVISIONAL_EDGES,
+    PUT_OFF,
     SAW_MASKED,
     SCAN,
+    SECOND_END,
+    SECOND_NEXT,
     STALE,
     STALE_EDGES,
     STAMP,
     TAIL,
-    TRAVERSAL,
     U8,
+    UNCOUNTED,
     UNDESCRIBED,
+    UNTIL,
     Csr,
     Flows,
     Nodes,
     Scratch,
 )
 
-
-@inner
-def visit(node: int, clean: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """Mark and queue all members of an identity class."""
-    stamp = state[STAMP] + clean
-    tail = state[TAIL]
-    traits = nodes.traits[node]
-    column = traits & IS_COLUMN
-    scratch.seen[node] = stamp
-    scratch.queue[tail] = 2 * node + column
-    tail += 1
-    if traits & MERGED:
-        member = nodes.ring[node]
-        while member != node:
-            scratch.seen[member] = stamp
-            scratch.queue[tail] = 2 * member + column
-            tail += 1
-            member = nodes.ring[member]
-    state[TAIL] = tail
+END_OF_LEVEL = -1
 
 
 @inner
@@ -77,24 +73,41 @@ def visible(node: int, nodes: Nodes) -> bool:
 
 
 @inner
-def record(node: int, reach: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """Add a class to the answer, unless an earlier pass has it. A reach of NONE is not recorded."""
-    if reach < 0:
-        return
-    rep = nodes.rep[node] if nodes.traits[node] & MERGED else node
-    if reach == 0 or scratch.first[rep] != state[TRAVERSAL]:
+def visit(node: int, clean: int, near: int, reach: int, implied: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+    """Mark and queue all members of an identity class that is new, or nearer than before; a new one is added to the answer.
+
+    `near`: the mark of what an edge of this level leads to. A reach of NONE: nothing is added.
+    `implied`: by its dataset: a column that no head mentions any more is not added.
+    """
+    before = scratch.seen[node]
+    traits = nodes.traits[node]
+    mark = near - 1 if clean or (before < state[CEILING] and not before & 1) else near
+    item = (2 if before >= state[UNCOUNTED] else 0) + (traits & IS_COLUMN)
+    tail = state[TAIL]
+    scratch.seen[node] = mark
+    scratch.queue[tail] = 4 * node + item
+    tail += 1
+    if traits & MERGED:
+        member = nodes.ring[node]
+        while member != node:
+            scratch.seen[member] = mark
+            scratch.queue[tail] = 4 * member + item
+            tail += 1
+            member = nodes.ring[member]
+    state[TAIL] = tail
+    if reach >= 0 and before >= state[CEILING] and (not implied or visible(node, nodes)):
         found = state[FOUND]
-        scratch.nodes[found] = rep
+        scratch.nodes[found] = nodes.rep[node] if traits & MERGED else node
         scratch.reach[found] = reach
         scratch.distance[found] = state[LEVEL] + 1
+        scratch.masked[found] = 1 - clean
         state[FOUND] = found + 1
 
 
 @inner
-def arrive(node: int, clean: int, reach: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+def arrive(node: int, clean: int, near: int, reach: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """Visit what an edge leads to, and what containment gives with it."""
-    visit(node, clean, nodes, scratch, state)
-    record(node, reach, nodes, scratch, state)
+    visit(node, clean, near, reach, 0, nodes, scratch, state)
     if nodes.traits[node] & IS_COLUMN:
         return
     member = node
@@ -104,12 +117,10 @@ def arrive(node: int, clean: int, reach: int, nodes: Nodes, scratch: Scratch, st
             column = last
             while True:
                 column = nodes.sibling[column]
-                if scratch.seen[column] < state[STAMP]:
-                    visit(column, clean, nodes, scratch, state)
-                    if reach >= 0 and visible(column, nodes):
-                        record(column, reach, nodes, scratch, state)
-                elif clean and scratch.seen[column] == state[STAMP]:
-                    cleanse(column, nodes, scratch, state)
+                if scratch.seen[column] > near:
+                    visit(column, clean, near, reach, 1, nodes, scratch, state)
+                elif clean and scratch.seen[column] & 1:
+                    cleanse_column(column, nodes, scratch, state)
                 if column == last:
                     break
         member = nodes.ring[member]
@@ -118,144 +129,133 @@ def arrive(node: int, clean: int, reach: int, nodes: Nodes, scratch: Scratch, st
 
 
 @inner
-def cleanse(node: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """A class that was met before is met by a clean path: mark it, and note that its edges must pass it on.
+def cleanse_column(column: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+    """A column that was visited before is met by a clean path: its edges, and its dataset's, must pass it on.
 
     Whether they were followed already is not known here: those that were not will be followed as clean.
     """
-    stamp = state[STAMP] + 1
-    column = nodes.traits[node] & IS_COLUMN
-    member = node
+    member = column
     while True:
-        scratch.seen[member] = stamp
-        scratch.late[state[LATE]] = 2 * member + column
+        scratch.seen[member] -= 1
+        scratch.late[state[LATE]] = member
         state[LATE] += 1
         member = nodes.ring[member]
-        if member == node:
+        if member == column:
             break
+    cleanse_own(nodes.part1[column], nodes, scratch, state)
 
 
 @inner
-def cleanse_whole(dataset: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """The same, with all columns of a dataset."""
-    cleanse(dataset, nodes, scratch, state)
+def cleanse_own(dataset: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+    """A dataset or a column of it is clean: so are the dataset's own edges, which may have been followed as not clean."""
+    if scratch.scanned[dataset] >= state[CEILING] or not scratch.scanned[dataset] & 1:
+        return
     member = dataset
     while True:
-        last = nodes.child[member]
-        if last != NONE:
-            column = last
-            while True:
-                column = nodes.sibling[column]
-                if scratch.seen[column] == state[STAMP]:
-                    cleanse(column, nodes, scratch, state)
-                if column == last:
-                    break
+        scratch.scanned[member] -= 1
+        scratch.late[state[LATE]] = member
+        state[LATE] += 1
         member = nodes.ring[member]
         if member == dataset:
             break
 
 
 @inner
-def met(other: int, clean: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """An edge leads to what was visited before."""
-    if clean and scratch.seen[other] == state[STAMP]:
-        if nodes.traits[other] & IS_COLUMN:
-            cleanse(other, nodes, scratch, state)
-        else:
-            cleanse_whole(other, nodes, scratch, state)
+def cleanse(node: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+    """A clean edge leads to what was visited before, but not by a clean path."""
+    if nodes.traits[node] & IS_COLUMN:
+        cleanse_column(node, nodes, scratch, state)
+        return
+    member = node
+    while True:  # a dataset as a whole: all columns of all its names
+        scratch.seen[member] -= 1
+        last = nodes.child[member]
+        if last != NONE:
+            column = last
+            while True:
+                column = nodes.sibling[column]
+                if scratch.seen[column] < state[CEILING] and scratch.seen[column] & 1:
+                    cleanse_column(column, nodes, scratch, state)
+                if column == last:
+                    break
+        member = nodes.ring[member]
+        if member == node:
+            break
+    cleanse_own(node, nodes, scratch, state)
 
 
 @inner
 def count_edge(other: int, flags: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """Keep count of what makes an answer less sure."""
+    """Keep count, by class, of what makes an answer less sure."""
+    class_ = flags & CLASS
     if flags & STALE:
-        state[STALE_EDGES] += 1
+        state[STALE_EDGES + class_] += 1
     if flags & PROVISIONAL:
-        state[PROVISIONAL_EDGES] += 1
-    if flags & CLASS == 2 and scratch.paired[nodes.rep[other]] != state[SCAN]:
+        state[PROVISIONAL_EDGES + class_] += 1
+    if class_ == 2 and scratch.paired[nodes.rep[other]] != state[SCAN]:
         scratch.paired[nodes.rep[other]] = state[SCAN]
         state[PAIRS] += 1
 
 
 @inner
-def pass_edge(other: int, flags: int, clean: int, k: int, unmasked: int, expand: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+def lead(other: int, clean: int, near: int, reach: int, expand: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+    """Go where an edge leads; at the limit of depth only see whether it leads on."""
+    mark = scratch.seen[other]
+    if mark > near:
+        if expand:
+            arrive(other, clean, near, reach, nodes, scratch, state)
+        else:
+            state[CUT] = 1
+    elif clean and expand and mark & 1:
+        cleanse(other, nodes, scratch, state)
+
+
+@inner
+def pass_edge(
+    other: int, flags: int, clean: int, counted: int, k: int, weakest: int, unmasked: int, near: int, expand: int,
+    nodes: Nodes, scratch: Scratch, state: I64,
+) -> None:  # fmt: skip
     """One edge that is neither dead nor covered, to `other` in the direction of the walk."""
     class_ = flags & CLASS
-    if class_ > k:
-        if expand:
-            state[BEYOND] |= 1 << class_
-        return
     if flags & MASKED:
         if unmasked:
             return
-        state[SAW_MASKED] = 1
+        state[SAW_MASKED] |= 1 << class_
         clean = 0
-    if not expand:
-        if scratch.seen[other] < state[STAMP]:
-            state[CUT] = 1
-        return
-    if class_ == 2 or flags & (STALE | PROVISIONAL):
+    if not counted and (class_ == 2 or flags & (STALE | PROVISIONAL)):
         count_edge(other, flags, nodes, scratch, state)
-    if scratch.seen[other] < state[STAMP]:
-        arrive(other, clean, NONE if unmasked else k, nodes, scratch, state)
-    else:
-        met(other, clean, nodes, scratch, state)
+    if class_ <= k:
+        lead(other, clean, near, NONE if unmasked else k, expand, nodes, scratch, state)
+    elif class_ <= weakest:
+        scratch.later[state[PUT_OFF]] = 4 * other + 2 * clean + class_ - 1
+        state[PUT_OFF] += 1
+        state[BEYOND] |= 1 << class_  # at the depth's end, too: the pass of that class finds out whether it cuts something off
 
 
 @inner
-def pass_again(other: int, flags: int, k: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
-    """One edge of a node that turned out to be clean: all that it leads to was visited."""
-    if flags & CLASS <= k and not flags & MASKED and scratch.seen[other] == state[STAMP]:
-        met(other, 1, nodes, scratch, state)
-
-
-@inner
-def expand_node(
-    node: int,
-    again: int,
-    clean: int,
-    k: int,
-    unmasked: int,
-    expand: int,
-    base: int,
-    newer: int,
-    csr: Csr,
-    heads: I32,
-    links: I32,
-    others: I32,
-    flows: Flows,
-    use_wanted: int,
-    wanted: U8,
-    nodes: Nodes,
-    scratch: Scratch,
-    state: I64,
-) -> None:
+def follow(
+    node: int, clean: int, counted: int, k: int, weakest: int, unmasked: int, near: int, expand: int, base: int, newer: int,
+    csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
+    nodes: Nodes, scratch: Scratch, state: I64,
+) -> None:  # fmt: skip
     """Follow all edges of one node: those in the CSR arrays, then the newer ones."""
     if node < len(csr.ptr) - 1:
         for at in range(csr.ptr[node], csr.ptr[node + 1]):
             flags = csr.flags[at]
-            if flags & (DEAD | COVERED) or (use_wanted and not wanted[csr.flow[at]]):
-                continue
-            if again:
-                pass_again(csr.other[at], flags, k, nodes, scratch, state)
-            else:
-                pass_edge(csr.other[at], flags, clean, k, unmasked, expand, nodes, scratch, state)
+            if not (flags & (DEAD | COVERED) or (use_wanted and not wanted[csr.flow[at]])):
+                pass_edge(csr.other[at], flags, clean, counted, k, weakest, unmasked, near, expand, nodes, scratch, state)
     if newer:
         row = heads[node]
         while row != NONE:
             flags = flows.flags[row]
             if not (flags & (DEAD | COVERED) or (use_wanted and not wanted[row])):
-                if again:
-                    pass_again(others[row], flags, k, nodes, scratch, state)
-                else:
-                    pass_edge(others[row], flags, clean, k, unmasked, expand, nodes, scratch, state)
+                pass_edge(others[row], flags, clean, counted, k, weakest, unmasked, near, expand, nodes, scratch, state)
             row = links[row - base]
 
 
 @inner
 def first_scan(dataset: int, nodes: Nodes, state: I64) -> None:
-    """Count a dataset that is met in this pass."""
-    state[SCAN] += 1
+    """Count a dataset that is met for the first time."""
     member = dataset
     while nodes.listed[member] <= 0:
         member = nodes.ring[member]
@@ -264,95 +264,173 @@ def first_scan(dataset: int, nodes: Nodes, state: I64) -> None:
             break
 
 
-@kernel("int", "int", "int", "int", "int", "int", "int", "int", Csr, "I32", "I32", "I32", Flows, "int", "U8", Nodes, Scratch, "I64")
-def walk(
-    k: int,
-    unmasked: int,
-    depth: int,
-    most: int,
-    budget: int,
-    base: int,
-    newer: int,
-    cleaning: int,
-    csr: Csr,
-    heads: I32,
-    links: I32,
-    others: I32,
-    flows: Flows,
-    use_wanted: int,
-    wanted: U8,
-    nodes: Nodes,
-    scratch: Scratch,
-    state: I64,
-) -> int:
-    """Go on with a pass for `budget` nodes, or to the end of a level by which more than `most` were found.
-
-    `depth` -1: no limit. `csr`, `heads`, `links`, `others`: the flows by the end that the walk comes
-    from; `newer`: whether any are not in the CSR arrays yet. `wanted`: with `use_wanted`, which flows count.
-    `cleaning`: the pass is done, only marks of clean paths are passed on. Returns how many nodes are left to do.
-    """
-    dirty = state[STAMP]
-    begun = state[HEAD]
-    end = state[LATE] if cleaning else state[TAIL]
-    while state[HEAD] < end and state[HEAD] < begun + budget:
-        if not cleaning and state[HEAD] == state[LEVEL_END]:
-            if state[FOUND] > most:
-                return 0
-            state[LEVEL] += 1
-            state[LEVEL_END] = state[TAIL]
-        expand = 1 if depth < 0 or state[LEVEL] < depth else 0
-        item = scratch.late[state[HEAD]] if cleaning else scratch.queue[state[HEAD]]
-        state[HEAD] += 1
-        node = item >> 1
-        clean = scratch.seen[node] - dirty
-        dataset = nodes.part1[node] if item & 1 else node
-        scanned = scratch.scanned[dataset] - dirty
-        # A dataset's own edges, under all its names: when it or a column is met first, and when first by a clean path.
-        if scanned < clean:
-            if scanned < 0:
-                first_scan(dataset, nodes, state)
-            member = dataset
-            while True:
-                scratch.scanned[member] = dirty + clean
-                expand_node(
-                    member, 1 if scanned >= 0 else 0, clean, k, unmasked, expand, base, newer, csr, heads, links, others, flows,
-                    use_wanted, wanted, nodes, scratch, state,
-                )  # fmt: skip
-                member = nodes.ring[member]
-                if member == dataset:
-                    break
-        if item & 1:
-            expand_node(
-                node, cleaning, clean, k, unmasked, expand, base, newer, csr, heads, links, others, flows, use_wanted, wanted, nodes,
-                scratch, state,
-            )  # fmt: skip
-        end = state[LATE] if cleaning else state[TAIL]
-    return int(end - state[HEAD])
+@inner
+def take_up(part: int, budget: int, k: int, near: int, reach: int, expand: int, nodes: Nodes, scratch: Scratch, state: I64) -> int:
+    """Follow what earlier passes put off at this level; `part`: where the next of it is kept. Returns how many were looked at."""
+    first = state[part]
+    end = min(state[part + 1], first + budget)
+    at = first
+    while at < end and scratch.later[at] != END_OF_LEVEL:
+        edge = scratch.later[at]
+        at += 1
+        if state[DONE] <= (edge & 1) < k:
+            lead(edge >> 2, (edge >> 1) & 1, near, reach, expand, nodes, scratch, state)
+    state[part] = at
+    return int(at - first)
 
 
-@kernel("I32", "int", "int", Nodes, Scratch, "I64")
-def begin(starts: I32, stamp: int, found: int, nodes: Nodes, scratch: Scratch, state: I64) -> int:
-    """Begin a pass at these nodes, with a new even stamp. `found`: mark what earlier passes found, and the starts."""
-    state[STAMP] = stamp
-    for field in (HEAD, TAIL, LATE, LEVEL, BEYOND, SAW_MASKED, PAIRS, UNDESCRIBED, STALE_EDGES, PROVISIONAL_EDGES):
-        state[field] = 0
-    for i in range(len(starts)):
-        if scratch.seen[starts[i]] < stamp:
-            arrive(starts[i], 1, NONE, nodes, scratch, state)
+@inner
+def scan(
+    dataset: int, clean: int, k: int, weakest: int, unmasked: int, here: int, expand: int, base: int, newer: int,
+    csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
+    nodes: Nodes, scratch: Scratch, state: I64,
+) -> None:  # fmt: skip
+    """A dataset's own edges, under all its names: when it or a column is met first, or nearer. `here`: the mark of this level."""
+    before = scratch.scanned[dataset]
+    if before <= here:
+        if clean and before & 1:
+            cleanse_own(dataset, nodes, scratch, state)
+        return
+    if before >= state[CEILING]:
+        first_scan(dataset, nodes, state)
+    elif not before & 1:
+        clean = 1
+    state[SCAN] += 1
+    counted = 0 if expand and before >= state[UNCOUNTED] else 1
+    member = dataset
+    while True:
+        scratch.scanned[member] = here - clean
+        follow(
+            member, clean, counted, k, weakest, unmasked, here + 2, expand, base, newer, csr, heads, links, others, flows,
+            use_wanted, wanted, nodes, scratch, state,
+        )  # fmt: skip
+        member = nodes.ring[member]
+        if member == dataset:
+            break
+
+
+@inner
+def end_level(putting_off: int, scratch: Scratch, state: I64) -> None:
+    """Go on to the next level, in the queue and in what was put off."""
+    for part in (FIRST_NEXT, SECOND_NEXT):
+        if state[part] < state[part + 1]:
+            state[part] += 1
+    state[LEVEL] += 1
     state[LEVEL_END] = state[TAIL]
-    if found:
-        for i in range(state[TAIL]):
-            scratch.first[nodes.rep[scratch.queue[i] >> 1]] = state[TRAVERSAL]
-        for i in range(state[FOUND]):
-            scratch.first[scratch.nodes[i]] = state[TRAVERSAL]
+    if putting_off:
+        scratch.later[state[PUT_OFF]] = END_OF_LEVEL
+        state[PUT_OFF] += 1
+
+
+@inner
+def is_done(state: I64) -> bool:
+    """Whether nothing is left of the queue and of what was put off, at the end of a level."""
+    return bool(state[HEAD] == state[TAIL] and state[FIRST_NEXT] == state[FIRST_END] and state[SECOND_NEXT] == state[SECOND_END])
+
+
+@kernel("int", "int", "int", "int", "int", "int", "int", Csr, "I32", "I32", "I32", Flows, "int", "U8", Nodes, Scratch, "I64")
+def walk(
+    k: int, weakest: int, unmasked: int, most: int, budget: int, base: int, newer: int,
+    csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
+    nodes: Nodes, scratch: Scratch, state: I64,
+) -> int:  # fmt: skip
+    """Go on with a pass for `budget` nodes and edges put off, or to the end of a level by which more than `most` were found.
+
+    `weakest`: of the edges that are put off for later passes. `csr`, `heads`, `links`, `others`: the flows by the end that the
+    walk comes from; `newer`: whether any are not in the CSR arrays yet. `wanted`: with `use_wanted`, which flows count.
+    Returns whether there is more to do.
+    """
+    reach = NONE if unmasked else k
+    while True:
+        here = state[STAMP] + 2 * state[LEVEL] + 1
+        expand = 1 if state[DEPTH] < 0 or state[LEVEL] < state[DEPTH] else 0
+        for part in (FIRST_NEXT, SECOND_NEXT):
+            budget -= take_up(part, budget, k, here + 2, reach, expand, nodes, scratch, state)
+        head = state[HEAD]
+        stop = min(state[LEVEL_END], head + budget)
+        budget -= stop - head
+        while head < stop:
+            item = scratch.queue[head]
+            head += 1
+            node = item >> 2
+            scan(
+                nodes.part1[node] if item & 1 else node, 1 - (scratch.seen[node] & 1), k, weakest, unmasked, here, expand, base, newer,
+                csr, heads, links, others, flows, use_wanted, wanted, nodes, scratch, state,
+            )  # fmt: skip
+            if item & 1:
+                follow(
+                    node, 1 - (scratch.seen[node] & 1), 0 if expand and item & 2 else 1, k, weakest, unmasked, here + 2, expand, base,
+                    newer, csr, heads, links, others, flows, use_wanted, wanted, nodes, scratch, state,
+                )  # fmt: skip
+        state[HEAD] = head
+        if budget <= 0:
+            return 1
+        if is_done(state) or state[FOUND] > most or state[LEVEL] == state[UNTIL]:
+            return 0
+        end_level(k < weakest, scratch, state)
+
+
+@inner
+def pass_again(other: int, flags: int, k: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+    """One edge of a node that turned out to be clean: all that it leads to was visited."""
+    if not flags & (DEAD | COVERED | MASKED) and flags & CLASS <= k:
+        mark = scratch.seen[other]
+        if mark < state[CEILING] and mark & 1:
+            cleanse(other, nodes, scratch, state)
+
+
+@kernel("int", "int", "int", "int", Csr, "I32", "I32", "I32", Flows, "int", "U8", Nodes, Scratch, "I64")
+def spread(
+    k: int, budget: int, base: int, newer: int,
+    csr: Csr, heads: I32, links: I32, others: I32, flows: Flows, use_wanted: int, wanted: U8,
+    nodes: Nodes, scratch: Scratch, state: I64,
+) -> int:  # fmt: skip
+    """After a pass, follow the edges of `budget` nodes that were clean too late; whether there is more to do."""
+    while state[HEAD] < state[LATE] and budget > 0:
+        node = scratch.late[state[HEAD]]
+        state[HEAD] += 1
+        budget -= 1
+        if node < len(csr.ptr) - 1:
+            for at in range(csr.ptr[node], csr.ptr[node + 1]):
+                if not use_wanted or wanted[csr.flow[at]]:
+                    pass_again(csr.other[at], csr.flags[at], k, nodes, scratch, state)
+        if newer:
+            row = heads[node]
+            while row != NONE:
+                if not use_wanted or wanted[row]:
+                    pass_again(others[row], flows.flags[row], k, nodes, scratch, state)
+                row = links[row - base]
+    return 1 if state[HEAD] < state[LATE] else 0
+
+
+@kernel("I32", "int", "int", "int", "int", Nodes, Scratch, "I64")
+def begin(starts: I32, stamp: int, ceiling: int, depth: int, until: int, nodes: Nodes, scratch: Scratch, state: I64) -> int:
+    """Begin a traversal's first pass at these nodes, with a new even stamp; marks from `ceiling` on are older.
+
+    `depth` -1: no limit. `until`: the last level to walk.
+    """
+    scan = state[SCAN]
+    state[:] = 0
+    state[SCAN] = scan
+    state[STAMP] = stamp
+    state[CEILING] = ceiling
+    state[UNCOUNTED] = ceiling if depth < 0 else min(ceiling, stamp + 2 * depth)
+    state[DEPTH] = depth
+    state[UNTIL] = until
+    for i in range(len(starts)):
+        if scratch.seen[starts[i]] >= ceiling:
+            arrive(starts[i], 1, stamp + 1, NONE, nodes, scratch, state)
+    state[LEVEL_END] = state[TAIL]
     return int(state[TAIL])
 
 
-@kernel("int", "int", "int", Scratch)
-def mark_masked(first: int, last: int, stamp: int, scratch: Scratch) -> int:
-    """Set whether the answer's rows first..last are masked: all that have not this stamp, of a clean path."""
+@kernel("int", "int", Scratch, Scratch, "I64")
+def unmask(first: int, last: int, scratch: Scratch, clean: Scratch, state: I64) -> int:
+    """Correct whether the answer's rows first..last are masked: not those to which the marks know a clean path by now."""
     masked = 0
     for row in range(first, last):
-        scratch.masked[row] = scratch.seen[scratch.nodes[row]] != stamp
-        masked += scratch.masked[row]
+        if scratch.masked[row]:
+            mark = clean.seen[scratch.nodes[row]]
+            scratch.masked[row] = 1 if mark >= state[CEILING] or mark & 1 else 0
+            masked += scratch.masked[row]
     return masked
