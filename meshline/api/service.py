@@ -142,6 +142,7 @@ class Service:
                 loading = mesh.load(live, file, naming, mesh.file_time(settings.mesh))
                 for message in (*map(str, loading.refused), *loading.warnings):
                     log.warning("%s", message)
+            live.index.prepare_ids()
         except BaseException:
             store.close()
             raise

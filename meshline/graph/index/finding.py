@@ -45,10 +45,20 @@ class Finder:
         kind = _OF_PREFIX.get(prefix)
         if kind is None or len(digits) != 32 or not set(digits) <= set("0123456789abcdef"):
             return NONE
+        return next(
+            (node for key in self._ids(kind).candidates(int(digits[:16], 16)) if key.id == id_ and (node := self.by_key(key)) != NONE), NONE
+        )
+
+    def prepare_ids(self) -> None:
+        """Hash the ids of what most questions begin at, so that the first of them does not wait for it."""
+        for kind in (COLUMN, DATASET):
+            self._ids(kind).candidates(0)
+
+    def _ids(self, kind: int) -> _Ids:
         ids = self._known.get(kind)
         if ids is None:
             ids = self._known[kind] = _Ids(self._feed, kind)
-        return next((node for key in ids.candidates(int(digits[:16], 16)) if key.id == id_ and (node := self.by_key(key)) != NONE), NONE)
+        return ids
 
     def _dataset(self, node: int) -> int:
         """The dataset that has the name now, else the one that continues what last had it."""

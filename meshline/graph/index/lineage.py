@@ -75,6 +75,10 @@ class LineageIndex:
         node = self._finder.by_id(asset_id)
         return None if node == NONE else node
 
+    def prepare_ids(self) -> None:
+        """Let `find` be fast from the first time on: about a second at a million columns, for who serves."""
+        self._finder.prepare_ids()
+
     def node(self, key: AssetKey) -> int | None:
         """The asset of which any member has this key, if visible."""
         node = self._finder.by_key(key)

@@ -23,15 +23,14 @@ def lineage(
     seen_since: int | None = None,
     limits: Limits = UNLIMITED,
 ) -> Lineage:
-    """The nodes that the starts reach, and the flows between them; at most `limit` nodes, the nearest first.
+    """The nodes that the starts reach, and the flows between them; at most `limit` nodes: the starts, then the surest, then the nearest.
 
     Among columns, a dataset is drawn too where a flow begins or ends at it as a whole, and a column of a dataset
     that was started from where one begins or ends there.
     """
     if granularity is Granularity.COLUMN:
-        found = index.traverse(
-            starts, direction, reach=reach, depth=depth, max_nodes=min(limit, limits.nodes), deadline=limits.deadline, seen_since=seen_since
-        )
+        most = min(max(limit - len(set(starts)), 0), limits.nodes)
+        found = index.traverse(starts, direction, reach=reach, depth=depth, max_nodes=most, deadline=limits.deadline, seen_since=seen_since)
         return _by_column(index, found, limit)
     found = index.traverse(
         starts, direction, reach=reach, depth=depth, max_nodes=limits.nodes, deadline=limits.deadline, seen_since=seen_since
