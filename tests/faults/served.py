@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.cli.running import ROOT, executable
 from tests.faults import wire
 
-READY_SECONDS = 60
+READY_SECONDS = 300  # the first server on a machine compiles the kernels, a minute of processor time
 
 # Imports what `meshline serve` imports and compiles what it compiles, once; then each line of arguments
 # on stdin makes a process that runs the command, and its id is printed. A start takes a tenth of the time.
