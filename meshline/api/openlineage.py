@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -15,7 +14,6 @@ from meshline.api.errors import INTERNAL_MESSAGE, JSON
 from meshline.api.service import Service
 from meshline.errors import MeshlineError, QueueFull, StoreUnavailable
 from meshline.ingest.openlineage.arrays import events_of
-from meshline.ingest.pipeline import Accepted, Pipeline
 
 log = logging.getLogger("meshline.api")
 
@@ -79,7 +77,7 @@ async def post_batch(request: Request) -> Response:
     pipeline = service.opened.pipeline
     body = await _body(request, service)
     events = events_of(body)
-    outcomes = await asyncio.gather(*_submitted(pipeline, events, service.settings.source), return_exceptions=True)
+    outcomes = await asyncio.gather(*(pipeline.ingest(event, service.settings.source) for event in events), return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             service.metrics.refused(outcome)
@@ -96,19 +94,6 @@ async def post_batch(request: Request) -> Response:
 async def _body(request: Request, service: Service) -> bytes:
     check_media(request, MEDIA, optional=True)
     return await read_body(request, service.settings.max_body_bytes)
-
-
-def _submitted(pipeline: Pipeline, events: Sequence[bytes], source: str) -> list[asyncio.Future[Accepted]]:
-    return [_future(pipeline, event, source) for event in events]
-
-
-def _future(pipeline: Pipeline, event: bytes, source: str) -> asyncio.Future[Accepted]:
-    try:
-        return asyncio.wrap_future(pipeline.submit(event, source))
-    except MeshlineError as error:
-        refused: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        refused.set_exception(error)
-        return refused
 
 
 def _failed(index: int, error: BaseException) -> Failed:
