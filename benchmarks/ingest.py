@@ -19,6 +19,7 @@ from meshline.graph.garbage import collect_seldom
 from meshline.graph.index.compiled import compile_kernels
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
+from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
 from meshline.ingest.pipeline import now
@@ -42,8 +43,8 @@ INSERT = "INSERT INTO raw (source, received_at, body) VALUES (?, ?, ?)"
 class Ours:
     """The whole path, without HTTP."""
 
-    def __init__(self, path: Path) -> None:
-        self.live = LiveGraph.open(SqliteStore(str(path)))
+    def __init__(self, store: Store) -> None:
+        self.live = LiveGraph.open(store)
         self.builder = BatchBuilder(Naming())
         collect_seldom()
 
@@ -117,7 +118,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
     costs: dict[str, list[float]] = {"new": [], "unchanged": []}
     for shape in SHAPES[size]:
-        ours = Ours(meshes.copy(shape, "ingest.db"))
+        ours = Ours(SqliteStore(str(meshes.copy(shape, "ingest.db"))))
         reference = Reference(meshes.fresh("ingest-reference.db"))
         into = f"into {shape.columns:,} columns"
         events = mesh(EVENTS[size])

@@ -15,9 +15,7 @@ from benchmarks.meshes import Meshes, groups, received
 from benchmarks.sizes import Size
 from benchmarks.timing import Spent, spent
 from meshline.graph.content import decode
-from meshline.graph.garbage import collect_seldom
 from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
 from meshline.graph.model import Facts, Flow, Json, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RunReader
@@ -52,23 +50,6 @@ MERGE (a)-[:FLOWS_TO {type: row.type, subtype: row.subtype, masking: row.masking
 EVENTS = {Size.TINY: 10, Size.QUICK: 100, Size.FULL: 1_500}
 WARM_UP = {Size.TINY: 5, Size.QUICK: 100, Size.FULL: 500}
 GOAL = at_least(1 / 2)
-
-
-class Ours:
-    """The whole path, without HTTP."""
-
-    def __init__(self, url: str) -> None:
-        self.live = LiveGraph.open(Neo4jStore(url))
-        self.builder = BatchBuilder(Naming())
-        collect_seldom()
-
-    def take(self, bodies: Sequence[bytes]) -> None:
-        parsed = received(self.builder, bodies)
-        changes = self.live.commit(lambda runs: self.builder.batch(parsed, runs))
-        assert changes.revision == self.live.index.revision, "the index is behind the store"
-
-    def close(self) -> None:
-        self.live.store.close()
 
 
 class Said(NamedTuple):
@@ -146,7 +127,7 @@ def send(session: neo4j.Session, said: Said) -> None:
 def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     compile_kernels()
     url = meshes.neo4j()
-    ours, teller = Ours(url), Teller()
+    ours, teller = ingest.Ours(Neo4jStore(url)), Teller()
     warm_up, events = ingest.mesh(WARM_UP[size], seed=8), ingest.mesh(EVENTS[size])
     with servers.session(url) as session:
         session.run(UNIQUE).consume()
@@ -167,7 +148,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     teller.store.close()
 
 
-def taken(ours: Ours, session: neo4j.Session, teller: Teller, events: Iterable[bytes]) -> tuple[int, Spent, Spent]:
+def taken(ours: ingest.Ours, session: neo4j.Session, teller: Teller, events: Iterable[bytes]) -> tuple[int, Spent, Spent]:
     """The same batches to both, in turns: how many events, and what each spent."""
     number, mine, reference = 0, Spent(), Spent()
     for bodies in groups(events, ingest.GROUP):

@@ -32,8 +32,6 @@ LOADING = "the graph is being loaded"
 CLOSING = "the process is stopping"
 RETRY_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
-SECOND = 1_000_000  # microseconds
-DAY = 86_400 * SECOND
 
 
 class Opened(NamedTuple):
@@ -169,9 +167,8 @@ class Service:
     async def _prune(self, store: Store) -> None:
         """Forget raw events that are older than configured."""
         while True:
-            before = time.time_ns() // 1000 - self.settings.raw_retention_days * DAY
             try:
-                await run_in_threadpool(store.prune_raw, before)
+                await run_in_threadpool(store.prune_raw, self.settings.raw_before())
             except MeshlineError as error:
                 log.warning("old raw events are still there: %s", error)
             await asyncio.sleep(PRUNE_SECONDS)

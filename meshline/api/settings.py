@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from meshline.api.tokens import Token
 from meshline.errors import InvalidInput
 
 MEBIBYTE = 1024 * 1024
+DAY = 86_400_000_000  # microseconds
 PREFIX = "MESHLINE_"
 DEFAULT_FILE = Path("meshline.toml")  # of the current folder; read if it is there
 NO_FILE = Path()  # MESHLINE_CONFIG= (empty): read none
@@ -71,6 +73,10 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(default="text", description="How to log: lines for people, or one JSON object per line.")
     token: SecretStr | None = Field(default=None, description="The token that commands with `--server` send.")
     token_file: Path | None = Field(default=None, description="A file that holds that token.")
+
+    def raw_before(self) -> int:
+        """Events that were received before this time need not be kept any more: microseconds since the epoch."""
+        return time.time_ns() // 1000 - self.raw_retention_days * DAY
 
     @field_validator("tokens")
     @classmethod

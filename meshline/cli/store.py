@@ -67,8 +67,6 @@ def compact(*, store: Store = None, config: Config = None) -> None:
 
     No answer changes. An SQLite store must not be open elsewhere: stop its server first.
     """
-    import time
-
     from meshline.api.settings import load
     from meshline.cli.shapes import counted
     from meshline.cli.stores import opened_store
@@ -78,7 +76,7 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     from meshline.graph.store.sqlite.compacting import compact as compacted
 
     settings = load(store=store, config=config)
-    before = time.time_ns() // 1000 - settings.raw_retention_days * 86_400_000_000
+    before = settings.raw_before()
     path = sqlite_path(settings.store)
     if path is None:
         with opened_store(settings.store) as opened:
