@@ -128,6 +128,15 @@ def test_the_newest_schema_spells_a_column_unless_a_catalog_does() -> None:
 # -- columns of a dataset
 
 
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_listings_of_one_time_are_ordered_whatever_came_first(first: str) -> None:
+    listings = [schema("a", "x", "y", "z"), schema("b", "z", "y", "x")]
+    fold = Fold()
+    for statement in [*(listings if first == "a" else reversed(listings)), merged("a", "b")]:
+        fold.add(statement)
+    assert columns(fold.index(), "a") == ["a.x", "a.y", "a.z"]
+
+
 def test_columns_come_by_position_then_name_and_catalogs_decide() -> None:
     index = index_of(schema("a", "b", "a"), lineage(flow("a.z", "b.x"), flow("a.y", "b.x")))
     assert columns(index, "a") == ["a.b", "a.a", "a.y", "a.z"]

@@ -19,7 +19,7 @@ _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 class Listing(NamedTuple):
     """The columns of a dataset as one head lists them, and how strong it is: the smaller is the stronger."""
 
-    strength: tuple[int, int, int, str]  # not a catalog, rank of the source, minus the time, source
+    strength: tuple[int, int, int, str, str]  # not a catalog, rank of the source, minus the time, source, scope
     columns: dict[int, int | None]  # own nodes -> position
 
     @property
@@ -124,10 +124,11 @@ class Shown:
                     by_head.setdefault(head, {})[int(core.relations.end[row])] = None if position == NONE else position
         return sorted((Listing(self._strength(head), columns) for head, columns in by_head.items()), key=lambda found: found.strength)
 
-    def _strength(self, head: int) -> tuple[int, int, int, str]:
+    def _strength(self, head: int) -> tuple[int, int, int, str, str]:
         source = self._core.heads.source_of(head)
         of_catalog = source_kind(source) in CATALOG_KINDS
-        return (0 if of_catalog else 1, self._precedence.rank(source, "columns"), -int(self._core.heads.observed_at[head]), source)
+        rank, heads = self._precedence.rank(source, "columns"), self._core.heads
+        return (0 if of_catalog else 1, rank, -int(heads.observed_at[head]), source, heads.scopes[head])
 
     def _is_unlisted(self, column: int, listings: list[Listing]) -> bool:
         """The strongest, newest catalog decides which columns there are."""
@@ -137,6 +138,8 @@ class Shown:
 
     def _position(self, column: int, listings: list[Listing]) -> int | None:
         members = self._core.ring(column)
+        if len(members) > 1:
+            members = sorted(members, key=self._core.parts)
         return next((found.columns[member] for found in listings for member in members if member in found.columns), None)
 
     def _spelling(self, column: int, name: str) -> str:

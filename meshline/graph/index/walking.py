@@ -129,35 +129,33 @@ def arrive(node: int, clean: int, near: int, reach: int, nodes: Nodes, scratch: 
 
 
 @inner
+def mark_late(node: int, marks: I32, nodes: Nodes, scratch: Scratch, state: I64) -> None:
+    """Mark all members of a class as clean, whose edges must pass it on."""
+    member = node
+    while True:
+        marks[member] -= 1
+        scratch.late[state[LATE]] = member
+        state[LATE] += 1
+        member = nodes.ring[member]
+        if member == node:
+            break
+
+
+@inner
 def cleanse_column(column: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """A column that was visited before is met by a clean path: its edges, and its dataset's, must pass it on.
 
     Whether they were followed already is not known here: those that were not will be followed as clean.
     """
-    member = column
-    while True:
-        scratch.seen[member] -= 1
-        scratch.late[state[LATE]] = member
-        state[LATE] += 1
-        member = nodes.ring[member]
-        if member == column:
-            break
+    mark_late(column, scratch.seen, nodes, scratch, state)
     cleanse_own(nodes.part1[column], nodes, scratch, state)
 
 
 @inner
 def cleanse_own(dataset: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """A dataset or a column of it is clean: so are the dataset's own edges, which may have been followed as not clean."""
-    if scratch.scanned[dataset] >= state[CEILING] or not scratch.scanned[dataset] & 1:
-        return
-    member = dataset
-    while True:
-        scratch.scanned[member] -= 1
-        scratch.late[state[LATE]] = member
-        state[LATE] += 1
-        member = nodes.ring[member]
-        if member == dataset:
-            break
+    if scratch.scanned[dataset] < state[CEILING] and scratch.scanned[dataset] & 1:
+        mark_late(dataset, scratch.scanned, nodes, scratch, state)
 
 
 @inner
