@@ -49,7 +49,7 @@ async def put_mesh(request: Request) -> Response:
         return loading._replace(warnings=(*loading.warnings, *warnings))
 
     loading = await run_in_threadpool(load)
-    answer = Loaded(loading.source, loading.revision, loading.changed, loading.unchanged, loading.retracted, list(loading.warnings))
+    answer = Loaded(loading.source, loading.revision, loading.new + loading.changed, loading.unchanged, loading.retracted, list(loading.warnings))
     return Response(msgspec.json.encode(answer), media_type=JSON)
 
 

@@ -72,7 +72,7 @@ def _to_store(path: Path, said: Mesh, store: str | None) -> str:
 
 def described(loading: Loading) -> str:
     """What loading a file did, as a sentence."""
-    parts = [f"{loading.changed} entries changed", f"{loading.unchanged} unchanged", f"{loading.retracted} retracted"]
+    parts = [f"{loading.new + loading.changed} entries changed", f"{loading.unchanged} unchanged", f"{loading.retracted} retracted"]
     if loading.kept:
         parts.append(f"{loading.kept} that are gone kept, because entries were refused")
     return f"{loading.source}: {', '.join(parts)}"

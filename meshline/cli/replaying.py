@@ -12,11 +12,11 @@ from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, 
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
 from meshline.ingest.mesh import Mesh, configuration, configure, stored
-from meshline.ingest.mesh.loading import remember
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.replaying import replay
 from meshline.ingest.openlineage.statements import renamed_scope, version_of
 from meshline.ingest.pipeline import Pipeline
+from meshline.ingest.sources.loading import not_before
 
 TOGETHER = 1000  # scopes read, and statements written, at once
 
@@ -103,7 +103,7 @@ def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _
         newest[statement.source] = max(statement.observed_at, newest.get(statement.source, statement.observed_at))
     for source, time in newest.items():
         if not source.startswith("openlineage/"):
-            remember(new, source, time)
+            not_before(new, source, time)
     return len(statements)
 
 

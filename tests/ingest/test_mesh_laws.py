@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput
 from meshline.graph.naming import Naming
 from meshline.ingest import mesh
-from meshline.ingest.mesh.document import document
+from meshline.ingest.documents import document
 from meshline.ingest.mesh.format import ENTRIES
 from tests.cli.running import EXAMPLE
 

@@ -50,6 +50,13 @@ class Completeness(NamedTuple):
     revision: int
 
 
+class Spoken(NamedTuple):
+    """What a scope says: the digest of its content, and since when it was observed."""
+
+    digest: bytes
+    observed_at: int
+
+
 class Label(NamedTuple):
     """What an asset is called in a list."""
 

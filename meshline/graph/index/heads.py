@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from meshline.graph.index.answers import Ints, ScopeInfo
+from meshline.graph.index.answers import Ints, ScopeInfo, Spoken
 from meshline.graph.index.tables import I32, I64, NONE, U8, extended
 from meshline.graph.model import JOB_OUTPUT, Scope
 from meshline.graph.store.base import Head
@@ -120,6 +120,14 @@ class Heads:
 
     def source_of(self, head: int) -> str:
         return str(self.sources[self.source[head]])
+
+    def of_source(self, source: str) -> dict[Scope, Spoken]:
+        """All that a source says now."""
+        number = self._source_numbers.get(source)
+        if number is None:
+            return {}
+        own = np.flatnonzero((self.alive[: self.n] != 0) & (self.source[: self.n] == number)).tolist()
+        return {self.scope_of(head): Spoken(self.digests[head], int(self.observed_at[head])) for head in own}
 
     def info(self, head: int) -> ScopeInfo:
         return ScopeInfo(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from meshline.graph.index.affected import Rows, strongest
-from meshline.graph.index.answers import Affected, Bytes, Direction, Edge, Flags, FlowStep, Ints, Label, Ownership, Reach, ScopeInfo
+from meshline.graph.index.answers import Affected, Bytes, Direction, Edge, Flags, FlowStep, Ints, Label, Ownership, Reach, ScopeInfo, Spoken
 from meshline.graph.index.dumping import Dump, dumped
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.finding import Finder
@@ -20,7 +20,7 @@ from meshline.graph.index.survey import Survey, spoken_of, surveyed
 from meshline.graph.index.tables import NONE
 from meshline.graph.index.traversal import Traversal
 from meshline.graph.index.walks import Limits, Walker
-from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Precedence
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Precedence, Scope
 from meshline.graph.store.base import Changes, Head
 
 
@@ -210,6 +210,10 @@ class LineageIndex:
         if head == NONE:
             raise KeyError(scope_id)
         return self._core.heads.info(head)
+
+    def said_by(self, source: str) -> dict[Scope, Spoken]:
+        """What a source says now, by scope: for a loading that writes only what differs."""
+        return self._core.heads.of_source(source)
 
     # -- lineage
 

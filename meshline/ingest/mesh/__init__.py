@@ -2,15 +2,15 @@
 
 from meshline.ingest.mesh.configuration import configuration, configure, stored
 from meshline.ingest.mesh.facts import statements
-from meshline.ingest.mesh.loading import Loading, batch, load
+from meshline.ingest.mesh.loading import load
 from meshline.ingest.mesh.reading import Mesh, parse, read
 from meshline.ingest.mesh.schema import json_schema
-from meshline.ingest.mesh.times import file_time
+from meshline.ingest.sources.loading import Loading
+from meshline.ingest.times import file_time
 
 __all__ = [
     "Loading",
     "Mesh",
-    "batch",
     "configuration",
     "configure",
     "file_time",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from meshline.graph.model import Scope
-from meshline.ingest.mesh.document import Path
+from meshline.ingest.documents import Path
 from meshline.ingest.mesh.format import (
     Consumer,
     Contract,
@@ -20,7 +20,7 @@ from meshline.ingest.mesh.format import (
     SameAs,
     Team,
 )
-from meshline.ingest.mesh.names import split_dataset
+from meshline.ingest.names import split_dataset
 
 
 class References(NamedTuple):

@@ -12,9 +12,9 @@ from pydantic_core import ErrorDetails
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json, Scope
-from meshline.ingest.mesh.document import MAX_BYTES, Document, Path, document
+from meshline.ingest.documents import MAX_BYTES, Document, Path, document
 from meshline.ingest.mesh.format import ENTRIES, Domain, Entry, MeshFile, NamingRules, Person, PrecedenceRules, Team
-from meshline.ingest.mesh.names import closest
+from meshline.ingest.names import closest
 from meshline.ingest.mesh.parts import dataset_names, pair, references, scope
 
 

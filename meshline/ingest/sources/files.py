@@ -1,0 +1,51 @@
+"""Files as sources name them: paths and patterns in, bounded bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from meshline.errors import InvalidInput
+
+MAX_FILES = 10_000
+
+
+def matching(paths: Sequence[str], folder: Path) -> Iterator[Path | InvalidInput]:
+    """The files that paths and patterns (`contracts/**/*.yaml`) mean, each once, sorted within a pattern.
+
+    Relative ones begin at `folder`. A path or pattern that means nothing is an error of its own.
+    """
+    seen: set[Path] = set()
+    for text in paths:
+        found = _files(text, folder)
+        if not found:
+            yield InvalidInput("there is no such file; accepted are files and patterns such as contracts/*.yaml", text)
+        for path in found:
+            if path not in seen:
+                seen.add(path)
+                if len(seen) > MAX_FILES:
+                    yield InvalidInput(f"more than {MAX_FILES} files", text)
+                    return
+                yield path
+
+
+def _files(text: str, folder: Path) -> list[Path]:
+    path = folder.absolute() / text
+    if path.is_file():
+        return [path]
+    try:
+        return sorted(found for found in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if found.is_file())
+    except (ValueError, NotImplementedError, IndexError):  # not a pattern that glob knows
+        return []
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """A file of at most `limit` bytes. Raises InvalidInput that names it."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise InvalidInput(f"it cannot be read: {error.strerror or error}", str(path)) from error
+    if len(data) > limit:
+        raise InvalidInput(f"it has more than {limit} bytes", str(path))
+    return data

@@ -1,0 +1,49 @@
+"""All kinds of sources. A new one is one file, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from pydantic import ValidationError
+
+from meshline.errors import InvalidInput, MissingExtra
+from meshline.graph.model import Json
+from meshline.ingest.names import closest
+from meshline.ingest.sources.shape import Source
+
+# kind: (module, class, the extra that it needs)
+KINDS: Mapping[str, tuple[str, str, str]] = {
+}
+
+
+def source_class(kind: str) -> type[Source]:
+    """The source of a kind; imported here, so that nobody waits for a library that is not used.
+
+    Raises InvalidInput for an unknown kind, MissingExtra.
+    """
+    if kind not in KINDS:
+        raise InvalidInput(f"found {kind!r}{closest(kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
+    module, name, extra = KINDS[kind]
+    try:
+        found: type[Source] = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("meshline"):
+            raise
+        raise MissingExtra(extra, f"reading {kind}") from error
+    return found
+
+
+def source_of(values: Mapping[str, Json]) -> Source:
+    """The source that an entry of `sources:` describes: its `kind`, and the keys of that kind. Raises InvalidInput."""
+    kind = values.get("kind")
+    if not isinstance(kind, str):
+        raise InvalidInput(f"a source needs the key kind; accepted: {', '.join(KINDS)}", "kind")
+    source = source_class(kind)
+    try:
+        return source.model_validate({key: value for key, value in values.items() if key != "kind"})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        accepted = f"; accepted: {', '.join(source.model_fields)}" if first["type"] == "extra_forbidden" else ""
+        raise InvalidInput(f"{first['msg']}{accepted}", where) from error
