@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from benchmarks import (
+    dbt,
     http_ingest,
+    iceberg,
     impact,
     increments,
     ingest,
@@ -23,6 +25,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     for benchmark in (
         ingest.BENCHMARK,
         http_ingest.BENCHMARK,
+        iceberg.BENCHMARK,
+        dbt.BENCHMARK,
         traversal.BENCHMARK,
         impact.BENCHMARK,
         queries.BENCHMARK,

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kafka import KafkaBroker, kafka_broker
 from tests.servers import Neo4jServer, neo4j_server
 
 
@@ -26,3 +27,9 @@ def own_neo4j(running_neo4j: Neo4jServer, tmp_path_factory: pytest.TempPathFacto
         return
     yield running_neo4j
     running_neo4j.start()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """One real Kafka broker for the whole session."""
+    yield from kafka_broker(tmp_path_factory.mktemp("kafka"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +14,9 @@ from meshline.api.errors import JSON
 from meshline.api.service import Opened, Service
 from meshline.errors import InvalidInput
 from meshline.ingest import mesh
+from meshline.ingest.sources.sync import taken
+from meshline.ingest.sources.target import Local
+from meshline.ingest.times import now
 
 # JSON is YAML. A web page cannot send any of these across origins without asking first.
 MEDIA = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", JSON})
@@ -21,11 +24,12 @@ DEFAULT_NAME = "mesh.yaml"  # names the source if the file does not, and nor doe
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """What loading a file did, in entries."""
+    """What loading a file did, in entries. `new`: of those that changed, the ones that were not there before."""
 
     source: str
     revision: int
     changed: int
+    new: int
     unchanged: int
     retracted: int
     warnings: list[str]
@@ -45,11 +49,13 @@ async def put_mesh(request: Request) -> Response:
     def load() -> mesh.Loading:
         file = mesh.parse(body, name, strict=True)
         warnings = _configured(file, opened)
-        loading = mesh.load(opened.live, file, opened.naming, time.time_ns() // 1000)
+        take = partial(mesh.load, opened.live, file, opened.naming, now())
+        loading = taken(Local(opened.live, opened.naming), file.source, take)
         return loading._replace(warnings=(*loading.warnings, *warnings))
 
     loading = await run_in_threadpool(load)
-    answer = Loaded(loading.source, loading.revision, loading.new + loading.changed, loading.unchanged, loading.retracted, list(loading.warnings))
+    counts = (loading.new + loading.changed, loading.new, loading.unchanged, loading.retracted)
+    answer = Loaded(loading.source, loading.revision, *counts, list(loading.warnings))
     return Response(msgspec.json.encode(answer), media_type=JSON)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -18,6 +19,8 @@ from meshline.api.graphql.observing import Asked
 from meshline.errors import InvalidInput, QueueFull, StoreUnavailable
 from meshline.graph.index import Size
 from meshline.ingest.outcomes import Committed
+from meshline.ingest.sources.status import Status
+from meshline.ingest.sources.sync import Synced
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
@@ -37,7 +40,10 @@ _OUTCOMES: list[tuple[tuple[type[BaseException], ...], str]] = [
 FAILED = "failed"
 UNKNOWN = float("nan")
 OUTCOMES = ("accepted", "unchanged", *(outcome for _, outcome in _OUTCOMES), FAILED)
+KAFKA_OUTCOMES = ("taken", "known", "dead_letter")
 REFUSALS = ("no_token", "unknown_token", "role", "host")
+SYNCS = ("ok", "refused", "failed")
+SCOPES = ("read", "unchanged", "new", "changed", "retracted", "refused")
 LIMITS = ("NODES", "DEPTH", "TIME", "MATCHES")
 
 
@@ -64,6 +70,7 @@ class Metrics:
         self._http()
         self._writing()
         self._asking()
+        self._syncing()
         self._state()
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
@@ -96,6 +103,10 @@ class Metrics:
         self._commit_seconds = self._histogram("commit_seconds", "Seconds until a commit was durable and in the index.", _FAST)
         self._queue_events = self._gauge("queue_events", "Events that wait to be written.")
         self._queue_bytes = self._gauge("queue_bytes", "Bytes of events that wait to be written.")
+        self._kafka = self._counter(
+            "kafka_messages", "Messages from Kafka by outcome; known: delivered again, and durable since before.", "outcome", KAFKA_OUTCOMES
+        )
+        self._kafka_lag = self._gauge("kafka_lag_messages", "Messages of a partition that are not durable yet.", "partition")
 
     def _asking(self) -> None:
         self._query_seconds = self._histogram(
@@ -104,6 +115,20 @@ class Metrics:
         self._queries = Counter("meshline_queries", "GraphQL requests; outcome is ok, or the code of the first error.",
                                 ("operation", "outcome"), registry=self._registry)  # fmt: skip
         self._truncations = self._counter("truncations", "Answers that stopped at a limit.", "limit", LIMITS)
+
+    def _syncing(self) -> None:
+        labels = ("source", "outcome")
+        self._syncs = Counter(
+            "meshline_source_syncs",
+            "Syncs of a source by this server; refused: some of it was not taken; failed: it could not be read to its end.",
+            labels,
+            registry=self._registry,
+        )
+        self._synced = Counter("meshline_source_scopes", "What syncs of a source did, in scopes.", labels, registry=self._registry)
+        self._sync_seconds = self._gauge("source_sync_seconds", "Seconds that the last sync of a source took.", "source")
+        self._source_up = self._gauge("source_up", "1 if the last sync of a source came to its end, else 0.", "source")
+        self._source_lag = self._gauge("source_lag_seconds", "Seconds since a source was last read to its end.", "source")
+        self._succeeded: dict[str, float] = {}  # when that was; of one that never was, when this was first seen
 
     def _state(self) -> None:
         self._ready = self._gauge("ready", "1 while the graph is loaded and the store answers, else 0.")
@@ -148,11 +173,37 @@ class Metrics:
         self._commit_bytes.inc(commit.bytes)
         self._commit_seconds.observe(commit.seconds)
 
+    def consumed(self, outcome: str, number: int) -> None:
+        """See `meshline.ingest.kafka.Observer`."""
+        self._kafka.labels(outcome).inc(number)
+
+    def lagging(self, partition: int, messages: int) -> None:
+        self._kafka_lag.labels(str(partition)).set(messages)
+
+    def released(self, partition: int) -> None:
+        with suppress(KeyError):
+            self._kafka_lag.remove(str(partition))
+
     def asked(self, asked: Asked) -> None:
         self._queries.labels(asked.operation, asked.outcome).inc()
         self._query_seconds.labels(asked.operation).observe(asked.seconds)
         for limit in asked.truncated:
             self._truncations.labels(limit).inc()
+
+    def synced(self, source: str, status: Status, done: Synced | None) -> None:
+        """How a source's last sync went; `done` if this server did it just now."""
+        if source not in self._succeeded:
+            self._succeeded[source] = self._clock()
+            for outcome in SYNCS:
+                self._syncs.labels(source, outcome)
+        if done is not None:
+            self._syncs.labels(source, "failed" if status.error else "refused" if status.refused else "ok").inc()
+            for outcome in SCOPES:
+                self._synced.labels(source, outcome).inc(getattr(status, outcome))
+        if status.succeeded is not None:
+            self._succeeded[source] = status.succeeded / 1e6
+        self._sync_seconds.labels(source).set(status.seconds)
+        self._source_up.labels(source).set(not status.error)
 
     # -- what is shown
 
@@ -167,6 +218,8 @@ class Metrics:
             self._datasets.set(state.size.datasets)
             self._jobs.set(state.size.jobs)
             self._edges.set(state.size.edges)
+        for source, at in list(self._succeeded.items()):
+            self._source_lag.labels(source).set(max(self._clock() - at, 0))
         mine, newest = state.index_revision, state.store_revision
         self._index_revision.set(UNKNOWN if mine is None else mine)
         self._store_revision.set(UNKNOWN if newest is None else newest)

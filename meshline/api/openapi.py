@@ -18,8 +18,12 @@ from meshline.api.mesh import MEDIA as MESH_MEDIA
 from meshline.api.mesh import Loaded
 from meshline.api.metrics import CONTENT_TYPE
 from meshline.api.openlineage import MEDIA as EVENT_MEDIA
-from meshline.api.openlineage import BatchAnswer, Taken
+from meshline.api.openlineage import SOURCE_NAME, BatchAnswer, Taken
+from meshline.api.sources import MEDIA as SOURCE_MEDIA
+from meshline.api.sources import NAME as SOURCE
 from meshline.api.tokens import Role
+from meshline.ingest.sources.wire import Known, Sent
+from meshline.ingest.sources.wire import Taken as SourceTaken
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -109,6 +113,9 @@ ENCODING = Parameter(
     "gzip, or none.",
     schema={"type": "string", "enum": sorted(COMPRESSED | IDENTITY - {""})},
 )
+OF_SOURCE = Parameter(
+    "source", "query", "The source, KIND/NAME.", required=True, schema={"type": "string", "pattern": f"^{SOURCE.pattern}$"}
+)
 INVALID = _refusal("It cannot be used; `path` says where.")
 TOO_LARGE = _refusal("The body is too large, before or after decompression.")
 UNSUPPORTED = _refusal("A content type or encoding that is not taken here.")
@@ -166,7 +173,15 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         {200: _json("What became of each.", BatchAnswer), **WITH_BODY},
         {"type": "array", "items": EVENT},
         sorted(EVENT_MEDIA),
-        (ENCODING,),
+        (
+            ENCODING,
+            Parameter(
+                "source",
+                "query",
+                "Whose they are: openlineage/<source>; else the server's own.",
+                schema={"type": "string", "pattern": f"^{SOURCE_NAME.pattern}$"},
+            ),
+        ),
     ),
     ("/api/v1/mesh", "PUT"): Operation(
         "Load a mesh file, as a whole or not at all.",
@@ -174,6 +189,22 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         MESH,
         sorted(MESH_MEDIA),
         (ENCODING, Parameter("name", "query", "Names the source, if the file does not.")),
+    ),
+    ("/api/v1/sources", "GET"): Operation(
+        "What whoever reads a source must know of the graph.",
+        {200: _json("What the source remembered, and what the graph knows.", Known), 400: INVALID, 503: BUSY},
+        parameters=(
+            OF_SOURCE,
+            Parameter("ending", "query", "Tell the datasets of which some name ends so, instead."),
+            Parameter("namespace", "query", "Tell the datasets of this namespace, instead."),
+        ),
+    ),
+    ("/api/v1/sources", "PUT"): Operation(
+        "Take a reading of a source, or a part of one, as a whole or not at all.",
+        {200: _json("What changed.", SourceTaken), **WITH_BODY},
+        Sent,
+        sorted(SOURCE_MEDIA),
+        (ENCODING, OF_SOURCE),
     ),
 }
 

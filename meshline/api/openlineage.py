@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 
 import msgspec
 from starlette.requests import Request
@@ -12,11 +13,12 @@ from starlette.responses import Response
 from meshline.api.bodies import check_media, read_body
 from meshline.api.errors import INTERNAL_MESSAGE, JSON
 from meshline.api.service import Service
-from meshline.errors import MeshlineError, QueueFull, StoreUnavailable
+from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.ingest.openlineage.arrays import events_of
 
 log = logging.getLogger("meshline.api")
 
+SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 MEDIA = frozenset({JSON, "application/vnd.openlineage+json"})
 
 
@@ -72,12 +74,15 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 async def post_batch(request: Request) -> Response:
-    """200 with what became of each event: those that are usable are taken, whatever the others are."""
+    """200 with what became of each event: those that are usable are taken, whatever the others are.
+
+    `?source=NAME`: they are those of the source openlineage/NAME.
+    """
     service: Service = request.app.state.service
-    pipeline = service.opened.pipeline
+    pipeline, source = service.opened.pipeline, _source(request, service)
     body = await _body(request, service)
     events = events_of(body)
-    outcomes = await asyncio.gather(*(pipeline.ingest(event, service.settings.source) for event in events), return_exceptions=True)
+    outcomes = await asyncio.gather(*(pipeline.ingest(event, source) for event in events), return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             service.metrics.refused(outcome)
@@ -89,6 +94,16 @@ async def post_batch(request: Request) -> Response:
         failed_events=failed,
     )
     return Response(msgspec.json.encode(answer), 200, media_type=JSON)
+
+
+def _source(request: Request, service: Service) -> str:
+    """Whose the events are."""
+    name = request.query_params.get("source")
+    if name is None:
+        return service.settings.source
+    if not SOURCE_NAME.fullmatch(name):
+        raise InvalidInput(f"found {name[:200]!r}; accepted is a name of letters, digits, dots and dashes", "source")
+    return f"openlineage/{name}"
 
 
 async def _body(request: Request, service: Service) -> bytes:

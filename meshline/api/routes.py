@@ -13,6 +13,7 @@ from meshline.api.mesh import put_mesh
 from meshline.api.openapi import openapi
 from meshline.api.openlineage import post_batch, post_event
 from meshline.api.questions import graphql, metrics
+from meshline.api.sources import source
 from meshline.api.tokens import Role
 
 
@@ -34,5 +35,6 @@ ADDRESSES = (
     Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event),
     Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch),
     Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
+    Address("/api/v1/sources", ("GET", "PUT"), Role.WRITER, source),
 )
 QUIET = ("/healthz", "/readyz", "/metrics")  # what machines ask all the time

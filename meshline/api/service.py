@@ -6,15 +6,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import NamedTuple
+from contextlib import nullcontext, suppress
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
+from meshline.api.consuming import consumer, subscription
 from meshline.api.errors import NotReady
 from meshline.api.graphql import Bounds, GraphQL
 from meshline.api.logs import DETAILS
 from meshline.api.metrics import Metrics
+from meshline.api.scheduling import Plan, Scheduler
 from meshline.api.settings import Settings
 from meshline.errors import MeshlineError, StoreUnavailable
 from meshline.graph.garbage import collect_as_usual, collect_seldom
@@ -23,8 +26,15 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
 from meshline.graph.store.opening import open_store
 from meshline.ingest import mesh
+from meshline.ingest.identity.applying import apply
+from meshline.ingest.identity.rules import Rule, remembered
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.pipeline import Limits, Pipeline
+from meshline.ingest.sources.sync import taken
+from meshline.ingest.sources.target import Local
+
+if TYPE_CHECKING:
+    from meshline.ingest.kafka import EventConsumer
 
 log = logging.getLogger("meshline.api")
 
@@ -32,6 +42,7 @@ LOADING = "the graph is being loaded"
 CLOSING = "the process is stopping"
 RETRY_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
+PAUSE = 10  # times as long as joining names took, before it is done again
 
 
 class Opened(NamedTuple):
@@ -41,6 +52,8 @@ class Opened(NamedTuple):
     naming: Naming
     graphql: GraphQL
     pipeline: Pipeline
+    scheduler: Scheduler | None
+    consumer: EventConsumer | None
 
 
 class Service:
@@ -88,6 +101,8 @@ class Service:
         if opened is not None:
             waiting = opened.pipeline.waiting
             log.info("stopping", extra={DETAILS: {"waiting": waiting}})
+            if opened.consumer is not None:
+                await run_in_threadpool(opened.consumer.stop)
             await run_in_threadpool(opened.pipeline.close)
             await run_in_threadpool(opened.live.store.close)
             collect_as_usual()
@@ -127,6 +142,11 @@ class Service:
             self.on_ready()
         self._tasks.append(asyncio.create_task(self._follow(self._opened.live)))
         self._tasks.append(asyncio.create_task(self._prune(self._opened.live.store)))
+        self._tasks.append(asyncio.create_task(self._join(self._opened.live)))
+        if self._opened.scheduler is not None:
+            self._tasks.append(asyncio.create_task(self._opened.scheduler.run()))
+        if self._opened.consumer is not None:
+            self._opened.consumer.start()
 
     def _opened_now(self) -> Opened:
         settings = self.settings
@@ -137,16 +157,43 @@ class Service:
             naming, precedence = mesh.configure(store, *wanted)
             live = LiveGraph.open(store, precedence)
             if file is not None and settings.mesh is not None:
-                loading = mesh.load(live, file, naming, mesh.file_time(settings.mesh))
+                loading = taken(Local(live, naming), file.source, partial(mesh.load, live, file, naming, mesh.file_time(settings.mesh)))
                 for message in (*map(str, loading.refused), *loading.warnings):
                     log.warning("%s", message)
             live.index.prepare_ids()
+            wanted_events = subscription(settings)
         except BaseException:
             store.close()
             raise
         graphql = GraphQL(live, naming, _bounds(settings), self.metrics.asked)
         limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
-        return Opened(live, naming, graphql, Pipeline(live, BatchBuilder(naming), limits, observe=self.metrics.committed))
+        pipeline = Pipeline(live, BatchBuilder(naming), limits, observe=self.metrics.committed)
+        consuming = consumer(wanted_events, settings, pipeline, store, self.metrics)
+        return Opened(live, naming, graphql, pipeline, self._scheduler(live, naming, pipeline, file), consuming)
+
+    def _scheduler(self, live: LiveGraph, naming: Naming, pipeline: Pipeline, file: mesh.Mesh | None) -> Scheduler | None:
+        """What syncs the sources of the mesh file; None if there are none to be synced."""
+        settings = self.settings
+        if file is None or settings.mesh is None or not settings.sync_at_once or all(one.every is None for one in file.sources):
+            return None
+        plan = Plan(file.sources, settings.mesh.absolute().parent, file.namespaces, settings.sync_at_once)
+        return Scheduler(Local(live, naming, lambda: nullcontext(pipeline)), plan, self.metrics.synced)
+
+    async def _join(self, live: LiveGraph) -> None:
+        """Join what the rules of catalogs join, whenever there is something new."""
+        seen: tuple[int, list[Rule]] = (-1, [])
+        wait = self.settings.refresh_seconds
+        while True:
+            await asyncio.sleep(wait)
+            begun = time.monotonic()
+            try:
+                state = (live.index.revision, await run_in_threadpool(remembered, live.store))
+                if state != seen:
+                    await run_in_threadpool(apply, live)
+                    seen = state
+            except MeshlineError as error:
+                log.warning("names are not joined by the rules of catalogs: %s", error)
+            wait = max(self.settings.refresh_seconds, PAUSE * (time.monotonic() - begun))
 
     async def _follow(self, live: LiveGraph) -> None:
         """Show what other processes write to the same store."""

@@ -50,16 +50,33 @@ class Settings(BaseSettings):
         " If empty, loopback names only where there are no tokens and the address is loopback, else any.",
     )
     source: str = Field(
-        default="openlineage/default", min_length=1, description="Name of the source that OpenLineage events over HTTP belong to."
+        default="openlineage/default",
+        min_length=1,
+        description="Name of the source that events over HTTP and from Kafka belong to.",
     )
     mesh: Path | None = Field(
         default=None, description="A mesh file (domains, products, owners, consumers; naming and precedence rules) to load at start."
+    )
+    kafka: str | None = Field(
+        default=None, description="Take OpenLineage events from this Kafka, too: its bootstrap servers, `host:port` or several with commas."
+    )
+    kafka_topic: str = Field(
+        default="openlineage.events",
+        min_length=1,
+        description="The topic of the events. What of it cannot be taken goes to the topic of this name and `.dead-letter`.",
+    )
+    kafka_group: str = Field(default="meshline", min_length=1, description="The consumer group. A new one takes all that the topic holds.")
+    kafka_config: Path | None = Field(
+        default=None, description="A properties file for Kafka's client (librdkafka's names): how to log in, certificates, timeouts."
     )
     raw_retention_days: int = Field(default=30, ge=0, description="Events are kept as they came, for replay, for this many days.")
     queue_size: int = Field(default=10_000, ge=1, description="Events that may wait to be written; more are answered 503 with Retry-After.")
     queue_bytes: int = Field(default=256 * MEBIBYTE, ge=1, description="Bytes of events that may wait to be written.")
     max_body_bytes: int = Field(default=32 * MEBIBYTE, ge=1024, description="Largest request body, before and after decompression.")
     refresh_seconds: float = Field(default=1.0, gt=0, description="How often to look for what other processes wrote to the same store.")
+    sync_at_once: int = Field(
+        default=2, ge=0, description="How many sources of the mesh file (those with `every`) are synced at the same time; 0: none at all."
+    )
     query_seconds: float = Field(default=10.0, gt=0, description="Longest time for one GraphQL request.")
     query_nodes: int = Field(
         default=2_000_000, ge=1, description="Most columns and datasets that one traversal visits; an answer says when it stopped there."

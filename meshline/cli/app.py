@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from meshline.cli import ingest_mesh, ingest_openlineage
+from meshline.cli import ingest_contract, ingest_dbt, ingest_debezium, ingest_delta, ingest_gx, ingest_iceberg, ingest_mesh, ingest_openlineage, ingest_product, ingest_soda, ingest_sql
+from meshline.cli import identity as identities
 from meshline.cli import store as stores
 from meshline.cli import token as tokens
 from meshline.cli.demo import demo
@@ -17,6 +18,8 @@ from meshline.cli.owners import owners
 from meshline.cli.replay import replay
 from meshline.cli.search import search
 from meshline.cli.serve import serve
+from meshline.cli.sources import sources
+from meshline.cli.sync import sync
 
 app = typer.Typer(
     name="meshline",
@@ -49,11 +52,24 @@ def _group() -> None:
 ingest = typer.Typer(help="Take metadata into the graph.", no_args_is_help=True)
 ingest.command()(ingest_openlineage.openlineage)
 ingest.command()(ingest_mesh.mesh)
+ingest.command()(ingest_contract.contract)
+ingest.command()(ingest_product.product)
+ingest.command()(ingest_iceberg.iceberg)
+ingest.command()(ingest_delta.delta)
+ingest.command()(ingest_debezium.debezium)
+ingest.command()(ingest_dbt.dbt)
+ingest.command()(ingest_gx.gx)
+ingest.command()(ingest_soda.soda)
+ingest.command()(ingest_sql.sql)
 
 store = typer.Typer(help="Look after a store.", no_args_is_help=True)
 store.command()(stores.check)
 store.command()(stores.compact)
 store.command()(stores.backup)
+
+identity = typer.Typer(help="Why names are one dataset, and where that looks wrong.", no_args_is_help=True)
+identity.command()(identities.explain)
+identity.command()(identities.conflicts)
 
 token = typer.Typer(help="Make the tokens that a server asks for.", no_args_is_help=True)
 token.command()(tokens.new)
@@ -62,11 +78,14 @@ token.callback()(_group)
 app.command()(serve)
 app.command()(demo)
 app.add_typer(ingest, name="ingest")
+app.command()(sync)
+app.command()(sources)
 app.command()(search)
 app.command()(lineage)
 app.command()(impact)
 app.command()(owners)
 app.command()(export)
 app.command()(replay)
+app.add_typer(identity, name="identity")
 app.add_typer(store, name="store")
 app.add_typer(token, name="token")

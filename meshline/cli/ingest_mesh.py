@@ -64,10 +64,15 @@ def _loaded(path: Path, data: bytes, store: str | None, server: str | None) -> i
 
 def _to_store(path: Path, said: Mesh, store: str | None) -> str:
     from meshline.cli.local import opened
+    from meshline.ingest.identity.applying import apply
     from meshline.ingest.mesh import file_time, load
+    from meshline.ingest.sources.sync import taken
+    from meshline.ingest.sources.target import Local
 
     with opened(store, mesh=said) as graph:
-        return described(load(graph.graph, said, graph.naming, file_time(path)))
+        loading = taken(Local(graph.graph, graph.naming), said.source, lambda: load(graph.graph, said, graph.naming, file_time(path)))
+        apply(graph.graph)
+        return described(loading)
 
 
 def described(loading: Loading) -> str:

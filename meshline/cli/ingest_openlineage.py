@@ -11,6 +11,8 @@ from meshline.cli.options import Server, Store, Strict
 
 if TYPE_CHECKING:
     from meshline.errors import MeshlineError
+    from meshline.graph.model import Precedence
+    from meshline.graph.store.base import Store as OpenStore
     from meshline.ingest.openlineage.files import Found
 
 
@@ -32,8 +34,10 @@ def openlineage(
 
     events: Iterable[Found] = events_in(file)
     if strict:
+        from meshline.ingest.openlineage.checking import checked
+
         with refusal_exit():
-            events = _checked(events)
+            events = checked(events)
     taken = refused = 0
     outcomes = (
         _to_store(events, store, source if "/" in source else f"openlineage/{source}") if server is None else _to_server(events, server)
@@ -60,7 +64,7 @@ def _to_store(events: Iterable[Found], store: str | None, source: str) -> Iterat
     from meshline.ingest.pipeline import Pipeline, ingest_all
 
     with opened_store(store) as opened:
-        naming, _ = stored(opened)
+        naming, precedence = stored(opened)
         pipeline = Pipeline(opened, BatchBuilder(naming))
         try:
             for outcome in ingest_all(pipeline, events, source):
@@ -68,6 +72,18 @@ def _to_store(events: Iterable[Found], store: str | None, source: str) -> Iterat
                 yield outcome.refused if named else InvalidInput(str(outcome.refused), outcome.place)
         finally:
             pipeline.close()
+        _join_names(opened, precedence)
+
+
+def _join_names(store: OpenStore, precedence: Precedence) -> None:
+    """Apply the store's rules of catalogs, if it has any, to the names that events gave."""
+    from meshline.ingest.identity.rules import remembered
+
+    if remembered(store):
+        from meshline.graph.live import LiveGraph
+        from meshline.ingest.identity.applying import apply
+
+        apply(LiveGraph.open(store, precedence))
 
 
 def _to_server(events: Iterable[Found], server: str) -> Iterator[MeshlineError | None]:
@@ -77,24 +93,3 @@ def _to_server(events: Iterable[Found], server: str) -> Iterator[MeshlineError |
     with Remote.connected(server) as remote:
         for sent in post(remote, events):
             yield sent.refused
-
-
-def _checked(events: Iterable[Found]) -> list[Found]:
-    """All events, if all can be used; else leaves with the first that cannot, before anything is written."""
-    from meshline.errors import InvalidInput
-    from meshline.graph.naming import Naming
-    from meshline.ingest.openlineage.builder import BatchBuilder
-    from meshline.ingest.pipeline import now
-
-    parser = BatchBuilder(Naming()).parser
-    found: list[Found] = []
-    for event in events:
-        if isinstance(event, InvalidInput):
-            raise event
-        place, body = event
-        try:
-            parser.parse(body, now())
-        except InvalidInput as error:
-            raise InvalidInput(str(error), place) from error
-        found.append(event)
-    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,33 +12,63 @@ import typer
 if TYPE_CHECKING:
     from meshline.ingest.sources.loading import Loading
     from meshline.ingest.sources.shape import Source
+    from meshline.ingest.sources.sync import Synced
+    from meshline.ingest.sources.target import Target
 
 
 def take(source: Source, *, strict: bool, store: str | None, server: str | None) -> None:
-    """Read a source and load what it says into a store; exit code 1 if anything was refused."""
+    """Read a source and load what it says into a store or a server; exit code 1 if anything was refused."""
     from meshline.cli import REFUSED
-    from meshline.cli.local import opened
-    from meshline.cli.terminal import refusal_exit, tell
     from meshline.errors import InvalidInput
-    from meshline.ingest.sources.context import context_of
-    from meshline.ingest.sources.loading import load
-    from meshline.ingest.times import now
+    from meshline.ingest.sources.sync import sync
 
-    if server is not None:
-        raise InvalidInput("not over --server yet", "--server")  # see `meshline.api.sources`
-    with opened(store) as graph, refusal_exit():
-        loading = load(graph.graph, source.reading(context_of(graph.graph, graph.naming, Path.cwd(), source.source)), now(), strict=strict)
-    for refusal in loading.refused:
-        tell(f"refused: {refusal}")
-    for warning in loading.warnings:
-        tell(f"warning: {warning}")
-    tell(described(loading))
-    if loading.refused:
+    with target(store, server) as into:
+        done = sync(into, source, Path.cwd(), strict=strict)
+    if done.error is not None and not isinstance(done.error, InvalidInput):
+        raise done.error
+    told(done)
+    if done.refused:
         raise typer.Exit(REFUSED)
+
+
+@contextmanager
+def target(store: str | None, server: str | None) -> Iterator[Target]:
+    """Where what sources say goes to: a server if one is named, else a store. In a store, names are joined by rule afterwards."""
+    if server is not None:
+        from meshline.cli.remote import Remote
+        from meshline.cli.remote_target import RemoteTarget
+
+        with Remote.connected(server) as remote:
+            yield RemoteTarget(remote)
+        return
+    from meshline.cli.local import opened
+    from meshline.ingest.identity.applying import apply
+    from meshline.ingest.sources.target import Local
+
+    with opened(store) as graph:
+        yield Local(graph.graph, graph.naming)
+        apply(graph.graph)
+
+
+def told(done: Synced) -> None:
+    """Say on stderr what became of a source: what was refused, warnings, and a line with the counts."""
+    from meshline.cli.terminal import tell
+    from meshline.errors import InvalidInput
+
+    if done.loading is None:
+        tell(f"refused: {done.error}" if isinstance(done.error, InvalidInput) else f"{done.source}: not read: {done.error}")
+        return
+    for refusal in done.loading.refused:
+        tell(f"refused: {refusal}")
+    for warning in done.loading.warnings:
+        tell(f"warning: {warning}")
+    tell(described(done.loading))
 
 
 def described(loading: Loading) -> str:
     """What loading a source did, as a sentence."""
     parts = [f"{loading.read} read", f"{loading.unchanged} unchanged", f"{loading.new} new", f"{loading.changed} changed"]
     parts += [f"{loading.retracted} retracted", f"{len(loading.refused)} refused"]
+    if loading.kept:
+        parts.append(f"{loading.kept} not found and kept")
     return f"{loading.source}: {', '.join(parts)}"

@@ -25,8 +25,11 @@ class Sent(NamedTuple):
     refused: MeshlineError | None
 
 
-def post(remote: Remote, events: Iterable[Found]) -> Iterator[Sent]:
-    """Send events in batches. Raises StoreUnavailable when the server takes no more."""
+def post(remote: Remote, events: Iterable[Found], source: str | None = None) -> Iterator[Sent]:
+    """Send events in batches. `source`: openlineage/<source>; else the server's own.
+
+    Raises StoreUnavailable when the server takes no more.
+    """
     batch: Batch = []
     size = 0
     for event in events:
@@ -35,12 +38,12 @@ def post(remote: Remote, events: Iterable[Found]) -> Iterator[Sent]:
             yield Sent(bad)
             continue
         if batch and (len(batch) == TOGETHER or size + len(event[1]) > MAX_BYTES):
-            yield from _send(remote, batch)
+            yield from _send(remote, batch, source)
             batch, size = [], 0
         batch.append(event)
         size += len(event[1])
     if batch:
-        yield from _send(remote, batch)
+        yield from _send(remote, batch, source)
 
 
 def _no_json(place: str, body: bytes) -> InvalidInput | None:
@@ -52,11 +55,11 @@ def _no_json(place: str, body: bytes) -> InvalidInput | None:
     return None
 
 
-def _send(remote: Remote, batch: Batch) -> Iterator[Sent]:
+def _send(remote: Remote, batch: Batch, source: str | None) -> Iterator[Sent]:
     """Send a batch until nothing is left that may be sent again."""
     for attempt in range(TRIES):
         time.sleep(attempt)
-        failed = remote.post_events([body for _, body in batch]).failed_events
+        failed = remote.post_events([body for _, body in batch], source).failed_events
         yield from (Sent(None) for _ in range(len(batch) - len(failed)))
         yield from (Sent(InvalidInput(one.reason, batch[one.index][0])) for one in failed if not one.retriable)
         batch = [batch[one.index] for one in failed if one.retriable]

@@ -50,12 +50,15 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
 
 class MeshAnswer(msgspec.Struct, frozen=True):
-    """What loading a mesh file did, in entries."""
+    """What loading a mesh file did, in entries. `new`: of those that changed."""
 
     source: str
+    revision: int
     changed: int
+    new: int
     unchanged: int
     retracted: int
+    warnings: list[str]
 
 
 class Remote:
@@ -86,16 +89,27 @@ class Remote:
             raise self._not_meshline(response)
         return answer.data
 
-    def post_events(self, events: Sequence[bytes]) -> BatchAnswer:
-        """Send a batch, waiting as long as the server asks to."""
+    def post_events(self, events: Sequence[bytes], source: str | None = None) -> BatchAnswer:
+        """Send a batch, waiting as long as the server asks to. `source`: openlineage/<source>; else the server's own."""
         body = gzip.compress(b"[" + b",".join(events) + b"]", compresslevel=1)
-        response = self._send("POST", "/api/v1/lineage/batch", body, {**JSON, "Content-Encoding": "gzip"})
+        path = "/api/v1/lineage/batch" + (f"?{httpx.QueryParams({'source': source})}" if source is not None else "")
+        response = self._send("POST", path, body, {**JSON, "Content-Encoding": "gzip"})
         return self._decoded(response, BatchAnswer)
 
     def put_mesh(self, data: bytes, *, name: str) -> MeshAnswer:
         """Send a mesh file; what loading it did."""
         path = f"/api/v1/mesh?{httpx.QueryParams({'name': name})}"
         return self._decoded(self._send("PUT", path, data, {"Content-Type": "application/yaml"}), MeshAnswer)
+
+    def get_source(self, source: str, **asked: str) -> bytes:
+        """What whoever reads a source must know of the graph, as JSON (`meshline.ingest.sources.wire.Known`)."""
+        return self._send("GET", f"/api/v1/sources?{httpx.QueryParams({'source': source, **asked})}", b"", JSON).content
+
+    def put_source(self, source: str, sent: bytes) -> bytes:
+        """Send a reading as JSON (`Sent`); what taking it did (`Taken`)."""
+        headers = {**JSON, "Content-Encoding": "gzip"}
+        path = f"/api/v1/sources?{httpx.QueryParams({'source': source})}"
+        return self._send("PUT", path, gzip.compress(sent, compresslevel=1), headers).content
 
     def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         patience = time.monotonic() + WAIT_SECONDS

@@ -24,13 +24,19 @@ def serve(
     host: Host = None,
     port: Port = None,
     mesh: Annotated[Path | None, typer.Option(help="A mesh file to load at start; its rules hold for names and sources.")] = None,
+    kafka: Annotated[
+        str | None, typer.Option(help="Take events from this Kafka, too: its bootstrap servers.", show_default=False, metavar="HOST:PORT")
+    ] = None,
+    kafka_topic: Annotated[str | None, typer.Option(help="Its topic. [default: openlineage.events]", show_default=False)] = None,
+    kafka_group: Annotated[str | None, typer.Option(help="The consumer group. [default: meshline]", show_default=False)] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen on any address without tokens: whoever reaches it may do everything.")
     ] = False,
     config: Config = None,
 ) -> None:
-    """Serve GraphQL and take OpenLineage events over HTTP."""
+    """Serve GraphQL and take OpenLineage events over HTTP, and from Kafka."""
     from meshline.api.serve import serve as run
     from meshline.api.settings import load
 
-    run(load(store=store, host=host, port=port, mesh=mesh, insecure=insecure or None, config=config))
+    consume = {"kafka": kafka, "kafka_topic": kafka_topic, "kafka_group": kafka_group}
+    run(load(store=store, host=host, port=port, mesh=mesh, insecure=insecure or None, config=config, **consume))

@@ -34,13 +34,13 @@ _Said: TypeAlias = dict[AssetKey, Mapping[str, Json]]
 
 
 class LiveGraph:
-    """What every surface holds. Use `index` and `facts` while holding `lock`."""
+    """What every surface holds. Use `index` and `facts` while holding `lock`. `precedence`: which source is believed."""
 
     def __init__(self, store: Store, index: LineageIndex, precedence: Precedence) -> None:
         self.store = store
         self.index = index
         self.lock = threading.RLock()
-        self._precedence = precedence
+        self.precedence = precedence
         self._past: OrderedDict[int, LineageIndex] = OrderedDict()
 
     @classmethod
@@ -81,7 +81,7 @@ class LiveGraph:
         with self.lock:
             known = self._past.get(as_of)
             if known is None or known.revision != self.index.revision:
-                known = self._past[as_of] = _loaded(self.store, as_of, self._precedence)
+                known = self._past[as_of] = _loaded(self.store, as_of, self.precedence)
                 known.revision = self.index.revision
             self._past.move_to_end(as_of)
             while len(self._past) > PAST_INDEXES:
@@ -118,7 +118,7 @@ class LiveGraph:
 
     def _strength(self, row: FactRow) -> tuple[str, int, int]:
         """As `Precedence` says; of equals the greater source comes first already."""
-        return (row.attribute, self._precedence.rank(row.source, row.attribute), -row.observed_at)
+        return (row.attribute, self.precedence.rank(row.source, row.attribute), -row.observed_at)
 
     def _follow(self) -> None:
         self.index.apply(self.store.changes(self.index.revision))

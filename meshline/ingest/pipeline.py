@@ -47,6 +47,7 @@ class Accepted(NamedTuple):
 
 
 Answer: TypeAlias = Future[Accepted] | asyncio.Future[Accepted]
+Marked: TypeAlias = tuple[bytes, tuple[str, str]]  # an event, and the name and value of a setting
 
 # Seconds, at most, that a group is waited for. See `Pipeline._gather`.
 PATIENCE = 0.02
@@ -113,6 +114,27 @@ class Pipeline:
         self._put(body, source, future, wait=wait)
         return future
 
+    def submit_all(self, events: Iterable[Marked], source: str = DEFAULT_SOURCE) -> list[Future[Accepted]]:
+        """Queue events as one, in order, each with a setting of the store that is set when it is durable.
+
+        If one fails because the store cannot be reached, so do all after it: what a mark says is true of all
+        before it. The future of an unusable event fails at once. Raises QueueFull, unless nothing waits, and
+        StoreUnavailable after `close`.
+        """
+        received_at = self._clock()
+        waiting: list[_Waiting] = []
+        futures: list[Future[Accepted]] = []
+        for body, mark in events:
+            future: Future[Accepted] = Future()
+            future.set_running_or_notify_cancel()
+            futures.append(future)
+            try:
+                waiting.append(_Waiting(Received(source, self._builder.parser.parse(body, received_at), received_at, body, mark), future))
+            except InvalidInput as error:
+                future.set_exception(error)
+        self._enqueue(waiting, wait=False)
+        return futures
+
     async def ingest(self, body: bytes, source: str = DEFAULT_SOURCE) -> Accepted:
         """`submit`, awaited."""
         answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
@@ -130,23 +152,28 @@ class Pipeline:
     def _put(self, body: bytes, source: str, answer: Answer, *, wait: bool) -> None:
         received_at = self._clock()
         received = Received(source, self._builder.parser.parse(body, received_at), received_at, body)
+        self._enqueue([_Waiting(received, answer)], wait=wait)
+
+    def _enqueue(self, waiting: Sequence[_Waiting], *, wait: bool) -> None:
+        """Put all of these into the queue, or none."""
+        size = sum(len(one.received.body) for one in waiting)
         with self._lock:
-            while not self._closed and self._is_full(len(body)):
+            while not self._closed and self._is_full(len(waiting), size):
                 if not wait:
                     raise QueueFull(f"{len(self._queue)} events wait to be written, no more can", retry_after=1)
                 self._room.wait()
             if self._closed:
                 raise StoreUnavailable("the server is shutting down; send the event again later")
-            self._queue.append(_Waiting(received, answer))
-            self._bytes += len(body)
+            self._queue.extend(waiting)
+            self._bytes += size
             if len(self._queue) >= self._wanted:
                 self._arrived.notify()
 
-    def _is_full(self, size: int) -> bool:
-        """One event is always taken, however large."""
+    def _is_full(self, number: int, size: int) -> bool:
+        """What comes first is always taken, however large."""
         if not self._queue:
             return False
-        return len(self._queue) >= self._limits.waiting or self._bytes + size > self._limits.waiting_bytes
+        return len(self._queue) + number > self._limits.waiting or self._bytes + size > self._limits.waiting_bytes
 
     def _write(self) -> None:
         while group := self._next_group():
@@ -194,7 +221,8 @@ class Pipeline:
             self._arrived.wait(left)
         self._wanted = 1
 
-    def _commit(self, group: Sequence[_Waiting]) -> None:
+    def _commit(self, group: Sequence[_Waiting]) -> bool:
+        """Whether the store could be reached; if not, all that waits has failed."""
         received = [waiting.received for waiting in group]
         begun = time.perf_counter()
         batch = Batch()
@@ -208,16 +236,20 @@ class Pipeline:
             changes = self._graph.commit(build)
         except StoreUnavailable as error:
             _fail([*group, *self._take_all()], error)  # who waits has waited for the store, too, and would wait as long again
+            return False
         except Exception as error:  # noqa: BLE001 - whatever one event breaks must not take the others with it
             if len(group) == 1:
                 _fail(group, error)
             else:
-                for waiting in group:
-                    self._commit([waiting])
+                for at, waiting in enumerate(group):
+                    if not self._commit([waiting]):
+                        _fail(group[at + 1 :], StoreUnavailable("the store cannot be reached; send the event again later"))
+                        return False
         else:
             self._took = time.perf_counter() - begun
             self._tell(received, batch, changes)
             _answer([(waiting.answer, Accepted(changes.revision, waiting.received.event.warnings)) for waiting in group])
+        return True
 
     def _tell(self, received: Sequence[Received], batch: Batch, changes: Changes) -> None:
         """Tell the observer. Its fault is not the events': they are durable, and the writer goes on."""

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from meshline.graph.model import AssetFact, AssetKey, Facts, Json
+import msgspec
 
-QUALITY = "quality"  # the attribute of a dataset or column: {name of the check: its last result}
+from meshline.graph import model
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.quality import EXPECTATIONS, RESULTS, Outcome
 
+__all__ = ["Check", "Outcome", "bounded", "expectations", "facts", "first_line", "named"]
 
-class Outcome(enum.StrEnum):
-    """PASSED, FAILED; WARNED: failed, but only a warning; ERROR: could not be evaluated; SKIPPED: was not run."""
-
-    PASSED = "PASSED"
-    FAILED = "FAILED"
-    WARNED = "WARNED"
-    ERROR = "ERROR"
-    SKIPPED = "SKIPPED"
+LARGEST = 4_000  # bytes of JSON of what one check expects or observed
+LONGEST = 500  # characters of a message
 
 
 class Check(NamedTuple):
-    """One check of a dataset or column. `name` is unique in its suite; `kind` is the tool's own word for what is checked."""
+    """One check of a dataset or column. `name` is unique in its suite; `kind` is the tool's own word for what is checked.
+
+    `at`: when it was run (microseconds), for sources that say so; else the statement's time counts.
+    `labels`: what its author attached to it.
+    """
 
     of: AssetKey
     name: str
@@ -32,24 +32,81 @@ class Check(NamedTuple):
     expected: Json = None
     observed: Json = None
     message: str | None = None
+    at: int | None = None
+    labels: Mapping[str, Json] = {}
 
 
 def facts(checks: Iterable[Check]) -> Facts:
-    """Results that are said together: the content of a scope ("quality", suite, dataset ns, dataset name), whose
+    """Results that are said together: the content of a scope (QUALITY, suite, dataset ns, dataset name), whose
     statement's time is when the checks were run.
     """
+    return Facts(assets=tuple(_said(checks, RESULTS)))
+
+
+def expectations(checks: Iterable[Check], consumer: AssetKey, needs: Iterable[AssetKey]) -> Facts:
+    """What a suite or a file of checks expects, of all its datasets: the content of a scope (CHECKS, suite).
+
+    `needs`: the columns without which it fails; they are consumed by the suite, so that who drops one is told.
+    """
+    used = tuple(EdgeFact(EdgeType.CONSUMES, consumer, column, {"purpose": "schema check"}) for column in dict.fromkeys(needs))
+    suite = (AssetFact(consumer, {"consumer_type": "quality-checks"}),) if used else ()
+    return Facts(assets=(*_said(checks, EXPECTATIONS), *suite), edges=used)
+
+
+def _said(checks: Iterable[Check], attribute: str) -> Iterable[AssetFact]:
+    """By asset; with the dataset even if only its columns are checked, so that what is said of datasets leads to all checks."""
     said: dict[AssetKey, dict[str, Json]] = {}
     for check in checks:
         said.setdefault(check.of, {})[check.name] = {
             name: value
             for name, value in (
                 ("kind", check.kind),
-                ("outcome", str(check.outcome)),
+                ("outcome", None if check.outcome is Outcome.NOT_RUN else str(check.outcome)),
                 ("suite", check.suite),
-                ("expected", check.expected),
-                ("observed", check.observed),
+                ("expected", bounded(check.expected)),
+                ("observed", bounded(check.observed)),
                 ("message", check.message),
+                ("at", check.at),
+                ("labels", bounded(dict(check.labels)) if check.labels else None),
             )
             if value is not None
         }
-    return Facts(assets=tuple(AssetFact(key, {QUALITY: of_asset}) for key, of_asset in said.items()))
+    unchecked = {model.dataset(*key.parts[:2]) for key in said} - said.keys()
+    return [*(AssetFact(key, {attribute: of_asset}) for key, of_asset in said.items()), *(AssetFact(key, {}) for key in unchecked)]
+
+
+def named(checks: Iterable[Check], more: Iterable[str]) -> list[Check]:
+    """The checks, with names that are unique on their asset: those that share one get what else tells them apart, else a number."""
+    listed = list(checks)
+    shared = _counted((check.of, check.name) for check in listed)
+    told = [
+        check._replace(name=f"{check.name} {extra}") if extra and shared[check.of, check.name] > 1 else check
+        for check, extra in zip(listed, more, strict=True)
+    ]
+    result: list[Check] = []
+    seen: dict[tuple[AssetKey, str], int] = {}
+    for check in told:
+        number = seen[check.of, check.name] = seen.get((check.of, check.name), 0) + 1
+        result.append(check if number == 1 else check._replace(name=f"{check.name} #{number}"))
+    return result
+
+
+def _counted(keys: Iterable[tuple[AssetKey, str]]) -> dict[tuple[AssetKey, str], int]:
+    counts: dict[tuple[AssetKey, str], int] = {}
+    for key in keys:
+        counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def bounded(value: Json) -> Json:
+    """A value as it is, or the beginning of its JSON as a text: nobody reads a list of a thousand values here."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = msgspec.json.encode(value).decode()
+    return value if len(text) <= LARGEST else f"{text[:LARGEST]}…"
+
+
+def first_line(text: object) -> str | None:
+    """The first line of a message, as much of it as is worth keeping."""
+    lines = str(text).strip().splitlines() if text else []
+    return lines[0][:LONGEST] if lines else None

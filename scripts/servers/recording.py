@@ -5,33 +5,56 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 Event = dict[str, Any]
 
 TIME = re.compile(r'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)"')
+MILLIS = re.compile(r"(?<![\w.\-])1[6-9]\d{11}(?![\w.])")
 NIGHT_BEGINS = "T02:00:00"
-MARGIN = timedelta(hours=1)  # around a night's events: other times in the text are data, not clock readings
 
 
-def normalised(lines: Iterable[str], night: str, replacements: Mapping[str, str]) -> list[Event]:
-    """The events of one night, oldest first, as if the night had been `night` (a date) and the places those of the replacements."""
-    text = "\n".join(sorted(line.strip() for line in lines if line.strip()))
+class Stretch(NamedTuple):
+    """A time in which something was recorded, and by how much its clock readings are moved."""
+
+    begun: datetime
+    ended: datetime
+    shift: timedelta
+
+    @classmethod
+    def of(cls, begun: datetime, ended: datetime, night: str) -> Stretch:
+        """As if what began then had begun in the night `night` (a date)."""
+        begins = datetime.fromisoformat(night + NIGHT_BEGINS).replace(tzinfo=UTC)
+        return cls(begun, ended, begins - begun.replace(microsecond=0))
+
+
+def retold(text: str, stretches: Sequence[Stretch], replacements: Mapping[str, str]) -> str:
+    """A text of JSON with its places replaced and its clock readings moved: ISO 8601 times, and numbers that are
+    milliseconds since the epoch. What lies in no stretch is data and stays.
+    """
     for found in sorted(replacements, key=len, reverse=True):
         text = text.replace(found, replacements[found])
-    recorded = [when(json.loads(line)) for line in text.splitlines()]
-    begun, ended = min(recorded), max(recorded)
-    shift = datetime.fromisoformat(night + NIGHT_BEGINS).replace(tzinfo=UTC) - begun.replace(microsecond=0)
 
-    def moved(match: re.Match[str]) -> str:
-        time = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
-        if not begun - MARGIN <= time <= ended + MARGIN:
-            return match[0]
-        return f'"{(time + shift).strftime("%Y-%m-%dT%H:%M:%S")}{match[2] or ""}{match[3]}"'
+    def shift(time: datetime) -> timedelta | None:
+        return next((one.shift for one in stretches if one.begun <= time <= one.ended), None)
 
-    return sorted((json.loads(line) for line in TIME.sub(moved, text).splitlines()), key=when)
+    def iso(match: re.Match[str]) -> str:
+        by = shift(at := datetime.fromisoformat(match[1]).replace(tzinfo=UTC))
+        return match[0] if by is None else f'"{(at + by).strftime("%Y-%m-%dT%H:%M:%S")}{match[2] or ""}{match[3]}"'
+
+    def millis(match: re.Match[str]) -> str:
+        by = shift(datetime.fromtimestamp(int(match[0]) / 1000, UTC))
+        return match[0] if by is None else str(int(match[0]) + by // timedelta(milliseconds=1))
+
+    return MILLIS.sub(millis, TIME.sub(iso, text))
+
+
+def normalised(lines: Iterable[str], stretch: Stretch, replacements: Mapping[str, str]) -> list[Event]:
+    """The events of one night, oldest first, as if the night had been another and the places those of the replacements."""
+    text = retold("\n".join(sorted(line.strip() for line in lines if line.strip())), [stretch], replacements)
+    return sorted((json.loads(line) for line in text.splitlines()), key=when)
 
 
 def when(event: Event) -> datetime:

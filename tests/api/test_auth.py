@@ -38,6 +38,7 @@ def used(client: TestClient, path: str, method: str, headers: dict[str, str]) ->
         "/api/v1/lineage": {"json": event()},
         "/api/v1/lineage/batch": {"json": [event()]},
         "/api/v1/mesh": {"content": MESH, "headers": {**YAML, **headers}},
+        "/api/v1/sources": {"params": {"source": "delta/lake"}, **({} if method == "GET" else {"json": {}})},
     }
     return client.request(method, path, **{"headers": headers, **bodies.get(path, {})}).status_code
 

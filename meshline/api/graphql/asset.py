@@ -20,7 +20,8 @@ from meshline.graph.model import AssetKey, from_micros
 from meshline.graph.queries import assets, ownership
 
 if TYPE_CHECKING:
-    from meshline.api.graphql.kinds import DataProduct, Domain, Owner
+    from meshline.api.graphql.kinds import Domain, Owner
+    from meshline.api.graphql.products import DataProduct
 
 
 def statement_id(scope_id: int) -> strawberry.ID:
@@ -56,8 +57,8 @@ class Asset:
         return self.view.maybe(self.view.index.domain(self.node), Domain)
 
     @documented("The data product that a dataset or column belongs to.")
-    def product(self) -> Annotated[DataProduct, strawberry.lazy("meshline.api.graphql.kinds")] | None:
-        from meshline.api.graphql.kinds import DataProduct  # noqa: PLC0415
+    def product(self) -> Annotated[DataProduct, strawberry.lazy("meshline.api.graphql.products")] | None:
+        from meshline.api.graphql.products import DataProduct  # noqa: PLC0415
 
         return self.view.maybe(self.view.index.product(self.node), DataProduct)
 

@@ -14,8 +14,9 @@ from meshline.graph.index import LineageIndex, Truncated
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.naming import Naming
-from meshline.graph.queries import assets, resolve
+from meshline.graph.queries import assets, health, quality, resolve
 from meshline.graph.queries.limits import Limits
+from meshline.ingest.times import now
 
 if TYPE_CHECKING:
     from meshline.api.graphql.asset import Asset
@@ -119,6 +120,8 @@ class View:
         self._known: dict[int, Asset] = {}
         self._attributes: DataLoader[int, assets.Attributes] = DataLoader(load_fn=self._load_attributes)
         self._aliases: DataLoader[int, list[assets.Alias]] = DataLoader(load_fn=self._load_aliases)
+        self._checks: DataLoader[int, list[quality.Result]] = DataLoader(load_fn=self._load_checks)
+        self._health: DataLoader[int, health.Health] = DataLoader(load_fn=self._load_health)
 
     def asset(self, node: int) -> Asset:
         known = self._known.get(node)
@@ -156,6 +159,14 @@ class View:
         """The other names of a dataset, read like `attributes`."""
         return await self._aliases.load(dataset)
 
+    async def checks(self, dataset: int) -> list[quality.Result]:
+        """The checks of a dataset and its columns, read like `attributes`."""
+        return await self._checks.load(dataset)
+
+    async def product_health(self, product: int) -> health.Health:
+        """How well a product is, now or at the time of the view; read like `attributes`."""
+        return await self._health.load(product)
+
     async def _load_attributes(self, nodes: list[int]) -> Sequence[assets.Attributes]:
         self.request.spend(0)
         return assets.attributes(self.request.live, self.index, nodes)
@@ -163,3 +174,11 @@ class View:
     async def _load_aliases(self, datasets: list[int]) -> Sequence[list[assets.Alias]]:
         known = await self._attributes.load_many(datasets)
         return assets.aliases(self.request.live, self.index, datasets, known)
+
+    async def _load_checks(self, datasets: list[int]) -> Sequence[list[quality.Result]]:
+        self.request.spend(0)
+        return quality.latest(self.request.live, self.index, datasets)
+
+    async def _load_health(self, products: list[int]) -> Sequence[health.Health]:
+        self.request.spend(0)
+        return health.health(self.request.live, self.index, products, now() if self.index.as_of is None else self.index.as_of)

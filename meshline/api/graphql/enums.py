@@ -6,13 +6,39 @@ import strawberry
 
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.model import AssetKind, EdgeType, FlowType
+from meshline.graph.quality import Outcome as CheckOutcome
+from meshline.graph.queries.conflicts import ConflictKind
 from meshline.graph.queries.drawing import Granularity
+from meshline.graph.queries.health import Evidence, Standing
+from meshline.graph.queries.identity import NameRank
 from meshline.graph.queries.impact import ImpactOrder
 from meshline.graph.queries.notices import NoticeReason
 
 strawberry.enum(AssetKind, description="What a person asks about.")
+strawberry.enum(
+    CheckOutcome,
+    name="CheckOutcome",
+    description=(
+        "WARNED: it failed, but that is only a warning. ERROR: it could not be evaluated. SKIPPED: it was left out of a run. "
+        "NOT_RUN: it is written down, and no result of it is known."
+    ),
+)
+strawberry.enum(
+    ConflictKind,
+    description=(
+        "What looks wrong about an identity: one dataset of which catalogs hold two tables; one whose names have unlike columns; "
+        "or two with the same table name and mostly the same columns."
+    ),
+)
 strawberry.enum(Direction, description="With the flow of data, or against it.")
 strawberry.enum(EdgeType, description="Typed, directed relations between assets.")
+strawberry.enum(
+    Evidence,
+    description=(
+        "How it is known when data was written: by a job's run, by the table's newest snapshot, "
+        "by a producer's metrics, or by a freshness check that saw it."
+    ),
+)
 strawberry.enum(FlowType, description="Whether values come from there (DIRECT), or which rows, groups or branch depends on it (INDIRECT).")
 strawberry.enum(Granularity, description="What one node of a lineage graph stands for.")
 strawberry.enum(ImpactOrder, description="What affected assets are sorted by first; the others follow, then kind and name.")
@@ -24,6 +50,32 @@ strawberry.enum(
         "else only one where nobody recorded the columns (POSSIBLE)."
     ),
 )
+strawberry.enum(
+    Standing,
+    description="Of a promise: KEPT, BROKEN, or UNKNOWN where not enough is known to say KEPT.",
+)
+strawberry.enum(
+    NameRank,
+    description=(
+        "What speaks for a name to be shown, strongest first: an output port hands it out, a catalog describes it, "
+        "it is a symlink of type TABLE, or nothing. Of equals the first by name is shown."
+    ),
+)
 strawberry.enum(Truncated, description="The limit that cut an answer short.")
 
-__all__ = ["AssetKind", "Direction", "EdgeType", "FlowType", "Granularity", "ImpactOrder", "NoticeReason", "Reach", "Truncated"]
+__all__ = [
+    "AssetKind",
+    "CheckOutcome",
+    "ConflictKind",
+    "Direction",
+    "EdgeType",
+    "Evidence",
+    "FlowType",
+    "Granularity",
+    "ImpactOrder",
+    "NameRank",
+    "NoticeReason",
+    "Reach",
+    "Standing",
+    "Truncated",
+]

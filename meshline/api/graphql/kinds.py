@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
 
 import strawberry
-from strawberry.scalars import JSON
 
-from meshline.api.graphql.asset import Alias, Asset, owned, statement_id
+from meshline.api.graphql.asset import Alias, Asset, owned
 from meshline.api.graphql.connections import Connection, connection, key_after, listed
-from meshline.api.graphql.context import View
+from meshline.api.graphql.consumption import Consumption, consumptions
+from meshline.api.graphql.contracts import Contract
 from meshline.api.graphql.fields import documented
-from meshline.graph.index import Edge
-from meshline.graph.model import AssetKind, EdgeType, Json
-from meshline.graph.model import contract as contract_key
-from meshline.graph.queries import listing
-
-
-def _text(value: Json) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _attribute(edge: Edge, name: str) -> str | None:
-    return _text(edge.attributes.get(name))
+from meshline.api.graphql.identity import Identity
+from meshline.api.graphql.products import DataProduct
+from meshline.api.graphql.quality import QualityCheck, QualityCounts, checks
+from meshline.graph.model import AssetKind, EdgeType
+from meshline.graph.queries import listing, quality
 
 
 @strawberry.type
@@ -49,111 +41,6 @@ class Domain(Asset):
         return [self.view.asset(node) for node in listing.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True)]
 
 
-@strawberry.type(description="Where a data product hands out data, or takes it in.")
-class Port:
-    view: strawberry.Private[View]
-    dataset_node: strawberry.Private[int]
-    direction: str = strawberry.field(description="input or output")
-    type: str | None
-    endpoint: str | None
-    format: str | None
-    source: str
-    statement: strawberry.ID
-
-    @classmethod
-    def said(cls, view: View, edge: Edge) -> Self:
-        return cls(
-            view=view,
-            dataset_node=edge.end,
-            direction=_attribute(edge, "direction") or "output",
-            type=_attribute(edge, "type"),
-            endpoint=_attribute(edge, "endpoint"),
-            format=_attribute(edge, "format"),
-            source=view.index.scope(edge.scope_id).source,
-            statement=statement_id(edge.scope_id),
-        )
-
-    @strawberry.field
-    def dataset(self) -> Dataset:
-        return self.view.typed(self.dataset_node, Dataset)
-
-
-@strawberry.type(description="A consumer uses an asset.")
-class Consumption:
-    view: strawberry.Private[View]
-    consumer_node: strawberry.Private[int]
-    asset_node: strawberry.Private[int]
-    purpose: str | None
-    contract_name: str | None = strawberry.field(description="The contract that covers it.")
-    source: str
-    statement: strawberry.ID
-
-    @classmethod
-    def said(cls, view: View, edge: Edge) -> Self:
-        return cls(
-            view=view,
-            consumer_node=edge.start,
-            asset_node=edge.end,
-            purpose=_attribute(edge, "purpose"),
-            contract_name=_attribute(edge, "contract"),
-            source=view.index.scope(edge.scope_id).source,
-            statement=statement_id(edge.scope_id),
-        )
-
-    @strawberry.field
-    def consumer(self) -> Consumer:
-        return self.view.typed(self.consumer_node, Consumer)
-
-    @documented("The column, dataset or data product that is used.")
-    def asset(self) -> Asset:
-        return self.view.asset(self.asset_node)
-
-    @documented("The contract that covers it, if the graph knows it.")
-    def contract(self) -> Contract | None:
-        node = None if self.contract_name is None else self.view.index.node(contract_key(self.contract_name))
-        return self.view.maybe(node, Contract)
-
-
-def consumptions(view: View, *nodes: int) -> list[Consumption]:
-    """By whom assets are used, by the names of the consumers."""
-    edges = {
-        (edge.start, edge.end, edge.scope_id): edge for node in nodes for edge in view.index.edges(node, EdgeType.CONSUMES, incoming=True)
-    }
-    ordered = sorted(
-        edges.values(), key=lambda edge: (view.index.key(edge.start).name, view.index.key(edge.end).qualified_name, edge.scope_id)
-    )
-    return [Consumption.said(view, edge) for edge in ordered]
-
-
-@strawberry.type
-class DataProduct(Asset):
-    @strawberry.field
-    async def title(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("title")
-
-    @documented("The service level that is promised, as its source gives it.")
-    async def slo(self) -> JSON | None:
-        value = (await self.view.attributes(self.node)).value("slo")
-        return None if value is None else JSON(value)
-
-    @strawberry.field
-    def ports(self) -> list[Port]:
-        edges = self.view.index.edges(self.node, EdgeType.PORT)
-        ports = [Port.said(self.view, edge) for edge in edges]
-        return sorted(ports, key=lambda port: (port.direction, self.view.index.key(port.dataset_node).qualified_name, port.statement))
-
-    @documented("The datasets that belong to it: those of its output ports, and those that its patterns match.")
-    def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Dataset]:
-        return listed(self.view, AssetKind.DATASET, Dataset, listing.Filter(product=self.node), first, after)
-
-    @documented("Who uses the product, or a dataset or column of its output ports.")
-    def consumers(self) -> list[Consumption]:
-        index = self.view.index
-        ports = {edge.end for edge in index.edges(self.node, EdgeType.PORT) if edge.attributes.get("direction", "output") == "output"}
-        columns = [column for dataset in ports for column in index.columns(dataset)]
-        return consumptions(self.view, self.node, *ports, *columns)
-
-
 @strawberry.type
 class Dataset(Asset):
     @strawberry.field
@@ -163,6 +50,10 @@ class Dataset(Asset):
     @documented("Its other names, and why they are the same.")
     async def aliases(self) -> list[Alias]:
         return [Alias.said(alias) for alias in await self.view.aliases(self.node)]
+
+    @documented("All its names, which of them is shown and why, and each statement that makes them one.")
+    def identity(self) -> Identity:
+        return Identity.of(self.view, self.node)
 
     @documented("Its columns, by position.")
     def columns(self, first: int | None = None, after: str | None = None) -> Connection[Column]:
@@ -202,6 +93,14 @@ class Dataset(Asset):
     def consumers(self) -> list[Consumption]:
         return consumptions(self.view, self.node, *self.view.index.columns(self.node))
 
+    @documented("The checks of it and of its columns, with their last results.")
+    async def quality(self) -> list[QualityCheck]:
+        return checks(self.view, await self.view.checks(self.node))
+
+    @documented("How many of these checks have which outcome.")
+    async def quality_counts(self) -> QualityCounts:
+        return QualityCounts.of(quality.counts(await self.view.checks(self.node)))
+
     @strawberry.field
     def contracts(self) -> list[Contract]:
         return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
@@ -233,6 +132,11 @@ class Column(Asset):
     @documented("Whether the catalog that holds the table lacks it.")
     def unlisted(self) -> bool:
         return self.view.index.unlisted(self.node)
+
+    @documented("The checks of this very column, with their last results.")
+    async def quality(self) -> list[QualityCheck]:
+        known = await self.view.checks(self.view.index.dataset(self.node))
+        return checks(self.view, [result for result in known if result.asset == self.node])
 
     @documented("Who uses this very column.")
     def consumers(self) -> list[Consumption]:
@@ -314,21 +218,6 @@ class Owner(Asset):
         self, inherited: bool = True, kinds: list[AssetKind] | None = None, first: int | None = None, after: str | None = None
     ) -> Connection[Asset]:
         return owned(self.view, self.node, inherited=inherited, kinds=kinds, first=first, after=after)
-
-
-@strawberry.type
-class Contract(Asset):
-    @strawberry.field
-    async def version(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("version")
-
-    @strawberry.field
-    async def status(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("status")
-
-    @documented("The datasets that it makes promises about.")
-    def governs(self) -> list[Dataset]:
-        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.GOVERNS), Dataset)
 
 
 TYPES: Mapping[AssetKind, type[Asset]] = {

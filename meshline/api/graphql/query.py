@@ -14,16 +14,22 @@ from meshline import __version__
 from meshline.api.graphql.asset import Asset, owned
 from meshline.api.graphql.connections import Connection, connection, key_after, listed
 from meshline.api.graphql.context import Request, View
+from meshline.api.graphql.contracts import Contract
 from meshline.api.graphql.coverage import About, Coverage, KindCount
-from meshline.api.graphql.enums import AssetKind, Direction, Granularity, Reach
+from meshline.api.graphql.enums import AssetKind, CheckOutcome, Direction, Granularity, Reach
 from meshline.api.graphql.fields import documented
+from meshline.api.graphql.identity import IdentityConflict, conflicts_of
 from meshline.api.graphql.impact import Impact
-from meshline.api.graphql.kinds import Consumer, DataProduct, Dataset, Domain, Job, Owner
+from meshline.api.graphql.kinds import Consumer, Dataset, Domain, Job, Owner
 from meshline.api.graphql.lineage import LineageDiff, LineageGraph, Path
 from meshline.api.graphql.observing import MATCHES
+from meshline.api.graphql.products import DataProduct
+from meshline.api.graphql.quality import QualityCheck, failures
 from meshline.api.graphql.search import SearchConnection
+from meshline.api.graphql.sources import Source, sources_of
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
+from meshline.graph.quality import OPEN
 from meshline.graph.queries import coverage, diff, impact, lineage, listing, ownership, paths, resolve, search
 
 Context = Info[Request, None]
@@ -144,6 +150,11 @@ class Query:
         return listed(view, AssetKind.CONSUMER, Consumer, _filter(view, wanted), first, after)
 
     @strawberry.field
+    def contracts(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Contract]:
+        view = info.context.now
+        return listed(view, AssetKind.CONTRACT, Contract, _filter(view, wanted), first, after)
+
+    @strawberry.field
     def owners(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Owner]:
         view = info.context.now
         return listed(view, AssetKind.OWNER, Owner, _filter(view, wanted), first, after)
@@ -254,6 +265,33 @@ class Query:
             limits=info.context.limits,
         )
         return LineageDiff.of(before, after, found)
+
+    @documented("Merges that look wrong, and names that probably mean one dataset and are not joined; the most doubtful first.")
+    def identity_conflicts(self, info: Context, first: int | None = None, after: str | None = None) -> Connection[IdentityConflict]:
+        return conflicts_of(info.context.now, first, after)
+
+    @documented("All that ever said anything, or were tried, and how their last sync went; by name.")
+    def sources(self, info: Context) -> list[Source]:
+        return sources_of(info.context.now)
+
+    @documented("Checks that failed, of all datasets that are in the domain, of the product, and owned by the owner that are given.")
+    def quality_failures(
+        self,
+        info: Context,
+        domain: strawberry.ID | None = None,
+        product: strawberry.ID | None = None,
+        owner: strawberry.ID | None = None,
+        outcomes: Annotated[
+            list[CheckOutcome] | None, strawberry.argument(description="Those with these outcomes; not given: FAILED and ERROR.")
+        ] = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Connection[QualityCheck]:
+        view = info.context.now
+        domain_, product_, owner_ = (None if one is None else view.find(one) for one in (domain, product, owner))
+        return failures(
+            view, listing.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
+        )
 
     @documented("How much is described, owned, and has column lineage.")
     def coverage(self, info: Context) -> Coverage:

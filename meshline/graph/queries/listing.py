@@ -72,7 +72,7 @@ def columns(index: LineageIndex, dataset: int, *, first: int, after: SortKey | N
 
 def _column_key(index: LineageIndex, column: int) -> SortKey:
     position = index.position(column)
-    return SortKey((position is None, position or 0), (index.key(column).name,))
+    return SortKey((int(position is None), position or 0), (index.key(column).name,))
 
 
 def linked(index: LineageIndex, node: int, type_: EdgeType, *, incoming: bool = False) -> list[int]:

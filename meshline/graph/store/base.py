@@ -66,9 +66,10 @@ class Withdrawal(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What one commit does, in this order: withdraw, add statements, put runs, put pairs, keep raw events.
+    """What one commit does, in this order: withdraw, add statements, put runs, put pairs, keep raw events, set settings.
 
     `runs` and `pairs` replace: for each run in `runs`, all its pairs are replaced by those given here.
+    `settings`: see `Store.setting`; alone they make no new revision.
     """
 
     withdrawals: Sequence[Withdrawal] = ()
@@ -76,6 +77,7 @@ class Batch(NamedTuple):
     runs: Sequence[Run] = ()
     pairs: Sequence[Pair] = ()
     raw: Sequence[RawEvent] = ()
+    settings: Mapping[str, str] = {}
 
 
 class Head(NamedTuple):

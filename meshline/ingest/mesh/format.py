@@ -30,6 +30,11 @@ def _one_value(value: object) -> object:
 
 
 Level: TypeAlias = Annotated[str | int | float | bool, BeforeValidator(_one_value, json_schema_input_type=str | int | float | bool)]
+Every: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[1-9][0-9]{0,5}[smhd]$"),
+    Field(description="How often `meshline serve` syncs it: a number of seconds, minutes, hours or days, such as 10m."),
+]
 OwnerName: TypeAlias = Annotated[Name, Field(description="The name or the e-mail address of a team or a person.")]
 
 
@@ -217,6 +222,34 @@ class SameAs(Part):
     why: Text
 
 
+class FullPrefix(Part):
+    """How the names of a catalog begin, in full."""
+
+    namespace: Name
+    prefix: Name | None = Field(default=None, description="Whole parts of names, for example `delta` of `delta.orders.customer_orders`.")
+
+
+CatalogName: TypeAlias = Annotated[
+    Annotated[Name, Tag("text")] | Annotated[FullPrefix, Tag("full")],
+    Discriminator(_form),
+    Field(
+        description="`alias` or a namespace, perhaps with `/` and the beginning of names behind it; the namespace of"
+        " `scheme://host/...` ends after the host, and `scheme:///path` is one as a whole; or {namespace: ..., prefix: ...}."
+    ),
+]
+
+
+class Catalog(Part):
+    """One catalog that systems call by different names: what is behind an `also` is the same behind `names`.
+
+    With `names: lake` and `also: [trino://host/delta]` the dataset `trino://host` + `delta.orders.items` is
+    `lake` + `orders.items`, once both are known. Changing this needs no replay.
+    """
+
+    names: CatalogName = Field(description="How the names begin that the catalog itself gives.")
+    also: tuple[CatalogName, ...] = Field(min_length=1, description="How the same names begin elsewhere.")
+
+
 class TrimmerRule(Part):
     """Rewrites the names of datasets, for example takes a partition suffix off."""
 
@@ -240,6 +273,16 @@ class NamingRules(Part):
 
     def naming(self) -> Naming:
         return Naming([(rule.pattern, rule.replacement) for rule in self.trimmers])
+
+
+class SourceEntry(BaseModel):
+    """A source that `meshline sync` reads. Its other keys are those of its kind."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    kind: Name
+    name: Name | None = Field(default=None, description="Tells sources of one kind apart: the source is called `kind/name`.")
+    every: Every | None = None
 
 
 class PrecedenceRules(Part):
@@ -273,6 +316,8 @@ class MeshFile(Part):
     consumers: tuple[Consumer, ...] = ()
     datasets: tuple[DatasetNote, ...] = ()
     same_as: tuple[SameAs, ...] = ()
+    catalogs: tuple[Catalog, ...] = ()
+    sources: tuple[SourceEntry, ...] = ()
 
 
 Entry: TypeAlias = Domain | Team | Person | Product | Ownership | Contract | Consumer | DatasetNote | SameAs

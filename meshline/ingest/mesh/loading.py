@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from meshline.errors import InvalidInput
 from meshline.graph.naming import Naming
+from meshline.ingest.identity.rules import remember
 from meshline.ingest.mesh.facts import statements
 from meshline.ingest.mesh.reading import Mesh
-from meshline.ingest.sources.loading import Loading, load as load_reading
+from meshline.ingest.sources.loading import Loading
+from meshline.ingest.sources.loading import load as load_reading
 from meshline.ingest.sources.shape import Entry, Reading, Refused
 
 if TYPE_CHECKING:  # who only parses a file, or ingests events, does not wait for the index to be imported
@@ -26,6 +28,7 @@ def load(graph: LiveGraph, mesh: Mesh, naming: Naming, time: int) -> Loading:
     entries = [Entry(statement.scope, statement.content) for statement in statements(mesh, naming, time)]
     refused = [Refused(error) for error in mesh.refused]
     with graph.lock:
+        remember(graph.store, mesh.source, mesh.catalogs)
         return load_reading(graph, Reading(mesh.source, [*entries, *refused], complete=True, warnings=mesh.warnings), time)
 
 

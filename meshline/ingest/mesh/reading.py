@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json, Scope
 from meshline.ingest.documents import MAX_BYTES, Document, Path, document
+from meshline.ingest.identity.rules import Rule
 from meshline.ingest.mesh.format import ENTRIES, Domain, Entry, MeshFile, NamingRules, Person, PrecedenceRules, Team
-from meshline.ingest.names import closest
 from meshline.ingest.mesh.parts import dataset_names, pair, references, scope
+from meshline.ingest.mesh.problems import refusals, shown
+from meshline.ingest.mesh.sources import CATALOGS, SOURCES, Configured, rules_of, sources_of
+from meshline.ingest.names import closest
+
+T = TypeVar("T")
 
 
 class Placed(NamedTuple):
@@ -29,14 +33,17 @@ class Placed(NamedTuple):
 class Mesh(NamedTuple):
     """What a mesh file says. `source` is the full name, `mesh/<name>`; `owners` maps e-mail addresses to names.
 
-    `naming` and `precedence` are None where the file has nothing to say of them. `refused` are the
-    entries that could not be taken, `warnings` what was taken and looks like a mistake.
+    `naming` and `precedence` are None where the file has nothing to say of them. `catalogs`: which names are
+    joined by rule; `sources`: what else is to be read. `refused` are the entries that could not be taken,
+    `warnings` what was taken and looks like a mistake.
     """
 
     source: str
     namespaces: Mapping[str, str]
     naming: NamingRules | None
     precedence: PrecedenceRules | None
+    catalogs: tuple[Rule, ...]
+    sources: tuple[Configured, ...]
     entries: tuple[Placed, ...]
     emails: Mapping[str, str]
     refused: tuple[InvalidInput, ...]
@@ -66,16 +73,19 @@ def parse(data: bytes, file: str, *, strict: bool = False) -> Mesh:
             found = InvalidInput(f"this {_label(found.scope)} is here twice, first at {placed[found.scope].where}", found.where)
         if isinstance(found, Placed):
             placed[found.scope] = found
-        elif strict:
-            raise found
         else:
             refused.append(found)
+    rules, sources = _apart(rules_of(doc, head.namespaces), refused), _apart(sources_of(doc), refused)
+    if strict and refused:
+        raise refused[0]
     entries = tuple(placed.values())
     return Mesh(
         source=f"mesh/{head.source or _source_name(file)}",
         namespaces=head.namespaces,
         naming=head.naming,
         precedence=head.precedence,
+        catalogs=rules,
+        sources=sources,
         entries=entries,
         emails={e.entry.email: e.entry.name for e in entries if isinstance(e.entry, Team | Person) and e.entry.email},
         refused=tuple(refused),
@@ -83,14 +93,25 @@ def parse(data: bytes, file: str, *, strict: bool = False) -> Mesh:
     )
 
 
+def _apart(found: Iterable[T | InvalidInput], refused: list[InvalidInput]) -> tuple[T, ...]:
+    """What could be taken; the rest goes to `refused`."""
+    taken: list[T] = []
+    for one in found:
+        if isinstance(one, InvalidInput):
+            refused.append(one)
+        else:
+            taken.append(one)
+    return tuple(taken)
+
+
 def _head(doc: Document) -> MeshFile:
     """The file without its entries."""
     if not isinstance(doc.value, dict):
-        raise InvalidInput(f"found {_shown(doc.value)}; a mesh file is a mapping that begins with `version: 1`", doc.where(()))
+        raise InvalidInput(f"found {shown(doc.value)}; a mesh file is a mapping that begins with `version: 1`", doc.where(()))
     try:
-        return MeshFile.model_validate({key: value for key, value in doc.value.items() if key not in ENTRIES})
+        return MeshFile.model_validate({key: value for key, value in doc.value.items() if key not in (*ENTRIES, CATALOGS, SOURCES)})
     except ValidationError as error:
-        raise _refusals(doc, (), error)[0] from error
+        raise refusals(doc, (), error)[0] from error
 
 
 def _entries(doc: Document, aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
@@ -100,7 +121,7 @@ def _entries(doc: Document, aliases: Mapping[str, str]) -> Iterator[Placed | Inv
         if entries is None:
             continue
         if not isinstance(entries, list):
-            yield InvalidInput(f"{key}: found {_shown(entries)}; accepted is a list", doc.where((key,)))
+            yield InvalidInput(f"{key}: found {shown(entries)}; accepted is a list", doc.where((key,)))
             continue
         for position, value in enumerate(entries):
             yield from _entry(doc, (key, position), value, model, aliases)
@@ -110,7 +131,7 @@ def _entry(doc: Document, path: Path, value: Json, model: type[Entry], aliases: 
     try:
         entry = model.model_validate(value)
     except ValidationError as error:
-        yield from _refusals(doc, path, error)
+        yield from refusals(doc, path, error)
         return
     yield from _unnested(doc, path, entry, aliases)
 
@@ -137,68 +158,6 @@ def _unnested(doc: Document, path: Path, entry: Entry, aliases: Mapping[str, str
             )
         else:
             yield from _unnested(doc, inside, nested.model_copy(update={"parent": entry.name}), aliases)
-
-
-def _refusals(doc: Document, path: Path, error: ValidationError) -> list[InvalidInput]:
-    return [_refusal(doc, path, details) for details in error.errors(include_url=False)]
-
-
-def _refusal(doc: Document, path: Path, details: ErrorDetails) -> InvalidInput:
-    inner = _inner(doc, path, details)
-    name = ".".join(part for part in inner if isinstance(part, str))
-    message = _message(details)
-    return InvalidInput(f"{name}: {message}" if name else message, doc.where((*path, *inner)))
-
-
-def _inner(doc: Document, path: Path, details: ErrorDetails) -> Path:
-    """The place of an error inside an entry: without the names that pydantic gives to the forms of a value."""
-    inner: list[str | int] = []
-    for part in details["loc"]:
-        if (*path, *inner, part) in doc.lines:
-            inner.append(part)
-    if details["type"] == "unknown_key":
-        inner.append(details["ctx"]["key"])
-    return tuple(inner)
-
-
-def _message(details: ErrorDetails) -> str:
-    """What was found, and what is accepted."""
-    kind, found = details["type"], _shown(details["input"])
-    if kind == "unknown_key":
-        return str(details["msg"])
-    if kind == "missing":
-        return f"the key {details['loc'][-1]!r} is missing"
-    if kind == "literal_error":
-        expected = str(details["ctx"]["expected"])
-        near = closest(str(details["input"]), re.findall(r"'([^']*)'", expected))
-        return f"found {found}{near}; accepted is {expected}"
-    if kind == "string_type" and isinstance(details["input"], int | float):
-        return f"found {found}, which is no text; write it in quotes"
-    if kind == "string_pattern_mismatch":
-        return f"found {found}; accepted is a text that matches {details['ctx']['pattern']}"
-    accepted = _ACCEPTED.get(kind)
-    return f"found {found}; accepted is {accepted}" if accepted else f"found {found}; {details['msg']}"
-
-
-_ACCEPTED = {
-    "string_type": "a text",
-    "string_too_short": "a text that is not empty",
-    "tuple_type": "a list, also for one value: [value]",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-}
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, Mapping):
-        return f"a mapping with the keys {', '.join(map(str, list(value)[:5]))}" if value else "an empty mapping"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"a list of {len(value)}"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _source_name(file: str) -> str:

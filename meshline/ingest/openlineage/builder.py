@@ -23,12 +23,13 @@ MAX_VOICES = 64 * 2**20  # bytes, about, of runs remembered
 
 
 class Received(NamedTuple):
-    """An event, parsed, with what came. `received_at`: microseconds."""
+    """An event, parsed, with what came. `received_at`: microseconds. `mark`: a setting of the store that is set with it."""
 
     source: str
     event: Event
     received_at: int
     body: bytes
+    mark: tuple[str, str] | None = None
 
 
 class _Change(NamedTuple):
@@ -63,7 +64,8 @@ class BatchBuilder:
                 statements += dataset_event_statements(item.source, event, self.contents)
         restated = self._restated(self._changes(by_run, runs), runs)
         raw = [RawEvent(item.source, item.received_at, item.body) for item in received]
-        return restated._replace(statements=[*statements, *restated.statements], raw=raw)
+        marks = dict(item.mark for item in received if item.mark is not None)
+        return restated._replace(statements=[*statements, *restated.statements], raw=raw, settings=marks)
 
     def _changes(self, by_run: Mapping[RunKey, Sequence[RunEvent]], runs: RunReader) -> list[_Change]:
         """The runs of which these events say something new."""

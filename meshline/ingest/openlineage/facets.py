@@ -115,7 +115,20 @@ RULES = (
     Rule(Place.DATASET, "version", "DatasetVersionDatasetFacet", _RUN_RECORD),
     Rule(Place.DATASET, "dataQualityMetrics", "DataQualityMetricsDatasetFacet", _ASSET.format("dataset")),
     Rule(Place.INPUT, "dataQualityMetrics", "DataQualityMetricsInputDatasetFacet", _RUN_RECORD),
-    Rule(Place.INPUT, "dataQualityAssertions", "DataQualityAssertionsDatasetFacet", _RUN_RECORD),
+    Rule(
+        Place.INPUT,
+        "dataQualityAssertions",
+        "DataQualityAssertionsDatasetFacet",
+        _IN_RUN.format("results of checks: attribute `quality` of the dataset or column, also of a run that failed"),
+        typed.DataQualityAssertions,
+    ),
+    Rule(
+        Place.DATASET,
+        "dataQualityAssertions",
+        "DataQualityAssertionsDatasetFacet",
+        "the same, for producers that send it here; with the input facet, that one counts",
+        typed.DataQualityAssertions,
+    ),
     Rule(Place.INPUT, "inputStatistics", "InputStatisticsInputDatasetFacet", _RUN_RECORD),
     Rule(Place.INPUT, "subset", "BaseSubsetDatasetFacet", _RUN_RECORD),
     Rule(Place.OUTPUT, "subset", "BaseSubsetDatasetFacet", _RUN_RECORD),
@@ -153,7 +166,7 @@ RULES = (
 )
 
 # Semantics: these belong to the run's statement or record, not to the dataset or job over runs.
-RUN_OWNED_DATASET = frozenset({"columnLineage", "lineage", "version"})
+RUN_OWNED_DATASET = frozenset({"columnLineage", "lineage", "version", "dataQualityAssertions"})
 RUN_OWNED_JOB = frozenset({"lineage"})
 
 # Facets that, listing nothing, say nothing: inside a run, empty never means "none".

@@ -6,6 +6,7 @@ Scopes (their first part is their kind):
   job        (kind, namespace, name, facet)
   dataset    (kind, namespace, name, facet), (kind, namespace, name, "spelling", raw namespace, raw name)
   dataset-lineage   (kind, namespace, name): of a dataset event, without a job
+  job-quality       (kind, job namespace, job name, dataset namespace, dataset name)
   dataset-renamed   (kind, new namespace, new name, old namespace, old name, micros); dataset-dropped (kind, namespace, name)
 """
 
@@ -21,7 +22,9 @@ import msgspec
 from meshline.graph import model
 from meshline.graph.model import JOB_OUTPUT, AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Scope, Statement
 from meshline.graph.naming import Naming
+from meshline.graph.quality import JOB_QUALITY, QUALITY
 from meshline.graph.store.base import RunKey
+from meshline.ingest.openlineage.assertions import results
 from meshline.ingest.openlineage.contents import Contents
 from meshline.ingest.openlineage.facets import RUN_OWNED_DATASET, RUN_OWNED_JOB, Place, Weight
 from meshline.ingest.openlineage.lineage import Exchange, Side, content, exchange, reads, writes_only
@@ -86,7 +89,7 @@ class RunVoice:
         lineage, of_job = list(self._lineage(covered)), [*self._job_facets(), *self._parent()]
         if not of_job and (self.outcome.failed is not None or not lineage):
             of_job = self._seen()
-        return [*lineage, *of_job, *self._dataset_facets(), *self._spellings()]
+        return [*lineage, *of_job, *self._dataset_facets(), *self._results(), *self._spellings()]
 
     def _seen(self) -> list[Statement]:
         """A job of which nothing else stays is still known."""
@@ -192,6 +195,12 @@ class RunVoice:
             for scope, said in lifecycle(key, slot, at, self.contents):
                 yield Statement(self.source, scope, at, said, self.version)
 
+    def _results(self) -> Iterator[Statement]:
+        """Results of checks, as of when they were said: also of a run that failed, for failing is what tests are for."""
+        job = self.exchange.job
+        for key, slot, said in results(job, self.state, self.contents):
+            yield Statement(self.source, (JOB_QUALITY, *job.parts, *key.parts), slot.time, said, self.version)
+
     def _spellings(self) -> Iterator[Statement]:
         spelled: dict[tuple[AssetKey, tuple[str, str]], tuple[int, int]] = {}
         for mention in (*self.state.inputs, *self.state.outputs):
@@ -212,7 +221,16 @@ def _read(of: Exchange, state: RunState) -> tuple[int, int]:
 
 
 # Where the scopes of each kind name datasets.
-_DATASETS_AT = {JOB_OUTPUT: (3,), JOB_WRITES: (3,), DATASET: (1,), DATASET_LINEAGE: (1,), DROPPED: (1,), RENAMED: (1, 3)}
+_DATASETS_AT = {
+    JOB_OUTPUT: (3,),
+    JOB_WRITES: (3,),
+    JOB_QUALITY: (3,),
+    QUALITY: (2,),
+    DATASET: (1,),
+    DATASET_LINEAGE: (1,),
+    DROPPED: (1,),
+    RENAMED: (1, 3),
+}
 
 
 def renamed_scope(scope: Scope, naming: Naming) -> Scope:

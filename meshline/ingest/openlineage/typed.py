@@ -175,6 +175,24 @@ class SourceCodeLocation(AnyFacet, frozen=True, gc=False):
     url: str | None = None
 
 
+class Assertion(msgspec.Struct, frozen=True, gc=False):
+    """One test and its result. `params`: of a producer that knows the fields of version 1-1-0 of the facet."""
+
+    assertion: str
+    success: bool
+    column: str | None = None
+    name: str | None = None
+    severity: Any = None
+    expected: Any = None
+    actual: Any = None
+    description: Any = None
+    params: Any = None
+
+
+class DataQualityAssertions(AnyFacet, frozen=True, gc=False):
+    assertions: tuple[Assertion, ...] | None = None
+
+
 class RunName(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     run_id: str
 

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from meshline.graph.content import decode
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind
-from meshline.graph.naming import Naming
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, contract
+from meshline.graph.naming import Naming, normalise_namespace
 from meshline.ingest.sources.loading import remembered
 from meshline.ingest.sources.shape import ColumnOf, Context
 
 
 def context_of(graph: LiveGraph, naming: Naming, folder: Path, source: str, aliases: Mapping[str, str] | None = None) -> Context:
     """The context of one reading of a source."""
-    return Context(naming, folder, aliases or {}, remembered(graph.store, source), _Columns(graph), people(graph))
+    return Context(
+        naming,
+        folder,
+        aliases or {},
+        remembered(graph.store, source),
+        columns=_Columns(graph),
+        people=people(graph),
+        ending=_Ending(graph),
+        datasets=_Datasets(graph),
+        governed=_Governed(graph),
+    )
 
 
 def people(graph: LiveGraph) -> dict[str, str]:
@@ -43,3 +54,64 @@ class _Columns:
             rows = graph.facts(index, columns)
         types = {column: row.value for column in columns for row in rows[column] if row.attribute == "type" and row.chosen}
         return [ColumnOf(index.key(column).name, str(types.get(column, ""))) for column in columns]
+
+
+class _Ending:
+    """The datasets of which some name ends with a text at the boundary of a part, whatever the case; each class once."""
+
+    def __init__(self, graph: LiveGraph) -> None:
+        self._graph = graph
+
+    def __call__(self, text: str) -> list[AssetKey]:
+        wanted = text.casefold()
+        with self._graph.lock:
+            index = self._graph.index
+            classes = (index.members(node) for node in index.ending(AssetKind.DATASET, wanted, str.casefold) if not index.inferred(node))
+            named = ([key for member in members if _ends_with(key := index.own_key(member), wanted)] for members in classes)
+            return sorted(min(keys) for keys in named if keys)
+
+
+class _Governed:
+    """The datasets that a contract governs, by the names that it gives them; those in production, if it says which are."""
+
+    def __init__(self, graph: LiveGraph) -> None:
+        self._graph = graph
+
+    def __call__(self, identifier: str) -> list[AssetKey]:
+        key = contract(identifier)
+        with self._graph.lock:
+            node = self._graph.index.node(key)
+            said_by = sorted({edge.scope_id for edge in self._graph.index.edges(node, EdgeType.GOVERNS)}) if node is not None else []
+            heads = self._graph.store.statements(said_by)
+        edges = [edge for head in heads if head.content for edge in decode(head.content.blob).edges]
+        governed = [edge for edge in edges if edge.type is EdgeType.GOVERNS and edge.start == key]
+        production = [edge for edge in governed if edge.attributes.get("production") is True]
+        return sorted({edge.end for edge in production or governed})
+
+
+def _ends_with(key: AssetKey, wanted: str) -> bool:
+    name = key.qualified_name.casefold()
+    return bool(wanted) and name.endswith(wanted) and name[: len(name) - len(wanted)][-1:] in ("", *"./:")
+
+
+class _Datasets:
+    """The datasets of a namespace, by their own names; looked up once, for all the namespaces that are asked for."""
+
+    def __init__(self, graph: LiveGraph) -> None:
+        self._graph = graph
+        self._found: dict[str, list[AssetKey]] | None = None
+
+    def __call__(self, namespace: str) -> list[AssetKey]:
+        if self._found is None:
+            self._found = self._all()
+        return self._found.get(normalise_namespace(namespace)[1], [])
+
+    def _all(self) -> dict[str, list[AssetKey]]:
+        found: dict[str, list[AssetKey]] = {}
+        with self._graph.lock:
+            index = self._graph.index
+            for node in index.of_kind(AssetKind.DATASET):
+                for member in index.members(node):
+                    key = index.own_key(member)
+                    found.setdefault(key.parts[0], []).append(key)
+        return found

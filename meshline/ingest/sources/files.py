@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
 
 from meshline.errors import InvalidInput
 
 MAX_FILES = 10_000
+
+Paths: TypeAlias = Annotated[tuple[str, ...], Field(min_length=1, description="Files, and patterns such as contracts/**/*.yaml.")]
 
 
 def matching(paths: Sequence[str], folder: Path) -> Iterator[Path | InvalidInput]:
@@ -49,3 +54,8 @@ def read_bytes(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise InvalidInput(f"it has more than {limit} bytes", str(path))
     return data
+
+
+def shown_path(path: Path, folder: Path) -> str:
+    """A file as a person would name it in messages."""
+    return path.relative_to(folder.absolute()).as_posix() if path.is_relative_to(folder.absolute()) else str(path)

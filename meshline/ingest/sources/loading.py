@@ -43,11 +43,12 @@ def load(graph: LiveGraph, reading: Reading, time: int, *, strict: bool = False)
     counts from its own time, or from just after what it replaces. `strict`: all is read first, and the
     first refusal is raised before anything is written. Raises InvalidInput, StoreUnavailable.
     """
-    found = iter(_checked(reading) if strict else reading.found)
+    found = iter(checked(reading) if strict else reading.found)
     return _Loader(graph, reading, time).load(found)
 
 
-def _checked(reading: Reading) -> list[Found]:
+def checked(reading: Reading) -> list[Found]:
+    """All that a reading finds. Raises the first refusal."""
     found: list[Found] = []
     for one in reading.found:
         if isinstance(one, Refused):

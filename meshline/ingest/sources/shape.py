@@ -76,7 +76,8 @@ class Context(NamedTuple):
     """What a source may use. `folder`: where relative paths begin. `aliases`: short names of namespaces.
     `memory`: what the source remembered the last time (etags, digests), empty if it must read all.
     `columns`: the columns of a dataset as the graph knows them now; empty if it does not. `people`: names of
-    owners by e-mail address, as the graph knows them.
+    owners by e-mail address, as the graph knows them. `ending`: the known datasets of which some name ends with a
+    text at the boundary of a part. `datasets`: the known datasets of a namespace.
     """
 
     naming: Naming
@@ -85,6 +86,9 @@ class Context(NamedTuple):
     memory: Mapping[str, str] = {}
     columns: Callable[[AssetKey], list[ColumnOf]] = lambda _: []
     people: Mapping[str, str] = {}
+    ending: Callable[[str], list[AssetKey]] = lambda _: []
+    governed: Callable[[str], list[AssetKey]] = lambda _: []
+    datasets: Callable[[str], list[AssetKey]] = lambda _: []
 
     def namespace(self, text: str) -> str:
         """A namespace, written out or as its alias."""
@@ -98,8 +102,8 @@ class Context(NamedTuple):
 SourceName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")]
 
 
-class Source(ABC, BaseModel):
-    """Where a source is and how it is read: the same keys in `mesh.yaml` (`sources:`) and on the command line."""
+class Named(BaseModel):
+    """An entry of `sources:` in `mesh.yaml`: who says it, and the keys of its kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -110,6 +114,10 @@ class Source(ABC, BaseModel):
     def source(self) -> str:
         """Who says it: `kind/name`."""
         return f"{self.kind}/{self.name}"
+
+
+class Source(Named, ABC):
+    """Where a source is and how it is read: the same keys in `mesh.yaml` (`sources:`) and on the command line."""
 
     @abstractmethod
     def reading(self, context: Context) -> Reading:

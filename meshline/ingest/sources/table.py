@@ -10,14 +10,24 @@ from pydantic import ValidationError
 from meshline.errors import InvalidInput, MissingExtra
 from meshline.graph.model import Json
 from meshline.ingest.names import closest
-from meshline.ingest.sources.shape import Source
+from meshline.ingest.sources.shape import Named
 
 # kind: (module, class, the extra that it needs)
 KINDS: Mapping[str, tuple[str, str, str]] = {
+    "contract": ("meshline.ingest.sources.contracts", "Contracts", "contracts"),
+    "product": ("meshline.ingest.sources.products", "Products", ""),
+    "openlineage": ("meshline.ingest.sources.openlineage_files", "OpenLineageFiles", ""),
+    "dbt": ("meshline.ingest.sources.dbt", "Dbt", "dbt"),
+    "delta": ("meshline.ingest.sources.delta", "Delta", "delta"),
+    "debezium": ("meshline.ingest.sources.debezium", "Debezium", ""),
+    "iceberg": ("meshline.ingest.sources.iceberg", "Iceberg", "iceberg"),
+    "gx": ("meshline.ingest.sources.great_expectations", "GreatExpectations", ""),
+    "soda": ("meshline.ingest.sources.soda", "Soda", ""),
+    "sql": ("meshline.ingest.sources.sql", "Sql", "sql"),
 }
 
 
-def source_class(kind: str) -> type[Source]:
+def source_class(kind: str) -> type[Named]:
     """The source of a kind; imported here, so that nobody waits for a library that is not used.
 
     Raises InvalidInput for an unknown kind, MissingExtra.
@@ -26,7 +36,7 @@ def source_class(kind: str) -> type[Source]:
         raise InvalidInput(f"found {kind!r}{closest(kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
     module, name, extra = KINDS[kind]
     try:
-        found: type[Source] = getattr(import_module(module), name)
+        found: type[Named] = getattr(import_module(module), name)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("meshline"):
             raise
@@ -34,16 +44,23 @@ def source_class(kind: str) -> type[Source]:
     return found
 
 
-def source_of(values: Mapping[str, Json]) -> Source:
-    """The source that an entry of `sources:` describes: its `kind`, and the keys of that kind. Raises InvalidInput."""
+def validated(values: Mapping[str, Json]) -> Named:
+    """The source that an entry of `sources:` describes: its `kind`, and the keys of that kind.
+
+    Raises InvalidInput for the kind, pydantic's ValidationError for the other keys.
+    """
     kind = values.get("kind")
     if not isinstance(kind, str):
         raise InvalidInput(f"a source needs the key kind; accepted: {', '.join(KINDS)}", "kind")
-    source = source_class(kind)
+    return source_class(kind).model_validate({key: value for key, value in values.items() if key != "kind"})
+
+
+def source_of(values: Mapping[str, Json]) -> Named:
+    """The same. Raises InvalidInput for the first of all that is wrong."""
     try:
-        return source.model_validate({key: value for key, value in values.items() if key != "kind"})
+        return validated(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        accepted = f"; accepted: {', '.join(source.model_fields)}" if first["type"] == "extra_forbidden" else ""
+        accepted = f"; accepted: {', '.join(source_class(str(values['kind'])).model_fields)}" if first["type"] == "extra_forbidden" else ""
         raise InvalidInput(f"{first['msg']}{accepted}", where) from error

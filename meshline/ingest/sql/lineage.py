@@ -1,18 +1,23 @@
-"""What SQL statements read and write, column by column: parsed by sqlglot, resolved against known columns.
+"""What SQL statements read and write, column by column: parsed by sqlglot, resolved against known columns."""
 
-INTERFACE (helper D implements; helper E calls):
+from __future__ import annotations
 
-Relation: the name of a table as SQL writes it, parts outermost first: ("db", "schema", "table"); already normalised to
-the dialect's case rules, unquoted.
+from meshline.errors import InvalidInput
+from meshline.ingest.sql.script import Reader
+from meshline.ingest.sql.shape import ColumnEdge, ColumnsOf, Lineage, Relation
 
-ColumnEdge(source: Relation, column: str | None, target: str | None, type: FlowType, subtype: str, masking: bool):
-`target` is a column of the statement's target, or None for an influence on the whole target (JOIN, FILTER, GROUP_BY, SORT).
-`column` None: only the relation is known.
+__all__ = ["ColumnEdge", "ColumnsOf", "Lineage", "Relation", "lineage_of"]
 
-Lineage(target: Relation | None, reads: tuple[Relation, ...], edges: tuple[ColumnEdge, ...], columns: tuple[str, ...],
-unresolved: tuple[str, ...]): one for each statement that reads or writes; `columns`: the output columns in order,
-empty if they are not known; `unresolved`: in words, what could not be resolved (never guessed).
 
-def lineage_of(sql: str, dialect: str, columns: Callable[[Relation], Sequence[str]], target: Relation | None = None) -> list[Lineage]:
-    `target`: what a bare SELECT defines (a dbt model, a view). Raises InvalidInput with the line for SQL that cannot be parsed.
-"""
+def lineage_of(sql: str, dialect: str, columns: ColumnsOf, target: Relation | None = None) -> list[Lineage]:
+    """The lineage of the statements in a text that read or write.
+
+    `target`: what a bare SELECT defines (a dbt model, a view). Raises InvalidInput with `line:column` for SQL that
+    cannot be parsed.
+    """
+    found: list[Lineage] = []
+    for one in Reader(dialect, columns).read(sql, target=target):
+        if isinstance(one, InvalidInput):
+            raise one
+        found.append(one)
+    return found

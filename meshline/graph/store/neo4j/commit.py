@@ -26,6 +26,8 @@ def commit(tx: Transaction, contents: Contents, build: Callable[[RunReader], Bat
     heads = _write_turns(tx, contents, batch, turns, before.revision + 1)
     runs_changed = put_runs(tx, batch.runs, batch.pairs)
     add_raw_events(tx, batch.raw, before.events)
+    for name, value in batch.settings.items():
+        run(tx, cypher("set_setting"), key=digest(name), name=name, value=value)
     if not (turns or runs_changed or batch.raw):
         return Changes(before.revision, [])
     after = Counters(before.revision + 1, scopes, before.events + len(batch.raw))

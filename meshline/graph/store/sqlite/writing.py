@@ -58,6 +58,7 @@ class _Commit:
         put = bool(batch.runs or batch.pairs) and runs.put(self._connection, self._numbering.labels, reader, batch.runs, batch.pairs)
         self._add_labels()
         self._keep_raw(batch.raw)
+        self._connection.executemany(SQL["put_setting"], batch.settings.items())
         if not (written or put or batch.raw):
             return Changes(self._revision, [])
         scopes = [head.scope_id for head in heads]

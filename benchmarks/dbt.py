@@ -1,0 +1,124 @@
+"""dbt: a project of thousands of models with compiled SQL, against sqlglot alone."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlglot import MappingSchema, parse_one
+from sqlglot.optimizer.qualify import qualify
+
+from benchmarks.dbt_project import COLUMNS, DATABASE, SCHEMA, Project, changed, name, project, write
+from benchmarks.figures import Benchmark, Figure, at_least, at_most
+from benchmarks.memory import status
+from benchmarks.meshes import Meshes
+from benchmarks.sizes import Size
+from benchmarks.timing import Spent, spent
+from meshline.graph.index.compiled import compile_kernels
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.dbt import Dbt
+from meshline.ingest.sources.loading import Loading, load
+from meshline.ingest.times import now
+
+ABOUT = """\
+`meshline ingest dbt` of a made-up project: models of about 40 lines (four CTEs, two joins, a window, a star, 12 columns), a test for
+each, and a catalog; from the files until all is committed in SQLite, in the time of the processor. The reference is sqlglot alone:
+`parse_one` and `qualify` of the same SQL with a schema of all tables. The second load has other lineage in some models. `memory` is the
+most that a process of its own had resident, against what it may use."""
+
+MODELS = {Size.TINY: 20, Size.QUICK: 500, Size.FULL: 5_000}
+CHANGED = 10
+MOST = 1024  # MiB
+
+
+def run(size: Size, _meshes: Meshes) -> Iterator[Figure]:
+    compile_kernels()
+    models = MODELS[size]
+    of = project(models)
+    with tempfile.TemporaryDirectory() as folder:
+        target = write(of, Path(folder) / "target")
+        megabytes = round((target / "manifest.json").stat().st_size / 2**20, 1)
+        reference = spent(lambda: qualified(of))
+        first, second = loaded(target, of, Path(folder) / "meshline.db")
+        most = resident(write(of, Path(folder) / "again"), Path(folder) / "resident.db")
+    yield Figure(
+        case=f"{models:,} models, first load",
+        unit="s of processor",
+        ours=first.cpu,
+        reference=reference.cpu,
+        against="sqlglot: parse and qualify",
+        goal=at_most(2),
+        more={"MiB of the manifest": megabytes, "models a second": round(models / first.cpu)},
+    )
+    yield Figure(
+        case=f"{models:,} models, second load, {CHANGED} changed: how often as fast",
+        unit="loads an hour",
+        ours=3600 / second.cpu,
+        reference=3600 / first.cpu,
+        against="the first load",
+        goal=at_least(20) if size is Size.FULL else None,
+        more={"seconds": round(second.cpu, 2)},
+    )
+    yield Figure(
+        case=f"{models:,} models, memory", unit="MiB", ours=most / 2**20, reference=MOST, against="what it may use", goal=at_most(1)
+    )
+
+
+def qualified(of: Project) -> None:
+    """What sqlglot does alone."""
+    tables = {name(table): dict.fromkeys(COLUMNS, "text") for table in range(of.sources + len(of.models))}
+    mapping: dict[str, Any] = {DATABASE: {SCHEMA: tables}}
+    schema = MappingSchema(mapping, dialect="postgres")
+    for model in of.models:
+        qualify(parse_one(model.sql, dialect="postgres"), schema=schema, dialect="postgres")
+
+
+def loaded(target: Path, of: Project, database: Path) -> tuple[Spent, Spent]:
+    """Times of the first load, and of the second after some models changed."""
+    graph = LiveGraph.open(SqliteStore(str(database)))
+    first = spent(lambda: checked(ingest(graph, target), new=len(of.models), changed=0))
+    write(changed(of, CHANGED), target)
+    gc.collect()
+    second = spent(lambda: checked(ingest(graph, target), new=0, changed=CHANGED))
+    graph.store.close()
+    return first, second
+
+
+def ingest(graph: LiveGraph, target: Path) -> Loading:
+    source = Dbt(path=target, namespace="postgres://warehouse:5432")
+    return load(graph, source.reading(context_of(graph, Naming(), target, source.source)), now())
+
+
+def checked(loading: Loading, new: int, changed: int) -> None:
+    assert not loading.refused, loading.refused[0]
+    assert loading.new >= new, "the project is not there"
+    assert loading.changed == changed, f"{loading.changed} changed"
+
+
+def resident(target: Path, database: Path) -> int:
+    """Bytes: the most that a process of its own had resident while it loaded a project."""
+    command = [sys.executable, "-m", "benchmarks.dbt", str(target), str(database)]
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parent.parent)
+    return int(answer.stdout)
+
+
+def main(target: str, database: str) -> None:
+    """In the other process."""
+    graph = LiveGraph.open(SqliteStore(database))
+    ingest(graph, Path(target))
+    graph.store.close()
+    print(status("VmHWM"))
+
+
+BENCHMARK = Benchmark("dbt", ABOUT, run)
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,149 @@
+"""Contracts, and their versions side by side."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Self
+
+import strawberry
+
+from meshline.api.graphql.asset import Asset, statement_id
+from meshline.api.graphql.context import View
+from meshline.api.graphql.fields import documented
+from meshline.api.graphql.promises import ContractField, ContractRole, ContractServer, Link, QualityRule, ServiceLevel, Terms
+from meshline.graph.model import EdgeType, from_micros
+from meshline.graph.queries import contracts, listing
+
+if TYPE_CHECKING:
+    from meshline.api.graphql.consumption import Consumption
+    from meshline.api.graphql.kinds import Dataset
+
+
+@strawberry.type(description="One version of a contract.")
+class ContractVersion:
+    view: strawberry.Private[View]
+    known: strawberry.Private[contracts.Version]
+    version: str | None
+    status: str | None
+    in_force: bool = strawberry.field(description="Whether somebody may rely on it now: it is neither a draft nor retired.")
+    standard: str | None = strawberry.field(description="The dialect it is written in, and that one's version.")
+    title: str | None
+    description: str | None
+    domain_name: str | None
+    product_name: str | None
+    contact: str | None
+    owner_names: list[str] = strawberry.field(description="As the contract names them.")
+    consumer_names: list[str] = strawberry.field(description="As the contract names them.")
+    tags: list[str]
+    source: str
+    statement: strawberry.ID
+    observed_at: datetime
+
+    @classmethod
+    def of(cls, view: View, known: contracts.Version) -> Self:
+        view.request.spend()
+        contract = known.contract
+        return cls(
+            view=view,
+            known=known,
+            version=contract.version or None,
+            status=contract.status or None,
+            in_force=contract.in_force,
+            standard=contract.standard or None,
+            title=contract.title or None,
+            description=contract.description or None,
+            domain_name=contract.domain or None,
+            product_name=contract.product or None,
+            contact=contract.contact or None,
+            owner_names=[party.name for party in contract.owners],
+            consumer_names=list(contract.consumers),
+            tags=list(contract.tags),
+            source=known.source,
+            statement=statement_id(known.scope_id),
+            observed_at=from_micros(known.observed_at),
+        )
+
+    @documented("What it promises of each field, in its order; of one model, or of all.")
+    def fields(self, model: str | None = None) -> list[ContractField]:
+        models = [one for one in self.known.contract.models if model in (None, one.name)]
+        self.view.request.spend(sum(len(one.fields) for one in models))
+        return [ContractField.of(one.name, field) for one in models for field in one.fields]
+
+    @strawberry.field
+    def terms(self) -> Terms:
+        return Terms.of(self.known.contract.terms)
+
+    @strawberry.field
+    def sla(self) -> list[ServiceLevel]:
+        return [ServiceLevel.of(level) for level in self.known.contract.sla]
+
+    @strawberry.field
+    def quality_rules(self) -> list[QualityRule]:
+        self.view.request.spend(len(self.known.contract.quality_rules))
+        return [QualityRule.of(rule) for rule in self.known.contract.quality_rules]
+
+    @strawberry.field
+    def roles(self) -> list[ContractRole]:
+        return [ContractRole.of(role) for role in self.known.contract.roles]
+
+    @strawberry.field
+    def servers(self) -> list[ContractServer]:
+        return [ContractServer.of(server) for server in self.known.contract.servers]
+
+    @strawberry.field
+    def links(self) -> list[Link]:
+        return [Link(name=name, url=url) for name, url in self.known.contract.links.items()]
+
+
+@strawberry.type(description="A promise about datasets. What it shows is that of its newest version in force.")
+class Contract(Asset):
+    @strawberry.field
+    async def version(self) -> str | None:
+        current = await self._shown()
+        return None if current is None else current.version
+
+    @strawberry.field
+    async def status(self) -> str | None:
+        current = await self._shown()
+        return None if current is None else current.status
+
+    @strawberry.field
+    async def title(self) -> str | None:
+        current = await self._shown()
+        return None if current is None else current.title
+
+    @strawberry.field
+    async def description(self) -> str | None:
+        current = await self._shown()
+        return None if current is None else current.description
+
+    @documented("Its newest version in force, else the newest; null if no source says anything of it.")
+    async def current(self) -> ContractVersion | None:
+        return await self._shown()
+
+    @documented("All its versions, the one that is shown first.")
+    async def versions(self) -> list[ContractVersion]:
+        return [ContractVersion.of(self.view, known) for known in await self._known()]
+
+    @documented("The datasets that it makes promises about.")
+    def governs(self) -> list[Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]]:
+        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415 - the schema's types refer to each other
+
+        return self.view.all_typed(self._governed(), Dataset)
+
+    @documented("Who uses what under this contract.")
+    def consumers(self) -> list[Annotated[Consumption, strawberry.lazy("meshline.api.graphql.consumption")]]:
+        from meshline.api.graphql.consumption import consumptions  # noqa: PLC0415
+
+        used = [node for dataset in self._governed() for node in (dataset, *self.view.index.columns(dataset))]
+        return [one for one in consumptions(self.view, *used) if one.contract_name == self.name]
+
+    def _governed(self) -> list[int]:
+        return list(listing.linked(self.view.index, self.node, EdgeType.GOVERNS))
+
+    async def _known(self) -> list[contracts.Version]:
+        return contracts.versions(self.name, (await self.view.attributes(self.node)).rows)
+
+    async def _shown(self) -> ContractVersion | None:
+        known = await self._known()
+        return ContractVersion.of(self.view, known[0]) if known else None

@@ -1,0 +1,154 @@
+"""Why names are one dataset, and where that looks wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from meshline.api.graphql.asset import statement_id
+from meshline.api.graphql.connections import Connection, key_after
+from meshline.api.graphql.context import View
+from meshline.api.graphql.enums import ConflictKind, EdgeType, NameRank
+from meshline.api.graphql.fields import documented
+from meshline.graph.model import AssetKey, AssetKind, from_micros
+from meshline.graph.queries import conflicts, identity
+
+if TYPE_CHECKING:
+    from meshline.api.graphql.kinds import Column, Dataset
+
+
+@strawberry.type(description="One name of a dataset.")
+class DatasetName:
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, key: AssetKey) -> DatasetName:
+        return cls(namespace=key.parts[0], name=key.parts[1])
+
+
+@strawberry.type(description="A name of a dataset, and what speaks for it to be the one that is shown.")
+class IdentityMember:
+    name: DatasetName
+    rank: NameRank
+    source: str | None = strawberry.field(description="Who gives it its rank.")
+    shown: bool
+    past: bool = strawberry.field(description="Whether it had the name until it was renamed.")
+
+
+@strawberry.type(description="A statement that makes two names one dataset.")
+class IdentityReason:
+    start: DatasetName
+    end: DatasetName
+    type: EdgeType = strawberry.field(description="SAME_AS, or RENAMED_TO from the statement's time on.")
+    why: str
+    rule: str | None = strawberry.field(description="Of a naming rule: what it says.")
+    source: str
+    since: datetime
+    statement: strawberry.ID = strawberry.field(description="What `retract` takes, if a person said it.")
+
+    @classmethod
+    def of(cls, reason: identity.Reason) -> IdentityReason:
+        return cls(
+            start=DatasetName.of(reason.start),
+            end=DatasetName.of(reason.end),
+            type=reason.type,
+            why=reason.why,
+            rule=reason.rule,
+            source=reason.source,
+            since=from_micros(reason.since),
+            statement=statement_id(reason.scope_id),
+        )
+
+
+@strawberry.type(description="How a column is written under some of the dataset's names.")
+class Spelling:
+    name: str
+    datasets: list[DatasetName]
+
+
+@strawberry.type(description="A column that has several spellings under the dataset's names.")
+class MergedColumn:
+    view: strawberry.Private[View]
+    node: strawberry.Private[int]
+    spellings: list[Spelling]
+
+    @strawberry.field
+    def column(self) -> Annotated[Column, strawberry.lazy("meshline.api.graphql.kinds")]:
+        from meshline.api.graphql.kinds import Column  # noqa: PLC0415 - the schema's types refer to each other
+
+        return self.view.typed(self.node, Column)
+
+
+@strawberry.type(description="All names of a dataset, and why they are one.")
+class Identity:
+    shown: DatasetName
+    members: list[IdentityMember] = strawberry.field(description="The names that are known now, in the order in which they would be shown.")
+    reasons: list[IdentityReason]
+    merged_columns: list[MergedColumn]
+
+    @classmethod
+    def of(cls, view: View, dataset: int) -> Identity:
+        found = identity.identity(view.request.live, view.index, dataset)
+        view.request.spend(len(found.members) + len(found.reasons) + len(found.columns))
+        return cls(
+            shown=DatasetName.of(found.shown),
+            members=[
+                IdentityMember(name=DatasetName.of(one.key), rank=one.rank, source=one.source, shown=one.key == found.shown, past=one.past)
+                for one in found.members
+            ],
+            reasons=[IdentityReason.of(reason) for reason in found.reasons],
+            merged_columns=[
+                MergedColumn(view=view, node=column, spellings=[_spelling(one) for one in spellings]) for column, spellings in found.columns
+            ],
+        )
+
+
+def _spelling(one: identity.Spelling) -> Spelling:
+    return Spelling(name=one.name, datasets=[DatasetName.of(key) for key in one.datasets])
+
+
+@strawberry.type(description="An identity that looks wrong.")
+class IdentityConflict:
+    view: strawberry.Private[View]
+    kind: ConflictKind
+    names: list[DatasetName] = strawberry.field(
+        description="Of a merge: the members that do not seem to be one. Of a near miss: the datasets that seem to be."
+    )
+    similarity: float = strawberry.field(description="How much of all their columns these have in common, 0 to 1.")
+    sources: list[str] = strawberry.field(description="The catalogs that hold the tables, of TWO_TABLES.")
+
+    @documented("The dataset that is merged, or the two that are not.")
+    def datasets(self) -> list[Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]]:
+        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415
+
+        keys = [AssetKey(AssetKind.DATASET, (name.namespace, name.name)) for name in self.names]
+        nodes = dict.fromkeys(node for key in keys if (node := self.view.index.node(key)) is not None)
+        return self.view.all_typed(list(nodes), Dataset)
+
+
+def conflicts_of(view: View, first: int | None, after: str | None) -> Connection[IdentityConflict]:
+    """A page of what looks wrong."""
+    size, start = view.request.page(first), key_after(after, 3)
+    found = conflicts.conflicts(view.index)
+    rest = [conflict for conflict in found if start is None or conflict.key > start]
+    page = rest[:size]
+    view.request.spend(len(page))
+    return Connection(
+        nodes=[
+            IdentityConflict(
+                view=view,
+                kind=one.kind,
+                names=[DatasetName.of(key) for key in one.names],
+                similarity=round(one.similarity, 3),
+                sources=list(one.sources),
+            )
+            for one in page
+        ],
+        keys=[(one.key, one.names[0].id) for one in page],
+        has_next=len(rest) > size,
+        has_previous=after is not None,
+        count=lambda: len(found),
+    )

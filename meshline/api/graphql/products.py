@@ -1,0 +1,129 @@
+"""Data products and their ports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Self
+
+import strawberry
+from strawberry.scalars import JSON
+
+from meshline.api.graphql.asset import Asset, statement_id
+from meshline.api.graphql.connections import Connection, listed
+from meshline.api.graphql.consumption import Consumption, attribute, consumptions, contract
+from meshline.api.graphql.context import View
+from meshline.api.graphql.contracts import Contract
+from meshline.api.graphql.fields import documented
+from meshline.api.graphql.promises import QualitySuite, ServiceLevel, service_levels
+from meshline.api.graphql.quality import ProductHealth
+from meshline.graph.index import Edge
+from meshline.graph.model import AssetKind, EdgeType
+from meshline.graph.promises import suites_of
+from meshline.graph.queries import listing
+
+if TYPE_CHECKING:
+    from meshline.api.graphql.kinds import Dataset
+
+
+@strawberry.type(description="Where a data product hands out data, or takes it in.")
+class Port:
+    view: strawberry.Private[View]
+    dataset_node: strawberry.Private[int]
+    direction: str = strawberry.field(description="input or output")
+    name: str | None
+    type: str | None
+    endpoint: str | None
+    format: str | None
+    description: str | None
+    version: str | None
+    refresh: str | None = strawberry.field(description="How its data comes in or is renewed, as its source gives it.")
+    contract_name: str | None = strawberry.field(description="The contract about its data.")
+    deprecated: bool
+    source: str
+    statement: strawberry.ID
+
+    @classmethod
+    def said(cls, view: View, edge: Edge) -> Self:
+        return cls(
+            view=view,
+            dataset_node=edge.end,
+            direction=attribute(edge, "direction") or "output",
+            name=attribute(edge, "name"),
+            type=attribute(edge, "type"),
+            endpoint=attribute(edge, "endpoint"),
+            format=attribute(edge, "format"),
+            description=attribute(edge, "description"),
+            version=attribute(edge, "version"),
+            refresh=attribute(edge, "refresh"),
+            contract_name=attribute(edge, "contract"),
+            deprecated=edge.attributes.get("deprecated") is True,
+            source=view.index.scope(edge.scope_id).source,
+            statement=statement_id(edge.scope_id),
+        )
+
+    @strawberry.field
+    def dataset(self) -> Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]:
+        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415 - the schema's types refer to each other
+
+        return self.view.typed(self.dataset_node, Dataset)
+
+    @documented("The contract about its data, if the graph knows it.")
+    def contract(self) -> Contract | None:
+        return contract(self.view, self.contract_name)
+
+
+@strawberry.type
+class DataProduct(Asset):
+    @strawberry.field
+    async def title(self) -> str | None:
+        return (await self.view.attributes(self.node)).text("title")
+
+    @strawberry.field
+    async def version(self) -> str | None:
+        return (await self.view.attributes(self.node)).text("version")
+
+    @documented("active, deprecated, ... as its source says.")
+    async def status(self) -> str | None:
+        return (await self.view.attributes(self.node)).text("status")
+
+    @documented("The service levels that it promises, by name.")
+    async def slos(self) -> list[ServiceLevel]:
+        return service_levels((await self.view.attributes(self.node)).value("slo"))
+
+    @documented("The suites of checks that it has run, as its specification names them.")
+    async def quality_checks(self) -> list[QualitySuite]:
+        return [QualitySuite.of(suite) for suite in suites_of((await self.view.attributes(self.node)).value("quality_checks"))]
+
+    @documented("The catalogs that it is registered in.")
+    async def registered_in(self) -> list[str]:
+        value = (await self.view.attributes(self.node)).value("registered_in")
+        return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+    @documented("The service level that is promised, as its source gives it.")
+    async def slo(self) -> JSON | None:
+        value = (await self.view.attributes(self.node)).value("slo")
+        return None if value is None else JSON(value)
+
+    @strawberry.field
+    def ports(self) -> list[Port]:
+        edges = self.view.index.edges(self.node, EdgeType.PORT)
+        ports = [Port.said(self.view, edge) for edge in edges]
+        return sorted(ports, key=lambda port: (port.direction, self.view.index.key(port.dataset_node).qualified_name, port.statement))
+
+    @documented("The datasets that belong to it: those of its output ports, and those that its patterns match.")
+    def datasets(
+        self, first: int | None = None, after: str | None = None
+    ) -> Connection[Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]]:
+        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415 - the schema's types refer to each other
+
+        return listed(self.view, AssetKind.DATASET, Dataset, listing.Filter(product=self.node), first, after)
+
+    @documented("Who uses the product, or a dataset or column of its output ports.")
+    def consumers(self) -> list[Consumption]:
+        index = self.view.index
+        ports = {edge.end for edge in index.edges(self.node, EdgeType.PORT) if edge.attributes.get("direction", "output") == "output"}
+        columns = [column for dataset in ports for column in index.columns(dataset)]
+        return consumptions(self.view, self.node, *ports, *columns)
+
+    @documented("How fresh its output ports are, measured against its promise, and what their checks say.")
+    async def health(self) -> ProductHealth:
+        return ProductHealth.of(self.view, await self.view.product_health(self.node))

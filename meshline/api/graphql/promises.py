@@ -1,0 +1,233 @@
+"""What contracts and products promise, in parts."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import strawberry
+from strawberry.scalars import JSON
+
+from meshline.graph import measures, promises
+from meshline.graph.model import Json
+
+
+def _said(text: str) -> str | None:
+    return text or None
+
+
+def _json(value: Json) -> JSON | None:
+    return None if value is None else JSON(value)
+
+
+@strawberry.type(description="A service level: freshness, retention, availability, ...")
+class ServiceLevel:
+    name: str
+    text: str = strawberry.field(description="As its source gives it.")
+    seconds: float | None = strawberry.field(description="The length, if it is a duration: a month has 30 days, a year 365.")
+    ratio: float | None = strawberry.field(description="The share, if it is one: 0.999 of 99.9%.")
+    element: str | None = strawberry.field(description="The model or field that it is about; null: all.")
+    description: str | None
+    schedule: str | None
+    driver: str | None
+
+    @classmethod
+    def of(cls, level: promises.Level) -> Self:
+        return cls(
+            name=level.name,
+            text=level.text,
+            seconds=level.seconds,
+            ratio=level.ratio,
+            element=_said(level.element),
+            description=_said(level.description),
+            schedule=_said(level.schedule),
+            driver=_said(level.driver),
+        )
+
+
+def service_levels(slo: Json) -> list[ServiceLevel]:
+    """The service levels of a product, by name, whether its source measured them or not."""
+    found = [(name, value, measures.said(value)) for name, value in slo.items()] if isinstance(slo, dict) else []
+    return [ServiceLevel.of(_level(name, value, measure)) for name, value, measure in sorted(found) if measure is not None]
+
+
+def _level(name: str, value: Json, measure: measures.Measure) -> promises.Level:
+    more = {key: text for key in ("element", "description", "schedule", "driver") if isinstance(text := _part(value, key), str)}
+    return promises.Level(name, measure.text, measure.seconds, measure.ratio, **more)
+
+
+def _part(value: Json, key: str) -> Json:
+    return value.get(key) if isinstance(value, dict) else None
+
+
+@strawberry.type(description="A field that a contract promises. Null: it does not say.")
+class ContractField:
+    model: str
+    name: str = strawberry.field(description="A dotted path: `address.city`, `tags.element`.")
+    physical_name: str | None = strawberry.field(description="The name of the column, where it is another.")
+    data_type: str | None = strawberry.field(description="In the contract's own words.")
+    physical_type: str | None
+    title: str | None
+    description: str | None
+    required: bool | None
+    unique: bool | None
+    primary_key: bool | None
+    enum: list[JSON]
+    minimum: JSON | None
+    maximum: JSON | None
+    exclusive_minimum: JSON | None
+    exclusive_maximum: JSON | None
+    min_length: int | None
+    max_length: int | None
+    pattern: str | None
+    format: str | None
+    classification: str | None
+    pii: bool | None
+    deprecated: bool | None
+    references: list[str]
+    tags: list[str]
+
+    @classmethod
+    def of(cls, model: str, field: promises.Field) -> Self:
+        return cls(
+            model=model,
+            name=field.name,
+            physical_name=_said(field.physical_name),
+            data_type=_said(field.type),
+            physical_type=_said(field.physical_type),
+            title=_said(field.title),
+            description=_said(field.description),
+            required=field.required,
+            unique=field.unique,
+            primary_key=field.primary_key,
+            enum=[JSON(value) for value in field.enum],
+            minimum=_json(field.minimum),
+            maximum=_json(field.maximum),
+            exclusive_minimum=_json(field.exclusive_minimum),
+            exclusive_maximum=_json(field.exclusive_maximum),
+            min_length=field.min_length,
+            max_length=field.max_length,
+            pattern=_said(field.pattern),
+            format=_said(field.format),
+            classification=_said(field.classification),
+            pii=field.pii,
+            deprecated=field.deprecated,
+            references=list(field.references),
+            tags=list(field.tags),
+        )
+
+
+@strawberry.type(description="A rule of quality that a contract promises.")
+class QualityRule:
+    type: str = strawberry.field(description="text, sql, library, custom, or the tool that evaluates it.")
+    model: str | None
+    field: str | None
+    name: str | None
+    description: str | None
+    dimension: str | None
+    metric: str | None
+    severity: str | None
+    schedule: str | None
+    query: str | None
+    engine: str | None
+    unit: str | None
+    expected: JSON | None = strawberry.field(description="Comparison -> value: be, greater_than, between, ...")
+    arguments: JSON | None
+    specification: JSON | None = strawberry.field(description="In the language of its engine, or the name of the file that holds it.")
+
+    @classmethod
+    def of(cls, rule: promises.Rule) -> Self:
+        return cls(
+            type=rule.type,
+            model=_said(rule.model),
+            field=_said(rule.field),
+            name=_said(rule.name),
+            description=_said(rule.description),
+            dimension=_said(rule.dimension),
+            metric=_said(rule.metric),
+            severity=_said(rule.severity),
+            schedule=_said(rule.schedule),
+            query=_said(rule.query),
+            engine=_said(rule.engine),
+            unit=_said(rule.unit),
+            expected=_json(rule.expected or None),
+            arguments=_json(rule.arguments or None),
+            specification=_json(rule.specification),
+        )
+
+
+@strawberry.type(description="How the data may be used.")
+class Terms:
+    usage: str | None
+    limitations: str | None
+    purpose: str | None
+    description: str | None
+    billing: str | None
+    notice_period: ServiceLevel | None
+    policies: list[str]
+
+    @classmethod
+    def of(cls, terms: promises.Terms) -> Self:
+        return cls(
+            usage=_said(terms.usage),
+            limitations=_said(terms.limitations),
+            purpose=_said(terms.purpose),
+            description=_said(terms.description),
+            billing=_said(terms.billing),
+            notice_period=None if terms.notice_period is None else ServiceLevel.of(terms.notice_period),
+            policies=list(terms.policies),
+        )
+
+
+@strawberry.type(description="A role that may use the data.")
+class ContractRole:
+    name: str
+    access: str | None
+    description: str | None
+    approvers: list[str]
+    server: str | None = strawberry.field(description="Where it is valid; null: on all servers.")
+
+    @classmethod
+    def of(cls, role: promises.Role) -> Self:
+        return cls(
+            name=role.name,
+            access=_said(role.access),
+            description=_said(role.description),
+            approvers=list(role.approvers),
+            server=_said(role.server),
+        )
+
+
+@strawberry.type(description="Where the data of a contract is.")
+class ContractServer:
+    name: str
+    type: str | None
+    environment: str | None
+    description: str | None
+    settings: JSON = strawberry.field(description="host, catalog, schema, ...; never secrets.")
+
+    @classmethod
+    def of(cls, server: promises.Server) -> Self:
+        return cls(
+            name=server.name,
+            type=_said(server.type),
+            environment=_said(server.environment),
+            description=_said(server.description),
+            settings=JSON(server.settings),
+        )
+
+
+@strawberry.type(description="A link from a contract or product to something outside.")
+class Link:
+    name: str
+    url: str
+
+
+@strawberry.type(description="Checks that a product has run.")
+class QualitySuite:
+    tool: str
+    suite: str | None
+    run: str | None = strawberry.field(description="When, as its source gives it.")
+
+    @classmethod
+    def of(cls, suite: promises.Suite) -> Self:
+        return cls(tool=suite.tool, suite=_said(suite.suite), run=_said(suite.run))

@@ -1,0 +1,211 @@
+"""Checks of datasets and columns, and how well products are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Self
+
+import strawberry
+from strawberry.scalars import JSON
+
+from meshline.api.graphql.asset import Asset, statement_id
+from meshline.api.graphql.connections import Connection, key_after
+from meshline.api.graphql.context import View
+from meshline.api.graphql.enums import CheckOutcome, Evidence, Standing
+from meshline.api.graphql.fields import documented
+from meshline.graph.model import Json, from_micros
+from meshline.graph.queries import failures as failing
+from meshline.graph.queries import health, quality
+from meshline.graph.queries.listing import Filter
+from meshline.graph.queries.pages import SortKey
+
+if TYPE_CHECKING:
+    from meshline.api.graphql.kinds import Dataset
+
+
+def _json(value: Json) -> JSON | None:
+    return None if value is None else JSON(value)
+
+
+def _time(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)
+
+
+@strawberry.type(description="What a check found over a stretch of time, from one run to the last that found the same.")
+class QualityResult:
+    outcome: CheckOutcome
+    expected: JSON | None
+    observed: JSON | None
+    message: str | None
+    at: datetime
+    last_at: datetime = strawberry.field(description="The last run that found the same.")
+
+    @classmethod
+    def of(cls, past: quality.Past) -> Self:
+        said = past.said
+        return cls(
+            outcome=said.outcome,
+            expected=_json(said.expected),
+            observed=_json(said.observed),
+            message=said.message,
+            at=from_micros(past.at),
+            last_at=from_micros(past.last),
+        )
+
+
+@strawberry.type(description="A check of a dataset or column, with its last result.")
+class QualityCheck:
+    view: strawberry.Private[View]
+    result: strawberry.Private[quality.Result]
+    name: str = strawberry.field(description="Unique in its suite.")
+    kind: str = strawberry.field(description="What is checked, in its tool's own word: not_null, freshness, schema, ...")
+    outcome: CheckOutcome
+    expected: JSON | None
+    observed: JSON | None = strawberry.field(description="Figures, and names of columns; never rows of data.")
+    message: str | None
+    suite: str
+    labels: JSON | None = strawberry.field(description="What its author attached to it.")
+    at: datetime | None = strawberry.field(description="When it was run; null if it is only written down.")
+    source: str
+    statement: strawberry.ID
+
+    @classmethod
+    def of(cls, view: View, result: quality.Result) -> Self:
+        view.request.spend()
+        said = result.said
+        return cls(
+            view=view,
+            result=result,
+            name=result.name,
+            kind=said.kind,
+            outcome=said.outcome,
+            expected=_json(said.expected),
+            observed=_json(said.observed),
+            message=said.message,
+            suite=said.suite,
+            labels=_json(dict(said.labels)) if said.labels else None,
+            at=_time(result.at),
+            source=result.source,
+            statement=statement_id(result.scope_id),
+        )
+
+    @documented("The dataset or the column that is checked.")
+    def asset(self) -> Asset:
+        return self.view.asset(self.result.asset)
+
+    @documented("The dataset that is checked, in whole or a column of it.")
+    def dataset(self) -> Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]:
+        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415 - the schema's types refer to each other
+
+        return self.view.typed(self.result.dataset, Dataset)
+
+    @documented("What it found before, the newest first.")
+    def history(self, first: int | None = None) -> list[QualityResult]:
+        size = self.view.request.page(first)
+        found = quality.history(self.view.request.live, self.view.index, self.result, size)
+        self.view.request.spend(len(found))
+        return [QualityResult.of(past) for past in found]
+
+    @documented("Since which run it fails; null if it does not.")
+    def failing_since(self) -> datetime | None:
+        self.view.request.spend()
+        return _time(quality.failing_since(self.view.request.live, self.view.index, self.result))
+
+
+@strawberry.type(description="How many checks have which outcome.")
+class QualityCounts:
+    passed: int
+    failed: int
+    warned: int
+    errors: int = strawberry.field(description="They could not be evaluated.")
+    skipped: int
+    not_run: int = strawberry.field(description="They are written down, and no result of them is known.")
+
+    @classmethod
+    def of(cls, counts: quality.Counts) -> Self:
+        return cls(**counts._asdict())
+
+
+def checks(view: View, results: Sequence[quality.Result]) -> list[QualityCheck]:
+    return [QualityCheck.of(view, result) for result in results]
+
+
+@strawberry.type(description="How old the data of an output port is.")
+class PortFreshness:
+    view: strawberry.Private[View]
+    dataset_node: strawberry.Private[int]
+    state: Standing
+    last_written: datetime | None = strawberry.field(description="When data was there at the latest; null if nobody knows.")
+    evidence: Evidence | None
+    age_seconds: float | None
+
+    @classmethod
+    def of(cls, view: View, port: health.Freshness) -> Self:
+        view.request.spend()
+        return cls(
+            view=view,
+            dataset_node=port.dataset,
+            state=port.standing,
+            last_written=_time(port.last),
+            evidence=port.evidence,
+            age_seconds=port.age,
+        )
+
+    @strawberry.field
+    def dataset(self) -> Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]:
+        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415
+
+        return self.view.typed(self.dataset_node, Dataset)
+
+
+@strawberry.type(description="The freshness of a product, measured against its promise: that of its worst output port.")
+class ProductFreshness:
+    state: Standing
+    promised: str | None = strawberry.field(description="As its source gives it.")
+    promised_seconds: float | None
+    ports: list[PortFreshness]
+
+
+@strawberry.type(description="How well a product is: how fresh its output ports are, and what their checks say.")
+class ProductHealth:
+    view: strawberry.Private[View]
+    found: strawberry.Private[health.Health]
+    state: Standing = strawberry.field(description="BROKEN: its freshness is, or a check failed. Never KEPT for want of knowledge.")
+
+    @classmethod
+    def of(cls, view: View, found: health.Health) -> Self:
+        return cls(view=view, found=found, state=found.standing)
+
+    @strawberry.field
+    def freshness(self) -> ProductFreshness:
+        promised = self.found.promised
+        return ProductFreshness(
+            state=self.found.freshness,
+            promised=None if promised is None else promised.text,
+            promised_seconds=None if promised is None else promised.seconds,
+            ports=[PortFreshness.of(self.view, port) for port in self.found.ports],
+        )
+
+    @documented("Of its output ports and their columns.")
+    def checks(self) -> QualityCounts:
+        return QualityCounts.of(self.found.counts)
+
+    @documented("Checks that failed, or that could not be evaluated.")
+    def open_failures(self) -> list[QualityCheck]:
+        return checks(self.view, self.found.open_failures)
+
+
+def failures(
+    view: View, wanted: Filter, outcomes: Collection[CheckOutcome], first: int | None, after: str | None
+) -> Connection[QualityCheck]:
+    """A page of the checks with these outcomes."""
+    live, index = view.request.live, view.index
+    size = view.request.page(first)
+    found = failing.failures(live, index, wanted, outcomes, first=size, after=key_after(after, 0))
+
+    def count() -> int:
+        return failing.count_failures(live, index, wanted, outcomes)
+
+    keys: list[tuple[SortKey, str]] = [(quality.sort_key(index, result), statement_id(result.scope_id)) for result in found.results]
+    return Connection(nodes=checks(view, found.results), keys=keys, has_next=found.has_next, has_previous=after is not None, count=count)

@@ -1,0 +1,93 @@
+"""Who says things, how strong they are, and how their last sync went."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+
+from meshline.api.graphql.context import View
+from meshline.api.graphql.fields import documented
+from meshline.graph.model import from_micros, source_kind
+from meshline.ingest.sources.status import Status, statuses
+from meshline.ingest.times import now
+
+
+@strawberry.type(description="Where a source stands among the kinds of sources: 1 is believed first; null: after all that are listed.")
+class SourcePrecedence:
+    structure: int | None = strawberry.field(description="For what is: types, nullability, location.")
+    people: int | None = strawberry.field(description="For what people say: owners, descriptions, tags.")
+
+
+@strawberry.type(description="How the last sync of a source went. Counts are of scopes, of files of events those of events.")
+class Sync:
+    at: datetime
+    seconds: float
+    read: int
+    unchanged: int
+    new: int
+    changed: int
+    retracted: int
+    refused: int
+    error: str | None = strawberry.field(description="Why it could not be read to its end.")
+    failures: int = strawberry.field(description="How many syncs in a row could not, this one included.")
+
+    @classmethod
+    def of(cls, status: Status) -> Sync:
+        return cls(
+            at=from_micros(status.at),
+            seconds=status.seconds,
+            read=status.read,
+            unchanged=status.unchanged,
+            new=status.new,
+            changed=status.changed,
+            retracted=status.retracted,
+            refused=status.refused,
+            error=status.error or None,
+            failures=status.failures,
+        )
+
+
+@strawberry.type(description="A named producer of statements.")
+class Source:
+    view: strawberry.Private[View]
+    status: strawberry.Private[Status | None]
+    name: str = strawberry.field(description="`kind/name`")
+    kind: str
+    datasets: int = strawberry.field(description="Datasets of which it says something.")
+
+    @documented("Scopes of which it says something now.")
+    def statements(self) -> int:
+        return len(self.view.index.said_by(self.name))
+
+    @strawberry.field
+    def precedence(self) -> SourcePrecedence:
+        precedence = self.view.request.live.precedence
+        return SourcePrecedence(structure=_place(self.kind, precedence.structure), people=_place(self.kind, precedence.people))
+
+    @documented("Null for what is not read but sent: events, and what people say.")
+    def last_sync(self) -> Sync | None:
+        return None if self.status is None else Sync.of(self.status)
+
+    @documented("Seconds since it was last read to its end.")
+    def lag(self) -> float | None:
+        if self.status is None or self.status.succeeded is None:
+            return None
+        return max(now() - self.status.succeeded, 0) / 1e6
+
+    @documented("When a server that syncs it on a schedule will do so again.")
+    def next(self) -> datetime | None:
+        return None if self.status is None or self.status.next is None else from_micros(self.status.next)
+
+
+def sources_of(view: View) -> list[Source]:
+    """All sources, by name."""
+    known = statuses(view.request.live.store)
+    datasets = {name: len(spoken) for name, spoken in view.index.spoken_of()}
+    names = sorted({*known, *datasets})
+    view.request.spend(len(names))
+    return [Source(view=view, status=known.get(name), name=name, kind=source_kind(name), datasets=datasets.get(name, 0)) for name in names]
+
+
+def _place(kind: str, order: tuple[str, ...]) -> int | None:
+    return order.index(kind) + 1 if kind in order else None

@@ -1,0 +1,98 @@
+"""`/api/v1/sources?source=kind/name`: what a source says, read elsewhere; and what it needs to know to be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline.api.bodies import check_media, read_body
+from meshline.api.errors import JSON
+from meshline.api.service import Opened, Service
+from meshline.errors import InvalidInput
+from meshline.graph.model import source_kind
+from meshline.ingest.sources.context import context_of, people
+from meshline.ingest.sources.loading import load, remember, remembered
+from meshline.ingest.sources.shape import Reading
+from meshline.ingest.sources.status import note, status_of
+from meshline.ingest.sources.table import KINDS
+from meshline.ingest.sources.wire import DAY, Known, Sent, Taken, found_of
+from meshline.ingest.times import now
+
+MEDIA = frozenset({JSON})
+EVENTS = "openlineage"  # what it says goes to /api/v1/lineage
+LONGEST = 4096  # characters of a name that is looked for
+MESH = "mesh"  # what it says goes to /api/v1/mesh
+
+NAME = re.compile(f"({'|'.join((*KINDS, MESH))})/[A-Za-z0-9_.-]{{1,100}}")
+_decoder = msgspec.json.Decoder(Sent)
+
+
+async def source(request: Request) -> Response:
+    """GET: 200 with what whoever reads the source must know of the graph.
+
+    PUT: 200 with what changed; 400 with `path` if any of it cannot be used, and then nothing is written.
+    """
+    service: Service = request.app.state.service
+    opened, name = service.opened, _name(request)
+    if request.method == "GET":
+        return _json(await run_in_threadpool(_known, opened, name, request.query_params))
+    check_media(request, MEDIA)
+    sent = _sent(await read_body(request, service.settings.max_body_bytes), name)
+    return _json(await run_in_threadpool(_taken, opened, name, sent))
+
+
+def _json(answer: msgspec.Struct) -> Response:
+    return Response(msgspec.json.encode(answer), media_type=JSON)
+
+
+def _name(request: Request) -> str:
+    """The source that is meant: one of those that say things by being read."""
+    given = request.query_params.get("source", "")
+    if not NAME.fullmatch(given):
+        raise InvalidInput(f"found {given[:200]!r}; accepted is KIND/NAME, where KIND is one of {', '.join((*KINDS, MESH))}", "source")
+    return given
+
+
+def _sent(body: bytes, source: str) -> Sent:
+    try:
+        sent = _decoder.decode(body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise InvalidInput(f"no reading of a source: {error}") from error
+    kind = source_kind(source)
+    if sent.finds and kind in (EVENTS, MESH):
+        raise InvalidInput(f"what {kind} sources say goes to another address, in their own format", "source")
+    if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0) > now() + DAY:
+        raise InvalidInput("a sync lies more than a day ahead", "status")
+    return sent
+
+
+def _known(opened: Opened, source: str, asked: Mapping[str, str]) -> Known:
+    live = opened.live
+    if asked.keys() & {"ending", "namespace", "contract"}:
+        context = context_of(live, opened.naming, Path(), source)
+        if "ending" in asked:
+            found = context.ending(asked["ending"][:LONGEST])
+        else:
+            found = context.datasets(asked["namespace"]) if "namespace" in asked else context.governed(asked["contract"])
+        return Known(source, datasets=[key.parts for key in found])
+    trimmers = [(trimmer.pattern.pattern, trimmer.replacement) for trimmer in opened.naming.trimmers]
+    return Known(source, remembered(live.store, source), people(live), trimmers, status_of(live.store, source))
+
+
+def _taken(opened: Opened, source: str, sent: Sent) -> Taken:
+    live = opened.live
+    answer = Taken(source, live.index.revision, 0, 0, 0, 0, 0, 0)
+    if sent.finds:
+        done = load(live, Reading(source, list(found_of(sent)), complete=sent.complete), now())
+        answer = Taken(source, done.revision, done.read, done.unchanged, done.new, done.changed, done.retracted, done.kept)
+    if sent.memory is not None:
+        remember(live.store, source, sent.memory)
+    if sent.status is not None:
+        note(live.store, source, msgspec.structs.replace(sent.status, next=None))
+    return answer

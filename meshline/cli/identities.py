@@ -1,0 +1,159 @@
+"""Identities as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from meshline.cli.answers import shaped
+from meshline.cli.listing import table
+from meshline.cli.shapes import counted
+from meshline.cli.terminal import Line
+
+
+class Name(msgspec.Struct, frozen=True):
+    """One name of a dataset."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class Member(msgspec.Struct, frozen=True):
+    name: Name
+    rank: str
+    source: str | None
+    shown: bool
+    past: bool
+
+
+class Reason(msgspec.Struct, frozen=True):
+    start: Name
+    end: Name
+    type: str
+    why: str
+    rule: str | None
+    source: str
+    since: str
+    statement: str
+
+
+class Spelling(msgspec.Struct, frozen=True):
+    name: str
+    datasets: list[Name]
+
+
+class ColumnName(msgspec.Struct, frozen=True):
+    name: str
+
+
+class MergedColumn(msgspec.Struct, frozen=True):
+    column: ColumnName
+    spellings: list[Spelling]
+
+
+class Identity(msgspec.Struct, rename="camel", frozen=True):
+    shown: Name
+    members: list[Member]
+    reasons: list[Reason]
+    merged_columns: list[MergedColumn]
+
+
+class Alias(msgspec.Struct, frozen=True):
+    """Another name; those with the reason `spelling` are ways in which a member was written."""
+
+    namespace: str
+    name: str
+    why: str
+    source: str
+
+
+class Explained(msgspec.Struct, frozen=True):
+    identity: Identity
+    aliases: list[Alias]
+
+
+class Conflict(msgspec.Struct, frozen=True):
+    kind: str
+    similarity: float
+    sources: list[str]
+    names: list[Name]
+
+
+class Conflicts(msgspec.Struct, rename="camel", frozen=True):
+    total_count: int
+    nodes: list[Conflict]
+
+
+RANKS = {
+    "OUTPUT_PORT": "an output port hands it out",
+    "CATALOG": "a catalog describes it",
+    "TABLE_SYMLINK": "it is a symlink of type TABLE",
+    "NAME": "",
+}
+KINDS = {
+    "TWO_TABLES": "one dataset, but two tables of catalogs",
+    "UNLIKE_COLUMNS": "one dataset, but unlike columns",
+    "NEAR_MISS": "two datasets, but the same name and alike columns",
+}
+
+
+def explained(data: object) -> Iterator[Line]:
+    """The names, which is shown and why, each statement that joins, columns with several spellings."""
+    found = shaped(data, Explained)
+    identity = found.identity
+    yield Line(str(identity.shown), "bold")
+    yield Line(f"shown because {_why_shown(identity)}")
+    yield Line("")
+    yield Line(f"{counted(len(identity.members), 'name')}:")
+    yield from table([(str(one.name), _rank(one)) for one in identity.members], indent="  ")
+    spellings = sorted({(f"{alias.namespace}/{alias.name}", alias.source) for alias in found.aliases if alias.why == "spelling"})
+    if spellings:
+        yield Line("also written:")
+        yield from table(spellings, indent="  ")
+    if identity.reasons:
+        yield Line("one because:")
+        for reason in identity.reasons:
+            arrow = "was renamed to" if reason.type == "RENAMED_TO" else "is"
+            yield Line(f"  {reason.start} {arrow} {reason.end}")
+            yield Line(f"    {reason.rule or reason.why} ({reason.source} since {reason.since[:19]}, {reason.statement})")
+    if identity.merged_columns:
+        yield Line("columns with several spellings:")
+        for merged in identity.merged_columns:
+            written = "; ".join(f"{one.name} in {', '.join(map(str, one.datasets))}" for one in merged.spellings)
+            yield Line(f"  {merged.column.name}: {written}")
+
+
+def _why_shown(identity: Identity) -> str:
+    if len(identity.members) < 2:
+        return "it has no other name"
+    shown = next((one for one in identity.members if one.shown), identity.members[0])
+    equals = sum(one.rank == shown.rank for one in identity.members) > 1
+    first = "it is the first by name of those of which that is so"
+    if not RANKS[shown.rank]:
+        return "it is the first by name, and nothing speaks for another"
+    return _rank(shown) + (f", and {first}" if equals else "")
+
+
+def _rank(one: Member) -> str:
+    if one.past:
+        return "until it was renamed"
+    said = RANKS[one.rank]
+    return f"{said} ({one.source})" if said and one.source is not None else said
+
+
+def conflicting(data: object) -> Iterator[Line]:
+    """Three lines each: what looks wrong, and the names."""
+    page = shaped(data, Conflicts)
+    if not page.nodes:
+        yield Line("no identity looks wrong")
+    for conflict in page.nodes:
+        of = f" of {' and '.join(conflict.sources)}" if conflict.sources else ""
+        yield Line(f"{KINDS[conflict.kind]}{of} ({conflict.similarity:.0%} of columns in common)")
+        yield from (Line(f"  {name}") for name in conflict.names)
+    hidden = page.total_count - len(page.nodes)
+    if hidden > 0:
+        yield Line(f"and {hidden} more: --limit shows more of them", "dim")

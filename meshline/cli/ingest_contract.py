@@ -1,0 +1,28 @@
+"""`meshline ingest contract FILE...`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from meshline.cli.options import Server, Store, Strict
+
+
+def contract(
+    file: Annotated[list[str], typer.Argument(help="Contract files, and patterns such as 'contracts/**/*.yaml'.", metavar="FILE")],
+    *,
+    name: Annotated[str, typer.Option(help="What the source is called: contract/NAME.")] = "default",
+    complete: Annotated[bool, typer.Option("--complete", help="Retract what else the source said: these files are all.")] = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load data contracts: what is promised, about which datasets, to whom."""
+    from meshline.cli.ingesting import take
+    from meshline.ingest.sources.shape import Source
+    from meshline.ingest.sources.table import source_of
+
+    source = source_of({"kind": "contract", "name": name, "paths": list(file), "complete": complete})
+    assert isinstance(source, Source)
+    take(source, strict=strict, store=store, server=server)

@@ -1,0 +1,76 @@
+"""A mesh file and all its sources, one after another, into a store or to a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshline.cli.local import Opened, opened
+from meshline.cli.terminal import refusal_exit
+from meshline.ingest import mesh as mesh_file
+from meshline.ingest.identity.applying import apply
+from meshline.ingest.mesh import Mesh
+from meshline.ingest.sources.loading import Loading
+from meshline.ingest.sources.sync import Synced, noted, sync
+from meshline.ingest.sources.target import Local, Target
+
+if TYPE_CHECKING:
+    from meshline.cli.remote import Remote
+
+
+def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -> Iterator[Synced]:
+    """What became of the mesh file, of each of its sources, and of the names that its rules join.
+
+    Raises InvalidInput if the file cannot be used as a whole. `strict`: ends after the first of which anything is refused.
+    """
+    data = mesh_file.read(file)
+    if strict:
+        with refusal_exit():
+            mesh_file.parse(data, str(file), strict=True)
+    mesh = mesh_file.parse(data, str(file))
+    if server is not None:
+        from meshline.cli.remote import Remote
+        from meshline.cli.remote_target import RemoteTarget
+
+        with Remote.connected(server) as remote:
+            target = RemoteTarget(remote)
+            done = noted(target, mesh.source, lambda: _sent(remote, mesh, data, file.name))
+            yield done
+            if done.error is not None:  # its rules are not the server's, or there is none
+                return
+            yield from _sources(target, mesh, file, strict=strict)
+        return
+    with opened(store, mesh=mesh) as graph:
+        local = Local(graph.graph, graph.naming)
+        yield noted(local, mesh.source, lambda: _loaded(graph, mesh, file))
+        yield from _sources(local, mesh, file, strict=strict)
+        yield from _joined(graph)
+
+
+def _loaded(graph: Opened, mesh: Mesh, file: Path) -> Loading:
+    return mesh_file.load(graph.graph, mesh, graph.naming, mesh_file.file_time(file))
+
+
+def _sent(remote: Remote, mesh: Mesh, data: bytes, name: str) -> Loading:
+    """A server takes a file as a whole or not at all."""
+    if mesh.refused:
+        return Loading(mesh.source, 0, 0, 0, 0, 0, 0, 0, mesh.refused, ("a server takes a mesh file as a whole: nothing is loaded",))
+    done = remote.put_mesh(data, name=name)
+    counts = (done.changed + done.unchanged, done.unchanged, done.new, done.changed - done.new, done.retracted, 0)
+    return Loading(done.source, done.revision, *counts, (), tuple(done.warnings))
+
+
+def _sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> Iterator[Synced]:
+    for configured in mesh.sources:
+        done = sync(target, configured.source, file.absolute().parent, mesh.namespaces, strict=strict)
+        yield done
+        if strict and done.refused:
+            return
+
+
+def _joined(graph: Opened) -> Iterator[Synced]:
+    """The names that rules join, once all is there."""
+    loading = apply(graph.graph)
+    if loading is not None:
+        yield Synced(loading.source, loading, None)

@@ -1,0 +1,274 @@
+"""What is promised, as frozen values: contracts and data products, whatever the dialect they were written in.
+
+Ingest makes them of files, the graph keeps them as attributes of the asset (`contract_attributes`),
+queries and the gate read them back (`contract_of`) and compare two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from meshline.graph.measures import Measure, measure
+from meshline.graph.model import Json
+
+
+class Level(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A service level: freshness, retention, availability, ... `seconds` of a duration, `ratio` (1 is all) of a share."""
+
+    name: str
+    text: str
+    seconds: float | None = None
+    ratio: float | None = None
+    element: str = ""  # the model or field that it is about; empty: all
+    description: str = ""
+    schedule: str = ""
+    driver: str = ""
+
+    @property
+    def measure(self) -> Measure:
+        return Measure(self.text, self.seconds, self.ratio)
+
+
+def level(name: str, text: str, *, element: str = "", description: str = "", schedule: str = "", driver: str = "") -> Level:
+    """A service level, its text measured."""
+    found = measure(text)
+    return Level(name, text, found.seconds, found.ratio, element, description, schedule, driver)
+
+
+class Field(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A field of a model. None, or empty: the contract does not say."""
+
+    name: str  # a dotted path: address.city, tags.element, prices.key
+    physical_name: str = ""  # the column's name, where it is another
+    type: str = ""  # in the contract's own words
+    physical_type: str = ""
+    id: str = ""  # stays the same when the field is renamed
+    title: str = ""
+    description: str = ""
+    required: bool | None = None
+    unique: bool | None = None
+    primary_key: bool | None = None
+    enum: tuple[Any, ...] = ()
+    minimum: Any = None
+    maximum: Any = None
+    exclusive_minimum: Any = None
+    exclusive_maximum: Any = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str = ""
+    format: str = ""
+    classification: str = ""
+    pii: bool | None = None
+    partitioned: bool | None = None
+    deprecated: bool | None = None
+    references: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rule of quality. `type`: who evaluates it (text, sql, library, custom, a tool); `expected`: comparison -> value."""
+
+    type: str
+    model: str = ""
+    field: str = ""
+    name: str = ""
+    description: str = ""
+    dimension: str = ""
+    metric: str = ""
+    severity: str = ""
+    schedule: str = ""
+    query: str = ""
+    engine: str = ""
+    unit: str = ""
+    expected: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
+    specification: Any = None  # in the language of its engine, or the name of the file that holds it
+
+
+class Model(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A table, topic or file with its fields, in the contract's order."""
+
+    name: str
+    physical_name: str = ""
+    type: str = ""
+    id: str = ""
+    title: str = ""
+    description: str = ""
+    deprecated: bool | None = None
+    tags: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
+
+
+class Role(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A role that may use the data."""
+
+    name: str
+    access: str = ""
+    description: str = ""
+    approvers: tuple[str, ...] = ()
+    server: str = ""  # where it is valid; empty: on all servers
+
+
+class Server(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the data is. `settings`: host, catalog, schema, ...; never secrets."""
+
+    name: str
+    type: str = ""
+    environment: str = ""
+    description: str = ""
+    settings: dict[str, Any] = {}
+
+
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the data may be used. `notice_period` in seconds beside its text."""
+
+    usage: str = ""
+    limitations: str = ""
+    purpose: str = ""
+    description: str = ""
+    billing: str = ""
+    notice_period: Level | None = None
+    policies: tuple[str, ...] = ()
+
+
+class Party(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A team or person in a role: `technical`, `business`, `steward`, ..."""
+
+    name: str
+    type: str = "technical"
+    title: str = ""
+
+
+class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One version of a data contract."""
+
+    id: str
+    version: str = ""
+    status: str = ""
+    standard: str = ""  # the dialect and its version
+    title: str = ""
+    description: str = ""
+    domain: str = ""
+    product: str = ""
+    contact: str = ""
+    models: tuple[Model, ...] = ()
+    quality_rules: tuple[Rule, ...] = ()
+    sla: tuple[Level, ...] = ()
+    terms: Terms = Terms()
+    roles: tuple[Role, ...] = ()
+    servers: tuple[Server, ...] = ()
+    links: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    owners: tuple[Party, ...] = ()
+    consumers: tuple[str, ...] = ()
+
+    @property
+    def in_force(self) -> bool:
+        """Whether somebody may rely on it now: it is neither a draft nor retired."""
+        return self._standing not in NOT_YET | ENDED
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody may rely on it any more."""
+        return self._standing in ENDED
+
+    @property
+    def _standing(self) -> str:
+        return self.status.strip().lower().replace("_", " ")
+
+
+# Words for the status of a contract; any other, or none, is in force.
+NOT_YET = frozenset({"draft", "proposed", "pending", "in development", "development"})
+ENDED = frozenset({"retired", "inactive", "archived"})
+
+
+class PortSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A port of a product: an endpoint, or the contract that says where it is."""
+
+    direction: str  # input or output
+    name: str = ""
+    type: str = ""
+    endpoint: str = ""
+    format: str = ""
+    description: str = ""
+    refresh: str = ""
+    version: str = ""
+    contract: str = ""
+    deprecated: bool | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Suite(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Checks that a product has run."""
+
+    tool: str
+    suite: str = ""
+    run: str = ""  # when
+
+
+class Product(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One data product as its specification says it."""
+
+    name: str
+    id: str = ""
+    version: str = ""
+    status: str = ""
+    standard: str = ""
+    title: str = ""
+    description: str = ""
+    domain: str = ""
+    contact: str = ""
+    slo: tuple[Level, ...] = ()
+    ports: tuple[PortSpec, ...] = ()
+    quality_checks: tuple[Suite, ...] = ()
+    registered_in: tuple[str, ...] = ()
+    pii_columns: tuple[str, ...] = ()
+    terms: Terms = Terms()
+    tags: tuple[str, ...] = ()
+    links: dict[str, str] = {}
+    owners: tuple[Party, ...] = ()
+
+
+def contract_attributes(contract: Contract) -> dict[str, Json]:
+    """What is said of a contract's asset: all but its id."""
+    return _plain(contract, {"id"})
+
+
+def product_attributes(product: Product) -> dict[str, Json]:
+    """What is said of a product's asset and not by edges. Service levels are a mapping by name."""
+    said = _plain(product, {"name", "domain", "owners", "ports", "slo"})
+    if product.slo:
+        said["slo"] = {one.name: _plain(one, {"name"}) for one in product.slo}
+    return said
+
+
+def _plain(value: msgspec.Struct, without: set[str]) -> dict[str, Json]:
+    said: dict[str, Json] = msgspec.json.decode(msgspec.json.encode(value))
+    return {name: part for name, part in said.items() if name not in without}
+
+
+def contract_of(identifier: str, said: Mapping[str, Json]) -> Contract:
+    """A contract read back from attributes of its asset; what has another shape is left out."""
+    return Contract(id=identifier, **_fitting(Contract, said))
+
+
+def suites_of(said: Json) -> tuple[Suite, ...]:
+    """A product's checks read back from its attribute."""
+    try:
+        return msgspec.convert(said, tuple[Suite, ...])
+    except msgspec.ValidationError:
+        return ()
+
+
+def _fitting(type_: type[msgspec.Struct], said: Mapping[str, Json]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in msgspec.structs.fields(type_):
+        if one.name in said and one.name != "id":
+            try:
+                found[one.name] = msgspec.convert(said[one.name], one.type)
+            except msgspec.ValidationError:
+                continue
+    return found

@@ -1,0 +1,153 @@
+"""Why names are one dataset: each member of a class, each statement that joins it, and why one of the names is shown."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from meshline.graph.content import decode
+from meshline.graph.index import LineageIndex
+from meshline.graph.index.tables import PAST
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import CATALOG_KINDS, AssetKey, AssetKind, EdgeFact, EdgeType, Json, source_kind
+from meshline.graph.queries.spoken import core_of
+from meshline.graph.store.base import Head
+
+
+class NameRank(enum.StrEnum):
+    """What speaks for a name to be the one that is shown, strongest first; of equals the first by name is shown."""
+
+    OUTPUT_PORT = "OUTPUT_PORT"
+    CATALOG = "CATALOG"
+    TABLE_SYMLINK = "TABLE_SYMLINK"
+    NAME = "NAME"
+
+
+class Member(NamedTuple):
+    """A name of the dataset. `source`: who gives it its rank, if that is somebody. `past`: it had the name until it was renamed."""
+
+    key: AssetKey
+    rank: NameRank
+    source: str | None
+    past: bool = False
+
+
+class Reason(NamedTuple):
+    """A statement that makes two names one. `type`: SAME_AS or RENAMED_TO; `rule`: of a naming rule, what it says."""
+
+    start: AssetKey
+    end: AssetKey
+    type: EdgeType
+    why: str
+    rule: str | None
+    source: str
+    since: int
+    scope_id: int
+
+
+class Spelling(NamedTuple):
+    """A column's name in some of the members."""
+
+    name: str
+    datasets: tuple[AssetKey, ...]
+
+
+class Identity(NamedTuple):
+    """A class. `columns`: of each column that has several spellings, the node and those."""
+
+    shown: AssetKey
+    members: tuple[Member, ...]
+    reasons: tuple[Reason, ...]
+    columns: tuple[tuple[int, tuple[Spelling, ...]], ...]
+
+
+_JOINING = (EdgeType.SAME_AS, EdgeType.RENAMED_TO)
+_ORDER = {rank: place for place, rank in enumerate(NameRank)}
+
+
+def identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
+    """What makes a dataset one, with one read of the store. Members are in the order in which they would be shown."""
+    traits = core_of(index).nodes.traits
+    past = {index.own_key(member): bool(traits[member] & PAST) for member in index.members(dataset)}
+    keys = list(past)
+    heads = live.store.statements(sorted(_scopes(index, dataset)), index.as_of)
+    ranks = _ranks(keys, heads)
+    members = [Member(key, *ranks[key], past[key]) for key in keys]
+    members.sort(key=lambda member: (member.past, _ORDER[member.rank], member.key))
+    return Identity(index.key(dataset), tuple(members), tuple(_reasons(set(keys), heads)), tuple(_spellings(index, dataset)))
+
+
+def _scopes(index: LineageIndex, dataset: int) -> Iterator[int]:
+    """The scopes that may say what joins the members, or what speaks for one."""
+    yield from index.fact_scopes(dataset)
+    for type_, incoming in ((EdgeType.HAS_COLUMN, False), (EdgeType.PORT, True), *((t, i) for t in _JOINING for i in (False, True))):
+        yield from (edge.scope_id for edge in index.edges(dataset, type_, incoming=incoming))
+
+
+def _ranks(keys: Iterable[AssetKey], heads: Iterable[Head]) -> Mapping[AssetKey, tuple[NameRank, str | None]]:
+    """The strongest that is said for each, by the first source by name."""
+    found: dict[AssetKey, tuple[NameRank, str | None]] = dict.fromkeys(keys, (NameRank.NAME, None))
+
+    def take(key: AssetKey, rank: NameRank, source: str) -> None:
+        if key in found:
+            known, by = found[key]
+            if (_ORDER[rank], source) < (_ORDER[known], by or ""):
+                found[key] = rank, source
+
+    for head in heads:
+        facts = decode(head.content.blob) if head.content is not None else None
+        if facts is None:
+            continue
+        if source_kind(head.source) in CATALOG_KINDS:
+            for fact in facts.assets:
+                take(fact.key, NameRank.CATALOG, head.source)
+        for edge in facts.edges:
+            rank = _rank(edge, head.source)
+            if rank is not None:
+                take(edge.start if rank is NameRank.CATALOG else edge.end, rank, head.source)
+    return found
+
+
+def _rank(edge: EdgeFact, source: str) -> NameRank | None:
+    """What an edge says for one of its ends."""
+    if edge.type is EdgeType.PORT and str(edge.attributes.get("direction")).lower() == "output":
+        return NameRank.OUTPUT_PORT
+    if edge.type is EdgeType.HAS_COLUMN and source_kind(source) in CATALOG_KINDS:
+        return NameRank.CATALOG
+    if edge.type is EdgeType.SAME_AS and str(edge.attributes.get("type", "")).upper() == "TABLE":
+        return NameRank.TABLE_SYMLINK
+    return None
+
+
+def _reasons(keys: set[AssetKey], heads: Iterable[Head]) -> list[Reason]:
+    found = [
+        _reason(edge, head)
+        for head in heads
+        for edge in (decode(head.content.blob).edges if head.content is not None else ())
+        if edge.type in _JOINING and edge.start.kind is AssetKind.DATASET and (edge.start in keys or edge.end in keys)
+    ]
+    return sorted(found, key=lambda reason: (reason.start, reason.end, reason.since, reason.scope_id))
+
+
+def _reason(edge: EdgeFact, head: Head) -> Reason:
+    why, rule = _text(edge.attributes, "why") or _WHY[edge.type], _text(edge.attributes, "rule")
+    return Reason(edge.start, edge.end, edge.type, why, rule, head.source, head.valid_from, head.scope_id)
+
+
+def _spellings(index: LineageIndex, dataset: int) -> Iterator[tuple[int, tuple[Spelling, ...]]]:
+    for column in index.columns(dataset):
+        by_name: dict[str, list[AssetKey]] = {}
+        for member in index.members(column):
+            key = index.own_key(member)
+            by_name.setdefault(key.name, []).append(AssetKey(AssetKind.DATASET, key.parts[:2]))
+        if len(by_name) > 1:
+            yield column, tuple(Spelling(name, tuple(sorted(of))) for name, of in sorted(by_name.items()))
+
+
+def _text(attributes: Mapping[str, Json], name: str) -> str | None:
+    value = attributes.get(name)
+    return value if isinstance(value, str) else None
+
+
+_WHY = {EdgeType.SAME_AS: "same as", EdgeType.RENAMED_TO: "rename"}

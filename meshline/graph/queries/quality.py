@@ -1,0 +1,198 @@
+"""Checks of datasets and columns: the last result of each, and what it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from meshline.graph.content import decode
+from meshline.graph.index import LineageIndex
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, AssetKind, Content, Interval, Json, source_kind
+from meshline.graph.quality import EXPECTATIONS, OPEN, RESULTS, SCOPES, Outcome
+from meshline.graph.queries.pages import SortKey
+from meshline.graph.store.base import Head
+
+
+class Said(NamedTuple):
+    """What is said of a check. `observed`, `message`: of its last run."""
+
+    kind: str
+    outcome: Outcome
+    suite: str
+    expected: Json
+    observed: Json
+    message: str | None
+    labels: Mapping[str, Json]
+
+
+class Result(NamedTuple):
+    """A check of a dataset, or of a column of it (`asset`), with its last result. `column`: as the check names it,
+    empty if it is of the dataset. `at`: when it was run, in microseconds; None if it is only written down.
+    """
+
+    dataset: int
+    asset: int
+    column: str
+    name: str
+    said: Said
+    at: int | None
+    source: str
+    scope_id: int
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.said.outcome
+
+
+class Past(NamedTuple):
+    """A check over a stretch of time in which it found the same, from one run to the last that did."""
+
+    at: int
+    last: int
+    said: Said
+
+
+class Counts(NamedTuple):
+    """How many checks have which outcome."""
+
+    passed: int = 0
+    failed: int = 0
+    warned: int = 0
+    errors: int = 0
+    skipped: int = 0
+    not_run: int = 0
+
+
+def counts(results: Iterable[Result]) -> Counts:
+    found = dict.fromkeys(Outcome, 0)
+    for result in results:
+        found[result.outcome] += 1
+    return Counts(*found.values())
+
+
+def latest(live: LiveGraph, index: LineageIndex, datasets: Sequence[int]) -> list[list[Result]]:
+    """The checks of each of these datasets and of their columns, by column and name, with one read of the store."""
+    heads = said_of(live, index, datasets)
+    known = {of: results_in(index, of, heads[of]) for of in heads}
+    return [known[of] for of in datasets]
+
+
+def said_of(live: LiveGraph, index: LineageIndex, datasets: Iterable[int]) -> dict[int, list[Head]]:
+    """What is said of checks, by dataset."""
+    scopes = {of: [id_ for id_ in index.fact_scopes(of) if index.scope(id_).scope[0] in SCOPES] for of in set(datasets)}
+    ids = sorted({id_ for of_dataset in scopes.values() for id_ in of_dataset})
+    heads = {head.scope_id: head for head in live.store.statements(ids, index.as_of)} if ids else {}
+    return {of: [heads[id_] for id_ in of_dataset if id_ in heads] for of, of_dataset in scopes.items()}
+
+
+class _Found(NamedTuple):
+    """A result by the name of its column; empty: of the dataset. `key`: of the asset as it was said."""
+
+    column: str
+    name: str
+    said: Said
+    at: int | None
+    head: Head
+    key: AssetKey
+
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        return self.column, self.name, self.said.suite, self.head.source
+
+
+def results_in(index: LineageIndex, of: int, heads: Iterable[Head], outcomes: Collection[Outcome] = tuple(Outcome)) -> list[Result]:
+    """The checks that have one of these outcomes."""
+    names = {index.own_key(member).parts for member in index.members(of)}
+    results: dict[tuple[str, str, str, str], _Found] = {}
+    written: list[_Found] = []
+    for head in heads:
+        for key, attribute, name, said, at in _checks(head):
+            if key.parts[:2] not in names:
+                continue
+            column = key.parts[2] if key.kind is AssetKind.COLUMN else ""
+            found = _Found(column, name, said, at, head, key)
+            if attribute == EXPECTATIONS:
+                written.append(found._replace(at=None))
+                continue
+            before = results.get(found.place)
+            if before is None or (before.at or 0, before.head.scope_id) < (at, head.scope_id):
+                results[found.place] = found
+    run = {(found.column, found.name, source_kind(found.head.source)) for found in results.values()}
+    listed = [*results.values(), *(one for one in written if (one.column, one.name, source_kind(one.head.source)) not in run)]
+    wanted = sorted((found for found in listed if found.said.outcome in outcomes), key=lambda found: (found.place, found.head.scope_id))
+    return [_result(index, of, found) for found in wanted]
+
+
+def _result(index: LineageIndex, of: int, found: _Found) -> Result:
+    asset = index.node(found.key) if found.column else of
+    head = found.head
+    return Result(of, of if asset is None else asset, found.column, found.name, found.said, found.at, head.source, head.scope_id)
+
+
+def _checks(head: Head) -> Iterator[tuple[AssetKey, str, str, Said, int]]:
+    """All checks that a head says: of what, as what, name, what is said, when it was run."""
+    for fact in decode(head.content.blob).assets if head.content is not None else ():
+        for attribute in (RESULTS, EXPECTATIONS):
+            of_asset = fact.attributes.get(attribute)
+            for name, said in of_asset.items() if isinstance(of_asset, dict) else ():
+                if isinstance(said, dict):
+                    yield fact.key, attribute, name, _said(said), _time(said, head.last_observed)
+
+
+def _said(said: Mapping[str, Json]) -> Said:
+    outcome, message, labels = said.get("outcome"), said.get("message"), said.get("labels")
+    return Said(
+        kind=str(said.get("kind", "")),
+        outcome=Outcome(outcome) if isinstance(outcome, str) and outcome in Outcome.__members__ else Outcome.NOT_RUN,
+        suite=str(said.get("suite", "")),
+        expected=said.get("expected"),
+        observed=said.get("observed"),
+        message=message if isinstance(message, str) else None,
+        labels=labels if isinstance(labels, dict) else {},
+    )
+
+
+def _time(said: Mapping[str, Json], otherwise: int) -> int:
+    at = said.get("at")
+    return at if isinstance(at, int) else otherwise
+
+
+def sort_key(index: LineageIndex, result: Result) -> SortKey:
+    """By dataset; checks of the dataset before those of columns, then by name."""
+    return SortKey((), (*index.key(result.dataset).parts, result.column, result.name, result.said.suite, result.source))
+
+
+def history(live: LiveGraph, index: LineageIndex, result: Result, first: int | None = None) -> list[Past]:
+    """What a check found, the newest first. A check that is only written down has none."""
+    if result.at is None:
+        return []
+    found: list[Past] = []
+    for interval, content in reversed(live.store.history([result.scope_id]).get(result.scope_id, ())):
+        if first is not None and len(found) >= first:
+            break
+        if index.as_of is None or interval.valid_from <= index.as_of:
+            found += _past(result, interval, content)
+    return found
+
+
+def _past(result: Result, interval: Interval, content: Content) -> Iterator[Past]:
+    for fact in decode(content.blob).assets:
+        of_asset = fact.attributes.get(RESULTS)
+        said = of_asset.get(result.name) if isinstance(of_asset, dict) else None
+        of = fact.key.parts[2] if fact.key.kind is AssetKind.COLUMN else ""
+        if of == result.column and isinstance(said, dict):
+            at = _time(said, interval.valid_from)
+            yield Past(at, _time(said, interval.last_observed), _said(said))
+
+
+def failing_since(live: LiveGraph, index: LineageIndex, result: Result) -> int | None:
+    """The first of the runs since when a check failed in all that evaluated it, in microseconds; None if it does not fail."""
+    since = None
+    if result.outcome in OPEN:
+        for past in history(live, index, result):
+            if past.said.outcome in OPEN:
+                since = past.at
+            elif past.said.outcome is not Outcome.SKIPPED:
+                break
+    return since

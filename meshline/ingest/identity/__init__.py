@@ -1,0 +1,1 @@
+"""Which names mean one dataset by rule: `catalogs:` of the mesh file."""

@@ -1,0 +1,38 @@
+"""Java's properties files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_LINE = re.compile(r"\s*((?:\\.|[^\\:=\s])*)\s*[:=]?\s*(.*)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_SPECIAL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
+
+def properties(text: str) -> Iterator[tuple[int, str, str]]:
+    """(line, key, value) of a Java properties file."""
+    joined, begun = "", 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.lstrip()
+        if not joined and stripped[:1] in ("", "#", "!"):
+            continue
+        begun = begun if joined else number
+        joined += stripped
+        if (len(joined) - len(joined.rstrip("\\"))) % 2:  # the line goes on
+            joined = joined[:-1]
+            continue
+        yield _property(begun, joined)
+        joined = ""
+    if joined:
+        yield _property(begun, joined)
+
+
+def _property(number: int, line: str) -> tuple[int, str, str]:
+    match = _LINE.fullmatch(line)
+    assert match is not None  # any text is a key, at least
+    return number, _unescaped(match[1]), _unescaped(match[2])
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda match: chr(int(match[1][1:], 16)) if len(match[1]) == 5 else _SPECIAL.get(match[1], match[1]), text)

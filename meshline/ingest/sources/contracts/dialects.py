@@ -1,0 +1,54 @@
+"""Which dialect a contract is written in, and what it says in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from meshline.errors import InvalidInput
+from meshline.graph.model import Json
+from meshline.ingest.documents import Document, document
+from meshline.ingest.mesh.problems import shown
+from meshline.ingest.sources.contracts import specification, standard
+from meshline.ingest.sources.contracts.parsed import Parsed
+from meshline.ingest.values import text
+
+ACCEPTED = (
+    "accepted are Data Contract Specification 0.9 to 1.2 (`dataContractSpecification: 1.2.0`), Open Data Contract Standard 3.0 to 3.2"
+    " (`kind: DataContract` with `apiVersion: v3.1.0`), and `apiVersion: datacontract.com/v0.9`"
+)
+_READERS: Mapping[str, Callable[[Document], Parsed]] = {"dcs": specification.read, "odcs": standard.read}
+
+
+def parse(data: bytes, file: str) -> Parsed:
+    """The contract in a file. Every bad place of it is one message with `file:line`."""
+    try:
+        found = document(data, file)
+        return _READERS[_dialect(found)](found)
+    except InvalidInput as error:
+        return Parsed(None, (error,), ())
+
+
+def _dialect(found: Document) -> str:
+    """`dcs` or `odcs`. Raises InvalidInput for all else."""
+    value = found.value
+    if not isinstance(value, dict):
+        raise InvalidInput(f"found {shown(value)}, which is no data contract; {ACCEPTED}", found.where(()))
+    version = text(value.get("apiVersion"))
+    if "dataContractSpecification" in value:
+        return _supported(found, "dataContractSpecification", "dcs", r"(0\.9|1\.[0-2])(\.[0-9]+)?")
+    if version.lower().startswith("datacontract.com/"):
+        return _supported(found, "apiVersion", "dcs", r"datacontract\.com/v?(0\.9|1\.[0-2])(\.[0-9]+)?")
+    if value.get("kind") == "DataProduct":
+        raise InvalidInput("this is a data product: `meshline ingest product` reads it", found.where(("kind",)))
+    if value.get("kind") == "DataContract" or (version and "schema" in value):
+        return _supported(found, "apiVersion", "odcs", r"v?3\.[0-2](\.[0-9]+)?")
+    raise InvalidInput(f"this is no data contract that is known; {ACCEPTED}", found.where(()))
+
+
+def _supported(found: Document, key: str, dialect: str, versions: str) -> str:
+    assert isinstance(found.value, dict)
+    version: Json = found.value.get(key)
+    if re.fullmatch(versions, text(version), re.IGNORECASE) is None:
+        raise InvalidInput(f"{key}: found {shown(version)}; {ACCEPTED}", found.where((key,)))
+    return dialect

@@ -1,0 +1,111 @@
+"""What a contract says of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from meshline.graph import model
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.promises import Contract, Field, Model, Server, contract_attributes
+from meshline.ingest.sources.contracts.servers import is_production, place
+from meshline.ingest.sources.shape import Context
+
+
+class Bound(NamedTuple):
+    """A model, and the dataset that it is on a server."""
+
+    model: Model
+    server: Server
+    dataset: AssetKey
+
+
+class Said(NamedTuple):
+    facts: Facts
+    warnings: tuple[str, ...]  # without a place
+
+
+def said(contract: Contract, context: Context) -> Said:
+    """The contract's own attributes, what it governs, who owns it; if it is in force, who consumes what for what."""
+    key = model.contract(contract.id)
+    bound, warnings = bind(contract, context)
+    assets = [AssetFact(key, contract_attributes(contract))]
+    edges = [
+        EdgeFact(EdgeType.GOVERNS, key, dataset, _governs(contract, one))
+        for dataset, one in {one.dataset: one for one in reversed(bound)}.items()
+    ]
+    for party in () if contract.ended else contract.owners:
+        owner = model.owner(context.person(party.name))
+        assets.append(AssetFact(owner, _person(party.name, party.title)))
+        edges.append(EdgeFact(EdgeType.OWNS, owner, key, {"type": party.type}))
+    if contract.in_force:
+        for one in bound:
+            assets += _notes(one)
+        consumed = [one for one in bound if is_production(one.server)] or bound
+        for name in contract.consumers:
+            assets.append(AssetFact(model.consumer(context.person(name)), _given(contact=name)))
+            edges += _consumes(contract, name, consumed, context)
+    return Said(Facts(tuple(assets), tuple(edges)), tuple(warnings))
+
+
+def bind(contract: Contract, context: Context) -> tuple[list[Bound], list[str]]:
+    """Which dataset each model is on each server, and why some are none."""
+    bound: list[Bound] = []
+    warnings: list[str] = []
+    for server in contract.servers:
+        for one in contract.models:
+            found = place(server, one.physical_name or one.name)
+            if found.why_not:
+                warnings.append(f"server {server.name!r} is bound to no dataset: {found.why_not}")
+                break
+            bound.append(Bound(one, server, context.naming.dataset(context.namespace(found.namespace), found.name)))
+    if contract.models and not contract.servers:
+        warnings.append("the contract has no servers, so it is bound to no dataset")
+    return bound, warnings
+
+
+def _governs(contract: Contract, bound: Bound) -> dict[str, Json]:
+    production = True if is_production(bound.server) else None
+    return _given(version=contract.version, status=contract.status, model=bound.model.name, server=bound.server.name, production=production)
+
+
+def tags_of(field: Field) -> list[Json]:
+    """Tags that people give a column by a contract. That a field is no PII takes no other's tag away."""
+    tags = dict.fromkeys(field.tags)
+    if field.pii:
+        tags["pii"] = None
+    if field.classification:
+        tags[f"classification={field.classification}"] = None
+    return [*tags]
+
+
+def _notes(bound: Bound) -> Iterator[AssetFact]:
+    """What people say of the dataset and its columns. Types and bounds are promises, and stay with the contract."""
+    if about := _given(description=bound.model.description, tags=list(bound.model.tags)):
+        yield AssetFact(bound.dataset, about)
+    for field in bound.model.fields:
+        if about := _given(description=field.description, tags=tags_of(field)):
+            yield AssetFact(column(bound.dataset, field), about)
+
+
+def _consumes(contract: Contract, name: str, bound: list[Bound], context: Context) -> Iterator[EdgeFact]:
+    consumer = model.consumer(context.person(name))
+    about = _given(contract=contract.id, purpose=contract.terms.usage)
+    if "@" in name:  # an address is somebody's: who is told when it breaks
+        yield EdgeFact(EdgeType.OWNS, model.owner(context.person(name)), consumer, {"type": "technical"})
+    for one in bound:
+        targets = [column(one.dataset, field) for field in one.model.fields] or [one.dataset]
+        yield from (EdgeFact(EdgeType.CONSUMES, consumer, target, about) for target in targets)
+
+
+def column(dataset: AssetKey, field: Field) -> AssetKey:
+    return model.column(dataset, field.physical_name or field.name)
+
+
+def _person(written: str, title: str) -> dict[str, Json]:
+    return _given(email=written, contact=written, title=title) if "@" in written else _given(title=title)
+
+
+def _given(**attributes: Json) -> dict[str, Json]:
+    """The attributes that say something."""
+    return {name: value for name, value in attributes.items() if value not in ("", None, [])}

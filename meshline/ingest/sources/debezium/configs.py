@@ -1,0 +1,119 @@
+"""Files of connector configs -> configs, in all the forms in which they are kept.
+
+`{"name": ..., "config": {...}}` and flat JSON as Kafka Connect's REST API takes them, lists of them, what
+`GET /connectors?expand=info` answers, Strimzi's KafkaConnector, and properties files (Debezium Server's too).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import NamedTuple
+
+from meshline.errors import InvalidInput
+from meshline.graph.model import Json
+from meshline.ingest.documents import Document, Path, document
+from meshline.ingest.properties import properties
+
+MAX_CONNECTORS = 1_000
+
+_SERVER = "debezium.source."  # begins the connector's keys in Debezium Server's properties
+_SERVER_OTHERS = re.compile(r"debezium\.((transforms|predicates)\b.*)")
+_SERVER_BROKER = "debezium.sink.kafka.producer.bootstrap.servers"
+
+
+class Config(NamedTuple):
+    """One connector. `places`: `file:line` of its keys. Values may be secret: they are not for messages."""
+
+    name: str
+    values: Mapping[str, str]
+    place: str
+    places: Mapping[str, str]
+
+    def where(self, key: str) -> str:
+        """`file:line: key`."""
+        return f"{self.places.get(key, self.place)}: {key}"
+
+    def first(self, *keys: str) -> str:
+        """The value of the first of these keys that has one; the later ones are older names of it."""
+        return next((found for key in keys if (found := self.values.get(key, "").strip())), "")
+
+    def key(self, *keys: str) -> str:
+        """That key; the first if none has a value."""
+        return next((key for key in keys if self.values.get(key, "").strip()), keys[0])
+
+
+def configs(data: bytes, file: str) -> Iterator[Config | InvalidInput]:
+    """The connectors of a file. Raises InvalidInput if it cannot be read."""
+    stem = FilePath(file).stem
+    if FilePath(file).suffix == ".properties":
+        yield _of_properties(data, file, stem)
+        return
+    doc = document(data, file)
+    for number, (name, value, path) in enumerate(_connectors(doc.value, (), stem)):
+        if number >= MAX_CONNECTORS:
+            yield InvalidInput(f"more than {MAX_CONNECTORS} connectors", file)
+            return
+        yield _config(doc, name, value, path)
+
+
+def _connectors(value: Json, path: Path, name: str) -> Iterator[tuple[str, Json, Path]]:
+    """(name, settings, where they are) of all connectors in a document."""
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _connectors(one, (*path, number), f"{name}-{number + 1}")
+    elif not isinstance(value, dict) or "connector.class" in value:
+        yield name, value, path
+    elif isinstance(spec := value.get("spec"), dict):  # Strimzi
+        metadata = value.get("metadata")
+        called = metadata.get("name") if isinstance(metadata, dict) else None
+        settings = spec.get("config")
+        settings = settings if isinstance(settings, dict) else {}
+        yield str(called or name), {"connector.class": spec.get("class"), **settings}, (*path, "spec", "config")
+    elif "config" in value:
+        yield str(value.get("name") or name), value["config"], (*path, "config")
+    elif value and all(isinstance(one, dict) and ("info" in one or "config" in one) for one in value.values()):
+        for key, one in value.items():
+            assert isinstance(one, dict)
+            yield from _connectors(one.get("info", one), (*path, key, "info") if "info" in one else (*path, key), key)
+    else:
+        yield name, value, path
+
+
+def _config(doc: Document, name: str, value: Json, path: Path) -> Config | InvalidInput:
+    if not isinstance(value, dict) or "connector.class" not in value:
+        return InvalidInput(
+            "no connector's config; accepted is an object with connector.class, or one with name and config", doc.where(path)
+        )
+    values: dict[str, str] = {}
+    for key, one in value.items():
+        if isinstance(one, (dict, list)):
+            return InvalidInput(f"{key}: found a structure; accepted is a text, a number or a truth value", doc.where((*path, key)))
+        if one is not None:
+            values[key] = str(one).lower() if isinstance(one, bool) else str(one)
+    return Config(values.get("name", name), values, doc.where(path), {key: doc.where((*path, key)) for key in values})
+
+
+def _of_properties(data: bytes, file: str, stem: str) -> Config | InvalidInput:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return InvalidInput(f"byte {data[error.start]:#04x} is no UTF-8; save the file as UTF-8", f"{file}:{line}")
+    values: dict[str, str] = {}
+    places: dict[str, str] = {}
+    for line, key, value in properties(text):
+        name = _server_key(key)
+        values[name], places[name] = value, f"{file}:{line}"
+    if "connector.class" not in values:
+        return InvalidInput("no connector's config; it has no connector.class", f"{file}:1")
+    return Config(values.get("name", stem), values, f"{file}:1", places)
+
+
+def _server_key(key: str) -> str:
+    if key == _SERVER_BROKER:
+        return "kafka.bootstrap.servers"
+    if others := _SERVER_OTHERS.fullmatch(key):
+        return others[1]
+    return key.removeprefix(_SERVER)

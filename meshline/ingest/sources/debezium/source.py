@@ -1,0 +1,112 @@
+"""The source `debezium`: configs of connectors, from database tables to Kafka topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from meshline.errors import InvalidInput
+from meshline.graph.content import encode
+from meshline.graph.model import AssetKey
+from meshline.ingest.documents import MAX_BYTES
+from meshline.ingest.sources.debezium import sinks
+from meshline.ingest.sources.debezium.columns import Columns, Passed
+from meshline.ingest.sources.debezium.configs import Config, configs
+from meshline.ingest.sources.debezium.databases import CLASSES, Database, database
+from meshline.ingest.sources.debezium.facts import Capture, facts
+from meshline.ingest.sources.debezium.regexes import Matcher
+from meshline.ingest.sources.debezium.tables import captured
+from meshline.ingest.sources.debezium.topics import Record, Routing
+from meshline.ingest.sources.files import matching, read_bytes
+from meshline.ingest.sources.shape import Context, Entry, Found, Reading, Refused, Source
+from meshline.ingest.times import file_time
+
+_BROKERS = (
+    "openlineage.integration.dataset.kafka.bootstrap.servers",
+    "producer.override.bootstrap.servers",
+    "kafka.bootstrap.servers",
+    "bootstrap.servers",
+    "schema.history.internal.kafka.bootstrap.servers",
+    "database.history.kafka.bootstrap.servers",
+)
+
+
+class Debezium(Source):
+    """Files of connector configs."""
+
+    kind: ClassVar[str] = "debezium"
+    files: tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...] = Field(
+        min_length=1, description="Connector configs and patterns such as connectors/*.json; relative ones begin at the mesh file."
+    )
+    kafka: str = Field(default="", max_length=255, description="The broker of the topics, host:port; by default what a config says.")
+    complete: bool = Field(default=True, description="The connectors in the files are all that the source has: others are gone.")
+
+    def reading(self, context: Context) -> Reading:
+        reader = _Reader(self, context)
+        return Reading(self.source, reader.found(), complete=self.complete, warnings=reader.warnings)
+
+
+class _Reader:
+    def __init__(self, source: Debezium, context: Context) -> None:
+        self._source = source
+        self._context = context
+        self._matcher = Matcher()
+        self.warnings: list[str] = []
+
+    def found(self) -> Iterator[Found]:
+        for path in matching(self._source.files, self._context.folder):
+            if isinstance(path, InvalidInput):
+                yield Refused(path)
+                continue
+            try:
+                yield from self._file(path)
+            except InvalidInput as error:
+                yield Refused(error)
+
+    def _file(self, path: Path) -> Iterator[Found]:
+        time = file_time(path)
+        for config in configs(read_bytes(path, MAX_BYTES), str(path)):
+            if isinstance(config, InvalidInput):
+                yield Refused(config)
+            elif not (sinks.is_sink(config) or config.first("connector.class").startswith(CLASSES)):
+                self.warnings.append(
+                    f"{config.where('connector.class')}: {config.name} is neither Debezium's nor a sink for S3 or Iceberg: passed over"
+                )
+            else:
+                try:
+                    yield self._entry(config, time)
+                except InvalidInput as error:
+                    yield Refused(error, ("connector", config.name))
+
+    def _entry(self, config: Config, time: int) -> Entry:
+        scope = ("connector", config.name)
+        if sinks.is_sink(config):
+            return Entry(scope, encode(sinks.facts(config, self._broker(config), self._context.naming)), time)
+        of = database(config)
+        known = [key.name for key in self._context.datasets(of.namespace)]
+        tables = captured(config, of, known, self._matcher)
+        routing, columns = Routing(config, self._matcher), Columns(config, self._matcher)
+        broker = self._broker(config)
+        captures = [self._capture(of, name, routing.record(of.topic_name(name)), broker, columns) for name in tables.names]
+        self.warnings += [*tables.warnings, *routing.warnings]
+        return Entry(scope, encode(facts(config, captures)), time)
+
+    def _capture(self, of: Database, name: str, record: Record, broker: str, columns: Columns) -> Capture:
+        table = self._context.naming.dataset(of.namespace, name)
+        topic = self._context.naming.dataset(f"kafka://{broker}", record.topic)
+        return Capture(table, topic, record, self._passed(of, table, record, columns))
+
+    def _passed(self, of: Database, table: AssetKey, record: Record, columns: Columns) -> list[Passed] | None:
+        known = [column.name for column in self._context.columns(table)]
+        return list(columns.passed(of.matched_names(table.name), known, record)) if known else None
+
+    def _broker(self, config: Config) -> str:
+        """The first bootstrap server. Raises InvalidInput."""
+        servers = self._source.kafka or config.first(*_BROKERS)
+        first = servers.split(",")[0].strip().rpartition("://")[2]
+        if not first or "${" in first:
+            raise InvalidInput("it does not say which Kafka its topics are in; say it with kafka (--kafka host:port)", config.place)
+        return first

@@ -1,0 +1,114 @@
+"""A Delta schema, as its log has it -> columns, nested ones as dotted paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from meshline.errors import InvalidInput
+
+MAX_COLUMNS = 50_000
+MAX_DEPTH = 24
+MAX_TYPE = 500  # characters of a nested type's text
+
+FIELD_ID = "delta.columnMapping.id"
+COMMENT = "comment"
+GENERATED = "delta.generationExpression"
+DEFAULT = "CURRENT_DEFAULT"
+
+Type: TypeAlias = str | Mapping[str, Any]  # a primitive's name, or a struct, array or map
+Identity: TypeAlias = tuple[int, str]  # column mapping id of the nearest field that has one, and the path below it
+
+
+class Column(NamedTuple):
+    """One column. `position`: of its top-level column, from 1. `identity`: None where columns are known by name only."""
+
+    path: str
+    type: str
+    nullable: bool
+    position: int
+    metadata: Mapping[str, Any]
+    identity: Identity | None
+
+
+def columns(schema: Mapping[str, Any]) -> tuple[Column, ...]:
+    """All columns, parents before what is nested in them. Raises InvalidInput."""
+    found: list[Column] = []
+    try:
+        for position, field in enumerate(schema["fields"], start=1):
+            for column in _field(field, "", position, None, 1):
+                found.append(column)
+                if len(found) > MAX_COLUMNS:
+                    raise InvalidInput(f"more than {MAX_COLUMNS} columns")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(f"a schema that no version of Delta's protocol has ({error!r})") from error
+    return tuple(found)
+
+
+def _field(field: Mapping[str, Any], prefix: str, position: int, parent: Identity | None, depth: int) -> Iterator[Column]:
+    metadata = field.get("metadata") or {}
+    path = prefix + field["name"]
+    number = metadata.get(FIELD_ID)
+    identity = (int(number), "") if number is not None else _below(parent, field["name"])
+    yield Column(path, type_name(field["type"]), bool(field.get("nullable", True)), position, metadata, identity)
+    yield from _nested(field["type"], path, position, identity, depth)
+
+
+def _nested(of: Type, path: str, position: int, identity: Identity | None, depth: int) -> Iterator[Column]:
+    """What is inside a struct, array or map."""
+    if isinstance(of, str):
+        return
+    if depth > MAX_DEPTH:
+        raise InvalidInput(f"nested more than {MAX_DEPTH} levels deep")
+    if of["type"] == "struct":
+        for field in of["fields"]:
+            yield from _field(field, f"{path}.", position, identity, depth + 1)
+        return
+    for name, inner, nullable in _parts(of):
+        below = _below(identity, name)
+        yield Column(f"{path}.{name}", type_name(inner), nullable, position, {}, below)
+        yield from _nested(inner, f"{path}.{name}", position, below, depth + 1)
+
+
+def _parts(of: Mapping[str, Any]) -> Sequence[tuple[str, Type, bool]]:
+    if of["type"] == "array":
+        return [("element", of["elementType"], bool(of.get("containsNull", True)))]
+    return [("key", of["keyType"], False), ("value", of["valueType"], bool(of.get("valueContainsNull", True)))]
+
+
+def _below(identity: Identity | None, name: str) -> Identity | None:
+    return None if identity is None else (identity[0], f"{identity[1]}.{name}")
+
+
+def type_name(of: Type) -> str:
+    """`decimal(10,2)`, `struct<city: string>`, `array<string>`, `map<string, long>`."""
+    text = _type_text(of, 1)
+    return text if len(text) <= MAX_TYPE else f"{text[: MAX_TYPE - 1]}…"
+
+
+def _type_text(of: Type, depth: int) -> str:
+    if isinstance(of, str):
+        return of
+    if depth > MAX_DEPTH:
+        raise InvalidInput(f"nested more than {MAX_DEPTH} levels deep")
+    if of["type"] == "struct":
+        fields = [f"{field['name']}: {_type_text(field['type'], depth + 1)}" for field in of["fields"]]
+        return f"struct<{', '.join(fields)}>"
+    return f"{of['type']}<{', '.join(_type_text(inner, depth + 1) for _, inner, _ in _parts(of))}>"
+
+
+class Moved(NamedTuple):
+    """A column that was renamed, or dropped (`new` empty)."""
+
+    old: str
+    new: str
+
+
+def moved(before: Sequence[Column], after: Sequence[Column]) -> Iterator[Moved]:
+    """What became of columns that have another name now. Without column mapping a column is its name, and nothing moves."""
+    now = {column.identity: column.path for column in after}
+    if not any(column.identity for column in before) or not any(now):
+        return
+    for column in before:
+        if column.identity is not None and now.get(column.identity) != column.path:
+            yield Moved(column.path, now.get(column.identity, ""))

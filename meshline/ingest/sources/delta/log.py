@@ -1,0 +1,156 @@
+"""What a Delta table's log says: the versions at which its metadata changed, with their times."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from meshline.errors import InvalidInput
+from meshline.ingest.sources.delta.columns import Column, columns
+from meshline.ingest.times import now
+
+MAX_COMMITS = 10_000  # of the history, newest first: more are not listed
+
+# Operations after which columns and properties are as before. Whether others changed them the log's history does not say.
+_DATA_ONLY = frozenset({"DELETE", "UPDATE", "OPTIMIZE", "VACUUM START", "VACUUM END", "FSCK", "REORG"})
+
+_WRITES = frozenset({
+    "WRITE", "STREAMING UPDATE", "MERGE", "UPDATE", "DELETE", "TRUNCATE", "COPY INTO", "RESTORE", "CLONE", "CONVERT",
+    "CREATE TABLE AS SELECT", "REPLACE TABLE AS SELECT", "CREATE OR REPLACE TABLE AS SELECT",
+})  # fmt: skip
+
+# A storage that does not answer is given up after seconds, not minutes; who wants otherwise says so.
+_PATIENCE = {"timeout": "30s", "connect_timeout": "5s", "max_retries": "3", "retry_timeout": "30s"}
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m|↳")
+_SPACE = re.compile(r"\s+")
+_LONGEST = 300  # characters of another library's message
+
+
+class Version(NamedTuple):
+    """What a table is from one commit on. `time`: of the commit, in microseconds; None if the log has none."""
+
+    number: int
+    time: int | None
+    table_id: str
+    name: str
+    description: str
+    partition_columns: tuple[str, ...]
+    properties: Mapping[str, str]
+    columns: tuple[Column, ...]
+
+    def says(self) -> tuple[object, ...]:
+        """All but when."""
+        return self[2:]
+
+
+class Written(NamedTuple):
+    """A version that wrote data. `time`: in microseconds."""
+
+    version: int
+    time: int
+    operation: str
+
+
+class History(NamedTuple):
+    """Versions that differ from the one before, oldest first. `unseen`: older versions that were not looked at.
+    `written`: the newest that wrote data, None if it is not among those that were looked at.
+    """
+
+    versions: tuple[Version, ...]
+    unseen: int
+    written: Written | None
+
+
+def opened(location: str, options: Mapping[str, str]) -> DeltaTable:
+    """Raises InvalidInput that names the location, and none of the options' values."""
+    remote = "://" in location
+    with _understood(location, options):
+        return DeltaTable(location, storage_options={**_PATIENCE, **options} if remote else dict(options) or None)
+
+
+def history(table: DeltaTable, location: str, options: Mapping[str, str], limit: int, since: int | None = None) -> History:
+    """How the table came to be what it is, in the newest `limit` commits that may have changed it; after version `since`, with it.
+
+    Leaves the table at its newest version. Raises InvalidInput.
+    """
+    with _understood(location, options):
+        newest = table.version()
+        commits = table.history(MAX_COMMITS if since is None else min(newest - since + 1, MAX_COMMITS))
+        times = _times(commits)
+        ends = (newest, commits[-1]["version"])
+        may = [commit["version"] for commit in commits if commit["version"] in ends or commit.get("operation") not in _DATA_ONLY]
+        states = list(_states(table, sorted(sorted(may)[-limit:]), times))
+        table.load_as_version(newest)
+    versions = [state for at, state in enumerate(states) if at == 0 or state.says() != states[at - 1].says()]
+    return History(tuple(versions), states[0].number - (since or 0), _written(commits, times))
+
+
+def _written(commits: Sequence[Mapping[str, Any]], times: Mapping[int, int]) -> Written | None:
+    wrote = [commit for commit in commits if commit.get("operation") in _WRITES and commit["version"] in times]
+    newest = max((int(commit["version"]) for commit in wrote), default=None)
+    operation = next((str(commit["operation"]) for commit in wrote if commit["version"] == newest), "")
+    return None if newest is None else Written(newest, times[newest], operation)
+
+
+def _states(table: DeltaTable, numbers: Sequence[int], times: Mapping[int, int]) -> Iterator[Version]:
+    """The table at these versions; those that the log can no longer build are left out."""
+    for number in numbers:
+        try:
+            table.load_as_version(number)
+        except DeltaError:
+            if number == numbers[-1]:
+                raise
+            continue
+        yield _version(table, number, times.get(number))
+
+
+def _version(table: DeltaTable, number: int, time: int | None) -> Version:
+    about = table.metadata()
+    return Version(
+        number,
+        time,
+        str(about.id),
+        about.name or "",
+        about.description or "",
+        tuple(about.partition_columns),
+        {key: value or "" for key, value in sorted(about.configuration.items())},
+        columns(json.loads(table.schema().to_json())),
+    )
+
+
+def _times(commits: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Times of versions in microseconds, each after the one before (as Delta itself adjusts them), none in the future."""
+    times: dict[int, int] = {}
+    last, latest = 0, now()
+    for commit in sorted(commits, key=lambda commit: int(commit["version"])):
+        if isinstance(commit.get("timestamp"), int):
+            last = times[commit["version"]] = min(max(commit["timestamp"] * 1000, last + 1), latest)
+    return times
+
+
+@contextmanager
+def _understood(location: str, options: Mapping[str, str]) -> Iterator[None]:
+    """What deltalake raises, as one sentence without a secret."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(str(error), location) from error
+    except TableNotFoundError:
+        raise InvalidInput("there is no Delta table (a folder that has a _delta_log)", location) from None
+    except (DeltaError, OSError, ValueError, TypeError, KeyError) as error:
+        raise InvalidInput(f"the Delta table cannot be read: {_plain(str(error), options)}", location) from None
+
+
+def _plain(text: str, options: Mapping[str, str]) -> str:
+    for value in options.values():
+        if len(value) > 3:
+            text = text.replace(value, "***")
+    text = _SPACE.sub(" ", _COLOUR.sub("", text)).strip()
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

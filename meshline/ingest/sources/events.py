@@ -1,0 +1,83 @@
+"""Event files into a graph: those that are new or not as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from meshline.errors import InvalidInput
+from meshline.ingest.openlineage.checking import checked
+from meshline.ingest.openlineage.files import Found
+from meshline.ingest.sources.loading import Loading
+from meshline.ingest.sources.openlineage_files import EventFile, OpenLineageFiles
+from meshline.ingest.sources.target import Target
+
+
+class _Known(NamedTuple):
+    """What is remembered of a file: its digest, and how many events it has."""
+
+    digest: str
+    events: int
+
+
+def take_events(
+    target: Target, source: OpenLineageFiles, folder: Path, *, strict: bool, going: Callable[[Iterable[Found]], Iterable[Found]]
+) -> Loading:
+    """Take the events of each file that is not as it was when it was taken. Counts are events.
+
+    A file with an event that was refused is taken anew each time, so that the refusal is not forgotten.
+    An event that was taken is never retracted with its file. `strict`: raises the first refusal before anything is written.
+    `going`: passes events on as long as they may be taken.
+    """
+    files = list(source.event_files(folder))
+    known = {name: _known(text) for name, text in target.context(source.source, folder, {}).memory.items()}
+    if strict:
+        files = [_checked(file, known) for file in files]
+    memory: dict[str, str] = {}
+    refused: list[InvalidInput] = []
+    read = new = unchanged = 0
+    for file in files:
+        if isinstance(file, InvalidInput):
+            refused.append(file)
+        elif (before := known.get(file.name)) is not None and before.digest == file.digest:
+            unchanged += before.events
+            memory[file.name] = _text(before)
+        else:
+            taken, wrong = _take(target, source.source, going(file.events))
+            read += taken + len(wrong)
+            new += taken
+            refused += wrong
+            if not wrong:
+                memory[file.name] = _text(_Known(file.digest, taken))
+    target.remember(source.source, memory)
+    return Loading(source.source, 0, read, unchanged, new, 0, 0, 0, tuple(refused), ())
+
+
+def _checked(file: EventFile | InvalidInput, known: dict[str, _Known]) -> EventFile | InvalidInput:
+    if isinstance(file, InvalidInput):
+        raise file
+    before = known.get(file.name)
+    return file if before is not None and before.digest == file.digest else file._replace(events=checked(file.events))
+
+
+def _take(target: Target, source: str, events: Iterable[Found]) -> tuple[int, list[InvalidInput]]:
+    """(events taken, those refused). Raises what refuses all, such as a store that is away."""
+    taken, wrong = 0, list[InvalidInput]()
+    for outcome in target.events(source, events):
+        if outcome is None:
+            taken += 1
+        elif isinstance(outcome, InvalidInput):
+            wrong.append(outcome)
+        else:
+            raise outcome
+    return taken, wrong
+
+
+def _text(known: _Known) -> str:
+    return f"{known.digest} {known.events}"
+
+
+def _known(text: str) -> _Known:
+    digest, _, events = text.partition(" ")
+    return _Known(digest, int(events) if events.isdigit() else 0)

@@ -1,0 +1,213 @@
+"""Great Expectations: validation results, checkpoint results and expectation suites, as JSON of versions 0.13 to 1.x."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import ClassVar, NamedTuple
+
+import msgspec
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.model import AssetKey, Json
+from meshline.ingest.quality import Check, Outcome, first_line, named
+from meshline.ingest.sources.checked import CheckedFiles, Datasets, File, Run, Written, json_value, member, run_time, text
+from meshline.ingest.sources.shape import Refused
+
+ACCEPTED = "accepted are a validation result, a checkpoint result and an expectation suite of Great Expectations, as JSON"
+_NOT_EXPECTED = frozenset({"column", "batch_id", "result_format", "include_config", "catch_exceptions", "auto", "profiler_config"})
+_COUNTS = ("element_count", "unexpected_count", "unexpected_percent", "missing_count")
+_LISTS = {"expect_table_columns_to_match_set": "column_set", "expect_table_columns_to_match_ordered_list": "column_list"}
+_OF_ONE = frozenset({"expect_column_to_exist", "expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list"})
+
+
+class GreatExpectations(CheckedFiles):
+    """Results are the last run of a suite on a dataset; a suite alone says what is expected."""
+
+    kind: ClassVar[str] = "gx"
+
+    def parsed(self, file: File, datasets: Datasets) -> Iterator[Run | Written | Refused]:
+        value = json_value(file)
+        for where, part in _parts(value, file.name):
+            try:
+                if isinstance(part, dict) and isinstance(part.get("expectations"), list) and "success" not in part:
+                    yield from self._suite(part, where, datasets)
+                else:
+                    yield from self._validation(part, where, file.name, datasets)
+            except InvalidInput as error:
+                yield Refused(error)
+
+    def _validation(self, part: Json, where: str, file: str, datasets: Datasets) -> Iterator[Run | Refused]:
+        items = member(part, "results")
+        listed = items if isinstance(items, list) else member(part, "expectations")
+        if not isinstance(listed, list):
+            raise InvalidInput(f"found neither results nor expectations; {ACCEPTED}", where)
+        meta = member(part, "meta")
+        at = run_time(
+            member(meta, "run_id", "run_time") or member(meta, "validation_time") or member(meta, "batch_markers", "ge_load_time"), where
+        )
+        suite = self.suite or text(member(part, "suite_name")) or text(member(meta, "expectation_suite_name")) or PurePath(file).stem
+        dataset = _dataset(meta, listed, where, datasets)
+        checks = _Checks(dataset, suite)
+        yield from checks.take(listed, where)
+        yield Run(suite, dataset, at, checks.named())
+
+    def _suite(self, part: Mapping[str, Json], where: str, datasets: Datasets) -> Iterator[Written | Refused]:
+        suite = self.suite or text(part.get("name")) or text(part.get("expectation_suite_name"))
+        if suite is None:
+            raise InvalidInput("the suite has no name; accepted are name, expectation_suite_name and the option suite", where)
+        listed = part["expectations"]
+        assert isinstance(listed, list)
+        dataset = _dataset(_batch_request(part), listed, where, datasets)
+        checks = _Checks(dataset, suite)
+        yield from checks.take(listed, where)
+        yield Written(suite, checks.named(), [model.column(dataset, name) for name in checks.needs])
+
+
+def _parts(value: Json, where: str) -> Iterator[tuple[str, Json]]:
+    """The validation results and suites in a file, with where they stand."""
+    if isinstance(value, list):
+        for position, part in enumerate(value):
+            yield from _parts(part, f"{where}: $[{position}]")
+        return
+    results, described = member(value, "run_results"), member(value, "validation_results")
+    if isinstance(results, dict):
+        for name, part in results.items():
+            inner = member(part, "validation_result")
+            yield f"{where}: $.run_results[{name!r}]", part if inner is None else inner
+    elif isinstance(described, list):
+        for position, part in enumerate(described):
+            yield f"{where}: $.validation_results[{position}]", part
+    elif isinstance(value, dict):
+        yield where, value
+    else:
+        raise InvalidInput(f"found {type(value).__name__}; {ACCEPTED}", where)
+
+
+def _batch_request(suite: Mapping[str, Json]) -> Json:
+    """How the data was named when an interactive session wrote a suite (versions before 1.0)."""
+    citations = member(suite.get("meta"), "citations")
+    for citation in reversed(citations) if isinstance(citations, list) else ():
+        request = member(citation, "batch_request") or member(citation, "batch_kwargs")
+        if isinstance(request, dict):
+            return {"active_batch_definition": request, "batch_spec": request}
+    return None
+
+
+def _dataset(meta: Json, items: list[Json], where: str, datasets: Datasets) -> AssetKey:
+    """The dataset of a batch: as the table or file that was read, as its asset, as the batch."""
+    spec, batch = member(meta, "batch_spec") or member(meta, "batch_kwargs"), member(meta, "active_batch_definition")
+    table = text(member(spec, "table_name")) or text(member(spec, "table"))
+    schema = text(member(spec, "schema_name")) or text(member(spec, "schema"))
+    asset = text(member(batch, "data_asset_name")) or text(member(spec, "data_asset_name"))
+    origin = text(member(batch, "datasource_name")) or text(member(spec, "datasource"))
+    batch_id = next((found for item in items if (found := text(member(_config(item), "kwargs", "batch_id")))), None)
+    of_batch = [batch_id[at + 1 :] for at, mark in enumerate(batch_id) if mark == "-"] if batch_id else []  # datasource-asset
+    names = [
+        f"{schema}.{table}" if schema and table else table,
+        f"{origin}.{asset}" if origin and asset and f"{origin}.{asset}" in datasets.source.datasets else None,
+        batch_id if batch_id in datasets.source.datasets else None,
+        asset,
+        *of_batch,
+    ]
+    path = text(member(spec, "path")) or text(member(spec, "s3")) or ""
+    return datasets.find(list(dict.fromkeys(name for name in names if name)), where, path)
+
+
+def _config(item: Json) -> Json:
+    inner = member(item, "expectation_config")
+    return item if inner is None else inner
+
+
+class _Told(NamedTuple):
+    check: Check
+    arguments: str  # what tells expectations of one type and column apart
+
+
+class _Checks:
+    """The checks of one batch. `needs`: columns that must exist."""
+
+    def __init__(self, dataset: AssetKey, suite: str) -> None:
+        self._dataset = dataset
+        self._suite = suite
+        self._told: list[_Told] = []
+        self.needs: list[str] = []
+
+    def take(self, items: list[Json], where: str) -> Iterator[Refused]:
+        for position, item in enumerate(items):
+            config = _config(item)
+            kind = text(member(config, "type")) or text(member(config, "expectation_type"))
+            kwargs = member(config, "kwargs")
+            if kind is None or not isinstance(kwargs, dict | None):
+                error = InvalidInput("found no expectation: it has a type (or expectation_type) and kwargs", f"{where}: [{position}]")
+                yield Refused(error)
+                continue
+            self._told.append(self._one(item, config, kind, kwargs or {}))
+
+    def named(self) -> list[Check]:
+        return named((told.check for told in self._told), [told.arguments for told in self._told])
+
+    def _one(self, item: Json, config: Json, kind: str, kwargs: Mapping[str, Json]) -> _Told:
+        column = text(kwargs.get("column"))
+        listed = kwargs.get(_LISTS.get(kind, ""))
+        self.needs += [column] if column and kind in _OF_ONE else [str(name) for name in listed] if isinstance(listed, list) else []
+        expected: dict[str, Json] = {name: value for name, value in kwargs.items() if name not in _NOT_EXPECTED and value is not None}
+        meta = member(config, "meta")
+        check = Check(
+            of=model.column(self._dataset, column) if column else self._dataset,
+            name=f"{kind}({column})" if column else kind,
+            kind=kind,
+            outcome=_outcome(item, text(member(config, "severity"))),
+            suite=self._suite,
+            expected=expected or None,
+            observed=_observed(member(item, "result"), of_column=column is not None),
+            message=_exception(member(item, "exception_info")),
+            labels=meta if isinstance(meta, dict) else {},
+        )
+        return _Told(check, msgspec.json.encode(expected, order="sorted").decode()[:200] if expected else "")
+
+
+def _outcome(item: Json, severity: str | None) -> Outcome:
+    if not isinstance(item, dict) or "success" not in item:
+        return Outcome.NOT_RUN
+    if _raised(item.get("exception_info")):
+        return Outcome.ERROR
+    if item["success"] is None:
+        return Outcome.SKIPPED
+    if item["success"] is True:
+        return Outcome.PASSED
+    return Outcome.WARNED if severity in ("warning", "info") else Outcome.FAILED
+
+
+def _raised(info: Json) -> list[Mapping[str, Json]]:
+    """The exceptions: of the expectation, or (since 0.14) by metric."""
+    if not isinstance(info, dict):
+        return []
+    parts = [info] if "raised_exception" in info else [part for part in info.values() if isinstance(part, dict)]
+    return [part for part in parts if part.get("raised_exception") is True]
+
+
+def _exception(info: Json) -> str | None:
+    return next((line for part in _raised(info) if (line := first_line(part.get("exception_message")))), None)
+
+
+def _observed(result: Json, *, of_column: bool) -> Json:
+    """Figures, never rows: lists of values of a column are counted, for they are data."""
+    if not isinstance(result, dict):
+        return None
+    value = result.get("observed_value")
+    if isinstance(value, list | dict) and of_column and not _is_figures(value):
+        value = {"values": len(value)}
+    counts: dict[str, Json] = {name: result[name] for name in _COUNTS if result.get(name) is not None}
+    if not counts:
+        return value
+    return counts if value is None else {"observed_value": value, **counts}
+
+
+def _is_figures(value: Json) -> bool:
+    if isinstance(value, dict):
+        return all(_is_figures(part) for part in value.values())
+    if isinstance(value, list):
+        return all(_is_figures(part) for part in value)
+    return value is None or isinstance(value, bool | int | float)

@@ -1,0 +1,126 @@
+"""A catalog as pyiceberg knows it: SQL, Glue, Hive and others; `rest` has a way of its own to load tables."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+
+from pyiceberg.catalog import Catalog, infer_catalog_type, load_catalog
+from pyiceberg.exceptions import (
+    AuthorizationExpiredError,
+    NoSuchIdentifierError,
+    NoSuchNamespaceError,
+    NoSuchTableError,
+    NoSuchViewError,
+    OAuthError,
+    ServiceUnavailableError,
+    TooManyRequestsError,
+    UnauthorizedError,
+)
+from pyiceberg.utils.config import Config, merge_config
+
+from meshline.errors import InvalidInput, StoreUnavailable
+from meshline.ingest.sources.iceberg.facts import Around
+from meshline.ingest.sources.iceberg.metadata import Table, View, table_of
+from meshline.ingest.sources.iceberg.properties import Properties, Redaction
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table as LibraryTable
+
+Identifier: TypeAlias = tuple[str, ...]
+T = TypeVar("T")
+
+_GONE = (NoSuchTableError, NoSuchViewError, NoSuchNamespaceError, NoSuchIdentifierError)
+_REFUSING = (UnauthorizedError, AuthorizationExpiredError, OAuthError, ServiceUnavailableError, TooManyRequestsError)
+_AWAY = ("requests", "urllib3", "sqlalchemy", "botocore", "thrift")  # whose errors are not about one table
+
+
+class Gone(Exception):
+    """What was listed is not there any more."""
+
+
+class Loaded(NamedTuple):
+    """`tag`: by which it is known next time that nothing changed; empty if there is none."""
+
+    metadata: Table | View
+    tag: str
+
+
+class LibraryCatalog:
+    """Any catalog of pyiceberg. Methods raise Gone, InvalidInput for what cannot be read, StoreUnavailable if the catalog is away."""
+
+    def __init__(self, connect: Callable[[], Catalog], redacted: Redaction) -> None:
+        self.redacted = redacted
+        self.catalog = self.asked(connect)
+
+    def namespaces(self, parent: Identifier) -> list[Identifier]:
+        """Those directly below one."""
+        found = self.asked(lambda: self.catalog.list_namespaces(parent))
+        return sorted({tuple(one) for one in found if len(one) > len(parent) and tuple(one[: len(parent)]) == parent})
+
+    def around(self, namespace: Identifier) -> Around:
+        said = self.asked(lambda: self.catalog.load_namespace_properties(namespace))
+        owner, comment = said.get("owner"), said.get("comment")
+        return Around(owner if isinstance(owner, str) else "", comment if isinstance(comment, str) else "")
+
+    def tables(self, namespace: Identifier) -> Sequence[Identifier]:
+        return self.asked(lambda: self.catalog.list_tables(namespace))
+
+    def views(self, namespace: Identifier) -> Sequence[Identifier]:
+        try:
+            return self.asked(lambda: self.catalog.list_views(namespace))
+        except NotImplementedError:
+            return ()
+
+    def load(self, identifier: Identifier, tag: str, *, is_view: bool) -> Loaded | None:
+        """None if nothing changed since `tag`."""
+        if is_view:
+            raise InvalidInput(f"views of {type(self.catalog).__name__} are not read")
+        found: LibraryTable = self.asked(lambda: self.catalog.load_table(identifier))
+        if tag and found.metadata_location == tag:
+            return None
+        return Loaded(table_of(found.metadata.model_dump_json().encode()), found.metadata_location)
+
+    def asked(self, ask: Callable[[], T]) -> T:
+        """What the catalog answers, its errors as ours."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ask()
+        except _GONE as error:
+            raise Gone from error
+        except NotImplementedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a catalog is a plugin: whatever it raises is its answer
+            raise self.failure(error) from None
+
+    def failure(self, error: Exception) -> InvalidInput | StoreUnavailable:
+        message = self.redacted(f"{type(error).__name__}: {error}")
+        if isinstance(error, _REFUSING) or type(error).__module__.partition(".")[0] in _AWAY:
+            return StoreUnavailable(f"the catalog does not answer: {message}")
+        return InvalidInput(f"the catalog cannot give it: {message}")
+
+
+def kind_of(name: str, properties: Properties) -> tuple[str, dict[str, Any]]:
+    """(type of the catalog, its properties with those of pyiceberg's own configuration). Raises InvalidInput."""
+    try:
+        merged: dict[str, Any] = dict(merge_config(Config().get_catalog_config(name) or {}, properties))  # type: ignore[arg-type]
+        if merged.get("py-catalog-impl"):
+            return "custom", merged
+        kind = str(merged.get("type") or "").lower()
+        if not kind:
+            inferred = infer_catalog_type(name, merged)
+            kind = inferred.value if inferred is not None else ""
+    except ValueError as error:
+        raise InvalidInput(f"its kind cannot be told: give properties such as uri and type ({error})", "properties") from None
+    return kind, merged
+
+
+def opened(name: str, kind: str, properties: Properties, merged: Properties, redacted: Redaction) -> LibraryCatalog:
+    """Connect. Raises InvalidInput, StoreUnavailable."""
+    if kind == "rest":
+        from meshline.ingest.sources.iceberg.rest import RestAccess  # noqa: PLC0415 - it costs a second to import
+
+        return RestAccess(name, merged, redacted)
+    return LibraryCatalog(lambda: load_catalog(name, **properties), redacted)  # type: ignore[arg-type]

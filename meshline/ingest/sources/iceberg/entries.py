@@ -1,0 +1,170 @@
+"""One table or view -> its scopes with their times, and what to remember of it.
+
+Scopes: (iceberg, namespace, name, columns), (..., table) and (..., snapshot) say what is; they have a past. A column's
+rename or drop, and that a table was made anew under its name, are lasting: they are said for ever, each in a scope of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Scope
+from meshline.ingest.sources.iceberg import history
+from meshline.ingest.sources.iceberg.facts import Around, columns_content, physical_key, snapshot_content, table_content, view_content
+from meshline.ingest.sources.iceberg.history import Began, Move
+from meshline.ingest.sources.iceberg.metadata import Schema, Snapshot, Table, View
+from meshline.ingest.sources.iceberg.remembered import Remembered
+from meshline.ingest.sources.shape import Context, Entry, Unchanged
+
+MAX_SNAPSHOTS = 100  # of a table that are told as its past, the newest
+
+COLUMNS, TABLE, SNAPSHOT = "columns", "table", "snapshot"
+DATASET_DROPPED, DATASET_RENAMED = "dataset-dropped", "dataset-renamed"
+COLUMN_DROPPED, COLUMN_RENAMED = "column-dropped", "column-renamed"
+
+Said: TypeAlias = Entry | Unchanged
+Past: TypeAlias = Sequence[tuple[int, Content]]
+
+
+class Subject(NamedTuple):
+    """A table or view that is told of. `before`: what was remembered of the name. `late`: it comes after others of its
+    source, so that what it says counts from `now`; its own times are its past.
+    """
+
+    dataset: AssetKey
+    around: Around
+    before: Remembered | None
+    late: bool
+    now: int
+
+    def same(self, uuid: str) -> Remembered | None:
+        """What was remembered, if it is of what has the name now."""
+        return self.before if self.before is not None and self.before.uuid == uuid and not self.before.gone else None
+
+
+class Told(NamedTuple):
+    said: list[Said]
+    remembered: Remembered
+
+
+def scope(dataset: AssetKey, part: str = "") -> Scope:
+    """A scope of a dataset; without `part` the beginning of all that say what is."""
+    return ("iceberg", *dataset.parts, part) if part else ("iceberg", *dataset.parts)
+
+
+def told_of_table(of: Subject, table: Table, tag: str, context: Context) -> Told:
+    """Raises InvalidInput if its schemas are too large."""
+    same = of.same(table.table_uuid)
+    schemas = history.schemas(table)
+    began = history.began(table, of.now, same.schemas if same else ())
+    new = began[len(same.schemas) :] if same else began
+    updated = history.micros(table.last_updated_ms, of.now)
+    made = began[0][1] if began else updated
+    since = of.now if same and same.updated == updated else updated  # then it was not the table that changed
+    other = physical_key(table, context)
+    names = [of.dataset] if other is None or other == of.dataset else [of.dataset, other]
+
+    said, lasting = _lasting(of, [*_made_anew(of, names, table.table_uuid, made), *_moved(names, schemas, began, len(new))])
+    if (current := schemas.get(table.current_schema_id)) is not None:
+        contents = {id_: columns_content(of.dataset, schemas[id_], table.table_uuid) for id_ in {id_ for id_, _ in new if id_ in schemas}}
+        past = [(time, contents[id_]) for id_, time in new if id_ in contents]
+        now = contents.get(table.current_schema_id) or columns_content(of.dataset, current, table.table_uuid)
+        said.append(_entry(of, COLUMNS, now, past, since))
+    content = table_content(of.dataset, table, of.around, context)
+    said.append(_entry(of, TABLE, content, () if same else ((made, content),), since))
+    snapshots = [(time, snapshot_content(of.dataset, one)) for time, one in _snapshots(table, same.snapshot if same else 0, of.now)]
+    if snapshots:
+        said.append(_entry(of, SNAPSHOT, snapshots[-1][1], snapshots, since))
+    elif same and scope(of.dataset, SNAPSHOT) in same.scopes:
+        said.append(Unchanged(scope(of.dataset, SNAPSHOT)))
+    newest = snapshots[-1][0] if snapshots else same.snapshot if same else 0
+    return _told(of, said, Remembered(table.table_uuid, tag, schemas=tuple(began), lasting=lasting, snapshot=newest, updated=updated))
+
+
+def told_of_view(of: Subject, view: View, tag: str, context: Context) -> Told:
+    """Raises InvalidInput if its schemas are too large, or if it has no version."""
+    same = of.same(view.view_uuid)
+    schemas = {schema.schema_id: schema for schema in view.schemas}
+    versions = history.view_versions(view, of.now)
+    known = same.schemas if same else ()
+    new = [one for one in versions if (one[1].version_id, one[0]) not in known]
+    said, lasting = _lasting(of, _made_anew(of, [of.dataset], view.view_uuid, versions[0][0]))
+    version = versions[-1][1]
+    if (current := schemas.get(version.schema_id)) is not None:
+        past = [
+            (time, columns_content(of.dataset, schemas[one.schema_id], view.view_uuid)) for time, one in new if one.schema_id in schemas
+        ]
+        said.append(_entry(of, COLUMNS, columns_content(of.dataset, current, view.view_uuid), past, of.now))
+    past = [(time, view_content(of.dataset, view, one, of.around, context)) for time, one in new]
+    said.append(_entry(of, TABLE, view_content(of.dataset, view, version, of.around, context), past, of.now))
+    began = tuple((one.version_id, time) for time, one in versions)
+    return _told(of, said, Remembered(view.view_uuid, tag, schemas=began, lasting=lasting))
+
+
+def renamed(old: AssetKey, new: AssetKey, now: int) -> Entry:
+    """A table that has another name and the same identity; the catalog does not say since when."""
+    facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, new),))
+    return Entry((DATASET_RENAMED, *new.parts, *old.parts, str(now)), encode(facts), now)
+
+
+def _told(of: Subject, said: list[Said], remembered: Remembered) -> Told:
+    return Told(said, msgspec.structs.replace(remembered, around=of.around.text, scopes=tuple(one.scope for one in said)))
+
+
+def _entry(of: Subject, part: str, content: Content, past: Past, since: int) -> Entry:
+    """`past` may end with the present: then that began when its last stretch did, else `since`."""
+    stretches = [one for i, one in enumerate(past) if i == 0 or past[i - 1][1].digest != one[1].digest]
+    if of.late:
+        return Entry(scope(of.dataset, part), content, of.now, tuple(stretches))
+    if stretches and stretches[-1][1].digest == content.digest:
+        return Entry(scope(of.dataset, part), content, stretches[-1][0], tuple(stretches[:-1]))
+    return Entry(scope(of.dataset, part), content, since, tuple(stretches))
+
+
+def _lasting(of: Subject, entries: Iterable[Entry]) -> tuple[list[Said], tuple[Scope, ...]]:
+    """What was said for ever, here or before, and the scopes of all that."""
+    before = of.before.lasting if of.before is not None else ()
+    new = {one.scope: one for one in entries if one.scope not in before}
+    return [*map(Unchanged, before), *new.values()], (*before, *new)
+
+
+def _made_anew(of: Subject, names: Sequence[AssetKey], uuid: str, made: int) -> list[Entry]:
+    """What was said of another table that had the name is not of this one."""
+    if of.before is None or of.before.uuid in {"", uuid} or not uuid:
+        return []
+    time = made - 1  # a drop takes all up to its time
+    return [
+        Entry((DATASET_DROPPED, *name.parts, uuid), encode(Facts(assets=(AssetFact(name, {"dropped": True}),))), time) for name in names
+    ]
+
+
+def _moved(names: Sequence[AssetKey], schemas: dict[int, Schema], began: Sequence[Began], new: int) -> list[Entry]:
+    """Renames and drops of columns with the last `new` schemas, under every name of the table."""
+    moves: list[Move] = []
+    for i in range(max(len(began) - new, 1), len(began)):
+        before, after = schemas.get(began[i - 1][0]), schemas.get(began[i][0])
+        if before is not None and after is not None:
+            moves += history.moves(before, after, began[i][1])
+    return [_move(name, move) for move in moves for name in names]
+
+
+def _move(dataset: AssetKey, move: Move) -> Entry:
+    old = model.column(dataset, move.old)
+    if not move.new:
+        dropped = Facts(assets=(AssetFact(old, {"dropped": True}),))
+        return Entry((COLUMN_DROPPED, *dataset.parts, move.old, str(move.time)), encode(dropped), move.time)
+    facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, model.column(dataset, move.new)),))
+    return Entry((COLUMN_RENAMED, *dataset.parts, move.old, move.new, str(move.time)), encode(facts), move.time)
+
+
+def _snapshots(table: Table, after: int, now: int) -> list[tuple[int, Snapshot]]:
+    """The newest of those that were the current one since a time later than `after`, with growing times."""
+    by_id = {one.snapshot_id: one for one in table.snapshots or ()}
+    log = [(change.timestamp_ms, by_id[change.snapshot_id]) for change in table.snapshot_log or () if change.snapshot_id in by_id]
+    current = {history.micros(milliseconds, now): one for milliseconds, one in log}
+    return sorted(((time, one) for time, one in current.items() if time > after), key=lambda one: one[0])[-MAX_SNAPSHOTS:]

@@ -1,0 +1,61 @@
+"""What table properties say of people and products: `owner`, `comment`, `data-product.*`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from meshline.graph import model
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
+
+_PREFIX = "data-product."
+_LEVELS = (f"{_PREFIX}sla.", f"{_PREFIX}slo.")
+_SECRET = re.compile(r"secret|password|token|credential|access-key|private", re.IGNORECASE)
+_INTERPRETED = frozenset({"comment", "owner"})
+MAX_PROPERTIES = 100
+MAX_VALUE = 1_000  # characters of a property that is kept
+
+Person = Callable[[str], str]
+
+
+def owner_facts(name: str, of: AssetKey, person: Person) -> Facts:
+    """Who owns an asset. An e-mail address that nobody is known by is the owner's name and address."""
+    text = name.strip()
+    if not text:
+        return Facts()
+    owner = model.owner(person(text))
+    about = [AssetFact(owner, {"email": text, "contact": text})] if "@" in text else []
+    return Facts(assets=tuple(about), edges=(EdgeFact(EdgeType.OWNS, owner, of, {"type": "technical"}),))
+
+
+def product_facts(
+    properties: Mapping[str, str], table: AssetKey, person: Person, form: tuple[str, str] = ("iceberg", "Iceberg table")
+) -> Iterator[Facts]:
+    """The product that a table is an output port of, `form`: of this type and format. Without a `data-product.name`, its
+    owner is the table's.
+    """
+    owner = properties.get(f"{_PREFIX}owner", "")
+    name = properties.get(f"{_PREFIX}name", "").strip()
+    if not name:
+        yield owner_facts(owner, table, person)
+        return
+    product = model.data_product(name)
+    said: dict[str, Json] = {
+        "title": properties.get(f"{_PREFIX}title", ""),
+        "description": properties.get(f"{_PREFIX}description", ""),
+        "version": properties.get(f"{_PREFIX}version", ""),
+        "status": properties.get(f"{_PREFIX}status", ""),
+        "slo": {key.removeprefix(level): value for level in _LEVELS for key, value in properties.items() if key.startswith(level)},
+        "tags": [tag for text in properties.get(f"{_PREFIX}tags", "").split(",") if (tag := text.strip())],
+    }
+    edges = [EdgeFact(EdgeType.PORT, product, table, {"direction": "output", "type": form[0], "format": form[1]})]
+    if domain := properties.get(f"{_PREFIX}domain", "").strip():
+        edges.append(EdgeFact(EdgeType.PART_OF, product, model.domain(domain)))
+    yield Facts(assets=(AssetFact(product, {key: value for key, value in said.items() if value}),), edges=tuple(edges))
+    yield owner_facts(owner, product, person)
+
+
+def kept(properties: Mapping[str, str]) -> dict[str, Json]:
+    """The properties that are shown as they are: nothing that may be a secret."""
+    shown = sorted(name for name in properties if name not in _INTERPRETED and not _SECRET.search(name))
+    return {name: properties[name][:MAX_VALUE] for name in shown[:MAX_PROPERTIES]}

@@ -1,0 +1,74 @@
+"""Properties of a catalog: secrets from the environment, and texts in which they must not be seen."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias, Union
+from urllib.parse import urlsplit
+
+from meshline.errors import InvalidInput
+
+Properties: TypeAlias = dict[str, Union[str, int, float, bool, "Properties"]]
+
+MAX_MESSAGE = 300  # characters of what a server says that are shown
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET = re.compile(r"secret|password|token|credential|access-key|session|private|authorization|api-?key", re.IGNORECASE)
+_USER = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def expanded(properties: Properties, where: str = "properties") -> Properties:
+    """With `${NAME}` replaced by the environment's NAME. Raises InvalidInput that names what is not set."""
+    return {name: _expanded(value, f"{where}.{name}") for name, value in properties.items()}
+
+
+def _expanded(value: str | float | bool | Properties, where: str) -> str | int | float | bool | Properties:  # noqa: FBT001
+    if isinstance(value, dict):
+        return expanded(value, where)
+    if not isinstance(value, str):
+        return value
+
+    def of_environment(match: re.Match[str]) -> str:
+        try:
+            return os.environ[match[1]]
+        except KeyError:
+            raise InvalidInput(f"the environment has no {match[1]}", where) from None
+
+    return _VARIABLE.sub(of_environment, value)
+
+
+class Redaction:
+    """Takes secrets out of texts: values that came from the environment, or whose names say that they are secret."""
+
+    def __init__(self, written: Mapping[str, object], properties: Mapping[str, object]) -> None:
+        """`written`: the properties before the environment's values were put in."""
+        self._secrets = sorted({text for text in _secrets(written, properties) if len(text) >= 4}, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        text = " ".join(_USER.sub("***@", text).split())
+        return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
+
+
+def _secrets(written: Mapping[str, object], properties: Mapping[str, object]) -> Iterator[str]:
+    for name, value in properties.items():
+        before = written.get(name)
+        if isinstance(value, Mapping):
+            yield from _secrets(before if isinstance(before, Mapping) else {}, value)
+        elif isinstance(value, str):
+            if value != before or _SECRET.search(name):
+                yield value
+            if name == "credential":  # client:secret
+                yield value.partition(":")[2]
+            if (password := _password(value)) is not None:
+                yield password
+
+
+def _password(text: str) -> str | None:
+    try:
+        return urlsplit(text).password
+    except ValueError:
+        return None

@@ -1,0 +1,131 @@
+"""SodaCL, the language of Soda's checks: one check, as its line and its configuration, -> what it expects of what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from meshline.graph.model import Json
+
+SCHEMA = "schema"
+SCHEMA_NAME = "Schema Check"  # as Soda calls one that has no name
+_QUOTES = "\"`'[]"
+
+_SECTION = re.compile(r"checks for (?P<dataset>.+?)(?:\s+\[(?P<filter>[^\]]+)\])?")
+_METRIC = re.compile(r"(?P<kind>[\w ]*?\w)\s*\((?P<arguments>[^)]*)\)\s*(?P<rest>.*)", re.DOTALL)
+_CHANGE = re.compile(r"(?P<kind>change|anomaly score|anomaly detection)\b(?P<how>.*?)\bfor (?P<of>.+)", re.DOTALL)
+_REFERENCE = re.compile(r"values in \(?(?P<columns>[^()]+?)\)? must (?P<rest>(?:not )?exist in .+)", re.DOTALL)
+_OLD_FRESHNESS = re.compile(r"freshness using (?P<column>\S+)(?: with \S+)?\s*(?P<rest>.*)", re.DOTALL)
+_PLAIN = re.compile(r"(?P<kind>\w+)\s*(?P<rest>.*)", re.DOTALL)
+_NUMBER = re.compile(r"[-+]?[0-9.]+")
+_OF_ROWS = frozenset({"failed rows", "group by", "group evolution"})
+_NOT_EXPECTED = frozenset({"name", "attributes", "samples limit", "samples columns", "identity"})
+
+# What may be asked of a schema -> what it is called here.
+_SCHEMA_RULES = {
+    "when required column missing": "required",
+    "when forbidden column present": "forbidden",
+    "when wrong column type": "types",
+    "when wrong column index": "positions",
+    "when schema changes": "changes",
+}
+
+
+class Expected(NamedTuple):
+    """One check. `column`: the one column that it is about, else empty. `needs`: columns without which it fails."""
+
+    name: str
+    kind: str
+    column: str
+    expected: Json
+    needs: tuple[str, ...] = ()
+    labels: Mapping[str, Json] = {}
+
+
+def dataset_of(section: str) -> str | None:
+    """The dataset of a section `checks for DATASET [filter]`; None for sections of another kind."""
+    match = _SECTION.fullmatch(section.strip())
+    return None if match is None else ".".join(part.strip(_QUOTES) for part in match["dataset"].strip().split("."))
+
+
+def expected(line: str, settings: Json = None) -> Expected | None:
+    """What a check expects; None if it is none. `settings`: what stands below its line."""
+    options = settings if isinstance(settings, dict) else {}
+    name = options.get("name")
+    labels = options.get("attributes")
+    own = {key: value for key, value in options.items() if key not in _NOT_EXPECTED and value is not None}
+    line = line.strip()
+    if not line:
+        return None
+    if line == SCHEMA:
+        rules = _schema(own)
+        needs = (*_texts(rules.get("required")), *_texts(rules.get("types")))
+        found = Expected(SCHEMA_NAME, SCHEMA, "", dict(rules), tuple(dict.fromkeys(needs)))
+    else:
+        kind, column, condition = _read(line)
+        found = Expected(line, kind, column, {**({"condition": condition} if condition else {}), **own} if own else condition or None)
+    return found._replace(
+        name=name.strip() if isinstance(name, str) and name.strip() else found.name, labels=labels if isinstance(labels, dict) else {}
+    )
+
+
+def _read(line: str) -> tuple[str, str, str]:
+    """Kind, column and condition of a line."""
+    if match := _REFERENCE.fullmatch(line):
+        return "reference", _only(match["columns"]), match["rest"].strip()
+    if match := _OLD_FRESHNESS.fullmatch(line):
+        return "freshness", _column(match["column"]), match["rest"].strip()
+    if match := _CHANGE.fullmatch(line):
+        kind, column, condition = _read(match["of"].strip())
+        return f"{match['kind']} for {kind}", column, f"{match['how'].strip()} {condition}".strip()
+    if match := _METRIC.fullmatch(line):
+        return match["kind"].strip(), _only(match["arguments"]), match["rest"].strip()
+    if line in _OF_ROWS:
+        return line, "", ""
+    match = _PLAIN.fullmatch(line)
+    return (match["kind"], "", match["rest"].strip()) if match else (line, "", "")
+
+
+def _only(arguments: str) -> str:
+    """The column among arguments, beside numbers. A check of several columns is one of the dataset."""
+    columns = [column for part in arguments.split(",") if (column := _column(part)) and not _NUMBER.fullmatch(column)]
+    return columns[0] if len(columns) == 1 else ""
+
+
+def _column(text: str) -> str:
+    return text.strip().strip(_QUOTES)
+
+
+def _schema(options: Mapping[str, Json]) -> dict[str, Json]:
+    """The rules of a schema check, whether failing it is a failure or a warning."""
+    rules: dict[str, Json] = {}
+    for key, value in _rules(options):
+        called = _SCHEMA_RULES.get(key)
+        if called is None:
+            continue
+        known = rules.get(called)
+        if isinstance(known, list) and isinstance(value, list):
+            rules[called] = [*known, *(one for one in value if one not in known)]
+        elif isinstance(known, dict) and isinstance(value, dict):
+            rules[called] = {**value, **known}
+        elif known is None:
+            rules[called] = value
+    return rules
+
+
+def _rules(options: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
+    """`fail: {when ...: }`, `warn: {when ...: }`, and both in one key."""
+    for severity in ("fail", "warn"):
+        inner = options.get(severity)
+        if isinstance(inner, dict):
+            yield from inner.items()
+        for key, value in options.items():
+            if key.startswith(f"{severity} when "):
+                yield key.removeprefix(f"{severity} "), value
+
+
+def _texts(value: Json) -> list[str]:
+    """Names of columns: a list of them, or the keys of a mapping. A name with a wildcard is none."""
+    names = value if isinstance(value, list) else list(value) if isinstance(value, dict) else []
+    return [name for name in names if isinstance(name, str) and name and "%" not in name]

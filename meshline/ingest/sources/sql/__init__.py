@@ -1,0 +1,5 @@
+"""Files of SQL: `source` reads them, `facts` makes the statements; what SQL means is in `meshline.ingest.sql`."""
+
+from meshline.ingest.sources.sql.source import Sql
+
+__all__ = ["Sql"]

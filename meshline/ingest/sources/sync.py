@@ -1,0 +1,131 @@
+"""One sync of one source: read it, take what it says, remember how that went."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable
+from meshline.ingest.sources.events import take_events
+from meshline.ingest.sources.loading import Loading, checked
+from meshline.ingest.sources.openlineage_files import OpenLineageFiles
+from meshline.ingest.sources.shape import Named, Source
+from meshline.ingest.sources.status import LONGEST, Status
+from meshline.ingest.sources.target import Target
+from meshline.ingest.times import now
+
+T = TypeVar("T")
+
+log = logging.getLogger("meshline.ingest")
+
+
+class Fault(MeshlineError):
+    """A fault of ours, or of a library, in reading a source."""
+
+
+class Stopped(MeshlineError):
+    """The process is stopping: the source is read the next time."""
+
+
+class Synced(NamedTuple):
+    """What became of one source: either what was loaded, or the error for which it could not be read to its end."""
+
+    source: str
+    loading: Loading | None
+    error: MeshlineError | None
+
+    @property
+    def refused(self) -> bool:
+        """Whether anything of it was not taken."""
+        return self.loading is None or bool(self.loading.refused)
+
+
+def sync(
+    target: Target,
+    source: Named,
+    folder: Path,
+    aliases: Mapping[str, str] | None = None,
+    *,
+    strict: bool = False,
+    stop: threading.Event | None = None,
+) -> Synced:
+    """Take what a source says now. Never raises for the source: that is the answer's `error`.
+
+    `folder`: where its relative paths begin. `strict`: the first refusal is the error, and nothing is written.
+    `stop`: once it is set, reading ends with the error Stopped, as if it had not been begun.
+    """
+    return noted(
+        target, source.source, lambda: _taken(target, source, folder, aliases or {}, strict=strict, stop=stop or threading.Event())
+    )
+
+
+def noted(target: Target, source: str, take: Callable[[], Loading]) -> Synced:
+    """Take something of a source, and remember how that went."""
+    at, begun = now(), time.monotonic()
+    done = _guarded(source, take)
+    seconds = round(time.monotonic() - begun, 3)
+    if isinstance(done.error, Stopped):
+        return done
+    try:
+        target.note(source, _status(done, at, seconds, target.status(source)))
+    except MeshlineError as error:  # where it goes to is away
+        return done if done.error is not None else Synced(source, None, error)
+    return done
+
+
+def taken(target: Target, source: str, take: Callable[[], Loading]) -> Loading:
+    """The same, for who goes no further without it. Raises MeshlineError."""
+    done = noted(target, source, take)
+    if done.loading is None:
+        raise done.error or StoreUnavailable(f"{source} could not be loaded")
+    return done.loading
+
+
+def _guarded(source: str, take: Callable[[], Loading]) -> Synced:
+    try:
+        return Synced(source, take(), None)
+    except MeshlineError as error:
+        return Synced(source, None, error)
+    except Exception as error:  # a library's, perhaps: it must not stop the others, and may hold a secret
+        log.exception("reading %s failed", source)
+        return Synced(source, None, Fault(f"a fault while it was read ({type(error).__name__}): the log has the details"))
+
+
+def _taken(target: Target, source: Named, folder: Path, aliases: Mapping[str, str], *, strict: bool, stop: threading.Event) -> Loading:
+    if isinstance(source, OpenLineageFiles):
+        return take_events(target, source, folder, strict=strict, going=lambda events: _until(stop, events))
+    assert isinstance(source, Source), f"{source.kind} cannot be read"
+    reading = source.reading(target.context(source.source, folder, aliases))
+    reading = reading._replace(found=_until(stop, reading.found))
+    return target.load(reading._replace(found=checked(reading)) if strict else reading)
+
+
+def _until(stop: threading.Event, found: Iterable[T]) -> Iterator[T]:
+    for one in found:
+        if stop.is_set():
+            raise Stopped("the process is stopping")
+        yield one
+
+
+def _status(done: Synced, at: int, seconds: float, before: Status | None) -> Status:
+    last = before.succeeded if before is not None else None
+    if done.loading is None:
+        failures = before.failures + 1 if before is not None else 1
+        refused = int(isinstance(done.error, InvalidInput))
+        return Status(at, seconds, refused=refused, error=str(done.error)[:LONGEST], succeeded=last, failures=failures)
+    counts = done.loading
+    return Status(
+        at,
+        seconds,
+        read=counts.read,
+        unchanged=counts.unchanged,
+        new=counts.new,
+        changed=counts.changed,
+        retracted=counts.retracted,
+        refused=len(counts.refused),
+        succeeded=at,
+    )

@@ -1,0 +1,131 @@
+"""Texts of SQL -> what their statements do, each parsed for itself: one that cannot be parsed does not stop the others."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from sqlglot import exp
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.tokenizer_core import Token
+
+from meshline.errors import InvalidInput
+from meshline.ingest.sql.dialects import rules_of
+from meshline.ingest.sql.known import Known
+from meshline.ingest.sql.shape import ColumnsOf, Lineage, Relation
+from meshline.ingest.sql.statements import read, statement
+from meshline.ingest.sql.tokens import defines, depth, query_of, statements
+from meshline.ingest.sql.writing import Writing
+
+MAX_CHARACTERS = 2_000_000  # of one text
+MAX_DEPTH = 100  # of parentheses within parentheses
+_FRAMES = 20_000  # sqlglot descends about 30 for each of those, and Python stops at 1,000
+
+_WRITING = frozenset({"INSERT", "MERGE", "UPDATE", "DELETE", "REPLACE", "WITH", "SELECT"})
+
+_CLASS = re.compile(r"<class '(?:\w+\.)*(\w+)'>")  # as sqlglot's messages name parts of SQL
+
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it does not understand is said by us, with its place
+
+Found: TypeAlias = Lineage | InvalidInput
+
+
+class Reader:
+    """Reads texts one after the other: later ones know the columns of what earlier ones made.
+
+    `defaults`: the catalog and the schema that names may leave out.
+    """
+
+    def __init__(self, dialect: str, columns: ColumnsOf, defaults: Relation = ()) -> None:
+        """Raises InvalidInput for an unknown dialect."""
+        self._rules = rules_of(dialect)
+        self._defaults = defaults
+        self.known = Known(columns, defaults)
+        self._writing = Writing(self._rules, self.known, statement)
+
+    def read(self, sql: str, file: str = "", target: Relation | None = None) -> Iterator[Found]:
+        """What the statements of a text do, and which ones cannot be read, with `file:line:column`."""
+        self.known.temporary.clear()
+        self._writing.notes.variables.clear()
+        self.known.defaults = self._defaults
+        if len(sql) > MAX_CHARACTERS:
+            yield InvalidInput(f"it has more than {MAX_CHARACTERS} characters", file)
+            return
+        try:
+            tokens = self._rules.dialect.tokenize(sql)
+        except TokenError:
+            yield InvalidInput(f"it is no {self._rules.name}: a quote or a comment that has no end, or a number that is none", file)
+            return
+        for chunk in statements(tokens, self._rules.name):
+            where = _place(file, chunk[0].line, chunk[0].col, chunk[0].text)
+            try:
+                with _deep:
+                    nodes = self._parsed(chunk, sql, file, where)
+                    found = [one for node in nodes for one in read(self._writing, node, target)]
+            except RecursionError:
+                yield InvalidInput("it is nested too deeply", where)
+            except InvalidInput as error:
+                yield error if error.where else InvalidInput(str(error), where)
+            else:
+                text = sql[chunk[0].start : chunk[-1].end + 1] if found else ""
+                yield from (one._replace(line=chunk[0].line, sql=text) for one in found)
+
+    def _parsed(self, tokens: Sequence[Token], sql: str, file: str, where: str) -> list[exp.Expr]:
+        """One statement, as a rule. Raises InvalidInput."""
+        deepest = depth(tokens)
+        if deepest > MAX_DEPTH:
+            raise InvalidInput(f"it is nested {deepest} deep; accepted: {MAX_DEPTH}", where)
+        try:
+            nodes = self._rules.dialect.parser().parse(list(tokens), sql)
+        except ParseError as error:
+            first = error.errors[0] if error.errors else {}
+            if "line" in first:
+                where = _place(file, first["line"], first["col"], first.get("highlight") or "")
+            what = _CLASS.sub(r"\1", first.get("description") or _first_line(error))
+            raise InvalidInput(f"it is no {self._rules.name}: {what}", where) from error
+        except (SqlglotError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # it trips over odd input
+            raise InvalidInput(f"sqlglot cannot parse it: {_first_line(error)}", where) from error
+        for node in nodes:
+            if isinstance(node, exp.Command) and (node.name.upper() in _WRITING or defines(tokens)):
+                if query := query_of(tokens[1:]):  # the mistake is there, as a rule
+                    self._parsed(query, sql, file, where)
+                raise InvalidInput(f"sqlglot does not understand this {node.name.upper()} of {self._rules.name}", where)
+        return [node for node in nodes if node is not None]
+
+
+class _Deep:
+    """Lets sqlglot descend as far as MAX_DEPTH needs, in all threads that are in here."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._usual = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._usual = sys.getrecursionlimit()
+                sys.setrecursionlimit(max(self._usual, _FRAMES))
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                sys.setrecursionlimit(self._usual)
+
+
+_deep = _Deep()
+
+
+def _place(file: str, line: int, end: int, text: str) -> str:
+    """`file:line:column` of a token that ends at a column."""
+    return f"{file}:{line}:{max(1, end - len(text) + 1)}".removeprefix(":")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,145 @@
+"""A document against a pydantic model: every bad place is one message with its line.
+
+Numbers and truth values are taken where a text is wanted (`version: 1.1`), unknown keys are warned of.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from meshline.errors import InvalidInput
+from meshline.graph.model import Json
+from meshline.ingest.documents import Document, Path
+from meshline.ingest.mesh.problems import shown
+from meshline.ingest.names import closest
+from meshline.ingest.values import text
+
+MAX_REFUSED = 1_000  # messages about one file
+_ROUNDS = 3  # a form of a value may show its numbers only after another one is text
+
+
+class Validated(NamedTuple):
+    """The document's value, with text where the model wants text. It can be used if nothing is refused."""
+
+    value: Json
+    refused: tuple[InvalidInput, ...]
+    warnings: tuple[str, ...]
+
+
+def validated(model: type[BaseModel], document: Document) -> Validated:
+    """What is wrong with a document, all at once."""
+    value = document.value
+    errors = _errors(model, value)
+    for _ in range(_ROUNDS):
+        numbers = [error for error in errors if error["type"] == "string_type" and isinstance(error["input"], bool | int | float)]
+        if not numbers:
+            break
+        value = copy.deepcopy(value)
+        for error in numbers:
+            _make_text(value, _place(value, error))
+        errors = _errors(model, value)
+    unknown = [error for error in errors if error["type"] == "extra_forbidden"]
+    placed = [(_place(value, error), error) for error in errors if error["type"] not in ("extra_forbidden", "int_from_float")]
+    return Validated(
+        value,
+        tuple(_refusals(document, placed)),
+        tuple(f"{document.where(place)}: {_named(place)}: this key is not known and not read" for place in _places(value, unknown)),
+    )
+
+
+def _errors(model: type[BaseModel], value: Json) -> list[ErrorDetails]:
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        return error.errors(include_url=False)
+    return []
+
+
+def _place(value: Json, error: ErrorDetails) -> Path:
+    """Where an error is: without the names that pydantic gives to the forms of a value."""
+    here: Any = value
+    place: list[str | int] = []
+    for part in error["loc"]:
+        inside = here if isinstance(here, dict) else dict(enumerate(here)) if isinstance(here, list) else {}
+        if part in inside:
+            here = inside[part]
+            place.append(part)
+    return tuple(place)
+
+
+def _places(value: Json, errors: Sequence[ErrorDetails]) -> list[Path]:
+    return list(dict.fromkeys(_place(value, error) for error in errors))
+
+
+def _make_text(value: Json, place: Path) -> None:
+    here: Any = value
+    for part in place[:-1]:
+        here = here[part]
+    if place and isinstance(here[place[-1]], bool | int | float):
+        here[place[-1]] = text(here[place[-1]])
+
+
+def _refusals(document: Document, placed: Sequence[tuple[Path, ErrorDetails]]) -> Iterator[InvalidInput]:
+    """One for each place. Of a value of several forms, the form that fits furthest is meant."""
+    found: dict[Path, list[str]] = {}
+    missing: dict[Path, None] = {}
+    around: set[Path] = set()  # places in which something else is wrong
+    for place, error in placed:
+        if error["type"] == "missing":
+            missing[*place, error["loc"][-1]] = None
+        else:
+            found.setdefault(place, []).append(_accepted(error))
+            around.update(place[:length] for length in range(len(place)))
+    for number, (place, accepted) in enumerate(found.items()):
+        if number >= MAX_REFUSED:
+            yield InvalidInput(f"and {len(found) - number} more such problems", document.where(place))
+            break
+        if place not in around:
+            value = _at(document.value, place)
+            message = f"found {shown(value)}; accepted is {' or '.join(dict.fromkeys(accepted))}"
+            yield InvalidInput(f"{_named(place)}: {message}" if place else message, document.where(place))
+    for place in list(missing)[:MAX_REFUSED]:
+        yield InvalidInput(f"{_named(place)} is missing", document.where(place[:-1]))
+
+
+def _at(value: Json, place: Path) -> object:
+    here: Any = value
+    for part in place:
+        here = here[part]
+    return here
+
+
+def _named(place: Path) -> str:
+    """`models.orders.fields.id`, `schema.0.name`."""
+    return ".".join(map(str, place))
+
+
+def _accepted(error: ErrorDetails) -> str:
+    kind = error["type"]
+    if kind == "literal_error":
+        expected = str(error["ctx"]["expected"])
+        return expected + closest(str(error["input"]), re.findall("'([^']*)'", expected))
+    return _ACCEPTED.get(kind) or str(error["msg"])
+
+
+_ACCEPTED = {
+    "string_type": "a text",
+    "string_too_short": "a text that is not empty",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}

@@ -1,0 +1,134 @@
+"""A real Kafka broker without Docker or ZooKeeper, on loopback. Standard library only; needs Java 17 and Maven.
+
+    with kafka.serving(home) as broker:
+        broker.servers       # 127.0.0.1:PORT
+
+As a command, `python kafka.py HOME` serves until SIGINT or SIGTERM and prints the bootstrap servers. The data, the
+log and the ports are kept in HOME: a later start of the same HOME has the same topics at the same address.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import maven
+import process
+
+HERE = Path(__file__).resolve().parent / "kafka"
+JAVA_FLAGS = ("-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+MAIN = "kafka.Kafka"
+
+
+@dataclass(frozen=True)
+class Broker:
+    servers: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def start(home: Path) -> Broker:
+    """Start the broker of `home`; return once it answers."""
+    home = home.resolve()
+    lib = maven.jars("kafka", HERE / "pom.xml")
+    home.mkdir(parents=True, exist_ok=True)
+    config, log = home / "server.properties", home / "kafka.log"
+    if not config.exists():
+        _format(lib, home, config)
+    port = int(json.loads((home / "ports.json").read_text())["broker"])
+    started = process.start(_java(lib, MAIN, str(config)), log, _environment(home))
+    process.wait_until_ready(started, lambda: answers(port), log)
+    return Broker(f"127.0.0.1:{port}", started, log)
+
+
+def _format(lib: Path, home: Path, config: Path) -> None:
+    """Choose ports, and make the log folder of a new cluster."""
+    broker, controller = process.free_port(), process.free_port()
+    own = {
+        "listeners": f"PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker}",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "log.dirs": home / "data",
+    }
+    text = (HERE / "server.properties").read_text() + "".join(f"{key}={value}\n" for key, value in own.items())
+    unfinished = config.with_suffix(".new")
+    unfinished.write_text(text)
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    command = _java(lib, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(unfinished))
+    done = subprocess.run(command, env={**os.environ, **_environment(home)}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise process.ServerError(f"Kafka could not format {home}: {(done.stderr or done.stdout).strip()[-500:]}")
+    (home / "ports.json").write_text(json.dumps({"broker": broker, "controller": controller}))
+    unfinished.rename(config)
+
+
+def _java(lib: Path, main: str, *arguments: str) -> list[str]:
+    return [maven.java(), *JAVA_FLAGS, "-cp", f"{lib}/*", main, *arguments]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return {"LOG_DIR": str(home)}
+
+
+def answers(port: int) -> bool:
+    """Whether the broker answers ApiVersions (key 18, version 0), as it does once it takes requests."""
+    header = (18).to_bytes(2, "big") + (0).to_bytes(2, "big") + (7).to_bytes(4, "big") + (0xFFFF).to_bytes(2, "big")
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(len(header).to_bytes(4, "big") + header)
+            return connection.recv(8)[4:8] == (7).to_bytes(4, "big")
+    except OSError:
+        return False
+
+
+def stop(broker: Broker) -> None:
+    """SIGTERM to this broker's process, by its id."""
+    process.stop(broker.process.pid, MAIN)
+    broker.process.wait()
+
+
+def kill(broker: Broker) -> None:
+    """As a crash of its machine would."""
+    broker.process.kill()
+    broker.process.wait()
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[Broker]:
+    broker = start(home)
+    try:
+        yield broker
+    finally:
+        stop(broker)
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print("usage: kafka.py HOME", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with serving(Path(sys.argv[1])) as broker:
+            print(broker.servers, flush=True)
+            broker.process.wait()
+            print(f"kafka: the broker ended with {broker.process.returncode}: see {broker.log}", file=sys.stderr)
+            return 1
+    except process.ServerError as error:
+        print(f"kafka: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Contracts and products in GraphQL: versions, fields, terms, ports, service levels."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from meshline.graph.model import from_micros
+from meshline.ingest.times import now
+from tests.api.conftest import Asking
+from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
+from tests.ingest.sources.test_contracts import FILES, loaded, write
+from tests.ingest.sources.test_products import loaded as products_loaded
+from tests.queries.mesh import live
+
+CORPUS = os.environ.get("MESHLINE_CORPUS")
+
+
+def asking(folder: Path, **files: str) -> Asking:
+    """The schema over a graph of these contracts."""
+    graph = live()
+    write(folder, **files)
+    loaded(graph, folder)
+    return Asking(graph)
+
+
+def test_the_versions_of_a_contract(tmp_path: Path) -> None:
+    ask = asking(tmp_path, **FILES)
+    data = ask(
+        """{ contracts { nodes { name version status title current { version inForce }
+            versions { version status inForce title standard source fields { name dataType } } } } }"""
+    )
+    (contract,) = data["contracts"]["nodes"]
+    assert (contract["version"], contract["status"], contract["title"]) == ("1.10.0", "active", "Orders 1.10.0")
+    assert contract["current"] == {"version": "1.10.0", "inForce": True}
+    assert [(one["version"], one["status"], one["inForce"]) for one in contract["versions"]] == [
+        ("1.10.0", "active", True),
+        ("1.9.0", "active", True),
+        ("1.11.0", "deprecated", True),
+        ("2.0.0", "draft", False),
+    ]
+    assert contract["versions"][3] == {
+        "version": "2.0.0",
+        "status": "draft",
+        "inForce": False,
+        "title": "Orders 2.0.0",
+        "standard": "Data Contract Specification 1.2.0",
+        "source": "contract/default",
+        "fields": [{"name": "total", "dataType": "decimal"}],
+    }
+
+
+def test_what_a_contract_promises(tmp_path: Path) -> None:
+    ask = asking(tmp_path, a=SPECIFICATION)
+    data = ask(
+        """{ resolve(name: "orders-latest") { ... on Contract { description governs { name } owners { owner { name } }
+            current { contact ownerNames tags links { name url } roles { name server } servers { name type environment settings }
+              terms { usage limitations billing noticePeriod { text seconds } policies }
+              sla { name text seconds ratio element schedule }
+              qualityRules { type model field expected specification }
+              fields(model: "orders") { model name dataType required unique primaryKey enum minimum exclusiveMaximum minLength pattern
+                classification pii description tags } } } } }"""
+    )["resolve"]
+    current = data["current"]
+    assert sorted(one["name"] for one in data["governs"]) == ["SHOP.ORDERS.orders", "data/orders"]
+    assert data["owners"] == [{"owner": {"name": "checkout@example.com"}}]
+    assert current["servers"][0] == {
+        "name": "production",
+        "type": "snowflake",
+        "environment": "prod",
+        "settings": {"account": "acme-eu", "database": "SHOP", "schema": "ORDERS"},
+    }
+    assert current["roles"] == [{"name": "analyst_us", "server": "production"}]
+    assert current["terms"]["noticePeriod"] == {"text": "P3M", "seconds": 90 * 86_400}
+    assert current["sla"][0] == {
+        "name": "availability",
+        "text": "99.9%",
+        "seconds": None,
+        "ratio": 0.999,
+        "element": None,
+        "schedule": None,
+    }
+    assert current["qualityRules"][1]["expected"] == {"greater_or_equal": 5}
+    fields = {field["name"]: field for field in current["fields"]}
+    assert fields["order_total"] == {
+        "model": "orders",
+        "name": "order_total",
+        "dataType": "decimal(18,2)",
+        "required": None,
+        "unique": None,
+        "primaryKey": None,
+        "enum": [],
+        "minimum": 0,
+        "exclusiveMaximum": 1_000_000,
+        "minLength": None,
+        "pattern": None,
+        "classification": None,
+        "pii": None,
+        "description": "In cents.",
+        "tags": [],
+    }
+    assert fields["state"]["enum"] == ["new", "paid", "3"]
+    assert (fields["customer_email"]["pii"], fields["customer_email"]["classification"]) == (True, "sensitive")
+
+
+def test_who_uses_what_under_a_contract(tmp_path: Path) -> None:
+    ask = asking(tmp_path, a=STANDARD, b=SPECIFICATION)
+    data = ask(
+        '{ resolve(name: "payments") { ... on Contract { consumers { purpose consumer { name } asset { name } contract { name } } } } }'
+    )
+    assert [one["asset"]["name"] for one in data["resolve"]["consumers"]] == [
+        "amt",
+        "holder",
+        "holder.born",
+        "holder.iban",
+        "notes",
+        "notes.element",
+        "state",
+    ]
+    assert data["resolve"]["consumers"][0] == {
+        "purpose": "Closing the books.",
+        "consumer": {"name": "closing@example.com"},
+        "asset": {"name": "amt"},
+        "contract": {"name": "payments"},
+    }
+
+
+def test_the_past_shows_the_contract_of_then(tmp_path: Path) -> None:
+    graph = live()
+    write(tmp_path, a=FILES["a"])
+    loaded(graph, tmp_path)
+    before = now()
+    write(tmp_path, b=FILES["b"])
+    loaded(graph, tmp_path)
+    ask = Asking(graph)
+    question = 'query($at: DateTime) { resolve(name: "orders", asOf: $at) { ... on Contract { version versions { version } } } }'
+    then = ask(question, at=from_micros(before).isoformat())["resolve"]
+    assert then == {"version": "1.9.0", "versions": [{"version": "1.9.0"}]}
+    assert ask(question)["resolve"]["version"] == "1.10.0"
+
+
+@pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: the seeds' specification cannot be read")
+def test_what_a_product_promises() -> None:
+    assert CORPUS
+    graph = live()
+    products_loaded(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")
+    (product,) = Asking(graph)(
+        """{ products { nodes { name version status slo slos { name text seconds ratio } registeredIn tags { key }
+            qualityChecks { tool suite run } domain { name } owners { owner { name } }
+            ports { direction type endpoint format refresh contractName deprecated dataset { namespace name } } } } }"""
+    )["products"]["nodes"]
+    assert product["slos"] == [
+        {"name": "accuracy", "text": "99.99%", "seconds": None, "ratio": 0.9999},
+        {"name": "completeness", "text": "99.9%", "seconds": None, "ratio": 0.999},
+        {"name": "freshness", "text": "1h", "seconds": 3600, "ratio": None},
+    ]
+    assert (product["version"], product["registeredIn"]) == ("2.1.0", ["DataHub"])
+    assert product["slo"]["freshness"] == {"text": "1h", "seconds": 3600}
+    assert product["qualityChecks"] == [
+        {"tool": "great_expectations", "suite": "customer_orders_suite", "run": "hourly"},
+        {"tool": "soda", "suite": "soda/orders/customer_orders.yml", "run": "on_refresh"},
+    ]
+    assert [one["key"] for one in product["tags"]] == ["financial", "gdpr", "pii"]
+    assert product["ports"][0] == {
+        "direction": "input",
+        "type": None,
+        "endpoint": "orders-db.public.orders",
+        "format": None,
+        "refresh": "streaming CDC (Debezium)",
+        "contractName": None,
+        "deprecated": False,
+        "dataset": {"namespace": "unresolved", "name": "orders-db.public.orders"},
+    }
+
+
+def test_service_levels_that_nobody_measured_are_measured_when_asked(ask: Asking) -> None:
+    """The small mesh says its service levels as a mesh file does: as plain texts."""
+    slos = {one["name"]: one["slos"] for one in ask("{ products { nodes { name slo slos { name text seconds } } } }")["products"]["nodes"]}
+    assert [level for levels in slos.values() for level in levels]
+    assert all(level["seconds"] for levels in slos.values() for level in levels if level["name"] == "freshness")

@@ -1,0 +1,111 @@
+"""Checks and health in GraphQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshline.graph.model import column, from_micros
+from tests.api.conftest import Asking
+from tests.queries import mesh
+from tests.queries.test_quality import check, run, written
+
+TOTAL = column(mesh.ORDERS, "total")
+DAY = 86_400 * mesh.SECOND
+DECLARED = {"id": "ID", "after": "String"}
+
+
+def checked(ask: Asking) -> Asking:
+    mesh.say(
+        ask.graph,
+        run(check(TOTAL, "a"), check(mesh.ORDERS, "z", labels={"team": "x"})),
+        run(check(TOTAL, "a", "FAILED", expected={"max": 1}, observed=2, message="too much"), check(mesh.ORDERS, "z"), at=mesh.START + DAY),
+        run(check(column(mesh.REVENUE, "day"), "e", "ERROR")),
+        written("w", check(mesh.ORDERS, "n", "NOT_RUN")),
+    )
+    return ask
+
+
+def test_checks_of_a_dataset_and_of_a_column(ask: Asking) -> None:
+    fields = "name kind outcome expected observed message suite labels at source failingSince asset { name kind } dataset { name }"
+    query = f"""query($id: ID!) {{ node(id: $id) {{
+      ... on Dataset {{ quality {{ {fields} history {{ outcome observed message at lastAt }} }}
+        qualityCounts {{ passed failed warned errors skipped notRun }} }}
+      ... on Column {{ ofColumn: quality {{ name outcome }} }} }} }}"""
+    found = checked(ask)(query, id=mesh.ORDERS.id)["node"]
+    assert found["qualityCounts"] == {"passed": 1, "failed": 1, "warned": 0, "errors": 0, "skipped": 0, "notRun": 1}
+    assert [(one["name"], one["outcome"], one["at"] is None) for one in found["quality"]] == [
+        ("n", "NOT_RUN", True), ("z", "PASSED", False), ("a", "FAILED", False),
+    ]  # fmt: skip
+    first, later = from_micros(mesh.START).isoformat(), from_micros(mesh.START + DAY).isoformat()
+    assert found["quality"][2] == {
+        "name": "a", "kind": "kind", "outcome": "FAILED", "expected": {"max": 1}, "observed": 2, "message": "too much", "suite": "s",
+        "labels": None, "at": later, "source": "gx/test", "failingSince": later,
+        "asset": {"name": "total", "kind": "COLUMN"}, "dataset": {"name": "sales.orders"},
+        "history": [
+            {"outcome": "FAILED", "observed": 2, "message": "too much", "at": later, "lastAt": later},
+            {"outcome": "PASSED", "observed": None, "message": None, "at": first, "lastAt": first},
+        ],
+    }  # fmt: skip
+    assert found["quality"][0]["history"] == []
+    assert ask(query, id=TOTAL.id)["node"]["ofColumn"] == [{"name": "a", "outcome": "FAILED"}]
+    assert ask(query, id=mesh.HASH.id)["node"]["ofColumn"] == []
+
+
+def test_health_of_a_product(ask: Asking) -> None:
+    query = """{ products { nodes { name health { state checks { passed failed errors }
+      openFailures { name dataset { name } }
+      freshness { state promised promisedSeconds ports { state evidence ageSeconds lastWritten dataset { name } } } } } } }"""
+    found = {one["name"]: one["health"] for one in checked(ask)(query)["products"]["nodes"]}
+    assert found["orders"]["state"] == "BROKEN"
+    assert found["orders"]["checks"] == {"passed": 1, "failed": 1, "errors": 0}
+    assert found["orders"]["openFailures"] == [{"name": "a", "dataset": {"name": "sales.orders"}}]
+    assert found["orders"]["freshness"]["promised"] is None
+    assert found["orders"]["freshness"]["state"] == "UNKNOWN"
+    freshness = found["revenue"]["freshness"]
+    (port,) = freshness["ports"]
+    assert (freshness["state"], freshness["promised"], freshness["promisedSeconds"]) == ("BROKEN", "1d", 86400)
+    assert (port["evidence"], port["lastWritten"], port["dataset"]) == ("RUN", from_micros(mesh.START).isoformat(), {"name": "fin.revenue"})
+    assert port["ageSeconds"] > 86400
+
+
+def failures(ask: Asking, arguments: str = "", **variables: Any) -> Any:
+    declared = f"query({', '.join(f'${name}: {DECLARED[name]}' for name in variables)}) " if variables else ""
+    fields = "nodes { name dataset { name } } totalCount pageInfo { hasNextPage endCursor }"
+    return ask(f"{declared}{{ qualityFailures{f'({arguments})' if arguments else ''} {{ {fields} }} }}", **variables)["qualityFailures"]
+
+
+def test_failures(ask: Asking) -> None:
+    checked(ask)
+    everything = failures(ask)
+    assert everything["nodes"] == [{"name": "e", "dataset": {"name": "fin.revenue"}}, {"name": "a", "dataset": {"name": "sales.orders"}}]
+    assert everything["totalCount"] == 2
+    first = failures(ask, "first: 1")
+    assert (first["nodes"], first["pageInfo"]["hasNextPage"]) == (everything["nodes"][:1], True)
+    rest = failures(ask, "first: 1, after: $after", after=first["pageInfo"]["endCursor"])
+    assert (rest["nodes"], rest["pageInfo"]["hasNextPage"]) == (everything["nodes"][1:], False)
+    for argument, key, expected in (
+        ("domain", mesh.FINANCE, ["e"]),
+        ("product", mesh.ORDERS_PRODUCT, ["a"]),
+        ("owner", mesh.SHOP_TEAM, ["a"]),
+        ("owner", mesh.ANN, []),
+    ):
+        found = failures(ask, f"{argument}: $id", id=key.id)
+        assert [one["name"] for one in found["nodes"]] == expected, argument
+    assert [one["name"] for one in failures(ask, "outcomes: [PASSED]")["nodes"]] == ["z"]
+    assert ask.code('{ qualityFailures(after: "nonsense") { totalCount } }') == "INVALID_INPUT"
+    assert ask.code("{ qualityFailures(outcomes: [FAILED, NOT_RUN]) { totalCount } }") == "INVALID_INPUT"
+    assert ask.code('{ qualityFailures(domain: "dom_00000000000000000000000000000000") { totalCount } }') == "NOT_FOUND"
+
+
+def test_a_list_of_datasets_reads_the_checks_of_all_at_once(ask: Asking) -> None:
+    checked(ask)
+    reads = []
+    statements = ask.graph.store.statements
+
+    def counted(scope_ids: Any, as_of: int | None = None) -> Any:
+        reads.append(len(scope_ids))
+        return statements(scope_ids, as_of)
+
+    ask.graph.store.statements = counted  # type: ignore[method-assign]
+    ask("{ datasets { nodes { quality { name } qualityCounts { failed } } } }")
+    assert len(reads) == 1

@@ -1,0 +1,188 @@
+"""The sources that a server syncs by itself: again and again, never two at once of one, and no longer than it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshline.api.scheduling import Plan, Scheduler
+from meshline.errors import StoreUnavailable
+from meshline.graph import model
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.ingest.mesh.sources import Configured
+from meshline.ingest.sources.shape import Context, Found, Reading
+from meshline.ingest.sources.status import Status, statuses
+from meshline.ingest.sources.sync import Synced
+from meshline.ingest.sources.target import Local
+from tests.api.conftest import running
+from tests.api.test_metrics import seen
+from tests.api.test_sources import live_of
+from tests.ingest.sources.stating import Stating, entry, graph, say, shown
+
+
+class Slow(Stating):
+    """Takes some time to read, and sees whether it is read twice at once."""
+
+    def reading(self, context: Context) -> Reading:  # noqa: ARG002
+        state = STATES[self.name]
+        state.begun += 1
+        if state.fails():
+            raise StoreUnavailable("away")
+        return Reading(self.source, state.found(), complete=True)
+
+
+class State:
+    """How readings of one source went. `until`: how long the last thing found takes to be found."""
+
+    def __init__(self, seconds: float = 0.0, fails: Callable[[], bool] = lambda: False) -> None:
+        self.seconds = seconds
+        self.fails = fails
+        self.begun = self.at_once = self.most = self.ended = 0
+
+    def found(self) -> Iterator[Found]:
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            yield entry("a", "x")
+            end = time.monotonic() + self.seconds
+            while time.monotonic() < end:
+                time.sleep(0.01)
+                yield entry(f"t{time.monotonic_ns()}", "x")
+            self.ended += 1
+        finally:
+            self.at_once -= 1
+
+
+STATES: dict[str, State] = {}
+
+
+@pytest.fixture
+def live() -> Iterator[LiveGraph]:
+    with graph() as found:
+        yield found
+
+
+class Observed(list[tuple[str, Status, Synced | None]]):
+    def __call__(self, source: str, status: Status, done: Synced | None) -> None:
+        self.append((source, status, done))
+
+
+def scheduled(live: LiveGraph, states: dict[str, State], seconds: float, at_once: int = 2) -> Observed:
+    """Run a schedule of these sources, each every second, for some time."""
+    STATES.update(states)
+    observed = Observed()
+    sources = [Configured(Slow(name=name), 1, "") for name in states]
+
+    async def run() -> None:
+        scheduler = asyncio.create_task(Scheduler(Local(live, Naming()), Plan(sources, Path(), {}, at_once), observed).run())
+        await asyncio.sleep(seconds)
+        scheduler.cancel()
+        await asyncio.gather(scheduler, return_exceptions=True)
+
+    asyncio.run(run())
+    return observed
+
+
+def test_again_and_again(live: LiveGraph) -> None:
+    observed = scheduled(live, {"one": State(), "two": State()}, 4.5)
+    assert all(STATES[name].begun >= 2 for name in ("one", "two"))
+    assert {source for source, _, _ in observed} == {"iceberg/one", "iceberg/two"}
+    status = statuses(live.store)["iceberg/one"]
+    assert status.next is not None
+    assert status.at < status.next <= status.at + 1_200_000
+    assert shown(live) == {"lake/a": ["x"]}
+
+
+def test_a_slow_source_is_read_once_at_a_time_and_stops_where_it_is(live: LiveGraph) -> None:
+    begun = time.monotonic()
+    scheduled(live, {"slow": State(60)}, 2.5)
+    assert time.monotonic() - begun < 6
+    assert (STATES["slow"].begun, STATES["slow"].most, STATES["slow"].ended) == (1, 1, 0)
+    assert (statuses(live.store), shown(live)) == ({}, {}), "it is as if it had not been begun"
+    assert not [thread for thread in threading.enumerate() if thread.name == "meshline-sync"]
+
+
+def test_one_that_fails_does_not_hold_the_others(live: LiveGraph) -> None:
+    observed = scheduled(live, {"away": State(fails=lambda: True), "well": State()}, 4.5, at_once=1)
+    assert statuses(live.store)["iceberg/away"].failures >= 2
+    assert statuses(live.store)["iceberg/away"].error == "away"
+    assert STATES["well"].ended >= 2
+    assert all((done is not None and done.error is None) == (source == "iceberg/well") for source, _, done in observed)
+
+
+def test_another_process_was_sooner(live: LiveGraph) -> None:
+    """What another server synced a moment ago is not due."""
+    target = Local(live, Naming())
+    stop = threading.Event()
+
+    def other() -> None:
+        while not stop.wait(0.05):
+            target.note("iceberg/shared", Status(time.time_ns() // 1000, 0.1, succeeded=1))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    try:
+        scheduled(live, {"shared": State()}, 3)
+    finally:
+        stop.set()
+        thread.join()
+    assert STATES["shared"].begun == 0
+
+
+MESH = """
+version: 1
+source: shop
+namespaces: {lake: lake}
+catalogs: [{names: lake, also: ["trino://h/delta"]}]
+sources:
+  - {kind: openlineage, name: fine, files: [events.ndjson], every: 1s}
+  - {kind: openlineage, name: none, files: [nothing.ndjson], every: 1s}
+  - {kind: openlineage, name: asked, files: [events.ndjson]}
+"""
+EVENT = (
+    '{"eventType":"COMPLETE","eventTime":"2026-01-01T00:00:00Z","run":{"runId":"00000000-0000-0000-0000-000000000001"},'
+    '"job":{"namespace":"n","name":"j"},"inputs":[],"outputs":[{"namespace":"trino://h","name":"delta.orders"}]}\n'
+)
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    end = time.monotonic() + 30
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found
+
+
+def test_metrics_and_names_of_a_server(tmp_path: Path) -> None:
+    (tmp_path / "mesh.yaml").write_text(MESH)
+    (tmp_path / "events.ndjson").write_text(EVENT)
+    with running(mesh=str(tmp_path / "mesh.yaml"), refresh_seconds=0.1) as client:
+        until(lambda: seen(client).of("source_syncs_total", source="openlineage/fine", outcome="ok") >= 2)
+        until(lambda: seen(client).of("source_syncs_total", source="openlineage/none", outcome="refused") >= 1)
+        found = seen(client)
+        assert found.labels("source_up", "source") == {"openlineage/fine", "openlineage/none"}
+        assert found.of("source_scopes_total", source="openlineage/fine", outcome="new") == 1
+        assert found.of("source_scopes_total", source="openlineage/fine", outcome="unchanged") >= 1
+        assert found.of("source_scopes_total", source="openlineage/none", outcome="refused") >= 1
+        assert 0 <= found.of("source_lag_seconds", source="openlineage/fine") < 30
+        assert found.of("source_up", source="openlineage/fine") == 1
+        # what rules join is joined while it comes in
+        live = live_of(client)
+        say(live, [entry("orders", "x")])
+        both = model.dataset("lake", "orders"), model.dataset("trino://h", "delta.orders")
+        until(lambda: live.index.node(both[0]) == live.index.node(both[1]))
+        say(live, [], complete=True)
+        until(lambda: live.index.node(both[0]) is None)
+
+
+def test_a_server_may_leave_it_to_others(tmp_path: Path) -> None:
+    (tmp_path / "mesh.yaml").write_text(MESH)
+    with running(mesh=str(tmp_path / "mesh.yaml"), sync_at_once=0) as client:
+        assert client.app.state.service.opened.scheduler is None  # type: ignore[attr-defined]

@@ -1,0 +1,197 @@
+"""`/api/v1/sources`: what a source says, read elsewhere, is believed only after all of it was looked at."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+
+from meshline.cli.remote import Remote
+from meshline.cli.remote_target import RemoteTarget
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Flow, Json
+from meshline.ingest.sources.shape import Entry, Found, Reading, Refused, Unchanged
+from meshline.ingest.sources.status import Status
+from meshline.ingest.sources.wire import ENDS, Sent, said
+from meshline.ingest.times import now
+from tests.api.conftest import running
+from tests.ingest.sources.stating import BAD, T, counts, entry, graph, say, shown, table, timeless
+
+A, B = model.dataset("lake", "a"), model.dataset("lake", "b")
+PARAMS = {"source": "iceberg/lake"}
+
+
+def put(client: TestClient, body: Any, source: str = "iceberg/lake") -> Any:
+    content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return client.put("/api/v1/sources", params={"source": source}, content=content, headers={"Content-Type": "application/json"})
+
+
+def sent(*entries: Entry, **others: Any) -> Sent:
+    return Sent(tuple(said(one) for one in entries), **others)
+
+
+def live_of(client: TestClient) -> LiveGraph:
+    found: LiveGraph = client.app.state.service.opened.live  # type: ignore[attr-defined]
+    return found
+
+
+def test_a_reading_is_taken_as_a_loading(client: TestClient) -> None:
+    body = sent(entry("a", "x", time=T, past=[(T - 9, table("a", "y"))]), entry("b", "x"), complete=True)
+    answer = put(client, body)
+    assert answer.status_code == 200, answer.text
+    expected = {"source": "iceberg/lake", "read": 2, "unchanged": 0, "new": 2, "changed": 0, "retracted": 0, "kept": 0}
+    assert {key: value for key, value in answer.json().items() if key != "revision"} == expected
+    assert shown(live_of(client), T - 5) == {"lake/a": ["y"]}
+    again = put(client, sent(entry("a", "x"), unchanged=(("table", "b"),), complete=True)).json()
+    assert (again["unchanged"], again["retracted"]) == (2, 0)
+    less = put(client, sent(entry("a", "x"), refused=(("table", "b"),), complete=True)).json()
+    assert (less["retracted"], less["kept"]) == (0, 1)
+    assert put(client, sent(entry("a", "x"), complete=True)).json()["retracted"] == 1
+    assert shown(live_of(client)) == {"lake/a": ["x"]}
+
+
+def test_memory_and_status_come_back(client: TestClient) -> None:
+    at = now()
+    assert client.get("/api/v1/sources", params=PARAMS).json() == {"source": "iceberg/lake"}
+    status = Status(at, 1.5, read=3, error="away", failures=2, next=at)
+    assert put(client, Sent(memory={"etag": "7"}, status=status)).status_code == 200
+    known = client.get("/api/v1/sources", params=PARAMS).json()
+    assert known == {
+        "source": "iceberg/lake",
+        "memory": {"etag": "7"},
+        "status": {"at": at, "seconds": 1.5, "read": 3, "error": "away", "failures": 2},
+    }
+
+
+def test_what_the_graph_knows(client: TestClient) -> None:
+    put(client, sent(entry("shop.orders", "x"), entry("shop.items", "x")))
+    ending = client.get("/api/v1/sources", params={**PARAMS, "ending": "orders"}).json()
+    assert ending == {"source": "iceberg/lake", "datasets": [["lake", "shop.orders"]]}
+    of = client.get("/api/v1/sources", params={**PARAMS, "namespace": "lake"}).json()
+    assert sorted(of["datasets"]) == [["lake", "shop.items"], ["lake", "shop.orders"]]
+
+
+def blob(content: Content) -> str:
+    return base64.b64encode(content.blob).decode()
+
+
+def edge(type_: EdgeType, start: AssetKey, end: AssetKey, **attributes: Json) -> str:
+    return blob(encode(Facts(edges=(EdgeFact(type_, start, end, attributes),))))
+
+
+BAD_CONTENTS = {
+    "no base64": "???",
+    "no content": base64.b64encode(b"junk").decode(),
+    "nothing": "",
+    "positions that are not there": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [[5, {}]], [], [], []])).decode(),
+    "a kind that is not there": base64.b64encode(msgspec.msgpack.encode([[[77, "n", "d"]], [], [], [], []])).decode(),
+    "a name of too few parts": base64.b64encode(msgspec.msgpack.encode([[[2, "n"]], [[0, {}]], [], [], []])).decode(),
+    "an empty name": blob(encode(Facts(assets=(AssetFact(model.dataset("lake", ""), {}),)))),
+    "half a flow": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [], [], [[0, "", 0, 0, -1]], [0, 0]])).decode(),
+    "bytes as an attribute": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [[0, {"x": b"y"}]], [], [], []])).decode(),
+    "an edge between the wrong kinds": edge(EdgeType.WRITES, A, model.job("j", "j")),
+    "another dataset's column": edge(EdgeType.HAS_COLUMN, A, model.column(B, "x")),
+    "a rename to another kind": edge(EdgeType.RENAMED_TO, A, model.column(A, "x")),
+    "a flow to a job": blob(encode(Facts(flows=(Flow(A, model.job("j", "j")),)))),
+    "a flow through no job": blob(encode(Facts(flows=(Flow(A, B, job=A),)))),
+}
+
+
+@pytest.mark.parametrize("content", BAD_CONTENTS.values(), ids=BAD_CONTENTS.keys())
+def test_content_that_no_source_of_ours_says_is_refused(client: TestClient, content: str) -> None:
+    good = {"scope": ["table", "a"], "content": blob(table("a", "x"))}
+    for key, value in (("content", content), ("past", [[5, content]])):
+        bad = {"scope": ["table", "b"], "content": blob(table("b", "x")), key: value}
+        answer = put(client, {"entries": [good, bad], "complete": True})
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["error"]["code"] == "INVALID_INPUT"
+    assert shown(live_of(client)) == {}, "nothing is written of a request that is refused"
+
+
+@pytest.mark.parametrize(
+    ("body", "source"),
+    [
+        ({"entries": [{"scope": [], "content": blob(table("a", "x"))}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x"] * 17, "content": blob(table("a", "x"))}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x" * 5000], "content": blob(table("a", "x"))}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "time": -1}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "time": now() + 2 * 86_400_000_000}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "past": [[now() * 2, blob(table("a", "x"))]]}]}, "iceberg/lake"),
+        ({"entries": [{"scope": ["x"], "content": blob(table("a", "x"))}]}, "openlineage/x"),
+        ({"complete": True}, "mesh/x"),
+        ({"entres": []}, "iceberg/lake"),
+        ({"status": {"at": now() * 2, "seconds": 1}}, "iceberg/lake"),
+        ({"status": {"at": -1, "seconds": 1}}, "iceberg/lake"),
+        ({"memory": {"a": 1}}, "iceberg/lake"),
+        ({}, "iceberg"),
+        ({}, "person/ann"),
+        ({}, "naming/catalogs"),
+        ({}, "icberg/lake"),
+        ({}, "iceberg/"),
+        ({}, "iceberg/a/b"),
+        ({}, "iceberg/" + "x" * 200),
+        (b"[", "iceberg/lake"),
+        (b"[" * 100_000, "iceberg/lake"),
+        (b"", "iceberg/lake"),
+    ],
+)
+def test_requests_that_cannot_be_used(client: TestClient, body: object, source: str) -> None:
+    answer = put(client, body, source)
+    assert answer.status_code == 400, answer.text
+
+
+def test_events_of_a_source_of_their_own(client: TestClient) -> None:
+    assert client.post("/api/v1/lineage/batch", params={"source": "a/b"}, json=[]).status_code == 400
+    event = {
+        "eventType": "COMPLETE",
+        "eventTime": "2026-01-01T00:00:00Z",
+        "run": {"runId": "00000000-0000-0000-0000-000000000001"},
+        "job": {"namespace": "n", "name": "j"},
+        "outputs": [{"namespace": "n", "name": "d"}],
+    }
+    assert client.post("/api/v1/lineage/batch", params={"source": "nightly"}, json=[event]).json()["status"] == "success"
+    assert {source for source, _ in live_of(client).index.spoken_of()} == {"openlineage/nightly"}
+
+
+def test_every_type_of_edge_has_its_ends() -> None:
+    assert set(ENDS) == set(EdgeType)
+
+
+@pytest.mark.parametrize("part", [1, 3000, 10_000_000])
+def test_a_reading_in_parts_ends_the_same(monkeypatch: pytest.MonkeyPatch, part: int) -> None:
+    """Sent in one part, in some, or one for each entry: the graph and the counts are those of a loading."""
+    monkeypatch.setattr("meshline.cli.remote_target.PART_BYTES", part)
+    before: list[Found] = [entry(f"t{i}", "x") for i in range(0, 60, 2)]
+    after: list[Found] = [
+        *(entry(f"t{i}", "x", "y", time=T + i, past=[(T - i, table(f"t{i}", "z"))]) for i in range(1, 40)),
+        *(Unchanged(("table", f"t{i}")) for i in range(40, 50, 2)),
+        entry("t1", "again"),
+        Refused(BAD, ("table", "t50")),
+    ]
+    with running() as client, graph() as live:
+        target = RemoteTarget(Remote(client, "http://test"))  # type: ignore[arg-type]
+        for found in (before, after, after):
+            local = say(live, found)
+            remote = target.load(Reading("iceberg/lake", iter(found), complete=True, remember=lambda: {"seen": "1"}))
+            assert counts(remote) == counts(local)
+            assert list(map(str, remote.refused)) == list(map(str, local.refused))
+        assert timeless(live_of(client).index.dump()) == timeless(live.index.dump())
+        assert target.context("iceberg/lake", None, {}).memory == {"seen": "1"}  # type: ignore[arg-type]
+
+
+def test_what_a_source_may_know_is_the_same_over_http(client: TestClient) -> None:
+    put(client, sent(entry("shop.orders", *(f"c{i}" for i in range(1500)))))
+    mail = encode(Facts(assets=(AssetFact(model.owner("ann"), {"email": "Ann@x.org"}),)))
+    put(client, sent(Entry(("owner", "ann"), mail)))
+    context = RemoteTarget(Remote(client, "http://test")).context("dbt/x", None, {"lake": "lake"})  # type: ignore[arg-type]
+    dataset = model.dataset("lake", "shop.orders")
+    assert [column.name for column in context.columns(dataset)] == [f"c{i}" for i in range(1500)]
+    assert context.columns(model.dataset("lake", "none")) == []
+    assert context.person("ann@x.org") == "ann"
+    assert context.ending("orders") == context.datasets("lake") == [dataset]
+    assert context.naming.dataset("s3a://b", "x/") == AssetKey(AssetKind.DATASET, ("s3://b", "x"))

@@ -1,0 +1,52 @@
+"""`meshline ingest sql`: views and scripts, and lineage over both."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.running import EXAMPLE, done, run
+
+
+def test_lineage_through_a_script_and_a_view(new: str) -> None:
+    load = ("ingest", "sql", "--dialect", "trino", "--namespace", "trino://trino.internal", EXAMPLE / "trino" / "*.sql", "--store", new)
+    assert done(*load).err == "sql/default: 3 read, 0 unchanged, 3 new, 0 changed, 0 retracted, 0 refused\n"
+    assert done(*load).err == "sql/default: 3 read, 3 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
+    shown = json.dumps(done("lineage", "iceberg.orders.customer_orders.order_id", "--format", "json", "--store", new).json)
+    assert "trino://trino.internal/delta.orders.open_orders.order_id" in shown
+
+
+def test_a_bad_statement_is_exit_code_1_and_strict_writes_nothing(new: str, tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text("CREATE VIEW v AS SELECT a FROM t;\nINSERT INTO x SELECT FROM WHERE;")
+    load = ("ingest", "sql", "--dialect", "spark", "--catalog", "lake", "--schema", "raw", "a.sql", "--store", new)
+    ran = run(*load, "--strict")
+    assert ran.code == 1
+    assert ran.err.startswith("refused: a.sql:2:27: it is no spark: ")
+    ran = run(*load)
+    assert ran.code == 1
+    assert ran.err.endswith("sql/default: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 1 refused\n")
+    assert "spark/lake.raw.v" in done("search", "v", "--store", new).out
+
+
+def test_files_that_are_gone_are_retracted_if_these_are_all(new: str, tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text("CREATE VIEW a AS SELECT x FROM t")
+    (tmp_path / "b.sql").write_text("CREATE VIEW b AS SELECT x FROM t")
+    load = ("ingest", "sql", "--dialect", "duckdb", "*.sql", "--store", new)
+    done(*load)
+    (tmp_path / "b.sql").unlink()
+    assert "1 not found and kept" in done(*load).err
+    assert "1 unchanged, 0 new, 0 changed, 1 retracted" in done(*load, "--complete").err
+
+
+def test_what_cannot_be_told_is_a_warning(new: str, tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text("CREATE VIEW a AS\nSELECT * FROM t;\nSELECT 1;\nCALL x()")
+    err = done("ingest", "sql", "--dialect", "snowflake", "a.sql", "--store", new).err
+    assert "warning: a.sql:1: the columns of T are not known, and all are asked for\n" in err
+    assert "warning: a.sql:4: CALL: what it does is not read\n" in err
+
+
+def test_an_unknown_dialect(new: str, tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text("SELECT 1")
+    ran = run("ingest", "sql", "--dialect", "trini", "a.sql", "--store", new)
+    assert ran.code != 0
+    assert "did you mean 'trino'" in ran.err

@@ -1,0 +1,174 @@
+"""`meshline sync` and `meshline sources`: a mesh file and all its sources, into a store and to a server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from meshline.graph.live import LiveGraph
+from meshline.graph.store.opening import open_store
+from tests.cli.running import EXAMPLE, Ran, done, executable, run
+from tests.cli.test_server import serving
+from tests.ingest.sources.stating import timeless
+
+MESH = "version: 1\nsource: shop\nteams: [{name: a}]\nsources:\n"
+EVENTS = "  - kind: openlineage\n    name: example\n    files: [events]\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a mesh file and the events of the example, in which commands run."""
+    shutil.copytree(EXAMPLE / "events", tmp_path / "events")
+    (tmp_path / "mesh.yaml").write_text(MESH + EVENTS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MESHLINE_STORE", f"sqlite:///{tmp_path / 'x.db'}")
+    return tmp_path
+
+
+def lines(ran: Ran) -> list[str]:
+    return ran.err.splitlines()
+
+
+def test_twice_in_a_row_changes_nothing(folder: Path) -> None:
+    del folder
+    assert lines(done("sync")) == [
+        "mesh/shop: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused",
+        "openlineage/example: 170 read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused",
+    ]
+    assert lines(done("sync", "mesh.yaml")) == [
+        "mesh/shop: 1 read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
+        "openlineage/example: 0 read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
+    ]
+
+
+def test_a_file_that_changed_is_read_again(folder: Path) -> None:
+    done("sync")
+    events = (folder / "events/dbt.ndjson").read_text().splitlines()
+    (folder / "events/dbt.ndjson").write_text("\n".join(events[:10]))
+    assert "10 read, 126 unchanged, 10 new" in done("sync").err
+    (folder / "events/dbt.ndjson").unlink()
+    assert "0 read, 126 unchanged, 0 new" in done("sync").err
+    assert "dataset" in done("search", "revenue_daily").out, "an event that was taken stays taken"
+
+
+def test_a_bad_source_does_not_stop_the_others(folder: Path) -> None:
+    bad = "  - kind: opnlineage\n  - kind: openlineage\n    files: [nothing/*.json]\n"
+    (folder / "mesh.yaml").write_text(MESH + bad + EVENTS)
+    for _ in range(2):
+        ran = run("sync")
+        assert ran.code == 1
+        assert lines(ran)[0].startswith("refused: mesh.yaml:5: kind: found 'opnlineage'; did you mean 'openlineage'?; accepted: ")
+        assert "1 refused" in lines(ran)[1]
+        assert lines(ran)[2] == "refused: nothing/*.json: there is no such file; accepted are files and patterns such as contracts/*.yaml"
+        assert lines(ran)[3] == "openlineage/default: 0 read, 0 unchanged, 0 new, 0 changed, 0 retracted, 1 refused"
+        assert lines(ran)[4].startswith("openlineage/example: ")
+
+
+def test_bad_events_are_refused_each_time(folder: Path) -> None:
+    with (folder / "events/dbt.ndjson").open("a") as file:
+        file.write("\n{}\n")
+    for read in ("171 read, 0 unchanged", "45 read, 126 unchanged"):
+        ran = run("sync")
+        assert ran.code == 1
+        assert f"refused: {folder}/events/dbt.ndjson:" in ran.err
+        assert read in ran.err
+        assert "1 refused" in ran.err
+
+
+def test_strict_writes_nothing_of_what_is_refused(folder: Path) -> None:
+    with (folder / "events/dbt.ndjson").open("a") as file:
+        file.write("\n{}\n")
+    (folder / "mesh.yaml").write_text(MESH + EVENTS + EVENTS.replace("example", "after"))
+    ran = run("sync", "--strict")
+    assert ran.code == 1
+    assert [line.split(":")[0] for line in lines(ran)] == ["mesh/shop", "refused"]
+    assert json.loads(done("sources", "--format", "json").out)[-1]["statements"] == 0
+    (folder / "mesh.yaml").write_text(MESH + EVENTS + "  - kind: x\n")
+    ran = run("sync", "--strict")
+    assert (ran.code, len(lines(ran))) == (1, 1)
+    assert "refused: mesh.yaml:8: " in ran.err
+
+
+def test_a_file_that_is_not_there(folder: Path) -> None:
+    (folder / "mesh.yaml").unlink()
+    ran = run("sync")
+    assert (ran.code, lines(ran)) == (2, ["meshline: mesh.yaml: the mesh file cannot be read: No such file or directory"])
+
+
+def test_sources_shows_who_says_what(folder: Path) -> None:
+    assert lines(run("sources"))[0].startswith("meshline: there is no store at ")
+    (folder / "mesh.yaml").write_text(MESH + EVENTS + "  - kind: openlineage\n    files: [none.json]\n")
+    assert run("sync").code == 1
+    rows = [line.split() for line in done("sources").out.splitlines()]
+    assert rows[0][:4] == ["source", "datasets", "statements", "last"]
+    assert [row[0] for row in rows[1:]] == ["mesh/shop", "openlineage/default", "openlineage/example"]
+    found = json.loads(done("sources", "--format", "json").out)
+    example = found[2]
+    assert (example["kind"], example["datasets"] > 20, example["statements"] > 100) == ("openlineage", True, True)
+    assert example["precedence"] == {"structure": 6, "people": 9}
+    assert (example["lastSync"]["new"], example["lastSync"]["error"], example["next"]) == (170, None, None)
+    assert 0 <= example["lag"] < 300
+    assert (found[1]["lastSync"]["refused"], found[1]["datasets"]) == (1, 0)
+
+
+def test_to_a_server(folder: Path) -> None:
+    store = f"sqlite:///{folder / 'served.db'}"
+    (folder / "mesh.yaml").write_text(MESH + EVENTS + "catalogs: [{names: file, also: [x]}]\n")
+    with serving("serve", "--store", store) as url:
+        first, again = (lines(done("sync", "--server", url)) for _ in range(2))
+        assert first == [
+            "mesh/shop: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused",
+            "openlineage/example: 170 read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused",
+        ]
+        assert again == [
+            "mesh/shop: 1 read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
+            "openlineage/example: 0 read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
+        ]
+        served = json.loads(done("sources", "--format", "json", "--server", url).out)
+        assert [source["name"] for source in served] == ["mesh/shop", "openlineage/example"]
+        assert [source["lastSync"]["unchanged"] for source in served] == [1, 170]
+    assert lines(done("sync", "--store", store))[1].startswith("openlineage/example: 0 read, 170 unchanged"), "it is the same source"
+
+
+def test_a_server_that_is_away(folder: Path) -> None:
+    del folder
+    ran = run("sync", "--server", "http://127.0.0.1:9")
+    assert ran.code == 1
+    assert lines(ran)[0].startswith("mesh/shop: not read: no answer from http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.8, 1.1, 1.4])
+def test_killed_and_done_again_ends_the_same(folder: Path, seconds: float) -> None:
+    for i in range(8):  # more to do
+        shutil.copytree(folder / "events", folder / f"events/more{i}")
+    killed = f"sqlite:///{folder / 'killed.db'}"
+    process = subprocess.Popen([executable(), "sync", "--store", killed], cwd=folder, stderr=subprocess.DEVNULL)
+    time.sleep(seconds)
+    process.kill()
+    process.wait()
+    for store in (killed, f"sqlite:///{folder / 'whole.db'}"):
+        done("sync", "--store", store)
+        assert "0 read, 1530 unchanged" in done("sync", "--store", store).err
+    dumps = [LiveGraph.open(open_store(f"sqlite:///{folder / name}")).index.dump() for name in ("killed.db", "whole.db")]
+    assert timeless(dumps[0]) == timeless(dumps[1])
+
+
+def test_served_on_a_schedule(folder: Path) -> None:
+    store = f"sqlite:///{folder / 'served.db'}"
+    (folder / "mesh.yaml").write_text(MESH + EVENTS + "    every: 1s\n" + "  - kind: openlineage\n    files: [none.json]\n    every: 1s\n")
+    with serving("serve", "--store", store, "--mesh", str(folder / "mesh.yaml")) as url:
+        end = time.monotonic() + 30
+        while True:
+            served = {source["name"]: source for source in json.loads(done("sources", "--format", "json", "--server", url).out)}
+            example, wrong = served.get("openlineage/example"), served.get("openlineage/default")
+            if example and wrong and example["lastSync"] and example["lastSync"]["unchanged"] == 170 and example["next"]:
+                break
+            assert time.monotonic() < end, served
+            time.sleep(0.2)
+        assert wrong["lastSync"]["refused"] == 1
+        assert served["mesh/shop"]["lastSync"]["read"] == 1

@@ -1,0 +1,54 @@
+"""Sources of check results, loaded into a graph in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, Json
+from meshline.graph.naming import Naming
+from meshline.graph.queries.quality import Result, latest
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.loading import Loading, load
+from meshline.ingest.sources.shape import Source
+from meshline.ingest.sources.table import source_of
+
+CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))
+needs_corpus = pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS is not set")
+NOW = 1_800_000_000_000_000  # when it is loaded
+
+
+def graph() -> LiveGraph:
+    return LiveGraph.open(SqliteStore())
+
+
+def loaded(live: LiveGraph, kind: str, folder: Path, *paths: str, at: int = NOW, strict: bool = False, **options: Json) -> Loading:
+    """What loading these files did."""
+    source = source_of({"kind": kind, "paths": list[Json](paths), "complete": False, **options})
+    assert isinstance(source, Source)
+    return load(live, source.reading(context_of(live, Naming(), folder, source.source)), at, strict=strict)
+
+
+def checks(live: LiveGraph, dataset: AssetKey) -> dict[str, Result]:
+    """The checks of a dataset by name, those of columns as `column: name`."""
+    node = live.index.node(dataset)
+    assert node is not None, dataset
+    (results,) = latest(live, live.index, [node])
+    return {_called(live, result): result for result in results}
+
+
+def _called(live: LiveGraph, result: Result) -> str:
+    return result.name if result.asset == result.dataset else f"{live.index.key(result.asset).name}: {result.name}"
+
+
+def outcomes(found: Mapping[str, Result]) -> dict[str, str]:
+    return {name: str(result.outcome) for name, result in found.items()}
+
+
+def refusals(loading: Loading) -> Sequence[str]:
+    return [str(error) for error in loading.refused]

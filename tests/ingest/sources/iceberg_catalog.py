@@ -1,0 +1,76 @@
+"""A real Iceberg REST catalog for tests, and what they do with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from pyiceberg.catalog import Catalog, load_catalog
+
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey
+from meshline.graph.naming import Naming
+from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.iceberg import Iceberg
+from meshline.ingest.sources.loading import Loading, load
+from meshline.ingest.times import now
+
+SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "servers" / "iceberg_rest.py"
+
+LOCAL_FILES = {"py-io-impl": "pyiceberg.io.fsspec.FsspecFileIO"}  # or pyiceberg warns that it has no pyarrow
+
+
+class Server(NamedTuple):
+    url: str
+    warehouse: Path
+    process: subprocess.Popen[str]
+
+    def client(self) -> Catalog:
+        """pyiceberg, as a person would use it."""
+        return load_catalog("lake", **{"type": "rest", "uri": self.url, **LOCAL_FILES})
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[Server]:
+    """What is missing for a server is a failure, not a skip."""
+    with subprocess.Popen([sys.executable, str(SCRIPT), str(home)], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            if not url:
+                pytest.fail("no Iceberg REST catalog can be had: see above", pytrace=False)
+            yield Server(url, home / "warehouse", process)
+        finally:
+            process.terminate()
+
+
+def sync(graph: LiveGraph, source: Iceberg, folder: Path = Path(), people: dict[str, str] | None = None) -> Loading:
+    context = context_of(graph, Naming(), folder, source.source)
+    return load(graph, source.reading(context._replace(people=people) if people else context), now())
+
+
+def done(loading: Loading) -> tuple[int, int, int, int, int]:
+    """New, changed, unchanged, retracted, refused."""
+    return loading.new, loading.changed, loading.unchanged, loading.retracted, len(loading.refused)
+
+
+def said(graph: LiveGraph, key: AssetKey) -> dict[str, Any]:
+    """The shown attributes of an asset, by name."""
+    with graph.lock:
+        node = graph.index.node(key)
+        assert node is not None, f"there is no {key}"
+        return {row.attribute: row.value for row in graph.facts(graph.index, [node])[node] if row.chosen}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """pyiceberg deprecates some of what it does itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

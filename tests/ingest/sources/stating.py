@@ -1,0 +1,96 @@
+"""A source that says what a test gives it, and a graph to say it to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import ClassVar
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.content import EMPTY, encode
+from meshline.graph.index.dumping import Dump
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts
+from meshline.graph.store.opening import open_store
+from meshline.ingest.sources.loading import Loading, load
+from meshline.ingest.sources.shape import Context, Entry, Found, Reading, Source
+
+T = 1_709_294_400_000_000
+NAME = "iceberg/lake"
+BAD = InvalidInput("broken", "x.yaml:1")
+
+
+def table(name: str, *columns: str, namespace: str = "lake", location: str = "") -> Content:
+    """A table with columns; with nothing: nothing."""
+    key = model.dataset(namespace, name)
+    said = {"location": location} if location else {"dataset_type": "TABLE"}
+    edges = [EdgeFact(EdgeType.HAS_COLUMN, key, model.column(key, column), {"position": i}) for i, column in enumerate(columns, 1)]
+    return encode(Facts(assets=(AssetFact(key, said),), edges=tuple(edges)))
+
+
+def entry(name: str, *columns: str, time: int | None = None, past: Sequence[tuple[int, Content]] = ()) -> Entry:
+    """What a catalog says of one table."""
+    content = table(name, *columns) if columns else EMPTY
+    return Entry(("table", name), content, time, tuple(past))
+
+
+class Stating(Source):
+    """Says what `found` holds; of a test of its own, so in no table of kinds."""
+
+    kind: ClassVar[str] = "iceberg"
+    complete: bool = True
+    whole: bool = True
+
+    def reading(self, context: Context) -> Reading:
+        return Reading(self.source, iter(FOUND[self.name]), complete=self.complete, whole=self.whole, remember=lambda: {**context.memory})
+
+
+FOUND: dict[str, Iterable[Found]] = {}
+
+
+@contextmanager
+def graph() -> Iterator[LiveGraph]:
+    store = open_store(":memory:")
+    yield LiveGraph.open(store)
+    store.close()
+
+
+def say(
+    live: LiveGraph,
+    found: Iterable[Found],
+    time: int = T,
+    *,
+    complete: bool = True,
+    whole: bool = True,
+    source: str = NAME,
+    strict: bool = False,
+) -> Loading:
+    return load(live, Reading(source, found, complete=complete, whole=whole), time, strict=strict)
+
+
+def shown(live: LiveGraph, as_of: int | None = None) -> dict[str, list[str]]:
+    """The tables that the graph shows, with their columns."""
+    index = live.at(as_of)
+    return {
+        index.key(node).qualified_name: [index.key(column).name for column in index.columns(node)]
+        for node in index.of_kind(model.AssetKind.DATASET)
+    }
+
+
+def timeless(dump: Dump) -> Dump:
+    """A dump without the times at which things were said."""
+    return dump._replace(scopes=[(named, 0, 0, 0, provisional, stale) for named, _, _, _, provisional, stale in dump.scopes])
+
+
+def keys(live: LiveGraph, dataset: AssetKey) -> list[AssetKey]:
+    """All names of the class of a dataset."""
+    node = live.index.node(dataset)
+    return [] if node is None else [live.index.own_key(member) for member in live.index.members(node)]
+
+
+def counts(loading: Loading) -> Mapping[str, int]:
+    """What is not zero."""
+    names = ("read", "unchanged", "new", "changed", "retracted", "kept")
+    found = {name: getattr(loading, name) for name in names} | {"refused": len(loading.refused)}
+    return {name: count for name, count in found.items() if count}

@@ -1,0 +1,75 @@
+"""Files of checks with anything in any place: something is taken or refused, nothing fails."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from meshline.graph.model import Json
+from meshline.graph.naming import Naming
+from meshline.ingest.sources.checked import CheckedFiles
+from meshline.ingest.sources.great_expectations import GreatExpectations
+from meshline.ingest.sources.shape import Context, Entry, Refused, Unchanged
+from meshline.ingest.sources.soda import Soda
+from tests.ingest.sources.checking import CORPUS, needs_corpus
+
+HERE = Path(__file__).parent / "great_expectations"
+ODD: tuple[Json, ...] = (None, 7, "", ["x"], {"a": 1}, [{}])
+
+
+def changed(value: Any, odd: Json) -> Iterator[Any]:
+    """The value with this in each of its places, one at a time."""
+    yield odd
+    parts = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
+    for place, part in parts:
+        for other in changed(part, odd):
+            copy = dict(value) if isinstance(value, dict) else list(value)
+            copy[place] = other
+            yield copy
+
+
+def read(source: CheckedFiles, folder: Path) -> None:
+    for found in source.reading(Context(Naming(), folder)).found:
+        assert isinstance(found, Entry | Unchanged | Refused)
+        assert not isinstance(found, Refused) or str(found.error).startswith("f:")
+
+
+@pytest.mark.parametrize("odd", ODD, ids=json.dumps)
+@pytest.mark.parametrize("file", sorted(path.name for path in HERE.iterdir()))
+def test_great_expectations(tmp_path: Path, file: str, odd: Json) -> None:
+    source = GreatExpectations(paths=("f",), dataset="db/t")
+    for value in changed(json.loads((HERE / file).read_text()), odd):
+        (tmp_path / "f").write_text(json.dumps(value))
+        read(source, tmp_path)
+
+
+@needs_corpus
+@pytest.mark.parametrize("odd", ODD, ids=json.dumps)
+def test_scans(tmp_path: Path, odd: Json) -> None:
+    scan = json.loads((CORPUS / "recorded" / "soda_scan.json").read_text())
+    for name in ("queries", "logs", "metrics", "profiling", "metadata"):
+        del scan[name]
+    scan["checks"] = [check for check in scan["checks"] if check["name"] in ("Schema Check", "freshness(last_order_at) < 1d")]
+    source = Soda(paths=("f",), namespace="db")
+    for value in changed(scan, odd):
+        (tmp_path / "f").write_text(json.dumps(value))
+        read(source, tmp_path)
+
+
+@needs_corpus
+@pytest.mark.parametrize("odd", ODD, ids=json.dumps)
+def test_files_of_checks(tmp_path: Path, odd: Json) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    source = Soda(paths=("f",), namespace="db")
+    for value in changed(yaml.load((CORPUS / "seeds" / "soda_customer_orders.yml").read_text()), odd):
+        text = io.StringIO()
+        yaml.dump(value, text)
+        (tmp_path / "f").write_text(text.getvalue())
+        read(source, tmp_path)

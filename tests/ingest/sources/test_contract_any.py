@@ -1,0 +1,105 @@
+"""Any change to a good file is a contract or a product, or refused with a line: never a fault."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from meshline.errors import InvalidInput
+from meshline.graph.content import encode
+from meshline.graph.naming import Naming
+from meshline.ingest.documents import document
+from meshline.ingest.sources.contracts import dialects as contracts
+from meshline.ingest.sources.contracts.facts import said
+from meshline.ingest.sources.products import dialects as products
+from meshline.ingest.sources.products.facts import facts
+from meshline.ingest.sources.products.ports import bind
+from meshline.ingest.sources.shape import Context
+from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
+from tests.ingest.sources.test_products import STANDARD as PRODUCT
+
+SPEC = """\
+name: p
+domain: d
+owner: a@b.c
+version: "1"
+slo: {freshness: 1h}
+output_ports: [{type: sql, endpoint: trino://h/a/b, format: x}]
+input_ports: [{source: a.b.c, refresh: daily}]
+quality_checks: [{tool: soda, checks: a.yml, run: hourly}]
+catalog: {registered_in: DataHub, tags: [pii], pii_columns: [a]}
+"""
+
+CONTEXT = Context(Naming(), FilePath())
+
+
+def contract(data: bytes) -> tuple[InvalidInput, ...]:
+    """What is refused; of what is not, that it can be said."""
+    parsed = contracts.parse(data, "f.yaml")
+    assert (parsed.contract is None) == bool(parsed.refused)
+    if parsed.contract is not None:
+        encode(said(parsed.contract, CONTEXT).facts)
+    return parsed.refused
+
+
+def product(data: bytes) -> tuple[InvalidInput, ...]:
+    parsed = products.parse(data, "f.yaml")
+    assert (parsed.product is None) == bool(parsed.refused)
+    if parsed.product is not None:
+        assert len(parsed.lines) == len(parsed.product.ports)
+        bound = tuple(bind(port, parsed.product.name, CONTEXT) for port in parsed.product.ports)
+        encode(facts(parsed.product, bound, CONTEXT))
+    return parsed.refused
+
+
+def places(value: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a value but the whole."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inside:
+        yield (*here, key)
+        yield from places(part, (*here, key))
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 10**9),
+    st.floats(allow_nan=False, allow_infinity=False, width=32),
+    st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), max_size=20),
+    st.lists(st.integers(), max_size=2),
+    st.just([]),
+    st.just({}),
+    st.just({"$ref": "#/definitions/order_id"}),
+    st.just([{"name": "x", "value": 1}]),
+    st.just({"x": {"y": [{}]}}),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "take"),
+    [(SPECIFICATION, contract), (STANDARD, contract), (PRODUCT, product), (SPEC, product)],
+    ids=["specification", "standard", "product standard", "product"],
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_change_is_taken_or_refused(text: str, take: Callable[[bytes], tuple[InvalidInput, ...]], data: st.DataObject) -> None:
+    value = copy.deepcopy(document(text.encode(), "f").value)
+    for _ in range(data.draw(st.integers(1, 3))):
+        *above, last = data.draw(st.sampled_from(list(places(value))))
+        here: Any = value
+        for part in above:
+            here = here[part]
+        if data.draw(st.booleans()):
+            here[last] = copy.deepcopy(data.draw(VALUES))
+        else:
+            del here[last]
+    for error in take(json.dumps(value, indent=1).encode()):
+        assert re.fullmatch(r"f\.yaml:[0-9]+", error.where), error

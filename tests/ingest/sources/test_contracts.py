@@ -1,0 +1,241 @@
+"""Contracts in the graph: what they say of it, and how their versions live side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetFact, EdgeType, Facts, Json, Statement
+from meshline.graph.naming import Naming
+from meshline.graph.queries.assets import attributes
+from meshline.graph.queries.contracts import Version, versions
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.contracts import Contracts
+from meshline.ingest.sources.loading import Loading, load
+from meshline.ingest.times import now
+from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
+from tests.queries.mesh import live, say
+
+SNOWFLAKE = model.dataset("snowflake://acme-eu", "SHOP.ORDERS.orders")
+DEVELOPMENT = model.dataset("s3://acme-dev", "data/orders")
+PAYMENTS = model.dataset("postgres://db.example.com", "money.public.payment_v2")
+
+
+def loaded(graph: LiveGraph, folder: Path, *paths: str, complete: bool = False, strict: bool = False) -> Loading:
+    source = Contracts(paths=paths or ("*.yaml",), complete=complete)
+    return load(graph, source.reading(context_of(graph, Naming(), folder, source.source)), now(), strict=strict)
+
+
+def counts(loading: Loading) -> tuple[int, int, int, int, int]:
+    """read, unchanged, new, changed, retracted."""
+    return loading.read, loading.unchanged, loading.new, loading.changed, loading.retracted
+
+
+def edges(graph: LiveGraph, type_: EdgeType, key: model.AssetKey) -> dict[str, dict[str, Json]]:
+    """What an asset's edges lead to, and what they say."""
+    node = graph.index.node(key)
+    assert node is not None
+    return {graph.index.key(edge.end).qualified_name: dict(edge.attributes) for edge in graph.index.edges(node, type_)}
+
+
+def said(graph: LiveGraph, key: model.AssetKey, attribute: str) -> Json:
+    node = graph.index.node(key)
+    assert node is not None, key
+    return attributes(graph, graph.index, [node])[0].value(attribute)
+
+
+def known(graph: LiveGraph, identifier: str) -> list[Version]:
+    node = graph.index.node(model.contract(identifier))
+    assert node is not None
+    return versions(identifier, attributes(graph, graph.index, [node])[0].rows)
+
+
+def version(
+    number: str, status: str = "active", identifier: str = "orders", fields: str = "{total: {type: decimal}}", consumer: str = ""
+) -> str:
+    return (
+        f'dataContractSpecification: 1.2.0\nid: {identifier}\ninfo: {{title: Orders {number}, version: "{number}", status: {status}'
+        f"{f', consumer: {consumer}' if consumer else ''}}}\n"
+        "servers: {production: {type: trino, host: t, catalog: c, schema: s}}\n"
+        f"models: {{orders: {{fields: {fields}}}}}\n"
+    )
+
+
+def write(folder: Path, **files: str) -> None:
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def test_what_a_contract_says(tmp_path: Path) -> None:
+    write(tmp_path, a=SPECIFICATION)
+    graph = live()
+    assert counts(loaded(graph, tmp_path)) == (1, 0, 1, 0, 0)
+    contract = model.contract("orders-latest")
+    promised = {"version": "1.10.0", "status": "active", "model": "orders"}
+    assert edges(graph, EdgeType.GOVERNS, contract) == {
+        SNOWFLAKE.qualified_name: {**promised, "server": "production", "production": True},
+        DEVELOPMENT.qualified_name: {**promised, "server": "development"},
+    }
+    assert edges(graph, EdgeType.OWNS, model.owner("checkout@example.com")) == {"orders-latest": {"type": "technical"}}
+    assert said(graph, model.column(SNOWFLAKE, "customer_email"), "tags") == ["pii", "classification=sensitive"]
+    assert said(graph, model.column(SNOWFLAKE, "order_total"), "description") == "In cents."
+    assert said(graph, SNOWFLAKE, "description") == "One record for each order."
+
+
+def test_a_promise_is_no_description_of_the_table(tmp_path: Path) -> None:
+    write(tmp_path, a=SPECIFICATION)
+    graph = live()
+    loaded(graph, tmp_path)
+    for name in ("order_total", "address.city", "customer_email"):
+        assert said(graph, model.column(SNOWFLAKE, name), "type") is None
+        assert said(graph, model.column(SNOWFLAKE, name), "nullable") is None
+    node = graph.index.node(SNOWFLAKE)
+    assert node is not None
+    assert not graph.index.described(node)
+
+
+def test_the_consumer_uses_each_field_for_the_purpose(tmp_path: Path) -> None:
+    write(tmp_path, a=STANDARD)
+    graph = live()
+    loaded(graph, tmp_path)
+    about = {"contract": "payments", "purpose": "Closing the books."}
+    columns = ["amt", "holder", "holder.born", "holder.iban", "notes", "notes.element", "state"]
+    assert edges(graph, EdgeType.CONSUMES, model.consumer("closing@example.com")) == {
+        f"{PAYMENTS.qualified_name}.{column}": about for column in columns
+    }
+    assert edges(graph, EdgeType.OWNS, model.owner("ana@example.com")) == {"payments": {"type": "business"}}
+    assert edges(graph, EdgeType.OWNS, model.owner("bo@example.com")) == {"payments": {"type": "steward"}}
+
+
+def test_a_consumer_uses_production_where_a_contract_names_it(tmp_path: Path) -> None:
+    write(tmp_path, a=SPECIFICATION.replace("  owner:", "  consumer: reports\n  owner:"))
+    graph = live()
+    loaded(graph, tmp_path)
+    used = edges(graph, EdgeType.CONSUMES, model.consumer("reports"))
+    assert len(used) == 12
+    assert all(name.startswith(SNOWFLAKE.qualified_name) for name in used)
+
+
+def test_people_are_known_by_their_addresses(tmp_path: Path) -> None:
+    write(tmp_path, a=version("1.0.0", consumer="fin@example.com"))
+    graph = live()
+    source = Contracts(paths=("*.yaml",))
+    context = context_of(graph, Naming(), tmp_path, source.source)._replace(people={"fin@example.com": "finance"})
+    load(graph, source.reading(context), now())
+    assert edges(graph, EdgeType.CONSUMES, model.consumer("finance")) == {"trino://t/c.s.orders.total": {"contract": "orders"}}
+    assert edges(graph, EdgeType.OWNS, model.owner("finance")) == {"finance": {"type": "technical"}}
+
+
+FILES = {"a": version("1.9.0"), "b": version("1.10.0"), "c": version("2.0.0", "draft"), "d": version("1.11.0", "deprecated")}
+
+
+@pytest.mark.parametrize("order", list(permutations(FILES))[::5])
+def test_the_newest_in_force_is_shown_whatever_was_loaded_first(tmp_path: Path, order: Sequence[str]) -> None:
+    write(tmp_path, **FILES)
+    graph = live()
+    for name in order:
+        assert counts(loaded(graph, tmp_path, f"{name}.yaml"))[2:] == (1, 0, 0)
+    found = known(graph, "orders")
+    assert [(one.contract.version, one.contract.status, one.contract.title) for one in found] == [
+        ("1.10.0", "active", "Orders 1.10.0"),
+        ("1.9.0", "active", "Orders 1.9.0"),
+        ("1.11.0", "deprecated", "Orders 1.11.0"),
+        ("2.0.0", "draft", "Orders 2.0.0"),
+    ]
+    assert edges(graph, EdgeType.GOVERNS, model.contract("orders")).keys() == {"trino://t/c.s.orders"}
+
+
+def test_only_what_is_in_force_is_consumed(tmp_path: Path) -> None:
+    write(tmp_path, a=version("1.0.0", "retired", consumer="fin", fields="{old: {pii: true}}"), b=version("2.0.0", consumer="fin"))
+    write(tmp_path, c=version("3.0.0", "in development", consumer="fin", fields="{new: {}}"))
+    graph = live()
+    loaded(graph, tmp_path)
+    assert edges(graph, EdgeType.CONSUMES, model.consumer("fin")).keys() == {"trino://t/c.s.orders.total"}
+    for name in ("old", "new"):
+        assert graph.index.node(model.column(model.dataset("trino://t", "c.s.orders"), name)) is None
+
+
+def test_a_retired_version_has_no_owner_any_more(tmp_path: Path) -> None:
+    write(tmp_path, a=version("1.0.0", "retired").replace("title:", "owner: ana, title:"))
+    write(tmp_path, b=version("2.0.0", "draft").replace("title:", "owner: bo, title:"))
+    graph = live()
+    loaded(graph, tmp_path)
+    assert graph.index.node(model.owner("ana")) is None
+    assert edges(graph, EdgeType.OWNS, model.owner("bo")) == {"orders": {"type": "technical"}}
+
+
+def test_a_second_load_changes_nothing_and_a_file_that_is_gone_is_retracted(tmp_path: Path) -> None:
+    write(tmp_path, a=version("1.0.0"), b=version("2.0.0"))
+    graph = live()
+    assert counts(loaded(graph, tmp_path, complete=True)) == (2, 0, 2, 0, 0)
+    revision = graph.index.revision
+    assert counts(loaded(graph, tmp_path, complete=True)) == (2, 2, 0, 0, 0)
+    assert graph.index.revision == revision
+    (tmp_path / "b.yaml").unlink()
+    assert counts(loaded(graph, tmp_path)) == (1, 1, 0, 0, 0)
+    assert counts(loaded(graph, tmp_path, complete=True)) == (1, 1, 0, 0, 1)
+    assert [one.contract.version for one in known(graph, "orders")] == ["1.0.0"]
+
+
+def test_a_bad_file_is_refused_and_keeps_what_was_known_of_it(tmp_path: Path) -> None:
+    write(tmp_path, a=version("1.0.0"), b=version("1.0.0", identifier="other"))
+    graph = live()
+    loaded(graph, tmp_path, complete=True)
+    write(tmp_path, a=version("1.0.0", fields="{total: 7}"), b=version("1.0.0", identifier="other", fields="{x: {}}"))
+    done = loaded(graph, tmp_path, complete=True)
+    assert [str(error) for error in done.refused] == ["a.yaml:5: models.orders.fields.total: found 7; accepted is a mapping"]
+    assert counts(done) == (1, 0, 0, 1, 0)
+    assert known(graph, "orders")[0].contract.models[0].fields[0].type == "decimal"
+    with pytest.raises(InvalidInput, match=r"a\.yaml:5"):
+        loaded(graph, tmp_path, strict=True)
+
+
+def test_one_version_in_two_files_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, a=version("1.0.0"), b=version("1.0.0"))
+    done = loaded(live(), tmp_path)
+    assert [str(error) for error in done.refused] == ["b.yaml: version 1.0.0 of orders is here twice, first in a.yaml"]
+
+
+def test_a_contract_that_is_bound_to_nothing_says_why(tmp_path: Path) -> None:
+    write(tmp_path, a="dataContractSpecification: 1.2.0\nid: a\ninfo: {version: 1.0.0}\nmodels: {m: {}}\n")
+    write(
+        tmp_path, b="dataContractSpecification: 1.2.0\nid: b\ninfo: {version: 1.0.0}\nservers: {x: {type: kafka}}\nmodels: {m: {}, n: {}}\n"
+    )
+    done = loaded(live(), tmp_path)
+    assert done.warnings == (
+        "a.yaml: the contract has no servers, so it is bound to no dataset",
+        "b.yaml: server 'x' is bound to no dataset: a server of type kafka is found by its host",
+    )
+
+
+def test_a_mesh_file_s_word_on_a_version_is_weighed_with_it(tmp_path: Path) -> None:
+    """`contracts:` of a mesh file says the status of one version; the rest is the contract file's."""
+
+    write(tmp_path, a=version("1.0.0"), b=version("2.0.0"))
+    graph = live()
+    loaded(graph, tmp_path)
+    facts = Facts((AssetFact(model.contract("orders"), {"version": "2.0.0", "status": "retired"}),))
+    say(graph, Statement("person/ana", ("contract", "orders"), now(), encode(facts)))
+    assert [(one.contract.version, one.contract.status) for one in known(graph, "orders")] == [("1.0.0", "active"), ("2.0.0", "retired")]
+    assert known(graph, "orders")[1].contract.title == "Orders 2.0.0"
+
+
+def test_a_store_keeps_it(tmp_path: Path) -> None:
+    write(tmp_path, a=SPECIFICATION)
+    store = f"{tmp_path}/mesh.db"
+    graph = LiveGraph.open(SqliteStore(store))
+    loaded(graph, tmp_path)
+    before = known(graph, "orders-latest")
+    graph.store.close()
+    again = LiveGraph.open(SqliteStore(store))
+    assert known(again, "orders-latest") == before
+    assert counts(loaded(again, tmp_path)) == (1, 1, 0, 0, 0)
+    again.store.close()

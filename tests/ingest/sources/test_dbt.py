@@ -1,0 +1,298 @@
+"""dbt: what becomes of a project's nodes. Real artifacts, and such as dbt writes of what they do not have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from meshline.graph import model
+from meshline.graph.model import AssetKey, EdgeType
+from meshline.graph.naming import Naming
+from meshline.ingest.sources.shape import Context
+from tests.ingest.sources.dbt_target import (
+    EXAMPLE,
+    PG,
+    RECORDED,
+    SHOP,
+    Read,
+    again,
+    first_error,
+    manifest,
+    model_node,
+    needs_corpus,
+    read,
+    source_node,
+    target,
+)
+
+__all__ = ["target"]
+
+Write = Callable[..., Path]
+
+
+def shop(name: str) -> AssetKey:
+    return model.dataset(SHOP, f"shop.{name}")
+
+
+def of(name: str) -> AssetKey:
+    return model.dataset(PG, name)
+
+
+def recorded() -> Read:
+    return read(RECORDED / "dbt", namespace=SHOP)
+
+
+def named_in_events(file: Path) -> set[AssetKey]:
+    naming = Naming()
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    named = [dataset for event in events for role in ("inputs", "outputs") for dataset in event.get(role, ())]
+    return {naming.dataset(dataset["namespace"], dataset["name"]) for dataset in named}
+
+
+def described(said: Read) -> set[AssetKey]:
+    """The datasets of which something is said."""
+    return {key for facts in said.said.values() for key, _ in facts.assets if key.kind is model.AssetKind.DATASET}
+
+
+@needs_corpus
+def test_datasets_are_those_of_dbts_own_events() -> None:
+    events = named_in_events(RECORDED / "dbt_duckdb.ndjson")
+    assert described(recorded()) == events
+    assert len(events) == 6
+
+
+def test_datasets_of_the_example_are_those_of_its_events() -> None:
+    said = read(EXAMPLE / "dbt" / "target", namespace="duckdb:///warehouse/marts.duckdb")
+    events = named_in_events(EXAMPLE / "events" / "dbt.ndjson")
+    assert described(said) == events
+    assert len(events) == 7
+    assert not said.refused
+    assert not said.warnings
+
+
+@needs_corpus
+def test_a_model() -> None:
+    said = recorded()
+    assert said.attributes(shop("main.customer_ltv")) == {
+        "dataset_type": "TABLE",
+        "materialized": "incremental",
+        "access": "protected",
+        "group": "retail",
+        "meta": {"data_product": "customer-360", "domain": "retail"},
+        "dbt_id": "model.shop.customer_ltv",
+        "path": "models/marts/customer_ltv.sql",
+    }
+    assert said.columns(shop("main.customer_ltv")) == ["customer_id", "ltv", "tier"]
+    assert said.attributes(model.column(shop("main.customer_ltv"), "ltv")) == {"type": "DECIMAL(38,2)"}
+    assert said.attributes(shop("main.stg_orders"))["dataset_type"] == "VIEW"
+
+
+@needs_corpus
+def test_the_time_is_the_manifests() -> None:
+    said = recorded()
+    at = model.to_micros(datetime.fromisoformat("2026-11-21T09:52:21.576200Z"))
+    assert {time for scope, time in said.times.items() if scope[0] == "dbt"} == {at}
+
+
+@needs_corpus
+def test_owners_of_groups_meta_and_exposures() -> None:
+    said = recorded()
+    owns = {(edge.start.name, edge.end.qualified_name) for edge in said.edges(EdgeType.OWNS)}
+    assert ("Retail Team", shop("main.customer_ltv").qualified_name) in owns
+    assert ("@ingest", shop("main_raw.raw_customers").qualified_name) in owns
+    assert ("Ana", "revenue_dashboard") in owns
+    retail = said.attributes(model.owner("Retail Team"))
+    assert retail == {"email": "retail@example.com", "slack": "retail", "contact": "retail@example.com, retail"}
+
+
+@needs_corpus
+def test_a_known_address_is_its_owners() -> None:
+    people = {"retail@example.com": "retail-engineering", "ana@example.com": "ana"}
+    said = read(RECORDED / "dbt", Context(Naming(), RECORDED, people=people), namespace=SHOP)
+    owners = {edge.start.name for edge in said.edges(EdgeType.OWNS)}
+    assert {"retail-engineering", "ana"} <= owners
+    assert not {"Retail Team", "Ana"} & owners
+    assert said.attributes(model.owner("retail-engineering"))["title"] == "Retail Team"
+
+
+@needs_corpus
+def test_exposures_are_consumers() -> None:
+    said = recorded()
+    consumed = {(edge.start.name, edge.end) for edge in said.edges(EdgeType.CONSUMES)}
+    assert consumed == {("revenue_dashboard", shop("main.customer_ltv")), ("churn_model", shop("main.customer_orders"))}
+    assert said.attributes(model.consumer("revenue_dashboard")) == {
+        "consumer_type": "dashboard",
+        "url": "https://bi.example.com/d/1",
+        "maturity": "high",
+        "dbt_id": "exposure.shop.revenue_dashboard",
+    }
+
+
+def test_what_yaml_says_of_columns(target: Write) -> None:
+    columns = {
+        "ID": {
+            "name": "ID",
+            "description": "which",
+            "data_type": "int",
+            "meta": {"pii": "no"},
+            "tags": ["key"],
+            "constraints": [{"type": "not_null", "name": None}],
+            "config": {"meta": {"a": 1}, "tags": ["key", "b"]},
+        },
+        "gone": {"name": "gone", "description": "is in no table"},
+    }
+    node = model_node("orders", columns=columns, contract={"enforced": True}, constraints=[{"type": "primary_key", "columns": ["id"]}])
+    listing = {
+        "id": {"name": "id", "type": "bigint", "index": 2, "comment": "not shown"},
+        "at": {"name": "at", "type": "date", "index": 1, "comment": "when"},
+    }
+    said = read(
+        target(
+            manifest=manifest({"model.shop.orders": node}),
+            catalog={"nodes": {"model.shop.orders": {"metadata": {"type": "BASE TABLE"}, "columns": listing}}},
+        )
+    )
+    orders = of("db.marts.orders")
+    assert said.columns(orders) == ["at", "id"]
+    assert said.attributes(model.column(orders, "at")) == {"type": "date", "description": "when"}
+    assert said.attributes(model.column(orders, "id")) == {
+        "type": "bigint",
+        "nullable": False,
+        "description": "which",
+        "tags": ["b", "key"],
+        "meta": {"a": 1, "pii": "no"},
+        "constraints": [{"type": "not_null"}],
+    }
+    assert said.attributes(orders)["contract_enforced"] is True
+    assert said.attributes(orders)["constraints"] == [{"type": "primary_key", "columns": ["id"]}]
+
+
+def test_without_a_catalog_yaml_lists_the_columns(target: Write) -> None:
+    node = source_node("orders", columns={"id": {"name": "id", "data_type": "int"}})
+    said = read(target(manifest=manifest({}, sources={"source.shop.raw.orders": node})))
+    assert said.columns(of("db.raw.orders")) == ["id"]
+    assert said.attributes(model.column(of("db.raw.orders"), "id")) == {"type": "int"}
+    assert any("there is no catalog.json" in warning for warning in said.warnings)
+
+
+def test_versions_of_a_model_are_datasets_side_by_side(target: Write) -> None:
+    nodes = {
+        "model.shop.orders.v1": model_node(
+            "orders", alias="orders_v1", version=1, latest_version=2, deprecation_date="2026-12-31T00:00:00Z"
+        ),
+        "model.shop.orders.v2": model_node("orders", alias="orders_v2", version=2, latest_version=2, config={"access": "public"}),
+    }
+    said = read(target(manifest=manifest(nodes)))
+    first, second = said.attributes(of("db.marts.orders_v1")), said.attributes(of("db.marts.orders_v2"))
+    assert (first["model_version"], first["latest_version"], first["deprecation_date"]) == ("1", "2", "2026-12-31T00:00:00Z")
+    assert (second["model_version"], second["latest_version"], second["access"]) == ("2", "2", "public")
+
+
+def test_ephemeral_models_are_none_and_are_passed_through(target: Write) -> None:
+    nodes = {
+        "model.shop.a": model_node("a"),
+        "model.shop.b": model_node("b", reads=("model.shop.a",), config={"materialized": "ephemeral"}, relation_name=None),
+        "model.shop.c": model_node("c", reads=("model.shop.b",)),
+    }
+    exposure = {"name": "report", "type": "dashboard", "owner": {"email": "x@example.com"}, "depends_on": {"nodes": ["metric.shop.m"]}}
+    metric = {"name": "m", "depends_on": {"nodes": ["model.shop.b", "metric.shop.m"]}}
+    said = read(target(manifest=manifest(nodes, exposures={"exposure.shop.report": exposure}, metrics={"metric.shop.m": metric})))
+    assert described(said) == {of("db.marts.a"), of("db.marts.c")}
+    assert [(flow.start, flow.covered) for flow in said.flows(of("db.marts.c"))] == [(of("db.marts.a"), False)]
+    assert [edge.end for edge in said.edges(EdgeType.CONSUMES)] == [of("db.marts.a")]
+
+
+def test_a_source_whose_table_has_another_name(target: Write) -> None:
+    node = source_node("orders", identifier="ORDERS_2019", relation_name='"db"."raw"."ORDERS_2019"')
+    said = read(target(manifest=manifest({}, sources={"source.shop.raw.orders": node})))
+    (same,) = said.edges(EdgeType.SAME_AS)
+    assert (same.start, same.end) == (of("db.raw.orders"), of("db.raw.ORDERS_2019"))
+
+
+def test_freshness_of_sources(target: Write) -> None:
+    freshness = {"warn_after": {"count": 12, "period": "hour"}, "error_after": {"count": None, "period": None}, "filter": None}
+    node = source_node("orders", freshness=freshness, loaded_at_field="at", loader="fivetran")
+    result = {
+        "unique_id": "source.shop.raw.orders",
+        "status": "warn",
+        "max_loaded_at": "2026-03-07T02:00:00Z",
+        "snapshotted_at": "2026-03-08T03:00:00Z",
+        "max_loaded_at_time_ago_in_s": 90000.0,
+        "criteria": freshness,
+    }
+    said = read(target(manifest=manifest({}, sources={"source.shop.raw.orders": node}), sources={"results": [result]}))
+    attributes = said.attributes(of("db.raw.orders"))
+    assert attributes["freshness"] == {"warn_after": {"count": 12, "period": "hour"}}
+    assert (attributes["loaded_at_field"], attributes["loader"]) == ("at", "fivetran")
+    assert attributes["quality"] == {
+        "freshness": {
+            "kind": "freshness",
+            "outcome": "WARNED",
+            "suite": "dbt/shop",
+            "expected": {"warn_after": {"count": 12, "period": "hour"}},
+            "observed": {"max_loaded_at": "2026-03-07T02:00:00Z", "age_seconds": 90000.0},
+            "at": model.to_micros(datetime.fromisoformat("2026-03-08T03:00:00Z")),
+        }
+    }
+
+
+def test_unit_tests_are_passed_over_and_that_is_said(target: Write) -> None:
+    said = read(target(manifest=manifest({}, unit_tests={"unit_test.shop.a.b": {"name": "b"}})))
+    assert any("1 unit tests passed over" in warning for warning in said.warnings)
+
+
+def test_the_same_again_is_not_read_again(target: Write) -> None:
+    nodes = {"model.shop.a": model_node("a"), "model.shop.b": model_node("b", reads=("model.shop.a",))}
+    folder = target(manifest=manifest(nodes))
+    first = read(folder)
+    second = again(folder, first)
+    assert second.unchanged == set(first.said)
+    assert second.memory == first.memory
+    nodes["model.shop.b"]["description"] = "now described"
+    third = again(target(manifest=manifest(nodes)), second)
+    assert set(third.said) == {("dbt", "model.shop.b")}
+    assert third.unchanged == {("dbt", "model.shop.a"), ("dbt", "model.shop.b", "lineage")}
+
+
+def test_a_changed_owner_is_read_again(target: Write) -> None:
+    folder = target(manifest=manifest({"model.shop.a": model_node("a", meta={"owner": "ana@example.com"})}))
+    first = read(folder)
+    context = Context(Naming(), folder, memory=first.memory, people={"ana@example.com": "ana"})
+    assert [edge.start.name for edge in read(folder, context).edges(EdgeType.OWNS)] == ["ana"]
+
+
+def test_memory_of_another_version_is_forgotten(target: Write) -> None:
+    folder = target(manifest=manifest({"model.shop.a": model_node("a")}))
+    first = read(folder)
+    spoilt = first._replace(memory={**first.memory, "node:model.shop.a": '{"x": 1}', "result:test.shop.x": "[]"})
+    assert set(again(folder, spoilt).said) == set(first.said)
+
+
+def test_two_projects_do_not_share_a_name(target: Write) -> None:
+    folder = target(manifest=manifest({}))
+    other = Context(Naming(), folder, memory={"project": "finance"})
+    assert first_error(folder, context=other) == (
+        "name: dbt/default holds the project 'finance'; give the project 'shop' a name of its own (--name)"
+    )
+
+
+def test_there_is_no_manifest(tmp_path: Path) -> None:
+    assert first_error(tmp_path) == (
+        f"{tmp_path}/manifest.json: there is no such file; `dbt compile` (or build, or docs generate) writes it into target/"
+    )
+
+
+@needs_corpus
+@pytest.mark.parametrize("version", ["v9", "v11"])
+def test_older_manifests_say_the_same(version: str) -> None:
+    """Of the project that was recorded as v12, by dbt 1.5 and 1.7."""
+    older, newest = read(Path(__file__).parent / "dbt_older" / version, namespace=SHOP), recorded()
+    assert not older.messages
+    assert {scope: facts for scope, facts in newest.said.items() if scope[0] == "dbt"} == {
+        scope: facts for scope, facts in older.said.items() if scope[0] == "dbt"
+    }
+    assert {scope for scope in newest.said if scope[0] == "checks"} == {scope for scope in older.said if scope[0] == "checks"}

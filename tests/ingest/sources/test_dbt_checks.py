@@ -1,0 +1,158 @@
+"""dbt: data tests and their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshline.graph import model
+from meshline.graph.model import AssetKey, Json
+from tests.ingest.sources.dbt_target import PG, RECORDED, SHOP, Read, again, manifest, model_node, needs_corpus, read, source_node, target
+
+__all__ = ["target"]
+
+Write = Callable[..., Path]
+ORDERS = model.dataset(PG, "db.marts.orders")
+T1, T2 = "test.shop.unique_orders_id.1", "test.shop.total_is_right"
+
+
+def checks(said: Read, of: AssetKey, attribute: str = "quality") -> dict[str, Any]:
+    found: Json = said.attributes(of).get(attribute, {})
+    assert isinstance(found, dict)
+    return found
+
+
+def outcomes(said: Read, of: AssetKey) -> dict[str, Any]:
+    return {name: check["outcome"] for name, check in checks(said, of).items()}
+
+
+def generic(**more: Any) -> dict[str, Any]:
+    return {
+        "resource_type": "test",
+        "name": "unique_orders_id",
+        "column_name": "id",
+        "attached_node": "model.shop.orders",
+        "test_metadata": {"name": "unique", "kwargs": {"column_name": "id", "model": "{{ get_where_subquery(ref('orders')) }}"}},
+        "config": {"severity": "ERROR"},
+        "depends_on": {"nodes": ["model.shop.orders"]},
+        **more,
+    }
+
+
+def singular(**more: Any) -> dict[str, Any]:
+    return {
+        "resource_type": "test",
+        "name": "total_is_right",
+        "config": {"severity": "warn", "where": "day > '2026-01-01'"},
+        "depends_on": {"nodes": ["model.shop.orders", "model.shop.totals"]},
+        **more,
+    }
+
+
+def project(**tests: dict[str, Any]) -> dict[str, Any]:
+    return manifest({"model.shop.orders": model_node("orders"), "model.shop.totals": model_node("totals"), **tests})
+
+
+def result(id_: str, status: str, at: str = "2026-03-08T02:10:00Z", **more: Any) -> dict[str, Any]:
+    return {"unique_id": id_, "status": status, "timing": [{"name": "execute", "completed_at": at}], **more}
+
+
+def ran(*results: dict[str, Any], which: str = "build") -> dict[str, Any]:
+    return {"metadata": {"generated_at": "2026-03-08T02:11:00Z"}, "args": {"which": which}, "results": list(results)}
+
+
+@needs_corpus
+def test_recorded_results() -> None:
+    said = read(RECORDED / "dbt", namespace=SHOP)
+
+    def of(table: str, column: str) -> dict[str, Any]:
+        return checks(said, model.column(model.dataset(SHOP, f"shop.{table}"), column))
+
+    assert of("main.customer_ltv", "tier")["accepted_values_customer_ltv_tier__std"] == {
+        "kind": "accepted_values",
+        "outcome": "FAILED",
+        "suite": "dbt/shop",
+        "expected": {"severity": "error", "values": ["std"]},
+        "observed": 1,
+        "message": "Got 1 result, configured to fail if != 0",
+        "at": 1795254730155667,
+    }
+    (relationship,) = of("main.stg_orders", "customer_id").values()
+    assert relationship["outcome"] == "WARNED"
+    assert relationship["expected"] == {"severity": "warn", "to": "ref('stg_customers')", "field": "customer_id"}
+    assert {check["outcome"] for check in of("main_raw.raw_customers", "id").values()} == {"PASSED"}
+    assert said.times["quality", "dbt/shop", SHOP, "shop.main.customer_ltv"] == 1795254730155667
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [("pass", "PASSED"), ("fail", "FAILED"), ("warn", "WARNED"), ("error", "ERROR"), ("skipped", "SKIPPED"), ("new word", None)],
+)
+def test_statuses(target: Write, status: str, outcome: str | None) -> None:
+    folder = target(manifest=project(**{T1: generic()}), run_results=ran(result(T1, status, failures=3, message="why\nnot")))
+    found = checks(read(folder), model.column(ORDERS, "id"))
+    if outcome is None:
+        assert found == {}
+    else:
+        assert (found["unique_orders_id"]["outcome"], found["unique_orders_id"]["observed"]) == (outcome, 3)
+        assert found["unique_orders_id"]["message"] == "why"
+
+
+def test_a_singular_test_is_of_all_that_it_reads(target: Write) -> None:
+    said = read(target(manifest=project(**{T2: singular()}), run_results=ran(result(T2, "warn"))))
+    for table in ("orders", "totals"):
+        (check,) = checks(said, model.dataset(PG, f"db.marts.{table}")).values()
+        assert (check["kind"], check["outcome"]) == ("singular", "WARNED")
+        assert check["expected"] == {"severity": "warn", "where": "day > '2026-01-01'"}
+
+
+def test_a_test_of_a_source_is_found_by_its_argument(target: Write) -> None:
+    metadata = {"name": "relationships", "namespace": None, "kwargs": {"model": "{{ get_where_subquery(source('raw', 'events')) }}"}}
+    reads = {"nodes": ["model.shop.orders", "source.shop.raw.events"]}
+    test = generic(attached_node=None, test_metadata=metadata, depends_on=reads)
+    document = manifest({"model.shop.orders": model_node("orders"), T1: test}, sources={"source.shop.raw.events": source_node("events")})
+    said = read(target(manifest=document, run_results=ran(result(T1, "pass"))))
+    assert outcomes(said, model.column(model.dataset(PG, "db.raw.events"), "id")) == {"unique_orders_id": "PASSED"}
+
+
+def test_tests_are_expectations_though_none_was_run(target: Write) -> None:
+    metadata = {"name": "between", "namespace": "dbt_utils", "kwargs": {"min": 1, "column_name": "id", "model": "x"}}
+    said = read(target(manifest=project(**{T1: generic(test_metadata=metadata)})))
+    expected = checks(said, model.column(ORDERS, "id"), "expectations")
+    assert expected == {"unique_orders_id": {"kind": "dbt_utils.between", "suite": "dbt/shop", "expected": {"min": 1, "severity": "error"}}}
+    assert checks(said, model.column(ORDERS, "id")) == {}
+
+
+def test_two_tests_of_one_name_are_two(target: Write) -> None:
+    other = "test.other.unique_orders_id.2"
+    folder = target(manifest=project(**{T1: generic(), other: generic()}), run_results=ran(result(T1, "pass"), result(other, "fail")))
+    assert sorted(outcomes(read(folder), model.column(ORDERS, "id")).values()) == ["FAILED", "PASSED"]
+
+
+def test_results_of_tests_that_the_last_command_left_out_are_kept(target: Write) -> None:
+    tests = {T1: generic(), T2: singular(depends_on={"nodes": ["model.shop.totals"]})}
+    totals = model.dataset(PG, "db.marts.totals")
+    first = read(target(manifest=project(**tests), run_results=ran(result(T1, "fail"), result(T2, "pass"))))
+    second = again(target(run_results=ran(result(T2, "warn", "2026-03-09T02:10:00Z"), which="test")), first)
+    assert outcomes(second, model.column(ORDERS, "id")) == {"unique_orders_id": "FAILED"}
+    assert outcomes(second, totals) == {"total_is_right": "WARNED"}
+    older = again(target(run_results=ran(result(T2, "pass", "2026-03-01T02:10:00Z"))), second)
+    assert outcomes(older, totals) == {"total_is_right": "WARNED"}
+    gone = again(target(manifest=project(**{T2: tests[T2]})), older)
+    assert checks(gone, model.column(ORDERS, "id")) == {}
+
+
+@pytest.mark.parametrize("which", ["compile", "generate"])
+def test_what_was_only_compiled_was_not_tested(target: Write, which: str) -> None:
+    """`dbt docs generate` writes run results too, in which a test that does not compile has an error."""
+    folder = target(manifest=project(**{T1: generic()}), run_results=ran(result(T1, "error"), which=which))
+    assert checks(read(folder), model.column(ORDERS, "id")) == {}
+
+
+def test_a_result_without_a_time_has_that_of_the_file(target: Write) -> None:
+    without = {"unique_id": T1, "status": "skipped", "timing": []}
+    said = read(target(manifest=project(**{T1: generic()}), run_results=ran(without)))
+    assert said.times["quality", "dbt/shop", PG, "db.marts.orders"] == 1_772_935_860_000_000

@@ -1,0 +1,434 @@
+"""Debezium connectors: what is captured, where it goes, and what becomes of the columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.content import decode
+from meshline.graph.model import AssetKey, EdgeType, FlowType
+from meshline.graph.naming import Naming
+from meshline.ingest.sources.debezium import Debezium
+from meshline.ingest.sources.debezium.regexes import Matcher, compiled, listed
+from meshline.ingest.sources.shape import ColumnOf, Context, Entry, Found, Refused
+
+POSTGRES = {
+    "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+    "database.hostname": "orders-db",
+    "database.dbname": "orders",
+    "database.user": "debezium",
+    "database.password": "hunter2",
+    "topic.prefix": "cdc",
+    "kafka.bootstrap.servers": "kafka-1:9092,kafka-2:9092",
+}
+TABLE = model.dataset("postgres://orders-db", "orders.public.orders")
+TOPIC = model.dataset("kafka://kafka-1", "cdc.public.orders")
+JOB = model.job("cdc", "cdc.0")
+
+Known = Mapping[str, Sequence[str]]  # qualified names of datasets and their columns
+
+
+class Said:
+    """What one connector says."""
+
+    def __init__(self, found: Sequence[Found], warnings: Sequence[str]) -> None:
+        [entry] = found
+        assert isinstance(entry, Entry), entry
+        self.entry, self.warnings = entry, warnings
+        self.facts = decode(entry.content.blob)
+        self.job = {fact.key: fact.attributes for fact in self.facts.assets}
+
+    @property
+    def tables(self) -> list[str]:
+        return sorted(edge.end.name for edge in self.facts.edges if edge.type is EdgeType.READS)
+
+    @property
+    def topics(self) -> list[str]:
+        return sorted(edge.end.name for edge in self.facts.edges if edge.type is EdgeType.WRITES)
+
+    @property
+    def pairs(self) -> set[tuple[str, str]]:
+        return {(flow.start.qualified_name, flow.end.qualified_name) for flow in self.facts.flows if len(flow.start.parts) == 2}
+
+    @property
+    def columns(self) -> dict[tuple[str, str], tuple[str, bool]]:
+        return {(flow.start.name, flow.end.name): (flow.subtype, flow.masking) for flow in self.facts.flows if len(flow.start.parts) == 3}
+
+
+def read(
+    folder: Path, content: object, known: Known | None = None, *, file: str = "connector.json", kafka: str = ""
+) -> tuple[list[Found], list[str]]:
+    (folder / file).write_text(content if isinstance(content, str) else json.dumps(content))
+    names = known or {}
+    keys = [model.dataset(*text.rsplit("/", 1)) for text in names]
+    context = Context(
+        Naming(),
+        folder,
+        columns=lambda key: [ColumnOf(name, "") for name in names.get(key.qualified_name, ())],
+        datasets=lambda namespace: [key for key in keys if key.parts[0] == Naming().dataset(namespace, "x").parts[0]],
+    )
+    reading = Debezium(files=(file,), kafka=kafka).reading(context)
+    found = list(reading.found)
+    return found, list(reading.warnings)
+
+
+def said(folder: Path, config: Mapping[str, Any], known: Known | None = None, *, kafka: str = "") -> Said:
+    return Said(*read(folder, {"name": "orders-connector", "config": config}, known, kafka=kafka))
+
+
+def refusals(found: Sequence[Found]) -> list[str]:
+    return [str(one.error) for one in found if isinstance(one, Refused)]
+
+
+def test_a_plain_table_goes_to_its_topic(tmp_path: Path) -> None:
+    one = said(tmp_path, {**POSTGRES, "table.include.list": "public.orders"})
+    assert one.warnings == []
+    assert one.entry.scope == ("connector", "orders-connector")
+    assert [(edge.type, edge.start, edge.end) for edge in one.facts.edges] == [
+        (EdgeType.READS, JOB, TABLE), (EdgeType.WRITES, JOB, TOPIC),
+    ]  # fmt: skip
+    [flow] = one.facts.flows
+    assert (flow.start, flow.end, flow.covered, flow.job) == (TABLE, TOPIC, False, JOB)
+    assert one.job[TOPIC] == {"dataset_type": "TOPIC"}
+    assert one.job[JOB] == {
+        "title": "orders-connector", "job_type": "CONNECTOR", "processing_type": "STREAMING", "integration": "DEBEZIUM",
+        "connector_class": "io.debezium.connector.postgresql.PostgresConnector", "snapshot_mode": "initial", "snapshot_data": True,
+        "record_format": "envelope",
+    }  # fmt: skip
+
+
+def test_known_columns_go_with_it(tmp_path: Path) -> None:
+    known = {"postgres://orders-db/orders.public.orders": ["id", "email", "note", "phone", "total"]}
+    lists = {
+        "table.include.list": "public.orders",
+        "column.exclude.list": "public\\.orders\\.NOTE",
+        "column.mask.with.10.chars": "public.orders.phone",
+        "column.mask.hash.v2.SHA-256.with.salt.CzQMA0cB5K": ".*[.]email",
+        "column.truncate.to.2.chars": "public.orders.total",
+    }
+    one = said(tmp_path, {**POSTGRES, **lists}, known)
+    assert one.columns == {
+        ("id", "id"): ("IDENTITY", False),
+        ("email", "email"): ("TRANSFORMATION", True),
+        ("phone", "phone"): ("TRANSFORMATION", True),
+        ("total", "total"): ("TRANSFORMATION", False),
+    }
+    assert {flow.type for flow in one.facts.flows} == {FlowType.DIRECT}
+    assert [flow.covered for flow in one.facts.flows if flow.start == TABLE] == [True]
+    for secret in (b"hunter2", b"CzQMA0cB5K"):
+        assert secret not in one.entry.content.blob
+
+
+def test_an_include_list_of_columns_leaves_the_others_out(tmp_path: Path) -> None:
+    known = {"postgres://orders-db/orders.public.orders": ["id", "email"]}
+    config = {**POSTGRES, "table.include.list": "public.orders", "column.include.list": "public.orders.id"}
+    assert said(tmp_path, config, known).columns == {("id", "id"): ("IDENTITY", False)}
+
+
+KNOWN = {
+    f"postgres://orders-db/{name}": ()
+    for name in (
+        "orders.public.orders", "orders.public.orders_old", "orders.sales.orders", "orders.public.customers",
+        "billing.public.orders", "orders.pg_catalog.pg_class",
+    )
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lists", "tables"),
+    [
+        ({"table.include.list": "public.orders.*"}, ["public.orders", "public.orders_old"]),
+        ({"table.include.list": "public.(orders|customers)"}, ["public.customers", "public.orders"]),
+        ({"table.include.list": "PUBLIC[.]ORDERS"}, ["public.orders"]),  # anchored, whatever the case
+        ({"table.include.list": "orders"}, []),
+        ({"table.include.list": " public\\.orders , sales\\.orders "}, ["public.orders", "sales.orders"]),
+        ({"table.exclude.list": "public[.].*"}, ["sales.orders"]),
+        ({"table.whitelist": "sales.orders"}, ["sales.orders"]),
+        ({"schema.include.list": "sales"}, ["sales.orders"]),
+        ({"schema.exclude.list": "pub.*"}, ["sales.orders"]),
+        ({"schema.include.list": "public", "table.include.list": "sales.orders,public.orders"}, ["public.orders"]),
+        ({}, ["public.customers", "public.orders", "public.orders_old", "sales.orders"]),
+        ({"table.include.list": "public.new"}, ["public.new"]),  # a plain name needs no table that is known
+    ],
+)
+def test_lists_are_expanded_as_debezium_does(tmp_path: Path, lists: dict[str, str], tables: list[str]) -> None:
+    assert said(tmp_path, {**POSTGRES, **lists}, KNOWN).tables == [f"orders.{table}" for table in tables]
+
+
+def test_what_could_not_be_expanded_is_said(tmp_path: Path) -> None:
+    one = said(tmp_path, {**POSTGRES, "table.include.list": "public.a.*,public.orders"}, KNOWN)
+    [warning] = one.warnings
+    assert warning.startswith(f"{tmp_path / 'connector.json'}:1: table.include.list: 'public.a.*' matches no table that is known")
+    assert "postgres://orders-db:5432" in warning
+    [warning] = said(tmp_path, POSTGRES).warnings
+    assert "all tables are captured, and none of postgres://orders-db:5432 is known" in warning
+
+
+@pytest.mark.parametrize(
+    ("class_name", "config", "table", "topic"),
+    [
+        ("mysql.MySqlConnector", {"database.port": 3307, "table.include.list": "s.orders"}, "mysql://orders-db:3307/s.orders", "s.orders"),
+        ("mariadb.MariaDbConnector", {"table.include.list": "s.orders"}, "mariadb://orders-db:3306/s.orders", "s.orders"),
+        (
+            "sqlserver.SqlServerConnector",
+            {"database.names": "shop", "table.include.list": "dbo.orders"},
+            "mssql://orders-db/shop.dbo.orders",
+            "shop.dbo.orders",
+        ),
+        (
+            "sqlserver.SqlServerConnector",
+            {"database.dbname": "shop", "table.include.list": "dbo.orders"},
+            "mssql://orders-db/shop.dbo.orders",
+            "dbo.orders",
+        ),
+        (
+            "oracle.OracleConnector",
+            {"database.dbname": "CDB", "database.pdb.name": "PDB1", "table.include.list": "SHOP.ORDERS"},
+            "oracle://orders-db/PDB1.SHOP.ORDERS",
+            "SHOP.ORDERS",
+        ),
+        ("db2.Db2Connector", {"database.dbname": "D", "table.include.list": "S.T"}, "db2://orders-db:50000/D.S.T", "S.T"),
+        (
+            "mongodb.MongoDbConnector",
+            {
+                "collection.include.list": "shop.orders",
+                "mongodb.connection.string": "mongodb://me:pass%2Fword@mongo-1:27018,mongo-2:27018/?replicaSet=rs0",
+            },
+            "mongodb://mongo-1:27018/shop.orders",
+            "shop.orders",
+        ),
+        (
+            "mongodb.MongoDbConnector",
+            {"collection.include.list": "shop.orders", "mongodb.hosts": "rs0/mongo-1,mongo-2"},
+            "mongodb://mongo-1:27017/shop.orders",
+            "shop.orders",
+        ),
+    ],
+)
+def test_each_database_has_its_names(tmp_path: Path, class_name: str, config: dict[str, Any], table: str, topic: str) -> None:
+    base = {key: value for key, value in POSTGRES.items() if key != "database.dbname"}
+    one = said(tmp_path, {**base, **config, "connector.class": f"io.debezium.connector.{class_name}"})
+    assert one.pairs == {(table, f"kafka://kafka-1/cdc.{topic}")}
+    assert b"pass" not in one.entry.content.blob
+
+
+def test_a_server_with_several_databases_has_each_ones_tables(tmp_path: Path) -> None:
+    config = {**POSTGRES, "connector.class": "io.debezium.connector.sqlserver.SqlServerConnector", "database.names": "a,b"}
+    one = said(tmp_path, {**config, "table.include.list": "dbo.orders"})
+    assert (one.tables, one.topics) == (["a.dbo.orders", "b.dbo.orders"], ["cdc.a.dbo.orders", "cdc.b.dbo.orders"])
+
+
+def routed(**options: str) -> dict[str, str]:
+    keys = {"type": "org.apache.kafka.connect.transforms.RegexRouter", **options}
+    return {
+        **POSTGRES,
+        "table.include.list": "public.orders",
+        "transforms": "route",
+        **{f"transforms.route.{key}": text for key, text in keys.items()},
+    }
+
+
+@pytest.mark.parametrize(
+    ("regex", "replacement", "topic"),
+    [
+        (r"([^.]+)\.([^.]+)\.([^.]+)", "$3.v1", "orders.v1"),
+        (r"cdc\.public\.(?<table>.*)", "lake.${table}", "lake.orders"),
+        (r"cdc\.(.*)", r"\$1", "$1"),
+        (r"public\.orders", "never", "cdc.public.orders"),  # the whole name must match
+        (r"CDC\..*", "never", "cdc.public.orders"),
+    ],
+)
+def test_topics_are_routed_by_expressions(tmp_path: Path, regex: str, replacement: str, topic: str) -> None:
+    assert said(tmp_path, routed(regex=regex, replacement=replacement)).topics == [topic]
+
+
+def test_tables_are_routed_together(tmp_path: Path) -> None:
+    options = {
+        "type": "io.debezium.transforms.ByLogicalTableRouter", "topic.regex": r"(.*)orders_shard(.*)", "topic.replacement": "$1all orders",
+    }  # fmt: skip
+    config = {**routed(**options), "table.include.list": "public.orders_shard1,public.orders_shard2"}
+    one = said(tmp_path, config)
+    assert one.topics == ["cdc.public.all_orders"]
+    assert len(one.pairs) == 2
+
+
+@pytest.mark.parametrize(("negate", "topic"), [("false", "routed"), ("true", "cdc.public.orders")])
+def test_a_predicate_decides_by_topic(tmp_path: Path, negate: str, topic: str) -> None:
+    predicates = {
+        "predicates.is_orders.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
+        "predicates.is_orders.pattern": r".*\.orders",
+    }
+    assert said(tmp_path, {**routed(regex=".*", replacement="routed", predicate="is_orders", negate=negate), **predicates}).topics == [
+        topic
+    ]
+
+
+def test_a_router_that_looks_into_records_is_not_guessed(tmp_path: Path) -> None:
+    [warning] = said(tmp_path, routed(type="io.debezium.transforms.outbox.EventRouter")).warnings
+    assert "transforms.route.type: EventRouter chooses topics by what is in the records: not followed" in warning
+
+
+def test_fields_of_flat_records_are_followed(tmp_path: Path) -> None:
+    config = {
+        **POSTGRES, "table.include.list": "public.orders", "transforms": "unwrap,fields,mask",
+        "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+        "transforms.fields.type": "org.apache.kafka.connect.transforms.ReplaceField$Value",
+        "transforms.fields.exclude": "note", "transforms.fields.renames": "id:order_id",
+        "transforms.mask.type": "org.apache.kafka.connect.transforms.MaskField$Value", "transforms.mask.fields": "email",
+    }  # fmt: skip
+    known = {"postgres://orders-db/orders.public.orders": ["id", "email", "note"]}
+    one = said(tmp_path, config, known)
+    assert one.columns == {("id", "order_id"): ("IDENTITY", False), ("email", "email"): ("TRANSFORMATION", True)}
+    assert one.job[JOB]["record_format"] == "row"
+    enveloped = said(tmp_path, {**config, "transforms": "fields,mask"}, known)
+    assert set(enveloped.columns) == {("id", "id"), ("email", "email"), ("note", "note")}
+
+
+def test_the_job_is_the_one_of_debeziums_own_events(tmp_path: Path) -> None:
+    config = {
+        **POSTGRES, "table.include.list": "public.orders", "snapshot.mode": "no_data",
+        "openlineage.integration.job.namespace": "shop", "openlineage.integration.job.description": "orders to Kafka",
+        "openlineage.integration.job.tags": "env=prod,cdc", "openlineage.integration.job.owners": "Ann=maintainer,Data Platform",
+    }  # fmt: skip
+    one = said(tmp_path, config)
+    job = model.job("shop", "cdc.0")
+    about = one.job[job]
+    assert (about["description"], about["tags"], about["snapshot_mode"], about["snapshot_data"]) == (
+        "orders to Kafka", ["env=prod", "cdc"], "no_data", False,
+    )  # fmt: skip
+    owners = {(edge.start.name, edge.attributes["type"]) for edge in one.facts.edges if edge.type is EdgeType.OWNS}
+    assert owners == {("Ann", "maintainer"), ("Data Platform", "technical")}
+
+
+def brokers(folder: Path, kafka: str = "", **config: str) -> set[AssetKey]:
+    base = {key: value for key, value in POSTGRES.items() if not key.startswith("kafka.")}
+    one = said(
+        folder,
+        {**base, "table.include.list": "public.orders", **{key.replace("_", "."): text for key, text in config.items()}},
+        kafka=kafka,
+    )
+    return {edge.end for edge in one.facts.edges if edge.type is EdgeType.WRITES}
+
+
+def test_the_broker_is_said_by_the_config_or_by_who_loads_it(tmp_path: Path) -> None:
+    topic = "cdc.public.orders"
+    assert brokers(tmp_path, schema_history_internal_kafka_bootstrap_servers="PLAINTEXT://k:9093") == {
+        model.dataset("kafka://k:9093", topic)
+    }
+    assert brokers(tmp_path, "mine:9092", kafka_bootstrap_servers="k:9092") == {model.dataset("kafka://mine", topic)}
+    with pytest.raises(AssertionError, match="it does not say which Kafka its topics are in"):
+        brokers(tmp_path)
+
+
+def test_all_forms_of_files_are_read(tmp_path: Path) -> None:
+    flat = {**POSTGRES, "table.include.list": "public.orders"}
+    whole = {"name": "a", "config": flat}
+    yaml = "apiVersion: kafka.strimzi.io/v1\nkind: KafkaConnector\nmetadata: {name: a}\nspec:\n  class: CLASS\n  config:\n"
+    rows = [f"    {key}: {json.dumps(text)}" for key, text in flat.items() if key != "connector.class"]
+    forms: list[tuple[str, object]] = [
+        ("a.json", flat),
+        ("x.json", whole),
+        ("x.json", [whole]),
+        ("x.json", {"a": {"info": {**whole, "tasks": []}, "status": {}}}),
+        ("x.yaml", yaml.replace("CLASS", flat["connector.class"]) + "\n".join(rows)),
+        ("a.properties", "# Kafka Connect, standalone\n" + "".join(f"{key} = {text}\n" for key, text in flat.items())),
+        (
+            "a.properties",
+            "".join(
+                f"debezium.{'sink.kafka.producer.bootstrap.servers' if key == 'kafka.bootstrap.servers' else f'source.{key}'}={text}\n"
+                for key, text in flat.items()
+            ),
+        ),
+    ]
+    for file, content in forms:
+        one = Said(*read(tmp_path, content, file=file))
+        assert (one.entry.scope, one.topics) == (("connector", "a"), ["cdc.public.orders"]), (file, content)
+
+
+def test_properties_are_read_as_java_does(tmp_path: Path) -> None:
+    text = (
+        "".join(f"{key}={value}\n" for key, value in POSTGRES.items())
+        + "! a comment\ntable.include.list : public.orders,\\\n    public.b\\u0061r\n"
+    )
+    assert Said(*read(tmp_path, text, file="c.properties")).tables == ["orders.public.bar", "orders.public.orders"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"connector.class": "io.debezium.connector.vitess.VitessConnector"},
+            "connector.class: found 'io.debezium.connector.vitess.VitessConnector', which is not known",
+        ),
+        ({"database.hostname": None}, "database.hostname: it is not there"),
+        ({"database.hostname": "${env:DB_HOST}"}, "database.hostname: it is a placeholder"),
+        ({"database.dbname": ""}, "database.dbname: it is not there"),
+        ({"topic.prefix": None}, "topic.prefix: it is not there"),
+        ({"table.include.list": "public.(orders"}, "table.include.list: 'public.(orders' is no regular expression"),
+        ({"table.include.list": "(a+)+b"}, "table.include.list: '(a+)+b' repeats a group"),
+        ({"column.mask.hash.v2.SHA-256.with.salt.CzQMA0cB5K": "a(b"}, "column.mask: 'a(b' is no regular expression"),
+        ({"table.include.list": {"a": 1}}, "table.include.list: found a structure"),
+    ],
+)
+def test_a_connector_that_cannot_be_used_is_refused_at_its_line(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    config = {**POSTGRES, "table.include.list": "public.orders", **change}
+    good = {**POSTGRES, "table.include.list": "public.orders"}
+    found, _ = read(tmp_path, json.dumps([{"name": "bad", "config": config}, {"name": "good", "config": good}], indent=1))
+    [refusal] = refusals(found)
+    place, _, rest = refusal.partition(": ")
+    assert place.startswith(f"{tmp_path / 'connector.json'}:")
+    assert rest.startswith(message)
+    assert "CzQMA0cB5K" not in refusal
+    assert "hunter2" not in refusal
+    assert [one.scope for one in found if isinstance(one, Entry)] == [("connector", "good")]
+
+
+def test_other_connectors_are_passed_over(tmp_path: Path) -> None:
+    sink = {"name": "log", "config": {"connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector"}}
+    found, warnings = read(tmp_path, [sink, {"name": "orders", "config": {**POSTGRES, "table.include.list": "public.orders"}}])
+    assert len(found) == 1
+    assert [warning.partition(": ")[2] for warning in warnings] == [
+        "connector.class: log is neither Debezium's nor a sink for S3 or Iceberg: passed over"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("[1]", "no connector's config"), ("{", "this is no YAML"), ("{}", "no connector's config")]
+)
+def test_a_file_without_connectors_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    [refusal] = refusals(read(tmp_path, content)[0])
+    assert message in refusal
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["(a*)*", "(a|aa)+", "(a|a){30}", "([a-z]+\\.)*x", ".*.*.*.*.*x", "a?" * 17, "x" * 1001, "(?:(?:a)){2,}"],
+)  # fmt: skip
+def test_expressions_that_may_take_for_ever_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        compiled(text, "here")
+
+
+@pytest.mark.parametrize(
+    "text", [r"(.*)\.(.*)\.(.*)\.(.*)", r"(?!.*_tmp)public\..*", r"[(+*?)]+", r"a\)+", "a{1,3}b?", "(?i)abc", "(a|b)?"]
+)
+def test_usual_expressions_are_taken(text: str) -> None:
+    compiled(text, "here")
+
+
+def test_matching_takes_no_longer_than_it_may() -> None:
+    slow, matcher = compiled(".*.*.*.*x", "here"), Matcher(seconds=0.1)
+    assert matcher.matches(slow, "a" * 250) is None
+    with pytest.raises(InvalidInput, match=r"take more than 0\.1 seconds"):
+        matcher.matches(slow, "a")
+    assert matcher.matches(slow, "a" * 251) is None
+
+
+def test_lists_have_commas_within_expressions() -> None:
+    assert list(listed(r"a\,b, c{1,2}d ,,e")) == ["a,b", "c{1,2}d", "e"]

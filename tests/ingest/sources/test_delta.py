@@ -1,0 +1,325 @@
+"""Delta tables made by deltalake itself; those with column mapping have a log written by hand, as delta-spark 3 writes it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable, Field, Schema
+from deltalake.schema import ArrayType, MapType, PrimitiveType, StructType
+
+from meshline.graph import model
+from meshline.graph.content import decode
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, EdgeType, Facts, Json
+from meshline.graph.naming import Naming
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.delta import Delta
+from meshline.ingest.sources.delta.columns import columns
+from meshline.ingest.sources.loading import Loading, load
+from meshline.ingest.sources.shape import Context, Entry, Found, Refused, Unchanged
+from meshline.ingest.times import now
+
+CORPUS = os.environ.get("MESHLINE_CORPUS")
+LONG, STRING = PrimitiveType("long"), PrimitiveType("string")
+AT = 1_767_225_600_000  # of the first commit of a log written by hand, in milliseconds
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    """A table that was made, changed and constrained."""
+    path = tmp_path / "lake" / "orders"
+    fields = [
+        Field("order_id", LONG, nullable=False),
+        Field("email", STRING, metadata={"comment": "who ordered", "pii": "true"}),
+        Field("day", PrimitiveType("date")),
+    ]
+    DeltaTable.create(path, Schema(fields), partition_by=["day"], name="orders", description="all of them")
+    table = DeltaTable(path)
+    table.alter.add_columns([Field("address", StructType([Field("city", STRING)]))])
+    table.alter.set_table_properties({"data-product.owner": "ana@example.com"}, raise_if_not_exists=False)
+    table.alter.add_constraint({"id_positive": "order_id > 0"})
+    table.alter.add_columns(
+        [Field("tags", ArrayType(STRING)), Field("amounts", MapType(STRING, StructType([Field("net", PrimitiveType("decimal(10,2)"))])))]
+    )
+    return path
+
+
+@pytest.fixture
+def graph() -> Iterator[LiveGraph]:
+    live = LiveGraph.open(SqliteStore())
+    yield live
+    live.store.close()
+
+
+def found(source: Delta, memory: dict[str, str] | None = None) -> tuple[list[Found], dict[str, str], Sequence[str]]:
+    reading = source.reading(Context(Naming(), Path.cwd(), memory=memory or {}))
+    items = list(reading.found)
+    assert reading.remember is not None
+    return items, dict(reading.remember()), list(reading.warnings)
+
+
+def entry(source: Delta) -> Entry:
+    items, _, _ = found(source)
+    [one] = [item for item in items if isinstance(item, Entry) and item.scope[0] == "table"]
+    return one
+
+
+def said(facts: Facts) -> dict[AssetKey, dict[str, Json]]:
+    return {fact.key: dict(fact.attributes) for fact in facts.assets}
+
+
+def paths(facts: Facts) -> list[str]:
+    listed = [edge for edge in facts.edges if edge.type is EdgeType.HAS_COLUMN]
+    return [edge.end.name for edge in sorted(listed, key=lambda edge: (edge.attributes["position"], edge.end.name))]
+
+
+def of(*tables: Path, **options: Any) -> Delta:
+    return Delta(tables=tuple(map(str, tables)), **options)
+
+
+def into(graph: LiveGraph, source: Delta, *, strict: bool = False) -> Loading:
+    return load(graph, source.reading(context_of(graph, Naming(), Path.cwd(), source.source)), now(), strict=strict)
+
+
+def test_a_table_is_what_its_newest_version_says(orders: Path) -> None:
+    facts = decode(entry(of(orders)).content.blob)
+    key = model.dataset("file", str(orders))
+    about = said(facts)
+    table = DeltaTable(orders)
+    assert about[key] == {
+        "dataset_type": "TABLE",
+        "format": "delta",
+        "location": f"file://{orders}",
+        "table_uuid": str(table.metadata().id),
+        "table_name": "orders",
+        "description": "all of them",
+        "partition_columns": ["day"],
+        "properties": {"data-product.owner": "ana@example.com"},
+        "constraints": [{"name": "id_positive", "type": "CHECK", "expression": "order_id > 0"}],
+    }
+    assert about[model.column(key, "order_id")] == {"type": "long", "nullable": False}
+    assert about[model.column(key, "email")] == {
+        "type": "string", "nullable": True, "description": "who ordered", "properties": {"pii": "true"},
+    }  # fmt: skip
+    assert about[model.column(key, "amounts")]["type"] == "map<string, struct<net: decimal(10,2)>>"
+    assert about[model.column(key, "amounts.value.net")]["type"] == "decimal(10,2)"
+    assert paths(facts) == [
+        "order_id", "email", "day", "address", "address.city", "tags", "tags.element",
+        "amounts", "amounts.key", "amounts.value", "amounts.value.net",
+    ]  # fmt: skip
+
+
+def test_what_it_was_before_is_said_at_the_commits_times(orders: Path) -> None:
+    one = entry(of(orders))
+    times = {commit["version"]: commit["timestamp"] * 1000 for commit in DeltaTable(orders).history()}
+    assert [paths(decode(content.blob))[-1] for _, content in one.past] == ["day", "address.city", "address.city", "address.city"]
+    assert one.time is not None
+    assert one.time - times[4] < 1000  # commits of one millisecond are kept apart
+    assert [at // 1000 for at, _ in one.past] == pytest.approx([times[version] // 1000 for version in range(4)], abs=1)
+    assert sorted({*(at for at, _ in one.past), one.time}) == [*(at for at, _ in one.past), one.time]
+
+
+def test_versions_that_say_the_same_are_one(orders: Path) -> None:
+    before = entry(of(orders))
+    table = DeltaTable(orders)
+    table.delete()
+    table.optimize.compact()
+    assert entry(of(orders)) == before
+
+
+def test_only_so_many_commits_are_looked_at_and_it_says_so(orders: Path) -> None:
+    items, _, warnings = found(of(orders, versions=2))
+    [one] = items
+    assert isinstance(one, Entry)
+    assert len(one.past) == 1
+    assert warnings == [f"{orders}: what it was in 3 versions before 3 is not known"]
+
+
+def test_an_unchanged_table_is_not_read(orders: Path, graph: LiveGraph) -> None:
+    assert into(graph, of(orders))[2:6] == (1, 0, 1, 0)
+    revision = graph.index.revision
+    assert into(graph, of(orders))[1:7] == (revision, 0, 1, 0, 0, 0)
+
+
+def test_a_changed_table_is_read_from_where_it_was(orders: Path, graph: LiveGraph) -> None:
+    into(graph, of(orders))
+    DeltaTable(orders).alter.add_columns([Field("channel", STRING)])
+    items, _, _ = found(of(orders), dict(context_of(graph, Naming(), Path.cwd(), "delta/default").memory))
+    [one] = items
+    assert isinstance(one, Entry)
+    assert len(one.past) == 1
+    loading = into(graph, of(orders))
+    assert loading[2:6] == (1, 0, 0, 1)
+    assert [column.name for column in context_of(graph, Naming(), Path.cwd(), "x").columns(model.dataset("file", str(orders)))] != []
+
+
+def test_another_table_at_the_same_place_is_read(orders: Path, tmp_path: Path, graph: LiveGraph) -> None:
+    into(graph, of(orders))
+    orders.rename(tmp_path / "old")
+    DeltaTable.create(orders, Schema([Field("id", LONG)]))
+    loading = into(graph, of(orders))
+    assert loading[2:6] == (1, 0, 0, 1)
+
+
+def test_patterns_mean_folders_with_a_log(orders: Path, tmp_path: Path) -> None:
+    DeltaTable.create(tmp_path / "lake" / "customers", Schema([Field("id", LONG)]))
+    (tmp_path / "lake" / "notes").mkdir()
+    items, _, _ = found(of(tmp_path / "lake" / "*", orders))
+    assert [item.scope[2].rpartition("/")[2] for item in items if isinstance(item, Entry)] == ["customers", "orders"]
+    deep, _, _ = found(of(tmp_path / "**"))
+    assert len(deep) == 2
+    [uri] = found(Delta(tables=(orders.as_uri(),)))[0]
+    assert isinstance(uri, Entry)
+
+
+def test_one_that_cannot_be_read_does_not_stop_the_others(orders: Path, tmp_path: Path, graph: LiveGraph) -> None:
+    broken = tmp_path / "lake" / "broken"
+    (broken / "_delta_log").mkdir(parents=True)
+    (broken / "_delta_log" / f"{0:020}.json").write_text('{"metaData": {"id": 7}}\n')
+    (tmp_path / "empty").mkdir()
+    bad = [tmp_path / "nothing", tmp_path / "empty", broken, tmp_path / "x*"]
+    source = of(*bad, orders)
+    refusals = [item for item in found(source)[0] if isinstance(item, Refused)]
+    assert [refusal.error.where for refusal in refusals] == list(map(str, bad))
+    assert [str(refusal.error).partition(": ")[2].partition(":")[0].partition(" (")[0] for refusal in refusals] == [
+        "there is no Delta table",
+        "there is no Delta table",
+        "the Delta table cannot be read",
+        "there is no such Delta table; accepted are folders of tables, patterns such as lake/*/*, and URLs",
+    ]
+    loading = into(graph, source)
+    assert (loading.new, len(loading.refused)) == (1, 4)
+
+
+def test_what_is_gone_is_retracted_and_what_cannot_be_read_is_kept(orders: Path, tmp_path: Path, graph: LiveGraph) -> None:
+    other = orders.with_name("customers")
+    DeltaTable.create(other, Schema([Field("id", LONG)]))
+    lake = orders.with_name("*")
+    assert into(graph, of(lake)).new == 2
+    other.rename(tmp_path / "away")
+    assert into(graph, of(lake, complete=False)).retracted == 0
+    assert into(graph, of(lake, other))[6:8] == (0, 1)
+    assert into(graph, of(lake)).retracted == 1
+
+
+@pytest.mark.parametrize("text", ["s3://bucket", "s3://bucket/a/*", "s3:///a"])
+def test_urls_that_name_no_table_are_refused(text: str) -> None:
+    [refused] = found(Delta(tables=(text,)))[0]
+    assert isinstance(refused, Refused)
+    assert "accepted are such as s3://bucket/path" in str(refused.error)
+
+
+def test_secrets_are_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_KEY", "very-secret-key")
+    options = {
+        "AWS_ACCESS_KEY_ID": "AKIA-secret", "AWS_SECRET_ACCESS_KEY": "${THE_KEY}", "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ALLOW_HTTP": "true", "AWS_REGION": "eu-west-1", "max_retries": "0",
+    }  # fmt: skip
+    source = Delta(tables=("s3a://bucket/orders",), storage_options=options)
+    [refused] = found(source)[0]
+    assert isinstance(refused, Refused)
+    assert refused.about == ("table", "s3://bucket", "orders")
+    assert "secret" not in f"{refused.error} {source!r}"
+    monkeypatch.delenv("THE_KEY")
+    with pytest.raises(Exception, match="the environment has no variable THE_KEY"):
+        found(source)
+
+
+# -- column mapping
+
+
+def mapped(name: str, number: int, kind: object = "string", *, nullable: bool = True) -> dict[str, object]:
+    metadata = {"delta.columnMapping.id": number, "delta.columnMapping.physicalName": f"col-{number}"}
+    return {"name": name, "type": kind, "nullable": nullable, "metadata": metadata}
+
+
+def struct(*fields: object) -> dict[str, object]:
+    return {"type": "struct", "fields": list(fields)}
+
+
+def commit(folder: Path, version: int, operation: str, fields: Sequence[object], *, configuration: dict[str, str] | None = None) -> None:
+    """One commit that changes the schema, as delta-spark writes it."""
+    log = folder / "_delta_log"
+    log.mkdir(parents=True, exist_ok=True)
+    info = {
+        "timestamp": AT + version * 1000, "operation": operation, "operationParameters": {}, "isolationLevel": "Serializable",
+        "isBlindAppend": True, "operationMetrics": {}, "engineInfo": "Apache-Spark/3.5.9 Delta-Lake/3.3.2",
+        "txnId": "f0eaae90-5c8a-4a4d-8f0d-0d4b7be1c1b5",
+    }  # fmt: skip
+    metadata = {
+        "id": "2a0b8a2e-5a4b-4a9c-9df5-4f8c7a7f2a11", "format": {"provider": "parquet", "options": {}},
+        "schemaString": json.dumps(struct(*fields)), "partitionColumns": [],
+        "configuration": configuration if configuration is not None
+        else {"delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "9"},
+        "createdTime": AT,
+    }  # fmt: skip
+    protocol = [{"protocol": {"minReaderVersion": 2, "minWriterVersion": 5}}] if version == 0 else []
+    lines = [{"commitInfo": info}, *protocol, {"metaData": metadata}]
+    (log / f"{version:020}.json").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def moves(items: Sequence[Found]) -> list[tuple[str, ...]]:
+    return [item.scope for item in items if isinstance(item, (Entry, Unchanged)) and item.scope[0] != "table"]
+
+
+def test_a_renamed_column_goes_on_and_a_dropped_one_ends(tmp_path: Path) -> None:
+    folder = tmp_path / "orders"
+    commit(folder, 0, "CREATE TABLE", [mapped("id", 1), mapped("mail", 2), mapped("note", 3)])
+    commit(folder, 1, "RENAME COLUMN", [mapped("id", 1), mapped("email", 2), mapped("note", 3)])
+    commit(folder, 2, "DROP COLUMNS", [mapped("id", 1), mapped("email", 2)])
+    commit(folder, 3, "ADD COLUMNS", [mapped("id", 1), mapped("email", 2), mapped("note", 4)])
+    items, memory, _ = found(of(folder))
+    name = str(folder)
+    renamed, dropped = (AT + 1000) * 1000, (AT + 2000) * 1000 - 1
+    assert moves(items) == [
+        ("column-renamed", "file", name, "mail", "email", str(renamed)),
+        ("column-dropped", "file", name, "note", str(dropped)),
+    ]
+    rename, drop = (item for item in items[1:] if isinstance(item, Entry))
+    key = model.dataset("file", name)
+    assert (rename.time, drop.time) == (renamed, dropped)
+    [edge] = decode(rename.content.blob).edges
+    assert (edge.type, edge.start, edge.end) == (EdgeType.RENAMED_TO, model.column(key, "mail"), model.column(key, "email"))
+    assert said(decode(drop.content.blob)) == {model.column(key, "note"): {"dropped": True}}
+    [table] = [item for item in items if isinstance(item, Entry) and item.scope[0] == "table"]
+    assert said(decode(table.content.blob))[model.column(key, "note")]["field_id"] == 4
+
+    again, _, _ = found(of(folder), memory)
+    assert [type(item) for item in again] == [Unchanged] * 3
+    commit(folder, 4, "RENAME COLUMN", [mapped("key", 1), mapped("email", 2), mapped("note", 4)])
+    later, _, _ = found(of(folder), memory)
+    assert moves(later) == [*moves(items), ("column-renamed", "file", name, "id", "key", str((AT + 4000) * 1000))]
+
+
+def test_what_is_nested_in_a_renamed_column_is_renamed_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "orders"
+    city, lines = mapped("city", 2), {"type": "array", "elementType": struct(mapped("sku", 4)), "containsNull": True}
+    commit(folder, 0, "CREATE TABLE", [mapped("address", 1, struct(city)), mapped("lines", 3, lines)])
+    commit(folder, 1, "RENAME COLUMN", [mapped("home", 1, struct(city)), mapped("items", 3, lines)])
+    assert [scope[3:5] for scope in moves(found(of(folder))[0])] == [
+        ("address", "home"), ("address.city", "home.city"),
+        ("lines", "items"), ("lines.element", "items.element"), ("lines.element.sku", "items.element.sku"),
+    ]  # fmt: skip
+
+
+def test_a_column_without_an_id_is_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "orders"
+    plain = {"name": "mail", "type": "string", "nullable": True, "metadata": {}}
+    commit(folder, 0, "CREATE TABLE", [plain], configuration={})
+    commit(folder, 1, "WRITE", [{**plain, "name": "email"}], configuration={})
+    commit(folder, 2, "SET TBLPROPERTIES", [mapped("email", 1)])
+    assert moves(found(of(folder))[0]) == []
+
+
+@pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set")
+def test_the_recorded_schema_is_read() -> None:
+    table = json.loads((Path(CORPUS or "") / "recorded" / "delta_orders.json").read_text())
+    assert [(column.path, column.type) for column in columns(table["schema"])] == [
+        ("order_id", "long"), ("email_address", "string"), ("amount", "double"),
+    ]  # fmt: skip

@@ -1,0 +1,300 @@
+"""Great Expectations: results and suites as versions 0.18 and 1.24 write them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshline.errors import InvalidInput
+from meshline.graph.model import EdgeType, column, consumer, dataset
+from meshline.graph.queries.quality import history
+from tests.ingest.sources.checking import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
+from tests.queries import mesh
+
+HERE = Path(__file__).parent / "great_expectations"
+RECORDED = CORPUS / "recorded"
+ORDERS = dataset("sqlite:///shop.db", "orders")
+LAKE = dataset("iceberg://lake", "clean.orders")
+OF_LAKE: dict[str, Any] = {"dataset": "iceberg://lake/clean.orders"}
+NOT_NULL, BETWEEN = "expect_column_values_to_not_be_null", "expect_column_values_to_be_between"
+
+
+def written(folder: Path, name: str, value: object) -> Path:
+    path = folder / name
+    path.write_text(json.dumps(value))
+    return path
+
+
+def recorded(name: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((HERE / name).read_text())
+    return value
+
+
+@needs_corpus
+def test_a_validation_result() -> None:
+    live = graph()
+    assert loaded(live, "gx", RECORDED, "gx_validation.json", **OF_LAKE).new == 1
+    found = checks(live, LAKE)
+    assert outcomes(found) == {
+        "expect_table_columns_to_match_set": "PASSED",
+        "expect_table_row_count_to_be_between": "PASSED",
+        f"amount: {BETWEEN}(amount)": "FAILED",
+        f"customer_id: {NOT_NULL}(customer_id)": "WARNED",
+        "order_id: expect_column_values_to_be_unique(order_id)": "FAILED",
+        "status: expect_column_values_to_be_in_set(status)": "FAILED",
+    }
+    in_set = found["status: expect_column_values_to_be_in_set(status)"]
+    assert in_set.said.kind == "expect_column_values_to_be_in_set"
+    assert in_set.said.suite == "orders_suite"
+    assert in_set.said.expected == {"value_set": ["PAID", "CANCELLED"]}
+    assert in_set.said.observed == {"element_count": 4, "unexpected_count": 1, "unexpected_percent": 25.0, "missing_count": 0}
+    assert in_set.said.labels == {"data-product": "orders"}
+    assert (in_set.at, in_set.source) == (1_795_255_065_394_266, "gx/default")
+    assert found["expect_table_row_count_to_be_between"].said.observed == 4
+
+
+@needs_corpus
+def test_rows_of_data_are_not_kept() -> None:
+    live = graph()
+    loaded(live, "gx", RECORDED, "gx_validation.json", **OF_LAKE)
+    said = json.dumps([result.said.observed for result in checks(live, LAKE).values()])
+    assert "??" not in said
+    assert "partial_unexpected" not in said
+
+
+@needs_corpus
+def test_an_exception_is_an_error_that_says_why() -> None:
+    live = graph()
+    loaded(live, "gx", RECORDED, "gx_validation_exception.json", **OF_LAKE)
+    found = checks(live, LAKE)
+    nope = found[f"nope: {BETWEEN}(nope)"]
+    assert (nope.outcome, nope.said.message) == ("ERROR", 'Error: The column "nope" in BatchData does not exist.')
+    assert found[f"customer_id: {NOT_NULL}(customer_id)"].said.message is None
+
+
+@needs_corpus
+def test_the_last_run_is_shown_whatever_the_order_of_the_files() -> None:
+    live = graph()
+    both = loaded(live, "gx", RECORDED, "gx_validation_exception.json", "gx_validation.json", **OF_LAKE)
+    assert (both.read, both.new) == (1, 1)
+    last = checks(live, LAKE)[f"amount: {BETWEEN}(amount)"]
+    assert last.at == 1_795_255_069_198_460
+    assert [past.at for past in history(live, live.index, last)] == [1_795_255_069_198_460, 1_795_255_065_394_266]
+    assert [past.at for past in history(live, live.index, last, 1)] == [1_795_255_069_198_460]
+
+
+@needs_corpus
+def test_the_same_again_writes_nothing_and_an_older_run_replaces_nothing() -> None:
+    live = graph()
+    loaded(live, "gx", RECORDED, "gx_validation_exception.json", **OF_LAKE)
+    revision = live.index.revision
+    again = loaded(live, "gx", RECORDED, "gx_validation_exception.json", at=1_900_000_000_000_000, **OF_LAKE)
+    assert (again.unchanged, again.new, again.changed, live.index.revision) == (1, 0, 0, revision)
+    older = loaded(live, "gx", RECORDED, "gx_validation.json", **OF_LAKE)
+    assert older.warnings == ("orders_suite iceberg://lake clean.orders: a later run is known already; not taken",)
+    assert live.index.revision == revision
+    assert checks(live, LAKE)[f"amount: {BETWEEN}(amount)"].at == 1_795_255_069_198_460
+
+
+@needs_corpus
+def test_a_described_checkpoint_has_no_time_of_its_own() -> None:
+    live = graph()
+    assert loaded(live, "gx", RECORDED, "gx_checkpoint.json", **OF_LAKE).new == 1
+    found = checks(live, LAKE)
+    assert len(found) == 6
+    assert {result.said.suite for result in found.values()} == {"gx_checkpoint"}
+    assert found[f"amount: {BETWEEN}(amount)"].outcome == "FAILED"
+    assert loaded(live, "gx", RECORDED, "gx_checkpoint.json", **OF_LAKE).unchanged == 1
+    assert loaded(live, "gx", RECORDED, "gx_checkpoint.json", suite="orders_suite", **OF_LAKE).new == 1
+
+
+@pytest.mark.parametrize("file", ["checkpoint_0_18.json", "validation_1_24.json"])
+def test_a_table_is_the_known_dataset_that_its_name_is_the_end_of(file: str) -> None:
+    live = mesh.live(mesh.about(ORDERS, description="all orders"))
+    assert not loaded(live, "gx", HERE, file).refused
+    found = checks(live, ORDERS)
+    assert found["tier: expect_column_to_exist(tier)"].outcome == "FAILED"
+    assert found["tier: expect_column_to_exist(tier)"].said.suite == "orders_suite"
+    assert found[f"customer_id: {NOT_NULL}(customer_id)"].outcome == ("FAILED" if "0_18" in file else "WARNED")
+
+
+def test_expectations_of_one_type_and_column_are_told_apart() -> None:
+    live = mesh.live(mesh.about(ORDERS, description="all orders"))
+    loaded(live, "gx", HERE, "validation_1_24.json")
+    assert {name for name in checks(live, ORDERS) if BETWEEN in name} == {
+        f'amount: {BETWEEN}(amount) {{"min_value":0.0}}',
+        f'amount: {BETWEEN}(amount) {{"max_value":100.0,"mostly":0.9}}',
+    }
+
+
+def test_a_table_that_several_datasets_may_be_is_refused_with_the_candidates() -> None:
+    other = dataset("pg://db", "archive.orders")
+    live = mesh.live(mesh.about(ORDERS, description="x"), mesh.about(other, description="y"))
+    assert refusals(loaded(live, "gx", HERE, "validation_1_24.json")) == [
+        (
+            "validation_1_24.json: 'orders' may be pg://db/archive.orders, sqlite:///shop.db/orders;"
+            " say which with the option dataset or datasets"
+        )
+    ]
+    assert not loaded(live, "gx", HERE, "validation_1_24.json", namespace="pg://db").refused
+    assert checks(live, other)
+
+
+def test_a_dataset_that_nobody_knows_is_refused_and_the_options_name_it() -> None:
+    live = graph()
+    refused = loaded(live, "gx", HERE, "validation_1_24.json")
+    assert refusals(refused) == [
+        (
+            "validation_1_24.json: no known dataset is called 'orders' or 'orders_asset';"
+            " accepted are the options dataset (namespace/name), datasets and namespace"
+        )
+    ]
+    assert live.index.revision == 0
+    ways: list[dict[str, Any]] = [
+        {"dataset": "sqlite:///shop.db/orders"},
+        {"datasets": {"orders": "sqlite:///shop.db/orders"}},
+        {"datasets": {"shop.orders_asset": "sqlite:///shop.db/orders"}},
+        {"datasets": {"shop-orders_asset": "sqlite:///shop.db/orders"}},
+        {"namespace": "sqlite:///shop.db"},
+    ]
+    for options in ways:
+        live = graph()
+        assert not loaded(live, "gx", HERE, "validation_1_24.json", **options).refused, options
+        assert checks(live, ORDERS), options
+
+
+def test_an_option_may_name_the_end_of_a_known_name() -> None:
+    other = dataset("pg://db", "archive.orders")
+    live = mesh.live(mesh.about(ORDERS, description="x"), mesh.about(other, description="y"))
+    for text, expected in (("archive.orders", other), ("sqlite:///shop.db/orders", ORDERS)):
+        assert not loaded(live, "gx", HERE, "validation_1_24.json", dataset=text).refused
+        assert checks(live, expected)
+    assert refusals(loaded(live, "gx", HERE, "validation_1_24.json", dataset="orders")) == [
+        "dataset: found 'orders'; it may be pg://db/archive.orders, sqlite:///shop.db/orders; accepted is namespace/name"
+    ]
+    assert refusals(loaded(live, "gx", HERE, "validation_1_24.json", dataset="x")) == ["dataset: found 'x'; accepted is namespace/name"]
+
+
+def test_a_dataset_of_which_nothing_else_is_known_is_pointed_out() -> None:
+    live = graph()
+    warning = "pg://db/new: nothing else is known of this dataset; does its catalog call it so?"
+    assert loaded(live, "gx", HERE, "validation_1_24.json", dataset="pg://db/new").warnings == (warning,)
+    assert loaded(live, "gx", HERE, "validation_1_24.json", dataset="pg://db/new").warnings == ()
+
+
+def test_a_file_is_the_dataset_at_its_path(tmp_path: Path) -> None:
+    result = recorded("validation_path_1_24.json")
+    assert "no known dataset is called 'a_csv'" in refusals(loaded(graph(), "gx", HERE, "validation_path_1_24.json"))[0]
+    for path, expected in (
+        ("/data/a.csv", dataset("file", "/data/a.csv")),
+        ("s3a://lake/in/a.csv", dataset("s3://lake", "in/a.csv")),
+    ):
+        result["meta"]["batch_spec"]["path"] = path
+        written(tmp_path, "result.json", result)
+        live = graph()
+        assert not loaded(live, "gx", tmp_path, "result.json").refused
+        assert outcomes(checks(live, expected)) == {f"a: {NOT_NULL}(a)": "FAILED"}
+
+
+@pytest.mark.parametrize("file", ["suite_0_18.json", "suite_1_24.json"])
+def test_a_suite_says_what_is_expected_and_which_columns_it_needs(file: str) -> None:
+    live = graph()
+    assert loaded(live, "gx", HERE, file, dataset="sqlite:///shop.db/orders").new == 1
+    found = checks(live, ORDERS)
+    assert {str(result.outcome) for result in found.values()} == {"NOT_RUN"}
+    assert {result.at for result in found.values()} == {None}
+    suite = live.index.node(consumer("orders_suite"))
+    assert suite is not None
+    needed = {live.index.key(edge.end).name for edge in live.index.edges(suite, EdgeType.CONSUMES)}
+    assert needed == ({"tier"} if "0_18" in file else {"tier", "order_id", "customer_id", "amount", "status"})
+
+
+def test_a_suite_and_its_results_are_one_list() -> None:
+    live = graph()
+    of: dict[str, Any] = {"dataset": "sqlite:///shop.db/orders"}
+    loaded(live, "gx", HERE, "suite_1_24.json", "validation_1_24.json", **of)
+    found = checks(live, ORDERS)
+    assert len(found) == 5
+    assert "NOT_RUN" not in outcomes(found).values()
+    assert loaded(live, "gx", HERE, "suite_1_24.json", "validation_1_24.json", **of).unchanged == 2
+
+
+def test_what_is_not_there_any_more_is_gone_if_the_files_are_all(tmp_path: Path) -> None:
+    shutil.copy(HERE / "suite_1_24.json", tmp_path)
+    shutil.copy(HERE / "validation_1_24.json", tmp_path)
+    live = graph()
+    of: dict[str, Any] = {"dataset": "sqlite:///shop.db/orders"}
+    loaded(live, "gx", tmp_path, "*.json", **of)
+    assert loaded(live, "gx", tmp_path, "val*.json", **of).retracted == 0
+    assert loaded(live, "gx", tmp_path, "val*.json", complete=True, **of).retracted == 1
+    assert live.index.node(consumer("orders_suite")) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "bad.json:1: this is no JSON: Expecting property name enclosed in double quotes"),
+        ('{\n"a": 1,\n}', "bad.json:3: this is no JSON: Expecting property name enclosed in double quotes"),
+        ("[" * 200_000, "bad.json: this is no JSON that can be read: RecursionError"),
+        ("3", "bad.json: found int; accepted are a validation result"),
+        ("{}", "bad.json: found neither results nor expectations; accepted are a validation result"),
+        ('{"expectations": []}', "bad.json: the suite has no name; accepted are name, expectation_suite_name and the option suite"),
+        ('{"results": [], "meta": {"validation_time": "noon"}}', "bad.json: 'noon' is no time; accepted is ISO 8601"),
+        ('{"results": [], "meta": {"validation_time": "2999-01-01"}}', "bad.json: '2999-01-01' is more than a day ahead of the clock"),
+        ('{"results": [7], "suite_name": "s"}', "bad.json: [0]: found no expectation: it has a type"),
+    ],
+)
+def test_bad_files_are_refused_and_the_others_are_taken(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "bad.json").write_text(content)
+    shutil.copy(HERE / "validation_1_24.json", tmp_path)
+    live = graph()
+    found = loaded(live, "gx", tmp_path, "*.json", dataset="sqlite:///shop.db/orders")
+    assert refusals(found)[0].startswith(message)
+    assert len(found.refused) == 1
+    assert checks(live, ORDERS)
+    untouched = graph()
+    with pytest.raises(InvalidInput):
+        loaded(untouched, "gx", tmp_path, "*.json", strict=True, dataset="sqlite:///shop.db/orders")
+    assert untouched.index.revision == 0
+
+
+def test_nan_is_nothing_and_a_check_without_a_verdict_was_skipped(tmp_path: Path) -> None:
+    result = recorded("validation_1_24.json")
+    result["results"] = [
+        {"success": None, "expectation_config": {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "amount"}},
+         "result": {"observed_value": float("nan")}},
+        {"success": True, "expectation_config": {"type": "expect_column_distinct_values_to_be_in_set", "kwargs": {"column": "status"}},
+         "result": {"observed_value": ["secret", "values"]}},
+    ]  # fmt: skip
+    written(tmp_path, "r.json", result)
+    live = graph()
+    assert not loaded(live, "gx", tmp_path, "r.json", dataset="sqlite:///shop.db/orders").refused
+    found = checks(live, ORDERS)
+    mean = found["amount: expect_column_mean_to_be_between(amount)"]
+    assert (mean.outcome, mean.said.observed) == ("SKIPPED", None)
+    assert found["status: expect_column_distinct_values_to_be_in_set(status)"].said.observed == {"values": 2}
+
+
+def test_what_is_too_long_is_cut(tmp_path: Path) -> None:
+    result = recorded("validation_1_24.json")
+    result["results"][0]["expectation_config"]["kwargs"]["value_set"] = [f"value {n}" for n in range(10_000)]
+    written(tmp_path, "r.json", result)
+    live = graph()
+    loaded(live, "gx", tmp_path, "r.json", dataset="sqlite:///shop.db/orders")
+    expected = checks(live, ORDERS)[f"customer_id: {NOT_NULL}(customer_id)"].said.expected
+    assert isinstance(expected, str)
+    assert len(expected) == 4_001
+
+
+def test_results_of_columns_are_on_the_columns() -> None:
+    live = graph()
+    loaded(live, "gx", HERE, "validation_1_24.json", dataset="sqlite:///shop.db/orders")
+    node = live.index.node(column(ORDERS, "amount"))
+    assert node is not None
+    (row,) = [row for row in live.facts(live.index, [node])[node] if row.attribute == "quality"]
+    assert isinstance(row.value, dict)
+    assert len(row.value) == 2

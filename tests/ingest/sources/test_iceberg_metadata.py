@@ -1,0 +1,304 @@
+"""What metadata say, without any catalog: columns, their history, products, names, and what is no metadata."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from meshline.errors import InvalidInput
+from meshline.ingest.sources.iceberg.columns import columns
+from meshline.ingest.sources.iceberg.history import began, moves, schemas, view_versions
+from meshline.ingest.sources.iceberg.metadata import Table, View, metadata_of
+from meshline.ingest.sources.iceberg.names import catalog_namespace, physical, table_of_file
+from meshline.ingest.sources.iceberg.properties import Redaction, expanded
+
+CORPUS = os.environ.get("MESHLINE_CORPUS")
+needs_corpus = pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: what real catalogs answered cannot be read")
+NOW = 4_000_000_000_000_000  # microseconds, later than all here
+
+
+def recorded(name: str) -> Table | View:
+    return metadata_of((Path(str(CORPUS)) / "recorded" / f"{name}.json").read_bytes())
+
+
+def field(id_: int, name: str, type_: Any = "string", **more: Any) -> dict[str, Any]:
+    return {"id": id_, "name": name, "type": type_, "required": False, **more}
+
+
+def struct(*fields: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "struct", "fields": list(fields)}
+
+
+def table(*schemas: list[dict[str, Any]], **more: Any) -> Table:
+    """A table that had these schemas, the last is the current one. Times in `more` are in milliseconds."""
+    said = {
+        "format-version": 2,
+        "table-uuid": "u",
+        "location": "file:///w/t",
+        "last-updated-ms": 100_000,
+        "current-schema-id": len(schemas) - 1,
+        "schemas": [{"type": "struct", "schema-id": i, "fields": fields} for i, fields in enumerate(schemas)],
+        **more,
+    }
+    found = metadata_of(json.dumps(said).encode())
+    assert isinstance(found, Table)
+    return found
+
+
+def log(*times: int) -> list[dict[str, Any]]:
+    return [{"timestamp-ms": time, "metadata-file": f"{i}.metadata.json"} for i, time in enumerate(times)]
+
+
+def snapshots(*pairs: tuple[int, int]) -> list[dict[str, Any]]:
+    """(time, schema)."""
+    return [{"snapshot-id": i, "timestamp-ms": time, "schema-id": schema} for i, (time, schema) in enumerate(pairs, 1)]
+
+
+# -- columns
+
+
+def test_nested_columns_are_dotted_paths_at_the_position_of_their_top_level_column() -> None:
+    nested = struct(field(4, "city", doc="where"), field(5, "geo", struct(field(6, "lat", "double"))))
+    items = {"type": "list", "element-id": 8, "element": struct(field(9, "sku")), "element-required": True}
+    attributes = {"type": "map", "key-id": 11, "key": "string", "value-id": 12, "value": "int", "value-required": False}
+    made = table(
+        [field(1, "id", "long", required=True), field(2, "address", nested), field(7, "items", items), field(10, "more", attributes)]
+    )
+    assert [(one.path, one.id, one.position, one.type, one.required) for one in columns(made.schemas[0])] == [
+        ("id", 1, 1, "long", True),
+        ("address", 2, 2, "struct<city: string, geo: struct<lat: double>>", False),
+        ("address.city", 4, 2, "string", False),
+        ("address.geo", 5, 2, "struct<lat: double>", False),
+        ("address.geo.lat", 6, 2, "double", False),
+        ("items", 7, 3, "list<struct<sku: string>>", False),
+        ("items.element", 8, 3, "struct<sku: string>", True),
+        ("items.element.sku", 9, 3, "string", False),
+        ("more", 10, 4, "map<string, int>", False),
+        ("more.key", 11, 4, "string", True),
+        ("more.value", 12, 4, "int", False),
+    ]
+
+
+def test_too_deep_and_too_wide_schemas_are_refused() -> None:
+    deep: Any = "string"
+    for i in range(40):
+        deep = struct(field(i + 2, "x", deep))
+    with pytest.raises(InvalidInput, match="24 levels"):
+        columns(table([field(1, "x", deep)]).schemas[0])
+    with pytest.raises(InvalidInput, match="20000 columns"):
+        columns(table([field(i, f"c{i}") for i in range(20_001)]).schemas[0])
+
+
+# -- when schemas began
+
+
+def test_one_schema_began_with_the_table() -> None:
+    assert began(table([field(1, "a")], **{"metadata-log": log(10_000, 20_000)}), NOW) == [(0, 10_000_000)]
+    assert began(table([field(1, "a")]), NOW) == [(0, 100_000_000)], "without a log only the last commit is known"
+
+
+def test_a_schema_began_with_the_latest_commit_between_two_snapshots() -> None:
+    """Commits at 10 (made), 20 (snapshot), 30 (properties), 40 (schema 1), 50 (snapshot), and the last at 100."""
+    made = table(
+        [field(1, "a")],
+        [field(1, "b")],
+        **{"metadata-log": log(*range(10_000, 60_000, 10_000)), "snapshots": snapshots((20_000, 0), (50_000, 1))},
+    )
+    assert began(made, NOW) == [(0, 10_000_000), (1, 40_000_000)]
+
+
+def test_schemas_without_snapshots_are_in_the_order_of_their_ids() -> None:
+    made = table([field(1, "a")], [field(1, "b")], [field(1, "c")], **{"metadata-log": log(10_000, 20_000)})
+    assert began(made, NOW) == [(0, 10_000_000), (1, 20_000_000), (2, 100_000_000)]
+
+
+def test_more_schemas_than_commits_are_kept_apart_in_order() -> None:
+    made = table(*[[field(1, f"c{i}")] for i in range(5)], snapshots=snapshots((20_000, 0), (20_000, 4)))
+    times = [time for _, time in began(made, NOW)]
+    assert [schema for schema, _ in began(made, NOW)] == [0, 1, 2, 3, 4]
+    assert times == sorted(set(times))
+    assert times[-1] <= 20_000_000
+
+
+def test_a_schema_that_came_back_held_twice() -> None:
+    made = table(
+        [field(1, "a")], [field(1, "b")], **{"snapshots": snapshots((20_000, 0), (40_000, 1), (60_000, 0)), "current-schema-id": 0}
+    )
+    assert [schema for schema, _ in began(made, NOW)] == [0, 1, 0]
+
+
+def test_what_was_known_before_stays_though_logs_are_cut() -> None:
+    before = table([field(1, "a")], [field(1, "b")], **{"metadata-log": log(10_000, 40_000), "last-updated-ms": 50_000})
+    known = began(before, NOW)
+    assert known == [(0, 10_000_000), (1, 50_000_000)]
+    cut = table([field(1, "a")], [field(1, "b")], [field(1, "c")], **{"metadata-log": log(90_000)})
+    assert began(cut, NOW, known) == [*known, (2, 100_000_000)]
+    assert began(cut, NOW, began(cut, NOW, known)) == [*known, (2, 100_000_000)]
+
+
+def test_times_that_are_none_and_times_to_come_do_not_count() -> None:
+    made = table([field(1, "a")], [field(1, "b")], **{"metadata-log": log(-5, 10**17), "last-updated-ms": 10**18})
+    times = [time for _, time in began(made, NOW)]
+    assert times == sorted(set(times))
+    assert times[0] > 0
+    assert times[-1] <= NOW
+
+
+# -- what happened to columns
+
+
+def test_a_field_id_is_the_column_whatever_its_path() -> None:
+    old = [field(1, "mail"), field(2, "ship", struct(field(3, "zip"))), field(4, "note"), field(5, "a"), field(6, "b")]
+    new = [field(1, "email"), field(2, "shipping", struct(field(3, "zip"))), field(7, "note"), field(5, "b"), field(6, "a")]
+    made = table(old, new)
+    known = schemas(made)
+    assert [tuple(move) for move in moves(known[0], known[1], 50)] == [
+        ("a", "b", 50),
+        ("b", "a", 50),
+        ("mail", "email", 50),
+        ("note", "", 49),
+        ("ship", "shipping", 50),
+        ("ship.zip", "shipping.zip", 50),
+    ]
+
+
+@needs_corpus
+@pytest.mark.parametrize("name", ["iceberg_rest_load_table", "iceberg_rest_table_metadata", "iceberg_sql_table_metadata"])
+def test_a_recorded_table_tells_its_history(name: str) -> None:
+    found = recorded(name)
+    assert isinstance(found, Table)
+    history = began(found, NOW)
+    assert [schema for schema, _ in history] == [0, 1, 2, 3, 4]
+    times = [time for _, time in history]
+    assert times == sorted(set(times))
+    assert found.metadata_log is not None
+    assert times[0] == found.metadata_log[0].timestamp_ms * 1000
+    assert found.snapshots is not None
+    assert times[-1] < found.snapshots[0].timestamp_ms * 1000, "all snapshots have the last schema"
+    known = schemas(found)
+    happened = [(move.old, move.new) for i in range(1, 5) for move in moves(known[i - 1], known[i], times[i])]
+    assert happened == [("email", "email_address"), ("ship.zip", "ship.postcode"), ("channel", "")]
+
+
+@needs_corpus
+def test_a_recorded_view_tells_its_text_and_its_time() -> None:
+    found = recorded("iceberg_rest_load_view")
+    assert isinstance(found, View)
+    [(time, version)] = view_versions(found, NOW)
+    assert time == 1_795_253_499_707_000
+    assert version.representations[0].dialect == "spark"
+    assert "amount > 10" in version.representations[0].sql
+
+
+# -- bytes that are no metadata
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{",
+        b'{"location": 3}',
+        b'{"location": "x"}',
+        b'{"metadata": 5}',
+        b'{"view-uuid": "u"}',
+        b'{"metadata": {"view-uuid": "u", "schemas": 1}}',
+        b"[" * 100_000,
+        b'{"location": "\xff", "last-updated-ms": 1}',
+        b'{"location": "x", "last-updated-ms": 1, "schemas": [{"fields": [{"id": 1, "name": "a", "type": ["int"]}]}]}',
+        b'{"location": "x", "last-updated-ms": 1, "schemas": ' + b'[{"fields":' * 5_000,
+    ],
+)
+def test_what_is_no_metadata_is_refused_in_a_sentence(data: bytes) -> None:
+    with pytest.raises(InvalidInput, match="no metadata of Iceberg"):
+        metadata_of(data)
+
+
+def test_unknown_keys_and_types_are_no_hindrance() -> None:
+    said = msgspec.json.encode(
+        {"location": "x", "last-updated-ms": 1, "row-lineage": {"a": [1]}, "schemas": [{"fields": [field(1, "v", "variant")]}]}
+    )
+    found = metadata_of(said)
+    assert isinstance(found, Table)
+    assert columns(found.schemas[0])[0].type == "variant"
+
+
+# -- names
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("file:///warehouse/orders/orders", ("file", "/warehouse/orders/orders")),
+        ("file:/warehouse/orders", ("file", "/warehouse/orders")),
+        ("file://localhost/warehouse", ("file", "/warehouse")),
+        ("/warehouse/orders", ("file", "/warehouse/orders")),
+        ("s3a://bucket/w/t", ("s3a://bucket", "w/t")),
+        ("s3://key:secret@bucket/w/t", ("s3://bucket", "w/t")),
+        ("abfss://box@account.dfs.core.windows.net/w/t", ("abfss://box@account.dfs.core.windows.net", "w/t")),
+        ("hdfs://namenode:8020/w/t", ("hdfs://namenode:8020", "/w/t")),
+        ("s3://bucket", None),
+        ("relative/path", None),
+        ("", None),
+    ],
+)
+def test_locations_are_named_as_openlineage_does(location: str, expected: tuple[str, str] | None) -> None:
+    assert physical(location) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "expected"),
+    [
+        ("rest", {"uri": "http://iceberg-rest:8181"}, "http://iceberg-rest:8181"),
+        ("rest", {"uri": "https://me:secret@lake.example.com/api/catalog"}, "https://lake.example.com/api/catalog"),
+        ("sql", {"uri": "postgresql+psycopg2://me:secret@db:5432/lake"}, "postgresql://db:5432/lake"),
+        ("hive", {"uri": "thrift://metastore:9083"}, "hive://metastore:9083"),
+        ("glue", {"glue.region": "eu-west-1", "glue.id": "123456789012"}, "arn:aws:glue:eu-west-1:123456789012"),
+    ],
+)
+def test_a_catalogs_namespace_holds_no_credentials(kind: str, properties: dict[str, str], expected: str) -> None:
+    assert catalog_namespace(kind, properties) == expected
+
+
+def test_a_catalog_without_a_name_needs_one() -> None:
+    with pytest.raises(InvalidInput, match="namespace"):
+        catalog_namespace("glue", {"glue.region": "eu-west-1"})
+
+
+def test_a_files_name_is_its_tables() -> None:
+    assert table_of_file("orders.customer_orders.json") == "orders.customer_orders"
+    assert table_of_file("orders.orders.metadata.json") == "orders.orders"
+
+
+# -- secrets
+
+
+def test_properties_take_the_environments_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_TOKEN", "s3cr3t-token")
+    assert expanded({"token": "${LAKE_TOKEN}", "auth": {"oauth2": {"client_secret": "x-${LAKE_TOKEN}"}}}) == {
+        "token": "s3cr3t-token",
+        "auth": {"oauth2": {"client_secret": "x-s3cr3t-token"}},
+    }
+    with pytest.raises(InvalidInput, match=r"properties\.auth\.token: the environment has no LAKE_NOT_SET"):
+        expanded({"auth": {"token": "${LAKE_NOT_SET}"}})
+
+
+def test_secrets_are_taken_out_of_messages() -> None:
+    written = {"credential": "client:${SECRET}", "header.x": "${OTHER}", "token": "plain-token", "uri": "http://u:password@host:1"}
+    properties = {
+        "credential": "client:hunter22",
+        "header.x": "from-environment",
+        "token": "plain-token",
+        "uri": "http://u:password@host:1",
+    }
+    shown = Redaction(written, properties)("hunter22 client:hunter22 from-environment plain-token http://u:password@host:1/v1 http://a:b@c")
+    for secret in ("hunter22", "from-environment", "plain-token", "password", "a:b"):
+        assert secret not in shown
+    assert "host:1" in shown

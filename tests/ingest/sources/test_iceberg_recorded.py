@@ -1,0 +1,161 @@
+"""Tables from files: what a real catalog answered after Spark's run, and the same run's events."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import EdgeType
+from meshline.graph.naming import Naming
+from meshline.graph.store.opening import open_store
+from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
+from meshline.ingest.sources.iceberg import Iceberg
+from meshline.ingest.sources.shape import Refused
+from tests.ingest.sources.iceberg_catalog import done, said, sync
+from tests.ingest.speaking import CLOCK
+
+CORPUS = os.environ.get("MESHLINE_CORPUS")
+LAKE = "http://localhost:8181"  # as Spark's events call the catalog
+
+pytestmark = pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: what real catalogs answered cannot be read")
+
+
+@pytest.fixture
+def graph() -> Iterator[LiveGraph]:
+    store = open_store("sqlite://")
+    yield LiveGraph.open(store)
+    store.close()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iceberg:
+    """The catalog's tables and views after Spark's run, a file each."""
+    state = json.loads((Path(str(CORPUS)) / "recorded" / "iceberg_rest_after_spark.json").read_bytes())
+    for name, answer in [*state["tables"].items(), *state["views"].items()]:
+        (tmp_path / f"{name}.json").write_text(json.dumps(answer))
+    return Iceberg(files=(f"{tmp_path}/*.json",), namespace=LAKE)
+
+
+def events(graph: LiveGraph) -> None:
+    """What Spark sent."""
+    builder = BatchBuilder(Naming())
+    lines = (Path(str(CORPUS)) / "recorded" / "spark_iceberg.ndjson").read_bytes().splitlines()
+    received = [Received(DEFAULT_SOURCE, builder.parser.parse(line, CLOCK), CLOCK, line) for line in lines]
+    graph.commit(lambda runs: builder.batch(received, runs))
+
+
+def names(graph: LiveGraph, namespace: str, name: str) -> set[str]:
+    with graph.lock:
+        node = graph.index.node(model.dataset(namespace, name))
+        assert node is not None
+        return {graph.index.own_key(member).qualified_name for member in graph.index.members(node)}
+
+
+def test_all_tables_and_views_are_loaded_once(graph: LiveGraph, files: Iceberg) -> None:
+    new, *rest = done(sync(graph, files))
+    assert new == 7 + 7 + 6 + 4, "columns, tables, snapshots, and what happened to columns under two names"
+    assert rest == [0, 0, 0, 0]
+    assert done(sync(graph, files)) == (0, 0, new, 0, 0)
+
+
+def test_catalog_symlink_and_path_are_one(graph: LiveGraph, files: Iceberg) -> None:
+    events(graph)
+    sync(graph, files)
+    expected = {f"{LAKE}/clean.orders", "file//warehouse/clean/orders"}
+    assert expected <= names(graph, LAKE, "clean.orders")
+    assert names(graph, "file", "/warehouse/clean/orders") == names(graph, LAKE, "clean.orders")
+    assert f"{LAKE}/mart.customer_value" in names(graph, "file", "/warehouse/mart/customer_ltv"), "renamed in the catalog, not on disk"
+
+
+def test_the_catalog_describes_its_tables(graph: LiveGraph, files: Iceberg) -> None:
+    sync(graph, files)
+    table = said(graph, model.dataset(LAKE, "mart.customer_orders"))
+    assert table["dataset_type"] == "TABLE"
+    assert table["location"] == "file:///warehouse/mart/customer_orders"
+    assert table["snapshot_operation"] in {"append", "overwrite"}
+    assert table["record_count"] > 0
+    view = said(graph, model.dataset(LAKE, "mart.v_gold"))
+    assert view["dataset_type"] == "VIEW"
+    assert view["sql"].startswith("SELECT customer_id, total_amount FROM lake.mart.customer_orders")
+    assert view["dialect"] == "spark"
+
+
+def test_a_product_its_owner_and_levels_come_from_properties(graph: LiveGraph, files: Iceberg) -> None:
+    sync(graph, files)
+    product = model.data_product("customer-value")
+    assert said(graph, product)["slo"] == {"freshness": "PT24H"}
+    with graph.lock:
+        index = graph.index
+        node = index.node(product)
+        assert node is not None
+        ports = {index.key(edge.end).name for edge in index.edges(node, EdgeType.PORT)}
+        owners = [index.key(one.owner).name for one in index.direct_owners(node)]
+        domain = index.domain(node)
+        assert domain is not None
+        assert index.key(domain).name == "retail"
+    assert ports == {"mart.customer_orders", "mart.customer_value"}
+    assert owners == ["ana@example.com"]
+
+
+def test_a_known_persons_address_is_that_person(graph: LiveGraph, files: Iceberg) -> None:
+    sync(graph, files, people={"ana@example.com": "ana"})
+    with graph.lock:
+        node = graph.index.node(model.data_product("customer-value"))
+        assert node is not None
+        assert [graph.index.key(one.owner).name for one in graph.index.direct_owners(node)] == ["ana"]
+
+
+def test_lineage_said_under_the_old_name_is_the_renamed_columns(graph: LiveGraph, files: Iceberg) -> None:
+    """Spark's run renamed columns of mart.customer_value; the events before that name the old ones."""
+    events(graph)
+    sync(graph, files)
+    [answer] = [
+        one
+        for one in json.loads((Path(str(CORPUS)) / "recorded" / "iceberg_rest_after_spark.json").read_bytes())["tables"].items()
+        if one[0] == "mart.customer_value"
+    ]
+    schemas = answer[1]["metadata"]["schemas"]
+    fields = [{one["id"]: one["name"] for one in schema["fields"]} for schema in schemas]
+    renamed = [(old, fields[-1][id_]) for id_, old in fields[0].items() if id_ in fields[-1] and fields[-1][id_] != old]
+    assert renamed, "the recorded run has a rename"
+    dataset = model.dataset(LAKE, "mart.customer_value")
+    with graph.lock:
+        listed = {graph.index.key(column).name for column in graph.index.columns_by_name(int(graph.index.node(dataset) or 0))}
+        for old, new in renamed:
+            assert new in listed
+            assert old not in listed
+
+
+def test_a_bad_file_is_one_message_and_the_others_are_taken(graph: LiveGraph, files: Iceberg, tmp_path: Path) -> None:
+    sync(graph, files)
+    (tmp_path / "clean.orders.json").write_text('{"metadata": {"location": 7}}')
+    loading = sync(graph, files)
+    assert [str(one) for one in loading.refused] == [
+        f"{tmp_path}/clean.orders.json: it is no metadata of Iceberg: Expected `str`, got `int` - at `$.location`"
+    ]
+    assert loading.retracted == 0, "what it said stays"
+    assert loading.kept == 3
+
+
+def test_a_file_that_is_gone_is_retracted(graph: LiveGraph, files: Iceberg, tmp_path: Path) -> None:
+    sync(graph, files)
+    (tmp_path / "clean.orders.json").unlink()
+    assert done(sync(graph, files))[3] == 3
+    assert done(sync(graph, files))[3] == 0
+
+
+def test_files_need_a_namespace_and_patterns_must_mean_something(graph: LiveGraph, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="give namespace"):
+        Iceberg(files=("*.json",))
+    with pytest.raises(ValueError, match="either files, or a catalog"):
+        Iceberg()
+    loading = sync(graph, Iceberg(files=(f"{tmp_path}/none-*.json",), namespace=LAKE))
+    assert [type(one) for one in loading.refused] == [InvalidInput]
+    assert Refused(loading.refused[0]).about == ()

@@ -1,0 +1,383 @@
+"""A real Iceberg REST catalog: all that is in it, what changes in it, and what goes wrong with it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyiceberg.catalog import Catalog
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table.sorting import NullOrder, SortDirection, SortField, SortOrder
+from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform
+from pyiceberg.types import ListType, LongType, MapType, NestedField, StringType, StructType, TimestamptzType
+from pyiceberg.view.metadata import SQLViewRepresentation, ViewRepresentation, ViewVersion
+
+from meshline.errors import StoreUnavailable
+from meshline.graph import model
+from meshline.graph.content import decode, encode
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, EdgeType, Facts, Statement
+from meshline.graph.naming import Naming
+from meshline.graph.store.base import Batch
+from meshline.graph.store.opening import open_store
+from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.iceberg import Iceberg
+from meshline.ingest.sources.iceberg.properties import Redaction
+from meshline.ingest.sources.iceberg.rest import RestAccess
+from meshline.ingest.sources.iceberg.walking import side_by_side
+from meshline.ingest.sources.loading import load
+from meshline.ingest.sources.shape import Found
+from meshline.ingest.times import now
+from tests.ingest.sources.iceberg_catalog import Server, done, quiet, said, serving, sync
+
+pytestmark = pytest.mark.server
+
+SCHEMA = Schema(
+    NestedField(1, "id", LongType(), required=True, doc="the number"),
+    NestedField(2, "mail", StringType()),
+    NestedField(3, "at", TimestamptzType()),
+    NestedField(4, "address", StructType(NestedField(5, "city", StringType()), NestedField(6, "zip", StringType()))),
+    NestedField(7, "tags", ListType(8, StringType())),
+    NestedField(9, "scores", MapType(10, StringType(), 11, LongType())),
+    identifier_field_ids=[1],
+)
+PATHS = ["address", "address.city", "address.zip", "at", "id", "mail", "scores", "scores.key", "scores.value", "tags", "tags.element"]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("iceberg")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Server) -> Server:
+    """The module's catalog, emptied."""
+    with quiet():
+        access = RestAccess("lake", {"uri": running.url}, Redaction({}, {}))  # pyiceberg cannot list below a name with a space
+        empty(access, running.client(), ())
+    return running
+
+
+def empty(access: RestAccess, client: Catalog, parent: tuple[str, ...]) -> None:
+    for namespace in access.namespaces(parent):
+        empty(access, client, namespace)
+        for table in access.tables(namespace):
+            client.drop_table(table)
+        for view in access.views(namespace):
+            client.drop_view(view)
+        client.drop_namespace(namespace)
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Catalog]:
+    with quiet():
+        yield server.client()
+
+
+@pytest.fixture
+def graph() -> Iterator[LiveGraph]:
+    store = open_store("sqlite://")
+    yield LiveGraph.open(store)
+    store.close()
+
+
+def lake(server: Server, **keys: object) -> Iceberg:
+    return Iceberg.model_validate({"name": "lake", "uri": server.url, **keys})
+
+
+def table(server: Server, name: str) -> AssetKey:
+    return model.dataset(server.url, name)
+
+
+def listed(graph: LiveGraph, dataset: AssetKey) -> list[str]:
+    """The columns that a dataset has now."""
+    with graph.lock:
+        node = graph.index.node(dataset)
+        return [] if node is None else [graph.index.key(column).name for column in graph.index.columns_by_name(node)]
+
+
+def owners(graph: LiveGraph, key: AssetKey) -> list[str]:
+    with graph.lock:
+        node = graph.index.node(key)
+        assert node is not None
+        return sorted(graph.index.key(one.owner).name for one in graph.index.direct_owners(node))
+
+
+def same(graph: LiveGraph, a: AssetKey, b: AssetKey) -> bool:
+    """Whether both names mean one asset."""
+    with graph.lock:
+        nodes = [graph.index.node(key) for key in (a, b)]
+        assert None not in nodes
+        return len({graph.index.representative(int(node or 0)) for node in nodes}) == 1
+
+
+def people_say(graph: LiveGraph, column: AssetKey, owner: str) -> None:
+    """Somebody else says now who owns a column, by the name that it has now."""
+    facts = Facts(edges=(model.EdgeFact(EdgeType.OWNS, model.owner(owner), column),))
+    graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("owner", *column.parts), now(), encode(facts))]))
+    time.sleep(0.01)  # Iceberg's times are milliseconds
+
+
+# -- what there is
+
+
+def test_namespaces_of_any_depth_and_strange_names(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    names = [("a", "t"), ("a", "b", "t"), ("a", "b", "c", "d", "t"), ("with space", "t 1"), ("ümlaut", "tüv")]
+    for name in names:
+        for depth in range(1, len(name)):
+            client.create_namespace_if_not_exists(name[:depth])
+        client.create_table(name, SCHEMA)
+    assert done(sync(graph, lake(server))) == (10, 0, 0, 0, 0)
+    assert listed(graph, table(server, "a.b.c.d.t")) == PATHS
+    assert listed(graph, table(server, "with space.t 1")) == PATHS
+    assert listed(graph, table(server, "ümlaut.tüv")) == PATHS
+
+
+def test_a_table_is_described(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("sales", {"owner": "sales-team", "comment": "all that is sold"})
+    spec = PartitionSpec(
+        PartitionField(source_id=3, field_id=1000, transform=DayTransform(), name="day"),
+        PartitionField(source_id=5, field_id=1001, transform=BucketTransform(4), name="city_bucket"),
+    )
+    order = SortOrder(SortField(source_id=1, transform=IdentityTransform(), direction=SortDirection.DESC, null_order=NullOrder.NULLS_LAST))
+    properties = {"comment": "each order once", "write.x": "1", "s3.secret-access-key": "hidden"}
+    made = client.create_table("sales.orders", SCHEMA, partition_spec=spec, sort_order=order, properties=properties)
+    sync(graph, lake(server))
+    shown = said(graph, table(server, "sales.orders"))
+    assert shown["dataset_type"] == "TABLE"
+    assert shown["description"] == "each order once"
+    assert shown["namespace_description"] == "all that is sold"
+    assert shown["location"] == made.location()
+    assert shown["partition_spec"] == [
+        {"name": "day", "columns": ["at"], "transform": "day"},
+        {"name": "city_bucket", "columns": ["address.city"], "transform": "bucket[4]"},
+    ]
+    assert shown["sort_order"] == [{"columns": ["id"], "transform": "identity", "direction": "desc", "nulls": "last"}]
+    assert shown["properties"]["write.x"] == "1"
+    assert "hidden" not in json.dumps(shown)
+    assert owners(graph, table(server, "sales.orders")) == ["sales-team"], "nobody owns the table itself"
+    column = said(graph, model.column(table(server, "sales.orders"), "id"))
+    assert column == {"type": "long", "nullable": False, "field_id": 1, "identifies": True, "description": "the number"}
+    path = model.dataset("file", made.location().removeprefix("file://"))
+    assert same(graph, path, table(server, "sales.orders"))
+
+
+def test_views_are_read(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("sales")
+    representation = ViewRepresentation(root=SQLViewRepresentation(type="sql", sql="select id, mail from sales.orders", dialect="trino"))
+    version = ViewVersion.model_validate({"schema-id": 0, "representations": [representation], "default-namespace": ("sales",)})
+    client.create_view("sales.mails", Schema(NestedField(1, "id", LongType()), NestedField(2, "mail", StringType())), version)
+    assert done(sync(graph, lake(server))) == (2, 0, 0, 0, 0)
+    shown = said(graph, table(server, "sales.mails"))
+    assert (shown["dataset_type"], shown["sql"], shown["dialect"]) == ("VIEW", "select id, mail from sales.orders", "trino")
+    assert shown["default_namespace"] == "sales"
+    assert listed(graph, table(server, "sales.mails")) == ["id", "mail"]
+    assert done(sync(graph, lake(server))) == (0, 0, 2, 0, 0)
+
+
+def test_lists_of_several_pages(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    for i in range(7):
+        client.create_namespace(f"n{i}")
+        client.create_table(f"n{i}.t", SCHEMA)
+        client.create_table(f"n0.t{i}", SCHEMA)
+    assert done(sync(graph, lake(server, properties={"rest-page-size": 2})))[0] == 28
+
+
+def test_only_the_tables_that_are_asked_for(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a")
+    client.create_namespace("b")
+    client.create_table("a.t", SCHEMA)
+    client.create_table("b.t", SCHEMA)
+    sync(graph, lake(server))
+    client.drop_table("b.t")
+    assert done(sync(graph, lake(server, tables=["a.*"])))[3] == 0, "nobody looked whether b.t is there"
+    assert done(sync(graph, lake(server)))[3] == 2
+
+
+def test_the_namespace_may_be_given(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a")
+    client.create_table("a.t", SCHEMA)
+    sync(graph, lake(server, namespace="http://iceberg-rest.internal:8181/"))
+    assert listed(graph, model.dataset("http://iceberg-rest.internal:8181", "a.t")) == PATHS
+
+
+# -- what changes
+
+
+def test_only_what_changed_is_read_again(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a")
+    one = client.create_table("a.one", SCHEMA)
+    client.create_table("a.two", SCHEMA)
+    assert done(sync(graph, lake(server))) == (4, 0, 0, 0, 0)
+    again = sync(graph, lake(server))
+    assert (again.read, again.unchanged) == (0, 4), "no table was read"
+    with one.update_schema() as update:
+        update.add_column("extra", StringType())
+    changed = sync(graph, lake(server))
+    assert changed.read == 2, "of one table"
+    assert done(changed) == (0, 1, 3, 0, 0)
+    assert "extra" in listed(graph, table(server, "a.one"))
+    client.update_namespace_properties("a", updates={"owner": "a-team"})
+    assert sync(graph, lake(server)).changed == 2, "the namespace's owner is its tables'"
+    assert owners(graph, table(server, "a.two")) == ["a-team"]
+
+
+def test_a_renamed_column_keeps_what_was_said_of_it(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a")
+    made = client.create_table("a.t", SCHEMA)
+    sync(graph, lake(server))
+    key = table(server, "a.t")
+    people_say(graph, model.column(key, "mail"), "ana")
+    people_say(graph, model.column(key, "address.zip"), "bob")
+    with made.update_schema() as update:
+        update.rename_column("mail", "email")
+        update.rename_column("address", "home")
+    assert done(sync(graph, lake(server)))[4] == 0
+    assert owners(graph, model.column(key, "email")) == ["ana"]
+    assert owners(graph, model.column(key, "home.zip")) == ["bob"]
+    assert "mail" not in listed(graph, key)
+    assert done(sync(graph, lake(server)))[:2] == (0, 0)
+    with made.update_schema() as update:
+        update.add_column("another", StringType())
+    sync(graph, lake(server))
+    assert owners(graph, model.column(key, "email")) == ["ana"], "a rename is said for ever"
+
+
+def test_a_column_that_was_dropped_and_added_is_another(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a")
+    made = client.create_table("a.t", SCHEMA)
+    sync(graph, lake(server))
+    key = table(server, "a.t")
+    people_say(graph, model.column(key, "mail"), "ana")
+    with made.update_schema() as update:
+        update.delete_column("mail")
+    time.sleep(0.01)
+    with made.update_schema() as update:
+        update.add_column("mail", StringType())
+    sync(graph, lake(server))
+    assert "mail" in listed(graph, key)
+    assert owners(graph, model.column(key, "mail")) == []
+
+
+def test_the_past_is_there_from_before_the_first_sync(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a")
+    made = client.create_table("a.t", SCHEMA)
+    time.sleep(0.01)
+    between = now()
+    time.sleep(0.01)
+    with made.update_schema() as update:
+        update.rename_column("mail", "email")
+    sync(graph, lake(server))
+    key = table(server, "a.t")
+    heads = graph.store.statements(columns_scopes(graph, key), between)
+    assert len(heads) == 1
+    past = decode(heads[0].content)
+    assert model.column(key, "mail") in {edge.end for edge in past.edges}
+    assert model.column(key, "email") not in {edge.end for edge in past.edges}
+
+
+def columns_scopes(graph: LiveGraph, key: AssetKey) -> list[int]:
+    with graph.lock:
+        node = graph.index.node(key)
+        assert node is not None
+        return [scope for scope in graph.index.scopes(node) if graph.index.scope(scope).scope[-1] == "columns"]
+
+
+def test_a_table_made_anew_is_not_the_old_one(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a")
+    client.create_table("a.t", SCHEMA)
+    sync(graph, lake(server))
+    key = table(server, "a.t")
+    people_say(graph, model.column(key, "mail"), "ana")
+    client.drop_table("a.t")
+    client.create_table("a.t", SCHEMA)
+    sync(graph, lake(server))
+    assert listed(graph, key) == PATHS
+    assert owners(graph, model.column(key, "mail")) == []
+    assert done(sync(graph, lake(server)))[:2] == (0, 0)
+    assert owners(graph, model.column(key, "mail")) == [], "that stays so"
+
+
+def test_a_table_that_was_gone_for_a_while_may_be_another(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a")
+    client.create_table("a.t", SCHEMA)
+    sync(graph, lake(server))
+    key = table(server, "a.t")
+    people_say(graph, model.column(key, "mail"), "ana")
+    client.drop_table("a.t")
+    assert done(sync(graph, lake(server)))[3] == 2
+    client.create_table("a.t", SCHEMA)
+    sync(graph, lake(server))
+    assert listed(graph, key) == PATHS
+    assert owners(graph, model.column(key, "mail")) == []
+
+
+def test_a_renamed_table_goes_on(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a")
+    made = client.create_table("a.old", SCHEMA)
+    with made.update_schema() as update:
+        update.rename_column("mail", "email")
+    sync(graph, lake(server))
+    people_say(graph, model.column(table(server, "a.old"), "email"), "ana")
+    client.rename_table("a.old", "a.new")
+    sync(graph, lake(server))
+    assert owners(graph, model.column(table(server, "a.new"), "email")) == ["ana"]
+    assert done(sync(graph, lake(server)))[:4] == (0, 0, 6, 0), "columns, table, the column's rename under three names, the table's"
+    assert owners(graph, model.column(table(server, "a.new"), "email")) == ["ana"]
+
+
+# -- what goes wrong
+
+
+def test_a_table_whose_metadata_are_lost_does_not_stop_the_others(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a")
+    for name in ("a.one", "a.two", "a.three"):
+        client.create_table(name, SCHEMA)
+    sync(graph, lake(server))
+    lost = Path(client.load_table("a.two").metadata_location.removeprefix("file:"))
+    lost.rename(lost.with_suffix(".lost"))
+    loading = sync(graph, lake(server))
+    assert done(loading) == (0, 0, 4, 0, 1)
+    assert str(loading.refused[0]).startswith("a.two: the catalog cannot give it: HTTP 404 NotFoundException")
+    assert "\n" not in str(loading.refused[0])
+    assert listed(graph, table(server, "a.two")) == PATHS, "it is not taken for gone"
+    lost.with_suffix(".lost").rename(lost)
+    assert done(sync(graph, lake(server))) == (0, 0, 6, 0, 0)
+
+
+def test_a_server_that_goes_away_leaves_what_was_read(tmp_path: Path, graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshline.ingest.sources.iceberg.transport.WAITS", (0.1,))
+    with serving(tmp_path) as server, quiet():
+        client = server.client()
+        client.create_namespace("a")
+        for i in range(150):
+            client.create_table(f"a.t{i:03}", SCHEMA)
+        source = lake(server, parallel=1)
+        reading = source.reading(context_of(graph, Naming(), Path(), source.source))
+
+        def found() -> Iterator[Found]:
+            for i, one in enumerate(reading.found):
+                if i == 20:
+                    server.process.terminate()
+                    server.process.wait()
+                yield one
+
+        loading = load(graph, reading._replace(found=found()), now())
+        assert 20 <= loading.new < 300
+        assert loading.retracted == 0
+        [refused] = loading.refused
+        assert "the catalog does not answer" in str(refused)
+        assert f"{loading.new // 2} tables and views were read" in str(refused)
+        with pytest.raises(StoreUnavailable):
+            source.reading(context_of(graph, Naming(), Path(), source.source))
+
+
+def test_threads_end_with_the_reading() -> None:
+    results = side_by_side(iter(range(10_000)), lambda i: i * 2, 4)
+    assert [next(results) for _ in range(40)] == [i * 2 for i in range(40)]
+    results.close()

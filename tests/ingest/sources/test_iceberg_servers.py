@@ -1,0 +1,284 @@
+"""Servers that refuse, break or lie: small ones of our own, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+import pytest
+
+from meshline.errors import InvalidInput, StoreUnavailable
+from meshline.graph.live import LiveGraph
+from meshline.graph.store.opening import open_store
+from meshline.ingest.sources.iceberg import Iceberg
+from tests.ingest.sources.iceberg_catalog import done, quiet, sync
+
+TABLE = {
+    "format-version": 2,
+    "table-uuid": "u",
+    "location": "s3://bucket/t",
+    "last-updated-ms": 1_700_000_000_000,
+    "schemas": [{"schema-id": 0, "fields": [{"id": 1, "name": "a", "type": "int"}]}],
+}
+
+
+class Reply(NamedTuple):
+    status: int = 200
+    body: bytes = b"{}"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def reply(value: object, status: int = 200, **headers: str) -> Reply:
+    return Reply(status, json.dumps(value).encode(), tuple(headers.items()))
+
+
+class Asked(NamedTuple):
+    path: str
+    headers: dict[str, str]
+
+
+class Lake:
+    """One namespace `n` with the tables `t0` to `t2`, unless `answers` has another reply for a path (without its query)."""
+
+    def __init__(self, answers: dict[str, Callable[[Asked], Reply]], config: dict[str, object]) -> None:
+        self.answers = answers
+        self.asked: list[Asked] = []
+        self.config = config
+
+    def answer(self, asked: Asked) -> Reply:
+        self.asked.append(asked)
+        path, _, query = asked.path.partition("?")
+        if path in self.answers:
+            return self.answers[path](asked)
+        if path == "/v1/config":
+            return reply(self.config)
+        if path == "/v1/namespaces":
+            return reply({"namespaces": [] if "parent" in query else [["n"]]})
+        if path == "/v1/namespaces/n":
+            return reply({"namespace": ["n"], "properties": {}})
+        if path == "/v1/namespaces/n/tables":
+            return reply({"identifiers": [{"namespace": ["n"], "name": f"t{i}"} for i in range(3)]})
+        if path.startswith("/v1/namespaces/n/tables/t"):
+            return reply(
+                {"metadata-location": f"s3://bucket/{path[-1]}/1.json", "metadata": {**TABLE, "location": f"s3://bucket/{path[-1]}"}}
+            )
+        return reply({"error": {"message": "no such path", "type": "NotFound", "code": 404}}, 404)
+
+
+@contextmanager
+def serving(answers: dict[str, Callable[[Asked], Reply]], **config: object) -> Iterator[tuple[str, Lake]]:
+    lake = Lake(answers, {"defaults": {}, "overrides": {}, **config})
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            answer = lake.answer(Asked(self.path, dict(self.headers)))
+            self.send_response(answer.status)
+            for name, value in answer.headers:
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with quiet():
+                yield f"http://127.0.0.1:{server.server_address[1]}", lake
+        finally:
+            server.shutdown()
+
+
+@pytest.fixture
+def graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveGraph]:
+    monkeypatch.setattr("meshline.ingest.sources.iceberg.transport.WAITS", (0.01, 0.01))
+    store = open_store("sqlite://")
+    yield LiveGraph.open(store)
+    store.close()
+
+
+def test_without_etags_the_place_of_the_metadata_tells_what_is_unchanged(graph: LiveGraph) -> None:
+    with serving({}) as (url, _):
+        assert done(sync(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
+        again = sync(graph, Iceberg(uri=url))
+        assert (again.read, again.unchanged) == (0, 6)
+
+
+def test_etags_are_sent_back_as_they_came_and_compression_is_not_asked_for(graph: LiveGraph) -> None:
+    def table(asked: Asked) -> Reply:
+        if asked.headers.get("If-None-Match") == 'W/"abc"':
+            return Reply(304, b"")
+        return reply({"metadata": TABLE}, ETag='W/"abc"')
+
+    with serving({"/v1/namespaces/n/tables/t1": table}) as (url, lake):
+        sync(graph, Iceberg(uri=url))
+        assert sync(graph, Iceberg(uri=url)).read == 0
+        asked = [one for one in lake.asked if one.path.endswith("/t1")]
+        assert [one.headers.get("If-None-Match") for one in asked] == [None, 'W/"abc"']
+        assert {one.headers.get("Accept-Encoding") for one in asked} == {"identity"}
+        assert not any("X-Iceberg-Access-Delegation" in one.headers for one in asked), "no storage credentials are wanted"
+
+
+def test_a_busy_server_is_asked_again(graph: LiveGraph) -> None:
+    replies = iter([Reply(503), Reply(429), reply({"metadata": TABLE})])
+    with serving({"/v1/namespaces/n/tables/t1": lambda _: next(replies)}) as (url, _):
+        assert done(sync(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
+
+
+def test_one_that_stays_busy_ends_the_reading_and_nothing_is_taken_for_gone(graph: LiveGraph) -> None:
+    with serving({}) as (url, lake):
+        sync(graph, Iceberg(uri=url, parallel=1))
+        lake.answers["/v1/namespaces/n/tables/t0"] = lambda _: Reply(503)
+        loading = sync(graph, Iceberg(uri=url, parallel=1))
+        assert done(loading)[3:] == (0, 1)
+        assert "the catalog does not answer: HTTP 503; 0 tables and views were read, the others stay as they were" in str(
+            loading.refused[0]
+        )
+        del lake.answers["/v1/namespaces/n/tables/t0"]
+        assert sync(graph, Iceberg(uri=url)).read == 0, "what was remembered is remembered"
+
+
+def test_who_is_not_let_in_gets_one_message_without_the_secret(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_TOKEN", "s3cr3t-token")
+
+    def refuse(asked: Asked) -> Reply:
+        return reply(
+            {"error": {"message": f"no: {asked.headers.get('Authorization')}", "type": "NotAuthorizedException", "code": 401}}, 401
+        )
+
+    source = {"properties": {"token": "${LAKE_TOKEN}"}}
+    with serving({"/v1/config": refuse}) as (url, _):
+        with pytest.raises(StoreUnavailable) as raised:
+            sync(graph, Iceberg.model_validate({"uri": url, **source}))
+        assert "s3cr3t" not in str(raised.value)
+        assert "NotAuthorizedException" in str(raised.value)
+    with serving({"/v1/namespaces/n/tables/t0": refuse}) as (url, _):
+        loading = sync(graph, Iceberg.model_validate({"uri": url, **source}))
+        assert len(loading.refused) == 1
+        assert "s3cr3t" not in str(loading.refused[0])
+        assert "the catalog refuses us: HTTP 401 NotAuthorizedException" in str(loading.refused[0])
+
+
+def test_a_token_that_ended_is_asked_for_anew(graph: LiveGraph) -> None:
+    tokens = iter(["first", "second", "third"])
+    given: list[str] = []
+
+    def token(_: Asked) -> Reply:
+        given.append(next(tokens))
+        return reply({"access_token": given[-1], "token_type": "bearer", "expires_in": 3600})
+
+    def table(asked: Asked) -> Reply:
+        return reply({"metadata": TABLE}) if asked.headers["Authorization"] == "Bearer third" else Reply(401)
+
+    with serving({"/token": token, "/v1/namespaces/n/tables/t1": table}) as (url, _):
+        source = Iceberg(uri=url, properties={"credential": "me:hunter22", "oauth2-server-uri": f"{url}/token"}, parallel=1)
+        assert done(sync(graph, source)) == (6, 0, 0, 0, 0)
+    assert given == ["first", "second", "third"], "for the configuration, the session, and when the server said that it ended"
+
+
+def test_a_table_that_one_may_not_see_is_refused_alone(graph: LiveGraph) -> None:
+    def forbid(_: Asked) -> Reply:
+        return reply({"error": {"message": "not for you", "type": "ForbiddenException", "code": 403}}, 403)
+
+    with serving({"/v1/namespaces/n/tables/t1": forbid}) as (url, _):
+        loading = sync(graph, Iceberg(uri=url))
+    assert done(loading) == (4, 0, 0, 0, 1)
+    assert str(loading.refused[0]) == "n.t1: the catalog cannot give it: HTTP 403 ForbiddenException: not for you"
+
+
+def test_a_table_that_went_away_after_it_was_listed_is_gone(graph: LiveGraph) -> None:
+    with serving({}) as (url, lake):
+        sync(graph, Iceberg(uri=url))
+        lake.answers["/v1/namespaces/n/tables/t1"] = lambda _: reply(
+            {"error": {"message": "it is not there", "type": "NoSuchTableException", "code": 404}}, 404
+        )
+        assert done(sync(graph, Iceberg(uri=url)))[3:] == (2, 0)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b'{"namespaces": 3}', b'{"namespaces": [[1]]}', b"[" * 50_000, b"\xff"])
+def test_a_list_that_is_none_is_refused(graph: LiveGraph, body: bytes) -> None:
+    with serving({"/v1/namespaces": lambda _: Reply(200, body)}) as (url, _):
+        loading = sync(graph, Iceberg(uri=url))
+    assert done(loading) == (0, 0, 0, 0, 1)
+    assert isinstance(loading.refused[0], InvalidInput)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {**TABLE, "schemas": {}},
+        {**TABLE, "schemas": [{"schema-id": 0, "fields": [{"id": "x", "name": "a", "type": "int"}]}]},
+        {**TABLE, "properties": 7},
+        {**TABLE, "snapshots": [{"snapshot-id": 1.5, "timestamp-ms": 0}]},
+        {**TABLE, "last-updated-ms": "soon"},
+    ],
+)
+def test_metadata_that_are_none_are_refused_alone(graph: LiveGraph, metadata: object) -> None:
+    with serving({"/v1/namespaces/n/tables/t1": lambda _: reply({"metadata": metadata})}) as (url, _):
+        loading = sync(graph, Iceberg(uri=url))
+    assert done(loading) == (4, 0, 0, 0, 1)
+    assert str(loading.refused[0]).startswith("n.t1: it is no metadata of Iceberg")
+
+
+def test_strange_values_are_no_fault(graph: LiveGraph) -> None:
+    strange = {
+        **TABLE,
+        "table-uuid": "",
+        "location": "nonsense://",
+        "last-updated-ms": -(10**15),
+        "current-schema-id": 99,
+        "schemas": [{"schema-id": -3, "fields": [{"id": 1, "name": "", "type": "int"}, {"id": 1, "name": "a.b", "type": ""}]}],
+        "properties": {"owner": "", "data-product.name": " ", "comment": 5, "x": None},
+        "snapshots": [{"snapshot-id": 10**18, "timestamp-ms": 10**18, "schema-id": 5, "summary": {"total-records": "many"}}],
+        "snapshot-log": [{"snapshot-id": 10**18, "timestamp-ms": 10**18}, {"snapshot-id": 3, "timestamp-ms": 1}],
+        "partition-specs": [{"spec-id": 0, "fields": [{"name": "p", "transform": "void", "source-id": 77}]}],
+        "metadata-log": [{"timestamp-ms": 10**18, "metadata-file": ""}],
+    }
+    with serving({"/v1/namespaces/n/tables/t1": lambda _: reply({"metadata": strange})}) as (url, _):
+        loading = sync(graph, Iceberg(uri=url))
+        assert done(loading)[3:] == (0, 0)
+        assert done(sync(graph, Iceberg(uri=url)))[:2] == (0, 0)
+
+
+def test_a_list_that_goes_round_ends(graph: LiveGraph) -> None:
+    page = reply({"identifiers": [], "next-page-token": "again"})
+    with serving({"/v1/namespaces/n/tables": lambda _: page}) as (url, _):
+        assert done(sync(graph, Iceberg(uri=url))) == (0, 0, 0, 0, 0)
+
+
+def test_an_answer_without_end_is_refused(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshline.ingest.sources.iceberg.rest.MAX_BYTES", 10_000)
+    with serving({"/v1/namespaces/n/tables/t1": lambda _: Reply(200, b"{" + b" " * 20_000 + b"}")}) as (url, _):
+        loading = sync(graph, Iceberg(uri=url))
+    assert [str(one) for one in loading.refused] == ["n.t1: an answer of more than 10000 bytes"]
+
+
+def test_a_redirect_is_not_followed_for_a_table(graph: LiveGraph) -> None:
+    with serving({"/v1/namespaces/n/tables/t1": lambda _: Reply(302, b"", (("Location", "http://127.0.0.1:1/"),))}) as (url, _):
+        loading = sync(graph, Iceberg(uri=url))
+    assert [str(one) for one in loading.refused] == ["n.t1: the catalog cannot give it: HTTP 302"]
+
+
+def test_a_server_that_is_not_there_is_said_so(graph: LiveGraph) -> None:
+    with quiet(), pytest.raises(StoreUnavailable, match="the catalog does not answer: ConnectionError"):
+        sync(graph, Iceberg(uri="http://127.0.0.1:1"))
+
+
+def test_properties_that_make_no_catalog_are_refused(graph: LiveGraph) -> None:
+    with pytest.raises(InvalidInput, match="its kind cannot be told"):
+        sync(graph, Iceberg(uri="ftp://somewhere"))
+    with pytest.raises(InvalidInput, match="MESHLINE_TEST_NOT_SET"):
+        sync(graph, Iceberg(uri="http://127.0.0.1:1", properties={"token": "${MESHLINE_TEST_NOT_SET}"}))

@@ -1,0 +1,144 @@
+"""One sync of one source: what is taken, what is remembered of it, and when it is due again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshline.errors import InvalidInput, StoreUnavailable
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.ingest.sources.schedule import LAST_RETRY, SECOND, SOON, SPREAD, due
+from meshline.ingest.sources.shape import Context, Found, Reading, Refused
+from meshline.ingest.sources.status import Status, note, status_of, statuses
+from meshline.ingest.sources.sync import Fault, Stopped, sync
+from meshline.ingest.sources.target import Local
+from meshline.ingest.times import now
+from tests.ingest.sources.stating import BAD, FOUND, Stating, counts, entry, graph, shown
+
+HERE = Path()
+
+
+class Away(Stating):
+    """Cannot be read."""
+
+    def reading(self, context: Context) -> Reading:  # noqa: ARG002
+        raise ERRORS[self.name]
+
+
+ERRORS: dict[str, Exception] = {
+    "away": StoreUnavailable("the catalog does not answer"),
+    "bad": InvalidInput("no such folder", "x"),
+    "fault": KeyError("secret"),
+}
+
+
+@pytest.fixture
+def live() -> Iterator[LiveGraph]:
+    with graph() as found:
+        yield found
+
+
+@pytest.fixture
+def target(live: LiveGraph) -> Local:
+    return Local(live, Naming())
+
+
+def test_what_a_sync_did_is_remembered(live: LiveGraph, target: Local) -> None:
+    before = now()
+    FOUND["lake"] = [entry("a", "x"), entry("b", "x"), Refused(BAD, ("table", "c"))]
+    done = sync(target, Stating(name="lake"), HERE)
+    assert done.loading is not None
+    assert counts(done.loading) == {"read": 2, "new": 2, "refused": 1}
+    assert done.refused
+    status = status_of(live.store, "iceberg/lake")
+    assert status is not None
+    assert (status.read, status.new, status.refused, status.error, status.failures) == (2, 2, 1, "", 0)
+    assert before <= status.at <= now()
+    assert status.succeeded == status.at
+    FOUND["lake"] = [entry("a", "x")]
+    sync(target, Stating(name="lake"), HERE)
+    again = statuses(live.store)
+    assert list(again) == ["iceberg/lake"]
+    assert (again["iceberg/lake"].unchanged, again["iceberg/lake"].retracted) == (1, 1)
+
+
+@pytest.mark.parametrize(("name", "refused"), [("away", 0), ("bad", 1), ("fault", 0)])
+def test_a_source_that_cannot_be_read_is_an_answer(live: LiveGraph, target: Local, name: str, refused: int) -> None:
+    FOUND[name] = [entry("a", "x")]
+    sync(target, Stating(name=name), HERE)
+    succeeded = statuses(live.store)[f"iceberg/{name}"].succeeded
+    for failures in (1, 2, 3):
+        done = sync(target, Away(name=name), HERE)
+        assert (done.loading, done.refused) == (None, True)
+        assert isinstance(done.error, Fault) == (name == "fault")
+        assert "secret" not in str(done.error)
+        status = statuses(live.store)[f"iceberg/{name}"]
+        assert (status.error, status.failures, status.succeeded, status.refused) == (str(done.error), failures, succeeded, refused)
+    assert shown(live) == {"lake/a": ["x"]}
+    assert not sync(target, Stating(name=name), HERE).refused
+    assert statuses(live.store)[f"iceberg/{name}"].failures == 0
+
+
+def test_strict_is_an_error_and_writes_nothing(live: LiveGraph, target: Local) -> None:
+    FOUND["lake"] = [entry("a", "x"), Refused(BAD)]
+    assert sync(target, Stating(name="lake"), HERE, strict=True).error is BAD
+    assert shown(live) == {}
+
+
+def test_stopped_in_the_middle_is_as_if_not_begun(live: LiveGraph, target: Local) -> None:
+    stop = threading.Event()
+
+    def found() -> Iterator[Found]:
+        yield entry("a", "x")
+        stop.set()
+        yield entry("b", "x")
+
+    FOUND["lake"] = found()
+    done = sync(target, Stating(name="lake"), HERE, stop=stop)
+    assert isinstance(done.error, Stopped)
+    assert statuses(live.store) == {}
+    assert shown(live) == {}
+
+
+def test_a_status_that_cannot_be_read_is_none(live: LiveGraph) -> None:
+    note(live.store, "iceberg/lake", Status(1, 1.0))
+    live.store.setting("status:iceberg/lake", '{"at": "then"}')
+    assert (status_of(live.store, "iceberg/lake"), statuses(live.store)) == (None, {})
+
+
+# -- when it is due
+
+chances = st.floats(0, 1)
+everies = st.integers(1, 10**7)
+
+
+@given(everies, chances, st.integers(0, 10**16))
+def test_what_was_never_synced_begins_soon(every: int, chance: float, time: int) -> None:
+    assert time <= due(None, every, time, chance) <= time + SOON * SECOND
+
+
+@given(everies, chances)
+def test_a_source_is_due_as_often_as_it_says(every: int, chance: float) -> None:
+    wait = due(Status(0, 1.0), every, 0, chance) / SECOND
+    assert every * (1 - SPREAD) - 1 <= wait <= every * (1 + SPREAD) + 1
+
+
+@given(everies, chances, st.integers(1, 10**6))
+def test_what_is_overdue_begins_soon(every: int, chance: float, late: int) -> None:
+    time = int(every * 1.1 * SECOND) + late * SECOND
+    assert time <= due(Status(0, 1.0), every, time, chance) <= time + SOON * SECOND
+
+
+@given(everies)
+def test_failures_are_tried_again_ever_later(every: int) -> None:
+    waits = [due(Status(0, 1.0, error="x", failures=failures), every, 0, 0.5) / SECOND for failures in range(1, 200)]
+    assert waits[0] == min(every, 30)
+    assert all(later == min(2 * sooner, max(every, LAST_RETRY)) for sooner, later in pairwise(waits))
+    assert waits[-1] == max(every, LAST_RETRY)

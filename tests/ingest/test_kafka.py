@@ -1,0 +1,347 @@
+"""Events from a real Kafka broker: each once, whatever fails between."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from meshline.errors import InvalidInput, StoreUnavailable
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.graph.store.base import Batch, Changes, RunReader, Store
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.kafka import EventConsumer, Subscription, check, read_properties
+from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
+from meshline.ingest.pipeline import Limits, Pipeline
+from tests.faults.traffic import bodies
+from tests.faults.truth import bodies_of
+from tests.kafka import KafkaBroker, Topic, headers_of
+
+pytestmark = pytest.mark.server
+
+SECONDS = 60
+
+
+class Counts:
+    """What an observer was told."""
+
+    def __init__(self) -> None:
+        self.messages: Counter[str] = Counter()
+        self.lag: dict[int, int] = {}
+
+    def consumed(self, outcome: str, number: int) -> None:
+        self.messages[outcome] += number
+
+    def lagging(self, partition: int, messages: int) -> None:
+        self.lag[partition] = messages
+
+    def released(self, partition: int) -> None:
+        self.lag.pop(partition, None)
+
+
+class Gate:
+    """A graph that may be away, or slow."""
+
+    def __init__(self, store: Store) -> None:
+        self._live = LiveGraph.open(store)
+        self.away = threading.Event()
+        self.open = threading.Event()
+        self.open.set()
+        self.tried = 0
+
+    def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
+        self.tried += 1
+        assert self.open.wait(SECONDS)
+        if self.away.is_set():
+            raise StoreUnavailable("the store is away")
+        return self._live.commit(build)
+
+
+class Running:
+    """A consumer and what it writes to."""
+
+    def __init__(self, consumer: EventConsumer, gate: Gate, store: Store, counts: Counts) -> None:
+        self.consumer, self.gate, self.store, self.counts = consumer, gate, store, counts
+
+    def wait_for(self, number: int, *outcomes: str) -> None:
+        wait_until(lambda: sum(self.counts.messages[outcome] for outcome in outcomes or ("taken",)) >= number)
+
+
+@pytest.fixture
+def store() -> Iterator[SqliteStore]:
+    made = SqliteStore()
+    yield made
+    made.close()
+
+
+@contextmanager
+def consuming(topic: Topic, store: Store, *, limits: Limits | None = None, max_bytes: int = 2**20, away: bool = False) -> Iterator[Running]:
+    gate, counts = Gate(store), Counts()
+    if away:
+        gate.away.set()
+    pipeline = Pipeline(gate, BatchBuilder(Naming()), limits)
+    subscription = Subscription(topic.servers, topic.name, "meshline", {"session.timeout.ms": "6000"}, max_bytes)
+    consumer = EventConsumer(subscription, pipeline, store, DEFAULT_SOURCE, counts)
+    consumer.start()
+    try:
+        yield Running(consumer, gate, store, counts)
+    finally:
+        gate.open.set()
+        consumer.stop()
+        pipeline.close()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def events(number: int, seed: int = 1) -> list[bytes]:
+    return list(itertools.islice(bodies(seed), number))
+
+
+def test_events_are_taken_and_then_committed(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic, sent = kafka.topic(), events(1200)
+    topic.send(sent)
+    with consuming(topic, store) as running:
+        running.wait_for(1200)
+        assert bodies_of(store) == sent
+        wait_until(lambda: topic.committed() == {0: 1200})
+        wait_until(lambda: running.counts.lag == {0: 0})
+    assert running.counts.lag == {}
+    with consuming(topic, store) as again:
+        wait_until(lambda: again.counts.lag == {0: 0})
+        assert sum(again.counts.messages.values()) == 0
+    assert bodies_of(store) == sent
+
+
+def test_nothing_is_committed_before_it_is_durable(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic = kafka.topic()
+    topic.send(events(10))
+    with consuming(topic, store) as running:
+        running.gate.open.clear()
+        wait_until(lambda: running.gate.tried > 0 or running.counts.messages["taken"] > 0)
+        if running.counts.messages["taken"] == 0:
+            assert topic.committed() == {0: 0}
+        running.gate.open.set()
+        running.wait_for(10)
+    assert topic.committed() == {0: 10}
+
+
+def test_what_cannot_be_taken_becomes_a_letter_with_the_reason(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic, good = kafka.topic(), events(3)
+    topic.send([good[0], b"{not json", good[1], None, b'{"eventTime": "2026-03-01T00:00:00Z"}', b" " * 3000, good[2]])
+    with consuming(topic, store, max_bytes=2000) as running:
+        running.wait_for(7, "taken", "dead_letter")
+        assert running.counts.messages == {"taken": 3, "dead_letter": 4, "known": 0}
+        assert topic.committed() == {0: 7}
+    assert bodies_of(store) == good
+    letters = topic.dead_letters(4)
+    headers = [headers_of(letter) for letter in letters]
+    assert [(letter.value(), letter.key()) for letter in letters] == [
+        (b"{not json", b"run:pipeline/1"),
+        (None, b"run:pipeline/3"),
+        (b'{"eventTime": "2026-03-01T00:00:00Z"}', b"run:pipeline/4"),
+        (b" " * 3000, b"run:pipeline/5"),
+    ]
+    assert [header["meshline.offset"] for header in headers] == [b"1", b"3", b"4", b"5"]
+    assert {(header["source"], header["meshline.topic"], header["meshline.partition"]) for header in headers} == {
+        (b"test", topic.name.encode(), b"0")
+    }
+    reasons = [header["meshline.error"] for header in headers]
+    assert reasons[0].startswith(b"$: not JSON")
+    assert reasons[1] == b"the message has no value"
+    assert b"job" in reasons[2]
+    assert reasons[3] == b"3000 bytes are too many; a message may have 2000"
+
+
+def test_what_is_delivered_again_is_not_kept_twice(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic, good = kafka.topic(), events(40)
+    topic.send([*good[:20], b"poison", *good[20:]])
+    with consuming(topic, store) as running:
+        running.wait_for(41, "taken", "dead_letter")
+    topic.commit(10)
+    with consuming(topic, store) as again:
+        again.wait_for(31, "known", "taken", "dead_letter")
+        assert again.counts.messages == {"known": 30, "taken": 0, "dead_letter": 1}  # whether it became a letter is not known
+    assert bodies_of(store) == good
+    assert topic.committed() == {0: 41}
+
+
+def test_a_letter_at_the_end_is_not_written_again(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic = kafka.topic()
+    topic.send([*events(2), b"poison"])
+    with consuming(topic, store) as running:
+        running.wait_for(3, "taken", "dead_letter")
+    with consuming(topic, store) as again:
+        wait_until(lambda: again.counts.lag == {0: 0})
+        assert sum(again.counts.messages.values()) == 0
+    assert len(topic.dead_letters(1)) == 1
+
+
+def test_what_cannot_become_a_letter_is_not_passed_over(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic, good = kafka.topic(), events(2)
+    topic.letters.make(max_message_bytes="100")
+    topic.send([good[0], b"poison", good[1]])
+    with consuming(topic, store) as running:
+        wait_until(lambda: len(bodies_of(store)) == 2)
+        assert running.counts.messages["dead_letter"] == 0
+    assert topic.committed() == {0: 1}
+    topic.letters.delete()
+    wait_until(lambda: _made(topic.letters))
+    with consuming(topic, store) as again:
+        again.wait_for(2, "dead_letter", "known")
+        assert again.counts.messages == {"dead_letter": 1, "known": 1, "taken": 0}
+    assert [letter.value() for letter in topic.dead_letters(1)] == [b"poison"]
+    assert bodies_of(store) == good
+    assert topic.committed() == {0: 3}
+
+
+def test_a_server_that_is_killed_at_once_has_an_offset(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic = kafka.topic()
+    topic.send([b"poison", *events(1)])
+    with consuming(topic, store, away=True) as running:
+        wait_until(lambda: running.gate.tried > 0)
+        assert topic.committed() == {0: 0}  # where it begins if the store is further by the next time
+
+
+def test_a_store_that_was_restored_gets_what_it_lacks(kafka: KafkaBroker, tmp_path: Path) -> None:
+    topic, sent = kafka.topic(), events(60)
+    file, backup = tmp_path / "mesh.db", tmp_path / "backup.db"
+    topic.send(sent[:20])
+    with closing(SqliteStore(str(file))) as store, consuming(topic, store) as running:
+        running.wait_for(20)
+    SqliteStore(str(file)).close()
+    shutil.copy(file, backup)
+    topic.send(sent[20:])
+    with closing(SqliteStore(str(file))) as store, consuming(topic, store) as running:
+        running.wait_for(40)
+    assert topic.committed() == {0: 60}
+    with closing(SqliteStore(str(backup))) as store, consuming(topic, store) as restored:
+        restored.wait_for(40)
+        assert bodies_of(store) == sent
+
+
+def test_a_topic_that_was_made_again_begins_anew(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic, sent = kafka.topic(), events(30)
+    topic.send(sent[:20])
+    with consuming(topic, store) as running:
+        running.wait_for(20)
+    topic.delete()
+    wait_until(lambda: _made(topic))
+    topic.send(sent[20:])
+    topic.commit(0)
+    with consuming(topic, store) as again:
+        again.wait_for(10)
+    assert bodies_of(store) == sent
+
+
+def _made(topic: Topic) -> bool:
+    try:
+        topic.make()
+    except Exception:  # noqa: BLE001 - it is still being deleted
+        return False
+    return True
+
+
+def test_while_the_store_is_away_it_waits_and_stays_in_the_group(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic, sent = kafka.topic(), events(700)
+    topic.send(sent)
+    with consuming(topic, store, away=True) as running:
+        wait_until(lambda: running.gate.tried >= 3)  # the position was not lost, or it would begin anew each time
+        assert (topic.committed(), running.counts.messages["taken"]) == ({0: 0}, 0)
+        running.gate.away.clear()
+        running.wait_for(700)
+    assert bodies_of(store) == sent
+    assert running.counts.messages["dead_letter"] == 0
+
+
+def test_it_stops_while_the_store_is_away_and_goes_on_where_it_was(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic, sent = kafka.topic(), events(50)
+    topic.send(sent)
+    with consuming(topic, store, away=True) as running:
+        wait_until(lambda: running.gate.tried > 0)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 20
+    with consuming(topic, store) as again:
+        again.wait_for(50)
+    assert bodies_of(store) == sent
+
+
+def test_a_full_queue_is_waited_for(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic, sent = kafka.topic(), events(1500)
+    topic.send(sent)
+    with consuming(topic, store, limits=Limits(waiting=10, group=5)) as running:
+        running.wait_for(1500)
+    assert bodies_of(store) == sent
+
+
+def test_a_rebalance_loses_and_doubles_nothing(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic, sent = kafka.topic(partitions=4), events(4000)
+    topic.send(sent[:2000])
+    with ExitStack() as rest:
+        with consuming(topic, store) as first:
+            first.wait_for(300)
+            second = rest.enter_context(consuming(topic, store))
+            topic.send(sent[2000:])
+            second.wait_for(1)
+            wait_until(lambda: len(second.counts.lag) == 2 and len(first.counts.lag) == 2)
+        wait_until(lambda: len(second.counts.lag) == 4 and not any(second.counts.lag.values()))
+        assert first.counts.messages["taken"] + second.counts.messages["taken"] == 4000
+    assert Counter(bodies_of(store)) == Counter(sent)
+    assert topic.committed() == dict.fromkeys(range(4), 1000)
+
+
+def test_it_goes_on_when_kafka_is_back(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic, sent = kafka.topic(), events(40)
+    topic.send(sent[:20])
+    with consuming(topic, store) as running:
+        running.wait_for(20)
+        kafka.stop()
+        time.sleep(3)
+        kafka.start()
+        topic.send(sent[20:])
+        running.wait_for(40)
+    assert bodies_of(store) == sent
+    assert topic.committed() == {0: 40}
+
+
+def test_an_operator_may_make_the_topic_later(kafka: KafkaBroker, store: SqliteStore) -> None:
+    topic = Topic(kafka.servers, f"later-{time.time_ns()}", 1)
+    with consuming(topic, store) as running:
+        time.sleep(1)
+        topic.make()
+        topic.send(events(3))
+        running.wait_for(3)
+
+
+def test_properties_come_from_a_file_and_are_in_no_message(kafka: KafkaBroker, tmp_path: Path) -> None:
+    file = tmp_path / "client.properties"
+    file.write_text("security.protocol = PLAINTEXT\nsasl.password=very-secret\n")
+    properties = read_properties(file)
+    assert properties == {"security.protocol": "PLAINTEXT", "sasl.password": "very-secret"}
+    check(Subscription(kafka.servers, "t", "g", properties))
+    with pytest.raises(InvalidInput, match=r"security\.protocol") as error:
+        check(Subscription(kafka.servers, "t", "g", {**properties, "security.protocol": "very-secret"}))
+    assert "very-secret" not in str(error.value)
+    with pytest.raises(InvalidInput, match=r"no\.such\.property"):
+        check(Subscription(kafka.servers, "t", "g", {"no.such.property": "1"}))
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "it cannot be read"), (b"\xff", "it is no UTF-8"), (b"#" * 2**21, "more than")])
+def test_a_file_that_is_none_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
+    file = tmp_path / "client.properties"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InvalidInput, match=message):
+        read_properties(file)

@@ -1,0 +1,190 @@
+"""Results of checks in OpenLineage's facet dataQualityAssertions, as dbt sends them and as the specification allows them."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import permutations
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from meshline.graph.model import AssetKey, column, dataset
+from meshline.graph.naming import Naming
+from meshline.ingest.openlineage.statements import renamed_scope
+from tests.ingest.speaking import Event, Graph, at, ds, event, graph, observable, told
+
+CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))
+needs_corpus = pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS is not set")
+T = dataset("db", "t")
+SCOPE = ("job-quality", "jobs", "etl", "db", "t")
+DBT = {"jobType": {"jobType": "TEST", "integration": "DBT", "processingType": "BATCH"}}
+
+
+def asserted(*assertions: Event) -> Event:
+    return {"dataQualityAssertions": {"assertions": list(assertions)}}
+
+
+def results(kind: str, minute: float, *assertions: Event, run: int = 1, **more: Any) -> Event:
+    """An event of a run that tested db/t."""
+    return event(kind, minute, [{**ds("t"), "inputFacets": asserted(*assertions)}], run=run, **more)
+
+
+def said(known: Graph, *scope: str) -> dict[AssetKey, dict[str, Any]]:
+    """The results by asset and check."""
+    return {
+        fact.key: cast("dict[str, Any]", fact.attributes["quality"]) for fact in known.facts(*(scope or SCOPE)).assets if fact.attributes
+    }
+
+
+def recorded(name: str) -> Graph:
+    return told(*(json.loads(line) for line in (CORPUS / "recorded" / name).read_text().splitlines()))
+
+
+def of_recorded(known: Graph) -> dict[str, str]:
+    """Outcome by check, of all jobs."""
+    return {
+        f"{scope[2]}: {name}": check["outcome"]
+        for scope in known.of("job-quality")
+        for checks in said(known, *scope).values()
+        for name, check in checks.items()
+    }
+
+
+@needs_corpus
+def test_dbt_tests() -> None:
+    known = recorded("dbt_duckdb.ndjson")
+    found = of_recorded(known)
+    assert len(found) == 11
+    assert {name for name, outcome in found.items() if outcome != "PASSED"} == {
+        "shop.main.shop.customer_ltv.build.test: accepted_values_customer_ltv_tier__std",
+        "shop.main.shop.stg_orders.build.test: relationships_stg_orders_customer_id__customer_id__ref_stg_customers_",
+        "shop.main.shop.stg_orders.test: relationships_stg_orders_customer_id__customer_id__ref_stg_customers_",
+    }
+    scope = (
+        "job-quality",
+        "dbt-shop",
+        "shop.main.shop.customer_ltv.build.test",
+        "duckdb:///warehouse/shop.duckdb",
+        "shop.main.customer_ltv",
+    )
+    of_tier = said(known, *scope)[column(dataset(*scope[3:]), "tier")]
+    assert of_tier["accepted_values_customer_ltv_tier__std"] == {
+        "kind": "accepted_values", "outcome": "FAILED", "suite": "shop.main.shop.customer_ltv.test", "expected": "0", "observed": "1",
+    }  # fmt: skip
+    assert of_recorded(known)[
+        "shop.main.shop.stg_orders.test: relationships_stg_orders_customer_id__customer_id__ref_stg_customers_"
+    ] == "WARNED"  # fmt: skip
+
+
+@needs_corpus
+def test_a_test_that_dbt_skipped_did_not_fail() -> None:
+    found = of_recorded(recorded("dbt_duckdb_failed.ndjson"))
+    assert {name for name, outcome in found.items() if outcome == "SKIPPED"} == {
+        "shop.main.shop.customer_orders.build.test: unique_customer_orders_customer_id",
+        "shop.main.shop.customer_ltv.build.test: accepted_values_customer_ltv_tier__std",
+        "shop.main.shop.customer_ltv.build.test: not_null_customer_ltv_customer_id",
+        "shop.main.shop.stg_orders.build.test: accepted_values_stg_orders_state__paid__void",
+        "shop.main.shop.stg_orders.build.test: relationships_stg_orders_customer_id__customer_id__ref_stg_customers_",
+    }
+    assert "FAILED" not in found.values()
+
+
+@needs_corpus
+def test_the_specifications_own_example() -> None:
+    known = told(json.loads((CORPUS / "openlineage-edge-cases" / "event_full.json").read_text()))
+    (scope,) = known.of("job-quality")
+    of = dataset(*scope[3:])
+    assert said(known, *scope) == {
+        of: {"row_count_equal_to": {"kind": "row_count_equal_to", "outcome": "PASSED", "suite": scope[2]}},
+        column(of, "id"): {"no_null_values(id)": {"kind": "no_null_values", "outcome": "PASSED", "suite": scope[2]}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("assertion", "job_facets", "outcome"),
+    [
+        ({"success": True}, {}, "PASSED"),
+        ({"success": False}, {}, "FAILED"),
+        ({"success": False, "severity": "error"}, {}, "FAILED"),
+        ({"success": False, "severity": "WARN"}, {}, "WARNED"),
+        ({"success": False, "severity": "error", "params": {}}, {}, "FAILED"),  # somebody who does not say what was observed
+        ({"success": False, "severity": "error", "params": {}}, DBT, "SKIPPED"),
+        ({"success": False, "severity": "error", "params": {}, "actual": "3"}, DBT, "FAILED"),
+        ({"success": False, "severity": "error"}, DBT, "FAILED"),  # a version that never says what was observed
+        ({"success": True, "params": {}}, DBT, "PASSED"),
+    ],
+)
+def test_outcomes(assertion: Event, job_facets: Event, outcome: str) -> None:
+    known = told(results("COMPLETE", 1, {"assertion": "unique", **assertion}, job_facets=job_facets))
+    assert said(known)[T]["unique"]["outcome"] == outcome
+
+
+def test_a_failed_run_says_what_it_found_and_the_next_replaces_it() -> None:
+    known = told(results("FAIL", 1, {"assertion": "unique", "success": False}))
+    assert said(known)[T]["unique"]["outcome"] == "FAILED"
+    known.say([results("COMPLETE", 5, {"assertion": "unique", "success": True}, run=2)])
+    assert said(known)[T]["unique"]["outcome"] == "PASSED"
+    assert known.heads(at(2))[SCOPE].observed_at == at(1)
+    known.say([results("COMPLETE", 3, {"assertion": "unique", "success": False}, run=3)])  # late
+    assert said(known)[T]["unique"]["outcome"] == "PASSED"
+
+
+def test_the_results_of_a_run_are_its_last_word() -> None:
+    known = told(
+        results("START", 1, {"assertion": "unique", "success": True}),
+        results("COMPLETE", 2, {"assertion": "unique", "success": False}),
+    )
+    assert said(known)[T]["unique"]["outcome"] == "FAILED"
+    assert SCOPE not in known.heads(at(1))
+
+
+def test_the_input_facet_counts_before_the_dataset_facet() -> None:
+    both = {**ds("t", **asserted({"assertion": "a", "success": True})), "inputFacets": asserted({"assertion": "b", "success": True})}
+    assert set(said(told(event("COMPLETE", 1, [both])))[T]) == {"b"}
+    alone = ds("t", **asserted({"assertion": "a", "success": True}))
+    known = told(event("COMPLETE", 1, [alone]))
+    assert set(said(known)[T]) == {"a"}
+    assert not known.of("dataset", "db", "t")
+
+
+def test_names_are_unique_and_texts_stay_texts() -> None:
+    between = {"assertion": "between", "column": "v", "success": True}
+    known = told(
+        results(
+            "COMPLETE", 1, between, between, {"assertion": " ", "success": True},
+            {"assertion": "x", "name": "no orphans", "success": False, "expected": 0, "actual": {"rows": 3}, "description": "one\ntwo"},
+        )
+    )  # fmt: skip
+    found = said(known)
+    assert set(found[column(T, "v")]) == {"between(v)", "between(v) #2"}
+    assert set(found[T]) == {"assertion", "no orphans"}
+    assert found[T]["no orphans"] == {
+        "kind": "x", "outcome": "FAILED", "suite": "etl", "expected": 0, "observed": '{"rows":3}', "message": "one",
+    }  # fmt: skip
+
+
+def test_what_cannot_be_read_says_nothing() -> None:
+    bad = {**ds("t"), "inputFacets": {"dataQualityAssertions": {"assertions": [{"assertion": "a"}]}}}
+    assert not graph([event("COMPLETE", 1, [bad])]).of("job-quality")
+    assert not said(told(event("COMPLETE", 1, [{**ds("t"), "inputFacets": {"dataQualityAssertions": {"_deleted": True}}}])))
+
+
+def test_scopes_follow_naming_rules() -> None:
+    naming = Naming([("/day=.*", "")])
+    assert renamed_scope(("job-quality", "jobs", "etl", "db", "t/day=1"), naming) == SCOPE
+    assert renamed_scope(("quality", "suite", "db", "t/day=1"), naming) == ("quality", "suite", "db", "t")
+    assert renamed_scope(("checks", "a/day=1"), naming) == ("checks", "a/day=1")
+
+
+def test_the_order_of_events_is_nothing() -> None:
+    events = [
+        results("START", 1, {"assertion": "a", "success": True}),
+        results("FAIL", 2, {"assertion": "a", "success": False}, job_facets=DBT),
+        results("COMPLETE", 2, {"assertion": "a", "column": "v", "success": True}, run=2),
+        event("COMPLETE", 3, [ds("t", **asserted({"assertion": "b", "success": False, "params": {}}))], run=3, job_facets=DBT),
+    ]
+    seen = [observable(told(*order).store, [at(1), at(2), at(3)]) for order in permutations(events)]
+    assert all(one == seen[0] for one in seen)
+    assert observable(graph(events).store, [at(1), at(2), at(3)]) == seen[0]

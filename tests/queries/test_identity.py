@@ -1,0 +1,239 @@
+"""Why names are one dataset, and which identities look wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, Content, EdgeFact, EdgeType, Facts, Flow, Json
+from meshline.graph.queries.conflicts import Conflict, ConflictKind, conflicts
+from meshline.graph.queries.identity import Identity, NameRank, identity
+from meshline.ingest.sources.shape import Entry
+from tests.api.conftest import Asking
+from tests.ingest.sources.stating import T, graph, say, table
+
+LAKE = model.dataset("lake", "shop.orders")
+TRINO = model.dataset("trino://h", "delta.shop.orders")
+FILE = model.dataset("s3://wh", "shop/orders")
+COLUMNS = ("id", "total", "currency")
+
+
+@pytest.fixture
+def live() -> Iterator[LiveGraph]:
+    with graph() as found:
+        yield found
+
+
+def same(a: AssetKey, b: AssetKey, **attributes: Json) -> Content:
+    return encode(Facts(edges=(EdgeFact(EdgeType.SAME_AS, a, b, attributes),)))
+
+
+def listed(live: LiveGraph, key: AssetKey, columns: Sequence[str] = COLUMNS, source: str = "openlineage/x") -> None:
+    say(live, [Entry(("dataset", *key.parts), table(key.name, *columns, namespace=key.parts[0]))], complete=False, source=source)
+
+
+def joined(live: LiveGraph, a: AssetKey, b: AssetKey, source: str = "mesh/x", **attributes: Json) -> None:
+    say(live, [Entry(("same", *a.parts, *b.parts), same(a, b, **attributes))], complete=False, source=source)
+
+
+def of(live: LiveGraph, key: AssetKey) -> Identity:
+    node = live.index.node(key)
+    assert node is not None
+    found = identity(live, live.index, node)
+    assert found.shown == live.index.key(node) == found.members[0].key, "the first is the one that is shown"
+    return found
+
+
+def port(product: str, key: AssetKey, direction: str) -> Content:
+    return encode(Facts(edges=(EdgeFact(EdgeType.PORT, model.data_product(product), key, {"direction": direction}),)))
+
+
+def test_a_dataset_with_one_name(live: LiveGraph) -> None:
+    listed(live, LAKE)
+    found = of(live, LAKE)
+    assert [(member.key, member.rank, member.source) for member in found.members] == [(LAKE, NameRank.NAME, None)]
+    assert (found.reasons, found.columns) == ((), ())
+
+
+def test_why_a_name_is_shown(live: LiveGraph) -> None:
+    """What speaks for a name, from the least to the most; the index shows the same."""
+    for key in (LAKE, TRINO, FILE):
+        listed(live, key)
+    joined(live, TRINO, LAKE, why="one", rule="trino is lake")
+    joined(live, LAKE, FILE, why="location")
+    assert [(member.key, member.rank) for member in of(live, FILE).members] == [(key, NameRank.NAME) for key in (LAKE, FILE, TRINO)]
+    joined(live, LAKE, TRINO, source="openlineage/x", type="TABLE")
+    assert (of(live, FILE).shown, of(live, FILE).members[0].rank) == (TRINO, NameRank.TABLE_SYMLINK)
+    listed(live, FILE, source="delta/wh")
+    assert of(live, FILE).members[0] == (FILE, NameRank.CATALOG, "delta/wh", False)
+    say(live, [Entry(("port", "in"), port("p", TRINO, "input"))], complete=False, source="product/x")
+    assert of(live, FILE).shown == FILE
+    say(live, [Entry(("port", "out"), port("p", TRINO, "output"))], complete=False, source="product/x")
+    assert of(live, FILE).members[0] == (TRINO, NameRank.OUTPUT_PORT, "product/x", False)
+    reasons = [(reason.start, reason.end, reason.why, reason.rule, reason.source) for reason in of(live, FILE).reasons]
+    assert reasons == [
+        (LAKE, FILE, "location", None, "mesh/x"),
+        (LAKE, TRINO, "same as", None, "openlineage/x"),
+        (TRINO, LAKE, "one", "trino is lake", "mesh/x"),
+    ]
+
+
+def test_columns_that_are_spelled_in_several_ways(live: LiveGraph) -> None:
+    listed(live, LAKE, ("id", "Total"))
+    listed(live, TRINO, ("id", "total"))
+    joined(live, LAKE, TRINO)
+    ((column, spellings),) = of(live, LAKE).columns
+    assert live.index.key(column).name.casefold() == "total"
+    assert [(spelling.name, spelling.datasets) for spelling in spellings] == [("Total", (LAKE,)), ("total", (TRINO,))]
+
+
+def test_a_rename_is_a_reason(live: LiveGraph) -> None:
+    listed(live, LAKE)
+    edge = EdgeFact(EdgeType.RENAMED_TO, LAKE, TRINO)
+    say(live, [Entry(("rename",), encode(Facts(edges=(edge,))), T + 10)], complete=False, source="openlineage/x")
+    found = of(live, TRINO)
+    assert [(reason.type, reason.why, reason.since) for reason in found.reasons] == [(EdgeType.RENAMED_TO, "rename", T + 10)]
+
+
+# -- conflicts
+
+
+def names(found: Conflict) -> tuple[str, ...]:
+    return tuple(key.qualified_name for key in found.names)
+
+
+def test_nothing_is_wrong_with_what_is_alike(live: LiveGraph) -> None:
+    assert conflicts(live.index) == []
+    listed(live, LAKE, source="iceberg/lake")
+    listed(live, FILE)
+    joined(live, LAKE, FILE)
+    assert conflicts(live.index) == []
+
+
+def test_two_tables_of_catalogs(live: LiveGraph) -> None:
+    for key in (LAKE, TRINO):
+        listed(live, key, source="iceberg/lake")
+    listed(live, FILE, source="delta/wh")
+    joined(live, LAKE, TRINO)
+    joined(live, LAKE, FILE)
+    (found,) = conflicts(live.index)
+    assert (found.kind, found.similarity, found.sources) == (ConflictKind.TWO_TABLES, 1.0, ("iceberg/lake",))
+    assert set(found.names) == {LAKE, TRINO, FILE}
+
+
+def test_unlike_columns(live: LiveGraph) -> None:
+    listed(live, LAKE, ("id", "total", "currency"))
+    listed(live, FILE, ("a", "b", "id"))
+    listed(live, TRINO, ("ID",))
+    joined(live, LAKE, FILE)
+    joined(live, LAKE, TRINO)
+    (found,) = conflicts(live.index)
+    assert (found.kind, found.similarity, found.names) == (ConflictKind.UNLIKE_COLUMNS, 0.2, (LAKE, FILE))
+    listed(live, FILE, ("total", "id"))
+    assert conflicts(live.index) == [], "one that has some of the columns of the other is not unlike it"
+
+
+def test_a_near_miss(live: LiveGraph) -> None:
+    listed(live, LAKE)
+    listed(live, model.dataset("postgres://db", "public.Orders"), ("ID", "Total", "Currency"))
+    (found,) = conflicts(live.index)
+    assert (found.kind, found.similarity) == (ConflictKind.NEAR_MISS, 1.0)
+    assert names(found) == ("lake/shop.orders", "postgres://db/public.Orders")
+
+
+@pytest.mark.parametrize(
+    ("key", "columns"),
+    [
+        (model.dataset("postgres://db", "public.payments"), COLUMNS),  # another name
+        (model.dataset("postgres://db", "public.orders"), ("id", "a", "b")),  # other columns
+        (model.dataset("postgres://db", "public.orders"), ()),  # columns that nobody knows
+        (model.dataset("lake", "archive.orders"), COLUMNS),  # the same system knows them apart
+    ],
+)
+def test_no_near_miss(live: LiveGraph, key: AssetKey, columns: Sequence[str]) -> None:
+    listed(live, LAKE)
+    listed(live, key, columns)
+    assert conflicts(live.index) == []
+
+
+def test_a_copy_is_no_near_miss(live: LiveGraph) -> None:
+    copy = model.dataset("postgres://db", "orders")
+    listed(live, LAKE)
+    listed(live, copy)
+    flow = Flow(model.column(LAKE, "id"), model.column(copy, "id"))
+    say(live, [Entry(("flow",), encode(Facts(flows=(flow,))))], complete=False, source="openlineage/x")
+    assert conflicts(live.index) == []
+
+
+def test_the_most_doubtful_comes_first(live: LiveGraph) -> None:
+    listed(live, LAKE, source="iceberg/lake")
+    listed(live, TRINO, ("a", "b"), source="iceberg/lake")
+    joined(live, LAKE, TRINO)
+    for namespace, columns in (("x://1", COLUMNS), ("x://2", (*COLUMNS, "more"))):
+        listed(live, model.dataset(namespace, "items"), columns)
+    listed(live, model.dataset("x://3", "items"), COLUMNS)
+    found = conflicts(live.index)
+    assert [conflict.kind for conflict in found] == [ConflictKind.TWO_TABLES, ConflictKind.UNLIKE_COLUMNS, *[ConflictKind.NEAR_MISS] * 3]
+    assert [conflict.similarity for conflict in found[2:]] == [1.0, 0.75, 0.75]
+
+
+columns_of_one = st.sets(st.sampled_from("abcdefgh"), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["t", "u"]), columns_of_one), min_size=2, max_size=6))
+def test_near_misses_are_those_that_a_slow_look_finds(tables: list[tuple[str, set[str]]]) -> None:
+    """Of few sets hashing may miss one that a slow look finds, but not one of equal columns; and it finds no others."""
+    with graph() as live:
+        keys = [model.dataset(f"x://{number}", f"s.{name}") for number, (name, _) in enumerate(tables)]
+        for key, (_, columns) in zip(keys, tables, strict=True):
+            listed(live, key, sorted(columns))
+        wanted = {}
+        for (a, (name, of_a)), (b, (other, of_b)) in combinations(list(zip(keys, tables, strict=True)), 2):
+            similarity = len(of_a & of_b) / len(of_a | of_b)
+            if name == other and similarity >= 0.7 and len(of_a & of_b) >= 2:
+                wanted[a, b] = similarity
+        found = {conflict.names: conflict.similarity for conflict in conflicts(live.index)}
+        assert found.items() <= wanted.items()
+        assert {pair for pair, similarity in wanted.items() if similarity == 1} <= found.keys()
+
+
+def test_a_crowd_of_one_name_stays_small(live: LiveGraph) -> None:
+    say(live, [Entry((str(i),), table("s.orders", *COLUMNS, namespace=f"x://{i:03}")) for i in range(200)], source="openlineage/x")
+    assert 199 <= len(conflicts(live.index)) <= 4 * 199
+
+
+# -- as the schema has it
+
+
+def test_pages_of_conflicts_and_an_identity(live: LiveGraph) -> None:
+    for i in range(5):
+        listed(live, model.dataset(f"x://{i}", "orders"), ("id", "total", *(f"c{j}" for j in range(i))))
+    joined(live, model.dataset("x://0", "orders"), LAKE, why="so")
+    ask = Asking(live)
+    query = (
+        "query($after: String) { identityConflicts(first: 2, after: $after)"
+        " { totalCount nodes { kind similarity names { namespace name } datasets { qualifiedName } } pageInfo { hasNextPage endCursor } } }"
+    )
+    seen: list[tuple[str, ...]] = []
+    after = None
+    while True:
+        page = ask(query, after=after)["identityConflicts"]
+        seen += [tuple(name["namespace"] for name in node["names"]) for node in page["nodes"]]
+        assert all(len(node["datasets"]) == 2 for node in page["nodes"])
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+    assert seen == [tuple(key.parts[0] for key in conflict.names) for conflict in conflicts(live.index)]
+    assert len(seen) == page["totalCount"] >= 3
+    found = ask('{ dataset(namespace: "lake", name: "shop.orders") { identity { shown { namespace } members { shown name { namespace } }'
+                " reasons { why source } } } }")["dataset"]["identity"]  # fmt: skip
+    assert [member["name"]["namespace"] for member in found["members"] if member["shown"]] == [found["shown"]["namespace"]] == ["lake"]
+    assert found["reasons"] == [{"why": "so", "source": "mesh/x"}]

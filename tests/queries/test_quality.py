@@ -1,0 +1,194 @@
+"""The last results of checks, what they were before, and what fails."""
+
+from __future__ import annotations
+
+import json
+
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Statement, column, dataset
+from meshline.graph.naming import Naming
+from meshline.graph.quality import Outcome
+from meshline.graph.queries.failures import checked_datasets, count_failures, failures
+from meshline.graph.queries.listing import Filter
+from meshline.graph.queries.quality import Counts, Result, counts, failing_since, history, latest, sort_key
+from meshline.ingest.openlineage.builder import BatchBuilder, Received
+from meshline.ingest.quality import Check, expectations, facts
+from tests.ingest.sources.checking import CORPUS, needs_corpus
+from tests.queries import mesh
+
+GX = "gx/test"
+DAY = 86_400 * mesh.SECOND
+TOTAL = column(mesh.ORDERS, "total")
+
+
+def check(of: AssetKey, name: str, outcome: str = "PASSED", suite: str = "s", **said: Json) -> Check:
+    return Check(of, name, "kind", Outcome(outcome), suite, **said)  # type: ignore[arg-type]
+
+
+def run(*checks: Check, at: int = mesh.START, source: str = GX, dated: bool = True) -> Statement:
+    """A run of a suite on a dataset."""
+    of = checks[0].of
+    said = facts(one._replace(at=at) if dated else one for one in checks)
+    return mesh.said(source, ("quality", checks[0].suite, *of.parts[:2]), said, at)
+
+
+def written(suite: str, *checks: Check, source: str = GX) -> Statement:
+    consumer = mesh.DASHBOARD
+    return mesh.said(source, ("checks", suite), expectations(checks, consumer, ()))
+
+
+def found(graph: LiveGraph, key: AssetKey = mesh.ORDERS) -> list[Result]:
+    return latest(graph, graph.index, [mesh.node(graph, key)])[0]
+
+
+def shown(results: list[Result]) -> list[tuple[str, str]]:
+    return [(result.name, str(result.outcome)) for result in results]
+
+
+def test_checks_of_a_dataset_and_its_columns(graph: LiveGraph) -> None:
+    mesh.say(graph, run(check(TOTAL, "b", "FAILED", expected=1, observed=2, message="m"), check(mesh.ORDERS, "z"), check(mesh.HASH, "c")))
+    assert shown(found(graph)) == [("z", "PASSED"), ("c", "PASSED"), ("b", "FAILED")]
+    result = found(graph)[2]
+    assert (result.asset, result.dataset) == (mesh.node(graph, TOTAL), mesh.node(graph, mesh.ORDERS))
+    assert (result.said.kind, result.said.suite, result.said.expected, result.said.observed, result.said.message) == (
+        "kind",
+        "s",
+        1,
+        2,
+        "m",
+    )
+    assert (result.at, result.source) == (mesh.START, GX)
+    assert counts(found(graph)) == Counts(passed=2, failed=1)
+    assert found(graph, mesh.REPORT) == []
+
+
+def test_all_names_of_a_dataset_have_one_list_in_which_the_newest_run_counts(graph: LiveGraph) -> None:
+    path = dataset("s3://lake", "orders")
+    mesh.say(
+        graph,
+        mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, why="location"),
+        run(check(column(path, "total"), "a", "FAILED"), at=mesh.START + 5),
+        run(check(TOTAL, "a"), at=mesh.START),
+    )
+    assert shown(found(graph)) == [("a", "FAILED")]
+
+
+def test_suites_and_sources_are_told_apart(graph: LiveGraph) -> None:
+    mesh.say(
+        graph,
+        run(check(mesh.ORDERS, "a")),
+        run(check(mesh.ORDERS, "a", "FAILED", suite="t")),
+        run(check(mesh.ORDERS, "a"), source="soda/x"),
+    )
+    assert [(result.source, result.said.suite, str(result.outcome)) for result in found(graph)] == [
+        ("gx/test", "s", "PASSED"), ("soda/x", "s", "PASSED"), ("gx/test", "t", "FAILED"),
+    ]  # fmt: skip
+
+
+def test_what_is_written_down_is_not_run_until_a_result_is_known(graph: LiveGraph) -> None:
+    both = [check(mesh.ORDERS, "a", "NOT_RUN", expected="x"), check(TOTAL, "b", "NOT_RUN")]
+    mesh.say(graph, written("file.yml", *both), run(check(TOTAL, "b", "FAILED")), run(check(mesh.ORDERS, "a"), source="soda/x"))
+    assert [(result.name, str(result.outcome), result.at is None) for result in found(graph)] == [
+        ("a", "NOT_RUN", True), ("a", "PASSED", False), ("b", "FAILED", False),
+    ]  # fmt: skip
+    assert found(graph)[0].said.expected == "x"
+    assert history(graph, graph.index, found(graph)[0]) == []
+
+
+def test_history_is_the_newest_first(graph: LiveGraph) -> None:
+    for day, outcome in enumerate(["PASSED", "FAILED", "FAILED", "SKIPPED", "ERROR"]):
+        mesh.say(graph, run(check(TOTAL, "a", outcome, observed=day), at=mesh.START + day * DAY))
+    (result,) = found(graph)
+    past = history(graph, graph.index, result)
+    assert [(str(one.said.outcome), one.said.observed, one.at) for one in past] == [
+        (outcome, day, mesh.START + day * DAY)
+        for day, outcome in reversed(list(enumerate(["PASSED", "FAILED", "FAILED", "SKIPPED", "ERROR"])))
+    ]
+    assert history(graph, graph.index, result, 2) == past[:2]
+    assert failing_since(graph, graph.index, result) == mesh.START + DAY
+    before = graph.at(mesh.START + DAY)
+    (then,) = latest(graph, before, [before.node(mesh.ORDERS) or 0])[0]
+    assert (str(then.outcome), len(history(graph, before, then))) == ("FAILED", 2)
+    mesh.say(graph, run(check(TOTAL, "a"), at=mesh.START + 9 * DAY))
+    assert failing_since(graph, graph.index, found(graph)[0]) is None
+
+
+def test_runs_that_found_the_same_are_one_stretch_where_nobody_says_when_they_were(graph: LiveGraph) -> None:
+    for day in range(3):
+        mesh.say(graph, run(check(TOTAL, "a"), at=mesh.START + day * DAY, dated=False))
+    (result,) = found(graph)
+    assert result.at == mesh.START + 2 * DAY
+    assert [(past.at, past.last) for past in history(graph, graph.index, result)] == [(mesh.START, mesh.START + 2 * DAY)]
+
+
+def test_the_same_name_on_another_column_is_another_check(graph: LiveGraph) -> None:
+    mesh.say(graph, run(check(TOTAL, "a", "FAILED"), check(mesh.HASH, "a"), check(mesh.ORDERS, "a", "SKIPPED")))
+    assert [str(history(graph, graph.index, result)[0].said.outcome) for result in found(graph)] == ["SKIPPED", "PASSED", "FAILED"]
+
+
+def test_a_check_of_a_column_that_is_not_there_is_not_lost() -> None:
+    catalog = mesh.schema(mesh.ORDERS, "id", source="iceberg/lake")
+    graph = mesh.live(catalog, run(check(column(mesh.ORDERS, "gone"), "a", "ERROR")))
+    assert graph.index.unlisted(mesh.node(graph, column(mesh.ORDERS, "gone")))
+    assert shown(found(graph)) == [("a", "ERROR")]
+
+
+def test_failures_of_a_domain_a_product_an_owner_and_all_page_by_page(graph: LiveGraph) -> None:
+    revenue = column(mesh.REVENUE, "total")
+    mesh.say(
+        graph,
+        run(check(TOTAL, "a", "FAILED"), check(TOTAL, "b", "ERROR"), check(TOTAL, "c", "WARNED"), check(mesh.ORDERS, "z", "FAILED")),
+        run(check(revenue, "a", "FAILED"), check(revenue, "b")),
+        run(check(mesh.REPORT, "a", "SKIPPED")),
+    )
+    index = graph.index
+    assert mesh.names(graph, checked_datasets(index)) == ["wh/sales.orders", "wh/fin.revenue", "wh/fin.report"]
+    everything = [("fin.revenue", "a"), ("sales.orders", "z"), ("sales.orders", "a"), ("sales.orders", "b")]
+
+    def named(results: tuple[Result, ...]) -> list[tuple[str, str]]:
+        return [(index.key(result.dataset).name, result.name) for result in results]
+
+    assert named(failures(graph, index, first=9).results) == everything
+    for size in (1, 2, 3):
+        seen: list[tuple[str, str]] = []
+        page = failures(graph, index, first=size)
+        seen += named(page.results)
+        while page.has_next:
+            page = failures(graph, index, first=size, after=sort_key(index, page.results[-1]))
+            seen += named(page.results)
+        assert seen == everything
+    assert count_failures(graph, index) == 4
+    for wanted, size in (
+        (Filter(domain=mesh.node(graph, mesh.COMMERCE)), 3),
+        (Filter(product=mesh.node(graph, mesh.REVENUE_PRODUCT)), 1),
+        (Filter(owner=mesh.node(graph, mesh.FINANCE_TEAM)), 1),
+        (Filter(owner=mesh.node(graph, mesh.ANN)), 0),
+    ):
+        assert count_failures(graph, index, wanted) == size, wanted
+    assert named(failures(graph, index, outcomes=[Outcome.WARNED], first=9).results) == [("sales.orders", "c")]
+
+
+def test_what_has_another_shape_is_left_out(graph: LiveGraph) -> None:
+    mesh.say(graph, mesh.said(GX, ("quality", "s", *mesh.ORDERS.parts), Facts(assets=())))
+    mesh.say(graph, mesh.about(mesh.ORDERS, quality="good"))
+    odd: dict[str, Json] = {"a": 1, "b": {"outcome": "GREAT", "labels": 3, "at": "x"}}
+    fact = mesh.about(mesh.ORDERS, source=GX, quality=odd)
+    mesh.say(graph, fact._replace(scope=("quality", "s", *mesh.ORDERS.parts)))
+    assert shown(found(graph)) == [("b", "NOT_RUN")]
+
+
+@needs_corpus
+def test_of_dbt_build_and_dbt_test_the_newer_counts() -> None:
+    graph = mesh.live()
+    builder = BatchBuilder(Naming())
+    for line in (CORPUS / "recorded" / "dbt_duckdb.ndjson").read_bytes().splitlines():
+        received = Received("openlineage/x", builder.parser.parse(line, 4_000_000_000_000_000), 1, line)
+        graph.commit(lambda runs, received=received: builder.batch([received], runs))  # type: ignore[misc]
+    orders = dataset("duckdb:///warehouse/shop.duckdb", "shop.main.stg_orders")
+    results = found(graph, orders)
+    assert [(result.said.kind, str(result.outcome), result.said.suite) for result in results] == [
+        ("relationships", "WARNED", "shop.main.shop.stg_orders.test"),
+        ("accepted_values", "PASSED", "shop.main.shop.stg_orders.test"),
+    ]
+    assert {result.at for result in results} == {1_795_254_738_610_271}
+    assert json.dumps([result.said.observed for result in results]) == '["1", "0"]'
