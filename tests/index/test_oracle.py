@@ -33,9 +33,9 @@ def answer(index: LineageIndex, oracle: Oracle, traversal: Traversal) -> dict[No
 
 def current_names(index: LineageIndex, node: int) -> list[AssetKey]:
     """The keys of the members but of those that stand for what a name meant before a rename."""
-    core = index._core
-    datasets = {member: core.nodes.part1[member] if core.nodes.kind[member] == COLUMN else member for member in index.members(node)}
-    return [index.own_key(member) for member, dataset in datasets.items() if not core.nodes.traits[dataset] & PAST]
+    nodes = index._core.nodes
+    datasets = {member: nodes.part1[member] if nodes.kind[member] == COLUMN else member for member in index.members(node)}
+    return [index.own_key(member) for member, dataset in datasets.items() if not (nodes.traits[dataset] | nodes.traits[member]) & PAST]
 
 
 def startable(oracle: Oracle) -> list[AssetKey]:

@@ -92,14 +92,14 @@ def _edge(flow: Flow) -> DiffEdge:
 
 
 def _moved(head: Head) -> Iterable[AssetKey]:
-    """Datasets that a head renames or drops: what older heads say of them is read otherwise from then on."""
+    """Datasets that a head renames or drops, or columns of which: what older heads say of them is read otherwise from then on."""
     facts = decode(head.content.blob) if head.content is not None else Facts()
     for edge in facts.edges:
         if edge.type is EdgeType.RENAMED_TO:
-            yield from (edge.start, edge.end)
+            yield from (_dataset(edge.start), _dataset(edge.end))
     for asset in facts.assets:
         if "dropped" in asset.attributes:
-            yield asset.key
+            yield _dataset(asset.key)
 
 
 class _Side(NamedTuple):
