@@ -6,14 +6,16 @@ import pytest
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.column_names import ColumnNames, ColumnStep
-from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Statement, consumer, owner
+from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Statement, consumer, job, owner
 from tests.index.graphs import affected, columns, down, found, reached, short, up
 from tests.index.heads import (
+    NS,
     Fold,
     col,
     column_dropped,
     column_renamed,
     dropped,
+    ds,
     flow,
     lineage,
     lists,
@@ -177,6 +179,12 @@ def test_a_commit_that_drops_a_column_and_gives_its_name_to_another() -> None:
     assert reached(index, down(index, "is.s")) == {"a.y": "DIRECT 1"}
     assert columns(index, "a") == ["a.y"]
     assert index.node(col("was.s")) is None
+
+
+def test_what_a_job_writes_has_no_columns_that_are_gone() -> None:
+    writes = says(Facts(edges=(EdgeFact(EdgeType.WRITES, job(NS, "j"), ds("t")),)), ("test", "run"), 1)
+    index = step_by_step(writes, schema("t", "x", "y", at=1), column_dropped("t", "x", 3), column_renamed("t", "y", "z", 3))
+    assert affected(index, down(index, job(NS, "j"))) == {"t": "DIRECT 0", "t.z": "DIRECT 0"}
 
 
 # -- the dataset's other names

@@ -13,7 +13,7 @@ from meshline.graph.index.dumping import traversable
 from meshline.graph.index.tables import DEAD, N_FLOWS
 from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
 from tests.index.heads import Fold, flow, lineage, same, says
-from tests.index.strategies import any_statement, merges, plain, sets_of
+from tests.index.strategies import any_statement, column_drops, column_renames, merges, plain, sets_of
 
 Answer = list[tuple[AssetKey, int, int, bool]]
 
@@ -101,7 +101,7 @@ def test_taking_back_restores(statements: list[Statement], extra: Statement) -> 
 
 
 @settings(max_examples=150)
-@given(sets_of(plain, 10), merges)
+@given(sets_of(st.one_of(plain, column_renames, column_drops), 10), merges)
 def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: Statement) -> None:
     """Law 6, by a tombstone."""
     never, retracted = Fold(), Fold()

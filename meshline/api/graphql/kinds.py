@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Self
 
 import strawberry
@@ -13,7 +14,7 @@ from meshline.api.graphql.connections import Connection, connection, key_after, 
 from meshline.api.graphql.context import View
 from meshline.api.graphql.fields import documented
 from meshline.graph.index import Edge
-from meshline.graph.model import AssetKind, EdgeType, Json
+from meshline.graph.model import AssetKind, EdgeType, Json, from_micros
 from meshline.graph.model import contract as contract_key
 from meshline.graph.queries import listing
 
@@ -207,6 +208,12 @@ class Dataset(Asset):
         return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
 
 
+@strawberry.type(description="A name that a column had, as its catalog says.")
+class FormerName:
+    name: str
+    until: datetime
+
+
 @strawberry.type
 class Column(Asset):
     @strawberry.field
@@ -233,6 +240,10 @@ class Column(Asset):
     @documented("Whether the catalog that holds the table lacks it.")
     def unlisted(self) -> bool:
         return self.view.index.unlisted(self.node)
+
+    @documented("The names that it had before it was renamed, the oldest first. What was said under them until then is said of it.")
+    def former_names(self) -> list[FormerName]:
+        return [FormerName(name=name, until=from_micros(until)) for name, until in self.view.index.former_names(self.node)]
 
     @documented("Who uses this very column.")
     def consumers(self) -> list[Consumption]:

@@ -21,7 +21,7 @@ class Identity:
         # A dataset's name as it was until a rename, and the name that continues it (`meshline.graph.index.moves`).
         self.continued: dict[int, int] = {}
         self._continues: dict[int, set[int]] = defaultdict(set)
-        self._renamed: dict[int, str] = {}  # a column's name as it was until a rename -> the name that the column has now
+        self.renamed: dict[int, str] = {}  # a column's name as it was until a rename -> the name that the column has now
         self.grouped: list[int] = []  # datasets of merged classes whose columns were grouped, in that order
         self._classes: set[int] = set()
         self._columns: set[int] = set()
@@ -53,9 +53,9 @@ class Identity:
     def continue_column_as(self, past: int, name: str | None) -> None:
         """A column's past name is continued by another name, or (None) by nothing; what it was in is to be grouped anew."""
         if name is None:
-            self._renamed.pop(past, None)
+            self.renamed.pop(past, None)
         else:
-            self._renamed[past] = name
+            self.renamed[past] = name
 
     def settle_datasets(self) -> None:
         """Make the rings of datasets anew where something was touched."""
@@ -119,7 +119,7 @@ class Identity:
             self.grouped += members
         columns = {member: core.children(member) for member in members}
         exact = self.told_apart(members)
-        renamed = any(column in self._renamed for of in columns.values() for column in of) if self._renamed else False
+        renamed = any(column in self.renamed for of in columns.values() for column in of) if self.renamed else False
         alone = sum(1 for of in columns.values() if of) <= 1 and not renamed and not any(core.nodes.traits[m] & COLLIDES for m in members)
         groups: dict[str | int, list[int]] = defaultdict(list)
         for of in columns.values():
@@ -128,7 +128,7 @@ class Identity:
                     if core.nodes.traits[column] & MERGED:
                         groups[column].append(column)
                     continue
-                name = self._renamed.get(column)
+                name = self.renamed.get(column)
                 if name is None:
                     if core.nodes.traits[column] & PAST:
                         groups[column].append(column)

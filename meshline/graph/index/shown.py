@@ -142,15 +142,17 @@ class Shown:
         return next((found.columns[member] for found in listings for member in members if member in found.columns), None)
 
     def _spelling(self, column: int, name: str) -> str:
-        """The catalog's spelling, else that of the newest listing, else the first by name of those in use."""
+        """The catalog's spelling, else that of the newest listing, else the first by name of those in use or that a rename gave."""
         core = self._core
-        members = [member for member in core.ring(column) if not core.nodes.traits[member] & PAST]
+        ring, renamed = core.ring(column), self._feed.identity.renamed
+        members = [member for member in ring if not core.nodes.traits[member] & PAST]
         newest_first = sorted(self.listings(int(core.nodes.part1[column])), key=lambda found: (found.strength[0], *found.strength[2:]))
         for found in newest_first:
             listed = [core.text(int(core.nodes.part2[member])) for member in members if member in found.columns]
             if listed:
                 return min(listed)
-        return min((core.text(int(core.nodes.part2[member])) for member in members if self._in_use(member)), default=name)
+        in_use = [core.text(int(core.nodes.part2[member])) for member in members if self._in_use(member)]
+        return min(in_use or [renamed[member] for member in ring if member in renamed], default=name)
 
     def _in_use(self, own: int) -> bool:
         """Whether a head that is seen mentions exactly this node."""
