@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+import numpy as np
+
 from meshline.graph.index.column_names import ColumnNames, ColumnStep
 from meshline.graph.index.core import Core
 from meshline.graph.index.identity import Identity
@@ -30,6 +32,7 @@ class ColumnMoves:
         self._sayers: dict[int, set[int]] = defaultdict(set)  # base node -> scope ids
         self._names: dict[int, ColumnNames] = {}  # dataset -> what its class's names mean, if there are steps
         self._past: dict[int, dict[tuple[int, int], int]] = defaultdict(dict)  # dataset -> (name, end of the stretch) -> its node
+        self._texts: dict[int, dict[int, str | None]] = defaultdict(dict)  # dataset -> what `_stepped` found out
         self._changed: set[int] = set()
 
     def say(self, scope_id: int, dataset: int, step: ColumnStep) -> None:
@@ -81,6 +84,7 @@ class ColumnMoves:
         columns: list[int] = []
         for dataset in members:
             before = self._names.pop(dataset, None)
+            self._texts.pop(dataset, None)
             if names is not None:
                 self._names[dataset] = names
             if before is not None or names is not None:
@@ -123,32 +127,45 @@ class ColumnMoves:
     def _cast(self, head: int) -> bool:
         """Let a head speak of the columns of its time; whether it spoke of others, or of what is no more."""
         core = self._core
-        nodes = core.nodes
         time, scope_id = int(core.heads.observed_at[head]), int(core.heads.scope_id[head])
         ended = {(base, step.old) for base, step in self._said.get(scope_id, ())}
+        mentions = core.mentions[core.heads.starts[head, 3] : core.heads.starts[head + 1, 3]]
+        own = np.where(mentions >= 0, mentions, -2 - mentions)
+        own = own[core.nodes.kind[own] == COLUMN]
+        of, past = core.nodes.part1[own].tolist(), (core.nodes.traits[own] & PAST != 0).tolist()
         mapping: dict[int, int] = {}
-        first, last = core.heads.starts[head, 3], core.heads.starts[head + 1, 3]
-        for mention in core.mentions[first:last].tolist():
-            node = mention if mention >= 0 else -2 - mention
-            dataset = int(nodes.part1[node])
-            if nodes.kind[node] == COLUMN and (nodes.traits[node] & PAST or dataset in self._names):
-                mapping[node] = self._at(dataset, int(nodes.part2[node]), time, ended)
-        differs = any(node != target or nodes.traits[target] & PAST for node, target in mapping.items())
-        if differs:
+        for node, dataset, name, is_past in zip(own.tolist(), of, core.nodes.part2[own].tolist(), past, strict=True):
+            text = self._stepped(dataset, name)
+            before = text is not None and (self._moves.base(dataset), text) in ended
+            target = None if text is None else self._stretch(dataset, name, text, time - 1 if before else time)
+            if target is not None:
+                mapping[node] = target
+            elif is_past:
+                mapping[node] = core.make(COLUMN, dataset, name)
+        if mapping:
             core.recast(head, mapping)
-        return differs
+        return bool(mapping)
 
-    def _at(self, dataset: int, name: int, time: int, ended: set[tuple[int, str]]) -> int:
-        """The node of a column's name for a fact of that time; `ended`: of which the very head says that they end."""
-        text = self._core.text(name)
-        names = self._names.get(dataset)
-        before = (self._moves.base(dataset), text) in ended
-        step = None if names is None else names.ending(text, time - 1 if before else time)
-        if names is None or step is None:
-            return self._core.make(COLUMN, dataset, name)
+    def _stretch(self, dataset: int, name: int, text: str, time: int) -> int | None:
+        """The node of the stretch of a column's name to which a time belongs; None: it still has the name."""
+        names = self._names[dataset]
+        step = names.ending(text, time)
+        if step is None:
+            return None
         node = self._past[dataset].get((name, step.time))
         if node is None:
             node = self._past[dataset][name, step.time] = self._core.make(COLUMN, dataset, name, past=True)
             self._place(node, names, text, step.time)
             self._identity.touch_columns(dataset)
         return node
+
+    def _stepped(self, dataset: int, name: int) -> str | None:
+        """The text of a column's name if that has steps, else None."""
+        names = self._names.get(dataset)
+        if names is None:
+            return None
+        known = self._texts[dataset]
+        if name not in known:
+            text = self._core.text(name)
+            known[name] = text if names.concern(text) else None
+        return known[name]
