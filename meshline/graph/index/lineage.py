@@ -118,6 +118,10 @@ class LineageIndex:
         """The visible own nodes of the class, sorted by key; see `own_key`."""
         return self._shown.members(node)
 
+    def names(self, node: int, *, former: bool = False) -> list[AssetKey]:
+        """The names that mean the asset, sorted; `former`: also those that it had until a rename, and that may mean another one now."""
+        return [self._core.key(member) for member in self._shown.members(node) if former or not self._shown.former(member)]
+
     def visible(self, node: int) -> bool:
         """Whether some head mentions it."""
         return self._shown.visible(node)

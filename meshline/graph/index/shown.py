@@ -51,6 +51,12 @@ class Shown:
         found = [member for member in self._core.ring(node) if self._in_use(member)]
         return sorted(found, key=self._core.parts) if len(found) > 1 else found
 
+    def former(self, own: int) -> bool:
+        """Whether exactly this node stands for what a name meant until a rename."""
+        nodes = self._core.nodes
+        of = nodes.part1[own] if nodes.kind[own] == COLUMN else own
+        return bool((nodes.traits[own] | nodes.traits[of]) & PAST)
+
     def key(self, node: int) -> AssetKey:
         """The shown name of an asset."""
         core = self._core
