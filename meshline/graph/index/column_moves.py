@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-import numpy as np
-
 from meshline.graph.index.column_names import ColumnNames, ColumnStep
 from meshline.graph.index.core import Core
 from meshline.graph.index.identity import Identity
-from meshline.graph.index.mentions import scopes_mentioning
+from meshline.graph.index.mentions import mentioned, scopes_mentioning
 from meshline.graph.index.moves import Moves
 from meshline.graph.index.tables import COLUMN, GONE, NONE, PAST
 
@@ -129,8 +127,7 @@ class ColumnMoves:
         core = self._core
         time, scope_id = int(core.heads.observed_at[head]), int(core.heads.scope_id[head])
         ended = {(base, step.old) for base, step in self._said.get(scope_id, ())}
-        mentions = core.mentions[core.heads.starts[head, 3] : core.heads.starts[head + 1, 3]]
-        own = np.where(mentions >= 0, mentions, -2 - mentions)
+        own = mentioned(core, head)
         own = own[core.nodes.kind[own] == COLUMN]
         of, past = core.nodes.part1[own].tolist(), (core.nodes.traits[own] & PAST != 0).tolist()
         mapping: dict[int, int] = {}

@@ -139,7 +139,7 @@ class Core:
         )  # fmt: skip
         mentions = self.mentions[self.heads.starts[new, 3] : self.heads.starts[new + 1, 3]]
         cast[list(mapping)] = list(mapping)
-        supported[np.where(mentions >= 0, mentions, -2 - mentions)] = 0
+        supported[named_by(mentions)] = 0
         self.link(first)
         self._bury(head)
         return new
@@ -342,6 +342,11 @@ class Core:
             collect(self._found)
         found: list[int] = self._found[:n].tolist()
         return found
+
+
+def named_by(mentions: Ints) -> Ints:
+    """The nodes of mentions, even of those that nothing that is seen supports (`storing.recast`)."""
+    return np.where(mentions >= 0, mentions, -2 - mentions)
 
 
 def _csr(nodes: int, flows: int) -> Csr:

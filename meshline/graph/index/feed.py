@@ -39,7 +39,7 @@ _PORT = EDGE_TYPES.index(EdgeType.PORT)
 _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 _RENAMED_TO = EDGE_TYPES.index(EdgeType.RENAMED_TO)
 
-_LISTING = (_HAS_COLUMN, -2 - _HAS_COLUMN)  # seen or not: see `storing.recast`
+_HIDDEN_COLUMN = -2 - _HAS_COLUMN  # a listed column that is gone: see `storing.recast`
 
 # Contents of so many bytes are read before kernels are compiled: that takes half as long as loading what was compiled before.
 INTERPRETED_BYTES = 600_000
@@ -186,7 +186,7 @@ class Feed:
         scope_id = int(core.heads.scope_id[head])
         first, last = int(core.heads.starts[head, 1]), int(core.heads.starts[head + 1, 1])
         types = core.relations.type[first:last]
-        for dataset in np.unique(core.relations.start[first:last][np.isin(types, _LISTING)]).tolist():
+        for dataset in np.unique(core.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)]).tolist():
             if core.nodes.traits[dataset] & COLLIDES:
                 self.identity.touch_columns(dataset)
         for row in (np.flatnonzero(types == _SAME_AS) + first).tolist():

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from meshline.graph.index.core import Core
+from meshline.graph.index.answers import Ints
+from meshline.graph.index.core import Core, named_by
 from meshline.graph.index.tables import DATASET, GONE, NONE
 from meshline.graph.model import AssetKey
 
@@ -34,11 +35,16 @@ def fact_names(core: Core, node: int) -> dict[int, set[AssetKey]]:
     return found
 
 
+def mentioned(core: Core, head: int) -> Ints:
+    """The nodes that a head mentions, even if only by facts that are not seen."""
+    return named_by(core.mentions[core.heads.starts[head, 3] : core.heads.starts[head + 1, 3]])
+
+
 def scopes_mentioning(core: Core, nodes: Sequence[int]) -> set[int]:
     """The scopes whose heads mention any of exactly these nodes, even if only by facts that are not seen: a look at all mentions."""
     if not nodes:
         return set()
-    mentions = core.mentions[: core.heads.starts[core.heads.n, 3]]
-    rows = np.flatnonzero(np.isin(np.where(mentions >= 0, mentions, -2 - mentions), np.array(nodes, np.int32)))
+    mentions = named_by(core.mentions[: core.heads.starts[core.heads.n, 3]])
+    rows = np.flatnonzero(np.isin(mentions, np.array(nodes, np.int32)))
     heads = np.unique(core.heads.of_rows(rows, 3))
     return {int(core.heads.scope_id[head]) for head in heads if core.heads.alive[head]}

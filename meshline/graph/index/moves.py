@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from meshline.graph.index.core import Core
 from meshline.graph.index.identity import Identity
-from meshline.graph.index.mentions import scopes_mentioning
-from meshline.graph.index.tables import COLUMN, DATASET, GONE, MOVED, NONE
+from meshline.graph.index.mentions import mentioned, scopes_mentioning
+from meshline.graph.index.tables import COLUMN, DATASET, GONE, MOVED, NONE, PAST
 
 
 class Step(NamedTuple):
@@ -211,12 +211,13 @@ class Moves:
     def _cast(self, head: int) -> None:
         """Let a head speak of the nodes of its time."""
         core = self._core
+        mentions = mentioned(core, head)
+        if not (core.nodes.traits[mentions] & (MOVED | PAST)).any():
+            return
         time = int(core.heads.observed_at[head])
         renamed = {base for base, step in self._said.get(int(core.heads.scope_id[head]), ()) if not step.dropped}
         mapping: dict[int, int] = {}
-        first, last = core.heads.starts[head, 3], core.heads.starts[head + 1, 3]
-        for mention in core.mentions[first:last].tolist():
-            node = mention if mention >= 0 else -2 - mention
+        for node in mentions.tolist():
             target = self._target(node, time, renamed)
             if target is not None:
                 mapping[node] = target
