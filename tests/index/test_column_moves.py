@@ -58,6 +58,11 @@ def test_a_fact_of_the_time_of_the_rename_is_about_what_has_the_name_then() -> N
     assert found(index, "a.x") != found(index, "a.y")
 
 
+def test_an_event_of_before_the_rename_that_comes_after_it() -> None:
+    index = step_by_step(schema("a", "x", at=1), column_renamed("a", "x", "y", 5), lineage(flow("src.s", "a.X"), at=4))
+    assert reached(index, down(index, "src.s")) == {"a.y": "DIRECT 1"}
+
+
 def test_who_still_says_the_old_name_speaks_of_an_unlisted_column() -> None:
     """A mesh file or contract of after the rename that was not brought up to date: it is not guessed what is meant."""
     consumes = Facts(edges=(EdgeFact(EdgeType.CONSUMES, consumer("team"), col("a.x")),))
@@ -139,22 +144,44 @@ def test_names_match_whatever_their_case_but_those_that_one_listing_tells_apart(
     assert reached(apart, down(apart, "t.t")) == {"a.mail": "DIRECT 1"}
 
 
+def test_what_is_told_apart_by_case_stays_so_when_one_is_gone() -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    listing = schema("a", "x", "X", at=1)
+    index.apply(fold.add(listing, lineage(flow("s.s", "a.x"), flow("t.t", "a.X"), at=1)))
+    index.apply(fold.add(column_dropped("a", "X", 3)))
+    index.apply(fold.add(merged("a", "b")))
+    assert reached(index, down(index, "s.s")) == {"a.x": "DIRECT 1"}
+    assert index.node(col("t.t")) is None
+    index.apply(fold.withdraw(listing))
+    assert index.dump() == fold.index().dump()
+    assert index.node(col("s.s")) is None, "nobody says any more that these are two columns"
+
+
+def test_a_listing_of_columns_that_are_all_gone_tells_apart_by_case_until_it_is_taken_back() -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    listing = schema("a", "x", "X", at=1)
+    later = lineage(flow("s.s", "a.x"), flow("t.t", "a.X"), at=5)
+    index.apply(fold.add(listing, column_dropped("a", "x", 3), column_dropped("a", "X", 3), later))
+    assert found(index, "a.x") != found(index, "a.X")
+    index.apply(fold.withdraw(listing))
+    assert index.dump() == fold.index().dump()
+    assert found(index, "a.x") == found(index, "a.X")
+
+
 # -- drops
 
 
 def test_a_drop_ends_the_column_but_not_its_dataset() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(
-        fold.add(
-            schema("t", "x", "y", at=1),
-            lineage(flow("a.x", "t.x"), flow("b.x", "t.y"), at=1),
-            lineage(flow("t.x", "o.o"), scope="two", at=2),
-        )
-    )
+    into, out = lineage(flow("a.x", "t.x"), flow("b.x", "t.y"), at=1), lineage(flow("t.x", "o.o"), scope="two", at=2)
+    index.apply(fold.add(schema("t", "x", "y", at=1), into, out))
     before = index.dump()
     index.apply(fold.add(column_dropped("t", "x", 3)))
     assert index.node(col("t.x")) is None
+    assert {index.scope(scope).scope for scope in index.scopes(found(index, "t"))} == {into.scope, schema("t").scope}
     assert index.find(col("t.x").id) is None
     assert columns(index, "t") == ["t.y"]
     assert [short(index, column) for column in index.of_kind(AssetKind.COLUMN)] == ["t.y"]
@@ -238,6 +265,14 @@ def test_a_dropped_table_takes_its_column_steps_along() -> None:
     assert reached(index, down(index, "is.s")) == {"t.x": "DIRECT 1"}
 
 
+def test_a_table_that_was_not_dropped_after_all_has_its_column_steps() -> None:
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    index.apply(fold.add(lineage(flow("src.s", "t.x"), at=1), column_renamed("t", "x", "y", 2), dropped("t", 5)))
+    index.apply(fold.withdraw(dropped("t", 5)))
+    assert reached(index, down(index, "src.s")) == {"t.y": "DIRECT 1"}
+
+
 # -- order, retraction, time
 
 
@@ -245,6 +280,7 @@ def test_renames_that_come_late_and_go_again() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     index.apply(fold.add(schema("a", "x", at=1), lineage(flow("src.s", "a.x"), at=1), lineage(flow("a.x", "o.o"), scope="two", at=4)))
+    index.apply(fold.add(lineage(flow("a.w", "o.w"), scope="three", at=4)))
     before = index.dump()
     index.apply(fold.add(column_renamed("a", "x", "z", 6)))
     assert reached(index, down(index, "src.s")) == {"a.z": "DIRECT 1", "o.o": "DIRECT 2"}
@@ -253,7 +289,7 @@ def test_renames_that_come_late_and_go_again() -> None:
     assert reached(index, up(index, "o.o")) == {"a.z": "DIRECT 1"}
     index.apply(fold.withdraw(column_renamed("a", "x", "y", 3), column_renamed("a", "x", "z", 6)))
     assert index.dump() == before
-    index.apply(fold.add(lineage(flow("a.x", "p.p"), flow("a", "q"), scope="three", at=9)))
+    index.apply(fold.add(lineage(flow("a.w", "p.w"), flow("a.x", "p.p"), flow("a", "q"), scope="four", at=9)))
     assert index.dump() == fold.index().dump(), "names of stretches that are no more are not found when contents are read"
     assert reached(index, down(index, "src.s")) == {"a.x": "DIRECT 1", "o.o": "DIRECT 2", "p.p": "DIRECT 2", "q": "POSSIBLE 2"}
 

@@ -31,7 +31,7 @@ class ColumnNames(NamedTuple):
         """Of several steps of a name at one time one counts: a drop, else the first new name."""
         names = cls(frozenset(exact), {})
         found: dict[str, dict[int, ColumnStep]] = defaultdict(dict)
-        for step in sorted(said, key=lambda step: (step.time, step.new is not None, step.new or "", step.old)):
+        for step in sorted(said, key=lambda step: (step.time, step.new or "", step.old)):
             found[names.key(step.old)].setdefault(step.time, step)
         return names._replace(steps={key: tuple(by_time.values()) for key, by_time in found.items()})
 
