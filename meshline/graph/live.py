@@ -93,18 +93,21 @@ class LiveGraph:
 
         Rows are sorted by attribute, the chosen one first, then by strength.
         """
-        wanted = {node: index.fact_scopes(node) for node in nodes}
+        wanted = {node: index.fact_names(node) for node in nodes}
         scope_ids = sorted({scope_id for of_node in wanted.values() for scope_id in of_node})
         heads = {head.scope_id: head for head in self.store.statements(scope_ids, index.as_of)}
         said = {scope_id: _said(head) for scope_id, head in heads.items()}
-        return {node: self._rows(index, node, [(heads[id_], said[id_]) for id_ in wanted[node] if id_ in heads]) for node in nodes}
+        return {
+            node: self._rows((heads[id_], said[id_], names) for id_, names in sorted(of_node.items()) if id_ in heads)
+            for node, of_node in wanted.items()
+        }
 
-    def _rows(self, index: LineageIndex, node: int, heads: Iterable[tuple[Head, _Said]]) -> list[FactRow]:
-        keys = {index.own_key(member) for member in index.members(node)}
+    def _rows(self, found: Iterable[tuple[Head, _Said, set[AssetKey]]]) -> list[FactRow]:
+        """`found`: heads, what they say, and the names under which they mean the asset."""
         rows = [
             FactRow(head.scope_id, head.source, attribute, value, head.observed_at, head.valid_from, head.last_observed, chosen=False)
-            for head, said in heads
-            for key in keys & said.keys()
+            for head, said, names in found
+            for key in sorted(names & said.keys())
             for attribute, value in said[key].items()
         ]
         rows.sort(key=lambda row: (row.source, row.scope_id), reverse=True)

@@ -44,7 +44,7 @@ class EdgeType(enum.StrEnum):
     CONSUMES = "CONSUMES"  # Consumer -> Column, Dataset or DataProduct: contract, purpose
     GOVERNS = "GOVERNS"  # Contract -> Dataset: version, status
     SAME_AS = "SAME_AS"  # Dataset -> Dataset: why
-    RENAMED_TO = "RENAMED_TO"  # old Dataset -> new Dataset, from the statement's time on
+    RENAMED_TO = "RENAMED_TO"  # old Dataset -> new Dataset, old Column -> new Column of one Dataset: from the statement's time on
 
 
 KINDS = tuple(AssetKind)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetKey, EdgeType, column, dataset, from_micros
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, column, dataset, from_micros
 from meshline.graph.store.base import Head
 from tests.api.conftest import Asking
 from tests.queries import mesh
@@ -94,8 +94,8 @@ def test_nodes(ask: Asking) -> None:
           "writtenBy": [{"name": "load_orders"}], "readBy": [{"name": "sum_revenue"}], "products": [{"name": "orders"}, {"name": "revenue"}],
           "consumers": [{"purpose": "matching", "consumer": {"name": "campaign"}, "asset": {"qualifiedName": "wh/sales.orders.email_hash"}}],
           "contracts": []}),
-        (mesh.HASH, "... on Column { dataset { name } dataType nullable position inferred unlisted consumers { consumer { name } } }",
-         {"dataset": {"name": "sales.orders"}, "dataType": "string", "nullable": None, "position": 2, "inferred": False, "unlisted": False,
+        (mesh.HASH, "... on Column { dataset { name } dataType nullable position inferred unlisted formerNames { name } consumers { consumer { name } } }",
+         {"dataset": {"name": "sales.orders"}, "dataType": "string", "nullable": None, "position": 2, "inferred": False, "unlisted": False, "formerNames": [],
           "consumers": [{"consumer": {"name": "campaign"}}]}),
         (mesh.SUM, "... on Job { namespace jobType processingType integration sql reads { name } writes { name } parents { name } children { name } }",
          {"namespace": "airflow", "jobType": None, "processingType": None, "integration": None, "sql": None,
@@ -110,6 +110,21 @@ def test_nodes(ask: Asking) -> None:
 )  # fmt: skip
 def test_what_each_kind_has(ask: Asking, key: AssetKey, fields: str, expected: dict[str, Any]) -> None:
     assert ask(f"query($id: ID!) {{ node(id: $id) {{ {fields} }} }}", id=key.id)["node"] == expected
+
+
+def test_columns_that_swapped_their_names(ask: Asking) -> None:
+    """What was said of a name before the swap is said of what had it; one statement speaks of both."""
+    later = mesh.START + mesh.SECOND
+    typed = tuple(AssetFact(column(mesh.REPORT, name), {"type": type_}) for name, type_ in (("a", "int"), ("b", "text")))
+    mesh.say(ask.graph, mesh.said(mesh.LINEAGE, ("dataset", *mesh.REPORT.parts, "schema"), Facts(assets=typed)))
+    for old, new in (("a", "b"), ("b", "a")):
+        swap = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, column(mesh.REPORT, old), column(mesh.REPORT, new)),))
+        mesh.say(ask.graph, mesh.said("iceberg/lake", ("column-renamed", *mesh.REPORT.parts, old, new, str(later)), swap, later))
+    query = "query($id: ID!) { node(id: $id) { name ... on Column { dataType formerNames { name until } } } }"
+    until = "2023-11-14T22:13:21+00:00"
+    for name, type_, former in (("a", "text", "b"), ("b", "int", "a")):
+        found = ask(query, id=column(mesh.REPORT, name).id)["node"]
+        assert found == {"name": name, "dataType": type_, "formerNames": [{"name": former, "until": until}]}
 
 
 def test_any_alias_finds_the_dataset(ask: Asking) -> None:

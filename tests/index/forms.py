@@ -7,7 +7,7 @@ from random import Random
 
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Flow, FlowType, Statement
-from tests.index.heads import Fold, col, ds, lists, output_scope, same, says
+from tests.index.heads import Fold, col, column_dropped, column_renamed, ds, lists, output_scope, same, says
 
 NAMES = "abcdefgh"
 
@@ -31,6 +31,7 @@ def statements(random: Random) -> list[Statement]:
     found += [says(lists(name, "x", "Y", "z", "Z"), ("dataset", name), 3) for name in "abc"]
     found.append(says(Facts(edges=(same("a", "b", type="TABLE"), same("c", "d"))), ("person",), 5, source="person/p"))
     found.append(says(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, ds("e"), ds("f")),)), ("renamed",), 20))
+    found += [column_renamed("a", "x", "y", 15), column_renamed("a", "y", "x", 15), column_dropped("g", "z", 30)]
     return found
 
 

@@ -21,6 +21,10 @@ def short(index: LineageIndex, asset: int) -> str:
     return ".".join(key.parts[1:]) if key.kind in {AssetKind.DATASET, AssetKind.COLUMN} else key.name
 
 
+def columns(index: LineageIndex, dataset: str) -> list[str]:
+    return [short(index, column) for column in index.columns(found(index, dataset))]
+
+
 def down(index: LineageIndex, *starts: AssetKey | str, **limits: object) -> Traversal:
     return index.traverse([found(index, start) for start in starts], Direction.DOWNSTREAM, **limits)  # type: ignore[arg-type]
 

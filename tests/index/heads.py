@@ -77,6 +77,32 @@ def lineage(*flows: Flow, scope: str = "one", at: int = 0, **more: object) -> St
     return says(Facts(flows=flows), ("test", scope), at, **more)  # type: ignore[arg-type]
 
 
+def merged(a: str, b: str, at: int = 0, **why: str) -> Statement:
+    return says(Facts(edges=(same(a, b, **why),)), ("person", a, b), at, source="person/p")
+
+
+def renamed(old: str, new: str, at: int) -> Statement:
+    return says(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, ds(old), ds(new)),)), ("dataset-renamed", new, old, str(at)), at)
+
+
+def dropped(name: str, at: int) -> Statement:
+    return says(Facts(assets=(AssetFact(ds(name), {"dropped": True}),)), ("dataset-dropped", NS, name), at)
+
+
+def column_renamed(of: str, old: str, new: str, at: int, source: str = "iceberg/cat") -> Statement:
+    edge = EdgeFact(EdgeType.RENAMED_TO, column(ds(of), old), column(ds(of), new))
+    return says(Facts(edges=(edge,)), ("column-renamed", NS, of, old, new, str(at)), at, source=source)
+
+
+def column_dropped(of: str, name: str, at: int, source: str = "iceberg/cat") -> Statement:
+    fact = AssetFact(column(ds(of), name), {"dropped": True})
+    return says(Facts(assets=(fact,)), ("column-dropped", NS, of, name, str(at)), at, source=source)
+
+
+def schema(of: str, *names: str, at: int = 0, source: str = "openlineage/test") -> Statement:
+    return says(lists(of, *names), ("dataset", NS, of, "schema"), at, source=source)
+
+
 def output_scope(job_name: str, output: str) -> Scope:
     return (JOB_OUTPUT, NS, job_name, NS, output)
 

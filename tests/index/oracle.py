@@ -42,6 +42,7 @@ class Oracle:
         self.facts = {head.scope_id: decode(head.content.blob) for head in self.heads if head.content is not None}
         self.steps: dict[AssetKey, list[tuple[int, bool, AssetKey | None]]] = defaultdict(list)
         self._find_steps()
+        self._join()
         self.mentioned: set[AssetKey] = set()
         self.edges: list[tuple[EdgeFact, Head]] = []
         self.flows: list[Said] = []
@@ -54,17 +55,14 @@ class Oracle:
     def _find_steps(self) -> None:
         for head in self.heads:
             for fact in self.facts[head.scope_id].assets:
-                if fact.attributes.get("dropped") is True:
+                if fact.attributes.get("dropped") is True and fact.key.kind is AssetKind.DATASET:
                     self.steps[fact.key].append((head.observed_at, True, None))
             for edge in self.facts[head.scope_id].edges:
-                if edge.type is EdgeType.RENAMED_TO and edge.start != edge.end:
+                if edge.type is EdgeType.RENAMED_TO and edge.start.kind is AssetKind.DATASET and edge.start != edge.end:
                     self.steps[edge.start].append((head.observed_at, False, edge.end))
 
     def resolved(self, key: AssetKey, time: int) -> AssetKey | None:
-        """What a fact of a time about this name is about now; None: nothing."""
-        if key.kind is AssetKind.COLUMN:
-            dataset = self.resolved(AssetKey(AssetKind.DATASET, key.parts[:2]), time)
-            return None if dataset is None else AssetKey(AssetKind.COLUMN, (*dataset.parts, key.parts[2]))
+        """What a fact of a time about this name of a dataset is about now; None: nothing. All but datasets stay."""
         if key.kind is not AssetKind.DATASET:
             return key
         later = [step for step in self.steps.get(key, ()) if (step[0] >= time if step[1] else step[0] > time)]
@@ -79,27 +77,91 @@ class Oracle:
             return None
         return self._next(to, [step for step in self.steps.get(to, ()) if step[0] > at])
 
+    # -- identity of datasets, and columns renamed or dropped in them
+
+    def _join(self) -> None:
+        """Classes of datasets, what is told apart by case in them, and the steps of their columns."""
+        joined: nx.Graph[AssetKey] = nx.Graph()
+        listed: dict[tuple[int, AssetKey, str], set[str]] = defaultdict(set)
+        for head in self.heads:
+            for edge in self.facts[head.scope_id].edges:
+                if edge.type is EdgeType.SAME_AS:
+                    start, end = self.dataset(head, edge.start), self.dataset(head, edge.end)
+                    if start is not None and end is not None:
+                        joined.add_edge(start, end)
+                if edge.type is EdgeType.HAS_COLUMN and (of := self.dataset(head, edge.start)) is not None:
+                    listed[head.scope_id, of, edge.end.name.casefold()].add(edge.end.name)
+        self.of_joined: dict[AssetKey, AssetKey] = {key: min(group) for group in nx.connected_components(joined) for key in group}
+        self.exact = {(self.class_of(of), fold) for (_, of, fold), names in listed.items() if len(names) > 1}
+        # (class, name as it counts) -> (time, not dropped, new name)
+        self.column_steps: dict[tuple[AssetKey, str], set[tuple[int, bool, str]]] = defaultdict(set)
+        for head in self.heads:
+            for old, names in self.ends(head).items():
+                of = self.resolved(dataset_of(old), head.observed_at)
+                if of is not None:
+                    steps = {(head.observed_at, name is not None, name or "") for name in names}
+                    self.column_steps[self.class_of(of), self.counts_as(of, old.name)] |= steps
+
+    def ends(self, head: Head) -> dict[AssetKey, set[str | None]]:
+        """The columns of which a head says that their name ended, with the new names; None: dropped."""
+        found: dict[AssetKey, set[str | None]] = defaultdict(set)
+        for fact in self.facts[head.scope_id].assets:
+            if fact.key.kind is AssetKind.COLUMN and fact.attributes.get("dropped") is True:
+                found[fact.key].add(None)
+        for edge in self.facts[head.scope_id].edges:
+            if edge.type is EdgeType.RENAMED_TO and edge.start.kind is AssetKind.COLUMN and edge.start != edge.end:
+                assert dataset_of(edge.start) == dataset_of(edge.end)
+                found[edge.start].add(edge.end.name)
+        return found
+
+    def dataset(self, head: Head, key: AssetKey) -> AssetKey | None:
+        """What a head means by a dataset, or by a column's dataset. What it says of a renamed one, it says of what that was before."""
+        of = dataset_of(key)
+        renamed = {edge.start for edge in self.facts[head.scope_id].edges if edge.type is EdgeType.RENAMED_TO and edge.start != edge.end}
+        return self.resolved(of, head.observed_at - 1 if of in renamed else head.observed_at)
+
+    def class_of(self, dataset: AssetKey) -> AssetKey:
+        return self.of_joined.get(dataset, dataset)
+
+    def counts_as(self, dataset: AssetKey, name: str) -> str:
+        """Equal for names of one column at one time."""
+        fold = name.casefold()
+        return name if (self.class_of(dataset), fold) in self.exact else fold
+
+    def column_name(self, dataset: AssetKey, name: str, time: int) -> str | None:
+        """What the column is called now that had a name at a time; None: it is gone."""
+        later = [step for step in self.column_steps.get((self.class_of(dataset), self.counts_as(dataset, name)), ()) if step[0] > time]
+        if not later:
+            return name
+        at, renamed, new = min(later)
+        return self.column_name(dataset, new, at) if renamed else None
+
+    def now(self, head: Head, key: AssetKey) -> AssetKey | None:
+        """What a head means by a name, as that is called now; None: it is gone."""
+        if key.kind is AssetKind.DATASET:
+            return self.dataset(head, key)
+        if key.kind is not AssetKind.COLUMN:
+            return key
+        of = self.dataset(head, key)
+        if of is None:
+            return None
+        name = self.column_name(of, key.name, head.observed_at - 1 if key in self.ends(head) else head.observed_at)
+        return None if name is None else AssetKey(AssetKind.COLUMN, (*of.parts, name))
+
     # -- facts as they are now
 
     def _take(self, head: Head) -> None:
         facts = self.facts[head.scope_id]
-        time = head.observed_at
-        renamed = {edge.start for edge in facts.edges if edge.type is EdgeType.RENAMED_TO and edge.start != edge.end}
-
-        def now(key: AssetKey) -> AssetKey | None:
-            of = AssetKey(AssetKind.DATASET, key.parts[:2]) if key.kind is AssetKind.COLUMN else key
-            return self.resolved(key, time - 1 if of in renamed else time)
-
         for asset in facts.assets:
-            self._mention(now(asset.key))
+            self._mention(self.now(head, asset.key))
         for edge in facts.edges:
-            start, end = now(edge.start), now(edge.end)
+            start, end = self.now(head, edge.start), self.now(head, edge.end)
             if start is not None and end is not None:
                 self.edges.append((edge._replace(start=start, end=end), head))
                 self._mention(start)
                 self._mention(end)
         for flow in facts.flows:
-            start, end = now(flow.start), now(flow.end)
+            start, end = self.now(head, flow.start), self.now(head, flow.end)
             if start is not None and end is not None:
                 self._mention(start)
                 self._mention(end)
@@ -110,20 +172,12 @@ class Oracle:
         if key is not None:
             self.mentioned.add(key)
             if key.kind is AssetKind.COLUMN:
-                self.mentioned.add(AssetKey(AssetKind.DATASET, key.parts[:2]))
+                self.mentioned.add(dataset_of(key))
 
     # -- identity
 
     def _classes(self) -> None:
-        joined: nx.Graph[AssetKey] = nx.Graph()
-        joined.add_nodes_from(key for key in self.mentioned if key.kind is AssetKind.DATASET)
-        joined.add_edges_from((edge.start, edge.end) for edge, _ in self.edges if edge.type is EdgeType.SAME_AS)
-        self.of_dataset = {key: min(group) for group in nx.connected_components(joined) for key in group}
-        listed: dict[tuple[int, AssetKey, str], set[str]] = defaultdict(set)
-        for edge, head in self.edges:
-            if edge.type is EdgeType.HAS_COLUMN:
-                listed[head.scope_id, edge.start, edge.end.name.casefold()].add(edge.end.name)
-        self.exact = {(self.of_dataset[dataset], fold) for (_, dataset, fold), names in listed.items() if len(names) > 1}
+        self.of_dataset = {key: self.class_of(key) for key in self.mentioned if key.kind is AssetKind.DATASET}
         self.described = {self.of_dataset[edge.start] for edge, _ in self.edges if edge.type is EdgeType.HAS_COLUMN}
         self.columns: dict[AssetKey, set[str]] = defaultdict(set)
         for key in self.mentioned:
@@ -135,9 +189,8 @@ class Oracle:
         """The node of a column, or of a dataset as a whole."""
         if key.kind is AssetKind.DATASET:
             return ("whole", self.of_dataset[key])
-        dataset = self.of_dataset[AssetKey(AssetKind.DATASET, key.parts[:2])]
-        fold = key.name.casefold()
-        return ("column", dataset, key.name if (dataset, fold) in self.exact else fold)
+        of = dataset_of(key)
+        return ("column", self.of_dataset[of], self.counts_as(of, key.name))
 
     def stale(self, head: Head) -> bool:
         if head.scope[0] != JOB_OUTPUT:
@@ -209,6 +262,11 @@ class Oracle:
         pairs = {(self.node(said.start), self.node(said.end)) for said in passed if said.class_ == 2}
         undescribed = {node[1] for node in distances if node[1] not in self.described}
         return len(pairs), len(undescribed), sum(self.stale(s.head) for s in passed), sum(s.head.provisional for s in passed)
+
+
+def dataset_of(key: AssetKey) -> AssetKey:
+    """A column's dataset; others are themselves."""
+    return AssetKey(AssetKind.DATASET, key.parts[:2]) if key.kind is AssetKind.COLUMN else key
 
 
 def class_of(flow: Flow) -> int:

@@ -78,6 +78,26 @@ renames = st.builds(
     times,
 )
 drops = st.builds(lambda a, at: says(Facts(assets=(AssetFact(ds(a), {"dropped": True}),)), ("dataset-dropped", NS, a), at), datasets, times)
+column_names = st.sampled_from(COLUMNS)
+column_renames = st.builds(
+    lambda of, pairs, at: says(
+        Facts(edges=tuple(EdgeFact(EdgeType.RENAMED_TO, col(f"{of}.{old}"), col(f"{of}.{new}")) for old, new in pairs)),
+        ("column-renamed", NS, of, str(sorted(pairs)), str(at)),
+        at,
+        source="iceberg/cat",
+    ),
+    datasets,
+    st.lists(st.tuples(column_names, column_names), min_size=1, max_size=2),
+    times,
+)
+column_drops = st.builds(
+    lambda of, name, at: says(
+        Facts(assets=(AssetFact(col(f"{of}.{name}"), {"dropped": True}),)), ("column-dropped", NS, of, name), at, source="iceberg/cat"
+    ),
+    datasets,
+    column_names,
+    times,
+)
 READER = job(NS, "reader")
 others = st.builds(
     lambda edge, at, scope: says(Facts(edges=(edge,)), ("mesh", f"m{scope}"), at, source="mesh/m"),
@@ -91,6 +111,7 @@ others = st.builds(
         st.builds(lambda c: EdgeFact(EdgeType.CONSUMES, consumer("team"), col(c)), columns),
         st.builds(lambda d: EdgeFact(EdgeType.CONSUMES, consumer("team"), ds(d)), datasets),
         st.builds(lambda d: EdgeFact(EdgeType.OWNS, owner("o"), ds(d), {"type": "business"}), datasets),
+        st.builds(lambda c: EdgeFact(EdgeType.OWNS, owner("steward"), col(c), {"type": "steward"}), columns),
         st.just(EdgeFact(EdgeType.PART_OF, data_product("p"), domain("dom"))),
         st.just(EdgeFact(EdgeType.OWNS, owner("boss"), domain("dom"))),
     ),
@@ -108,7 +129,8 @@ tombstones = st.builds(lambda scope, at: says(None, ("test", f"s{scope}"), at), 
 lost = st.builds(lambda a, b, at: says(None, ("person", a, b), at, source="person/p"), datasets, datasets, times)
 
 plain = st.one_of(lineages, lineages, outputs, schemas, merges)
-any_statement = st.one_of(lineages, outputs, schemas, merges, renames, drops, others, patterns, tombstones, lost)
+moving = st.one_of(renames, drops, column_renames, column_renames, column_drops)
+any_statement = st.one_of(lineages, outputs, schemas, merges, moving, moving, others, patterns, tombstones, lost)
 
 
 def sets_of(one: st.SearchStrategy[Statement], most: int = 12) -> st.SearchStrategy[list[Statement]]:

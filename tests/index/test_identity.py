@@ -5,30 +5,9 @@ from __future__ import annotations
 import pytest
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, data_product, job
-from tests.index.graphs import down, found, reached, short, up
-from tests.index.heads import NS, Fold, col, ds, flow, index_of, lineage, lists, same, says
-
-
-def merged(a: str, b: str, at: int = 0, **why: str) -> Statement:
-    return says(Facts(edges=(same(a, b, **why),)), ("person", a, b), at, source="person/p")
-
-
-def renamed(old: str, new: str, at: int) -> Statement:
-    return says(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, ds(old), ds(new)),)), ("dataset-renamed", new, old, str(at)), at)
-
-
-def dropped(name: str, at: int) -> Statement:
-    return says(Facts(assets=(AssetFact(ds(name), {"dropped": True}),)), ("dataset-dropped", NS, name), at)
-
-
-def schema(of: str, *names: str, at: int = 0, source: str = "openlineage/test") -> Statement:
-    return says(lists(of, *names), ("dataset", NS, of, "schema"), at, source=source)
-
-
-def columns(index: LineageIndex, dataset: str) -> list[str]:
-    return [short(index, column) for column in index.columns(found(index, dataset))]
-
+from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, data_product, job
+from tests.index.graphs import columns, down, found, reached, short, up
+from tests.index.heads import NS, Fold, col, dropped, ds, flow, index_of, lineage, lists, merged, renamed, says, schema
 
 # -- SAME_AS
 

@@ -12,8 +12,8 @@ from meshline.graph.index import Direction, LineageIndex, core
 from meshline.graph.index.dumping import traversable
 from meshline.graph.index.tables import DEAD, N_FLOWS
 from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
-from tests.index.heads import Fold, flow, lineage, same, says
-from tests.index.strategies import any_statement, merges, plain, sets_of
+from tests.index.heads import Fold, col, ds, flow, lineage, same, says
+from tests.index.strategies import COLUMNS, DATASETS, any_statement, column_drops, column_renames, merges, plain, sets_of
 
 Answer = list[tuple[AssetKey, int, int, bool]]
 
@@ -48,6 +48,15 @@ def paths(index: LineageIndex, key: AssetKey) -> list[list[tuple[AssetKey, Asset
     return sorted(named)
 
 
+def names(index: LineageIndex) -> object:
+    """What is listed, what each name finds, and what columns were called before."""
+    listed = {kind: [index.key(node) for node in index.of_kind(kind)] for kind in (AssetKind.DATASET, AssetKind.COLUMN)}
+    keys = [*map(ds, DATASETS), *(col(f"{of}.{name}") for of in DATASETS for name in COLUMNS)]
+    found = {key: index.node(key) for key in keys}
+    former = {key: index.former_names(node) for key, node in found.items() if node is not None and key.kind is AssetKind.COLUMN}
+    return listed, {key: None if node is None else index.key(node) for key, node in found.items()}, former
+
+
 def sound(index: LineageIndex) -> None:
     """What kernels can see are the flows that are not dead."""
     tables = index._core
@@ -68,6 +77,19 @@ def test_increments_equal_a_rebuild(batches: list[list[Statement]], random: Rand
     rebuilt = fold.index()
     assert index.dump() == rebuilt.dump()
     assert answers(index) == answers(rebuilt)
+
+
+@settings(max_examples=100)
+@given(st.lists(sets_of(any_statement, 4), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_names_are_those_of_a_rebuild(batches: list[list[Statement]], random: Random) -> None:
+    """After every change: what was listed or looked up before is not what must be found now."""
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    for batch in batches:
+        index.apply(fold.add(*batch))
+        if random.random() < 0.3:
+            index.apply(fold.withdraw(random.choice(fold.statements)))
+        assert names(index) == names(fold.index())
 
 
 @settings(max_examples=100)
@@ -101,7 +123,7 @@ def test_taking_back_restores(statements: list[Statement], extra: Statement) -> 
 
 
 @settings(max_examples=150)
-@given(sets_of(plain, 10), merges)
+@given(sets_of(st.one_of(plain, column_renames, column_drops), 10), merges)
 def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: Statement) -> None:
     """Law 6, by a tombstone."""
     never, retracted = Fold(), Fold()

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.graph.index import Direction, LineageIndex, Reach, Traversal
-from meshline.graph.index.tables import COLUMN, PAST
 from meshline.graph.model import AssetKey, AssetKind, Statement
 from tests.index.heads import Fold
 from tests.index.oracle import Node, Oracle, Reached
@@ -24,18 +23,11 @@ def answer(index: LineageIndex, oracle: Oracle, traversal: Traversal) -> dict[No
     for node, reach, distance, masked in zip(
         traversal.nodes.tolist(), traversal.reach.tolist(), traversal.distance.tolist(), traversal.masked.tolist(), strict=True
     ):
-        nodes = {oracle.node(key) for key in (index.key(node), *current_names(index, node))}
+        nodes = {oracle.node(key) for key in (index.key(node), *index.names(node))}
         assert len(nodes) == 1, "members of one class are one node of the oracle's"
         assert nodes.isdisjoint(found)
         found[nodes.pop()] = Reached(reach, distance, masked)
     return found
-
-
-def current_names(index: LineageIndex, node: int) -> list[AssetKey]:
-    """The keys of the members but of those that stand for what a name meant before a rename."""
-    core = index._core
-    datasets = {member: core.nodes.part1[member] if core.nodes.kind[member] == COLUMN else member for member in index.members(node)}
-    return [index.own_key(member) for member, dataset in datasets.items() if not core.nodes.traits[dataset] & PAST]
 
 
 def startable(oracle: Oracle) -> list[AssetKey]:
@@ -109,7 +101,7 @@ def test_visible(statements: list[Statement]) -> None:
         assert by_id == by_key, "an id finds what its key finds"
         assert index.key(by_key) == key
         if key.kind in {AssetKind.COLUMN, AssetKind.DATASET}:
-            assert set(current_names(index, by_key)) <= oracle.mentioned
+            assert set(index.names(by_key)) <= oracle.mentioned
 
 
 @settings(max_examples=200, deadline=None)

@@ -4,7 +4,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, column, dataset, job
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, column, dataset, job
 from meshline.graph.queries.diff import Change, lineage_diff
 from tests.queries import mesh
 
@@ -93,6 +93,19 @@ def test_a_dropped_dataset_loses_its_flows(graph: LiveGraph) -> None:
         ("wh/sales.orders.email_hash", "wh/fin.revenue.total"),
         ("wh/sales.orders.total", "wh/fin.revenue.total"),
     ]
+
+
+@pytest.mark.parametrize("name", [mesh.REVENUE, dataset("cat", "fin.revenue")])
+def test_a_renamed_column_has_its_flows_under_the_new_name(graph: LiveGraph, name: AssetKey) -> None:
+    """Whichever name of the dataset the catalog says it of."""
+    if name != mesh.REVENUE:
+        mesh.say(graph, mesh.said("iceberg/cat", ("same", *name.parts), Facts(edges=(EdgeFact(EdgeType.SAME_AS, name, mesh.REVENUE),)), 0))
+    renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, column(name, "day"), column(name, "date")),))
+    mesh.say(graph, mesh.said("iceberg/cat", ("column-renamed", *name.parts, "day", "date", str(LATER)), renamed, LATER))
+    found = lineage_diff(graph, mesh.START, LATER)
+    shown = graph.index.key(graph.index.node(name) or 0).qualified_name
+    assert ("wh/sales.orders.day", f"{shown}.date") in named(found.added)
+    assert ("wh/sales.orders.day", f"{shown}.day") in named(found.removed)
 
 
 def test_a_renamed_dataset_has_its_flows_under_the_new_name(graph: LiveGraph) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import EdgeType, column, data_product, dataset, domain, owner
+from meshline.graph.model import EdgeFact, EdgeType, Facts, column, data_product, dataset, domain, owner
 from meshline.graph.naming import Naming
 from meshline.graph.queries.resolve import find, resolve
 from tests.queries import mesh
@@ -42,6 +42,22 @@ def resolved(graph: LiveGraph, text: str) -> str:
 )
 def test_resolve(graph: LiveGraph, text: str, name: str) -> None:
     assert resolved(graph, text) == name
+
+
+def test_a_former_name_finds_the_column_unless_another_has_the_name_now(graph: LiveGraph) -> None:
+    later = mesh.START + mesh.SECOND
+
+    def rename(old: str, new: str) -> None:
+        facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, column(mesh.REVENUE, old), column(mesh.REVENUE, new)),))
+        mesh.say(graph, mesh.said("iceberg/lake", ("column-renamed", *mesh.REVENUE.parts, old, new), facts, later))
+
+    rename("day", "date")
+    for text in ("wh/fin.revenue.day", "revenue.day", "Revenue.DAY", "revenue.date"):
+        assert resolved(graph, text) == "wh/fin.revenue.date"
+    rename("total", "day")
+    rename("date", "total")
+    for text in ("wh/fin.revenue.day", "revenue.day", "Revenue.DAY"):
+        assert resolved(graph, text) == "wh/fin.revenue.day"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import strawberry
 
@@ -14,7 +15,7 @@ from meshline.api.graphql.fields import documented
 from meshline.api.graphql.identity import Identity
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, checks
-from meshline.graph.model import AssetKind, EdgeType
+from meshline.graph.model import AssetKind, EdgeType, from_micros
 from meshline.graph.queries import listing, quality
 
 
@@ -106,6 +107,12 @@ class Dataset(Asset):
         return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
 
 
+@strawberry.type(description="A name that a column had, as its catalog says.")
+class FormerName:
+    name: str
+    until: datetime
+
+
 @strawberry.type
 class Column(Asset):
     @strawberry.field
@@ -137,6 +144,10 @@ class Column(Asset):
     async def quality(self) -> list[QualityCheck]:
         known = await self.view.checks(self.view.index.dataset(self.node))
         return checks(self.view, [result for result in known if result.asset == self.node])
+
+    @documented("The names that it had before it was renamed, the oldest first. What was said under them until then is said of it.")
+    def former_names(self) -> list[FormerName]:
+        return [FormerName(name=name, until=from_micros(until)) for name, until in self.view.index.former_names(self.node)]
 
     @documented("Who uses this very column.")
     def consumers(self) -> list[Consumption]:

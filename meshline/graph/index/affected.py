@@ -120,11 +120,12 @@ class Reckoning:
         return rows(np.unique(np.concatenate([touched, self._columns_of(touched)])))
 
     def _columns_of(self, nodes: Ints) -> Ints:
-        """The columns of those that are datasets, each once."""
+        """The columns of those that are datasets, each once; none that no head mentions any more."""
         core = self._core
         datasets = nodes[core.nodes.kind[nodes] == DATASET].tolist()
-        columns = [column for dataset in datasets for member in core.ring(dataset) for column in core.children(member)]
-        return np.unique(core.nodes.rep[np.array(columns, np.int64)])
+        own = [column for dataset in datasets for member in core.ring(dataset) for column in core.children(member)]
+        columns = np.array(own, np.int64)
+        return np.unique(core.nodes.rep[columns[core.nodes.live[columns] > 0]])
 
     def _strongest(self, found: Rows) -> Rows:
         return strongest(found, self._slots)

@@ -22,13 +22,15 @@ from meshline.graph.index.tables import (
 def relation_rows(node: int, type_: int, incoming: int, nodes: Nodes, relations: Relations, found: I32) -> int:
     """The visible relations of a type (NONE: of all) that begin or end at exactly this node, newest first.
 
+    A type -2 - type gives those of the type that are not seen (see `storing.recast`).
+
     Returns their number; those beyond the room in `found` are counted only.
     """
     n = 0
     row = nodes.into[node] if incoming else nodes.out[node]
     while row != NONE:
         of = relations.type[row]
-        if of >= 0 and (type_ == NONE or type_ == of):  # noqa: PLR1714, SIM109 - numba; heads that are gone leave no type
+        if (of >= 0 and type_ == NONE) or (of == type_ and of != NONE):  # heads that are gone leave no type
             if n < len(found):
                 found[n] = row
             n += 1

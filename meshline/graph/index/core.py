@@ -76,6 +76,8 @@ class Core:
         self.share = 0.0  # of all heads that a load brings, those that were read; 0: not known
         self._local: Ints = np.empty(64, np.int32)
         self._found: Ints = np.empty(256, np.int32)
+        self._itself: Ints = np.empty(0, np.int32)
+        self._supported: Ints = np.empty(0, np.int32)
 
     # -- reading heads
 
@@ -127,17 +129,28 @@ class Core:
         self.relations = widened(self.relations, int(self.counts[N_RELATIONS]), int(self.counts[N_RELATIONS]) + rows[1])
         self.facts = widened(self.facts, int(self.counts[N_FACTS]), int(self.counts[N_FACTS]) + rows[2])
         self.mentions = extended(self.mentions, int(self.counts[N_NAMED]), int(self.counts[N_NAMED]) + rows[3])
-        table = np.arange(self.counts[N_NODES], dtype=np.int32)
-        table[list(mapping)] = list(mapping.values())
+        cast, supported = self._cast_tables()
+        cast[list(mapping)] = list(mapping.values())
         new = self.heads.copy(head)
         first = int(self.counts[N_FLOWS])
         storing.recast(
-            begin, end, new, self.heads.starts, table, np.zeros_like(table), self.nodes, self.flows, self.relations, self.facts,
+            begin, end, new, self.heads.starts, cast, supported, self.nodes, self.flows, self.relations, self.facts,
             self.mentions, self.counts,
         )  # fmt: skip
+        mentions = self.mentions[self.heads.starts[new, 3] : self.heads.starts[new + 1, 3]]
+        cast[list(mapping)] = list(mapping)
+        supported[named_by(mentions)] = 0
         self.link(first)
         self._bury(head)
         return new
+
+    def _cast_tables(self) -> tuple[Ints, Ints]:
+        """(each node itself, zeros), with room for all nodes; `recast` leaves them as they were."""
+        need = int(self.counts[N_NODES])
+        if len(self._itself) < need:
+            self._itself = np.arange(2 * need, dtype=np.int32)
+            self._supported = np.zeros(2 * need, np.int32)
+        return self._itself, self._supported
 
     def _bury(self, head: int) -> None:
         begin, end = self.heads.starts[head], self.heads.starts[head + 1]
@@ -329,6 +342,11 @@ class Core:
             collect(self._found)
         found: list[int] = self._found[:n].tolist()
         return found
+
+
+def named_by(mentions: Ints) -> Ints:
+    """The nodes of mentions, even of those that nothing that is seen supports (`storing.recast`)."""
+    return np.where(mentions >= 0, mentions, -2 - mentions)
 
 
 def _csr(nodes: int, flows: int) -> Csr:

@@ -9,6 +9,8 @@ import numpy as np
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.index.ahead import ahead
+from meshline.graph.index.column_moves import ColumnMoves
+from meshline.graph.index.column_names import ColumnStep
 from meshline.graph.index.compiled import compile_kernels, compile_kernels_soon
 from meshline.graph.index.core import Core
 from meshline.graph.index.identity import Identity
@@ -16,6 +18,8 @@ from meshline.graph.index.moves import Moves
 from meshline.graph.index.tables import (
     CHANGED,
     COLLIDES,
+    COLUMN,
+    DATASET,
     N_FLOWS,
     NONE,
     PROVISIONAL,
@@ -35,6 +39,8 @@ _PORT = EDGE_TYPES.index(EdgeType.PORT)
 _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 _RENAMED_TO = EDGE_TYPES.index(EdgeType.RENAMED_TO)
 
+_HIDDEN_COLUMN = -2 - _HAS_COLUMN  # a listed column that is gone: see `storing.recast`
+
 # Contents of so many bytes are read before kernels are compiled: that takes half as long as loading what was compiled before.
 INTERPRETED_BYTES = 600_000
 
@@ -48,6 +54,7 @@ class Feed:
         self.core = Core()
         self.identity = Identity(self.core)
         self.moves = Moves(self.core, self.identity)
+        self.columns = ColumnMoves(self.core, self.identity, self.moves)
         self.patterns: dict[int, dict[int, list[str]]] = {}  # domain or product -> scope id -> patterns of its members
         self.names_version = 0  # counts changes of what is visible and how it is shown
         self.version = 0  # counts all changes
@@ -127,17 +134,30 @@ class Feed:
             self.identity.touch(start)
             self.identity.touch(end)
         elif type_ == _RENAMED_TO:
-            self.moves.rename(int(core.heads.scope_id[head]), start, end, int(core.heads.observed_at[head]))
+            self._renamed(int(core.heads.scope_id[head]), start, end, int(core.heads.observed_at[head]))
         elif type_ == _PORT:
             self.names_version += 1
+
+    def _renamed(self, scope_id: int, old: int, new: int, time: int) -> None:
+        """A dataset has another name, or a column another name in the same dataset."""
+        nodes = self.core.nodes
+        kinds = (nodes.kind[old], nodes.kind[new])
+        if kinds == (DATASET, DATASET):
+            self.moves.rename(scope_id, old, new, time)
+        elif kinds == (COLUMN, COLUMN) and nodes.part1[old] == nodes.part1[new] and old != new:
+            names = [self.core.text(int(nodes.part2[column])) for column in (old, new)]
+            self.columns.say(scope_id, int(nodes.part1[old]), ColumnStep(time, *names))
 
     def _fact(self, head: int, node: int, encoded: bytes) -> None:
         """An asset's attributes of which the index needs some."""
         attributes = _decoded(encoded)
-        scope_id = int(self.core.heads.scope_id[head])
+        nodes, scope_id, time = self.core.nodes, int(self.core.heads.scope_id[head]), int(self.core.heads.observed_at[head])
         if attributes.get("dropped") is True:
-            self.moves.drop(scope_id, node, int(self.core.heads.observed_at[head]))
-            self.moves.cast_later(scope_id)
+            if nodes.kind[node] == COLUMN:
+                self.columns.say(scope_id, int(nodes.part1[node]), ColumnStep(time, self.core.text(int(nodes.part2[node])), None))
+            elif nodes.kind[node] == DATASET:
+                self.moves.drop(scope_id, node, time)
+                self.moves.cast_later(scope_id)
         members = attributes.get("members")
         if isinstance(members, list):
             self.patterns.setdefault(node, {})[scope_id] = [pattern for pattern in members if isinstance(pattern, str)]
@@ -158,6 +178,7 @@ class Feed:
         core.heads.retime(head, now)
         if moved:
             self.moves.retimed(now.scope_id, now.observed_at)
+            self.columns.retimed(now.scope_id, now.observed_at)
 
     def _withdraw(self, head: int) -> None:
         """Take back what a head said, and note what that unsettles."""
@@ -165,7 +186,7 @@ class Feed:
         scope_id = int(core.heads.scope_id[head])
         first, last = int(core.heads.starts[head, 1]), int(core.heads.starts[head + 1, 1])
         types = core.relations.type[first:last]
-        for dataset in np.unique(core.relations.start[first:last][types == _HAS_COLUMN]).tolist():
+        for dataset in np.unique(core.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)]).tolist():
             if core.nodes.traits[dataset] & COLLIDES:
                 self.identity.touch_columns(dataset)
         for row in (np.flatnonzero(types == _SAME_AS) + first).tolist():
@@ -174,6 +195,7 @@ class Feed:
         if (types == _PORT).any() or source_kind(core.heads.source_of(head)) in CATALOG_KINDS:
             self.names_version += 1
         self.moves.unsay(scope_id)
+        self.columns.unsay(scope_id)
         for node in [node for node, by_scope in self.patterns.items() if by_scope.pop(scope_id, None) is not None]:
             if not self.patterns[node]:
                 del self.patterns[node]
@@ -181,9 +203,11 @@ class Feed:
 
     def _settle(self) -> None:
         """Bring everything that depends on several heads in step."""
-        moved = self.moves.settle()
-        merged = self.identity.settle()
-        if moved or merged or self.core.counts[CHANGED]:
+        looked_at = self.moves.settle()
+        self.identity.settle_datasets()
+        renamed = self.columns.settle(looked_at)
+        merged = self.identity.settle_columns()
+        if renamed or merged or self.core.counts[CHANGED]:
             self.names_version += 1
             self.core.counts[CHANGED] = 0
         self.version += 1

@@ -65,18 +65,26 @@ class Finder:
         return node if self._shown.visible(node) else self._feed.moves.latest(node)
 
     def _column(self, dataset: int, name: str) -> int:
+        """The column that has the name now, else the one that last had it."""
+        members = self._core.ring(self._dataset(dataset))
+        found = self._named(members, name)
+        names = self._feed.columns.names(members[0])
+        if not found and names is not None and (now := names.latest(name)) is not None:
+            found = self._named(members, now)
+        return found.pop() if len(found) == 1 else NONE
+
+    def _named(self, members: list[int], name: str) -> set[int]:
+        """The visible columns (representatives) of a class that have a name now."""
         core = self._core
-        members = core.ring(self._dataset(dataset))
         number = core.name_number(name)
         exact = [column for member in members if number != NONE and (column := core.node(COLUMN, member, number)) != NONE]
         alike = exact or self._folded(members, name.casefold())
-        found = {rep for column in alike if (rep := self._visible(column)) != NONE}
-        return found.pop() if len(found) == 1 else NONE
+        return {rep for column in alike if (rep := self._visible(column)) != NONE}
 
     def _folded(self, datasets: list[int], folded: str) -> list[int]:
         """The columns of exactly these datasets with a name, whatever its case."""
         core = self._core
-        columns = [column for dataset in datasets for column in core.children(dataset)]
+        columns = [column for dataset in datasets for column in core.children(dataset) if not core.nodes.traits[column] & PAST]
         return [column for column in columns if core.text(int(core.nodes.part2[column])).casefold() == folded]
 
     def ending(self, kind: int, wanted: str, fold: Callable[[str], str]) -> list[int]:
@@ -131,7 +139,7 @@ class _Ids:
         self._upto = n
         datasets = core.nodes.part1[new] if self._kind == COLUMN else new
         if self._kind in (COLUMN, DATASET):
-            new = new[core.nodes.traits[datasets] & PAST == 0]
+            new = new[(core.nodes.traits[datasets] | core.nodes.traits[new]) & PAST == 0]
         parts = np.column_stack([core.nodes.part1[new], core.nodes.part2[new]])
         if len(new) > _RECENT and is_compiled():
             self._sort_in(self._hashed(parts[:, 0].copy(), parts[:, 1].copy()), parts)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from meshline.graph.index.core import Core
-from meshline.graph.index.tables import COLLIDES, GONE, MERGED
+from meshline.graph.index.tables import COLLIDES, GONE, MERGED, PAST
 from meshline.graph.model import EDGE_TYPES, EdgeType
 
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
@@ -20,6 +21,7 @@ class Identity:
         # A dataset's name as it was until a rename, and the name that continues it (`meshline.graph.index.moves`).
         self.continued: dict[int, int] = {}
         self._continues: dict[int, set[int]] = defaultdict(set)
+        self.renamed: dict[int, str] = {}  # a column's name as it was until a rename -> the name that the column has now
         self.grouped: list[int] = []  # datasets of merged classes whose columns were grouped, in that order
         self._classes: set[int] = set()
         self._columns: set[int] = set()
@@ -48,20 +50,34 @@ class Identity:
             self.touch(node)
         self.touch(past)
 
-    def settle(self) -> bool:
-        """Make rings anew where something was touched; whether something was."""
-        if not self._classes and not self._columns:
-            return False
-        datasets = self._regrouped() | self._columns
+    def continue_column_as(self, past: int, name: str | None) -> None:
+        """A column's past name is continued by another name, or (None) by nothing; what it was in is to be grouped anew."""
+        if name is None:
+            self.renamed.pop(past, None)
+        else:
+            self.renamed[past] = name
+
+    def settle_datasets(self) -> None:
+        """Make the rings of datasets anew where something was touched."""
+        self._columns |= self._regrouped()
         self._classes.clear()
-        self._columns.clear()
+
+    def unsettled(self) -> Iterator[list[int]]:
+        """The classes of datasets whose columns are to be grouped."""
         done: set[int] = set()
-        for dataset in datasets:
+        for dataset in list(self._columns):
             if dataset not in done:
                 members = self._core.ring(dataset)
                 done.update(members)
-                self._group_columns(members)
-        return True
+                yield members
+
+    def settle_columns(self) -> bool:
+        """Make the rings of columns anew; whether anything was touched since the last time."""
+        for members in self.unsettled():
+            self._group_columns(members)
+        touched = bool(self._columns)
+        self._columns.clear()
+        return touched
 
     def _regrouped(self) -> set[int]:
         """Recompute the classes of the touched datasets, and of all that were in a class with one."""
@@ -102,8 +118,9 @@ class Identity:
         if len(members) > 1:
             self.grouped += members
         columns = {member: core.children(member) for member in members}
-        exact = {fold for member in members if core.nodes.traits[member] & COLLIDES for fold in self._told_apart(member)}
-        alone = sum(1 for of in columns.values() if of) <= 1 and not any(core.nodes.traits[m] & COLLIDES for m in members)
+        exact = self.told_apart(members)
+        renamed = any(column in self.renamed for of in columns.values() for column in of) if self.renamed else False
+        alone = sum(1 for of in columns.values() if of) <= 1 and not renamed and not any(core.nodes.traits[m] & COLLIDES for m in members)
         groups: dict[str | int, list[int]] = defaultdict(list)
         for of in columns.values():
             for column in of:
@@ -111,16 +128,24 @@ class Identity:
                     if core.nodes.traits[column] & MERGED:
                         groups[column].append(column)
                     continue
-                name = core.text(int(core.nodes.part2[column]))
+                name = self.renamed.get(column)
+                if name is None:
+                    if core.nodes.traits[column] & PAST:
+                        groups[column].append(column)
+                        continue
+                    name = core.text(int(core.nodes.part2[column]))
                 fold = name.casefold()
                 groups["=" + name if fold in exact else "~" + fold].append(column)
         for group in groups.values():
             _join(core, sorted(group))
 
+    def told_apart(self, members: Iterable[int]) -> set[str]:
+        """Casefolded names of which one head lists two spellings for one dataset of a class, even for columns that are gone."""
+        return {fold for member in members if self._core.nodes.traits[member] & COLLIDES for fold in self._told_apart(member)}
+
     def _told_apart(self, dataset: int) -> set[str]:
-        """Casefolded names of which one head lists two spellings for exactly this dataset."""
         core = self._core
-        rows = core.relation_rows(dataset, _HAS_COLUMN)
+        rows = [*core.relation_rows(dataset, _HAS_COLUMN), *core.relation_rows(dataset, -2 - _HAS_COLUMN)]
         seen: dict[tuple[int, str], str] = {}
         result: set[str] = set()
         for row, head in zip(rows, core.heads_of(rows, 1), strict=True):

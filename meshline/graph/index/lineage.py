@@ -11,7 +11,7 @@ from meshline.graph.index.feed import Feed
 from meshline.graph.index.finding import Finder
 from meshline.graph.index.holders import Holders
 from meshline.graph.index.measuring import Size, measured
-from meshline.graph.index.mentions import scopes_of, scopes_of_facts
+from meshline.graph.index.mentions import fact_names, scopes_of
 from meshline.graph.index.paths import PathSearch
 from meshline.graph.index.shown import Shown
 from meshline.graph.index.slots import Slots
@@ -118,6 +118,10 @@ class LineageIndex:
         """The visible own nodes of the class, sorted by key; see `own_key`."""
         return self._shown.members(node)
 
+    def names(self, node: int, *, former: bool = False) -> list[AssetKey]:
+        """The names that mean the asset, sorted; `former`: also those that it had until a rename, and that may mean another one now."""
+        return [self._core.key(member) for member in self._shown.members(node) if former or not self._shown.former(member)]
+
     def visible(self, node: int) -> bool:
         """Whether some head mentions it."""
         return self._shown.visible(node)
@@ -200,9 +204,15 @@ class LineageIndex:
         """The ids of the scopes whose heads mention any member, ascending."""
         return scopes_of(self._core, node)
 
-    def fact_scopes(self, node: int) -> list[int]:
-        """Those of `scopes` whose heads say attributes of a member: where its facts are to be read."""
-        return scopes_of_facts(self._core, node)
+    def fact_names(self, node: int) -> dict[int, set[AssetKey]]:
+        """Those of `scopes` whose heads say attributes of a member, each with the names under which it means this asset:
+        where its facts are to be read. A name may mean another asset in a head of another time.
+        """
+        return fact_names(self._core, node)
+
+    def former_names(self, column: int) -> list[tuple[str, int]]:
+        """The names that catalogs say a column had, each with the time (microseconds) until which it had it; the oldest first."""
+        return self._shown.former_names(column)
 
     def scope(self, scope_id: int) -> ScopeInfo:
         """Raises KeyError for a scope without a head."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from meshline.graph.index.core import Core
-from meshline.graph.index.tables import DATASET, NONE
+from meshline.graph.index.answers import Ints
+from meshline.graph.index.core import Core, named_by
+from meshline.graph.index.tables import DATASET, GONE, NONE
+from meshline.graph.model import AssetKey
 
 
 def scopes_of(core: Core, node: int) -> list[int]:
     """The scopes whose heads mention any member; a mention of a column is one of its dataset."""
     members = core.ring(node)
     if core.nodes.kind[node] == DATASET:
-        members += [column for member in members for column in core.children(member)]
+        columns = [column for member in members for column in core.children(member)]
+        members += [column for column in columns if not core.nodes.traits[column] & GONE]
     heads: set[int] = set()
     for member in members:
         heads.update(core.heads_of(core.fact_rows(member), 2))
@@ -21,7 +26,25 @@ def scopes_of(core: Core, node: int) -> list[int]:
     return np.sort(core.heads.scope_id[list(heads)]).tolist() if heads else []
 
 
-def scopes_of_facts(core: Core, node: int) -> list[int]:
-    """The scopes whose heads say attributes of any member."""
-    heads = {head for member in core.ring(node) for head in core.heads_of(core.fact_rows(member), 2)}
-    return np.sort(core.heads.scope_id[list(heads)]).tolist() if heads else []
+def fact_names(core: Core, node: int) -> dict[int, set[AssetKey]]:
+    """The scopes whose heads say attributes of any member, each with the names under which it does."""
+    found: dict[int, set[AssetKey]] = {}
+    for member in core.ring(node):
+        for head in core.heads_of(core.fact_rows(member), 2):
+            found.setdefault(int(core.heads.scope_id[head]), set()).add(core.key(member))
+    return found
+
+
+def mentioned(core: Core, head: int) -> Ints:
+    """The nodes that a head mentions, even if only by facts that are not seen."""
+    return named_by(core.mentions[core.heads.starts[head, 3] : core.heads.starts[head + 1, 3]])
+
+
+def scopes_mentioning(core: Core, nodes: Sequence[int]) -> set[int]:
+    """The scopes whose heads mention any of exactly these nodes, even if only by facts that are not seen: a look at all mentions."""
+    if not nodes:
+        return set()
+    mentions = named_by(core.mentions[: core.heads.starts[core.heads.n, 3]])
+    rows = np.flatnonzero(np.isin(mentions, np.array(nodes, np.int32)))
+    heads = np.unique(core.heads.of_rows(rows, 3))
+    return {int(core.heads.scope_id[head]) for head in heads if core.heads.alive[head]}

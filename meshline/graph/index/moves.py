@@ -13,11 +13,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import numpy as np
-
 from meshline.graph.index.core import Core
 from meshline.graph.index.identity import Identity
-from meshline.graph.index.tables import COLUMN, DATASET, GONE, MOVED, NONE
+from meshline.graph.index.mentions import mentioned, scopes_mentioning
+from meshline.graph.index.tables import COLUMN, DATASET, GONE, MOVED, NONE, PAST
 
 
 class Step(NamedTuple):
@@ -44,6 +43,7 @@ class Moves:
         self._base: dict[int, int] = {}  # node of a stretch -> base node
         self._changed: set[int] = set()
         self._loose: set[int] = set()  # scope ids of heads to cast
+        self._stepped: set[int] = set()  # datasets of which columns were renamed or dropped (`meshline.graph.index.column_moves`)
 
     def rename(self, scope_id: int, old: int, new: int, time: int) -> None:
         """A head says that a dataset was renamed."""
@@ -81,10 +81,8 @@ class Moves:
     def base(self, dataset: int) -> int:
         return self._base.get(dataset, dataset)
 
-    def settle(self) -> bool:
-        """Bring stretches and heads in step with what was said; whether anything had to be done."""
-        if not self._changed and not self._loose:
-            return False
+    def settle(self) -> set[int]:
+        """Bring stretches and heads in step with what was said; the scope ids of the heads that were looked at for that."""
         if self._changed:
             family = self._family()
             self._changed.clear()
@@ -94,8 +92,22 @@ class Moves:
             head = self._core.heads.current(scope_id)
             if head != NONE:
                 self._cast(head)
-        self._loose.clear()
-        return True
+        looked_at, self._loose = self._loose, set()
+        return looked_at
+
+    def stretches(self, base: int) -> list[int]:
+        """All nodes that a name has or had."""
+        return [base, *(self._past[base, step.boundary] for step in self._steps.get(base, ()))]
+
+    def mark(self, dataset: int, *, moved: bool) -> None:
+        """A dataset's columns have steps, or no more: heads that mention its name must be cast."""
+        (self._stepped.add if moved else self._stepped.discard)(dataset)
+        self._remark(self.base(dataset))
+
+    def _remark(self, base: int) -> None:
+        moved = base in self._steps or not self._stepped.isdisjoint(self.stretches(base))
+        traits = self._core.nodes.traits
+        traits[base] = (traits[base] | MOVED) if moved else (traits[base] & (255 - MOVED))
 
     def at(self, base: int, time: int) -> int:
         """The node of the name for a fact of that time."""
@@ -134,7 +146,6 @@ class Moves:
         return family
 
     def _restep(self, family: set[int]) -> None:
-        core = self._core
         said: dict[int, set[Step]] = defaultdict(set)
         for of_scope in self._said.values():
             for base, step in of_scope:
@@ -144,11 +155,9 @@ class Moves:
             self._steps.pop(base, None)
             if said[base]:
                 self._steps[base] = self._ordered(said[base])
-                core.nodes.traits[base] |= MOVED
                 for step in self._steps[base]:
                     self._make_past(base, step.boundary)
-            else:
-                core.nodes.traits[base] &= 255 - MOVED
+            self._remark(base)
         ended = {(base, step.boundary): step for base in family for step in self._steps.get(base, ())}
         for key, node in self._past.items():
             if key[0] in family:
@@ -197,21 +206,18 @@ class Moves:
         """The scopes whose heads mention any name of the family."""
         core = self._core
         datasets = [*family, *(node for node, base in self._base.items() if base in family)]
-        nodes = np.array([*datasets, *(column for dataset in datasets for column in core.children(dataset))], np.int32)
-        mentions = core.mentions[: core.heads.starts[core.heads.n, 3]]
-        rows = np.flatnonzero(np.isin(np.where(mentions >= 0, mentions, -2 - mentions), nodes))
-        heads = np.unique(core.heads.of_rows(rows, 3))
-        return {int(core.heads.scope_id[head]) for head in heads if core.heads.alive[head]}
+        return scopes_mentioning(core, [*datasets, *(column for dataset in datasets for column in core.children(dataset))])
 
     def _cast(self, head: int) -> None:
         """Let a head speak of the nodes of its time."""
         core = self._core
+        mentions = mentioned(core, head)
+        if not (core.nodes.traits[mentions] & (MOVED | PAST)).any():
+            return
         time = int(core.heads.observed_at[head])
         renamed = {base for base, step in self._said.get(int(core.heads.scope_id[head]), ()) if not step.dropped}
         mapping: dict[int, int] = {}
-        first, last = core.heads.starts[head, 3], core.heads.starts[head + 1, 3]
-        for mention in core.mentions[first:last].tolist():
-            node = mention if mention >= 0 else -2 - mention
+        for node in mentions.tolist():
             target = self._target(node, time, renamed)
             if target is not None:
                 mapping[node] = target

@@ -33,6 +33,7 @@ from meshline.graph.index.tables import (
     N_SPECIAL,
     N_TEXT,
     NONE,
+    PAST,
     PROVISIONAL,
     SPECIAL_DATASET,
     SPECIAL_FACT,
@@ -106,7 +107,8 @@ def known_column(buffer: U8, begin: int, end: int, dataset: int, guess: int, nam
         guess = nodes.sibling[guess]
         name = nodes.part2[guess]
         first = begin_of(names, name)
-        if names.end[name] - first == end - begin and same_text(buffer, begin, names.text, first, end - begin):
+        same = names.end[name] - first == end - begin and same_text(buffer, begin, names.text, first, end - begin)
+        if same and not nodes.traits[guess] & PAST:
             return guess, guess
     return NONE, last
 
@@ -205,7 +207,7 @@ def read_assets(
         for _ in range(size):
             first, at = text(buffer, at, end)
             solid |= not is_word(buffer, first, at, _SPELLING)
-            if nodes.kind[node] == DATASET:
+            if nodes.kind[node] == DATASET or nodes.kind[node] == COLUMN:
                 needed |= is_word(buffer, first, at, _DROPPED)
             elif nodes.kind[node] == DOMAIN or nodes.kind[node] == DATA_PRODUCT:
                 needed |= is_word(buffer, first, at, _MEMBERS)

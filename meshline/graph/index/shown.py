@@ -43,14 +43,19 @@ class Shown:
     def visible(self, node: int) -> bool:
         nodes = self._core.nodes
         if not nodes.traits[node] & MERGED:
-            return bool(nodes.live[node] > 0 and not nodes.traits[node] & GONE)
-        return any(nodes.live[member] > 0 and not nodes.traits[member] & GONE for member in self._core.ring(node))
+            return self._in_use(node)
+        return any(self._in_use(member) for member in self._core.ring(node))
 
     def members(self, node: int) -> list[int]:
         """The visible members of a class, sorted by key."""
-        nodes = self._core.nodes
-        found = [m for m in self._core.ring(node) if nodes.live[m] > 0 and not nodes.traits[m] & GONE]
+        found = [member for member in self._core.ring(node) if self._in_use(member)]
         return sorted(found, key=self._core.parts) if len(found) > 1 else found
+
+    def former(self, own: int) -> bool:
+        """Whether exactly this node stands for what a name meant until a rename."""
+        nodes = self._core.nodes
+        of = nodes.part1[own] if nodes.kind[own] == COLUMN else own
+        return bool((nodes.traits[own] | nodes.traits[of]) & PAST)
 
     def key(self, node: int) -> AssetKey:
         """The shown name of an asset."""
@@ -143,15 +148,21 @@ class Shown:
         return next((found.columns[member] for found in listings for member in members if member in found.columns), None)
 
     def _spelling(self, column: int, name: str) -> str:
-        """The catalog's spelling, else that of the newest listing, else the first by name of those in use."""
+        """The catalog's spelling, else that of the newest listing, else the first by name of those in use or that a rename gave."""
         core = self._core
-        members = core.ring(column)
+        ring, renamed = core.ring(column), self._feed.identity.renamed
+        members = [member for member in ring if not core.nodes.traits[member] & PAST]
         newest_first = sorted(self.listings(int(core.nodes.part1[column])), key=lambda found: (found.strength[0], *found.strength[2:]))
         for found in newest_first:
             listed = [core.text(int(core.nodes.part2[member])) for member in members if member in found.columns]
             if listed:
                 return min(listed)
-        return min((core.text(int(core.nodes.part2[member])) for member in self.members(column)), default=name)
+        in_use = [core.text(int(core.nodes.part2[member])) for member in members if self._in_use(member)]
+        return min(in_use or [renamed[member] for member in ring if member in renamed], default=name)
+
+    def _in_use(self, own: int) -> bool:
+        """Whether a head that is seen mentions exactly this node."""
+        return bool(self._core.nodes.live[own] > 0 and not self._core.nodes.traits[own] & GONE)
 
     def _follow_names(self) -> None:
         if self._names_version != self._feed.names_version:
@@ -205,6 +216,11 @@ class Shown:
         for dataset in self.of_kind(AssetKind.DATASET).tolist():
             found += self.columns_by_name(dataset)
         return found
+
+    def former_names(self, column: int) -> list[tuple[str, int]]:
+        """The names that a column had, each with the time until which it had it; the oldest first."""
+        names = self._feed.columns.names(int(self._core.nodes.part1[column]))
+        return [] if names is None else names.former(self.key(column).name)
 
     def columns_by_name(self, dataset: int) -> list[int]:
         """The visible columns of a dataset but the unlisted, by name."""

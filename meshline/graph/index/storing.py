@@ -132,7 +132,9 @@ def recast(
     mentions: I32,
     counts: I64,
 ) -> int:
-    """Say all that one head says as head `head`, of the nodes that `mapping` gives; `supported` is wiped.
+    """Say all that one head says as head `head`, of the nodes that `mapping` gives.
+
+    `supported` is zeros, and gets marks at some of the nodes that the head mentions.
 
     A fact that touches a node that is gone stays, so that it can be cast again, but is not seen: a flow
     is dead, a relation has the type -2 - type; the nodes that nothing else of the head touches are
@@ -163,7 +165,8 @@ def recast(
     for row in range(begin[2], end[2]):
         node = mapping[facts.node[row]]
         add_fact(node, 1 if facts.solid[row] else 0, nodes, facts, counts)
-        support(node, supported, nodes)
+        if not nodes.traits[node] & GONE:
+            support(node, supported, nodes)
     for row in range(begin[3], end[3]):
         node = mentions[row]
         node = mapping[node if node >= 0 else -2 - node]

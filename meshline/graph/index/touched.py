@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from meshline.graph.index.answers import Ints
-from meshline.graph.index.core import Core
+from meshline.graph.index.core import Core, named_by
 from meshline.graph.index.spans import rows_of
 from meshline.graph.index.tables import I64, U8
 
@@ -38,4 +38,4 @@ class Touched:
         differs = (before != self._alive[:known]) | (times != self._observed_at[:known])
         changed = np.concatenate([np.flatnonzero(differs), np.arange(known, heads.n)])
         mentions = self._core.mentions[rows_of(heads.starts[changed, _MENTIONS], heads.starts[changed + 1, _MENTIONS])]
-        return np.unique(np.where(mentions >= 0, mentions, -2 - mentions))  # negative: see `storing.recast`
+        return np.unique(named_by(mentions))

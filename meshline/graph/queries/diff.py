@@ -58,9 +58,10 @@ def lineage_diff(
         raise InvalidInput("the first time is after the second: swap them", "from")
     then, now = _heads(live, before), _heads(live, after)
     differing = frozenset(scope for scope in then.keys() | now.keys() if _digest(then, scope) != _digest(now, scope))
-    moved = frozenset(key for heads in (then, now) for scope in differing if scope in heads for key in _moved(heads[scope]))
-    old = _Side(live.at(before), then, differing, moved)
-    new = _Side(live.at(after), now, differing, moved)
+    graphs = live.at(before), live.at(after)
+    named = {key for heads in (then, now) for scope in differing if scope in heads for key in _moved(heads[scope])}
+    moved = frozenset(named.union(*(_names_of(graph, named) for graph in graphs)))
+    old, new = _Side(graphs[0], then, differing, moved), _Side(graphs[1], now, differing, moved)
     near = _near((old.graph, new.graph), of, limits) if of else None
     said, says = old.said(limits), new.said(limits)
     removed = _without(said, says, old, near)
@@ -92,14 +93,25 @@ def _edge(flow: Flow) -> DiffEdge:
 
 
 def _moved(head: Head) -> Iterable[AssetKey]:
-    """Datasets that a head renames or drops: what older heads say of them is read otherwise from then on."""
+    """Datasets that a head renames or drops, or columns of which: what older heads say of them is read otherwise from then on."""
     facts = decode(head.content.blob) if head.content is not None else Facts()
     for edge in facts.edges:
         if edge.type is EdgeType.RENAMED_TO:
-            yield from (edge.start, edge.end)
+            yield from (_dataset(edge.start), _dataset(edge.end))
     for asset in facts.assets:
         if "dropped" in asset.attributes:
-            yield asset.key
+            yield _dataset(asset.key)
+
+
+def _names_of(graph: LineageIndex, datasets: Iterable[AssetKey]) -> Iterable[AssetKey]:
+    """All names that these datasets have."""
+    for node in _nodes(graph, datasets):
+        yield from (graph.own_key(member) for member in graph.members(node))
+
+
+def _nodes(graph: LineageIndex, keys: Iterable[AssetKey]) -> Iterable[int]:
+    """The visible assets that have these names, each once, in the order of the names."""
+    return dict.fromkeys(node for key in sorted(keys) if (node := graph.node(key)) is not None)
 
 
 class _Side(NamedTuple):
@@ -119,8 +131,8 @@ class _Side(NamedTuple):
                 for edge in _flows(head):
                     if not self._touches_moved(edge):
                         result.setdefault(edge, Change(edge, head.source, head.scope_id, head.observed_at))
-        for key in sorted(self.moved):
-            for change in self._around(key, limits):
+        for node in _nodes(self.graph, self.moved):
+            for change in self._around(node, limits):
                 result.setdefault(change.edge, change)
         return result
 
@@ -133,10 +145,7 @@ class _Side(NamedTuple):
     def _touches_moved(self, edge: DiffEdge) -> bool:
         return bool(self.moved) and not self.moved.isdisjoint({_dataset(edge.start), _dataset(edge.end)})
 
-    def _around(self, key: AssetKey, limits: Limits) -> Iterable[Change]:
-        node = self.graph.node(key)
-        if node is None:
-            return
+    def _around(self, node: int, limits: Limits) -> Iterable[Change]:
         for direction in Direction:
             found = self.graph.traverse([node], direction, depth=1, max_nodes=limits.nodes, deadline=limits.deadline)
             for flow in found.flows():

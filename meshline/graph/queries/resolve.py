@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.index.lineage import LineageIndex
@@ -124,10 +124,8 @@ class _Lookup:
             if node is not None:
                 yield node
 
-    def _columns(self, of: int, wanted: Callable[[str], bool]) -> Iterator[int]:
-        for node in self.index.columns(of):
-            if any(wanted(self.index.own_key(member).name) for member in self.index.members(node)):
-                yield node
+    def _columns(self, of: int, wanted: Callable[[str], bool]) -> list[int]:
+        return self._meant(self.index.columns(of), lambda key: wanted(key.name))
 
     def _by_suffix(self, text: str, kinds: Sequence[AssetKind], fold: Callable[[str], str]) -> Iterator[int]:
         wanted = fold(text)
@@ -142,17 +140,25 @@ class _Lookup:
 
     def _named(self, wanted: str, kind: AssetKind, fold: Callable[[str], str]) -> list[int]:
         """Nodes of a kind of which some name ends with the text at a boundary."""
+
+        def answers(key: AssetKey) -> bool:
+            return _ends_with(fold(key.qualified_name), wanted)
+
         words = terms(wanted)
         keys = self.store.search(words, (kind,), SEARCHED) if words else ()
         nodes = {node for key in keys if (node := self.index.node(key)) is not None}
-        found = [node for node in nodes if self._answers(node, wanted, fold)]
+        found = self._meant(nodes, answers)
         if len(found) < 2 and (not words or len(keys) >= SEARCHED):
-            ending = (node for node in self.index.ending(kind, wanted, fold) if listed(self.index, node))
-            found = [node for node in ending if self._answers(node, wanted, fold)]
+            found = self._meant([node for node in self.index.ending(kind, wanted, fold) if listed(self.index, node)], answers)
         return found
 
-    def _answers(self, node: int, wanted: str, fold: Callable[[str], str]) -> bool:
-        return any(_ends_with(fold(self.index.own_key(member).qualified_name), wanted) for member in self.index.members(node))
+    def _meant(self, nodes: Collection[int], wanted: Callable[[AssetKey], bool]) -> list[int]:
+        """The nodes that have a wanted name; if there are none, those that had one before they were renamed."""
+        for former in (False, True):
+            found = [node for node in nodes if any(wanted(key) for key in self.index.names(node, former=former))]
+            if found:
+                return found
+        return []
 
     def _ambiguous(self, text: str, found: Iterable[int]) -> Ambiguous:
         nodes = sorted(found, key=lambda node: name_key(self.index, node))

@@ -66,7 +66,7 @@ def found(source: Delta, memory: dict[str, str] | None = None) -> tuple[list[Fou
 
 def entry(source: Delta) -> Entry:
     items, _, _ = found(source)
-    [one] = [item for item in items if isinstance(item, Entry) and item.scope[0] == "table"]
+    [one] = [item for item in items if isinstance(item, Entry) and item.scope[0] == "table" and item.scope[-1] != "snapshot"]
     return one
 
 
@@ -206,6 +206,38 @@ def test_what_is_gone_is_retracted_and_what_cannot_be_read_is_kept(orders: Path,
     assert into(graph, of(lake, complete=False)).retracted == 0
     assert into(graph, of(lake, other))[6:8] == (0, 1)
     assert into(graph, of(lake)).retracted == 1
+
+
+def test_properties_make_a_product_and_its_owner(orders: Path) -> None:
+    properties = {"data-product.name": "orders", "data-product.domain": "sales", "data-product.sla.freshness": "PT1H"}
+    DeltaTable(orders).alter.set_table_properties(properties, raise_if_not_exists=False)
+    facts = decode(entry(of(orders)).content.blob)
+    key, product = model.dataset("file", str(orders)), model.data_product("orders")
+    assert said(facts)[product] == {"slo": {"freshness": "PT1H"}}
+    edges = {(edge.type, edge.start, edge.end) for edge in facts.edges if edge.type is not EdgeType.HAS_COLUMN}
+    assert edges == {
+        (EdgeType.PORT, product, key),
+        (EdgeType.PART_OF, product, model.domain("sales")),
+        (EdgeType.OWNS, model.owner("ana@example.com"), product),
+    }
+
+
+def test_the_newest_version_that_wrote_data_tells_how_fresh_it_is(orders: Path) -> None:
+    items, memory, _ = found(of(orders))
+    assert not [item for item in items if isinstance(item, Entry) and item.scope[-1] == "snapshot"]  # nothing was ever written
+    table = DeltaTable(orders)
+    table.delete()
+    table.alter.set_table_properties({"a": "b"}, raise_if_not_exists=False)
+    items, memory, _ = found(of(orders), memory)
+    [snapshot] = [item for item in items if isinstance(item, Entry) and item.scope[-1] == "snapshot"]
+    time = next(commit["timestamp"] for commit in table.history() if commit["operation"] == "DELETE")
+    assert said(decode(snapshot.content.blob)) == {
+        model.dataset("file", str(orders)): {"snapshot_id": "5", "snapshot_at": time, "snapshot_operation": "DELETE"}
+    }
+    table.alter.set_table_properties({"a": "c"}, raise_if_not_exists=False)
+    items, memory, _ = found(of(orders), memory)
+    assert [item for item in items if item == Unchanged(snapshot.scope)]
+    assert Unchanged(snapshot.scope) in found(of(orders), memory)[0]
 
 
 @pytest.mark.parametrize("text", ["s3://bucket", "s3://bucket/a/*", "s3:///a"])

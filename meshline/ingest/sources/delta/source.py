@@ -81,7 +81,7 @@ class _Reader:
             yield Refused(error, scope(key))
             if known is not None:  # what was renamed stays so; the next time is as if this one had not been
                 self.memory[place.location] = self._context.memory[place.location]
-                yield from map(Unchanged, known.scopes)
+                yield from map(Unchanged, known.scopes[1:])
 
     def _read(self, place: Place, key: AssetKey, table: DeltaTable, known: _Known | None) -> Iterator[Found]:
         past = history(table, place.location, self._options, self._source.versions, None if known is None else known.version)
