@@ -44,7 +44,7 @@ ABOUT = """\
 Tables of 19 columns (nested ones among them), partitioned, with properties and an owner, in Iceberg's own REST catalog over SQLite, a
 process of its own. `first`: all are read and written to an empty store in SQLite, the index follows. The reference is a bare loop of
 pyiceberg that lists the same tables and calls `load_table` for each, with as many threads; both in turns, the best of the rounds.
-`again`: nothing has changed since; the reference is our first sync. Tables a second."""
+`again`: nothing has changed since; the reference is our first sync, and pyiceberg, which reads all again. Tables a second."""
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "servers" / "iceberg_rest.py"
 
@@ -81,6 +81,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
             first, again, bare = (better(*pair) for pair in ((first, spent_first), (again, spent_again), (bare, spent_bare)))
     yield figure(f"first, {tables:,} tables", tables, first, bare, "pyiceberg", 0.8)
     yield figure(f"again, {tables:,} tables", tables, again, first, "the first sync", 5)
+    yield figure(f"again, {tables:,} tables", tables, again, bare, "pyiceberg", None)
 
 
 @contextmanager
@@ -101,14 +102,14 @@ def better(known: Spent, new: Spent) -> Spent:
     return new if not known.wall or new.wall < known.wall else known
 
 
-def figure(case: str, tables: int, ours: Spent, reference: Spent, against: str, bound: float) -> Figure:
+def figure(case: str, tables: int, ours: Spent, reference: Spent, against: str, bound: float | None) -> Figure:
     return Figure(
         case=case,
         unit="tables/s",
         ours=tables / ours.wall,
         reference=tables / reference.wall,
         against=against,
-        goal=at_least(bound),
+        goal=None if bound is None else at_least(bound),
         more={"our processor ms": round(ours.cpu / tables * 1000, 2), "reference ms": round(reference.cpu / tables * 1000, 2)},
     )
 
@@ -157,4 +158,8 @@ def create(catalog: Catalog, name: Sequence[str]) -> None:
     catalog.create_table(tuple(name), SCHEMA, partition_spec=PARTITIONS, properties=properties)
 
 
-BENCHMARK = Benchmark("iceberg", ABOUT, run)
+LIMITS = """\
+`again` asks for each table and gets 304. That costs this server as much as the whole answer (it reads the table's metadata to know its
+ETag), and it is most of the time; the first sync, which it is measured against, takes less than half of pyiceberg's time."""
+
+BENCHMARK = Benchmark("iceberg", ABOUT, run, LIMITS)

@@ -145,7 +145,7 @@ def test_a_server_that_is_away(folder: Path) -> None:
 @pytest.mark.parametrize("seconds", [0.5, 0.8, 1.1, 1.4])
 def test_killed_and_done_again_ends_the_same(folder: Path, seconds: float) -> None:
     for i in range(8):  # more to do
-        shutil.copytree(folder / "events", folder / f"events/more{i}")
+        shutil.copytree(EXAMPLE / "events", folder / f"events/more{i}")
     killed = f"sqlite:///{folder / 'killed.db'}"
     process = subprocess.Popen([executable(), "sync", "--store", killed], cwd=folder, stderr=subprocess.DEVNULL)
     time.sleep(seconds)

@@ -29,7 +29,7 @@ from meshline.ingest.openlineage.files import events_in
 from tests.acceptance.service import Service, serving
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PORTS = ("8080", "8081")
 BLOCK = re.compile(r"^```(console|graphql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

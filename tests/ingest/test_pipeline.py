@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -278,3 +279,52 @@ def test_an_observer_that_fails_loses_nothing(caplog: pytest.LogCaptureFixture) 
     assert [pipeline.submit(body(number)).result(30).revision for number in range(2)] == [1, 2]
     pipeline.close()
     assert "a commit could not be counted" in caplog.text
+
+
+def marked(*numbers: int) -> list[tuple[bytes, tuple[str, str]]]:
+    return [(body(number), ("position", str(number))) for number in numbers]
+
+
+def test_events_that_are_queued_as_one_set_their_marks_when_they_are_durable() -> None:
+    gate = Gate()
+    with running(gate, Limits(group=2)) as pipeline:
+        futures = pipeline.submit_all([*marked(1, 2), (b"[]", ("position", "9")), *marked(3)])
+        assert [future.result(30).revision for number, future in enumerate(futures) if number != 2] == [1, 1, 2]
+        with pytest.raises(InvalidInput):
+            futures[2].result(30)
+        assert gate.store.setting("position") == "3"
+
+
+@pytest.mark.parametrize("failing", [[StoreUnavailable("away")], [StoreUnavailable("away"), ValueError("one of them is broken")]])
+def test_after_one_that_the_store_did_not_take_none_of_them_is_taken(failing: list[Exception]) -> None:
+    gate = Gate()
+    with running(gate, Limits(group=3)) as pipeline:
+        first = hold(gate, pipeline)
+        futures = pipeline.submit_all(marked(1, 2, 3, 4, 5))
+        gate.open.set()
+        assert first.result(30)
+        assert [future.result(30) for future in futures]
+        gate.failing = failing
+        futures = pipeline.submit_all(marked(6, 7, 8, 9, 10))
+        assert [type(future.exception(30)) for future in futures] == [StoreUnavailable] * 5
+        assert gate.store.setting("position") == "5"
+
+
+def test_what_is_queued_as_one_waits_as_one() -> None:
+    gate = Gate()
+    with running(gate, Limits(waiting=4)) as pipeline:
+        futures = [hold(gate, pipeline), pipeline.submit(body(1))]
+        with pytest.raises(QueueFull):
+            pipeline.submit_all(marked(2, 3, 4, 5))
+        assert pipeline.waiting == 1
+        gate.open.set()
+        assert [future.result(30) for future in futures]
+        wait_for_room(pipeline)
+        assert [future.result(30) for future in pipeline.submit_all(marked(*range(2, 12)))]
+
+
+def wait_for_room(pipeline: Pipeline) -> None:
+    end = time.monotonic() + 30
+    while pipeline.waiting:
+        assert time.monotonic() < end
+        time.sleep(0.01)

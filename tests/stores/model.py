@@ -56,6 +56,7 @@ class ModelStore:
         self._withdraw_and_state(batch)
         self._put_runs(batch)
         self._keep_raw(batch.raw)
+        self.settings.update(batch.settings)
         if self._state() != state:
             self._revision += 1
         heads = []

@@ -184,6 +184,18 @@ class RecordContract:
 
     # Settings
 
+    def test_settings_of_a_batch_are_set_with_it_or_not_at_all(self, store: Store) -> None:
+        store.commit(lambda _: Batch(raw=[RawEvent("s", 1, b"{}")], settings={"a": "1", "b": "2"}))
+        assert (store.setting("a"), store.setting("b"), store.revision()) == ("1", "2", 1)
+
+        def broken(_: RunReader) -> Batch:
+            raise Boom
+
+        with pytest.raises(Boom):
+            store.commit(broken)
+        store.commit(lambda _: Batch(settings={"a": "3"}))
+        assert (store.setting("a"), store.setting("b"), store.revision()) == ("3", "2", 1), "settings alone take no revision"
+
     def test_settings(self, store: Store) -> None:
         assert store.setting("naming") is None
         assert store.setting("naming", "a") == "a"

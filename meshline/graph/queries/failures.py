@@ -81,8 +81,8 @@ def _failures(
         ordered = [node for node in ordered if index.key(node).parts >= after.names[:2]]
     words = [outcome.encode() for outcome in outcomes]
     for begin in range(0, len(ordered), TOGETHER):
-        heads = said_of(live, index, ordered[begin : begin + TOGETHER])
+        spoken = said_of(live, index, ordered[begin : begin + TOGETHER])
         for node in ordered[begin : begin + TOGETHER]:
-            if any(word in head.content.blob for head in heads[node] if head.content for word in words):
-                results = results_in(index, node, heads[node], outcomes)
+            if any(word in head.content.blob for head, _ in spoken[node] if head.content for word in words):
+                results = results_in(index, node, spoken[node], outcomes)
                 yield from (result for result in results if after is None or sort_key(index, result) > after)

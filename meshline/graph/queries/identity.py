@@ -80,7 +80,7 @@ def identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
 
 def _scopes(index: LineageIndex, dataset: int) -> Iterator[int]:
     """The scopes that may say what joins the members, or what speaks for one."""
-    yield from index.fact_scopes(dataset)
+    yield from index.fact_names(dataset)
     for type_, incoming in ((EdgeType.HAS_COLUMN, False), (EdgeType.PORT, True), *((t, i) for t in _JOINING for i in (False, True))):
         yield from (edge.scope_id for edge in index.edges(dataset, type_, incoming=incoming))
 

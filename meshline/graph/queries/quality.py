@@ -78,12 +78,22 @@ def latest(live: LiveGraph, index: LineageIndex, datasets: Sequence[int]) -> lis
     return [known[of] for of in datasets]
 
 
-def said_of(live: LiveGraph, index: LineageIndex, datasets: Iterable[int]) -> dict[int, list[Head]]:
-    """What is said of checks, by dataset."""
-    scopes = {of: [id_ for id_ in index.fact_scopes(of) if index.scope(id_).scope[0] in SCOPES] for of in set(datasets)}
-    ids = sorted({id_ for of_dataset in scopes.values() for id_ in of_dataset})
+class Spoken(NamedTuple):
+    """A head that says something of a dataset's checks, under these names (namespace, name)."""
+
+    head: Head
+    names: set[tuple[str, ...]]
+
+
+def said_of(live: LiveGraph, index: LineageIndex, datasets: Iterable[int]) -> dict[int, list[Spoken]]:
+    """What is said of checks, by dataset, with the names under which it means the dataset."""
+    names = {of: {id_: keys for id_, keys in index.fact_names(of).items() if index.scope(id_).scope[0] in SCOPES} for of in set(datasets)}
+    ids = sorted({id_ for of_dataset in names.values() for id_ in of_dataset})
     heads = {head.scope_id: head for head in live.store.statements(ids, index.as_of)} if ids else {}
-    return {of: [heads[id_] for id_ in of_dataset if id_ in heads] for of, of_dataset in scopes.items()}
+    return {
+        of: [Spoken(heads[id_], {key.parts for key in keys}) for id_, keys in sorted(of_dataset.items()) if id_ in heads]
+        for of, of_dataset in names.items()
+    }
 
 
 class _Found(NamedTuple):
@@ -101,12 +111,11 @@ class _Found(NamedTuple):
         return self.column, self.name, self.said.suite, self.head.source
 
 
-def results_in(index: LineageIndex, of: int, heads: Iterable[Head], outcomes: Collection[Outcome] = tuple(Outcome)) -> list[Result]:
+def results_in(index: LineageIndex, of: int, spoken: Iterable[Spoken], outcomes: Collection[Outcome] = tuple(Outcome)) -> list[Result]:
     """The checks that have one of these outcomes."""
-    names = {index.own_key(member).parts for member in index.members(of)}
     results: dict[tuple[str, str, str, str], _Found] = {}
     written: list[_Found] = []
-    for head in heads:
+    for head, names in spoken:
         for key, attribute, name, said, at in _checks(head):
             if key.parts[:2] not in names:
                 continue

@@ -1,4 +1,4 @@
-"""OpenLineage events from a Kafka topic: `consumer` takes them in a group, each once; `letters` keeps what cannot be taken."""
+"""OpenLineage events from a Kafka topic: `consumer` takes them in a group, in `rounds`, each once; `letters` keeps what cannot be taken."""
 
 from meshline.ingest.kafka.connecting import Subscription, read_properties
 from meshline.ingest.kafka.consumer import EventConsumer, check

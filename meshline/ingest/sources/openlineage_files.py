@@ -1,4 +1,4 @@
-"""OpenLineage events in files as a source of `mesh.yaml`: a file that did not change is not taken again."""
+"""OpenLineage events in files: one that did not change is not taken again."""
 
 from __future__ import annotations
 

@@ -127,10 +127,14 @@ def test_lineage_said_under_the_old_name_is_the_renamed_columns(graph: LiveGraph
     assert renamed, "the recorded run has a rename"
     dataset = model.dataset(LAKE, "mart.customer_value")
     with graph.lock:
-        listed = {graph.index.key(column).name for column in graph.index.columns_by_name(int(graph.index.node(dataset) or 0))}
+        index = graph.index
+        listed = {index.key(column).name for column in index.columns_by_name(int(index.node(dataset) or 0))}
         for old, new in renamed:
             assert new in listed
             assert old not in listed
+            nodes = [index.node(model.column(dataset, name)) for name in (old, new)]
+            assert None not in nodes
+            assert len({index.representative(int(node or 0)) for node in nodes}) == 1, "the old name means the renamed column"
 
 
 def test_a_bad_file_is_one_message_and_the_others_are_taken(graph: LiveGraph, files: Iceberg, tmp_path: Path) -> None:

@@ -198,6 +198,26 @@ def test_a_table_that_one_may_not_see_is_refused_alone(graph: LiveGraph) -> None
     assert str(loading.refused[0]) == "n.t1: the catalog cannot give it: HTTP 403 ForbiddenException: not for you"
 
 
+def test_what_namespaces_say_may_be_kept_from_us(graph: LiveGraph) -> None:
+    with serving({"/v1/namespaces/n": lambda _: Reply(403)}) as (url, _):
+        assert done(sync(graph, Iceberg(uri=url))) == (6, 0, 0, 0, 0)
+
+
+def test_a_namespace_that_fails_stays_as_it_was(graph: LiveGraph) -> None:
+    with serving({"/v1/namespaces/n": lambda _: reply({"namespace": ["n"], "properties": {"owner": "n-team"}})}) as (url, lake):
+        sync(graph, Iceberg(uri=url))
+        lake.answers["/v1/namespaces/n"] = lambda _: Reply(500)
+        assert done(sync(graph, Iceberg(uri=url))) == (0, 0, 0, 0, 1)
+        lake.answers["/v1/namespaces/n"] = lambda _: reply({"namespace": ["n"], "properties": {"owner": "n-team"}})
+        assert done(sync(graph, Iceberg(uri=url))) == (0, 0, 6, 0, 0)
+
+
+def test_without_a_token_none_is_sent(graph: LiveGraph) -> None:
+    with serving({}) as (url, lake):
+        sync(graph, Iceberg(uri=url, properties={"auth": {"type": "noop"}}))
+        assert not any("Authorization" in one.headers for one in lake.asked)
+
+
 def test_a_table_that_went_away_after_it_was_listed_is_gone(graph: LiveGraph) -> None:
     with serving({}) as (url, lake):
         sync(graph, Iceberg(uri=url))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 from pyiceberg.catalog import Catalog, infer_catalog_type, load_catalog
 from pyiceberg.exceptions import (
     AuthorizationExpiredError,
+    ForbiddenError,
     NoSuchIdentifierError,
     NoSuchNamespaceError,
     NoSuchTableError,
@@ -60,7 +61,15 @@ class LibraryCatalog:
         return sorted({tuple(one) for one in found if len(one) > len(parent) and tuple(one[: len(parent)]) == parent})
 
     def around(self, namespace: Identifier) -> Around:
-        said = self.asked(lambda: self.catalog.load_namespace_properties(namespace))
+        """Nothing if the catalog has no properties of namespaces, or not for us."""
+
+        def ask() -> Properties:
+            try:
+                return dict(self.catalog.load_namespace_properties(namespace))
+            except (NotImplementedError, ForbiddenError):
+                return {}
+
+        said = self.asked(ask)
         owner, comment = said.get("owner"), said.get("comment")
         return Around(owner if isinstance(owner, str) else "", comment if isinstance(comment, str) else "")
 

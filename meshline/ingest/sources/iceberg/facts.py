@@ -8,6 +8,7 @@ from typing import NamedTuple
 from meshline.graph.content import Draft, encode
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Json
 from meshline.ingest.sources.iceberg.columns import Column, columns
+from meshline.ingest.sources.iceberg.history import schemas
 from meshline.ingest.sources.iceberg.metadata import PartitionField, Schema, Snapshot, SortField, Table, View, ViewVersion, text_properties
 from meshline.ingest.sources.iceberg.names import physical
 from meshline.ingest.sources.iceberg.products import kept, owner_facts, product_facts
@@ -125,12 +126,10 @@ def _column(column: Column) -> dict[str, Json]:
 
 
 def _names(table: Table) -> dict[int, str]:
-    """Names of columns by field id: in the current schema, else in the last that had it. Nested ones by their paths."""
-    names: dict[int, str] = {}
-    current = [schema for schema in table.schemas if schema.schema_id == table.current_schema_id]
-    for schema in (*table.schemas, *current, *([table.schema] if table.schema else ())) if len(table.schemas) > 1 else table.schemas:
-        names.update({column.id: column.path for column in columns(schema)})
-    return names
+    """Paths of columns by field id: in the current schema, else in the last that had the column."""
+    known = schemas(table)
+    current = known.pop(table.current_schema_id, None)
+    return {column.id: column.path for schema in (*known.values(), *([current] if current else ())) for column in columns(schema)}
 
 
 def _direction(field: SortField) -> dict[str, Json]:

@@ -90,11 +90,11 @@ class Transport:
 
     def _answer(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
         if self._pool is not None and url.startswith(self._base):
-            signed = {**headers, "Authorization": self._session.auth.auth_manager.auth_header()}  # type: ignore[union-attr]
+            token = self._session.auth.auth_manager.auth_header()  # type: ignore[union-attr]
             response: BaseHTTPResponse = self._pool.urlopen(
                 "GET",
                 _path(url),
-                headers=signed,
+                headers={**headers, "Authorization": token} if token else headers,
                 retries=False,
                 redirect=False,
                 preload_content=False,

@@ -142,9 +142,9 @@ class Walk:
 
     def _of_namespace(self, namespace: Identifier) -> Iterator[Listed | Refused]:
         around = self._tried(namespace, self._catalog.around)
-        if isinstance(around, Refused):
+        if isinstance(around, Refused):  # without it the tables would say something else
             yield around
-            around = Around()
+            return
         names: set[Identifier] = set()
         for is_view, listed in ((False, self._catalog.tables), (True, self._catalog.views)):
             found = self._tried(namespace, listed)

@@ -1,0 +1,99 @@
+"""The example mesh read from all its sources joins up by itself; the seeds' files load as they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import EXAMPLE, Ran, done
+
+SOURCES = ("openlineage", "iceberg", "delta", "debezium", "dbt", "sql", "contract", "product", "gx", "soda")
+
+# From the operational database to the mart, each step the work of another: Debezium, a sink, Spark (twice, and an export), dbt (twice).
+WAY = (
+    "kafka://kafka.internal/shop.cdc.orders",
+    "file//warehouse/landing/shop/orders",
+    "http://iceberg-rest.internal:8181/orders.orders",
+    "http://iceberg-rest.internal:8181/orders.customer_orders",
+    "file//warehouse/exports/finance/customer_orders",
+    "duckdb:///warehouse/marts.duckdb/marts.staging.stg_customer_orders",
+    "duckdb:///warehouse/marts.duckdb/marts.finance.revenue_daily",
+)
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Ran]:
+    store = f"sqlite:///{tmp_path_factory.mktemp('sources')}/mesh.db"
+    return store, done("sync", EXAMPLE / "mesh.yaml", "--store", store)
+
+
+def lines(ran: Ran) -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in (ran.out + ran.err).splitlines() if "/" in line.split(":")[0])
+
+
+def test_every_source_of_the_example_is_taken(synced: tuple[str, Ran]) -> None:
+    said = lines(synced[1])
+    assert {name.split("/")[0] for name in said} == {"mesh", "naming", *SOURCES}
+    assert all(text.endswith("0 refused") for text in said.values()), said
+    assert all(", 0 new," not in text for text in said.values()), said
+
+
+def test_a_second_time_changes_nothing(synced: tuple[str, Ran]) -> None:
+    again = lines(done("sync", EXAMPLE / "mesh.yaml", "--store", synced[0]))
+    assert again.keys() == lines(synced[1]).keys()
+    assert all(text.endswith("0 new, 0 changed, 0 retracted, 0 refused") for text in again.values()), again
+
+
+def test_lineage_runs_from_the_operational_database_to_finance(synced: tuple[str, Ran]) -> None:
+    found = done("impact", "postgres://orders-db/orders-db.public.orders", "--format", "json", "--all", "--store", synced[0]).json
+    assets = {row["qualifiedName"]: row for row in found["assets"]}  # type: ignore[union-attr, index, call-overload]
+    distances = [assets[name]["distance"] for name in WAY]  # type: ignore[index, call-overload]
+    assert distances == list(range(1, 8))
+    assert {assets[name]["reach"] for name in WAY} == {"POSSIBLE"}  # type: ignore[index, call-overload]
+    assert {"revenue-reporting", "finance-analytics"} <= {name for name, row in assets.items() if row["kind"] == "CONSUMER"}  # type: ignore[index, call-overload]
+
+
+def test_a_promised_column_names_its_consumer_contract_and_product(synced: tuple[str, Ran]) -> None:
+    said = done("impact", "delta.orders.customer_orders.total_amount", "--store", synced[0]).out
+    assert "finance-analytics  direct" in said
+    assert "CONTRACTS TO LOOK AT\n  customer-orders-contract-v2" in said
+    assert "customer-orders" in said.partition("BY PRODUCT")[2]
+    assert "orders-engineering" in said.partition("TELL WHO OWNS")[2]
+
+
+def test_what_was_said_of_a_renamed_column_is_said_of_it_still(synced: tuple[str, Ran]) -> None:
+    """The first night wrote `contact_email`; the catalog's field ids say that it is `customer_email` now."""
+    explained = done("identity", "explain", "http://iceberg-rest.internal:8181/orders.customer_orders", "--store", synced[0]).out
+    assert "customer_email: contact_email" in explained
+    before = done("impact", "lake:customers.customers.email".removeprefix("lake:"), "--as-of", "2026-03-02", "--store", synced[0]).out
+    assert "contact_email" in before
+
+
+def test_no_identity_of_the_example_looks_wrong(synced: tuple[str, Ran]) -> None:
+    assert done("identity", "conflicts", "--store", synced[0]).out == "no identity looks wrong\n"
+
+
+@pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS names no folder")
+def test_the_seeds_load_as_they_are(tmp_path: Path) -> None:
+    seeds = Path(os.environ["MESHLINE_CORPUS"]) / "seeds"
+    mesh = tmp_path / "mesh.yaml"
+    mesh.write_text(
+        f"""
+version: 1
+catalogs: [{{ names: "trino://trino.internal/delta", also: ["trino://data-platform.internal"] }}]
+sources:
+  - {{ kind: contract, name: seeds, paths: ["{seeds}/customer_orders_contract_v2.yaml"] }}
+  - {{ kind: product, name: seeds, paths: ["{seeds}/data-product-spec.yaml"] }}
+  - {{ kind: soda, name: seeds, paths: ["{seeds}/soda_customer_orders.yml"], dataset: "trino://trino.internal/delta.orders.customer_orders" }}
+""",
+        encoding="utf-8",
+    )
+    store = f"sqlite:///{tmp_path}/seeds.db"
+    assert all(text.endswith("0 refused") for text in lines(done("sync", mesh, "--store", store)).values())
+    said = done("impact", "customer_orders.total_amount", "--store", store).out
+    assert "finance-analytics" in said.partition("TELL WHO OWNS")[0]
+    assert "customer-orders-contract-v2" in said.partition("CONTRACTS TO LOOK AT")[2]
+    assert "customer-orders" in said.partition("BY PRODUCT")[2]
+    assert "orders-engineering" in said.partition("TELL WHO OWNS")[2]

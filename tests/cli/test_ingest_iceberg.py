@@ -1,0 +1,45 @@
+"""`meshline ingest iceberg` as a person runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.running import run
+
+TABLE = {
+    "format-version": 2,
+    "table-uuid": "9c12d441-03fe-4693-9a96-a0705ddf69c1",
+    "location": "file:///warehouse/orders/orders",
+    "last-updated-ms": 1_700_000_000_000,
+    "schemas": [{"schema-id": 0, "fields": [{"id": 1, "name": "order_id", "type": "long", "required": True}]}],
+    "properties": {"owner": "orders-team"},
+}
+
+
+def test_files_are_loaded_and_bad_ones_refused(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/mesh.db"
+    (tmp_path / "orders.orders.json").write_text(json.dumps({"metadata": TABLE}), encoding="utf-8")
+    files = ("ingest", "iceberg", f"{tmp_path}/*.json", "--namespace", "http://iceberg-rest:8181", "--store", store)
+    first = run(*files)
+    assert (first.code, first.err) == (0, "iceberg/default: 2 read, 0 unchanged, 2 new, 0 changed, 0 retracted, 0 refused\n")
+    assert "orders-team" in run("owners", "orders.orders.order_id", "--store", store).out
+    assert "http://iceberg-rest:8181/orders.orders" in run("search", "orders", "--store", store).out
+    (tmp_path / "orders.bad.json").write_text("[]", encoding="utf-8")
+    strict = run(*files, "--strict")
+    assert (strict.code, strict.err.count("orders.bad.json: it is no metadata of Iceberg")) == (1, 1)
+    again = run(*files)
+    assert again.code == 1
+    assert again.err.endswith("iceberg/default: 2 read, 2 unchanged, 0 new, 0 changed, 0 retracted, 1 refused\n")
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/mesh.db"
+    nothing = run("ingest", "iceberg", "--store", store)
+    assert nothing.code != 0
+    assert "give either files, or a catalog" in nothing.err
+    away = run("ingest", "iceberg", "http://127.0.0.1:1", "--store", store)
+    assert away.code != 0
+    assert "the catalog does not answer" in away.err
+    unset = run("ingest", "iceberg", "http://127.0.0.1:1", "--property", "token=${MESHLINE_TEST_NOT_SET}", "--store", store)
+    assert "the environment has no MESHLINE_TEST_NOT_SET" in unset.err
