@@ -147,14 +147,14 @@ def make(url: str, tables: int) -> None:
     catalog = load_catalog("lake", type="rest", uri=url)
     names = [(f"domain_{i // A_NAMESPACE}", f"table_{i}") for i in range(tables)]
     for namespace in sorted({namespace for namespace, _ in names}):
-        catalog.create_namespace(namespace, {"owner": "lake-team"})
+        catalog.create_namespace(namespace, {"owner": "lake@example.com"})
     with ThreadPoolExecutor(PARALLEL) as pool:
         for some in groups(names, 1_000):
             list(pool.map(lambda name: create(catalog, name), some))
 
 
 def create(catalog: Catalog, name: Sequence[str]) -> None:
-    properties = {"owner": f"team-{name[0]}", "comment": f"The table {name[1]}", "data-product.name": f"product-{name[1]}"}
+    properties = {"owner": f"{name[0]}@example.com", "comment": f"The table {name[1]}", "data-product.name": f"product-{name[1]}"}
     catalog.create_table(tuple(name), SCHEMA, partition_spec=PARTITIONS, properties=properties)
 
 

@@ -19,6 +19,7 @@ from meshline.api.mesh import Loaded
 from meshline.api.metrics import CONTENT_TYPE
 from meshline.api.openlineage import MEDIA as EVENT_MEDIA
 from meshline.api.openlineage import SOURCE_NAME, BatchAnswer, Taken
+from meshline.api.sources import LOOKUPS as SOURCE_LOOKUPS
 from meshline.api.sources import MEDIA as SOURCE_MEDIA
 from meshline.api.sources import NAME as SOURCE
 from meshline.api.tokens import Role
@@ -195,8 +196,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         {200: _json("What the source remembered, and what the graph knows.", Known), 400: INVALID, 503: BUSY},
         parameters=(
             OF_SOURCE,
-            Parameter("ending", "query", "Tell the datasets of which some name ends so, instead."),
-            Parameter("namespace", "query", "Tell the datasets of this namespace, instead."),
+            *(Parameter(name, "query", meaning) for name, meaning in SOURCE_LOOKUPS.items()),
         ),
     ),
     ("/api/v1/sources", "PUT"): Operation(

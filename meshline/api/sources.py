@@ -26,6 +26,11 @@ from meshline.ingest.times import now
 
 MEDIA = frozenset({JSON})
 EVENTS = "openlineage"  # what it says goes to /api/v1/lineage
+LOOKUPS = {
+    "ending": "Tell the datasets of which some name ends so, instead.",
+    "contract": "Tell the datasets that the contract with this id governs, instead.",
+    "namespace": "Tell the datasets of this namespace, instead.",
+}
 LONGEST = 4096  # characters of a name that is looked for
 MESH = "mesh"  # what it says goes to /api/v1/mesh
 
@@ -74,13 +79,11 @@ def _sent(body: bytes, source: str) -> Sent:
 
 def _known(opened: Opened, source: str, asked: Mapping[str, str]) -> Known:
     live = opened.live
-    if asked.keys() & {"ending", "namespace", "contract"}:
+    looked_for = next((name for name in LOOKUPS if name in asked), None)
+    if looked_for is not None:
         context = context_of(live, opened.naming, Path(), source)
-        if "ending" in asked:
-            found = context.ending(asked["ending"][:LONGEST])
-        else:
-            found = context.datasets(asked["namespace"]) if "namespace" in asked else context.governed(asked["contract"])
-        return Known(source, datasets=[key.parts for key in found])
+        find = {"ending": context.ending, "contract": context.governed, "namespace": context.datasets}[looked_for]
+        return Known(source, datasets=[key.parts for key in find(asked[looked_for][:LONGEST])])
     trimmers = [(trimmer.pattern.pattern, trimmer.replacement) for trimmer in opened.naming.trimmers]
     return Known(source, remembered(live.store, source), people(live), trimmers, status_of(live.store, source))
 

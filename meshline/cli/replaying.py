@@ -11,6 +11,7 @@ from meshline.graph.content import decode, encode
 from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
+from meshline.ingest.identity.rules import RULES, remember
 from meshline.ingest.mesh import Mesh, configuration, configure, stored
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.replaying import replay
@@ -38,6 +39,7 @@ def copied(
     rules = stored(old)
     given = configuration(mesh) if mesh is not None else (None, None)
     naming, _ = configure(new, given[0] or rules[0], given[1] or rules[1])
+    _copy_catalogs(old, new, mesh)
     restated = _Restated(new)
     pipeline = Pipeline(restated, BatchBuilder(naming))
     events = refused = 0
@@ -57,6 +59,15 @@ def copied(
         statements += written
         advance(written)
     return Copied(events, refused, statements)
+
+
+def _copy_catalogs(old: Store, new: Store, mesh: Mesh | None) -> None:
+    """The rules by which names are joined, those of the given mesh file in place of its old ones."""
+    rules = old.setting(RULES)
+    if rules is not None:
+        new.setting(RULES, rules)
+    if mesh is not None:
+        remember(new, mesh.source, mesh.catalogs)
 
 
 class _Restated:

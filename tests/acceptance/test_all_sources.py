@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from tests.cli.running import EXAMPLE, Ran, done
 
 SOURCES = ("openlineage", "iceberg", "delta", "debezium", "dbt", "sql", "contract", "product", "gx", "soda")
+
+PROMISED = "trino://trino.internal/delta.orders.customer_orders"
 
 # From the operational database to the mart, each step the work of another: Debezium, a sink, Spark (twice, and an export), dbt (twice).
 WAY = (
@@ -47,12 +50,12 @@ def test_a_second_time_changes_nothing(synced: tuple[str, Ran]) -> None:
 
 
 def test_lineage_runs_from_the_operational_database_to_finance(synced: tuple[str, Ran]) -> None:
-    found = done("impact", "postgres://orders-db/orders-db.public.orders", "--format", "json", "--all", "--store", synced[0]).json
-    assets = {row["qualifiedName"]: row for row in found["assets"]}  # type: ignore[union-attr, index, call-overload]
-    distances = [assets[name]["distance"] for name in WAY]  # type: ignore[index, call-overload]
-    assert distances == list(range(1, 8))
-    assert {assets[name]["reach"] for name in WAY} == {"POSSIBLE"}  # type: ignore[index, call-overload]
-    assert {"revenue-reporting", "finance-analytics"} <= {name for name, row in assets.items() if row["kind"] == "CONSUMER"}  # type: ignore[index, call-overload]
+    answer = done("impact", "postgres://orders-db/orders-db.public.orders", "--format", "json", "--store", synced[0]).out
+    found = json.loads(answer)
+    rows = {row["node"]["qualifiedName"]: row for kind in ("data", "others") for row in found[kind]["nodes"]}
+    assert [rows[name]["distance"] for name in WAY] == list(range(1, 8))
+    assert {rows[name]["reach"] for name in WAY} == {"POSSIBLE"}
+    assert {"revenue-reporting", "finance-analytics"} <= rows.keys()
 
 
 def test_a_promised_column_names_its_consumer_contract_and_product(synced: tuple[str, Ran]) -> None:
@@ -67,7 +70,7 @@ def test_what_was_said_of_a_renamed_column_is_said_of_it_still(synced: tuple[str
     """The first night wrote `contact_email`; the catalog's field ids say that it is `customer_email` now."""
     explained = done("identity", "explain", "http://iceberg-rest.internal:8181/orders.customer_orders", "--store", synced[0]).out
     assert "customer_email: contact_email" in explained
-    before = done("impact", "lake:customers.customers.email".removeprefix("lake:"), "--as-of", "2026-03-02", "--store", synced[0]).out
+    before = done("impact", "customers.customers.email", "--as-of", "2026-03-02", "--store", synced[0]).out
     assert "contact_email" in before
 
 
@@ -86,7 +89,7 @@ catalogs: [{{ names: "trino://trino.internal/delta", also: ["trino://data-platfo
 sources:
   - {{ kind: contract, name: seeds, paths: ["{seeds}/customer_orders_contract_v2.yaml"] }}
   - {{ kind: product, name: seeds, paths: ["{seeds}/data-product-spec.yaml"] }}
-  - {{ kind: soda, name: seeds, paths: ["{seeds}/soda_customer_orders.yml"], dataset: "trino://trino.internal/delta.orders.customer_orders" }}
+  - {{ kind: soda, name: seeds, paths: ["{seeds}/soda_customer_orders.yml"], dataset: "{PROMISED}" }}
 """,
         encoding="utf-8",
     )

@@ -193,5 +193,8 @@ def test_what_a_source_may_know_is_the_same_over_http(client: TestClient) -> Non
     assert [column.name for column in context.columns(dataset)] == [f"c{i}" for i in range(1500)]
     assert context.columns(model.dataset("lake", "none")) == []
     assert context.person("ann@x.org") == "ann"
-    assert context.ending("orders") == context.datasets("lake") == [dataset]
+    governs = encode(Facts(edges=(EdgeFact(EdgeType.GOVERNS, model.contract("c1"), dataset),)))
+    put(client, sent(Entry(("contract", "c1"), governs)))
+    assert context.ending("orders") == context.datasets("lake") == context.governed("c1") == [dataset]
+    assert context.governed("c2") == context.ending("nothing") == context.datasets("elsewhere") == []
     assert context.naming.dataset("s3a://b", "x/") == AssetKey(AssetKind.DATASET, ("s3://b", "x"))

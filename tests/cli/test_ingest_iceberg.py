@@ -13,7 +13,7 @@ TABLE = {
     "location": "file:///warehouse/orders/orders",
     "last-updated-ms": 1_700_000_000_000,
     "schemas": [{"schema-id": 0, "fields": [{"id": 1, "name": "order_id", "type": "long", "required": True}]}],
-    "properties": {"owner": "orders-team"},
+    "properties": {"owner": "orders-team@example.com"},
 }
 
 
@@ -23,7 +23,7 @@ def test_files_are_loaded_and_bad_ones_refused(tmp_path: Path) -> None:
     files = ("ingest", "iceberg", f"{tmp_path}/*.json", "--namespace", "http://iceberg-rest:8181", "--store", store)
     first = run(*files)
     assert (first.code, first.err) == (0, "iceberg/default: 2 read, 0 unchanged, 2 new, 0 changed, 0 retracted, 0 refused\n")
-    assert "orders-team" in run("owners", "orders.orders.order_id", "--store", store).out
+    assert "orders-team@example.com" in run("owners", "orders.orders.order_id", "--store", store).out
     assert "http://iceberg-rest:8181/orders.orders" in run("search", "orders", "--store", store).out
     (tmp_path / "orders.bad.json").write_text("[]", encoding="utf-8")
     strict = run(*files, "--strict")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from meshline.cli.replaying import copied
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
@@ -210,3 +211,17 @@ def test_a_rule_that_cannot_be_is_refused_with_its_line(text: str, message: str)
     assert [str(refusal)[: len(message)] for refusal in refused][:1] == [message]
     with pytest.raises(InvalidInput, match=r"m\.yaml:"):
         mesh.parse((HEAD + text).encode(), "m.yaml", strict=True)
+
+
+def test_a_replayed_store_joins_the_same(live: LiveGraph) -> None:
+    known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"))
+    ruled(live)
+    apply(live)
+    with graph() as new:
+        copied(live.store, new.store, None, lambda error: pytest.fail(str(error)))
+        new.refresh()
+        assert remembered(new.store) == remembered(live.store)
+        loading = apply(new)
+        assert loading is not None
+        assert counts(loading) == {"unchanged": 1}
+        assert len(joined(new, LAKE, "orders.items")) == 2

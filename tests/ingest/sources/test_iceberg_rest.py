@@ -139,7 +139,7 @@ def test_namespaces_of_any_depth_and_strange_names(server: Server, client: Catal
 
 
 def test_a_table_is_described(server: Server, client: Catalog, graph: LiveGraph) -> None:
-    client.create_namespace("sales", {"owner": "sales-team", "comment": "all that is sold"})
+    client.create_namespace("sales", {"owner": "sales-team@example.com", "comment": "all that is sold"})
     spec = PartitionSpec(
         PartitionField(source_id=3, field_id=1000, transform=DayTransform(), name="day"),
         PartitionField(source_id=5, field_id=1001, transform=BucketTransform(4), name="city_bucket"),
@@ -160,11 +160,19 @@ def test_a_table_is_described(server: Server, client: Catalog, graph: LiveGraph)
     assert shown["sort_order"] == [{"columns": ["id"], "transform": "identity", "direction": "desc", "nulls": "last"}]
     assert shown["properties"]["write.x"] == "1"
     assert "hidden" not in json.dumps(shown)
-    assert owners(graph, table(server, "sales.orders")) == ["sales-team"], "nobody owns the table itself"
+    assert owners(graph, table(server, "sales.orders")) == ["sales-team@example.com"], "nobody owns the table itself"
     column = said(graph, model.column(table(server, "sales.orders"), "id"))
     assert column == {"type": "long", "nullable": False, "field_id": 1, "identifies": True, "description": "the number"}
     path = model.dataset("file", made.location().removeprefix("file://"))
     assert same(graph, path, table(server, "sales.orders"))
+
+
+def test_the_user_that_an_engine_wrote_owns_nothing(server: Server, client: Catalog, graph: LiveGraph) -> None:
+    client.create_namespace("a", {"owner": "root"})
+    client.create_table("a.t", SCHEMA)
+    sync(graph, lake(server))
+    assert owners(graph, table(server, "a.t")) == []
+    assert said(graph, table(server, "a.t"))["table_owner"] == "root"
 
 
 def test_views_are_read(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -222,9 +230,9 @@ def test_only_what_changed_is_read_again(server: Server, client: Catalog, graph:
     assert changed.read == 2, "of one table"
     assert done(changed) == (0, 1, 3, 0, 0)
     assert "extra" in listed(graph, table(server, "a.one"))
-    client.update_namespace_properties("a", updates={"owner": "a-team"})
+    client.update_namespace_properties("a", updates={"owner": "a-team@example.com"})
     assert sync(graph, lake(server)).changed == 2, "the namespace's owner is its tables'"
-    assert owners(graph, table(server, "a.two")) == ["a-team"]
+    assert owners(graph, table(server, "a.two")) == ["a-team@example.com"]
 
 
 def test_a_renamed_column_keeps_what_was_said_of_it(server: Server, client: Catalog, graph: LiveGraph) -> None:

@@ -204,11 +204,11 @@ def test_what_namespaces_say_may_be_kept_from_us(graph: LiveGraph) -> None:
 
 
 def test_a_namespace_that_fails_stays_as_it_was(graph: LiveGraph) -> None:
-    with serving({"/v1/namespaces/n": lambda _: reply({"namespace": ["n"], "properties": {"owner": "n-team"}})}) as (url, lake):
+    with serving({"/v1/namespaces/n": lambda _: reply({"namespace": ["n"], "properties": {"owner": "n-team@example.com"}})}) as (url, lake):
         sync(graph, Iceberg(uri=url))
         lake.answers["/v1/namespaces/n"] = lambda _: Reply(500)
         assert done(sync(graph, Iceberg(uri=url))) == (0, 0, 0, 0, 1)
-        lake.answers["/v1/namespaces/n"] = lambda _: reply({"namespace": ["n"], "properties": {"owner": "n-team"}})
+        lake.answers["/v1/namespaces/n"] = lambda _: reply({"namespace": ["n"], "properties": {"owner": "n-team@example.com"}})
         assert done(sync(graph, Iceberg(uri=url))) == (0, 0, 6, 0, 0)
 
 

@@ -39,7 +39,7 @@ def source(tmp_path: Path) -> Iceberg:
 def client(source: Iceberg) -> Iterator[Catalog]:
     with quiet():
         catalog = load_catalog("lake", uri=source.uri, **source.properties)
-        catalog.create_namespace("a", {"owner": "a-team"})
+        catalog.create_namespace("a", {"owner": "a-team@example.com"})
         catalog.create_namespace("a.b")
         for name in ("a.t", "a.b.t"):
             catalog.create_table(name, SCHEMA)

@@ -100,9 +100,11 @@ def _described(
     other: AssetKey | None,
 ) -> Content:
     draft = Draft()
+    owner = properties.get("owner", "") or around.owner
     said = {
         **said,
         "location": location,
+        "table_owner": owner,
         "description": properties.get("comment", ""),
         "namespace_description": around.comment,
         "properties": kept(properties),
@@ -110,7 +112,8 @@ def _described(
     draft.asset(dataset, None, {name: value for name, value in said.items() if value not in ("", [], {})})
     if other is not None and other != dataset:
         draft.add(Facts(edges=(EdgeFact(EdgeType.SAME_AS, dataset, other, {"why": "location"}),)))
-    draft.add(owner_facts(properties.get("owner", "") or around.owner, dataset, context.person))
+    if "@" in owner:  # else engines wrote the user of the process that made the table, who would hide whose it is
+        draft.add(owner_facts(owner, dataset, context.person))
     for facts in product_facts(properties, dataset, context.person):
         draft.add(facts)
     return draft.content()

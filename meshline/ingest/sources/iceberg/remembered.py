@@ -77,8 +77,9 @@ class Memory:
 
 
 def rules(context: Context, namespace: str) -> str:
-    people = msgspec.json.encode([PARSER, namespace, context.naming.digest, sorted(context.people.items())])
-    return hashlib.blake2b(people, digest_size=16).hexdigest()
+    named = sorted((address, name) for address, name in context.people.items() if name.lower() != address)  # else nothing is said by it
+    said = msgspec.json.encode([PARSER, namespace, context.naming.digest, named])
+    return hashlib.blake2b(said, digest_size=16).hexdigest()
 
 
 def _encoded(one: Remembered) -> str:
