@@ -45,6 +45,8 @@ class ColumnMoves:
         """A head that may have said so is gone."""
         for base, _ in self._said.pop(scope_id, ()):
             self._sayers[base].discard(scope_id)
+            if not self._sayers[base]:
+                del self._sayers[base]
             self._changed.add(base)
 
     def retimed(self, scope_id: int, time: int) -> None:
