@@ -6,8 +6,20 @@ from typing import Annotated
 
 import typer
 
-from meshline.cli import ingest_contract, ingest_dbt, ingest_debezium, ingest_delta, ingest_gx, ingest_iceberg, ingest_mesh, ingest_openlineage, ingest_product, ingest_soda, ingest_sql
 from meshline.cli import identity as identities
+from meshline.cli import (
+    ingest_contract,
+    ingest_dbt,
+    ingest_debezium,
+    ingest_delta,
+    ingest_gx,
+    ingest_iceberg,
+    ingest_mesh,
+    ingest_openlineage,
+    ingest_product,
+    ingest_soda,
+    ingest_sql,
+)
 from meshline.cli import store as stores
 from meshline.cli import token as tokens
 from meshline.cli.demo import demo

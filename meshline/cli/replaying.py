@@ -17,7 +17,7 @@ from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.replaying import replay
 from meshline.ingest.openlineage.statements import renamed_scope, version_of
 from meshline.ingest.pipeline import Pipeline
-from meshline.ingest.sources.loading import not_before
+from meshline.ingest.sources.loading import gone, not_before, note_gone
 
 TOGETHER = 1000  # scopes read, and statements written, at once
 
@@ -115,6 +115,7 @@ def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _
     for source, time in newest.items():
         if not source.startswith("openlineage/"):
             not_before(new, source, time)
+            note_gone(new, source, {renamed_scope(scope, naming): at for scope, at in gone(old, source).items()})
     return len(statements)
 
 

@@ -20,8 +20,8 @@ def test_the_names_that_are_binding() -> None:
     query = schema.query_type
     assert query is not None
     wanted = (
-        "node nodes dataset search domains products consumers contracts jobs datasets owners lineage impact provenance paths ownedBy orphans"
-        " lineageDiff coverage resolve about sources identityConflicts qualityFailures"
+        "node nodes dataset search domains products consumers contracts jobs datasets owners lineage impact provenance paths ownedBy"
+        " orphans lineageDiff coverage resolve about sources identityConflicts qualityFailures"
     )
     assert set(wanted.split()) == set(query.fields)
     fields = {

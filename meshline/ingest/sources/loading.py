@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # who only parses a file does not wait for the index to be im
     from meshline.graph.live import LiveGraph
 
 TOGETHER = 500  # statements in one commit, about
+MAX_GONE = 100_000  # retracted scopes of one source that are remembered
 
 
 class Loading(NamedTuple):
@@ -68,6 +69,7 @@ class _Loader:
         self._before = None if clock is None else int(clock)  # what was said by earlier loadings is not newer than this
         self._newest = self._before
         self._time = time if self._before is None else max(time, self._before + 1)
+        self._gone = gone(graph.store, reading.source)
         self._found: set[Scope] = set()
         self._refused: list[Refused] = []
         self._batch: list[Statement] = []
@@ -84,9 +86,11 @@ class _Loader:
                 self._take(one) if isinstance(one, Entry) else self._count("unchanged")
             if len(self._batch) >= TOGETHER and not self._reading.whole:
                 self._commit()
-        gone = [scope for scope in self._known if scope not in self._found]
-        retracted = [scope for scope in gone if self._is_retracted(scope)]
-        self._batch += [Statement(self._source, scope, self._time, EMPTY) for scope in sorted(retracted)]
+        missing = [scope for scope in self._known if scope not in self._found]
+        retracted = sorted(scope for scope in missing if self._is_retracted(scope))
+        if retracted:  # noted before the commit: a crash between leaves a note of what is still there, which nobody reads
+            note_gone(self._graph.store, self._source, {**self._gone, **dict.fromkeys(retracted, self._time)})
+        self._batch += [Statement(self._source, scope, self._time, EMPTY) for scope in retracted]
         self._commit()
         if self._reading.remember is not None:
             remember(self._graph.store, self._source, self._reading.remember())
@@ -95,7 +99,7 @@ class _Loader:
             revision=self._graph.index.revision,
             **self._counts,
             retracted=len(retracted),
-            kept=len(gone) - len(retracted),
+            kept=len(missing) - len(retracted),
             refused=tuple(one.error for one in self._refused),
             warnings=tuple(self._reading.warnings),
         )
@@ -112,8 +116,8 @@ class _Loader:
         time = self._time if entry.time is None else entry.time
         if known is not None:
             time = max(time, known.observed_at + 1)
-        elif self._before is not None:  # it may have been retracted, at that time at the latest
-            time = max(time, self._before + 1)
+        elif entry.scope in self._gone:
+            time = max(time, self._gone[entry.scope] + 1)
         self._batch += [Statement(self._source, entry.scope, at, content) for at, content in entry.past if at < time]
         self._batch.append(Statement(self._source, entry.scope, time, entry.content))
 
@@ -148,6 +152,20 @@ def remembered(store: Store, source: str) -> dict[str, str]:
         return {}
 
 
+def gone(store: Store, source: str) -> dict[Scope, int]:
+    """What the source said once and was retracted, with the time (microseconds) of the last retraction."""
+    try:
+        return dict(msgspec.json.decode(store.setting(_gone(source)) or "[]", type=list[tuple[Scope, int]]))
+    except msgspec.MsgspecError:
+        return {}
+
+
+def note_gone(store: Store, source: str, scopes: Mapping[Scope, int]) -> None:
+    """Remember what was retracted; of very much, the latest."""
+    latest = sorted(scopes.items(), key=lambda item: item[1])[-MAX_GONE:]
+    store.setting(_gone(source), msgspec.json.encode(latest).decode())
+
+
 def not_before(store: Store, source: str, time: int) -> None:
     """Let what the source says from now on count from after a time."""
     store.setting(_clock(source), str(time))
@@ -155,6 +173,10 @@ def not_before(store: Store, source: str, time: int) -> None:
 
 def _memory(source: str) -> str:
     return f"memory:{source}"
+
+
+def _gone(source: str) -> str:
+    return f"gone:{source}"
 
 
 def _clock(source: str) -> str:

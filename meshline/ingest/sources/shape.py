@@ -77,7 +77,8 @@ class Context(NamedTuple):
     `memory`: what the source remembered the last time (etags, digests), empty if it must read all.
     `columns`: the columns of a dataset as the graph knows them now; empty if it does not. `people`: names of
     owners by e-mail address, as the graph knows them. `ending`: the known datasets of which some name ends with a
-    text at the boundary of a part. `datasets`: the known datasets of a namespace.
+    text at the boundary of a part. `governed`: the datasets that a contract governs, by its id. `datasets`: the known
+    datasets of a namespace.
     """
 
     naming: Naming

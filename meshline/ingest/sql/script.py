@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from sqlglot import exp
+from sqlglot import exp, parser
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token
 
@@ -23,7 +23,9 @@ from meshline.ingest.sql.writing import Writing
 
 MAX_CHARACTERS = 2_000_000  # of one text
 MAX_DEPTH = 100  # of parentheses within parentheses
-_FRAMES = 20_000  # sqlglot descends about 30 for each of those, and Python stops at 1,000
+# sqlglot descends about 30 frames for each of those, and Python stops at 1,000. Where it is compiled (`sqlglot[c]`) fewer count,
+# and they are on the machine's stack, of which more would be too much.
+_FRAMES = 20_000 if str(parser.__file__).endswith(".py") else 0
 
 _WRITING = frozenset({"INSERT", "MERGE", "UPDATE", "DELETE", "REPLACE", "WITH", "SELECT"})
 

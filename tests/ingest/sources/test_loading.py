@@ -43,6 +43,20 @@ def test_what_is_gone_is_retracted_and_comes_back(live: LiveGraph) -> None:
     assert shown(live) == {"lake/a": ["x"], "lake/b": ["x"]}
 
 
+def test_what_is_first_seen_later_counts_from_its_own_time(live: LiveGraph) -> None:
+    say(live, [entry("a", "x")], T + 10)
+    say(live, [entry("a", "x"), entry("b", "x", time=T - 100)], T + 20)
+    assert shown(live, T) == {"lake/b": ["x"]}
+
+
+def test_what_comes_back_counts_from_after_it_was_gone(live: LiveGraph) -> None:
+    say(live, [entry("a", "x", time=T - 100)])
+    say(live, [], T + 10)
+    say(live, [entry("a", "x", time=T - 100)], T + 20)
+    assert shown(live, T + 10) == {}
+    assert shown(live) == shown(live, T) == {"lake/a": ["x"]}
+
+
 def test_who_does_not_read_all_retracts_nothing(live: LiveGraph) -> None:
     say(live, [entry("a", "x"), entry("b", "x")])
     assert counts(say(live, [entry("c", "x")], T + 10, complete=False)) == {"read": 1, "new": 1, "kept": 2}
