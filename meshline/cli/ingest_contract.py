@@ -23,6 +23,6 @@ def contract(
     from meshline.ingest.sources.shape import Source
     from meshline.ingest.sources.table import source_of
 
-    source = source_of({"kind": "contract", "name": name, "paths": list(file), "complete": complete})
+    source = source_of({"kind": "contract", "name": name, "files": list(file), "complete": complete})
     assert isinstance(source, Source)
     take(source, strict=strict, store=store, server=server)

@@ -23,6 +23,6 @@ def product(
     from meshline.ingest.sources.shape import Source
     from meshline.ingest.sources.table import source_of
 
-    source = source_of({"kind": "product", "name": name, "paths": list(file), "complete": complete})
+    source = source_of({"kind": "product", "name": name, "files": list(file), "complete": complete})
     assert isinstance(source, Source)
     take(source, strict=strict, store=store, server=server)

@@ -27,7 +27,7 @@ def soda(
     """
     given = {
         "name": name,
-        "paths": file,
+        "files": file,
         "complete": complete,
         "dataset": dataset,
         "datasets": map_,

@@ -34,7 +34,7 @@ def serve(
     ] = False,
     config: Config = None,
 ) -> None:
-    """Serve GraphQL and take OpenLineage events over HTTP, and from Kafka."""
+    """Serve GraphQL, and take OpenLineage events by HTTP or Kafka."""
     from meshline.api.serve import serve as run
     from meshline.api.settings import load
 

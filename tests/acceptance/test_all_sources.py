@@ -87,9 +87,9 @@ def test_the_seeds_load_as_they_are(tmp_path: Path) -> None:
 version: 1
 catalogs: [{{ names: "trino://trino.internal/delta", also: ["trino://data-platform.internal"] }}]
 sources:
-  - {{ kind: contract, name: seeds, paths: ["{seeds}/customer_orders_contract_v2.yaml"] }}
-  - {{ kind: product, name: seeds, paths: ["{seeds}/data-product-spec.yaml"] }}
-  - {{ kind: soda, name: seeds, paths: ["{seeds}/soda_customer_orders.yml"], dataset: "{PROMISED}" }}
+  - {{ kind: contract, name: seeds, files: ["{seeds}/customer_orders_contract_v2.yaml"] }}
+  - {{ kind: product, name: seeds, files: ["{seeds}/data-product-spec.yaml"] }}
+  - {{ kind: soda, name: seeds, files: ["{seeds}/soda_customer_orders.yml"], dataset: "{PROMISED}" }}
 """,
         encoding="utf-8",
     )

@@ -289,14 +289,16 @@ def test_a_full_queue_is_waited_for(kafka: KafkaBroker, store: SqliteStore) -> N
 
 def test_a_rebalance_loses_and_doubles_nothing(kafka: KafkaBroker, store: SqliteStore) -> None:
     topic, sent = kafka.topic(partitions=4), events(4000)
-    topic.send(sent[:2000])
     with ExitStack() as rest:
         with consuming(topic, store) as first:
-            first.wait_for(300)
+            wait_until(lambda: len(first.counts.lag) == 4)
+            topic.send(sent[:1000])
             second = rest.enter_context(consuming(topic, store))
-            topic.send(sent[2000:])
+            topic.send(sent[1000:2000])  # while partitions are handed over
+            wait_until(lambda: len(first.counts.lag) == 2 and len(second.counts.lag) == 2)
+            topic.send(sent[2000:3000])
             second.wait_for(1)
-            wait_until(lambda: len(second.counts.lag) == 2 and len(first.counts.lag) == 2)
+        topic.send(sent[3000:])  # while they are handed back
         wait_until(lambda: len(second.counts.lag) == 4 and not any(second.counts.lag.values()))
         assert first.counts.messages["taken"] + second.counts.messages["taken"] == 4000
     assert Counter(bodies_of(store)) == Counter(sent)

@@ -48,15 +48,17 @@ class Rule(NamedTuple):
         return f"{self.also} is {self.names}"
 
     def counterpart(self, name: str) -> str | None:
-        """The name that the dataset `name` in the namespace of `also` has by this rule; None if it is not meant."""
+        """The name that the dataset `name` in the namespace of `also` has by this rule; None if it is not meant.
+
+        What follows a path follows it as a part of the path.
+        """
         rest = self.also.rest(name)
         if rest is None:
             return None
-        if self.also.name and not self.names.name:
-            return rest[1:]
-        if self.names.name and not self.also.name:
-            return f"{self.names.name}.{rest}"
-        return self.names.name + rest
+        own, rest = (rest[0], rest[1:]) if self.also.name else (".", rest)
+        if not self.names.name:
+            return rest
+        return self.names.name + ("/" if "/" in self.names.name else own) + rest
 
 
 def prefix(text: str, aliases: Mapping[str, str]) -> Prefix:

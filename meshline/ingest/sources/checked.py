@@ -56,7 +56,7 @@ class File(NamedTuple):
 class CheckedFiles(Source):
     """Files of results or of checks; relative paths begin where the configuration is."""
 
-    paths: tuple[str, ...] = Field(min_length=1, description="Files and patterns.")
+    files: tuple[str, ...] = Field(min_length=1, description="Files and patterns.")
     dataset: str | None = Field(default=None, description="The dataset that all of it is about, `namespace/name`.")
     datasets: dict[str, str] = Field(default={}, description="What the tool calls a dataset -> `namespace/name`.")
     namespace: str | None = Field(default=None, description="Where the tables are whose names have no namespace.")
@@ -145,7 +145,7 @@ class _Reading:
 
     def found(self) -> Iterator[Found]:
         datasets = Datasets(self._source, self._context)
-        for path in matching(self._source.paths, self._context.folder):
+        for path in matching(self._source.files, self._context.folder):
             if isinstance(path, InvalidInput):
                 yield Refused(path)
                 continue

@@ -29,7 +29,7 @@ def graph() -> LiveGraph:
 
 def loaded(live: LiveGraph, kind: str, folder: Path, *paths: str, at: int = NOW, strict: bool = False, **options: Json) -> Loading:
     """What loading these files did."""
-    source = source_of({"kind": kind, "paths": list[Json](paths), "complete": False, **options})
+    source = source_of({"kind": kind, "files": list[Json](paths), "complete": False, **options})
     assert isinstance(source, Source)
     return load(live, source.reading(context_of(live, Naming(), folder, source.source)), at, strict=strict)
 

@@ -43,7 +43,7 @@ def read(source: CheckedFiles, folder: Path) -> None:
 @pytest.mark.parametrize("odd", ODD, ids=json.dumps)
 @pytest.mark.parametrize("file", sorted(path.name for path in HERE.iterdir()))
 def test_great_expectations(tmp_path: Path, file: str, odd: Json) -> None:
-    source = GreatExpectations(paths=("f",), dataset="db/t")
+    source = GreatExpectations(files=("f",), dataset="db/t")
     for value in changed(json.loads((HERE / file).read_text()), odd):
         (tmp_path / "f").write_text(json.dumps(value))
         read(source, tmp_path)
@@ -56,7 +56,7 @@ def test_scans(tmp_path: Path, odd: Json) -> None:
     for name in ("queries", "logs", "metrics", "profiling", "metadata"):
         del scan[name]
     scan["checks"] = [check for check in scan["checks"] if check["name"] in ("Schema Check", "freshness(last_order_at) < 1d")]
-    source = Soda(paths=("f",), namespace="db")
+    source = Soda(files=("f",), namespace="db")
     for value in changed(scan, odd):
         (tmp_path / "f").write_text(json.dumps(value))
         read(source, tmp_path)
@@ -67,7 +67,7 @@ def test_scans(tmp_path: Path, odd: Json) -> None:
 def test_files_of_checks(tmp_path: Path, odd: Json) -> None:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    source = Soda(paths=("f",), namespace="db")
+    source = Soda(files=("f",), namespace="db")
     for value in changed(yaml.load((CORPUS / "seeds" / "soda_customer_orders.yml").read_text()), odd):
         text = io.StringIO()
         yaml.dump(value, text)

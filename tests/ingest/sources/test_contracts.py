@@ -30,7 +30,7 @@ PAYMENTS = model.dataset("postgres://db.example.com", "money.public.payment_v2")
 
 
 def loaded(graph: LiveGraph, folder: Path, *paths: str, complete: bool = False, strict: bool = False) -> Loading:
-    source = Contracts(paths=paths or ("*.yaml",), complete=complete)
+    source = Contracts(files=paths or ("*.yaml",), complete=complete)
     return load(graph, source.reading(context_of(graph, Naming(), folder, source.source)), now(), strict=strict)
 
 
@@ -127,7 +127,7 @@ def test_a_consumer_uses_production_where_a_contract_names_it(tmp_path: Path) ->
 def test_people_are_known_by_their_addresses(tmp_path: Path) -> None:
     write(tmp_path, a=version("1.0.0", consumer="fin@example.com"))
     graph = live()
-    source = Contracts(paths=("*.yaml",))
+    source = Contracts(files=("*.yaml",))
     context = context_of(graph, Naming(), tmp_path, source.source)._replace(people={"fin@example.com": "finance"})
     load(graph, source.reading(context), now())
     assert edges(graph, EdgeType.CONSUMES, model.consumer("finance")) == {"trino://t/c.s.orders.total": {"contract": "orders"}}

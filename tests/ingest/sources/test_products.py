@@ -66,7 +66,7 @@ productCreatedTs: "2023-01-15T10:30:00Z"
 
 
 def loaded(graph: LiveGraph, folder: Path, *paths: str, complete: bool = False, strict: bool = False) -> Loading:
-    source = Products(paths=paths or ("*.yaml",), complete=complete)
+    source = Products(files=paths or ("*.yaml",), complete=complete)
     return load(graph, source.reading(context_of(graph, Naming(), folder, source.source)), now(), strict=strict)
 
 
@@ -251,7 +251,7 @@ def test_what_nobody_knows_is_found_once_somebody_does(tmp_path: Path) -> None:
 def test_aliases_of_the_mesh_file_are_names_of_ports(tmp_path: Path) -> None:
     write(tmp_path, p=spec("lake/orders.items"))
     graph = live()
-    source = Products(paths=("p.yaml",))
+    source = Products(files=("p.yaml",))
     load(graph, source.reading(context_of(graph, Naming(), tmp_path, source.source, {"lake": "http://rest:8181"})), now())
     assert edges(graph, EdgeType.PORT, model.data_product("p")).keys() == {"http://rest:8181/orders.items"}
 

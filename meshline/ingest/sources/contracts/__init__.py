@@ -21,7 +21,7 @@ class Contracts(Source):
     """Contract files. `complete`: whether these are all, so that a version whose file is gone is retracted."""
 
     kind: ClassVar[str] = "contract"
-    paths: Paths
+    files: Paths
     complete: bool = True
 
     def reading(self, context: Context) -> Reading:
@@ -30,7 +30,7 @@ class Contracts(Source):
 
     def _found(self, context: Context, warnings: list[str]) -> Iterator[Found]:
         seen: dict[Scope, str] = {}
-        for path in matching(self.paths, context.folder):
+        for path in matching(self.files, context.folder):
             if isinstance(path, InvalidInput):
                 yield Refused(path)
                 continue

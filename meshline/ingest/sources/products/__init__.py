@@ -22,7 +22,7 @@ class Products(Source):
     """Specifications. `complete`: whether these are all, so that a product whose file is gone is retracted."""
 
     kind: ClassVar[str] = "product"
-    paths: Paths
+    files: Paths
     complete: bool = True
 
     def reading(self, context: Context) -> Reading:
@@ -31,7 +31,7 @@ class Products(Source):
 
     def _found(self, context: Context, warnings: list[str]) -> Iterator[Found]:
         seen: dict[Scope, str] = {}
-        for path in matching(self.paths, context.folder):
+        for path in matching(self.files, context.folder):
             if isinstance(path, InvalidInput):
                 yield Refused(path)
             else:
