@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -15,7 +15,6 @@ MAX_TABLES = 10_000
 LOG = "_delta_log"
 
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/]*)(?P<path>/.*)?", re.DOTALL)
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _PATTERN = frozenset("*?[")
 
 
@@ -68,15 +67,3 @@ def _remote(text: str, uri: re.Match[str]) -> Place | InvalidInput:
     if "*" in text or not uri["authority"] or not (uri["path"] or "").strip("/"):
         return InvalidInput("no URL of a table; accepted are such as s3://bucket/path (patterns only of local paths)", text)
     return Place(text.rstrip("/"), f"{uri['scheme']}://{uri['authority']}", uri["path"].rstrip("/"))
-
-
-def expanded(options: Mapping[str, str], environment: Callable[[str], str | None]) -> dict[str, str]:
-    """Storage options with `${NAME}` replaced from the environment. Raises InvalidInput that names the variable, never a value."""
-
-    def value(match: re.Match[str]) -> str:
-        found = environment(match[1])
-        if found is None:
-            raise InvalidInput(f"the environment has no variable {match[1]}", "storage_options")
-        return found
-
-    return {name: _VARIABLE.sub(value, text) for name, text in options.items()}

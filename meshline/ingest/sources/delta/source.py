@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import ClassVar
@@ -17,8 +16,9 @@ from meshline.graph.model import AssetKey, Scope
 from meshline.ingest.sources.delta.columns import moved
 from meshline.ingest.sources.delta.facts import moved_entry, scope, table_facts, written_entry
 from meshline.ingest.sources.delta.log import Version, history, opened
-from meshline.ingest.sources.delta.places import Place, expanded, places
+from meshline.ingest.sources.delta.places import Place, places
 from meshline.ingest.sources.shape import Context, Entry, Found, Reading, Refused, Source, Unchanged
+from meshline.ingest.sources.variables import expanded
 
 
 class Delta(Source):
@@ -36,7 +36,8 @@ class Delta(Source):
     folder: str = Field(default="", max_length=4096, pattern="^(/.*)?$")
 
     def reading(self, context: Context) -> Reading:
-        reader = _Reader(self, context, expanded(self.storage_options, os.getenv))
+        options = {name: expanded(text, f"storage_options.{name}") for name, text in self.storage_options.items()}
+        reader = _Reader(self, context, options)
         return Reading(
             self.source, reader.found(), complete=self.complete, whole=False, warnings=reader.warnings, remember=lambda: reader.memory
         )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias, Union
 from urllib.parse import urlsplit
 
-from meshline.errors import InvalidInput
+from meshline.ingest.sources import variables
 
 Properties: TypeAlias = dict[str, Union[str, int, float, bool, "Properties"]]
 
 MAX_MESSAGE = 300  # characters of what a server says that are shown
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET = re.compile(r"secret|password|token|credential|access-key|session|private|authorization|api-?key", re.IGNORECASE)
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 
@@ -27,16 +25,7 @@ def expanded(properties: Properties, where: str = "properties") -> Properties:
 def _expanded(value: str | float | bool | Properties, where: str) -> str | int | float | bool | Properties:  # noqa: FBT001
     if isinstance(value, dict):
         return expanded(value, where)
-    if not isinstance(value, str):
-        return value
-
-    def of_environment(match: re.Match[str]) -> str:
-        try:
-            return os.environ[match[1]]
-        except KeyError:
-            raise InvalidInput(f"the environment has no {match[1]}", where) from None
-
-    return _VARIABLE.sub(of_environment, value)
+    return variables.expanded(value, where) if isinstance(value, str) else value
 
 
 class Redaction:
