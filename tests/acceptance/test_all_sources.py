@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from meshline.cli.local import opened
+from meshline.graph.queries.schemas import schemas
 from tests.cli.running import EXAMPLE, Ran, done
 
 SOURCES = ("openlineage", "iceberg", "delta", "debezium", "dbt", "sql", "contract", "product", "gx", "soda")
@@ -100,3 +102,15 @@ sources:
     assert "customer-orders-contract-v2" in said.partition("CONTRACTS TO LOOK AT")[2]
     assert "customer-orders" in said.partition("BY PRODUCT")[2]
     assert "orders-engineering" in said.partition("TELL WHO OWNS")[2]
+
+
+def test_the_catalog_tells_the_schemas_of_both_nights(synced: tuple[str, Ran]) -> None:
+    with opened(synced[0]) as graph:
+        index = graph.graph.index
+        node = index.node(graph.naming.dataset("http://iceberg-rest.internal:8181", "orders.customer_orders"))
+        assert node is not None
+        said = [schema for schema in schemas(graph.graph, index, node) if schema.source == "iceberg/lake"]
+    names = [{column.name for column in schema.columns} for schema in said]
+    assert names[0] - names[-1] == {"customer_email"}
+    assert names[-1] - names[0] == {"contact_email"}
+    assert said[-1].until is not None

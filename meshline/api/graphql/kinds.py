@@ -15,8 +15,9 @@ from meshline.api.graphql.fields import documented
 from meshline.api.graphql.identity import Identity
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, checks
+from meshline.api.graphql.schemas import ListedSchema
 from meshline.graph.model import AssetKind, EdgeType, from_micros
-from meshline.graph.queries import listing, quality
+from meshline.graph.queries import listing, quality, schemas
 
 
 @strawberry.type
@@ -101,6 +102,11 @@ class Dataset(Asset):
     @documented("How many of these checks have which outcome.")
     async def quality_counts(self) -> QualityCounts:
         return QualityCounts.of(quality.counts(await self.view.checks(self.node)))
+
+    @documented("The columns that it had, as each source listed them: the newest first.")
+    def schema_history(self, first: int | None = None) -> list[ListedSchema]:
+        found = schemas.schemas(self.view.request.live, self.view.index, self.node)
+        return [ListedSchema.of(self.view, schema) for schema in found[: self.view.request.page(first, 25)]]
 
     @strawberry.field
     def contracts(self) -> list[Contract]:

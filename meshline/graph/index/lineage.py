@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from meshline.graph.index.affected import Rows, strongest
 from meshline.graph.index.answers import Affected, Bytes, Direction, Edge, Flags, FlowStep, Ints, Label, Ownership, Reach, ScopeInfo, Spoken
+from meshline.graph.index.core import Core
 from meshline.graph.index.dumping import Dump, dumped
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.finding import Finder
@@ -293,6 +294,11 @@ class LineageIndex:
     def spoken_of(self) -> list[tuple[str, Ints]]:
         """Each source with the datasets (representatives) that it mentions, in whole or a column of them."""
         return spoken_of(self._core)
+
+    @property
+    def core(self) -> Core:
+        """The tables, to be read only: an object for each of all assets would take seconds."""
+        return self._core
 
     def size(self) -> Size:
         """How much it holds; a look at every node and flow, some milliseconds per million."""

@@ -12,7 +12,6 @@ from meshline.graph.index.lineage import LineageIndex
 from meshline.graph.model import AssetKey
 from meshline.graph.queries.likeness import ColumnSets, catalog_tables, near_misses
 from meshline.graph.queries.pages import SortKey
-from meshline.graph.queries.spoken import core_of
 
 UNLIKE = 0.5  # members of one class that share less of their columns look like two tables
 HELD = 0.8  # unless one has that much of the columns of the other
@@ -51,7 +50,7 @@ _ORDER = {kind: place for place, kind in enumerate(ConflictKind)}
 
 def conflicts(index: LineageIndex) -> list[Conflict]:
     """All of them, the most doubtful first. About a second for 100,000 datasets."""
-    core = core_of(index)
+    core = index.core
     sets = ColumnSets(core)
     found = [*_two_tables(core, sets), *_unlike(core, sets), *_near(core, sets)]
     return sorted(found, key=lambda conflict: conflict.key)

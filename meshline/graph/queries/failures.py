@@ -13,7 +13,6 @@ from meshline.graph.quality import JOB_QUALITY, OPEN, QUALITY, Outcome
 from meshline.graph.queries.listing import EVERYTHING, Filter, listing
 from meshline.graph.queries.pages import SortKey, by_name
 from meshline.graph.queries.quality import Result, results_in, said_of, sort_key
-from meshline.graph.queries.spoken import core_of
 from meshline.graph.store.heads import scope_text
 
 TOGETHER = 100  # datasets whose checks are read at once
@@ -23,7 +22,7 @@ _DATASET_AT = {QUALITY: 2, JOB_QUALITY: 3}  # where the scopes name their datase
 def checked_datasets(index: LineageIndex) -> list[int]:
     """The datasets that have results."""
     beginnings = tuple(scope_text((kind, ""))[:-2] for kind in _DATASET_AT)
-    heads = core_of(index).heads
+    heads = index.core.heads
     found = set()
     for head, (text, alive) in enumerate(zip(heads.scopes, heads.alive[: heads.n].tolist(), strict=False)):
         if alive and text.startswith(beginnings):

@@ -11,7 +11,6 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.index.tables import PAST
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import CATALOG_KINDS, AssetKey, AssetKind, EdgeFact, EdgeType, Json, source_kind
-from meshline.graph.queries.spoken import core_of
 from meshline.graph.store.base import Head
 
 
@@ -68,7 +67,7 @@ _ORDER = {rank: place for place, rank in enumerate(NameRank)}
 
 def identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
     """What makes a dataset one, with one read of the store. Members are in the order in which they would be shown."""
-    traits = core_of(index).nodes.traits
+    traits = index.core.nodes.traits
     past = {index.own_key(member): bool(traits[member] & PAST) for member in index.members(dataset)}
     keys = list(past)
     heads = live.store.statements(sorted(_scopes(index, dataset)), index.as_of)

@@ -16,14 +16,9 @@ from meshline.graph.model import AssetKey
 _MENTIONS = 3  # the column of Heads.starts
 
 
-def core_of(index: LineageIndex) -> Core:
-    """The tables of an index, for questions about all datasets at once."""
-    return index._core  # noqa: SLF001 - an object for each dataset would take seconds
-
-
 def names_spoken(index: LineageIndex, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
     """By namespace the names that sources other than `but` mention now, each with its own node."""
-    core = core_of(index)
+    core = index.core
     n, nodes = int(core.counts[N_NODES]), core.nodes
     own = np.bincount(_mentions(core, _heads(core, but)), minlength=n)
     spoken = (nodes.kind[:n] == DATASET) & (nodes.traits[:n] & (GONE | PAST) == 0) & (nodes.live[:n] - own > 0)
@@ -44,7 +39,7 @@ def texts(core: Core, names: Ints) -> list[str]:
 
 def spoken_since(index: LineageIndex, keys: Collection[AssetKey], but: str) -> dict[AssetKey, int]:
     """Since when, at the latest, sources other than `but` speak of datasets: the earliest beginning of what is said of each now."""
-    core = core_of(index)
+    core = index.core
     heads = core.heads
     n = int(core.counts[N_NODES])
     wanted = {node: key for key in keys if (node := core.key_node(key)) != NONE}
