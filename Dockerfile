@@ -6,7 +6,7 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY meshline meshline
 COPY examples examples
 # Not editable: the virtual environment alone is copied into the image that runs.
-RUN UV_PROJECT_ENVIRONMENT=/opt/meshline uv sync --frozen --no-dev --no-editable --extra neo4j
+RUN UV_PROJECT_ENVIRONMENT=/opt/meshline uv sync --frozen --no-dev --no-editable --extra all
 # The kernels are compiled once, here: the user that runs them may not write there.
 RUN /opt/meshline/bin/python -c "from meshline.graph.index import LineageIndex; from meshline.graph.index.compiled import compile_kernels; compile_kernels()"
 
