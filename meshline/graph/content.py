@@ -64,6 +64,27 @@ _decoder = msgspec.msgpack.Decoder(Columns)
 _key_decoder = msgspec.msgpack.Decoder(_KeyRows)
 
 
+def _encoded(value: object) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except OverflowError:
+        return _encoder.encode(_fitting(msgspec.to_builtins(value)))
+
+
+def _fitting(value: Json) -> Json:
+    """With integers of more than 64 bits, which the encoding lacks, as floats, or as text if those lack them too."""
+    if isinstance(value, list | tuple):
+        return [_fitting(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _fitting(one) for name, one in value.items()}
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        try:
+            return float(value)
+        except OverflowError:
+            return str(value)
+    return value
+
+
 FlowKind: TypeAlias = tuple[FlowType, str, bool]  # type, subtype, masking
 Pairs: TypeAlias = (
     Sequence[tuple[str, str | None]] | Sequence[tuple[str | None, str | None]]
@@ -142,7 +163,7 @@ class Draft:
                 at[key].update(zip(names, range(len(rows), len(rows) + len(names)), strict=True))
                 rows += [[_COLUMN, position, name] for name in names]
         kinds, flows = self._flow_rows(at)
-        blob = _encoder.encode(
+        blob = _encoded(
             Columns(
                 keys=rows,
                 assets=sorted([(at[of][name], said) for of, by_name in self._assets.items() for name, said in by_name.items()], key=_FIRST),
@@ -169,7 +190,7 @@ class Draft:
             rows += [(_HAS_COLUMN, whole, here[name], {"position": position}) for name, position in columns]
         places = {row[:3]: row for row in rows}
         if len(places) < len(rows):  # some are said twice: once each, by what is said
-            different = {(*row[:3], _encoder.encode(row[3])): row for row in rows}
+            different = {(*row[:3], _encoded(row[3])): row for row in rows}
             return [different[key] for key in sorted(different)]
         return [places[place] for place in sorted(places)]
 

@@ -1,0 +1,31 @@
+"""Numbers of any size can be said."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshline.graph.content import decode, encode
+from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Json, dataset, owner
+
+TABLE = dataset("db", "t")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (2**64 - 1, 2**64 - 1),
+        (-(2**63), -(2**63)),
+        (2**64, 2.0**64),
+        (-(10**40), -1e40),
+        (10**400, str(10**400)),
+        ([{"a": 2**70}], [{"a": 2.0**70}]),
+    ],
+)
+def test_an_integer_that_has_no_room_is_kept_as_near_as_can_be(said: Json, kept: Json) -> None:
+    facts = Facts(
+        assets=(AssetFact(TABLE, {"limit": said, "flag": True}),),
+        edges=(EdgeFact(EdgeType.OWNS, owner("o"), TABLE, {"n": said}), EdgeFact(EdgeType.OWNS, owner("o"), TABLE, {"n": said})),
+    )
+    found = decode(encode(facts).blob)
+    assert found.assets == (AssetFact(TABLE, {"limit": kept, "flag": True}),)
+    assert found.edges == (EdgeFact(EdgeType.OWNS, owner("o"), TABLE, {"n": kept}),)
