@@ -76,6 +76,8 @@ def test_a_prefix_is_a_namespace_and_the_beginning_of_names(text: str, namespace
         ("", "prod", "orders.items", "prod.orders.items"),
         ("delta", "prod", "delta.orders.items", "prod.orders.items"),
         ("wh/db", "db", "wh/db/items", "db/items"),
+        ("delta.orders", "/wh/orders", "delta.orders.items", "/wh/orders/items"),
+        ("", "/wh/orders", "items", "/wh/orders/items"),
         ("delta", "", "delta2.items", None),
         ("delta", "", "delta", None),
         ("delta", "", "delta.", None),
