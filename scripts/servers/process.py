@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 LOG_LINES = 15  # of the log, shown when a start fails
+PORTS = range(20_000, 32_000)
 
 
 class ServerError(Exception):
@@ -24,11 +26,17 @@ def say(message: str) -> None:
 
 
 def free_port() -> int:
-    """A loopback TCP port that nobody listens on at this moment."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
+    """A loopback TCP port that nobody uses at this moment, and no client gets by chance before a server has begun to listen:
+    below those that systems give to clients.
+    """
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ServerError(f"none of 100 ports between {PORTS.start} and {PORTS.stop} on 127.0.0.1 is free")
 
 
 def start(command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> subprocess.Popen[bytes]:
