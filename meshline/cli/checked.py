@@ -28,13 +28,9 @@ SourceName: TypeAlias = Annotated[str, typer.Option(help="Which of several sourc
 def load(kind: str, given: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
     """Load a source of these keys; `datasets` as they were typed. Raises InvalidInput."""
     from meshline.cli.ingesting import take
-    from meshline.ingest.sources.shape import Source
-    from meshline.ingest.sources.table import source_of
 
-    values = {key: _mapping(value) if key == "datasets" else value for key, value in given.items() if value is not None}
-    source = source_of({"kind": kind, **values})  # type: ignore[dict-item]  # the source validates them
-    assert isinstance(source, Source)
-    take(source, strict=strict, store=store, server=server)
+    datasets = given.get("datasets")
+    take(kind, given if datasets is None else {**given, "datasets": _mapping(datasets)}, strict=strict, store=store, server=server)
 
 
 def _mapping(given: object) -> dict[str, str]:

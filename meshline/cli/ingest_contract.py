@@ -20,9 +20,5 @@ def contract(
 ) -> None:
     """Load data contracts: what is promised, about which datasets, to whom."""
     from meshline.cli.ingesting import take
-    from meshline.ingest.sources.shape import Source
-    from meshline.ingest.sources.table import source_of
 
-    source = source_of({"kind": "contract", "name": name, "files": list(file), "complete": complete})
-    assert isinstance(source, Source)
-    take(source, strict=strict, store=store, server=server)
+    take("contract", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)

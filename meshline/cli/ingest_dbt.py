@@ -38,17 +38,14 @@ def dbt(
     What the project no longer has is retracted.
     """
     from meshline.cli.ingesting import take
-    from meshline.ingest.sources.shape import Source
-    from meshline.ingest.sources.table import source_of
 
-    given = {
+    keys = {
+        "path": str(path),
+        "name": name,
         "namespace": namespace,
         "profiles": str(profiles) if profiles is not None else None,
         "profile": profile,
         "target": target,
         "dialect": dialect,
     }
-    options = {key: value for key, value in given.items() if value is not None}
-    source = source_of({"kind": "dbt", "path": str(path), "name": name, **options})
-    assert isinstance(source, Source)
-    take(source, strict=strict, store=store, server=server)
+    take("dbt", keys, strict=strict, store=store, server=server)

@@ -23,7 +23,5 @@ def debezium(
 ) -> None:
     """Load Debezium connectors: from database tables to Kafka topics."""
     from meshline.cli.ingesting import take
-    from meshline.ingest.sources.debezium import Debezium
 
-    source = Debezium(files=tuple(file), name=name, kafka=kafka, complete=complete)
-    take(source, strict=strict, store=store, server=server)
+    take("debezium", {"files": file, "name": name, "kafka": kafka, "complete": complete}, strict=strict, store=store, server=server)

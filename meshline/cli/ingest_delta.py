@@ -28,21 +28,9 @@ def delta(
     """Load Delta Lake tables: columns, constraints, properties, and what they were before."""
     from meshline.cli.ingesting import take
     from meshline.errors import InvalidInput
-    from meshline.ingest.sources.shape import Source
-    from meshline.ingest.sources.table import source_of
 
     options = dict(option.partition("=")[::2] for option in storage_option or ())
     if not all(options.values()):
         raise InvalidInput("accepted are options such as AWS_REGION=eu-west-1", "--storage-option")
-    source = source_of(
-        {
-            "kind": "delta",
-            "name": name,
-            "tables": list(table),
-            "storage_options": dict(options),
-            "versions": versions,
-            "complete": complete,
-        }
-    )
-    assert isinstance(source, Source)
-    take(source, strict=strict, store=store, server=server)
+    keys = {"name": name, "tables": table, "storage_options": options, "versions": versions, "complete": complete}
+    take("delta", keys, strict=strict, store=store, server=server)

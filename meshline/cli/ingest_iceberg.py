@@ -37,8 +37,6 @@ def iceberg(
     """Load the tables and views of an Iceberg catalog: columns, history, owners, products."""
     from meshline.cli.ingesting import take
     from meshline.errors import InvalidInput
-    from meshline.ingest.sources.shape import Source
-    from meshline.ingest.sources.table import source_of
 
     given = dict(one.partition("=")[::2] for one in properties or ())
     if not all(given):
@@ -46,18 +44,14 @@ def iceberg(
     uris = [one for one in what or () if "://" in one]
     if uris and len(what or ()) > 1:
         raise InvalidInput(f"found {len(what or ())} places; accepted is one catalog, or files", "WHAT")
-    source = source_of(
-        {
-            "kind": "iceberg",
-            "name": name,
-            "uri": uris[0] if uris else "",
-            "catalog": catalog,
-            "properties": dict(given),
-            "files": [] if uris else list(what or ()),
-            "namespace": namespace,
-            "tables": list(table or ()),
-            "parallel": parallel,
-        }
-    )
-    assert isinstance(source, Source)
-    take(source, strict=strict, store=store, server=server)
+    keys = {
+        "name": name,
+        "uri": uris[0] if uris else "",
+        "catalog": catalog,
+        "properties": given,
+        "files": [] if uris else list(what or ()),
+        "namespace": namespace,
+        "tables": list(table or ()),
+        "parallel": parallel,
+    }
+    take("iceberg", keys, strict=strict, store=store, server=server)

@@ -20,9 +20,5 @@ def product(
 ) -> None:
     """Load data product specifications: ports, service levels, owners, personal data."""
     from meshline.cli.ingesting import take
-    from meshline.ingest.sources.shape import Source
-    from meshline.ingest.sources.table import source_of
 
-    source = source_of({"kind": "product", "name": name, "files": list(file), "complete": complete})
-    assert isinstance(source, Source)
-    take(source, strict=strict, store=store, server=server)
+    take("product", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)

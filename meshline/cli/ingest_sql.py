@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from meshline.cli.checked import Complete, SourceName, load
+from meshline.cli.checked import Complete, SourceName
 from meshline.cli.options import Server, Store, Strict
 
 
@@ -29,7 +29,9 @@ def sql(
 
     Names without a catalog or a schema are in the given ones. Columns are known from the graph, and from what the files create.
     """
-    given = {
+    from meshline.cli.ingesting import take
+
+    keys = {
         "name": name,
         "files": file,
         "dialect": dialect,
@@ -38,4 +40,4 @@ def sql(
         "schema": schema,
         "complete": complete,
     }
-    load("sql", given, strict=strict, store=store, server=server)
+    take("sql", keys, strict=strict, store=store, server=server)

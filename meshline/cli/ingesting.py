@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,17 +11,21 @@ import typer
 
 if TYPE_CHECKING:
     from meshline.ingest.sources.loading import Loading
-    from meshline.ingest.sources.shape import Source
     from meshline.ingest.sources.sync import Synced
     from meshline.ingest.sources.target import Target
 
 
-def take(source: Source, *, strict: bool, store: str | None, server: str | None) -> None:
-    """Read a source and load what it says into a store or a server; exit code 1 if anything was refused."""
+def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
+    """Read a source and load what it says into a store or a server; exit code 1 if anything was refused.
+
+    `keys`: as in the mesh file; None is what was not given. Raises InvalidInput, MissingExtra.
+    """
     from meshline.cli import REFUSED
     from meshline.errors import InvalidInput
     from meshline.ingest.sources.sync import sync
+    from meshline.ingest.sources.table import source_of
 
+    source = source_of({"kind": kind, **{key: value for key, value in keys.items() if value is not None}})
     with target(store, server) as into:
         done = sync(into, source, Path.cwd(), strict=strict)
     if done.error is not None and not isinstance(done.error, InvalidInput):

@@ -8,7 +8,6 @@ from importlib import import_module
 from pydantic import ValidationError
 
 from meshline.errors import InvalidInput, MissingExtra
-from meshline.graph.model import Json
 from meshline.ingest.names import closest
 from meshline.ingest.sources.shape import Named
 
@@ -44,7 +43,7 @@ def source_class(kind: str) -> type[Named]:
     return found
 
 
-def validated(values: Mapping[str, Json]) -> Named:
+def validated(values: Mapping[str, object]) -> Named:
     """The source that an entry of `sources:` describes: its `kind`, and the keys of that kind.
 
     Raises InvalidInput for the kind, pydantic's ValidationError for the other keys.
@@ -55,7 +54,7 @@ def validated(values: Mapping[str, Json]) -> Named:
     return source_class(kind).model_validate({key: value for key, value in values.items() if key != "kind"})
 
 
-def source_of(values: Mapping[str, Json]) -> Named:
+def source_of(values: Mapping[str, object]) -> Named:
     """The same. Raises InvalidInput for the first of all that is wrong."""
     try:
         return validated(values)
