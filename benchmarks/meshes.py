@@ -18,7 +18,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
-from meshline.ingest.pipeline import now
+from meshline.ingest.times import now
 
 T = TypeVar("T")
 

@@ -21,8 +21,8 @@ from meshline.ingest.sources.loading import load, remember, remembered
 from meshline.ingest.sources.shape import Reading
 from meshline.ingest.sources.status import note, status_of
 from meshline.ingest.sources.table import KINDS
-from meshline.ingest.sources.wire import DAY, Known, Sent, Taken, found_of
-from meshline.ingest.times import now
+from meshline.ingest.sources.wire import Known, Sent, Taken, found_of
+from meshline.ingest.times import AHEAD, now
 
 MEDIA = frozenset({JSON})
 EVENTS = "openlineage"  # what it says goes to /api/v1/lineage
@@ -72,7 +72,7 @@ def _sent(body: bytes, source: str) -> Sent:
     kind = source_kind(source)
     if sent.finds and kind in (EVENTS, MESH):
         raise InvalidInput(f"what {kind} sources say goes to another address, in their own format", "source")
-    if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0) > now() + DAY:
+    if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0) > now() + AHEAD:
         raise InvalidInput("a sync lies more than a day ahead", "status")
     return sent
 

@@ -58,7 +58,6 @@ def openlineage(
 def _to_store(events: Iterable[Found], store: str | None, source: str) -> Iterator[MeshlineError | None]:
     """For each event the reason why it was refused, or None. A refusal names the place."""
     from meshline.cli.stores import opened_store
-    from meshline.errors import InvalidInput
     from meshline.ingest.mesh import stored
     from meshline.ingest.openlineage.builder import BatchBuilder
     from meshline.ingest.pipeline import Pipeline, ingest_all
@@ -68,8 +67,7 @@ def _to_store(events: Iterable[Found], store: str | None, source: str) -> Iterat
         pipeline = Pipeline(opened, BatchBuilder(naming))
         try:
             for outcome in ingest_all(pipeline, events, source):
-                named = outcome.refused is None or str(outcome.refused).startswith(outcome.place)
-                yield outcome.refused if named else InvalidInput(str(outcome.refused), outcome.place)
+                yield outcome.error
         finally:
             pipeline.close()
         _join_names(opened, precedence)

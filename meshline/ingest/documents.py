@@ -69,12 +69,13 @@ def document(data: bytes, file: str) -> Document:
     if len(data) > MAX_BYTES:
         raise InvalidInput(f"{len(data)} bytes are too many; a file may have {MAX_BYTES}", file)
     reader = _Reader(file)
-    for event in _events(_text(data, file), file):
+    for event in _events(text_of(data, file), file):
         reader.take(event)
     return Document(file, reader.root, reader.lines)
 
 
-def _text(data: bytes, file: str) -> str:
+def text_of(data: bytes, file: str) -> str:
+    """UTF-8 as text, without a byte order mark. Raises InvalidInput with `file:line`."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -20,6 +20,7 @@ from meshline.graph.store.base import Batch, Changes, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.openlineage.repair import Note
 from meshline.ingest.outcomes import Committed, committed
+from meshline.ingest.times import now
 
 log = logging.getLogger("meshline.ingest")
 
@@ -56,11 +57,6 @@ PATIENCE = 0.02
 class _Waiting(NamedTuple):
     received: Received
     answer: Answer
-
-
-def now() -> int:
-    """The clock, in microseconds."""
-    return time.time_ns() // 1000
 
 
 class Pipeline:
@@ -297,6 +293,13 @@ class Outcome(NamedTuple):
     place: str
     accepted: Accepted | None
     refused: MeshlineError | None
+
+    @property
+    def error(self) -> MeshlineError | None:
+        """Why it was refused, told with its place; None if it was accepted."""
+        if self.refused is None or str(self.refused).startswith(self.place):
+            return self.refused
+        return InvalidInput(str(self.refused), self.place)
 
 
 def ingest_all(pipeline: Pipeline, events: Iterable[tuple[str, bytes] | InvalidInput], source: str = DEFAULT_SOURCE) -> Iterator[Outcome]:

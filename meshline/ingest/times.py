@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
 from pathlib import Path
 
+AHEAD = 86_400_000_000  # microseconds: what lies further ahead of the clock would be the latest for ever
 SECONDS = 10  # git that takes longer is not waited for
 
 
@@ -30,6 +29,9 @@ def _commit_time(path: Path) -> int | None:
 
 def _git(path: Path, *arguments: str) -> str | None:
     """What git says about a file, or None if it cannot say anything. Nothing of the repository is run or written."""
+    import shutil  # noqa: PLC0415 - who only asks for the time does not wait for these
+    import subprocess  # noqa: PLC0415
+
     git = shutil.which("git")
     if git is None:
         return None

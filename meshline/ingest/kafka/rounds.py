@@ -19,7 +19,8 @@ from meshline.ingest.kafka.observing import DEAD_LETTER, KNOWN, TAKEN, Observer
 from meshline.ingest.kafka.positions import Positions
 from meshline.ingest.openlineage.events import EventParser
 from meshline.ingest.openlineage.facets import FacetReader
-from meshline.ingest.pipeline import Pipeline, now
+from meshline.ingest.pipeline import Pipeline
+from meshline.ingest.times import now
 
 log = logging.getLogger("meshline.ingest")
 

@@ -8,7 +8,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.files import Found
-from meshline.ingest.pipeline import now
+from meshline.ingest.times import now
 
 
 def checked(events: Iterable[Found]) -> list[Found]:

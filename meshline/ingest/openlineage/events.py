@@ -19,9 +19,9 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import to_micros
 from meshline.ingest.openlineage.facets import Facet, FacetReader, Place
 from meshline.ingest.openlineage.repair import Note, repaired
+from meshline.ingest.times import AHEAD
 
 MAX_BYTES = 16 * 2**20  # of one event
-AHEAD = 86_400_000_000  # microseconds: an event further ahead of the clock would win for ever
 
 
 class EventType(enum.StrEnum):

@@ -19,12 +19,11 @@ from meshline.graph.model import AssetKey, Content, Json, Scope, to_micros
 from meshline.graph.quality import CHECKS, QUALITY
 from meshline.ingest.names import split_dataset
 from meshline.ingest.quality import Check, expectations, facts
-from meshline.ingest.sources.files import matching, read_bytes
+from meshline.ingest.sources.files import each, read_bytes
 from meshline.ingest.sources.shape import Context, Entry, Found, Reading, Refused, Source, Unchanged
-from meshline.ingest.times import file_time, now
+from meshline.ingest.times import AHEAD, file_time, now
 
 MAX_BYTES = 64 * 2**20  # of one file of results
-AHEAD = 86_400_000_000  # microseconds: a run further ahead of the clock would be the latest for ever
 SHOWN = 10  # candidates in a message
 
 
@@ -145,29 +144,24 @@ class _Reading:
 
     def found(self) -> Iterator[Found]:
         datasets = Datasets(self._source, self._context)
-        for path in matching(self._source.files, self._context.folder):
-            if isinstance(path, InvalidInput):
-                yield Refused(path)
-                continue
-            try:
-                file = File(path, _shown(path, self._context.folder), read_bytes(path, MAX_BYTES))
-                for one in self._source.parsed(file, datasets):
-                    if isinstance(one, Refused):
-                        yield one
-                        continue
-                    self._checked.update(model.dataset(*check.of.parts[:2]) for check in one.checks)
-                    if isinstance(one, Written):
-                        content = encode(expectations(one.checks, model.consumer(one.suite), one.needs))
-                        yield Entry((CHECKS, one.suite), content, file_time(path))
-                    else:
-                        self._keep(one, path)
-            except InvalidInput as error:
-                yield Refused(error)
+        yield from each(self._source.files, self._context.folder, lambda path: self._file(path, datasets))
         for key in sorted(self._checked):
             if not self._context.ending(key.qualified_name):
                 self.warnings.append(f"{key.qualified_name}: nothing else is known of this dataset; does its catalog call it so?")
         for scope, runs in self._runs.items():
             yield self._latest(scope, sorted(runs.items()))
+
+    def _file(self, path: Path, datasets: Datasets) -> Iterator[Found]:
+        file = File(path, _shown(path, self._context.folder), read_bytes(path, MAX_BYTES))
+        for one in self._source.parsed(file, datasets):
+            if isinstance(one, Refused):
+                yield one
+                continue
+            self._checked.update(model.dataset(*check.of.parts[:2]) for check in one.checks)
+            if isinstance(one, Written):
+                yield Entry((CHECKS, one.suite), encode(expectations(one.checks, model.consumer(one.suite), one.needs)), file_time(path))
+            else:
+                self._keep(one, path)
 
     def _keep(self, run: Run, path: Path) -> None:
         at = file_time(path) if run.at is None else run.at

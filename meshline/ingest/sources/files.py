@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
 from meshline.errors import InvalidInput
+from meshline.ingest.sources.shape import Found, Refused
 
 MAX_FILES = 10_000
 
@@ -32,6 +33,17 @@ def matching(paths: Sequence[str], folder: Path) -> Iterator[Path | InvalidInput
                     yield InvalidInput(f"more than {MAX_FILES} files", text)
                     return
                 yield path
+
+
+def each(paths: Sequence[str], folder: Path, read: Callable[[Path], Iterable[Found]]) -> Iterator[Found]:
+    """What is found in each of the files that are meant; one that cannot be used is refused, and the others go on."""
+    for path in matching(paths, folder):
+        try:
+            if isinstance(path, InvalidInput):
+                raise path
+            yield from read(path)
+        except InvalidInput as error:
+            yield Refused(error)
 
 
 def _files(text: str, folder: Path) -> list[Path]:

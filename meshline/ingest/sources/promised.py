@@ -11,7 +11,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import encode
 from meshline.graph.model import Facts, Scope
 from meshline.ingest.documents import MAX_BYTES
-from meshline.ingest.sources.files import Paths, matching, read_bytes, shown_path
+from meshline.ingest.sources.files import Paths, each, read_bytes, shown_path
 from meshline.ingest.sources.shape import Context, Entry, Found, Reading, Refused, Source
 from meshline.ingest.times import file_time
 
@@ -45,13 +45,7 @@ class PromisedFiles(Source):
 
     def _found(self, context: Context, warnings: list[str]) -> Iterator[Found]:
         seen: dict[Scope, str] = {}
-        for path in matching(self.files, context.folder):
-            try:
-                if isinstance(path, InvalidInput):
-                    raise path
-                yield from self._file(path, context, seen, warnings)
-            except InvalidInput as error:
-                yield Refused(error)
+        return each(self.files, context.folder, lambda path: self._file(path, context, seen, warnings))
 
     def _file(self, path: Path, context: Context, seen: dict[Scope, str], warnings: list[str]) -> Iterator[Found]:
         file = shown_path(path, context.folder)

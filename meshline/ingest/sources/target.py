@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from meshline.errors import InvalidInput, MeshlineError
+from meshline.errors import MeshlineError
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.files import Found
 from meshline.ingest.sources import loading
@@ -70,8 +70,7 @@ class Local:
 
         with self._pipeline() as pipeline:
             for outcome in ingest_all(pipeline, events, source):
-                named = outcome.refused is None or str(outcome.refused).startswith(outcome.place)
-                yield outcome.refused if named else InvalidInput(str(outcome.refused), outcome.place)
+                yield outcome.error
 
     def remember(self, source: str, memory: Mapping[str, str]) -> None:
         loading.remember(self._graph.store, source, memory)

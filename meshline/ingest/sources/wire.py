@@ -13,9 +13,7 @@ from meshline.graph.content import decode, encode
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts
 from meshline.ingest.sources.shape import Entry, Found, Refused, Unchanged
 from meshline.ingest.sources.status import Status
-from meshline.ingest.times import now
-
-DAY = 86_400_000_000  # microseconds that a time may lie ahead of our clock
+from meshline.ingest.times import AHEAD, now
 
 Part: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]
 Parts: TypeAlias = Annotated[tuple[Part, ...], msgspec.Meta(max_length=16)]
@@ -87,7 +85,7 @@ def said(entry: Entry) -> Said:
 
 def found_of(sent: Sent) -> Iterator[Found]:
     """What was sent, looked at. Raises InvalidInput with the place."""
-    latest = now() + DAY
+    latest = now() + AHEAD
     for i, one in enumerate(sent.entries):
         where = f"entries[{i}]"
         for time in (one.time or 0, *(time for time, _ in one.past)):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json
-from meshline.ingest.documents import Document, Path, document
+from meshline.ingest.documents import Document, Path, document, text_of
 from meshline.ingest.properties import properties
 
 MAX_CONNECTORS = 1_000
@@ -96,14 +96,9 @@ def _config(doc: Document, name: str, value: Json, path: Path) -> Config | Inval
 
 
 def _of_properties(data: bytes, file: str, stem: str) -> Config | InvalidInput:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        return InvalidInput(f"byte {data[error.start]:#04x} is no UTF-8; save the file as UTF-8", f"{file}:{line}")
     values: dict[str, str] = {}
     places: dict[str, str] = {}
-    for line, key, value in properties(text):
+    for line, key, value in properties(text_of(data, file)):
         name = _server_key(key)
         values[name], places[name] = value, f"{file}:{line}"
     if "connector.class" not in values:

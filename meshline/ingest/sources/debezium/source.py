@@ -20,7 +20,7 @@ from meshline.ingest.sources.debezium.facts import Capture, facts
 from meshline.ingest.sources.debezium.regexes import Matcher
 from meshline.ingest.sources.debezium.tables import captured
 from meshline.ingest.sources.debezium.topics import Record, Routing
-from meshline.ingest.sources.files import matching, read_bytes
+from meshline.ingest.sources.files import each, read_bytes
 from meshline.ingest.sources.shape import Context, Entry, Found, Reading, Refused, Source
 from meshline.ingest.times import file_time
 
@@ -57,14 +57,7 @@ class _Reader:
         self.warnings: list[str] = []
 
     def found(self) -> Iterator[Found]:
-        for path in matching(self._source.files, self._context.folder):
-            if isinstance(path, InvalidInput):
-                yield Refused(path)
-                continue
-            try:
-                yield from self._file(path)
-            except InvalidInput as error:
-                yield Refused(error)
+        return each(self._source.files, self._context.folder, self._file)
 
     def _file(self, path: Path) -> Iterator[Found]:
         time = file_time(path)
