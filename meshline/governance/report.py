@@ -1,0 +1,178 @@
+"""What a check answers: one frozen value, whose JSON is the documented format that every surface gives."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from meshline.governance.changes import SubjectKind
+from meshline.graph.model import Json
+
+
+class Value(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Base of all parts."""
+
+
+class Asset(Value, frozen=True, kw_only=True):
+    """`id` is empty if the graph does not know it."""
+
+    id: str
+    kind: str
+    name: str
+    qualified_name: str
+
+
+class Step(Value, frozen=True, kw_only=True):
+    """A step of a path: what is reached, through which job, over which kind of edge."""
+
+    asset: Asset
+    edge: str = ""
+    type: str = ""
+    subtype: str = ""
+    masking: bool = False
+    job: Asset | None = None
+
+
+class Hit(Value, frozen=True, kw_only=True):
+    """A consumer that a change reaches. `path`: the shortest of its class; `contract`: covers its use; `why`: what moved the verdict."""
+
+    consumer: Asset
+    verdict: str
+    reach: str  # DIRECT, INDIRECT, POSSIBLE; BOUND: by promise alone
+    distance: int
+    masked: bool
+    path: tuple[Step, ...]
+    contract: str = ""
+    owners: tuple[Asset, ...] = ()
+    domain: Asset | None = None
+    why: str = ""
+
+
+class Waived(Value, frozen=True, kw_only=True):
+    """Who lets a finding pass, why, and until when (a date)."""
+
+    reason: str
+    approver: str
+    expires: str
+
+
+class Subject(Value, frozen=True, kw_only=True):
+    kind: SubjectKind
+    name: str
+    part: tuple[str, ...] = ()
+
+
+class Finding(Value, frozen=True, kw_only=True):
+    """One change with what it means. `text`: what is changed; `reason`: why that matters; `safe`: what would make it safe.
+
+    `unknown`: what is changed and the graph does not know, so that nobody can say who reads it. `gaps`: why the lineage
+    behind it is not complete, in words. `affected`: how many datasets, columns, products, jobs are reached.
+    """
+
+    fingerprint: str
+    rule: str
+    side: str
+    verdict: str
+    text: str
+    reason: str
+    safe: str = ""
+    subject: Subject
+    before: Json = None
+    after: Json = None
+    file: str = ""
+    line: int = 0
+    hits: tuple[Hit, ...] = ()
+    products: tuple[Asset, ...] = ()
+    owners: tuple[Asset, ...] = ()
+    affected: dict[str, int] = {}
+    unknown: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    waived: Waived | None = None
+
+
+class Violation(Value, frozen=True, kw_only=True):
+    """A policy that does not hold on the graph as it would be after the change. `new`: it holds today."""
+
+    fingerprint: str
+    policy: str
+    severity: str
+    verdict: str
+    text: str
+    asset: Asset
+    path: tuple[Step, ...] = ()
+    new: bool = True
+    waived: Waived | None = None
+
+
+class WaiverProblem(Value, frozen=True, kw_only=True):
+    """A waiver that has expired, fits nothing, or cannot be used. It is a finding of its own."""
+
+    fingerprint: str
+    problem: str  # expired, unused
+    text: str
+    file: str = ""
+    line: int = 0
+    verdict: str = "conditional"
+
+
+class Notice(Value, frozen=True, kw_only=True):
+    """Whom to tell, why, of what."""
+
+    recipient: Asset
+    contacts: dict[str, str]
+    reason: str
+    reach: str
+    why: str
+    assets: tuple[Asset, ...]
+
+
+class LineageChange(Value, frozen=True, kw_only=True):
+    """A flow that is new, or gone, since the last release."""
+
+    change: str  # added, removed
+    start: Asset
+    end: Asset
+    job: Asset | None = None
+
+
+class LineageSince(Value, frozen=True, kw_only=True):
+    """What changed in the lineage of what is touched since a time (ISO 8601). `flows`: some of them; the counts are of all."""
+
+    since: str
+    added: int
+    removed: int
+    flows: tuple[LineageChange, ...] = ()
+
+
+class Completeness(Value, frozen=True, kw_only=True):
+    """As in every answer (docs/concepts.md)."""
+
+    truncated: str
+    possible_only: int
+    undescribed: int
+    stale_edges: int
+    provisional: int
+    as_of: str | None
+    revision: int
+
+
+class Report(Value, frozen=True, kw_only=True):
+    """`verdict`: the worst of what is not waived. `passed`: nothing at or above `fail_on`. `checked`: how many things were compared."""
+
+    verdict: str
+    passed: bool
+    mode: str
+    profile: str
+    fail_on: str
+    checked: int
+    findings: tuple[Finding, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    waivers: tuple[WaiverProblem, ...] = ()
+    notify: tuple[Notice, ...] = ()
+    completeness: Completeness
+    lineage: LineageSince | None = None
+    warnings: tuple[str, ...] = ()
+
+
+Concern: TypeAlias = Finding | Violation | WaiverProblem

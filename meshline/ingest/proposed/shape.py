@@ -1,0 +1,55 @@
+"""What a check is given, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
+
+from meshline.graph.definitions import AnyPair, Definition, Version
+from meshline.graph.model import AssetKey
+from meshline.graph.promises import Contract, Product
+from meshline.ingest.sources.shape import Context, Entry
+
+
+class Text(NamedTuple):
+    """The content of a file, and its name in messages and annotations."""
+
+    name: str
+    data: bytes
+
+
+class Given(NamedTuple):
+    """Two versions of one thing, or (`before` None) one to be compared with what the graph knows.
+
+    `kind`: contract, product, schema, ddl, dbt, change. `after` None: it is gone. A `change` has its sentences, one a line, in
+    `after`; a `ddl` its statements. `options`: `format` (iceberg, delta, avro, json: else told from the content), `dataset`
+    (which one a schema is of, as people name it), `dialect` (of SQL).
+    """
+
+    kind: str
+    before: Text | None
+    after: Text | None
+    options: Mapping[str, str] = {}
+
+
+class Proposal(NamedTuple):
+    """Pairs to compare. `entries`: (source, what it would say) if the change were made, so that policies can look at that graph;
+    `warnings`: what could not be bound, in words.
+    """
+
+    pairs: tuple[AnyPair, ...]
+    entries: tuple[tuple[str, Entry], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Known(NamedTuple):
+    """What the graph knows of things. `asset` resolves what a person typed: raises NotFound, Ambiguous."""
+
+    context: Context
+    asset: Callable[[str], AssetKey]
+    definition: Callable[[AssetKey], Version[Definition] | None]
+    contract: Callable[[str], Version[Contract] | None]
+    product: Callable[[str], Version[Product] | None]
+
+
+Proposing: TypeAlias = Callable[[Given, Known], Proposal]  # raises InvalidInput
