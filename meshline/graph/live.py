@@ -71,6 +71,11 @@ class LiveGraph:
                 self._follow()
             return self.index.revision
 
+    def reload(self) -> None:
+        """Read the index anew."""
+        with self.lock:
+            self.index = _loaded(self.store, None, self.precedence)
+
     def at(self, as_of: int | None) -> LineageIndex:
         """The index now (None), or as of a time in microseconds.
 

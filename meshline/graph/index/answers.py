@@ -55,6 +55,7 @@ class Spoken(NamedTuple):
 
     digest: bytes
     observed_at: int
+    scope_id: int
 
 
 class Label(NamedTuple):

@@ -127,7 +127,11 @@ class Heads:
         if number is None:
             return {}
         own = np.flatnonzero((self.alive[: self.n] != 0) & (self.source[: self.n] == number)).tolist()
-        return {self.scope_of(head): Spoken(self.digests[head], int(self.observed_at[head])) for head in own}
+        return {self.scope_of(head): Spoken(self.digests[head], int(self.observed_at[head]), int(self.scope_id[head])) for head in own}
+
+    def unused_scope_id(self) -> int:
+        """A number that no head has."""
+        return int(self.scope_id[: self.n].max(initial=0)) + 1
 
     def info(self, head: int) -> ScopeInfo:
         return ScopeInfo(

@@ -69,6 +69,10 @@ class LineageIndex:
             self._feed.apply(changes.heads)
             self.revision = changes.revision
 
+    def suppose(self, heads: Iterable[Head]) -> None:
+        """Replace heads for a while, at the same revision; who does so puts back what was (`meshline.graph.supposing`)."""
+        self._feed.apply([*heads])
+
     # -- assets
 
     def find(self, asset_id: str) -> int | None:
@@ -225,6 +229,10 @@ class LineageIndex:
     def said_by(self, source: str) -> dict[Scope, Spoken]:
         """What a source says now, by scope: for a loading that writes only what differs."""
         return self._core.heads.of_source(source)
+
+    def unused_scope_id(self) -> int:
+        """A number that no scope of a head has."""
+        return self._core.heads.unused_scope_id()
 
     # -- lineage
 
