@@ -9,7 +9,6 @@ As a command, `python iceberg_rest.py HOME` serves until SIGINT or SIGTERM and p
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -80,23 +79,5 @@ def serving(home: Path) -> Iterator[Catalog]:
         stop(catalog)
 
 
-def main() -> int:
-    if len(sys.argv) != 2:
-        print("usage: iceberg_rest.py HOME", file=sys.stderr)
-        return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with serving(Path(sys.argv[1]).resolve()) as catalog:
-            print(catalog.url, flush=True)
-            catalog.process.wait()
-            print(f"iceberg_rest: the server ended with {catalog.process.returncode}: see {catalog.log}", file=sys.stderr)
-            return 1
-    except process.ServerError as error:
-        print(f"iceberg_rest: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process.command("iceberg_rest", serving, lambda served: served.url))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -112,23 +111,5 @@ def serving(home: Path) -> Iterator[Broker]:
         stop(broker)
 
 
-def main() -> int:
-    if len(sys.argv) != 2:
-        print("usage: kafka.py HOME", file=sys.stderr)
-        return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with serving(Path(sys.argv[1])) as broker:
-            print(broker.servers, flush=True)
-            broker.process.wait()
-            print(f"kafka: the broker ended with {broker.process.returncode}: see {broker.log}", file=sys.stderr)
-            return 1
-    except process.ServerError as error:
-        print(f"kafka: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(process.command("kafka", serving, lambda served: served.servers))

@@ -10,10 +10,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 LOG_LINES = 15  # of the log, shown when a start fails
 PORTS = range(20_000, 32_000)
+
+
+class Served(Protocol):
+    """A server that is kept running."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+S = TypeVar("S", bound=Served)
 
 
 class ServerError(Exception):
@@ -98,3 +110,22 @@ def stop(pid: int, marker: str = "", seconds: float = 60) -> bool:
             end += seconds
         time.sleep(0.02)
     return True
+
+
+def command(name: str, serving: Callable[[Path], AbstractContextManager[S]], address: Callable[[S], str]) -> int:
+    """The command `python NAME.py HOME`: serves until SIGINT or SIGTERM, and prints the address. Its exit code."""
+    if len(sys.argv) != 2:
+        print(f"usage: {name}.py HOME", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with serving(Path(sys.argv[1]).resolve()) as served:
+            print(address(served), flush=True)
+            served.process.wait()
+            print(f"{name}: the server ended with {served.process.returncode}: see {served.log}", file=sys.stderr)
+            return 1
+    except ServerError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
