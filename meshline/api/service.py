@@ -193,6 +193,8 @@ class Service:
                     seen = state
             except MeshlineError as error:
                 log.warning("names are not joined by the rules of catalogs: %s", error)
+            except Exception:
+                log.exception("names are not joined by the rules of catalogs")
             wait = max(self.settings.refresh_seconds, PAUSE * (time.monotonic() - begun))
 
     async def _follow(self, live: LiveGraph) -> None:
@@ -218,6 +220,8 @@ class Service:
                 await run_in_threadpool(store.prune_raw, self.settings.raw_before())
             except MeshlineError as error:
                 log.warning("old raw events are still there: %s", error)
+            except Exception:
+                log.exception("old raw events are still there")
             await asyncio.sleep(PRUNE_SECONDS)
 
 

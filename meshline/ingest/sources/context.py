@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from meshline.graph.content import decode
@@ -21,7 +22,7 @@ def context_of(graph: LiveGraph, naming: Naming, folder: Path, source: str, alia
         aliases or {},
         remembered(graph.store, source),
         columns=_Columns(graph),
-        people=people(graph),
+        people=_People(graph),
         ending=_Ending(graph),
         datasets=_Datasets(graph),
         governed=_Governed(graph),
@@ -35,6 +36,26 @@ def people(graph: LiveGraph) -> dict[str, str]:
         rows = graph.facts(graph.index, owners)
         found = {owner: row.value for owner in owners for row in rows[owner] if row.attribute == "email" and row.chosen}
         return {str(email).strip().lower(): graph.index.key(owner).name for owner, email in found.items()}
+
+
+class _People(Mapping[str, str]):
+    """`people`, looked up when the first name is asked for: most sources name nobody."""
+
+    def __init__(self, graph: LiveGraph) -> None:
+        self._graph = graph
+
+    @cached_property
+    def _found(self) -> dict[str, str]:
+        return people(self._graph)
+
+    def __getitem__(self, address: str) -> str:
+        return self._found[address]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 class _Columns:
