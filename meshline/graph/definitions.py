@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from meshline.graph.model import AssetKey
-from meshline.graph.promises import Contract, Model, Product
+from meshline.graph.promises import Contract, Model, Product, Rule
 
 # Where in a thing: ("model", name, "field", name), ("slo", name), ("port", "output", name), ...; empty: the thing itself.
 Part: TypeAlias = tuple[str, ...]
@@ -19,7 +19,9 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `model`: its columns in order, with their types in the words of `format` (iceberg, delta, avro, json, dbt, or a dialect
     of SQL); a field's `id` stays the same when the column is renamed. `kind`: table, view, ...; `partitioning`: one text for
-    each part, e.g. `days(created_at)`. `sql`: the query that computes it, compiled, in a `dialect` of sqlglot.
+    each part, e.g. `days(created_at)`. `sql`: the query that computes it, compiled, in a `dialect` of sqlglot. `reads`: all
+    columns of tables that it reads, by their names in it, in lower case; of those that are not here they are not known.
+    `rules`: what is tested of its rows.
     """
 
     model: Model
@@ -28,6 +30,8 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     partitioning: tuple[str, ...] = ()
     sql: str = ""
     dialect: str = ""
+    reads: dict[str, tuple[str, ...]] = {}
+    rules: tuple[Rule, ...] = ()
     owner: str = ""
     access: str = ""  # dbt: private, protected or public; empty: not said
     deprecated: bool | None = None
@@ -38,7 +42,7 @@ Described = TypeVar("Described", bound=Contract | Product | Definition)
 
 class Version(NamedTuple, Generic[Described]):
     """One version of a thing. `datasets`: which datasets of the graph its parts are: of a contract by the name of the model,
-    of a product by `direction/port` (`port_name`), of a definition under "". `file`, `lines`: where its parts stand.
+    of a product by `direction/port` (`port_names`), of a definition under "". `file`, `lines`: where its parts stand.
     """
 
     value: Described

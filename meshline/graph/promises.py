@@ -6,7 +6,7 @@ queries and the gate read them back (`contract_of`) and compare two of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -201,6 +201,26 @@ class PortSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
 
 
+def port_names(ports: Sequence[PortSpec]) -> tuple[str, ...]:
+    """What each port is called: its name, else its contract, its endpoint or its type; `name#2` if others of its direction are
+    called so too, in the order of what they say, so that no other order of the ports changes a name.
+    """
+    called: dict[tuple[str, str], list[PortSpec]] = {}
+    for port in ports:
+        called.setdefault(_called(port), []).append(port)
+    for same in called.values():
+        same.sort(key=lambda port: (port.version, port.contract, port.type, port.endpoint, port.format))
+    return tuple(_nth(_called(port)[1], called[_called(port)].index(port)) for port in ports)
+
+
+def _called(port: PortSpec) -> tuple[str, str]:
+    return port.direction, port.name or port.contract or port.endpoint or port.type or "port"
+
+
+def _nth(name: str, i: int) -> str:
+    return f"{name}#{i + 1}" if i else name
+
+
 class Suite(msgspec.Struct, frozen=True, omit_defaults=True):
     """Checks that a product has run."""
 
@@ -252,7 +272,17 @@ def _plain(value: msgspec.Struct, without: set[str]) -> dict[str, Json]:
 
 def contract_of(identifier: str, said: Mapping[str, Json]) -> Contract:
     """A contract read back from attributes of its asset; what has another shape is left out."""
-    return Contract(id=identifier, **_fitting(Contract, said))
+    return Contract(**{**_fitting(Contract, said), "id": identifier})
+
+
+def product_of(
+    name: str, said: Mapping[str, Json], ports: Sequence[PortSpec] = (), owners: Sequence[Party] = (), domain: str = ""
+) -> Product:
+    """A product read back from attributes of its asset, and from what edges say of it."""
+    levels = said.get("slo")
+    named: list[Json] = [{"name": key, **one} for key, one in levels.items() if isinstance(one, dict)] if isinstance(levels, dict) else []
+    fitting = _fitting(Product, {**said, "slo": named})
+    return Product(**{**fitting, "name": name, "ports": tuple(ports), "owners": tuple(owners), "domain": domain})
 
 
 def suites_of(said: Json) -> tuple[Suite, ...]:
@@ -266,7 +296,7 @@ def suites_of(said: Json) -> tuple[Suite, ...]:
 def _fitting(type_: type[msgspec.Struct], said: Mapping[str, Json]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in msgspec.structs.fields(type_):
-        if one.name in said and one.name != "id":
+        if one.name in said:
             try:
                 found[one.name] = msgspec.convert(said[one.name], one.type)
             except msgspec.ValidationError:

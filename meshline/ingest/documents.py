@@ -48,11 +48,15 @@ class Document(NamedTuple):
     value: Json
     lines: Mapping[Path, int]
 
-    def where(self, path: Path) -> str:
-        """`file:line` of a part, or of the nearest part around it that has a line of its own."""
+    def line(self, path: Path) -> int:
+        """Of a part, or of the nearest part around it that has a line of its own."""
         while path and path not in self.lines:
             path = path[:-1]
-        return f"{self.file}:{self.lines.get(path, 1)}"
+        return self.lines.get(path, 1)
+
+    def where(self, path: Path) -> str:
+        """The same as `file:line`."""
+        return f"{self.file}:{self.line(path)}"
 
 
 class _Open(NamedTuple):

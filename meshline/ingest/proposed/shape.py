@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from meshline.graph.definitions import AnyPair, Definition, Version
@@ -21,15 +21,22 @@ class Text(NamedTuple):
 class Given(NamedTuple):
     """Two versions of one thing, or (`before` None) one to be compared with what the graph knows.
 
-    `kind`: contract, product, schema, ddl, dbt, change. `after` None: it is gone. A `change` has its sentences, one a line, in
+    `kind`: contract, product, schema, ddl, dbt, mesh, change. `after` None: it is gone. A `change` has its sentences, one a line, in
     `after`; a `ddl` its statements. `options`: `format` (iceberg, delta, avro, json: else told from the content), `dataset`
-    (which one a schema is of, as people name it), `dialect` (of SQL).
+    (which one a schema is of, as people name it), `dialect` (of SQL), `namespace`, `catalog` and `schema` (of names in SQL),
+    `warning` (what whoever asked is to be told; a line each).
     """
 
     kind: str
     before: Text | None
     after: Text | None
     options: Mapping[str, str] = {}
+
+
+def warned(given: Given, message: str) -> Given:
+    """With something that whoever asked is to be told."""
+    before = given.options.get("warning", "")
+    return given._replace(options={**given.options, "warning": f"{before}\n{message}".strip()})
 
 
 class Proposal(NamedTuple):
@@ -43,13 +50,19 @@ class Proposal(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the graph knows of things. `asset` resolves what a person typed: raises NotFound, Ambiguous."""
+    """What the graph knows of things. `asset` resolves what a person typed: raises NotFound, Ambiguous.
+
+    `said`: (source, what it says of one scope) for all scopes that say attributes or columns of an asset now; the strongest first.
+    `names`: all names of an asset.
+    """
 
     context: Context
     asset: Callable[[str], AssetKey]
     definition: Callable[[AssetKey], Version[Definition] | None]
     contract: Callable[[str], Version[Contract] | None]
     product: Callable[[str], Version[Product] | None]
+    said: Callable[[AssetKey], Sequence[tuple[str, Entry]]] = lambda _: ()
+    names: Callable[[AssetKey], Sequence[AssetKey]] = lambda key: (key,)
 
 
 Proposing: TypeAlias = Callable[[Given, Known], Proposal]  # raises InvalidInput

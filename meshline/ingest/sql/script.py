@@ -7,14 +7,14 @@ import re
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sqlglot import exp, parser
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token
 
 from meshline.errors import InvalidInput
-from meshline.ingest.sql.dialects import rules_of
+from meshline.ingest.sql.dialects import Rules, rules_of
 from meshline.ingest.sql.known import Known
 from meshline.ingest.sql.shape import ColumnsOf, Lineage, Relation
 from meshline.ingest.sql.statements import read, statement
@@ -54,49 +54,97 @@ class Reader:
         self.known.temporary.clear()
         self._writing.notes.variables.clear()
         self.known.defaults = self._defaults
-        if len(sql) > MAX_CHARACTERS:
-            yield InvalidInput(f"it has more than {MAX_CHARACTERS} characters", file)
-            return
         try:
-            tokens = self._rules.dialect.tokenize(sql)
-        except TokenError:
-            yield InvalidInput(f"it is no {self._rules.name}: a quote or a comment that has no end, or a number that is none", file)
+            found = pieces(self._rules, sql, file)
+        except InvalidInput as error:
+            yield error
             return
-        for chunk in statements(tokens, self._rules.name):
-            where = _place(file, chunk[0].line, chunk[0].col, chunk[0].text)
-            try:
-                with _deep:
-                    nodes = self._parsed(chunk, sql, file, where)
-                    found = [one for node in nodes for one in read(self._writing, node, target)]
-            except RecursionError:
-                yield InvalidInput("it is nested too deeply", where)
-            except InvalidInput as error:
-                yield error if error.where else InvalidInput(str(error), where)
-            else:
-                text = sql[chunk[0].start : chunk[-1].end + 1] if found else ""
-                yield from (one._replace(line=chunk[0].line, sql=text) for one in found)
+        for piece in found:
+            yield from self._piece(piece, target)
 
-    def _parsed(self, tokens: Sequence[Token], sql: str, file: str, where: str) -> list[exp.Expr]:
-        """One statement, as a rule. Raises InvalidInput."""
-        deepest = depth(tokens)
-        if deepest > MAX_DEPTH:
-            raise InvalidInput(f"it is nested {deepest} deep; accepted: {MAX_DEPTH}", where)
+    def _piece(self, piece: Piece, target: Relation | None) -> Iterator[Found]:
         try:
-            nodes = self._rules.dialect.parser().parse(list(tokens), sql)
-        except ParseError as error:
-            first = error.errors[0] if error.errors else {}
-            if "line" in first:
-                where = _place(file, first["line"], first["col"], first.get("highlight") or "")
-            what = _CLASS.sub(r"\1", first.get("description") or _first_line(error))
-            raise InvalidInput(f"it is no {self._rules.name}: {what}", where) from error
-        except (SqlglotError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # it trips over odd input
-            raise InvalidInput(f"sqlglot cannot parse it: {_first_line(error)}", where) from error
-        for node in nodes:
-            if isinstance(node, exp.Command) and (node.name.upper() in _WRITING or defines(tokens)):
-                if query := query_of(tokens[1:]):  # the mistake is there, as a rule
-                    self._parsed(query, sql, file, where)
-                raise InvalidInput(f"sqlglot does not understand this {node.name.upper()} of {self._rules.name}", where)
-        return [node for node in nodes if node is not None]
+            with _deep:
+                found = [one for node in parsed(self._rules, piece) for one in read(self._writing, node, target)]
+        except RecursionError:
+            yield InvalidInput("it is nested too deeply", piece.where)
+        except InvalidInput as error:
+            yield error if error.where else InvalidInput(str(error), piece.where)
+        else:
+            text = piece.text if found else ""
+            yield from (one._replace(line=piece.tokens[0].line, sql=text) for one in found)
+
+
+class Piece(NamedTuple):
+    """The tokens of one statement of a text. `where`: `file:line:column` of the first."""
+
+    tokens: Sequence[Token]
+    sql: str
+    file: str
+
+    @property
+    def where(self) -> str:
+        first = self.tokens[0]
+        return _place(self.file, first.line, first.col, first.text)
+
+    @property
+    def text(self) -> str:
+        return self.sql[self.tokens[0].start : self.tokens[-1].end + 1]
+
+
+def pieces(rules: Rules, sql: str, file: str) -> list[Piece]:
+    """The statements of a text. Raises InvalidInput if it cannot be taken apart."""
+    if len(sql) > MAX_CHARACTERS:
+        raise InvalidInput(f"it has more than {MAX_CHARACTERS} characters", file)
+    try:
+        tokens = rules.dialect.tokenize(sql)
+    except TokenError as error:
+        raise InvalidInput(f"it is no {rules.name}: a quote or a comment that has no end, or a number that is none", file) from error
+    return [Piece(chunk, sql, file) for chunk in statements(tokens, rules.name)]
+
+
+def parsed(rules: Rules, piece: Piece) -> list[exp.Expr]:
+    """One statement, as a rule. Raises InvalidInput with `file:line:column`."""
+    with _deep:
+        try:
+            return _parsed(rules, piece.tokens, piece)
+        except RecursionError:
+            raise InvalidInput("it is nested too deeply", piece.where) from None
+
+
+def query_in(sql: str, dialect: str) -> str:
+    """The query of a statement that defines a view or a table; the text itself if there is none. Raises InvalidInput."""
+    rules = rules_of(dialect)
+    for piece in pieces(rules, sql, "")[:1]:
+        with _deep:
+            for node in parsed(rules, piece)[:1]:
+                query = node.args.get("expression") if isinstance(node, exp.Create) else None
+                if isinstance(query, exp.Query):
+                    return query.sql(rules.dialect)
+    return sql
+
+
+def _parsed(rules: Rules, tokens: Sequence[Token], piece: Piece) -> list[exp.Expr]:
+    where = piece.where
+    deepest = depth(tokens)
+    if deepest > MAX_DEPTH:
+        raise InvalidInput(f"it is nested {deepest} deep; accepted: {MAX_DEPTH}", where)
+    try:
+        nodes = rules.dialect.parser().parse(list(tokens), piece.sql)
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        if "line" in first:
+            where = _place(piece.file, first["line"], first["col"], first.get("highlight") or "")
+        what = _CLASS.sub(r"\1", first.get("description") or _first_line(error))
+        raise InvalidInput(f"it is no {rules.name}: {what}", where) from error
+    except (SqlglotError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # it trips over odd input
+        raise InvalidInput(f"sqlglot cannot parse it: {_first_line(error)}", where) from error
+    for node in nodes:
+        if isinstance(node, exp.Command) and (node.name.upper() in _WRITING or defines(tokens)):
+            if query := query_of(tokens[1:]):  # the mistake is there, as a rule
+                _parsed(rules, query, piece)
+            raise InvalidInput(f"sqlglot does not understand this {node.name.upper()} of {rules.name}", where)
+    return [node for node in nodes if node is not None]
 
 
 class _Deep:

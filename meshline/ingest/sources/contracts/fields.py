@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 
 from meshline.errors import InvalidInput
+from meshline.graph.definitions import Part
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path
 from meshline.ingest.names import closest
@@ -16,12 +17,14 @@ MAX_DEPTH = 24
 
 
 class FieldReader:
-    """Reads the fields of one contract; `warnings` and `refused` gather what is wrong with them."""
+    """Reads the parts of one contract; `warnings` and `refused` gather what is wrong with them, `lines` where they stand."""
 
     def __init__(self, document: Document, value: Json) -> None:
         self._document = document
         self._root = value
         self._fields = 0
+        self._model = ""
+        self.lines: dict[Part, int] = {}
         self.warnings: list[str] = []
         self.refused: list[InvalidInput] = []
 
@@ -34,8 +37,18 @@ class FieldReader:
     def refuse(self, place: Path, message: str) -> None:
         self.refused.append(InvalidInput(message, self.where(place)))
 
-    def counted(self, place: Path, name: str) -> None:
+    def at(self, place: Path, *part: str) -> None:
+        """A part begins at a place; of several of one name the first."""
+        self.lines.setdefault(part, self._document.line(place))
+
+    def model(self, place: Path, name: str) -> None:
+        """The model to which the fields belong from now on."""
+        self._model = name
+        self.at(place, "model", name)
+
+    def field(self, place: Path, name: str) -> None:
         """Count a field. Raises InvalidInput if there are too many, or too deep."""
+        self.at(place, "model", self._model, "field", name)
         self._fields += 1
         if self._fields > MAX_FIELDS:
             raise InvalidInput(f"more than {MAX_FIELDS} fields, counting what references repeat", self.where(place))

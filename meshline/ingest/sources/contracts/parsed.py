@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
+from meshline.graph.definitions import Part
 from meshline.graph.promises import Contract
 from meshline.ingest.documents import Document
 from meshline.ingest.sources.contracts.fields import FieldReader
@@ -15,12 +17,16 @@ MAX_NAME = 500  # characters of an id or version
 
 
 class Parsed(NamedTuple):
-    """A contract as a file says it; None if any of it is refused: half a promise would look like one that was withdrawn."""
+    """A contract as a file says it; None if any of it is refused: half a promise would look like one that was withdrawn.
+
+    `lines`: where its parts stand (`meshline.graph.definitions.Part`).
+    """
 
     contract: Contract | None
     refused: tuple[InvalidInput, ...]
     warnings: tuple[str, ...]
     id: str = ""
+    lines: Mapping[Part, int] = {}
 
 
 def parsed(found: Document, contract: Contract, places: tuple[str, str], checked: Validated, reader: FieldReader) -> Parsed:
@@ -33,6 +39,7 @@ def parsed(found: Document, contract: Contract, places: tuple[str, str], checked
         elif len(said) > MAX_NAME:
             refused.append(InvalidInput(f"{place} has more than {MAX_NAME} characters", found.where(path)))
     warnings = [*checked.warnings, *reader.warnings]
+    reader.at(tuple(places[1].split(".")), "version")
     version = found.value
     for part in places[1].split("."):
         version = mapping(version).get(part)
@@ -40,4 +47,4 @@ def parsed(found: Document, contract: Contract, places: tuple[str, str], checked
         where = found.where(tuple(places[1].split(".")))
         warnings.append(f"{where}: {places[1]} is a number, so that 1.10 is 1.1; write it in quotes")
     refused.sort(key=lambda error: int(error.where.rpartition(":")[2]))
-    return Parsed(None if refused else contract, tuple(refused), tuple(warnings), contract.id)
+    return Parsed(None if refused else contract, tuple(refused), tuple(warnings), contract.id, reader.lines)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from meshline.graph.model import Json
 from meshline.graph.promises import Rule
-from meshline.ingest.values import mapping, text
+from meshline.ingest.documents import Path
+from meshline.ingest.sources.contracts.fields import FieldReader
+from meshline.ingest.values import mapping, mappings, text
 
 # key in the file: comparison; names of older versions of the dialects after the newest
 _COMPARISONS = {
@@ -21,6 +23,15 @@ _COMPARISONS = {
     "mustBeBetween": "between",
     "mustNotBeBetween": "not_between",
 }
+
+
+def rules(reader: FieldReader, place: Path, said: Mapping[str, Json], *, model: str, field: str = "") -> Iterator[Rule]:
+    """The rules of a model or field that stands at a place."""
+    for i, one in enumerate(mappings(said.get("quality"))):
+        found = rule(one, model=model, field=field)
+        of = ".".join(filter(None, (model, field)))
+        reader.at((*place, "quality", i), "rule", of, found.name or found.metric or found.dimension or found.type)
+        yield found
 
 
 def rule(said: Mapping[str, Json], *, model: str, field: str = "") -> Rule:

@@ -14,7 +14,7 @@ from meshline.graph.promises import Contract, Field, Level, Model, Party, Role, 
 from meshline.ingest.documents import Document, Path
 from meshline.ingest.sources.contracts.fields import FieldReader, is_pii
 from meshline.ingest.sources.contracts.parsed import Parsed, parsed
-from meshline.ingest.sources.contracts.rules import rule
+from meshline.ingest.sources.contracts.rules import rules
 from meshline.ingest.sources.contracts.servers import server
 from meshline.ingest.validation import validated
 from meshline.ingest.values import flag, mapping, mappings, text, texts, whole
@@ -38,16 +38,25 @@ def read(document: Document) -> Parsed:
         description=text(info.get("description")),
         contact=_contact(mapping(info.get("contact"))),
         models=tuple(_model(reader, name, one) for name, one in mapping(value.get("models")).items()),
-        quality_rules=tuple(_rules(value)),
-        sla=tuple(_levels(mapping(value.get("servicelevels")))),
+        quality_rules=tuple(_rules(reader, value)),
+        sla=tuple(_levels(reader, mapping(value.get("servicelevels")))),
         terms=_terms(mapping(value.get("terms"))),
-        roles=tuple(_roles(servers)),
+        roles=tuple(_roles(reader, servers)),
         servers=tuple(server(name, mapping(one)) for name, one in servers.items()),
         links={name: text(url) for name, url in mapping(value.get("links")).items()},
         tags=texts(value.get("tags")),
         owners=tuple(Party(name) for name in texts(info.get("owner"))),
         consumers=tuple(dict.fromkeys((*texts(info.get("consumer")), *texts(info.get("consumers"))))),
     )
+    for part, place in (
+        ("status", ("info", "status")),
+        ("owner", ("info", "owner")),
+        ("consumer", ("info", "consumer")),
+        ("terms", ("terms",)),
+    ):
+        reader.at(place, part)
+    for name in servers:
+        reader.at(("servers", name), "server", name)
     return parsed(document, contract, ("id", "info.version"), checked, reader)
 
 
@@ -63,6 +72,7 @@ def _contact(contact: Mapping[str, Json]) -> str:
 def _model(reader: FieldReader, name: str, value: Json) -> Model:
     said = mapping(value)
     place: Path = ("models", name, "fields")
+    reader.model(place[:-1], name)
     primary = texts(said.get("primaryKey"))
     fields = mapping(said.get("fields")).items()
     return Model(
@@ -77,7 +87,7 @@ def _model(reader: FieldReader, name: str, value: Json) -> Model:
 
 def _fields(reader: FieldReader, place: Path, name: str, value: Mapping[str, Json], primary: Sequence[str]) -> Iterator[Field]:
     """A field, and those in it."""
-    reader.counted(place, name)
+    reader.field(place, name)
     reader.known_keys(place, value, FIELD_KEYS)
     said = reader.resolved(place, value)
     yield _field(name, said, primary)
@@ -129,17 +139,18 @@ def _type(said: Mapping[str, Json]) -> str:
     return f"{written}({precision})" if scale is None else f"{written}({precision},{scale})"
 
 
-def _rules(value: Mapping[str, Json]) -> Iterator[Rule]:
+def _rules(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Rule]:
     whole_file = mapping(value.get("quality"))
     if whole_file:
+        reader.at(("quality",), "rule")
         yield Rule(type=text(whole_file.get("type")) or "custom", specification=whole_file.get("specification"))
     for name, model in mapping(value.get("models")).items():
-        yield from (rule(one, model=name) for one in mappings(mapping(model).get("quality")))
+        yield from rules(reader, ("models", name), mapping(model), model=name)
         for field, inside in mapping(mapping(model).get("fields")).items():
-            yield from (rule(one, model=name, field=field) for one in mappings(mapping(inside).get("quality")))
+            yield from rules(reader, ("models", name, "fields", field), mapping(inside), model=name, field=field)
 
 
-def _levels(said: Mapping[str, Json]) -> Iterator[Level]:
+def _levels(reader: FieldReader, said: Mapping[str, Json]) -> Iterator[Level]:
     for name, key in _LEVELS:
         one = mapping(said.get(name.partition(".")[0]))
         written = text(one.get(key))
@@ -152,6 +163,7 @@ def _levels(said: Mapping[str, Json]) -> Iterator[Level]:
         if written:
             element, description = text(one.get("timestampField") or one.get("sourceTimestampField")), text(one.get("description"))
             schedule = text(one.get("cron")) if key == "interval" else ""
+            reader.at(("servicelevels", name.partition(".")[0], key), "slo", name.replace(".", "_"))
             yield level(name.replace(".", "_"), written, element=element, description=description, schedule=schedule)
 
 
@@ -184,7 +196,8 @@ def _terms(said: Mapping[str, Json]) -> Terms:
     )
 
 
-def _roles(servers: Mapping[str, Json]) -> Iterator[Role]:
+def _roles(reader: FieldReader, servers: Mapping[str, Json]) -> Iterator[Role]:
     for name, one in servers.items():
-        for role in mappings(mapping(one).get("roles")):
+        for i, role in enumerate(mappings(mapping(one).get("roles"))):
+            reader.at(("servers", name, "roles", i), "role", text(role.get("name")))
             yield Role(name=text(role.get("name")), description=text(role.get("description")), server=name)

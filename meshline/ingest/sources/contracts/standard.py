@@ -12,7 +12,7 @@ from meshline.graph.promises import Contract, Field, Level, Model, Party, Role, 
 from meshline.ingest.documents import Document, Path
 from meshline.ingest.sources.contracts.fields import FieldReader, is_pii
 from meshline.ingest.sources.contracts.parsed import Parsed, parsed
-from meshline.ingest.sources.contracts.rules import rule
+from meshline.ingest.sources.contracts.rules import rules
 from meshline.ingest.sources.contracts.servers import server
 from meshline.ingest.sources.teams import owners
 from meshline.ingest.validation import validated
@@ -40,16 +40,20 @@ def read(document: Document) -> Parsed:
         product=text(value.get("dataProduct")),
         contact=next((text(one.get("url")) or text(one.get("channel")) for one in mappings(value.get("support"))), ""),
         models=tuple(_model(reader, ("schema", i), one) for i, one in enumerate(mappings(value.get("schema")))),
-        quality_rules=tuple(_rules(value)),
-        sla=tuple(_levels(value)),
+        quality_rules=tuple(_rules(reader, value)),
+        sla=tuple(_levels(reader, value)),
         terms=_terms(value),
-        roles=tuple(_roles(value)),
+        roles=tuple(_roles(reader, value)),
         servers=tuple(server(text(one.get("server")) or str(i), one) for i, one in enumerate(mappings(value.get("servers")), 1)),
         links=_links(value, description),
         tags=texts(value.get("tags")),
         owners=tuple(owners(value.get("team"))) or tuple(Party(name) for name in texts(custom.get("owner"))),
         consumers=tuple(dict.fromkeys((*texts(custom.get("consumer")), *texts(custom.get("consumers"))))),
     )
+    for part, place in (("status", "status"), ("owner", "team"), ("consumer", "customProperties"), ("terms", "description")):
+        reader.at((place,), part)
+    for i, one in enumerate(contract.servers):
+        reader.at(("servers", i), "server", one.name)
     return parsed(document, contract, ("id", "version"), checked, reader)
 
 
@@ -61,6 +65,7 @@ def _model(reader: FieldReader, place: Path, said: Mapping[str, Json]) -> Model:
     name = text(said.get("name"))
     if not name:
         reader.refuse(place, f"{'.'.join(map(str, place))}.name is missing")
+    reader.model(place, name)
     return Model(
         name=name,
         physical_name=_other(said, name),
@@ -85,7 +90,7 @@ def _properties(reader: FieldReader, place: Path, said: Mapping[str, Json], abov
 
 def _fields(reader: FieldReader, place: Path, said: Mapping[str, Json], name: str, physical: str) -> Iterator[Field]:
     """A field, and those in it."""
-    reader.counted(place, name)
+    reader.field(place, name)
     reader.known_keys(place, said, PROPERTY_KEYS)
     yield _field(name, physical, said)
     yield from _properties(reader, place, said, f"{name}.", f"{physical}.")
@@ -152,22 +157,25 @@ def _other(said: Mapping[str, Json], name: str) -> str:
     return "" if physical == name else physical
 
 
-def _rules(value: Mapping[str, Json]) -> Iterator[Rule]:
-    for model in mappings(value.get("schema")):
+def _rules(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Rule]:
+    for i, model in enumerate(mappings(value.get("schema"))):
         name = text(model.get("name"))
-        yield from (rule(one, model=name) for one in mappings(model.get("quality")))
-        for field in mappings(model.get("properties")):
-            yield from (rule(one, model=name, field=text(field.get("name"))) for one in mappings(field.get("quality")))
+        yield from rules(reader, ("schema", i), model, model=name)
+        for j, field in enumerate(mappings(model.get("properties"))):
+            yield from rules(reader, ("schema", i, "properties", j), field, model=name, field=text(field.get("name")))
 
 
-def _levels(value: Mapping[str, Json]) -> Iterator[Level]:
+def _levels(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Level]:
     default = text(value.get("slaDefaultElement"))
-    for one in mappings(value.get("slaProperties")):
+    for i, one in enumerate(mappings(value.get("slaProperties"))):
         unit, amount = text(one.get("unit")), text(one.get("value"))
+        name, element = snake(text(one.get("property"))), text(one.get("element")) or default
+        reader.at(("slaProperties", i), "slo", name)
+        reader.at(("slaProperties", i), "slo", name, element)
         yield level(
-            snake(text(one.get("property"))),
+            name,
             f"{amount} {unit}" if unit else amount,
-            element=text(one.get("element")) or default,
+            element=element,
             description=text(one.get("description")),
             schedule=text(one.get("schedule")),
             driver=text(one.get("driver")),
@@ -186,10 +194,14 @@ def _terms(value: Mapping[str, Json]) -> Terms:
     )
 
 
-def _roles(value: Mapping[str, Json]) -> Iterator[Role]:
-    yield from (_role(one, "") for one in mappings(value.get("roles")))
-    for one in mappings(value.get("servers")):
-        yield from (_role(role, text(one.get("server"))) for role in mappings(one.get("roles")))
+def _roles(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Role]:
+    for i, one in enumerate(mappings(value.get("roles"))):
+        reader.at(("roles", i), "role", text(one.get("role")))
+        yield _role(one, "")
+    for i, one in enumerate(mappings(value.get("servers"))):
+        for j, role in enumerate(mappings(one.get("roles"))):
+            reader.at(("servers", i, "roles", j), "role", text(role.get("role")))
+            yield _role(role, text(one.get("server")))
 
 
 def _role(said: Mapping[str, Json], server_name: str) -> Role:

@@ -98,6 +98,7 @@ class Config(Struct, frozen=True, gc=False):
     where: str | None = None
     loaded_at_field: str | None = None
     freshness: dict[str, Any] | None = None
+    partition_by: Any = None
 
 
 class Checksum(Struct, frozen=True, gc=False):

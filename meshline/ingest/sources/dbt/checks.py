@@ -44,7 +44,7 @@ class _Kept(msgspec.Struct, array_like=True, frozen=True):
     message: str | None = None
 
 
-class _Defined(NamedTuple):
+class Defined(NamedTuple):
     """A check by the unique id of its node."""
 
     id: str
@@ -64,9 +64,9 @@ class Checks:
 
     def entries(self, memory: Mapping[str, str], time: int) -> Iterator[Entry]:
         """What is expected of each dataset, and what was found. `time`: of the manifest."""
-        defined = self._defined()
+        defined = self.defined()
         self._known = self._results(memory, {one.id for one in defined})
-        of_dataset: dict[AssetKey, list[_Defined]] = {}
+        of_dataset: dict[AssetKey, list[Defined]] = {}
         for one in defined:
             of_dataset.setdefault(model.dataset(*one.check.of.parts[:2]), []).append(one)
         for key, checks in of_dataset.items():
@@ -80,11 +80,12 @@ class Checks:
         """The results that are known, for the next reading; after `entries`."""
         return {_RESULT + id_: msgspec.json.encode(kept).decode() for id_, kept in self._known.items()}
 
-    def _defined(self) -> list[_Defined]:
+    def defined(self) -> list[Defined]:
+        """The checks of the project's tables, each once."""
         checks = [(id_, check) for id_, test in self._artifacts.tests.items() for check in self._of_test(test)]
         checks += [(id_, check) for id_, check in self._of_sources()]
         named = quality.named([check for _, check in checks], [id_.rpartition(".")[2] for id_, _ in checks])
-        return [_Defined(id_, check) for (id_, _), check in zip(checks, named, strict=True)]
+        return [Defined(id_, check) for (id_, _), check in zip(checks, named, strict=True)]
 
     def _of_test(self, test: Test) -> Iterator[Check]:
         """Of the table that it is attached to; a singular test is one of all tables that it reads."""

@@ -30,11 +30,11 @@ def table_facts(table: Table, columns: Sequence[ListedColumn], owned_by: Sequenc
     """The table, its columns in order, and whose it is."""
     keys = [model.column(table.key, column.name) for column in columns]
     listing = [EdgeFact(EdgeType.HAS_COLUMN, table.key, key, {"position": position}) for position, key in enumerate(keys, start=1)]
-    enforced = _enforced(table.node)
+    holds = enforced(table.node)
     return Facts(
         assets=(
             AssetFact(table.key, _table(table)),
-            *(AssetFact(key, _column(column, enforced=enforced)) for key, column in zip(keys, columns, strict=True)),
+            *(AssetFact(key, _column(column, enforced=holds)) for key, column in zip(keys, columns, strict=True)),
             *(owners.asset(owner) for owner in owned_by),
         ),
         edges=(*listing, *owners.owns(owned_by, table.key), *_other_name(table)),
@@ -65,7 +65,7 @@ def _table(table: Table) -> dict[str, Json]:
         materialized=config.materialized,
         access=node.access or config.access,
         group=node.group or config.group,
-        contract_enforced=_enforced(node) or None,
+        contract_enforced=enforced(node) or None,
         constraints=constraints(node.constraints),
         model_version=_text(node.version),
         latest_version=_text(node.latest_version),
@@ -103,7 +103,8 @@ def _dataset_type(table: Table) -> str | None:
     return _CATALOG_TYPES.get(called, called.upper())
 
 
-def _enforced(node: Node) -> bool:
+def enforced(node: Node) -> bool:
+    """Whether dbt compares the columns with those that are declared."""
     contract = node.contract or (node.config.contract if node.config is not None else None)
     return contract is not None and contract.enforced is True
 

@@ -67,17 +67,30 @@ def read(path: Path) -> Artifacts:
     file = path if path.suffix == ".json" else path / "manifest.json"
     if not file.is_file():
         raise InvalidInput("there is no such file; `dbt compile` (or build, or docs generate) writes it into target/", str(file))
-    return _Reader(file).artifacts()
+    return _Reader(file, lambda name: _bytes(file.with_name(name))).artifacts()
+
+
+def read_texts(file: Path, manifest: bytes, catalog: bytes | None = None) -> Artifacts:
+    """The artifacts that are given, as if they stood in and beside a file. Raises InvalidInput if the manifest cannot be read."""
+    return _Reader(file, {file.name: manifest, "catalog.json": catalog}.get).artifacts()
+
+
+def _bytes(file: Path) -> bytes | None:
+    """Raises InvalidInput for what is too large."""
+    return read_bytes(file, MAX_BYTES) if file.exists() else None
 
 
 class _Reader:
-    def __init__(self, file: Path) -> None:
+    """`text`: that of an artifact, by its name; None if it is not there."""
+
+    def __init__(self, file: Path, text: Callable[[str], bytes | None]) -> None:
         self._file = file
+        self._text = text
         self._refused: list[Refused] = []
         self._notes: list[str] = []
 
     def artifacts(self) -> Artifacts:
-        manifest = _decoded(self._file, Manifest)
+        manifest = _decoded(self._file, self._text(self._file.name) or b"", Manifest)
         self._check_version(manifest.metadata)
         nodes, tests, analyses = self._nodes(manifest)
         catalog = self._beside("catalog.json", Catalog, Catalog())
@@ -170,18 +183,15 @@ class _Reader:
 
     def _beside(self, name: str, type_: type[T], default: T) -> T:
         """An artifact that need not be there."""
-        file = self._file.with_name(name)
-        if not file.exists():
-            return default
         try:
-            return _decoded(file, type_)
+            data = self._text(name)
+            return default if data is None else _decoded(self._file.with_name(name), data, type_)
         except InvalidInput as error:
             self._refused.append(Refused(error, ("quality",) if type_ is not Catalog else ()))
             return default
 
 
-def _decoded(file: Path, type_: type[T]) -> T:
-    data = read_bytes(file, MAX_BYTES)
+def _decoded(file: Path, data: bytes, type_: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=type_)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

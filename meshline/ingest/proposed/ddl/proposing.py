@@ -1,0 +1,53 @@
+"""DDL: a script against what the graph knows, or a script in two versions."""
+
+from __future__ import annotations
+
+from meshline.graph.definitions import Definition, Pair, Version
+from meshline.ingest.documents import text_of
+from meshline.ingest.proposed.ddl.script import Script
+from meshline.ingest.proposed.entries import entries
+from meshline.ingest.proposed.shape import Given, Known, Proposal
+from meshline.ingest.sql.dialects import rules_of
+from meshline.ingest.sql.shape import Relation
+
+
+def propose(given: Given, known: Known) -> Proposal:
+    """One pair for each table that differs. Raises InvalidInput, NotFound and Ambiguous with `file:line:column`.
+
+    Of a script in two versions, what the old one creates is compared with what the new one creates, and the statements
+    that the old one lacks are applied to the rest.
+    """
+    name = next(one.name for one in (given.after, given.before) if one is not None)
+    sql = "" if given.after is None else text_of(given.after.data, name)
+    old_sql = "" if given.before is None else text_of(given.before.data, given.before.name)
+    rules = rules_of(given.options.get("dialect") or _dialect(sql or old_sql))
+    base: dict[Relation, Version[Definition]] = {}
+    seen: set[str] = set()
+    if given.before is not None:
+        old = Script(known, rules, given.options, {})
+        old.read(old_sql, given.before.name, lenient=True)
+        seen = old.seen
+        for relation in sorted(old.made):
+            table = old.tables.by_name.get(relation)
+            if table is not None and table.now is not None:
+                base[relation] = Version(table.now, {"": (table.key,)} if table.key is not None else {}, given.before.name)
+    script = Script(known, rules, given.options, base)
+    script.read(sql, name, without=seen)
+    pairs = [pair for table in dict.fromkeys(script.tables.by_name.values()) for pair in [table.pair(name)] if pair is not None]
+    pairs += [Pair(version, None) for relation, version in base.items() if relation not in script.tables.by_name]
+    warnings = [*script.warnings, *(one for table in dict.fromkeys(script.tables.by_name.values()) for one in table.warnings)]
+    warnings += [
+        f"{name}: {written} is taken for {key.qualified_name}; if it is another, say its namespace (--namespace)"
+        for key, written in script.tables.guessed.items()
+    ]
+    warnings += [
+        f"{name}: {pair.after.value.model.name} is new, and is no dataset that the graph knows"
+        for pair in pairs
+        if pair.before is None and pair.after is not None and not pair.after.datasets
+    ]
+    return Proposal(tuple(pairs), tuple(one for pair in pairs for one in entries(pair, known)), tuple(dict.fromkeys(warnings)))
+
+
+def _dialect(sql: str) -> str:
+    """Of those that most write for tables of a lake: Trino quotes names with ", Spark with `."""
+    return "trino" if '"' in sql and "`" not in sql else "spark"

@@ -1,0 +1,39 @@
+"""What is given, by its kind. A new kind is one file, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from meshline.errors import InvalidInput, MissingExtra
+from meshline.ingest.names import closest
+from meshline.ingest.proposed.shape import Given, Known, Proposal, Proposing
+
+# kind: (the module that has `propose`, the extra that it needs)
+KINDS: Mapping[str, tuple[str, str]] = {
+    "contract": ("meshline.ingest.proposed.contract", "contracts"),
+    "product": ("meshline.ingest.proposed.product", ""),
+    "schema": ("meshline.ingest.proposed.schema", ""),
+    "ddl": ("meshline.ingest.proposed.ddl", "sql"),
+    "dbt": ("meshline.ingest.proposed.dbt", "dbt"),
+    "mesh": ("meshline.ingest.proposed.mesh", ""),
+    "change": ("meshline.ingest.proposed.words", ""),
+}
+
+
+def propose(given: Given, known: Known) -> Proposal:
+    """The things in two versions that a given one tells of. Raises InvalidInput, NotFound, Ambiguous, MissingExtra."""
+    if given.kind not in KINDS:
+        raise InvalidInput(f"found {given.kind!r}{closest(given.kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
+    if given.before is None and given.after is None:
+        raise InvalidInput("neither an old nor a new version is given")
+    module, extra = KINDS[given.kind]
+    try:
+        proposing: Proposing = import_module(module).propose
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("meshline"):
+            raise
+        raise MissingExtra(extra, f"checking a {given.kind}") from error
+    found = proposing(given, known)
+    told = tuple(filter(None, given.options.get("warning", "").splitlines()))
+    return found._replace(warnings=(*told, *found.warnings))
