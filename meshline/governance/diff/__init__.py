@@ -1,0 +1,24 @@
+"""What differs between two versions of a thing."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from meshline.governance.changes import Change
+from meshline.governance.diff.contracts import contract_changes
+from meshline.governance.diff.products import product_changes
+from meshline.governance.diff.tables import table_changes
+from meshline.graph.definitions import AnyPair, Definition, Pair
+from meshline.graph.promises import Contract, Product
+
+
+def changes(pair: AnyPair) -> list[Change]:
+    """The changes between two versions, each under its rule. A pair of which both are None has none."""
+    version = pair.before or pair.after
+    if version is None:
+        return []
+    if isinstance(version.value, Contract):
+        return contract_changes(cast("Pair[Contract]", pair))
+    if isinstance(version.value, Product):
+        return product_changes(cast("Pair[Product]", pair))
+    return table_changes(cast("Pair[Definition]", pair))

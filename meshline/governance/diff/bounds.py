@@ -1,0 +1,72 @@
+"""Changes of what a field's values are held to: bounds, lengths, patterns, formats."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+
+from meshline.governance.changes import Change
+from meshline.governance.diff.columns import Column
+from meshline.governance.diff.scope import Scope
+from meshline.graph.model import Json
+
+# Attribute of a field -> whether a larger one is the stricter; None: they cannot be compared.
+_BOUNDS: dict[str, bool | None] = {
+    "minimum": True,
+    "exclusive_minimum": True,
+    "min_length": True,
+    "maximum": False,
+    "exclusive_maximum": False,
+    "max_length": False,
+    "pattern": None,
+    "format": None,
+}
+
+
+def bound_changes(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+    for name, rising in _BOUNDS.items():
+        old, new = (_given(getattr(one.field, name)) for one in (was, now))
+        if rule := _rule(old, new, rising=rising):
+            called = name.replace("_", " ").replace("min ", "minimum ").replace("max ", "maximum ")
+            yield scope.change(rule, was, (_normal(old), _normal(new)), now=now, detail=name, bound=called)
+
+
+def _rule(old: Json, new: Json, *, rising: bool | None) -> str | None:
+    if old is None or new is None:
+        return None if old == new else "bound-added" if old is None else "bound-removed"
+    if old == new or _normal(old) == _normal(new):
+        return None
+    first, second = _ordered(old), _ordered(new)
+    if rising is None or first is None or second is None or type(first) is not type(second):
+        return "bound-changed"
+    larger = second > first  # type: ignore[operator]
+    return "bound-tightened" if larger is rising else "bound-loosened"
+
+
+def _given(value: Json) -> Json:
+    return None if value == "" else value
+
+
+def _ordered(value: Json) -> Decimal | dt.datetime | None:
+    """A number or time, so that it can be compared."""
+    if isinstance(value, bool):
+        return None
+    text = str(value).strip()
+    try:
+        found = Decimal(text)
+        return found if found.is_finite() else None
+    except InvalidOperation:
+        pass
+    try:
+        return dt.datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
+def _normal(value: Json) -> Json:
+    """A number in one spelling: 1.0, `1` and 1 are the same."""
+    found = _ordered(value)
+    if isinstance(found, Decimal):
+        return int(found) if found == found.to_integral_value() else float(found)
+    return value

@@ -1,0 +1,195 @@
+"""Expressions of SQL in one form, so that two are equal if they mean the same for sure: without redundant parentheses and
+comments, operands of AND, OR, = in one order, each column as what it stands for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from sqlglot import exp
+
+MAX_NODES = 400  # of an expression that is written out; beyond, its digest stands for it
+
+
+class Term(NamedTuple):
+    """An expression in normal form. `partitions`: of the windows in it, in order, which the expression itself leaves out."""
+
+    node: exp.Expr
+    partitions: tuple[str, ...] = ()
+
+
+class Normal:
+    """Brings expressions of one query into normal form. `column`: what a column stands for; `query`: a query within an
+    expression, as one text; `window`: a window by its name.
+    """
+
+    def __init__(
+        self,
+        dialect: str,
+        column: Callable[[exp.Column], Term],
+        query: Callable[[exp.Expr], Term],
+        window: Callable[[str], exp.Expr | None],
+    ) -> None:
+        self._dialect = dialect
+        self._column = column
+        self._query = query
+        self._window = window
+
+    def term(self, node: exp.Expr) -> Term:
+        partitions: list[str] = []
+        return Term(bounded(self._normal(node, partitions), self._dialect), tuple(partitions))
+
+    def terms(self, node: exp.Expr) -> Iterator[Term]:
+        """Each of what AND joins."""
+        for one in _operands(node, exp.And):
+            yield self.term(one)
+
+    def text(self, node: exp.Expr) -> str:
+        return text_of(node, self._dialect)
+
+    def _normal(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
+        if isinstance(node, exp.Paren):
+            return self._normal(node.this, partitions)
+        if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
+            return self._taken(self._column(node), partitions)
+        if isinstance(node, exp.Query):
+            return self._taken(self._query(node), partitions)
+        if isinstance(node, exp.And | exp.Or):
+            return self._connected(node, partitions)
+        if isinstance(node, exp.Window):
+            return self._windowed(node, partitions)
+        return _ordered(self._copied(node, partitions), self._dialect)
+
+    def _taken(self, term: Term, partitions: list[str]) -> exp.Expr:
+        partitions += term.partitions
+        return term.node.copy()
+
+    def _copied(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
+        """The node with its parts in normal form, and without comments."""
+        made = type(node)()
+        for name, value in node.args.items():
+            if isinstance(value, exp.Expr):
+                made.set(name, self._normal(value, partitions))
+            elif isinstance(value, list):
+                made.set(name, [self._normal(one, partitions) if isinstance(one, exp.Expr) else one for one in value])
+            else:
+                made.set(name, value)
+        if isinstance(made, exp.Anonymous) and isinstance(made.this, str):
+            made.set("this", made.this.upper())
+        return made
+
+    def _connected(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
+        kind = type(node)
+        found: dict[str, tuple[exp.Expr, list[str]]] = {}
+        for one in _operands(node, kind):
+            inner: list[str] = []
+            made = self._normal(one, inner)
+            found.setdefault(self.text(made), (made, inner))
+        operands = [found[text] for text in sorted(found)]
+        for _, inner in operands:
+            partitions += inner
+        result = operands[0][0]
+        for made, _ in operands[1:]:
+            result = kind(this=result, expression=made)
+        return result
+
+    def _windowed(self, node: exp.Expr, partitions: list[str]) -> exp.Expr:
+        """A window without its partition. A named one is written out."""
+        named = self._window(node.alias) if node.alias else None
+        parts = dict(node.args)
+        if named is not None:
+            inherited = self._window(named.alias) if named.alias else None
+            for name in ("partition_by", "order", "spec"):
+                parts[name] = parts.get(name) or named.args.get(name) or (inherited.args.get(name) if inherited is not None else None)
+            parts["alias"] = None
+        by = parts.pop("partition_by", None) or ()
+        own = sorted(self.text(self._normal(one, partitions)) for one in by)
+        made = self._copied(type(node)(**{name: _detached(value) for name, value in parts.items()}), partitions)
+        partitions.append(", ".join(own))
+        return made
+
+
+def _detached(value: object) -> object:
+    """A copy of a part, so that the query keeps its own."""
+    if isinstance(value, exp.Expr):
+        return value.copy()
+    return [_detached(one) for one in value] if isinstance(value, list) else value
+
+
+def _operands(node: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
+    """What a chain of AND, or of OR, joins. A chain of thousands is no deep recursion."""
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        while isinstance(one, exp.Paren):
+            one = one.this
+        if isinstance(one, kind):
+            waiting += [one.expression, one.this]
+        else:
+            yield one
+
+
+_MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {exp.GT: exp.LT, exp.GTE: exp.LTE, exp.LT: exp.GT, exp.LTE: exp.GTE}
+_SYMMETRIC = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
+_NEGATED: dict[type[exp.Expr], type[exp.Expr]] = {exp.EQ: exp.NEQ, exp.NEQ: exp.EQ}
+
+
+def _ordered(node: exp.Expr, dialect: str) -> exp.Expr:
+    """What can be written in two ways, in one: comparisons have their constant on the right."""
+    kind = type(node)
+    if kind in _MIRRORED or kind in _SYMMETRIC:
+        sides = sorted((node.this, node.expression), key=lambda side: (isinstance(side, exp.Literal), text_of(side, dialect)))
+        same = sides[0] is node.this
+        return (kind if same or kind in _SYMMETRIC else _MIRRORED[kind])(this=sides[0], expression=sides[1])
+    if kind is exp.Not and type(node.this) in _NEGATED:
+        return _NEGATED[type(node.this)](this=node.this.this, expression=node.this.expression)
+    if kind is exp.Not and type(node.this) is exp.Not:
+        inner: exp.Expr = node.this.this
+        return inner
+    if kind is exp.In and node.expressions and all(isinstance(one, exp.Literal) for one in node.expressions):
+        listed = {text_of(one, dialect): one for one in node.expressions}
+        node.set("expressions", [listed[text] for text in sorted(listed)])
+    if kind is exp.Ordered:
+        node.set("desc", node.args.get("desc") or None)
+    if kind is exp.Count and isinstance(node.this, exp.Literal):
+        node.set("this", exp.Star())
+    return node
+
+
+_OPERATORS = (exp.Binary, exp.Unary, exp.Between, exp.In)
+
+
+def text_of(node: exp.Expr, dialect: str) -> str:
+    """A node in normal form as SQL, with the parentheses that tell what belongs together."""
+    made = node.copy()
+    for one in reversed(list(made.walk())):  # what is inside comes first
+        if _needs_parentheses(one, one.parent):
+            around = exp.Paren()
+            one.replace(around)
+            around.set("this", one)
+    return made.sql(dialect, comments=False)
+
+
+def _needs_parentheses(node: exp.Expr, parent: exp.Expr | None) -> bool:
+    if not isinstance(node, _OPERATORS) or not isinstance(parent, (*_OPERATORS, exp.Bracket)) or isinstance(node, exp.Dot):
+        return False
+    return not isinstance(parent, exp.Connector) or (isinstance(node, exp.Connector) and type(node) is not type(parent))
+
+
+def bounded(node: exp.Expr, dialect: str) -> exp.Expr:
+    """The node, or its digest in its place if it is too large: what stands for it can be put in again and again."""
+    for count, _ in enumerate(node.walk()):
+        if count > MAX_NODES:
+            return name(f"#{digest(text_of(node, dialect))}")
+    return node
+
+
+def digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def name(text: str) -> exp.Expr:
+    """Something by its name, as it is."""
+    return exp.Var(this=text)

@@ -1,0 +1,79 @@
+"""Changes of a table, view, topic or file as a tool defines it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from meshline.errors import MissingExtra
+from meshline.governance.changes import Change, SubjectKind
+from meshline.governance.diff.access import access_rule
+from meshline.governance.diff.draft import Draft
+from meshline.governance.diff.fields import field_changes, moved
+from meshline.governance.diff.owners import owner_changes
+from meshline.governance.diff.quality import rule_changes
+from meshline.governance.diff.scope import Scope
+from meshline.graph import model
+from meshline.graph.definitions import Definition, Pair, Version
+from meshline.graph.promises import Party
+
+_UNORDERED = frozenset({"avro", "json"})  # columns are found by name
+_HIDDEN = frozenset({"iceberg"})  # no query names the partitions
+
+
+def table_changes(pair: Pair[Definition]) -> list[Change]:
+    before, after = pair
+    version = before or after
+    assert version is not None
+    datasets = version.datasets.get("", ())
+    name = datasets[0].qualified_name if datasets else version.value.model.name
+    draft = Draft(SubjectKind.TABLE, name, before, after, datasets)
+    if before is None or after is None:
+        return [draft.change("table-removed" if after is None else "table-added", table=version.value.model.name)]
+    return list(_changes(draft, before, after))
+
+
+def _changes(draft: Draft, before: Version[Definition], after: Version[Definition]) -> Iterator[Change]:
+    old, new = before.value, after.value
+    table = old.model.name
+    if table.casefold() != new.model.name.casefold():
+        yield draft.change("table-renamed", (), table, new.model.name, table=table)
+    scope = Scope(draft, (), (), draft.assets, "", old.format, new.format, promised=False)
+    yield from field_changes(scope, old.model, new.model)
+    if new.format not in _UNORDERED:
+        yield from moved(old.model.fields, new.model.fields, scope)
+    yield from _partitioning(draft, old, new)
+    if old.kind and new.kind and old.kind.casefold() != new.kind.casefold():
+        yield draft.change("materialization-changed", ("kind",), old.kind.lower(), new.kind.lower(), table=table)
+    yield from owner_changes(draft, _party(old.owner), _party(new.owner))
+    if rule := access_rule(old.access, new.access) if old.access and new.access else None:
+        yield draft.change(rule, ("access",), old.access, new.access, role="other models")
+    if (new.deprecated and not old.deprecated) or (new.model.deprecated and not old.model.deprecated):
+        yield draft.change("table-deprecated", table=table)
+    columns = {("", field.name): tuple(model.column(dataset, field.name) for dataset in draft.assets) for field in old.model.fields}
+    yield from rule_changes(draft, old.rules, new.rules, columns)
+    if old.sql or new.sql:
+        yield from _computed(draft, old, new)
+
+
+def _computed(draft: Draft, old: Definition, new: Definition) -> Iterator[Change]:
+    """Raises MissingExtra."""
+    try:
+        sql = import_module("meshline.governance.diff.sql")
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("sqlglot"):
+            raise
+        raise MissingExtra("sql", "comparing queries") from error
+    yield from sql.sql_changes(draft, old, new)
+
+
+def _partitioning(draft: Draft, old: Definition, new: Definition) -> Iterator[Change]:
+    was, now = (tuple("".join(part.lower().split()) for part in one.partitioning) for one in (old, new))
+    if was == now or (old.format != new.format and not was):  # of the one before it may not be known
+        return
+    rule = "hidden-partitioning-changed" if new.format in _HIDDEN else "partitioning-changed"
+    yield draft.change(rule, ("partitioning",), ", ".join(was) or None, ", ".join(now) or None, table=old.model.name)
+
+
+def _party(name: str) -> list[Party]:
+    return [Party(name)] if name else []

@@ -1,0 +1,76 @@
+"""The normal form of a type's text."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+from meshline.governance.types.form import FAMILIES, MICROSECONDS, NESTED, Type
+from meshline.governance.types.names import COMMON, ENDLESS, LONGEST, OWN, SCALED, WIDTHS
+from meshline.governance.types.structured import structured
+from meshline.governance.types.text import Named, Unreadable, read
+
+_TIMES = frozenset({"time", "timetz", "timestamp", "timestamptz", "timestampltz"})
+_FLOATS = frozenset({"float", "double"})
+_SIZED = {"string": "varchar", "binary": "fixed"}  # with a length they are another type
+_INTEGERS = frozenset({"byte", "short", "int", "long"})
+
+
+@functools.lru_cache(maxsize=4096)
+def normal(text: str, form: str = "") -> Type:
+    """The type that a text is in a format: iceberg, delta, spark, trino, avro, json, contract, a dialect of SQL; "": not known which.
+
+    The text may be JSON, as schemas of Spark, Iceberg and Avro and JSON Schema are.
+    """
+    family = FAMILIES.get(form, form)
+    written = text.strip()
+    try:
+        if written[:1] in {"{", "[", '"'}:
+            return structured(json.loads(written), lambda one: _plain(one, family))
+        return _plain(written, family)
+    except (Unreadable, ValueError, RecursionError):
+        return _unknown(written)
+
+
+def _plain(text: str, family: str) -> Type:
+    own = OWN.get(family, {})
+
+    def nested(word: str) -> str:
+        known = own.get(word, COMMON.get(word, ""))
+        return known if known in NESTED else ""
+
+    try:
+        return read(text, lambda named: _named(named, family), nested)
+    except Unreadable:
+        return _unknown(text)
+
+
+def _unknown(text: str) -> Type:
+    """Two texts of an unknown type are one if they differ in case and in spaces only."""
+    return Type("".join(text.lower().split()) if "(" in text or "<" in text else " ".join(text.lower().split()))
+
+
+def _named(named: Named, family: str) -> Type:
+    """What a word with numbers means in a format."""
+    words, numbers = named
+    own = OWN.get(family, {})
+    meant = own.get(words, COMMON.get(words, words))
+    name, _, rest = meant.partition("(")
+    if not numbers:
+        return _settled(name, tuple(int(one) for one in rest.rstrip(")").split(",") if one), family)
+    if family == "postgres" and words == "float" and numbers[0] <= 24:
+        return Type("float")
+    return _settled(name, numbers, family)
+
+
+def _settled(name: str, numbers: tuple[int, ...], family: str) -> Type:
+    """A normal name with its numbers, without those that say nothing."""
+    if name in _SIZED and numbers:
+        endless = numbers[0] < 0 or (name == "string" and (family in ENDLESS or numbers[0] == LONGEST.get(family)))
+        return Type(name) if endless else Type(_SIZED[name], numbers[:1])
+    if family in WIDTHS and (name, numbers) == ("byte", (1,)):
+        return Type("boolean")
+    if name == "decimal" and len(numbers) == 1 and family in SCALED:
+        return Type(name, (numbers[0], 0))
+    idle = numbers == (MICROSECONDS,) if name in _TIMES else name in _FLOATS or (family in WIDTHS and name in _INTEGERS)
+    return Type(name) if idle else Type(name, numbers)
