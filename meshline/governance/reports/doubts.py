@@ -1,0 +1,48 @@
+"""What is not certain about an answer, in plain words."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from meshline.words import counted, has, is_
+
+_TRUNCATED = {
+    "NODES": "The answer is cut off: it was larger than the limit. There is more.",
+    "DEPTH": "The answer is cut off at the depth that was asked for. There may be more behind it.",
+    "TIME": "The answer is cut off: it took too long. There may be more.",
+}
+
+
+class Completeness(Protocol):
+    """What an answer may be lacking (semantics, Completeness), as any of the surfaces has it."""
+
+    @property
+    def truncated(self) -> str: ...
+    @property
+    def possible_only(self) -> int: ...
+    @property
+    def undescribed(self) -> int: ...
+    @property
+    def stale_edges(self) -> int: ...
+    @property
+    def provisional(self) -> int: ...
+
+
+def doubts(completeness: Completeness) -> list[str]:
+    """One sentence for each reason to doubt the answer."""
+    c = completeness
+    said = [_TRUNCATED[c.truncated]] if c.truncated in _TRUNCATED else []
+    if c.undescribed:
+        said.append(f"{counted(c.undescribed, 'dataset')} on the way {has(c.undescribed)} no recorded columns: the answer may be larger.")
+    if c.possible_only:
+        said.append(
+            f"{counted(c.possible_only, 'pair')} of datasets {has(c.possible_only)} no column lineage:"
+            " what lies behind is only possible, and more than is really affected."
+        )
+    if c.stale_edges:
+        said.append(
+            f"{counted(c.stale_edges, 'lineage edge')} {is_(c.stale_edges)} older than the latest run of the job: it may hold no more."
+        )
+    if c.provisional:
+        said.append(f"{counted(c.provisional, 'lineage edge')} {is_(c.provisional)} from runs that have not completed.")
+    return said

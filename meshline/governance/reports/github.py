@@ -1,0 +1,86 @@
+"""A report as commands to GitHub Actions, which shows them beside the lines of the files, and a summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from meshline.governance.report import Concern, Finding, Report, Violation
+from meshline.governance.reports.reading import (
+    LONGEST_TEXT,
+    Names,
+    concerns_of,
+    fails,
+    headline,
+    hits,
+    is_waived,
+    names,
+    outcome,
+    rule_of,
+    told,
+    uncertain,
+    way,
+)
+from meshline.words import printable, short
+
+MOST = 10  # of one kind: GitHub shows no more of a step
+MOST_HITS = 10
+
+
+def commands(report: Report) -> Iterator[str]:
+    """One command for each concern that matters, the worst first, then the verdict."""
+    name = names(report)
+    shown: Counter[str] = Counter()
+    for concern in concerns_of(report):
+        level = _level(report, concern)
+        if not level:
+            continue
+        shown[level] += 1
+        if shown[level] <= MOST:
+            yield f"::{level} {_properties(concern)}::{_data(_message(concern, name))}"
+    for level, number in shown.items():
+        if number > MOST:
+            yield f"and {number - MOST:,} more of the level {level}: --format json has all"
+    yield _plain(headline(report))
+    yield outcome(report)
+    yield from (_plain(f"not certain: {text}") for text in uncertain(report))
+
+
+def _level(report: Report, concern: Concern) -> str:
+    """What is compatible is not shown."""
+    if is_waived(concern):
+        return "notice"
+    if fails(report, concern):
+        return "error"
+    return "" if concern.verdict == "compatible" else "warning"
+
+
+def _properties(concern: Concern) -> str:
+    said = {"title": f"{'waived, ' if is_waived(concern) else ''}{concern.verdict}: {rule_of(concern)}"}
+    if not isinstance(concern, Violation) and concern.file:
+        said = {"file": concern.file, **({"line": str(concern.line)} if concern.line else {}), **said}
+    return ",".join(f"{key}={_property(value)}" for key, value in said.items())
+
+
+def _message(concern: Concern, name: Names) -> str:
+    said = [told(concern)]
+    if isinstance(concern, Finding):
+        said.append(short(concern.reason, LONGEST_TEXT))
+        found = hits(concern)
+        said += [f"hits {name(hit.consumer)} ({way(hit)})" for hit in found[:MOST_HITS]]
+        said += [f"and {len(found) - MOST_HITS:,} more"] if len(found) > MOST_HITS else []
+        said += [f"safe: {short(concern.safe, LONGEST_TEXT)}"] if concern.safe else []
+    return "\n".join([*said, f"fingerprint {concern.fingerprint}"])
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")
+
+
+def _plain(text: str) -> str:
+    """A line of the log in which nothing is a command of the old kind, which may stand anywhere."""
+    return text.replace("##[", "## [")

@@ -1,0 +1,205 @@
+"""A report as a comment on a pull request: for a reviewer who must decide in ten seconds, and may unfold the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from meshline.governance.report import Asset, Concern, Finding, Hit, Notice, Report, Violation
+from meshline.governance.reports.inert import code, prose, row
+from meshline.governance.reports.reading import (
+    LONGEST_TEXT,
+    VERDICTS,
+    Names,
+    concerned,
+    concerns_of,
+    contacts,
+    gaps,
+    headline,
+    hits,
+    is_waived,
+    jobs,
+    names,
+    outcome,
+    place,
+    rank,
+    route,
+    rule_of,
+    uncertain,
+    way,
+    where,
+    why,
+)
+from meshline.words import counted, short
+
+T = TypeVar("T")
+
+MARK = "<!-- meshline check -->"  # by which a program finds its comment again
+LIMIT = 65_000  # of GitHub's 65,536 characters, counted as UTF-16 has them
+ROOM = {"owners": 12_000, "tell": 8_000, "lineage": 4_000, "uncertain": 6_000}  # of the limit; findings get the rest
+MOST_HITS = 15  # of one finding
+MOST_JOBS = 8  # of one path
+MOST_OF_OWNER = 5  # consumers
+LONGEST = 80  # characters of a name
+WAIVER = (
+    "\nTo let a finding pass all the same, somebody writes its fingerprint, the reason, who approves it and the last day"
+    " into `meshline-waivers.yaml`.\n"
+)
+
+
+def markdown(report: Report) -> str:
+    """The whole comment. What has no room is counted."""
+    name = names(report)
+    head = f"{MARK}\n### {prose(headline(report))}\n\n{outcome(report)}\n"
+    owners = _owners(report, name)
+    tail = _tell(report, name) + _lineage(report, name) + _uncertain(report) + ("" if report.passed else WAIVER)
+    room = LIMIT - _size(head) - _size(owners) - _size(tail)
+    return head + owners + _fitting(concerns_of(report), lambda one: _concern(one, name), room) + tail
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _fitting(found: Sequence[T], said: Callable[[T], str], room: int, more: str = "\nand {} more: `--format json` has all.\n") -> str:
+    """As many as there is room for, and how many more there are."""
+    parts: list[str] = []
+    room -= 100  # for what is said of the others
+    for one in found:
+        text = said(one)
+        room -= _size(text)
+        if room < 0:
+            parts.append(more.format(f"{len(found) - len(parts):,}"))
+            break
+        parts.append(text)
+    return "".join(parts)
+
+
+def _owners(report: Report, name: Names) -> str:
+    """Who is hit, by owner."""
+    held: dict[str, list[Hit]] = {}
+    people: dict[str, Asset] = {}
+    for finding in report.findings:
+        for hit in finding.hits:
+            if finding.waived is None and hit.verdict != "compatible":
+                for owner in hit.owners or (None,):
+                    key = "" if owner is None else owner.id or owner.qualified_name
+                    held.setdefault(key, []).append(hit)
+                    if owner is not None:
+                        people[key] = owner
+    if not held:
+        return ""
+    order = sorted(held, key=lambda key: (min(map(rank, held[key])), -len(held[key]), key))
+    reachable = {notice.recipient.id: contacts(notice) for notice in report.notify}
+    head = "\n| who to ask | contact | what of theirs is hit | verdict |\n| --- | --- | --- | --- |\n"
+    rows = _fitting(
+        order, lambda key: _owner(people.get(key), reachable.get(key, []), held[key], name), ROOM["owners"], "| and {} more | | | |\n"
+    )
+    return head + rows
+
+
+def _owner(owner: Asset | None, reachable: Sequence[str], held: Sequence[Hit], name: Names) -> str:
+    consumers: dict[str, Hit] = {}
+    for hit in sorted(held, key=rank):
+        consumers.setdefault(name(hit.consumer), hit)
+    shown = [f"{code(short(consumer, LONGEST))} ({way(hit)})" for consumer, hit in list(consumers.items())[:MOST_OF_OWNER]]
+    if len(consumers) > MOST_OF_OWNER:
+        shown.append(f"and {len(consumers) - MOST_OF_OWNER:,} more")
+    verdict = min((hit.verdict for hit in held), key=VERDICTS.index)
+    who = code(short(name(owner), LONGEST)) if owner is not None else "nobody known"
+    return row(who, _some(reachable, 3), ", ".join(shown), _strong(verdict)) + "\n"
+
+
+def _strong(verdict: str) -> str:
+    return f"**{verdict}**" if verdict == "breaking" else verdict
+
+
+def _concern(concern: Concern, name: Names) -> str:
+    at = where(concern)
+    return f"\n{_title(concern, name)}{f' ({code(at)})' if at else ''}\n\n" + "".join(_told(concern, name)) + _details(concern, name)
+
+
+def _title(concern: Concern, name: Names) -> str:
+    waived = "waived, " if is_waived(concern) else ""
+    subject = f"{code(short(place(concern.subject), LONGEST))}: " if isinstance(concern, Finding) else ""
+    subject = f"{code(short(name(concern.asset), LONGEST))}: " if isinstance(concern, Violation) else subject
+    return f"**{waived}{concern.verdict}** {subject}{prose(short(concern.text, LONGEST_TEXT))}"
+
+
+def _told(concern: Concern, name: Names) -> Iterator[str]:
+    if isinstance(concern, Finding | Violation) and concern.waived is not None:
+        waived = concern.waived
+        yield f"- waived by {code(short(waived.approver, LONGEST))} until {waived.expires}: {prose(short(waived.reason, LONGEST_TEXT))}\n"
+    if not isinstance(concern, Finding):
+        return
+    if concern.verdict != "compatible":
+        yield f"- Why: {prose(short(concern.reason, LONGEST_TEXT))}\n"
+        if concern.safe:
+            yield f"- To make it safe: {prose(short(concern.safe, LONGEST_TEXT))}\n"
+    for title, assets in (("products", concern.products), ("contracts", concern.contracts)):
+        if assets:
+            yield f"- {title}: {_some([name(asset) for asset in assets])}\n"
+
+
+def _details(concern: Concern, name: Names) -> str:
+    """What is folded: whom it hits, by which path, and how to name it in a waiver."""
+    said = [f"{prose(rule_of(concern))}, fingerprint {code(concern.fingerprint)}\n"]
+    title = "rule and fingerprint"
+    if isinstance(concern, Finding) and concern.hits:
+        found = hits(concern)
+        masked = sum(hit.masked for hit in found)
+        clear = len(found) - masked
+        title = f"{counted(len(found), 'consumer')}, and by which path" + (f": {clear} unmasked, {masked} masked" if masked else "")
+        said = [*(_hit(concern, hit, name) for hit in found[:MOST_HITS]), *said]
+        if len(found) > MOST_HITS:
+            said.insert(MOST_HITS, f"- and {len(found) - MOST_HITS:,} more\n")
+        said[-1] = f"\n{said[-1]}"
+    if isinstance(concern, Violation) and concern.path:
+        title, said = "the path", [f"{code(route(concern.path, name))}\n\n", *said]
+    return f"\n<details><summary>{title}</summary>\n\n{''.join(said)}\n</details>\n"
+
+
+def _hit(finding: Finding, hit: Hit, name: Names) -> str:
+    owners = f" of {_some([name(owner) for owner in hit.owners])}" if hit.owners else ""
+    contract = f", under {code(short(hit.contract, LONGEST))}" if hit.contract else ""
+    more = f": {prose(because)}" if (because := why(finding, hit)) else ""
+    path = f"\n  - {code(route(hit.path, name))}" if hit.path else ""
+    if by := jobs(hit.path, name):
+        path += f" by {_some(by, MOST_JOBS)}"
+    return f"- {code(short(name(hit.consumer), LONGEST))}{owners}: {_strong(hit.verdict)}, {way(hit)}{contract}{more}{path}\n"
+
+
+def _tell(report: Report, name: Names) -> str:
+    if not report.notify:
+        return ""
+    head = f"\n<details><summary>Whom to tell ({len(report.notify):,})</summary>\n\n| who | why | contact |\n| --- | --- | --- |\n"
+    rows = _fitting(report.notify, lambda notice: _notice(notice, name), ROOM["tell"], "| and {} more | | |\n")
+    return f"{head}{rows}\n</details>\n"
+
+
+def _notice(notice: Notice, name: Names) -> str:
+    about = f"{prose(concerned(notice))} {_some([name(asset) for asset in notice.assets])}"
+    return row(code(short(name(notice.recipient), LONGEST)), about, _some(contacts(notice), 3)) + "\n"
+
+
+def _lineage(report: Report, name: Names) -> str:
+    since = report.lineage
+    if since is None:
+        return ""
+    title = f"Lineage since {prose(since.since)}: {since.added:,} added, {since.removed:,} removed"
+    flows = _fitting(
+        since.flows, lambda flow: f"- {flow.change} {code(f'{name(flow.start)} > {name(flow.end)}')}\n", ROOM["lineage"], "- and {} more\n"
+    )
+    return f"\n<details><summary>{title}</summary>\n\n{flows}\n</details>\n"
+
+
+def _uncertain(report: Report) -> str:
+    said = list(dict.fromkeys([*(gap for finding in report.findings for gap in gaps(finding)), *uncertain(report)]))
+    if not said:
+        return ""
+    return "\n**Not certain**\n\n" + _fitting(said, lambda text: f"- {prose(text) or '?'}\n", ROOM["uncertain"], "- and {} more\n")
+
+
+def _some(texts: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
+    return ", ".join(code(short(text, LONGEST)) for text in texts[:most]) + more

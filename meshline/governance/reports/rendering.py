@@ -1,0 +1,30 @@
+"""A report in the format that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshline.governance.report import Report
+from meshline.governance.reports import github, json, junit, markdown, sarif, text
+from meshline.governance.reports.formats import Format
+
+
+def rendered(report: Report, form: Format) -> bytes:
+    """UTF-8, the same from the same report."""
+    match form:
+        case Format.TEXT:
+            return _joined(line.text for line in text.lines(report))
+        case Format.JSON:
+            return json.encoded(report)
+        case Format.MARKDOWN:
+            return markdown.markdown(report).encode("utf-8", "replace")
+        case Format.GITHUB:
+            return _joined(github.commands(report))
+        case Format.JUNIT:
+            return junit.xml(report)
+        case Format.SARIF:
+            return sarif.encoded(report)
+
+
+def _joined(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")

@@ -1,0 +1,140 @@
+"""A report in SARIF 2.1.0, the format of tools that find things in files."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import msgspec
+
+from meshline import __version__
+from meshline.governance.report import Concern, Finding, Hit, Report, Violation
+from meshline.governance.reports.reading import (
+    Names,
+    concerns_of,
+    fails,
+    headline,
+    hits,
+    is_waived,
+    names,
+    place,
+    route,
+    rule_of,
+    told,
+    uncertain,
+    way,
+)
+from meshline.governance.rules import RULES
+from meshline.graph.model import Json
+from meshline.words import printable
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+LEVELS = {"breaking": "error", "conditional": "warning", "compatible": "note"}
+MOST_HITS = 50  # of one finding
+_FIELD = re.compile(r"`?\{(\w+)\}`?")
+
+
+def encoded(report: Report) -> bytes:
+    """One run, with the rules that it names."""
+    found = concerns_of(report)
+    name = names(report)
+    used = sorted({rule_of(concern) for concern in found})
+    rules = {rule: number for number, rule in enumerate(used)}
+    by_rule = {rule_of(concern): concern for concern in reversed(found)}
+    run: Json = {
+        "tool": {"driver": {"name": "meshline", "version": __version__, "rules": [_rule(rule, by_rule[rule]) for rule in used]}},
+        "automationDetails": {"id": "meshline/check/"},
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": _notifications(report)}],
+        "results": [_result(report, concern, rules, name) for concern in found],
+        "properties": {"verdict": report.verdict, "passed": report.passed, "mode": report.mode, "profile": report.profile},
+    }
+    log: Json = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return msgspec.json.format(msgspec.json.encode(log), indent=2) + b"\n"
+
+
+def _notifications(report: Report) -> list[Json]:
+    """The verdict, and what is not certain about it."""
+    return [_notification("note", headline(report)), *(_notification("warning", text) for text in uncertain(report))]
+
+
+def _notification(level: str, text: str) -> Json:
+    return {"level": level, "message": {"text": text}}
+
+
+def _rule(rule: str, example: Concern) -> Json:
+    known = RULES.get(rule)
+    if known is None:
+        text = _OURS.get(rule) or f"The policy {rule.removeprefix('policy/')} does not hold."
+        return {"id": rule, "shortDescription": {"text": printable(text)}, "defaultConfiguration": {"level": LEVELS[example.verdict]}}
+    helped = f"{known.reason} {known.safe}".strip()
+    return {
+        "id": rule,
+        "shortDescription": {"text": _FIELD.sub(r"\1", known.title)},
+        "fullDescription": {"text": known.reason},
+        "help": {"text": f"{helped} `meshline rules {rule}` says more."},
+        "defaultConfiguration": {"level": LEVELS[known.mesh.name.lower()]},
+        "properties": {"side": known.side, "tags": ["data", known.side]},
+    }
+
+
+_OURS = {
+    "waiver-expired": "A waiver has expired: what it waived counts again.",
+    "waiver-unused": "A waiver fits no finding: remove it.",
+}
+
+
+def _result(report: Report, concern: Concern, rules: dict[str, int], name: Names) -> Json:
+    rule = rule_of(concern)
+    result: dict[str, Json] = {
+        "ruleId": rule,
+        "ruleIndex": rules[rule],
+        "level": LEVELS[concern.verdict],
+        "message": {"text": _message(concern, name)},
+        "partialFingerprints": {"meshline/v1": concern.fingerprint},
+        "properties": {"verdict": concern.verdict, "fails": fails(report, concern)},
+    }
+    if locations := _locations(concern):
+        result["locations"] = locations
+    if isinstance(concern, Finding | Violation):
+        result["suppressions"] = _suppressions(concern)
+    return result
+
+
+def _message(concern: Concern, name: Names) -> str:
+    said = [told(concern)]
+    if isinstance(concern, Finding):
+        found = hits(concern)
+        said.append(printable(concern.reason))
+        said += [_hit(hit, name) for hit in found[:MOST_HITS]]
+        said += [f"and {len(found) - MOST_HITS:,} more"] if len(found) > MOST_HITS else []
+    return "\n".join(said)
+
+
+def _hit(hit: Hit, name: Names) -> str:
+    path = route(hit.path, name)
+    return f"Hits {name(hit.consumer)} ({way(hit)})" + (f": {path}" if path else "")
+
+
+def _locations(concern: Concern) -> list[Json]:
+    location: dict[str, Json] = {}
+    if not isinstance(concern, Violation) and concern.file:
+        location["physicalLocation"] = {
+            "artifactLocation": {"uri": quote(concern.file.replace("\\", "/"))},
+            "region": {"startLine": max(concern.line, 1)},
+        }
+    if isinstance(concern, Finding):
+        full = ".".join((concern.subject.name, *concern.subject.part))
+        location["logicalLocations"] = [{"name": place(concern.subject), "fullyQualifiedName": printable(full)}]
+    if isinstance(concern, Violation):
+        location["logicalLocations"] = [
+            {"name": printable(concern.asset.name), "fullyQualifiedName": printable(concern.asset.qualified_name)}
+        ]
+    return [location] if location else []
+
+
+def _suppressions(concern: Finding | Violation) -> list[Json]:
+    """Empty: nobody waives it."""
+    if not is_waived(concern) or concern.waived is None:
+        return []
+    said = f"{concern.waived.reason} (waived by {concern.waived.approver} until {concern.waived.expires})"
+    return [{"kind": "external", "status": "accepted", "justification": printable(said)}]

@@ -1,0 +1,180 @@
+"""Reports made by hand, also of names that somebody has thought of to do harm."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from meshline.governance.changes import SubjectKind
+from meshline.governance.report import (
+    Asset,
+    Completeness,
+    Finding,
+    Hit,
+    LineageChange,
+    LineageSince,
+    Notice,
+    Report,
+    Step,
+    Subject,
+    Violation,
+    Waived,
+    WaiverProblem,
+)
+from meshline.governance.waivers import judged
+
+LAKE = "http://lake:8181"
+WHOLE = Completeness(truncated="NONE", possible_only=0, undescribed=0, stale_edges=0, provisional=0, as_of=None, revision=7)
+HOSTILE = (
+    "@everyone",
+    "org/repo#12",
+    "</details></table><script>alert(1)</script>",
+    "a|b",
+    "a\\|b `| c",
+    "a\\\\|b",
+    "`code`",
+    "``` fence",
+    "[click](http://evil.example/)",
+    "http://evil.example/x",
+    "www.evil.example",
+    "![x](http://evil.example/x.png)",
+    "new\nline\r\n::error::boo",
+    "::stop-commands::x",
+    "##[add-mask]secret",
+    "%0A::error::boo",
+    "bell\x07 esc\x1b[31m nul\x00 \x85\u2028",
+    "\u202eright to left",
+    "**bold** _it_ ~~s~~ $x$ &lt;",
+    "Größe 表 🙂",
+    "x" * 5_000,
+    "]]>--><!--",
+    "",
+    " ",
+    "\\",
+    "\ud800 half",
+)
+
+
+def asset(kind: str, name: str, of: str = "") -> Asset:
+    full = f"{LAKE}/{of}.{name}" if kind == "COLUMN" else f"{LAKE}/{name}" if kind == "DATASET" else name
+    return Asset(id=f"{kind}:{full}", kind=kind, name=name, qualified_name=full)
+
+
+def hit(name: str, *, masked: bool = False, owner: str = "team", reach: str = "DIRECT", table: str = "b.t") -> Hit:
+    return Hit(
+        consumer=asset("CONSUMER", name),
+        verdict="breaking",
+        reach=reach,
+        distance=2,
+        masked=masked,
+        path=(
+            Step(asset=asset("COLUMN", "email", "a.customers")),
+            Step(asset=asset("COLUMN", "mail", table), edge="FLOWS_TO", masking=masked, job=asset("JOB", "nightly")),
+            Step(asset=asset("CONSUMER", name), edge="CONSUMES"),
+        ),
+        contract="promise-v1",
+        owners=(asset("OWNER", owner),) if owner else (),
+    )
+
+
+def finding(number: int = 1, verdict: str = "breaking", text: str = "`email` is removed", **more: object) -> Finding:
+    plain = Finding(
+        fingerprint=f"{number:016x}",
+        rule="column-removed",
+        side="reader",
+        verdict=verdict,
+        text=text,
+        reason="Whoever reads it fails.",
+        safe="Deprecate it, and remove it when nobody reads it.",
+        subject=Subject(kind=SubjectKind.TABLE, name=f"{LAKE}/a.customers", part=("field", "email")),
+        file="contracts/customers.yaml",
+        line=12,
+    )
+    return replace(plain, **more)
+
+
+def report(*findings: Finding, fail_on: str = "breaking", **more: object) -> Report:
+    """A report whose verdict is that of its parts."""
+    plain = Report(
+        verdict="",
+        passed=False,
+        mode="strict",
+        profile="mesh",
+        fail_on=fail_on,
+        checked=1,
+        findings=findings,
+        completeness=WHOLE,
+    )
+    return judged(replace(plain, **more))
+
+
+def violation(number: int = 900, text: str = "PII reaches a consumer unmasked", **more: object) -> Violation:
+    plain = Violation(
+        fingerprint=f"{number:016x}",
+        policy="pii-unmasked",
+        severity="error",
+        verdict="breaking",
+        text=text,
+        asset=asset("COLUMN", "mail", "b.t"),
+        path=hit("mailer").path,
+    )
+    return replace(plain, **more)
+
+
+def rich(name: str = "mailer") -> Report:
+    """A report with one of everything, in which all that has a name has this one."""
+    waived = Waived(reason=name, approver=name, expires="2030-01-01")
+    hits = (hit(name, owner=name, table=name), hit(f"{name}2", masked=True, owner=""))
+    named = (asset("DATA_PRODUCT", name),)
+    first = finding(
+        1,
+        text=f"`{name}` is removed",
+        subject=Subject(kind=SubjectKind.CONTRACT, name=name, part=("model", name)),
+        reason=name or "why",
+        safe=name,
+        file=name,
+        hits=tuple(replace(one, contract=name, why=name) for one in hits),
+        products=named,
+        contracts=named,
+        owners=named,
+        affected={"columns": 12, "datasets": 1},
+        unknown=(name,),
+        gaps=(name,),
+    )
+    flow = LineageChange(change="added", start=asset("COLUMN", name, name), end=asset("COLUMN", name, name), job=asset("JOB", name))
+    return report(
+        first,
+        finding(2, "conditional", text=name, waived=waived),
+        finding(3, "compatible", text=name),
+        violations=(violation(text=name, asset=asset("COLUMN", name, name), policy="policy"),),
+        waivers=(WaiverProblem(fingerprint="0" * 16, problem="unused", text=name, file=name, line=3),),
+        notify=(
+            Notice(
+                recipient=asset("OWNER", name),
+                contacts={"email": name, "contact": name},
+                reason="OWNS",
+                reach="DIRECT",
+                why=name,
+                assets=named,
+                total=len(named),
+            ),
+        ),
+        completeness=replace(WHOLE, possible_only=2),
+        lineage=LineageSince(since="2026-01-01T00:00:00+00:00", added=2, removed=1, flows=(flow,)),
+        warnings=(name,),
+    )
+
+
+def large(findings: int = 10_000, hits: int = 20) -> Report:
+    """More than anybody reads."""
+    some = tuple(hit(f"consumer-{n}", owner=f"team-{n % 500}", masked=n % 3 == 0) for n in range(hits))
+    verdicts = ("breaking", "conditional", "compatible")
+    made = (finding(n, verdicts[n % 3], text=f"`column_{n}` is removed", hits=some, line=n) for n in range(findings))
+    return report(*made, notify=tuple(_told(n) for n in range(2_000)), warnings=tuple(f"warning {n}" for n in range(1_000)))
+
+
+def _told(number: int) -> Notice:
+    owner = asset("OWNER", f"team-{number}")
+    held = tuple(asset("DATASET", f"t{n}") for n in range(9))
+    return Notice(
+        recipient=owner, contacts={"slack": f"#team-{number}"}, reason="OWNS", reach="DIRECT", why="owns it", assets=held, total=9
+    )

@@ -1,0 +1,209 @@
+"""Formats for programs: their readers must read them, whatever the names."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import msgspec
+import pytest
+from junitparser import JUnitXml
+
+from meshline.governance.report import Report, Waived
+from meshline.governance.reports import github, junit, sarif, text
+from meshline.governance.reports import json as as_json
+from meshline.governance.reports.formats import Format
+from meshline.governance.reports.rendering import rendered
+from meshline.governance.rules import RULES
+from tests.governance.reports.made import HOSTILE, finding, hit, large, report, rich, violation
+
+HERE = Path(__file__).parent
+SARIF = json.loads((HERE / "sarif-schema-2.1.0.json").read_bytes())
+WAIVED = Waived(reason="nobody reads it", approver="ann", expires="2030-01-01")
+names = pytest.mark.parametrize("name", [name for name in HOSTILE if "\ud800" not in name], ids=lambda name: ascii(name)[:24])
+
+
+@pytest.mark.parametrize("form", list(Format))
+@pytest.mark.parametrize("made", [report(), rich(), large(300, 30)], ids=["nothing", "everything", "much"])
+def test_every_format_is_utf8_and_the_same_every_time(form: Format, made: Report) -> None:
+    said = rendered(made, form)
+    assert said.decode("utf-8").endswith("\n")
+    assert said == rendered(made, form)
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_ten_thousand_findings_are_written_quickly(form: Format) -> None:
+    made = large()
+    begun = time.perf_counter()
+    said = rendered(made, form)
+    assert time.perf_counter() - begun < 30  # 1 s to 8 s
+    if form in (Format.TEXT, Format.GITHUB):
+        assert len(said) < 500_000
+        assert b" more" in said
+
+
+# -- JSON
+
+
+@names
+def test_json_is_as_its_schema_says_and_comes_back(name: str) -> None:
+    made = rich(name)
+    said = as_json.encoded(made)
+    assert msgspec.json.decode(said, type=Report) == made
+    jsonschema.Draft202012Validator(json.loads(as_json.schema())).validate(json.loads(said))
+
+
+def test_the_schema_names_all_fields_of_a_finding() -> None:
+    schema = json.loads(as_json.schema())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert {"fingerprint", "hits", "waived"} <= set(schema["$defs"]["Finding"]["properties"])
+    said = json.loads(as_json.encoded(report(finding())))
+    said["findings"][0]["hits"] = 1
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(said, schema)
+
+
+# -- SARIF
+
+
+@names
+def test_sarif_is_valid(name: str) -> None:
+    jsonschema.Draft4Validator(SARIF, format_checker=jsonschema.FormatChecker()).validate(json.loads(sarif.encoded(rich(name))))
+
+
+def test_sarif_says_what_where_and_who_waived_it() -> None:
+    made = report(
+        finding(1, hits=(hit("mailer"),)), finding(2, waived=WAIVED), finding(3, "conditional", file=""), violations=(violation(),)
+    )
+    said = json.loads(sarif.encoded(made))
+    (run,) = said["runs"]
+    first, third, policy, second = sorted(
+        run["results"], key=lambda one: (bool(one["suppressions"]), one["partialFingerprints"]["meshline/v1"])
+    )
+    assert (first["ruleId"], first["level"]) == ("column-removed", "error")
+    assert first["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "contracts/customers.yaml"},
+        "region": {"startLine": 12},
+    }
+    assert "Hits mailer (directly): a.customers.email > b.t.mail" in first["message"]["text"]
+    assert first["suppressions"] == []
+    assert second["suppressions"][0]["justification"] == "nobody reads it (waived by ann until 2030-01-01)"
+    assert "physicalLocation" not in third["locations"][0]
+    assert policy["ruleId"] == "policy/pii-unmasked"
+    rules = run["tool"]["driver"]["rules"]
+    assert [rules[one["ruleIndex"]]["id"] for one in run["results"]] == [one["ruleId"] for one in run["results"]]
+    assert RULES["column-removed"].safe in rules[0]["help"]["text"]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_sarif_knows_every_rule(rule: str) -> None:
+    said = json.loads(sarif.encoded(report(finding(1, rule=rule))))
+    jsonschema.validate(said, SARIF, cls=jsonschema.Draft4Validator)
+    (known,) = said["runs"][0]["tool"]["driver"]["rules"]
+    assert "{" not in known["shortDescription"]["text"]
+
+
+# -- JUnit
+
+
+@names
+def test_junit_is_xml_with_a_case_for_each(name: str) -> None:
+    said = junit.xml(rich(name))
+    ET.fromstring(said)
+    (suite,) = JUnitXml.fromstring(said)
+    assert (suite.tests, suite.failures, suite.skipped) == (5, 2, 1)
+
+
+def test_junit_of_nothing_is_a_test_that_passes() -> None:
+    (suite,) = JUnitXml.fromstring(junit.xml(report()))
+    assert (suite.tests, suite.failures) == (1, 0)
+
+
+def test_junit_fails_what_fails() -> None:
+    made = (finding(1), finding(2, "conditional"), finding(3, waived=WAIVED))
+    for fail_on, failures in (("breaking", 1), ("conditional", 2), ("none", 0)):
+        (suite,) = JUnitXml.fromstring(junit.xml(report(*made, fail_on=fail_on)))
+        assert (suite.tests, suite.failures, suite.skipped) == (3, failures, 1)
+
+
+# -- GitHub
+
+
+def parsed(line: str) -> tuple[str, dict[str, str], str]:
+    """A command as the runner of GitHub Actions reads it."""
+    _, head, data = line.split("::", 2)
+    level, _, said = head.partition(" ")
+    properties = dict(one.split("=", 1) for one in said.split(",")) if said else {}
+    return level, {key: _unescaped(value) for key, value in properties.items()}, _unescaped(data)
+
+
+def _unescaped(value: str) -> str:
+    for sign, escape in (("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C"), ("%", "%25")):
+        value = value.replace(escape, sign)
+    return value
+
+
+def test_github_commands_point_to_the_line() -> None:
+    made = report(finding(1, hits=(hit("mailer"),)), finding(2, "conditional"), finding(3, "compatible"), finding(4, waived=WAIVED))
+    found = [parsed(line) for line in github.commands(made) if line.startswith("::")]
+    assert [level for level, _, _ in found] == ["error", "warning", "notice"]
+    _level, properties, message = found[0]
+    assert properties == {"file": "contracts/customers.yaml", "line": "12", "title": "breaking: column-removed"}
+    assert message.splitlines()[0] == "table a.customers: `email` is removed"
+    assert "hits mailer (directly)" in message
+
+
+@names
+def test_github_runs_no_command_of_a_name(name: str) -> None:
+    for line in github.commands(rich(name)):
+        assert "\n" not in line
+        assert "\r" not in line
+        if line.lstrip().startswith("::"):
+            level, properties, message = parsed(line)
+            assert level in ("error", "warning", "notice")
+            assert set(properties) <= {"file", "line", "title"}
+            assert "%" not in line.replace("%25", "").replace("%0A", "").replace("%0D", "").replace("%3A", "").replace("%2C", "")
+            assert message
+        else:
+            assert "##[" not in line
+
+
+def test_github_shows_no_more_than_github_shows() -> None:
+    lines = list(github.commands(large(300, 1)))
+    assert sum(line.startswith("::error") for line in lines) == 10
+    assert sum(line.startswith("::warning") for line in lines) == 10
+    assert "and 90 more of the level error: --format json has all" in lines
+
+
+# -- text
+
+
+@names
+def test_text_has_lines_of_one_line_that_begin_with_words_of_ours(name: str) -> None:
+    for line in text.lines(rich(name)):
+        assert line.text.isprintable()
+        assert not line.text.lstrip().startswith(("::", "##["))
+
+
+def test_text_tells_masked_from_unmasked() -> None:
+    said = [line.text for line in text.lines(report(finding(hits=(hit("mailer"), hit("bi", masked=True)))))]
+    assert said[0].startswith("BREAKING: ")
+    clear, masked = said.index("  hits"), said.index("  hits, masked")
+    assert clear < next(n for n, line in enumerate(said) if "- mailer" in line) < masked
+    assert masked < next(n for n, line in enumerate(said) if "- bi" in line)
+
+
+def test_text_keeps_what_is_waived() -> None:
+    said = "\n".join(line.text for line in text.lines(report(finding(waived=WAIVED))))
+    assert "WAIVED (breaking)  table a.customers: `email` is removed" in said
+    assert "waived by ann until 2030-01-01: nobody reads it" in said
+    assert said.startswith("COMPATIBLE: 1 waived.\nPassed")
+
+
+def test_what_the_graph_does_not_know_is_no_promise() -> None:
+    said = [line.text for line in text.lines(report(finding(unknown=("a.b",))))]
+    assert "no consumer is known to be hit" in said[0]
+    assert "  ! the graph does not know a.b: nobody can say who reads it" in said

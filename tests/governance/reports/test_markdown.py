@@ -1,0 +1,109 @@
+"""The comment on a pull request: what a Markdown reader makes of it."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from meshline.governance.reports.inert import code, prose, row
+from meshline.governance.reports.markdown import LIMIT, MARK, markdown
+from tests.governance.reports.made import HOSTILE, finding, hit, large, report, rich
+
+GITHUB = 65_536
+_CODE = re.compile(r"<code>.*?</code>", re.DOTALL)
+_OURS = re.compile(r"</?(h3|p|ul|li|strong|code|table|thead|tbody|tr|th|td|details|summary)>|<!-- meshline check -->")
+
+
+def html(text: str) -> str:
+    return str(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text))
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:24])
+def test_names_stay_names(name: str) -> None:
+    said = html(markdown(rich(name)))
+    plain = _CODE.sub("", said)
+    assert "<" not in _OURS.sub("", said), said
+    assert not re.search(r"[@#][A-Za-z0-9]|://\w|www\.", plain), plain
+    for table in re.findall(r"<table>.*?</table>", said, re.DOTALL):
+        assert {len(re.findall(r"<t[hd]>", line)) for line in table.split("<tr>")[1:]} in ({4}, {3}), table
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name.isprintable() and name.strip() and len(name) < 50])
+def test_a_name_reads_as_it_is(name: str) -> None:
+    shown = re.sub(r"</?(p|code)>|\u200b|\n", "", html(code(name)))
+    for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
+        shown = shown.replace(entity, sign)
+    assert shown == name
+    said = re.sub(r"</?(p|code)>|\u200b|\n", "", html(prose(name.replace("`", "'"))))
+    for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
+        said = said.replace(entity, sign)
+    assert said == name.replace("`", "'")
+
+
+@given(st.text(st.sampled_from("`\\|*_<>[]()!#@&$~:/.-+= ab1\n\t") | st.characters(), max_size=30))
+@settings(max_examples=500, deadline=None)
+def test_no_text_becomes_markup(text: str) -> None:
+    table = "| a | b |\n| --- | --- |\n" + row(code(text), f"x{prose(text)}x")
+    plain = _CODE.sub("", html(f"- x{prose(text)}x and {code(text)}\n\n{table}\n"))
+    assert "<" not in _OURS.sub("", plain), plain
+    assert plain.count("</td>") == 2
+
+
+@pytest.mark.parametrize("name", ["|", "\\|", "\\\\|", "\\\\\\|", "a|b|c", "\\", "`|`"])
+def test_no_name_ends_a_cell(name: str) -> None:
+    for cell in (code(name), prose(name)):
+        table = "| a | b |\n| --- | --- |\n" + row(cell, "end")
+        assert html(table).endswith("<td>end</td>\n</tr>\n</tbody>\n</table>\n")
+
+
+def test_the_verdict_is_the_first_line_and_says_why() -> None:
+    first = markdown(report(finding(hits=(hit("mailer"), hit("bi", masked=True))))).splitlines()
+    assert first[0] == MARK
+    assert first[1] == "### BREAKING: table a.customers: `email` is removed; 2 consumers hit, 1 of them by masked values only."
+
+
+def test_who_is_hit_by_owner() -> None:
+    said = markdown(report(finding(hits=(hit("mailer", owner="ann"), hit("bi", masked=True, owner="bob"), hit("nobody's", owner="")))))
+    rows = [line for line in said.splitlines() if line.startswith(("| `", "| nobody"))]
+    assert rows == [
+        "| nobody known |  | `nobody's` (directly) | **breaking** |",
+        "| `ann` |  | `mailer` (directly) | **breaking** |",
+        "| `bob` |  | `bi` (directly, masked) | **breaking** |",
+    ]
+
+
+def test_paths_are_folded() -> None:
+    said = markdown(report(finding(hits=(hit("mailer"),))))
+    folded = re.findall(r"<details>.*?</details>", said, re.DOTALL)
+    assert any("`a.customers.email > b.t.mail` by `nightly`" in part for part in folded)
+    assert "b.t.mail" not in re.sub(r"<details>.*?</details>", "", said, flags=re.DOTALL)
+
+
+def test_zero_findings() -> None:
+    assert markdown(report()).splitlines()[1] == "### COMPATIBLE: nothing that matters has changed (1 thing compared)."
+
+
+@pytest.mark.parametrize(("findings", "hits"), [(10_000, 20), (10_000, 0), (3, 5_000), (500, 500)])
+def test_however_much_there_is_it_fits_and_says_what_is_left_out(findings: int, hits: int) -> None:
+    made = large(findings, hits)
+    begun = time.perf_counter()
+    said = markdown(made)
+    assert time.perf_counter() - begun < 10  # about 1 s
+    assert len(said.encode("utf-16-le")) // 2 <= LIMIT < GITHUB
+    assert said.count("<details>") == said.count("</details>")
+    if findings == 10_000:
+        shown = said.count("fingerprint `")
+        assert f"and {findings - shown:,} more: `--format json` has all." in said
+    assert "warning 0" in said
+
+
+@pytest.mark.parametrize("sign", ["x", "🙂", "|", "`", "<", "@"])
+def test_long_names_fit(sign: str) -> None:
+    made = rich(sign * 5_000)
+    many = report(*made.findings * 2_000, notify=made.notify * 2_000, warnings=made.warnings * 2_000)
+    assert len(markdown(many).encode("utf-16-le")) // 2 < GITHUB
