@@ -17,5 +17,10 @@ def version_order(version: str) -> tuple[tuple[int, ...], bool, tuple[tuple[int,
     return numbers, not pieces, pieces, version
 
 
+def major(version: str) -> int:
+    """The first number of a version; 0 if it has none."""
+    return next(iter(version_order(version)[0]), 0)
+
+
 _NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,9}")
 _PIECES = re.compile(r"[0-9]{1,9}|[a-z]+")

@@ -75,6 +75,17 @@ class Edge(NamedTuple):
     scope_id: int
 
 
+class Tied(NamedTuple):
+    """Edges of one type by column, one row for each scope that says one. The ends are representatives.
+
+    `said`: the number of an edge's attributes (`LineageIndex.said`), or -1.
+    """
+
+    start: Ints
+    end: Ints
+    said: Ints
+
+
 class Ownership(NamedTuple):
     """`owner` owns an asset by owning `level`: the asset itself, or the nearest container that has owners."""
 

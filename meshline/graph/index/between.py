@@ -22,6 +22,13 @@ class FlowTable(NamedTuple):
     reach: Bytes
     masking: Flags
     job: Ints  # or NONE
+    subtype: Ints  # the number of its text: `Core.text`
+    covered: Flags  # a pair of datasets of which the columns are known, so that it is not followed
+
+    def where(self, chosen: Flags) -> FlowTable:
+        columns = (self.start, self.end, self.reach, self.masking, self.job, self.subtype, self.covered)
+        start, end, reach, masking, job, subtype, covered = (column[chosen] for column in columns)
+        return FlowTable(start, end, reach, masking, job, subtype, covered)  # type: ignore[arg-type]  # each as it was
 
 
 def table_of(core: Core, rows: I64) -> FlowTable:
@@ -34,7 +41,19 @@ def table_of(core: Core, rows: I64) -> FlowTable:
         reach,
         (core.kinds.flags[kinds] & _MASKING != 0) & (reach != Reach.POSSIBLE),
         core.kinds.job[kinds],
+        core.kinds.subtype[kinds],
+        core.flows.flags[rows] & COVERED != 0,
     )
+
+
+def leaving(core: Core, datasets: Ints) -> FlowTable:
+    """The flows that begin at these representatives of datasets or at their columns, covered pairs too."""
+    touched = np.zeros(int(core.counts[N_NODES]), np.bool_)
+    members = [member for dataset in datasets.tolist() for member in core.ring(dataset)]
+    touched[members] = True
+    touched[[column for member in members for column in core.children(member)]] = True
+    rows = _leaving(core, touched)
+    return table_of(core, rows[core.flows.flags[rows] & DEAD == 0])
 
 
 def rows_between(core: Core, starts: Ints, reached: Ints, direction: Direction, weakest: int, wanted: U8 | None) -> I64:

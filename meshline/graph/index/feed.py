@@ -26,6 +26,7 @@ from meshline.graph.index.tables import (
     SPECIAL_DATASET,
     SPECIAL_FACT,
     SPECIAL_RELATION,
+    SPECIAL_TAGS,
     STALE,
 )
 from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, EdgeType, Json, source_kind
@@ -58,6 +59,8 @@ class Feed:
         self.patterns: dict[int, dict[int, list[str]]] = {}  # domain or product -> scope id -> patterns of its members
         self.names_version = 0  # counts changes of what is visible and how it is shown
         self.version = 0  # counts all changes
+        self.tag_sets: list[frozenset[str]] = []  # by `Facts.tags`: `key` or `key=value`
+        self._tag_numbers: dict[frozenset[str], int] = {}
         self._attributes: list[dict[str, Json]] = []
         self._attribute_numbers: dict[bytes, int] = {}
 
@@ -110,6 +113,10 @@ class Feed:
             return _NO_ATTRIBUTES if number == NONE else {"position": number}
         return _NO_ATTRIBUTES if number == NONE else self._attributes[number]
 
+    def said(self, number: int) -> Mapping[str, Json]:
+        """Attributes of relations other than HAS_COLUMN, by their number."""
+        return _NO_ATTRIBUTES if number == NONE else self._attributes[number]
+
     def _read(self, heads: HeadTable) -> None:
         contents, specials = self.core.read(heads)
         for which, head, subject, begin, end in specials.tolist():
@@ -117,6 +124,8 @@ class Feed:
                 self._relation(head, subject, bytes(contents[begin:end]))
             elif which == SPECIAL_FACT:
                 self._fact(head, subject, bytes(contents[begin:end]))
+            elif which == SPECIAL_TAGS:
+                self.core.facts.tags[subject] = self._tags(bytes(contents[begin:end]))
             elif which == SPECIAL_DATASET:
                 self.identity.touch_columns(subject)
             else:
@@ -161,6 +170,14 @@ class Feed:
         members = attributes.get("members")
         if isinstance(members, list):
             self.patterns.setdefault(node, {})[scope_id] = [pattern for pattern in members if isinstance(pattern, str)]
+
+    def _tags(self, encoded: bytes) -> int:
+        tags = frozenset(tag for said in _listed(_decoded(encoded).get("tags")) if (tag := tag_text(said)))
+        number = self._tag_numbers.get(tags)
+        if number is None:
+            number = self._tag_numbers[tags] = len(self.tag_sets)
+            self.tag_sets.append(tags)
+        return number
 
     def _attribute_number(self, encoded: bytes) -> int:
         number = self._attribute_numbers.get(encoded)
@@ -211,6 +228,20 @@ class Feed:
             self.names_version += 1
             self.core.counts[CHANGED] = 0
         self.version += 1
+
+
+def tag_text(said: Json) -> str:
+    """A tag as text `key` or `key=value`, or as an object with `key` and `value` (OpenLineage's tags facet); empty: it is none."""
+    if isinstance(said, str):
+        return said
+    if isinstance(said, dict) and isinstance(said.get("key"), str):
+        value = said.get("value")
+        return str(said["key"]) if value is None else f"{said['key']}={value}"
+    return ""
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _decoded(encoded: bytes) -> dict[str, Json]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from meshline.graph.index.answers import Flags, Ints, Ownership
+from meshline.graph.index.answers import Flags, Ints, Ownership, Tied
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.patterns import Patterns, Rule
 from meshline.graph.index.shown import Shown, is_output
@@ -111,6 +111,12 @@ class Holders:
         """By node: whether somebody is said to own the very asset. Of representatives."""
         self._follow()
         return self._owned
+
+    def tied(self, type_: int) -> Tied:
+        """The visible relations of a type that `Ties` keeps."""
+        rows, core = self.ties.rows(type_), self._core
+        start, end = core.nodes.rep[core.relations.start[rows]], core.nodes.rep[core.relations.end[rows]]
+        return Tied(start, end, core.relations.value[rows])
 
     def levels(self, node: int) -> Iterator[int]:
         """The asset itself, then what holds it, nearest first."""

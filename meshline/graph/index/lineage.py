@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
 
 from meshline.graph.index.affected import Rows, strongest
-from meshline.graph.index.answers import Affected, Bytes, Direction, Edge, Flags, FlowStep, Ints, Label, Ownership, Reach, ScopeInfo, Spoken
+from meshline.graph.index.answers import (
+    Affected,
+    Bytes,
+    Direction,
+    Edge,
+    Flags,
+    FlowStep,
+    Ints,
+    Label,
+    Ownership,
+    Reach,
+    ScopeInfo,
+    Spoken,
+    Tied,
+)
+from meshline.graph.index.between import FlowTable, leaving
+from meshline.graph.index.copies import copies, of_datasets
 from meshline.graph.index.core import Core
 from meshline.graph.index.dumping import Dump, dumped
 from meshline.graph.index.feed import Feed
@@ -19,9 +37,12 @@ from meshline.graph.index.slots import Slots
 from meshline.graph.index.starting import starting
 from meshline.graph.index.survey import Survey, spoken_of, surveyed
 from meshline.graph.index.tables import NONE
+from meshline.graph.index.tagging import tagged, tags_of
+from meshline.graph.index.trail import Trail
 from meshline.graph.index.traversal import Traversal
+from meshline.graph.index.values import Spread, onward, trace
 from meshline.graph.index.walks import Limits, Walker
-from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Precedence, Scope
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Json, Precedence, Scope
 from meshline.graph.store.base import Changes, Head
 
 
@@ -98,6 +119,10 @@ class LineageIndex:
         physical one; of columns the catalog's spelling, else the newest schema's.
         """
         return self._shown.key(node)
+
+    def column_name(self, column: int) -> str:
+        """The last part of the shown name of a column."""
+        return self._shown.column_name(column)
 
     def label(self, node: int) -> Label:
         """The id and the name of an asset that has one name for ever, remembered: no dataset, no column."""
@@ -265,6 +290,14 @@ class LineageIndex:
         """Up to `first` simple paths from `start` down to `end`: the strongest class first, then the shortest."""
         return PathSearch(self._core, self._walker, start, end, depth).best(reach, first)
 
+    def flows_from(self, datasets: Sequence[int]) -> FlowTable:
+        """The flows that begin at these datasets or at their columns; pairs of which the columns are known, too."""
+        return leaving(self._core, self._core.nodes.rep[np.array(sorted(set(datasets)), np.int32)])
+
+    def text(self, number: int) -> str:
+        """A text by its number in a table."""
+        return self._core.text(number)
+
     # -- many at once
 
     def kinds(self, nodes: Ints) -> Bytes:
@@ -298,6 +331,47 @@ class LineageIndex:
     def survey(self) -> Survey:
         """What is known of all datasets."""
         return surveyed(self._core)
+
+    def ties(self, type: EdgeType) -> Tied:  # noqa: A002 - as in `edges`
+        """All edges of a type: PORT, OWNS, CONSUMES or GOVERNS."""
+        return self._holders.tied(EDGE_TYPES.index(type))
+
+    def said(self, number: int) -> Mapping[str, Json]:
+        """Attributes by their number in `Tied`."""
+        return self._feed.said(number)
+
+    @property
+    def members_of(self) -> Mapping[int, Mapping[int, Sequence[str]]]:
+        """The patterns of the members of products and domains, by scope."""
+        return self._feed.patterns
+
+    def spread(self, sources: Ints, *, possible: bool) -> Spread:
+        """Everything that values of these columns (representatives) reach unmasked; `possible`: also where nobody recorded the columns."""
+        return Spread(self._core, sources, possible=possible)
+
+    def onward(self, columns: Ints) -> Ints:
+        """These columns (representatives), and all to which values of them may go."""
+        return onward(self._core, columns)
+
+    def trace(self, labels: Ints, column: int) -> list[FlowStep]:
+        """A shortest way of values to a column that a `Spread` reached."""
+        return trace(self._core, labels, column)
+
+    def copies(self, datasets: Ints | None, least: int, most: int) -> tuple[Ints, Ints]:
+        """(what is copied whole, into what), of these datasets or of all, of at least so many columns; at most so many pairs."""
+        return copies(self._core, of_datasets(self._core) if datasets is None else datasets, least, most)
+
+    def trail(self) -> Trail:
+        """What changes from now on, for who keeps findings about the graph."""
+        return Trail(self._core)
+
+    def tags(self, node: int) -> frozenset[str]:
+        """The tags of all sources together, `key` or `key=value`."""
+        return tags_of(self._feed, node)
+
+    def tagged(self, wanted: Callable[[frozenset[str]], bool]) -> Ints:
+        """The assets (representatives) to which some source gives tags that are wanted, sorted: a look at every fact."""
+        return tagged(self._feed, wanted)
 
     def spoken_of(self) -> list[tuple[str, Ints]]:
         """Each source with the datasets (representatives) that it mentions, in whole or a column of them."""

@@ -39,6 +39,7 @@ from meshline.graph.index.tables import (
     SPECIAL_FACT,
     SPECIAL_MOVED,
     SPECIAL_RELATION,
+    SPECIAL_TAGS,
     U8,
     Facts,
     FlowKinds,
@@ -58,6 +59,7 @@ EDGE_TYPES = 11
 _SPELLING = np.frombuffer(b"spelling", np.uint8).copy()
 _DROPPED = np.frombuffer(b"dropped", np.uint8).copy()
 _MEMBERS = np.frombuffer(b"members", np.uint8).copy()
+_TAGS = np.frombuffer(b"tags", np.uint8).copy()
 _POSITION = np.frombuffer(b"position", np.uint8).copy()
 
 GUESSES = 4
@@ -182,6 +184,7 @@ def add_fact(node: int, solid: int, nodes: Nodes, facts: Facts, counts: I64) -> 
     facts.node[row] = node
     facts.solid[row] = solid
     facts.next[row] = nodes.fact[node]
+    facts.tags[row] = NONE
     nodes.fact[node] = row
     counts[N_FACTS] = row + 1
     if solid:
@@ -204,9 +207,11 @@ def read_assets(
         size, at = entries(buffer, at)
         solid = size == 0
         needed = False
+        tagged = False
         for _ in range(size):
             first, at = text(buffer, at, end)
             solid |= not is_word(buffer, first, at, _SPELLING)
+            tagged |= is_word(buffer, first, at, _TAGS)
             if nodes.kind[node] == DATASET or nodes.kind[node] == COLUMN:
                 needed |= is_word(buffer, first, at, _DROPPED)
             elif nodes.kind[node] == DOMAIN or nodes.kind[node] == DATA_PRODUCT:
@@ -215,6 +220,8 @@ def read_assets(
         add_fact(node, 1 if solid else 0, nodes, facts, counts)
         if needed:
             special(specials, SPECIAL_FACT, head, node, begin, at, counts)
+        if tagged:
+            special(specials, SPECIAL_TAGS, head, counts[N_FACTS] - 1, begin, at, counts)
     return at
 
 

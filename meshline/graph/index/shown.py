@@ -65,10 +65,11 @@ class Shown:
             return self._dataset_key(node)
         if kind != COLUMN:
             return core.key(node)
-        name = core.text(int(core.nodes.part2[node]))
-        if core.nodes.traits[node] & MERGED:
-            name = self._spelling(node, name)
-        return AssetKey(AssetKind.COLUMN, (*self._dataset_key(int(core.nodes.part1[node])).parts, name))
+        return AssetKey(AssetKind.COLUMN, (*self._dataset_key(int(core.nodes.part1[node])).parts, self.column_name(node)))
+
+    def column_name(self, node: int) -> str:
+        name = self._core.text(int(self._core.nodes.part2[node]))
+        return self._spelling(node, name) if self._core.nodes.traits[node] & MERGED else name
 
     def of_kind(self, kind: AssetKind) -> Ints:
         """The visible assets of a kind in the order of their shown keys; no inferred datasets, no unlisted columns."""

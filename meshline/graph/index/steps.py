@@ -7,11 +7,12 @@ from meshline.graph.index.core import Core
 from meshline.graph.index.tables import CLASS, NONE
 from meshline.graph.model import FlowType
 
+_MASKING = 2  # FlowKinds.flags
+
 
 def flow_step(core: Core, flow: int) -> FlowStep:
     """A row of Flows as a step between representatives."""
     kind = int(core.flows.kind[flow])
-    shared = int(core.kinds.flags[kind])
     reach = Reach(int(core.flows.flags[flow]) & CLASS)
     job = int(core.kinds.job[kind])
     return FlowStep(
@@ -20,10 +21,14 @@ def flow_step(core: Core, flow: int) -> FlowStep:
         reach,
         None if reach is Reach.POSSIBLE else FlowType.INDIRECT if reach is Reach.INDIRECT else FlowType.DIRECT,
         core.text(int(core.kinds.subtype[kind])),
-        bool(shared & 2) and reach is not Reach.POSSIBLE,
+        masking(core, flow),
         None if job == NONE else job,
         int(core.heads.scope_id[core.heads_of([flow], 0)[0]]),
     )
+
+
+def masking(core: Core, flow: int) -> bool:
+    return bool(int(core.kinds.flags[core.flows.kind[flow]]) & _MASKING) and int(core.flows.flags[flow]) & CLASS != Reach.POSSIBLE
 
 
 def order(core: Core, step: FlowStep) -> tuple[object, ...]:

@@ -165,6 +165,7 @@ def recast(
     for row in range(begin[2], end[2]):
         node = mapping[facts.node[row]]
         add_fact(node, 1 if facts.solid[row] else 0, nodes, facts, counts)
+        facts.tags[counts[N_FACTS] - 1] = facts.tags[row]
         if not nodes.traits[node] & GONE:
             support(node, supported, nodes)
     for row in range(begin[3], end[3]):
@@ -259,6 +260,7 @@ def compact(
                 facts.node[n_facts] = node
                 facts.solid[n_facts] = facts.solid[row]
                 facts.next[n_facts] = nodes.fact[node]
+                facts.tags[n_facts] = facts.tags[row]
                 nodes.fact[node] = n_facts
                 n_facts += 1
             for row in range(begin_named, end_named):

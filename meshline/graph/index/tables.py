@@ -119,6 +119,7 @@ class Facts(NamedTuple):
     node: I32  # NONE: dead
     solid: U8  # not only the spelling of its name
     next: I32
+    tags: I32  # the number of the tags that it gives, or NONE: see `Feed.tag_sets`
 
 
 class Csr(NamedTuple):
@@ -142,7 +143,7 @@ N_NAMES, N_TEXT, N_NODES, N_FOLDS, N_KINDS, N_FLOWS, N_RELATIONS, N_FACTS, N_NAM
 N_COUNTS = 11
 
 # Special rows are what a kernel leaves to Python: (which, head, node or row, start and end in the buffer).
-SPECIAL_FACT, SPECIAL_RELATION, SPECIAL_DATASET, SPECIAL_MOVED = range(4)
+SPECIAL_FACT, SPECIAL_RELATION, SPECIAL_DATASET, SPECIAL_MOVED, SPECIAL_TAGS = range(5)
 
 Group = TypeVar("Group", bound=tuple[Any, ...])
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TypeAlias
 
+import numpy as np
+
 from meshline.graph.index.affected import Reckoning, Rows
 from meshline.graph.index.answers import Affected, Bytes, Completeness, Direction, Flags, FlowStep, Ints
 from meshline.graph.index.between import FlowTable, rows_between, table_of
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.holders import Holders
 from meshline.graph.index.slots import Slots
-from meshline.graph.index.steps import flow_step, order
-from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, I64, U8
+from meshline.graph.index.steps import flow_step, masking, order
+from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, I64, N_NODES, U8
 from meshline.graph.index.walks import Limits, Walked, Walker
 
-Distances: TypeAlias = dict[int, int]
+Distances: TypeAlias = Ints  # by node; -1: not visited
 
 
 class Traversal:
@@ -54,6 +56,7 @@ class Traversal:
         self._assets = assets
         self._limits = limits
         self._distances: dict[int, Distances] = {}
+        self._steps: dict[tuple[int, int], tuple[FlowStep, int]] = {}  # by node and class: the last step to it
 
     def path(self, node: int) -> list[FlowStep]:
         """A shortest path between a start and a reached node in the node's class, in the order in which data flows.
@@ -63,14 +66,14 @@ class Traversal:
         reached through columns only has the path of the first of those.
         """
         rep = int(self._core.nodes.rep[node])
-        row = self._rows.get(rep)
+        row = self._row(rep)
         if row is None:
             rep, row = self._nearest_column(rep)
         if row is None:
             return []
         k = int(self.reach[row])
         if k not in self._distances:
-            self._distances[k] = self._walker.levels(self.starts, k, self.direction, self._limits)
+            self._distances[k] = self._walker.distances(self.starts, k, self.direction, self._limits)
         steps = self._back(rep, k, self._distances[k])
         return steps[::-1] if self.direction is Direction.DOWNSTREAM else steps
 
@@ -101,8 +104,15 @@ class Traversal:
         return rows_between(self._core, self.starts, self.nodes, self.direction, int(self._limits.reach), self._wanted)
 
     @cached_property
-    def _rows(self) -> dict[int, int]:
-        return {node: row for row, node in enumerate(self.nodes.tolist())}
+    def _rows(self) -> Ints:
+        """By node: its row, or -1."""
+        rows = np.full(int(self._core.counts[N_NODES]), -1, np.int32)
+        rows[self.nodes] = np.arange(self.nodes.size, dtype=np.int32)
+        return rows
+
+    def _row(self, node: int) -> int | None:
+        row = int(self._rows[node])
+        return None if row < 0 else row
 
     @cached_property
     def _wanted(self) -> U8 | None:
@@ -112,55 +122,65 @@ class Traversal:
         core = self._core
         if core.nodes.kind[dataset] != DATASET:
             return dataset, None
-        columns = {int(core.nodes.rep[column]) for member in core.ring(dataset) for column in core.children(member)} & self._rows.keys()
+        own = {int(core.nodes.rep[column]) for member in core.ring(dataset) for column in core.children(member)}
+        columns = [column for column in own if self._rows[column] >= 0]
 
         def strength(column: int) -> tuple[int, int, tuple[str, ...]]:
-            row = self._rows[column]
+            row = int(self._rows[column])
             return int(self.reach[row]), int(self.distance[row]), core.label(column)
 
         best = min(columns, key=strength, default=None)
-        return (dataset, None) if best is None else (best, self._rows[best])
+        return (dataset, None) if best is None else (best, int(self._rows[best]))
 
     def _back(self, node: int, k: int, distances: Distances) -> list[FlowStep]:
         """The steps from a node back to a start."""
         steps: list[FlowStep] = []
         while distances[node] > 0:
-            flow, node = self._step_back(node, k, distances)
-            steps.append(flow_step(self._core, flow))
+            known = self._steps.get((node, k))
+            if known is None:
+                flow, origin = self._step_back(node, k, distances)
+                known = self._steps[node, k] = (flow_step(self._core, flow), origin)
+            step, node = known
+            steps.append(step)
         return steps
 
     def _step_back(self, node: int, k: int, distances: Distances) -> tuple[int, int]:
         """(flow, where it comes from) by which a node is reached at its distance: the strongest, then the first by names."""
         core = self._core
         down = self.direction is Direction.DOWNSTREAM
-        distance = distances[node]
+        distance = int(distances[node])
         near = core.ring(node)
-        if core.nodes.kind[node] == COLUMN and distances.get(int(core.nodes.part1[node])) == distance:
+        if core.nodes.kind[node] == COLUMN and distances[core.nodes.part1[node]] == distance:
             near = near + core.ring(int(core.nodes.part1[node]))
-        best: tuple[tuple[object, ...], int, int] | None = None
+        best = 2 * int(CLASS) + 1
+        found: list[tuple[int, int]] = []
         for own in near:
             for flow in core.flow_rows(own, incoming=down):
                 flags = int(core.flows.flags[flow])
                 if flags & (DEAD | COVERED) or flags & CLASS > k or not (self._wanted is None or self._wanted[flow]):
                     continue
+                strength = 2 * (flags & CLASS) + masking(core, flow)
+                if strength > best:
+                    continue
                 origin = self._origin(int((core.flows.start if down else core.flows.end)[flow]), distance - 1, distances)
                 if origin is not None:
-                    step = flow_step(core, flow)
-                    strength = (step.reach, step.masking, core.label(origin), order(core, step))
-                    if best is None or strength < best[0]:
-                        best = (strength, flow, origin)
-        assert best is not None, "a node at a distance has an edge from one that is nearer"
-        return best[1], best[2]
+                    if strength < best:
+                        best, found = strength, []
+                    found.append((flow, origin))
+        assert found, "a node at a distance has an edge from one that is nearer"
+        if len(found) == 1:
+            return found[0]
+        return min(found, key=lambda one: (core.label(one[1]), order(core, flow_step(core, one[0]))))
 
     def _origin(self, end: int, distance: int, distances: Distances) -> int | None:
         """The node from which an edge at `end` was followed, if at that distance: a dataset's own edges from any column, too."""
         core = self._core
         rep = int(core.nodes.rep[end])
-        if core.nodes.kind[end] == COLUMN or distances.get(end) == distance:
-            return rep if distances.get(end) == distance else None
+        if core.nodes.kind[end] == COLUMN or distances[end] == distance:
+            return rep if distances[end] == distance else None
         columns = {int(core.nodes.rep[column]) for member in core.ring(end) for column in core.children(member)}
-        near = [column for column in columns if distances.get(column) == distance]
-        nearer = any(distances.get(column, distance) < distance for column in columns) or distances.get(end, distance) < distance
+        near = [column for column in columns if distances[column] == distance]
+        nearer = any(0 <= distances[one] < distance for one in (*columns, end))
         return None if nearer else min(near, key=core.parts, default=None)
 
 

@@ -117,10 +117,20 @@ class Walker:
 
     def levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> dict[int, int]:
         """Every node that a walk over `G_k` visits, with its distance."""
+        visited, distances = self._levels(starts, k, direction, limits)
+        return dict(zip(visited.tolist(), distances.tolist(), strict=True))
+
+    def distances(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> Ints:
+        """The same by node; -1: not visited."""
+        visited, distances = self._levels(starts, k, direction, limits)
+        found = np.full(int(self._core.counts[N_NODES]), _NONE, np.int32)
+        found[visited] = distances
+        return found
+
+    def _levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> tuple[Ints, Ints]:
         self.walk_again(starts, k, direction, limits._replace(max_nodes=NO_LIMIT, deadline=None), self.wanted(limits.seen_since))
         visited = self._scratch.queue[: self._state[TAIL]] >> 2
-        distances = (self._scratch.seen[visited] - self._state[STAMP]) >> 1
-        return dict(zip(visited.tolist(), distances.tolist(), strict=True))
+        return visited, (self._scratch.seen[visited] - self._state[STAMP]) >> 1
 
     def wanted(self, seen_since: int | None) -> U8 | None:
         """By flow: whether its head was seen since then; None: all are wanted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 
 from meshline.graph.index import Direction
 from meshline.graph.model import AssetKind, EdgeType
@@ -84,28 +84,45 @@ class Via:
 
     def _carrier(self, node: int, seen: frozenset[int]) -> tuple[int | None, EdgeType | None, int | None]:
         """The surest and nearest affected asset through which this one is affected, and the edge between them."""
-        found: list[tuple[tuple[int, int], str, int, EdgeType, int | None]] = []
+        found: list[tuple[tuple[int, int], int, EdgeType, int | None]] = []
         for other, edge, scope_id in self._choices(node):
             rank = self._rank(other)
-            if rank is not None and other not in seen:
-                found.append((rank, self.index.key(other).qualified_name, other, edge, scope_id))
+            if rank is not None and other not in seen and (not found or rank <= found[-1][0]):
+                found.append((rank, other, edge, scope_id))
         if not found:
             return None, None, None
-        *_, carrier, edge, scope_id = min(found, key=lambda choice: (choice[:2], choice[3]))
+        best = [choice for choice in found if choice[0] == found[-1][0]]
+        _, carrier, edge, scope_id = best[0] if len(best) == 1 else min(best, key=lambda choice: (*self._named(choice[1]), choice[2]))
         return carrier, edge, scope_id
+
+    def _named(self, node: int) -> tuple[str, str]:
+        """By qualified names: a dataset comes before its columns."""
+        if self.index.kind(node) is not AssetKind.COLUMN:
+            return self._name(node), ""
+        return self._name(self.index.dataset(node)), self.index.column_name(node)
+
+    @cache  # noqa: B019 - lives as long as the answer
+    def _name(self, node: int) -> str:
+        return self.index.key(node).qualified_name
 
     def _choices(self, node: int) -> Iterable[tuple[int, EdgeType, int | None]]:
         kind = self.index.kind(node)
         if kind is AssetKind.DATASET:
-            for column in self.index.columns(node):
+            for column in self._columns(node):
                 yield column, EdgeType.HAS_COLUMN, None
         for type_ in _CARRIERS.get(kind, ()):
             for edge in self.index.edges(node, type_):
                 yield edge.end, type_, edge.scope_id
                 if self.index.kind(edge.end) is AssetKind.DATASET:  # used as a whole, affected through a column
-                    yield from ((column, type_, edge.scope_id) for column in self.index.columns(edge.end))
+                    yield from ((column, type_, edge.scope_id) for column in self._columns(edge.end))
         if kind in (AssetKind.DATA_PRODUCT, AssetKind.DOMAIN):
             yield from self._held(node, kind)
+
+    def _columns(self, dataset: int) -> list[int]:
+        """Those of its columns that are affected, or started from: in no order."""
+        core = self.index.core
+        columns = {int(core.nodes.rep[column]) for member in core.ring(dataset) for column in core.children(member)}
+        return [column for column in columns if self._rank(column) is not None]
 
     def _held(self, node: int, kind: AssetKind) -> Iterable[tuple[int, EdgeType, int | None]]:
         groups = self.impact.groups
