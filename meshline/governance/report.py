@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from meshline.governance.changes import SubjectKind
-from meshline.graph.model import Json
 
 
 class Value(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -67,7 +66,8 @@ class Finding(Value, frozen=True, kw_only=True):
     """One change with what it means. `text`: what is changed; `reason`: why that matters; `safe`: what would make it safe.
 
     `unknown`: what is changed and the graph does not know, so that nobody can say who reads it. `gaps`: why the lineage
-    behind it is not complete, in words. `affected`: how many datasets, columns, products, jobs are reached.
+    behind it is not complete, in words. `affected`: how many datasets, columns, products, jobs are reached; `contracts`: those that
+    promise something of what is reached.
     """
 
     fingerprint: str
@@ -78,12 +78,13 @@ class Finding(Value, frozen=True, kw_only=True):
     reason: str
     safe: str = ""
     subject: Subject
-    before: Json = None
-    after: Json = None
+    before: Any = None  # JSON
+    after: Any = None
     file: str = ""
     line: int = 0
     hits: tuple[Hit, ...] = ()
     products: tuple[Asset, ...] = ()
+    contracts: tuple[Asset, ...] = ()
     owners: tuple[Asset, ...] = ()
     affected: dict[str, int] = {}
     unknown: tuple[str, ...] = ()
@@ -117,7 +118,7 @@ class WaiverProblem(Value, frozen=True, kw_only=True):
 
 
 class Notice(Value, frozen=True, kw_only=True):
-    """Whom to tell, why, of what."""
+    """Whom to tell, why, of what. `assets`: the surest and nearest of them; `total`: how many there are."""
 
     recipient: Asset
     contacts: dict[str, str]
@@ -125,6 +126,7 @@ class Notice(Value, frozen=True, kw_only=True):
     reach: str
     why: str
     assets: tuple[Asset, ...]
+    total: int
 
 
 class LineageChange(Value, frozen=True, kw_only=True):

@@ -1,0 +1,138 @@
+"""Which products a change breaks, and which promises of freshness no longer hold, with the arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
+
+import numpy as np
+import strawberry
+
+from meshline.api.checking import Asked, difference
+from meshline.api.graphql.asset import Asset
+from meshline.api.graphql.change_input import ChangeInput
+from meshline.api.graphql.context import Request, View
+from meshline.api.graphql.enums import Feasible, Reach, Verdict
+from meshline.api.graphql.fields import documented
+from meshline.api.graphql.lineage import Completeness
+from meshline.api.graphql.products import DataProduct
+from meshline.errors import InvalidInput
+from meshline.governance.changes import Change, SubjectKind
+from meshline.governance.feasibility import FRESHNESS, Feasibility, feasible, no_longer_holding
+from meshline.governance.gate import Options, judge
+from meshline.graph import measures, model
+from meshline.graph.model import AssetKind
+from meshline.graph.queries.impact import impact
+from meshline.graph.queries.pages import KIND_ORDER
+
+
+@strawberry.type(description="Whether a product can be as fresh as it promises, by what its inputs promise and how often it is renewed.")
+class Freshness:
+    standing: Feasible
+    promised: float | None = strawberry.field(description="How old its data may be, in seconds; null: it does not say.")
+    least: float | None = strawberry.field(description="How old its data may get at least, by what is known; null: nothing is.")
+    worst: Asset | None = strawberry.field(description="The input that decides that.")
+    text: str = strawberry.field(description="The arithmetic.")
+
+    @classmethod
+    def of(cls, view: View, found: Feasibility) -> Self:
+        return cls(
+            standing=found.standing,
+            promised=found.promised,
+            least=found.least,
+            worst=None if found.worst is None else view.asset(found.worst.dataset),
+            text=found.text,
+        )
+
+
+@strawberry.type(description="A promise that holds, or may hold, and would not any more.")
+class LostPromise:
+    product: DataProduct
+    now: Freshness
+    then: Freshness
+
+
+@strawberry.type(description="A product that is reached.")
+class ImpactedProduct:
+    view: strawberry.Private[View]
+    product: DataProduct
+    verdict: Verdict | None = strawberry.field(description="The worst change that reaches it; null where assets were asked about.")
+    reach: Reach
+    distance: int
+    masked: bool
+
+    @documented("What it promises now, and whether it can.")
+    def freshness(self) -> Freshness:
+        return Freshness.of(self.view, feasible(self.view.request.live, self.view.index, self.product.node))
+
+
+@strawberry.type(description="What becomes of products.")
+class ProductImpact:
+    products: list[ImpactedProduct] = strawberry.field(description="Those that are reached: the surest and nearest first.")
+    lost_promises: list[LostPromise] = strawberry.field(description="Promises of freshness that rest on one that the change loosens.")
+    completeness: Completeness
+
+
+def product_impact(request: Request, change: ChangeInput | None, of: Sequence[str] | None) -> ProductImpact:
+    """Raises InvalidInput unless exactly one is given."""
+    if (change is None) == (of is None):
+        raise InvalidInput("name a change, or assets", "change" if of is None else "of")
+    view = request.now
+    if change is None:
+        return _answer(view, view.find_all(of or ()), {}, {})
+    found = difference(request.live, request.naming, Asked(change.things()))
+    report = judge(request.live, view.index, found.changes, Options(versions=found.versions, limits=request.limits))
+    verdicts = {view.index.find(product.id): Verdict[one.verdict.upper()] for one in reversed(report.findings) for product in one.products}
+    starts = [
+        node for asset in dict.fromkeys(key for one in found.changes for key in one.assets) if (node := view.index.node(asset)) is not None
+    ]
+    return _answer(view, starts, verdicts, _promised(view, found.changes))
+
+
+def _answer(
+    view: View, starts: Sequence[int], verdicts: Mapping[int | None, Verdict], promised: Mapping[int, float | None]
+) -> ProductImpact:
+    index, request = view.index, view.request
+    found = impact(index, starts, limits=request.limits)
+    request.stopped(found.completeness.truncated)
+    rows = np.flatnonzero(found.groups.kind == KIND_ORDER[AssetKind.DATA_PRODUCT])
+    columns = (column[rows].tolist() for column in found.affected)
+    reached = [(reach, distance, index.key(node), node, masked) for node, reach, distance, masked in zip(*columns, strict=True)]
+    request.spend(len(reached))
+    return ProductImpact(
+        products=[
+            ImpactedProduct(
+                view=view,
+                product=view.typed(node, DataProduct),
+                verdict=verdicts.get(node),
+                reach=Reach(reach),
+                distance=distance,
+                masked=masked,
+            )
+            for reach, distance, _, node, masked in sorted(reached)
+        ],
+        lost_promises=[
+            LostPromise(product=view.typed(now.product, DataProduct), now=Freshness.of(view, now), then=Freshness.of(view, then))
+            for now, then in (no_longer_holding(request.live, index, promised) if promised else ())
+        ],
+        completeness=Completeness.counted(found.completeness),
+    )
+
+
+def _promised(view: View, changes: Iterable[Change]) -> dict[int, float | None]:
+    """What products and contracts would promise of freshness; None: nothing."""
+    found: dict[int, float | None] = {}
+    for one in changes:
+        kind = _SUBJECTS.get(one.subject.kind)
+        node = None if kind is None else view.index.node(kind(one.subject.name))
+        if node is None:
+            continue
+        if one.subject.part[:2] == ("slo", FRESHNESS):
+            found[node] = None if one.after is None else measures.seconds(str(one.after))
+        elif one.rule in _GONE:
+            found[node] = None
+    return found
+
+
+_SUBJECTS = {SubjectKind.CONTRACT: model.contract, SubjectKind.PRODUCT: model.data_product}
+_GONE = frozenset({"contract-removed", "contract-ended", "product-removed", "product-ended"})

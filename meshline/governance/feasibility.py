@@ -1,0 +1,188 @@
+"""Can a product be as fresh as it promises, given what its inputs promise and how often it is renewed?
+
+Data that an input lets grow as old as `promised`, and that is fetched every `cadence`, is as old as both together
+before the next comes. What nobody promises, and what is not known, is never counted in favour: a promise that the known part
+alone breaks is INFEASIBLE, one that it does not break is FEASIBLE only if all of it is known.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from meshline.graph import measures
+from meshline.graph.cadence import cadence, length
+from meshline.graph.index import Edge, LineageIndex
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKind, EdgeType
+from meshline.graph.queries.assets import Attributes, attributes
+from meshline.graph.queries.contracts import versions
+
+FRESHNESS = "freshness"
+
+
+class Standing(enum.StrEnum):
+    FEASIBLE = "FEASIBLE"
+    INFEASIBLE = "INFEASIBLE"
+    UNKNOWN = "UNKNOWN"
+
+
+class Input(NamedTuple):
+    """What a product takes in. Durations in seconds; None: nobody says. `by`: the product or contract that promises."""
+
+    dataset: int
+    promised: float | None
+    by: int | None
+    cadence: float | None
+
+    @property
+    def least(self) -> float:
+        """How old its data may be at least: the part that is known."""
+        return (self.promised or 0.0) + (self.cadence or 0.0)
+
+    @property
+    def known(self) -> bool:
+        return self.promised is not None and self.cadence is not None
+
+
+class Feasibility(NamedTuple):
+    """`promised`: how old the product's data may be (seconds; None: it does not say). `least`: how old it may get by what is
+    known of its inputs and its own cadence; None: nothing is known. `worst`: the input that decides that.
+    `text`: the arithmetic.
+    """
+
+    product: int
+    standing: Standing
+    promised: float | None
+    least: float | None
+    worst: Input | None
+    inputs: tuple[Input, ...]
+    text: str
+
+
+def feasible(live: LiveGraph, index: LineageIndex, product: int, promised: Mapping[int, float | None] | None = None) -> Feasibility:
+    """Whether one product can keep its promise. `promised`: what products and contracts promise instead (None: nothing more)."""
+    return of_products(live, index, [product], promised)[0]
+
+
+def of_products(
+    live: LiveGraph, index: LineageIndex, products: Sequence[int], promised: Mapping[int, float | None] | None = None
+) -> list[Feasibility]:
+    """The same of many, in their order, with two reads of the store."""
+    ports = {product: index.edges(product, EdgeType.PORT) for product in products}
+    inputs = sorted({edge.end for edges in ports.values() for edge in edges if _direction(edge) == "input"})
+    governs = {dataset: sorted({edge.start for edge in index.edges(dataset, EdgeType.GOVERNS, incoming=True)}) for dataset in inputs}
+    exposed = {dataset: _exposing(index, dataset) for dataset in inputs}
+    asked = {*products, *(one for found in (*governs.values(), *exposed.values()) for one in found)}
+    said = freshness(live, index, asked)
+    promises = {**said, **{node: value for node, value in (promised or {}).items() if node in asked}}
+    return [
+        _judged(index, product, promises.get(product), _inputs(index, ports[product], exposed, governs, promises), ports[product])
+        for product in products
+    ]
+
+
+def no_longer_holding(live: LiveGraph, index: LineageIndex, promised: Mapping[int, float | None]) -> list[tuple[Feasibility, Feasibility]]:
+    """The products whose promise holds, or may hold, and would not if these products and contracts promised this: (now, then)."""
+    datasets = {edge.end for node in promised for edge in index.edges(node, _HELD[index.kind(node)]) if _offered(edge)}
+    taking = {edge.start for of in datasets for edge in index.edges(of, EdgeType.PORT, incoming=True) if _direction(edge) == "input"}
+    concerned = sorted(taking | {node for node in promised if index.kind(node) is AssetKind.DATA_PRODUCT})
+    pairs = zip(of_products(live, index, concerned), of_products(live, index, concerned, promised), strict=True)
+    return [(now, then) for now, then in pairs if then.standing is Standing.INFEASIBLE and now.standing is not Standing.INFEASIBLE]
+
+
+def freshness(live: LiveGraph, index: LineageIndex, nodes: Iterable[int]) -> dict[int, float]:
+    """How old the data may be that these products and contracts promise, in seconds; those that say it as a duration."""
+    ordered = sorted(set(nodes))
+    found = {node: _promise(index, node, known) for node, known in zip(ordered, attributes(live, index, ordered), strict=True)}
+    return {node: seconds for node, seconds in found.items() if seconds is not None}
+
+
+_HELD = {AssetKind.DATA_PRODUCT: EdgeType.PORT, AssetKind.CONTRACT: EdgeType.GOVERNS}
+
+
+def _direction(edge: Edge) -> str:
+    said = edge.attributes.get("direction", "output")
+    return said.lower() if isinstance(said, str) else ""
+
+
+def _offered(edge: Edge) -> bool:
+    return edge.type is EdgeType.GOVERNS or _direction(edge) == "output"
+
+
+def _exposing(index: LineageIndex, dataset: int) -> list[int]:
+    return sorted({edge.start for edge in index.edges(dataset, EdgeType.PORT, incoming=True) if _direction(edge) == "output"})
+
+
+def _promise(index: LineageIndex, node: int, known: Attributes) -> float | None:
+    if index.kind(node) is AssetKind.CONTRACT:
+        found = versions(index.label(node).name, known.rows)
+        if not found or not found[0].contract.in_force:
+            return None
+        return min((one.seconds for one in found[0].contract.sla if one.name == FRESHNESS and one.seconds is not None), default=None)
+    slo = known.value("slo")
+    measure = measures.said(slo[FRESHNESS]) if isinstance(slo, dict) and FRESHNESS in slo else None
+    return None if measure is None else measure.seconds
+
+
+def _inputs(
+    index: LineageIndex,
+    ports: Iterable[Edge],
+    exposed: Mapping[int, Sequence[int]],
+    governs: Mapping[int, Sequence[int]],
+    promises: Mapping[int, float | None],
+) -> tuple[Input, ...]:
+    """The strictest promise of each input counts: whoever gives it is bound to it."""
+    ports = list(ports)
+    own = _slowest(edge for edge in ports if _direction(edge) == "output")
+    found: list[Input] = []
+    for dataset in {edge.end for edge in ports if _direction(edge) == "input"}:
+        said = [(seconds, node) for node in (*exposed[dataset], *governs[dataset]) if (seconds := promises.get(node)) is not None]
+        promised, by = min(said, key=lambda one: (one[0], index.key(one[1])), default=(None, None))
+        fetched = _slowest(edge for edge in ports if edge.end == dataset and _direction(edge) == "input")
+        found.append(Input(dataset, promised, by, own if fetched is None else fetched))
+    return tuple(sorted(found, key=lambda one: index.key(one.dataset)))
+
+
+def _slowest(ports: Iterable[Edge]) -> float | None:
+    """The longest time between two renewals that is said of any of these ports."""
+    said = [cadence(text) for edge in ports if isinstance(text := edge.attributes.get("refresh"), str)]
+    return max((seconds for seconds in said if seconds is not None), default=None)
+
+
+def _judged(index: LineageIndex, product: int, promised: float | None, inputs: tuple[Input, ...], ports: Iterable[Edge]) -> Feasibility:
+    own = _slowest(edge for edge in ports if _direction(edge) == "output")
+    worst = max(inputs, key=lambda one: one.least, default=None)
+    told = [one for one in inputs if one.promised is not None or one.cadence is not None]
+    known = [*(one.least for one in told), *([] if own is None else [own])]
+    least = max(known, default=None)
+    if promised is None:
+        standing = Standing.UNKNOWN
+    elif least is not None and least > promised:
+        standing = Standing.INFEASIBLE
+    else:
+        standing = Standing.FEASIBLE if inputs and all(one.known for one in inputs) else Standing.UNKNOWN
+    worst = worst if worst in told else None
+    return Feasibility(product, standing, promised, least, worst, inputs, _text(index, promised, least, worst, own))
+
+
+def _text(index: LineageIndex, promised: float | None, least: float | None, worst: Input | None, own: float | None) -> str:
+    said = "no freshness is promised" if promised is None else f"{length(promised)} promised"
+    if least is None:
+        return f"{said}; how old its data gets is not known"
+    if worst is None or worst.least < least:
+        return f"{said}; its output ports are renewed every {length(own or 0.0)}"
+    name = index.key(worst.dataset).qualified_name
+    if worst.promised is None:
+        given = f"{name} is fetched every {length(worst.cadence or 0.0)}, and nobody promises how old it is"
+        return f"{said}; {given}: {length(least)} or more"
+    by = f" (promised by {index.key(worst.by).qualified_name})" if worst.by is not None else ""
+    given = f"{name} may be {length(worst.promised)} old{by}"
+    if worst.cadence is None:
+        return f"{said}; {given}, and how often it is fetched is not known: {length(least)} or more"
+    return f"{said}; {given} and is fetched {_every(worst.cadence)}: {length(worst.promised)} + {length(worst.cadence)} = {length(least)}"
+
+
+def _every(seconds: float) -> str:
+    return "as it comes" if seconds == 0 else f"every {length(seconds)}"

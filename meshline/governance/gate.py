@@ -1,0 +1,161 @@
+"""The gate: changes and the graph -> the report. May this ship, who is hit, who is told."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import replace
+
+from meshline.governance.changes import Change, Subject, SubjectKind
+from meshline.governance.judging import Judged, judged
+from meshline.governance.notice import notify
+from meshline.governance.report import Finding, LineageChange, LineageSince, Report
+from meshline.governance.rules import Profile, Verdict
+from meshline.governance.telling import completeness, of_key
+from meshline.governance.waivers import judged as decided
+from meshline.graph.index import LineageIndex
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import from_micros
+from meshline.graph.queries.diff import Change as FlowChange
+from meshline.graph.queries.diff import lineage_diff
+from meshline.graph.queries.limits import UNLIMITED, Limits
+from meshline.graph.versions import major
+
+FLOWS = 100  # changes of lineage that a report names
+_MISSING = "major-version-missing"
+_BREAKING, _COMPATIBLE = Verdict.BREAKING.name.lower(), Verdict.COMPATIBLE.name.lower()
+_TOLD = frozenset(
+    ["column-deprecated", "table-deprecated", "output-port-deprecated", "deprecated", "owner-changed", "owner-removed", "domain-changed"]
+)
+
+
+class Mode(enum.StrEnum):
+    """`strict`: the rules alone, and what makes it worse. `usage`: known lineage may make it better, too."""
+
+    STRICT = "strict"
+    USAGE = "usage"
+
+
+class FailOn(enum.StrEnum):
+    """The mildest finding that does not pass."""
+
+    BREAKING = "breaking"
+    CONDITIONAL = "conditional"
+    NONE = "none"
+
+
+class Raised(NamedTuple):
+    """The version of a thing before and after; where the latter stands."""
+
+    before: str
+    after: str
+    file: str = ""
+    line: int = 0
+
+
+Versions: TypeAlias = Mapping[tuple[SubjectKind, str], Raised]
+
+
+class Options(NamedTuple):
+    """`versions`: of the contracts and products that are compared. `since`, `now`: lineage that changed between
+    these times (microseconds) is told; `since` None: none is. `limits`: of each traversal.
+    """
+
+    mode: Mode = Mode.STRICT
+    profile: Profile = Profile.MESH
+    fail_on: FailOn = FailOn.BREAKING
+    versions: Versions = MappingProxyType({})
+    since: int | None = None
+    now: int = 0
+    limits: Limits = UNLIMITED
+
+
+def judge(live: LiveGraph, index: LineageIndex, changes: Sequence[Change], options: Options) -> Report:
+    """Judge changes on a graph. Hold the lock of `live`, whose `index` it is."""
+    found = _judged(live, index, changes, options)
+    found += _judged(live, index, _unversioned(found, options.versions), options)
+    found.sort(key=_order)
+    report = Report(
+        verdict="",
+        passed=False,
+        mode=options.mode,
+        profile=options.profile,
+        fail_on=options.fail_on,
+        checked=len({change.subject[:2] for change in changes}),
+        findings=tuple(one.finding for one in found),
+        notify=tuple(notify(live, index, [one for one in found if _news(one)], options.limits)),
+        completeness=completeness((one.touched.impact.completeness for one in found), index),
+        lineage=_since(live, found, options),
+    )
+    return decided(report)
+
+
+def _judged(live: LiveGraph, index: LineageIndex, changes: Iterable[Change], options: Options) -> list[Judged]:
+    return judged(live, index, changes, options.profile, usage=options.mode is Mode.USAGE, limits=options.limits)
+
+
+def _order(one: Judged) -> tuple[int, bool, str, int, Subject, str, str]:
+    """The worst first, then as they stand in the files; what follows of others last."""
+    change = one.change
+    place = (change.file, change.line, change.subject, change.rule, one.finding.fingerprint)
+    return (-Verdict[one.finding.verdict.upper()], change.rule == _MISSING, *place)
+
+
+# -- versions
+
+
+def _unversioned(found: Iterable[Judged], versions: Versions) -> list[Change]:
+    """Contracts and products with breaking changes whose major version did not rise."""
+    broken = {(one.change.subject.kind, one.change.subject.name) for one in found if one.finding.verdict == _BREAKING}
+    kept = ((key, versions[key]) for key in sorted(broken) if key in versions)
+    return [
+        Change(_MISSING, Subject(*key), said.before or None, said.after or None, file=said.file, line=said.line)
+        for key, said in kept
+        if major(said.after) <= major(said.before)
+    ]
+
+
+def settled(report: Report) -> Report:
+    """The report when waivers were applied: where all that is breaking is waived, no new version is missing."""
+    broken = {_whole(one) for one in report.findings if one.verdict == _BREAKING and one.waived is None and one.rule != _MISSING}
+    kept = tuple(one for one in report.findings if one.rule != _MISSING or one.waived is not None or _whole(one) in broken)
+    return decided(replace(report, findings=kept))
+
+
+def _whole(finding: Finding) -> tuple[SubjectKind, str]:
+    return finding.subject.kind, finding.subject.name
+
+
+# -- who is told
+
+
+def _news(one: Judged) -> bool:
+    """Whether those who are reached should hear of it: all that is not compatible, and what is told by its nature."""
+    return one.finding.verdict != _COMPATIBLE or one.change.rule in _TOLD
+
+
+# -- lineage
+
+
+def _since(live: LiveGraph, found: Iterable[Judged], options: Options) -> LineageSince | None:
+    """What changed in the lineage around what is touched."""
+    if options.since is None:
+        return None
+    of = sorted({live.index.key(start).id for one in found for start in one.touched.starts})
+    if not of:
+        return LineageSince(since=_time(options.since), added=0, removed=0)
+    said = lineage_diff(live, options.since, options.now, of=of, limit=FLOWS, limits=options.limits)
+    flows = (*(_flow("added", one) for one in said.added), *(_flow("removed", one) for one in said.removed))
+    return LineageSince(since=_time(options.since), added=said.total_added, removed=said.total_removed, flows=flows[:FLOWS])
+
+
+def _flow(change: str, said: FlowChange) -> LineageChange:
+    edge = said.edge
+    return LineageChange(change=change, start=of_key(edge.start), end=of_key(edge.end), job=None if edge.job is None else of_key(edge.job))
+
+
+def _time(micros: int) -> str:
+    return from_micros(micros).isoformat()

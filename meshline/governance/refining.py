@@ -1,0 +1,77 @@
+"""How recorded lineage moves the verdict of a rule.
+
+What raises it counts in every mode. What relaxes it counts in `usage` only, and only where the lineage is complete: what nobody
+knows never makes anything safer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
+
+from meshline.governance import promising, reading
+from meshline.governance.changes import Change
+from meshline.governance.coverage import gaps
+from meshline.governance.moved import Moved
+from meshline.governance.rules import RULES, Profile, Refinement, Verdict
+from meshline.governance.touched import Touched
+from meshline.governance.unread import bystander, unread
+
+_Refining: TypeAlias = Callable[[Change, Touched], Moved | None]
+
+
+class Refined(NamedTuple):
+    """`verdict`: of the change; `readers`: of who is reached, but for those in `consumers`. `why`: what moved it; empty: nothing."""
+
+    verdict: Verdict
+    readers: Verdict
+    why: str = ""
+    consumers: Mapping[int, Verdict] = {}
+
+
+def refined(change: Change, touched: Touched, profile: Profile, *, usage: bool) -> Refined:
+    """The verdict of a change by its rule and by what is known of who reads."""
+    rule = RULES[change.rule]
+    verdict = rule.verdict(profile)
+    readers = verdict if rule.readers is None else min(verdict, rule.readers)
+    raised = _first(_RAISING.get(rule.refinement), change, touched)
+    if raised is not None and raised.verdict > readers:
+        if raised.consumers is None:
+            return Refined(max(verdict, raised.verdict), raised.verdict, raised.why)
+        bound = dict.fromkeys(raised.consumers, raised.verdict)
+        return Refined(max(verdict, raised.verdict), readers, raised.why, bound)
+    if usage and not touched.unknown and touched.starts:
+        relaxed = _relaxed(rule.refinement, change, touched)
+        if relaxed is not None and relaxed.verdict < verdict:
+            return Refined(relaxed.verdict, min(readers, relaxed.verdict), relaxed.why)
+    return Refined(verdict, readers)
+
+
+def _first(refining: _Refining | None, change: Change, touched: Touched) -> Moved | None:
+    return None if refining is None or not (touched.starts or touched.homes or change.consumers) else refining(change, touched)
+
+
+def _relaxed(refinement: Refinement, change: Change, touched: Touched) -> Moved | None:
+    relaxing = _RELAXING.get(refinement, ())
+    if not relaxing or gaps(touched) or not all(bystander(touched, consumer) for consumer in change.consumers):
+        return None
+    found = (relax(change, touched) for relax in relaxing)
+    return min((one for one in found if one is not None), key=lambda one: one.verdict, default=None)
+
+
+_RAISING: dict[Refinement, _Refining] = {
+    Refinement.POSITIONAL: reading.positional,
+    Refinement.WIDENED: reading.narrower,
+    Refinement.JOINED: reading.joined,
+    Refinement.BRANCHED: reading.branched,
+    Refinement.EXPOSED: promising.exposed,
+    Refinement.BOUND: promising.bound,
+    Refinement.PROMISED: promising.promised,
+    Refinement.CLOSING: promising.closing,
+}
+_RELAXING: dict[Refinement, tuple[_Refining, ...]] = {
+    Refinement.UNREACHED: (unread,),
+    Refinement.WIDENED: (unread, reading.accepted),
+    Refinement.FILTERED_ONLY: (unread, reading.filtered),
+    Refinement.UNBRANCHED: (unread, reading.unbranched),
+}

@@ -1,0 +1,122 @@
+"""The gate on the example mesh, read from all its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from meshline.api.checking import Asked, Compared, File, checked
+from meshline.api.governing import Governing
+from meshline.cli.local import Opened, opened
+from meshline.governance.gate import Mode
+from meshline.governance.report import Finding, Report
+from meshline.graph.content import encode
+from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, job
+from meshline.graph.supposing import Saying, supposed
+from meshline.ingest.times import now
+from tests.cli.running import EXAMPLE, done
+
+CONTRACT = (EXAMPLE / "contracts" / "customer_orders_v2.yaml").read_text(encoding="utf-8")
+PRODUCT = (EXAMPLE / "products" / "customer-orders.yaml").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    store = f"sqlite:///{tmp_path_factory.mktemp('gate')}/mesh.db"
+    done("sync", EXAMPLE / "mesh.yaml", "--store", store)
+    with opened(store) as found:
+        yield found
+
+
+def words(graph: Opened, text: str, **options: Any) -> Report:
+    return checked(graph.graph, graph.naming, Asked((Compared("change", None, File("words", text)),), **options))
+
+
+def contract(graph: Opened, after: str, **options: Any) -> Report:
+    given = Compared("contract", File("old.yaml", CONTRACT), File("customer_orders_v2.yaml", after))
+    return checked(graph.graph, graph.naming, Asked((given,), **options))
+
+
+def of(report: Report, rule: str) -> Finding:
+    (found,) = [one for one in report.findings if one.rule == rule]
+    return found
+
+
+def test_renaming_the_email_of_customers_is_breaking(graph: Opened) -> None:
+    report = words(graph, "rename customers.customers.email to mail")
+    found = of(report, "column-renamed")
+    assert (report.verdict, report.passed, found.verdict) == ("breaking", False, "breaking")
+    hits = {hit.consumer.name: hit for hit in found.hits}
+    assert {name for name, hit in hits.items() if hit.reach == "DIRECT" and not hit.masked} == {
+        "support-desk",
+        "campaign-mailer",
+        "receipt-mailer",
+    }
+    masked = hits["analytics-bi"]
+    assert (masked.reach, masked.masked) == ("DIRECT", True)
+    assert [step.asset.name for step in masked.path if step.masking] == ["buyer_key"]
+    assert [step.asset.name for step in hits["receipt-mailer"].path] == ["email", "customer_email", "receipt_email", "receipt-mailer"]
+    assert hits["campaign-mailer"].contract == "campaign-audience-contract-v1"
+    assert {owner.name for owner in found.owners} == {"customers-engineering", "data-protection"}
+    told = {notice.recipient.name: notice for notice in report.notify}
+    assert told["data-protection"].contacts == {"email": "dpo@company.com", "slack": "#data-protection"}
+    assert told["data-protection"].assets[0].name == "email"
+    assert told["customers-engineering"].reason == "OWNS"
+    assert {one.name for one in found.contracts} == {"campaign-audience-contract-v1", "customer-orders-contract-v2"}
+
+
+def test_what_finance_reads_is_covered_by_its_contract(graph: Opened) -> None:
+    for report in (
+        words(graph, "drop delta.orders.customer_orders.total_amount"),
+        contract(graph, CONTRACT.replace("total_amount", "amount_total")),
+    ):
+        hits = {hit.consumer.name: (hit.verdict, hit.contract) for hit in of(report, "column-removed").hits}
+        assert hits["finance-analytics"] == ("breaking", "customer-orders-contract-v2")
+
+
+def test_a_breaking_contract_needs_a_new_major_version(graph: Opened) -> None:
+    after = CONTRACT.replace("total_amount", "amount_total")
+    missing = of(contract(graph, after), "major-version-missing")
+    assert (missing.before, missing.after, missing.file) == ("2.1.0", "2.1.0", "customer_orders_v2.yaml")
+    assert after.splitlines()[missing.line - 1].lstrip().startswith("version")
+    raised = contract(graph, after.replace("2.1.0", "3.0.0"))
+    assert "major-version-missing" not in {one.rule for one in raised.findings}
+
+
+def test_formatting_changes_nothing(graph: Opened) -> None:
+    assert contract(graph, "# a comment\n" + CONTRACT.replace("\n", "\n\n")).findings == ()
+
+
+def test_a_column_that_nobody_reads_in_a_covered_corner(graph: Opened) -> None:
+    strict, usage = (words(graph, "drop marketing.campaigns.campaign_name", mode=mode) for mode in Mode)
+    assert (of(strict, "column-removed").verdict, of(usage, "column-removed").verdict) == ("breaking", "compatible")
+    assert (usage.passed, of(usage, "column-removed").gaps) == (True, ())
+
+
+def test_the_same_with_one_job_without_column_lineage(graph: Opened) -> None:
+    campaigns = graph.naming.dataset("http://iceberg-rest.internal:8181", "marketing.campaigns")
+    board, blind = graph.naming.dataset("file", "/exports/board"), job("airflow", "board_export")
+    edges = (EdgeFact(EdgeType.READS, blind, campaigns), EdgeFact(EdgeType.WRITES, blind, board))
+    content = encode(Facts(edges=edges, flows=(Flow(campaigns, board, job=blind),)))
+    with supposed(graph.graph, [Saying("openlineage/late", ("job-output", *blind.parts, *board.parts), content)], now()) as would:
+        given = Asked((Compared("change", None, File("words", "drop marketing.campaigns.campaign_name")),), mode=Mode.USAGE)
+        found = of(checked(would, graph.naming, given), "column-removed")
+    assert found.verdict == "breaking"
+    assert any("airflow/board_export" in gap for gap in found.gaps)
+
+
+def test_policies_see_the_graph_as_it_would_be(graph: Opened) -> None:
+    governing = Governing(graph.graph)
+    given = Asked((Compared("change", None, File("words", "rename customers.customers.email to mail")),))
+    report = checked(graph.graph, graph.naming, given, governing=governing)
+    assert "pii-unmasked" in {violation.policy for violation in report.violations}
+    assert words(graph, "rename customers.customers.email to mail").violations == ()
+
+
+def test_a_promise_that_is_loosened_names_who_counts_on_it(graph: Opened) -> None:
+    given = Compared("product", File("old.yaml", PRODUCT), File("new.yaml", PRODUCT.replace("freshness: 1h", "freshness: 30h")))
+    found = of(checked(graph.graph, graph.naming, Asked((given,))), "slo-loosened")
+    assert found.verdict == "breaking"
+    assert "finance-marts: 1d promised; file//warehouse/exports/finance/customer_orders may be 1d 6h old" in found.reason

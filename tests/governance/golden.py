@@ -1,0 +1,61 @@
+"""Golden pairs: folders of `pairs/` with two versions of a thing as plain files, and what changed between them.
+
+<kind>-<what happens>/before.*      without it the thing is new
+<kind>-<what happens>/after.*       without it the thing is gone
+<kind>-<what happens>/options.json  of `meshline check`, where the kind needs some
+<kind>-<what happens>/expected.json [{rule, part, before, after, text, verdicts: {profile: verdict}}]
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from meshline.api.checking import Asked, Compared, checked, file
+from meshline.governance.rules import Profile
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.graph.store.sqlite import SqliteStore
+
+PAIRS = Path(__file__).parent / "pairs"
+
+
+def folders(kind: str = "") -> list[Path]:
+    return sorted(one for one in PAIRS.iterdir() if one.is_dir() and one.name.startswith(kind))
+
+
+def expected(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((folder / "expected.json").read_text())
+    return found
+
+
+def compared(folder: Path) -> Compared:
+    """The pair as `meshline check` is given it."""
+    versions = {stem: next(folder.glob(f"{stem}.*"), None) for stem in ("before", "after")}
+    texts = {stem: file(path.name, path.read_bytes()) for stem, path in versions.items() if path is not None}
+    options = folder / "options.json"
+    return Compared(
+        folder.name.partition("-")[0],
+        texts.get("before"),
+        texts.get("after"),
+        json.loads(options.read_text()) if options.exists() else {},
+    )
+
+
+def found(folder: Path) -> list[dict[str, Any]]:
+    """What a check of the pair finds in each profile, on a graph that knows nothing."""
+    rows: dict[str, dict[str, Any]] = {}
+    with closing(SqliteStore()) as store:
+        live = LiveGraph.open(store)
+        for profile in Profile:
+            for one in checked(live, Naming(), Asked((compared(folder),), profile=profile)).findings:
+                said = {"rule": one.rule, "part": list(one.subject.part), "before": one.before, "after": one.after, "text": one.text}
+                rows.setdefault(one.fingerprint, {**said, "verdicts": {}})["verdicts"][profile.value] = one.verdict
+    return sorted(rows.values(), key=lambda row: (row["rule"], row["part"], json.dumps([row["before"], row["after"]])))
+
+
+def rules_of(pairs: Iterable[Path]) -> set[str]:
+    return {row["rule"] for folder in pairs for row in expected(folder)}

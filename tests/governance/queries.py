@@ -1,0 +1,29 @@
+"""Two versions of a query, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from meshline.governance.changes import Change, SubjectKind
+from meshline.governance.diff.draft import Draft
+from meshline.governance.diff.sql import sql_changes
+from meshline.graph.definitions import Definition, Version
+from meshline.graph.model import dataset
+from meshline.graph.promises import Field, Model
+
+TABLE = dataset("wh", "mart.t")
+Columns = Mapping[str, Sequence[str]]
+
+
+def compared(before: str, after: str, dialect: str = "duckdb", reads: Columns | None = None, columns: Sequence[str] = ()) -> list[Change]:
+    """`reads`: columns of tables; `columns`: of what is defined."""
+    model = Model("mart.t", fields=tuple(Field(name) for name in columns))
+    known = {name: tuple(of) for name, of in (reads or {}).items()}
+    old, new = (Definition(model, sql=sql, dialect=dialect, reads=known) for sql in (before, after))
+    draft = Draft(SubjectKind.TABLE, TABLE.qualified_name, Version(old), Version(new), (TABLE,))
+    return sql_changes(draft, old, new)
+
+
+def said(before: str, after: str, dialect: str = "duckdb", reads: Columns | None = None) -> list[tuple[str, object, object]]:
+    """Rules, with what was and what is."""
+    return [(change.rule, change.before, change.after) for change in compared(before, after, dialect, reads)]

@@ -1,0 +1,277 @@
+"""What a change says beside its rule: what it changes in the graph, who is bound, where it stands; and which things are the same."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from meshline.governance.changes import Change
+from meshline.governance.diff import changes
+from meshline.graph.definitions import Definition, Pair, Version
+from meshline.graph.model import AssetKey, AssetKind, column, consumer, contract, dataset
+from meshline.graph.promises import Contract, Field, Level, Model, Party, Role, Rule, Server, level
+
+ORDERS, LINES, LAKE = dataset("pg", "shop.orders"), dataset("pg", "shop.lines"), dataset("lake", "orders")
+ADDRESS = (Field("address", type="struct"), Field("address.city", type="string"), Field("address.zip", type="string"))
+BASE = Contract(
+    "orders",
+    version="1.0",
+    models=(
+        Model("orders", fields=(Field("id", id="1", type="int"), Field("mail", physical_name="email_address", type="string"), *ADDRESS)),
+        Model("lines", fields=(Field("id", type="int"),)),
+    ),
+    sla=(level("freshness", "1h", element="orders.id"), level("retention", "P1Y", element="orders, lines"), level("availability", "99%")),
+    roles=(Role("reader", access="read", server="prod"),),
+    servers=(Server("prod", "postgres", settings={"host": "db"}),),
+    owners=(Party("ann"),),
+    consumers=("finance",),
+)
+KEYS = {"orders": (ORDERS, LAKE), "lines": (LINES,)}
+WHOLE = {(): 1, ("model", "orders"): 10, ("model", "orders", "field", "mail"): 12, ("slo", "freshness"): 30}
+
+
+def of(after: Contract, before: Contract = BASE) -> list[Change]:
+    return changes(Pair(Version(before, KEYS, "old.yaml", WHOLE), Version(after, KEYS, "new.yaml", WHOLE)))
+
+
+def with_fields(*fields: Field) -> Contract:
+    return replace(BASE, models=(replace(BASE.models[0], fields=fields), BASE.models[1]))
+
+
+def the(found: list[Change]) -> Change:
+    (one,) = found
+    return one
+
+
+def test_a_field_is_its_column_in_each_dataset() -> None:
+    fields = list(BASE.models[0].fields)
+    fields[1] = replace(fields[1], type="int")
+    found = the(of(with_fields(*fields)))
+    assert (found.rule, found.before, found.after) == ("type-changed", "string", "int")
+    assert found.assets == (column(ORDERS, "email_address"), column(LAKE, "email_address"))
+    assert found.consumers == (consumer("finance"),)
+    assert found.told["field"] == "orders.email_address"
+    assert (found.file, found.line) == ("new.yaml", 12)
+
+
+def test_what_is_gone_stands_where_it_was_in() -> None:
+    found = the(of(with_fields(*BASE.models[0].fields[1:])))
+    assert (found.rule, found.file, found.line) == ("column-removed", "new.yaml", 10)
+
+
+def test_a_struct_goes_with_what_is_in_it() -> None:
+    found = the(of(with_fields(*BASE.models[0].fields[:2])))
+    assert found.subject.part == ("model", "orders", "field", "address")
+    assert {key.name for key in found.assets} == {"address", "address.city", "address.zip"}
+
+
+def test_a_renamed_struct_is_one_change() -> None:
+    """By its id; what is in it goes with it, and is compared under the new name."""
+    named = {"address": "place", "address.city": "place.town", "address.zip": "place.zip"}
+    before = with_fields(*BASE.models[0].fields[:2], *(replace(one, id=f"a{i}") for i, one in enumerate(ADDRESS)))
+    after = with_fields(*BASE.models[0].fields[:2], *(replace(one, id=f"a{i}", name=named[one.name]) for i, one in enumerate(ADDRESS)))
+    found = of(after, before)
+    assert [(one.rule, one.before, one.after) for one in found] == [
+        ("column-renamed", "address", "place"),
+        ("column-renamed", "address.city", "place.town"),
+    ]
+    assert {key.name for key in found[0].assets} == {"address", "address.city", "address.zip"}
+
+
+def test_two_ids_are_two_columns() -> None:
+    fields = (replace(BASE.models[0].fields[0], id="7"), *BASE.models[0].fields[1:])
+    assert sorted(one.rule for one in of(with_fields(*fields))) == ["column-added", "column-removed"]
+
+
+def test_names_that_differ_in_case_only() -> None:
+    fields = [replace(one, name=one.name.upper(), id="") for one in BASE.models[0].fields]
+    assert of(with_fields(*fields)) == []
+    twice = with_fields(*BASE.models[0].fields[1:], Field("ID", type="int"), Field("Id", type="int"))
+    assert sorted(one.rule for one in of(twice)) == ["column-added", "column-added", "column-removed"]
+
+
+def test_levels_are_of_what_they_name() -> None:
+    after = replace(BASE, sla=(level("freshness", "2h", element="orders.id"), level("retention", "P6M", element="lines, orders")))
+    found = {(one.rule, *one.subject.part): one.assets for one in of(after)}
+    assert found == {
+        ("slo-loosened", "slo", "freshness", "orders.id"): (column(ORDERS, "id"), column(LAKE, "id")),
+        ("retention-shortened", "slo", "retention", "orders"): (ORDERS, LAKE),
+        ("retention-shortened", "slo", "retention", "lines"): (LINES,),
+        ("slo-removed", "slo", "availability"): (ORDERS, LAKE, LINES),
+    }
+
+
+def test_what_is_about_the_contract() -> None:
+    found = the(of(replace(BASE, owners=(Party("bob"),))))
+    assert (found.rule, found.before, found.after, found.assets) == ("owner-changed", "ann", "bob", (contract("orders"),))
+
+
+def test_data_that_moved_is_where_it_was() -> None:
+    moved = replace(BASE, servers=(Server("prod", "postgres", settings={"host": "db2"}),))
+    keys = {"orders": (LAKE,), "lines": (LINES,)}
+    found = the(changes(Pair(Version(BASE, KEYS), Version(moved, keys))))
+    assert (found.rule, found.before, found.after, found.assets) == ("location-changed", "host=db", "host=db2", (ORDERS,))
+
+
+def test_a_consumer_that_leaves_is_told() -> None:
+    found = the(of(replace(BASE, consumers=())))
+    assert (found.rule, found.consumers) == ("consumer-removed", (consumer("finance"),))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rules"),
+    [
+        ("active", "retired", ["contract-ended"]),
+        ("draft", "retired", []),
+        ("", "deprecated", ["deprecated"]),
+        ("active", "draft", ["contract-ended"]),
+    ],
+)
+def test_status(before: str, after: str, rules: list[str]) -> None:
+    assert [one.rule for one in of(replace(BASE, status=after), replace(BASE, status=before))] == rules
+
+
+def test_rules_of_quality_go_with_their_renamed_model() -> None:
+    rule = Rule("sql", model="orders", field="mail", name="filled", query="SELECT 1")
+    before = replace(BASE, models=tuple(replace(one, id=one.name) for one in BASE.models), quality_rules=(rule,))
+    after = replace(
+        before,
+        models=(replace(before.models[0], name="sales"), before.models[1]),
+        quality_rules=(replace(rule, model="sales", query="SELECT 2"),),
+    )
+    assert [one.rule for one in of(after, before)] == ["table-renamed", "quality-rule-changed"]
+
+
+# -- tables
+
+
+def table(*fields: Field, name: str = "shop.orders", **said: object) -> Version[Definition]:
+    return Version(Definition(Model(name, fields=fields), **said), {"": (ORDERS,)}, "t.json", {("field", "a"): 3})  # type: ignore[arg-type]
+
+
+A, B = Field("a", type="int", required=True), Field("b", type="string")
+
+
+def rules(before: Version[Definition] | None, after: Version[Definition] | None) -> list[tuple[str, object, object]]:
+    return [(one.rule, one.before, one.after) for one in changes(Pair(before, after))]
+
+
+def test_a_table_comes_and_goes() -> None:
+    added, gone = (the(changes(Pair(*pair))) for pair in ((None, table(A)), (table(A), None)))
+    assert (added.rule, added.assets) == ("table-added", (ORDERS,))
+    assert (gone.rule, gone.assets, gone.subject.name) == ("table-removed", (ORDERS,), "pg/shop.orders")
+    assert changes(Pair(None, None)) == []
+
+
+def test_of_a_table_what_is_not_said_is_not_known() -> None:
+    assert rules(table(replace(B, required=None)), table(replace(B, required=True))) == [("column-required", None, None)]
+    assert rules(table(replace(B, required=None)), table(replace(B, required=False))) == [("column-nullable", None, None)]
+    assert rules(table(A), table(replace(A, type=""))) == []
+    assert rules(table(replace(A, type="")), table(A)) == [("type-specified", None, "int")]
+
+
+def test_nested_types_are_compared_by_their_parts() -> None:
+    before = table(Field("a", type="struct<1: x: required int, 2: y: optional list<string>>"), format="iceberg")
+    after = table(Field("a", type="struct<1: z: required long, 2: y: optional list<int>, 3: w: optional date>"), format="iceberg")
+    assert sorted(rules(before, after), key=str) == [
+        ("column-added", None, "date"),
+        ("column-renamed", "a.x", "a.z"),
+        ("type-changed", "string", "int"),
+        ("type-widened", "int", "long"),
+    ]
+
+
+def test_what_becomes_a_struct_is_one_change() -> None:
+    assert rules(table(B), table(replace(B, type="struct<x:int>"))) == [("type-changed", "string", "struct")]
+
+
+def test_how_a_table_is_stored() -> None:
+    assert rules(table(A, kind="table"), table(A, kind="view")) == [("materialization-changed", "table", "view")]
+    assert rules(table(A, partitioning=("days(a)",), format="iceberg"), table(A, partitioning=("hours( a )",), format="iceberg")) == [
+        ("hidden-partitioning-changed", "days(a)", "hours(a)")
+    ]
+    assert rules(table(A, partitioning=("A",), format="delta"), table(A, partitioning=("a",), format="delta")) == []
+    assert rules(table(A, partitioning=("a",), format="delta"), table(A, format="delta")) == [("partitioning-changed", "a", None)]
+
+
+def test_who_may_use_a_table() -> None:
+    assert rules(table(A, access="public"), table(A, access="private")) == [("access-narrowed", "public", "private")]
+    assert rules(table(A, access="private"), table(A, access="protected")) == [("access-widened", "private", "protected")]
+    assert rules(table(A, owner="ann"), table(A, owner="")) == [("owner-removed", "ann", None)]
+    assert rules(table(A), table(A, deprecated=True)) == [("table-deprecated", None, None)]
+
+
+def test_a_renamed_table() -> None:
+    assert rules(table(A), table(A, name="shop.sales")) == [("table-renamed", "shop.orders", "shop.sales")]
+    assert rules(table(A), table(A, name="SHOP.orders")) == []
+
+
+def test_a_column_that_moves_with_another_in_front() -> None:
+    moved = the(changes(Pair(table(A, B, Field("c")), table(Field("c"), A, B))))
+    assert (moved.rule, moved.assets, moved.told["position"], moved.told["new_position"]) == ("column-moved", (column(ORDERS, "c"),), 3, 1)
+
+
+# -- levels
+
+LEVELS = [
+    ("freshness", "1h", "30min", "slo-tightened"),
+    ("freshness", "1h", "60 minutes", None),
+    ("freshness", "99%", "99.9%", "slo-tightened"),
+    ("responseTime", "PT4H", "PT8H", "slo-loosened"),
+    ("support_response_time", "4h", "2h", "slo-tightened"),
+    ("frequency", "daily", "hourly", "slo-tightened"),
+    ("error_rate", "0.1%", "0.2%", "slo-loosened"),
+    ("availability", "99.9%", "99.95 %", "slo-tightened"),
+    ("throughput", "100 rows/s", "50 rows/s", "slo-loosened"),
+    ("throughput", "100 rows/s", "50 MB/s", "slo-changed"),
+    ("endOfSupport", "2027-01-31", "2028-01-31", "slo-tightened"),
+    ("generalAvailability", "2026-01-31", "2026-03-01", "slo-loosened"),
+    ("retention", "unlimited", "P7Y", "retention-shortened"),
+    ("retention", "365 days", "1y", None),
+    ("support", "9am to 5pm", "8am to 5pm", "slo-changed"),
+    ("happiness", "1", "2", "slo-changed"),
+    ("happiness", ">= 1", ">= 2", "slo-tightened"),
+]
+
+
+@pytest.mark.parametrize(("name", "before", "after", "rule"), LEVELS)
+def test_level(name: str, before: str, after: str, rule: str | None) -> None:
+    def contract_with(text: str) -> Contract:
+        return Contract("x", sla=(level(name, text),))
+
+    assert [one.rule for one in of(contract_with(after), contract_with(before))] == ([rule] if rule else [])
+
+
+def test_levels_of_drivers_and_elements() -> None:
+    def said(*levels: Level) -> Contract:
+        return Contract("x", sla=levels)
+
+    def found(before: Contract, after: Contract) -> list[str]:
+        return [one.rule for one in of(after, before)]
+
+    legal, shorter = level("retention", "7y", driver="regulatory"), level("retention", "6y", driver="regulatory")
+    daily = level("retention", "1y", driver="operational")
+    assert found(said(legal, daily), said(daily, shorter)) == ["retention-shortened"]
+    assert found(said(level("freshness", "1h", element="orders")), said(level("freshness", "1h"))) == ["slo-added"]
+    assert found(said(level("freshness", "1h", element="a, b")), said(level("freshness", "1h", element="a"))) == ["slo-removed"]
+
+
+def test_keys_are_of_the_graph() -> None:
+    """Every key that a change names is one that the graph makes of its kind."""
+    found = of(replace(with_fields(), sla=(), roles=(), owners=(), consumers=()))
+    kinds: set[AssetKind] = {key.kind for one in found for key in one.assets}
+    assert kinds == {AssetKind.COLUMN, AssetKind.DATASET, AssetKind.CONTRACT}
+    assert all(isinstance(key, AssetKey) for one in found for key in (*one.assets, *one.consumers))
+
+
+def test_a_length_that_is_left_out_again() -> None:
+    before, after = (Contract("x", models=(Model("t", fields=(Field("a", type=text),)),)) for text in ("decimal(18,2)", "decimal"))
+    assert [one.rule for one in of(after, before)] == ["type-widened"]
+    assert [one.rule for one in of(before, after)] == ["type-specified"]
+
+
+def test_bounds_that_change_alike_are_two_changes() -> None:
+    old, new = (Contract("x", models=(Model("t", fields=(Field("a", minimum=n, min_length=n),)),)) for n in (1, 2))
+    found = of(new, old)
+    assert [one.rule for one in found] == ["bound-tightened", "bound-tightened"]
+    assert len({one.fingerprint for one in found}) == 2

@@ -1,0 +1,181 @@
+"""Laws of the gate, on drawn graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshline.governance.changes import Change, Subject, SubjectKind
+from meshline.governance.gate import Mode, Raised, Versions
+from meshline.governance.hits import BOUND
+from meshline.governance.judging import NEW
+from meshline.governance.report import Finding
+from meshline.governance.rules import RULES, Profile, Verdict
+from meshline.graph.index import Reach
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Flow, Statement, consumer, data_product, job
+from meshline.graph.queries.impact import impact
+from tests.governance.verdicts import report
+from tests.index.heads import NS, ds, node, output_scope, says
+from tests.index.strategies import COLUMNS, DATASETS, column_flows, datasets, drops, merges, outputs, renames, schemas
+from tests.queries import mesh
+
+SUBTYPES = ("IDENTITY", "TRANSFORMATION", "JOIN", "GROUP_BY", "FILTER", "CONDITIONAL", "SORT", "")
+assets = st.one_of(st.builds(lambda of, name: node(f"{of}.{name}"), datasets, st.sampled_from(COLUMNS)), datasets.map(ds))
+consumers = st.sampled_from(("team", "desk", "board")).map(consumer)
+
+
+def using(who: object, what: object, contract: str | None) -> Statement:
+    attributes = {} if contract is None else {"contract": contract}
+    edge = EdgeFact(EdgeType.CONSUMES, who, what, attributes)  # type: ignore[arg-type]
+    return says(Facts(edges=(edge,)), ("uses", str(who), str(what)), source="mesh/m")
+
+
+uses = st.builds(using, consumers, st.one_of(assets, st.just(data_product("p"))), st.sampled_from((None, "c1", "c2")))
+ports = st.builds(
+    lambda of, way: says(
+        Facts(edges=(EdgeFact(EdgeType.PORT, data_product("p"), ds(of), {"direction": way}),)), ("port", of, way), source="mesh/m"
+    ),
+    datasets,
+    st.sampled_from(("input", "output")),
+)
+steps = st.builds(
+    lambda flows, subtype, name, output: says(
+        Facts(flows=(*(flow._replace(subtype=subtype) for flow in flows), Flow(ds("a"), ds(output), covered=True, job=job(NS, name)))),
+        output_scope(name, output),
+    ),
+    st.lists(column_flows, min_size=1, max_size=4),
+    st.sampled_from(SUBTYPES),
+    st.sampled_from(("j", "k", "l")),
+    datasets,
+)
+graphs = st.lists(st.one_of(steps, steps, schemas, schemas, uses, uses, ports, outputs, merges, renames, drops), min_size=3, max_size=14)
+
+changes = st.builds(
+    lambda rule, of, kind, name, bound, part: Change(
+        rule, Subject(kind, name, part), "int", "long", of, bound, {"field": "x", "datasets": [f"{NS}/{name}" for name in DATASETS[:2]]}
+    ),
+    st.sampled_from(sorted(RULES)),
+    st.lists(assets, max_size=2, unique=True).map(tuple),
+    st.sampled_from(SubjectKind),
+    st.sampled_from(("c1", "c2", "p")),
+    st.lists(consumers, max_size=1).map(tuple),
+    st.sampled_from(((), ("field", "x"), ("slo", "freshness"))),
+)
+change_sets = st.lists(changes, max_size=5, unique_by=lambda one: one.fingerprint)
+VERSIONS: Versions = {(SubjectKind.CONTRACT, "c1"): Raised("1.0", "1.1"), (SubjectKind.PRODUCT, "p"): Raised("1.0", "2.0")}
+
+
+@contextmanager
+def graph_of(statements: Iterable[Statement]) -> Iterator[LiveGraph]:
+    graph = mesh.live(*statements)
+    try:
+        yield graph
+    finally:
+        graph.store.close()
+
+
+def found(graph: LiveGraph, *given: Change, **options: object) -> dict[str, Finding]:
+    return {one.fingerprint: one for one in report(graph, *given, versions=VERSIONS, **options).findings}
+
+
+def rank(verdict: str) -> Verdict:
+    return Verdict[verdict.upper()]
+
+
+@given(
+    graphs,
+    st.lists(changes, max_size=5, unique_by=lambda one: one.fingerprint),
+    st.integers(0, 5),
+    st.sampled_from(Mode),
+    st.sampled_from(Profile),
+)
+def test_a_change_set_in_two_checks_gives_the_findings_of_one(
+    said: list[Statement], given_: list[Change], at: int, mode: Mode, profile: Profile
+) -> None:
+    with graph_of(said) as graph:
+        first, second = (found(graph, *part, mode=mode, profile=profile) for part in (given_[:at], given_[at:]))
+        assert found(graph, *given_, mode=mode, profile=profile) == first | second
+        assert found(graph, *reversed(given_), mode=mode, profile=profile) == first | second
+
+
+@given(graphs, changes)
+def test_the_consumers_of_the_gate_are_those_of_impact(said: list[Statement], one: Change) -> None:
+    with graph_of(said) as graph:
+        index = graph.index
+        known = [start for asset in one.assets if (start := index.node(asset)) is not None]
+        finding = found(graph, one)[one.fingerprint]
+        if len(known) < len(one.assets):
+            assert bool(finding.unknown) is (one.rule not in NEW)
+            return
+        affected = impact(index, known).affected
+        rows = zip(*(column.tolist() for column in affected), strict=True)
+        expected = {
+            (index.key(asset).name, Reach(reach).name, distance, masked)
+            for asset, reach, distance, masked in rows
+            if index.kind(asset) is AssetKind.CONSUMER
+        }
+        hit = {(hit.consumer.name, hit.reach, hit.distance, hit.masked) for hit in finding.hits if hit.reach != BOUND}
+        assert hit == expected
+        assert {key.name for key in one.consumers} <= {hit.consumer.name for hit in finding.hits}
+
+
+@given(graphs, changes, st.sampled_from(Mode), st.sampled_from(Profile))
+def test_verdicts_are_monotone_in_reach(said: list[Statement], one: Change, mode: Mode, profile: Profile) -> None:
+    with graph_of(said) as graph:
+        for finding in found(graph, one, mode=mode, profile=profile).values():
+            sorted_ = [rank(hit.verdict) for reach in Reach for hit in finding.hits if hit.reach == reach.name]
+            least = {reach: [rank(hit.verdict) for hit in finding.hits if hit.reach == reach.name] for reach in Reach}
+            for surer, less in ((Reach.DIRECT, Reach.INDIRECT), (Reach.DIRECT, Reach.POSSIBLE), (Reach.INDIRECT, Reach.POSSIBLE)):
+                assert min(least[surer], default=Verdict.BREAKING) >= max(least[less], default=Verdict.COMPATIBLE)
+            assert max(sorted_, default=Verdict.COMPATIBLE) <= rank(finding.verdict)
+
+
+@given(graphs, changes, st.sampled_from(Profile))
+def test_usage_is_never_stricter_than_strict_and_full_never_milder_than_the_others(
+    said: list[Statement], one: Change, profile: Profile
+) -> None:
+    with graph_of(said) as graph:
+        strict = found(graph, one, mode=Mode.STRICT, profile=profile)[one.fingerprint]
+        usage = found(graph, one, mode=Mode.USAGE, profile=profile)[one.fingerprint]
+        assert rank(usage.verdict) <= rank(strict.verdict)
+        assert rank(strict.verdict) >= RULES[one.rule].verdict(profile)
+        for ours, theirs in zip(usage.hits, strict.hits, strict=True):
+            assert rank(ours.verdict) <= rank(theirs.verdict)
+        full = found(graph, one, mode=Mode.STRICT, profile=Profile.FULL)[one.fingerprint]
+        assert rank(full.verdict) >= rank(strict.verdict)
+        if rank(usage.verdict) < RULES[one.rule].verdict(profile):
+            assert not usage.gaps
+            assert not usage.unknown
+
+
+@given(graphs, changes, datasets, datasets, st.sampled_from(Profile))
+def test_a_job_without_column_lineage_never_lowers_a_verdict(
+    said: list[Statement], one: Change, start: str, end: str, profile: Profile
+) -> None:
+    blind = job(NS, "blind")
+    edges = (EdgeFact(EdgeType.READS, blind, ds(start)), EdgeFact(EdgeType.WRITES, blind, ds(end)))
+    more = says(Facts(edges=edges, flows=(Flow(ds(start), ds(end), job=blind),)), output_scope("blind", end), 20)
+    for mode in Mode:
+        with graph_of(said) as graph:
+            before = found(graph, one, mode=mode, profile=profile)[one.fingerprint]
+        with graph_of([*said, more]) as graph:
+            after = found(graph, one, mode=mode, profile=profile)[one.fingerprint]
+        assert rank(after.verdict) >= rank(before.verdict)
+
+
+@given(changes, st.text(max_size=5), st.integers(0, 9), st.lists(assets, max_size=2))
+def test_a_fingerprint_says_what_is_changed_and_nothing_else(one: Change, file: str, line: int, others: list[object]) -> None:
+    moved = one._replace(file=file, line=line, assets=tuple(others), consumers=(), told={})  # type: ignore[arg-type]
+    assert moved.fingerprint == one.fingerprint
+    assert len(one.fingerprint) == 16
+    for other in (
+        one._replace(rule="x"),
+        one._replace(before="long"),
+        one._replace(after=None),
+        one._replace(subject=one.subject._replace(name="x")),
+    ):
+        assert other.fingerprint != one.fingerprint

@@ -1,0 +1,184 @@
+"""What a change means: the rule's verdict, who is hit, and what the graph does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from msgspec.structs import replace
+
+from meshline.governance.changes import Change, Subject, SubjectKind
+from meshline.governance.gate import FailOn, Mode, Raised, settled
+from meshline.governance.report import Waived
+from meshline.governance.rules import Profile
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import EdgeType, column, consumer, contract, dataset, job
+from tests.governance.verdicts import change, finding, hits, report, verdicts
+from tests.queries import mesh
+from tests.queries.mesh import CAMPAIGN, CUSTOMERS, DASHBOARD, EMAIL, HASH, ORDERS, REVENUE, edge, run, schema
+
+
+@pytest.fixture
+def graph() -> Iterator[LiveGraph]:
+    found = mesh.live(*mesh.mesh())
+    yield found
+    found.store.close()
+
+
+def test_a_removed_column_breaks_all_who_are_reached(graph: LiveGraph) -> None:
+    found = finding(graph, change("column-removed", EMAIL))
+    assert (found.verdict, found.text) == ("breaking", "`email` is removed")
+    assert hits(found) == {"campaign": "breaking DIRECT 1 masked", "dashboard": "breaking POSSIBLE 2 masked"}
+    assert [asset.name for asset in found.owners] == ["ann"]
+    assert {name: found.affected[name] for name in ("columns", "consumers", "jobs")} == {"columns": 2, "consumers": 2, "jobs": 3}
+    assert [asset.name for asset in found.products] == ["orders", "revenue"]
+
+
+def test_a_hit_has_its_path_its_contract_and_its_owner(graph: LiveGraph) -> None:
+    mesh.say(graph, edge(EdgeType.OWNS, mesh.FINANCE_TEAM, DASHBOARD))
+    campaign, dashboard = finding(graph, change("column-removed", EMAIL)).hits
+    assert [(step.asset.name, step.edge, step.masking) for step in campaign.path] == [
+        ("email", "", False),
+        ("email_hash", "FLOWS_TO", True),
+        ("campaign", "CONSUMES", False),
+    ]
+    assert campaign.path[1].job is not None
+    assert campaign.path[1].job.name == "load_orders"
+    assert campaign.contract == ""
+    assert dashboard.contract == "revenue-v1"
+    assert [owner.name for owner in dashboard.owners] == ["team:finance"]
+    assert dashboard.domain is not None
+    assert dashboard.domain.name == "finance"
+
+
+def test_a_contract_that_governs_what_is_used_covers_it(graph: LiveGraph) -> None:
+    mesh.say(graph, edge(EdgeType.GOVERNS, contract("orders-v1"), ORDERS))
+    found = finding(graph, change("column-removed", HASH))
+    assert {hit.consumer.name: hit.contract for hit in found.hits} == {"campaign": "orders-v1", "dashboard": "revenue-v1"}
+
+
+def test_readers_of_a_change_that_hits_writers_are_told_what_it_means_for_them(graph: LiveGraph) -> None:
+    found = finding(graph, change("column-required", EMAIL))
+    assert (found.verdict, found.side) == ("conditional", "writer")
+    assert {hit.verdict for hit in found.hits} == {"compatible"}
+
+
+def test_what_the_graph_does_not_know_is_said_and_never_relaxed(graph: LiveGraph) -> None:
+    one = change("column-removed", column(ORDERS, "nothing_of_this_name"))
+    assert verdicts(graph, one) == ("breaking", "breaking")
+    found = finding(graph, one)
+    assert found.unknown == ("wh/sales.orders.nothing_of_this_name",)
+    assert "the graph does not know wh/sales.orders.nothing_of_this_name" in found.gaps
+
+
+def test_a_column_of_a_dataset_whose_columns_nobody_lists_reaches_what_the_dataset_does(graph: LiveGraph) -> None:
+    after = dataset("wh", "fin.board")
+    printing = run(job("airflow", "print"), [mesh.REPORT], after, covered=False)
+    mesh.say(graph, printing, edge(EdgeType.CONSUMES, consumer("board"), after))
+    found = finding(graph, change("column-removed", column(mesh.REPORT, "total")))
+    assert found.unknown == ("wh/fin.report.total",)
+    assert hits(found) == {"board": "breaking POSSIBLE 1"}
+
+
+def test_a_nested_column_that_is_not_known_is_looked_for_by_the_column_around_it(graph: LiveGraph) -> None:
+    one = change("column-removed", column(ORDERS, "email_hash.salt.value"))
+    found = finding(graph, one)
+    assert (found.unknown, found.verdict) == ((), "breaking")
+    assert hits(found) == {"campaign": "breaking POSSIBLE 0", "dashboard": "breaking POSSIBLE 1"}
+    assert {notice.reach for notice in report(graph, one).notify if notice.reason == "CONSUMES"} == {"POSSIBLE"}
+
+
+def test_who_is_bound_by_promise_is_hit_though_no_lineage_leads_there(graph: LiveGraph) -> None:
+    one = change("column-removed", column(CUSTOMERS, "id"), consumers=(CAMPAIGN, consumer("nobody-knows")))
+    found = finding(graph, one)
+    assert hits(found) == {"campaign": "breaking BOUND 0", "nobody-knows": "breaking BOUND 0"}
+    assert [hit.consumer.id for hit in found.hits] == [CAMPAIGN.id, ""]
+    told = [notice for notice in report(graph, one).notify if notice.reach == "BOUND"]
+    assert [notice.recipient.name for notice in told] == ["campaign", "nobody-knows"]
+
+
+def test_the_report_tells_whom_to_tell_and_how(graph: LiveGraph) -> None:
+    said = report(graph, change("column-removed", column(ORDERS, "total"))).notify
+    assert [(one.recipient.name, one.reason, one.reach) for one in said] == [
+        ("dashboard", "CONSUMES", "POSSIBLE"),
+        ("team:shop", "OWNS", "DIRECT"),
+        ("team:finance", "OWNS", "DIRECT"),
+    ]
+    assert said[2].contacts == {"contact": "finance@example.org"}
+    assert not report(graph, change("column-added", column(ORDERS, "total"))).notify
+    assert report(graph, change("column-deprecated", column(ORDERS, "total"))).notify
+
+
+def test_the_verdict_of_the_report_is_the_worst_and_fail_on_says_what_passes(graph: LiveGraph) -> None:
+    breaking, conditional = change("column-removed", EMAIL), change("bound-loosened", HASH)
+    assert report(graph).verdict == "compatible"
+    both = report(graph, conditional, breaking)
+    assert [found.verdict for found in both.findings] == ["breaking", "conditional"]
+    assert (both.verdict, both.passed, both.checked) == ("breaking", False, 2)
+    assert report(graph, conditional).passed
+    assert not report(graph, conditional, fail_on=FailOn.CONDITIONAL).passed
+    assert report(graph, breaking, fail_on=FailOn.NONE).passed
+
+
+def test_profiles_think_differently_and_full_is_the_stricter(graph: LiveGraph) -> None:
+    added = change("enum-value-added", column(ORDERS, "day"))
+    assert [finding(graph, added, profile=profile).verdict for profile in Profile] == ["compatible", "breaking", "breaking"]
+
+
+def test_a_change_that_is_told_twice_is_one_finding(graph: LiveGraph) -> None:
+    assert len(report(graph, change("column-removed", EMAIL), change("column-removed", EMAIL)).findings) == 1
+
+
+# -- versions
+
+
+def promise(rule: str) -> Change:
+    return Change(rule, Subject(SubjectKind.CONTRACT, "revenue-v1", ("model", "revenue", "field", "day")), assets=(column(REVENUE, "day"),))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "missing"),
+    [
+        ("1.2.0", "1.3.0", True),
+        ("1.2.0", "2.0.0", False),
+        ("1.2.0", "1.2.0", True),
+        ("", "", True),
+        ("v1", "v2", False),
+        ("2.0", "1.9", True),
+    ],
+)
+def test_breaking_changes_need_a_major_version(graph: LiveGraph, before: str, after: str, *, missing: bool) -> None:
+    versions = {(SubjectKind.CONTRACT, "revenue-v1"): Raised(before, after, "revenue.yaml", 3)}
+    found = report(graph, promise("column-removed"), versions=versions).findings
+    assert ("major-version-missing" in [one.rule for one in found]) is missing
+    assert all((one.file, one.line) == ("revenue.yaml", 3) for one in found if one.rule == "major-version-missing")
+    assert len(report(graph, promise("column-deprecated"), versions=versions).findings) == 1
+
+
+def test_where_all_that_is_breaking_is_waived_no_version_is_missing(graph: LiveGraph) -> None:
+    versions = {(SubjectKind.CONTRACT, "revenue-v1"): Raised("1", "1")}
+    found = report(graph, promise("column-removed"), promise("owner-removed"), versions=versions)
+    waived = Waived(reason="agreed", approver="ann", expires="2030-01-01")
+
+    def waiving(*rules: str) -> list[str]:
+        findings = tuple(replace(one, waived=waived if one.rule in rules else None) for one in found.findings)
+        return sorted(one.rule for one in settled(replace(found, findings=findings)).findings)
+
+    assert waiving("column-removed") == ["column-removed", "major-version-missing", "owner-removed"]
+    assert waiving("column-removed", "owner-removed") == ["column-removed", "owner-removed"]
+    assert settled(found).verdict == "breaking"
+
+
+# -- since
+
+
+def test_what_changed_in_the_lineage_since_a_time_is_told(graph: LiveGraph) -> None:
+    later = mesh.START + 3600 * mesh.SECOND
+    other = dataset("wh", "fin.extra")
+    flow = mesh.flow(column(REVENUE, "day"), column(other, "day"))
+    mesh.say(graph, schema(other, "day"), run(job("airflow", "extra"), [REVENUE], other, flow, at=later))
+    found = report(graph, change("column-removed", column(REVENUE, "day")), since=mesh.START + mesh.SECOND, now=later).lineage
+    assert found is not None
+    assert (found.added, found.removed) == (1, 0)
+    assert [(flow.start.name, flow.end.name, flow.job and flow.job.name) for flow in found.flows] == [("day", "day", "extra")]
+    assert report(graph, change("column-removed", EMAIL), mode=Mode.STRICT).lineage is None

@@ -1,0 +1,94 @@
+"""Ports of a product: which is which, whatever their order."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshline.governance.changes import Change
+from meshline.governance.diff.products import product_changes
+from meshline.graph.definitions import Pair, Version
+from meshline.graph.model import column, data_product, dataset
+from meshline.graph.promises import PortSpec, Product, port_names
+
+KEPT = (
+    PortSpec("output", type="sql", endpoint="trino://t/orders/daily"),
+    PortSpec("output", type="sql", endpoint="trino://t/orders/hourly"),
+    PortSpec("output", name="events", type="stream", contract="orders-v2", version="1.0"),
+    PortSpec("output", name="events", type="stream", contract="orders-v3", version="2.0"),
+    PortSpec("input", endpoint="db.public.orders"),
+)
+
+
+def version(*ports: PortSpec, pii: tuple[str, ...] = ()) -> Version[Product]:
+    product = Product("orders", version="1.0", ports=ports, pii_columns=pii)
+    names = (f"{port.direction}/{name}" for port, name in zip(ports, port_names(ports), strict=True))
+    datasets = {name: (dataset("wh", port.endpoint or port.contract),) for name, port in zip(names, ports, strict=True)}
+    return Version(product, datasets)
+
+
+def compared(before: tuple[PortSpec, ...], after: tuple[PortSpec, ...]) -> list[Change]:
+    return product_changes(Pair(version(*before), version(*after)))
+
+
+def moved(port: PortSpec, endpoint: str) -> PortSpec:
+    return PortSpec(port.direction, type=port.type, endpoint=endpoint)
+
+
+@given(st.permutations(KEPT), st.permutations(KEPT))
+def test_their_order_does_not_matter(before: list[PortSpec], after: list[PortSpec]) -> None:
+    assert compared(tuple(before), tuple(after)) == []
+    assert sorted(port_names(before)) == sorted(port_names(after))
+
+
+@given(st.randoms(use_true_random=False))
+def test_an_edited_endpoint_is_one_change_with_one_fingerprint(random: Random) -> None:
+    after = [moved(KEPT[0], "trino://t/orders/daily_v2"), *KEPT[1:]]
+    before = list(KEPT)
+    random.shuffle(before)
+    random.shuffle(after)
+    [change] = compared(tuple(before), tuple(after))
+    assert (change.rule, change.before, change.after) == ("output-port-changed", "trino://t/orders/daily", "trino://t/orders/daily_v2")
+    assert change.assets == (dataset("wh", "trino://t/orders/daily"),)
+    [alone] = compared(KEPT[:1], (moved(KEPT[0], "trino://t/orders/daily_v2"),))
+    assert alone.fingerprint == change.fingerprint
+
+
+def test_two_of_a_type_are_told_apart_by_what_they_look_like() -> None:
+    after = (moved(KEPT[1], "trino://t/sales/hourly"), moved(KEPT[0], "trino://t/sales/daily"))
+    found = {(change.before, change.after) for change in compared(KEPT[:2], after)}
+    assert found == {("trino://t/orders/daily", "trino://t/sales/daily"), ("trino://t/orders/hourly", "trino://t/sales/hourly")}
+
+
+def test_another_type_is_another_port() -> None:
+    after = (PortSpec("output", type="api", endpoint="https://orders"), *KEPT[1:])
+    assert [change.rule for change in compared(KEPT, after)] == ["output-port-removed", "output-port-added"]
+
+
+def test_other_words_for_the_same_dataset_are_no_change() -> None:
+    port = PortSpec("output", name="daily", type="sql", endpoint="trino://t/orders/daily")
+    other = PortSpec("output", name="daily", type="sql", endpoint="warehouse/orders.daily")
+    same = {"output/daily": (dataset("wh", "orders.daily"),)}
+    before, after = (Version(Product("orders", ports=(one,)), same) for one in (port, other))
+    assert product_changes(Pair(before, after)) == []
+    elsewhere = after._replace(datasets={"output/daily": (dataset("wh", "sales.daily"),)})
+    assert [change.rule for change in product_changes(Pair(before, elsewhere))] == ["output-port-changed"]
+
+
+def test_an_input_port_changes_the_product_and_names_what_it_reads() -> None:
+    [change] = compared(KEPT, (*KEPT, PortSpec("input", endpoint="db.public.parcels")))
+    assert (change.rule, change.assets) == ("input-port-added", (data_product("orders"),))
+    assert change.told["datasets"] == ["wh/db.public.parcels"]
+
+
+def test_personal_columns_are_those_of_the_output_ports() -> None:
+    [change] = product_changes(Pair(version(*KEPT[:2], KEPT[4]), version(*KEPT[:2], KEPT[4], pii=("email",))))
+    of = [dataset("wh", port.endpoint) for port in KEPT[:2]]
+    assert (change.rule, change.assets) == ("classification-raised", tuple(column(one, "email") for one in of))
+
+
+def test_a_product_that_is_gone_takes_its_ports_with_it() -> None:
+    [change] = product_changes(Pair(version(*KEPT[:1]), None))
+    assert (change.rule, change.assets) == ("product-removed", (data_product("orders"), dataset("wh", "trino://t/orders/daily")))

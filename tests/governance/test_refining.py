@@ -1,0 +1,311 @@
+"""How lineage moves a verdict: up in both modes, down in `usage` and only where all is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from meshline.governance.changes import Change, Subject, SubjectKind
+from meshline.governance.gate import Mode
+from meshline.governance.rules import Profile
+from meshline.graph.content import decode
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import (
+    EdgeFact,
+    EdgeType,
+    Facts,
+    FlowType,
+    Json,
+    Statement,
+    column,
+    consumer,
+    contract,
+    data_product,
+    dataset,
+    job,
+)
+from tests.governance.verdicts import change, finding, hits, verdicts
+from tests.queries import mesh
+from tests.queries.mesh import about, edge, flow, run, said, schema
+
+A, B, C = (dataset("wh", name) for name in "abc")
+LOAD, READ = job("etl", "load"), job("etl", "read")
+TEAM = consumer("team")
+
+
+def corner(*more: Statement) -> LiveGraph:
+    """a (x, y, z) is written by a job, and b is made of its x; all of that is recorded by column."""
+    copying = run(READ, [A], B, flow(column(A, "x"), column(B, "x")))
+    writing = said(mesh.LINEAGE, ("job-output", "etl", "load", *A.parts), Facts(edges=(EdgeFact(EdgeType.WRITES, LOAD, A),)))
+    return mesh.live(schema(A, "x", "y", "z"), schema(B, "x"), copying, writing, *more)
+
+
+@pytest.fixture
+def graph() -> Iterator[LiveGraph]:
+    found = corner()
+    yield found
+    found.store.close()
+
+
+def making(subtype: str, end: str = "s", *, start: str = "y") -> Statement:
+    """c is made of a, by one step."""
+    one = flow(column(A, start), C if end == "" else column(C, end), subtype)
+    if subtype == "CONDITIONAL":
+        one = one._replace(type=FlowType.INDIRECT)
+    return run(job("etl", "make"), [A], C, one)
+
+
+# -- nobody reads it
+
+
+def test_a_column_that_nobody_reads_in_a_covered_corner(graph: LiveGraph) -> None:
+    one = change("column-removed", column(A, "z"))
+    assert verdicts(graph, one) == ("breaking", "compatible")
+    assert finding(graph, one).gaps == ()
+    assert verdicts(graph, change("column-removed", column(A, "x"))) == ("breaking", "breaking")
+    assert verdicts(graph, change("filter-changed", B)) == ("conditional", "compatible")
+
+
+def test_one_job_without_column_lineage_and_it_is_not_safe() -> None:
+    graph = corner(run(job("etl", "blind"), [A], C, covered=False))
+    one = change("column-removed", column(A, "z"))
+    assert verdicts(graph, one) == ("breaking", "breaking")
+    assert "record the column lineage of etl/blind: it is not known which columns of wh/a are read" in finding(graph, one).gaps
+    graph.store.close()
+
+
+@pytest.mark.parametrize("scope", [("job-reads", "etl", "export"), ("job-output", "etl", "export", "wh", "else")])
+def test_a_run_that_only_reads_is_such_a_job(scope: tuple[str, ...]) -> None:
+    graph = corner(said(mesh.LINEAGE, scope, Facts(edges=(EdgeFact(EdgeType.READS, job("etl", "export"), A),))))
+    one = change("column-removed", column(A, "z"))
+    assert verdicts(graph, one) == ("breaking", "breaking")
+    assert any("etl/export" in gap for gap in finding(graph, one).gaps)
+    graph.store.close()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        edge(EdgeType.CONSUMES, TEAM, column(A, "z")),
+        edge(EdgeType.CONSUMES, TEAM, A),
+        edge(EdgeType.PORT, data_product("p"), A, direction="output"),
+        run(job("etl", "nobody"), [A], dataset("wh", "undescribed"), flow(column(A, "z"), column(dataset("wh", "undescribed"), "z"))),
+    ],
+)
+def test_who_uses_it_or_might(more: Statement) -> None:
+    """A port alone is no reader: those who use it are."""
+    graph = corner(more)
+    ported = any(fact.type is EdgeType.PORT for fact in mesh_edges(more))
+    assert verdicts(graph, change("column-removed", column(A, "z"))) == ("breaking", "compatible" if ported else "breaking")
+    graph.store.close()
+
+
+def mesh_edges(statement: Statement) -> tuple[EdgeFact, ...]:
+    return decode(statement.content.blob).edges
+
+
+def test_a_consumer_of_the_product_might_use_it() -> None:
+    product = data_product("p")
+    graph = corner(edge(EdgeType.PORT, product, A, direction="output"), edge(EdgeType.CONSUMES, TEAM, product))
+    one = change("column-removed", column(A, "z"))
+    assert verdicts(graph, one) == ("breaking", "breaking")
+    assert "say which columns team uses of p" in finding(graph, one).gaps
+    graph.store.close()
+
+
+def test_a_contract_that_promises_it_keeps_it() -> None:
+    promise = contract("a-v1")
+    models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
+    graph = corner(edge(EdgeType.GOVERNS, promise, A), about(promise, version="1", status="active", models=models))
+    assert verdicts(graph, change("column-removed", column(A, "z"))) == ("breaking", "breaking")
+    assert verdicts(graph, change("column-removed", column(A, "y"))) == ("breaking", "compatible")
+    own = Change("column-removed", Subject(SubjectKind.CONTRACT, "a-v1", ("model", "a", "field", "z")), assets=(column(A, "z"),))
+    assert verdicts(graph, own) == ("breaking", "compatible")
+    graph.store.close()
+
+
+def test_a_contract_that_is_over_keeps_nothing() -> None:
+    promise = contract("a-v1")
+    models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
+    graph = corner(edge(EdgeType.GOVERNS, promise, A), about(promise, version="1", status="retired", models=models))
+    assert verdicts(graph, change("column-removed", column(A, "z"))) == ("breaking", "compatible")
+    graph.store.close()
+
+
+def test_a_table_of_which_no_lineage_is_known_is_not_safe() -> None:
+    alone = dataset("wh", "alone")
+    graph = corner(schema(alone, "z"))
+    one = change("column-removed", column(alone, "z"))
+    assert verdicts(graph, one) == ("breaking", "breaking")
+    assert finding(graph, one).gaps == ("no lineage of wh/alone is recorded: nobody knows who reads it",)
+    graph.store.close()
+
+
+def test_who_is_bound_is_somebody_unless_the_columns_that_they_use_are_known(graph: LiveGraph) -> None:
+    one = change("column-removed", column(A, "z"), consumers=(TEAM,))
+    assert verdicts(graph, one) == ("breaking", "breaking")
+    mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, column(A, "y")))
+    assert verdicts(graph, one) == ("breaking", "compatible")
+    mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, A))
+    assert verdicts(graph, one) == ("breaking", "breaking")
+
+
+# -- how it is read
+
+
+@pytest.mark.parametrize("subtype", ["JOIN", "GROUP_BY", "FILTER"])
+def test_a_key_that_joins_or_groups(subtype: str) -> None:
+    graph = corner(schema(C, "s"), making(subtype, ""), edge(EdgeType.CONSUMES, TEAM, column(C, "s")))
+    one = change("key-removed", column(A, "y"))
+    wanted = "conditional" if subtype == "FILTER" else "breaking"
+    assert verdicts(graph, one) == (wanted, wanted)
+    found = finding(graph, one)
+    assert hits(found) == {"team": f"{wanted} INDIRECT 1"}
+    assert ("It is a key of a join or a group: etl/make." in found.reason) is (subtype != "FILTER")
+    graph.store.close()
+
+
+@pytest.mark.parametrize(("subtype", "added", "removed"), [
+    ("FILTER", "conditional", ("breaking", "breaking")),
+    ("CONDITIONAL", "conditional", ("breaking", "breaking")),
+    ("JOIN", "compatible", ("breaking", "compatible")),
+    ("IDENTITY", "compatible", ("breaking", "compatible")),
+    ("", "compatible", ("breaking", "breaking")),
+])  # fmt: skip
+def test_enum_values_and_who_branches_on_them(subtype: str, added: str, removed: tuple[str, str]) -> None:
+    graph = corner(schema(C, "s"), making(subtype))
+    assert verdicts(graph, change("enum-value-added", column(A, "y"))) == (added, added)
+    assert verdicts(graph, change("enum-value-removed", column(A, "y"))) == removed
+    graph.store.close()
+
+
+def test_a_filter_on_a_copy_is_a_filter(graph: LiveGraph) -> None:
+    mesh.say(graph, schema(C, "s"), run(job("etl", "further"), [B], C, flow(column(B, "x"), C, "FILTER")))
+    assert finding(graph, change("enum-value-added", column(A, "x"))).verdict == "conditional"
+
+
+def test_what_a_consumer_does_with_the_values_is_not_known() -> None:
+    graph = corner(schema(C, "s"), making("IDENTITY"), edge(EdgeType.CONSUMES, TEAM, column(C, "s")))
+    assert verdicts(graph, change("enum-value-removed", column(A, "y"))) == ("breaking", "breaking")
+    graph.store.close()
+
+
+@pytest.mark.parametrize(("subtype", "relaxed"), [("FILTER", "conditional"), ("JOIN", "breaking"), ("IDENTITY", "breaking")])
+def test_a_column_that_may_be_empty_now(subtype: str, relaxed: str) -> None:
+    graph = corner(schema(C, "s"), making(subtype, "s" if subtype == "IDENTITY" else ""), edge(EdgeType.CONSUMES, TEAM, column(C, "s")))
+    assert verdicts(graph, change("column-nullable", column(A, "y"))) == ("breaking", relaxed)
+    assert verdicts(graph, change("column-nullable", column(A, "z"))) == ("breaking", "compatible")
+    graph.store.close()
+
+
+# -- types
+
+
+@pytest.mark.parametrize(("type_", "strict", "usage"), [
+    ("int", "breaking", "breaking"),
+    ("bigint", "conditional", "compatible"),
+    ("decimal(38,2)", "breaking", "breaking"),
+    (None, "conditional", "conditional"),
+])  # fmt: skip
+def test_a_wider_type_and_the_copies_of_it(type_: str | None, strict: str, usage: str) -> None:
+    more = () if type_ is None else (about(column(C, "s"), source="dbt/t", type=type_),)
+    listing = said("dbt/t", ("dataset", *C.parts, "s"), Facts(edges=(EdgeFact(EdgeType.HAS_COLUMN, C, column(C, "s"), {"position": 1}),)))
+    graph = corner(listing, making("IDENTITY"), *more)
+    one = change("type-widened", column(A, "y"), before="int", after="long")
+    assert finding(graph, one, profile=Profile.CONSUMER).verdict == strict
+    assert finding(graph, one, profile=Profile.CONSUMER, mode=Mode.USAGE).verdict == usage
+    graph.store.close()
+
+
+# -- positions
+
+
+def test_a_table_that_has_every_column_may_be_written_by_position() -> None:
+    copies = [flow(column(A, name), column(C, name)) for name in "xyz"]
+    graph = corner(schema(C, "x", "y", "z"), run(job("etl", "all"), [A], C, *copies))
+    for rule in ("column-added", "column-moved"):
+        assert finding(graph, change(rule, A)).verdict == "conditional"
+        assert "wh/c has every column of it" in finding(graph, change(rule, A)).reason
+        assert finding(graph, change(rule, B)).verdict == "compatible"
+    mesh.say(graph, schema(C, "x", "y", "z", "more", at=mesh.START + mesh.SECOND))
+    assert finding(graph, change("column-added", A)).verdict == "compatible"
+    graph.store.close()
+
+
+# -- promises
+
+
+def test_personal_data_that_a_port_shows() -> None:
+    port = edge(EdgeType.PORT, data_product("p"), C, direction="output")
+    shown = corner(schema(C, "s"), making("IDENTITY"), port)
+    assert finding(shown, change("classification-raised", column(A, "y"))).verdict == "breaking"
+    masked = run(job("etl", "make"), [A], C, flow(column(A, "y"), column(C, "s"), masking=True))
+    mesh.say(shown, masked._replace(observed_at=mesh.START + mesh.SECOND))
+    assert finding(shown, change("classification-raised", column(A, "y"))).verdict == "conditional"
+    mesh.say(shown, edge(EdgeType.PORT, data_product("q"), A, direction="output"))
+    assert finding(shown, change("classification-raised", column(A, "y"))).verdict == "breaking"
+    shown.store.close()
+
+
+def test_access_that_somebody_uses() -> None:
+    graph = corner(edge(EdgeType.GOVERNS, contract("a-v1"), A), edge(EdgeType.CONSUMES, consumer("far"), column(B, "x")))
+    one = Change(
+        "access-narrowed", Subject(SubjectKind.CONTRACT, "a-v1", ("role", "reader")), "read", "none", (A,), told={"role": "reader"}
+    )
+    assert finding(graph, one).verdict == "conditional"
+    assert hits(finding(graph, one)) == {"far": "conditional DIRECT 1"}
+    mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, column(A, "x"), contract="a-v1"))
+    assert finding(graph, one).verdict == "breaking"
+    assert hits(finding(graph, one)) == {"team": "breaking DIRECT 0", "far": "conditional DIRECT 1"}
+    graph.store.close()
+
+
+def level(rule: str, before: str, after: str | None, name: str = "freshness") -> Change:
+    return Change(rule, Subject(SubjectKind.PRODUCT, "p", ("slo", name)), before, after, (data_product("p"), A), told={"slo": name})
+
+
+def promising(**slo: str) -> LiveGraph:
+    p, q = data_product("p"), data_product("q")
+    return corner(
+        schema(C, "s"),
+        making("IDENTITY"),
+        edge(EdgeType.PORT, p, A, direction="output"),
+        edge(EdgeType.PORT, q, A, direction="input"),
+        edge(EdgeType.PORT, q, C, direction="output"),
+        about(p, slo={"freshness": "1h", "completeness": "99.9%"}),
+        about(q, slo=dict(slo)),
+    )
+
+
+def test_a_promise_that_rests_on_one_that_is_loosened() -> None:
+    graph = promising(freshness="2h", completeness="99%")
+    assert finding(graph, level("slo-loosened", "1h", "90m")).verdict == "conditional"
+    broken = finding(graph, level("slo-loosened", "1h", "3h"))
+    assert broken.verdict == "breaking"
+    assert "A promise no longer holds: q: 2h promised" in broken.reason
+    assert finding(graph, level("slo-removed", "1h", None)).verdict == "breaking"
+    assert finding(graph, level("slo-loosened", "99.9%", "99.5%", "completeness")).verdict == "conditional"
+    assert finding(graph, level("slo-loosened", "99.9%", "98%", "completeness")).verdict == "breaking"
+    graph.store.close()
+
+
+def test_a_promise_that_did_not_hold_before_is_not_broken_by_it() -> None:
+    graph = promising(freshness="30m")
+    assert finding(graph, level("slo-loosened", "1h", "3h")).verdict == "conditional"
+    graph.store.close()
+
+
+def test_an_input_that_is_made_of_what_the_product_puts_out() -> None:
+    graph = promising(freshness="2h")
+
+    def added(name: str, to: str) -> str:
+        subject = Subject(SubjectKind.PRODUCT, to, ("port", "input", "new"))
+        one = Change("input-port-added", subject, assets=(data_product(to),), told={"port": "new", "datasets": [name]})
+        return finding(graph, one).verdict
+
+    assert added("wh/c", "p") == "conditional"
+    assert added("wh/a", "q") == "compatible"
+    mesh.say(graph, about(data_product("q"), slo={"freshness": "10m"}, at=mesh.START + mesh.SECOND))
+    assert added("wh/a", "q") == "conditional"
+    graph.store.close()

@@ -1,0 +1,67 @@
+"""The table of rules, and the page that is made from it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from meshline.governance.rules import GROUPS, RULES, Profile, Refinement, Verdict
+from meshline.governance.rules_page import LINEAGE, rules_page, shown
+
+DIFF = Path(__file__).parents[2] / "meshline" / "governance" / "diff"
+
+LAW = {  # the seeds: "Backward compatible ... Breaking change ..."
+    Verdict.COMPATIBLE: {"column-added", "enum-value-added", "output-port-added"},
+    Verdict.BREAKING: {"column-removed", "column-renamed", "type-changed", "type-widened", "enum-value-removed", "slo-tightened"},
+}
+DESIGN = {  # design/change-rules.md beside the seeds'
+    "required-column-added": "K", "column-moved": "C", "column-nullable": "B", "column-required": "K", "key-removed": "K",
+    "bound-tightened": "C", "bound-loosened": "K", "classification-raised": "K", "classification-removed": "B", "table-removed": "B",
+    "table-renamed": "B", "hidden-partitioning-changed": "C", "partitioning-changed": "K", "projection-changed": "K", "filter-changed": "K",
+    "join-changed": "K", "grouping-changed": "K", "output-port-removed": "B", "input-port-added": "C", "slo-loosened": "K",
+    "retention-shortened": "K", "quality-rule-removed": "K", "owner-changed": "C", "owner-removed": "B", "access-narrowed": "K",
+    "deprecated": "C", "major-version-missing": "B",
+}  # fmt: skip
+
+
+def test_rules_of_the_seeds_are_law() -> None:
+    assert {rule.id for rule in RULES.values() if rule.seed} == LAW[Verdict.COMPATIBLE] | LAW[Verdict.BREAKING]
+    for verdict, rules in LAW.items():
+        assert {RULES[rule].mesh for rule in rules} == {verdict}
+
+
+def test_the_design_is_kept() -> None:
+    letters = {Verdict.COMPATIBLE: "C", Verdict.CONDITIONAL: "K", Verdict.BREAKING: "B"}
+    assert {rule: letters[RULES[rule].mesh] for rule in DESIGN} == DESIGN
+    assert RULES["type-widened"].consumer is Verdict.CONDITIONAL
+
+
+def test_ids_are_unique() -> None:
+    assert len(RULES) == sum(map(len, GROUPS.values()))
+
+
+def test_full_is_the_stricter_of_both() -> None:
+    for rule in RULES.values():
+        assert rule.verdict(Profile.FULL) == max(rule.verdict(Profile.MESH), rule.verdict(Profile.CONSUMER))
+        assert rule.readers is None or rule.readers < rule.verdict(Profile.FULL)
+
+
+def test_each_refinement_is_said_and_used() -> None:
+    assert set(LINEAGE) == set(Refinement) - {Refinement.NONE}
+    assert {rule.refinement for rule in RULES.values()} == set(Refinement)
+
+
+def test_rules_are_those_that_the_differences_use() -> None:
+    code = "".join(path.read_text() for path in DIFF.rglob("*.py"))
+    assert [rule for rule in RULES if f'"{rule}"' not in code and rule not in BUILT] == []
+
+
+BUILT = {f"{direction}-port-{what}" for direction in ("input", "output") for what in ("added", "removed", "changed")} | {
+    "major-version-missing"
+}
+
+
+def test_the_page_has_every_rule() -> None:
+    page = rules_page()
+    assert re.findall(r'<a id="([a-z-]+)"></a>`', page) == list(RULES)
+    assert "{" not in "".join(shown(rule.title) for rule in RULES.values())

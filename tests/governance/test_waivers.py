@@ -1,0 +1,145 @@
+"""Waivers: what a file may say, and what becomes of a report."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from meshline.errors import InvalidInput
+from meshline.governance.waivers import LONGEST, Waiver, applied, waivers
+from meshline.ingest.documents import document
+from tests.governance.reports.made import finding, report, violation
+
+TODAY = date(2026, 3, 8)
+GOOD = """\
+- fingerprint: "0000000000000001"
+  reason: nobody reads it any more
+  approver: ann
+  expires: 2026-04-01
+"""
+
+
+def read(text: str) -> tuple[Waiver, ...]:
+    found = document(text.encode(), "w.yaml")
+    return waivers(found.value, found.where, TODAY)
+
+
+def waiver(number: int, expires: date = TODAY) -> Waiver:
+    return Waiver(f"{number:016x}", "why", "ann", expires, "w.yaml", number)
+
+
+def test_a_file_is_read_with_its_lines() -> None:
+    second = GOOD.replace("01", "02", 1).replace("ann", "  bob ")
+    found = read(f"# of the team\n{GOOD}{second}")
+    assert found == (
+        Waiver("0000000000000001", "nobody reads it any more", "ann", date(2026, 4, 1), "w.yaml", 2),
+        Waiver("0000000000000002", "nobody reads it any more", "bob", date(2026, 4, 1), "w.yaml", 6),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "# none yet\n", "[]\n", "---\n"])
+def test_a_file_may_have_none(text: str) -> None:
+    assert read(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("waivers: []\n", "w.yaml:1: a waiver file is a list of waivers"),
+        ("- a\n", "w.yaml:1: a waiver has the keys fingerprint, reason, approver, expires"),
+        (GOOD + "  ticket: 7\n", "w.yaml:5: unknown key 'ticket'; accepted: fingerprint"),
+        (GOOD.replace("  expires: 2026-04-01\n", ""), "w.yaml:1: expires is missing (a waiver ends"),
+        (GOOD.replace("  approver: ann\n", ""), "w.yaml:1: approver is missing"),
+        (GOOD.replace("ann", "''"), "w.yaml:3: approver: found ''; accepted is a text"),
+        (GOOD.replace("ann", "' '"), "w.yaml:3: approver: found ' '; accepted is a text"),
+        (GOOD.replace("ann", "null"), "w.yaml:3: approver: found None; accepted is a text"),
+        (GOOD.replace("ann", "[ann]"), "w.yaml:3: approver: found ['ann']; accepted is a text"),
+        (GOOD.replace('"', ""), "w.yaml:1: fingerprint: found 1; accepted is a text, in quotes"),
+        (GOOD.replace("01", "0G", 1), "w.yaml:1: found '000000000000000G'; a fingerprint has 16 digits"),
+        (GOOD.replace("0000000000000001", "00*"), "w.yaml:1: found '00*'; a fingerprint has 16 digits"),
+        (GOOD + GOOD, "w.yaml:5: 0000000000000001 is waived twice (first on line 1)"),
+        (GOOD.replace("2026-04-01", "never"), "w.yaml:4: expires: found 'never'; accepted is a day, YYYY-MM-DD"),
+        (GOOD.replace("2026-04-01", "2026-02-30"), "w.yaml:4: expires: found '2026-02-30'"),
+        (GOOD.replace("2026-04-01", "20260401"), "w.yaml:4: expires: found 20260401"),
+        (GOOD.replace("2026-04-01", "2026-W14-3"), "w.yaml:4: expires: found '2026-W14-3'"),
+        (GOOD.replace("2026-04-01", "''"), "w.yaml:4: expires: found ''"),
+        (GOOD.replace("2026-04-01", "2027-03-10"), "w.yaml:4: expires: 2027-03-10 is more than a year ahead; 2027-03-09 is the last"),
+        (GOOD.replace("nobody", "x" * 3000), "w.yaml:2: reason has 3018 characters; it may have 2000"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_its_line(text: str, said: str) -> None:
+    with pytest.raises(InvalidInput) as error:
+        read(text)
+    assert str(error.value).startswith(said)
+
+
+def test_a_year_ahead_is_accepted() -> None:
+    assert read(GOOD.replace("2026-04-01", str(TODAY + LONGEST)))[0].expires == TODAY + LONGEST
+
+
+def test_what_is_waived_stays_and_counts_no_more() -> None:
+    plain = report(finding(1), finding(2, "conditional"), finding(3, "compatible"))
+    assert (plain.verdict, plain.passed) == ("breaking", False)
+    after = applied(plain, [waiver(1)], TODAY)
+    assert (after.verdict, after.passed) == ("conditional", True)
+    assert [one.fingerprint for one in after.findings] == [one.fingerprint for one in plain.findings]
+    assert after.findings[0].waived is not None
+    assert after.findings[0].verdict == "breaking"
+    assert (after.findings[0].waived.approver, after.findings[0].waived.expires) == ("ann", "2026-03-08")
+    assert after.findings[1].waived is None
+    assert not after.waivers
+
+
+def test_violations_are_waived_as_findings_are() -> None:
+    after = applied(report(violations=(violation(5),)), [waiver(5)], TODAY)
+    assert (after.verdict, after.passed) == ("compatible", True)
+    assert after.violations[0].waived is not None
+
+
+def test_a_waiver_holds_to_the_end_of_its_last_day_and_then_is_a_finding_itself() -> None:
+    plain = report(finding(1))
+    assert applied(plain, [waiver(1, TODAY)], TODAY).passed
+    expired = applied(plain, [waiver(1, TODAY - timedelta(1))], TODAY)
+    assert not expired.passed
+    assert expired.findings[0].waived is None
+    (problem,) = expired.waivers
+    assert (problem.problem, problem.verdict, problem.file, problem.line) == ("expired", "conditional", "w.yaml", 1)
+    assert "counts again" in problem.text
+
+
+def test_an_unused_waiver_is_conditional_and_fails_only_who_asks_for_that() -> None:
+    plain = report(finding(1, "compatible"))
+    after = applied(plain, [waiver(2)], TODAY)
+    assert [one.problem for one in after.waivers] == ["unused"]
+    assert (after.verdict, after.passed) == ("conditional", True)
+    assert not applied(replace(plain, fail_on="conditional"), [waiver(2)], TODAY).passed
+    assert applied(replace(plain, fail_on="none"), [waiver(2)], TODAY).passed
+
+
+def test_an_expired_waiver_that_fits_nothing_says_so() -> None:
+    (problem,) = applied(report(), [waiver(2, TODAY - timedelta(1))], TODAY).waivers
+    assert problem.problem == "expired"
+    assert "remove it" in problem.text
+
+
+def test_only_the_whole_fingerprint_fits() -> None:
+    near = Waiver("0000000000000011", "why", "ann", TODAY)
+    assert not applied(report(finding(1)), [near], TODAY).passed
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "verdict", "passed"),
+    [
+        ("breaking", "breaking", False),
+        ("breaking", "conditional", True),
+        ("breaking", "compatible", True),
+        ("conditional", "breaking", False),
+        ("conditional", "conditional", False),
+        ("conditional", "compatible", True),
+        ("none", "breaking", True),
+    ],
+)
+def test_fail_on(fail_on: str, verdict: str, *, passed: bool) -> None:
+    assert applied(report(finding(1, verdict), fail_on=fail_on), [], TODAY).passed is passed
