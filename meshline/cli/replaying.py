@@ -58,6 +58,7 @@ def copied(
         written = _copy(old, new, naming, group, restated)
         statements += written
         advance(written)
+    _copy_journal(old, new)
     return Copied(events, refused, statements)
 
 
@@ -68,6 +69,14 @@ def _copy_catalogs(old: Store, new: Store, mesh: Mesh | None) -> None:
         new.setting(RULES, rules)
     if mesh is not None:
         remember(new, mesh.source, mesh.catalogs)
+
+
+def _copy_journal(old: Store, new: Store) -> None:
+    after = 0
+    while records := old.journal("", after, TOGETHER):
+        after = records[-1].position
+        batch = Batch(journal=[kept.record for kept in records])
+        new.commit(lambda _, batch=batch: batch)  # type: ignore[misc]
 
 
 class _Restated:

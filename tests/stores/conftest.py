@@ -1,5 +1,14 @@
 import pytest
 
-SHARED = ("contract", "statements_contract", "commits_contract", "records_contract", "search_contract", "stateful", "laws")
+SHARED = (
+    "contract",
+    "statements_contract",
+    "commits_contract",
+    "records_contract",
+    "journal_contract",
+    "search_contract",
+    "stateful",
+    "laws",
+)
 
 pytest.register_assert_rewrite(*(f"tests.stores.{module}" for module in SHARED))

@@ -15,13 +15,14 @@ import pytest
 from meshline.graph.model import AssetFact, column
 from meshline.graph.store.base import Batch, RawEvent, RunReader, Store
 from tests.stores.commits_contract import CommitContract
+from tests.stores.journal_contract import JournalContract, append, record, records
 from tests.stores.records_contract import P1, RecordContract, key, pair, put, run, siblings
 from tests.stores.said import all_heads, commit, graph, head_of, say, says, withdraw
 from tests.stores.search_contract import EMAIL, ORDERS, SearchContract, found, state
 from tests.stores.statements_contract import StatementContract
 
 
-class StoreContract(StatementContract, CommitContract, SearchContract, RecordContract):
+class StoreContract(StatementContract, CommitContract, SearchContract, RecordContract, JournalContract):
     """All that a store promises while it is open."""
 
 
@@ -53,6 +54,34 @@ class DurableStoreContract(StoreContract):
         assert commit(again, say("A", 1, version="r")) == (2, [])
         commit(again, say("D", 9))
         assert head_of(again) == says("D", 9)
+
+    def test_a_record_is_there_once_after_reopening(self, store: Store, open_handle: Callable[[], Store]) -> None:
+        append(store, record("k", b"1"), record())
+        before = store.journal()
+        store.close()
+        again = open_handle()
+        append(again, record("k", b"2"))
+        assert again.journal() == before
+        append(again, record("l"))
+        assert records(again) == [record("k", b"1"), record(), record("l")]
+
+    def test_handles_race_for_a_key(self, store: Store, open_handle: Callable[[], Store]) -> None:
+        """Each says the same; all is said once, and positions follow the commits."""
+        handles = [store, open_handle(), open_handle()]
+
+        def add(number: int, handle: Store) -> None:
+            for at in range(20):
+                append(handle, record(f"k{at}", str(number).encode()), record("", str(number).encode()))
+
+        threads = [threading.Thread(target=add, args=(number, handle)) for number, handle in enumerate(handles)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        kept = handles[1].journal()
+        assert sorted(each.record.key for each in kept if each.record.key) == sorted(f"k{at}" for at in range(20))
+        assert len(kept) == 80
+        assert len({each.position for each in kept}) == 80
 
     def test_names_are_found_once_after_reopening(self, store: Store, open_handle: Callable[[], Store]) -> None:
         commit(store, state(AssetFact(EMAIL, {})))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from meshline.graph.content import EMPTY, columns, keys_of
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, intervals
-from meshline.graph.store.base import Batch, Changes, Head, Pair, RawEvent, Run, RunKey, RunReader, StoredEvent
+from meshline.graph.store.base import Batch, Changes, Head, Kept, Pair, RawEvent, Record, Run, RunKey, RunReader, StoredEvent
 from meshline.graph.store.documents import asked, documents, key_words
 
 
@@ -41,6 +41,7 @@ class ModelStore:
         self.events: list[StoredEvent] = []
         self.positions = 0
         self.settings: dict[str, str] = {}
+        self.records: list[Record] = []
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         with self._lock:
@@ -49,6 +50,8 @@ class ModelStore:
     def _commit(self, batch: Batch) -> Changes:
         for event in batch.raw:
             assert isinstance(event.body, bytes)
+        for record in batch.journal:
+            assert isinstance(record.body, bytes)
         for statement in batch.statements:
             assert isinstance(statement.observed_at, int)
         before = {number: self._head(number, None) for number in self.said}
@@ -57,6 +60,9 @@ class ModelStore:
         self._put_runs(batch)
         self._keep_raw(batch.raw)
         self.settings.update(batch.settings)
+        for record in batch.journal:
+            if not record.key or all((known.kind, known.key) != (record.kind, record.key) for known in self.records):
+                self.records.append(record)
         if self._state() != state:
             self._revision += 1
         heads = []
@@ -152,6 +158,9 @@ class ModelStore:
         known = len(self.events)
         self.events = [stored for stored in self.events if stored.event.received_at >= received_before]
         return known - len(self.events)
+
+    def journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[Kept]:
+        return [Kept(n, record) for n, record in enumerate(self.records, 1) if n > after and kind in ("", record.kind)][:limit]
 
     def revision(self) -> int:
         return self._revision

@@ -53,7 +53,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(batch=batches(), repeated=st.integers(2, 3))
     def commit_repeatedly(self, batch: Batch, repeated: int) -> None:
         for _ in range(repeated):
-            self.commit(batch._replace(raw=()))
+            self.commit(batch._replace(raw=(), journal=[record for record in batch.journal if record.key]))
 
     @rule()
     def follow(self) -> None:
@@ -108,6 +108,11 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def keeps_the_same_events(self) -> None:
         assert [stored.event for stored in self.store.raw()] == [stored.event for stored in self.model.raw()]
+
+    @invariant()
+    def keeps_the_same_records(self) -> None:
+        for kind in ("", "audit", "notice"):
+            assert [kept.record for kept in self.store.journal(kind)] == [kept.record for kept in self.model.journal(kind)]
 
 
 def said_by(changes: Changes) -> dict[tuple[str, Scope], Head | None]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from meshline.graph.content import encode
 from meshline.graph.model import AssetFact, Content, EdgeFact, EdgeType, Facts, Flow, Scope, Statement, column, dataset, job, owner
-from meshline.graph.store.base import Batch, Pair, RawEvent, Run, RunKey, Withdrawal
+from meshline.graph.store.base import Batch, Pair, RawEvent, Record, Run, RunKey, Withdrawal
 
 TIMES = range(6)
 ORDERS, PAYMENTS = dataset("ns", "orders"), dataset("ns", "payments")
@@ -68,6 +68,7 @@ def runs_and_pairs(draw: st.DrawFn) -> tuple[list[Run], list[Pair]]:
     return runs, [Pair(run.parent, pair, run.key, value) for run in runs for pair, value in draw(covered).items()]
 
 
+records = st.builds(Record, st.sampled_from(("audit", "notice")), st.sampled_from(("", "a", "b")), times, st.sampled_from((b"1", b"2")))
 raw_events = st.builds(RawEvent, sources, times, st.sampled_from((b"{}", b'{"a": 1}')))
 
 
@@ -80,4 +81,5 @@ def batches(draw: st.DrawFn) -> Batch:
         runs,
         pairs,
         draw(st.lists(raw_events, max_size=2)),
+        journal=draw(st.lists(records, max_size=3)),
     )

@@ -17,6 +17,7 @@ from meshline.graph.store.neo4j.connection import Address
 from tests.servers import Neo4jServer
 from tests.stores.contract import DurableStoreContract
 from tests.stores.drawn import drawn, to_draw
+from tests.stores.journal_contract import append, record, records
 from tests.stores.records_contract import key, run
 from tests.stores.said import all_heads, commit, graph, head_of, say, says, withdraw
 from tests.stores.stateful import StoreMachine
@@ -131,6 +132,7 @@ def test_a_store_works_again_when_its_server_does(own_neo4j: Neo4jServer) -> Non
     own_neo4j.wipe()
     with closing(Neo4jStore(own_neo4j.url)) as store, closing(Neo4jStore(own_neo4j.url)) as other:
         commit(store, say("A", 1), say("B", 1, scope="t"))
+        append(store, record("k", b"1"))
         before = graph(store)
         assert graph(other) == before
         own_neo4j.kill()
@@ -141,6 +143,8 @@ def test_a_store_works_again_when_its_server_does(own_neo4j: Neo4jServer) -> Non
             Neo4jStore(own_neo4j.url)
         own_neo4j.start()
         assert graph(store) == before, "what was acknowledged is there"
+        append(store, record("k", b"2"))
+        assert records(store) == [record("k", b"1")], "and a record that is said again is there once"
         assert commit(store, say("C", 2)).revision == 2
         assert commit(other, say("D", 3)).revision == 3, "its connections were lost too, and it did not notice"
         assert head_of(store) == says("D", 3)
@@ -177,7 +181,23 @@ def test_a_store_of_a_newer_version_is_left_alone(neo4j: Neo4jServer) -> None:
             with pytest.raises(StoreCorrupt, match="newer meshline"):
                 Neo4jStore(neo4j.url)
         finally:
-            session.run("MATCH (m:Meta) SET m.schema = 1").consume()
+            session.run("MATCH (m:Meta) SET m.schema = 2").consume()
+
+
+def test_a_store_of_schema_1_gets_a_journal(neo4j: Neo4jServer) -> None:
+    with closing(Neo4jStore(neo4j.url)) as store:
+        commit(store, say("A", 1))
+    with neo4j.session() as session:
+        for name in ("record_position", "record_id"):
+            session.run(f"DROP CONSTRAINT {name}").consume()
+        session.run("DROP INDEX record_kind").consume()
+        session.run("MATCH (m:Meta) SET m.schema = 1 REMOVE m.records").consume()
+    with closing(Neo4jStore(neo4j.url)) as store:
+        append(store, record("k", b"1"), record("k", b"2"))
+        assert records(store) == [record("k", b"1")]
+        assert (store.revision(), head_of(store)) == (1, says("A", 1))
+    with neo4j.session() as session:
+        assert session.run("SHOW CONSTRAINTS YIELD name WHERE name STARTS WITH 'record_' RETURN count(*)").values() == [[2]]
 
 
 def test_a_database_that_was_emptied_is_told(neo4j: Neo4jServer) -> None:

@@ -15,11 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshline.errors import StoreCorrupt, StoreUnavailable
-from meshline.graph.content import encode
+from meshline.graph.content import EMPTY, encode
 from meshline.graph.model import AssetFact, AssetKind, Facts, Statement, column, dataset
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore, names, writing
+from meshline.graph.store.sqlite.connections import APPLICATION_ID
+from meshline.graph.store.sqlite.queries import MIGRATIONS, SQL
 from tests.stores.contract import DurableStoreContract, StoreContract
+from tests.stores.journal_contract import append, record, records
 from tests.stores.said import all_heads, commit, head_of, say, says
 
 
@@ -107,7 +110,7 @@ class TestFiles:
         SqliteStore(str(path)).close()
         with closing(sqlite3.connect(path)) as other:
             other.execute("PRAGMA user_version = 99")
-        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 2: use the newer meshline"):
+        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 3: use the newer meshline"):
             SqliteStore(str(path))
 
     def test_an_older_schema_is_refused(self, path: Path) -> None:
@@ -222,6 +225,44 @@ class TestFiles:
             head = head_of(store, "other")
             assert head is not None
             assert head.last_observed == store.revision()
+
+    def test_records_are_there_with_what_they_rest_on_after_kill_9(self, path: Path) -> None:
+        program = (
+            "import sys, itertools\n"
+            "from meshline.graph.store.base import Batch, Record\n"
+            "from meshline.graph.store.sqlite import SqliteStore\n"
+            "store = SqliteStore(sys.argv[1])\n"
+            "for at in itertools.count(1):\n"
+            "    records = [Record('notice', f'{at} {n}', at, b'1') for n in range(5)]\n"
+            "    store.commit(lambda _: Batch(settings={'position': str(at)}, journal=records))\n"
+            "    print(at, flush=True)\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            acknowledged = [int(writer.stdout.readline()) for _ in range(50)]
+            writer.kill()
+            acknowledged += map(int, writer.stdout.read().split())
+        with closing(SqliteStore(str(path))) as store:
+            position = int(store.setting("position") or 0)
+            assert position in (acknowledged[-1], acknowledged[-1] + 1)
+            assert [kept.record.key for kept in store.journal("notice", 0, 10**6)] == [
+                f"{at} {n}" for at in range(1, position + 1) for n in range(5)
+            ]
+
+    def test_a_store_of_schema_2_gets_a_journal(self, path: Path) -> None:
+        with closing(sqlite3.connect(path)) as old:
+            for statement in MIGRATIONS[2]:
+                old.execute(statement)
+            old.execute(SQL["put_tombstone"], (EMPTY.digest, EMPTY.blob))
+            old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            old.execute("PRAGMA user_version = 2")
+            old.execute("INSERT INTO setting VALUES ('naming', 'n')")
+            old.commit()
+        with closing(SqliteStore(str(path))) as store:
+            assert store.setting("naming") == "n"
+            assert commit(store, say("A", 1)).revision == 1
+            append(store, record("k"), record("k"))
+            assert records(store) == [record("k")]
 
 
 class TestSortable:

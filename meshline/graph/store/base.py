@@ -57,6 +57,25 @@ class StoredEvent(NamedTuple):
     event: RawEvent
 
 
+class Record(NamedTuple):
+    """One line of the journal: what happened, or what is owed. `body` is JSON; `at` in microseconds; `kind` is not empty.
+
+    A record whose kind and key are there already is ignored, so that what is said twice happens once. Without a key it is always new.
+    """
+
+    kind: str
+    key: str
+    at: int
+    body: bytes
+
+
+class Kept(NamedTuple):
+    """A record read back. `position` orders the records of all kinds by commit, and is never used again."""
+
+    position: int
+    record: Record
+
+
 class Withdrawal(NamedTuple):
     """Takes back all that one version (a run) said in one scope."""
 
@@ -66,10 +85,10 @@ class Withdrawal(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What one commit does, in this order: withdraw, add statements, put runs, put pairs, keep raw events, set settings.
+    """What one commit does, in this order: withdraw, add statements, put runs, put pairs, keep raw events, set settings, append records.
 
     `runs` and `pairs` replace: for each run in `runs`, all its pairs are replaced by those given here.
-    `settings`: see `Store.setting`; alone they make no new revision.
+    `settings`: see `Store.setting`; `journal`: see `Store.journal`; these alone make no new revision.
     """
 
     withdrawals: Sequence[Withdrawal] = ()
@@ -78,6 +97,7 @@ class Batch(NamedTuple):
     pairs: Sequence[Pair] = ()
     raw: Sequence[RawEvent] = ()
     settings: Mapping[str, str] = {}
+    journal: Sequence[Record] = ()
 
 
 class Head(NamedTuple):
@@ -171,6 +191,10 @@ class Store(Protocol):
 
     def prune_raw(self, received_before: int) -> int:
         """Forget raw events that are older; the number forgotten."""
+        ...
+
+    def journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[Kept]:
+        """Records of a kind ('': of all) in the order of commits, after a position. They are never changed nor forgotten."""
         ...
 
     def revision(self) -> int:

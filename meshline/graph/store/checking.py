@@ -69,6 +69,7 @@ def checks(store: Store, advance: Callable[[int], None] = lambda _: None) -> Ite
     yield _heads(store, sample, advance)
     yield _names(store, sample.keys)
     yield _raw(store, advance)
+    yield _journal(store, advance)
 
 
 class _Sample:
@@ -167,3 +168,32 @@ def _raw(store: Store, advance: Callable[[int], None]) -> Check:
                 found.problem(f"event {position} is no JSON: {error}")
         after = events[-1].position
         advance(len(events))
+
+
+def _journal(store: Store, advance: Callable[[int], None]) -> Check:
+    found = Findings("journal: each record can be read, and is there once")
+    seen: set[bytes] = set()
+    after = 0
+    while True:
+        try:
+            records = store.journal("", after, EVENTS)
+        except MeshlineError as error:
+            found.problem(f"after position {after}: {error}")
+            return found.check()
+        if not records:
+            return found.check()
+        for position, record in records:
+            found.count += 1
+            named = hashlib.blake2b(msgspec.json.encode((record.kind, record.key)), digest_size=16).digest()
+            if record.key and named in seen:
+                found.problem(f"record {position} is there twice")
+            seen.add(named)
+            try:
+                msgspec.json.decode(record.body, type=msgspec.Raw)
+            except msgspec.MsgspecError as error:
+                found.problem(f"record {position} is no JSON: {error}")
+        if records[-1].position <= after:
+            found.problem(f"record {records[-1].position} is out of order")
+            return found.check()
+        after = records[-1].position
+        advance(len(records))

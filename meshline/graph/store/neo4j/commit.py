@@ -11,6 +11,7 @@ from meshline.graph.store.neo4j.contents import Contents
 from meshline.graph.store.neo4j.cypher import cypher
 from meshline.graph.store.neo4j.drawing import draw
 from meshline.graph.store.neo4j.folding import ScopeState, moment, silent
+from meshline.graph.store.neo4j.journal import append
 from meshline.graph.store.neo4j.names import digest
 from meshline.graph.store.neo4j.records import Counters, Reader, add_raw_events, counters, put_runs
 from meshline.graph.store.neo4j.turns import Turn, scope_key, turns_of, version_key
@@ -28,11 +29,12 @@ def commit(tx: Transaction, contents: Contents, build: Callable[[RunReader], Bat
     add_raw_events(tx, batch.raw, before.events)
     for name, value in batch.settings.items():
         run(tx, cypher("set_setting"), key=digest(name), name=name, value=value)
-    if not (turns or runs_changed or batch.raw):
-        return Changes(before.revision, [])
-    after = Counters(before.revision + 1, scopes, before.events + len(batch.raw))
-    run(tx, cypher("set_counters"), **after._asdict())
-    return Changes(after.revision, heads)
+    records = append(tx, batch.journal, before.records)
+    changed = bool(turns or runs_changed or batch.raw)
+    if changed or records > before.records:
+        after = Counters(before.revision + changed, scopes, before.events + len(batch.raw), records)
+        run(tx, cypher("set_counters"), **after._asdict())
+    return Changes(before.revision + changed, heads)
 
 
 def _write_turns(tx: Transaction, contents: Contents, batch: Batch, turns: list[Turn], revision: int) -> list[Head]:

@@ -15,6 +15,7 @@ from meshline.graph.store.base import Batch, Pair, Run, RunKey, RunReader
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, rows, run
 from meshline.graph.store.neo4j.contents import Contents
 from meshline.graph.store.neo4j.cypher import cypher, named
+from meshline.graph.store.neo4j.journal import read_journal
 from meshline.graph.store.neo4j.records import read_raw_events
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.copying import making, settled
@@ -26,7 +27,7 @@ Advance = Callable[[int], None]
 
 
 def backup(url: str, to: Path, *, overwrite: bool = False, advance: Advance = lambda _: None) -> int:
-    """Copy all statements, runs, events and settings; bytes written. What is copied answers the same.
+    """Copy all statements, runs, events, records and settings; bytes written. What is copied answers the same.
 
     Who writes to Neo4j meanwhile waits until it is done: Neo4j has no reading of one moment. Revisions, and the ids that
     `retract` takes, are the copy's own. Raises as the SQLite store's backup does, and NotFound if there is no store.
@@ -52,9 +53,9 @@ def _copy(tx: Transaction, copy: SqliteStore, advance: Advance) -> None:
         raise NotFound("there is no store of meshline in this database")
     for name, value in rows(tx, _CYPHER["settings"]):
         copy.setting(name, value)
-    for batch in chain(_statements(tx), _runs(tx), _raw(tx)):
+    for batch in chain(_statements(tx), _runs(tx), _raw(tx), _journal(tx)):
         copy.commit(partial(_built, batch))
-        advance(len(batch.statements) + len(batch.runs) + len(batch.raw))
+        advance(len(batch.statements) + len(batch.runs) + len(batch.raw) + len(batch.journal))
 
 
 def _built(batch: Batch, _reader: RunReader) -> Batch:
@@ -100,3 +101,11 @@ def _raw(tx: Transaction) -> Iterator[Batch]:
     while page := read_raw_events(tx, after, PAGE):
         after = page[-1].position
         yield Batch(raw=[stored.event for stored in page])
+
+
+def _journal(tx: Transaction) -> Iterator[Batch]:
+    """In order and without gaps, so that the copy's positions are the same: settings may hold one."""
+    after = 0
+    while page := read_journal(tx, "", after, PAGE):
+        after = page[-1].position
+        yield Batch(journal=[kept.record for kept in page])

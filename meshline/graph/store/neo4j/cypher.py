@@ -25,7 +25,7 @@ def named(file: str) -> dict[str, str]:
 _STATEMENTS = named("queries.cypher")
 
 # By number: the migration n brings a store from schema n - 1 to schema n. Each statement can be run again.
-MIGRATIONS = [[cypher for name, cypher in named("migrations.cypher").items() if name.startswith(f"v{n}_")] for n in (1,)]
+MIGRATIONS = [[cypher for name, cypher in named("migrations.cypher").items() if name.startswith(f"v{n}_")] for n in (1, 2)]
 
 
 def cypher(name: str) -> str:

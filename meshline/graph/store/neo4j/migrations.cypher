@@ -41,6 +41,16 @@ CREATE INDEX raw_event_received IF NOT EXISTS FOR (e:RawEvent) ON (e.receivedMic
 //// v1_name
 CREATE CONSTRAINT name_id IF NOT EXISTS FOR (n:Name) REQUIRE n.id IS UNIQUE
 
+//// v2_record
+CREATE CONSTRAINT record_position IF NOT EXISTS FOR (r:Record) REQUIRE r.position IS UNIQUE
+
+// Where a record is always new it has no id: what is absent is never equal.
+//// v2_record_id
+CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE
+
+//// v2_record_kind
+CREATE INDEX record_kind IF NOT EXISTS FOR (r:Record) ON (r.kindKey, r.position)
+
 // Words are made by us and joined by single spaces.
 //// v1_names
 CREATE FULLTEXT INDEX names IF NOT EXISTS FOR (n:Name) ON EACH [n.words]
@@ -52,4 +62,7 @@ OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}
 
 // Made in the background; searching before that is an error.
 //// v1_wait
+CALL db.awaitIndexes(300)
+
+//// v2_wait
 CALL db.awaitIndexes(300)

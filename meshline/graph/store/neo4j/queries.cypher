@@ -17,11 +17,11 @@ SET m.locked = true
 
 //// counters
 MATCH (m:Meta {key: 'meshline'})
-RETURN m.revision, m.scopes, m.events
+RETURN m.revision, m.scopes, m.events, coalesce(m.records, 0)
 
 //// set_counters
 MATCH (m:Meta {key: 'meshline'})
-SET m.revision = $revision, m.scopes = $scopes, m.events = $events
+SET m.revision = $revision, m.scopes = $scopes, m.events = $events, m.records = $records
 
 //// setting
 OPTIONAL MATCH (s:Setting {key: $key})
@@ -114,7 +114,7 @@ RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFrom
 MATCH (s:Scope) WHERE s.revision > $since
 RETURN collect([s.id, s.source, s.parts, s.digest, s.observedMicros, s.validFromMicros, s.lastObservedMicros, s.version, s.provisional, s.size, s.statements])
 
-// Runs, pairs, raw events
+// Runs, pairs, raw events, the journal
 
 //// runs
 UNWIND $keys AS key
@@ -161,6 +161,26 @@ MATCH (e:RawEvent) WHERE e.receivedMicros < $before
 WITH e LIMIT $limit
 DELETE e
 RETURN count(*)
+
+//// records_by_id
+UNWIND $ids AS id
+MATCH (r:Record {id: id})
+RETURN collect(r.id)
+
+//// add_records
+UNWIND $rows AS row
+CREATE (r:Record)
+SET r = row, r.at = datetime(row.at)
+
+//// records
+MATCH (r:Record) WHERE r.position > $after
+WITH r ORDER BY r.position LIMIT $limit
+RETURN collect([r.position, r.kind, r.key, r.atMicros, r.deflated, r.body])
+
+//// records_of_kind
+MATCH (r:Record) WHERE r.kindKey = $kind AND r.position > $after
+WITH r ORDER BY r.position LIMIT $limit
+RETURN collect([r.position, r.kind, r.key, r.atMicros, r.deflated, r.body])
 
 // The graph for people. An asset is a :Name (every name that was ever said, found by search) that
 // some scope says something about now: then it has the labels :Asset and that of its kind.

@@ -17,11 +17,12 @@ from meshline.graph.store.packing import pack, unpack
 
 
 class Counters(NamedTuple):
-    """What the one :Meta node counts: the newest revision, the highest number of a scope and of a raw event."""
+    """What the one :Meta node counts: the newest revision, the highest number of a scope, a raw event and a record of the journal."""
 
     revision: int
     scopes: int
     events: int
+    records: int
 
 
 def counters(tx: Transaction) -> Counters:

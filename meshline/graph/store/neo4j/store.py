@@ -12,12 +12,13 @@ from functools import partial
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
 from meshline.graph.store import documents
-from meshline.graph.store.base import Batch, Changes, Head, Run, RunKey, RunReader, StoredEvent
+from meshline.graph.store.base import Batch, Changes, Head, Kept, Run, RunKey, RunReader, StoredEvent
 from meshline.graph.store.neo4j import reading
 from meshline.graph.store.neo4j.commit import commit
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, rows, run
 from meshline.graph.store.neo4j.contents import Contents
 from meshline.graph.store.neo4j.cypher import MIGRATIONS, cypher
+from meshline.graph.store.neo4j.journal import read_journal
 from meshline.graph.store.neo4j.names import digest, lucene
 from meshline.graph.store.neo4j.records import counters, read_raw_events, read_runs
 
@@ -107,6 +108,9 @@ class Neo4jStore:
             forgotten += part
             if part < PRUNED_AT_ONCE:
                 return forgotten
+
+    def journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[Kept]:
+        return self._connection.read(lambda tx: read_journal(tx, kind, after, limit)) if limit > 0 else []
 
     def revision(self) -> int:
         return self._connection.read(_revision)

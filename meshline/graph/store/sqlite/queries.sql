@@ -173,7 +173,7 @@ JOIN label AS job ON job.label_id = run.job
 WHERE parent.label = ?2 AND source.label = ?1;
 
 
--- Raw events and settings
+-- Raw events, the journal and settings
 
 -- name: add_raw
 INSERT INTO raw (source, received_at, deflated, body) VALUES (?, ?, ?, ?);
@@ -184,6 +184,15 @@ SELECT position, source, received_at, deflated, body FROM raw WHERE position > ?
 -- A part at a time, so that writers are not kept waiting.
 -- name: prune_raw
 DELETE FROM raw WHERE position IN (SELECT position FROM raw WHERE received_at < ? LIMIT 10000);
+
+-- name: add_records
+INSERT INTO journal (kind, key, at, deflated, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, key) DO NOTHING;
+
+-- name: journal
+SELECT position, kind, ifnull(key, ''), at, deflated, body FROM journal WHERE position > ? ORDER BY position LIMIT ?;
+
+-- name: journal_of_kind
+SELECT position, kind, ifnull(key, ''), at, deflated, body FROM journal WHERE kind = ?3 AND position > ?1 ORDER BY position LIMIT ?2;
 
 -- name: setting
 SELECT value FROM setting WHERE name = ?;

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
-from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Run, RunKey, RunReader, StoredEvent
+from meshline.graph.store.base import Batch, Changes, Head, Kept, RawEvent, Record, Run, RunKey, RunReader, StoredEvent
 from meshline.graph.store.packing import unpack
 from meshline.graph.store.sqlite import names, reading, runs
 from meshline.graph.store.sqlite.connections import MEMORY, Connections
@@ -72,9 +72,7 @@ class SqliteStore:
                 StoredEvent(position, RawEvent(source, received_at, unpack(deflated, body)))
                 for position, source, received_at, deflated, body in connection.execute(SQL["raw"], (after, limit))
             ]
-        positions = [after, *(stored.position for stored in found)]
-        if any(later <= earlier for earlier, later in pairwise(positions)):  # who reads on from the last would never end
-            raise StoreCorrupt("events are kept out of order: the store's file is damaged, restore it from a backup")
+        _check_order(after, [stored.position for stored in found])
         return found
 
     def prune_raw(self, received_before: int) -> int:
@@ -85,6 +83,17 @@ class SqliteStore:
             if part == 0:
                 return forgotten
             forgotten += part
+
+    def journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[Kept]:
+        with self._connections.reading() as connection:
+            rows = (
+                connection.execute(SQL["journal_of_kind"], (after, limit, kind))
+                if kind
+                else connection.execute(SQL["journal"], (after, limit))
+            )
+            found = [Kept(position, Record(of, key, at, unpack(deflated, body))) for position, of, key, at, deflated, body in rows]
+        _check_order(after, [kept.position for kept in found])
+        return found
 
     def revision(self) -> int:
         with self._connections.reading() as connection:
@@ -105,3 +114,9 @@ class SqliteStore:
 
 def _heads(connection: sqlite3.Connection, as_of: int | None) -> Iterator[Sequence[Head]]:
     return reading.all_heads(connection) if as_of is None else reading.all_heads_as_of(connection, as_of)
+
+
+def _check_order(after: int, positions: Sequence[int]) -> None:
+    """Raises StoreCorrupt: who reads on from the last would never end."""
+    if any(later <= earlier for earlier, later in pairwise([after, *positions])):
+        raise StoreCorrupt("what is kept in order is not: the store's file is damaged, restore it from a backup")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 
 from meshline.graph.model import Content, Statement
-from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Withdrawal
+from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Withdrawal
 from meshline.graph.store.packing import pack
 from meshline.graph.store.sqlite import reading, runs
 from meshline.graph.store.sqlite.folding import HeadRow, Said, first, followed, lasts, silent
@@ -59,6 +59,7 @@ class _Commit:
         self._add_labels()
         self._keep_raw(batch.raw)
         self._connection.executemany(SQL["put_setting"], batch.settings.items())
+        self._append(batch.journal)
         if not (written or put or batch.raw):
             return Changes(self._revision, [])
         scopes = [head.scope_id for head in heads]
@@ -193,3 +194,7 @@ class _Commit:
 
     def _keep_raw(self, raw: Sequence[RawEvent]) -> None:
         self._connection.executemany(SQL["add_raw"], [(event.source, event.received_at, *pack(event.body)) for event in raw])
+
+    def _append(self, records: Sequence[Record]) -> None:
+        rows = [(kind, key or None, at, *pack(body)) for kind, key, at, body in records]
+        self._connection.executemany(SQL["add_records"], rows)

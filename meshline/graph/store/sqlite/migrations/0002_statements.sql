@@ -1,4 +1,4 @@
--- The whole schema: stores of version 1 are refused. Numbers (scope_id, content_id, ...) are given out in order and never used again.
+-- The schema: stores of version 1 are refused. Numbers (scope_id, content_id, ...) are given out in order and never used again.
 
 -- One row per commit that changed anything: the newest revision is the store's. `scopes` is a msgpack
 -- list of the scopes whose heads changed; rows of old revisions are dropped (see head.revision).

@@ -1,0 +1,96 @@
+"""What every store promises about the journal."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshline.graph.store.base import Batch, Changes, RawEvent, Record, RunReader, Store
+from tests.stores.commits_contract import Boom
+from tests.stores.said import commit, head_of, say, says
+
+
+def record(key: str = "", body: bytes = b"{}", *, kind: str = "audit", at: int = 1) -> Record:
+    return Record(kind, key, at, body)
+
+
+def append(store: Store, *records: Record) -> Changes:
+    batch = Batch(journal=records)
+    return store.commit(lambda _: batch)
+
+
+def records(store: Store, kind: str = "") -> list[Record]:
+    return [kept.record for kept in store.journal(kind)]
+
+
+class JournalContract:
+    @pytest.fixture
+    def store(self) -> Store:
+        raise NotImplementedError
+
+    def test_records_come_back_in_the_order_of_commits(self, store: Store) -> None:
+        given = [record(f"k{n % 7}" if n % 2 else "", str(n).encode(), kind="ab"[n % 2], at=100 - n) for n in range(7)]
+        append(store, *given[:3])
+        append(store, *given[3:])
+        assert records(store) == given
+        assert records(store, "a") == given[::2]
+        assert records(store, "b") == given[1::2]
+        assert records(store, "c") == []
+        positions = [kept.position for kept in store.journal()]
+        assert positions == sorted(set(positions))
+        assert positions[0] > 0
+        assert [kept.position for kept in store.journal("b")] == positions[1::2]
+        assert store.journal("", positions[2], 2) == store.journal()[3:5]
+        assert store.journal("a", positions[2], 1) == store.journal("a")[2:3]
+        assert store.journal("", positions[-1]) == []
+        assert store.journal("", 0, 0) == []
+
+    def test_a_record_alone_takes_no_revision(self, store: Store) -> None:
+        assert append(store, record("k")) == (0, [])
+        assert store.revision() == 0
+        assert commit(store, say("A", 1)).revision == 1
+        assert append(store, record()) == (1, [])
+        assert store.changes(1) == (1, [])
+
+    def test_a_key_of_a_kind_is_there_once_and_the_first_stays(self, store: Store) -> None:
+        append(store, record("k", b"1"), record("k", b"2"), record("l", b"3"))
+        append(store, record("k", b"4"), record("k", b"5", kind="notice"), record("m", b"6"), record("l", b"7", at=9))
+        append(store, record("k", b"1"))
+        assert records(store) == [record("k", b"1"), record("l", b"3"), record("k", b"5", kind="notice"), record("m", b"6")]
+
+    def test_without_a_key_it_is_always_new(self, store: Store) -> None:
+        append(store, record(), record())
+        append(store, record())
+        assert records(store) == [record()] * 3
+
+    @pytest.mark.parametrize("body", [b"", b"\x00\xff", b"x" * 300_000])
+    @pytest.mark.parametrize("key", ["\u00fc\x00", "k" * 20_000])
+    def test_keys_and_bodies_are_kept_as_they_came(self, store: Store, key: str, body: bytes) -> None:
+        given = [record(key, body, kind="\u00e9\x00"), record(key + "x", body, at=-1), record(key, body)]
+        append(store, *given)
+        append(store, *given)
+        assert records(store) == given
+
+    def test_records_and_what_is_said_are_one_commit(self, store: Store) -> None:
+        batch = Batch(statements=[say("A", 1)], raw=[RawEvent("x/x", 1, b"{}")], settings={"position": "1"}, journal=[record("k")])
+        assert store.commit(lambda _: batch).revision == 1
+        assert (head_of(store), store.setting("position"), records(store)) == (says("A", 1), "1", [record("k")])
+
+        def broken(_: RunReader) -> Batch:
+            raise Boom
+
+        with pytest.raises(Boom):
+            store.commit(broken)
+        for bad in (
+            Batch(statements=[say("B", 2)], journal=[record("l"), record("m", None)]),  # type: ignore[arg-type]
+            Batch(settings={"position": "2"}, journal=[record("l")], raw=[RawEvent("x/x", 1, None)]),  # type: ignore[arg-type]
+        ):
+            with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
+                store.commit(lambda _, bad=bad: bad)  # type: ignore[misc]
+        assert (head_of(store), store.setting("position"), records(store)) == (says("A", 1), "1", [record("k")])
+        append(store, record("l"))
+        assert records(store) == [record("k"), record("l")]
+
+    def test_many_records_at_once(self, store: Store) -> None:
+        append(store, *(record(str(n % 2000), str(n).encode()) for n in range(3000)))
+        found = store.journal("audit", 0, 5000)
+        assert [kept.record.body for kept in found] == [str(n).encode() for n in range(2000)]
