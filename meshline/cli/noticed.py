@@ -1,0 +1,59 @@
+"""What is owed, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from meshline.cli.terminal import Line
+from meshline.governance.notify.outbox import Pending
+from meshline.governance.notify.sending import Parcel
+from meshline.graph.model import Json, from_micros
+from meshline.words import counted
+
+SHOWN = 20  # notices of one receiver
+
+
+def listed(parcels: Sequence[Parcel]) -> Iterator[Line]:
+    """Each receiver, how it is reached, and of what it has to hear."""
+    if not parcels:
+        yield Line("nothing is owed")
+        return
+    for parcel in parcels:
+        names = dict.fromkeys(one.notice.owed.receiver.name for one in parcel.pending)
+        yield Line(f"{', '.join(names)} by {parcel.route.shown}", "bold")
+        for one in parcel.pending[:SHOWN]:
+            owed = one.notice.owed
+            yield Line(f"  {owed.verdict}: {owed.text} in {owed.subject}, since {_minute(owed.at)} ({owed.rule})")
+            if one.tried.attempts:
+                yield Line(f"    tried {counted(one.tried.attempts, 'time')}, again at {_minute(one.due)}: {one.tried.error}", "dim")
+        if len(parcel.pending) > SHOWN:
+            yield Line(f"  and {len(parcel.pending) - SHOWN} more", "dim")
+
+
+def plain(parcels: Sequence[Parcel]) -> list[Json]:
+    return [{"by": parcel.route.shown, "notices": [_plain(one) for one in parcel.pending]} for parcel in parcels]
+
+
+def _plain(one: Pending) -> Json:
+    owed = one.notice.owed
+    return {
+        "id": one.notice.key,
+        "event": owed.event,
+        "receiver": {"kind": owed.receiver.kind, "name": owed.receiver.name, "id": owed.receiver.id},
+        "verdict": owed.verdict,
+        "rule": owed.rule,
+        "subject": owed.subject,
+        "text": owed.text,
+        "why": owed.why,
+        "source": owed.source,
+        "since": from_micros(owed.at).isoformat(),
+        "assets": list(owed.assets),
+        "attempts": one.tried.attempts,
+        "error": one.tried.error or None,
+        "due": from_micros(one.due).isoformat(),
+    }
+
+
+def _minute(micros: int) -> str:
+    return datetime.fromtimestamp(micros / 1e6, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,157 @@
+"""What is owed and not yet told. The journal says it all: a notice is owed until a record says that it was sent or given up.
+
+A sender first claims each notice with a numbered attempt: of several senders, in any processes, one has it. Who dies between the claim
+and the record that it was sent leaves it owed: it is tried again, so a receiver may hear twice of what a crash interrupted, and never
+of nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from meshline.governance.notify.owed import NOTICE, Notice, notice
+from meshline.graph.store.base import Batch, Kept, Record, Store
+
+ATTEMPT, REFUSED, SENT, FAILED = "notice.attempt", "notice.refused", "notice.sent", "notice.failed"
+SETTLED = "notify:settled"  # up to which position of the journal no notice is owed any more
+READ_AT_ONCE = 1000
+
+FIRST_WAIT, LONGEST_WAIT = 60.0, 6 * 3600.0  # seconds before another attempt: doubled each time
+SECOND = 1_000_000
+
+
+class Tried(NamedTuple):
+    """How often it was tried, when last (microseconds), and why that failed."""
+
+    attempts: int = 0
+    at: int = 0
+    error: str = ""
+
+
+class Pending(NamedTuple):
+    """A notice that is owed."""
+
+    notice: Notice
+    tried: Tried
+
+    @property
+    def due(self) -> int:
+        """When it may be tried next, in microseconds: later after each attempt, and not all at once."""
+        if not self.tried.attempts:
+            return self.notice.since
+        wait = min(FIRST_WAIT * 2 ** (self.tried.attempts - 1), LONGEST_WAIT)
+        return self.tried.at + int(wait * SECOND * (0.75 + 0.5 * _spread(self.notice.key, self.tried.attempts)))
+
+
+class _Attempt(msgspec.Struct, frozen=True):
+    key: str
+    number: int
+    by: str
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    key: str
+    error: str
+
+
+class Outbox:
+    """Reads what is new in the journal only. Used by one thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._start = self._read_to = int(store.setting(SETTLED) or 0)
+        self._owed: dict[str, Notice] = {}
+        self._tried: dict[str, Tried] = {}
+        self._claims: dict[tuple[str, int], str] = {}
+        self._sent_at: dict[str, int] = {}
+        self._sendings: deque[tuple[int, int]] = deque()  # positions and times of what was sent lately
+
+    def pending(self) -> list[Pending]:
+        """All that is owed now, oldest first."""
+        self._read()
+        return [Pending(one, self._tried.get(key, Tried())) for key, one in self._owed.items()]
+
+    def last_sent(self, to: str) -> int:
+        """When something was last sent there, as far as is remembered; 0: never."""
+        return self._sent_at.get(to, 0)
+
+    def claim(self, wanted: Sequence[Pending], at: int) -> list[Pending]:
+        """Those that are ours to send now. What another has is left to it."""
+        by = secrets.token_hex(8)
+        numbered = [(one, one.tried.attempts + 1) for one in wanted]
+        self._append([_record(ATTEMPT, f"{one.notice.key} {number}", at, _Attempt(one.notice.key, number, by)) for one, number in numbered])
+        self._read()
+        return [one for one, number in numbered if self._claims.get((one.notice.key, number)) == by and one.notice.key in self._owed]
+
+    def sent(self, told: Iterable[Pending], to: str, at: int) -> None:
+        """They were sent to a place, in words without secrets."""
+        self._append([_record(SENT, one.notice.key, at, {"to": to}) for one in told])
+
+    def refused(self, told: Iterable[Pending], error: str, at: int) -> None:
+        """They could not be sent; they stay owed."""
+        refusals = [(one, _Refusal(one.notice.key, error)) for one in told]
+        self._append([_record(REFUSED, f"{one.notice.key} {one.tried.attempts + 1}", at, said) for one, said in refusals])
+
+    def failed(self, given_up: Iterable[Pending], why: str, at: int) -> None:
+        """They are not tried again."""
+        self._append([_record(FAILED, one.notice.key, at, {"why": why}) for one in given_up])
+
+    def settle(self, recent: int) -> None:
+        """Remember up to where nothing is owed, nor was sent after a time, so that the next to look need not read it."""
+        self._read()
+        while self._sendings and self._sendings[0][1] <= recent:
+            self._sendings.popleft()
+        needed = [one.position for one in self._owed.values()] + [position for position, _ in self._sendings]
+        settled = min(needed, default=self._read_to + 1) - 1
+        if settled > self._start:
+            self._store.setting(SETTLED, str(settled))
+            self._start = settled
+
+    def _append(self, records: Sequence[Record]) -> None:
+        if records:
+            self._store.commit(lambda _: Batch(journal=records))
+
+    def _read(self) -> None:
+        while kept := self._store.journal("", self._read_to, READ_AT_ONCE):
+            self._read_to = kept[-1].position
+            for one in kept:
+                record = one.record
+                if record.kind == NOTICE:
+                    self._owed[record.key] = notice(one)
+                elif record.kind == ATTEMPT:
+                    attempt = msgspec.json.decode(record.body, type=_Attempt)
+                    self._claims[attempt.key, attempt.number] = attempt.by
+                    if attempt.key in self._owed:
+                        self._tried[attempt.key] = Tried(attempt.number, record.at, self._tried.get(attempt.key, Tried()).error)
+                elif record.kind == REFUSED:
+                    refusal = msgspec.json.decode(record.body, type=_Refusal)
+                    if refusal.key in self._tried:
+                        self._tried[refusal.key] = self._tried[refusal.key]._replace(error=refusal.error)
+                elif record.kind in (SENT, FAILED):
+                    self._forget(one)
+
+    def _forget(self, kept: Kept) -> None:
+        record = kept.record
+        if record.kind == SENT:
+            self._sendings.append((kept.position, record.at))
+            to = str(msgspec.json.decode(record.body).get("to", ""))
+            self._sent_at[to] = max(record.at, self._sent_at.get(to, 0))
+        self._owed.pop(record.key, None)
+        tried = self._tried.pop(record.key, Tried())
+        for number in range(1, tried.attempts + 1):
+            self._claims.pop((record.key, number), None)
+
+
+def _record(kind: str, key: str, at: int, body: Any) -> Record:
+    return Record(kind, key, at, msgspec.json.encode(body))
+
+
+def _spread(key: str, attempt: int) -> float:
+    """0 to 1: the same in every process, another for each notice."""
+    return hashlib.blake2b(f"{key} {attempt}".encode(), digest_size=4).digest()[0] / 255

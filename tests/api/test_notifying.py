@@ -1,0 +1,181 @@
+"""A server that tells: from an event over HTTP to a mail, on its own; also if it is killed in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from meshline.api.settings import load
+from meshline.api.telling import sender
+from meshline.errors import InvalidInput
+from meshline.graph.model import from_micros
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.times import now
+from tests.cli.running import ROOT, executable
+from tests.cli.test_server import _ready
+from tests.governance.notify.conftest import Mailbox, mailing, text
+
+MESH = """
+version: 1
+source: t
+teams:
+  - name: shop
+    email: shop@company.com
+  - name: finance
+    email: finance@company.com
+owners:
+  - owner: shop
+    dataset: wh/orders
+consumers:
+  - name: report
+    owner: finance
+    consumes:
+      - { dataset: wh/orders, columns: [amount] }
+"""
+FACET = {"_producer": "https://x.org", "_schemaURL": "https://openlineage.io/spec/facets/1-1-1/SchemaDatasetFacet.json"}
+
+
+def schema(*columns: str) -> dict[str, Any]:
+    fields = [{"name": name, "type": "string"} for name in columns]
+    return {
+        "eventTime": from_micros(now()).isoformat(),
+        "producer": "https://x.org",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/DatasetEvent",
+        "dataset": {"namespace": "wh", "name": "orders", "facets": {"schema": {**FACET, "fields": fields}}},
+    }
+
+
+@contextmanager
+def serving(store: Path, smtp: str, **more: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A server that notifies, as a process."""
+    given = {
+        "MESHLINE_CONFIG": "",
+        "MESHLINE_STORE": f"sqlite:///{store}",
+        "MESHLINE_NOTIFY": "true",
+        "MESHLINE_NOTIFY_SEND": "true",
+        "MESHLINE_NOTIFY_CHANNELS": json.dumps({"email": smtp.replace("mesh%40", "${TEST_SENDER}%40")}),
+        "MESHLINE_NOTIFY_WAIT_SECONDS": "0.5",
+        "MESHLINE_NOTIFY_EVERY_SECONDS": "0",
+        "MESHLINE_REFRESH_SECONDS": "0.1",
+        "TEST_SENDER": "mesh",
+        **more,
+    }
+    command = [executable(), "serve", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, env={**os.environ, **given})
+    try:
+        yield _ready(process), process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(timeout=30)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def until(true: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "too late"
+        time.sleep(0.05)
+
+
+def begun(path: Path) -> bool:
+    with closing(SqliteStore(str(path))) as store:
+        return store.setting("notify:since") is not None
+
+
+def noted(path: Path) -> int:
+    with closing(SqliteStore(str(path))) as store:
+        return len(store.journal("notice"))
+
+
+def post(address: str, *columns: str) -> None:
+    assert httpx.post(f"{address}/api/v1/lineage", json=schema(*columns)).status_code < 300
+
+
+def telling(box: Mailbox) -> list[EmailMessage]:
+    """The mails of the change; others tell of policies."""
+    return [mail for mail in box.mails() if "`amount`" in text(mail)]
+
+
+def put_mesh(address: str) -> None:
+    answer = httpx.put(f"{address}/api/v1/mesh", content=MESH, headers={"Content-Type": "application/yaml"})
+    assert answer.status_code < 300, answer.text
+
+
+def test_from_an_event_to_a_mail(tmp_path: Path) -> None:
+    path = tmp_path / "mesh.db"
+    with mailing(tmp_path / "mail") as box, serving(path, box.url) as (address, _):
+        until(lambda: begun(path))
+        put_mesh(address)
+        post(address, "id", "amount", "email")
+        post(address, "id", "email")
+        until(lambda: len(telling(box)) == 2)
+        by_receiver = {str(mail["X-Recipients"]): text(mail) for mail in telling(box)}
+        assert by_receiver.keys() == {"<shop@company.com>", "<finance@company.com>"}
+        assert all("breaking: `amount` is removed" in body for body in by_receiver.values())
+        assert "report" in by_receiver["<finance@company.com>"]
+        time.sleep(1)
+        assert len(telling(box)) == 2
+
+
+def test_kill_9_between_owed_and_sent(tmp_path: Path) -> None:
+    """The mail server is away, the server is killed, both come back: told once."""
+    path = tmp_path / "mesh.db"
+    with mailing(tmp_path / "mail") as box:
+        port = box.port
+    with serving(path, box.url, MESHLINE_NOTIFY_WAIT_SECONDS="3600") as (address, process):
+        until(lambda: begun(path))
+        put_mesh(address)
+        post(address, "id", "amount")
+        post(address, "id")
+        until(lambda: noted(path))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with mailing(tmp_path / "mail", port) as box, serving(path, box.url) as (_, _process):
+        until(lambda: len(telling(box)) == 2)
+        time.sleep(1)
+        assert sorted(str(mail["X-Recipients"]) for mail in telling(box)) == ["<finance@company.com>", "<shop@company.com>"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"notify_channels": {"email": "mailto://h?p=hushhush"}}, r"notify_channels\.email: a pattern for email holds \{email\}"),
+        ({"notify_channels": {"email": "mailto://{email}/{slack}"}}, r"notify_channels\.email: a pattern"),
+        ({"notify_channels": {"email": "hushhush {email}"}}, r"notify_channels\.email: found no address"),
+        ({"notify_channels": {"email": "mailto://${NOT_THERE}@h/{email}"}}, r"notify_channels\.email: the environment has no NOT_THERE"),
+        ({"notify_owners": {"a": ("hushhush",)}}, r"notify_owners\.a: found no address"),
+        ({"notify_fallback": ("hushhush",)}, r"notify_fallback: found no address"),
+        ({"notify_webhook": "https://x.org/hushhush"}, r"notify_webhook_secret: a webhook is signed"),
+        ({"notify_templates": "nowhere"}, r"nowhere: there is no such folder"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_told_without_secrets(given: dict[str, Any], message: str) -> None:
+    with closing(SqliteStore()) as store, pytest.raises(InvalidInput, match=f"^{message}") as refused:
+        sender(load(config=Path(), **given), store)
+    assert "hushhush" not in str(refused.value)
+
+
+def test_no_secret_is_shown_by_the_settings() -> None:
+    found = load(
+        config=Path(),
+        notify_channels={"email": "mailto://u:hushhush@h/{email}"},
+        notify_owners={"a": ("json://hushhush",)},
+        notify_fallback=("json://hushhush",),
+        notify_webhook="https://x.org/hushhush",
+        notify_webhook_secret="hushhush",
+    )
+    assert "hushhush" not in repr(found)
+    assert "hushhush" not in found.model_dump_json()

@@ -1,0 +1,89 @@
+"""`meshline notify` and `meshline audit` as a person runs them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from meshline.graph.model import EdgeType
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.times import now
+from tests.cli.running import done, run
+from tests.cli.test_server import serving
+from tests.governance.notify.conftest import Mailbox, mailing, text
+from tests.queries import mesh
+from tests.stores.said import commit
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(str(tmp_path / "mesh.db"))) as found:
+        contact = mesh.about(mesh.SHOP_TEAM, email="shop@company.com")
+        commit(found, *mesh.mesh(), contact, mesh.edge(EdgeType.OWNS, mesh.SHOP_TEAM, mesh.REPORT))
+        yield found
+
+
+@pytest.fixture
+def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+    with mailing(tmp_path / "mail") as found:
+        yield found
+
+
+def test_from_what_landed_to_a_mail(store: SqliteStore, tmp_path: Path, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path / 'mesh.db'}"
+    monkeypatch.setenv("MESHLINE_STORE", url)
+    began = done("notify")
+    assert (began.out, began.err) == ("nothing is owed\n", "from now on it is noted who has to hear of what lands\n")
+    commit(store, mesh.schema(mesh.ORDERS, "order_id", at=now()))
+    assert done("notify", "--pending").out == "nothing is owed\n", "nobody looked"
+    shown = done("notify").out
+    assert "team:shop by nobody: no channel for email\n" in shown
+    assert "  breaking: `email_hash` is removed in wh/sales.orders, since " in shown
+    assert done("notify", "--pending").out == shown
+    monkeypatch.setenv("MESHLINE_NOTIFY_CHANNELS", json.dumps({"email": mailbox.url.replace("mesh%40", "robot:hushhush%40")}))
+    listed = json.loads(done("notify", "--pending", "--format", "json").out)
+    (parcel,) = [one for one in listed if "shop@company.com" in one["by"]]
+    assert {one["rule"] for one in parcel["notices"]} == {"column-removed"}
+    assert "hushhush" not in json.dumps(listed)
+    monkeypatch.setenv("MESHLINE_NOTIFY_CHANNELS", json.dumps({"email": "mailto://127.0.0.1:9/{email}?from=mesh%40x.org&mode=insecure"}))
+    refused = run("notify", "--send")
+    assert refused.code == 1
+    assert "tried 1 time, again at " in refused.out
+    monkeypatch.setenv("MESHLINE_NOTIFY_CHANNELS", json.dumps({"email": mailbox.url}))
+    sent = done("notify", "--send")
+    assert "messages sent: 1, not taken: 0" in sent.err
+    (mail,) = mailbox.mails()
+    assert "`email_hash` is removed" in text(mail)
+    assert "shop@company.com" not in done("notify", "--pending").out
+
+
+def test_without_a_store_it_says_so(tmp_path: Path) -> None:
+    assert run("notify", "--store", f"sqlite:///{tmp_path}/none.db").code == 2
+
+
+@pytest.mark.usefixtures("store")
+def test_the_audit_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path / 'mesh.db'}"
+    monkeypatch.setenv("MESHLINE_STORE", url)
+    assert done("audit").out == "nothing is recorded\n"
+    with serving("serve", "--store", url) as address:
+        said = 'mutation($id: ID!) { addTag(asset: $id, tag: "gold", by: "eve") { statement } }'
+        asked = {"query": said, "variables": {"id": mesh.REPORT.id}}
+        assert "errors" not in httpx.post(f"{address}/graphql", json=asked).json()
+        check = {"things": [{"kind": "change", "after": {"name": "c", "text": "drop wh/sales.orders.email_hash"}}]}
+        assert httpx.post(f"{address}/api/v1/check", json=check).status_code == 200
+        remote = done("audit", "--server", address)
+    first, second = done("audit").out.splitlines()
+    assert remote.out.splitlines() == [first, second]
+    assert first[19:] == "  mutation  eve  tag wh/fin.report, as person/eve"
+    assert second[19:].startswith("  check     -  wh/sales.orders: breaking, failed, findings: 1 (strict, mesh) ")
+    entries = [json.loads(line) for line in done("audit", "--format", "json").out.splitlines()]
+    assert [entry["action"] for entry in entries] == ["MUTATION", "CHECK"]
+    assert done("audit", "--kind", "mutation", "--actor", "eve").out.splitlines() == [first]
+    assert done("audit", "--since", "2999-01-01").out == "nothing is recorded\n"
+    assert done("audit", "--since", "2999-01-01", "--format", "json").out == ""

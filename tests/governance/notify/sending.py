@@ -1,0 +1,65 @@
+"""Notices made by hand, and a sender of them with a clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from meshline.governance.notify.cloudevents import Webhook
+from meshline.governance.notify.messages import templates
+from meshline.governance.notify.outbox import SECOND, Outbox
+from meshline.governance.notify.owed import Owed, Receiver, record
+from meshline.governance.notify.routes import Routes, Secret, pattern
+from meshline.governance.notify.sending import Pace, Sender
+from meshline.graph.store.base import Batch, Store
+
+START = 1_700_000_000 * SECOND
+
+
+class Clock:
+    def __init__(self, at: int = START) -> None:
+        self.at = at
+
+    def __call__(self) -> int:
+        return self.at
+
+    def forward(self, seconds: float) -> None:
+        self.at += int(seconds * SECOND)
+
+
+def owed(to: str = "team:finance", contacts: Mapping[str, str] | None = None, **said: Any) -> Owed:
+    receiver = Receiver("OWNER", to, f"own_{to}", {"email": f"{to.replace(':', '-')}@company.com"} if contacts is None else dict(contacts))
+    given: dict[str, Any] = {
+        "event": "change.landed",
+        "fingerprint": "f1",
+        "rule": "column-removed",
+        "verdict": "breaking",
+        "subject": "wh/sales.orders",
+        "text": "`email` is removed",
+        "why": "Whoever reads it fails.",
+        "source": "iceberg/lake",
+        "reason": "OWNS",
+        "at": START,
+        "assets": ("wh/fin.revenue",),
+    }
+    return Owed(receiver=receiver, **{**given, **said})
+
+
+def note(store: Store, clock: Clock, **by_key: Owed) -> None:
+    records = [record(key, one, clock()) for key, one in by_key.items()]
+    store.commit(lambda _: Batch(journal=records))
+
+
+def sender(store: Store, clock: Clock, url: str = "", *, pace: Pace | None = None, webhook: Webhook | None = None, **given: Any) -> Sender:
+    routes = given.pop("routes", Routes(channels={"email": pattern("email", url, "notify_channels")} if url else {}))
+    return Sender(Outbox(store), routes, templates(given.pop("folder", None)), webhook, pace or Pace(wait=0, every=0), clock, **given)
+
+
+def kinds(store: Store) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for kept in store.journal("", 0, 100_000):
+        counts[kept.record.kind] = counts.get(kept.record.kind, 0) + 1
+    return counts
+
+
+__all__ = ["START", "Clock", "Secret", "kinds", "note", "owed", "sender"]

@@ -1,0 +1,86 @@
+"""Policies that are broken and mended: in the audit log once each, and owed to owners once, whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from meshline.api.policies import known_policies
+from meshline.governance import audit
+from meshline.governance.diff import changes
+from meshline.governance.notify.following import Follower
+from meshline.governance.notify.landed import Lander
+from meshline.governance.notify.outbox import Outbox
+from meshline.governance.notify.watching import Watched
+from meshline.governance.policies.watch import Watch
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import EdgeType
+from meshline.graph.store.sqlite import SqliteStore
+from tests.governance.notify.test_landed import LATER, clock
+from tests.queries import mesh
+from tests.queries.mesh import about, edge, retracted
+from tests.stores.said import commit
+
+OWNED = edge(EdgeType.OWNS, mesh.SHOP_TEAM, mesh.REVENUE_PRODUCT, at=LATER)
+WORDS = about(mesh.REVENUE_PRODUCT, at=LATER, description="All revenue")
+RULE = "product-undocumented"
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[LiveGraph]:
+    with closing(SqliteStore(str(tmp_path / "mesh.db"))) as store:
+        commit(store, *mesh.mesh(), about(mesh.SHOP_TEAM, email="shop@company.com"))
+        yield LiveGraph.open(store)
+
+
+def follower(live: LiveGraph) -> Follower:
+    return Follower(live, Lander(live, changes), Watched(Watch(live, known_policies())), clock, webhook=True)
+
+
+def turns(live: LiveGraph) -> list[tuple[str, str, str]]:
+    """(state, policy, of what)."""
+    return [
+        (str(e.details["state"]), str(e.details["policy"]), e.subject) for _, _, e in audit.entries(live.store, action=audit.Action.POLICY)
+    ]
+
+
+def test_what_is_broken_at_first_is_recorded_and_nobody_is_told(live: LiveGraph) -> None:
+    first = follower(live).step()
+    assert first.began
+    assert first.opened == len(turns(live)) > 0
+    assert {state for state, _, _ in turns(live)} == {"opened"}
+    assert Outbox(live.store).pending() == []
+    again = follower(live).step()
+    assert (again.opened, again.closed) == (0, 0), "a restart is no news"
+
+
+def test_a_violation_is_opened_closed_and_opened_again(live: LiveGraph) -> None:
+    commit(live.store, OWNED, WORDS)
+    follow, other = follower(live), follower(live)
+    follow.step()
+    before = turns(live)
+    gone = retracted(WORDS.source, WORDS.scope, LATER + 1)
+    for at, statement in enumerate([gone, WORDS._replace(observed_at=LATER + 2), gone._replace(observed_at=LATER + 3)]):
+        commit(live.store, statement)
+        live.refresh()
+        for one in (follow, other)[:: 1 if at % 2 else -1]:
+            one.step()
+    new = turns(live)[len(before) :]
+    assert new == [("opened", RULE, "revenue"), ("closed", RULE, "revenue"), ("opened", RULE, "revenue")]
+    owed = [one.notice.owed for one in Outbox(live.store).pending()]
+    assert [one.event for one in owed if one.receiver.kind == "webhook"] == ["policy.violated"] * 2
+
+
+def test_the_owners_of_what_breaks_it_are_told(live: LiveGraph) -> None:
+    commit(live.store, OWNED, WORDS)
+    follow = follower(live)
+    follow.step()
+    commit(live.store, retracted(WORDS.source, WORDS.scope, LATER + 1))
+    assert follow.step().opened == 1
+    owed = [one.notice.owed for one in Outbox(live.store).pending()]
+    (one,) = [one for one in owed if one.receiver.name == "team:shop"]
+    assert (one.event, one.rule, one.assets) == ("policy.violated", RULE, ("revenue",))
+    assert one.receiver.contacts == {"email": "shop@company.com"}
