@@ -1,0 +1,24 @@
+"""`meshline check change 'drop orders.customer_orders.email'...`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from meshline.cli.check_options import Things, checking
+
+
+@checking
+def change(
+    change: Annotated[
+        list[str],
+        typer.Argument(
+            help="'drop T.C', 'rename T.C to D', 'retype T.C to TYPE', 'add T.C TYPE', 'require T.C', ..., 'drop T'.", metavar="CHANGE..."
+        ),
+    ],
+) -> Things:
+    """Judge changes in words, before anything is written. Several are judged as one."""
+    from meshline.ingest.proposed.shape import Given, Text
+
+    return Things([Given("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))])

@@ -1,0 +1,20 @@
+"""`meshline check contract OLD [NEW]`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from meshline.cli.check_options import Things, checking
+
+
+@checking
+def contract(
+    old: Annotated[str, typer.Argument(help="The contract as it is; without NEW, as it is to be; or -.", metavar="OLD")],
+    new: Annotated[str | None, typer.Argument(help="The contract as it is to be.", show_default=False, metavar="NEW")] = None,
+) -> Things:
+    """Judge a change of a data contract. One file is compared with the contract that the graph knows."""
+    from meshline.cli.check_files import versions
+
+    return Things([versions("contract", old, new)])

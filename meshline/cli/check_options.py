@@ -1,0 +1,141 @@
+"""The options that all checks have."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
+
+import typer
+
+from meshline.cli.deciding import deciding
+from meshline.cli.options import TIMES, Server, Store
+from meshline.governance.reports.formats import Format
+
+if TYPE_CHECKING:
+    from meshline.ingest.proposed.shape import Given
+
+
+class ModeName(enum.StrEnum):
+    STRICT = "strict"
+    USAGE = "usage"
+
+
+class ProfileName(enum.StrEnum):
+    MESH = "mesh"
+    CONSUMER = "consumer"
+    FULL = "full"
+
+
+class FailOnName(enum.StrEnum):
+    BREAKING = "breaking"
+    CONDITIONAL = "conditional"
+    NONE = "none"
+
+
+Mode: TypeAlias = Annotated[
+    ModeName,
+    typer.Option(help="strict: the rules alone decide. usage: what nobody reads may go, where lineage is complete.", case_sensitive=False),
+]
+Profile: TypeAlias = Annotated[
+    ProfileName,
+    typer.Option(help="Whose rules: the mesh's, those of consumers (as datacontract-cli), or the stricter of both.", case_sensitive=False),
+]
+FailOn: TypeAlias = Annotated[FailOnName, typer.Option(help="The mildest finding that does not pass.", case_sensitive=False)]
+Reported: TypeAlias = Annotated[Format, typer.Option("--format", help="How the report is written.", case_sensitive=False)]
+Output: TypeAlias = Annotated[
+    Path | None, typer.Option(help="The file to write the report to, instead of standard output.", show_default=False, metavar="FILE")
+]
+Also: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="Write the report to a file in another format as well; may be repeated.", show_default=False, metavar="FORMAT=FILE"),
+]
+Waivers: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="The waiver file. [default: meshline-waivers.yaml, if it is there]", show_default=False, metavar="FILE"),
+]
+Policies: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(help="Policy files, or folders of them, to hold the change against; may be repeated.", show_default=False, metavar="FILE"),
+]
+Since: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option(
+        help="Say how the lineage of what is touched has changed since then (UTC unless it has a zone), e.g. the last release.",
+        formats=TIMES,
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+NoGraph: TypeAlias = Annotated[
+    bool, typer.Option("--no-graph", help="Judge by the rules alone, without a store or server: nobody knows who is hit.")
+]
+
+
+class Things(NamedTuple):
+    """What is to be checked. `folder`: where the waiver file of the usual name is; `namespaces`: short names, of the mesh file;
+    `warnings`: what is not checked.
+    """
+
+    given: Sequence[Given]
+    folder: Path = Path()
+    namespaces: Mapping[str, str] = {}
+    warnings: tuple[str, ...] = ()
+
+
+class Asked(NamedTuple):
+    """What all checks are asked, beside what they are to check."""
+
+    mode: ModeName
+    profile: ProfileName
+    fail_on: FailOnName
+    form: Format
+    output: Path | None
+    also: tuple[str, ...]
+    waivers: Path | None
+    policies: tuple[Path, ...]
+    since: datetime | None
+    no_graph: bool
+    store: str | None
+    server: str | None
+
+
+def _asked(
+    *,
+    mode: Mode = ModeName.STRICT,
+    profile: Profile = ProfileName.MESH,
+    fail_on: FailOn = FailOnName.BREAKING,
+    format: Reported = Format.TEXT,  # noqa: A002 - the option's name
+    output: Output = None,
+    also: Also = None,
+    waivers: Waivers = None,
+    policies: Policies = None,
+    since: Since = None,
+    no_graph: NoGraph = False,
+    store: Store = None,
+    server: Server = None,
+) -> Asked:
+    return Asked(mode, profile, fail_on, format, output, tuple(also or ()), waivers, tuple(policies or ()), since, no_graph, store, server)
+
+
+_SHARED = tuple(inspect.signature(_asked, eval_str=True).parameters.values())
+OPTIONS = frozenset(parameter.name for parameter in _SHARED)
+
+
+def checking(read: Callable[..., Things]) -> Callable[..., None]:
+    """A command that judges what `read` makes of its own arguments; it has the options of all checks, too."""
+
+    def command(**given: object) -> None:
+        with deciding() as decision:
+            from meshline.cli.checking import check
+
+            asked = _asked(**{name: value for name, value in given.items() if name in OPTIONS})  # type: ignore[arg-type]
+            decision.passed = check(read(**{name: value for name, value in given.items() if name not in OPTIONS}), asked)
+
+    own = inspect.signature(read, eval_str=True).parameters.values()
+    command.__signature__ = inspect.Signature([*own, *_SHARED])  # type: ignore[attr-defined]
+    command.__name__, command.__doc__ = read.__name__, read.__doc__
+    return command

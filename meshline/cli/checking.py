@@ -1,0 +1,111 @@
+"""What all `meshline check` share: ask a store or a server, write the report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from meshline.api import checking
+from meshline.cli.check_options import Asked, Things
+from meshline.cli.terminal import Line, write
+from meshline.errors import InvalidInput
+from meshline.governance.report import Report
+from meshline.governance.reports.formats import Format
+from meshline.governance.reports.rendering import rendered
+from meshline.governance.reports.text import lines
+from meshline.ingest.documents import MAX_BYTES
+from meshline.ingest.sources.files import read_bytes
+
+WAIVERS = "meshline-waivers.yaml"
+POLICIES = ("*.yaml", "*.yml")  # of a folder
+NO_GRAPH = "no graph was asked (--no-graph): who is hit, and by which path, is not known"
+
+
+def check(things: Things, asked: Asked) -> bool:
+    """Judge these and write the report: whether it passes."""
+    also = [_file_of(text) for text in asked.also]
+    report = _report(_request(things, asked), asked)
+    warnings = (*things.warnings, *([NO_GRAPH] if asked.no_graph else ()), *report.warnings)
+    report = msgspec.structs.replace(report, warnings=warnings)
+    for form, path in also:
+        _put(rendered(report, form), path)
+    _write(report, asked)
+    return report.passed
+
+
+def _request(things: Things, asked: Asked) -> checking.Asked:
+    if asked.no_graph and (asked.store is not None or asked.server is not None):
+        raise InvalidInput("asks no store and no server: leave --store and --server away", "--no-graph")
+    if asked.no_graph and asked.policies:
+        raise InvalidInput("policies are of a graph: --policies needs a store or a server", "--no-graph")
+    if asked.no_graph and asked.mode == "usage":
+        raise InvalidInput("usage is what a graph knows: --mode usage needs a store or a server", "--no-graph")
+    given: dict[str, object] = {
+        "things": [checking.thing(one) for one in things.given],
+        "waivers": _waivers(asked.waivers, things.folder),
+        "policies": [checking.file(str(path), read_bytes(path, MAX_BYTES)) for path in _policies(asked.policies)],
+        "mode": asked.mode,
+        "profile": asked.profile,
+        "failOn": asked.fail_on,
+        "since": None if asked.since is None else asked.since.isoformat() + ("" if asked.since.tzinfo else "+00:00"),
+        "namespaces": dict(things.namespaces),
+    }
+    return msgspec.convert(given, checking.Asked)
+
+
+def _waivers(named: Path | None, folder: Path) -> checking.File | None:
+    """The file that is named, else the one of the usual name if there is one."""
+    path = folder / WAIVERS if named is None else named
+    if named is None and not path.exists():
+        return None
+    return checking.file(str(path), read_bytes(path, MAX_BYTES))
+
+
+def _policies(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        found = sorted(file for pattern in POLICIES for file in path.glob(pattern)) if path.is_dir() else [path]
+        if not found:
+            raise InvalidInput(f"there are no files {' or '.join(POLICIES)} in it", str(path))
+        yield from found
+
+
+def _report(request: checking.Asked, asked: Asked) -> Report:
+    if asked.server is not None:
+        from meshline.cli.remote import Remote
+
+        with Remote.connected(asked.server) as remote:
+            return remote.check(msgspec.json.encode(request))
+    from meshline.api.governing import Governing
+    from meshline.cli.local import opened
+
+    with opened("sqlite://:memory:" if asked.no_graph else asked.store, must_exist=not asked.no_graph) as graph:
+        governing = None if asked.no_graph else Governing(graph.graph)
+        return checking.checked(graph.graph, graph.naming, request, governing=governing)
+
+
+def _file_of(text: str) -> tuple[Format, Path]:
+    """`FORMAT=FILE`."""
+    name, _, path = text.partition("=")
+    if name not in list(Format) or not path:
+        raise InvalidInput(f"found {text!r}; accepted is FORMAT=FILE, where FORMAT is one of {', '.join(Format)}", "--also")
+    return Format(name), Path(path)
+
+
+def _write(report: Report, asked: Asked) -> None:
+    if asked.output is not None:
+        _put(rendered(report, asked.form), asked.output)
+        return
+    if asked.form is Format.TEXT and sys.stdout.isatty():
+        write(Line(*line) for line in lines(report))
+    else:
+        sys.stdout.buffer.write(rendered(report, asked.form))
+    sys.stdout.flush()  # now, so that what cannot be written is not found out when all is over
+
+
+def _put(data: bytes, path: Path) -> None:
+    from meshline.cli.terminal import write_bytes
+
+    write_bytes([data], path)

@@ -1,0 +1,84 @@
+"""`meshline rules [ID]`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meshline.cli.options import ListFormat, TextFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from meshline.cli.terminal import Line
+    from meshline.governance.rules import Rule
+    from meshline.graph.model import Json
+
+
+def rules(
+    id: Annotated[str | None, typer.Argument(help="One rule, e.g. column-removed.", metavar="ID", show_default=False)] = None,  # noqa: A002
+    *,
+    format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """Say by which rules changes are judged, or all about one of them."""
+    from meshline.cli.terminal import write, write_json
+    from meshline.errors import NotFound
+    from meshline.governance.rules import RULES
+    from meshline.ingest.names import closest
+
+    if id is not None and id not in RULES:
+        raise NotFound(f"there is no rule {id!r}{closest(id, RULES)}; `meshline rules` lists them")
+    if format is TextFormat.JSON:
+        write_json([_plain(rule) for rule in RULES.values()] if id is None else _plain(RULES[id]))
+    else:
+        write(_listed() if id is None else _whole(RULES[id]))
+
+
+def _listed() -> Iterator[Line]:
+    from meshline.cli.listing import table
+    from meshline.cli.terminal import Line
+    from meshline.governance.rules import RULES
+    from meshline.governance.rules_page import shown, word
+
+    rows = [
+        (f"{one.id}{' *' if one.seed else ''}", one.side, word(one.mesh), word(one.consumer), shown(one.title)) for one in RULES.values()
+    ]
+    yield from table([("rule", "side", "mesh", "consumer", "what"), *rows])
+    yield Line("* law in the profile mesh; `meshline rules ID` says why, what lineage makes of it, and what would make it safe", "dim")
+
+
+def _whole(rule: Rule) -> Iterator[Line]:
+    from meshline.cli.listing import table
+    from meshline.cli.terminal import Line
+    from meshline.governance.rules import Profile
+    from meshline.governance.rules_page import lineage, readers, shown, word
+
+    yield Line(f"{rule.id}: {shown(rule.title)}", "bold")
+    said = [
+        ("why", rule.reason),
+        ("side", rule.side),
+        ("verdict", ", ".join(f"{word(rule.verdict(profile))} in {profile}" for profile in Profile)),
+        ("readers", readers(rule)),
+        ("with lineage", lineage(rule)),
+        ("safe", rule.safe),
+        ("law", "one of the seeds' rules: it holds in the profile mesh" if rule.seed else ""),
+    ]
+    yield from table([(name, text) for name, text in said if text], indent="  ")
+
+
+def _plain(rule: Rule) -> dict[str, Json]:
+    from meshline.governance.rules import Profile
+    from meshline.governance.rules_page import word
+
+    return {
+        "id": rule.id,
+        "side": rule.side.value,
+        "verdicts": {profile.value: word(rule.verdict(profile)) for profile in Profile},
+        "readers": None if rule.readers is None else word(rule.readers),
+        "title": rule.title,
+        "reason": rule.reason,
+        "safe": rule.safe,
+        "refinement": rule.refinement.value,
+        "seed": rule.seed,
+    }

@@ -1,0 +1,362 @@
+"""`meshline check`: exit codes, files, formats, and that nothing goes wrong quietly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from meshline.governance.reports.formats import Format
+from tests.cli.running import EXAMPLE, executable, run
+
+CONTRACT = (EXAMPLE / "contracts" / "campaign_audience.odcs.yaml").read_text("utf-8")
+DROPPED = "".join(line for line in CONTRACT.splitlines(keepends=True) if "name: email" not in line and ".email" not in line)
+MORE = CONTRACT.replace("team:\n", "      - { name: language, logicalType: string }\nteam:\n")
+COMPATIBLE, BREAKING = "add customers.customers.nickname string", "drop customers.customers.email"
+CONDITIONAL = "require customers.customers.phone_number"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MESHLINE_STORE", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def contracts(here: Path) -> tuple[Path, Path]:
+    """Two versions; the new one drops `email`."""
+    for name, text in (("old.yaml", CONTRACT), ("new.yaml", DROPPED)):
+        (here / name).write_text(text, "utf-8")
+    return here / "old.yaml", here / "new.yaml"
+
+
+def waiver(fingerprint: str, days: int = 30) -> str:
+    expires = datetime.now(UTC).date() + timedelta(days)
+    return f"- fingerprint: '{fingerprint}'\n  reason: agreed\n  approver: ann\n  expires: {expires}\n"
+
+
+# -- exit codes
+
+
+@pytest.mark.parametrize(
+    ("change", "fail_on", "code"),
+    [
+        (COMPATIBLE, "breaking", 0),
+        (COMPATIBLE, "conditional", 0),
+        (COMPATIBLE, "none", 0),
+        (CONDITIONAL, "breaking", 0),
+        (CONDITIONAL, "conditional", 1),
+        (CONDITIONAL, "none", 0),
+        (BREAKING, "breaking", 1),
+        (BREAKING, "conditional", 1),
+        (BREAKING, "none", 0),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_verdicts_and_exit_codes(example: str, change: str, fail_on: str, code: int) -> None:
+    ran = run("check", "change", change, "--fail-on", fail_on, "--store", example)
+    assert ran.code == code, ran
+    assert ran.out.splitlines()[1].startswith("Passed" if code == 0 else "Failed")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check"],
+        ["check", "nothing"],
+        ["check", "change"],
+        ["check", "contract"],
+        ["check", "dbt", "old"],
+        ["check", "change", BREAKING, "--mode", "loose"],
+        ["check", "change", BREAKING, "--format", "pdf"],
+        ["check", "change", BREAKING, "--fail-on", "all"],
+        ["check", "change", BREAKING, "--since", "yesterday"],
+        ["check", "--mode", "usage", "change", BREAKING],
+        ["check", "--git"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_2(here: Path, arguments: list[str]) -> None:
+    del here
+    assert run(*arguments).code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["change", BREAKING], "there is no store at"),
+        (["change", BREAKING, "--store", "sqlite:///away.db"], "there is no store at away.db"),
+        (["change", BREAKING, "--store", "nosuch://store"], ""),
+        (["change", BREAKING, "--server", "http://127.0.0.1:1"], "no answer from http://127.0.0.1:1"),
+        (["change", BREAKING, "--server", "127.0.0.1"], "--server: found '127.0.0.1'"),
+        (["change", BREAKING, "--no-graph", "--store", "sqlite:///x.db"], "--no-graph: asks no store"),
+        (["change", BREAKING, "--no-graph", "--mode", "usage"], "--no-graph: usage is what a graph knows"),
+        (["change", BREAKING, "--no-graph", "--policies", "p.yaml"], "--no-graph: policies are of a graph"),
+        (["contract", "away.yaml"], "away.yaml: it cannot be read: No such file or directory"),
+        (["contract", "-", "-"], "both versions cannot come from standard input"),
+        (["--git", "main"], ""),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_decided_is_2(here: Path, arguments: list[str], said: str) -> None:
+    ran = run("check", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+    assert not list(here.glob("*.db"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["change", "drop customers.customers.nothing"], "nothing"),
+        (["change", "frobnicate customers.customers.email"], "frobnicate"),
+        (["change", BREAKING, "--waivers", "away.yaml"], "away.yaml: it cannot be read"),
+        (["change", BREAKING, "--policies", "away"], "away: it cannot be read"),
+        (["change", BREAKING, "--policies", "."], "there are no files"),
+        (["change", BREAKING, "--output", "away/report.txt"], "away/report.txt: cannot be written"),
+        (["change", BREAKING, "--also", "sarif=away/report.sarif"], "away/report.sarif: cannot be written"),
+        (["change", BREAKING, "--also", "pdf=x"], "--also: found 'pdf=x'; accepted is FORMAT=FILE"),
+        (["change", BREAKING, "--also", "sarif"], "--also: found 'sarif'"),
+        (["change", COMPATIBLE, "--output", "/dev/full"], "/dev/full"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.usefixtures("here")
+def test_bad_input_and_output_is_2_with_a_store_too(example: str, arguments: list[str], said: str) -> None:
+    ran = run("check", *arguments, "--store", example)
+    assert ran.code == 2, ran
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"", b"- 1", b"a: [", b"a: b", b"{" * 100, b"\0"])
+@pytest.mark.parametrize("kind", ["contract", "product"])
+def test_a_file_that_is_none_is_2(here: Path, example: str, kind: str, text: bytes) -> None:
+    (here / "x.yaml").write_bytes(text)
+    ran = run("check", kind, "x.yaml", "--store", example)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("meshline: x.yaml")
+
+
+def test_a_store_that_is_none_is_2(here: Path) -> None:
+    (here / "x.db").write_bytes(b"no store" * 1000)
+    ran = run("check", "change", BREAKING, "--store", "sqlite:///x.db")
+    assert (ran.code, ran.out) == (2, "")
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.usefixtures("here")
+def test_a_server_that_is_none_is_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        port = deaf.getsockname()[1]
+        client = subprocess.Popen(
+            [executable(), "check", "change", BREAKING, "--server", f"http://127.0.0.1:{port}"], stderr=subprocess.PIPE, text=True
+        )
+        connection, _ = deaf.accept()
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        connection.close()
+        _, err = client.communicate(timeout=60)
+    assert client.returncode == 2
+    assert "does not answer like meshline" in err
+
+
+def test_a_crash_is_2(example: str, here: Path) -> None:
+    """Also one while modules are imported."""
+    for module in ("meshline.api.checking", "meshline.governance.reports.rendering"):
+        code = f"import sys; sys.modules[{module!r}] = None; from meshline.cli import main; main(sys.argv[1:])"
+        command = [sys.executable, "-c", code, "check", "change", COMPATIBLE, "--store", example]
+        ran = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stdout) == (2, ""), ran
+        assert "the check could not be decided; this is a defect of meshline" in ran.stderr
+
+
+@pytest.mark.parametrize("change", [BREAKING, COMPATIBLE])
+def test_a_reader_that_goes_away_is_2(example: str, here: Path, change: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run(
+        [executable(), "check", "change", change, "--store", example],
+        cwd=here,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert ran.returncode == 2, ran
+    assert "Traceback" not in ran.stderr
+    assert "Exception ignored" not in ran.stderr
+
+
+def test_a_full_disk_is_2(example: str, here: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [executable(), "check", "change", COMPATIBLE, "--store", example], cwd=here, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert ran.returncode == 2, ran
+
+
+def test_an_interrupt_is_130(here: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        client = subprocess.Popen([executable(), "check", "change", BREAKING, "--server", address], cwd=here, stderr=subprocess.PIPE)
+        connection, _ = deaf.accept()
+        time.sleep(0.2)
+        client.send_signal(signal.SIGINT)
+        _, err = client.communicate(timeout=60)
+        connection.close()
+    assert client.returncode == 130, err
+    assert b"Traceback" not in err
+
+
+# -- what is compared
+
+
+def test_two_contracts(example: str, contracts: tuple[Path, Path]) -> None:
+    ran = run("check", "contract", *contracts, "--store", example)
+    assert ran.code == 1
+    assert ran.out.startswith("BREAKING: contract campaign-audience-contract-v1, model campaign_audience: `email` is removed")
+    assert run("check", "contract", contracts[0], contracts[0], "--store", example).code == 0
+    (contracts[1]).write_text(MORE, "utf-8")
+    assert run("check", "contract", *contracts, "--store", example, "--fail-on", "conditional").code == 0
+
+
+def test_one_of_them_from_standard_input(example: str, contracts: tuple[Path, Path]) -> None:
+    old, new = contracts
+    for arguments, text in ((["-", str(new)], CONTRACT), ([str(old), "-"], DROPPED)):
+        command = [executable(), "check", "contract", *arguments, "--store", example, "--format", "json"]
+        ran = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        assert ran.returncode == 1, ran
+        assert "column-removed" in [finding["rule"] for finding in json.loads(ran.stdout)["findings"]]
+
+
+def test_one_contract_is_compared_with_what_the_graph_knows(here: Path) -> None:
+    (here / "old.yaml").write_text(CONTRACT, "utf-8")
+    (here / "new.yaml").write_text(DROPPED, "utf-8")
+    assert run("ingest", "contract", "old.yaml").code == 0
+    assert run("check", "contract", "old.yaml").code == 0
+    ran = run("check", "contract", "new.yaml", "--format", "json")
+    assert ran.code == 1
+    assert "column-removed" in ran.out
+
+
+def test_without_a_graph_the_rules_alone_decide(contracts: tuple[Path, Path]) -> None:
+    ran = run("check", "contract", *contracts, "--no-graph")
+    assert ran.code == 1
+    assert "no consumer is known to be hit" in ran.out
+    assert "no graph was asked (--no-graph)" in ran.out
+    assert run("check", "contract", contracts[0], contracts[0], "--no-graph").code == 0
+
+
+def test_several_changes_are_one_check(example: str, here: Path) -> None:
+    del here
+    ran = run("check", "change", BREAKING, COMPATIBLE, "--store", example, "--format", "json")
+    assert {finding["rule"] for finding in json.loads(ran.out)["findings"]} == {"column-removed", "column-added"}
+
+
+# -- how it is written
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_every_format_to_a_file_is_what_is_written_to_standard_output(example: str, here: Path, form: Format) -> None:
+    ran = run("check", "change", BREAKING, "--format", form, "--store", example)
+    other = run("check", "change", BREAKING, "--format", form, "--store", example, "--output", "report")
+    assert (ran.code, other.code, other.out) == (1, 1, "")
+    assert (here / "report").read_text("utf-8") == ran.out
+
+
+def test_one_check_is_written_in_several_formats(example: str, here: Path) -> None:
+    ran = run(
+        "check", "change", BREAKING, "--format", "github", "--also", "markdown=comment.md", "--also", "sarif=m.sarif", "--store", example
+    )
+    assert ran.code == 1
+    assert ran.out.startswith("::error ")
+    assert (here / "comment.md").read_text("utf-8").splitlines()[1].startswith("### BREAKING: ")
+    assert json.loads((here / "m.sarif").read_bytes())["version"] == "2.1.0"
+
+
+# -- waivers
+
+
+def fingerprint(example: str) -> str:
+    (found,) = json.loads(run("check", "change", BREAKING, "--format", "json", "--store", example).out)["findings"]
+    return str(found["fingerprint"])
+
+
+@pytest.mark.parametrize("name", ["meshline-waivers.yaml", "mine.yaml"])
+def test_a_waiver_lets_it_pass_and_stays_in_the_report(example: str, here: Path, name: str) -> None:
+    (here / name).write_text(waiver(fingerprint(example)), "utf-8")
+    ran = run("check", "change", BREAKING, "--store", example, *(["--waivers", name] if name == "mine.yaml" else []))
+    assert ran.code == 0, ran
+    assert "WAIVED (breaking)" in ran.out
+    assert "waived by ann until" in ran.out
+
+
+def test_an_expired_waiver_and_an_unused_one_are_findings(example: str, here: Path) -> None:
+    (here / "meshline-waivers.yaml").write_text(waiver(fingerprint(example), -1) + waiver("f" * 16), "utf-8")
+    ran = run("check", "change", BREAKING, "--store", example)
+    assert ran.code == 1
+    assert "waiver-expired" in ran.out
+    assert "waiver-unused" in ran.out
+    assert run("check", "change", COMPATIBLE, "--store", example).code == 0
+    assert run("check", "change", COMPATIBLE, "--store", example, "--fail-on", "conditional").code == 1
+
+
+def test_a_waiver_file_that_cannot_be_used_is_2(example: str, here: Path) -> None:
+    (here / "meshline-waivers.yaml").write_text(waiver(fingerprint(example), 400), "utf-8")
+    ran = run("check", "change", COMPATIBLE, "--store", example)
+    assert (ran.code, ran.out) == (2, "")
+    assert "meshline-waivers.yaml:4: expires: " in ran.err
+    assert "more than a year ahead" in ran.err
+
+
+# -- a server
+
+
+@pytest.fixture(scope="module")
+def served(example: str) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen([executable(), "serve", "--store", example, "--port", str(port)], stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while run("search", "email", "--server", address).code:
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_a_store_and_a_server_give_the_same_bytes(example: str, served: str, contracts: tuple[Path, Path], form: Format) -> None:
+    (Path("meshline-waivers.yaml")).write_text(waiver("a" * 16), "utf-8")
+    for asked in (["change", BREAKING], ["contract", *map(str, contracts)], ["change", COMPATIBLE]):
+        options = ["--format", form, "--since", "2026-03-01"]
+        local = run("check", *asked, *options, "--store", example)
+        remote = run("check", *asked, *options, "--server", served)
+        assert local.code == remote.code
+        assert local.out == remote.out
+        assert local.out
+
+
+@pytest.mark.usefixtures("here")
+def test_what_a_server_refuses_is_2(served: str) -> None:
+    ran = run("check", "change", "drop customers.customers.nothing", "--server", served)
+    assert (ran.code, ran.out) == (2, "")
+    assert "nothing" in ran.err

@@ -1,0 +1,38 @@
+"""`meshline rules`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from meshline.governance.rules import RULES
+from tests.cli.running import done, run
+
+
+def test_list() -> None:
+    lines = done("rules").out.splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == list(RULES)
+
+
+def test_one() -> None:
+    said = done("rules", "required-column-added").out
+    assert "conditional in mesh, compatible in consumer" in said
+    assert "compatible for who reads" in said
+
+
+def test_json() -> None:
+    found = json.loads(done("rules", "--format", "json").out)
+    assert [one["id"] for one in found] == list(RULES)
+    assert done("rules", "slo-tightened", "--format", "json").json["verdicts"] == {
+        "mesh": "breaking",
+        "consumer": "compatible",
+        "full": "breaking",
+    }
+
+
+@pytest.mark.parametrize("name", ["colum-removed", ""])
+def test_an_unknown_rule(name: str) -> None:
+    ran = run("rules", name)
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no rule" in ran.err

@@ -1,0 +1,239 @@
+"""The workflow files of docs/ci: their commands are run in a real repository, in which a branch drops a column."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+from xml.etree import ElementTree as ET
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+CI = ROOT / "docs" / "ci"
+CONTRACT = (ROOT / "examples/mesh/contracts/campaign_audience.odcs.yaml").read_text("utf-8")
+MESH = """\
+version: 1
+source: shop
+sources:
+  - kind: contract
+    name: mesh
+    files: ["contracts/*.yaml"]
+"""
+HEADLINE = "### BREAKING: contract campaign-audience-contract-v1, model campaign\\_audience: `email` is removed; "
+
+
+class World(NamedTuple):
+    """A clone of a repository on a branch, and what CI sets."""
+
+    clone: Path
+    environment: dict[str, str]
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **self.environment}
+        return subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", command], cwd=self.clone, env=environment, capture_output=True, text=True, check=False
+        )
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=ann", "-c", "user.email=ann@company.com", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+class Running(NamedTuple):
+    """A meshline that asks who one is, and the token of a reader."""
+
+    address: str
+    token: str
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A meshline that knows the example mesh from its own systems."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    meshline = str(Path(sys.executable).with_name("meshline"))
+
+    def done(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([meshline, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+
+    done("sync", "examples/mesh/mesh.yaml", "--store", "sqlite:///mesh.db")
+    made = done("token", "new", "ci", "--role", "reader")
+    (folder / "meshline.toml").write_text(made.stderr, "utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [meshline, "serve", "--store", "sqlite:///mesh.db", "--port", str(port), "--config", "meshline.toml"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait(f"http://127.0.0.1:{port}/readyz")
+        yield Running(f"http://127.0.0.1:{port}", made.stdout.strip())
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait(address: str) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("the server did not get ready")
+
+
+@pytest.fixture
+def world(tmp_path: Path, server: Running) -> World:
+    """A repository with a contract; a clone of it on a branch that drops a column."""
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    (origin / "contracts").mkdir(parents=True)
+    (origin / "mesh.yaml").write_text(MESH, "utf-8")
+    (origin / "contracts" / "audience.yaml").write_text(CONTRACT, "utf-8")
+    git(origin, "init")
+    git(origin, "add", "-A")
+    git(origin, "commit", "-m", "a contract")
+    git(tmp_path, "clone", "origin", "clone")
+    git(clone, "checkout", "-b", "drop-email")
+    kept = [line for line in CONTRACT.splitlines(keepends=True) if "name: email" not in line and ".email" not in line]
+    (clone / "contracts" / "audience.yaml").write_text("".join(kept), "utf-8")
+    git(clone, "commit", "-am", "drop email")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return World(clone, {"PATH": path, "MESHLINE_SERVER": server.address, "MESHLINE_TOKEN": server.token})
+
+
+def loaded(name: str) -> dict[str, Any]:
+    value = YAML(typ="safe").load((CI / name).read_text("utf-8"))
+    assert isinstance(value, dict)
+    return value
+
+
+def test_the_page_shows_the_files() -> None:
+    page = (ROOT / "docs" / "ci.md").read_text("utf-8")
+    for name in ("github.yaml", "gitlab.yaml"):
+        text = (CI / name).read_text("utf-8").partition("\n")[2]
+        assert f"```yaml\n{text}```" in page, name
+
+
+def steps() -> dict[str, str]:
+    """The commands, by the names of their steps."""
+    return {step["name"]: step["run"] for step in loaded("github.yaml")["jobs"]["check"]["steps"] if "run" in step}
+
+
+@pytest.mark.parametrize("comment", ["", "55"], ids=["new", "again"])
+@pytest.mark.parametrize("dropped", [True, False], ids=["dropped", "unchanged"])
+def test_github(world: World, tmp_path: Path, comment: str, *, dropped: bool) -> None:
+    tools, calls, known, summary = tmp_path / "tools", tmp_path / "calls", tmp_path / "known", tmp_path / "summary.md"
+    if not dropped:
+        git(world.clone, "revert", "--no-edit", "HEAD")
+    tools.mkdir()
+    gh = tools / "gh"
+    gh.write_text(f'#!/bin/sh\necho "$*" >> {calls}\n[ "$2" != --paginate ] || cat {known}\n', "utf-8")  # what stands for GitHub
+    gh.chmod(0o755)
+    known.write_text(f"{comment}\n" if comment else "", "utf-8")
+    named = {"BASE": "origin/main", "NUMBER": "7", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_REPOSITORY": "shop/orders"}
+    world = World(world.clone, {**world.environment, **named, "PATH": f"{tools}:{world.environment['PATH']}"})
+    found = steps()
+    assert list(found) == ["Install", "Check", "Show", "Comment"]
+    for name in ("Check", "Show", "Comment"):
+        assert "${{" not in found[name]  # what others have named reaches the shell by the environment alone
+        ran = world.run(found[name])
+        assert ran.returncode == (1 if name == "Check" and dropped else 0), ran
+        if name == "Check" and dropped:
+            assert re.search(r"^::error file=contracts/audience.yaml,line=\d+,title=breaking%3A column-removed::", ran.stdout, re.MULTILINE)
+    said = (world.clone / "meshline.md").read_text("utf-8")
+    assert said.startswith("<!-- meshline check -->\n")  # by which the comment is found again
+    assert said.splitlines()[1].startswith(HEADLINE if dropped else "### COMPATIBLE: nothing that matters has changed")
+    assert ("| `marketing-engineering` |" in said) is dropped
+    assert summary.read_text("utf-8") == said
+    last = calls.read_text("utf-8").splitlines()[1:]
+    if comment:
+        assert last == ["api --silent --method PATCH repos/shop/orders/issues/comments/55 --field body=@meshline.md"]
+    else:
+        assert last == (["pr comment 7 --body-file meshline.md"] if dropped else [])
+
+
+def test_github_with_a_waiver_passes(world: World) -> None:
+    here = World(world.clone, {**world.environment, "BASE": "origin/main"})
+    text = steps()["Check"]
+    prints = set(re.findall(r"%0Afingerprint ([0-9a-f]{16})", here.run(text).stdout))
+    expires = time.strftime("%Y-%m-%d", time.gmtime())
+    waivers = "".join(f"- {{fingerprint: '{one}', reason: agreed, approver: mia, expires: {expires}}}\n" for one in sorted(prints))
+    (world.clone / "meshline-waivers.yaml").write_text(waivers, "utf-8")
+    ran = here.run(text)
+    assert ran.returncode == 0, ran
+    assert "::notice " in ran.stdout
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_github_without_its_secret_is_2(world: World, token: str) -> None:
+    here = World(world.clone, {**world.environment, "BASE": "origin/main", "MESHLINE_TOKEN": token})
+    ran = here.run(steps()["Check"])
+    assert (ran.returncode, ran.stdout) == (2, "")
+
+
+def test_github_with_a_server_that_is_away_is_2(world: World) -> None:
+    here = World(world.clone, {**world.environment, "BASE": "origin/main", "MESHLINE_SERVER": "http://127.0.0.1:1"})
+    ran = here.run(steps()["Check"])
+    assert (ran.returncode, ran.stdout) == (2, "")
+
+
+class _Notes(BaseHTTPRequestHandler):
+    """What stands for GitLab: it takes notes."""
+
+    taken: list[tuple[str, str | None, str]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.taken.append((self.path, self.headers["PRIVATE-TOKEN"], parse_qs(body)["body"][0]))
+        self.send_response(201)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name is given
+        del format, arguments
+
+
+@pytest.fixture
+def gitlab() -> Iterator[tuple[str, list[tuple[str, str | None, str]]]]:
+    taken: list[tuple[str, str | None, str]] = []
+    handler = type("Notes", (_Notes,), {"taken": taken})
+    with HTTPServer(("127.0.0.1", 0), handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_port}/api/v4", taken
+        listening.shutdown()
+        thread.join()
+
+
+def test_gitlab(world: World, gitlab: tuple[str, list[tuple[str, str | None, str]]]) -> None:
+    address, taken = gitlab
+    named = {
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_API_V4_URL": address,
+        "CI_PROJECT_ID": "3",
+        "CI_MERGE_REQUEST_IID": "7",
+        "MESHLINE_COMMENT_TOKEN": "a-token",
+    }
+    world = World(world.clone, {**world.environment, **named})
+    job = loaded("gitlab.yaml")["meshline"]
+    ran = world.run("\n".join(job["script"]))
+    assert ran.returncode == 1, ran
+    told = world.run("\n".join(job["after_script"]))
+    assert told.returncode == 0, told
+    comment = (world.clone / "meshline.md").read_text("utf-8")
+    assert comment.splitlines()[1].startswith(HEADLINE)
+    assert taken == [("/api/v4/projects/3/merge_requests/7/notes", "a-token", comment)]
+    assert ET.parse(world.clone / "meshline.xml").getroot().tag == "testsuites"
