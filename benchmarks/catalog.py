@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import (
+    check,
     dbt,
     http_ingest,
     iceberg,
@@ -14,6 +15,7 @@ from benchmarks import (
     neo4j_ingest,
     neo4j_loading,
     neo4j_traversal,
+    policies,
     queries,
     startup,
     traversal,
@@ -29,10 +31,12 @@ BENCHMARKS: dict[str, Benchmark] = {
         dbt.BENCHMARK,
         traversal.BENCHMARK,
         impact.BENCHMARK,
+        check.BENCHMARK,
         queries.BENCHMARK,
         loading.BENCHMARK,
         memory.BENCHMARK,
         increments.BENCHMARK,
+        policies.BENCHMARK,
         startup.BENCHMARK,
         neo4j_traversal.BENCHMARK,
         neo4j_loading.BENCHMARK,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from meshline import __version__
 from meshline.api.bodies import COMPRESSED, IDENTITY
+from meshline.api.checking import Asked as CheckAsked
 from meshline.api.errors import JSON, ErrorAnswer
 from meshline.api.graphql.http import GRAPHQL_JSON, Asked
 from meshline.api.health import Alive, NotReadyYet, Ready
@@ -23,6 +24,7 @@ from meshline.api.sources import LOOKUPS as SOURCE_LOOKUPS
 from meshline.api.sources import MEDIA as SOURCE_MEDIA
 from meshline.api.sources import NAME as SOURCE
 from meshline.api.tokens import Role
+from meshline.governance.report import Report
 from meshline.ingest.sources.wire import Known, Sent
 from meshline.ingest.sources.wire import Taken as SourceTaken
 
@@ -159,6 +161,18 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Ask a GraphQL query; or, with the role admin, say something by a mutation.",
         {**_GRAPHQL, 413: TOO_LARGE, 415: UNSUPPORTED},
         Asked,
+        (JSON,),
+        (ENCODING,),
+    ),
+    ("/api/v1/check", "POST"): Operation(
+        "May this change ship, who is hit, who is told?",
+        {
+            200: _json("The report, whatever the verdict.", Report),
+            **WITH_BODY,
+            404: _refusal("The change names what the graph does not know."),
+            409: _refusal("The change names what several assets answer to; `candidates` are their names."),
+        },
+        CheckAsked,
         (JSON,),
         (ENCODING,),
     ),

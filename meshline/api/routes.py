@@ -8,6 +8,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from meshline.api.checks import post_check
 from meshline.api.health import healthz, readyz
 from meshline.api.mesh import put_mesh
 from meshline.api.openapi import openapi
@@ -32,6 +33,7 @@ ADDRESSES = (
     Address("/metrics", ("GET",), Role.READER, metrics),
     Address("/openapi.json", ("GET",), Role.READER, openapi),
     Address("/graphql", ("GET", "POST"), Role.READER, graphql),
+    Address("/api/v1/check", ("POST",), Role.READER, post_check),
     Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event),
     Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch),
     Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),

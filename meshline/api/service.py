@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
+from meshline.api import notifying, telling
 from meshline.api.consuming import consumer, subscription
 from meshline.api.errors import NotReady
+from meshline.api.governing import Governing
 from meshline.api.graphql import Bounds, GraphQL
 from meshline.api.logs import DETAILS
 from meshline.api.metrics import Metrics
+from meshline.api.notifying import Notifier
 from meshline.api.scheduling import Plan, Scheduler
 from meshline.api.settings import Settings
 from meshline.errors import MeshlineError, StoreUnavailable
+from meshline.governance.notify.watching import Watched
 from meshline.graph.garbage import collect_as_usual, collect_seldom
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
@@ -54,6 +58,7 @@ class Opened(NamedTuple):
     pipeline: Pipeline
     scheduler: Scheduler | None
     consumer: EventConsumer | None
+    notifier: Notifier | None
 
 
 class Service:
@@ -145,6 +150,8 @@ class Service:
         self._tasks.append(asyncio.create_task(self._join(self._opened.live)))
         if self._opened.scheduler is not None:
             self._tasks.append(asyncio.create_task(self._opened.scheduler.run()))
+        if self._opened.notifier is not None:
+            self._tasks.append(asyncio.create_task(self._opened.notifier.run()))
         if self._opened.consumer is not None:
             self._opened.consumer.start()
 
@@ -161,15 +168,30 @@ class Service:
                 for message in (*map(str, loading.refused), *loading.warnings):
                     log.warning("%s", message)
             live.index.prepare_ids()
+            governing = Governing(live, settings.policies)
             wanted_events = subscription(settings)
+            notifier = self._notifier(live, governing)
         except BaseException:
             store.close()
             raise
-        graphql = GraphQL(live, naming, _bounds(settings), self.metrics.asked)
+        graphql = GraphQL(live, naming, _bounds(settings), self.metrics.asked, governing)
         limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
         pipeline = Pipeline(live, BatchBuilder(naming), limits, observe=self.metrics.committed)
         consuming = consumer(wanted_events, settings, pipeline, store, self.metrics)
-        return Opened(live, naming, graphql, pipeline, self._scheduler(live, naming, pipeline, file), consuming)
+        return Opened(live, naming, graphql, pipeline, self._scheduler(live, naming, pipeline, file), consuming, notifier)
+
+    def _notifier(self, live: LiveGraph, governing: Governing) -> Notifier | None:
+        """What follows commits to tell people; None if that is switched off. Raises InvalidInput."""
+        settings = self.settings
+        if not settings.notify:
+            return None
+        sending = telling.sender(settings, live.store)
+        return Notifier(
+            live,
+            notifying.follower(settings, live, Watched(governing.watch)),
+            sending if settings.notify_send else None,
+            settings.refresh_seconds,
+        )
 
     def _scheduler(self, live: LiveGraph, naming: Naming, pipeline: Pipeline, file: mesh.Mesh | None) -> Scheduler | None:
         """What syncs the sources of the mesh file; None if there are none to be synced."""

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     mesh: Path | None = Field(
         default=None, description="A mesh file (domains, products, owners, consumers; naming and precedence rules) to load at start."
     )
+    policies: Path | None = Field(
+        default=None, description="A folder with policies (`*.yaml`) of your own, beside those of the product; see docs/policies."
+    )
     kafka: str | None = Field(
         default=None, description="Take OpenLineage events from this Kafka, too: its bootstrap servers, `host:port` or several with commas."
     )
@@ -86,6 +89,39 @@ class Settings(BaseSettings):
     query_aliases: int = Field(default=100, ge=0, description="Most aliases in a GraphQL request.")
     query_tokens: int = Field(default=4_000, ge=1, description="Longest GraphQL request, in tokens.")
     page_size: int = Field(default=1_000, ge=1, description="Largest page (`first`) of a connection.")
+    notify: bool = Field(
+        default=False,
+        description="Note who has to hear of changes that landed and of policies broken; see docs/notifications.md.",
+    )
+    notify_send: bool = Field(default=False, description="Send what is owed. Else it is only noted: `meshline notify --pending` shows it.")
+    notify_on: Literal["breaking", "conditional"] = Field(
+        default="conditional",
+        description="The mildest change that is told; with `conditional` deprecations and changes of owners, too.",
+    )
+    notify_channels: dict[str, SecretStr] = Field(
+        default={},
+        description="Where people are told: kind of contact (`email`, `slack`, ...) to an address of apprise with `{email}`, `{slack}`, ..."
+        " in the contact's place. The first that somebody has a contact for is taken. `${NAME}` is the environment's NAME.",
+    )
+    notify_owners: dict[str, tuple[SecretStr, ...]] = Field(
+        default={}, description="Addresses of apprise for owners and consumers by name, in place of their channels."
+    )
+    notify_fallback: tuple[SecretStr, ...] = Field(
+        default=(), description="Addresses of apprise that are told what cannot be told to those whom it concerns."
+    )
+    notify_webhook: SecretStr | None = Field(
+        default=None, description="An address that is told everything: a POST with one CloudEvent each, signed."
+    )
+    notify_webhook_secret: SecretStr | None = Field(
+        default=None, description="What they are signed with: `whsec_` and base64 of 24 random bytes or more."
+    )
+    notify_markdown: bool = Field(default=False, description="Send messages in Markdown; else as plain text.")
+    notify_templates: Path | None = Field(default=None, description="A folder with templates of messages, in place of the product's.")
+    notify_wait_seconds: float = Field(default=30.0, ge=0, description="How long to gather what goes into one message.")
+    notify_every_seconds: float = Field(default=300.0, ge=0, description="Least time between two messages to one address.")
+    notify_per_minute: int = Field(default=30, ge=1, description="Most messages in a minute, to all together.")
+    notify_attempts: int = Field(default=10, ge=1, description="After so many attempts a message is given up.")
+    notify_days: float = Field(default=7.0, gt=0, description="What could not be told in so many days is given up.")
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(default="info", description="How much to log.")
     log_format: Literal["text", "json"] = Field(default="text", description="How to log: lines for people, or one JSON object per line.")
     token: SecretStr | None = Field(default=None, description="The token that commands with `--server` send.")
@@ -194,6 +230,8 @@ def _toml(default: object) -> str:
         return ""
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, dict):
+        return "{}"
     return f'"{default}"' if isinstance(default, str) else str(default if default != () else [])
 
 
@@ -202,7 +240,8 @@ INTRODUCTION = """\
 
 Made from the code by `scripts/make-docs`. Options of the command line win over the environment, that over the settings file, that
 over the defaults. The file is TOML: the one that `--config` or `MESHLINE_CONFIG` names, else `meshline.toml` of the current folder if
-there is one. Keys that are in no row are refused. In the environment `MESHLINE_TOKENS` and `MESHLINE_ALLOWED_HOSTS` are JSON.
+there is one. Keys that are in no row are refused. In the environment lists and tables (`MESHLINE_TOKENS`, `MESHLINE_ALLOWED_HOSTS`,
+`MESHLINE_NOTIFY_CHANNELS`, ...) are JSON.
 
 ```toml
 store = "sqlite:////var/lib/meshline/mesh.db"
@@ -213,6 +252,9 @@ log_format = "json"
 name = "airflow"
 role = "writer"
 hash = "sha256:..."
+
+[notify_channels]
+email = "mailtos://mesh:${SMTP_PASSWORD}@smtp.company.com/{email}"
 ```
 """
 

@@ -6,8 +6,14 @@ from typing import Annotated
 
 import typer
 
-from meshline.cli import identity as identities
 from meshline.cli import (
+    check_change,
+    check_contract,
+    check_dbt,
+    check_ddl,
+    check_git,
+    check_product,
+    check_schema,
     ingest_contract,
     ingest_dbt,
     ingest_debezium,
@@ -20,14 +26,19 @@ from meshline.cli import (
     ingest_soda,
     ingest_sql,
 )
+from meshline.cli import identity as identities
 from meshline.cli import store as stores
 from meshline.cli import token as tokens
+from meshline.cli.audit import audit
 from meshline.cli.demo import demo
 from meshline.cli.export import export
 from meshline.cli.impact import impact
 from meshline.cli.lineage import lineage
+from meshline.cli.notify import notify
 from meshline.cli.owners import owners
+from meshline.cli.policies import policies
 from meshline.cli.replay import replay
+from meshline.cli.rules import rules
 from meshline.cli.search import search
 from meshline.cli.serve import serve
 from meshline.cli.sources import sources
@@ -74,6 +85,15 @@ ingest.command()(ingest_gx.gx)
 ingest.command()(ingest_soda.soda)
 ingest.command()(ingest_sql.sql)
 
+check = typer.Typer(invoke_without_command=True)
+check.callback()(check_git.check)
+check.command()(check_contract.contract)
+check.command()(check_product.product)
+check.command()(check_dbt.dbt)
+check.command()(check_schema.schema)
+check.command()(check_ddl.ddl)
+check.command()(check_change.change)
+
 store = typer.Typer(help="Look after a store.", no_args_is_help=True)
 store.command()(stores.check)
 store.command()(stores.compact)
@@ -96,8 +116,13 @@ app.command()(search)
 app.command()(lineage)
 app.command()(impact)
 app.command()(owners)
+app.add_typer(check, name="check")
+app.command()(rules)
+app.command()(policies)
 app.command()(export)
 app.command()(replay)
+app.command()(notify)
+app.command()(audit)
 app.add_typer(identity, name="identity")
 app.add_typer(store, name="store")
 app.add_typer(token, name="token")

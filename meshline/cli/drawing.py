@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from meshline.cli.shapes import Asset, Completeness, Named, Names, counted, warnings
+from meshline.cli.shapes import Asset, Completeness, Named, Names
 from meshline.cli.terminal import Line
+from meshline.governance.reports.doubts import doubts
+from meshline.words import counted
 
 
 class Node(msgspec.Struct, rename="camel", frozen=True):
@@ -57,7 +59,7 @@ def text(graph: Graph, *, upstream: bool) -> Iterator[Line]:
             if node.distance == distance:
                 yield Line(f"  {names(node.asset)}{_marks(node)}")
                 yield from (Line(f"      {line}", "dim") for line in _links(graph, node, names, upstream=upstream))
-    notes = warnings(graph.completeness)
+    notes = doubts(graph.completeness)
     if graph.ungrouped:
         notes.insert(0, f"{counted(graph.ungrouped, 'dataset')} that no group holds: not shown.")
     if notes:

@@ -8,8 +8,8 @@ import msgspec
 
 from meshline.cli.answers import shaped
 from meshline.cli.listing import table
-from meshline.cli.shapes import counted
 from meshline.cli.terminal import Line
+from meshline.words import counted
 
 
 class Name(msgspec.Struct, frozen=True):

@@ -9,8 +9,10 @@ from typing import NamedTuple
 import msgspec
 
 from meshline.cli.listing import table
-from meshline.cli.shapes import Asset, Completeness, Named, Names, counted, warnings
+from meshline.cli.shapes import Asset, Completeness, Named, Names
 from meshline.cli.terminal import Line
+from meshline.governance.reports.doubts import doubts
+from meshline.words import counted
 
 COLUMNS_SHOWN = 6  # of one dataset; the JSON has all
 
@@ -239,7 +241,7 @@ def _row(members: Sequence[Affected]) -> Row:
 
 
 def _doubts(completeness: Completeness) -> Iterator[Line]:
-    said = warnings(completeness)
+    said = doubts(completeness)
     if said:
         yield from _section("NOT CERTAIN")
         yield from (Line(f"  ! {text}", "yellow") for text in said)
@@ -279,7 +281,7 @@ def markdown(impact: Impact, starts: Sequence[Asset]) -> Iterator[str]:
         for row in rows(impact.data.nodes):
             yield _md_row(row.reach.lower(), str(row.distance), names(row.dataset), _columns(row), " > ".join(row.jobs))
         yield "\n</details>"
-    said = warnings(impact.completeness)
+    said = doubts(impact.completeness)
     if said:
         yield "\nNot certain:\n"
         yield from (f"- {_escaped(text)}" for text in said)

@@ -28,9 +28,9 @@ def openlineage(
 ) -> None:
     """Take OpenLineage events."""
     from meshline.cli import REFUSED
-    from meshline.cli.shapes import counted
     from meshline.cli.terminal import progress, refusal_exit, tell
     from meshline.ingest.openlineage.files import events_in
+    from meshline.words import counted
 
     events: Iterable[Found] = events_in(file)
     if strict:

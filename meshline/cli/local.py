@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
+from meshline.api.governing import Governing
 from meshline.api.graphql import Bounds, GraphQL
 from meshline.api.graphql.execution import QUERIES
 from meshline.cli.answers import Refused
@@ -36,9 +38,10 @@ def opened(url: str | None, *, must_exist: bool = False, mesh: Mesh | None = Non
 class Local:
     """Answers from a graph in this process."""
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, policies: Path | None = None) -> None:
+        """`policies`: a folder of the user's."""
         bounds = Bounds(seconds=SECONDS, objects=10_000_000)
-        self._graphql = GraphQL(opened.graph, opened.naming, bounds)
+        self._graphql = GraphQL(opened.graph, opened.naming, bounds, governing=Governing(opened.graph, policies))
 
     def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:
         body = self._graphql.execute(query, variables, allowed=QUERIES).body

@@ -9,6 +9,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f%z"]
+
 
 class KindName(enum.StrEnum):
     """Kinds of assets, as a person types them. The schema's names are in upper case."""
@@ -71,7 +73,7 @@ AsOf: TypeAlias = Annotated[
     datetime | None,
     typer.Option(
         help="Answer as of a time (UTC unless it has a zone).",
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f%z"],
+        formats=TIMES,
         metavar="TIME",
     ),
 ]

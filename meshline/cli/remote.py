@@ -14,6 +14,7 @@ import msgspec
 from meshline.cli.answers import Refused
 from meshline.cli.tokens import token_to_send
 from meshline.errors import InvalidInput, StoreUnavailable
+from meshline.governance.report import Report
 from meshline.graph.model import Json
 
 T = TypeVar("T")
@@ -110,6 +111,11 @@ class Remote:
         headers = {**JSON, "Content-Encoding": "gzip"}
         path = f"/api/v1/sources?{httpx.QueryParams({'source': source})}"
         return self._send("PUT", path, gzip.compress(sent, compresslevel=1), headers).content
+
+    def check(self, asked: bytes) -> Report:
+        """Send what is to be checked as JSON (`meshline.api.checking.Asked`); the report."""
+        headers = {**JSON, "Content-Encoding": "gzip"}
+        return self._decoded(self._send("POST", "/api/v1/check", gzip.compress(asked, compresslevel=1), headers), Report)
 
     def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         patience = time.monotonic() + WAIT_SECONDS

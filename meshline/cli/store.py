@@ -68,12 +68,12 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     No answer changes. An SQLite store must not be open elsewhere: stop its server first.
     """
     from meshline.api.settings import load
-    from meshline.cli.shapes import counted
     from meshline.cli.stores import opened_store
     from meshline.cli.terminal import tell
     from meshline.errors import NotFound
     from meshline.graph.store.opening import sqlite_path
     from meshline.graph.store.sqlite.compacting import compact as compacted
+    from meshline.words import counted
 
     settings = load(store=store, config=config)
     before = settings.raw_before()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from meshline.graph.model import Json
+from meshline.words import printable
 
 T = TypeVar("T")
 
@@ -35,11 +36,6 @@ def write(lines: Iterable[Line]) -> None:
     console = Console(highlight=False)
     for line in lines:
         console.print(Text(printable(line.text), style=line.style), soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """A text without control characters: a name must not steer the terminal."""
-    return text if text.isprintable() else "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def write_json(value: Json) -> None:

@@ -87,7 +87,8 @@ class Asker:
         if isinstance(of, GraphQLEnumType):
             return str(self.draw(st.sampled_from(sorted(of.values))))
         if isinstance(of, GraphQLInputObjectType):
-            names = self.draw(st.lists(st.sampled_from(sorted(of.fields)), max_size=2, unique=True))
+            needed = {name for name, field in of.fields.items() if isinstance(field.type, GraphQLNonNull)}
+            names = sorted({*needed, *self.draw(st.lists(st.sampled_from(sorted(of.fields)), max_size=2, unique=True))})
             return "{" + ", ".join(f"{name}: {self.value(of.fields[name].type)}" for name in names) + "}"
         return self.draw(st.sampled_from(VALUES[get_named_type(of).name]))
 

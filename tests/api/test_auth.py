@@ -35,6 +35,7 @@ def used(client: TestClient, path: str, method: str, headers: dict[str, str]) ->
     """The status of a request that would be answered well by a server that lets everybody in."""
     bodies: dict[str, dict[str, Any]] = {
         "/graphql": {"params": {"query": "{ about { version } }"}} if method == "GET" else {"json": ABOUT},
+        "/api/v1/check": {"json": {"things": []}},
         "/api/v1/lineage": {"json": event()},
         "/api/v1/lineage/batch": {"json": [event()]},
         "/api/v1/mesh": {"content": MESH, "headers": {**YAML, **headers}},

@@ -122,10 +122,14 @@ def test_another_process_was_sooner(live: LiveGraph) -> None:
     target = Local(live, Naming())
     stop = threading.Event()
 
+    def note() -> None:
+        target.note("iceberg/shared", Status(time.time_ns() // 1000, 0.1, succeeded=1))
+
     def other() -> None:
         while not stop.wait(0.05):
-            target.note("iceberg/shared", Status(time.time_ns() // 1000, 0.1, succeeded=1))
+            note()
 
+    note()
     thread = threading.Thread(target=other)
     thread.start()
     try:

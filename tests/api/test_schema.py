@@ -21,7 +21,8 @@ def test_the_names_that_are_binding() -> None:
     assert query is not None
     wanted = (
         "node nodes dataset search domains products consumers contracts jobs datasets owners lineage impact provenance paths ownedBy"
-        " orphans lineageDiff coverage resolve about sources identityConflicts qualityFailures"
+        " orphans lineageDiff coverage resolve about sources identityConflicts qualityFailures blastRadius productImpact consumersOf"
+        " audit policies policyViolations"
     )
     assert set(wanted.split()) == set(query.fields)
     fields = {

@@ -24,6 +24,7 @@ OTHERS: dict[str, Any] = {
     "allowed_hosts": ["mesh.example"],
     "source": "openlineage/other",
     "mesh": "mesh.yaml",
+    "policies": "rules",
     "kafka": "kafka:9092",
     "kafka_topic": "lineage",
     "kafka_group": "mesh",
@@ -41,6 +42,21 @@ OTHERS: dict[str, Any] = {
     "query_aliases": 14,
     "query_tokens": 15,
     "page_size": 16,
+    "notify": True,
+    "notify_send": True,
+    "notify_on": "breaking",
+    "notify_channels": {"email": "mailto://localhost/{email}"},
+    "notify_owners": {"team:finance": ["json://localhost/finance"]},
+    "notify_fallback": ["json://localhost/all"],
+    "notify_webhook": "https://mesh.example/hook",
+    "notify_webhook_secret": "whsec_x",
+    "notify_markdown": True,
+    "notify_templates": "templates",
+    "notify_wait_seconds": 1.5,
+    "notify_every_seconds": 2.5,
+    "notify_per_minute": 3,
+    "notify_attempts": 4,
+    "notify_days": 5.5,
     "log_level": "warning",
     "log_format": "json",
     "token": "meshline_x",
@@ -57,7 +73,10 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def written(values: dict[str, Any], path: Path = DEFAULT_FILE) -> Path:
     """A settings file. TOML has JSON's strings, numbers and booleans; a table of it is not JSON's object."""
     tables = values.pop("tokens", [])
-    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items() if not isinstance(value, dict)]
+    for name, value in values.items():
+        if isinstance(value, dict):
+            lines += [f"[{name}]", *(f"{json.dumps(key)} = {json.dumps(entry)}" for key, entry in value.items())]
     for entry in tables:
         lines += ["[[tokens]]", *(f"{name} = {json.dumps(value)}" for name, value in entry.items())]
     path.write_text("\n".join(lines))
@@ -165,4 +184,7 @@ def test_only_the_settings_read_the_environment() -> None:
     root = Path(__file__).parents[2] / "meshline"
     texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in root.rglob("*.py")}
     readers = {name for name, text in texts.items() if "os.environ" in text or "getenv" in text}
-    assert readers == {"ingest/sources/variables.py"}  # the secrets of sources, by name
+    assert readers == {
+        "ingest/sources/variables.py",  # the secrets of sources, by name
+        "ingest/proposed/repository.py",  # handed on to git
+    }

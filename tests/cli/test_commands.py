@@ -13,8 +13,13 @@ import pytest
 from meshline import __version__
 from tests.cli.running import done, executable, run
 
-GROUPS = {"ingest": ["openlineage", "mesh"], "store": ["check", "compact", "backup"], "token": ["new"]}
-COMMANDS = ["serve", "demo", "ingest", "search", "lineage", "impact", "owners", "export", "replay", "store", "token"]
+GROUPS = {
+    "ingest": ["openlineage", "mesh"],
+    "check": ["contract", "product", "dbt", "schema", "ddl", "change"],
+    "store": ["check", "compact", "backup"],
+    "token": ["new"],
+}
+COMMANDS = ["serve", "demo", "ingest", "search", "lineage", "impact", "owners", "export", "replay", "check", "store", "token"]
 
 
 def test_help_names_every_command_and_is_quick() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from meshline.cli import drawing, impact_text
 from meshline.cli.answers import shaped
 from meshline.cli.shapes import Asset, Named, Names
-from meshline.cli.terminal import Line, printable
+from meshline.cli.terminal import Line
+from meshline.words import printable
 
 CUSTOMERS = {"id": "ds_1", "kind": "DATASET", "name": "crm.customers", "qualifiedName": "lake/crm.customers"}
 AUDIENCE = {"id": "ds_2", "kind": "DATASET", "name": "mkt.audience", "qualifiedName": "lake/mkt.audience"}

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from strawberry.dataloader import DataLoader
 
+from meshline.api.governing import Governing
 from meshline.api.graphql.observing import REFUSED
+from meshline.api.tokens import ANYBODY, Actor
 from meshline.errors import InvalidInput, LimitExceeded, StoreUnavailable
 from meshline.graph.index import LineageIndex, Truncated
 from meshline.graph.live import LiveGraph
@@ -39,15 +41,24 @@ class Bounds(NamedTuple):
 class Request:
     """One request. Used by one thread; holds the graph's lock while it reads."""
 
-    def __init__(self, live: LiveGraph, naming: Naming, bounds: Bounds, types: Mapping[AssetKind, type[Asset]], actor: str = "") -> None:
-        """`actor`: who asks, where that is known; else empty."""
+    def __init__(
+        self,
+        live: LiveGraph,
+        naming: Naming,
+        bounds: Bounds,
+        types: Mapping[AssetKind, type[Asset]],
+        governing: Governing,
+        actor: Actor = ANYBODY,
+    ) -> None:
         self.live = live
+        self.governing = governing
         self.naming = naming
         self.bounds = bounds
         self.types = types
         self.deadline = time.monotonic() + bounds.seconds
         self.spent = 0
-        self.actor = actor
+        self.actor = actor.name  # empty where nobody knows who asks
+        self.role = actor.role
         self.operation = REFUSED  # until it is known to fit the schema
         self.truncated: list[str] = []  # the limits at which answers stopped
         self._views: dict[int | None, View] = {}

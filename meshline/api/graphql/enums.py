@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import strawberry
 
+from meshline.governance.audit import Action as AuditAction
+from meshline.governance.feasibility import Standing as Feasible
+from meshline.governance.gate import Mode as CheckMode
+from meshline.governance.policies.format import Severity
+from meshline.governance.rules import Profile as CheckProfile
+from meshline.governance.rules import Verdict
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.model import AssetKind, EdgeType, FlowType
 from meshline.graph.quality import Outcome as CheckOutcome
@@ -15,6 +21,17 @@ from meshline.graph.queries.impact import ImpactOrder
 from meshline.graph.queries.notices import NoticeReason
 
 strawberry.enum(AssetKind, description="What a person asks about.")
+strawberry.enum(AuditAction, name="AuditAction", description="What an entry of the audit log records. WAIVER: it let a finding pass.")
+strawberry.enum(
+    CheckMode,
+    name="CheckMode",
+    description="STRICT: the rules, and what makes it worse. USAGE: known lineage may make it better, too; unknown lineage never does.",
+)
+strawberry.enum(
+    CheckProfile,
+    name="CheckProfile",
+    description="Whose thinking decides. CONSUMER: datacontract-cli's direction. FULL: the stricter of both.",
+)
 strawberry.enum(
     CheckOutcome,
     name="CheckOutcome",
@@ -39,6 +56,11 @@ strawberry.enum(
         "by a producer's metrics, or by a freshness check that saw it."
     ),
 )
+strawberry.enum(
+    Feasible,
+    name="Feasible",
+    description="Of a promise, by what it rests on. What nobody promises is never counted in its favour: then it is UNKNOWN at best.",
+)
 strawberry.enum(FlowType, description="Whether values come from there (DIRECT), or which rows, groups or branch depends on it (INDIRECT).")
 strawberry.enum(Granularity, description="What one node of a lineage graph stands for.")
 strawberry.enum(ImpactOrder, description="What affected assets are sorted by first; the others follow, then kind and name.")
@@ -61,21 +83,29 @@ strawberry.enum(
         "it is a symlink of type TABLE, or nothing. Of equals the first by name is shown."
     ),
 )
+strawberry.enum(Verdict, description="What a change means. CONDITIONAL: it needs a look.")
+strawberry.enum(Severity, description="How bad it is that a policy does not hold: in a check, ERROR is breaking, WARNING conditional.")
 strawberry.enum(Truncated, description="The limit that cut an answer short.")
 
 __all__ = [
     "AssetKind",
+    "AuditAction",
+    "CheckMode",
     "CheckOutcome",
+    "CheckProfile",
     "ConflictKind",
     "Direction",
     "EdgeType",
     "Evidence",
+    "Feasible",
     "FlowType",
     "Granularity",
     "ImpactOrder",
     "NameRank",
     "NoticeReason",
     "Reach",
+    "Severity",
     "Standing",
     "Truncated",
+    "Verdict",
 ]

@@ -16,10 +16,12 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE
+from meshline.api.governing import Governing
 from meshline.api.graphql.context import Bounds, Request
 from meshline.api.graphql.kinds import TYPES
 from meshline.api.graphql.observing import Asked, Observer
 from meshline.api.graphql.schema import make_schema
+from meshline.api.tokens import ANYBODY, Actor
 from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
@@ -42,11 +44,20 @@ class Answer(NamedTuple):
 class GraphQL:
     """The schema over one graph. Used by many threads."""
 
-    def __init__(self, live: LiveGraph, naming: Naming, bounds: Bounds | None = None, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        live: LiveGraph,
+        naming: Naming,
+        bounds: Bounds | None = None,
+        observer: Observer | None = None,
+        governing: Governing | None = None,
+    ) -> None:
+        """`governing`: with the policies of an installation; those of the product alone, if not given."""
         self.live = live
         self.naming = naming
         self.bounds = bounds or Bounds()
         self.observer = observer
+        self.governing = governing or Governing(live)
         self.schema = make_schema(self.bounds.depth, self.bounds.aliases, self.bounds.tokens)
 
     def execute(
@@ -57,14 +68,14 @@ class GraphQL:
         *,
         allowed: Iterable[OperationType] = ALL,
         request_id: str = "",
-        actor: str = "",
+        actor: Actor = ANYBODY,
     ) -> Answer:
-        """Parse, validate and run a request, in this thread, under the graph's lock. `actor`: who asks, where that is known.
+        """Parse, validate and run a request of an actor, in this thread, under the graph's lock.
 
         Raises `strawberry.schema.exceptions.InvalidOperationTypeError` for a mutation that is not allowed.
         """
         begun = time.perf_counter()
-        request = Request(self.live, self.naming, self.bounds, TYPES, actor)
+        request = Request(self.live, self.naming, self.bounds, TYPES, self.governing, actor)
         answered: list[ExecutionResult] = []
         asyncio.run(self._answer(answered, request, query, variables, operation, allowed))
         result = answered[0]

@@ -55,7 +55,7 @@ class Endpoint:
             asked.operation_name,
             allowed=ALL if request.method == "POST" and actor.role.includes(Role.ADMIN) else QUERIES,
             request_id=request.state.request_id,
-            actor=actor.name,
+            actor=actor,
         )
         try:
             answer = await anyio.to_thread.run_sync(run, limiter=self.threads)

@@ -14,6 +14,7 @@ from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.context import Request
 from meshline.api.graphql.fields import documented
 from meshline.errors import InvalidInput, NotFound
+from meshline.governance.audit import mutation_record
 from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, Scope, Statement, source_kind
@@ -91,7 +92,8 @@ class Mutation:
             raise InvalidInput(f"{head.source} said so, not a person: correct it there", "statement")
         asset_id = head.scope[2]
         at = max(_now(), head.observed_at + 1)
-        _commit(request, Statement(head.source, head.scope, at, EMPTY))
+        about = request.now.index.key(request.now.find(asset_id))
+        _commit(request, request.actor, "retract", about, Statement(head.source, head.scope, at, EMPTY))
         return Stated(asset=request.now.asset(request.now.find(asset_id)), statement=None)
 
 
@@ -125,8 +127,9 @@ def _attribute(key: AssetKey, attribute: str, value: Json) -> Facts:
 
 def _say(request: Request, by: str | None, scope: tuple[str, ...], facts: Facts, about: AssetKey) -> Stated:
     """Commit one statement; what it is about, as it is afterwards."""
-    said = Statement(f"{PERSON}/{_speaker(request, by)}", (PERSON, *scope), _now(), encode(facts))
-    _commit(request, said)
+    speaker = _speaker(request, by)
+    said = Statement(f"{PERSON}/{speaker}", (PERSON, *scope), _now(), encode(facts))
+    _commit(request, speaker, scope[0], about, said)
     view = request.now
     node = view.index.node(about)
     assert node is not None, "what a statement is about is visible"
@@ -139,10 +142,11 @@ def _statement(request: Request, node: int, source: str, scope: Scope) -> strawb
     return next((statement_id(found.scope_id) for found in infos if (found.source, found.scope) == (source, scope)), None)
 
 
-def _commit(request: Request, statement: Statement) -> None:
-    """Without the graph's lock: readers need not wait for the disk."""
+def _commit(request: Request, actor: str, what: str, about: AssetKey, statement: Statement) -> None:
+    """With its entry in the audit log; without the graph's lock: readers need not wait for the disk."""
+    record = mutation_record(actor, what, about, statement)
     request.release()
-    request.live.commit(lambda _reader: Batch(statements=[statement]))
+    request.live.commit(lambda _reader: Batch(statements=[statement], journal=[record]))
 
 
 def _scope_id(statement: str) -> int | None:

@@ -12,17 +12,33 @@ from strawberry.types import Info
 
 from meshline import __version__
 from meshline.api.graphql.asset import Asset, owned
+from meshline.api.graphql.audit import AuditEntry, audited
+from meshline.api.graphql.blast_radius import BlastRadius, BrokenPolicy, blast_radius
+from meshline.api.graphql.change_input import ChangeInput
 from meshline.api.graphql.connections import Connection, connection, key_after, listed
 from meshline.api.graphql.context import Request, View
 from meshline.api.graphql.contracts import Contract
 from meshline.api.graphql.coverage import About, Coverage, KindCount
-from meshline.api.graphql.enums import AssetKind, CheckOutcome, Direction, Granularity, Reach
+from meshline.api.graphql.enums import (
+    AssetKind,
+    AuditAction,
+    CheckMode,
+    CheckOutcome,
+    CheckProfile,
+    Direction,
+    Granularity,
+    Reach,
+    Severity,
+)
 from meshline.api.graphql.fields import documented
 from meshline.api.graphql.identity import IdentityConflict, conflicts_of
 from meshline.api.graphql.impact import Impact
 from meshline.api.graphql.kinds import Consumer, Dataset, Domain, Job, Owner
 from meshline.api.graphql.lineage import LineageDiff, LineageGraph, Path
 from meshline.api.graphql.observing import MATCHES
+from meshline.api.graphql.policies import Policy, policies, violations
+from meshline.api.graphql.product_consumers import ProductConsumers
+from meshline.api.graphql.product_impact import ProductImpact, product_impact
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, failures
 from meshline.api.graphql.search import SearchConnection
@@ -274,6 +290,42 @@ class Query:
     def sources(self, info: Context) -> list[Source]:
         return sources_of(info.context.now)
 
+    @documented("May this change ship, who is hit, who is told: the report of `meshline check`.")
+    def blast_radius(
+        self,
+        info: Context,
+        change: ChangeInput,
+        mode: CheckMode = CheckMode.STRICT,
+        profile: CheckProfile = CheckProfile.MESH,
+        since: Annotated[
+            datetime | None, strawberry.argument(description="Also what changed in the lineage of what is touched since then.")
+        ] = None,
+    ) -> BlastRadius:
+        return blast_radius(info.context, change, mode, profile, since)
+
+    @documented("Which products a change breaks, or depend on some assets, and whose promise of freshness no longer holds.")
+    def product_impact(self, info: Context, change: ChangeInput | None = None, of: list[strawberry.ID] | None = None) -> ProductImpact:
+        return product_impact(info.context, change, of)
+
+    @documented("Who consumes a product: itself, by its ports, or only what is made of it further down.")
+    def consumers_of(self, info: Context, product: strawberry.ID) -> ProductConsumers:
+        return ProductConsumers.of(info.context, product)
+
+    @documented("The policies by which the graph is judged, by id.")
+    def policies(self, info: Context) -> list[Policy]:
+        return policies(info.context)
+
+    @documented("What breaks a policy now: the worst first, then by policy and names.")
+    def policy_violations(
+        self,
+        info: Context,
+        policy: str | None = None,
+        severity: Severity | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Connection[BrokenPolicy]:
+        return violations(info.context, policy, severity, first, after)
+
     @documented("Checks that failed, of all datasets that are in the domain, of the product, and owned by the owner that are given.")
     def quality_failures(
         self,
@@ -292,6 +344,18 @@ class Query:
         return failures(
             view, listing.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
         )
+
+    @documented("Who asked for which check, used which waiver, said what by hand; which policies were broken. Needs the role writer.")
+    def audit(
+        self,
+        info: Context,
+        kind: AuditAction | None = None,
+        since: datetime | None = None,
+        actor: str | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Connection[AuditEntry]:
+        return audited(info.context, kind, since, actor, first, after)
 
     @documented("How much is described, owned, and has column lineage.")
     def coverage(self, info: Context) -> Coverage:

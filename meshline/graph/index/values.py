@@ -1,7 +1,8 @@
 """Where values go: over DIRECT flows that do not mask, and (`possible`) from dataset to dataset where nobody recorded the columns.
 
 A label is by node: 1 + the least number of flows from a source, 0 where nothing of a source arrives. Of the members of a class
-only the representative has one. What changes is labelled anew from the labels around it, so that an event costs what hangs on it.
+only the representative has one. A dataset has one if values may arrive in any column of it, known or not. What changes is labelled
+anew from the labels around it, so that an event costs what hangs on it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from meshline.graph.index.compiled import inner, kernel
 from meshline.graph.index.core import Core
 from meshline.graph.index.steps import flow_step, order
 from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, I32, MASKED, N_NODES, NONE, U8, Csr, Flows, Nodes
+from meshline.graph.index.walking import visible
 
 _POSSIBLE = 2
 
@@ -33,8 +35,8 @@ def carries_all(flags: int) -> bool:
 
 
 @inner
-def label_column(column: int, label: int, nodes: Nodes, labels: I32, queue: I32, tail: int) -> int:
-    """Label a column and queue it, if that is less than it has; the end of the queue then."""
+def label_one(column: int, label: int, nodes: Nodes, labels: I32, queue: I32, tail: int) -> int:
+    """Label a column or dataset and queue it, if that is less than it has; the end of the queue then."""
     node = nodes.rep[column]
     if labels[node] == 0 or labels[node] > label:
         labels[node] = label
@@ -45,7 +47,8 @@ def label_column(column: int, label: int, nodes: Nodes, labels: I32, queue: I32,
 
 @inner
 def label_columns(dataset: int, label: int, nodes: Nodes, labels: I32, queue: I32, tail: int) -> int:
-    """The same with all columns of a dataset."""
+    """The same with a dataset and all its columns that are seen."""
+    tail = label_one(dataset, label, nodes, labels, queue, tail)
     member = dataset
     while True:
         last = nodes.child[member]
@@ -53,7 +56,8 @@ def label_columns(dataset: int, label: int, nodes: Nodes, labels: I32, queue: I3
             column = last
             while True:
                 column = nodes.sibling[column]
-                tail = label_column(column, label, nodes, labels, queue, tail)
+                if visible(column, nodes):
+                    tail = label_one(column, label, nodes, labels, queue, tail)
                 if column == last:
                     break
         member = nodes.ring[member]
@@ -72,7 +76,7 @@ def follow(own: int, label: int, nodes: Nodes, csr: Csr, base: int, flows: Flows
                 if carries_all(csr.flags[at]) and nodes.kind[end] == DATASET and nodes.rep[end] != nodes.rep[own]:
                     tail = label_columns(end, label, nodes, labels, queue, tail)
             elif carries(csr.flags[at]) and nodes.kind[end] == COLUMN:
-                tail = label_column(end, label, nodes, labels, queue, tail)
+                tail = label_one(end, label, nodes, labels, queue, tail)
     flow = nodes.over_out[own]
     while flow != NONE:
         end = flows.end[flow]
@@ -80,7 +84,7 @@ def follow(own: int, label: int, nodes: Nodes, csr: Csr, base: int, flows: Flows
             if carries_all(flows.flags[flow]) and nodes.kind[end] == DATASET and nodes.rep[end] != nodes.rep[own]:
                 tail = label_columns(end, label, nodes, labels, queue, tail)
         elif carries(flows.flags[flow]) and nodes.kind[end] == COLUMN:
-            tail = label_column(end, label, nodes, labels, queue, tail)
+            tail = label_one(end, label, nodes, labels, queue, tail)
         flow = links[flow - base]
     return tail
 
@@ -134,14 +138,15 @@ def spread(
 
 @inner
 def least(before: int, node: int, nodes: Nodes, labels: I32) -> int:
-    """The lesser of a label and that of a column; 0 is none."""
+    """The lesser of a label and that of a column or dataset; 0 is none."""
     label = labels[nodes.rep[node]]
     return label if label and (before == 0 or label < before) else before
 
 
 @inner
 def least_of(dataset: int, before: int, nodes: Nodes, labels: I32) -> int:
-    """The least label of a dataset's columns."""
+    """The least label of a dataset and its columns."""
+    before = least(before, dataset, nodes, labels)
     member = dataset
     while True:
         last = nodes.child[member]
@@ -183,9 +188,12 @@ def least_before(own: int, before: int, nodes: Nodes, csr: Csr, base: int, flows
 
 @kernel("I32", "int", Nodes, Csr, "int", Flows, "I32", "I32", "I32")
 def arriving(columns: I32, possible: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, found: I32) -> int:
-    """For each of these representatives, the least label of what flows into it; 0: of nothing."""
+    """For each of these representatives that are seen, the least label of what flows into it; 0: of nothing."""
     for i in range(len(columns)):
         node = columns[i]
+        found[i] = 0
+        if not visible(node, nodes):
+            continue
         own = node
         before = 0
         while True:
@@ -206,7 +214,7 @@ def arriving(columns: I32, possible: int, nodes: Nodes, csr: Csr, base: int, flo
 
 
 def trace(core: Core, labels: Ints, column: int) -> list[FlowStep]:
-    """A shortest way of values from a source to a labelled column, in the order in which they flow: of several, the first by names."""
+    """A shortest way of values from a source to what is labelled, in the order in which they flow: of several, the first by names."""
     steps: list[FlowStep] = []
     node = int(core.nodes.rep[column])
     while labels[node] > 1:
@@ -216,19 +224,21 @@ def trace(core: Core, labels: Ints, column: int) -> list[FlowStep]:
 
 
 def _before(core: Core, labels: Ints, node: int) -> Iterator[tuple[FlowStep, int]]:
-    """The flows into a column from columns that are one nearer to a source, with these."""
+    """The flows into a column or dataset from what is one nearer to a source, with that."""
     nodes, wanted = core.nodes, int(labels[node]) - 1
     for own in core.ring(node):
         for flow in core.flow_rows(own, incoming=True):
             start = int(core.flows.start[flow])
             if carries(int(core.flows.flags[flow])) and nodes.kind[start] == COLUMN and labels[nodes.rep[start]] == wanted:
                 yield flow_step(core, flow), int(nodes.rep[start])
-    for dataset in core.ring(int(nodes.part1[node])):
+    for dataset in core.ring(int(nodes.part1[node]) if nodes.kind[node] == COLUMN else node):
         for flow in core.flow_rows(dataset, incoming=True):
             start = int(core.flows.start[flow])
             if carries_all(int(core.flows.flags[flow])) and nodes.kind[start] == DATASET:
                 own_columns = {int(nodes.rep[column]) for member in core.ring(start) for column in core.children(member)}
-                yield from ((flow_step(core, flow), column) for column in own_columns if labels[column] == wanted)
+                near = [column for column in own_columns if labels[column] == wanted]
+                whole = int(nodes.rep[start])
+                yield from ((flow_step(core, flow), one) for one in near or ([whole] if labels[whole] == wanted else []))
 
 
 class Undo(NamedTuple):
@@ -258,7 +268,7 @@ class Spread:
         return self._labels
 
     def renew(self, changed: Ints, sources: Ints) -> Undo:
-        """Label anew these columns, all that they lead to; `sources`: those of all of them that are sources."""
+        """Label anew these columns and datasets, which are all that they lead to; `sources`: those of all columns that are sources."""
         labels = self.labels
         before = Undo(changed, labels[changed].copy())
         labels[changed] = 0
@@ -284,7 +294,7 @@ class Spread:
 
 
 def onward(core: Core, columns: Ints) -> Ints:
-    """These representatives of columns, and all to which values of them may go."""
+    """These representatives of columns and datasets, and all to which values of them may go."""
     labels = np.zeros(int(core.counts[N_NODES]), np.int32)
     labels[columns] = 1
     reached = _spread(core, columns.astype(np.int32), np.ones(len(columns), np.int32), 1, labels)

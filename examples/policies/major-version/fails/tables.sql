@@ -1,0 +1,1 @@
+CREATE TABLE orders.orders (id BIGINT, total DECIMAL(18, 2));

@@ -1,0 +1,88 @@
+"""Policies, and what breaks them now."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import strawberry
+from strawberry.scalars import JSON
+
+from meshline.api.graphql.blast_radius import BrokenPolicy
+from meshline.api.graphql.connections import Connection, key_after
+from meshline.api.graphql.context import Request
+from meshline.api.graphql.enums import Severity
+from meshline.api.graphql.fields import documented
+from meshline.api.graphql.hits import Shown
+from meshline.errors import InvalidInput
+from meshline.governance.policies import format as policies_
+from meshline.governance.policies.passes import Breach, Place
+from meshline.governance.policies.showing import fingerprint, rank
+from meshline.graph.queries.pages import SortKey
+from meshline.ingest.names import closest
+
+
+@strawberry.type(description="A rule about the graph; see docs/policies.")
+class Policy:
+    request: strawberry.Private[Request]
+    policy: strawberry.Private[policies_.Policy]
+    id: strawberry.ID = strawberry.field(description="Its name.")
+    title: str
+    kind: str = strawberry.field(description="What it is about: product, contract, consumption, exposure, ...")
+    severity: Severity
+    parameters: JSON
+    documentation: str | None
+    off: str | None = strawberry.field(description="Why it is switched off; null: it is on.")
+    own: bool = strawberry.field(description="Whether a file of this installation makes or changes it.")
+
+    @documented("How often it is broken now.")
+    def violations(self) -> int:
+        self.request.now  # noqa: B018 - holds the lock
+        return sum(place.policy == self.policy.id for place, _ in self.request.governing.watch.violations())
+
+    @classmethod
+    def of(cls, request: Request, policy: policies_.Policy) -> Policy:
+        request.spend()
+        return cls(
+            request=request,
+            policy=policy,
+            id=strawberry.ID(policy.id),
+            title=policy.title,
+            kind=policy.kind,
+            severity=policy.severity,
+            parameters=JSON(dict(policy.parameters)),
+            documentation=policy.documentation or None,
+            off=policy.off or None,
+            own=policy.own,
+        )
+
+
+def policies(request: Request) -> list[Policy]:
+    """All, by id."""
+    return [Policy.of(request, policy) for policy in request.governing.policies]
+
+
+def violations(
+    request: Request, policy: str | None, severity: Severity | None, first: int | None, after: str | None
+) -> Connection[BrokenPolicy]:
+    """A page: the worst first, then by policy and names. Raises InvalidInput for a policy that there is not."""
+    known = [one.id for one in request.governing.policies]
+    if policy is not None and policy not in known:
+        raise InvalidInput(f"there is no policy {policy!r}{closest(policy, known)}; accepted: {', '.join(known)}", "policy")
+    view, size = request.now, request.page(first)
+    watch = request.governing.watch
+    found = [one for one in watch.violations() if policy in (None, one[0].policy) and severity in (None, one[1].severity)]
+    start = key_after(after, 1)
+    begin = 0 if start is None else bisect_right(found, start, key=lambda one: _key(request, one))
+    page = found[begin : begin + size]
+    shown = Shown(view)
+    return Connection(
+        nodes=[BrokenPolicy.of(shown, one) for one in watch.shown(page)],
+        keys=[(_key(request, one), fingerprint(view.index, one[0])) for one in page],
+        has_next=len(found) > begin + size,
+        has_previous=after is not None,
+        count=lambda: len(found),
+    )
+
+
+def _key(request: Request, one: tuple[Place, Breach]) -> SortKey:
+    return SortKey(*rank(request.now.index, *one))

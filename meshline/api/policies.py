@@ -1,0 +1,52 @@
+"""The policies that come with the product, and those of a folder of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+from meshline.errors import InvalidInput
+from meshline.governance.policies.format import Given, Policy, policies
+from meshline.ingest.documents import MAX_BYTES, document
+
+MAX_FILES = 500
+
+
+@lru_cache(maxsize=4)
+def known_policies(folder: Path | None = None) -> tuple[Policy, ...]:
+    """All policies by id. Raises InvalidInput with `file:line`. Read once in a process."""
+    return policies(_pack(), () if folder is None else _own(folder))
+
+
+def with_own(own: Iterable[Given]) -> tuple[Policy, ...]:
+    """The product's policies and these, by id. Raises InvalidInput with `file:line`."""
+    return policies(_pack(), own)
+
+
+def _pack() -> list[Given]:
+    files = sorted((resources.files("meshline.governance.policies") / "pack").iterdir(), key=lambda file: file.name)
+    return [_given(file.read_bytes(), f"pack/{file.name}") for file in files if file.name.endswith(".yaml")]
+
+
+def _own(folder: Path) -> list[Given]:
+    if not folder.is_dir():
+        raise InvalidInput(f"{str(folder)!r} is no folder; accepted is one with policies in files *.yaml", "policies")
+    files = sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml"))
+    if len(files) > MAX_FILES:
+        raise InvalidInput(f"{len(files)} files are too many; a folder of policies may have {MAX_FILES}", str(folder))
+    return [_given(_read(file), str(file)) for file in files]
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput(f"it cannot be read: {error.strerror}", str(file)) from error
+
+
+def _given(data: bytes, name: str) -> Given:
+    found = document(data, name)
+    return Given(found.value, found.where)

@@ -1,0 +1,107 @@
+"""Policies and violations in GraphQL: pages hang together, follow the graph, and keep to limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meshline.api.governing import Governing
+from meshline.api.graphql import GraphQL
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import EdgeType, column, consumer, data_product
+from meshline.graph.naming import Naming
+from tests.queries import mesh
+
+QUERY = """query($policy: String, $severity: Severity, $first: Int, $after: String) {
+  policyViolations(policy: $policy, severity: $severity, first: $first, after: $after) {
+    totalCount pageInfo { hasNextPage hasPreviousPage endCursor }
+    nodes { fingerprint policy severity verdict text new asset { qualifiedName } path { name masking } }
+  }
+}"""
+
+
+def ask(graphql: GraphQL, query: str = QUERY, **variables: object) -> dict[str, Any]:
+    answer = graphql.execute(query, variables)
+    assert "errors" not in answer.body, answer.body["errors"]
+    found: dict[str, Any] = answer.body["data"]
+    return found
+
+
+@pytest.fixture
+def live() -> LiveGraph:
+    campaign = mesh.edge(EdgeType.CONSUMES, consumer("mailer"), column(mesh.CUSTOMERS, "email"))
+    return mesh.live(*mesh.mesh(), campaign)
+
+
+def test_pages_give_all_that_is_broken_once_and_in_order(live: LiveGraph) -> None:
+    graphql = GraphQL(live, Naming())
+    whole = ask(graphql, first=1_000)["policyViolations"]
+    assert len(whole["nodes"]) == whole["totalCount"] > 2
+    found: list[Any] = []
+    after = None
+    while True:
+        page = ask(graphql, first=2, after=after)["policyViolations"]
+        assert page["pageInfo"]["hasPreviousPage"] == bool(found)
+        found += page["nodes"]
+        after = page["pageInfo"]["endCursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+    assert found == whole["nodes"]
+    assert len({one["fingerprint"] for one in found}) == len(found)
+    order = ["error", "warning", "info"]
+    assert [order.index(one["severity"]) for one in found] == sorted(order.index(one["severity"]) for one in found)
+
+
+def test_only_of_a_policy_or_a_severity(live: LiveGraph) -> None:
+    graphql = GraphQL(live, Naming())
+    (found,) = ask(graphql, policy="pii-unmasked")["policyViolations"]["nodes"]
+    assert (found["asset"]["qualifiedName"], found["severity"], found["verdict"], found["new"]) == ("mailer", "error", "BREAKING", False)
+    assert [step["name"] for step in found["path"]] == ["pg/shop.customers.email", "mailer"]
+    assert "campaign" not in found["text"], "what it uses is masked"
+    errors = ask(graphql, severity="ERROR")["policyViolations"]["nodes"]
+    assert errors
+    assert {one["severity"] for one in errors} == {"error"}
+
+
+def test_they_follow_the_graph(live: LiveGraph) -> None:
+    graphql = GraphQL(live, Naming())
+    before = ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"]
+    mesh.say(live, mesh.edge(EdgeType.CONSUMES, consumer("other"), column(mesh.CUSTOMERS, "email")))
+    assert ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == before + 1
+    of_policies = ask(graphql, "{ policies { id violations } }")["policies"]
+    assert {one["id"]: one["violations"] for one in of_policies}["pii-unmasked"] == before + 1
+
+
+def test_ones_own_policies_count(live: LiveGraph, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("id: pii-unmasked\noff: everybody may\n")
+    (tmp_path / "b.yaml").write_text('id: titled\nkind: product\nrequire: title != ""\nseverity: info\nmessage: "{name} has no title"\n')
+    graphql = GraphQL(live, Naming(), governing=Governing(live, tmp_path))
+    policies = {one["id"]: one for one in ask(graphql, "{ policies { id off own severity } }")["policies"]}
+    assert policies["pii-unmasked"] == {"id": "pii-unmasked", "off": "everybody may", "own": True, "severity": "ERROR"}
+    assert ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == 0
+    assert [one["text"] for one in ask(graphql, policy="titled")["policyViolations"]["nodes"]] == [
+        f"{mesh.ORDERS_PRODUCT.name} has no title"
+    ]
+    assert data_product("revenue").name not in str(ask(graphql, policy="titled"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({"policy": "nix"}, "INVALID_INPUT"),
+        ({"first": -1}, "INVALID_INPUT"),
+        ({"first": 1_001}, "LIMIT_EXCEEDED"),
+        ({"after": "x"}, "INVALID_INPUT"),
+    ],
+)
+def test_bad_questions_are_refused(live: LiveGraph, variables: dict[str, object], code: str) -> None:
+    body = GraphQL(live, Naming()).execute(QUERY, variables).body
+    assert body["errors"][0]["extensions"]["code"] == code
+
+
+def test_a_bad_file_is_an_error_with_its_place(live: LiveGraph, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("id: mine\nkind: product\nrequire: owner\nseverity: info\nmessage: x\n")
+    body = GraphQL(live, Naming(), governing=Governing(live, tmp_path)).execute(QUERY).body
+    assert "a.yaml:3: mine: require: owner is no field here" in body["errors"][0]["message"]

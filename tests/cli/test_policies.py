@@ -1,0 +1,54 @@
+"""`meshline policies`: what it shows, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import ROOT, done, run
+
+EXAMPLES = ROOT / "examples" / "policies"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/graph.db"
+
+
+def loaded(example: str, store: str) -> None:
+    done("ingest", "mesh", EXAMPLES / example / "mesh.yaml", "--store", store)
+
+
+@pytest.mark.parametrize(("example", "code"), [("retention-minimum/fails", 1), ("slo-minimum/fails", 0), ("retention-minimum/passes", 0)])
+def test_an_error_is_exit_code_1(example: str, code: int, store: str) -> None:
+    loaded(example, store)
+    ran = run("policies", "--violations", "--policy", example.split("/", maxsplit=1)[0], "--store", store)
+    assert ran.code == code, ran.out + ran.err
+    assert ("no policy is broken" in ran.out) == example.endswith("passes")
+
+
+def test_json_is_what_the_schema_gives(store: str) -> None:
+    loaded("retention-minimum/fails", store)
+    policies = json.loads(done("policies", "--format", "json", "--store", store).out)
+    assert {one["id"]: one["violations"] for one in policies}["retention-minimum"] == 1
+    ran = run("policies", "--violations", "--format", "json", "--store", store)
+    assert ("retention-minimum", "error", "BREAKING") in [(one["policy"], one["severity"], one["verdict"]) for one in json.loads(ran.out)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--policy", "retention"), "there is no policy 'retention'; did you mean"),
+        (("--policies", "nowhere"), "'nowhere' is no folder"),
+        (("--policies", ".", "--server", "http://127.0.0.1:1"), "give either --server or --policies"),
+        (("--server", "http://127.0.0.1:1"), "127.0.0.1:1"),
+    ],
+)
+@pytest.mark.parametrize("violations", [True, False])
+def test_what_cannot_be_found_out_is_exit_code_2(arguments: tuple[str, ...], message: str, violations: bool, store: str) -> None:  # noqa: FBT001
+    loaded("retention-minimum/fails", store)
+    where = () if "--server" in arguments else ("--store", store)
+    ran = run("policies", *(("--violations",) if violations else ()), *arguments, *where)
+    assert (ran.code, message in ran.err) == (2, True), ran.err

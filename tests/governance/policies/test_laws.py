@@ -1,0 +1,188 @@
+"""Following a graph commit by commit finds what a look at all of it finds; what is only supposed changes nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.api.policies import known_policies
+from meshline.governance.policies.watch import Watch
+from meshline.governance.report import Violation
+from meshline.graph.index import core
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import (
+    AssetFact,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Flow,
+    Json,
+    Statement,
+    column,
+    consumer,
+    contract,
+    data_product,
+    dataset,
+    domain,
+    owner,
+)
+from meshline.graph.store.base import Batch
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.graph.supposing import Saying, supposed
+from tests.index.heads import NS, col, ds, says
+from tests.index.strategies import COLUMNS, any_statement, columns, datasets, times
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+PRODUCTS = ("p", "q")
+CONTRACTS = ("k1", "k2")
+USERS = ("team", "board")
+PATHS = ("/x", "/y")
+MODELS: Json = [{"name": "m", "fields": [{"name": "x"}]}]
+users, promised, governing = st.sampled_from(USERS), st.sampled_from(PRODUCTS), st.sampled_from(CONTRACTS)
+homes = st.sampled_from(("finance", "shop"))
+paths = st.sampled_from(PATHS)
+
+tags = st.sampled_from(([], ["pii"], ["pii=false"], ["other"], ["revenue"], ["financial=yes"]))
+tagged = st.builds(
+    lambda c, given, at: says(Facts(assets=(AssetFact(col(c), {"tags": given}),)), ("note", c), at, source="person/p"),
+    columns,
+    tags,
+    times,
+)
+named = st.builds(  # a column that is personal by its name
+    lambda d, e, at: says(Facts(flows=(Flow(column(ds(d), "email"), column(ds(e), "x"), subtype="IDENTITY"),)), ("test", f"email{d}"), at),
+    datasets,
+    datasets,
+    times,
+)
+copied = st.builds(
+    lambda a, b, at: says(
+        Facts(flows=tuple(Flow(column(ds(a), name), column(ds(b), name), subtype="IDENTITY") for name in COLUMNS)), ("copy", a), at
+    ),
+    datasets,
+    datasets,
+    times,
+)
+exported = st.builds(
+    lambda a, path, back, at: says(
+        Facts(flows=(Flow(ds(a), dataset("file", path)), *((Flow(dataset("file", path), ds(back)),) if back else ()))), ("export", path), at
+    ),
+    datasets,
+    st.sampled_from(PATHS),
+    st.sampled_from((None, "a", "b")),
+    times,
+)
+products = st.builds(
+    lambda p, said, at: says(Facts(assets=(AssetFact(data_product(p), said),)), ("product", p), at, source="product/x"),
+    st.sampled_from(PRODUCTS),
+    st.sampled_from(
+        (
+            {"description": "d", "slo": {"freshness": "1h"}},
+            {"slo": {"freshness": "2d", "retention": "1y"}, "tags": ["financial"]},
+            {"tags": ["revenue"], "title": "R"},
+            {"registered_in": ["DataHub"]},
+        )
+    ),
+    times,
+)
+contracts = st.builds(
+    lambda k, version, status, at: says(
+        Facts(assets=(AssetFact(contract(k), {"version": version, "status": status, "models": MODELS}),)),
+        ("contract", k, version),
+        at,
+        source="contract/x",
+    ),
+    st.sampled_from(CONTRACTS),
+    st.sampled_from(("1.0", "2.0")),
+    st.sampled_from(("active", "retired")),
+    times,
+)
+edges = st.builds(
+    lambda edge, at, scope: says(Facts(edges=(edge,)), ("mesh", f"e{scope}"), at, source="mesh/m"),
+    st.one_of(
+        st.builds(
+            lambda p, d, way, refresh: EdgeFact(EdgeType.PORT, data_product(p), ds(d), {"direction": way, "refresh": refresh}),
+            promised,
+            datasets,
+            st.sampled_from(("input", "output")),
+            st.sampled_from(("hourly", "nightly")),
+        ),
+        st.builds(lambda k, d: EdgeFact(EdgeType.GOVERNS, contract(k), ds(d)), governing, datasets),
+        st.builds(lambda u, c, k: EdgeFact(EdgeType.CONSUMES, consumer(u), col(c), {"contract": k}), users, columns, governing),
+        st.builds(lambda u, d: EdgeFact(EdgeType.CONSUMES, consumer(u), ds(d)), users, datasets),
+        st.builds(lambda u, p: EdgeFact(EdgeType.CONSUMES, consumer(u), data_product(p)), users, promised),
+        st.builds(lambda u, path: EdgeFact(EdgeType.CONSUMES, consumer(u), dataset("file", path)), users, paths),
+        st.builds(lambda p, d: EdgeFact(EdgeType.PART_OF, data_product(p), domain(d)), promised, homes),
+        st.builds(lambda u: EdgeFact(EdgeType.OWNS, owner("o"), consumer(u)), users),
+        st.builds(lambda d: EdgeFact(EdgeType.OWNS, owner("o"), domain(d)), homes),
+    ),
+    times,
+    st.integers(0, 7),
+)  # fmt: skip
+placed = st.builds(
+    lambda names, d, at: says(Facts(assets=(AssetFact(domain(d), {"members": names}),)), ("mesh", "domain", d), at, source="mesh/m"),
+    st.lists(st.sampled_from((f"{NS}/*", f"{NS}/a", "file//x")), max_size=2),
+    homes,
+    times,
+)
+statements = st.one_of(
+    any_statement, any_statement, tagged, tagged, named, copied, exported, products, contracts, edges, edges, edges, placed
+)
+
+
+@pytest.fixture(autouse=True)
+def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fold and compact after every few rows."""
+    monkeypatch.setattr(core, "OVERLAY", 3)
+    monkeypatch.setattr(core, "GARBAGE", 40)
+
+
+def graph() -> LiveGraph:
+    return LiveGraph.open(SqliteStore())
+
+
+def said(live: LiveGraph, *said: Statement) -> None:
+    live.commit(lambda _: Batch(statements=said))
+
+
+def shown(watch: Watch) -> dict[str, Violation]:
+    return {violation.fingerprint: violation for violation in watch.shown(watch.violations())}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(statements, max_size=25), st.lists(st.lists(statements, min_size=1, max_size=3), min_size=1, max_size=6))
+def test_following_commits_finds_what_a_full_pass_finds(first: list[Statement], commits: list[list[Statement]]) -> None:
+    live = graph()
+    said(live, *first)
+    watch = Watch(live, known_policies(), NOW)
+    before = shown(watch)
+    for commit in commits:
+        said(live, *commit)
+        differs = watch.after()
+        now = shown(Watch(live, known_policies(), NOW))
+        assert shown(watch) == now
+        assert len(now) - len(before) == len(differs.opened) - len(differs.closed)
+        assert {one.fingerprint for one in differs.opened} <= now.keys()
+        before = now
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(statements, max_size=25), st.lists(statements, min_size=1, max_size=3))
+def test_what_is_supposed_differs_as_if_it_were_so_and_changes_nothing(first: list[Statement], then: list[Statement]) -> None:
+    live = graph()
+    said(live, *first)
+    sayings = [Saying(one.source, one.scope, one.content) for one in then]
+    watch = Watch(live, known_policies(), NOW)
+    watch.settle()
+    before = shown(watch)
+    with supposed(live, sayings, 1_000) as would:
+        after = shown(Watch(would, known_policies(), NOW))
+        differs = watch.supposing(would)
+        assert {one.fingerprint: one.text for one in differs.opened}.items() <= {id_: one.text for id_, one in after.items()}.items()
+        assert len(after) - len(before) == len(differs.opened) - len(differs.closed)
+    assert shown(watch) == before == shown(Watch(live, known_policies(), NOW))
+    said(live, *first)
+    assert shown(watch) == shown(Watch(live, known_policies(), NOW))

@@ -1,0 +1,43 @@
+"""Tags that the index knows without reading the store are those that the facts give."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetFact, AssetKey, Facts, Json, Statement
+from meshline.graph.queries.assets import attributes
+from meshline.graph.store.base import Batch
+from meshline.graph.store.sqlite import SqliteStore
+from tests.index.heads import col, says
+from tests.index.strategies import any_statement, columns, times
+
+SAID: tuple[Json, ...] = (["pii"], ["a", "b=c"], [{"key": "k", "value": 1}, {"key": "k"}, 3], [], "no list")
+
+tagged = st.builds(
+    lambda c, tags, scope, at: says(Facts(assets=(AssetFact(col(c), {"tags": tags}),)), ("note", c, str(scope)), at, source="person/p"),
+    columns,
+    st.sampled_from(SAID),
+    st.integers(0, 1),
+    times,
+)
+
+
+@given(st.lists(st.lists(st.one_of(tagged, tagged, any_statement), min_size=1, max_size=4), max_size=6))
+def test_tags_are_those_of_the_facts(commits: list[list[Statement]]) -> None:
+    live = LiveGraph.open(SqliteStore())
+    for commit in commits:
+        live.commit(lambda _, commit=commit: Batch(statements=commit))  # type: ignore[misc]
+    index = live.index
+    keys = {key for commit in commits for one in commit for key in _columns(one)}
+    some = [node for key in keys if (node := index.node(key)) is not None]
+    known = attributes(live, index, some)
+    for node, of_node in zip(some, known, strict=True):
+        assert index.tags(node) == {tag.key if tag.value is None else f"{tag.key}={tag.value}" for tag in of_node.tags}
+    personal = {index.representative(node) for node in some if "pii" in index.tags(node)}
+    assert personal <= set(index.tagged(lambda tags: "pii" in tags).tolist())
+
+
+def _columns(statement: Statement) -> list[AssetKey]:
+    return [col(statement.scope[1])] if statement.scope[0] == "note" else []
