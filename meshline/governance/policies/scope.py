@@ -58,7 +58,7 @@ def scope(look: Look, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
     fed_kinds = core.nodes.kind[fed]
     datasets.update(fed[fed_kinds == DATASET].tolist(), index.datasets(fed[fed_kinds == COLUMN]).tolist())
     datasets.update(_hanging(look, products, contracts))
-    changed = _changed(look, fed)
+    changed = _changed(look, moved.fed)
     marked = np.zeros(int(core.counts[N_NODES]), np.bool_)
     marked[changed] = True
     marked[index.datasets(changed[core.nodes.kind[changed] == COLUMN])] = True
@@ -120,9 +120,13 @@ def used_datasets(look: Look) -> Ints:
 
 
 def _changed(look: Look, fed: Ints) -> Ints:
-    """The columns that may hold other values, all to which those may go, and datasets of which any column may."""
+    """The columns that may hold other values, all to which those may go, datasets of which any column may, and what represents
+    nothing any more.
+    """
     core = look.index.core
-    datasets = fed[core.nodes.kind[fed] == DATASET]
+    current = np.unique(core.nodes.rep[fed])
+    datasets = current[core.nodes.kind[current] == DATASET]
     own = [column for dataset in datasets.tolist() for member in core.ring(dataset) for column in core.children(member)]
-    begun = np.unique(np.concatenate([fed[core.nodes.kind[fed] == COLUMN], datasets, core.nodes.rep[np.array(own, np.int32)]]))
-    return look.index.onward(begun.astype(np.int32)) if len(begun) else begun.astype(np.int32)
+    begun = np.unique(np.concatenate([current[core.nodes.kind[current] == COLUMN], datasets, core.nodes.rep[np.array(own, np.int32)]]))
+    former = fed[core.nodes.rep[fed] != fed]
+    return np.unique(np.concatenate([look.index.onward(begun.astype(np.int32)), former])).astype(np.int32)

@@ -188,11 +188,11 @@ def least_before(own: int, before: int, nodes: Nodes, csr: Csr, base: int, flows
 
 @kernel("I32", "int", Nodes, Csr, "int", Flows, "I32", "I32", "I32")
 def arriving(columns: I32, possible: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, found: I32) -> int:
-    """For each of these representatives that are seen, the least label of what flows into it; 0: of nothing."""
+    """For each of these nodes that is a representative and is seen, the least label of what flows into it; 0: of nothing."""
     for i in range(len(columns)):
         node = columns[i]
         found[i] = 0
-        if not visible(node, nodes):
+        if nodes.rep[node] != node or not visible(node, nodes):
             continue
         own = node
         before = 0
