@@ -45,7 +45,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Run benchmarks, each against a reference in the same run.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which ones: {', '.join(BENCHMARKS)} (default: all)")
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="small sizes, all within two minutes (default)")
+    size.add_argument("--quick", action="store_true", help="small sizes, all in a few minutes (default)")
     size.add_argument("--full", action="store_true", help="up to a million columns; writes benchmarks/full.json and docs/benchmarks.md")
     parser.add_argument("--folder", type=Path, help="keep the generated stores here, for the next run of the same code")
     options = parser.parse_args(arguments)

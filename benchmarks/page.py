@@ -13,7 +13,7 @@ HEAD = """\
 # Benchmarks
 
 Made by `scripts/bench --full` from [`benchmarks/full.json`](../benchmarks/full.json); do not edit. `scripts/bench NAME` runs one
-(quick size), `scripts/bench --quick` all of them within two minutes.
+(quick size), `scripts/bench --quick` all of them in a few minutes.
 
 Every figure stands beside a reference that was measured in the same run, on the same machine, in turns with ours: the ratio
 (ours / reference) says more than either number. A goal is what the ratio is meant to be; no test asserts it.

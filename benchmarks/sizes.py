@@ -9,7 +9,7 @@ from benchmarks.generate import Shape
 
 class Size(enum.StrEnum):
     TINY = "tiny"  # for the tests: does it run at all?
-    QUICK = "quick"  # all benchmarks in two minutes
+    QUICK = "quick"  # all benchmarks in a few minutes
     FULL = "full"  # what docs/benchmarks.md shows
 
 
