@@ -7,9 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from meshline.api.governing import Governing
-from meshline.api.graphql import Bounds, GraphQL
-from meshline.api.graphql.execution import QUERIES
 from meshline.cli.answers import Refused
 from meshline.cli.stores import opened_store
 from meshline.graph.live import LiveGraph
@@ -40,10 +37,15 @@ class Local:
 
     def __init__(self, opened: Opened, policies: Path | None = None) -> None:
         """`policies`: a folder of the user's."""
+        from meshline.api.governing import Governing  # imported where it is needed: `opened` alone is wanted by most commands
+        from meshline.api.graphql import Bounds, GraphQL
+
         bounds = Bounds(seconds=SECONDS, objects=10_000_000)
         self._graphql = GraphQL(opened.graph, opened.naming, bounds, governing=Governing(opened.graph, policies))
 
     def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:
+        from meshline.api.graphql.execution import QUERIES
+
         body = self._graphql.execute(query, variables, allowed=QUERIES).body
         if errors := body.get("errors"):
             raise Refused(str(errors[0]["message"]), str(errors[0].get("extensions", {}).get("code", "INTERNAL")))
