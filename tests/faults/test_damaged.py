@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from meshline.errors import MeshlineError
+from meshline.errors import MeshlineError, StoreCorrupt
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
+from meshline.graph.store.heads import scope_of
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
 from tests.faults.served import Started, serving
@@ -85,6 +86,11 @@ def test_what_is_damaged_is_told(sound: Path, tmp_path: Path, seed: int) -> None
             for left in tmp_path.glob("mesh.db*"):
                 left.unlink()
     assert told > DAMAGES / 4
+
+
+def test_a_name_of_a_scope_that_lost_a_sign_is_told() -> None:
+    with pytest.raises(StoreCorrupt, match="backup"):
+        scope_of('["dataset","ns" "name"]')
 
 
 def use(path: Path, body: bytes) -> None:

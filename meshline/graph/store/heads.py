@@ -7,16 +7,25 @@ from typing import overload
 
 import msgspec
 
+from meshline.errors import StoreCorrupt
 from meshline.graph.model import Content, Scope
 from meshline.graph.store.base import Head
 
-scope_of = msgspec.json.Decoder(Scope).decode
+_decode = msgspec.json.Decoder(Scope).decode
 _encode = msgspec.json.Encoder().encode
 
 
 def scope_text(scope: Scope) -> str:
     """A scope as JSON: equal scopes have equal texts."""
     return _encode(scope).decode()
+
+
+def scope_of(text: str) -> Scope:
+    """The scope that a text is (`scope_text`). Raises StoreCorrupt."""
+    try:
+        return _decode(text)
+    except msgspec.MsgspecError as error:
+        raise StoreCorrupt(f"a scope's name cannot be read ({error}): restore the store from a backup") from error
 
 
 class HeadTable(Sequence[Head]):
