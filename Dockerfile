@@ -5,15 +5,16 @@ WORKDIR /src
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY meshline meshline
 COPY examples examples
-# Not editable: the virtual environment alone is copied into the image that runs.
-RUN UV_PROJECT_ENVIRONMENT=/opt/meshline uv sync --frozen --no-dev --no-editable --extra all
-# The kernels are compiled once, here: the user that runs them may not write there.
+# Not editable: the virtual environment alone is copied into the image that runs. With bytecode: its user may not write it.
+RUN UV_PROJECT_ENVIRONMENT=/opt/meshline uv sync --frozen --no-dev --no-editable --extra all --compile-bytecode
+# The kernels are compiled once, here, for any processor of the architecture: those of the machine that runs may be others.
+ENV NUMBA_CPU_NAME=generic
 RUN /opt/meshline/bin/python -c "from meshline.graph.index import LineageIndex; from meshline.graph.index.compiled import compile_kernels; compile_kernels()"
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 meshline && mkdir /data && chown meshline /data
 COPY --from=build /opt/meshline /opt/meshline
-ENV PATH=/opt/meshline/bin:$PATH MESHLINE_STORE=sqlite:////data/meshline.db
+ENV PATH=/opt/meshline/bin:$PATH MESHLINE_STORE=sqlite:////data/meshline.db NUMBA_CPU_NAME=generic
 # Settings (tokens) are read from /data/meshline.toml, if it is there.
 WORKDIR /data
 USER meshline

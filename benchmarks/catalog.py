@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks import (
     check,
+    churn,
     dbt,
     http_ingest,
     iceberg,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         loading.BENCHMARK,
         memory.BENCHMARK,
         increments.BENCHMARK,
+        churn.BENCHMARK,
         policies.BENCHMARK,
         startup.BENCHMARK,
         neo4j_traversal.BENCHMARK,

@@ -14,7 +14,8 @@ from benchmarks.queries import ask, of_command_line
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best, spent
 from benchmarks.traversal import CLOSURES
-from meshline.api.checking import Asked, Compared, File, checked
+from meshline.api.check_request import Asked, Compared, File
+from meshline.api.checking import checked
 from meshline.api.graphql import Bounds, GraphQL
 from meshline.graph.garbage import collect_seldom
 from meshline.graph.index.compiled import compile_kernels

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 
 class MeshlineError(Exception):
     """Base of all errors that a person may see. `code` is stable and part of the interface."""
 
     code = "INTERNAL"
+
+    def __reduce__(self) -> tuple[Callable[..., MeshlineError], tuple[object, ...]]:
+        """As errors travel between processes: with what they know, whatever they are made from."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[MeshlineError], arguments: tuple[object, ...], attributes: dict[str, object]) -> MeshlineError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    error.__dict__.update(attributes)
+    return error
 
 
 class InvalidInput(MeshlineError):
@@ -69,4 +83,17 @@ class MissingExtra(MeshlineError):
     code = "MISSING_EXTRA"
 
     def __init__(self, extra: str, needed_for: str) -> None:
-        super().__init__(f"{needed_for} needs the extra {extra!r}: pip install 'meshline[{extra}]'")
+        from meshline.distribution import install_command  # noqa: PLC0415 - only when something is missing
+
+        super().__init__(f"{needed_for} needs the extra {extra!r}: {install_command(extra)}")
+
+
+@contextmanager
+def required_extra(extra: str, needed_for: str) -> Iterator[None]:
+    """Around imports that need the libraries of an extra. Raises MissingExtra if one of them is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.partition(".")[0] == "meshline":  # a fault of ours
+            raise
+        raise MissingExtra(extra, needed_for) from error

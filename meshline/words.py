@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 
 def printable(text: str) -> str:
     """A text without control characters: a name must not steer the terminal."""
@@ -12,6 +15,20 @@ def short(text: str, most: int) -> str:
     """A printable text of at most so many characters."""
     text = printable(text)
     return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def listing(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def short_time(time: datetime) -> str:
+    """A time in UTC, no more exact than needed: `2026-03-08`, `2026-03-08T09:30Z`, `2026-03-08T09:30:05Z`."""
+    time = time.astimezone(UTC)
+    if time == time.replace(hour=0, minute=0, second=0, microsecond=0):
+        return time.strftime("%Y-%m-%d")
+    exactness = "minutes" if not (time.second or time.microsecond) else "seconds" if not time.microsecond else "microseconds"
+    return time.replace(tzinfo=None).isoformat(timespec=exactness) + "Z"
 
 
 def counted(number: int, noun: str) -> str:

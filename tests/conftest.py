@@ -1,9 +1,20 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.kafka import KafkaBroker, kafka_broker
 from tests.servers import Neo4jServer, neo4j_server
+
+# One profile for all tests, in whatever order they run: without explanations, which take long where examples are slow, and without
+# deadlines, for no test measures time.
+settings.register_profile(
+    "meshline",
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("meshline")
 
 
 @pytest.fixture(scope="session")

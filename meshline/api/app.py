@@ -11,7 +11,9 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from meshline.api.auth import Gate
+from meshline.api.bodies import BodyBudget
 from meshline.api.errors import http_error, known_error
+from meshline.api.front_page import make_front_page
 from meshline.api.graphql.http import Endpoint
 from meshline.api.metrics import Metrics
 from meshline.api.middleware import Envelope
@@ -19,7 +21,12 @@ from meshline.api.openapi import document
 from meshline.api.routes import ADDRESSES, QUIET
 from meshline.api.service import Service
 from meshline.api.settings import Settings
+from meshline.api.threads import Lane
 from meshline.errors import MeshlineError
+
+BODIES = 4
+BODY_SECONDS = 60.0  # for which a large body waits for its turn
+QUESTIONS, CHECKS = 4, 2  # that run at once: the graph and the interpreter take turns anyway, others only wait for the store
 
 
 def create_app(
@@ -51,6 +58,11 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = service
-    app.state.endpoint = Endpoint(settings.max_body_bytes)
+    waiting = settings.request_queue
+    app.state.endpoint = Endpoint(settings.max_body_bytes, Lane("questions", QUESTIONS, waiting, settings.query_seconds))
+    app.state.bodies = Lane("large events and batches", BODIES, waiting, BODY_SECONDS)
+    app.state.body_budget = BodyBudget(settings.bodies_bytes)
+    app.state.checks = Lane("checks", CHECKS, waiting, settings.check_seconds)
     app.state.openapi = document(roles)
+    app.state.front_page = make_front_page(roles)
     return app

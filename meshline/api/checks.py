@@ -12,11 +12,13 @@ from starlette.responses import Response
 
 from meshline.api.auditing import digest, record_check
 from meshline.api.auth import actor_of
-from meshline.api.bodies import check_media, read_body
-from meshline.api.checking import Asked, checked
+from meshline.api.bodies import check_media, decode, read_body
+from meshline.api.check_request import Asked
+from meshline.api.check_texts import start_forks
+from meshline.api.checking import checked
 from meshline.api.errors import JSON
 from meshline.api.service import Opened, Service
-from meshline.errors import InvalidInput
+from meshline.api.threads import Lane
 from meshline.governance.report import Report
 from meshline.graph.queries.limits import Limits
 
@@ -31,9 +33,10 @@ async def post_check(request: Request) -> Response:
     opened = service.opened
     check_media(request, MEDIA)
     body = await read_body(request, service.settings.max_body_bytes)
-    asked = _asked(body)
-    limits = (service.settings.query_nodes, service.settings.query_seconds)
-    report = await run_in_threadpool(_answer, opened, asked, *limits)
+    asked = decode(_decoder, body, "check")
+    limits = (service.settings.query_nodes, service.settings.check_seconds)
+    lane: Lane = request.app.state.checks
+    report = await lane.run(partial(_answer, opened, asked, *limits))
     actor = actor_of(request)
     name, needed = ("" if actor is None else actor.name), bool(service.settings.tokens)
     await run_in_threadpool(partial(record_check, opened.live.store, name, report, digest(body), needed=needed))
@@ -41,11 +44,5 @@ async def post_check(request: Request) -> Response:
 
 
 def _answer(opened: Opened, asked: Asked, nodes: int, seconds: float) -> Report:
-    return checked(opened.live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.graphql.governing)
-
-
-def _asked(body: bytes) -> Asked:
-    try:
-        return _decoder.decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidInput(f"no check: {error}") from error
+    start_forks()
+    return checked(opened.live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.graphql.governing, apart=True)

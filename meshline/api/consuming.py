@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshline.api.metrics import Metrics
 from meshline.api.settings import Settings
-from meshline.errors import MissingExtra
+from meshline.errors import required_extra
 from meshline.graph.store.base import Store
 from meshline.ingest.pipeline import Pipeline
 
@@ -18,12 +18,8 @@ def subscription(settings: Settings) -> Subscription | None:
     """What is to be consumed, if anything. Raises InvalidInput if it cannot be, MissingExtra."""
     if settings.kafka is None:
         return None
-    try:
+    with required_extra("kafka", "consuming from Kafka"):
         from meshline.ingest.kafka import Subscription, check, read_properties  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.startswith("meshline"):
-            raise
-        raise MissingExtra("kafka", "consuming from Kafka") from error
     properties = {} if settings.kafka_config is None else read_properties(settings.kafka_config)
     found = Subscription(settings.kafka, settings.kafka_topic, settings.kafka_group, properties, settings.max_body_bytes)
     check(found)

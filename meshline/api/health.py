@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import anyio
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,10 +12,6 @@ from meshline import __version__
 from meshline.api.auth import actor_of
 from meshline.api.errors import JSON, RETRY_AFTER
 from meshline.api.service import LOADING, Service
-from meshline.errors import MeshlineError
-from meshline.graph.store.base import Store
-
-STORE_SECONDS = 3.0  # within which the store must answer
 
 
 class Alive(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,21 +46,10 @@ async def readyz(request: Request) -> Response:
     service: Service = request.app.state.service
     known = actor_of(request) is not None
     opened = service.opened_or_none
-    answered = service.waiting_for or (await store_revision(opened.live.store) if opened is not None else LOADING)
+    answered = service.waiting_for or (await opened.probe.revision() if opened is not None else LOADING)
     if isinstance(answered, str) or opened is None:
         return _json(NotReadyYet("not ready", reasons=[str(answered)] if known else []), 503, {"Retry-After": str(RETRY_AFTER)})
     return _json(Ready("ready", revision=opened.live.index.revision if known else None))
-
-
-async def store_revision(store: Store) -> int | str:
-    """The newest revision of a store, or why it does not say."""
-    try:
-        with anyio.fail_after(STORE_SECONDS):
-            return await anyio.to_thread.run_sync(store.revision, abandon_on_cancel=True)
-    except TimeoutError:
-        return f"the store has not answered for {STORE_SECONDS:g} seconds"
-    except MeshlineError as error:
-        return f"the store does not answer: {error}"
 
 
 def _json(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:

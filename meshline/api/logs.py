@@ -12,6 +12,8 @@ from typing import Literal, TextIO
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # of the request under way; copied into its worker threads
 DETAILS = "details"  # the attribute of a record with what is more than a sentence: {name: value}
 
+# Of requests that offer another protocol (as Java's HttpClient offers HTTP/2): they are answered in this one, which is what clients expect.
+_OFFERS = ("Unsupported upgrade request", "No supported WebSocket library")
 _uvicorn = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
 
@@ -25,6 +27,11 @@ def configure(level: str, form: Literal["text", "json"], stream: TextIO | None =
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # nobody asks for them, and each costs at every record
     for name in _uvicorn:  # of uvicorn's own news only what is wrong: we say what it would say
         logging.getLogger(name).setLevel("WARNING" if level == "info" else level.upper())
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(_OFFERS)
 
 
 def _identify(record: logging.LogRecord) -> bool:

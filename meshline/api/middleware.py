@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
@@ -11,7 +12,8 @@ from collections.abc import Callable, Collection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE, JSON, error_body
+from meshline.api.bodies import give_back
+from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE, JSON, NotReady, error_body, response_of
 from meshline.api.logs import DETAILS, REQUEST_ID
 from meshline.api.metrics import OTHER, Metrics
 
@@ -65,6 +67,7 @@ class Envelope:
             await self._answered(scope, receive, answer)
         finally:
             seconds = self._clock() - begun
+            give_back(scope)
             path = scope["path"]
             self._metrics.answered(scope["method"], path if path in self._routes else OTHER, answer.status, seconds)
             self._log(scope, answer, seconds)
@@ -73,6 +76,11 @@ class Envelope:
     async def _answered(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
             await self.app(scope, receive, answer.send)
+        except asyncio.CancelledError:
+            if answer.status:
+                raise
+            stopping = response_of(NotReady("the server is stopping: ask again"))  # it waits for requests no longer
+            await stopping(scope, receive, answer.send)
         except Exception:
             if answer.status:  # too late for an answer: the server logs it and closes the connection
                 raise

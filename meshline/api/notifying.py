@@ -6,10 +6,9 @@ import asyncio
 import logging
 import time
 
-from starlette.concurrency import run_in_threadpool
-
 from meshline.api.logs import DETAILS
 from meshline.api.settings import Settings
+from meshline.api.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.governance.diff import changes
 from meshline.governance.notify.following import Follower
@@ -22,6 +21,7 @@ from meshline.ingest.times import now
 log = logging.getLogger("meshline.notify")
 
 PAUSE = 3  # times as long as a look took, before the next
+GRACE_SECONDS = 3.0  # for what it is at when told to stop
 LONGEST_PAUSE = 60.0  # seconds
 WARN_AGAIN_SECONDS = 300.0
 
@@ -51,8 +51,8 @@ class Notifier:
             await asyncio.sleep(wait)
             wait = self._seconds
             try:
-                wait = max(wait, min(PAUSE * await run_in_threadpool(self._look), LONGEST_PAUSE))
-                await run_in_threadpool(self._send)
+                wait = max(wait, min(PAUSE * await run_in_thread(self._look, grace=GRACE_SECONDS), LONGEST_PAUSE))
+                await run_in_thread(self._send, grace=GRACE_SECONDS)
             except MeshlineError as error:
                 self._warn(error)
             except Exception:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from meshline import __version__
 from meshline.api.bodies import COMPRESSED, IDENTITY
-from meshline.api.checking import Asked as CheckAsked
+from meshline.api.check_request import Asked as CheckAsked
 from meshline.api.errors import JSON, ErrorAnswer
 from meshline.api.graphql.http import GRAPHQL_JSON, Asked
 from meshline.api.health import Alive, NotReadyYet, Ready
@@ -32,6 +32,7 @@ Schema: TypeAlias = dict[str, Any]
 
 Shape: TypeAlias = type[msgspec.Struct] | Schema
 
+HTML = "text/html"
 OBJECT: Schema = {"type": "object"}
 TEXT: Schema = {"type": "string"}
 
@@ -141,6 +142,7 @@ _GRAPHQL = {
 }
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("/", "GET"): Operation("A page that lists these addresses, for browsers.", {200: Answer("The page.", {HTML: TEXT})}),
     ("/healthz", "GET"): Operation("Is the process alive?", {200: _json("Yes.", Alive)}),
     ("/readyz", "GET"): Operation(
         "Is the graph loaded, and does the store answer?",
@@ -150,7 +152,11 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("/openapi.json", "GET"): Operation("This document.", {200: _json("OpenAPI 3.1.", OBJECT)}),
     ("/graphql", "GET"): Operation(
         "Ask a GraphQL query.",
-        {**_GRAPHQL, 405: _refusal("A mutation: use POST.", "Allow")},
+        {
+            **_GRAPHQL,
+            303: Answer("A browser that opens the address without a query is sent to the page at /.", {}, ("Location",)),
+            405: _refusal("A mutation: use POST.", "Allow"),
+        },
         parameters=(
             Parameter("query", "query", "The request.", required=True),
             Parameter("variables", "query", "A JSON object."),
@@ -171,6 +177,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             **WITH_BODY,
             404: _refusal("The change names what the graph does not know."),
             409: _refusal("The change names what several assets answer to; `candidates` are their names."),
+            422: _refusal("It takes longer or more memory than a check may, or differs in too much: check less at once."),
         },
         CheckAsked,
         (JSON,),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
+from concurrent.futures import Future
+from functools import partial
 
 import msgspec
 from starlette.requests import Request
@@ -13,12 +14,15 @@ from starlette.responses import Response
 from meshline.api.bodies import check_media, read_body
 from meshline.api.errors import INTERNAL_MESSAGE, JSON
 from meshline.api.service import Service
+from meshline.api.threads import Lane
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.ingest.openlineage.arrays import events_of
+from meshline.ingest.pipeline import Accepted, Pipeline
 
 log = logging.getLogger("meshline.api")
 
 SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+AT_ONCE = 64 * 1024  # bytes of an event that is parsed while others wait, in less than a millisecond
 MEDIA = frozenset({JSON, "application/vnd.openlineage+json"})
 
 
@@ -41,7 +45,12 @@ async def post_event(request: Request) -> Response:
     service: Service = request.app.state.service
     try:
         pipeline = service.opened.pipeline  # before the body: what cannot be taken need not be read
-        accepted = await pipeline.ingest(await _body(request, service), service.settings.source)
+        body = await _body(request, service)
+        if len(body) <= AT_ONCE:
+            accepted = await pipeline.ingest(body, service.settings.source)
+        else:
+            lane: Lane = request.app.state.bodies
+            accepted = await lane.run(lambda: pipeline.submit(body, service.settings.source).result())
     except Exception as error:
         service.metrics.refused(error)
         raise
@@ -81,19 +90,35 @@ async def post_batch(request: Request) -> Response:
     service: Service = request.app.state.service
     pipeline, source = service.opened.pipeline, _source(request, service)
     body = await _body(request, service)
-    events = events_of(body)
-    outcomes = await asyncio.gather(*(pipeline.ingest(event, source) for event in events), return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            service.metrics.refused(outcome)
-    failed = [_failed(index, outcome) for index, outcome in enumerate(outcomes) if isinstance(outcome, BaseException)]
+    lane: Lane = request.app.state.bodies
+    number, errors = await lane.run(partial(_ingest_batch, pipeline, body, source))
+    for error in errors.values():
+        service.metrics.refused(error)
+    failed = [_failed(index, error) for index, error in errors.items()]
     retriable = sum(one.retriable for one in failed)
     answer = BatchAnswer(
         status="partial_success" if failed else "success",
-        summary=Summary(len(events), len(events) - len(failed), len(failed), retriable, len(failed) - retriable),
+        summary=Summary(number, number - len(failed), len(failed), retriable, len(failed) - retriable),
         failed_events=failed,
     )
     return Response(msgspec.json.encode(answer), 200, media_type=JSON)
+
+
+def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> tuple[int, dict[int, Exception]]:
+    """The number of events of a batch, and why each of those that were not taken was not, by position."""
+    waiting: list[tuple[int, Future[Accepted]]] = []
+    errors: dict[int, Exception] = {}
+    events = events_of(body)
+    for index, event in enumerate(events):
+        try:
+            waiting.append((index, pipeline.submit(event, source)))
+        except Exception as error:  # noqa: BLE001 - what is wrong with one event is no matter of the others
+            errors[index] = error
+    for index, answer in waiting:
+        failure = answer.exception()
+        if isinstance(failure, Exception):
+            errors[index] = failure
+    return len(events), dict(sorted(errors.items()))
 
 
 def _source(request: Request, service: Service) -> str:
@@ -111,7 +136,7 @@ async def _body(request: Request, service: Service) -> bytes:
     return await read_body(request, service.settings.max_body_bytes)
 
 
-def _failed(index: int, error: BaseException) -> Failed:
+def _failed(index: int, error: Exception) -> Failed:
     if isinstance(error, MeshlineError):
         return Failed(index, str(error), isinstance(error, QueueFull | StoreUnavailable))
     log.error("event %d of a batch failed", index, exc_info=error)

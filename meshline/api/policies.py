@@ -15,9 +15,11 @@ MAX_FILES = 500
 
 
 @lru_cache(maxsize=4)
-def known_policies(folder: Path | None = None) -> tuple[Policy, ...]:
-    """All policies by id. Raises InvalidInput with `file:line`. Read once in a process."""
-    return policies(_pack(), () if folder is None else _own(folder))
+def known_policies(path: Path | None = None) -> tuple[Policy, ...]:
+    """All policies by id. `path`: of the user's own, a file or a folder of them. Raises InvalidInput with `file:line`. Read once in
+    a process.
+    """
+    return policies(_pack(), () if path is None else _own(path))
 
 
 def with_own(own: Iterable[Given]) -> tuple[Policy, ...]:
@@ -30,12 +32,14 @@ def _pack() -> list[Given]:
     return [_given(file.read_bytes(), f"pack/{file.name}") for file in files if file.name.endswith(".yaml")]
 
 
-def _own(folder: Path) -> list[Given]:
-    if not folder.is_dir():
-        raise InvalidInput(f"{str(folder)!r} is no folder; accepted is one with policies in files *.yaml", "policies")
-    files = sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml"))
+def _own(path: Path) -> list[Given]:
+    if not path.exists():
+        raise InvalidInput(
+            f"there is no {str(path)!r}; accepted is a file of policies, or a folder with such files (*.yaml, *.yml)", "policies"
+        )
+    files = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
     if len(files) > MAX_FILES:
-        raise InvalidInput(f"{len(files)} files are too many; a folder of policies may have {MAX_FILES}", str(folder))
+        raise InvalidInput(f"{len(files)} files are too many; a folder of policies may have {MAX_FILES}", str(path))
     return [_given(_read(file), str(file)) for file in files]
 
 

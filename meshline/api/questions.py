@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import anyio
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline.api.graphql.http import Endpoint
-from meshline.api.health import store_revision
 from meshline.api.metrics import CONTENT_TYPE, Metrics, State
+from meshline.api.probe import STORE_SECONDS
 from meshline.api.service import Opened, Service
+from meshline.api.threads import run_in_thread
 from meshline.graph.index import Size
 
 LOCK_SECONDS = 1.0
@@ -33,13 +35,13 @@ async def _state(service: Service) -> State:
     opened = service.opened_or_none
     if opened is None:
         return State(ready=False, waiting=0, waiting_bytes=0, size=None, index_revision=None, store_revision=None)
-    answered = await store_revision(opened.live.store)
+    answered = await opened.probe.revision(STORE_SECONDS)
     newest = answered if isinstance(answered, int) else None
     return State(
         ready=newest is not None and not service.waiting_for,
         waiting=opened.pipeline.waiting,
         waiting_bytes=opened.pipeline.waiting_bytes,
-        size=await anyio.to_thread.run_sync(_size, opened),
+        size=await run_in_thread(partial(_size, opened)),
         index_revision=opened.live.index.revision,
         store_revision=newest,
     )

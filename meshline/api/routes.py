@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline.api.checks import post_check
+from meshline.api.front_page import front_page
 from meshline.api.health import healthz, readyz
 from meshline.api.mesh import put_mesh
 from meshline.api.openapi import openapi
@@ -28,6 +29,7 @@ class Address(NamedTuple):
 
 
 ADDRESSES = (
+    Address("/", ("GET",), Role.READER, front_page),
     Address("/healthz", ("GET",), None, healthz),
     Address("/readyz", ("GET",), None, readyz),
     Address("/metrics", ("GET",), Role.READER, metrics),

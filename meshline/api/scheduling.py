@@ -7,7 +7,6 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -15,6 +14,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 import msgspec
 
 from meshline.api.logs import DETAILS
+from meshline.api.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.ingest.mesh.sources import Configured
 from meshline.ingest.sources.schedule import SECOND, due
@@ -121,26 +121,4 @@ def _log(done: Synced) -> None:
 
 
 async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run in a thread that keeps no process from ending: who stops waiting leaves it behind."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if not answer.done():
-            answer.set_exception(error) if error is not None else answer.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        try:
-            result, error = work(*args, **kwargs), None
-        except BaseException as raised:  # noqa: BLE001 - it is raised where it is waited for
-            result, error = None, raised
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, name="meshline-sync", daemon=True).start()
-    try:
-        return await asyncio.shield(answer)
-    except asyncio.CancelledError:
-        with suppress(asyncio.TimeoutError, MeshlineError):
-            await asyncio.wait_for(asyncio.shield(answer), GRACE_SECONDS)
-        raise
+    return await run_in_thread(partial(work, *args, **kwargs), grace=GRACE_SECONDS)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
+import os
 import socket
+import sys
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 
 import uvicorn
 
@@ -17,7 +23,8 @@ from meshline.errors import InvalidInput, MeshlineError
 
 log = logging.getLogger("meshline.api")
 
-GRACE_SECONDS = 20  # for requests that are under way when told to stop
+GRACE_SECONDS = 10  # for requests that are under way when told to stop
+END_SECONDS = 19  # after which the process ends, whatever it is doing
 
 
 def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
@@ -46,16 +53,37 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
             create_app(settings, on_failure=fail, on_ready=opened),
             log_config=None,
             access_log=False,  # the envelope logs requests
+            http="h11",  # the other parser drops the body of a request that offers an upgrade (as Java's HttpClient does to HTTP/2)
+            ws="none",
+            proxy_headers=False,  # what a client claims of its address is not believed; nothing here asks for it
             server_header=False,
             lifespan="on",
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        server = uvicorn.Server(config)
+        server = _Server(config)
         log.info("listening on %s, loading the graph", url, extra={DETAILS: {"auth": _auth(settings)}})
         with suppress(KeyboardInterrupt):
             server.run(sockets=[bound])
     if failures:
         raise failures[0]
+
+
+class _Server(uvicorn.Server):
+    """Ends within END_SECONDS of the first signal: what was acknowledged is durable, and nothing else is worth more time."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            threading.Thread(target=_end_late, name="meshline-end", daemon=True).start()
+            if sys.__stderr__ is not None:  # also where a call into C keeps all threads waiting; it says where
+                faulthandler.dump_traceback_later(END_SECONDS + 0.5, exit=True, file=sys.__stderr__)
+        super().handle_exit(sig, frame)
+
+
+def _end_late() -> None:
+    time.sleep(END_SECONDS)
+    log.critical("still at work %d seconds after the signal: ends now; what was acknowledged is in the store", END_SECONDS)
+    logging.shutdown()
+    os._exit(1)
 
 
 def _auth(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from starlette.concurrency import run_in_threadpool
 
 from meshline.api import notifying, telling
+from meshline.api.check_texts import start_forks
 from meshline.api.consuming import consumer, subscription
 from meshline.api.errors import NotReady
 from meshline.api.governing import Governing
@@ -20,8 +21,10 @@ from meshline.api.graphql import Bounds, GraphQL
 from meshline.api.logs import DETAILS
 from meshline.api.metrics import Metrics
 from meshline.api.notifying import Notifier
+from meshline.api.probe import StoreProbe
 from meshline.api.scheduling import Plan, Scheduler
 from meshline.api.settings import Settings
+from meshline.api.threads import run_in_thread
 from meshline.errors import MeshlineError, StoreUnavailable
 from meshline.governance.notify.watching import Watched
 from meshline.graph.garbage import collect_as_usual, collect_seldom
@@ -33,6 +36,7 @@ from meshline.ingest import mesh
 from meshline.ingest.identity.applying import apply
 from meshline.ingest.identity.rules import Rule, remembered
 from meshline.ingest.openlineage.builder import BatchBuilder
+from meshline.ingest.openlineage.limits import EventLimits
 from meshline.ingest.pipeline import Limits, Pipeline
 from meshline.ingest.sources.sync import taken
 from meshline.ingest.sources.target import Local
@@ -46,7 +50,10 @@ LOADING = "the graph is being loaded"
 CLOSING = "the process is stopping"
 RETRY_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
+TASK_GRACE = 3.0  # seconds for what a task is at when told to stop
 PAUSE = 10  # times as long as joining names took, before it is done again
+
+in_task = partial(run_in_thread, grace=TASK_GRACE)
 
 
 class Opened(NamedTuple):
@@ -59,6 +66,7 @@ class Opened(NamedTuple):
     scheduler: Scheduler | None
     consumer: EventConsumer | None
     notifier: Notifier | None
+    probe: StoreProbe
 
 
 class Service:
@@ -148,6 +156,7 @@ class Service:
         self._tasks.append(asyncio.create_task(self._follow(self._opened.live)))
         self._tasks.append(asyncio.create_task(self._prune(self._opened.live.store)))
         self._tasks.append(asyncio.create_task(self._join(self._opened.live)))
+        self._tasks.append(asyncio.create_task(run_in_thread(start_forks)))
         if self._opened.scheduler is not None:
             self._tasks.append(asyncio.create_task(self._opened.scheduler.run()))
         if self._opened.notifier is not None:
@@ -174,11 +183,13 @@ class Service:
         except BaseException:
             store.close()
             raise
-        graphql = GraphQL(live, naming, _bounds(settings), self.metrics.asked, governing)
+        graphql = GraphQL(live, naming, _bounds(settings), self.metrics.asked, governing, apart=True)
         limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
-        pipeline = Pipeline(live, BatchBuilder(naming), limits, observe=self.metrics.committed)
+        pipeline = Pipeline(live, BatchBuilder(naming, _event_limits(settings)), limits, observe=self.metrics.committed)
         consuming = consumer(wanted_events, settings, pipeline, store, self.metrics)
-        return Opened(live, naming, graphql, pipeline, self._scheduler(live, naming, pipeline, file), consuming, notifier)
+        return Opened(
+            live, naming, graphql, pipeline, self._scheduler(live, naming, pipeline, file), consuming, notifier, StoreProbe(store)
+        )
 
     def _notifier(self, live: LiveGraph, governing: Governing) -> Notifier | None:
         """What follows commits to tell people; None if that is switched off. Raises InvalidInput."""
@@ -209,9 +220,9 @@ class Service:
             await asyncio.sleep(wait)
             begun = time.monotonic()
             try:
-                state = (live.index.revision, await run_in_threadpool(remembered, live.store))
+                state = (live.index.revision, await in_task(partial(remembered, live.store)))
                 if state != seen:
-                    await run_in_threadpool(apply, live)
+                    await in_task(partial(apply, live))
                     seen = state
             except MeshlineError as error:
                 log.warning("names are not joined by the rules of catalogs: %s", error)
@@ -224,7 +235,8 @@ class Service:
         while True:
             await asyncio.sleep(self.settings.refresh_seconds)
             try:
-                await run_in_threadpool(live.refresh)
+                await in_task(live.refresh)
+                await in_task(live.renew)
                 self.waiting_for = ""
             except MeshlineError as error:
                 if not self.waiting_for:
@@ -239,12 +251,22 @@ class Service:
         """Forget raw events that are older than configured."""
         while True:
             try:
-                await run_in_threadpool(store.prune_raw, self.settings.raw_before())
+                await in_task(partial(store.prune_raw, self.settings.raw_before()))
             except MeshlineError as error:
                 log.warning("old raw events are still there: %s", error)
             except Exception:
                 log.exception("old raw events are still there")
             await asyncio.sleep(PRUNE_SECONDS)
+
+
+def _event_limits(settings: Settings) -> EventLimits:
+    return EventLimits(
+        datasets=settings.event_datasets,
+        pairs=settings.event_pairs,
+        facets=settings.event_facets,
+        columns=settings.event_columns,
+        flows=settings.event_flows,
+    )
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -76,11 +76,31 @@ class Settings(BaseSettings):
     queue_size: int = Field(default=10_000, ge=1, description="Events that may wait to be written; more are answered 503 with Retry-After.")
     queue_bytes: int = Field(default=256 * MEBIBYTE, ge=1, description="Bytes of events that may wait to be written.")
     max_body_bytes: int = Field(default=32 * MEBIBYTE, ge=1024, description="Largest request body, before and after decompression.")
+    bodies_bytes: int = Field(
+        default=256 * MEBIBYTE,
+        ge=1024,
+        description="Bytes of all request bodies under way, before and after decompression; more are answered 503 with Retry-After.",
+    )
+    event_datasets: int = Field(
+        default=10_000,
+        ge=1,
+        description="Most inputs and outputs of one event, and of all events of a run; an event over a limit is refused.",
+    )
+    event_pairs: int = Field(default=100_000, ge=1, description="Most inputs times outputs of one event, and of all events of a run.")
+    event_facets: int = Field(default=20_000, ge=1, description="Most facets of one event.")
+    event_columns: int = Field(
+        default=50_000, ge=1, description="Most columns in the schemas of one event, and most in its column lineage."
+    )
+    event_flows: int = Field(default=200_000, ge=1, description="Most input fields in the column lineage of one event.")
     refresh_seconds: float = Field(default=1.0, gt=0, description="How often to look for what other processes wrote to the same store.")
     sync_at_once: int = Field(
         default=2, ge=0, description="How many sources of the mesh file (those with `every`) are synced at the same time; 0: none at all."
     )
     query_seconds: float = Field(default=10.0, gt=0, description="Longest time for one GraphQL request.")
+    check_seconds: float = Field(default=30.0, gt=0, description="Longest time for one check, from when its turn comes.")
+    request_queue: int = Field(
+        default=200, ge=1, description="Questions, and checks, that may wait for their turn; more are answered 503 with Retry-After."
+    )
     query_nodes: int = Field(
         default=2_000_000, ge=1, description="Most columns and datasets that one traversal visits; an answer says when it stopped there."
     )
@@ -91,29 +111,32 @@ class Settings(BaseSettings):
     page_size: int = Field(default=1_000, ge=1, description="Largest page (`first`) of a connection.")
     notify: bool = Field(
         default=False,
-        description="Note who has to hear of changes that landed and of policies broken; see docs/notifications.md.",
+        description="Record notifications for landed changes and policy violations; see docs/notifications.md.",
     )
-    notify_send: bool = Field(default=False, description="Send what is owed. Else it is only noted: `meshline notify --pending` shows it.")
+    notify_send: bool = Field(
+        default=False, description="Send notifications. If false they are recorded but not sent: `meshline notify --pending` shows them."
+    )
     notify_on: Literal["breaking", "conditional"] = Field(
         default="conditional",
-        description="The mildest change that is told; with `conditional` deprecations and changes of owners, too.",
+        description="The mildest verdict that is notified; `conditional` includes deprecations and changes of owners.",
     )
     notify_channels: dict[str, SecretStr] = Field(
         default={},
-        description="Where people are told: kind of contact (`email`, `slack`, ...) to an address of apprise with `{email}`, `{slack}`, ..."
-        " in the contact's place. The first that somebody has a contact for is taken. `${NAME}` is the environment's NAME.",
+        description="Channels by kind of contact (`email`, `slack`, ...): an address of apprise with `{email}`, `{slack}`, ... as a"
+        " placeholder for the contact. The first kind for which the recipient has a valid contact is used."
+        " `${NAME}` is the environment's NAME.",
     )
     notify_owners: dict[str, tuple[SecretStr, ...]] = Field(
         default={}, description="Addresses of apprise for owners and consumers by name, in place of their channels."
     )
     notify_fallback: tuple[SecretStr, ...] = Field(
-        default=(), description="Addresses of apprise that are told what cannot be told to those whom it concerns."
+        default=(), description="Addresses of apprise for notices whose recipients have no channel."
     )
     notify_webhook: SecretStr | None = Field(
-        default=None, description="An address that is told everything: a POST with one CloudEvent each, signed."
+        default=None, description="An address that receives every notice: a POST with one CloudEvent each, signed."
     )
     notify_webhook_secret: SecretStr | None = Field(
-        default=None, description="What they are signed with: `whsec_` and base64 of 24 random bytes or more."
+        default=None, description="The key that signs them: `whsec_` and base64 of 24 random bytes or more."
     )
     notify_markdown: bool = Field(default=False, description="Send messages in Markdown; else as plain text.")
     notify_templates: Path | None = Field(default=None, description="A folder with templates of messages, in place of the product's.")

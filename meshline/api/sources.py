@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meshline.api.bodies import check_media, read_body
+from meshline.api.bodies import check_media, decode, read_body
 from meshline.api.errors import JSON
 from meshline.api.service import Opened, Service
 from meshline.errors import InvalidInput
@@ -65,10 +65,7 @@ def _name(request: Request) -> str:
 
 
 def _sent(body: bytes, source: str) -> Sent:
-    try:
-        sent = _decoder.decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidInput(f"no reading of a source: {error}") from error
+    sent = decode(_decoder, body, "reading of a source")
     kind = source_kind(source)
     if sent.finds and kind in (EVENTS, MESH):
         raise InvalidInput(f"what {kind} sources say goes to another address, in their own format", "source")

@@ -31,6 +31,10 @@ class Answers(Protocol):
 
     def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]: ...
 
+    def mutate(self, mutation: str, variables: Mapping[str, object]) -> dict[str, Json]:
+        """The same for a mutation."""
+        ...
+
 
 def question(name: str) -> str:
     """The text of a named query."""

@@ -30,7 +30,9 @@ from meshline.cli import identity as identities
 from meshline.cli import store as stores
 from meshline.cli import token as tokens
 from meshline.cli.audit import audit
+from meshline.cli.consumers import consumers
 from meshline.cli.demo import demo
+from meshline.cli.doctor import doctor
 from meshline.cli.export import export
 from meshline.cli.impact import impact
 from meshline.cli.lineage import lineage
@@ -102,6 +104,8 @@ store.command()(stores.backup)
 identity = typer.Typer(help="Why names are one dataset, and where that looks wrong.", no_args_is_help=True)
 identity.command()(identities.explain)
 identity.command()(identities.conflicts)
+identity.command()(identities.part)
+identity.command()(identities.retract)
 
 token = typer.Typer(help="Make the tokens that a server asks for.", no_args_is_help=True)
 token.command()(tokens.new)
@@ -109,6 +113,7 @@ token.callback()(_group)
 
 app.command()(serve)
 app.command()(demo)
+app.command()(doctor)
 app.add_typer(ingest, name="ingest")
 app.command()(sync)
 app.command()(sources)
@@ -116,6 +121,7 @@ app.command()(search)
 app.command()(lineage)
 app.command()(impact)
 app.command()(owners)
+app.command()(consumers)
 app.add_typer(check, name="check")
 app.command()(rules)
 app.command()(policies)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from meshline.cli.options import ListFormat, Server, Store, TextFormat, iso
+from meshline.cli.time_option import HELP, parse_time
 
 
 class ActionName(enum.StrEnum):
@@ -23,9 +24,10 @@ def audit(
     since: Annotated[
         datetime | None,
         typer.Option(
-            help="Only what was recorded at or after this time (UTC unless it has a zone).",
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+            help=f"Only what was recorded at or after this time. {HELP}",
+            parser=parse_time,
             metavar="TIME",
+            show_default=False,
         ),
     ] = None,
     kind: Annotated[ActionName | None, typer.Option(help="Only entries of this kind.", show_default=False)] = None,

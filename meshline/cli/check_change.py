@@ -14,11 +14,12 @@ def change(
     change: Annotated[
         list[str],
         typer.Argument(
-            help="'drop T.C', 'rename T.C to D', 'retype T.C to TYPE', 'add T.C TYPE', 'require T.C', ..., 'drop T'.", metavar="CHANGE..."
+            help="'drop T.C', 'rename T.C to D', 'retype T.C to TYPE', 'add T.C TYPE', 'make T.C not null', 'drop T', 'ALTER TABLE ...'.",
+            metavar="CHANGE...",
         ),
     ],
 ) -> Things:
     """Judge changes in words, before anything is written. Several are judged as one."""
     from meshline.ingest.proposed.shape import Given, Text
 
-    return Things([Given("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))])
+    return Things([Given("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))], against_graph=True)

@@ -17,4 +17,4 @@ def contract(
     """Judge a change of a data contract. One file is compared with the contract that the graph knows."""
     from meshline.cli.check_files import versions
 
-    return Things([versions("contract", old, new)])
+    return Things([versions("contract", old, new)], against_graph=new is None)

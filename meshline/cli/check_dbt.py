@@ -23,9 +23,16 @@ def dbt(
 ) -> Things:
     """Judge what changed in a dbt project: columns, types, tests, access, and the SQL of models.
 
-    A catalog.json beside each of the manifests says the columns and types that the warehouse has.
+    A catalog.json beside each of the manifests says the columns and types that the warehouse has. A manifest in the target folder
+    of its project must have been made from the project's files as they are.
     """
-    from meshline.cli.check_files import MANIFEST, beside, chosen, versions
+    from pathlib import Path
 
+    from meshline.cli.check_files import MANIFEST, STDIN, beside, chosen, versions
+    from meshline.ingest.proposed.dbt_files import verified_target
+
+    paths = [Path(name) for name in (old, new) if name != STDIN]
+    warnings = [one for path in paths for one in verified_target(path / MANIFEST if path.is_dir() else path)]
     catalogs = {"old-catalog": beside(old, "catalog.json"), "new-catalog": beside(new, "catalog.json")}
-    return Things([versions("dbt", old, new, chosen(namespace=namespace, dialect=dialect, **catalogs), inside=MANIFEST)])
+    given = versions("dbt", old, new, chosen(namespace=namespace, dialect=dialect, **catalogs), inside=MANIFEST)
+    return Things([given], warnings=tuple(warnings))

@@ -22,4 +22,4 @@ def ddl(
     from meshline.cli.check_files import alone, chosen
 
     options = chosen(dialect=dialect, namespace=namespace, catalog=catalog, schema=schema)
-    return Things([alone("ddl", name, options) for name in file])
+    return Things([alone("ddl", name, options) for name in file], against_graph=True)

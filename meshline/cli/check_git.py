@@ -23,18 +23,26 @@ def _changed(
         ),
     ] = None,
     mesh: Annotated[Path, typer.Option(help="The mesh file.", metavar="FILE")] = Path("mesh.yaml"),
+    base_tree: Annotated[
+        Path | None,
+        typer.Option(
+            help="A checkout of the base (git worktree add) in which `dbt compile` ran: it has the base's target folders.",
+            show_default=False,
+            metavar="DIR",
+        ),
+    ] = None,
 ) -> Things:
     from meshline.errors import InvalidInput
     from meshline.ingest.mesh import parse, read
     from meshline.ingest.proposed.git import changed, compared
 
     assert git is not None
-    given, said = changed(git, mesh), parse(read(mesh), str(mesh))
+    given, said = changed(git, mesh, base_tree), parse(read(mesh), str(mesh))
     found = compared((one.source for one in said.sources), mesh.absolute().parent)
     if not given and not any(found.values()):
         raise InvalidInput("its sources name no contracts, product specs, schemas, SQL or dbt project that could be compared", str(mesh))
-    warnings = tuple(f"{source}: there are no files of it" for source, any_ in found.items() if not any_)
-    return Things(given, mesh.parent, said.namespaces, warnings)
+    warnings = tuple(f"{source} has no files here, so it is not compared" for source, files in found.items() if not files)
+    return Things(given, mesh.parent, said.namespaces, warnings, unchanged=max(0, sum(found.values()) - len(given)))
 
 
 def check(context: typer.Context, **given: object) -> None:

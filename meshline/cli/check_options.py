@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 import typer
 
 from meshline.cli.deciding import deciding
-from meshline.cli.options import TIMES, Server, Store
+from meshline.cli.options import Server, Store
+from meshline.cli.time_option import HELP, parse_time
 from meshline.governance.reports.formats import Format
 
 if TYPE_CHECKING:
@@ -64,26 +65,29 @@ Policies: TypeAlias = Annotated[
 Since: TypeAlias = Annotated[
     datetime | None,
     typer.Option(
-        help="Say how the lineage of what is touched has changed since then (UTC unless it has a zone), e.g. the last release.",
-        formats=TIMES,
+        help=f"Report how the lineage of what is changed has changed since then, e.g. the last release. {HELP}",
+        parser=parse_time,
         metavar="TIME",
         show_default=False,
     ),
 ]
 NoGraph: TypeAlias = Annotated[
-    bool, typer.Option("--no-graph", help="Judge by the rules alone, without a store or server: nobody knows who is hit.")
+    bool, typer.Option("--no-graph", help="Judge by the rules alone, without a store or server. Consumers are not checked.")
 ]
 
 
 class Things(NamedTuple):
     """What is to be checked. `folder`: where the waiver file of the usual name is; `namespaces`: short names, of the mesh file;
-    `warnings`: what is not checked.
+    `warnings`: what is not checked. `against_graph`: they have one version, which is compared with what the graph knows;
+    `unchanged`: how many more files are the same in both versions.
     """
 
     given: Sequence[Given]
     folder: Path = Path()
     namespaces: Mapping[str, str] = {}
     warnings: tuple[str, ...] = ()
+    against_graph: bool = False
+    unchanged: int = 0
 
 
 class Asked(NamedTuple):

@@ -17,4 +17,4 @@ def product(
     """Judge a change of a product spec. One file is compared with the product that the graph knows."""
     from meshline.cli.check_files import versions
 
-    return Things([versions("product", old, new)])
+    return Things([versions("product", old, new)], against_graph=new is None)

@@ -57,7 +57,7 @@ def schema(
     files = [name if name == STDIN else str(schema_file(Path(name))) for name in (old, new) if name is not None]
     options = chosen(format=kind, dataset=dataset)
     if catalog is None:
-        return Things([versions("schema", files[0], files[1] if new is not None else None, options)])
+        return Things([versions("schema", files[0], files[1] if new is not None else None, options)], against_graph=new is None)
     if dataset is None or new is not None:
         raise InvalidInput("is for one file: say its table with --dataset", "--catalog")
     given = versions("schema", files[0], None, options)

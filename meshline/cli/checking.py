@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from meshline.api import checking
+from meshline.api import check_request, checking
 from meshline.cli.check_options import Asked, Things
 from meshline.cli.terminal import Line, write
 from meshline.errors import InvalidInput
@@ -21,7 +21,7 @@ from meshline.ingest.sources.files import read_bytes
 
 WAIVERS = "meshline-waivers.yaml"
 POLICIES = ("*.yaml", "*.yml")  # of a folder
-NO_GRAPH = "no graph was asked (--no-graph): who is hit, and by which path, is not known"
+NO_GRAPH = "Consumers were not checked (--no-graph): who is hit, and by which path, is unknown."
 
 
 def check(things: Things, asked: Asked) -> bool:
@@ -29,39 +29,41 @@ def check(things: Things, asked: Asked) -> bool:
     also = [_file_of(text) for text in asked.also]
     report = _report(_request(things, asked), asked)
     warnings = (*things.warnings, *([NO_GRAPH] if asked.no_graph else ()), *report.warnings)
-    report = msgspec.structs.replace(report, warnings=warnings)
+    report = msgspec.structs.replace(report, warnings=warnings, checked=report.checked + things.unchanged)
     for form, path in also:
         _put(rendered(report, form), path)
     _write(report, asked)
     return report.passed
 
 
-def _request(things: Things, asked: Asked) -> checking.Asked:
+def _request(things: Things, asked: Asked) -> check_request.Asked:
     if asked.no_graph and (asked.store is not None or asked.server is not None):
         raise InvalidInput("asks no store and no server: leave --store and --server away", "--no-graph")
     if asked.no_graph and asked.policies:
         raise InvalidInput("policies are of a graph: --policies needs a store or a server", "--no-graph")
     if asked.no_graph and asked.mode == "usage":
         raise InvalidInput("usage is what a graph knows: --mode usage needs a store or a server", "--no-graph")
+    if asked.no_graph and things.against_graph:
+        raise InvalidInput("there is no graph to compare one version with: give the old version as well", "--no-graph")
     given: dict[str, object] = {
-        "things": [checking.thing(one) for one in things.given],
+        "things": [check_request.thing(one) for one in things.given],
         "waivers": _waivers(asked.waivers, things.folder),
-        "policies": [checking.file(str(path), read_bytes(path, MAX_BYTES)) for path in _policies(asked.policies)],
+        "policies": [check_request.file(str(path), read_bytes(path, MAX_BYTES)) for path in _policies(asked.policies)],
         "mode": asked.mode,
         "profile": asked.profile,
         "failOn": asked.fail_on,
         "since": None if asked.since is None else asked.since.isoformat() + ("" if asked.since.tzinfo else "+00:00"),
         "namespaces": dict(things.namespaces),
     }
-    return msgspec.convert(given, checking.Asked)
+    return msgspec.convert(given, check_request.Asked)
 
 
-def _waivers(named: Path | None, folder: Path) -> checking.File | None:
+def _waivers(named: Path | None, folder: Path) -> check_request.File | None:
     """The file that is named, else the one of the usual name if there is one."""
     path = folder / WAIVERS if named is None else named
     if named is None and not path.exists():
         return None
-    return checking.file(str(path), read_bytes(path, MAX_BYTES))
+    return check_request.file(str(path), read_bytes(path, MAX_BYTES))
 
 
 def _policies(paths: Sequence[Path]) -> Iterator[Path]:
@@ -72,7 +74,7 @@ def _policies(paths: Sequence[Path]) -> Iterator[Path]:
         yield from found
 
 
-def _report(request: checking.Asked, asked: Asked) -> Report:
+def _report(request: check_request.Asked, asked: Asked) -> Report:
     if asked.server is not None:
         from meshline.cli.remote import Remote
 
@@ -83,7 +85,7 @@ def _report(request: checking.Asked, asked: Asked) -> Report:
 
     with opened("sqlite://:memory:" if asked.no_graph else asked.store, must_exist=not asked.no_graph) as graph:
         governing = None if asked.no_graph else Governing(graph.graph)
-        return checking.checked(graph.graph, graph.naming, request, governing=governing)
+        return checking.checked(graph.graph, graph.naming, request, governing=governing, graph=not asked.no_graph)
 
 
 def _file_of(text: str) -> tuple[Format, Path]:

@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from meshline.cli.options import Store
+import typer
+
 from meshline.cli.serve import Host, Port
 
 if TYPE_CHECKING:
     from meshline.cli.terminal import Line
 
+Store: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the example is kept, or was kept by an earlier demo. [default: a new store, removed at the end]",
+        show_default=False,
+        metavar="URL",
+    ),
+]
+
 
 def demo(*, store: Store = None, host: Host = None, port: Port = None) -> None:
-    """Serve the example mesh, from a store of its own that goes away."""
+    """Serve the example mesh, from a store of its own. Needs no extra."""
     from meshline.api.serve import serve
     from meshline.api.settings import load
     from meshline.cli.terminal import write
@@ -43,9 +53,10 @@ def _command() -> str:
 
 
 DROPPED = "customers.email"
+SOURCE = "mesh/example-mesh"
 
 INVITATION = """\
-The example mesh is on {url} (GraphQL: {url}/graphql). Try, in another terminal:
+The example mesh is on {url} (also for a browser). Try, in another terminal:
   {meshline} impact customers.email --server {url}
   {meshline} lineage finance.revenue_daily --upstream --granularity product --server {url}
   {meshline} owners orders.customer_orders --server {url}
@@ -61,8 +72,14 @@ def _story(url: str) -> list[Line]:
     from meshline.cli.impact_text import Impact, lines
     from meshline.cli.local import Local, opened
     from meshline.cli.terminal import Line
+    from meshline.errors import InvalidInput
+    from meshline.graph.store.opening import shown
 
     with opened(url, must_exist=True) as graph:
+        if not graph.graph.index.said_by(SOURCE):
+            raise InvalidInput(
+                f"{shown(url)} holds something else than the example: name a new store, or serve it by `meshline serve`", "--store"
+            )
         source = Local(graph)
         starts = assets(source, [DROPPED])
         answer = lines(shaped(asked(source, starts), Impact), starts)

@@ -8,8 +8,7 @@ import msgspec
 
 from meshline.cli.shapes import Asset, Completeness, Named, Names
 from meshline.cli.terminal import Line
-from meshline.governance.reports.doubts import doubts
-from meshline.words import counted
+from meshline.words import counted, is_
 
 
 class Node(msgspec.Struct, rename="camel", frozen=True):
@@ -41,17 +40,24 @@ class Graph(msgspec.Struct, rename="camel", frozen=True):
     completeness: Completeness
 
 
-_STYLE = {"DIRECT": "solid", "INDIRECT": "dashed", "POSSIBLE": "dotted"}
-_ARROW = {"DIRECT": "-->", "INDIRECT": "-.->", "POSSIBLE": "-.->"}
+_NOUNS = {"dataset": "dataset", "product": "product", "domain": "domain"}  # what a node stands for, where all nodes are of one kind
+_WITH_COLUMNS = {"COLUMN", "DATASET", "DATA_PRODUCT", "DOMAIN"}
+_SHOWN = 20  # datasets with which the way of a job, a contract or an owner begins
+# As in docs/concepts.md: possible flows are drawn thick.
+_STYLE = {"DIRECT": "solid", "INDIRECT": "dashed", "POSSIBLE": "bold"}
+_ARROW = {"DIRECT": "-->", "INDIRECT": "-.->", "POSSIBLE": "==>"}
 
 
-def text(graph: Graph, *, upstream: bool) -> Iterator[Line]:
-    """Each node once, by distance, with what it comes from (or, upstream, what it goes into)."""
-    names = Names([node.asset for node in graph.nodes])
-    starts = [names(node.asset) for node in graph.nodes if node.start]
+def text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granularity: str) -> Iterator[Line]:
+    """Each node once, by distance, with what it comes from (or, upstream, what it goes into). `granularity`: column, dataset, ..."""
+    names = Names([*asked, *(node.asset for node in graph.nodes), *(job for edge in graph.edges for job in edge.jobs)])
     others = [node for node in graph.nodes if not node.start]
     way = "comes from" if upstream else "flows to"
-    yield Line(f"{', '.join(starts)} {way} {counted(len(others), 'asset')}", "bold")
+    yield Line(f"{', '.join(names(one) for one in asked)} {way} {counted(len(others), _NOUNS.get(granularity, 'asset'))}", "bold")
+    if granularity not in _NOUNS:
+        yield from _beginning(graph, asked, names)
+    else:
+        yield from _standing_for(graph, asked, names, granularity)
     for distance in sorted({node.distance for node in others}):
         yield Line("")
         yield Line(f"{counted(distance, 'step')} away", "bold")
@@ -59,12 +65,36 @@ def text(graph: Graph, *, upstream: bool) -> Iterator[Line]:
             if node.distance == distance:
                 yield Line(f"  {names(node.asset)}{_marks(node)}")
                 yield from (Line(f"      {line}", "dim") for line in _links(graph, node, names, upstream=upstream))
-    notes = doubts(graph.completeness)
+    notes = graph.completeness.notes
     if graph.ungrouped:
-        notes.insert(0, f"{counted(graph.ungrouped, 'dataset')} that no group holds: not shown.")
+        belong = "belongs" if graph.ungrouped == 1 else "belong"
+        notes.insert(0, f"{counted(graph.ungrouped, 'dataset')} {belong} to no {granularity} and {is_(graph.ungrouped)} not shown.")
     if notes:
         yield Line("")
         yield from (Line(f"! {note}", "yellow") for note in notes)
+
+
+def _beginning(graph: Graph, asked: Sequence[Asset], names: Names) -> Iterator[Line]:
+    """The datasets with which the way begins where the asked assets have no columns themselves: a job's, a contract's, an owner's."""
+    own = {one.id for one in asked}
+    starts: list[Named | Asset] = [node.asset.dataset or node.asset for node in graph.nodes if node.start and node.asset.id not in own]
+    if all(one.kind in _WITH_COLUMNS for one in asked) or not starts:
+        return
+    shown = list(dict.fromkeys(map(names, starts)))
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    yield Line(f"beginning with {', '.join(shown[:_SHOWN])}{more}")
+
+
+def _standing_for(graph: Graph, asked: Sequence[Asset], names: Names, granularity: str) -> Iterator[Line]:
+    """Which products or domains the answer is about, where others were asked about."""
+    shown = [node.asset for node in graph.nodes if node.start]
+    if {one.id for one in shown} == {one.id for one in asked}:
+        return
+    about = ", ".join(names(one) for one in shown)
+    noun = _NOUNS[granularity] if len(shown) == 1 else f"{_NOUNS[granularity]}s"
+    yield Line(
+        f"This is the lineage of the {noun} {about}, by --granularity {granularity}." if shown else f"It belongs to no {granularity}."
+    )
 
 
 def _marks(node: Node) -> str:
@@ -82,20 +112,20 @@ def _links(graph: Graph, node: Node, names: Names, *, upstream: bool) -> Iterato
         here, there = (edge.begin, edge.end) if upstream else (edge.end, edge.begin)
         if here.id != node.asset.id:
             continue
-        line = f"{'to' if upstream else 'from'} {names(assets[there.id])}{_through(edge)}"
+        line = f"{'to' if upstream else 'from'} {names(assets[there.id])}{_through(edge, names)}"
         if line not in seen:
             seen.add(line)
             yield line
 
 
-def _through(edge: Edge) -> str:
+def _through(edge: Edge, names: Names) -> str:
     kind = edge.subtype.lower() or ("" if edge.reach == "DIRECT" else edge.reach.lower())
     notes = [kind] if kind else []
     if edge.masking:
         notes.append("masking")
     if edge.count > 1:
         notes.append(counted(edge.count, "flow"))
-    by = f" by {', '.join(job.name for job in edge.jobs)}" if edge.jobs else ""
+    by = f" by {', '.join(map(names, edge.jobs))}" if edge.jobs else ""
     return by + (f" ({', '.join(notes)})" if notes else "")
 
 

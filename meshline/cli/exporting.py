@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from meshline.errors import MissingExtra
+from meshline.errors import required_extra
 from meshline.graph.content import decode
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Precedence, from_micros
 from meshline.graph.store.base import Head, Store
@@ -96,10 +96,8 @@ def _order(edge: Row) -> bytes:
 
 def graphml(store: Store, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
     """GraphML, in which lists and mappings are JSON texts. Raises MissingExtra."""
-    try:
+    with required_extra("networkx", "export to GraphML"):
         import networkx as nx
-    except ModuleNotFoundError as error:
-        raise MissingExtra("networkx", "export to GraphML") from error
     graph = graph_of(store, precedence, as_of)
     result = nx.MultiDiGraph()
     for node in graph.nodes():

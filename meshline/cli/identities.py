@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from meshline.cli.answers import shaped
 from meshline.cli.listing import table
 from meshline.cli.terminal import Line
+from meshline.errors import InvalidInput
 from meshline.words import counted
 
 
@@ -17,6 +18,7 @@ class Name(msgspec.Struct, frozen=True):
 
     namespace: str
     name: str
+    id: str = ""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -39,6 +41,7 @@ class Reason(msgspec.Struct, frozen=True):
     source: str
     since: str
     statement: str
+    overruled: bool
 
 
 class Spelling(msgspec.Struct, frozen=True):
@@ -59,6 +62,7 @@ class Identity(msgspec.Struct, rename="camel", frozen=True):
     shown: Name
     members: list[Member]
     reasons: list[Reason]
+    partings: list[Reason]
     merged_columns: list[MergedColumn]
 
 
@@ -76,10 +80,11 @@ class Explained(msgspec.Struct, frozen=True):
     aliases: list[Alias]
 
 
-class Conflict(msgspec.Struct, frozen=True):
+class Conflict(msgspec.Struct, rename="camel", frozen=True):
     kind: str
     similarity: float
     sources: list[str]
+    session_name: Name | None
     names: list[Name]
 
 
@@ -94,15 +99,17 @@ RANKS = {
     "TABLE_SYMLINK": "it is a symlink of type TABLE",
     "NAME": "",
 }
+ARROWS = {"RENAMED_TO": "was renamed to", "DIFFERENT_FROM": "is not"}
 KINDS = {
     "TWO_TABLES": "one dataset, but two tables of catalogs",
     "UNLIKE_COLUMNS": "one dataset, but unlike columns",
     "NEAR_MISS": "two datasets, but the same name and alike columns",
+    "SESSION_NAME": "several datasets, not joined by a name that holds in a session only",
 }
 
 
 def explained(data: object) -> Iterator[Line]:
-    """The names, which is shown and why, each statement that joins, columns with several spellings."""
+    """The names, which is shown and why, each statement that joins or parts, columns with several spellings."""
     found = shaped(data, Explained)
     identity = found.identity
     yield Line(str(identity.shown), "bold")
@@ -110,21 +117,42 @@ def explained(data: object) -> Iterator[Line]:
     yield Line("")
     yield Line(f"{counted(len(identity.members), 'name')}:")
     yield from table([(str(one.name), _rank(one)) for one in identity.members], indent="  ")
-    spellings = sorted({(f"{alias.namespace}/{alias.name}", alias.source) for alias in found.aliases if alias.why == "spelling"})
-    if spellings:
-        yield Line("also written:")
-        yield from table(spellings, indent="  ")
-    if identity.reasons:
-        yield Line("one because:")
-        for reason in identity.reasons:
-            arrow = "was renamed to" if reason.type == "RENAMED_TO" else "is"
-            yield Line(f"  {reason.start} {arrow} {reason.end}")
+    for why, title in (("spelling", "also written:"), ("name in a session", "called in sessions, which is no identity:")):
+        written = sorted({(f"{alias.namespace}/{alias.name}", alias.source) for alias in found.aliases if alias.why == why})
+        if written:
+            yield Line(title)
+            yield from table(written, indent="  ")
+    joining = [reason for reason in identity.reasons if not reason.overruled]
+    overruled = [reason for reason in identity.reasons if reason.overruled]
+    for title, reasons in (("one because:", joining), ("parted because:", identity.partings), ("so without effect:", overruled)):
+        if reasons:
+            yield Line(title)
+        for reason in reasons:
+            yield Line(f"  {reason.start} {ARROWS.get(reason.type, 'is')} {reason.end}")
             yield Line(f"    {reason.rule or reason.why} ({reason.source} since {reason.since[:19]}, {reason.statement})")
     if identity.merged_columns:
         yield Line("columns with several spellings:")
         for merged in identity.merged_columns:
-            written = "; ".join(f"{one.name} in {', '.join(map(str, one.datasets))}" for one in merged.spellings)
-            yield Line(f"  {merged.column.name}: {written}")
+            spelled = "; ".join(f"{one.name} in {', '.join(map(str, one.datasets))}" for one in merged.spellings)
+            yield Line(f"  {merged.column.name}: {spelled}")
+
+
+def parting(resolved: Sequence[object], written: Sequence[str]) -> dict[str, str]:
+    """The ids of two names of datasets, and the names, for the mutation. Raises InvalidInput if one means no or several names."""
+    first, second = (_member(data, text) for data, text in zip(resolved, written, strict=True))
+    return {"dataset": first.id, "other": second.id, "first": str(first), "second": str(second)}
+
+
+def _member(data: object, text: str) -> Name:
+    """The one name of a dataset that a person means: names of one dataset are not told apart by `resolve`."""
+    if not (isinstance(data, dict) and "identity" in data):
+        raise InvalidInput(f"{text!r} is no dataset", "NAME")
+    members = [one.name for one in shaped(data, Explained).identity.members if not one.past]
+    for fits in (lambda name: str(name) == text, lambda name: name.name == text, lambda name: str(name).endswith((f"/{text}", f".{text}"))):
+        found = [name for name in members if fits(name)]
+        if len(found) == 1:
+            return found[0]
+    raise InvalidInput(f"{text!r} may be {', '.join(map(str, members))}: write the name in full", "NAME")
 
 
 def _why_shown(identity: Identity) -> str:
@@ -152,6 +180,7 @@ def conflicting(data: object) -> Iterator[Line]:
         yield Line("no identity looks wrong")
     for conflict in page.nodes:
         of = f" of {' and '.join(conflict.sources)}" if conflict.sources else ""
+        of += f": {conflict.session_name}" if conflict.session_name is not None else ""
         yield Line(f"{KINDS[conflict.kind]}{of} ({conflict.similarity:.0%} of columns in common)")
         yield from (Line(f"  {name}") for name in conflict.names)
     hidden = page.total_count - len(page.nodes)

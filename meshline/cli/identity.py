@@ -1,4 +1,4 @@
-"""`meshline identity explain|conflicts`."""
+"""`meshline identity explain|conflicts|part|retract`."""
 
 from __future__ import annotations
 
@@ -51,3 +51,56 @@ def conflicts(
         write_json(data)
     else:
         write(conflicting(data))
+
+
+By = Annotated[
+    str | None,
+    typer.Option(
+        help="Who states it. [default: of a store, the user; of a server, whom the token names]", show_default=False, metavar="NAME"
+    ),
+]
+
+
+def part(
+    name: Annotated[
+        str, typer.Argument(help="A name of the dataset: namespace/name, or its last parts if that is enough.", metavar="NAME")
+    ],
+    other: Annotated[str, typer.Argument(help="Another name, which is not the same dataset.", metavar="OTHER")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why they are not the same.", metavar="TEXT")],
+    by: By = None,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Part two names that were joined by mistake, whatever joins them. It can be retracted."""
+    from meshline.cli.answers import answers, question
+    from meshline.cli.identities import parting
+    from meshline.cli.terminal import Line, write
+
+    with answers(store, server) as source:
+        names = [source.ask(question("identity"), {"name": text})["resolve"] for text in (name, other)]
+        variables = {**parting(names, (name, other)), "why": reason, "by": _speaker(by, server)}
+        done = source.mutate(question("part"), variables)["notSameAs"]
+    assert isinstance(done, dict)
+    write([Line(f"{variables['first']} is not {variables['second']} ({done['statement']})")])
+
+
+def retract(
+    statement: Annotated[str, typer.Argument(help="The id that `identity explain` shows: st_...", metavar="STATEMENT")],
+    *,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Take back what a person stated."""
+    from meshline.cli.answers import answers, question
+    from meshline.cli.terminal import Line, write
+
+    with answers(store, server) as source:
+        source.mutate(question("retract"), {"statement": statement})
+    write([Line(f"{statement} is retracted")])
+
+
+def _speaker(by: str | None, server: str | None) -> str | None:
+    import getpass
+
+    return by if by is not None or server is not None else getpass.getuser()

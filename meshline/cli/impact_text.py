@@ -11,7 +11,6 @@ import msgspec
 from meshline.cli.listing import table
 from meshline.cli.shapes import Asset, Completeness, Named, Names
 from meshline.cli.terminal import Line
-from meshline.governance.reports.doubts import doubts
 from meshline.words import counted
 
 COLUMNS_SHOWN = 6  # of one dataset; the JSON has all
@@ -113,17 +112,17 @@ class Row(NamedTuple):
     dataset: Asset | Named
     columns: tuple[str, ...]
     masked: bool
-    jobs: tuple[str, ...]
+    jobs: tuple[Named, ...]
 
 
 def verdict(impact: Impact, starts: Sequence[Asset]) -> str:
     """The first line: how much is affected, and in which way."""
     of = ", ".join(Names(starts)(start) for start in starts)
-    at = f" as of {impact.completeness.as_of}" if impact.completeness.as_of else ""
+    at = f" as of {impact.completeness.at}" if impact.completeness.at else ""
     if not impact.total:
         if impact.completeness.whole:
             return f"Nothing depends on {of}{at}."
-        return f"Nothing is known to depend on {of}{at}, but the lineage has gaps: do not take this as safe."
+        return f"Nothing is known to depend on {of}{at}, but the answer may be incomplete: do not treat this as safe."
     ways = ", ".join(f"{count.count} {WORDS[count.key]}" for count in impact.by_reach if count.key in WORDS)
     return f"{of} affects {counted(impact.total, 'asset')}{at}: {ways}."
 
@@ -134,7 +133,7 @@ def headcount(impact: Impact) -> str:
     what = [counted(kinds[kind], noun) for kind, noun in KINDS.items() if kind in kinds]
     owners = sum(notice.reason == "OWNS" for notice in impact.notify)
     told = [counted(number, noun) for number, noun in ((len(impact.notify) - owners, "consumer"), (owners, "owner")) if number]
-    tell = f"Tell {' and '.join(told)}." if told else "Nobody is known who must be told."
+    tell = f"Tell {' and '.join(told)}." if told else "No consumer or owner of it is known."
     return f"That is {', '.join(what)}. {tell}"
 
 
@@ -202,7 +201,7 @@ def _what(impact: Impact) -> Iterator[Line]:
         for row in found:
             yield Line(f"  {row.distance}  {names(row.dataset)}: {_columns(row)}")
             if row.jobs:
-                yield Line(f"       via {' > '.join(row.jobs)}", "dim")
+                yield Line(f"       via {' > '.join(map(names, row.jobs))}", "dim")
     hidden = impact.data.total_count - len(impact.data.nodes)
     if hidden:
         yield Line(f"  and {hidden} more: --limit shows more of them", "dim")
@@ -229,26 +228,28 @@ def rows(affected: Iterable[Affected]) -> list[Row]:
 def _row(members: Sequence[Affected]) -> Row:
     columns = [one for one in members if one.node.dataset is not None]
     nearest = min(columns or members, key=lambda one: one.distance)
-    jobs = tuple(dict.fromkeys(step.job.name for step in nearest.via if step.job is not None))
+    jobs = {step.job.id: step.job for step in nearest.via if step.job is not None}
     return Row(
         nearest.reach,
         nearest.distance,
         nearest.node.dataset or nearest.node,
         tuple(one.node.name for one in columns),
         nearest.masked,
-        jobs,
+        tuple(jobs.values()),
     )
 
 
 def _doubts(completeness: Completeness) -> Iterator[Line]:
-    said = doubts(completeness)
+    said = completeness.notes
     if said:
         yield from _section("NOT CERTAIN")
         yield from (Line(f"  ! {text}", "yellow") for text in said)
 
 
 def _names(impact: Impact) -> Names:
-    return Names([*(affected.node for affected in impact.data.nodes), *(asset for notice in impact.notify for asset in notice.assets)])
+    affected = impact.data.nodes
+    jobs = (step.job for one in affected for step in one.via if step.job is not None)
+    return Names([*(one.node for one in affected), *(asset for notice in impact.notify for asset in notice.assets), *jobs])
 
 
 def _section(title: str) -> Iterator[Line]:
@@ -279,9 +280,9 @@ def markdown(impact: Impact, starts: Sequence[Asset]) -> Iterator[str]:
         yield "\n<details><summary>Affected datasets and columns</summary>\n"
         yield "| reach | distance | dataset | columns | path |\n| --- | ---: | --- | --- | --- |"
         for row in rows(impact.data.nodes):
-            yield _md_row(row.reach.lower(), str(row.distance), names(row.dataset), _columns(row), " > ".join(row.jobs))
+            yield _md_row(row.reach.lower(), str(row.distance), names(row.dataset), _columns(row), " > ".join(map(names, row.jobs)))
         yield "\n</details>"
-    said = doubts(impact.completeness)
+    said = impact.completeness.notes
     if said:
         yield "\nNot certain:\n"
         yield from (f"- {_escaped(text)}" for text in said)

@@ -22,7 +22,7 @@ def dbt(
         ),
     ] = None,
     profiles: Annotated[
-        Path | None, typer.Option(help="dbt's profiles.yml, from which the namespace is known instead.", metavar="FILE")
+        Path | None, typer.Option(help="dbt's profiles.yml or its folder, from which the namespace is known instead.", metavar="PATH")
     ] = None,
     profile: Annotated[str | None, typer.Option(help="Which of its profiles, if it has several.")] = None,
     target: Annotated[str | None, typer.Option(help="Which of the profile's targets, if not its own choice.")] = None,

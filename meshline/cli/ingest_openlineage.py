@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from meshline.graph.model import Precedence
     from meshline.graph.store.base import Store as OpenStore
     from meshline.ingest.openlineage.files import Found
+
+    Result: TypeAlias = tuple[MeshlineError | None, Sequence[str]]
+
+WARNINGS_SHOWN = 20
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 def openlineage(
@@ -26,10 +31,12 @@ def openlineage(
     store: Store = None,
     server: Server = None,
 ) -> None:
-    """Take OpenLineage events."""
-    from meshline.cli import REFUSED
+    """Ingest OpenLineage events."""
+    from contextlib import closing
+
+    from meshline.cli import FAILED, REFUSED
     from meshline.cli.terminal import progress, refusal_exit, tell
-    from meshline.ingest.openlineage.files import events_in
+    from meshline.ingest.openlineage.files import SUFFIXES, events_in
     from meshline.words import counted
 
     events: Iterable[Found] = events_in(file)
@@ -38,25 +45,37 @@ def openlineage(
 
         with refusal_exit():
             events = checked(events)
-    taken = refused = 0
-    outcomes = (
-        _to_store(events, store, source if "/" in source else f"openlineage/{source}") if server is None else _to_server(events, server)
-    )
-    with progress("events") as advance:
-        for error in outcomes:
-            advance()
-            if error is None:
-                taken += 1
-            else:
-                refused += 1
-                tell(f"refused: {error}")
-    tell(f"{counted(taken, 'event')} taken" + (f", {refused} refused" if refused else ""))
+    ingested = refused = warned = 0
+    name = source if "/" in source else f"openlineage/{source}"
+    results = _to_store(events, store, name) if server is None else _to_server(events, server)
+    try:
+        with progress("events") as advance, closing(results):
+            for error, warnings in results:
+                advance()
+                if error is None:
+                    ingested += 1
+                else:
+                    refused += 1
+                    tell(f"refused: {error}")
+                for warning in warnings:
+                    warned += 1
+                    if warned <= WARNINGS_SHOWN:
+                        tell(f"warning: {warning}")
+    except KeyboardInterrupt:
+        tell(f"interrupted: at least {counted(ingested, 'event')} ingested; the same command again ingests the rest, and none twice")
+        raise typer.Exit(INTERRUPTED) from None
+    if warned > WARNINGS_SHOWN:
+        tell(f"and {counted(warned - WARNINGS_SHOWN, 'warning')} more")
+    if not ingested and not refused:
+        tell(f"meshline: no events in {', '.join(file)}: accepted are files with events, and folders with files {', '.join(SUFFIXES)}")
+        raise typer.Exit(FAILED)
+    tell(f"{counted(ingested, 'event')} taken" + (f", {refused} refused" if refused else ""))
     if refused:
         raise typer.Exit(REFUSED)
 
 
-def _to_store(events: Iterable[Found], store: str | None, source: str) -> Iterator[MeshlineError | None]:
-    """For each event the reason why it was refused, or None. A refusal names the place."""
+def _to_store(events: Iterable[Found], store: str | None, source: str) -> Generator[Result, None, None]:
+    """For each event the reason why it was refused, or None; and what of it was not read as it came. Both name the place."""
     from meshline.cli.stores import opened_store
     from meshline.ingest.mesh import stored
     from meshline.ingest.openlineage.builder import BatchBuilder
@@ -66,8 +85,12 @@ def _to_store(events: Iterable[Found], store: str | None, source: str) -> Iterat
         naming, precedence = stored(opened)
         pipeline = Pipeline(opened, BatchBuilder(naming))
         try:
-            for outcome in ingest_all(pipeline, events, source):
-                yield outcome.error
+            for one in ingest_all(pipeline, events, source):
+                notes = () if one.accepted is None else one.accepted.warnings
+                yield one.error, [f"{one.place}: {note.where}: {note.what}" for note in notes]
+        except BaseException:  # interrupted: what waits would take seconds more
+            pipeline.abandon()
+            raise
         finally:
             pipeline.close()
         _join_names(opened, precedence)
@@ -84,10 +107,10 @@ def _join_names(store: OpenStore, precedence: Precedence) -> None:
         apply(LiveGraph.open(store, precedence))
 
 
-def _to_server(events: Iterable[Found], server: str) -> Iterator[MeshlineError | None]:
+def _to_server(events: Iterable[Found], server: str) -> Generator[Result, None, None]:
     from meshline.cli.posting import post
     from meshline.cli.remote import Remote
 
     with Remote.connected(server) as remote:
         for sent in post(remote, events):
-            yield sent.refused
+            yield sent.refused, ()

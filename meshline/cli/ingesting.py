@@ -27,7 +27,7 @@ def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | No
 
     source = source_of({"kind": kind, **{key: value for key, value in keys.items() if value is not None}})
     with target(store, server) as into:
-        done = sync(into, source, Path.cwd(), strict=strict)
+        done = sync(into, source, Path.cwd(), strict=strict, configured=False)
     if done.error is not None and not isinstance(done.error, InvalidInput):
         raise done.error
     told(done)

@@ -73,4 +73,4 @@ def lineage(
         case LineageFormat.MERMAID:
             write(Line(line) for line in drawing.mermaid(graph))
         case LineageFormat.TEXT:
-            write(drawing.text(graph, upstream=upstream))
+            write(drawing.text(graph, found, upstream=upstream, granularity=granularity))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from meshline.cli.answers import Refused
 from meshline.cli.stores import opened_store
@@ -13,6 +13,9 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.model import Json
 from meshline.graph.naming import Naming
 from meshline.ingest.mesh import Mesh, configuration, configure
+
+if TYPE_CHECKING:
+    from strawberry.types.graphql import OperationType
 
 SECONDS = 600.0  # nobody but this person waits for the answer
 
@@ -46,7 +49,15 @@ class Local:
     def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:
         from meshline.api.graphql.execution import QUERIES
 
-        body = self._graphql.execute(query, variables, allowed=QUERIES).body
+        return self._executed(query, variables, QUERIES)
+
+    def mutate(self, mutation: str, variables: Mapping[str, object]) -> dict[str, Json]:
+        from meshline.api.graphql.execution import ALL
+
+        return self._executed(mutation, variables, ALL)
+
+    def _executed(self, query: str, variables: Mapping[str, object], allowed: Iterable[OperationType]) -> dict[str, Json]:
+        body = self._graphql.execute(query, variables, allowed=allowed).body
         if errors := body.get("errors"):
             raise Refused(str(errors[0]["message"]), str(errors[0].get("extensions", {}).get("code", "INTERNAL")))
         data: dict[str, Json] = body["data"]

@@ -17,11 +17,12 @@ SHOWN = 20  # notices of one receiver
 def listed(parcels: Sequence[Parcel]) -> Iterator[Line]:
     """Each receiver, how it is reached, and of what it has to hear."""
     if not parcels:
-        yield Line("nothing is owed")
+        yield Line("no notice is pending")
         return
     for parcel in parcels:
         names = dict.fromkeys(one.notice.owed.receiver.name for one in parcel.pending)
-        yield Line(f"{', '.join(names)} by {parcel.route.shown}", "bold")
+        way = f" by {parcel.route.shown}" if parcel.route.urls else f": {parcel.route.shown}"
+        yield Line(f"{', '.join(names)}{way}", "bold")
         for one in parcel.pending[:SHOWN]:
             owed = one.notice.owed
             yield Line(f"  {owed.verdict}: {owed.text} in {owed.subject}, since {_minute(owed.at)} ({owed.rule})")

@@ -12,7 +12,7 @@ from meshline.cli.options import Config, ListFormat, Store, TextFormat
 def notify(
     *,
     pending: Annotated[bool, typer.Option("--pending", help="Only show what is owed; do not look for what landed since.")] = False,
-    send: Annotated[bool, typer.Option("--send", help="Send what is owed, now.")] = False,
+    send: Annotated[bool, typer.Option("--send", help="Send the pending notices now.")] = False,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
     store: Store = None,
     config: Config = None,
@@ -41,7 +41,7 @@ def notify(
             watched = Watched(Governing(graph.graph, settings.policies).watch)
             noted = follower(settings, graph.graph, watched).step()
         if noted.began:
-            tell("from now on it is noted who has to hear of what lands")
+            tell("notices are recorded from now on")
     with opened_store(settings.store, must_exist=True) as known:
         out = sender(settings, known)
         refused = 0

@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f%z"]
+from meshline.cli.time_option import HELP, parse_time
 
 
 class KindName(enum.StrEnum):
@@ -72,9 +72,10 @@ Assets: TypeAlias = Annotated[
 AsOf: TypeAlias = Annotated[
     datetime | None,
     typer.Option(
-        help="Answer as of a time (UTC unless it has a zone).",
-        formats=TIMES,
+        help=f"Answer as of a time. {HELP}",
+        parser=parse_time,
         metavar="TIME",
+        show_default=False,
     ),
 ]
 Depth: TypeAlias = Annotated[int | None, typer.Option(min=0, help="How many steps to go at most.", show_default=False)]
@@ -111,7 +112,5 @@ def kind_names(kinds: list[KindName] | None) -> list[str] | None:
 
 
 def iso(time: datetime | None) -> str | None:
-    """A time as GraphQL takes it; without a zone it is UTC."""
-    if time is None:
-        return None
-    return time.isoformat() + ("+00:00" if time.tzinfo is None else "")
+    """A time as GraphQL takes it."""
+    return None if time is None else time.isoformat()

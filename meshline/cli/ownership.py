@@ -12,7 +12,8 @@ from meshline.cli.listing import Assets, listed, table
 from meshline.cli.shapes import Named
 from meshline.cli.terminal import Line
 from meshline.errors import InvalidInput
-from meshline.graph.model import Json
+from meshline.graph.model import AssetKind, Json
+from meshline.graph.queries.ownership import OWNABLE
 
 
 class Answer(NamedTuple):
@@ -56,9 +57,13 @@ def of_owner(source: Answers, name: str, kinds: Sequence[str] | None, limit: int
 
 
 def of_nobody(source: Answers, kinds: Sequence[str] | None, limit: int) -> Answer:
-    """What has no owner at any level."""
-    data = source.ask(question("orphans"), {"kinds": _list(kinds), "limit": limit})["orphans"]
-    return Answer(data, list(listed(shaped(data, Assets), "everything has an owner")))
+    """What has no owner at any level. `kinds` None: all but columns, which have none if their dataset has none."""
+    wanted = list(kinds) if kinds is not None else [kind for kind in OWNABLE if kind is not AssetKind.COLUMN]
+    page = source.ask(question("orphans"), {"kinds": wanted, "limit": limit})["orphans"]
+    lines = list(listed(shaped(page, Assets), "everything has an owner"))
+    if kinds is None and any(asset.kind == AssetKind.DATASET for asset in shaped(page, Assets).nodes):
+        lines.append(Line("the columns of these datasets have no owner either: --kind column lists them", "dim"))
+    return Answer(page, lines)
 
 
 def _owners(asset: Owned) -> Iterator[Line]:
@@ -76,6 +81,8 @@ def _owners(asset: Owned) -> Iterator[Line]:
 def _level(inherited_from: Named | None) -> str:
     if inherited_from is None:
         return "its own"
+    if inherited_from.kind == "CONTRACT":
+        return f"by contract {inherited_from.qualified_name}"
     return f"from its {inherited_from.kind.lower().replace('_', ' ')} {inherited_from.qualified_name}"
 
 

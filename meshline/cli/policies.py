@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +17,22 @@ if TYPE_CHECKING:
     from meshline.cli.answers import Answers
 
 
+class SeverityName(enum.StrEnum):
+    """How bad a violation is; in the schema in upper case."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
 def policies(
     *,
     violations: Annotated[bool, typer.Option("--violations", help="Show what breaks them now, instead of the policies.")] = False,
     policy: Annotated[str | None, typer.Option(help="Only this policy.", metavar="ID", show_default=False)] = None,
+    severity: Annotated[SeverityName | None, typer.Option(help="Only violations of this severity.", show_default=False)] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--policies", help="A folder with policies of your own (*.yaml).", metavar="DIR", show_default=False),
+        typer.Option("--policies", help="Policies of your own: a file, or a folder of them (*.yaml).", metavar="FILE", show_default=False),
     ] = None,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
     store: Store = None,
@@ -40,8 +50,10 @@ def policies(
     with deciding() as decision:
         if server is not None and folder is not None:
             raise InvalidInput("a server has its own (setting `policies`); give either --server or --policies")
+        if severity is not None and not violations:
+            raise InvalidInput("--severity is about violations: give --violations as well")
         with _answers(store, server, folder) as source:
-            found = list(violated(source, policy)) if violations else listed(source, policy)
+            found = list(violated(source, policy, None if severity is None else severity.name)) if violations else listed(source, policy)
         if format is TextFormat.JSON:
             write_json(found)
         else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from meshline.cli.answers import Answers, question
@@ -11,6 +13,7 @@ from meshline.cli.terminal import Line
 from meshline.errors import NotFound
 from meshline.graph.model import Json
 from meshline.ingest.names import closest
+from meshline.words import counted
 
 PAGE = 500
 _STYLES = {"error": "red", "warning": "yellow", "info": "dim"}
@@ -25,11 +28,13 @@ def listed(source: Answers, policy: str | None) -> list[Json]:
     return chosen
 
 
-def violated(source: Answers, policy: str | None) -> Iterator[Json]:
-    """What breaks them, the worst first, a page at a time."""
+def violated(source: Answers, policy: str | None, severity: str | None = None) -> Iterator[Json]:
+    """What breaks them, of one severity or of all, the worst first, a page at a time."""
     after: str | None = None
     while True:
-        found: Any = source.ask(question("violations"), {"policy": policy, "first": PAGE, "after": after})["policyViolations"]
+        found: Any = source.ask(question("violations"), {"policy": policy, "severity": severity, "first": PAGE, "after": after})[
+            "policyViolations"
+        ]
         yield from found["nodes"]
         if not found["pageInfo"]["hasNextPage"]:
             return
@@ -47,11 +52,15 @@ def told(found: Sequence[Any], *, violations: bool) -> Iterator[Line]:
         rows = [(one["id"], one["severity"].lower(), one["kind"], _count(one), one["title"]) for one in found]
         yield from table([("policy", "severity", "about", "broken", "what is wrong then"), *rows])
         return
-    for one in found:
-        yield Line(f"{one['severity']}: {one['text']}", _STYLES[one["severity"]])
-        yield Line(f"  {one['policy']} {one['fingerprint']}", "dim")
-        if len(one["path"]) > 1:
-            yield Line(f"  {' -> '.join(map(_step, one['path']))}", "dim")
+    groups = [(policy, list(group)) for policy, group in groupby(found, key=itemgetter("policy"))]
+    for policy, broken in groups:
+        if len(groups) > 1:
+            yield Line(f"{policy}: {counted(len(broken), 'violation')}", "bold")
+        for one in broken:
+            yield Line(f"{one['severity']}: {one['text']}", _STYLES[one["severity"]])
+            yield Line(f"  {one['policy']} {one['fingerprint']}", "dim")
+            if len(one["path"]) > 1:
+                yield Line(f"  {' -> '.join(map(_step, one['path']))}", "dim")
     yield Line(_sum(found), "bold")
 
 

@@ -90,6 +90,9 @@ class Remote:
             raise self._not_meshline(response)
         return answer.data
 
+    def mutate(self, mutation: str, variables: Mapping[str, object]) -> dict[str, Json]:
+        return self.ask(mutation, variables)
+
     def post_events(self, events: Sequence[bytes], source: str | None = None) -> BatchAnswer:
         """Send a batch, waiting as long as the server asks to. `source`: openlineage/<source>; else the server's own."""
         body = gzip.compress(b"[" + b",".join(events) + b"]", compresslevel=1)
@@ -113,7 +116,7 @@ class Remote:
         return self._send("PUT", path, gzip.compress(sent, compresslevel=1), headers).content
 
     def check(self, asked: bytes) -> Report:
-        """Send what is to be checked as JSON (`meshline.api.checking.Asked`); the report."""
+        """Send what is to be checked as JSON (`meshline.api.check_request.Asked`); the report."""
         headers = {**JSON, "Content-Encoding": "gzip"}
         return self._decoded(self._send("POST", "/api/v1/check", gzip.compress(asked, compresslevel=1), headers), Report)
 
@@ -137,14 +140,21 @@ class Remote:
             return response
         if b'"errors"' in response.content and response.headers.get("content-type", "").startswith("application/"):
             return response
-        raise Refused(f"{self._url} refused: {self._reason(response)}", f"HTTP_{response.status_code}")
+        reason = self._stated_reason(response)
+        if reason is None:
+            raise self._not_meshline(response)
+        raise Refused(f"{self._url} refused: {reason}", f"HTTP_{response.status_code}")
 
     def _reason(self, response: httpx.Response) -> str:
+        return self._stated_reason(response) or f"HTTP status {response.status_code}"
+
+    def _stated_reason(self, response: httpx.Response) -> str | None:
+        """The message of meshline's own errors; None: the answer is none."""
         try:
             body = msgspec.json.decode(response.content, type=dict[str, dict[str, Any]])
             return str(body["error"]["message"])
         except (msgspec.MsgspecError, KeyError):
-            return f"HTTP status {response.status_code}"
+            return None
 
     def _decoded(self, response: httpx.Response, shape: type[T]) -> T:
         try:
@@ -153,7 +163,9 @@ class Remote:
             raise self._not_meshline(response) from error
 
     def _not_meshline(self, response: httpx.Response) -> Refused:
-        return Refused(f"{self._url} does not answer like meshline (HTTP status {response.status_code})", "NOT_MESHLINE")
+        return Refused(
+            f"{self._url} does not answer like meshline (HTTP status {response.status_code}): is another program there?", "NOT_MESHLINE"
+        )
 
 
 def _retry_after(response: httpx.Response) -> float:

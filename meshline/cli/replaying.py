@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput, MeshlineError
 from meshline.graph.content import decode, encode
-from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement
+from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement, run_of
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
 from meshline.ingest.identity.rules import RULES, remember
 from meshline.ingest.mesh import Mesh, configuration, configure, stored
 from meshline.ingest.openlineage.builder import BatchBuilder
+from meshline.ingest.openlineage.limits import NO_LIMITS
 from meshline.ingest.openlineage.replaying import replay
 from meshline.ingest.openlineage.statements import renamed_scope, version_of
 from meshline.ingest.pipeline import Pipeline
@@ -41,7 +42,7 @@ def copied(
     naming, _ = configure(new, given[0] or rules[0], given[1] or rules[1])
     _copy_catalogs(old, new, mesh)
     restated = _Restated(new)
-    pipeline = Pipeline(restated, BatchBuilder(naming))
+    pipeline = Pipeline(restated, BatchBuilder(naming, NO_LIMITS))
     events = refused = 0
     try:
         for outcome in replay(old, pipeline):
@@ -132,7 +133,7 @@ def _statements(head: Head, interval: Interval, content: Content, restated: _Res
     """A stretch as its first and its last statement; of one that a replayed run goes on with, only what came before."""
     told = interval.observation
     first = Statement(head.source, head.scope, interval.valid_from, content, told.version, told.provisional, told.until)
-    if told.version and told.version in restated.versions:
+    if told.version and run_of(told.version) in restated.versions:
         if restated.before(interval.valid_from):
             yield first._replace(version="", until=None)
         return

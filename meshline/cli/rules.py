@@ -21,7 +21,7 @@ def rules(
     *,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
 ) -> None:
-    """Say by which rules changes are judged, or all about one of them."""
+    """List the rules of the gate, or explain one of them."""
     from meshline.cli.terminal import write, write_json
     from meshline.errors import NotFound
     from meshline.governance.rules import RULES
@@ -42,10 +42,13 @@ def _listed() -> Iterator[Line]:
     from meshline.governance.rules_page import shown, word
 
     rows = [
-        (f"{one.id}{' *' if one.seed else ''}", one.side, word(one.mesh), word(one.consumer), shown(one.title)) for one in RULES.values()
+        (f"{one.id}{' *' if one.law else ''}", one.side, word(one.mesh), word(one.consumer), shown(one.title)) for one in RULES.values()
     ]
     yield from table([("rule", "side", "mesh", "consumer", "what"), *rows])
-    yield Line("* law in the profile mesh; `meshline rules ID` says why, what lineage makes of it, and what would make it safe", "dim")
+    yield Line(
+        "* always enforced by the profile mesh; `meshline rules ID` explains a rule: the reason, the effect of lineage, and a safe way",
+        "dim",
+    )
 
 
 def _whole(rule: Rule) -> Iterator[Line]:
@@ -62,7 +65,7 @@ def _whole(rule: Rule) -> Iterator[Line]:
         ("readers", readers(rule)),
         ("with lineage", lineage(rule)),
         ("safe", rule.safe),
-        ("law", "one of the seeds' rules: it holds in the profile mesh" if rule.seed else ""),
+        ("law", "always enforced by the profile mesh" if rule.law else ""),
     ]
     yield from table([(name, text) for name, text in said if text], indent="  ")
 
@@ -80,5 +83,5 @@ def _plain(rule: Rule) -> dict[str, Json]:
         "reason": rule.reason,
         "safe": rule.safe,
         "refinement": rule.refinement.value,
-        "seed": rule.seed,
+        "law": rule.law,
     }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 import msgspec
+
+from meshline.governance.reports.doubts import doubts, known_later
+from meshline.words import short_time
 
 
 class Named(msgspec.Struct, rename="camel", frozen=True):
@@ -28,6 +32,14 @@ class Asset(msgspec.Struct, rename="camel", frozen=True):
     domain: Named | None = None
 
 
+class KnownLater(msgspec.Struct, rename="camel", frozen=True):
+    """What was first stated after the time asked for."""
+
+    relation: str
+    source_kind: str
+    since: str
+
+
 class Completeness(msgspec.Struct, rename="camel", frozen=True):
     """What an answer may be lacking (semantics, Completeness)."""
 
@@ -38,10 +50,28 @@ class Completeness(msgspec.Struct, rename="camel", frozen=True):
     provisional: int
     as_of: str | None
     revision: int
+    unbound: int = 0
+    known_later: list[KnownLater] = []
 
     @property
     def whole(self) -> bool:
-        return self.truncated == "NONE" and not (self.possible_only or self.undescribed or self.stale_edges or self.provisional)
+        counts = (self.possible_only, self.undescribed, self.stale_edges, self.provisional, self.unbound)
+        return self.truncated == "NONE" and not any(counts) and not self.known_later
+
+    @property
+    def notes(self) -> list[str]:
+        """One sentence for each reason to doubt the answer."""
+        return [*self._of_the_past(), *doubts(self)]
+
+    def _of_the_past(self) -> Iterator[str]:
+        if self.as_of is not None and datetime.fromisoformat(self.as_of) > datetime.now(UTC):
+            yield f"{self.at} is in the future: the answer is about what is known now."
+        yield from known_later((later.relation, later.source_kind, datetime.fromisoformat(later.since)) for later in self.known_later)
+
+    @property
+    def at(self) -> str:
+        """The time that was asked for; empty: now."""
+        return "" if self.as_of is None else short_time(datetime.fromisoformat(self.as_of))
 
 
 class Names:

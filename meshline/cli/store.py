@@ -50,10 +50,10 @@ def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterato
 
     try:
         url = store_url(store, config)
+        path = sqlite_path(url)
+        if path is not None and Path(path).exists():
+            yield from file_checks(str(path), advance)  # a file that is damaged may not be opened otherwise
         with opened_store(url, must_exist=True) as opened:
-            path = sqlite_path(url)
-            if path is not None:
-                yield from file_checks(str(path), advance)
             yield from checks(opened, advance)
             yield from index_checks(opened, stored(opened)[1], advance)
     except StoreCorrupt as error:

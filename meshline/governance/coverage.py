@@ -16,11 +16,32 @@ from meshline.graph.index.answers import Flags
 from meshline.graph.index.between import FlowTable
 from meshline.graph.index.tables import NONE
 from meshline.graph.model import AssetKind, EdgeType
+from meshline.graph.queries.assets import attributes
+
+# Producers whose column lineage comes from openlineage-sql.
+_SILENT_ON_FILTERS = frozenset({"AIRFLOW", "DBT"})
 
 
 def gaps(touched: Touched) -> tuple[str, ...]:
     """Why the lineage is not complete; empty: it is."""
     return (*_searched(touched), *_read(touched), *_passed(touched), *_described(touched), *_consumed(touched), *_settled(touched))
+
+
+def silent_on_filters(touched: Touched) -> tuple[str, ...]:
+    """The jobs that read what is touched and whose producer states no filters or joins: a column may be in one of theirs.
+
+    A job that states some for a dataset, or whose SQL was read, is not among them.
+    """
+    index = touched.index
+    jobs: set[int] = set()
+    for dataset in {*touched.datasets, *(one.node for one in touched.reached(AssetKind.DATASET))}:
+        flows = index.flows_from([dataset])
+        stated = set(flows.job[flows.reach == Reach.INDIRECT].tolist())
+        jobs |= (set(flows.job.tolist()) - {NONE}) - stated
+    ordered = sorted(jobs)
+    known = zip(ordered, attributes(touched.live, index, ordered), strict=True) if ordered else ()
+    silent = [node for node, about in known if (about.text("integration") or "").upper() in _SILENT_ON_FILTERS]
+    return tuple(index.key(node).qualified_name for node in silent)
 
 
 def _searched(touched: Touched) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -61,7 +61,7 @@ Versions: TypeAlias = Mapping[tuple[SubjectKind, str], Raised]
 
 class Options(NamedTuple):
     """`versions`: of the contracts and products that are compared. `since`, `now`: lineage that changed between
-    these times (microseconds) is told; `since` None: none is. `limits`: of each traversal.
+    these times (microseconds) is told; `since` None: none is. `limits`: of each traversal. `at`: the index as of a time, if not `live.at`.
     """
 
     mode: Mode = Mode.STRICT
@@ -71,6 +71,7 @@ class Options(NamedTuple):
     since: int | None = None
     now: int = 0
     limits: Limits = UNLIMITED
+    at: Callable[[int], LineageIndex] | None = None
 
 
 def judge(live: LiveGraph, index: LineageIndex, changes: Sequence[Change], options: Options) -> Report:
@@ -147,7 +148,7 @@ def _since(live: LiveGraph, found: Iterable[Judged], options: Options) -> Lineag
     of = sorted({live.index.key(start).id for one in found for start in one.touched.starts})
     if not of:
         return LineageSince(since=_time(options.since), added=0, removed=0)
-    said = lineage_diff(live, options.since, options.now, of=of, limit=FLOWS, limits=options.limits)
+    said = lineage_diff(live, options.since, options.now, of=of, limit=FLOWS, limits=options.limits, at=options.at)
     flows = (*(_flow("added", one) for one in said.added), *(_flow("removed", one) for one in said.removed))
     return LineageSince(since=_time(options.since), added=said.total_added, removed=said.total_removed, flows=flows[:FLOWS])
 

@@ -18,7 +18,9 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.queries.limits import UNLIMITED, Limits
 
-NEW = frozenset(rule for rule in RULES if rule.endswith("-added"))  # what they are about is not there yet
+# Rules of assets that do not exist yet, so that the graph need not know them; of a new column it need not know more than the table.
+NEW = frozenset({"table-added", "contract-added", "product-added", "output-port-added", "input-port-added"})
+NEW_COLUMN = frozenset({"column-added", "required-column-added", "column-with-default-added", "column-without-default-added"})
 _COUNTED = {
     AssetKind.COLUMN: "columns",
     AssetKind.DATASET: "datasets",
@@ -45,6 +47,7 @@ def judged(
     found: dict[str, Judged] = {}
     for change in changes:
         if change.fingerprint not in found:
+            limits.check()
             assets = tuple(sorted(set(change.assets)))
             touched = known.get(assets)
             if touched is None:
@@ -56,7 +59,7 @@ def judged(
 def _finding(change: Change, touched: Touched, verdict: Refined) -> Finding:
     rule = RULES[change.rule]
     told = touched.telling
-    unknown = () if change.rule in NEW else touched.unknown
+    unknown = _unknown(change, touched)
     return Finding(
         fingerprint=change.fingerprint,
         rule=change.rule,
@@ -78,6 +81,13 @@ def _finding(change: Change, touched: Touched, verdict: Refined) -> Finding:
         unknown=unknown,
         gaps=(*gaps(touched), *((f"the graph does not know {names(unknown)}",) if unknown else ())),
     )
+
+
+def _unknown(change: Change, touched: Touched) -> tuple[str, ...]:
+    """What is changed and the graph does not know, so that its consumers are unknown; what is bound to no dataset by its own name."""
+    if change.rule in NEW or (change.rule in NEW_COLUMN and (touched.homes or touched.starts)):
+        return ()
+    return touched.unknown if change.assets else (change.subject.name,)
 
 
 def _owners(index: LineageIndex, node: int) -> list[int]:

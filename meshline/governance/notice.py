@@ -11,6 +11,7 @@ from meshline.governance.telling import names
 from meshline.governance.touched import Touched
 from meshline.graph.index import LineageIndex, Reach
 from meshline.graph.live import LiveGraph
+from meshline.graph.owner_names import address
 from meshline.graph.queries import notices
 from meshline.graph.queries.assets import Attributes, attributes
 from meshline.graph.queries.impact import Impact, impact
@@ -58,7 +59,7 @@ def _surest(found: Sequence[Judged]) -> dict[str, Reach]:
 def _union(index: LineageIndex, touched: Sequence[Touched], limits: Limits) -> Impact:
     starts = tuple(dict.fromkeys(start for one in touched for start in one.starts))
     same = next((one.impact for one in touched if set(one.starts) == set(starts)), None)
-    return same or impact(index, starts, limits=limits)
+    return same or impact(index, starts, promises=False, limits=limits)
 
 
 def _said(found: Impact) -> list[notices.Notice]:
@@ -77,22 +78,20 @@ def _said(found: Impact) -> list[notices.Notice]:
 
 
 def _owner(index: LineageIndex, owner: int, assets: tuple[int, ...]) -> notices.Notice:
-    shown = ", ".join(index.key(node).qualified_name for node in assets[: notices.SHOWN])
-    more = f" and {len(assets) - notices.SHOWN} more" if len(assets) > notices.SHOWN else ""
-    return notices.Notice(owner, notices.NoticeReason.OWNS, Reach.DIRECT, assets, f"owns {shown}{more}")
+    return notices.Notice(owner, notices.NoticeReason.OWNS, Reach.DIRECT, assets, notices.owns(index, owner, assets))
 
 
 def _contacts(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> dict[int, dict[str, str]]:
     distinct = sorted(set(nodes))
     said = zip(distinct, attributes(live, index, distinct), strict=True)
-    return {node: _contact(known) for node, known in said}
+    return {node: _contact(known, index.key(node).name) for node, known in said}
 
 
-def _contact(known: Attributes) -> dict[str, str]:
-    """By channel; `contact` as it was written, where no channel is said."""
-    found = {name: text for name in CONTACTS if (text := known.text(name))}
-    text = known.text("contact")
-    return found or ({"contact": text} if text else {})
+def _contact(known: Attributes, name: str) -> dict[str, str]:
+    """By channel; `contact` as it was written, where no channel is stated; the address that somebody is named by without both."""
+    found = {channel: text for channel in CONTACTS if (text := known.text(channel))}
+    text, named = known.text("contact"), address(name)
+    return found or ({"contact": text} if text else {"email": named} if named else {})
 
 
 def _bound(live: LiveGraph, index: LineageIndex, found: Sequence[Judged]) -> list[Notice]:

@@ -11,11 +11,13 @@ from typing import NamedTuple, TypeAlias
 
 from meshline.governance import promising, reading
 from meshline.governance.changes import Change
-from meshline.governance.coverage import gaps
+from meshline.governance.coverage import gaps, silent_on_filters
 from meshline.governance.moved import Moved
 from meshline.governance.rules import RULES, Profile, Refinement, Verdict
+from meshline.governance.telling import names
 from meshline.governance.touched import Touched
 from meshline.governance.unread import bystander, unread
+from meshline.governance.unread import promising as promising_contracts
 
 _Refining: TypeAlias = Callable[[Change, Touched], Moved | None]
 
@@ -33,6 +35,10 @@ def refined(change: Change, touched: Touched, profile: Profile, *, usage: bool) 
     """The verdict of a change by its rule and by what is known of who reads."""
     rule = RULES[change.rule]
     verdict = rule.verdict(profile)
+    if rule.refinement is Refinement.PROMOTED and (contracts := promising_contracts(change, touched)):
+        grown = RULES["type-widened"].verdict(profile)
+        if grown > verdict:
+            return Refined(grown, grown, f"The contract {', '.join(contracts)} promises the type.")
     readers = verdict if rule.readers is None else min(verdict, rule.readers)
     raised = _first(_RAISING.get(rule.refinement), change, touched)
     if raised is not None and raised.verdict > readers:
@@ -43,6 +49,8 @@ def refined(change: Change, touched: Touched, profile: Profile, *, usage: bool) 
     if usage and not touched.unknown and touched.starts:
         relaxed = _relaxed(rule.refinement, change, touched)
         if relaxed is not None and relaxed.verdict < verdict:
+            if silent := silent_on_filters(touched):
+                return Refined(verdict, readers, f"It may be in a filter or join of {names(silent)}, whose lineage states none.")
             return Refined(relaxed.verdict, min(readers, relaxed.verdict), relaxed.why)
     return Refined(verdict, readers)
 
@@ -62,6 +70,7 @@ def _relaxed(refinement: Refinement, change: Change, touched: Touched) -> Moved 
 _RAISING: dict[Refinement, _Refining] = {
     Refinement.POSITIONAL: reading.positional,
     Refinement.WIDENED: reading.narrower,
+    Refinement.PROMOTED: reading.narrower,
     Refinement.JOINED: reading.joined,
     Refinement.BRANCHED: reading.branched,
     Refinement.EXPOSED: promising.exposed,
@@ -72,6 +81,7 @@ _RAISING: dict[Refinement, _Refining] = {
 _RELAXING: dict[Refinement, tuple[_Refining, ...]] = {
     Refinement.UNREACHED: (unread,),
     Refinement.WIDENED: (unread, reading.accepted),
+    Refinement.PROMOTED: (unread, reading.accepted),
     Refinement.FILTERED_ONLY: (unread, reading.filtered),
     Refinement.UNBRANCHED: (unread, reading.unbranched),
 }

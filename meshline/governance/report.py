@@ -155,12 +155,16 @@ class Completeness(Value, frozen=True, kw_only=True):
     undescribed: int
     stale_edges: int
     provisional: int
+    unbound: int = 0
     as_of: str | None
     revision: int
 
 
 class Report(Value, frozen=True, kw_only=True):
-    """`verdict`: the worst of what is not waived. `passed`: nothing at or above `fail_on`. `checked`: how many things were compared."""
+    """`verdict`: the worst of what is not waived. `passed`: nothing at or above `fail_on`. `checked`: how many inputs were compared.
+
+    `consumersChecked`: false without a graph (--no-graph): that no hit is listed then means nothing.
+    """
 
     verdict: str
     passed: bool
@@ -168,6 +172,7 @@ class Report(Value, frozen=True, kw_only=True):
     profile: str
     fail_on: str
     checked: int
+    consumers_checked: bool = True
     findings: tuple[Finding, ...] = ()
     violations: tuple[Violation, ...] = ()
     waivers: tuple[WaiverProblem, ...] = ()

@@ -1,6 +1,7 @@
-"""The rules of change, as one table: what a change means for who reads or writes, and why.
+"""The rules of change, as one table: what a change means for readers and writers, and why.
 
-The documentation page and `meshline rules` are made from it. The seeds' rules are law in the profile `mesh`.
+The documentation page and `meshline rules` are made from it. The rules of `law` are those of the articles that founded data mesh
+contracts here: they are the same in every contract and product specification under the profile `mesh`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class Verdict(enum.IntEnum):
 
 
 class Side(enum.StrEnum):
-    """Whom a change breaks."""
+    """Which side a change breaks."""
 
     READER = "reader"
     WRITER = "writer"
@@ -27,7 +28,7 @@ class Side(enum.StrEnum):
 
 
 class Profile(enum.StrEnum):
-    """Whose thinking decides. `mesh`: the seeds' rules. `consumer`: the direction of datacontract-cli for who reads. `full`: the stricter of both."""
+    """Which rules decide (docs/profiles.md). `mesh`: the law of contracts, both directions. `consumer`: whether old readers can read new data. `full`: the stricter of both."""
 
     MESH = "mesh"
     CONSUMER = "consumer"
@@ -41,6 +42,7 @@ class Refinement(enum.StrEnum):
     UNREACHED = "unreached"  # relaxes: compatible if nobody is reached and coverage is complete
     POSITIONAL = "positional"  # raises: conditional for who reads by position (INSERT without a list, UNION, SELECT * into a fixed target)
     WIDENED = "widened"  # raises to breaking into a narrower copy; relaxes as unreached
+    PROMOTED = "promoted"  # raises: as a type that grows in a contract, where a contract in force promises it; and as widened
     FILTERED_ONLY = "filtered only"  # relaxes: conditional where all that is reached only filters on it; and as unreached
     JOINED = "joined"  # raises: breaking where it is a key of a join or a group
     BRANCHED = "branched"  # raises: conditional where a condition or filter reads it
@@ -54,8 +56,8 @@ class Refinement(enum.StrEnum):
 class Rule(NamedTuple):
     """`title`: a sentence with `{fields}` of the change (`told`, `before`, `after`). `safe`: what would make it safe.
 
-    `readers`: what it means for those who are reached, where that is less than the verdict: the other side is hit.
-    `seed`: the rule is one of the seeds' seven.
+    `readers`: the verdict for readers, where it is milder than the rule's: the other side is affected.
+    `law`: the rule is part of what a contract or product specification may never do, or always may.
     """
 
     id: str
@@ -67,7 +69,7 @@ class Rule(NamedTuple):
     safe: str = ""
     refinement: Refinement = Refinement.NONE
     readers: Verdict | None = None
-    seed: bool = False
+    law: bool = False
 
     def verdict(self, profile: Profile) -> Verdict:
         """The verdict of the rule alone."""
@@ -78,101 +80,116 @@ class Rule(NamedTuple):
 
 _C, _K, _B = Verdict
 _R, _W, _G = Side
-_NEW = "Add it beside the old one, move the readers, then remove the old one."
+_NEW = "Add it beside the old one, migrate the readers, then remove the old one."
+_LAW = "Changing a type is a contract change and needs a new version."
 
 GROUPS: Mapping[str, tuple[Rule, ...]] = {
     "columns and fields": (
-        Rule("column-added", _R, _C, _C, "`{field}` is added, and may be empty", "Who names its columns does not see it.", refinement=Refinement.POSITIONAL, seed=True),
-        Rule("required-column-added", _W, _K, _C, "`{field}` is added, and must be filled", "Who writes without it is refused.", "Give it a default, or let it be empty until the writers fill it.", Refinement.POSITIONAL, readers=_C),
-        Rule("column-removed", _R, _B, _B, "`{field}` is removed", "Whoever reads it fails.", "Deprecate it, and remove it when nobody reads it.", Refinement.UNREACHED, seed=True),
-        Rule("column-renamed", _R, _B, _B, "`{before}` is renamed to `{after}`", "SQL names columns: a field id does not save who reads by name.", _NEW, Refinement.UNREACHED, seed=True),
-        Rule("column-moved", _R, _C, _C, "`{field}` is moved from position {position} to {new_position}", "Who names its columns does not see it.", refinement=Refinement.POSITIONAL),
-        Rule("type-widened", _R, _B, _K, "the type of `{field}` grows from {before} to {after}", "No value is lost, but a reader's type may be too small for what comes.", _NEW, Refinement.WIDENED, seed=True),
-        Rule("type-changed", _R, _B, _B, "the type of `{field}` changes from {before} to {after}", "Values, or what readers do with them, are not the same.", _NEW, Refinement.UNREACHED, seed=True),
-        Rule("type-specified", _R, _K, _C, "the type of `{field}` is {after} now, and was {before}", "It was left open before: readers may have chosen another.", "Ask the readers which they chose.", Refinement.UNREACHED),
-        Rule("type-withdrawn", _R, _B, _B, "the type of `{field}` is not promised any more (it was {before})", "Values of any type may come.", "Keep the type.", Refinement.UNREACHED),
-        Rule("column-nullable", _R, _B, _B, "`{field}` may be empty now", "Readers that count on a value find none.", "Keep it required, or give it a default.", Refinement.FILTERED_ONLY),
-        Rule("column-required", _W, _K, _C, "`{field}` must be filled now", "Who writes without it is refused.", "See that every writer fills it.", readers=_C),
-        Rule("key-removed", _R, _K, _B, "`{field}` is no {before} any more", "Rows may be doubled where it joins or groups.", "Keep it unique.", Refinement.JOINED),
-        Rule("key-added", _W, _K, _C, "`{field}` is a {after} now", "Who writes a value twice is refused.", "See that no writer repeats a value.", readers=_C),
-        Rule("enum-value-added", _R, _C, _B, "`{field}` may also be {after}", "Who lists all values meets one that it does not know.", "Tell the readers before it is sent.", Refinement.BRANCHED, seed=True),
-        Rule("enum-value-removed", _R, _B, _C, "`{field}` is never {before} any more", "What waits for the value waits for ever.", "Deprecate the value first.", Refinement.UNBRANCHED, seed=True),
-        Rule("enum-added", _W, _K, _C, "`{field}` may only be one of {after} now", "Who writes another value is refused.", "See that no writer sends another value.", readers=_C),
-        Rule("enum-dropped", _R, _K, _B, "`{field}` may be anything, and was one of {before}", "Who lists all values meets one that it does not know.", "Keep the list of values.", Refinement.BRANCHED),
-        Rule("bound-added", _W, _C, _C, "`{field}` has a {bound} now: {after}", "Readers get less than they are ready for."),
-        Rule("bound-tightened", _W, _C, _C, "the {bound} of `{field}` is tightened from {before} to {after}", "Readers get less than they are ready for."),
-        Rule("bound-loosened", _R, _K, _B, "the {bound} of `{field}` is loosened from {before} to {after}", "Values may come that readers are not ready for.", "Keep the bound, or tell the readers."),
-        Rule("bound-removed", _R, _K, _B, "`{field}` has no {bound} any more (it was {before})", "Values may come that readers are not ready for.", "Keep the bound, or tell the readers."),
-        Rule("bound-changed", _R, _K, _K, "the {bound} of `{field}` changes from {before} to {after}", "Which of them is stricter cannot be told.", "Keep it, or tell the readers."),
-        Rule("classification-raised", _G, _K, _K, "`{field}` is classified as {after} now", "It may not be shown where it was until now.", "Mask it where it leaves the product.", Refinement.EXPOSED),
-        Rule("classification-removed", _G, _B, _B, "`{field}` is not classified as {before} any more", "What protects it no longer knows it.", "Keep the classification."),
-        Rule("column-deprecated", _G, _C, _C, "`{field}` is deprecated", "It will go: who reads it is told."),
+        Rule("column-added", _R, _C, _C, "`{field}` is added, and may be empty", "Readers that name their columns are not affected.", refinement=Refinement.POSITIONAL, law=True),
+        Rule("column-with-default-added", _R, _C, _C, "`{field}` is added, with a default", "Data written without the field is read with the default; readers that name their columns are not affected.", refinement=Refinement.POSITIONAL),
+        Rule("column-without-default-added", _W, _K, _C, "`{field}` is added without a default", "A reader that uses the new schema cannot read data that was written without the field, even if its type allows null.", "Give it a default: null, if its type allows null first.", Refinement.POSITIONAL, readers=_C),
+        Rule("required-column-added", _W, _K, _C, "`{field}` is added, and must be filled", "Writers that do not fill it are rejected.", "Give it a default, or allow it to be empty until all writers fill it.", Refinement.POSITIONAL, readers=_C),
+        Rule("column-removed", _R, _B, _B, "`{field}` is removed", "Queries and programs that read it fail.", "Deprecate it, and remove it when it has no readers.", Refinement.UNREACHED, law=True),
+        Rule("column-renamed", _R, _B, _B, "`{before}` is renamed to `{after}`", "Queries and programs use the name: a field id or an alias does not help them.", _NEW, Refinement.UNREACHED, law=True),
+        Rule("column-moved", _R, _C, _C, "`{field}` is moved from position {position} to {new_position}", "Readers that name their columns are not affected.", refinement=Refinement.POSITIONAL),
+        Rule("type-widened", _R, _B, _K, "the type of `{field}` grows from {before} to {after}", f"No value is lost, but a reader's type may be too small for new values. {_LAW}", _NEW, Refinement.WIDENED, law=True),
+        Rule("type-promoted", _R, _K, _K, "the type of `{field}` grows from {before} to {after}, which its format allows", "Readers that use the new schema read old data. A reader that has fixed the old type may fail on new values.", "Check that every reader accepts the wider type.", Refinement.PROMOTED),
+        Rule("type-changed", _R, _B, _B, "the type of `{field}` changes from {before} to {after}", f"Values, or what readers may do with them, differ. {_LAW}", _NEW, Refinement.UNREACHED, law=True),
+        Rule("type-renamed", _R, _B, _B, "the named type of `{field}` is renamed from {before} to {after}", "Readers of Avro match records, enums and fixed types by name.", "Keep the name, or give each schema an alias with the name of the other.", Refinement.UNREACHED),
+        Rule("type-specified", _R, _K, _C, "the type of `{field}` is now {after} (it was {before})", "The old type was open: readers may have chosen a different one.", "Ask the readers which type they use.", Refinement.UNREACHED),
+        Rule("type-withdrawn", _R, _B, _B, "the type of `{field}` is no longer promised (it was {before})", "Values of any type may appear.", "Keep the type.", Refinement.UNREACHED),
+        Rule("branch-added", _R, _B, _B, "`{field}` may also be of type {after}", "Readers that use the old schema fail on values of the new type.", _NEW, Refinement.UNREACHED),
+        Rule("branch-removed", _R, _B, _C, "`{field}` can no longer be of type {before}", "Readers that use the new schema cannot read old data of that type.", "Keep the type in the union.", Refinement.UNREACHED),
+        Rule("column-nullable", _R, _B, _B, "`{field}` may now be empty", "Readers that rely on a value may find none.", "Keep it required, or give it a default.", Refinement.FILTERED_ONLY),
+        Rule("column-required", _W, _K, _C, "`{field}` must now be filled", "Writers that leave it empty are rejected.", "Check that every writer fills it.", readers=_C),
+        Rule("key-removed", _R, _K, _B, "`{field}` is no longer a {before}", "Joins and groups by it may see duplicate rows.", "Keep it unique.", Refinement.JOINED),
+        Rule("key-added", _W, _K, _C, "`{field}` is now a {after}", "Writers that repeat a value are rejected.", "Check that no writer repeats a value.", readers=_C),
+        Rule("enum-value-added", _R, _C, _B, "`{field}` may also be {after}", "Readers that list all values may meet an unknown one.", "Inform the readers before the value is sent.", Refinement.BRANCHED, law=True),
+        Rule("enum-symbol-added", _R, _K, _B, "`{field}` may also be {after}, and its enum had no default", "Readers of Avro that use the old schema cannot decode a record with the new symbol.", "First give the enum a default and update all readers, then add the symbol.", Refinement.UNREACHED),
+        Rule("enum-symbol-with-default-added", _R, _C, _K, "`{field}` may also be {after}, which readers of the old schema see as {default}", "Readers that use the old schema get the default of the enum instead of the new symbol.", "Update the readers before the symbol is sent.", Refinement.BRANCHED),
+        Rule("enum-value-removed", _R, _B, _C, "`{field}` can no longer be {before}", "Consumers that rely on the value will never see it again.", "Deprecate the value first.", Refinement.UNBRANCHED, law=True),
+        Rule("enum-added", _W, _K, _C, "`{field}` may now only be one of {after}", "Writers of any other value are rejected.", "Check that no writer sends another value.", readers=_C),
+        Rule("enum-dropped", _R, _K, _B, "`{field}` may now be anything (it was one of {before})", "Readers that list all values may meet an unknown one.", "Keep the list of values.", Refinement.BRANCHED),
+        Rule("bound-added", _W, _C, _C, "`{field}` now has a {bound}: {after}", "Readers receive a subset of the values that they already accept."),
+        Rule("bound-tightened", _W, _C, _C, "the {bound} of `{field}` is tightened from {before} to {after}", "Readers receive a subset of the values that they already accept."),
+        Rule("bound-loosened", _R, _K, _B, "the {bound} of `{field}` is loosened from {before} to {after}", "Readers may receive values that they do not expect.", "Keep the limit, or inform the readers."),
+        Rule("bound-removed", _R, _K, _B, "`{field}` no longer has a {bound} (it was {before})", "Readers may receive values that they do not expect.", "Keep the limit, or inform the readers."),
+        Rule("bound-changed", _R, _K, _K, "the {bound} of `{field}` changes from {before} to {after}", "It cannot be decided which of the two is stricter.", "Keep it, or inform the readers."),
+        Rule("classification-raised", _G, _K, _K, "`{field}` is now classified as {after}", "Places that show it today may not be allowed to.", "Mask it where it leaves the product.", Refinement.EXPOSED),
+        Rule("classification-removed", _G, _B, _B, "`{field}` is no longer classified as {before}", "Access rules and policies that use the classification no longer protect it.", "Keep the classification."),
+        Rule("column-deprecated", _G, _C, _C, "`{field}` is deprecated", "It will be removed: its readers are notified."),
     ),
     "tables": (
-        Rule("table-added", _R, _C, _C, "`{table}` is added", "Nobody reads it yet."),
-        Rule("table-removed", _R, _B, _B, "`{table}` is removed", "Whoever reads it fails.", "Deprecate it, and remove it when nobody reads it.", Refinement.UNREACHED),
-        Rule("table-renamed", _R, _B, _B, "`{before}` is renamed to `{after}`", "SQL names tables.", "Leave a view under the old name.", Refinement.UNREACHED),
-        Rule("table-deprecated", _G, _C, _C, "`{table}` is deprecated", "It will go: who reads it is told."),
-        Rule("partitioning-changed", _R, _K, _K, "the partitioning of `{table}` changes from {before} to {after}", "Readers may depend on the folders, and old data is to be rewritten.", "See that nobody reads its files."),
-        Rule("hidden-partitioning-changed", _R, _C, _C, "the partitioning of `{table}` changes from {before} to {after}", "Iceberg hides it: no query names it, and old files stay as they are."),
-        Rule("materialization-changed", _R, _K, _K, "`{table}` is a {after} now, and was a {before}", "How fresh it is, and what it costs to read, is not the same.", "Tell the readers."),
+        Rule("table-added", _R, _C, _C, "`{table}` is added", "It has no readers yet."),
+        Rule("table-removed", _R, _B, _B, "`{table}` is removed", "Queries and programs that read it fail.", "Deprecate it, and remove it when it has no readers.", Refinement.UNREACHED),
+        Rule("table-renamed", _R, _B, _B, "`{before}` is renamed to `{after}`", "Queries and programs use the name.", "Leave a view under the old name.", Refinement.UNREACHED),
+        Rule("table-deprecated", _G, _C, _C, "`{table}` is deprecated", "It will be removed: its readers are notified."),
+        Rule("properties-closed", _W, _K, _C, "`{object}` no longer allows other properties", "Writers of properties that the schema does not list are rejected, and so is old data that has some.", "List the properties that are in use.", readers=_C),
+        Rule("properties-opened", _R, _K, _B, "`{object}` now allows other properties", "Readers that validate with the old schema reject data with new properties.", "List the properties that are added."),
+        Rule("partitioning-changed", _R, _K, _K, "the partitioning of `{table}` changes from {before} to {after}", "Readers may depend on the folders, and old data must be rewritten.", "Check that no reader opens its files directly."),
+        Rule("hidden-partitioning-changed", _R, _C, _C, "the partitioning of `{table}` changes from {before} to {after}", "Iceberg hides partitioning: queries do not name it, and old files stay as they are."),
+        Rule("contract-enforced", _W, _C, _C, "dbt now enforces the contract of `{table}`", "A build whose columns or types differ from the declared ones fails."),
+        Rule("contract-not-enforced", _R, _B, _B, "dbt no longer enforces the contract of `{table}`", "Columns and types may change without a build that fails.", "Keep `contract: {enforced: true}`, or publish a new version of the model."),
+        Rule("constraints-not-enforced", _R, _B, _B, "`{table}` is now a {after} (it was a {before}): the database no longer enforces its constraints ({constraints})", "Rows that break them may appear.", "Keep it a table, or test the constraints.", Refinement.UNREACHED),
+        Rule("latest-version-moved", _R, _K, _K, "a reference to `{table}` without a version now means version {after} (it meant {before})", "Models that pin no version read another table after the next build.", "Pin the version that readers need, `ref('model', v=1)`, before it moves."),
+        Rule("materialization-changed", _R, _K, _K, "`{table}` is now a {after} (it was a {before})", "How fresh the data is, and what it costs to read, changes.", "Inform the readers."),
     ),
     "what computes them": (
-        Rule("projection-changed", _R, _K, _K, "`{field}` is computed in another way", "Its values may mean something else.", "Compare old and new values.", Refinement.UNREACHED),
-        Rule("filter-changed", _R, _K, _K, "which rows `{table}` has is decided in another way", "Every number that is made of it may change.", "Compare the number of rows.", Refinement.UNREACHED),
-        Rule("join-changed", _R, _K, _K, "`{table}` is joined in another way", "Rows may be lost or doubled.", "Compare the number of rows.", Refinement.UNREACHED),
-        Rule("grouping-changed", _R, _K, _K, "`{table}` is grouped in another way", "A row stands for something else.", "Compare the number of rows.", Refinement.UNREACHED),
-        Rule("query-changed", _R, _K, _K, "`{table}` is computed in another way: {detail}", "What it is cannot be told from the text.", "Compare old and new rows.", Refinement.UNREACHED),
+        Rule("projection-changed", _R, _K, _K, "the expression that computes `{field}` changes", "Its values may have another meaning.", "Compare old and new values.", Refinement.UNREACHED),
+        Rule("filter-changed", _R, _K, _K, "the filter on the rows of `{table}` changes", "Every number computed from it may change.", "Compare the number of rows.", Refinement.UNREACHED),
+        Rule("join-changed", _R, _K, _K, "the joins of `{table}` change", "Rows may be lost or duplicated.", "Compare the number of rows.", Refinement.UNREACHED),
+        Rule("grouping-changed", _R, _K, _K, "the grouping of `{table}` changes", "A row represents something else.", "Compare the number of rows.", Refinement.UNREACHED),
+        Rule("query-changed", _R, _K, _K, "the query of `{table}` changes: {detail}", "The effect cannot be derived from the text of the query.", "Compare old and new rows.", Refinement.UNREACHED),
     ),
     "contracts": (
-        Rule("contract-added", _G, _C, _C, "the contract is new", "Nobody relied on it."),
-        Rule("contract-removed", _R, _B, _B, "the contract is gone", "Whoever relies on it has no promise any more.", "End it with its notice period.", Refinement.BOUND),
-        Rule("contract-ended", _R, _B, _B, "the contract is {after} now, and was {before}", "Whoever relies on it has no promise any more.", "End it with its notice period.", Refinement.BOUND),
-        Rule("quality-rule-removed", _R, _K, _B, "the quality rule {rule_name} is removed", "What it kept out may come.", "Keep the rule."),
-        Rule("quality-rule-changed", _R, _K, _K, "the quality rule {rule_name} is another: it was {before}, and is {after}", "What it kept out may come.", "Keep the rule, or make it stricter."),
-        Rule("quality-rule-loosened", _R, _K, _B, "the quality rule {rule_name} is loosened from {before} to {after}", "What it kept out may come.", "Keep the rule."),
-        Rule("quality-rule-tightened", _W, _C, _C, "the quality rule {rule_name} is tightened from {before} to {after}", "Readers get less than they are ready for."),
-        Rule("quality-rule-added", _W, _C, _C, "the quality rule {rule_name} is added", "Readers get less than they are ready for."),
-        Rule("terms-changed", _G, _K, _K, "the terms ({term}) change", "A use that was allowed may not be any more.", "Ask the consumers."),
-        Rule("notice-shortened", _G, _K, _K, "the notice period shrinks from {before} to {after}", "Consumers have less time to move.", "Keep the notice period."),
-        Rule("notice-lengthened", _G, _C, _C, "the notice period grows from {before} to {after}", "Consumers have more time to move."),
-        Rule("consumer-added", _G, _C, _C, "{after} consumes it under the contract", "One more relies on it."),
-        Rule("consumer-removed", _G, _K, _K, "{before} is no consumer of the contract any more", "Whoever it is has no promise any more.", "Ask the consumer.", Refinement.BOUND),
-        Rule("location-changed", _R, _B, _B, "the data is at {after}, and was at {before}", "Whoever reads it looks in the old place.", "Serve both places until the readers have moved."),
-        Rule("location-removed", _R, _B, _B, "the data is not at {before} any more", "Whoever reads it there finds nothing.", "Keep it there until the readers have moved."),
-        Rule("location-added", _R, _C, _C, "the data is also at {after}", "Nobody reads it there yet."),
+        Rule("contract-added", _G, _C, _C, "the contract is new", "No consumer relied on it before."),
+        Rule("contract-removed", _R, _B, _B, "the contract is gone", "Its consumers no longer have a promise.", "End it with its notice period.", Refinement.BOUND),
+        Rule("contract-ended", _R, _B, _B, "the contract is now {after} (it was {before})", "Its consumers no longer have a promise.", "End it with its notice period.", Refinement.BOUND),
+        Rule("quality-rule-removed", _R, _K, _B, "the quality rule {rule_name} is removed", "Data that the rule rejected may appear.", "Keep the rule."),
+        Rule("quality-rule-changed", _R, _K, _K, "the quality rule {rule_name} changes from {before} to {after}", "Data that the old rule rejected may appear.", "Keep the rule, or make it stricter."),
+        Rule("quality-rule-loosened", _R, _K, _B, "the quality rule {rule_name} is loosened from {before} to {after}", "Data that the old rule rejected may appear.", "Keep the rule."),
+        Rule("quality-rule-tightened", _W, _C, _C, "the quality rule {rule_name} is tightened from {before} to {after}", "Readers receive a subset of the data that they already accept."),
+        Rule("quality-rule-added", _W, _C, _C, "the quality rule {rule_name} is added", "Readers receive a subset of the data that they already accept."),
+        Rule("terms-changed", _G, _K, _K, "the terms ({term}) change", "A use that was allowed may now be forbidden.", "Ask the consumers."),
+        Rule("notice-shortened", _G, _K, _K, "the notice period shrinks from {before} to {after}", "Consumers have less time to migrate.", "Keep the notice period."),
+        Rule("notice-lengthened", _G, _C, _C, "the notice period grows from {before} to {after}", "Consumers have more time to migrate."),
+        Rule("consumer-added", _G, _C, _C, "{after} consumes it under the contract", "The contract has one more consumer."),
+        Rule("consumer-removed", _G, _K, _K, "{before} is no longer a consumer of the contract", "This consumer no longer has a promise.", "Ask the consumer.", Refinement.BOUND),
+        Rule("location-changed", _R, _B, _B, "the data is now at {after} (it was at {before})", "Readers look for it in the old place.", "Serve both places until the readers have migrated."),
+        Rule("location-removed", _R, _B, _B, "the data is no longer at {before}", "Readers that look for it there find nothing.", "Keep it there until the readers have migrated."),
+        Rule("location-added", _R, _C, _C, "the data is also at {after}", "It has no readers there yet."),
     ),
     "products": (
-        Rule("product-added", _G, _C, _C, "the product is new", "Nobody relied on it."),
-        Rule("product-removed", _R, _B, _B, "the product is gone", "Whoever uses its ports fails.", "Deprecate it, and remove it when nobody uses it.", Refinement.BOUND),
-        Rule("product-ended", _R, _B, _B, "the product is {after} now, and was {before}", "Whoever uses its ports has no promise any more.", "End it when nobody uses it.", Refinement.BOUND),
-        Rule("domain-changed", _G, _C, _C, "the domain is {after}, and was {before}", "Others decide about it now: who uses it is told."),
-        Rule("output-port-added", _R, _C, _C, "the output port {port} is added", "Nobody uses it yet.", seed=True),
-        Rule("output-port-removed", _R, _B, _B, "the output port {port} is removed", "Whoever uses it fails.", "Deprecate it, and remove it when nobody uses it.", Refinement.UNREACHED),
-        Rule("output-port-changed", _R, _B, _B, "the {key} of the output port {port} changes from {before} to {after}", "Whoever uses it looks in the old place, or reads another format.", "Add a port, move the consumers, then remove the old one.", Refinement.UNREACHED),
-        Rule("output-port-deprecated", _G, _C, _C, "the output port {port} is deprecated", "It will go: who uses it is told."),
-        Rule("input-port-added", _W, _C, _C, "the input port {port} is added", "The product depends on one more.", refinement=Refinement.CLOSING),
-        Rule("input-port-removed", _W, _C, _C, "the input port {port} is removed", "The product depends on one less."),
-        Rule("input-port-changed", _W, _C, _C, "the {key} of the input port {port} changes from {before} to {after}", "What it depends on is another.", refinement=Refinement.CLOSING),
+        Rule("product-added", _G, _C, _C, "the product is new", "No consumer relied on it before."),
+        Rule("product-removed", _R, _B, _B, "the product is gone", "Consumers of its ports fail.", "Deprecate it, and remove it when it has no consumers.", Refinement.BOUND),
+        Rule("product-ended", _R, _B, _B, "the product is now {after} (it was {before})", "Consumers of its ports no longer have a promise.", "End it when it has no consumers.", Refinement.BOUND),
+        Rule("domain-changed", _G, _C, _C, "the domain is now {after} (it was {before})", "Another domain decides about it now: its consumers are notified."),
+        Rule("output-port-added", _R, _C, _C, "the output port {port} is added", "It has no consumers yet.", law=True),
+        Rule("output-port-removed", _R, _B, _B, "the output port {port} is removed", "Its consumers fail.", "Deprecate it, and remove it when it has no consumers.", Refinement.UNREACHED),
+        Rule("output-port-changed", _R, _B, _B, "the {key} of the output port {port} changes from {before} to {after}", "Its consumers look in the old place, or expect the old format.", "Add a port, migrate the consumers, then remove the old one.", Refinement.UNREACHED),
+        Rule("output-port-deprecated", _G, _C, _C, "the output port {port} is deprecated", "It will be removed: its consumers are notified."),
+        Rule("input-port-added", _W, _C, _C, "the input port {port} is added", "The product has one more dependency.", refinement=Refinement.CLOSING),
+        Rule("input-port-removed", _W, _C, _C, "the input port {port} is removed", "The product has one dependency less."),
+        Rule("input-port-changed", _W, _C, _C, "the {key} of the input port {port} changes from {before} to {after}", "The product depends on something else now.", refinement=Refinement.CLOSING),
     ),
     "promises of both": (
-        Rule("slo-added", _R, _C, _C, "{slo} is promised: {after}", "Nobody counted on it yet."),
-        Rule("slo-tightened", _R, _B, _C, "{slo} is tightened from {before} to {after}", "A stricter promise is a new one: the seeds ask for a new version.", "Promise it in the next major version.", seed=True),
-        Rule("slo-loosened", _R, _K, _B, "{slo} is loosened from {before} to {after}", "What consumers promise on it may not hold.", "Ask the consumers.", Refinement.PROMISED),
-        Rule("slo-removed", _R, _K, _B, "{slo} is not promised any more (it was {before})", "What consumers promise on it may not hold.", "Ask the consumers.", Refinement.PROMISED),
-        Rule("slo-changed", _R, _K, _K, "{slo} is {after} now, and was {before}", "Which of them is stricter cannot be told.", "Write it as a duration or a percentage."),
-        Rule("retention-shortened", _R, _K, _B, "{slo} is shortened from {before} to {after}", "History that readers use goes.", "Keep it as long as the longest use."),
+        Rule("slo-added", _R, _C, _C, "{slo} is promised: {after}", "No consumer relied on it before."),
+        Rule("slo-tightened", _R, _B, _C, "{slo} is tightened from {before} to {after}", "Tightening an SLO is a contract change and needs a new version.", "Promise it in the next major version.", law=True),
+        Rule("slo-loosened", _R, _K, _B, "{slo} is loosened from {before} to {after}", "Promises that consumers base on it may no longer be met.", "Ask the consumers.", Refinement.PROMISED),
+        Rule("slo-removed", _R, _K, _B, "{slo} is no longer promised (it was {before})", "Promises that consumers base on it may no longer be met.", "Ask the consumers.", Refinement.PROMISED),
+        Rule("slo-changed", _R, _K, _K, "{slo} is now {after} (it was {before})", "It cannot be decided which of the two is stricter.", "Write it as a duration or a percentage."),
+        Rule("retention-shortened", _R, _K, _B, "{slo} is shortened from {before} to {after}", "History that readers use is deleted.", "Keep it as long as the longest use."),
         Rule("retention-lengthened", _R, _C, _C, "{slo} is lengthened from {before} to {after}", "Readers lose nothing."),
-        Rule("owner-added", _G, _C, _C, "it has an owner now: {after}", "Somebody answers for it."),
-        Rule("owner-changed", _G, _C, _C, "the owner is {after}, and was {before}", "Consumers ask somebody else now: they are told."),
-        Rule("owner-removed", _G, _B, _B, "it has no owner any more (it was {before})", "Nobody answers for it.", "Name an owner."),
-        Rule("role-added", _G, _C, _C, "the role {role} is added", "One more may read it."),
-        Rule("access-narrowed", _G, _K, _K, "the access of {role} is narrowed from {before} to {after}", "Who reads it by that role may be refused.", "Ask who uses it.", Refinement.BOUND),
+        Rule("owner-added", _G, _C, _C, "it now has an owner: {after}", "A team or person is responsible for it."),
+        Rule("owner-changed", _G, _C, _C, "the owner is now {after} (it was {before})", "Consumers have a new contact: they are notified."),
+        Rule("owner-removed", _G, _B, _B, "it no longer has an owner (it was {before})", "No team or person is responsible for it.", "Name an owner."),
+        Rule("role-added", _G, _C, _C, "the role {role} is added", "One more role may read it."),
+        Rule("access-narrowed", _G, _K, _K, "the access of {role} is narrowed from {before} to {after}", "Readers with that role may be rejected.", "Ask the users of the role.", Refinement.BOUND),
         Rule("access-widened", _G, _C, _C, "the access of {role} is widened from {before} to {after}", "Readers lose nothing."),
-        Rule("deprecated", _G, _C, _C, "it is deprecated", "It will go: who uses it is told."),
+        Rule("deprecated", _G, _C, _C, "it is deprecated", "It will be removed: its consumers are notified."),
     ),
     "versions": (
-        Rule("major-version-missing", _G, _B, _B, "there are breaking changes, and the major version is not raised (it was {before}, and is {after})", "A breaking change needs a new major version.", "Raise the major version, and keep the old one until its consumers have moved."),
+        Rule("major-version-missing", _G, _B, _B, "there are breaking changes, and the major version is not raised (from {before} to {after})", "A breaking change needs a new major version.", "Raise the major version, and keep the old one until its consumers have migrated."),
     ),
 }  # fmt: skip
 

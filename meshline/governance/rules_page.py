@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from meshline.governance.rules import GROUPS, Refinement, Rule, Verdict
 
 # What lineage does to a verdict, as the end of "with lineage: ...".
 LINEAGE = {
-    Refinement.UNREACHED: "compatible if nobody is reached",
-    Refinement.POSITIONAL: "conditional for who reads by position (INSERT without a list, UNION, SELECT * into a fixed target)",
-    Refinement.WIDENED: "breaking into a narrower copy; compatible if nobody is reached, or every reader takes the wider type",
-    Refinement.FILTERED_ONLY: "conditional where it is only filtered on; compatible if nobody is reached",
+    Refinement.UNREACHED: "compatible if it has no readers",
+    Refinement.POSITIONAL: "conditional for readers by position (INSERT without a list, UNION, SELECT * into a fixed target)",
+    Refinement.WIDENED: "breaking into a narrower copy; compatible if it has no readers, or all of them accept the wider type",
+    Refinement.PROMOTED: "breaking in the profile mesh if a contract in force promises the type; breaking into a narrower copy;"
+    " compatible if it has no readers, or all of them accept the wider type",
+    Refinement.FILTERED_ONLY: "conditional where it is only filtered on; compatible if it has no readers",
     Refinement.JOINED: "breaking where it is a key of a join or a group",
     Refinement.BRANCHED: "conditional where a filter or condition reads it",
     Refinement.UNBRANCHED: "compatible if no filter or condition reads it",
     Refinement.EXPOSED: "breaking where an output port shows it unmasked",
     Refinement.BOUND: "breaking where consumers are bound to it",
-    Refinement.PROMISED: "breaking where the promise of another no longer holds",
+    Refinement.PROMISED: "breaking where a promise based on it is no longer met",
     Refinement.CLOSING: "conditional if it closes a cycle of products, or promises less than the product does",
 }
 
@@ -35,10 +37,10 @@ class Difference(NamedTuple):
 COMPARED = "1.2.8"  # the version of datacontract-cli that the golden pairs were given to
 DIFFERENCES = (
     Difference((), "error", "A type in another spelling (`text`, `NUMERIC(18,2)`) is another type there; here types have one normal form."),
-    Difference(("type-widened",), "error", "No value is lost when a type grows: a reader has to look, and need not fail."),
-    Difference(("type-specified",), "error", "`decimal` may be a `decimal(18,2)`: who was ready for any is ready for one."),
+    Difference(("type-widened",), "error", "No value is lost when a type grows: a reader has to check it, and need not fail."),
+    Difference(("type-specified",), "error", "`decimal` may be a `decimal(18,2)`: a reader that accepts any decimal accepts this one."),
     Difference(("type-changed", "type-widened"), "not graded", "`precision` and `scale` beside a type are custom properties there."),
-    Difference(("bound-changed",), "not graded", "The `format` of a text is not looked at there; here it is a bound, as a pattern is."),
+    Difference(("bound-changed",), "not graded", "The `format` of a text is not compared there; here it is a bound, as a pattern is."),
     Difference(
         ("classification-raised", "classification-removed"),
         "not graded",
@@ -47,56 +49,87 @@ DIFFERENCES = (
     Difference(
         ("slo-loosened", "slo-removed", "slo-changed", "retention-shortened"),
         "not graded",
-        "Only the freshness of a field is looked at there, in the same direction; here every level is a promise.",
+        "Only the freshness of a field is compared there, in the same direction; here every level is a promise.",
     ),
     Difference(
         ("owner-removed", "notice-shortened", "terms-changed", "access-narrowed", "consumer-removed"),
         "not graded",
-        "It is metadata there; who relies on a contract relies on these, too.",
+        "It is metadata there; consumers of a contract rely on these, too.",
     ),
     Difference(
         ("location-changed", "contract-ended"),
         "not graded",
-        "Servers and the status are metadata there; who finds nothing where the data was, or nobody who promises it, is broken.",
+        "Servers and the status are metadata there; here readers break that find no data in its old place, or no promise of it.",
     ),
 )
 
 HEAD = """\
 # Rules of change
 
-Made from the code by `scripts/make-docs`. Every difference that `meshline check` finds falls under one rule. `meshline rules` lists them,
-`meshline rules ID` says all about one:
+Made from the code and its tests by `scripts/make-docs`. Every difference that `meshline check` finds falls under one rule. `meshline rules`
+lists them, `meshline rules ID` explains one:
 
 ```console
 $ meshline rules column-removed
 column-removed: `FIELD` is removed
 ...
 $ meshline rules --format json
+[
+  {
+    "id": "column-added",
 ...
 ```
 
-A verdict is **compatible** (nothing to do), **conditional** (somebody has to look) or **breaking**. It is for one side: who reads the
-data, who writes it, or governance. The profile says whose thinking decides: `mesh` (the default, in which the rules marked with * are
-law), `consumer` (only what the reader of a contract meets, as [datacontract-cli](#datacontract-cli) sees it), or `full`, the stricter of
-both.
+A verdict is **compatible** (nothing to do), **conditional** (a person has to check it) or **breaking**. It is for one side: readers of
+the data, writers of it, or governance. The profile decides which rules count: `mesh` (the default, which enforces the rules marked \\*),
+`consumer` (what readers of a contract meet, as [datacontract-cli](#datacontract-cli) sees it), or `full`, the stricter of both.
+[profiles.md](profiles.md) says which profile is for whom.
 
-Recorded lineage refines a verdict for each consumer. What makes it worse counts always. What makes it better counts with `--mode usage`
-only, and only where the lineage is complete: what nobody knows never makes a change safer.
+Recorded lineage refines a verdict for each consumer. Lineage that makes a verdict worse always counts. Lineage that makes it better
+counts with `--mode usage` only, and only where it is complete: missing knowledge never makes a change safer.
 
-Formatting, comments, the order of keys, roles, rules and listed values, the spelling of types, descriptions and titles are no change. A
-column or model is the same one by its id, else by its declared rename, else by its name. Types are compared in one normal form over the
-spellings of Iceberg, Delta, Spark, Trino, Avro, JSON Schema, SQL dialects and contracts; one that is not known is its own text. A type
-*grows* if no value is lost: in Iceberg int to long, float to double, a decimal by precision, date to timestamp; in Delta byte to short
-to int to long, byte to int and float to double, date to timestamp without zone, a decimal by both parts; elsewhere integers, floats,
-decimals, the length of texts and the precision of times. A type without its length (`decimal`, `string`) leaves it open: to say it
-(`decimal(18,2)`) is less than to change it, and to leave it out again is to let it grow.
+## What is no change
+
+- Formatting, comments, descriptions and titles, and the order of keys, roles, rules and listed values.
+- The spelling of a type: `decimal(18, 2)` and `NUMERIC(18,2)`, `STRUCT<a INT64>` and `RECORD<a INTEGER>`. Types are compared in one normal
+  form over the spellings of Iceberg, Delta, Spark, Trino, Avro, JSON Schema, SQL dialects and contracts; an unknown type is its own text.
+- What a dialect declares equal. The types of a contract are compared in the dialect of each server that it names, with the aliases and
+  defaults that its vendor documents: `INT64` and `INTEGER` on BigQuery, `bigint` and `int8` on Postgres, `NUMBER` and `NUMBER(38,0)` on
+  Snowflake. Without a server of SQL a type means what the standard of the contract says.
+- Upper and lower case, where names are not case-sensitive (below).
+
+A column or model is the same one by its id, else by its declared rename or alias, else by its name.
+
+## When names are the same
+
+Names are **case-sensitive** in Avro, JSON Schema, Protobuf, Iceberg, Parquet and ClickHouse: `Email` and `email` are two fields. Names
+**fold** in Delta and in SQL dialects: Postgres folds unquoted names to lower case, Snowflake and Oracle to upper case; Redshift, BigQuery,
+Databricks, Spark, Trino, DuckDB, MySQL and SQL Server compare names of columns without case. Names of tables are case-sensitive in
+BigQuery and MySQL. A name that DDL quotes and renames in case only is renamed where quoted names keep their case.
+
+The fields of a contract fold if every server that it names folds them. A server of files or messages (`s3`, `kafka`, ...) counts by its
+`format`. Without a server, names are case-sensitive: a false alarm costs less than a change that is not seen.
+
+## When a type grows
+
+A type *grows* if no value is lost. Iceberg: int to long, float to double, a decimal by precision, date to timestamp; never the key of a
+map. Delta: byte to short to int to long, byte to int and float to double, byte to int to `decimal(10,0)` or more, long to `decimal(20,0)`
+or more, date to timestamp without zone, a decimal by both parts. Avro: int to long or double, float to double. Elsewhere: integers,
+floats, decimals, the length of texts and the precision of times.
+
+In a contract, and for a table that a contract in force promises, a type that grows is [type-widened](#type-widened): breaking in the
+profile `mesh`. In the schema of Iceberg, Delta or Avro that no contract promises, what the format allows is
+[type-promoted](#type-promoted): conditional.
+
+A type without its length (`decimal`, `string`) leaves it open: to add it (`decimal(18,2)`) is less than a change, and to remove it lets
+the type grow.
 """
 
 TAIL = f"""
 ## datacontract-cli
 
-The profile `consumer` follows the direction of `datacontract breaking --perspective consumer`: what lets values come that were ruled out
-breaks who reads, what rules more out does not. The tests give every golden pair of contracts to both (version {COMPARED} of
+The profile `consumer` follows the direction of `datacontract breaking --perspective consumer`: a change that allows values which were
+excluded breaks readers, a change that excludes more does not. The tests give every golden pair of contracts to both (version {COMPARED} of
 datacontract-cli: error is breaking, warning conditional, info compatible) and allow these differences only:
 
 | rules here | there | why |
@@ -104,8 +137,9 @@ datacontract-cli: error is breaking, warning conditional, info compatible) and a
 """
 
 
-def rules_page() -> str:
-    return HEAD + "".join(_groups()) + TAIL + "".join(f"{row}\n" for row in _differences())
+def rules_page(examples: Mapping[str, str]) -> str:
+    """`examples`: rule -> a difference of two files that falls under it, as `diff -u` shows it."""
+    return HEAD + "".join(_groups(examples)) + TAIL + "".join(f"{row}\n" for row in _differences())
 
 
 def shown(title: str) -> str:
@@ -119,26 +153,34 @@ def lineage(rule: Rule) -> str:
 
 
 def readers(rule: Rule) -> str:
-    """What it is for who reads, if that is not its verdict."""
-    return f"{word(rule.readers)} for who reads" if rule.readers is not None else ""
+    """What it is for readers, if that is not its verdict."""
+    return f"{word(rule.readers)} for readers" if rule.readers is not None else ""
 
 
 def word(verdict: Verdict) -> str:
     return verdict.name.lower()
 
 
-def _groups() -> Iterator[str]:
+def _groups(examples: Mapping[str, str]) -> Iterator[str]:
     for name, rules in GROUPS.items():
         yield f"\n## {name[0].upper()}{name[1:]}\n\n"
-        yield "| rule | side | mesh | consumer | what | why | with lineage |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+        yield "| rule | side | mesh | consumer | what |\n| --- | --- | --- | --- | --- |\n"
         yield from (f"{_row(rule)}\n" for rule in rules)
+        yield from (_section(rule, examples.get(rule.id, "")) for rule in rules)
 
 
 def _row(rule: Rule) -> str:
-    called = f'<a id="{rule.id}"></a>`{rule.id}`{" *" if rule.seed else ""}'
     what = shown(rule.title).replace("|", "\\|")
+    mark = " \\*" if rule.law else ""
+    return f"| [`{rule.id}`](#{rule.id}){mark} | {rule.side} | {word(rule.mesh)} | {word(rule.consumer)} | {what} |"
+
+
+def _section(rule: Rule, example: str) -> str:
+    """A heading, which is the anchor that reports link to; why, what to do, what lineage does, and an example."""
     moved = "; ".join(filter(None, (readers(rule), lineage(rule))))
-    return f"| {called} | {rule.side} | {word(rule.mesh)} | {word(rule.consumer)} | {what} | {rule.reason} | {moved} |"
+    lines = [rule.reason, *([f"Safe: {rule.safe}"] if rule.safe else []), *([f"With lineage: {moved}."] if moved else [])]
+    text = "\n".join(["", f"### {rule.id}", "", *("  \n".join(lines).splitlines()), ""])
+    return f"{text}\n```diff\n{example}\n```\n" if example else text
 
 
 def _differences() -> Iterator[str]:

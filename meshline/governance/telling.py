@@ -65,6 +65,7 @@ def completeness(found: Iterable[Counts], index: LineageIndex) -> Completeness:
         undescribed=max((one.undescribed for one in counts), default=0),
         stale_edges=max((one.stale_edges for one in counts), default=0),
         provisional=max((one.provisional for one in counts), default=0),
+        unbound=max((one.unbound for one in counts), default=0),
         as_of=None if index.as_of is None else from_micros(index.as_of).isoformat(),
         revision=index.revision,
     )

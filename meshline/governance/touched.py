@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +42,7 @@ class Touched:
         self.live = live
         self.index = index
         self.telling = Telling(index)
+        self._governing: dict[int, tuple[str, ...]] = {}
         found = {key: index.node(key) for key in assets}
         around = {key: self._around(key) for key, node in found.items() if node is None}
         self.unknown = tuple(key.qualified_name for key, node in around.items() if node is None)
@@ -50,7 +51,7 @@ class Touched:
         self.vague = any(node is not None and node not in known for node in stand_ins)
         self.homes = tuple(dict.fromkeys(node for key in around if (node := self._dataset(key)) is not None))  # of the unknown
         self.starts = tuple(dict.fromkeys((*known, *(node for node in stand_ins if node is not None))))
-        self.impact: Impact = impact(index, self.starts, limits=limits)
+        self.impact: Impact = impact(index, self.starts, promises=False, limits=limits)
 
     def _around(self, key: AssetKey) -> int | None:
         """The column in which a nested one is."""
@@ -133,11 +134,13 @@ class Touched:
 
     # -- who consumes
 
-    @cache  # noqa: B019 - lives as long as the answer
     def governing(self, dataset: int) -> tuple[str, ...]:
         """The contracts that govern a dataset, by name."""
-        edges = self.index.edges(dataset, EdgeType.GOVERNS, incoming=True)
-        return tuple(sorted({self.index.label(edge.start).name for edge in edges}))
+        names = self._governing.get(dataset)
+        if names is None:
+            edges = self.index.edges(dataset, EdgeType.GOVERNS, incoming=True)
+            names = self._governing[dataset] = tuple(sorted({self.index.label(edge.start).name for edge in edges}))
+        return names
 
     def uses(self, consumer: int) -> list[tuple[int, str]]:
         """What a consumer uses of all that is touched, with the contract that is said to cover it, or an empty text."""

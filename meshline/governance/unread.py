@@ -18,7 +18,7 @@ _READERS = (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.JOB, AssetKind.CONSUM
 
 def unread(change: Change, touched: Touched) -> Moved | None:
     """Compatible if nobody does. Whether that is known is asked before (`coverage.gaps`)."""
-    if any(kind in touched.sizes for kind in _READERS) or any(_promising(change, touched)):
+    if any(kind in touched.sizes for kind in _READERS) or promising(change, touched):
         return None
     return Moved(Verdict.COMPATIBLE, "Nobody reads it, and all that leaves it is known.")
 
@@ -33,18 +33,23 @@ def bystander(touched: Touched, consumer: AssetKey) -> bool:
     return bool(columns) and used.isdisjoint(whole) and not any(map(touched.is_touched, columns))
 
 
-def _promising(change: Change, touched: Touched) -> Iterator[Contract]:
-    """The contracts in force, but for the one that is changed, which promise what is changed."""
+def promising(change: Change, touched: Touched) -> list[str]:
+    """The names of the contracts in force, except the one that is changed, which promise what is changed."""
     index = touched.index
-    governing = sorted({edge.start for dataset in touched.datasets for edge in index.edges(dataset, EdgeType.GOVERNS, incoming=True)})
-    columns = {index.key(start).name.casefold() for start in touched.starts if index.kind(start) is AssetKind.COLUMN}
+    datasets = {*touched.datasets, *touched.homes}
+    governing = sorted({edge.start for dataset in datasets for edge in index.edges(dataset, EdgeType.GOVERNS, incoming=True)})
+    keys = (*change.assets, *map(index.key, touched.starts))
+    paths = [key.name.casefold() for key in keys if key.kind is AssetKind.COLUMN]
+    columns = {name for path in paths for name in (path, path.partition(".")[0])}
+    found = []
     for node, known in zip(governing, attributes(touched.live, index, governing), strict=True):
         name = index.label(node).name
         if (change.subject.kind, change.subject.name) == (SubjectKind.CONTRACT, name):
             continue
-        for version in versions(name, known.rows) or ():
-            if version.contract.in_force and (not columns or not columns.isdisjoint(_fields(version.contract))):
-                yield version.contract
+        in_force = [version.contract for version in versions(name, known.rows) if version.contract.in_force]
+        if any(not columns or not columns.isdisjoint(_fields(contract)) for contract in in_force):
+            found.append(name)
+    return found
 
 
 def _fields(contract: Contract) -> Iterator[str]:

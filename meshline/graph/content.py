@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -16,6 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from meshline.errors import StoreCorrupt
+from meshline.graph.memory import Memory
 from meshline.graph.model import (
     EDGE_TYPES,
     KINDS,
@@ -255,9 +255,17 @@ def _integer(value: int | str) -> int:
     return value
 
 
-@lru_cache(maxsize=4096)
+DECODED = 8 * 2**20  # bytes of contents of which the facts are remembered, which are some fifteen times as large
+_decoded: Memory[bytes, Facts] = Memory(DECODED)
+
+
 def decode(blob: bytes) -> Facts:
     """The facts of encoded content."""
+    facts = _decoded.get(blob)
+    return _decoded.keep(blob, _facts(blob), len(blob)) if facts is None else facts
+
+
+def _facts(blob: bytes) -> Facts:
     layout = columns(blob)
     keys = keys_of(layout)
     kinds = [

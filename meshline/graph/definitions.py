@@ -21,7 +21,7 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     of SQL); a field's `id` stays the same when the column is renamed. `kind`: table, view, ...; `partitioning`: one text for
     each part, e.g. `days(created_at)`. `sql`: the query that computes it, compiled, in a `dialect` of sqlglot. `reads`: all
     columns of tables that it reads, by their names in it, in lower case; of those that are not here they are not known.
-    `rules`: what is tested of its rows.
+    `rules`: what is tested of its rows. `closed`: the paths of objects that allow no other columns than theirs; "": the whole.
     """
 
     model: Model
@@ -35,6 +35,11 @@ class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
     owner: str = ""
     access: str = ""  # dbt: private, protected or public; empty: not said
     deprecated: bool | None = None
+    contracted: bool = False  # dbt compares the columns and types with those that are declared
+    constraints: tuple[str, ...] = ()  # kinds of constraints (not_null, unique, ...) that the database enforces
+    version: str = ""  # dbt: of a model that has several
+    latest_version: str = ""  # the version that a reference without one means
+    closed: tuple[str, ...] = ()
 
 
 Described = TypeVar("Described", bound=Contract | Product | Definition)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
 from typing import NamedTuple, TypeAlias
 
-from meshline.errors import MeshlineError, StoreCorrupt
+from meshline.errors import LimitExceeded, MeshlineError, StoreCorrupt, StoreUnavailable
 from meshline.graph.content import decode
+from meshline.graph.index.answers import KnownLater
 from meshline.graph.index.compiled import compile_kernels_soon
 from meshline.graph.index.lineage import LineageIndex
-from meshline.graph.model import AssetKey, Json, Precedence
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json, Precedence
+from meshline.graph.past import PastIndexes
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
 
-PAST_INDEXES = 4  # as-of indexes that are kept
+SPARE_NODES = 100_000  # that may stand for nothing; or a quarter of all
+SCOPES_AT_ONCE = 500  # whose histories are read together
+_RELATIONS = (EdgeType.OWNS, EdgeType.CONSUMES, EdgeType.GOVERNS, EdgeType.PORT)
+
+_Stating: TypeAlias = Mapping[EdgeType, Mapping[str, Sequence[int]]]  # see `LineageIndex.scopes_stating`
 
 
 class FactRow(NamedTuple):
@@ -33,15 +41,75 @@ class FactRow(NamedTuple):
 _Said: TypeAlias = dict[AssetKey, Mapping[str, Json]]
 
 
+class GraphLock:
+    """The lock of a graph, which a thread may take again while it holds it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._own = threading.local()
+
+    @contextmanager
+    def until(self, deadline: float | None) -> Iterator[None]:
+        """In this block this thread waits for the lock until a time (as `time.monotonic()`) and no longer; None: as long as it takes.
+        What it does while it holds the lock ends by then, too, where that looks at `check`.
+
+        Of two deadlines, one inside the other, the earlier counts.
+        """
+        outer = self._deadline
+        known = [time for time in (outer, deadline) if time is not None]
+        self._own.deadline = min(known, default=None)
+        try:
+            yield
+        finally:
+            self._own.deadline = outer
+
+    @property
+    def _deadline(self) -> float | None:
+        found: float | None = getattr(self._own, "deadline", None)
+        return found
+
+    @contextmanager
+    def whatever_the_deadline(self) -> Iterator[None]:
+        """The lock, waited for as long as it takes."""
+        self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def check(self) -> None:
+        """Raises LimitExceeded when this thread's deadline is over: for work of many steps that is done while the lock is held."""
+        deadline = self._deadline
+        if deadline is not None and time.monotonic() > deadline:
+            raise LimitExceeded("it took longer than it may: ask for less at once (MESHLINE_CHECK_SECONDS, MESHLINE_QUERY_SECONDS)")
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002 - as of threading.Lock
+        return self._lock.acquire(blocking, timeout)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> None:
+        """Raises StoreUnavailable when the deadline is over (`until`)."""
+        deadline = self._deadline
+        if not self._lock.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
+            raise StoreUnavailable("the graph is busy: try again")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._lock.release()
+
+
 class LiveGraph:
     """What every surface holds. Use `index` and `facts` while holding `lock`. `precedence`: which source is believed."""
 
     def __init__(self, store: Store, index: LineageIndex, precedence: Precedence) -> None:
         self.store = store
         self.index = index
-        self.lock = threading.RLock()
+        self.lock = GraphLock()
         self.precedence = precedence
-        self._past: OrderedDict[int, LineageIndex] = OrderedDict()
+        self._past = PastIndexes(store)
+        self._size = index.nodes  # when it was last looked how many of its nodes are in use
+        self._unused = index.unused  # after the last reading
 
     @classmethod
     def open(cls, store: Store, precedence: Precedence | None = None, *, compiled: bool = False) -> LiveGraph:
@@ -57,41 +125,70 @@ class LiveGraph:
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         """Commit to the store, and show it in the index before returning."""
         changes = self.store.commit(build)
-        with self.lock:
+        with self.lock.whatever_the_deadline():  # it is committed: who is told otherwise would do it again
             if changes.revision == self.index.revision + 1:
                 self.index.apply(changes)
-            elif changes.revision > self.index.revision:
-                self._follow()
+        if changes.revision > self.index.revision:
+            self._follow()
         return changes
 
     def refresh(self) -> int:
         """Follow what others committed; the index's revision afterwards."""
-        with self.lock:
-            if self.store.revision() > self.index.revision:
-                self._follow()
-            return self.index.revision
+        if self.store.revision() > self.index.revision:
+            self._follow()
+        return self.index.revision
 
     def reload(self) -> None:
         """Read the index anew."""
         with self.lock:
             self.index = _loaded(self.store, None, self.precedence)
 
-    def at(self, as_of: int | None) -> LineageIndex:
-        """The index now (None), or as of a time in microseconds.
+    def renew(self) -> bool:
+        """Read the index anew if many of its nodes stand for nothing any more; whether it did. While it is read nobody waits.
 
-        A late statement may change any past, so an index of the past is good for one revision.
+        What is gone from the graph, and what checks suppose, leaves its names in the index: without this they would be ever more.
+        """
+        if self.index.nodes - self._size < SPARE_NODES:
+            return False
+        with self.lock:
+            self._size = self.index.nodes
+            wasted = self.index.unused - self._unused
+        if wasted < max(SPARE_NODES, self._size // 4):
+            return False
+        fresh = _loaded(self.store, None, self.precedence)
+        fresh.prepare_ids()
+        fresh.apply(self.store.changes(fresh.revision))
+        with self.lock:
+            if self.index.revision > fresh.revision:
+                fresh.apply(self.store.changes(fresh.revision))
+            self.index, self._size, self._unused = fresh, fresh.nodes, fresh.unused
+        return True
+
+    def at(self, as_of: int | None, *, revision: int | None = None, deadline: float | None = None) -> LineageIndex:
+        """The index now (None), or as of a time in microseconds, with all that was committed up to a revision (None: this one).
+
+        That of a time is built if need be, which may take as long as the start: call this before the lock is held, and again, with
+        the same revision, while it is. Raises StoreUnavailable at the deadline (`time.monotonic()`).
         """
         if as_of is None:
             return self.index
+        wanted = self.index.revision if revision is None else revision
+        found = self._past.known(as_of, wanted)
+        if found is not None:
+            return found
         with self.lock:
-            known = self._past.get(as_of)
-            if known is None or known.revision != self.index.revision:
-                known = self._past[as_of] = _loaded(self.store, as_of, self.precedence)
-                known.revision = self.index.revision
-            self._past.move_to_end(as_of)
-            while len(self._past) > PAST_INDEXES:
-                self._past.popitem(last=False)
-            return known
+            stating = {type_: self.index.scopes_stating(type_) for type_ in _RELATIONS}
+
+        def load(heads: Iterator[Sequence[Head]], revision: int) -> LineageIndex:
+            index = _read(heads, revision, as_of, self.precedence)
+            index.known_later = _known_later(self.store, stating, index)
+            return index
+
+        return self._past.get(as_of, wanted, deadline, load)
+
+    def has(self, as_of: int, revision: int) -> bool:
+        """Whether `at` answers at once."""
+        return self._past.known(as_of, revision) is not None
 
     def facts(self, index: LineageIndex, nodes: Sequence[int]) -> dict[int, list[FactRow]]:
         """What is said of these assets, by asset: every attribute that any scope says of any member.
@@ -129,20 +226,50 @@ class LiveGraph:
         return (row.attribute, self.precedence.rank(row.source, row.attribute), -row.observed_at)
 
     def _follow(self) -> None:
-        self.index.apply(self.store.changes(self.index.revision))
+        """Others do not wait while the store is read: what they commit meanwhile is newer, and then this changes nothing."""
+        changes = self.store.changes(self.index.revision)
+        with self.lock.whatever_the_deadline():
+            self.index.apply(changes)
 
 
 def _loaded(store: Store, as_of: int | None, precedence: Precedence) -> LineageIndex:
     # The revision is read first: what is committed meanwhile is applied (again) later.
     revision = store.revision()
+    return _read(store.heads(as_of), revision, as_of, precedence)
+
+
+def _read(heads: Iterator[Sequence[Head]], revision: int, as_of: int | None, precedence: Precedence) -> LineageIndex:
     try:
-        return LineageIndex.load(store.heads(as_of), revision, as_of, precedence)
+        return LineageIndex.load(heads, revision, as_of, precedence)
     except MeshlineError:
         raise
     except Exception as error:
         raise StoreCorrupt(
             f"what the store holds cannot be read ({type(error).__name__}: {error}): `meshline store check` says more, a backup mends it"
         ) from error
+
+
+def _known_later(store: Store, now: _Stating, then: LineageIndex) -> tuple[KnownLater, ...]:
+    """Which relations sources of a kind state now and none did then; each with the time of the first such statement."""
+    found: list[KnownLater] = []
+    for type_, stating in now.items():
+        known = then.scopes_stating(type_)
+        for kind, scopes in sorted(stating.items()):
+            times = [] if kind in known else _stated_at(store, scopes, type_)
+            if times:
+                found.append(KnownLater(type_, kind, min(times)))
+    return tuple(found)
+
+
+def _stated_at(store: Store, scopes: Sequence[int], type_: EdgeType) -> list[int]:
+    """From when on each of the statements of these scopes held that states a relation of a type, but to a job."""
+    return [
+        interval.valid_from
+        for first in range(0, len(scopes), SCOPES_AT_ONCE)
+        for history in store.history(scopes[first : first + SCOPES_AT_ONCE]).values()
+        for interval, content in history
+        if any(edge.type is type_ and edge.end.kind is not AssetKind.JOB for edge in decode(content.blob).edges)
+    ]
 
 
 def _said(head: Head) -> _Said:

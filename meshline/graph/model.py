@@ -45,6 +45,7 @@ class EdgeType(enum.StrEnum):
     GOVERNS = "GOVERNS"  # Contract -> Dataset: version, status
     SAME_AS = "SAME_AS"  # Dataset -> Dataset: why
     RENAMED_TO = "RENAMED_TO"  # old Dataset -> new Dataset, old Column -> new Column of one Dataset: from the statement's time on
+    DIFFERENT_FROM = "DIFFERENT_FROM"  # Dataset -> Dataset: why; wins over every SAME_AS that would join the two
 
 
 KINDS = tuple(AssetKind)
@@ -182,7 +183,16 @@ class Content(NamedTuple):
 Scope: TypeAlias = tuple[str, ...]  # the first part is the kind of scope, e.g. ("dataset", ns, name, "schema")
 
 # The kinds of scope whose restatement the completeness of an answer looks at: ("job", ns, name, ...).
-JOB_OUTPUT = "job-output"  # (JOB_OUTPUT, job ns, job name, dataset ns, dataset name)
+JOB_OUTPUT = "job-output"  # (JOB_OUTPUT, job ns, job name, dataset ns, dataset name), and the index of a mapped task
+# The last part of a job-output scope whose job is one query: its name is never used again, so its next run cannot replace what it stated.
+# The content of its output ends when that is replaced as a whole: (CONTENT_REPLACED, dataset ns, dataset name).
+QUERY, CONTENT_REPLACED = "query", "dataset-replaced"
+# The columns of a dataset: all of them, or some of them, of which one more list never removes any.
+DATASET_SCOPE, WHOLE_SCHEMA, PARTIAL_SCHEMA = (
+    "dataset",
+    "schema",
+    "schema-part",
+)  # (DATASET_SCOPE, ns, name, WHOLE_SCHEMA), (..., PARTIAL_SCHEMA, digest)
 
 
 class Statement(NamedTuple):
@@ -299,6 +309,28 @@ def last_stretch(observations: Iterable[Observation]) -> Interval | None:
     return history[-1] if history and history[-1].valid_to is None else None
 
 
+def run_version(run: str, family: str) -> str:
+    """The version of a run's statements. `family`: what it has in common with the runs that count as one with it, if any; no `@`."""
+    return f"{run}#{family}" if family else run
+
+
+def run_of(version: str) -> str:
+    """The run of a version."""
+    run, _, family = version.rpartition("#")
+    return version if "@" in family else run or version
+
+
+def family_of(version: str) -> str:
+    """What the versions of all runs that count as one have in common: the version itself if it is alone."""
+    _, _, family = version.rpartition("#")
+    return version if "@" in family else family
+
+
+def lists_some_columns(scope: Scope) -> bool:
+    """Whether a scope lists some columns of a dataset: those that it lacks may exist as well."""
+    return len(scope) == 5 and scope[0] == DATASET_SCOPE and scope[3] == PARTIAL_SCHEMA
+
+
 def source_kind(source: str) -> str:
     """`openlineage` of `openlineage/prod`."""
     return source.partition("/")[0]
@@ -322,13 +354,14 @@ class Precedence(msgspec.Struct, frozen=True):
 
 
 # What people say (design: what people say > what is); all other attributes are structure.
-PEOPLE_ATTRIBUTES = frozenset({"owners", "description", "domain", "product", "consumer", "tags", "title", "purpose", "contact"})
+PEOPLE_ATTRIBUTES = frozenset({"owners", "description", "domain", "product", "consumer", "tags", "title", "purpose", "contact", "same_as"})
 
 # Source kinds that hold the tables they describe: their newest listing decides which columns exist.
 CATALOG_KINDS = frozenset({"iceberg", "delta", "hive"})
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
 def to_micros(time: datetime) -> int:
@@ -339,4 +372,8 @@ def to_micros(time: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    return EPOCH + timedelta(microseconds=micros)
+    """The inverse of `to_micros`; beyond the years 1 to 9999 the first or the last time of them."""
+    try:
+        return EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        return FIRST if micros < 0 else LAST

@@ -71,16 +71,29 @@ class Naming:
             known = self._known[namespace, name] = self._normalise(namespace, name)
         return known
 
+    def is_trimmed(self, namespace: str, name: str) -> bool:
+        """Whether the key of a dataset lacks an end that this spelling has: it may name a part of the dataset."""
+        if not self.trimmers:
+            return False
+        name = self._plain(normalise_namespace(namespace)[0], name)
+        return self._trimmed(name) != name
+
     def _normalise(self, namespace: str, name: str) -> AssetKey:
         scheme, namespace = normalise_namespace(namespace)
+        return dataset(namespace, self._trimmed(self._plain(scheme, name)))
+
+    @staticmethod
+    def _plain(scheme: str, name: str) -> str:
+        """A name without the slashes that have no meaning."""
         name = _SLASHES.sub("/", name)
         if len(name) > 1:
             name = name.rstrip("/") or "/"
-        if scheme in OBJECT_STORES and len(name) > 1:
-            name = name.lstrip("/")
+        return name.lstrip("/") if scheme in OBJECT_STORES and len(name) > 1 else name
+
+    def _trimmed(self, name: str) -> str:
         for trimmer in self.trimmers:
             name = trimmer.pattern.sub(trimmer.replacement, name) or name
-        return dataset(namespace, name)
+        return name
 
 
 def normalise_namespace(namespace: str) -> tuple[str, str]:

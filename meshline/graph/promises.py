@@ -51,13 +51,18 @@ class Field(msgspec.Struct, frozen=True, omit_defaults=True):
     required: bool | None = None
     unique: bool | None = None
     primary_key: bool | None = None
+    type_names: tuple[str, ...] = ()  # of a named type of Avro: its full name, then its aliases
+    defaulted: bool | None = None  # whether a reader or writer without it gets a default
     enum: tuple[Any, ...] = ()
+    enum_default: str = ""  # what a reader of Avro takes for a value that it does not know
     minimum: Any = None
     maximum: Any = None
     exclusive_minimum: Any = None
     exclusive_maximum: Any = None
     min_length: int | None = None
     max_length: int | None = None
+    min_items: int | None = None
+    max_items: int | None = None
     pattern: str = ""
     format: str = ""
     classification: str = ""
@@ -167,22 +172,27 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def in_force(self) -> bool:
-        """Whether somebody may rely on it now: it is neither a draft nor retired."""
-        return self._standing not in NOT_YET | ENDED
+        """Whether it is in force now: it is neither a draft nor retired."""
+        return in_force(self.status)
 
     @property
     def ended(self) -> bool:
-        """Whether nobody may rely on it any more."""
-        return self._standing in ENDED
-
-    @property
-    def _standing(self) -> str:
-        return self.status.strip().lower().replace("_", " ")
+        """Whether it was in force and is no more."""
+        return _plain_status(self.status) in ENDED
 
 
 # Words for the status of a contract; any other, or none, is in force.
 NOT_YET = frozenset({"draft", "proposed", "pending", "in development", "development"})
 ENDED = frozenset({"retired", "inactive", "archived"})
+
+
+def in_force(status: str) -> bool:
+    """Whether a contract of this status is in force."""
+    return _plain_status(status) not in NOT_YET | ENDED
+
+
+def _plain_status(status: str) -> str:
+    return status.strip().lower().replace("_", " ")
 
 
 class PortSpec(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -32,7 +32,9 @@ def supposed(live: LiveGraph, sayings: Sequence[Saying], now: int) -> Iterator[L
         before = {head.scope_id: head for head in live.store.statements([head.scope_id for head in heads])}
         try:
             live.index.suppose(heads)
-            yield LiveGraph(cast("Store", _Supposed(live.store, heads)), live.index, live.precedence)
+            would = LiveGraph(cast("Store", _Supposed(live.store, heads)), live.index, live.precedence)
+            would.lock = live.lock  # and the deadline of who holds it
+            yield would
         finally:
             _put_back(live, [before.get(head.scope_id, head._replace(content=None)) for head in heads])
 

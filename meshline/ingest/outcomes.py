@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from meshline.graph import model
-from meshline.graph.model import Scope
+from meshline.graph.model import Scope, run_of
 from meshline.graph.store.base import Batch, Changes, RunKey
 from meshline.ingest.openlineage.builder import Received
 from meshline.ingest.openlineage.events import RunEvent
@@ -37,10 +37,12 @@ def _news(batch: Batch, changes: Changes) -> set[tuple[str, str | int]]:
         if head.content is None:
             silent.add((head.source, head.scope))
         elif head.valid_from == head.observed_at:  # a stretch begins; one that goes on began before
-            news.add((head.source, head.version or head.observed_at))
+            news.add((head.source, run_of(head.version) or head.observed_at))
     if silent:  # who ended what was said
-        news.update((said.source, said.version or said.observed_at) for said in batch.statements if (said.source, said.scope) in silent)
-        news.update((taken.source, taken.version) for taken in batch.withdrawals if (taken.source, taken.scope) in silent)
+        news.update(
+            (said.source, run_of(said.version) or said.observed_at) for said in batch.statements if (said.source, said.scope) in silent
+        )
+        news.update((taken.source, run_of(taken.version)) for taken in batch.withdrawals if (taken.source, taken.scope) in silent)
     return news
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.graph.store.base import Batch, Changes, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
+from meshline.ingest.openlineage.limits import EventLimits
 from meshline.ingest.openlineage.repair import Note
 from meshline.ingest.outcomes import Committed, committed
 from meshline.ingest.times import now
@@ -98,6 +99,11 @@ class Pipeline:
         """Their bytes."""
         return self._bytes
 
+    @property
+    def event_limits(self) -> EventLimits:
+        """How much one event may hold."""
+        return self._builder.reader.limits
+
     def submit(self, body: bytes, source: str = DEFAULT_SOURCE, *, wait: bool = False) -> Future[Accepted]:
         """Queue one event; the future resolves when it is durable.
 
@@ -144,6 +150,12 @@ class Pipeline:
             self._arrived.notify_all()
             self._room.notify_all()
         self._writer.join()
+
+    def abandon(self) -> None:
+        """As `close`, but what is not being written yet is dropped: its futures fail with StoreUnavailable."""
+        for one in self._take_all():
+            one.answer.set_exception(StoreUnavailable("interrupted before it was written"))
+        self.close()
 
     def _put(self, body: bytes, source: str, answer: Answer, *, wait: bool) -> None:
         received_at = self._clock()

@@ -12,7 +12,8 @@ Event = dict[str, Any]
 DATASETS = [("s3://lake", "raw/orders"), ("s3://lake", "clean/orders"), ("http://catalog", "clean.orders"), ("pg://db", "public.people")]
 SPELLINGS = {("s3://lake", "raw/orders"): [("s3a://lake/", "/raw//orders/"), ("s3://lake", "raw/orders")]}
 COLUMNS = ["id", "ID", "email", "amount"]
-JOBS = [("spark", "a"), ("spark", "b"), ("dbt", "c")]
+JOBS = [("spark", "a"), ("spark", "b"), ("dbt", "c"), ("trino", "d"), ("trino", "e")]
+QUERIES = ["CREATE OR REPLACE TABLE t AS SELECT 1", "INSERT INTO t SELECT 1", "create table t as select 1"]
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -46,7 +47,7 @@ def _source(draw: st.DrawFn, others: list[tuple[str, str]]) -> Event:
             max_size=2,
         )
     )
-    field = draw(st.sampled_from([*COLUMNS, *COLUMNS, "_file"]))
+    field = draw(st.sampled_from([*COLUMNS, *COLUMNS, "_file", "$row_id"]))
     return {"namespace": source[0], "name": source[1], "field": field, "transformations": transformations}
 
 
@@ -82,12 +83,19 @@ def histories(draw: st.DrawFn) -> list[Event]:
             event["job"] = {"namespace": namespace, "name": name, "facets": {}}
         if shape == "run":
             run = draw(st.integers(0, 2))
-            facets = {}
+            facets: dict[str, Any] = {}
             if name == "b":  # whether a run has a parent never changes within the run
+                if run:
+                    facets["airflow_mappedTask"] = {"mapIndex": run}
                 facets["parent"] = {"run": {"runId": "00000000-0000-4000-8000-00000000aaaa"}, "job": {"namespace": "spark", "name": "app"}}
             event["run"] = {"runId": f"00000000-0000-4000-8000-00000000000{run}", "facets": facets}
             event["eventType"] = draw(st.sampled_from(["START", "RUNNING", "COMPLETE", "COMPLETE", "FAIL"]))
+            if name == "a":  # what a job is never changes either
+                event["job"]["facets"]["jobType"] = {"processingType": "BATCH", "integration": "SPARK"}
             if name == "c":
                 event["job"]["facets"]["jobType"] = {"processingType": "STREAMING", "integration": "FLINK"}
+            if name in {"d", "e"}:
+                event["job"]["facets"]["jobType"] = {"processingType": "BATCH", "integration": "TRINO"}
+                event["job"]["facets"]["sql"] = {"query": QUERIES[run]}
         result.append(event)
     return result

@@ -40,8 +40,14 @@ def time_of(event: Event) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
+def of_a_session(symlink: Event) -> bool:
+    """Flink's in-memory catalogs end with the session; a broker knows no tables."""
+    in_memory = symlink["name"].split(".")[:2] == ["default_catalog", "default_database"]
+    return in_memory or (symlink["namespace"].partition(":")[0] == "kafka" and symlink.get("type") == "TABLE")
+
+
 def pseudo(name: str) -> bool:
-    return name in {"_file", "_pos", "_metadata"} or name.startswith("_metadata.")
+    return name in {"_file", "_pos", "_metadata", "$row_id", "$path"} or name.startswith("_metadata.")
 
 
 class Flow(NamedTuple):
@@ -66,6 +72,8 @@ class Says:
     job: tuple[str, ...] = ()
     columns: set[Flow] = field(default_factory=set)
     pairs: set[tuple[Dataset, Dataset]] = field(default_factory=set)
+    replaceable: Dataset | None = None  # what a query writes, until that is made anew
+    contradicted: set[Dataset] = field(default_factory=set)  # outputs whose schemas lack columns that their lineage names
 
 
 class Oracle:
@@ -75,8 +83,10 @@ class Oracle:
         events = list({json.dumps(e, sort_keys=True): e for e in events}.values())
         events.sort(key=lambda e: (time_of(e), TERMINAL.get(e.get("eventType") or "", 0)))
         self.schemas: dict[Dataset, tuple[datetime, list[str]]] = {}
+        self.parts: dict[Dataset, dict[str, tuple[datetime, list[str]]]] = defaultdict(dict)  # schemas that may lack columns
         self.symlinks: dict[Dataset, tuple[datetime, list[Dataset]]] = {}
         self.scopes: dict[tuple[str, ...], list[Says]] = defaultdict(list)
+        self.replaced: dict[Dataset, datetime] = {}  # when a query last made the content anew
         self.covered_by: dict[tuple[str, str], set[tuple[Dataset, Dataset]]] = defaultdict(set)
         runs: dict[tuple[str, str, str], list[Event]] = defaultdict(list)
         for event in events:
@@ -90,15 +100,22 @@ class Oracle:
 
     # --- events -> what is said
 
-    def _facets(self, node: Event, at: datetime, *, schema: bool) -> None:
+    def _schema(self, node: Event, at: datetime, *, whole: bool) -> None:
+        facet = (node.get("facets") or {}).get("schema")
+        if not isinstance(facet, dict) or not facet.get("fields"):
+            return
+        dataset, names = key(node), [n for n in _flatten(facet["fields"]) if not pseudo(n)]
+        if not whole:
+            text = json.dumps(facet, sort_keys=True)
+            self.parts[dataset][text] = max((at, names), self.parts[dataset].get(text, (at, names)))
+        elif dataset not in self.schemas or at >= self.schemas[dataset][0]:
+            self.schemas[dataset] = (at, names)
+
+    def _facets(self, node: Event, at: datetime) -> None:
         facets = node.get("facets") or {}
         dataset = key(node)
-        if schema and isinstance(facets.get("schema"), dict):
-            names = list(_flatten(facets["schema"].get("fields") or []))
-            if dataset not in self.schemas or at >= self.schemas[dataset][0]:
-                self.schemas[dataset] = (at, [n for n in names if not pseudo(n)])
         if isinstance(facets.get("symlinks"), dict):
-            to = [key(i) for i in facets["symlinks"].get("identifiers") or []]
+            to = [key(i) for i in facets["symlinks"].get("identifiers") or [] if not of_a_session(i)]
             if dataset not in self.symlinks or at >= self.symlinks[dataset][0]:
                 self.symlinks[dataset] = (at, to)
 
@@ -106,19 +123,22 @@ class Oracle:
         at = time_of(event)
         if "job" in event:
             nodes = (event.get("inputs") or [], event.get("outputs") or [])
-            for node in (*nodes[0], *nodes[1]):
-                self._facets(node, at, schema=True)
+            for role, of_role in enumerate(nodes):
+                for node in of_role:
+                    self._facets(node, at)
+                    self._schema(node, at, whole=_is_whole(node, [event], is_output=role == 1))
             says = Says(at, settled=True, until=None, run=("declared", str(at)), job=(event["job"]["namespace"], event["job"]["name"]))
             for output in nodes[1]:
-                self._lineage(says, output, nodes[0], {key(n): n for n in (*nodes[0], *nodes[1])}, {})
+                schema = output if _is_whole(output, [event], is_output=True) else None
+                self._lineage(says, output, nodes[0], {key(n): n for n in (*nodes[0], *nodes[1])}, {}, schema)
             self.scopes["declared", event["job"]["namespace"], event["job"]["name"]].append(says)
         elif "dataset" in event:
             node = event["dataset"]
-            self._facets(node, at, schema=True)
+            self._facets(node, at)
+            self._schema(node, at, whole=True)
             if "columnLineage" in (node.get("facets") or {}):
                 says = Says(at, settled=True, until=None, run=("dataset", str(at)))
-                self._lineage(says, node, [], {key(node): node}, {})
-                says.pairs = set()
+                self._lineage(says, node, [], {key(node): node}, {}, node)
                 self.scopes["dataset", *key(node)].append(says)
 
     def _run(self, name: tuple[str, str, str], events: list[Event]) -> None:
@@ -126,12 +146,14 @@ class Oracle:
         completed = [time_of(e) for e in events if e.get("eventType") == "COMPLETE"]
         types = [(e["job"].get("facets") or {}).get("jobType") or {} for e in events]
         streaming = any((t.get("processingType") or "").upper() in {"STREAMING", "SERVICE"} for t in types)
+        tests = any((t.get("integration"), t.get("jobType")) == ("DBT", "TEST") for t in types)  # their outputs are no tables
         inputs: dict[Dataset, Event] = {}
         outputs: dict[Dataset, Event] = {}
         lineage: dict[Dataset, Event] = {}
         seen: dict[Dataset, datetime] = {}
         last: dict[Dataset, datetime] = {}
         links: dict[Dataset, set[Dataset]] = defaultdict(set)
+        schemas: dict[tuple[Dataset, bool], tuple[datetime, Event]] = {}  # the newest of each role
         parent = ""
         for event in events:
             at = time_of(event)
@@ -139,37 +161,60 @@ class Oracle:
             parent = facet["run"]["runId"] if facet else parent
             for node in event.get("inputs") or []:
                 inputs.setdefault(key(node), node)
-                self._facets(node, at, schema=True)
-            for node in event.get("outputs") or []:
+                self._facets(node, at)
+                if ((node.get("facets") or {}).get("schema") or {}).get("fields"):
+                    schemas[key(node), False] = at, node
+            for node in () if tests else event.get("outputs") or []:
                 outputs.setdefault(key(node), node)
                 seen.setdefault(key(node), at)
                 last[key(node)] = at
-                self._facets(node, at, schema=not failed)
+                self._facets(node, at)
+                if ((node.get("facets") or {}).get("schema") or {}).get("fields"):
+                    schemas[key(node), True] = at, node
                 facet = (node.get("facets") or {}).get("columnLineage") or {}
                 if facet.get("fields") or facet.get("dataset"):  # inside a run, empty never means none
                     lineage[key(node)] = node
             for node in (*(event.get("inputs") or []), *(event.get("outputs") or [])):
                 for link in ((node.get("facets") or {}).get("symlinks") or {}).get("identifiers") or []:
                     links[key(node)].add(key(link))
+        for (_, is_output), (at, node) in sorted(schemas.items(), key=lambda one: (one[1][0], one[0][1])):
+            if not (is_output and failed):
+                self._schema(node, at, whole=_is_whole(node, events, is_output=is_output))
+        indexes = [((e["run"].get("facets") or {}).get("airflow_mappedTask") or {}).get("mapIndex") for e in events]
+        mapped = [str(index) for index in indexes if index is not None][-1:]
         group = ("parent", parent) if parent else ("run", str(name))
+        for dataset, node in outputs.items():
+            if completed and not failed and _integration(events) == "TRINO" and _creates(node, events):
+                self.replaced[dataset] = max(min(completed), self.replaced.get(dataset, min(completed)))
         for dataset, node in outputs.items():
             if not inputs and dataset not in lineage:
                 continue
+            _, schema = schemas.get((dataset, True), (None, None))
+            if schema is not None and not _is_whole(schema, events, is_output=True):
+                schema = None
             for settled in (False, True):
                 if settled and (not (completed or streaming) or (failed and not streaming)):
                     continue
                 at = (seen[dataset] if streaming or not completed else min(completed)) if settled else seen[dataset]
                 says = Says(at, settled=settled, until=min(failed) if failed and not settled else None, run=group, job=name[:2])
-                self._lineage(says, lineage.get(dataset, node), list(inputs.values()), inputs | outputs, links)
-                self.scopes["run", name[0], name[1], *dataset].append(says)
+                says.replaceable = dataset if _integration(events) == "TRINO" else None
+                self._lineage(says, lineage.get(dataset, node), list(inputs.values()), inputs | outputs, links, schema)
+                self.scopes["run", name[0], name[1], *dataset, *mapped].append(says)
                 if settled and streaming:  # takes effect at every event: said again at the last that names the output
-                    self.scopes["run", name[0], name[1], *dataset].append(replace(says, at=last[dataset]))
+                    self.scopes["run", name[0], name[1], *dataset, *mapped].append(replace(says, at=last[dataset]))
                 if not failed or streaming:
                     self.covered_by[group] |= _covered(says)
 
     def _lineage(
-        self, says: Says, output: Event, inputs: list[Event], known: dict[Dataset, Event], links: dict[Dataset, set[Dataset]]
+        self,
+        says: Says,
+        output: Event,
+        inputs: list[Event],
+        known: dict[Dataset, Event],
+        links: dict[Dataset, set[Dataset]],
+        schema: Event | None,
     ) -> None:
+        """`schema`: the output with the schema that lists all of its columns, if there is one."""
         target = key(output)
         facet = (output.get("facets") or {}).get("columnLineage") or {}
         entries: list[tuple[tuple[str, ...], tuple[str, ...], int, str, bool]] = []
@@ -200,23 +245,36 @@ class Oracle:
                     says.columns.add(Flow(influence, target, INDIRECT, masked, subtype, says.job))
         for node in inputs:
             says.pairs.add((key(node), target))
+        facet = ((schema or {}).get("facets") or {}).get("schema") or {}
+        if facet.get("fields"):
+            names = {name.casefold() for name in _flatten(facet["fields"])}
+            own = {f for f in says.columns if (f.end[0], f.end[1]) == target}
+            foreign = {f for f in own if len(f.end) == 3 and not _lists(names, f.end[2].casefold())}
+            if foreign:
+                says.contradicted.add(target)
+                says.pairs |= {((f.start[0], f.start[1]), target) for f in own}
+                says.columns -= foreign
 
     # --- what is said -> what holds
 
     def _fold(self) -> None:
         self.column_edges: set[Flow] = set()
         self.dataset_edges: set[Flow] = set()
+        named: set[tuple[str, ...]] = set()  # by what holds no more
         for said in self.scopes.values():
             settled = [s for s in said if s.settled]
             held = settled or [s for s in said if s.until is None]
             if held:
                 now = max(held, key=lambda s: s.at)
+                if now.replaceable in self.replaced and now.at < self.replaced[now.replaceable]:
+                    named |= {node for flow in now.columns for node in (flow.start, flow.end)}
+                    continue
                 self.column_edges |= now.columns
                 covered = _covered(now) | self.covered_by.get(now.run, set())
                 self.dataset_edges |= {Flow(a, b, POSSIBLE, masked=False, subtype="", job=now.job) for a, b in now.pairs - covered}
-        self._identity()
+        self._identity(named)
 
-    def _identity(self) -> None:
+    def _identity(self, named: set[tuple[str, ...]]) -> None:
         group: dict[Dataset, Dataset] = {}
 
         def find(d: Dataset) -> Dataset:
@@ -233,13 +291,29 @@ class Oracle:
         for dataset, (_, names) in self.schemas.items():
             folded = [n.casefold() for n in names]
             exact[find(dataset)] |= {f for f in folded if folded.count(f) > 1}
+        for dataset, of_dataset in self.parts.items():
+            for _, names in of_dataset.values():
+                folded = [n.casefold() for n in names]
+                exact[find(dataset)] |= {f for f in folded if folded.count(f) > 1}
         self.exact = exact
+        confirmed: dict[Column, datetime] = {}
+        listed: set[Column] = set()
         for dataset, (_, names) in self.schemas.items():
-            self.columns[find(dataset)] |= {self.column((*dataset, n))[2] for n in names}
-        for start, end, *_ in self.column_edges:
-            for node in (start, end):
-                if len(node) == 3:
-                    self.columns[find(node[:2])].add(self.column(node)[2])
+            listed |= {self.column((*dataset, n)) for n in names}
+        for dataset, of_dataset in self.parts.items():
+            for at, names in of_dataset.values():
+                for column in {self.column((*dataset, n)) for n in names}:
+                    confirmed[column] = max(at, confirmed.get(column, at))
+        for column in (*listed, *confirmed):
+            self.columns[column[:2]].add(column[2])
+        whole: dict[Dataset, datetime] = {}
+        for dataset, (at, _) in self.schemas.items():
+            whole[find(dataset)] = max(at, whole.get(find(dataset), at))
+        self.unlisted = {c for c, at in confirmed.items() if c not in listed and c[:2] in whole and at < whole[c[:2]]}
+        named = named | {node for flow in self.column_edges for node in (flow.start, flow.end)}
+        for node in named:
+            if len(node) == 3:
+                self.columns[find((node[0], node[1]))].add(self.column(node)[2])
         self.out: dict[Column, set[tuple[tuple[str, ...], int, bool]]] = defaultdict(set)
         for start, end, kind, masked, *_ in self.column_edges:
             to = self.column(end) if len(end) == 3 else find((end[0], end[1]))
@@ -256,9 +330,11 @@ class Oracle:
     # --- questions
 
     def all_columns(self) -> Iterator[Column]:
+        """But those of which a newer schema of the whole dataset says that they are no more."""
         for dataset, names in self.columns.items():
             for name in names:
-                yield (*dataset, name)
+                if (*dataset, name) not in self.unlisted:
+                    yield (*dataset, name)
 
     def impact(self, start: Column) -> dict[Column, tuple[int, int, bool]]:
         """Every other column reached: (reach class, distance, masked)."""
@@ -296,7 +372,44 @@ class Oracle:
 
 
 def _covered(says: Says) -> set[tuple[Dataset, Dataset]]:
-    return {((s[0], s[1]), (e[0], e[1])) for s, e, *_ in says.columns}
+    return {((s[0], s[1]), (e[0], e[1])) for s, e, *_ in says.columns if (e[0], e[1]) not in says.contradicted}
+
+
+def _integration(events: list[Event]) -> str:
+    facets = [e["job"].get("facets") or {} for e in events]
+    return next((f["jobType"].get("integration") or "" for f in reversed(facets) if "jobType" in f), "")
+
+
+def _statement(events: list[Event]) -> list[str]:
+    """The first words of the SQL of a run."""
+    facets = [e["job"].get("facets") or {} for e in events]
+    return next((f["sql"].get("query") or "" for f in reversed(facets) if "sql" in f), "").upper().split()[:6]
+
+
+def _creates(node: Event, events: list[Event]) -> bool:
+    """Whether the content of an output is made anew."""
+    change = ((node.get("facets") or {}).get("lifecycleStateChange") or {}).get("lifecycleStateChange")
+    sql = _statement(events)
+    return change in {"CREATE", "OVERWRITE", "TRUNCATE"} or (sql[:1] == ["CREATE"] and "EXISTS" not in sql)
+
+
+def _is_whole(node: Event, events: list[Event], *, is_output: bool) -> bool:
+    """Whether the schema of an input or output lists all columns; `events`: those of the run."""
+    integration = _integration(events)
+    if not is_output:
+        return integration == "AIRFLOW" or (integration == "SPARK" and not node["namespace"].startswith(("postgres:", "mysql:", "trino:")))
+    if integration == "DBT":
+        return False
+    if _creates(node, events):
+        return True
+    if integration == "TRINO":
+        return False
+    return integration in {"AIRFLOW", "SPARK"} or not set(_statement(events)[:1]) & {"UPDATE", "MERGE", "DELETE"}
+
+
+def _lists(listed: set[str], name: str) -> bool:
+    parts = name.split(".")
+    return any(".".join(parts[:n]) in listed for n in range(1, len(parts) + 1))
 
 
 def _flatten(fields: list[Event], prefix: str = "") -> Iterator[str]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from meshline.api.checking import Asked, Compared, File, checked
+from meshline.api.check_request import Asked, Compared, File
+from meshline.api.checking import checked
 from meshline.api.governing import Governing
 from meshline.cli.local import Opened, opened
 from meshline.governance.gate import Mode

@@ -72,7 +72,9 @@ def test_each_address_lets_in_whom_it_should(guarded: TestClient, address: Any) 
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
-@pytest.mark.parametrize("path", ["/nothing", "/", "/healthz/", "/graphql/", "//graphql", "/api/v1/lineage/../mesh", "/openapi.json%00"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/index.html", "/healthz/", "/graphql/", "/%2Fgraphql", "/api/v1/lineage/../mesh", "/openapi.json%00"]
+)
 def test_what_is_not_there_is_closed(guarded: TestClient, method: str, path: str) -> None:
     answer = guarded.request(method, path, follow_redirects=False)
     assert answer.status_code == 401

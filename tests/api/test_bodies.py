@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.applications import Starlette
@@ -12,9 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from meshline.api.bodies import check_media, read_body
+from meshline.api.bodies import BodyBudget, check_media, read_body
 from meshline.api.errors import JSON, known_error
 from meshline.errors import MeshlineError
+from tests.api.conftest import running
+from tests.api.test_ingest import event
 
 LIMIT = 10_000
 
@@ -81,3 +86,43 @@ def test_content_types(client: TestClient) -> None:
     form = "application/x-www-form-urlencoded"  # of `curl -d`, and of a form on a foreign page
     assert code(client, b"{}", content_type=form, origin="https://elsewhere.example") == (415, "UNSUPPORTED_MEDIA_TYPE")
     assert client.post("/", content=b"{}", headers={"Content-Type": form}).status_code == 200
+
+
+def test_many_empty_members(client: TestClient) -> None:
+    assert code(client, gzip.compress(b"") * 100_000, content_encoding="gzip") == (413, "BODY_TOO_LARGE")
+    app = Starlette(routes=[Route("/", large, methods=["POST"])], exception_handlers={MeshlineError: known_error})
+    assert code(TestClient(app), gzip.compress(b"") * 100_000, content_encoding="gzip") == (400, "INVALID_INPUT")
+
+
+async def large(request: Request) -> Response:
+    return Response(await read_body(request, 2**25))
+
+
+def test_bodies_have_a_budget_together() -> None:
+    with running(bodies_bytes=50_000) as opened:
+        budget: BodyBudget = opened.app.state.body_budget  # type: ignore[attr-defined]
+        budget.take(49_000, 0)
+        refused = opened.post("/api/v1/lineage", json=event(0, producer="x" * 2_000))
+        assert (refused.status_code, refused.json()["error"]["code"], refused.headers["retry-after"]) == (503, "QUEUE_FULL", "2")
+        packed = gzip.compress(json.dumps(event(0, producer="x" * 2_000)).encode())
+        assert opened.post("/api/v1/lineage", content=packed, headers={"Content-Type": JSON, "Content-Encoding": "gzip"}).status_code == 503
+        budget.give(49_000)
+        assert opened.post("/api/v1/lineage", json=event(0, producer="x" * 60_000)).status_code == 201, "alone it may be larger"
+        assert budget.used == 0
+
+
+def test_health_is_answered_while_large_bodies_are_read() -> None:
+    """One after the other on the event loop it is seconds."""
+    batch = b"[" + b",".join(json.dumps(event(n % 7)).encode() for n in range(30_000)) + b"]"
+    with running() as opened, ThreadPoolExecutor(1) as pool:
+        posted = pool.submit(opened.post, "/api/v1/lineage/batch", content=batch, headers={"Content-Type": JSON})
+        longest = answered = 0.0
+        while not posted.done():
+            begun = time.monotonic()
+            assert opened.get("/healthz").status_code == 200
+            longest, answered = max(longest, time.monotonic() - begun), answered + 1
+        summary = posted.result().json()["summary"]
+        assert summary["received"] == 30_000
+        assert summary["successful"] + summary["retriable"] == 30_000
+        assert answered > 20
+        assert longest < 1

@@ -9,12 +9,16 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from meshline.api.checking import Asked, Compared, File, checked
+from meshline.api.check_request import Asked, Compared, File
+from meshline.api.check_texts import texts_apart
+from meshline.api.checking import checked
 from meshline.api.graphql import Bounds
+from meshline.errors import LimitExceeded
 from meshline.governance.report import Report
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import EdgeType, Json, column, consumer, data_product, dataset, job
 from meshline.graph.naming import Naming
+from meshline.graph.queries.limits import UNLIMITED
 from tests.api.conftest import Asking, running
 from tests.queries import mesh
 from tests.queries.mesh import about, edge, flow, run, schema
@@ -261,3 +265,12 @@ def test_consumers_of_a_product_are_told_apart(ask: Asking) -> None:
         ("dashboard", "POSSIBLE", 1),
     ]
     assert found["reached"][1]["uses"] == [{"asset": {"name": "fin.revenue"}, "contractName": "revenue-v1"}]
+
+
+def test_texts_that_take_too_much_memory_to_parse() -> None:
+    graph = mesh.live(*mesh.mesh())
+    wide = "CREATE VIEW v AS SELECT a FROM t WHERE a IN (" + ",".join(map(str, range(200_000))) + ")"
+    asked = Asked(things=(Compared("ddl", None, File("a.sql", wide), {"dialect": "postgres"}),))
+    with texts_apart(graph, Naming(), asked, UNLIMITED, memory=30_000_000) as texts, pytest.raises(LimitExceeded, match="too much memory"):
+        texts.difference()
+    graph.store.close()

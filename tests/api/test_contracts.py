@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from meshline.cli.local import opened
 from meshline.graph.model import from_micros
 from meshline.ingest.times import now
 from tests.api.conftest import Asking
+from tests.cli.running import done, run
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 from tests.ingest.sources.test_contracts import FILES, loaded, write
 from tests.ingest.sources.test_products import loaded as products_loaded
@@ -125,6 +128,73 @@ def test_who_uses_what_under_a_contract(tmp_path: Path) -> None:
         "asset": {"name": "amt"},
         "contract": {"name": "payments"},
     }
+
+
+TWO_VERSIONS = """
+version: 1
+source: m
+namespaces: {wh: "postgres://db/shop"}
+contracts:
+  - {id: orders, version: "1.0.0", status: deprecated, dataset: wh/orders_v1}
+consumers:
+  - {name: app-1, consumes: [{dataset: wh/orders_v1, contract: orders, version: "1.0.0"}]}
+  - {name: app-2, consumes: [{dataset: wh/orders_v2, columns: [total], contract: orders, version: "2.0.0"}]}
+  - {name: app-3, consumes: [{dataset: wh/orders_v1, contract: orders}]}
+  - {name: app-4, consumes: [{dataset: wh/elsewhere, contract: orders}]}
+"""
+
+
+def test_who_is_still_on_version_1(tmp_path: Path) -> None:
+    """A use has the version that it states, else the only one that governs what it uses; else none is made up."""
+    new_store = f"sqlite:///{tmp_path / 'new.db'}"
+    (tmp_path / "mesh.yaml").write_text(TWO_VERSIONS)
+    other = '"1.0.0", status: deprecated, dataset: wh/orders_v1', '"2.0.0", dataset: wh/orders_v2'
+    second = TWO_VERSIONS.replace("source: m\n", "source: n\n").replace(*other)
+    (tmp_path / "second.yaml").write_text(second.partition("consumers:")[0])
+    for file in ("mesh.yaml", "second.yaml"):
+        done("ingest", "mesh", tmp_path / file, "--store", new_store)
+    with opened(new_store) as (graph, _):
+        ask = Asking(graph)
+        question = """{ resolve(name: "contract:orders") { ... on Contract {
+            consumers { version consumer { name } } onOne: consumers(version: "1.0.0") { consumer { name } }
+            versions { version consumers { consumer { name } } } } } }"""
+        found = ask(question)["resolve"]
+    assert {one["consumer"]["name"]: one["version"] for one in found["consumers"]} == {
+        "app-1": "1.0.0",
+        "app-2": "2.0.0",
+        "app-3": "1.0.0",
+        "app-4": None,
+    }
+    assert [one["consumer"]["name"] for one in found["onOne"]] == ["app-1", "app-3"]
+    by_version = {one["version"]: [use["consumer"]["name"] for use in one["consumers"]] for one in found["versions"]}
+    assert by_version == {"2.0.0": ["app-2"], "1.0.0": ["app-1", "app-3"]}
+    shown = done("consumers", "orders", "--store", new_store).out
+    assert "versions 2.0.0, 1.0.0 (deprecated)" in shown
+    assert re.search(r"version 1\.0\.0 +app-3 +orders_v1 +mesh/m", shown)
+    assert re.search(r"version not known +app-4 +elsewhere +mesh/m", shown)
+    on_one = done("consumers", "orders", "--version", "1.0.0", "--store", new_store).out
+    assert ("app-1" in on_one, "app-2" in on_one) == (True, False)
+    assert "of 1 use the version is not known" in on_one
+    refused = run("consumers", "orders", "--version", "3", "--store", new_store)
+    assert refused.code == 2
+    assert "has no version '3'; it has 2.0.0, 1.0.0" in refused.err
+
+
+def test_who_uses_what_a_contract_governs_without_naming_it(tmp_path: Path) -> None:
+    """Otherwise nobody would be known to use it."""
+    new_store = f"sqlite:///{tmp_path / 'new.db'}"
+    unnamed = TWO_VERSIONS.replace(", contract: orders", "").replace(', version: "1.0.0"}]', "}]").replace(', version: "2.0.0"}]', "}]")
+    other = "{dataset: wh/orders_v1}]}\n  - {name: app-5, consumes: [{dataset: wh/orders_v1, contract: another}]}"
+    (tmp_path / "mesh.yaml").write_text(other.join(unnamed.rsplit("{dataset: wh/orders_v1}]}", 1)))
+    done("ingest", "mesh", tmp_path / "mesh.yaml", "--store", new_store)
+    shown = done("consumers", "orders", "--store", new_store).out
+    assert re.search(r"version 1\.0\.0 +app-1 +orders_v1 +mesh/m, which names no contract", shown)
+    assert [name for name in ("app-1", "app-2", "app-3", "app-4", "app-5") if name in shown] == ["app-1", "app-3"]
+    with opened(new_store) as (graph, _):
+        (contract,) = Asking(graph)("{ contracts { nodes { versions { consumers { consumer { name } contractName } } } } }")["contracts"][
+            "nodes"
+        ]
+    assert [one["consumer"]["name"] for one in contract["versions"][0]["consumers"]] == ["app-1", "app-3"]
 
 
 def test_the_past_shows_the_contract_of_then(tmp_path: Path) -> None:

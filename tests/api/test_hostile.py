@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -133,6 +134,27 @@ def test_what_goes_wrong_inside_stays_inside(ask: Asking, monkeypatch: pytest.Mo
     assert body["errors"][0]["extensions"] == {"code": "INTERNAL", "requestId": "r1"}
     assert "secret" not in str(body)
     assert "secret of the inside" in caplog.text
+
+
+def test_the_past_is_read_before_the_graph_is_held(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    heads, held = ask.graph.store.heads, []
+
+    def read(as_of: int | None = None) -> Any:
+        if threading.current_thread().name == "meshline-past":
+            free = ask.graph.lock.acquire(timeout=1)
+            held.append(not free)
+            if free:
+                ask.graph.lock.release()
+        return heads(as_of)
+
+    monkeypatch.setattr(ask.graph.store, "heads", read)
+    times = ["2023-11-14T22:13:20Z", "2024-01-01T00:00:00Z"]
+    past = " ".join(f'at{n}: impact(of: ["{ID}"], asOf: "{time}") {{ total }}' for n, time in enumerate(times))
+    found = ask(
+        f'{{ impact(of: ["{ID}"]) {{ total }} {past} lineageDiff(from: "{times[0]}", to: "2024-02-01T00:00:00Z") {{ totalAdded }} }}'
+    )
+    assert found["at1"] == found["impact"]
+    assert held == [False] * 3
 
 
 def test_the_lock_is_free_afterwards(ask: Asking) -> None:

@@ -103,6 +103,18 @@ def test_too_large() -> None:
         assert (bomb.status_code, bomb.json()["error"]["code"]) == (413, "BODY_TOO_LARGE")
 
 
+def test_an_event_over_a_limit_of_the_settings() -> None:
+    """Of a batch only that event is refused."""
+    wide = event(1, inputs=[{"namespace": "wh", "name": f"i{n}"} for n in range(4)])
+    with running(event_datasets=4) as client:
+        answer = client.post("/api/v1/lineage", json=wide)
+        assert (answer.status_code, answer.json()["error"]["path"]) == (400, "$")
+        assert answer.json()["error"]["message"] == "$: 5 inputs and outputs; at most 4 are accepted"
+        batch = client.post("/api/v1/lineage/batch", json=[event(), wide, event(2)]).json()
+        assert [(one["index"], one["retriable"]) for one in batch["failed_events"]] == [(1, False)]
+        assert batch["summary"]["successful"] == 2
+
+
 def test_media_types(client: TestClient) -> None:
     body = json.dumps(event()).encode()
     assert client.post("/api/v1/lineage", content=body).status_code == 201  # some clients say nothing

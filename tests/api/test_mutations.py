@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from meshline.graph.model import column
+from meshline.api.graphql import mutation
+from meshline.graph.model import AssetFact, EdgeType, Facts, column, dataset
 from tests.api.conftest import Asking
 from tests.queries import mesh
 
@@ -88,6 +91,23 @@ def test_same_as_and_back(ask: Asking) -> None:
     assert ask("query($id: ID!) { node(id: $id) { name } }", id=mesh.REPORT.id)["node"] == {"name": "fin.report"}
 
 
+def test_a_merge_of_a_machine_is_parted_and_joined_again(ask: Asking) -> None:
+    path = dataset("s3://lake", "orders")
+    mesh.say(ask.graph, mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, why="symlink", source="openlineage/x"))
+    names = "query($id: ID!) { node(id: $id) { id ... on Dataset { identity { members { name { id name } } } } } }"
+    members = [one["name"]["id"] for one in ask(names, id=path.id)["node"]["identity"]["members"]]
+    assert sorted(members) == sorted((path.id, mesh.ORDERS.id))
+    assert ask.graph.index.find(path.id) == ask.graph.index.find(mesh.ORDERS.id)
+    query = """mutation($a: ID!, $b: ID!) { notSameAs(dataset: $a, other: $b, why: "two feeds", by: "eve") { statement asset {
+        ... on Dataset { identity { partings { why source type } } } } } }"""
+    assert ask.code(query, a=path.id, b=path.id) == "INVALID_INPUT"
+    said = ask(query, a=members[0], b=members[1])["notSameAs"]
+    assert said["asset"]["identity"]["partings"] == [{"why": "two feeds", "source": "person/eve", "type": "DIFFERENT_FROM"}]
+    assert ask.graph.index.find(path.id) != ask.graph.index.find(mesh.ORDERS.id)
+    ask(RETRACT, s=said["statement"])
+    assert ask.graph.index.find(path.id) == ask.graph.index.find(mesh.ORDERS.id)
+
+
 def test_two_in_one_request(ask: Asking) -> None:
     said = ask(
         """mutation($id: ID!) { a: addTag(asset: $id, tag: "a", by: "eve") { asset { tags { key } } }
@@ -110,6 +130,8 @@ def test_two_in_one_request(ask: Asking) -> None:
         (f'addConsumer(asset: "{mesh.COMMERCE.id}", consumer: "x", by: "eve")', "INVALID_INPUT"),
         (f'sameAs(dataset: $id, other: "{mesh.EMAIL.id}", by: "eve")', "INVALID_INPUT"),
         ('sameAs(dataset: $id, other: $id, by: "eve")', "INVALID_INPUT"),
+        (f'notSameAs(dataset: $id, other: "{mesh.EMAIL.id}", why: "x", by: "eve")', "INVALID_INPUT"),
+        (f'notSameAs(dataset: $id, other: "{mesh.ORDERS.id}", why: " ", by: "eve")', "INVALID_INPUT"),
         ('retract(statement: "st_99999")', "NOT_FOUND"),
         ('retract(statement: "st_")', "NOT_FOUND"),
         ('retract(statement: "st_9999999999999999999999")', "NOT_FOUND"),
@@ -130,3 +152,38 @@ def test_only_what_a_person_said_can_be_retracted(ask: Asking) -> None:
     ask(RETRACT, s=statement)
     assert ask.code(RETRACT, s=statement) == "NOT_FOUND"
     assert ask(tagged, id=REPORT)["addTag"]["statement"] == statement
+
+
+DESCRIBE = """mutation($t: String!, $id: ID!, $by: String!) {
+    setDescription(asset: $id, description: $t, by: $by) { statement asset { description } } }"""
+DAY = 86_400_000_000
+
+
+def test_what_is_stated_later_wins_also_after_a_clock_that_was_ahead(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the same person, over another, and over a retraction; whichever process states it."""
+    clock = [mesh.START + 400 * DAY]
+    monkeypatch.setattr(mutation, "now", lambda: clock[0])
+
+    def describe(text: str, by: str) -> dict[str, str]:
+        answer: dict[str, Any] = ask(DESCRIBE, id=mesh.EMAIL.id, t=text, by=by)["setDescription"]
+        assert answer["asset"]["description"] == text
+        return {"statement": answer["statement"]}
+
+    describe("ahead", "eve")
+    clock[0] -= 300 * DAY
+    describe("right again", "eve")
+    said = describe("of another", "ann")
+    ask(RETRACT, s=said["statement"])
+    describe("of another again", "ann")
+    clock[0] += 1
+    describe("and later", "eve")
+
+
+def test_a_clock_that_was_ahead_before_its_time_was_recorded(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a store of an older version the newest statement is looked for."""
+    ahead = mesh.START + 400 * DAY
+    scope = ("person", "description", mesh.EMAIL.id)
+    mesh.say(ask.graph, mesh.said("person/eve", scope, Facts(assets=(AssetFact(mesh.EMAIL, {"description": "ahead"}),)), ahead))
+    monkeypatch.setattr(mutation, "now", lambda: ahead - 300 * DAY)
+    answer = ask(DESCRIBE, id=mesh.EMAIL.id, t="right again", by="ann")["setDescription"]
+    assert answer["asset"]["description"] == "right again"

@@ -10,6 +10,7 @@ import pytest
 
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, column, dataset, from_micros
+from meshline.graph.model import contract as model_contract
 from meshline.graph.store.base import Head
 from tests.api.conftest import Asking
 from tests.queries import mesh
@@ -237,6 +238,46 @@ def test_impact(ask: Asking) -> None:
         "reason": "CONSUMES", "why": "consumes wh/sales.orders.email_hash", "reach": "DIRECT", "total": 1, "contact": None,
         "recipient": {"name": "campaign", "kind": "CONSUMER"}, "assets": [{"name": "email_hash"}],
     }  # fmt: skip
+
+
+def test_contracts_and_owners_lead_to_what_they_govern_and_own(ask: Asking) -> None:
+    """The same in every question that starts from assets; downstream of a consumer it is refused."""
+    contract = {"of": [model_contract("revenue-v1").id]}
+    impact = (
+        "query($of: [ID!]!) { impact(of: $of) { total assets(kinds: [DATASET]) { nodes { node { name } } } completeness { unbound } } }"
+    )
+    found = ask(impact, **contract)["impact"]
+    assert [one["node"]["name"] for one in found["assets"]["nodes"]] == ["fin.revenue", "fin.report"]
+    assert found["completeness"] == {"unbound": 0}
+    owned = ask(impact, of=[mesh.FINANCE_TEAM.id])["impact"]
+    assert [one["node"]["name"] for one in owned["assets"]["nodes"]] == ["fin.revenue", "fin.report"]
+    lineage = "query($of: [ID!]!) { lineage(of: $of, granularity: DATASET) { nodes { asset { name } start } } }"
+    drawn = [{"asset": {"name": "fin.revenue"}, "start": True}, {"asset": {"name": "fin.report"}, "start": False}]
+    assert ask(lineage, **contract)["lineage"]["nodes"] == drawn
+    provenance = "query($of: [ID!]!) { provenance(of: $of) { assets(kinds: [DATASET]) { nodes { node { name } } } } }"
+    before = ask(provenance, **contract)["provenance"]["assets"]["nodes"]
+    assert {"sales.orders", "shop.customers"} <= {one["node"]["name"] for one in before}
+    products = "query($of: [ID!]!) { productImpact(of: $of) { products { product { name } } } }"
+    assert ask(products, **contract)["productImpact"]["products"] == [{"product": {"name": "revenue"}}]
+    for query in (impact, lineage, products):
+        assert ask.code(query, of=[mesh.DASHBOARD.id]) == "INVALID_INPUT"
+    assert ask(provenance, of=[mesh.DASHBOARD.id])["provenance"]["assets"]["nodes"] != []
+    idle = {"of": [mesh.ANN.id]}
+    assert ask(impact, **idle)["impact"]["total"] > 0, "an owner of a column"
+
+
+def test_an_answer_about_the_past_names_what_was_first_stated_later(ask: Asking) -> None:
+    late = mesh.START + 3600 * mesh.SECOND
+    mesh.say(ask.graph, mesh.edge(EdgeType.CONSUMES, mesh.CAMPAIGN, mesh.REPORT, source="dbt/shop", at=late))
+    query = "query($of: [ID!]!, $at: DateTime) { impact(of: $of, asOf: $at) { completeness { knownLater { relation sourceKind since } } } }"
+    then = ask(query, of=[mesh.ORDERS.id], at=from_micros(mesh.START).isoformat())["impact"]["completeness"]
+    assert then == {"knownLater": [{"relation": "CONSUMES", "sourceKind": "dbt", "since": from_micros(late).isoformat()}]}
+    assert ask(query, of=[mesh.ORDERS.id])["impact"]["completeness"] == {"knownLater": []}
+
+
+def test_a_name_where_an_id_is_wanted_is_refused_with_a_way_out(ask: Asking) -> None:
+    errors = ask.errors("query($of: [ID!]!) { impact(of: $of) { total } }", of=["shop.customers"])
+    assert "that is no id; `resolve` gives the id of what a name means" in errors[0]["message"]
 
 
 def test_filters_of_an_impact(ask: Asking) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -138,3 +139,24 @@ def _until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_a_store_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each health check left a thread behind."""
+    with running() as client:
+        store, go = client.app.state.service.opened.live.store, threading.Event()  # type: ignore[attr-defined]
+        asked: list[str] = []
+
+        def hang() -> int:
+            asked.append(threading.current_thread().name)
+            go.wait(60)
+            return 0
+
+        monkeypatch.setattr(store, "revision", hang)
+        try:
+            _until(lambda: client.get("/readyz").status_code == 503)
+            answers = [client.get("/readyz") for _ in range(3)]
+        finally:
+            go.set()
+    assert {answer.json()["reasons"][0] for answer in answers} == {"the store has not answered for 3 seconds"}
+    assert len(asked) <= 2, "one for all health checks, and the one that follows what others write"

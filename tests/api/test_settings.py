@@ -33,9 +33,17 @@ OTHERS: dict[str, Any] = {
     "queue_size": 5,
     "queue_bytes": 6,
     "max_body_bytes": 2048,
+    "bodies_bytes": 4096,
+    "event_datasets": 6,
+    "event_pairs": 7,
+    "event_facets": 8,
+    "event_columns": 9,
+    "event_flows": 10,
     "refresh_seconds": 0.5,
     "sync_at_once": 3,
     "query_seconds": 2.5,
+    "check_seconds": 7.5,
+    "request_queue": 9,
     "query_nodes": 11,
     "query_objects": 12,
     "query_depth": 13,
@@ -187,4 +195,5 @@ def test_only_the_settings_read_the_environment() -> None:
     assert readers == {
         "ingest/sources/variables.py",  # the secrets of sources, by name
         "ingest/proposed/repository.py",  # handed on to git
+        "graph/index/kernel_cache.py",  # numba's own variable, before numba is imported
     }

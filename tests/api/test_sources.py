@@ -17,7 +17,7 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Flow, Json
 from meshline.ingest.sources.shape import Entry, Found, Reading, Refused, Unchanged
 from meshline.ingest.sources.status import Status
-from meshline.ingest.sources.wire import ENDS, Sent, said
+from meshline.ingest.sources.wire import ENDS, MOST_FLOWS, MOST_KEYS, Sent, said
 from meshline.ingest.times import now
 from tests.api.conftest import running
 from tests.ingest.sources.stating import BAD, T, counts, entry, graph, say, shown, table, timeless
@@ -98,6 +98,13 @@ BAD_CONTENTS = {
     "another dataset's column": edge(EdgeType.HAS_COLUMN, A, model.column(B, "x")),
     "a rename to another kind": edge(EdgeType.RENAMED_TO, A, model.column(A, "x")),
     "a flow to a job": blob(encode(Facts(flows=(Flow(A, model.job("j", "j")),)))),
+    "a name too long": blob(encode(Facts(assets=(AssetFact(model.dataset("lake", "x" * 4_097), {}),)))),
+    "too many flows": base64.b64encode(
+        msgspec.msgpack.encode([[[2, "n", "d"]], [], [], [[0, "", 0, 0, -1]], [0] * 3 * (MOST_FLOWS + 1)])
+    ).decode(),
+    "too many columns": base64.b64encode(
+        msgspec.msgpack.encode([[[2, "n", "d"], *([3, 0, f"c{n}"] for n in range(MOST_KEYS))], [], [], [], []])
+    ).decode(),
     "a flow through no job": blob(encode(Facts(flows=(Flow(A, B, job=A),)))),
 }
 

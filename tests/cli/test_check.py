@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,16 @@ def test_a_store_that_is_none_is_2(here: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_server_that_is_another_program_is_named_as_such() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:  # answers each POST with 501
+        threading.Thread(target=other.serve_forever).start()
+        ran = run("check", "change", BREAKING, "--server", f"http://127.0.0.1:{other.server_port}")
+        other.shutdown()
+    assert ran.code == 2
+    assert "does not answer like meshline (HTTP status 501): is another program there?" in ran.err
+
+
+@pytest.mark.usefixtures("here")
 def test_a_server_that_is_none_is_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         port = deaf.getsockname()[1]
@@ -256,9 +268,51 @@ def test_one_contract_is_compared_with_what_the_graph_knows(here: Path) -> None:
 def test_without_a_graph_the_rules_alone_decide(contracts: tuple[Path, Path]) -> None:
     ran = run("check", "contract", *contracts, "--no-graph")
     assert ran.code == 1
-    assert "no consumer is known to be hit" in ran.out
-    assert "no graph was asked (--no-graph)" in ran.out
+    assert "consumers were not checked (--no-graph)" in ran.out.splitlines()[0]
+    assert "no consumer is" not in ran.out
     assert run("check", "contract", contracts[0], contracts[0], "--no-graph").code == 0
+
+
+@pytest.mark.parametrize("kind", ["contract", "product", "schema", "ddl", "change"])
+def test_one_version_without_a_graph_is_compared_with_nothing(here: Path, kind: str) -> None:
+    (here / "new.yaml").write_text(CONTRACT, "utf-8")
+    ran = run("check", kind, "new.yaml", "--no-graph")
+    assert ran.code == 2
+    assert "--no-graph: there is no graph to compare one version with: give the old version as well" in ran.err
+
+
+def avro(name: str, *fields: str) -> str:
+    return json.dumps({"type": "record", "name": name, "fields": [{"name": one, "type": "string"} for one in fields]})
+
+
+def test_the_dataset_of_two_schemas_is_a_label_where_there_is_no_graph(here: Path) -> None:
+    (here / "old.avsc").write_text(avro("o", "a"), "utf-8")
+    (here / "new.avsc").write_text(avro("o"), "utf-8")
+    ran = run("check", "schema", "old.avsc", "new.avsc", "--dataset", "shop.orders", "--no-graph")
+    assert ran.code == 1
+    assert ran.out.startswith("BREAKING: table shop.orders: `a` is removed; consumers were not checked (--no-graph).")
+    assert "--dataset" not in run("check", "schema", "old.avsc", "new.avsc", "--no-graph").out
+    (here / "new.avsc").write_text(avro("p", "a"), "utf-8")  # readers depend on the name of the record, whatever the label
+    assert "`o` is renamed to `p`" in run("check", "schema", "old.avsc", "new.avsc", "--dataset", "shop.orders", "--no-graph").out
+
+
+def test_two_schemas_that_the_graph_does_not_know_have_unknown_consumers(example: str, here: Path) -> None:
+    (here / "old.avsc").write_text(avro("o_that_is_nowhere", "a"), "utf-8")
+    (here / "new.avsc").write_text(avro("o_that_is_nowhere"), "utf-8")
+    ran = run("check", "schema", "old.avsc", "new.avsc", "--store", example)
+    assert ran.out.splitlines()[0].endswith("; consumers of table o_that_is_nowhere are unknown.")
+    assert "  ! Cannot match this schema to a dataset, so consumers are unknown. Pass --dataset." in ran.out
+    assert run("check", "schema", "old.avsc", "new.avsc", "--dataset", "o_nowhere", "--store", example).code == 2
+
+
+def test_a_type_that_is_no_type_is_a_warning(example: str, here: Path) -> None:
+    del here
+    ran = run("check", "change", "retype customers.customers.email to blob type", "--store", example)
+    assert "the type 'blob type' of email is unknown (blob type): check its spelling" in ran.out
+    ran = run("check", "change", "add customers.customers.nickname struct<a: strnig, b: map<string, decimal(9, 2)>>", "--store", example)
+    assert "is unknown (strnig): check its spelling" in ran.out
+    ran = run("check", "change", "add customers.customers.nickname timestamp(3) with time zone", "--store", example)
+    assert "is unknown" not in ran.out
 
 
 def test_several_changes_are_one_check(example: str, here: Path) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 
 from meshline import __version__
-from tests.cli.running import done, executable, run
+from meshline.cli.time_option import time_of
+from meshline.governance.reports.inert import prose
+from tests.cli.running import EXAMPLE, done, executable, run
 
 GROUPS = {
     "ingest": ["openlineage", "mesh"],
@@ -96,15 +101,115 @@ def test_an_ambiguous_name_lists_candidates(example: str) -> None:
 def test_a_name_that_nothing_has(example: str) -> None:
     ran = run("impact", "customers.customers.emial", "--store", example)
     assert ran.code == 2
-    assert "did you mean" in ran.err
+    assert re.search(r"did you mean \S*/customers\.customers\.email ", ran.err), "the most alike first"
+
+
+def test_a_name_copied_from_a_markdown_report_is_found(example: str) -> None:
+    """Names outside of code have a zero-width space after `://`, so that they do not become links."""
+    name = done("search", "customer_profiles", "--kind", "dataset", "--store", example).out.split()[1]
+    assert done("owners", prose(name).replace("\\", ""), "--store", example).out == done("owners", name, "--store", example).out
+
+
+def test_lineage_begins_with_what_was_asked(example: str) -> None:
+    upstream = done("lineage", "orders.customer_orders", "--upstream", "--store", example).out
+    assert re.match(r"orders\.customer_orders comes from [0-9]+ assets\n", upstream)
+    by_product = done("lineage", "finance.revenue_daily", "--granularity", "product", "--upstream", "--store", example).out.split("\n")
+    assert re.fullmatch(r"\S*finance\.revenue_daily comes from [0-9]+ products?", by_product[0])
+    assert by_product[1] == "This is the lineage of the product finance-marts, by --granularity product."
+
+
+def test_lineage_of_a_job_begins_with_what_it_writes_or_reads(example: str) -> None:
+    """A job whose output nobody reads did flow to "0 assets", and into nothing."""
+    job = "job:payments/receipts.overwrite_by_expression.lake_payments_receipts"
+    assert "\nbeginning with payments.receipts\n" in done("lineage", job, "--store", example).out + "\n"
+    upstream = done("lineage", job, "--upstream", "--store", example).out.split("\n")
+    assert {"orders.customer_orders", "payments.payment_confirmed"} <= set(upstream[1].removeprefix("beginning with ").split(", "))
+    assert "beginning with" not in done("lineage", "orders.customer_orders", "--store", example).out
+
+
+def test_a_neo4j_that_is_away_is_told_once() -> None:
+    ran = run("search", "x", "--store", "neo4j://u:p@127.0.0.1:1")
+    assert ran.code == 2
+    assert ran.err.splitlines() == [
+        "meshline: Neo4j at neo4j://127.0.0.1:1 does not answer (Unable to retrieve routing information): is it running? Try again."
+    ]
+
+
+def test_policies_by_severity(example: str) -> None:
+    everything = run("policies", "--violations", "--store", example)
+    errors = run("policies", "--violations", "--severity", "error", "--store", example)
+    assert "warning: " in everything.out
+    assert "warning: " not in errors.out
+    assert re.search(r"^[a-z-]+: [0-9]+ violations?$", everything.out, re.MULTILINE)
+    assert "give --violations as well" in run("policies", "--severity", "error", "--store", example).err
 
 
 def test_as_of(example: str) -> None:
     before = done("impact", "customers.customers.email", "--as-of", "2026-03-07", "--store", example).out
     now = done("impact", "customers.customers.email", "--store", example).out
-    assert "as of 2026-03-07T00:00:00+00:00" in before
+    assert "as of 2026-03-07:" in before
     assert "contact_email" in before
     assert "contact_email" not in now
+    assert "No consumer or owner of it is known." in before
+    later = (
+        r"! Owners, consumers, contracts and ports of products of the source kind mesh are known only since 20[-0-9T:.]+Z: this answer may"
+    )
+    assert re.search(later, before)
+    assert "known only since" not in now
+    assert done("impact", "customers.customers.email", "--as-of", "2026-03-07T00:00Z", "--store", example).out == before
+    assert "is in the future" in done("lineage", "customers.customers", "--as-of", "2999-01-01", "--store", example).out
+    refused = run("impact", "customers.customers.email", "--as-of", "the day before", "--store", example)
+    assert refused.code == 2
+    assert "yesterday" in " ".join(refused.err.split())
+
+
+NOW = datetime(2026, 3, 8, 15, 30, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-07", "2026-03-07T00:00:00+00:00"),
+        ("2026-03-07T00:00Z", "2026-03-07T00:00:00+00:00"),
+        ("2026-03-07 08:30", "2026-03-07T08:30:00+00:00"),
+        ("2026-03-07T08:30:01.5+01:00", "2026-03-07T07:30:01.500000+00:00"),
+        ("yesterday", "2026-03-07T00:00:00+00:00"),
+        ("Today", "2026-03-08T00:00:00+00:00"),
+        ("now", "2026-03-08T15:30:12+00:00"),
+        ("7d", "2026-03-01T15:30:12+00:00"),
+        ("2 w", "2026-02-22T15:30:12+00:00"),
+        ("90m", "2026-03-08T14:00:12+00:00"),
+    ],
+)
+def test_times_as_people_type_them(text: str, expected: str) -> None:
+    assert time_of(text, NOW).isoformat() == expected
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "7", "-7d", "2026-13-01", "999999w", "0001-01-01T00:00:00+14:00"])
+def test_what_is_no_time_is_refused_with_what_is_accepted(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="accepted are a date"):
+        time_of(text, NOW)
+
+
+@pytest.mark.parametrize("name", ["contract:customer-orders-contract-v2", "owner:omar"])
+def test_impact_of_a_contract_or_an_owner_follows_what_it_governs_or_owns(example: str, name: str) -> None:
+    """A promise or a person that hangs on tables is no all-clear."""
+    impact = done("impact", name, "--store", example).out
+    assert re.match(rf"{name.partition(':')[2]} affects [0-9]+ assets", impact)
+    assert "orders.customer_orders" in impact
+    assert "TELL WHO USES IT" in impact
+    lineage = done("lineage", name, "--store", example).out
+    assert re.match(rf"{name.partition(':')[2]} flows to [1-9][0-9]* assets", lineage)
+    assert re.match(rf"{name.partition(':')[2]} comes from [1-9][0-9]* assets", done("lineage", name, "--upstream", "--store", example).out)
+
+
+@pytest.mark.parametrize("command", ["impact", "lineage"])
+def test_what_depends_on_a_consumer_is_refused(example: str, command: str) -> None:
+    ran = run(command, "consumer:analytics-bi", "--store", example)
+    assert ran.code == 2
+    assert "'analytics-bi' is a consumer, which no recorded data leaves" in ran.err
+    assert "contracts and owners" in ran.err
+    assert "analytics-bi comes from " in done("lineage", "consumer:analytics-bi", "--upstream", "--store", example).out
 
 
 def test_lineage_formats(example: str, tmp_path: Path) -> None:
@@ -119,3 +224,54 @@ def test_lineage_formats(example: str, tmp_path: Path) -> None:
     assert {node["asset"]["kind"] for node in data["nodes"] if isinstance(node, dict) and isinstance(node["asset"], dict)} == {
         "DATA_PRODUCT"
     }
+
+
+def test_a_merge_is_parted_and_joined_again(new: str) -> None:
+    name, path = "http://iceberg-rest.internal:8181/orders.orders", "file//warehouse/orders/orders"
+    done("ingest", "openlineage", EXAMPLE / "events", "--store", new)
+    assert f"{path} is {name}" in done("identity", "explain", path, "--store", new).out
+    ran = run("identity", "part", path, path, "--reason", "x", "--store", new)
+    assert (ran.code, "they are one name" in ran.err) == (2, True)
+    ran = run("identity", "part", "orders", path, "--reason", "x", "--store", new)
+    assert ran.code != 0
+    said = done("identity", "part", "orders.orders", path, "--reason", "two feeds", "--by", "ann", "--store", new).out
+    assert said.startswith(f"{name} is not {path} (st_")
+    explained = done("identity", "explain", path, "--store", new).out
+    assert explained.startswith(f"{path}\n")
+    assert f"so without effect:\n  {path} is {name}" in explained
+    assert "two feeds (person/ann since " in explained
+    done("identity", "retract", said.split("(")[1].rstrip(")\n"), "--store", new)
+    assert f"one because:\n  {path} is {name}" in done("identity", "explain", path, "--store", new).out
+
+
+MESH = """\
+version: 1
+source: own
+teams: [{name: orders-engineering, email: orders@company.com}]
+people: [{name: ana, email: ana@company.com}]
+contracts: [{id: c, dataset: db/clean, owner: "user:ana@company.com"}]
+"""
+
+
+@pytest.mark.parametrize("first", ["mesh", "events"])
+def test_the_forms_of_an_owner_are_one_owner(new: str, tmp_path: Path, first: str) -> None:
+    def owned(name: str, *owners: str) -> dict[str, object]:
+        facet = {"_producer": "p", "_schemaURL": "s", "owners": [{"name": one, "type": "OWNER"} for one in owners]}
+        return {"namespace": "db", "name": name, "facets": {"ownership": facet}}
+
+    head = {"eventTime": "2026-01-01T00:00:00Z", "producer": "p", "schemaURL": "s"}
+    datasets = (owned("clean", "team:orders-engineering", "user:ana@company.com"), owned("raw", "orders@company.com", "nobody@company.com"))
+    (tmp_path / "events.ndjson").write_text("\n".join(json.dumps({**head, "dataset": one}) for one in datasets))
+    (tmp_path / "mesh.yaml").write_text(MESH)
+    loads = [("ingest", "mesh", "mesh.yaml"), ("ingest", "openlineage", "events.ndjson")]
+    for load in loads if first == "mesh" else loads[::-1]:
+        done(*load, "--store", new)
+    data = done("owners", "--owned-by", "ana", "--format", "json", "--store", new).out
+    assert "db/clean" in data
+    assert '"c"' in data
+    assert "db/raw" in done("owners", "--owned-by", "team:orders-engineering", "--store", new).out
+    assert re.findall(r"(?m)^owner +(\S+)", done("search", "ana", "--store", new).out) == ["ana"]
+    listed = done("owners", "db/raw", "--store", new).out
+    assert re.search(r"orders-engineering.*orders@company.com", listed)
+    assert "nobody@company.com" in listed
+    assert "no contact" not in listed

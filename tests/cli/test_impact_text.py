@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from meshline.cli import drawing, impact_text
 from meshline.cli.answers import shaped
 from meshline.cli.shapes import Asset, Named, Names
@@ -128,11 +130,48 @@ def test_nothing_is_affected() -> None:
     assert text(NOTHING) == "Nothing depends on crm.customers.email.\n"
 
 
+LATER = {
+    "asOf": "2026-03-07T00:00:00+00:00",
+    "knownLater": [
+        {"relation": "GOVERNS", "sourceKind": "contract", "since": "2026-03-09T07:30:00+00:00"},
+        {"relation": "CONSUMES", "sourceKind": "mesh", "since": "2026-03-08T00:00:00+00:00"},
+        {"relation": "OWNS", "sourceKind": "mesh", "since": "2026-03-08T00:00:00+00:00"},
+    ],
+}
+
+
+def test_what_was_first_stated_later_is_named() -> None:
+    written = text({**NOTHING, "completeness": {**COMPLETENESS, **LATER}})
+    assert "as of 2026-03-07, but the answer may be incomplete" in written
+    assert "  ! Consumers and owners of the source kind mesh are known only since 2026-03-08: this answer may miss them.\n" in written
+    assert "  ! Contracts of the source kind contract are known only since 2026-03-09T07:30Z: this answer may miss them.\n" in written
+
+
+def test_a_time_in_the_future_is_answered_with_a_note() -> None:
+    written = text({**IMPACT, "completeness": {**COMPLETENESS, "asOf": "2999-01-01T00:00:00+00:00"}})
+    assert "  ! 2999-01-01 is in the future: the answer is about what is known now.\n" in written
+
+
 def test_nothing_with_gaps_is_never_called_safe() -> None:
-    for gap in ({"undescribed": 1}, {"possibleOnly": 1}, {"staleEdges": 2}, {"provisional": 1}, {"truncated": "TIME"}):
+    for gap in (
+        {"undescribed": 1},
+        {"possibleOnly": 1},
+        {"staleEdges": 2},
+        {"provisional": 1},
+        {"truncated": "TIME"},
+        {"unbound": 1},
+        LATER,
+    ):
         said = text({**NOTHING, "completeness": {**COMPLETENESS, **gap}})
-        assert "do not take this as safe" in said
+        assert "do not treat this as safe" in said
         assert "NOT CERTAIN" in said
+
+
+def test_jobs_of_several_namespaces_are_told_apart() -> None:
+    jobs = [{"id": f"job_{n}", "kind": "JOB", "name": "nightly", "qualifiedName": f"{n}/nightly"} for n in ("airflow", "dagster")]
+    graph = shaped(GRAPH, drawing.Graph)
+    graph = replace(graph, edges=[replace(edge, jobs=shaped(jobs, list[Named])) for edge in graph.edges])
+    assert " by airflow/nightly, dagster/nightly (" in joined(drawing.text(graph, [START], upstream=False, granularity="column"))
 
 
 def test_names_are_short_unless_two_share_one() -> None:
@@ -185,7 +224,7 @@ def joined(lines: object) -> str:
 def test_a_lineage_graph_as_text() -> None:
     graph = shaped(GRAPH, drawing.Graph)
     assert (
-        joined(drawing.text(graph, upstream=False))
+        joined(drawing.text(graph, [START], upstream=False, granularity="column"))
         == """\
 crm.customers.email flows to 2 assets
 
@@ -219,7 +258,7 @@ digraph lineage {
   }
   "ds_3" [label="fraud.signals"];
   "col_ds_1_email" -> "col_ds_2_e\\"mail" [style=solid, label="transformation"];
-  "col_ds_2_e\\"mail" -> "ds_3" [style=dotted];
+  "col_ds_2_e\\"mail" -> "ds_3" [style=bold];
 }
 """
     )
@@ -230,3 +269,4 @@ def test_a_lineage_graph_as_mermaid() -> None:
     assert '    col_ds_1_email["email"]:::start\n' in drawn
     assert '["e#34;mail"]' in drawn
     assert '-->|"transformation"|' in drawn
+    assert " ==> ds_3\n" in drawn, "possible is told from indirect, as in docs/concepts.md"

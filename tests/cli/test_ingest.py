@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import networkx as nx
 import pytest
 
+from meshline.ingest.openlineage import files
+from meshline.ingest.openlineage.files import Found
 from tests.cli.running import EXAMPLE, done, executable, run
 
 EVENT = {
@@ -158,3 +162,52 @@ def test_loading_the_example_again_changes_nothing(example: str) -> None:
     ran = done("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", example)
     assert "mesh/example-mesh: 0 entries changed" in ran.err
     assert ", 0 retracted" in ran.err
+
+
+def test_an_interrupted_ingest_tells_how_much_and_ends(new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the middle of a large file: no traceback, a count, and the rest can be ingested afterwards."""
+    events = [*files.events_in([str(EXAMPLE / "events")])]
+
+    def interrupted(_: Sequence[str]) -> Iterator[Found]:
+        yield from events[:60]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "events_in", interrupted)
+        ran = run("ingest", "openlineage", "endless.ndjson", "--store", new)
+    assert ran.code == 130
+    assert re.fullmatch(
+        r"interrupted: at least [0-9]+ events? ingested; the same command again ingests the rest, and none twice\n", ran.err
+    )
+    assert "170 events taken" in done("ingest", "openlineage", EXAMPLE / "events", "--store", new).err
+    assert done("store", "check", "--store", new).code == 0
+
+
+def test_nothing_to_ingest_is_no_success(new: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.ndjson").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "notes.txt").write_text("no events")
+    for name in ("empty.ndjson", "folder"):
+        ran = run("ingest", "openlineage", tmp_path / name, "--store", new)
+        assert ran.code == 2
+        assert f"no events in {tmp_path / name}: accepted are files with events" in ran.err
+
+
+def test_what_of_an_event_was_not_read_as_it_came_is_a_warning(new: str, tmp_path: Path) -> None:
+    event = json.loads((EXAMPLE.parent / "event.json").read_text())
+    event["outputs"][0].setdefault("facets", {})["catalog"] = {"framework": "iceberg", "name": "lake"}
+    (tmp_path / "event.ndjson").write_text("\n".join([json.dumps(event)] * 30))
+    ran = done("ingest", "openlineage", tmp_path / "event.ndjson", "--store", new)
+    place = f"warning: {tmp_path / 'event.ndjson'}:1: $.outputs[0].facets.catalog: Object missing required field `type`"
+    assert place in ran.err
+    assert ran.err.count("warning: ") == 20
+    assert "and 10 warnings more\n30 events taken" in ran.err
+
+
+def test_orphans_are_listed_without_their_columns(new: str) -> None:
+    done("ingest", "openlineage", EXAMPLE.parent / "event.json", "--store", new)
+    orphans = done("owners", "--orphans", "--store", new).out
+    assert {line.split()[0] for line in orphans.splitlines()[:-1]} == {"dataset", "job"}
+    assert orphans.endswith("the columns of these datasets have no owner either: --kind column lists them\n")
+    columns = done("owners", "--orphans", "--kind", "column", "--store", new).out
+    assert {line.split()[0] for line in columns.splitlines()} == {"column"}

@@ -26,7 +26,8 @@ def test_the_example_is_loaded_once(new: str) -> None:
 def test_the_namespace_is_known_from_profiles(new: str, tmp_path: Path) -> None:
     profiles = tmp_path / "profiles.yml"
     profiles.write_text("marts: {target: dev, outputs: {dev: {type: duckdb, path: /warehouse/marts.duckdb}}}")
-    done("ingest", "dbt", TARGET, "--profiles", profiles, "--store", new)
+    done("ingest", "dbt", TARGET, "--profiles", tmp_path, "--store", new)  # the folder, as dbt's option has it
+    assert " 0 new, 0 changed" in done("ingest", "dbt", TARGET, "--profiles", profiles, "--store", new).err
     assert f"{MARTS}/marts.finance.revenue_daily" in done("search", "revenue", "--store", new).out
 
 
@@ -34,6 +35,16 @@ def test_without_a_namespace_it_says_what_to_give(new: str) -> None:
     ran = run("ingest", "dbt", TARGET, "--store", new)
     assert ran.code == 1
     assert "give --namespace (duckdb:///path/file.duckdb, as its OpenLineage events have it) or --profiles FILE" in ran.err
+
+
+def test_a_mistake_on_the_command_line_is_no_source(new: str, tmp_path: Path) -> None:
+    nowhere = run("ingest", "dbt", TARGET, "--profiles", tmp_path, "--name", "marts", "--store", new)
+    assert nowhere.code == 1
+    assert f"{tmp_path / 'profiles.yml'}" in nowhere.err
+    assert "marts" not in done("sources", "--store", new).out
+    done("ingest", "dbt", TARGET, "--namespace", MARTS, "--name", "marts", "--store", new)
+    assert run("ingest", "dbt", tmp_path / "gone", "--namespace", MARTS, "--name", "marts", "--store", new).code == 1
+    assert "gone" in done("sources", "--store", new).out, "of a source that was read once, the last failure is shown"
 
 
 def test_a_bad_node_is_exit_code_1_and_strict_writes_nothing(new: str, tmp_path: Path) -> None:

@@ -38,11 +38,11 @@ def test_from_what_landed_to_a_mail(store: SqliteStore, tmp_path: Path, mailbox:
     url = f"sqlite:///{tmp_path / 'mesh.db'}"
     monkeypatch.setenv("MESHLINE_STORE", url)
     began = done("notify")
-    assert (began.out, began.err) == ("nothing is owed\n", "from now on it is noted who has to hear of what lands\n")
+    assert (began.out, began.err) == ("no notice is pending\n", "notices are recorded from now on\n")
     commit(store, mesh.schema(mesh.ORDERS, "order_id", at=now()))
-    assert done("notify", "--pending").out == "nothing is owed\n", "nobody looked"
+    assert done("notify", "--pending").out == "no notice is pending\n", "nobody looked"
     shown = done("notify").out
-    assert "team:shop by nobody: no channel for email\n" in shown
+    assert "team:shop: not delivered (no channel configured for email)\n" in shown
     assert "  breaking: `email_hash` is removed in wh/sales.orders, since " in shown
     assert done("notify", "--pending").out == shown
     monkeypatch.setenv("MESHLINE_NOTIFY_CHANNELS", json.dumps({"email": mailbox.url.replace("mesh%40", "robot:hushhush%40")}))

@@ -41,7 +41,7 @@ def test_json_is_what_the_schema_gives(store: str) -> None:
     ("arguments", "message"),
     [
         (("--policy", "retention"), "there is no policy 'retention'; did you mean"),
-        (("--policies", "nowhere"), "'nowhere' is no folder"),
+        (("--policies", "nowhere"), "there is no 'nowhere'; accepted is a file of policies, or a folder"),
         (("--policies", ".", "--server", "http://127.0.0.1:1"), "give either --server or --policies"),
         (("--server", "http://127.0.0.1:1"), "127.0.0.1:1"),
     ],
@@ -52,3 +52,22 @@ def test_what_cannot_be_found_out_is_exit_code_2(arguments: tuple[str, ...], mes
     where = () if "--server" in arguments else ("--store", store)
     ran = run("policies", *(("--violations",) if violations else ()), *arguments, *where)
     assert (ran.code, message in ran.err) == (2, True), ran.err
+
+
+def test_policies_of_ones_own_are_a_file_or_a_folder(store: str, tmp_path: Path) -> None:
+    loaded("retention-minimum/fails", store)
+    (tmp_path / "own").mkdir()
+    file = tmp_path / "own" / "mine.yaml"
+    file.write_text("id: slo-minimum\noff: we promise nothing\n", "utf-8")
+    for given in (file, file.parent):
+        shown = json.loads(done("policies", "--policies", given, "--format", "json", "--store", store).out)
+        assert {one["id"]: one["off"] for one in shown}["slo-minimum"] == "we promise nothing"
+
+
+def test_a_parameter_that_nothing_reads_is_refused_with_those_that_are_read(store: str, tmp_path: Path) -> None:
+    loaded("retention-minimum/fails", store)
+    file = tmp_path / "mine.yaml"
+    file.write_text("id: slo-minimum\nparameters:\n  freshness_seconds: 60\n  freshness_secs: 60\n", "utf-8")
+    ran = run("policies", "--policies", file, "--store", store)
+    assert ran.code == 2
+    assert "mine.yaml:4: slo-minimum: nothing in the policy reads the parameter 'freshness_secs'; accepted: accuracy" in ran.err

@@ -18,7 +18,7 @@ def test_list() -> None:
 def test_one() -> None:
     said = done("rules", "required-column-added").out
     assert "conditional in mesh, compatible in consumer" in said
-    assert "compatible for who reads" in said
+    assert "compatible for readers" in said
 
 
 def test_json() -> None:

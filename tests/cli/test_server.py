@@ -105,6 +105,16 @@ def test_ingest_through_a_server(tmp_path: Path) -> None:
     assert asked == done("impact", "customers.customers.email", "--store", local).out
 
 
+def test_demo_of_a_store_that_holds_something_else(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'other.db'}"
+    done("ingest", "openlineage", ROOT / "examples" / "event.json", "--store", store)
+    ran = run("demo", "--store", store)
+    assert ran.code == 2
+    assert (
+        ran.err == f"meshline: --store: {store} holds something else than the example: name a new store, or serve it by `meshline serve`\n"
+    )
+
+
 def test_demo() -> None:
     with serving("demo") as address:
         assert "affects" in done("impact", "customers.customers.email", "--server", address).out

@@ -93,7 +93,7 @@ def damaged(path: Path, statement: str, *parameters: object) -> None:
         ("UPDATE head SET revision = 9999 WHERE scope_id = 3", "a head is of revision 9999"),
         ("DELETE FROM change WHERE revision = 2", "revisions are listed between 1 and"),
         ("UPDATE run SET state = x'00', deflated = 1 WHERE run_id = 1", "run 1: a packed value cannot be read"),
-        ("UPDATE raw SET body = x'00', deflated = 0 WHERE position = 7", "event 7 is no JSON"),
+        ("UPDATE raw SET body = x'00', deflated = 0 WHERE position = 7", "after position 0"),
         ("INSERT INTO name (name) VALUES ('delete-all')", "is not found by its name"),
     ],
 )

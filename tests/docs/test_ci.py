@@ -21,6 +21,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from ruamel.yaml import YAML
 
+from tests.cli.dbt_project import PAIR, DbtProject
+
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "docs" / "ci"
 CONTRACT = (ROOT / "examples/mesh/contracts/campaign_audience.odcs.yaml").read_text("utf-8")
@@ -147,8 +149,8 @@ def test_github(world: World, tmp_path: Path, comment: str, *, dropped: bool) ->
     named = {"BASE": "origin/main", "NUMBER": "7", "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_REPOSITORY": "shop/orders"}
     world = World(world.clone, {**world.environment, **named, "PATH": f"{tools}:{world.environment['PATH']}"})
     found = steps()
-    assert list(found) == ["Install", "Check", "Show", "Comment"]
-    for name in ("Check", "Show", "Comment"):
+    assert list(found) == ["Install", "Compile", "Check", "Show", "Comment"]
+    for name in ("Compile", "Check", "Show", "Comment"):
         assert "${{" not in found[name]  # what others have named reaches the shell by the environment alone
         ran = world.run(found[name])
         assert ran.returncode == (1 if name == "Check" and dropped else 0), ran
@@ -168,6 +170,7 @@ def test_github(world: World, tmp_path: Path, comment: str, *, dropped: bool) ->
 
 def test_github_with_a_waiver_passes(world: World) -> None:
     here = World(world.clone, {**world.environment, "BASE": "origin/main"})
+    assert here.run(steps()["Compile"]).returncode == 0
     text = steps()["Check"]
     prints = set(re.findall(r"%0Afingerprint ([0-9a-f]{16})", here.run(text).stdout))
     expires = time.strftime("%Y-%m-%d", time.gmtime())
@@ -181,14 +184,82 @@ def test_github_with_a_waiver_passes(world: World) -> None:
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_github_without_its_secret_is_2(world: World, token: str) -> None:
     here = World(world.clone, {**world.environment, "BASE": "origin/main", "MESHLINE_TOKEN": token})
+    assert here.run(steps()["Compile"]).returncode == 0
     ran = here.run(steps()["Check"])
     assert (ran.returncode, ran.stdout) == (2, "")
+    assert "--base-tree" not in ran.stderr
 
 
 def test_github_with_a_server_that_is_away_is_2(world: World) -> None:
     here = World(world.clone, {**world.environment, "BASE": "origin/main", "MESHLINE_SERVER": "http://127.0.0.1:1"})
+    assert here.run(steps()["Compile"]).returncode == 0
     ran = here.run(steps()["Check"])
     assert (ran.returncode, ran.stdout) == (2, "")
+    assert "no answer from http://127.0.0.1:1" in ran.stderr
+
+
+# What stands for dbt: it writes the manifest that dbt made of these files, now.
+DBT = """\
+#!{python}
+import datetime, json, pathlib, sys
+assert sys.argv[1:3] == ["compile", "--project-dir"], sys.argv
+project = pathlib.Path(sys.argv[3])
+version = "before" if "currency" in (project / "models/staging/stg_payments.sql").read_text() else "after"
+manifest = json.loads(pathlib.Path("{pair}", version + ".json").read_text())
+manifest["metadata"]["generated_at"] = datetime.datetime.now(datetime.UTC).isoformat()
+(project / "target").mkdir(exist_ok=True)
+(project / "target" / "manifest.json").write_text(json.dumps(manifest))
+"""
+
+
+@pytest.fixture
+def dbt_world(tmp_path: Path, server: Running) -> World:
+    """A clone of a repository with a dbt project, on a branch that removes a column; the target folder is ignored."""
+    project = DbtProject(tmp_path)
+    project.remove_column()
+    project.work.commit("remove a column")
+    git(tmp_path, "clone", "--branch", "feature", "repository", "clone")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    dbt = tools / "dbt"
+    dbt.write_text(DBT.format(python=sys.executable, pair=PAIR), "utf-8")
+    dbt.chmod(0o755)
+    path = f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return World(tmp_path / "clone", {"PATH": path, "MESHLINE_SERVER": server.address, "MESHLINE_TOKEN": server.token})
+
+
+def removed(clone: Path) -> None:
+    assert not (clone / "dbt/target").exists() or "target" not in subprocess.check_output(
+        ["git", "status", "--short"], cwd=clone, text=True
+    )
+    said = (clone / "meshline.md").read_text("utf-8").splitlines()[1]
+    assert said.startswith("### BREAKING: table marts.staging.stg\\_payments: `currency` is removed; ")
+
+
+def test_github_with_dbt(dbt_world: World) -> None:
+    world = World(dbt_world.clone, {**dbt_world.environment, "BASE": "origin/main", "DBT_PROJECT": "dbt"})
+    without = world.run(steps()["Check"])
+    assert (without.returncode, without.stdout) == (2, "")
+    compiled = world.run(steps()["Compile"])
+    assert compiled.returncode == 0, compiled
+    ran = world.run(steps()["Check"])
+    assert ran.returncode == 1, ran
+    assert "file=dbt/models/staging/stg_payments.sql" in ran.stdout
+    removed(world.clone)
+    (world.clone / "dbt/models/finance/buyer_ledger.sql").write_text("select 1 as one\n", "utf-8")
+    stale = world.run(steps()["Check"])
+    assert (stale.returncode, stale.stdout) == (2, "")
+    assert "models/finance/buyer_ledger.sql has changed; run `dbt compile` in dbt" in stale.stderr
+
+
+def test_gitlab_with_dbt(dbt_world: World) -> None:
+    job = loaded("gitlab.yaml")["meshline"]
+    named = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", **job["variables"]}
+    world = World(dbt_world.clone, {**dbt_world.environment, **named})
+    for _ in range(2):  # a runner that keeps its folder
+        ran = world.run("\n".join(job["script"]))
+        assert ran.returncode == 1, ran
+    removed(world.clone)
 
 
 class _Notes(BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 A ```console block: each line that begins with `$ ` is run by bash, in order, in one empty folder for the page
 (with `examples/` of the checkout in it); the lines below it are its output (`...` stands for anything). A command
 that ends in `&` is a server: the page's commands go on when it is ready. Ports 8080 and 8081 stand for free ones.
+An output of nothing but `...` would match a failure, so it is refused. README.md is also pasted as a whole into one shell.
 A ```graphql block is asked of the example mesh; `$email` is the id of the column customers.email.
 """
 
@@ -23,7 +24,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from typer.testing import CliRunner
 
+from meshline.cli.app import app
 from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.files import events_in
 from tests.acceptance.service import Service, serving
@@ -32,6 +35,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PORTS = ("8080", "8081")
 BLOCK = re.compile(r"^```(console|graphql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+# What sets up a checkout is running this test, and no container engine is available.
+SETUP = ("scripts/", "git clone", "cd meshline", "export PATH=", "docker ", "NEO4J_PASSWORD=", "pip install")
 
 
 class Command(NamedTuple):
@@ -47,6 +54,9 @@ def commands(block: str) -> Iterator[Command]:
         while line.endswith("\\"):
             more, _, output = output.partition("\n")
             line = line[:-1] + more
+        if "<<'END'" in line:
+            text, _, output = output.partition("\nEND\n")
+            line = f"{line}\n{text}\nEND"
         yield Command(line, output)
 
 
@@ -59,37 +69,74 @@ def with_blocks(language: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("page", with_blocks("console"), ids=lambda p: p.name)
-def test_commands(page: Path, tmp_path: Path) -> None:
+def test_no_output_matches_a_failure(page: Path) -> None:
+    shown = [command for block in blocks(page, "console") for command in commands(block) if command.output.strip()]
+    empty = [command.line for command in shown if not command.output.replace("...", "").strip()]
+    assert not empty, "these show nothing but `...`, which any output matches"
+
+
+def test_readme_can_be_pasted(tmp_path: Path) -> None:
+    """All blocks at once, into one shell that never waits for anything by itself: no command fails, and the server is stopped."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-    environment = {
+    lines = [command.line for block in blocks(ROOT / "README.md", "console") for command in commands(block)]
+    script = with_ports("\n".join(line for line in lines if not line.startswith(SETUP)), ports())
+    done = subprocess.run(
+        ["bash", "-e"],
+        input=script,
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    for shown in ('{"revision":', "marketing.campaigns", '"qualifiedName":"http://iceberg-rest.internal:8181/customers.customers.email"'):
+        assert shown in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(tmp_path),
+        "HOME": str(home),
         "COLUMNS": "120",
         "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", ""),
     }
+
+
+def ports() -> dict[str, str]:
+    return dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+
+
+@pytest.mark.parametrize("page", with_blocks("console"), ids=lambda p: p.name)
+def test_commands(page: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    chosen, folder = ports(), tmp_path
     servers: list[subprocess.Popen[bytes]] = []
     try:
         for block in blocks(page, "console"):
             for command in commands(block):
-                if command.line.startswith(("scripts/", "git clone", "cd ", "docker ", "NEO4J_PASSWORD=", "pip install")):
-                    continue  # what sets up a checkout is what is running this test, and containers are not to be had here
-                line = with_ports(command.line, ports)
+                if command.line.startswith((*SETUP, "kill ")):
+                    continue
+                line = with_ports(command.line, chosen)
                 if line.endswith("&"):
-                    servers.append(subprocess.Popen(line[:-1].split(), cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL))
-                    wait_ready(next(port for shown, port in ports.items() if shown in command.line))
+                    servers.append(subprocess.Popen(line[:-1].split(), cwd=folder, env=environment(tmp_path), stdout=subprocess.DEVNULL))
+                    wait_ready(next(port for shown, port in chosen.items() if shown in command.line))
                     continue
                 done = subprocess.run(  # both streams in one, as a terminal shows them
-                    ["bash", "-c", line],
-                    cwd=tmp_path,
-                    env=environment,
+                    ["bash", "-c", f"{line}\n__status=$?; pwd > {tmp_path}/.folder; exit $__status"],
+                    cwd=folder,
+                    env=environment(tmp_path),
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
                     timeout=120,
                     check=False,
                 )
-                shown = with_ports(command.output, ports)
+                folder = Path((tmp_path / ".folder").read_text("utf-8").strip())
+                shown = with_ports(command.output, chosen)
                 assert done.returncode == 0, f"{line}: exit code {done.returncode}\n{done.stdout}"
                 if shown.strip():
                     same = doctest.OutputChecker().check_output(shown, done.stdout, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
@@ -142,3 +189,29 @@ def test_queries(page: Path, example: Service) -> None:
         variables = {"email": email} if "$email" in query else {}
         data = example.ask(query, **variables)
         assert all(value not in (None, [], {}) for value in data.values()), f"{page.name}: nothing found by\n{query}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Of links within the repository: the file exists, and so does the heading."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        other = (page.parent / name).resolve() if name else page
+        assert other.exists(), f"{page.name}: {target}"
+        if anchor:
+            assert anchor in anchors(other), f"{page.name}: {target}"
+
+
+def test_the_smallest_mesh_file_is_one(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "mesh-file.md").read_text("utf-8")
+    (tmp_path / "mesh.yaml").write_text(text.partition("```yaml\n")[2].partition("```")[0], "utf-8")
+    done = CliRunner().invoke(app, ["ingest", "mesh", str(tmp_path / "mesh.yaml"), "--strict", "--store", f"sqlite:///{tmp_path}/mesh.db"])
+    assert (done.exit_code, done.output) == (0, "mesh/shop: 3 entries changed, 0 unchanged, 0 retracted\n")
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

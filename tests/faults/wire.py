@@ -66,6 +66,10 @@ class Wire:
             while await self._reader.read(65536):
                 pass
 
+    def end(self) -> None:
+        """Send no more, and go on reading."""
+        self._writer.write_eof()
+
     def close(self) -> None:
         self._writer.close()
 

@@ -14,7 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from meshline.api.checking import Asked, Compared, checked, file
+from meshline.api.check_request import Asked, Compared, file
+from meshline.api.checking import checked
 from meshline.governance.rules import Profile
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming

@@ -1,6 +1,6 @@
 """The profile `consumer` beside datacontract-cli, which graded the golden pairs of contracts: `datacontract_cli.json` has what it said.
 
-The pairs in the seeds' dialect were given to it as Data Contract Specification 1.1.0, which says the same.
+The pairs in the dialect `datacontract.com` were given to it as Data Contract Specification 1.1.0, which says the same.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def test_nested_types_are_compared_by_their_parts() -> None:
         ("column-added", None, "date"),
         ("column-renamed", "a.x", "a.z"),
         ("type-changed", "string", "int"),
-        ("type-widened", "int", "long"),
+        ("type-promoted", "int", "long"),
     ]
 
 
@@ -203,7 +203,8 @@ def test_who_may_use_a_table() -> None:
 
 def test_a_renamed_table() -> None:
     assert rules(table(A), table(A, name="shop.sales")) == [("table-renamed", "shop.orders", "shop.sales")]
-    assert rules(table(A), table(A, name="SHOP.orders")) == []
+    assert rules(table(A, format="snowflake"), table(A, name="SHOP.orders", format="snowflake")) == []
+    assert rules(table(A, format="avro"), table(A, name="SHOP.orders", format="avro")) == [("table-renamed", "shop.orders", "SHOP.orders")]
 
 
 def test_a_column_that_moves_with_another_in_front() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from meshline.governance.changes import Change, Subject, SubjectKind
 from meshline.governance.gate import Mode, Raised, Versions
 from meshline.governance.hits import BOUND
-from meshline.governance.judging import NEW
+from meshline.governance.judging import NEW, NEW_COLUMN
 from meshline.governance.report import Finding
 from meshline.governance.rules import RULES, Profile, Verdict
 from meshline.graph.index import Reach
@@ -109,7 +109,8 @@ def test_the_consumers_of_the_gate_are_those_of_impact(said: list[Statement], on
         known = [start for asset in one.assets if (start := index.node(asset)) is not None]
         finding = found(graph, one)[one.fingerprint]
         if len(known) < len(one.assets):
-            assert bool(finding.unknown) is (one.rule not in NEW)
+            if one.rule not in NEW_COLUMN:  # a new column is not known yet; its table may be
+                assert bool(finding.unknown) is (one.rule not in NEW)
             return
         affected = impact(index, known).affected
         rows = zip(*(column.tolist() for column in affected), strict=True)
@@ -156,6 +157,8 @@ def test_usage_is_never_stricter_than_strict_and_full_never_milder_than_the_othe
 def test_a_job_without_column_lineage_never_lowers_a_verdict(
     said: list[Statement], one: Change, start: str, end: str, profile: Profile
 ) -> None:
+    # After a rename or a drop its old name refers to another table, so a job that names it would say more than that it is blind.
+    assume(not any(other.scope[0] in ("dataset-renamed", "dataset-dropped") and {start, end}.intersection(other.scope) for other in said))
     blind = job(NS, "blind")
     edges = (EdgeFact(EdgeType.READS, blind, ds(start)), EdgeFact(EdgeType.WRITES, blind, ds(end)))
     more = says(Facts(edges=edges, flows=(Flow(ds(start), ds(end), job=blind),)), output_scope("blind", end), 20)

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from meshline.governance.changes import Change, Subject, SubjectKind
 from meshline.governance.gate import FailOn, Mode, Raised, settled
 from meshline.governance.report import Waived
-from meshline.governance.rules import Profile
+from meshline.governance.rules import RULES, Profile
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import EdgeType, column, consumer, contract, dataset, job
+from meshline.graph.model import EdgeType, column, consumer, contract, dataset, job, owner
 from tests.governance.verdicts import change, finding, hits, report, verdicts
 from tests.queries import mesh
 from tests.queries.mesh import CAMPAIGN, CUSTOMERS, DASHBOARD, EMAIL, HASH, ORDERS, REVENUE, edge, run, schema
@@ -51,6 +51,15 @@ def test_a_hit_has_its_path_its_contract_and_its_owner(graph: LiveGraph) -> None
     assert dashboard.domain.name == "finance"
 
 
+def test_the_owner_of_a_contract_in_force_owns_what_it_governs(graph: LiveGraph) -> None:
+    keeper, promise = owner("keeper"), contract("customers-v1")
+    mesh.say(graph, edge(EdgeType.OWNS, keeper, promise), edge(EdgeType.GOVERNS, promise, CUSTOMERS, status="active"))
+    one = change("column-removed", column(CUSTOMERS, "name"))
+    assert [asset.name for asset in finding(graph, one).owners] == ["keeper"]
+    why = {told.recipient.name: told.why for told in report(graph, one).notify if told.reason == "OWNS"}
+    assert why["keeper"].startswith("owns pg/shop.customers.name (by contract customers-v1)")
+
+
 def test_a_contract_that_governs_what_is_used_covers_it(graph: LiveGraph) -> None:
     mesh.say(graph, edge(EdgeType.GOVERNS, contract("orders-v1"), ORDERS))
     found = finding(graph, change("column-removed", HASH))
@@ -61,6 +70,11 @@ def test_readers_of_a_change_that_hits_writers_are_told_what_it_means_for_them(g
     found = finding(graph, change("column-required", EMAIL))
     assert (found.verdict, found.side) == ("conditional", "writer")
     assert {hit.verdict for hit in found.hits} == {"compatible"}
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if "column" in rule and rule.endswith("-added")])
+def test_a_new_column_need_not_be_known(graph: LiveGraph, rule: str) -> None:
+    assert finding(graph, change(rule, column(ORDERS, "brand_new"))).unknown == ()
 
 
 def test_what_the_graph_does_not_know_is_said_and_never_relaxed(graph: LiveGraph) -> None:

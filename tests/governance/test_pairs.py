@@ -1,4 +1,4 @@
-"""Golden pairs: what a check finds in them, and that the seeds' rules are among them."""
+"""Golden pairs: what a check finds in them, and that the rules that are law are among them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from meshline.governance.rules import RULES
 from tests.governance import golden
 
-SEEDS = {  # the seeds' rules by name -> the rule, and its verdict in the profile `mesh`
+LAW = {  # the rules of the founding articles by name -> the rule, and its verdict in the profile `mesh`
     "contract-seed-nullable-column-added": ("column-added", "compatible"),
     "contract-seed-enum-value-added": ("enum-value-added", "compatible"),
     "product-seed-output-port-added": ("output-port-added", "compatible"),
@@ -30,9 +30,9 @@ def test_there_are_enough() -> None:
     assert len(golden.folders("contract-")) + len(golden.folders("schema-")) >= 60
 
 
-@pytest.mark.parametrize("name", SEEDS)
-def test_rules_of_the_seeds(name: str) -> None:
-    rule, verdict = SEEDS[name]
+@pytest.mark.parametrize("name", LAW)
+def test_rules_that_are_law(name: str) -> None:
+    rule, verdict = LAW[name]
     found = [row["verdicts"]["mesh"] for row in golden.expected(golden.PAIRS / name) if row["rule"] == rule]
     assert found == [verdict]
 

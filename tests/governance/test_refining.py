@@ -67,6 +67,27 @@ def test_a_column_that_nobody_reads_in_a_covered_corner(graph: LiveGraph) -> Non
     assert verdicts(graph, change("filter-changed", B)) == ("conditional", "compatible")
 
 
+@pytest.mark.parametrize(
+    ("integration", "filtered", "verdict"),
+    [
+        ("DBT", False, "breaking"),
+        ("AIRFLOW", False, "breaking"),
+        ("AIRFLOW", True, "compatible"),  # its SQL was read
+        ("SPARK", False, "compatible"),
+    ],
+)
+def test_a_producer_that_states_no_filters_proves_nothing(integration: str, filtered: bool, verdict: str) -> None:  # noqa: FBT001
+    """openlineage-sql lists the columns that are copied: z may be in the WHERE."""
+    by_filter = [flow(column(A, "y"), B, "FILTER")] if filtered else []
+    again = run(READ, [A], B, flow(column(A, "x"), column(B, "x")), *by_filter, at=mesh.START + 1)
+    graph = corner(again, about(READ, integration=integration))
+    one = change("column-removed", column(A, "z"))
+    assert verdicts(graph, one) == ("breaking", verdict)
+    if verdict == "breaking":
+        assert "a filter or join of etl/read, whose lineage states none" in finding(graph, one, mode=Mode.USAGE).reason
+    graph.store.close()
+
+
 def test_one_job_without_column_lineage_and_it_is_not_safe() -> None:
     graph = corner(run(job("etl", "blind"), [A], C, covered=False))
     one = change("column-removed", column(A, "z"))
@@ -122,6 +143,29 @@ def test_a_contract_that_promises_it_keeps_it() -> None:
     assert verdicts(graph, change("column-removed", column(A, "y"))) == ("breaking", "compatible")
     own = Change("column-removed", Subject(SubjectKind.CONTRACT, "a-v1", ("model", "a", "field", "z")), assets=(column(A, "z"),))
     assert verdicts(graph, own) == ("breaking", "compatible")
+    graph.store.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "column_name", "expected"), [("active", "z", "breaking"), ("active", "y", "conditional"), ("retired", "z", "conditional")]
+)
+def test_a_legal_promotion_is_conditional_unless_a_contract_promises_the_type(status: str, column_name: str, expected: str) -> None:
+    promise = contract("a-v1")
+    models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
+    graph = corner(edge(EdgeType.GOVERNS, promise, A), about(promise, version="1", status=status, models=models))
+    grown = change("type-promoted", column(A, column_name), before="int", after="long")
+    found = finding(graph, grown)
+    assert (found.verdict, "The contract a-v1 promises the type." in found.reason) == (expected, expected == "breaking")
+    assert finding(graph, grown, profile=Profile.CONSUMER).verdict == "conditional"
+    nested = change("type-promoted", column(A, f"{column_name}.inner"), before="int", after="long")
+    assert finding(graph, nested).verdict == expected
+    graph.store.close()
+
+
+def test_a_legal_promotion_into_a_narrower_copy_is_breaking() -> None:
+    graph = corner(about(column(B, "x"), source="dbt/t", type="int"))
+    assert verdicts(graph, change("type-promoted", column(A, "x"), before="int", after="long")) == ("breaking", "breaking")
+    assert verdicts(graph, change("type-promoted", column(A, "z"), before="int", after="long")) == ("conditional", "compatible")
     graph.store.close()
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from meshline.governance.rules import GROUPS, RULES, Profile, Refinement, Verdict
 from meshline.governance.rules_page import LINEAGE, rules_page, shown
+from tests.governance.examples import examples
 
 DIFF = Path(__file__).parents[2] / "meshline" / "governance" / "diff"
 
-LAW = {  # the seeds: "Backward compatible ... Breaking change ..."
+LAW = {  # the founding articles: "Backward compatible ... Breaking change ..."
     Verdict.COMPATIBLE: {"column-added", "enum-value-added", "output-port-added"},
     Verdict.BREAKING: {"column-removed", "column-renamed", "type-changed", "type-widened", "enum-value-removed", "slo-tightened"},
 }
-DESIGN = {  # design/change-rules.md beside the seeds'
+DESIGN = {  # the other rules of the profile `mesh`
     "required-column-added": "K", "column-moved": "C", "column-nullable": "B", "column-required": "K", "key-removed": "K",
     "bound-tightened": "C", "bound-loosened": "K", "classification-raised": "K", "classification-removed": "B", "table-removed": "B",
     "table-renamed": "B", "hidden-partitioning-changed": "C", "partitioning-changed": "K", "projection-changed": "K", "filter-changed": "K",
@@ -24,8 +25,8 @@ DESIGN = {  # design/change-rules.md beside the seeds'
 }  # fmt: skip
 
 
-def test_rules_of_the_seeds_are_law() -> None:
-    assert {rule.id for rule in RULES.values() if rule.seed} == LAW[Verdict.COMPATIBLE] | LAW[Verdict.BREAKING]
+def test_rules_of_the_articles_are_law() -> None:
+    assert {rule.id for rule in RULES.values() if rule.law} == LAW[Verdict.COMPATIBLE] | LAW[Verdict.BREAKING]
     for verdict, rules in LAW.items():
         assert {RULES[rule].mesh for rule in rules} == {verdict}
 
@@ -34,6 +35,15 @@ def test_the_design_is_kept() -> None:
     letters = {Verdict.COMPATIBLE: "C", Verdict.CONDITIONAL: "K", Verdict.BREAKING: "B"}
     assert {rule: letters[RULES[rule].mesh] for rule in DESIGN} == DESIGN
     assert RULES["type-widened"].consumer is Verdict.CONDITIONAL
+
+
+def test_users_read_words_that_they_know() -> None:
+    """No name of a source of ours, and a reason that is a sentence."""
+    for rule in RULES.values():
+        texts = (rule.title, rule.reason, rule.safe)
+        assert not re.search(r"\b(seeds?|whoever|nobody|somebody)\b", " ".join(texts), re.IGNORECASE), rule.id
+        assert rule.reason.endswith(".")
+        assert not rule.safe or rule.safe.endswith(".")
 
 
 def test_ids_are_unique() -> None:
@@ -61,7 +71,18 @@ BUILT = {f"{direction}-port-{what}" for direction in ("input", "output") for wha
 }
 
 
-def test_the_page_has_every_rule() -> None:
-    page = rules_page()
-    assert re.findall(r'<a id="([a-z-]+)"></a>`', page) == list(RULES)
+WITHOUT_EXAMPLE = {"location-removed"}  # a pair of contracts, which datacontract-cli has not graded
+
+
+def test_the_page_has_every_rule_with_an_example() -> None:
+    page = rules_page(examples())
+    assert re.findall(r"^### ([a-z-]+)$", page, re.MULTILINE) == list(RULES)
+    assert re.findall(r"^\| \[`([a-z-]+)`\]\(#\1\)", page, re.MULTILINE) == list(RULES)
     assert "{" not in "".join(shown(rule.title) for rule in RULES.values())
+    sections = re.split(r"^### ", page, flags=re.MULTILINE)[1:]
+    assert {one.partition("\n")[0] for one in sections if "```diff" not in one} == WITHOUT_EXAMPLE
+
+
+def test_an_example_is_the_difference_of_a_pair() -> None:
+    found = examples()["enum-symbol-added"].splitlines()
+    assert [line.split() for line in found if line[0] in "+-"] == [["-", '"PAID"'], ["+", '"PAID",'], ["+", '"SHIPPED"']]

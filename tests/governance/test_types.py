@@ -103,6 +103,89 @@ def test_unknown_types_are_their_text() -> None:
     assert str(normal("struct<a")) == "struct<a"
 
 
+# Spellings of one type, as the vendors document aliases and defaults.
+ALIASES = {
+    "postgres": [
+        "bigint = int8", "bigserial = serial8 = int8", "boolean = bool", "character varying(20) = varchar(20)", "varchar = text",
+        "char = character = char(1) = bpchar(1)", "character(5) = char(5)", "double precision = float8 = float = float(53)",
+        "real = float4 = float(24)", "integer = int = int4", "serial = serial4", "smallint = int2 = smallserial = serial2",
+        "numeric(10,2) = decimal(10, 2) = dec(10,2)", "numeric(5) = numeric(5,0)", "time = time without time zone = time(6)",
+        "timetz = time with time zone", "timestamp = timestamp without time zone = timestamp(6)",
+        "timestamptz = timestamp with time zone", "bit = bit(1)", "varbit(8) = bit varying(8)", "integer[] = int4[]",
+    ],
+    "snowflake": [
+        "number = number(38,0) = number(38) = decimal = numeric = dec",
+        "number = int = integer = bigint = smallint = tinyint = byteint",
+        "float = float4 = float8 = double = double precision = real",
+        "varchar = varchar(16777216) = string = text = nvarchar = nvarchar2",
+        "char = char(1) = varchar(1) = character", "char(20) = varchar(20) = string(20) = text(20)", "boolean",
+        "binary = varbinary = binary(8388608)", "timestamp_ntz = timestamp_ntz(9) = datetime = timestamp = timestamp without time zone",
+        "timestamp_tz = timestamp_tz(9) = timestamp with time zone", "timestamp_ltz = timestamp with local time zone", "time = time(9)",
+    ],
+    "bigquery": [
+        "INT64 = INTEGER = INT = SMALLINT = BIGINT = TINYINT = BYTEINT", "NUMERIC = DECIMAL = NUMERIC(38,9)", "NUMERIC(10) = DECIMAL(10,0)",
+        "BIGNUMERIC = BIGDECIMAL", "FLOAT64 = FLOAT", "BOOL = BOOLEAN", "STRUCT<A INT64> = RECORD<A INTEGER>", "ARRAY<INT64> = array<int>",
+    ],
+    "redshift": [
+        "smallint = int2", "integer = int = int4", "bigint = int8",
+        "decimal = numeric = decimal(18,0)", "real = float4",
+        "double precision = float8 = float", "boolean = bool", "char = character = nchar = char(1)", "bpchar = char(256)",
+        "varchar = character varying = nvarchar = text = varchar(256)", "varchar(max) = varchar(65535)",
+        "timestamp = timestamp without time zone", "timestamptz = timestamp with time zone",
+        "varbyte(8) = varbinary(8) = binary varying(8)",
+    ],
+    "databricks": [
+        "byte = tinyint", "short = smallint", "int = integer", "long = bigint", "float = real", "decimal = dec = numeric = decimal(10,0)",
+        "decimal(5) = decimal(5,0)", "timestamp = timestamp_ltz",
+    ],
+    "trino": ["int = integer", "decimal = decimal(38) = decimal(38,0)", "timestamp = timestamp(3)", "time = time(3)", "char = char(1)",
+        "timestamp with time zone = timestamp(3) with time zone", "varchar = varchar(2147483647)"],
+    "duckdb": [
+        "bigint = int8 = long = int64", "blob = bytea = binary = varbinary", "boolean = bool = logical",
+        "decimal = numeric = decimal(18,3)",
+        "double = float8", "float = float4 = real", "integer = int4 = int = signed", "smallint = int2 = short", "tinyint = int1",
+        "timestamp = datetime", "timestamptz = timestamp with time zone", "varchar = char = bpchar = text = string = varchar(20)",
+        "bit = bitstring",
+    ],
+    "mysql": [
+        "int = integer = int(11) = int4", "bigint = int8 = bigint(20)", "tinyint(1) = bool = boolean", "smallint = int2",
+        "mediumint = int3 = middleint", "decimal = dec = numeric = fixed = decimal(10,0)", "double = double precision = real = float8",
+        "float = float4 = float(24)", "int(10) unsigned = int unsigned", "char = char(1) = character", "mediumtext = long varchar",
+        "datetime = datetime(0)",
+    ],
+    "sqlserver": [
+        "decimal = dec = numeric = decimal(18,0)", "float = float(53) = double precision", "real = float(24)", "int = integer",
+        "datetime2 = datetime2(7)", "datetimeoffset = datetimeoffset(7)", "char = char(1) = character", "varchar = varchar(1)",
+        "timestamp = rowversion", "sysname = nvarchar(128)",
+    ],
+    "oracle": ["number(10) = number(10,0)", "integer = int = smallint = number(38) = decimal", "varchar2(20) = varchar(20)",
+        "float = float(126) = double precision", "real = float(63)", "timestamp = timestamp(6)"],
+}  # fmt: skip
+# Types that look alike and are not.
+DISTINCT = {
+    "postgres": ["timestamp / timestamptz", "json / jsonb", "char / bpchar", "integer / bigint", "numeric / numeric(38,0)", "bit / varbit"],
+    "snowflake": ["number / number(38,2)", "timestamp_ntz / timestamp_tz", "varchar / varchar(20)", "char / varchar", "number / float"],
+    "bigquery": ["NUMERIC / BIGNUMERIC", "TIMESTAMP / DATETIME", "INT64 / NUMERIC", "STRING / STRING(10)", "INT64 / FLOAT64"],
+    "redshift": ["varchar / varchar(max)", "decimal / decimal(18,2)", "timestamp / timestamptz"],
+    "databricks": ["timestamp / timestamp_ntz", "int / bigint", "decimal / decimal(38,18)"],
+    "trino": ["timestamp / timestamp(6)", "timestamp / timestamp with time zone", "char / varchar"],
+    "duckdb": ["timestamp / timestamptz", "hugeint / bigint", "float / double"],
+    "mysql": ["text / mediumtext", "tinytext / text", "int / int unsigned", "mediumint / int", "datetime / timestamp", "float / float(25)"],
+    "sqlserver": ["varchar / varchar(max)", "datetime / datetime2", "float / real", "timestamp / datetime2"],
+    "oracle": ["number / number(38,0)", "date / timestamp", "float / real", "binary_float / float"],
+}
+
+
+@pytest.mark.parametrize(("dialect", "line"), [(dialect, line) for dialect, lines in ALIASES.items() for line in lines])
+def test_aliases_and_defaults_of_a_dialect(dialect: str, line: str) -> None:
+    assert len({str(normal(text, dialect)) for one in line.split(" = ") for text in (one, one.upper(), f" {one} ")}) == 1
+
+
+@pytest.mark.parametrize(("dialect", "line"), [(dialect, line) for dialect, lines in DISTINCT.items() for line in lines])
+def test_types_of_a_dialect_that_look_alike(dialect: str, line: str) -> None:
+    assert len({str(normal(text, dialect)) for text in line.split(" / ")}) == 2
+
+
 WIDENED = [
     ("iceberg", "int", "long"),
     ("iceberg", "float", "double"),
@@ -115,6 +198,12 @@ WIDENED = [
     ("delta", "date", "timestamp_ntz"),
     ("delta", "decimal(10,2)", "decimal(12,4)"),
     ("delta", "decimal(10,2)", "decimal(12,2)"),
+    ("delta", "int", "decimal(10,0)"),
+    ("delta", "short", "decimal(12,2)"),
+    ("delta", "long", "decimal(20,0)"),
+    ("databricks", "varchar(10)", "varchar(20)"),
+    ("mysql", "mediumint", "int"),
+    ("mysql", "text", "mediumtext"),
     ("trino", "integer", "bigint"),
     ("trino", "real", "double"),
     ("trino", "varchar(10)", "varchar(20)"),
@@ -130,6 +219,8 @@ NOT_WIDENED = [
     ("iceberg", "int", "double"),
     ("delta", "decimal(10,2)", "decimal(10,4)"),
     ("delta", "long", "double"),
+    ("delta", "int", "decimal(10,1)"),
+    ("delta", "long", "decimal(19,0)"),
     ("delta", "date", "timestamp"),
     ("delta", "int", "string"),
     ("trino", "varchar(20)", "varchar(10)"),

@@ -54,6 +54,10 @@ def same(a: str, b: str, **why: Json) -> EdgeFact:
     return EdgeFact(EdgeType.SAME_AS, ds(a), ds(b), {"why": "person", **why})
 
 
+def different(a: str, b: str, **why: Json) -> EdgeFact:
+    return EdgeFact(EdgeType.DIFFERENT_FROM, ds(a), ds(b), {"why": "person", **why})
+
+
 def lists(of: str, *names: str) -> Facts:
     """A schema: the columns of a dataset, in order."""
     edges = [EdgeFact(EdgeType.HAS_COLUMN, ds(of), column(ds(of), name), {"position": i + 1}) for i, name in enumerate(names)]

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import networkx as nx
 
 from meshline.graph.content import decode
 from meshline.graph.index import Direction
-from meshline.graph.model import JOB_OUTPUT, AssetKey, AssetKind, EdgeFact, EdgeType, Flow, FlowType
+from meshline.graph.model import JOB_OUTPUT, AssetKey, AssetKind, EdgeFact, EdgeType, Flow, FlowType, Precedence, owner
 from meshline.graph.store.base import Head
+
+# Whom identity is believed from, strongest first (semantics: precedence of what people say).
+PEOPLE = ("person", "mesh", "contract", "product", "iceberg", "delta", "hive", "dbt", "openlineage")
 
 Node: TypeAlias = tuple[str, AssetKey] | tuple[str, AssetKey, str]
 
@@ -81,16 +85,21 @@ class Oracle:
 
     def _join(self) -> None:
         """Classes of datasets, what is told apart by case in them, and the steps of their columns."""
-        joined: nx.Graph[AssetKey] = nx.Graph()
+        links: set[tuple[int, AssetKey, AssetKey]] = set()  # rank of the source, the two names in order
+        different: set[frozenset[AssetKey]] = set()
         listed: dict[tuple[int, AssetKey, str], set[str]] = defaultdict(set)
         for head in self.heads:
             for edge in self.facts[head.scope_id].edges:
-                if edge.type is EdgeType.SAME_AS:
+                if edge.type in (EdgeType.SAME_AS, EdgeType.DIFFERENT_FROM):
                     start, end = self.dataset(head, edge.start), self.dataset(head, edge.end)
-                    if start is not None and end is not None:
-                        joined.add_edge(start, end)
+                    if start is not None and end is not None and start != end:
+                        if edge.type is EdgeType.SAME_AS:
+                            links.add((PEOPLE.index(head.source.partition("/")[0]), min(start, end), max(start, end)))
+                        else:
+                            different.add(frozenset((start, end)))
                 if edge.type is EdgeType.HAS_COLUMN and (of := self.dataset(head, edge.start)) is not None:
                     listed[head.scope_id, of, edge.end.name.casefold()].add(edge.end.name)
+        joined = self._joined(sorted(links), different)
         self.of_joined: dict[AssetKey, AssetKey] = {key: min(group) for group in nx.connected_components(joined) for key in group}
         self.exact = {(self.class_of(of), fold) for (_, of, fold), names in listed.items() if len(names) > 1}
         # (class, name as it counts) -> (time, not dropped, new name)
@@ -101,6 +110,17 @@ class Oracle:
                 if of is not None:
                     steps = {(head.observed_at, name is not None, name or "") for name in names}
                     self.column_steps[self.class_of(of), self.counts_as(of, old.name)] |= steps
+
+    def _joined(self, links: list[tuple[int, AssetKey, AssetKey]], different: set[frozenset[AssetKey]]) -> nx.Graph[AssetKey]:
+        """The links, strongest first, but those that connect what is different."""
+        joined: nx.Graph[AssetKey] = nx.Graph()
+        joined.add_nodes_from(key for pair in different for key in pair)
+        for _, start, end in links:
+            added = not joined.has_edge(start, end)
+            joined.add_edge(start, end)
+            if added and any(nx.has_path(joined, *pair) for pair in different):
+                joined.remove_edge(start, end)
+        return joined
 
     def ends(self, head: Head) -> dict[AssetKey, set[str | None]]:
         """The columns of which a head says that their name ended, with the new names; None: dropped."""
@@ -165,8 +185,16 @@ class Oracle:
             if start is not None and end is not None:
                 self._mention(start)
                 self._mention(end)
-                self.flows.append(Said(flow, start, end, class_of(flow), head))
+                if not self.replaced(head):
+                    self.flows.append(Said(flow, start, end, class_of(flow), head))
             self._mention(flow.job)
+
+    def replaced(self, head: Head) -> bool:
+        """Whether the head is of a query whose output was replaced later."""
+        if head.scope[0] != JOB_OUTPUT or head.scope[5:] != ("query",):
+            return False
+        times = [h.observed_at for h in self.heads if h.scope == ("dataset-replaced", *head.scope[3:5])]
+        return any(time > head.observed_at for time in times)
 
     def _mention(self, key: AssetKey | None) -> None:
         if key is not None:
@@ -195,7 +223,123 @@ class Oracle:
     def stale(self, head: Head) -> bool:
         if head.scope[0] != JOB_OUTPUT:
             return False
-        return head.last_observed < max(h.last_observed for h in self.heads if h.scope[0] == JOB_OUTPUT and h.scope[1:3] == head.scope[1:3])
+        of_job = [h for h in self.heads if h.scope[0] == JOB_OUTPUT and h.scope[1:3] == head.scope[1:3]]
+        newest = max(h.last_observed for h in of_job)
+        latest = {h.version.split("#")[-1] for h in of_job if h.last_observed == newest}
+        return head.last_observed < newest and head.version.split("#")[-1] not in latest
+
+    # -- ownership
+
+    def direct_owners(self, key: AssetKey) -> set[tuple[AssetKey, str, AssetKind]]:
+        """(owner, type, kind of what is owned) of an asset by itself: its own owners, else those of its contracts in force."""
+        own = self._stated_owners(key)
+        if own:
+            return {(owner, type_, key.kind) for owner, type_ in own}
+        governing = {
+            edge.start
+            for edge, _ in self.edges
+            if edge.type is EdgeType.GOVERNS and self.same(edge.end, key) and edge.attributes.get("status") not in {"draft", "retired"}
+        }
+        return {(owner, type_, AssetKind.CONTRACT) for one in governing for owner, type_ in self._stated_owners(one)}
+
+    def _stated_owners(self, key: AssetKey) -> set[tuple[AssetKey, str]]:
+        stated = [
+            (Precedence().rank(head.source, "owners"), edge.start, str(edge.attributes.get("type", "technical")))
+            for edge, head in self.edges
+            if edge.type is EdgeType.OWNS and self.same(edge.end, key)
+        ]
+        return {(self.owner(owner), type_) for rank, owner, type_ in stated if rank == min(stated)[0]}
+
+    def owner(self, key: AssetKey) -> AssetKey:
+        """The shown name of the owner that is meant: of those in use that mean the same."""
+        meant = self.owners_meant[key.name]
+        same = [name for name, other in self.owners_meant.items() if other == meant]
+        return owner(meant if meant in same else min(same))
+
+    @cached_property
+    def owners_meant(self) -> dict[str, str]:
+        return {name: self._owner_meant(name) for name in self.owners_in_use}
+
+    @cached_property
+    def owners_in_use(self) -> set[str]:
+        return {key.name for key in self.mentioned if key.kind is AssetKind.OWNER}
+
+    def _owner_meant(self, written: str) -> str:
+        kind, colon, rest = written.partition(":")
+        if colon and kind in {"team", "group", "user", "person"}:
+            of_kind = "team" if kind in {"team", "group"} else "person"
+            stated = {type_ for name, _, type_, _ in self._owner_facts if name == rest and type_}
+            rivals = {"user", "person"} if of_kind == "team" else {"team", "group"}
+            rival = any(f"{other}:{rest}" in self.owners_in_use for other in rivals)
+            if "@" in rest or (of_kind in stated if stated else not rival):
+                return self._owner_meant(rest)
+        if "@" in written:
+            holder = self._address_of(written.lower())
+            return holder[1] if holder else written.lower()
+        facts = [(rank, email) for name, email, _, rank in self._owner_facts if self._bare(name) == written]
+        with_address = [(rank, email) for rank, email in facts if email]
+        if with_address:
+            holder = self._address_of(min(with_address)[1])
+            if holder and holder[0] < min(rank for rank, _ in facts):
+                return holder[1]
+        return written
+
+    def _bare(self, name: str) -> str:
+        """The name whose facts these are: of a form with a prefix, that without it, if it means that."""
+        kind, colon, rest = name.partition(":")
+        stated = {type_ for other, _, type_, _ in self._owner_facts if other == rest and type_}
+        if not colon or kind not in {"team", "group", "user", "person"} or "@" in rest:
+            return name
+        of_kind, rivals = ("team", ("user", "person")) if kind in {"team", "group"} else ("person", ("team", "group"))
+        rival = any(f"{other}:{rest}" in self.owners_in_use for other in rivals)
+        return name if (of_kind not in stated if stated else rival) else rest
+
+    def _address_of(self, email: str) -> tuple[int, str] | None:
+        """(rank of who states it, whose address it is), if the strongest who states it states it of one."""
+        strongest: dict[str, tuple[int, str]] = {}
+        for name, stated, _, rank in self._owner_facts:
+            if stated and "@" not in name:
+                bare = self._bare(name)
+                strongest[bare] = min(strongest.get(bare, (rank, stated)), (rank, stated))
+        holders = sorted((rank, name) for name, (rank, stated) in strongest.items() if stated == email)
+        return holders[0] if len(holders) == 1 or (holders and holders[0][0] < holders[1][0]) else None
+
+    @cached_property
+    def _owner_facts(self) -> list[tuple[str, str, str, int]]:
+        """(name, address, type, rank of the source) as sources describe owners."""
+        return [
+            (
+                fact.key.name,
+                str(fact.attributes.get("email", "")),
+                str(fact.attributes.get("owner_type", "")),
+                Precedence().rank(head.source, "owners"),
+            )
+            for head in self.heads
+            for fact in self.facts[head.scope_id].assets
+            if fact.key.kind is AssetKind.OWNER and fact.attributes.keys() & {"email", "owner_type"}
+        ]
+
+    def stands_for(self, key: AssetKey) -> set[AssetKey]:
+        """What a traversal from a contract or an owner begins with: what it governs or owns; of products and domains what is inside."""
+        found: set[AssetKey] = set()
+        for edge, _ in self.edges:
+            owned = edge.type is EdgeType.OWNS and (edge.start, str(edge.attributes.get("type", "technical"))) in self._stated_owners(
+                edge.end
+            )
+            if edge.start == key and (owned or edge.type is EdgeType.GOVERNS):
+                found |= {edge.end} if edge.end.kind in {AssetKind.DATASET, AssetKind.COLUMN} else self.stands_for(edge.end)
+        for edge, _ in self.edges:
+            if key.kind is AssetKind.DOMAIN and edge.type is EdgeType.PART_OF and edge.end == key:
+                found |= self.stands_for(edge.start)
+            if edge.type is EdgeType.PORT and edge.start == key and edge.attributes["direction"] == "output":
+                found.add(edge.end)
+        return found
+
+    def same(self, one: AssetKey, other: AssetKey) -> bool:
+        """Whether two names mean one asset."""
+        if one.kind is not other.kind or one.kind not in {AssetKind.DATASET, AssetKind.COLUMN}:
+            return one == other or (one.kind is AssetKind.OWNER and self.owner(one) == self.owner(other))
+        return self.node(one) == self.node(other)
 
     # -- traversal
 

@@ -13,12 +13,13 @@ from meshline.graph.model import (
     FlowType,
     Statement,
     consumer,
+    contract,
     data_product,
     domain,
     job,
     owner,
 )
-from tests.index.heads import NS, col, ds, lists, output_scope, same, says
+from tests.index.heads import NS, col, different, ds, lists, output_scope, same, says
 
 DATASETS = ("a", "b", "c", "d", "e")
 COLUMNS = ("x", "X", "y", "straße", "STRASSE")
@@ -50,13 +51,15 @@ lineages = st.builds(
     st.sampled_from((False, False, False, True)),
 )
 outputs = st.builds(
-    lambda facts, name, output, at, version: says(facts, output_scope(name, output), at, version=version),
+    lambda facts, name, output, at, version, part: says(facts, (*output_scope(name, output), *part), at, version=version),
     lineage_facts,
     st.sampled_from(("j", "k")),
     datasets,
     times,
-    st.sampled_from(("r1", "r2")),
+    st.sampled_from(("r1", "r2", "r3#dag", "r4#dag")),
+    st.sampled_from(((), (), ("7",), ("query",), ("query",))),
 )
+replacements = st.builds(lambda of, at: says(Facts(assets=(AssetFact(ds(of), {}),)), ("dataset-replaced", NS, of), at), datasets, times)
 schemas = st.builds(
     lambda of, names, at, source: says(lists(of, *names), ("dataset", NS, of, "schema"), at, source=source),
     datasets,
@@ -65,11 +68,19 @@ schemas = st.builds(
     st.sampled_from(("openlineage/test", "openlineage/other", "iceberg/cat")),
 )
 merges = st.builds(
-    lambda a, b, at, type_: says(Facts(edges=(same(a, b, type=type_),)), ("person", a, b), at, source="person/p"),
+    lambda a, b, at, type_, source: says(Facts(edges=(same(a, b, type=type_),)), ("person", a, b), at, source=source),
     datasets,
     datasets,
     times,
     st.sampled_from(("TABLE", "LOCATION")),
+    st.sampled_from(("person/p", "person/p", "openlineage/test", "iceberg/cat", "mesh/m")),
+)
+partings = st.builds(
+    lambda a, b, at, source: says(Facts(edges=(different(a, b),)), ("not-same-as", a, b), at, source=source),
+    datasets,
+    datasets,
+    times,
+    st.sampled_from(("person/p", "mesh/m")),
 )
 renames = st.builds(
     lambda a, b, at: says(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, ds(a), ds(b)),)), ("dataset-renamed", NS, b, NS, a, str(at)), at),
@@ -98,6 +109,23 @@ column_drops = st.builds(
     column_names,
     times,
 )
+contracts = st.sampled_from((contract("c1"), contract("c2")))
+OWNERS = ("o", "team:o", "user:o", "boss", "o@x", "user:O@x", "team:boss")
+owners = st.sampled_from(OWNERS).map(owner)
+described_owners = st.builds(
+    lambda who, email, type_, source, at: says(
+        Facts(assets=(AssetFact(who, {name: text for name, text in (("email", email), ("owner_type", type_)) if text}),)),
+        ("owner", who.name),
+        at,
+        source=source,
+    ),
+    owners,
+    st.sampled_from(("o@x", "o@x", "b@x", "")),
+    st.sampled_from(("team", "person", "", "")),
+    st.sampled_from(("mesh/m", "mesh/other", "dbt/d", "contract/c")),
+    times,
+)
+statuses = st.sampled_from(({}, {"status": "active"}, {"status": "active"}, {"status": "draft"}, {"status": "retired"}))
 READER = job(NS, "reader")
 others = st.builds(
     lambda edge, at, scope: says(Facts(edges=(edge,)), ("mesh", f"m{scope}"), at, source="mesh/m"),
@@ -110,8 +138,12 @@ others = st.builds(
         st.builds(lambda d: EdgeFact(EdgeType.READS, READER, ds(d)), datasets),
         st.builds(lambda c: EdgeFact(EdgeType.CONSUMES, consumer("team"), col(c)), columns),
         st.builds(lambda d: EdgeFact(EdgeType.CONSUMES, consumer("team"), ds(d)), datasets),
-        st.builds(lambda d: EdgeFact(EdgeType.OWNS, owner("o"), ds(d), {"type": "business"}), datasets),
+        st.builds(lambda who, d: EdgeFact(EdgeType.OWNS, who, ds(d), {"type": "business"}), owners, datasets),
         st.builds(lambda c: EdgeFact(EdgeType.OWNS, owner("steward"), col(c), {"type": "steward"}), columns),
+        st.builds(lambda c, d, status: EdgeFact(EdgeType.GOVERNS, c, ds(d), status), contracts, datasets, statuses),
+        st.builds(
+            lambda c, who: EdgeFact(EdgeType.OWNS, owner(who), c, {"type": "technical"}), contracts, st.sampled_from(("o", "keeper"))
+        ),
         st.just(EdgeFact(EdgeType.PART_OF, data_product("p"), domain("dom"))),
         st.just(EdgeFact(EdgeType.OWNS, owner("boss"), domain("dom"))),
     ),
@@ -126,11 +158,33 @@ patterns = st.builds(
     times,
 )
 tombstones = st.builds(lambda scope, at: says(None, ("test", f"s{scope}"), at), st.integers(0, 5), times)
-lost = st.builds(lambda a, b, at: says(None, ("person", a, b), at, source="person/p"), datasets, datasets, times)
+lost = st.builds(
+    lambda a, b, at, kind: says(None, (kind, a, b), at, source="person/p"),
+    datasets,
+    datasets,
+    times,
+    st.sampled_from(("person", "not-same-as")),
+)
 
-plain = st.one_of(lineages, lineages, outputs, schemas, merges)
+plain = st.one_of(lineages, lineages, outputs, outputs, replacements, schemas, merges, merges, partings)
 moving = st.one_of(renames, drops, column_renames, column_renames, column_drops)
-any_statement = st.one_of(lineages, outputs, schemas, merges, moving, moving, others, patterns, tombstones, lost)
+any_statement = st.one_of(
+    lineages,
+    outputs,
+    outputs,
+    replacements,
+    schemas,
+    merges,
+    merges,
+    partings,
+    moving,
+    moving,
+    others,
+    described_owners,
+    patterns,
+    tombstones,
+    lost,
+)
 
 
 def sets_of(one: st.SearchStrategy[Statement], most: int = 12) -> st.SearchStrategy[list[Statement]]:

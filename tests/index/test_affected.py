@@ -19,7 +19,7 @@ from meshline.graph.model import (
     owner,
 )
 from tests.index.graphs import affected, down, found, reached, up
-from tests.index.heads import NS, col, ds, flow, index_of, lineage, lists, says
+from tests.index.heads import NS, col, ds, flow, index_of, lineage, lists, node, says
 
 
 def mesh(*edges: EdgeFact, name: str = "m", source: str = "mesh/m", at: int = 0) -> Statement:
@@ -46,6 +46,13 @@ def owns(who: str, what: AssetKey, type_: str = "technical") -> EdgeFact:
 LINEAGE = lineage(flow("a.x", "b.x", by="copy"), flow("b.x", "c.y", "INDIRECT", by="sum"), flow("a.x", "b.z", masking=True, by="copy"))
 
 
+def governs(name: str, of: AssetKey, **attributes: str) -> EdgeFact:
+    return EdgeFact(EdgeType.GOVERNS, contract(name), of, attributes)
+
+
+READER = job(NS, "reader")
+
+
 def test_containers_take_the_strongest_class_of_what_they_hold() -> None:
     index = index_of(LINEAGE, mesh(port("p", "b"), port("q", "c"), EdgeFact(EdgeType.PART_OF, data_product("q"), domain("d"))))
     got = affected(index, down(index, "a.x"))
@@ -57,6 +64,18 @@ def test_containers_take_the_strongest_class_of_what_they_hold() -> None:
         "domain d": "INDIRECT 2",
     }
     assert "a" not in got
+
+
+def test_the_domain_of_a_start_is_affected_only_through_something_else_in_it() -> None:
+    home = mesh(port("p", "a"), EdgeFact(EdgeType.PART_OF, data_product("p"), domain("home")))
+    alone = affected(index_of(LINEAGE, home), down(index_of(LINEAGE, home), "a.x"))
+    assert "domain home" not in alone
+    assert alone["data_product p"] == "DIRECT 0", "who uses the product uses the column"
+    both = index_of(LINEAGE, home, mesh(port("q", "c"), EdgeFact(EdgeType.PART_OF, data_product("q"), domain("home")), name="more"))
+    assert affected(both, down(both, "a.x"))["domain home"] == "INDIRECT 2"
+    writes = says(Facts(edges=(EdgeFact(EdgeType.WRITES, job(NS, "copy"), ds("a")),)), ("x",))
+    written = index_of(LINEAGE, home, writes)
+    assert affected(written, down(written, job(NS, "copy")))["domain home"] == "DIRECT 0", "what a job writes is part of the answer"
 
 
 def test_masked_only_if_all_of_the_class_are() -> None:
@@ -127,6 +146,42 @@ def test_starts_of_other_kinds() -> None:
     assert set(reached(index, up(index, job(NS, "sum")))) == {"b.x", "a.x"}
 
 
+def test_a_contract_starts_with_what_it_governs_and_an_owner_with_what_it_owns() -> None:
+    index = index_of(
+        LINEAGE,
+        mesh(port("p", "a"), consumes("team", ds("a")), governs("k", ds("a")), governs("other", ds("a")), governs("last", ds("c"))),
+        mesh(owns("lead", data_product("p")), owns("author", contract("k")), owns("dba", ds("b")), name="owners"),
+    )
+    after_a = {"b.x": "DIRECT 1", "b.z": "DIRECT 1 masked", "c.y": "INDIRECT 2"}
+    for start in (contract("k"), owner("lead"), owner("author")):
+        got = down(index, start)
+        assert reached(index, got) == after_a
+        everything = affected(index, got)
+        assert everything["a"] == everything["consumer team"] == everything["contract other"] == "DIRECT 0"
+        assert everything["contract last"] == "POSSIBLE 2"
+    assert "contract k" not in affected(index, down(index, contract("k")))
+    assert affected(index, down(index, owner("lead")))["data_product p"] == "DIRECT 0"
+    assert set(reached(index, up(index, owner("dba")))) == {"a.x"}
+    assert set(reached(index, up(index, contract("last")))) == {"b.x", "a.x"}
+    assert reached(index, down(index, contract("k"), promises=False)) == {}
+
+
+def test_what_leads_to_no_dataset_is_counted() -> None:
+    index = index_of(
+        LINEAGE,
+        mesh(owns("idle", contract("empty")), owns("lead", data_product("nothing")), consumes("team", col("c.y"))),
+        mesh(EdgeFact(EdgeType.PART_OF, data_product("nothing"), domain("d")), EdgeFact(EdgeType.READS, READER, ds("c")), name="more"),
+    )
+    for start in (contract("empty"), owner("idle"), owner("lead"), data_product("nothing"), domain("d"), READER):
+        assert down(index, start).completeness.unbound == 1
+        assert down(index, start, ds("a")).completeness.unbound == 1
+    assert down(index, consumer("team")).completeness.unbound == 0, "no data leaves a consumer: nothing is unknown"
+    assert down(index, contract("empty"), promises=False).completeness.unbound == 0
+    assert up(index, consumer("team")).completeness.unbound == 0
+    assert down(index, ds("c")).completeness.unbound == 0
+    assert down(index, contract("empty"), owner("lead")).completeness.unbound == 2
+
+
 def test_patterns_place_datasets_and_the_longest_wins() -> None:
     index = index_of(
         says(lists("sales_orders", "x"), ("dataset",)), members(data_product("all"), "db/*"), members(data_product("sales"), "db/sales_*")
@@ -170,6 +225,25 @@ def test_the_strongest_source_that_names_any_names_all() -> None:
     assert who(index_of(schema, *said), ds("a")) == [("a", "business", "a"), ("b", "technical", "a")]
     person = mesh(owns("p", ds("a")), source="person/p")
     assert who(index_of(schema, *said, person), ds("a")) == [("p", "technical", "a")]
+
+
+def test_a_contract_in_force_lends_its_owners() -> None:
+    schema = says(lists("a", "x", "y"), ("dataset",))
+    held = [port("p", "a"), owns("team", data_product("p")), owns("keeper", contract("c")), owns("me", col("a.y"))]
+
+    def owners(*edges: EdgeFact, of: str = "a") -> list[tuple[str, str, str]]:
+        return who(index_of(schema, mesh(*held, *edges)), node(of))
+
+    by_contract, by_product = [("keeper", "technical", "c")], [("team", "technical", "p")]
+    assert owners(governs("c", ds("a"))) == by_contract, "nearer than the product"
+    assert owners(governs("c", ds("a"), status="active"), of="a.x") == by_contract
+    assert owners(governs("c", ds("a")), of="a.y") == [("me", "technical", "y")]
+    for status in ("draft", "In_Development", "retired"):
+        assert owners(governs("c", ds("a"), status=status)) == by_product
+    assert owners(governs("c", ds("a")), owns("dba", ds("a"))) == [("dba", "technical", "a")]
+    assert owners(governs("d", ds("a"))) == by_product, "a contract without an owner lends none"
+    both = owners(governs("c", ds("a")), governs("d", ds("a")), owns("keeper", contract("d")), owns("boss", contract("d")))
+    assert both == [("boss", "technical", "d"), ("keeper", "technical", "c")]
 
 
 def test_the_columns_of_a_dataset_start_with_it() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import subprocess
 import sys
 from contextlib import suppress
@@ -42,6 +44,14 @@ def test_broken_contents_are_refused_or_read_never_worse(data: st.DataObject) ->
     for broken in (bytes(blob), cut):
         with suppress(StoreCorrupt):
             LineageIndex.load([[head(broken)]], 1)
+
+
+def test_broken_contents_are_read_within_their_bounds() -> None:
+    """With the kernels as they are written, which notice what compiled ones do not."""
+    chosen = int(os.environ.get("MESHLINE_FAULT_SEED") or random.randrange(10**6))
+    command = [sys.executable, "-m", "tests.index.broken", str(chosen), "1500"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_content_cut_short_says_what_to_do() -> None:

@@ -5,9 +5,25 @@ from __future__ import annotations
 import pytest
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, data_product, job
+from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Statement, data_product, job, owner
 from tests.index.graphs import columns, down, found, reached, short, up
-from tests.index.heads import NS, Fold, col, dropped, ds, flow, index_of, lineage, lists, merged, renamed, says, schema
+from tests.index.heads import (
+    NS,
+    Fold,
+    col,
+    different,
+    dropped,
+    ds,
+    flow,
+    index_of,
+    lineage,
+    lists,
+    merged,
+    renamed,
+    same,
+    says,
+    schema,
+)
 
 # -- SAME_AS
 
@@ -42,6 +58,88 @@ def test_one_change_may_split_a_class_and_join_its_parts_elsewhere(leaves: str) 
     index.apply(fold.add(*retracted, merged(leaves, "z", 1), merged(stays, "w", 1)))
     assert found(index, leaves) == found(index, "z")
     assert found(index, stays) == found(index, stays_too) == found(index, "w") != found(index, "z")
+
+
+# -- DIFFERENT_FROM
+
+
+def parted(a: str, b: str, at: int = 0) -> Statement:
+    return says(Facts(edges=(different(a, b),)), ("not-same-as", a, b), at, source="mesh/m")
+
+
+def joined(a: str, b: str, source: str = "openlineage/test") -> Statement:
+    return says(Facts(edges=(same(a, b),)), ("same", a, b), source=source)
+
+
+def classes(*statements: Statement) -> list[str]:
+    """The names of each class; the same whatever comes first, and in one increment as in many."""
+    found = []
+    for ordered in (statements, statements[::-1]):
+        fold, index = Fold(), LineageIndex.load([], 0)
+        for statement in ordered:
+            index.apply(fold.add(statement))
+        assert index.dump() == fold.index().dump()
+        of_kind = index.of_kind(AssetKind.DATASET)
+        found.append(sorted("".join(index.own_key(member).name for member in index.members(node)) for node in of_kind))
+    assert found[0] == found[1]
+    return found[0]
+
+
+def test_different_names_are_apart_whatever_joins_them() -> None:
+    for source in ("openlineage/test", "iceberg/cat", "naming/catalogs", "person/p"):
+        assert classes(joined("a", "b", source), parted("b", "a")) == ["a", "b"]
+    assert classes(joined("a", "b"), parted("a", "b"), says(None, ("not-same-as", "a", "b"), 1, source="mesh/m")) == ["ab"]
+
+
+@pytest.mark.parametrize(
+    ("links", "expected"),
+    [
+        ([("a", "x", "openlineage/test"), ("b", "x", "iceberg/cat")], ["a", "bx"]),  # the strongest source keeps the name between
+        ([("a", "x", "iceberg/cat"), ("b", "x", "mesh/m")], ["a", "bx"]),
+        ([("a", "x", "mesh/m"), ("b", "x", "person/p")], ["a", "bx"]),
+        ([("b", "x", "openlineage/test"), ("x", "a", "openlineage/other")], ["ax", "b"]),  # of equals the first by name
+        ([("a", "x", "openlineage/test"), ("x", "y", "openlineage/test"), ("y", "b", "openlineage/test")], ["ax", "by"]),
+        ([("a", "x", "naming/catalogs"), ("x", "y", "iceberg/cat"), ("y", "b", "iceberg/cat")], ["a", "bxy"]),
+        ([("a", "x", "iceberg/cat"), ("b", "y", "iceberg/cat"), ("c", "d", "iceberg/cat")], ["ax", "by", "cd"]),  # nothing to part
+    ],
+)
+def test_of_what_connects_the_two_the_weakest_is_without_effect(links: list[tuple[str, str, str]], expected: list[str]) -> None:
+    assert classes(*(joined(*link) for link in links), parted("a", "b")) == expected
+
+
+def test_several_partings_of_one_class() -> None:
+    links = [joined("a", "x"), joined("b", "x"), joined("c", "x")]
+    assert classes(*links, parted("a", "b"), parted("a", "c")) == ["ax", "b", "c"]
+    assert classes(*links, parted("b", "c")) == ["abx", "c"]
+
+
+def test_a_rename_is_not_parted() -> None:
+    assert classes(schema("a", "x"), renamed("a", "b", 5), schema("b", "x", at=6), parted("a", "b")) == ["ab"]
+
+
+def test_what_was_parted_and_joined_again_is_looked_at_again() -> None:
+    """A statement about others changes what joins b, which that statement does not name."""
+    fold, index = Fold(), LineageIndex.load([], 0)
+    index.apply(fold.add(schema("x", "x")))  # the first node stands for the class
+    index.apply(fold.add(schema("b", "x"), schema("c", "x"), joined("b", "c"), joined("b", "x"), joined("a", "x", "iceberg/cat")))
+    index.apply(fold.add(parted("a", "b")))
+    assert index.owners(found(index, "b")) == []
+    index.apply(fold.add(says(None, ("same", "a", "x"), 1, source="iceberg/cat")))
+    assert found(index, "x") == found(index, "b")
+    owns = EdgeFact(EdgeType.OWNS, owner("o"), ds("c"))
+    index.apply(fold.add(says(Facts(edges=(owns,)), ("mesh", "c"), source="mesh/m")))
+    assert len(index.owners(found(index, "b"))) == 1
+    index.apply(fold.add(joined("a", "x", "iceberg/cat")._replace(observed_at=2)))
+    assert found(index, "x") != found(index, "b")
+    assert [index.key(one.owner).name for one in index.owners(found(index, "b"))] == ["o"]
+    assert index.dump() == fold.index().dump()
+
+
+def test_a_parting_makes_no_dataset() -> None:
+    assert classes(schema("a", "x"), parted("a", "nowhere")) == ["a"]
+
+
+# -- names and ids
 
 
 def test_every_name_and_every_id_finds_the_class() -> None:

@@ -13,7 +13,7 @@ from meshline.graph.index.dumping import traversable
 from meshline.graph.index.tables import DEAD, N_FLOWS
 from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
 from tests.index.heads import Fold, col, ds, flow, lineage, same, says
-from tests.index.strategies import COLUMNS, DATASETS, any_statement, column_drops, column_renames, merges, plain, sets_of
+from tests.index.strategies import COLUMNS, DATASETS, any_statement, column_drops, column_renames, merges, partings, plain, sets_of
 
 Answer = list[tuple[AssetKey, int, int, bool]]
 
@@ -132,6 +132,19 @@ def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: St
     index = LineageIndex.load([], 0)
     index.apply(retracted.add(*others, merge))
     index.apply(retracted.add(says(None, merge.scope, merge.observed_at + 1, source=merge.source)))
+    assert index.dump() == never.index().dump()
+
+
+@settings(max_examples=150)
+@given(sets_of(st.one_of(plain, merges, column_renames), 10), partings)
+def test_a_retracted_parting_was_never_said(statements: list[Statement], parting: Statement) -> None:
+    never, retracted = Fold(), Fold()
+    others = [statement for statement in statements if statement.scope != parting.scope]
+    never.add(*others)
+    index = LineageIndex.load([], 0)
+    index.apply(retracted.add(*others, parting))
+    answers(index)
+    index.apply(retracted.add(says(None, parting.scope, parting.observed_at + 1, source=parting.source)))
     assert index.dump() == never.index().dump()
 
 

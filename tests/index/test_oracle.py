@@ -89,6 +89,21 @@ def test_traversals_with_renames_and_drops(statements: list[Statement], data: st
 
 
 @settings(max_examples=150, deadline=None)
+@given(sets_of(any_statement, 16), directions)
+def test_contracts_and_owners_start_with_what_they_govern_and_own(statements: list[Statement], direction: Direction) -> None:
+    fold = Fold()
+    fold.add(*statements)
+    index, oracle = fold.index(), Oracle(fold.heads())
+    for key in oracle.mentioned:
+        if key.kind in {AssetKind.CONTRACT, AssetKind.OWNER}:
+            node, starts = index.node(key), oracle.stands_for(key)
+            assert node is not None
+            traversal = index.traverse([node], direction)
+            assert traversal.completeness.unbound == (not starts)
+            assert answer(index, oracle, traversal) == (oracle.traverse(sorted(starts), direction) if starts else {})
+
+
+@settings(max_examples=150, deadline=None)
 @given(sets_of(any_statement, 16))
 def test_visible(statements: list[Statement]) -> None:
     fold = Fold()

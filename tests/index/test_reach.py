@@ -190,6 +190,21 @@ def test_stale_provisional_and_undescribed_are_counted() -> None:
     assert (got.as_of, got.revision) == (None, 1)
 
 
+def test_what_one_run_or_runs_of_one_parent_state_is_not_stale() -> None:
+    def stale(first: str, second: str) -> int:
+        index = index_of(
+            says(Facts(flows=(flow("a.x", "b.x"),)), output_scope("j", "b"), 1, version=first),
+            says(Facts(flows=(flow("b.x", "c.x"),)), output_scope("j", "c"), 2, version=second),
+        )
+        return down(index, "a.x").completeness.stale_edges
+
+    assert stale("r1", "r2") == 1
+    assert stale("r1", "r1") == 0  # of a stream
+    assert stale("r1#dag", "r2#dag") == 0
+    assert stale("r1#dag", "r2#other") == 1
+    assert stale("dag", "r2") == 1
+
+
 # -- paths
 
 

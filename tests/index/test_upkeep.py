@@ -20,21 +20,27 @@ from meshline.graph.model import (
     Statement,
     data_product,
     domain,
-    owner,
 )
 from meshline.graph.queries.groups import Groups
 from tests.index.heads import Fold, col, ds, flow, lineage, lists, says
-from tests.index.strategies import any_statement, columns, datasets, times
+from tests.index.oracle import Oracle
+from tests.index.strategies import any_statement, columns, contracts, datasets, described_owners, owners, statuses, times
 
 PRODUCTS, DOMAINS = ("p", "q"), ("dom", "sub", "top")
 
 products = st.sampled_from(PRODUCTS).map(data_product)
 domains = st.sampled_from(DOMAINS).map(domain)
-owned = st.one_of(datasets.map(ds), columns.map(col), products, domains)
+owned = st.one_of(datasets.map(ds), columns.map(col), products, domains, contracts)
 edges = st.one_of(
     st.builds(lambda product, d: EdgeFact(EdgeType.PORT, product, ds(d), {"direction": "output"}), products, datasets),
+    st.builds(
+        lambda c, what, status: EdgeFact(EdgeType.GOVERNS, c, what, status),
+        contracts,
+        st.one_of(datasets.map(ds), columns.map(col)),
+        statuses,
+    ),
     st.builds(lambda part, of: EdgeFact(EdgeType.PART_OF, part, of), st.one_of(products, domains), domains),
-    st.builds(lambda who, what: EdgeFact(EdgeType.OWNS, owner(who), what, {"type": "business"}), st.sampled_from("ab"), owned),
+    st.builds(lambda who, what: EdgeFact(EdgeType.OWNS, who, what, {"type": "business"}), owners, owned),
 )
 held = st.builds(
     lambda found, at, scope, source: says(Facts(edges=tuple(found)), ("mesh", f"h{scope}"), at, source=source),
@@ -51,7 +57,7 @@ rules = st.builds(
     st.lists(st.sampled_from(("db/*", "db/a", "db/[bc]", "db/?", "*", "*/d", "?b/*")), max_size=3),
     times,
 )
-statements = st.one_of(held, held, rules, any_statement)
+statements = st.one_of(held, held, rules, described_owners, any_statement)
 
 
 def holdings(index: LineageIndex) -> object:
@@ -104,7 +110,7 @@ def test_arrays_say_what_single_questions_say(said: list[Statement]) -> None:
     fold.add(*said)
     index = fold.index()
     nodes = [node for asset in index.dump().assets if (node := index.node(asset.shown)) is not None]
-    for key, product, of, owners in groups(index, nodes):
+    for key, product, of, whose in groups(index, nodes):
         assert isinstance(key, AssetKey)
         node = index.node(key)
         assert node is not None
@@ -112,7 +118,53 @@ def test_arrays_say_what_single_questions_say(said: list[Statement]) -> None:
             assert product == (None if (found := index.product(node)) is None else index.key(found))
         if key.kind is not AssetKind.DOMAIN:
             assert of == (None if (found := index.domain(node)) is None else index.key(found))
-        assert owners == sorted({index.key(one.owner) for one in index.owners(node)})
+        assert whose == sorted({index.key(one.owner) for one in index.owners(node)})
+
+
+owning = st.builds(
+    lambda who, what, at, source: says(
+        Facts(edges=(EdgeFact(EdgeType.OWNS, who, ds(what)),)), ("mesh", f"{who.name} owns {what}"), at, source=source
+    ),
+    owners,
+    st.sampled_from("ab"),
+    times,
+    st.sampled_from(("mesh/m", "openlineage/test")),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.lists(statements, min_size=1, max_size=4), min_size=1, max_size=4), st.sampled_from((None, None, 6)))
+def test_owners_are_the_oracle_s(batches: list[list[Statement]], as_of: int | None) -> None:
+    check_owners(batches, as_of)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.lists(st.one_of(described_owners, owning), min_size=1, max_size=5), min_size=1, max_size=3), st.booleans())
+def test_forms_of_owners_are_the_oracle_s(batches: list[list[Statement]], withdrawn: bool) -> None:  # noqa: FBT001
+    check_owners([[lineage(flow("a.x", "b.x"))], *batches], None, batches[-1][-1] if withdrawn else None)
+
+
+def check_owners(batches: list[list[Statement]], as_of: int | None, withdrawn: Statement | None = None) -> None:
+    fold, live = Fold(), LineageIndex.load([], 0)
+    for batch in batches:
+        live.apply(fold.add(*batch))
+        live.dump()  # what is remembered of each asset has to be forgotten where the next batch changes it
+    if withdrawn is not None:
+        live.apply(fold.withdraw(withdrawn))
+    index = live if as_of is None else fold.index(as_of)
+    assert as_of is not None or index.dump() == fold.index().dump()
+    oracle = Oracle(fold.heads(as_of))
+    for key in oracle.mentioned:
+        node = index.node(key)
+        assert node is not None
+        found = {(index.key(one.owner), one.type, index.kind(one.level)) for one in index.direct_owners(node)}
+        assert found == oracle.direct_owners(key), key
+    for key in oracle.mentioned:
+        if key.kind is AssetKind.OWNER:
+            node = index.node(key)
+            assert node is not None
+            assert index.key(node) == oracle.owner(key)
+            assert index.label(node).id == oracle.owner(key).id
 
 
 def test_a_change_costs_what_it_touches(monkeypatch: pytest.MonkeyPatch) -> None:

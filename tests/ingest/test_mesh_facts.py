@@ -35,7 +35,7 @@ products:
     slo: {freshness: 1h, retries: 3}
     input_ports: [{dataset: files//in/orders}]
     output_ports: [{dataset: lake/orders.out, type: sql, endpoint: "trino://t/x", format: Iceberg}]
-    datasets: ["lake/orders.tmp_*"]
+    datasets: ["lake/orders.tmp_*", {namespace: lake, name: "orders.raw_*"}, {namespace: "s3a://wh[1]/", name: "x/*"}]
 owners:
   - {dataset: lake/orders.out, column: email, owner: olga, type: steward}
   - {dataset: lake/orders.out, owner: olga}
@@ -57,6 +57,8 @@ datasets:
     columns: [{name: email, tags: [pii]}]
 same_as:
   - {a: files//in/orders, b: lake/orders.raw, why: the same bytes}
+not_same_as:
+  - {a: files//in/orders, b: lake/orders.out, why: another feed}
 """
 
 SAID = """\
@@ -72,7 +74,7 @@ mesh team orders-team
 mesh person olga
   OWNER olga {"owner_type":"person","title":"Olga Ruiz"}
 mesh product customer-orders
-  DATA_PRODUCT customer-orders {"members":["s3://wh/orders.tmp_*"],"slo":{"freshness":"1h","retries":3},"version":"2.1.0"}
+  DATA_PRODUCT customer-orders {"members":["s3://wh/orders.tmp_*","s3://wh/orders.raw_*","s3://wh[[]1]/x/*"],"slo":{"freshness":"1h","retries":3},"version":"2.1.0"}
   DATA_PRODUCT customer-orders -PART_OF-> DOMAIN orders
   DATA_PRODUCT customer-orders -PORT-> DATASET file//in/orders {"direction":"input"}
   DATA_PRODUCT customer-orders -PORT-> DATASET s3://wh/orders.out \
@@ -100,6 +102,8 @@ mesh dataset s3a://wh/ orders.out
   COLUMN s3://wh/orders.out.email {"tags":["pii"]}
 mesh same_as file /in/orders s3a://wh/ orders.raw
   DATASET file//in/orders -SAME_AS-> DATASET s3://wh/orders.raw {"why":"the same bytes"}
+mesh not_same_as file /in/orders s3a://wh/ orders.out
+  DATASET file//in/orders -DIFFERENT_FROM-> DATASET s3://wh/orders.out {"why":"another feed"}
 """
 
 

@@ -52,6 +52,54 @@ def of_recorded(known: Graph) -> dict[str, str]:
     }
 
 
+# As dbt-ol sends the result of a test from dbt's structured logs: the count of a test that was not run is 0, too.
+LOGGED = {
+    "assertion": "accepted_values",
+    "column": "tier",
+    "name": "accepted_values_t_tier__std",
+    "success": False,
+    "expected": "0",
+    "actual": "0",
+    "severity": "error",
+    "params": {},
+}
+AUDIT = {
+    **ds("db.t_dbt_test__audit.accepted_values_t_tier__std", "DB:///", dbt_model={"config": {"materialized": "test"}}),
+    "outputFacets": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "outcome"),
+    [
+        (["START", "ABORT"], "SKIPPED"),
+        (["ABORT"], "SKIPPED"),
+        (["START", "FAIL"], "FAILED"),
+        (["FAIL", "ABORT"], "FAILED"),
+        (["COMPLETE", "ABORT"], "FAILED"),
+    ],
+)
+def test_a_test_that_dbt_aborted_was_left_out(kinds: list[str], outcome: str) -> None:
+    said_of = [results(kind, minute, LOGGED, job_facets=DBT) for minute, kind in enumerate(kinds)]
+    for order in permutations(said_of):
+        ((check,),) = (checks.values() for checks in said(told(*order)).values())
+        assert check["outcome"] == outcome
+        assert check.get("observed") == (None if outcome == "SKIPPED" else "0")
+    ((other,),) = (checks.values() for checks in said(told(results("ABORT", 1, LOGGED))).values())
+    assert other["outcome"] == "FAILED", "of other tools an aborted run is not known to have left its checks out"
+
+
+def test_the_tables_that_dbt_names_for_its_tests_are_none() -> None:
+    tested = {**event("COMPLETE", 1, [{**ds("t"), "inputFacets": asserted(LOGGED)}], [AUDIT], job_facets=DBT), "producer": "dbt"}
+    known = told(tested)
+    assert {scope[0] for scope in known.of()} == {"job", "job-quality", "job-reads"}
+    built = {
+        **tested,
+        "job": {**tested["job"], "facets": {"jobType": {"jobType": "MODEL", "integration": "DBT", "processingType": "BATCH"}}},
+    }
+    assert "job-output" in {scope[0] for scope in told(built).of()}, "what a model writes is a table"
+
+
 @needs_corpus
 def test_dbt_tests() -> None:
     known = recorded("dbt_duckdb.ndjson")

@@ -19,7 +19,7 @@ T = dataset("db", "t")
 
 
 def described(**facets: Any) -> Graph:
-    return told(event("COMPLETE", 1, [ds("t", **facets)]))
+    return told(event("COMPLETE", 1, [], [ds("t", **facets)]))
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,36 @@ def test_symlinks_are_the_same_dataset() -> None:
     (edge,) = described(symlinks=facet).facts("dataset", "db", "t", "symlinks").edges
     assert (edge.type, edge.start, edge.end) == (EdgeType.SAME_AS, T, dataset("hive://h", "d.t"))
     assert edge.attributes == {"why": "symlink", "type": "TABLE"}
+
+
+TOPIC = "kafka://broker:9092"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "type_"),
+    [
+        (TOPIC, "default_catalog.default_database.snk", "TABLE"),
+        ("file", "default_catalog.default_database.snk", "TABLE"),
+        (TOPIC, "sessions.default.snk", "TABLE"),  # another in-memory catalog: a broker has no tables
+    ],
+)
+def test_names_of_a_session_join_nothing(namespace: str, name: str, type_: str) -> None:
+    facet = {"symlinks": {"identifiers": [{"namespace": namespace, "name": name, "type": type_}]}}
+    known = told(
+        event("COMPLETE", 1, [], [ds("orders", TOPIC, **facet)]), event("COMPLETE", 2, [], [ds("payments", TOPIC, **facet)], run=2)
+    )
+    for topic in ("orders", "payments"):
+        facts = known.facts("dataset", "kafka://broker", topic, "symlinks")
+        assert facts.edges == ()
+        names = [asset.attributes["session_names"] for asset in facts.assets if "session_names" in asset.attributes]
+        assert names == [[list(dataset(namespace.removesuffix(":9092"), name).parts)]]
+
+
+def test_a_topic_is_still_joined_by_a_name_that_lasts() -> None:
+    facet = {"symlinks": {"identifiers": [{"namespace": "kafka://other", "name": "orders", "type": "TOPIC"}]}}
+    known = told(event("COMPLETE", 1, [], [ds("orders", TOPIC, **facet)]))
+    (edge,) = known.facts("dataset", "kafka://broker", "orders", "symlinks").edges
+    assert edge.end == dataset("kafka://other", "orders")
 
 
 def test_facets_outlive_runs_and_the_newest_wins() -> None:
@@ -237,7 +267,8 @@ def test_facets_of_declared_jobs_and_described_datasets() -> None:
     job_event = {
         "eventTime": iso(1),
         "job": {"namespace": "jobs", "name": "etl", "facets": {"sql": {"query": "select 1"}}},
-        "inputs": [ds("t", schema=schema("id"), version={"datasetVersion": "7"})],
+        "inputs": [ds("t", version={"datasetVersion": "7"})],
+        "outputs": [ds("t", schema=schema("id"))],
     }
     known = told(job_event, {"eventTime": iso(2), "dataset": ds("u", schema=schema("x"))})
     assert known.attributes("job", "jobs", "etl", "sql") == {"sql": "select 1"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from meshline.graph.memory import Memory
 from meshline.graph.model import AssetFact, EdgeType, job
 from meshline.graph.store.base import Pair, RunKey, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
-from meshline.ingest.openlineage.remembering import Memory
 from meshline.ingest.openlineage.runs import run_record
 from tests.ingest.speaking import CLOCK, RUN, at, columns, ds, edges, event, graph, lineage, pairs, schema, source_field, told
 
@@ -127,7 +127,8 @@ def test_an_outputs_schema_counts_only_from_a_run_that_did_not_fail() -> None:
     assert edges(known.facts(*listed)) == {"mart HAS_COLUMN new"}
     known.say([event("FAIL", 6, run=2)])
     assert edges(known.facts(*listed)) == {"mart HAS_COLUMN old"}
-    assert edges(known.facts("dataset", "db", "orders", "schema")) == {"orders HAS_COLUMN id"}
+    (listed_by_reader,) = known.of("dataset", "db", "orders", "schema-part")
+    assert edges(known.facts(*listed_by_reader)) == {"orders HAS_COLUMN id"}
 
 
 def test_other_facets_count_whatever_the_outcome() -> None:

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.graph import model
-from meshline.graph.content import encode
+from meshline.graph.content import EMPTY, encode
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetKey, Content, EdgeFact, EdgeType, Facts, Flow, Json
+from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Flow, Json
+from meshline.graph.queries.assets import aliases, attributes
 from meshline.graph.queries.conflicts import Conflict, ConflictKind, conflicts
 from meshline.graph.queries.identity import Identity, NameRank, identity
 from meshline.ingest.sources.shape import Entry
@@ -102,6 +103,29 @@ def test_a_rename_is_a_reason(live: LiveGraph) -> None:
     assert [(reason.type, reason.why, reason.since) for reason in found.reasons] == [(EdgeType.RENAMED_TO, "rename", T + 10)]
 
 
+def parted(live: LiveGraph, a: AssetKey, b: AssetKey, why: str = "two feeds") -> None:
+    edge = EdgeFact(EdgeType.DIFFERENT_FROM, a, b, {"why": why})
+    say(live, [Entry(("not", *a.parts, *b.parts), encode(Facts(edges=(edge,))))], complete=False, source="mesh/x")
+
+
+def test_a_parting_is_told_and_what_it_overrules(live: LiveGraph) -> None:
+    for key in (LAKE, TRINO, FILE):
+        listed(live, key)
+    joined(live, LAKE, TRINO, source="iceberg/x")
+    joined(live, TRINO, FILE, source="openlineage/x", why="symlink")
+    parted(live, LAKE, FILE)
+    assert [member.key for member in of(live, LAKE).members] == [LAKE, TRINO]
+    for key in (LAKE, FILE):
+        found = of(live, key)
+        assert [(one.start, one.end, one.why, one.source) for one in found.partings] == [(LAKE, FILE, "two feeds", "mesh/x")]
+        assert [(one.start, one.end, one.why) for one in found.reasons if one.overruled] == [(TRINO, FILE, "symlink")]
+    assert [one.source for one in of(live, LAKE).reasons if not one.overruled] == ["iceberg/x"]
+    node = live.index.node(TRINO)
+    assert node is not None
+    known = attributes(live, live.index, [node])
+    assert [alias.name for alias in aliases(live, live.index, [node], known)[0]] == [TRINO.name], "of what it is not, there is no alias"
+
+
 # -- conflicts
 
 
@@ -140,6 +164,33 @@ def test_unlike_columns(live: LiveGraph) -> None:
     assert conflicts(live.index) == [], "one that has some of the columns of the other is not unlike it"
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "similarity"),
+    [("abcdef", "ghijkl", 0), ("abcdef", "defghi", 1 / 3), ("abcdef", "ghi", 0), ("ab", "bc", 1 / 3)],
+)
+def test_unlike_columns_whatever_their_number(live: LiveGraph, first: str, second: str, similarity: float) -> None:
+    listed(live, LAKE, first)
+    listed(live, FILE, second)
+    joined(live, LAKE, FILE)
+    (found,) = conflicts(live.index)
+    assert (found.kind, found.similarity, found.names) == (ConflictKind.UNLIKE_COLUMNS, similarity, (LAKE, FILE))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sets(st.sampled_from("abcdefgh"), max_size=8), min_size=2, max_size=5))
+def test_unlike_columns_are_those_that_a_slow_look_finds(tables: list[set[str]]) -> None:
+    with graph() as live:
+        keys = [model.dataset(f"x://{number}", "s.t") for number in range(len(tables))]
+        for key, columns in zip(keys, tables, strict=True):
+            listed(live, key, sorted(columns))
+            joined(live, keys[0], key)
+        least = min((len(a & b) / len(a | b) for a, b in combinations(filter(None, tables), 2)), default=1.0)
+        found = [one for one in conflicts(live.index) if one.kind is ConflictKind.UNLIKE_COLUMNS]
+        assert all(one.similarity == least < 0.5 for one in found)
+        if least == 0:  # nothing in common: neither has most of the other's columns
+            assert found
+
+
 def test_a_near_miss(live: LiveGraph) -> None:
     listed(live, LAKE)
     listed(live, model.dataset("postgres://db", "public.Orders"), ("ID", "Total", "Currency"))
@@ -160,6 +211,14 @@ def test_a_near_miss(live: LiveGraph) -> None:
 def test_no_near_miss(live: LiveGraph, key: AssetKey, columns: Sequence[str]) -> None:
     listed(live, LAKE)
     listed(live, key, columns)
+    assert conflicts(live.index) == []
+
+
+def test_what_is_stated_to_be_different_is_no_near_miss(live: LiveGraph) -> None:
+    other = model.dataset("postgres://db", "public.orders")
+    listed(live, LAKE)
+    listed(live, other)
+    parted(live, other, LAKE)
     assert conflicts(live.index) == []
 
 
@@ -208,6 +267,21 @@ def test_near_misses_are_those_that_a_slow_look_finds(tables: list[tuple[str, se
 def test_a_crowd_of_one_name_stays_small(live: LiveGraph) -> None:
     say(live, [Entry((str(i),), table("s.orders", *COLUMNS, namespace=f"x://{i:03}")) for i in range(200)], source="openlineage/x")
     assert 199 <= len(conflicts(live.index)) <= 4 * 199
+
+
+def test_datasets_that_had_one_name_in_sessions(live: LiveGraph) -> None:
+    name: list[Json] = ["kafka://b", "default_catalog.default_database.snk"]
+    orders, payments = model.dataset("kafka://b", "orders"), model.dataset("kafka://b", "payments")
+    for key, columns in ((orders, ("id", "total")), (payments, ("id", "iban"))):
+        listed(live, key, columns)
+        content = encode(Facts(assets=(AssetFact(key, {"session_names": [name]}),)))
+        say(live, [Entry(("dataset", *key.parts, "symlinks"), content)], complete=False, source="openlineage/x")
+    (found,) = conflicts(live.index)
+    assert (found.kind, found.names, found.similarity) == (ConflictKind.SESSION_NAME, (orders, payments), 1 / 3)
+    assert found.session_name == model.dataset("kafka://b", "default_catalog.default_database.snk")
+    assert [member.key for member in of(live, orders).members] == [orders]
+    say(live, [Entry(("dataset", *orders.parts, "symlinks"), EMPTY)], complete=False, source="openlineage/x")
+    assert conflicts(live.index) == []
 
 
 # -- as the schema has it

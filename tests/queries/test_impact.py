@@ -6,7 +6,7 @@ import pytest
 
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, dataset
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, contract, dataset
 from meshline.graph.queries.impact import Impact, ImpactOrder, Wanted, impact
 from meshline.graph.queries.limits import Limits
 from meshline.graph.queries.notices import NoticeReason, notices
@@ -171,10 +171,12 @@ def test_by_which_path(graph: LiveGraph) -> None:
     assert path(found, mesh.REPORT)[-1] == ("FLOWS_TO", "wh/fin.report")
 
 
-def test_every_affected_asset_has_a_path(graph: LiveGraph) -> None:
+@pytest.mark.parametrize("start", [None, contract("revenue-v1"), mesh.SHOP_TEAM, mesh.ANN], ids=str)
+def test_every_affected_asset_has_a_path(graph: LiveGraph, start: AssetKey | None) -> None:
     for direction in Direction:
-        starts: Sequence[AssetKey] = [mesh.CUSTOMERS] if direction is Direction.DOWNSTREAM else [mesh.REPORT]
+        starts: Sequence[AssetKey] = [start or (mesh.CUSTOMERS if direction is Direction.DOWNSTREAM else mesh.REPORT)]
         found = of(graph, *starts, direction=direction)
+        assert found.total
         via = Via(found)
         for entry in found.page(first=1000).entries:
             steps = via.path(entry.node)

@@ -3,7 +3,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, EdgeType
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, contract, owner
+from meshline.graph.queries.coverage import coverage
+from meshline.graph.queries.impact import impact
+from meshline.graph.queries.notices import notices
 from meshline.graph.queries.ownership import count_orphans, count_owned, orphans, owned_by
 from meshline.graph.queries.pages import SortKey
 from tests.queries import mesh
@@ -35,6 +38,32 @@ def test_the_nearest_level_wins(graph: LiveGraph) -> None:
     mesh.say(graph, mesh.edge(EdgeType.OWNS, mesh.ANN, mesh.ORDERS, type="technical"))
     assert "wh/sales.orders" not in owned(graph, mesh.SHOP_TEAM)
     assert "wh/sales.orders.day" in owned(graph, mesh.ANN)
+
+
+def test_a_contract_in_force_lends_its_owner_to_what_it_governs() -> None:
+    keeper, promise = owner("keeper"), contract("orders-v1")
+    graph = mesh.live(
+        mesh.schema(mesh.ORDERS, "id", "total"),
+        mesh.schema(mesh.REPORT, "total"),
+        mesh.run(mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.flow(column(mesh.ORDERS, "total"), column(mesh.REPORT, "total"))),
+        mesh.edge(EdgeType.OWNS, keeper, promise, type="technical"),
+        mesh.edge(EdgeType.GOVERNS, promise, mesh.REPORT, status="active"),
+    )
+    everything = ["wh/fin.report", "wh/fin.report.total", "orders-v1"]
+    assert owned(graph, keeper) == everything
+    assert owned(graph, keeper, inherited=False) == ["orders-v1"]
+    orphaned = orphans(graph.index, kinds=[AssetKind.DATASET], first=9).entries
+    assert mesh.names(graph, (entry.node for entry in orphaned)) == ["wh/sales.orders"]
+    assert coverage(graph.index).total.owned == 1
+    told = notices(impact(graph.index, [mesh.node(graph, mesh.ORDERS)]))
+    assert [(notice.reason, notice.why) for notice in told] == [("OWNS", "owns wh/fin.report (by contract orders-v1), orders-v1")]
+
+    mesh.say(graph, mesh.edge(EdgeType.GOVERNS, promise, mesh.REPORT, at=mesh.START + 1, status="retired"))
+    assert owned(graph, keeper) == ["orders-v1"]
+    mesh.say(graph, mesh.edge(EdgeType.GOVERNS, promise, mesh.REPORT, at=mesh.START + 2, status="deprecated"))
+    assert owned(graph, keeper) == everything, "a deprecated contract is in force"
+    mesh.say(graph, mesh.edge(EdgeType.OWNS, mesh.ANN, mesh.REPORT, type="technical"))
+    assert owned(graph, keeper) == ["orders-v1"]
 
 
 def test_orphans(graph: LiveGraph) -> None:

@@ -95,6 +95,14 @@ def test_what_is_written_down_is_not_run_until_a_result_is_known(graph: LiveGrap
     assert history(graph, graph.index, found(graph)[0]) == []
 
 
+def test_a_dbt_test_that_its_events_ran_is_one_check(graph: LiveGraph) -> None:
+    """The project knows no result where another command has overwritten run_results.json; the events of `dbt-ol` have it."""
+    upper = column(mesh.ORDERS, "TOTAL")
+    expected = [check(mesh.ORDERS, "a", "NOT_RUN"), check(TOTAL, "not_null", "NOT_RUN"), check(TOTAL, "unique", "NOT_RUN")]
+    mesh.say(graph, written("dbt/shop", *expected, source="dbt/shop"), run(check(upper, "not_null", "FAILED"), source="openlineage/x"))
+    assert shown(found(graph)) == [("a", "NOT_RUN"), ("not_null", "FAILED"), ("unique", "NOT_RUN")]
+
+
 def test_history_is_the_newest_first(graph: LiveGraph) -> None:
     for day, outcome in enumerate(["PASSED", "FAILED", "FAILED", "SKIPPED", "ERROR"]):
         mesh.say(graph, run(check(TOTAL, "a", outcome, observed=day), at=mesh.START + day * DAY))

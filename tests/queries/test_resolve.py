@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
@@ -10,6 +12,22 @@ from meshline.graph.model import EdgeFact, EdgeType, Facts, column, data_product
 from meshline.graph.naming import Naming
 from meshline.graph.queries.resolve import find, resolve
 from tests.queries import mesh
+
+
+def test_long_names_cost_no_more_than_their_length(graph: LiveGraph) -> None:
+    """Each way to cut a name at its dots and slashes would take minutes."""
+    began = time.process_time()
+    for text in ("a." * 2048, "a/" * 2048, "a/b." * 1024, "customers." * 400, "x" * 4096, "./" * 2048):
+        with pytest.raises((NotFound, InvalidInput)):
+            resolve(graph.index, graph.store, Naming(), text)
+    assert time.process_time() - began < 30
+
+
+def test_a_column_in_a_column_is_found_by_its_path(graph: LiveGraph) -> None:
+    nested = ".".join(f"level{number}" for number in range(30))
+    mesh.say(graph, mesh.schema(mesh.ORDERS, nested, at=mesh.START + mesh.SECOND))
+    for text in (f"wh/sales.orders.{nested}", nested):
+        assert resolved(graph, text) == f"wh/sales.orders.{nested}"
 
 
 def resolved(graph: LiveGraph, text: str) -> str:

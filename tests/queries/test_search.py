@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetKind, column, dataset
+from meshline.graph.model import AssetKind, EdgeType, column, dataset, job
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.queries.search import search
 from tests.queries import mesh
@@ -42,6 +42,18 @@ def test_what_is_only_inferred_is_not_found(graph: LiveGraph) -> None:
     mesh.say(graph, mesh.run(mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.flow(column(cte, "total"), column(mesh.REPORT, "total"))))
     assert "wh/some_cte.total" not in found(graph, "total")
     assert found(graph, "some_cte") == []
+
+
+def test_steps_that_touch_no_data_are_found_by_their_name_only(graph: LiveGraph) -> None:
+    parent, step, reader = (job("dbt", name) for name in ("stg_items", "stg_items.sql.1", "stg_items.check"))
+    mesh.say(
+        graph,
+        mesh.edge(EdgeType.PART_OF, step, parent),
+        mesh.edge(EdgeType.PART_OF, reader, parent),
+        mesh.edge(EdgeType.READS, reader, mesh.ORDERS),
+    )
+    assert found(graph, "stg items") == ["dbt/stg_items", "dbt/stg_items.check"]
+    assert found(graph, "stg_items.sql.1") == ["dbt/stg_items.sql.1"]
 
 
 def test_what_was_retracted_is_not_found(graph: LiveGraph) -> None:

@@ -196,6 +196,12 @@ class RecordContract:
         store.commit(lambda _: Batch(settings={"a": "3"}))
         assert (store.setting("a"), store.setting("b"), store.revision()) == ("3", "2", 1), "settings alone take no revision"
 
+    def test_a_setting_may_be_read_by_what_builds_its_next_value(self, store: Store) -> None:
+        """Under the write lock: two processes that count on cannot lose a count."""
+        for _ in range(3):
+            store.commit(lambda _: Batch(settings={"a": f"{store.setting('a') or ''}x"}))
+        assert store.setting("a") == "xxx"
+
     def test_settings(self, store: Store) -> None:
         assert store.setting("naming") is None
         assert store.setting("naming", "a") == "a"

@@ -55,5 +55,5 @@ def test_neo4j_without_the_driver_names_the_extra(monkeypatch: pytest.MonkeyPatc
         return real(name, *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", without_driver)
-    with pytest.raises(MissingExtra, match=r"pip install 'meshline\[neo4j\]'"):
+    with pytest.raises(MissingExtra, match=r"needs the extra 'neo4j': pip install 'meshline\[neo4j\] @ "):
         open_store("neo4j://user:secret@127.0.0.1:7687")

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.errors import StoreCorrupt, StoreUnavailable
 from meshline.graph.content import EMPTY, encode
-from meshline.graph.model import AssetFact, AssetKind, Facts, Statement, column, dataset
-from meshline.graph.store.base import Store
-from meshline.graph.store.sqlite import SqliteStore, names, writing
+from meshline.graph.model import AssetFact, AssetKind, Facts, Observation, Statement, column, dataset, last_stretch
+from meshline.graph.store.base import Batch, Head, RawEvent, Store
+from meshline.graph.store.sqlite import SqliteStore, names, reading, writing
+from meshline.graph.store.sqlite.checking import file_checks
+from meshline.graph.store.sqlite.checksums import TABLES
 from meshline.graph.store.sqlite.connections import APPLICATION_ID
-from meshline.graph.store.sqlite.queries import MIGRATIONS, SQL
+from meshline.graph.store.sqlite.folding import HeadRow
+from meshline.graph.store.sqlite.queries import MIGRATIONS
 from tests.stores.contract import DurableStoreContract, StoreContract
 from tests.stores.journal_contract import append, record, records
 from tests.stores.said import all_heads, commit, head_of, say, says
@@ -110,7 +114,7 @@ class TestFiles:
         SqliteStore(str(path)).close()
         with closing(sqlite3.connect(path)) as other:
             other.execute("PRAGMA user_version = 99")
-        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 3: use the newer meshline"):
+        with pytest.raises(StoreCorrupt, match="schema version 99, and this meshline knows 4: use the newer meshline"):
             SqliteStore(str(path))
 
     def test_an_older_schema_is_refused(self, path: Path) -> None:
@@ -253,7 +257,7 @@ class TestFiles:
         with closing(sqlite3.connect(path)) as old:
             for statement in MIGRATIONS[2]:
                 old.execute(statement)
-            old.execute(SQL["put_tombstone"], (EMPTY.digest, EMPTY.blob))
+            old.execute("INSERT INTO content VALUES (0, ?, 0, ?)", (EMPTY.digest, EMPTY.blob))
             old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             old.execute("PRAGMA user_version = 2")
             old.execute("INSERT INTO setting VALUES ('naming', 'n')")
@@ -263,6 +267,95 @@ class TestFiles:
             assert commit(store, say("A", 1)).revision == 1
             append(store, record("k"), record("k"))
             assert records(store) == [record("k")]
+
+    def test_a_store_of_schema_3_gets_checksums(self, path: Path) -> None:
+        before = older(path)
+        with closing(SqliteStore(str(path))) as store:
+            assert all_heads(store) == before
+            assert store.setting("naming") == "n"
+            assert records(store) == [record("k")]
+            assert len(store.raw()) == 1
+            assert commit(store, say("D", 4)).revision == 4
+        assert [check.problems for check in file_checks(str(path)) if not check.passed] == []
+
+    def test_kill_9_while_checksums_are_made(self, path: Path) -> None:
+        before = older(path)
+        program = """
+import itertools, os, signal, sys
+from meshline.graph.store.sqlite import SqliteStore, checksums
+made, calls = checksums._crc, itertools.count()
+def dying(*values):
+    if next(calls) == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return made(*values)
+checksums._crc = dying
+SqliteStore(sys.argv[1])
+"""
+        done = subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=60)
+        assert done.returncode == -signal.SIGKILL
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+        with closing(SqliteStore(str(path))) as store:
+            assert all_heads(store) == before
+
+    def test_our_own_mistakes_are_not_damage(self, path: Path) -> None:
+        """Advice to restore a backup would lose what was written since."""
+        with closing(SqliteStore(str(path))) as store:
+            commit(store, say("A", 1))
+            with pytest.raises((TypeError, sqlite3.Error)):
+                store.statements([object()])  # type: ignore[list-item]
+
+    def test_runs_of_one_time_do_not_read_the_history(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """All jobs of a scheduler's round state the same of a shared dataset, each in a run of its own."""
+        folded: list[int] = []
+        fold = reading.folded
+
+        def counted(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, HeadRow]:
+            folded.extend(scope_ids)
+            return fold(connection, scope_ids)
+
+        monkeypatch.setattr(reading, "folded", counted)
+        with closing(SqliteStore(str(path))) as store:
+            for at in range(20):
+                commit(store, *(say("A", at, version=f"{job} at {at}") for job in range(5)))
+            assert folded == []
+            (head,) = all_heads(store)
+            assert (head.version, head.valid_from, head.observed_at) == ("4 at 19", 0, 19)
+
+    @settings(max_examples=150, deadline=None)
+    @given(st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 2), st.sampled_from("xyz")), max_size=8))
+    def test_ties_end_as_the_fold_ends(self, stated: list[tuple[str, int, str]]) -> None:
+        with closing(SqliteStore()) as store:
+            for at in range(len(stated)):
+                commit(store, say(stated[at][0], stated[at][1], version=stated[at][2]))
+                last = last_stretch(
+                    Observation(statement.observed_at, statement.content.digest, statement.version)
+                    for statement in (say(what, time, version=version) for what, time, version in stated[: at + 1])
+                )
+                (head,) = all_heads(store)
+                assert last is not None
+                said = last.observation
+                assert head.content is not None
+                assert (head.content.digest, head.observed_at, head.version) == (said.digest, said.observed_at, said.version)
+                assert (head.valid_from, head.last_observed) == (last.valid_from, last.last_observed)
+
+
+def older(path: Path) -> list[Head]:
+    """Make a store of schema 3, which had no checksums; its heads."""
+    with closing(SqliteStore(str(path))) as store:
+        commit(store, say("A", 1), say("B", 2, scope="t"))
+        commit(store, say("C", 3))
+        append(store, record("k"))
+        store.commit(lambda _: Batch(raw=[RawEvent("s", 1, b"{}")]))
+        store.setting("naming", "n")
+        before = all_heads(store)
+    with closing(sqlite3.connect(path)) as old:
+        for table in TABLES:
+            old.execute(f"ALTER TABLE {table} DROP COLUMN crc")
+        old.execute("ALTER TABLE run DROP COLUMN state_crc")
+        old.execute("PRAGMA user_version = 3")
+        old.commit()
+    return before
 
 
 class TestSortable:

@@ -111,7 +111,7 @@ class Ownership:
 
         return self.view.typed(self.owner_node, Owner)
 
-    @documented("The dataset, product or domain whose owner this is; null if the asset's own.")
+    @documented("The dataset, product or domain whose owner this is, or the contract in force; null if the asset's own.")
     def inherited_from(self) -> Asset | None:
         return None if self.level_node is None else self.view.asset(self.level_node)
 

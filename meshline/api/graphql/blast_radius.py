@@ -8,7 +8,8 @@ from typing import Self
 import strawberry
 from strawberry.scalars import JSON
 
-from meshline.api.checking import Asked, checked
+from meshline.api.check_request import Asked
+from meshline.api.checking import judged, texts_of
 from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.change_input import ChangeInput
 from meshline.api.graphql.context import Request, View
@@ -198,7 +199,9 @@ class BlastRadius:
                 undescribed=known.undescribed,
                 stale_edges=known.stale_edges,
                 provisional=known.provisional,
+                unbound=known.unbound,
                 as_of=None,
+                known_later=[],
                 revision=known.revision,
             ),
             lineage=None if found.lineage is None else LineageSince.of(found.lineage),
@@ -207,8 +210,11 @@ class BlastRadius:
 
 
 def blast_radius(request: Request, change: ChangeInput, mode: CheckMode, profile: CheckProfile, since: datetime | None) -> BlastRadius:
-    view = request.now  # from here on nobody writes
     asked = Asked(change.things(), mode=mode, profile=profile, since=since)
-    found = checked(request.live, request.naming, asked, request.limits, request.governing)
+    limits = request.limits
+    with texts_of(request.live, request.naming, asked, limits, apart=request.apart) as texts:
+        texts.difference()  # before the graph is held
+        view = request.now  # from here on nobody writes
+        found = judged(request.live, asked, texts, limits, request.governing)
     request.stopped(found.completeness.truncated)
     return BlastRadius.of(view, found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import strawberry
 
-from meshline.api.checking import Compared, File
+from meshline.api.check_request import Compared, File
 from meshline.errors import InvalidInput
 
 

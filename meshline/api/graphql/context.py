@@ -12,7 +12,7 @@ from meshline.api.governing import Governing
 from meshline.api.graphql.observing import REFUSED
 from meshline.api.tokens import ANYBODY, Actor
 from meshline.errors import InvalidInput, LimitExceeded, StoreUnavailable
-from meshline.graph.index import LineageIndex, Truncated
+from meshline.graph.index import Direction, LineageIndex, Truncated
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.naming import Naming
@@ -49,8 +49,12 @@ class Request:
         types: Mapping[AssetKind, type[Asset]],
         governing: Governing,
         actor: Actor = ANYBODY,
+        *,
+        apart: bool = False,
     ) -> None:
+        """`apart`: texts of changes are parsed in processes of their own."""
         self.live = live
+        self.apart = apart
         self.governing = governing
         self.naming = naming
         self.bounds = bounds
@@ -61,6 +65,9 @@ class Request:
         self.role = actor.role
         self.operation = REFUSED  # until it is known to fit the schema
         self.truncated: list[str] = []  # the limits at which answers stopped
+        self.revision = live.index.revision  # what was committed before the request came is part of the answer
+        self.committed = False  # by a mutation: the request cannot be run again
+        self.missing: set[int] = set()  # times as of which there was no index when the graph was held already
         self._views: dict[int | None, View] = {}
         self._holding = False
 
@@ -115,11 +122,37 @@ class Request:
         return self.at(None)
 
     def at(self, as_of: int | None) -> View:
-        self._hold()
         view = self._views.get(as_of)
         if view is None:
-            view = self._views[as_of] = View(self, self.live.at(as_of))
+            view = self._views[as_of] = View(self, self.index(as_of))
+        self._hold()
         return view
+
+    def index(self, as_of: int | None) -> LineageIndex:
+        """The index now, or as of a time; from here on the graph is held.
+
+        Where it was held before, and nothing is changed yet, nobody waits for an index that is still to be built: `missing` says which
+        one was needed, and the request is run again when it is there (`prepare`).
+        """
+        if as_of is not None:
+            if self._holding and not self.committed and not self.live.has(as_of, self.revision):
+                self.missing.add(as_of)
+                raise StoreUnavailable("the graph as of that time is still to be read")
+            self.live.at(as_of, revision=self.revision, deadline=self.deadline)
+        self._hold()
+        return self.live.at(as_of, revision=self.revision, deadline=self.deadline)
+
+    def prepare(self, *times: int) -> None:
+        """Have the indexes as of these times built before the graph is held. Raises StoreUnavailable at the deadline."""
+        if not self._holding:
+            for as_of in times:
+                self.live.at(as_of, revision=self.revision, deadline=self.deadline)
+
+    def again(self) -> Request:
+        """The same request, before it has begun to read; its deadline is the same."""
+        request = Request(self.live, self.naming, self.bounds, self.types, self.governing, Actor(self.actor, self.role), apart=self.apart)
+        request.deadline, request.revision = self.deadline, self.revision
+        return request
 
 
 class View:
@@ -157,10 +190,11 @@ class View:
     def find(self, asset_id: str) -> int:
         return resolve.find(self.index, asset_id)
 
-    def find_all(self, asset_ids: Sequence[str]) -> list[int]:
+    def find_starts(self, asset_ids: Sequence[str], direction: Direction) -> list[int]:
+        """What a traversal is to begin with."""
         if not asset_ids:
             raise InvalidInput("name at least one asset", "of")
-        return resolve.find_all(self.index, asset_ids)
+        return resolve.find_starts(self.index, asset_ids, direction)
 
     async def attributes(self, node: int) -> assets.Attributes:
         """What is said of an asset. All that one level of an answer asks for is read at once."""

@@ -5,18 +5,34 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
+import numpy as np
 import strawberry
 
 from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.context import View
 from meshline.api.graphql.fields import documented
 from meshline.api.graphql.promises import ContractField, ContractRole, ContractServer, Link, QualityRule, ServiceLevel, Terms
-from meshline.graph.model import EdgeType, from_micros
+from meshline.graph.model import AssetKind, EdgeType, from_micros
+from meshline.graph.model import contract as contract_key
 from meshline.graph.queries import contracts, listing
 
 if TYPE_CHECKING:
     from meshline.api.graphql.consumption import Consumption
     from meshline.api.graphql.kinds import Dataset
+
+
+def _consumers(view: View, contract: int) -> list[Consumption]:
+    """Who uses what under a contract: the uses that name it, and those of what it governs that name none."""
+    from meshline.api.graphql.consumption import consumptions  # noqa: PLC0415 - the schema's types refer to each other
+
+    index = view.index
+    name, edges = index.label(contract).name, index.ties(EdgeType.CONSUMES)
+    numbers = [number for number in np.unique(edges.said).tolist() if index.said(number).get("contract") == name]
+    governed = set(listing.linked(index, contract, EdgeType.GOVERNS))
+    governed.update(column for dataset in tuple(governed) if index.kind(dataset) is AssetKind.DATASET for column in index.columns(dataset))
+    used = np.unique(edges.end[np.isin(edges.said, numbers) | np.isin(edges.end, sorted(governed))]).tolist()
+    found = consumptions(view, *used, contract=contract)
+    return [one for one in found if one.contract_name == name or (one.contract_name is None and one.asset_node in governed)]
 
 
 @strawberry.type(description="One version of a contract.")
@@ -62,6 +78,12 @@ class ContractVersion:
             statement=statement_id(known.scope_id),
             observed_at=from_micros(known.observed_at),
         )
+
+    @documented("Who uses what under this version of the contract; also who uses what it alone governs without naming a contract.")
+    def consumers(self) -> list[Annotated[Consumption, strawberry.lazy("meshline.api.graphql.consumption")]]:
+        contract = self.view.index.node(contract_key(self.known.contract.id))
+        uses = [] if contract is None else _consumers(self.view, contract)
+        return [one for one in uses if one.version == self.version]
 
     @documented("What it promises of each field, in its order; of one model, or of all.")
     def fields(self, model: str | None = None) -> list[ContractField]:
@@ -131,12 +153,9 @@ class Contract(Asset):
 
         return self.view.all_typed(self._governed(), Dataset)
 
-    @documented("Who uses what under this contract.")
-    def consumers(self) -> list[Annotated[Consumption, strawberry.lazy("meshline.api.graphql.consumption")]]:
-        from meshline.api.graphql.consumption import consumptions  # noqa: PLC0415
-
-        used = [node for dataset in self._governed() for node in (dataset, *self.view.index.columns(dataset))]
-        return [one for one in consumptions(self.view, *used) if one.contract_name == self.name]
+    @documented("Who uses what under this contract, or what it governs without naming one; under one version of it, or under any.")
+    def consumers(self, version: str | None = None) -> list[Annotated[Consumption, strawberry.lazy("meshline.api.graphql.consumption")]]:
+        return [one for one in _consumers(self.view, self.node) if version in (None, one.version)]
 
     def _governed(self) -> list[int]:
         return list(listing.linked(self.view.index, self.node, EdgeType.GOVERNS))

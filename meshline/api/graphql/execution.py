@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from graphql import GraphQLError, GraphQLSyntaxError
@@ -22,7 +23,7 @@ from meshline.api.graphql.kinds import TYPES
 from meshline.api.graphql.observing import Asked, Observer
 from meshline.api.graphql.schema import make_schema
 from meshline.api.tokens import ANYBODY, Actor
-from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError
+from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError, StoreUnavailable
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
 
@@ -51,8 +52,13 @@ class GraphQL:
         bounds: Bounds | None = None,
         observer: Observer | None = None,
         governing: Governing | None = None,
+        *,
+        apart: bool = False,
     ) -> None:
-        """`governing`: with the policies of an installation; those of the product alone, if not given."""
+        """`governing`: with the policies of an installation; those of the product alone, if not given. `apart`: the texts of changes
+        are parsed in processes of their own, as a server does whose clients are strangers.
+        """
+        self.apart = apart
         self.live = live
         self.naming = naming
         self.bounds = bounds or Bounds()
@@ -75,10 +81,9 @@ class GraphQL:
         Raises `strawberry.schema.exceptions.InvalidOperationTypeError` for a mutation that is not allowed.
         """
         begun = time.perf_counter()
-        request = Request(self.live, self.naming, self.bounds, TYPES, self.governing, actor)
-        answered: list[ExecutionResult] = []
-        asyncio.run(self._answer(answered, request, query, variables, operation, allowed))
-        result = answered[0]
+        request = Request(self.live, self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart)
+        with self.live.lock.until(request.deadline):
+            result, request = self._result(request, query, variables, operation, allowed)
         request_id = request_id or secrets.token_hex(8)
         body: dict[str, Any] = {}
         if result.errors:
@@ -90,6 +95,19 @@ class GraphQL:
             outcome = body["errors"][0]["extensions"]["code"] if result.errors else "ok"
             self.observer(Asked(request.operation, time.perf_counter() - begun, outcome, request.truncated))
         return Answer(body, executed)
+
+    def _result(self, request: Request, *asked: Any) -> tuple[ExecutionResult, Request]:
+        """What is answered, and the request that it is the answer to: again, if times were asked for that had to be read first."""
+        answered: list[ExecutionResult] = []
+        asyncio.run(self._answer(answered, request, *asked))
+        times: set[int] = set()
+        while not request.committed and not request.missing <= times:
+            times |= request.missing
+            request = request.again()
+            with suppress(StoreUnavailable):  # then the fields that need them answer so
+                request.prepare(*sorted(times))
+            asyncio.run(self._answer(answered, request, *asked))
+        return answered[-1], request
 
     async def _answer(self, answered: list[ExecutionResult], *asked: Any) -> None:
         """Not as the result of the task: asyncio writes that as text when it gives back SIGINT's handler, however large it is."""

@@ -5,22 +5,21 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import anyio
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from strawberry.schema.exceptions import InvalidOperationTypeError
 
 from meshline.api.auth import check_role
-from meshline.api.bodies import check_media, read_body
+from meshline.api.bodies import check_media, decode, read_body
 from meshline.api.errors import JSON, error_body
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, GraphQL
+from meshline.api.threads import Lane
 from meshline.api.tokens import Actor, Role
 from meshline.errors import InvalidInput
 
 GRAPHQL_JSON = "application/graphql-response+json"
 BODIES = frozenset({JSON})
-THREADS = 8  # requests that run (or wait for the graph) at once; more wait outside
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -38,11 +37,13 @@ _variables = msgspec.json.Decoder(dict[str, Any] | None)
 class Endpoint:
     """`/graphql`."""
 
-    def __init__(self, max_body: int) -> None:
+    def __init__(self, max_body: int, lane: Lane) -> None:
         self.max_body = max_body
-        self.threads = anyio.CapacityLimiter(THREADS)
+        self.lane = lane
 
     async def answer(self, request: Request, graphql: GraphQL) -> Response:
+        if _is_visit(request):
+            return RedirectResponse("/", 303)
         media = _accepted(request)
         if media is None:
             return Response(error_body("NOT_ACCEPTABLE", f"answers are {JSON} or {GRAPHQL_JSON}"), 406, media_type=JSON)
@@ -58,7 +59,7 @@ class Endpoint:
             actor=actor,
         )
         try:
-            answer = await anyio.to_thread.run_sync(run, limiter=self.threads)
+            answer = await self.lane.run(run)
         except InvalidOperationTypeError:
             check_role(actor, Role.ADMIN)
             return Response(error_body("METHOD_NOT_ALLOWED", "only queries can be asked with GET: use POST"), 405, {"Allow": "POST"}, JSON)
@@ -69,21 +70,20 @@ class Endpoint:
         body = await read_body(request, self.max_body)
         if body.lstrip()[:1] == b"[":
             raise InvalidInput("batches are not supported: send one request at a time")
-        try:
-            return _decoder.decode(body)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise InvalidInput(f"no GraphQL request: {error}") from error
+        return decode(_decoder, body, "GraphQL request")
 
 
 def _from_url(request: Request) -> Asked:
     given = request.query_params
     if "query" not in given:
         raise InvalidInput("the parameter `query` is missing")
-    try:
-        variables = _variables.decode(given.get("variables") or "null")
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidInput(f"no JSON object: {error}", "variables") from error
+    variables = decode(_variables, given.get("variables") or "null", "JSON object", "variables")
     return Asked(given["query"], variables, given.get("operationName") or None)
+
+
+def _is_visit(request: Request) -> bool:
+    """Whether a person opens the address in a browser, instead of a program that asks."""
+    return request.method == "GET" and "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
 
 
 def _accepted(request: Request) -> str | None:

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 @strawberry.type(description="One name of a dataset.")
 class DatasetName:
+    id: strawberry.ID = strawberry.field(description="The id of exactly this name: what `notSameAs` takes.")
     namespace: str
     name: str
 
     @classmethod
     def of(cls, key: AssetKey) -> DatasetName:
-        return cls(namespace=key.parts[0], name=key.parts[1])
+        return cls(id=strawberry.ID(key.id), namespace=key.parts[0], name=key.parts[1])
 
 
 @strawberry.type(description="A name of a dataset, and what speaks for it to be the one that is shown.")
@@ -38,16 +39,17 @@ class IdentityMember:
     past: bool = strawberry.field(description="Whether it had the name until it was renamed.")
 
 
-@strawberry.type(description="A statement that makes two names one dataset.")
+@strawberry.type(description="A statement that makes two names one dataset, or parts two datasets.")
 class IdentityReason:
     start: DatasetName
     end: DatasetName
-    type: EdgeType = strawberry.field(description="SAME_AS, or RENAMED_TO from the statement's time on.")
+    type: EdgeType = strawberry.field(description="SAME_AS, RENAMED_TO from the statement's time on, or DIFFERENT_FROM.")
     why: str
     rule: str | None = strawberry.field(description="Of a naming rule: what it says.")
     source: str
     since: datetime
     statement: strawberry.ID = strawberry.field(description="What `retract` takes, if a person said it.")
+    overruled: bool = strawberry.field(description="Whether a DIFFERENT_FROM keeps it from joining the two.")
 
     @classmethod
     def of(cls, reason: identity.Reason) -> IdentityReason:
@@ -60,6 +62,7 @@ class IdentityReason:
             source=reason.source,
             since=from_micros(reason.since),
             statement=statement_id(reason.scope_id),
+            overruled=reason.overruled,
         )
 
 
@@ -86,13 +89,14 @@ class MergedColumn:
 class Identity:
     shown: DatasetName
     members: list[IdentityMember] = strawberry.field(description="The names that are known now, in the order in which they would be shown.")
-    reasons: list[IdentityReason]
+    reasons: list[IdentityReason] = strawberry.field(description="What makes the names one dataset.")
+    partings: list[IdentityReason] = strawberry.field(description="What states that others are not this dataset.")
     merged_columns: list[MergedColumn]
 
     @classmethod
     def of(cls, view: View, dataset: int) -> Identity:
         found = identity.identity(view.request.live, view.index, dataset)
-        view.request.spend(len(found.members) + len(found.reasons) + len(found.columns))
+        view.request.spend(len(found.members) + len(found.reasons) + len(found.partings) + len(found.columns))
         return cls(
             shown=DatasetName.of(found.shown),
             members=[
@@ -100,6 +104,7 @@ class Identity:
                 for one in found.members
             ],
             reasons=[IdentityReason.of(reason) for reason in found.reasons],
+            partings=[IdentityReason.of(reason) for reason in found.partings],
             merged_columns=[
                 MergedColumn(view=view, node=column, spellings=[_spelling(one) for one in spellings]) for column, spellings in found.columns
             ],
@@ -119,6 +124,9 @@ class IdentityConflict:
     )
     similarity: float = strawberry.field(description="How much of all their columns these have in common, 0 to 1.")
     sources: list[str] = strawberry.field(description="The catalogs that hold the tables, of TWO_TABLES.")
+    session_name: DatasetName | None = strawberry.field(
+        description="What all of them were called in sessions of a producer, of SESSION_NAME."
+    )
 
     @documented("The dataset that is merged, or the two that are not.")
     def datasets(self) -> list[Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]]:
@@ -144,6 +152,7 @@ def conflicts_of(view: View, first: int | None, after: str | None) -> Connection
                 names=[DatasetName.of(key) for key in one.names],
                 similarity=round(one.similarity, 3),
                 sources=list(one.sources),
+                session_name=None if one.session_name is None else DatasetName.of(one.session_name),
             )
             for one in page
         ],

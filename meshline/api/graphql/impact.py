@@ -14,6 +14,7 @@ from meshline.api.graphql.enums import AssetKind, ImpactOrder, NoticeReason, Rea
 from meshline.api.graphql.fields import documented
 from meshline.api.graphql.lineage import Completeness, PathStep
 from meshline.graph.queries import impact, notices
+from meshline.graph.queries.assets import contact
 from meshline.graph.queries.pages import encode_cursor
 from meshline.graph.queries.via import Via
 
@@ -126,7 +127,8 @@ class Notice:
 
     @documented("How to reach them, if their source says.")
     async def contact(self) -> str | None:
-        return (await self.view.attributes(self.notice.recipient)).text("contact")
+        node = self.notice.recipient
+        return contact(await self.view.attributes(node), self.view.index.key(node).name)
 
 
 @strawberry.type(description="Everything that some assets affect, or that they come from.")

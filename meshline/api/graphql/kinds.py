@@ -18,6 +18,7 @@ from meshline.api.graphql.quality import QualityCheck, QualityCounts, checks
 from meshline.api.graphql.schemas import ListedSchema
 from meshline.graph.model import AssetKind, EdgeType, from_micros
 from meshline.graph.queries import listing, quality, schemas
+from meshline.graph.queries.assets import contact
 
 
 @strawberry.type
@@ -142,7 +143,7 @@ class Column(Asset):
     def inferred(self) -> bool:
         return self.view.index.inferred(self.node)
 
-    @documented("Whether the catalog that holds the table lacks it.")
+    @documented("Whether the catalog that holds the table lacks it; without one, whether a newer schema of the whole table does.")
     def unlisted(self) -> bool:
         return self.view.index.unlisted(self.node)
 
@@ -224,7 +225,7 @@ class Owner(Asset):
 
     @strawberry.field
     async def contact(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("contact")
+        return contact(await self.view.attributes(self.node), self.name)
 
     @documented("team or person, as its source says.")
     async def owner_type(self) -> str | None:

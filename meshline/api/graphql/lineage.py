@@ -18,6 +18,13 @@ from meshline.graph.model import AssetKey, from_micros
 from meshline.graph.queries import diff, drawing, paths
 
 
+@strawberry.type(description="Relations of a type that no source of a kind stated at `asOf`, and one states now.")
+class KnownLater:
+    relation: EdgeType = strawberry.field(description="OWNS: owners; CONSUMES: consumers; GOVERNS: contracts; PORT: products.")
+    source_kind: str = strawberry.field(description="mesh, contract, openlineage, ...")
+    since: datetime = strawberry.field(description="The time of the first such statement.")
+
+
 @strawberry.type(description="What an answer may be lacking. An answer that may be incomplete says so here.")
 class Completeness:
     truncated: Truncated = strawberry.field(description="The limit at which the traversal stopped.")
@@ -25,7 +32,13 @@ class Completeness:
     undescribed: int = strawberry.field(description="Datasets on the way that no source has described.")
     stale_edges: int = strawberry.field(description="Flows that the latest run of their job did not restate.")
     provisional: int = strawberry.field(description="Flows that rest on runs that have not completed.")
+    unbound: int = strawberry.field(
+        description="Assets asked about that lead to no dataset: a contract that governs none, an owner that owns none, ..."
+    )
     as_of: datetime | None = strawberry.field(description="The time that was asked for; null: now.")
+    known_later: list[KnownLater] = strawberry.field(
+        description="What was first stated after `asOf`: this answer cannot know of it. Empty without `asOf`."
+    )
     revision: int
 
     @classmethod
@@ -36,7 +49,12 @@ class Completeness:
             undescribed=counts.undescribed,
             stale_edges=counts.stale_edges,
             provisional=counts.provisional,
+            unbound=counts.unbound,
             as_of=None if counts.as_of is None else from_micros(counts.as_of),
+            known_later=[
+                KnownLater(relation=later.type, source_kind=later.source_kind, since=from_micros(later.since))
+                for later in counts.known_later
+            ],
             revision=counts.revision,
         )
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import re
-import time
-from collections.abc import Callable
 from typing import Annotated
 
 import strawberry
@@ -17,12 +16,17 @@ from meshline.errors import InvalidInput, NotFound
 from meshline.governance.audit import mutation_record
 from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
-from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, Scope, Statement, source_kind
-from meshline.graph.store.base import Batch
+from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, Scope, Statement, from_micros, source_kind
+from meshline.graph.store.base import Batch, RunReader
+from meshline.ingest.times import now
 
 PERSON = "person"
+NEWEST = "person:newest"  # the setting with the time of the last statement of any person: what is stated later is newer, whatever the clock
+AHEAD_WARNED = 1_000_000  # microseconds
 LONGEST = 500  # characters of a name
 LONGEST_TEXT = 20_000
+log = logging.getLogger("meshline.api")
+
 _STATEMENT = re.compile(r"st_([1-9][0-9]{0,17})")
 
 Context = Info[Request, None]
@@ -69,6 +73,17 @@ class Mutation:
         facts = Facts(edges=(EdgeFact(EdgeType.CONSUMES, model.consumer(name), key, said),))
         return _say(info.context, by, ("consumer", key.id, name), facts, key)
 
+    @documented(
+        "Two names are not of one dataset, whatever says so: it wins over all that joins them, until it is retracted."
+        " Takes the ids of the very names (`Dataset.identity`)."
+    )
+    def not_same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, why: str, by: By = None) -> Stated:
+        first, second = sorted((_own_key(info.context, dataset, "dataset"), _own_key(info.context, other, "other")))
+        if first == second:
+            raise InvalidInput("they are one name: give the ids of two names, as `Dataset.identity` has them", "other")
+        facts = Facts(edges=(EdgeFact(EdgeType.DIFFERENT_FROM, first, second, {"why": _name(why, "why")}),))
+        return _say(info.context, by, ("not-same-as", first.id, second.id), facts, first)
+
     @documented("Two datasets are one. `retract` takes them apart again.")
     def same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, by: By = None, why: str = "a person says so") -> Stated:
         first, second = sorted((_key(info.context, dataset), _key(info.context, other)))
@@ -91,15 +106,24 @@ class Mutation:
         if source_kind(head.source) != PERSON:
             raise InvalidInput(f"{head.source} said so, not a person: correct it there", "statement")
         asset_id = head.scope[2]
-        at = max(_now(), head.observed_at + 1)
         about = request.now.index.key(request.now.find(asset_id))
-        _commit(request, request.actor, "retract", about, Statement(head.source, head.scope, at, EMPTY))
+        _commit(request, request.actor, "retract", about, Statement(head.source, head.scope, head.observed_at + 1, EMPTY))
         return Stated(asset=request.now.asset(request.now.find(asset_id)), statement=None)
 
 
 def _key(request: Request, asset_id: str) -> AssetKey:
     view = request.now
     return view.index.key(view.find(asset_id))
+
+
+def _own_key(request: Request, asset_id: str, where: str) -> AssetKey:
+    """The name of a dataset that has exactly this id, which need not be the shown one."""
+    view = request.now
+    node = view.find(asset_id)
+    key = next((key for key in view.index.names(node, former=True) if key.id == asset_id), view.index.key(node))
+    if key.kind is not AssetKind.DATASET:
+        raise InvalidInput(f"only datasets have several names, and {key.qualified_name!r} is a {key.kind}", where)
+    return key
 
 
 def _name(text: str, where: str) -> str:
@@ -128,7 +152,7 @@ def _attribute(key: AssetKey, attribute: str, value: Json) -> Facts:
 def _say(request: Request, by: str | None, scope: tuple[str, ...], facts: Facts, about: AssetKey) -> Stated:
     """Commit one statement; what it is about, as it is afterwards."""
     speaker = _speaker(request, by)
-    said = Statement(f"{PERSON}/{speaker}", (PERSON, *scope), _now(), encode(facts))
+    said = Statement(f"{PERSON}/{speaker}", (PERSON, *scope), 0, encode(facts))
     _commit(request, speaker, scope[0], about, said)
     view = request.now
     node = view.index.node(about)
@@ -143,27 +167,31 @@ def _statement(request: Request, node: int, source: str, scope: Scope) -> strawb
 
 
 def _commit(request: Request, actor: str, what: str, about: AssetKey, statement: Statement) -> None:
-    """With its entry in the audit log; without the graph's lock: readers need not wait for the disk."""
-    record = mutation_record(actor, what, about, statement)
+    """With its entry in the audit log; without the graph's lock: readers need not wait for the disk. `statement.observed_at`: the least."""
     request.release()
-    request.live.commit(lambda _reader: Batch(statements=[statement], journal=[record]))
+    store, earlier = request.live.store, _newest(request)
+
+    def build(_reader: RunReader) -> Batch:
+        newest = max(earlier, int(store.setting(NEWEST) or 0))
+        at = max(now(), statement.observed_at, newest + 1)
+        if at > now() + AHEAD_WARNED:
+            log.warning("the clock was ahead when %s was stated: this statement counts from just after it", from_micros(newest))
+        stated = statement._replace(observed_at=at)
+        return Batch(statements=[stated], journal=[mutation_record(actor, what, about, stated)], settings={NEWEST: str(at)})
+
+    request.committed = True
+    request.revision = request.live.commit(build).revision
+
+
+def _newest(request: Request) -> int:
+    """The time of the last statement of a person, of a store in which that was not recorded yet."""
+    live = request.live
+    if live.store.setting(NEWEST) is not None:
+        return 0
+    with live.lock:
+        return live.index.newest_of(PERSON)
 
 
 def _scope_id(statement: str) -> int | None:
     match = _STATEMENT.fullmatch(statement)
     return int(match[1]) if match else None
-
-
-def _clock() -> Callable[[], int]:
-    """Microseconds now, never the same twice and never backwards: what is said later wins."""
-    last = 0
-
-    def now() -> int:
-        nonlocal last
-        last = max(time.time_ns() // 1000, last + 1)
-        return last
-
-    return now
-
-
-_now = _clock()

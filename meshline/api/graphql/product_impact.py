@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 import strawberry
 
-from meshline.api.checking import Asked, difference
+from meshline.api.check_request import Asked
+from meshline.api.checking import texts_of
 from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.change_input import ChangeInput
 from meshline.api.graphql.context import Request, View
@@ -21,6 +22,7 @@ from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.feasibility import FRESHNESS, Feasibility, feasible, no_longer_holding
 from meshline.governance.gate import Options, judge
 from meshline.graph import measures, model
+from meshline.graph.index import Direction
 from meshline.graph.model import AssetKind
 from meshline.graph.queries.impact import impact
 from meshline.graph.queries.pages import KIND_ORDER
@@ -77,10 +79,12 @@ def product_impact(request: Request, change: ChangeInput | None, of: Sequence[st
     """Raises InvalidInput unless exactly one is given."""
     if (change is None) == (of is None):
         raise InvalidInput("name a change, or assets", "change" if of is None else "of")
-    view = request.now
     if change is None:
-        return _answer(view, view.find_all(of or ()), {}, {})
-    found = difference(request.live, request.naming, Asked(change.things()))
+        view = request.now
+        return _answer(view, view.find_starts(of or (), Direction.DOWNSTREAM), {}, {})
+    with texts_of(request.live, request.naming, Asked(change.things()), request.limits, apart=request.apart) as texts:
+        found = texts.difference()
+    view = request.now
     report = judge(request.live, view.index, found.changes, Options(versions=found.versions, limits=request.limits))
     verdicts = {view.index.find(product.id): Verdict[one.verdict.upper()] for one in reversed(report.findings) for product in one.products}
     starts = [

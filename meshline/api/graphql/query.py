@@ -191,7 +191,7 @@ class Query:
         view = _view(info, as_of)
         found = lineage.lineage(
             view.index,
-            view.find_all(of),
+            view.find_starts(of, direction),
             direction,
             granularity=granularity,
             reach=reach,
@@ -271,6 +271,7 @@ class Query:
         of: list[strawberry.ID] | None = None,
         limit: int = 1000,
     ) -> LineageDiff:
+        info.context.prepare(to_micros(start), to_micros(end))
         before, after = _view(info, start), _view(info, end)
         found = diff.lineage_diff(
             info.context.live,
@@ -279,6 +280,7 @@ class Query:
             of=tuple(of or ()),
             limit=info.context.page(limit),
             limits=info.context.limits,
+            at=info.context.index,
         )
         return LineageDiff.of(before, after, found)
 
@@ -389,7 +391,7 @@ def _impact(
     view = _view(info, as_of)
     found = impact.impact(
         view.index,
-        view.find_all(of),
+        view.find_starts(of, direction),
         direction,
         reach=reach,
         depth=_depth(depth),

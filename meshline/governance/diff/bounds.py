@@ -19,13 +19,20 @@ _BOUNDS: dict[str, bool | None] = {
     "maximum": False,
     "exclusive_maximum": False,
     "max_length": False,
+    "min_items": True,
+    "max_items": False,
     "pattern": None,
     "format": None,
 }
 
+_TIMES = frozenset({"date", "date-time", "time", "duration"})  # formats of JSON Schema: a reader of one cannot read another
+
 
 def bound_changes(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
     for name, rising in _BOUNDS.items():
+        if name == "format" and was.field.format != now.field.format and {was.field.format, now.field.format} <= _TIMES:
+            yield scope.change("type-changed", was, (was.field.format, now.field.format), now=now, detail=name)
+            continue
         old, new = (_given(getattr(one.field, name)) for one in (was, now))
         if rule := _rule(old, new, rising=rising):
             called = name.replace("_", " ").replace("min ", "minimum ").replace("max ", "maximum ")

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from meshline.governance.types import NESTED, Type, normal
+from meshline.governance.types import NESTED, Fold, Type, normal
 from meshline.graph.promises import Field
 
 
@@ -58,13 +58,13 @@ def _with_parts(column: Column, *, listed: bool) -> Iterator[Column]:
         yield from _with_parts(Column(field, part.type), listed=False)
 
 
-def matched(before: Sequence[Column], after: Sequence[Column]) -> Matched:
-    """Which columns are the same: by id, else by name under the same parent, else by a name that differs in case only."""
+def matched(before: Sequence[Column], after: Sequence[Column], fold: Fold) -> Matched:
+    """Which columns are the same: by id, else by name under the same parent, else by a name that is the same when `fold`ed."""
     found = _Matching(before, after)
     found.match(lambda one: one.field.id, lambda one: one.field.id)
     found.match(found.expected, lambda one: one.path)
     found.match(lambda one: one.field.physical_name, lambda one: one.field.physical_name)
-    found.match(lambda one: found.expected(one).casefold(), lambda one: one.path.casefold())
+    found.match(lambda one: fold(found.expected(one)), lambda one: fold(one.path))
     pairs = [(one, found.same[one.path]) for one in before if one.path in found.same]
     gone = [one for one in before if one.path not in found.same]
     added = [one for one in after if one.path not in found.taken]
@@ -108,8 +108,20 @@ def _may_be(was: Column, now: Column) -> bool:
 
 def _reshaped(was: Column, now: Column) -> bool:
     """Whether it holds other columns now, or none any more: that is one change, of its type."""
-    kinds = {(one.type.name if one.type.name in NESTED else "") if one.type else None for one in (was, now)}
+    kinds = {kind(one) for one in (was, now)}
     return len(kinds - {None}) > 1
+
+
+def kind(column: Column) -> str | None:
+    """struct, list, map or union of what holds other columns; empty for a plain type, None if it is not known."""
+    if column.type is None:
+        return None
+    name = column.type.name
+    return name if name in NESTED else "union" if is_union(column) else ""
+
+
+def is_union(column: Column) -> bool:
+    return column.field.type.startswith("union<")
 
 
 def holdings(of: Iterable[Column]) -> Mapping[str, list[Column]]:

@@ -12,7 +12,7 @@ from meshline.governance.diff.columns import columns
 from meshline.governance.diff.draft import Draft, folded
 from meshline.governance.diff.fields import field_changes
 from meshline.governance.diff.levels import level_changes
-from meshline.governance.diff.models import WORDS, matched_models, same_names
+from meshline.governance.diff.models import Words, matched_models, same_names, words
 from meshline.governance.diff.owners import owner_changes
 from meshline.governance.diff.quality import rule_changes
 from meshline.governance.diff.scope import Scope
@@ -47,11 +47,13 @@ def _whole(pair: Pair[Contract]) -> Change:
 
 def _changes(draft: Draft, before: Version[Contract], after: Version[Contract]) -> Iterator[Change]:
     old, new = before.value, after.value
+    said = words(old, new)
     yield from _status(draft, old, new)
-    yield from _models(draft, before, after)
-    names = same_names(old.models, new.models)
-    yield from rule_changes(draft, old.quality_rules, _rules(new, names), _assets(before))
-    yield from _levels(draft, before, after, names)
+    yield from _models(draft, before, after, said)
+    names = same_names(old.models, new.models, said)
+    assets = _assets(before, said)
+    yield from rule_changes(draft, old.quality_rules, _rules(new, names), assets)
+    yield from _levels(draft, before, after, names, assets)
     yield from term_changes(draft, old.terms, new.terms)
     yield from role_changes(draft, old.roles, _roles(old, new))
     yield from server_changes(draft, before, after)
@@ -67,9 +69,9 @@ def _status(draft: Draft, old: Contract, new: Contract) -> Iterator[Change]:
         yield draft.change("deprecated", ("status",), was, now)
 
 
-def _models(draft: Draft, before: Version[Contract], after: Version[Contract]) -> Iterator[Change]:
+def _models(draft: Draft, before: Version[Contract], after: Version[Contract], said: Words) -> Iterator[Change]:
     several = len(before.value.models) > 1
-    pairs, gone, added = matched_models(before.value.models, after.value.models)
+    pairs, gone, added = matched_models(before.value.models, after.value.models, said.fold_table)
     for one in gone:
         yield draft.change("table-removed", ("model", one.name), assets=before.datasets.get(one.name, ()), table=one.name)
     for one in added:
@@ -77,27 +79,43 @@ def _models(draft: Draft, before: Version[Contract], after: Version[Contract]) -
     for was, now in pairs:
         part, datasets = ("model", was.name), before.datasets.get(was.name, ())
         first, second = (one.physical_name or one.name for one in (was, now))
-        if first.casefold() != second.casefold():
+        if said.fold_table(first) != said.fold_table(second):
             yield draft.change("table-renamed", part, first, second, at=("model", now.name), assets=datasets, table=was.name)
         if now.deprecated and not was.deprecated:
             yield draft.change("table-deprecated", part, at=("model", now.name), assets=datasets, table=was.name)
-        scope = Scope(draft, part, ("model", now.name), datasets, was.name if several else "", WORDS, WORDS)
+        scope = Scope(
+            draft,
+            part,
+            ("model", now.name),
+            datasets,
+            was.name if several else "",
+            (said.read, said.read),
+            said.types,
+            said.physical,
+            said.fold,
+        )
         yield from field_changes(scope, was, now)
 
 
-def _assets(version: Version[Contract]) -> dict[tuple[str, str], tuple[AssetKey, ...]]:
+def _assets(version: Version[Contract], said: Words) -> dict[tuple[str, str], tuple[AssetKey, ...]]:
     """What models and fields are in the graph; a rule about neither is about all datasets."""
     found = {("", ""): tuple(key for keys in version.datasets.values() for key in keys)}
     for one in version.value.models:
         datasets = found[one.name, ""] = version.datasets.get(one.name, ())
-        for column in columns(one.fields, WORDS):
+        for column in columns(one.fields, said.read):
             found[one.name, column.path] = tuple(model.column(dataset, column.name) for dataset in datasets)
     return found
 
 
-def _levels(draft: Draft, before: Version[Contract], after: Version[Contract], names: Mapping[str, str]) -> Iterator[Change]:
+def _levels(
+    draft: Draft,
+    before: Version[Contract],
+    after: Version[Contract],
+    names: Mapping[str, str],
+    of: Mapping[tuple[str, str], tuple[AssetKey, ...]],
+) -> Iterator[Change]:
     """A level is of the datasets of the contract, or of the model or field that it names."""
-    known = {".".join(filter(None, name)): assets for name, assets in _assets(before).items()}
+    known = {".".join(filter(None, name)): assets for name, assets in of.items()}
     named: Mapping[str, tuple[AssetKey, ...]] = known | _fields_alone(before.value.models, known)
     for change in level_changes(draft, before.value.sla, _renamed(after.value.sla, names), assets=known[""]):
         element = change.told.get("element")

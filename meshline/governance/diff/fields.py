@@ -8,25 +8,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from meshline.governance.changes import Change
 from meshline.governance.diff.bounds import bound_changes
 from meshline.governance.diff.classes import class_changes
-from meshline.governance.diff.columns import Column, Matched, above, columns, holdings, matched
+from meshline.governance.diff.columns import Column, Matched, above, columns, holdings, is_union, kind, matched
 from meshline.governance.diff.scope import Scope
 from meshline.governance.diff.values import enum_changes
-from meshline.governance.types import Type, normal, same, specified, widening
+from meshline.governance.types import Type, is_worded, keeps_quoted, normal, promotes, same, specified, widening
 from meshline.graph.promises import Field, Model
 
+AVRO = "avro"
 _ELEMENTS = frozenset({"element", "key", "value"})
 
 
 def field_changes(scope: Scope, before: Model, after: Model) -> Iterator[Change]:
-    old, new = columns(before.fields, scope.before), columns(after.fields, scope.after)
-    found = matched(old, new)
+    old, new = (columns(fields, form) for fields, form in zip((before.fields, after.fields), scope.read, strict=True))
+    found = matched(old, new, scope.fold)
     held = holdings(old)
+    keys = {f"{one.path}.key" for one in old if kind(one) == "map"}
     yield from _one_sided(scope, found, held)
     for was, now in found.pairs:
         if was == now:
             continue
         yield from _renamed(scope, was, now, held)
-        yield from _retyped(scope, was, now)
+        yield from _retyped(scope, was, now, key=any(one in keys for one in (was.path, *above(was.path))))
         yield from _required(scope, was, now)
         yield from _keys(scope, was, now)
         yield from enum_changes(scope, was, now)
@@ -41,6 +43,8 @@ def _one_sided(scope: Scope, found: Matched, held: Mapping[str, list[Column]]) -
     before, after = {now.path: was for was, now in found.pairs}, {was.path: now for was, now in found.pairs}
     for column in found.gone:
         holder = after.get(_parent(column))
+        if holder is not None and is_union(holder):
+            continue  # a branch of a union is a change of its type
         if _is_element(column, holder):
             if scope.promised:
                 yield scope.change("type-withdrawn", column, (_said(column), None))
@@ -48,11 +52,21 @@ def _one_sided(scope: Scope, found: Matched, held: Mapping[str, list[Column]]) -
             yield scope.change("column-removed", column, (_said(column), None), of=held.get(column.path, ()))
     for column in found.added:
         holder = before.get(_parent(column))
+        if holder is not None and is_union(holder):
+            continue
         if _is_element(column, holder):
             yield scope.change("type-specified", column, (None, _said(column)))
         else:
-            rule = "required-column-added" if column.field.required else "column-added"
-            yield scope.change(rule, column, (None, _said(column)))
+            yield scope.change(_added(scope, column), column, (None, _said(column)))
+
+
+def _added(scope: Scope, column: Column) -> str:
+    """A reader of Avro fills a field that was not written with its default, and fails if it has none, whatever the type."""
+    if column.field.defaulted:
+        return "column-with-default-added" if column.field.required else "column-added"
+    if scope.read[1] == AVRO and not column.field.required:
+        return "column-without-default-added"
+    return "required-column-added" if column.field.required else "column-added"
 
 
 def _parent(column: Column) -> str:
@@ -60,8 +74,8 @@ def _parent(column: Column) -> str:
 
 
 def _is_element(column: Column, holder: Column | None) -> bool:
-    kind = holder.type.name if holder is not None and holder.type is not None else ""
-    return kind in {"list", "map"} and column.path.rpartition(".")[2] in _ELEMENTS
+    of = kind(holder) if holder is not None else None
+    return of in {"list", "map"} and column.path.rpartition(".")[2] in _ELEMENTS
 
 
 def _said(column: Column) -> str | None:
@@ -69,38 +83,105 @@ def _said(column: Column) -> str | None:
 
 
 def _renamed(scope: Scope, was: Column, now: Column, held: Mapping[str, list[Column]]) -> Iterator[Change]:
-    """By its last part: what is in a renamed column moves with it."""
+    """By its last part: what is in a renamed column moves with it. Where a quoted name keeps its case, whoever renames
+    a column of a table to the same name in another case means it.
+    """
     before, after = (one.name.rpartition(".")[2] for one in (was, now))
-    if before.casefold() != after.casefold():
+    meant = not scope.promised and was.field.id and was.field.id == now.field.id and keeps_quoted(scope.read[1])
+    fold = str if meant else scope.fold
+    if fold(before) != fold(after):
         called = scope.called(now.name)
         yield scope.change("column-renamed", was, (was.name, now.name), now=now, of=held.get(was.path, ()), renamed=called)
 
 
-def _retyped(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
-    form = scope.after or scope.before
+def _retyped(scope: Scope, was: Column, now: Column, *, key: bool) -> Iterator[Change]:
+    """The worst of what its types say, and its physical types. `key`: it is the key of a map, or in one."""
+    found = list(_type_changes(scope, was, now, key=key))
+    if found:
+        rule, said = max(found, key=lambda one: _WORST.index(one[0]))
+        yield scope.change(rule, was, said, now=now)
+    yield from _branches(scope, was, now)
+    old, new = (one.field.type_names for one in (was, now))
+    if scope.read == (AVRO, AVRO) and old and new and not _same_name(old, new):
+        yield scope.change("type-renamed", was, (old[0], new[0]), now=now, detail="name")
+
+
+_WORST = ("type-specified", "type-promoted", "type-widened", "type-withdrawn", "type-changed")
+
+
+def _type_changes(scope: Scope, was: Column, now: Column, *, key: bool) -> Iterator[tuple[str, tuple[str | None, str | None]]]:
     if was.type is None or now.type is None:
         if was.type is None and now.type is not None:
-            yield scope.change("type-specified", was, (None, _said(now)), now=now)
+            yield "type-specified", (None, _said(now))
         elif was.type is not None and scope.promised:
-            yield scope.change("type-withdrawn", was, (_said(was), None), now=now)
-        return
-    rule = _type_rule(was.type, now.type, form)
-    if rule is not None:
-        yield scope.change(rule, was, (was.type.head, now.type.head), now=now)
-        return
-    physical = (was.field.physical_type, now.field.physical_type)
-    if all(physical):
-        first, second = (normal(text) for text in physical)
-        if (rule := _type_rule(first, second, "")) is not None:
-            yield scope.change(rule, was, (str(first), str(second)), now=now)
+            yield "type-withdrawn", (_said(was), None)
+    elif scope.read == (AVRO, AVRO) and bool(was.field.type_names) is not bool(now.field.type_names):
+        yield "type-changed", (was.field.type, now.field.type)  # an enum is no string, and a fixed no bytes
+    elif not _is_branched(scope, was, now):
+        for form in scope.types:
+            texts = (was.field.type, now.field.type)
+            of_dialect = form != scope.read and all(is_worded(text, form[0]) for text in texts)
+            first, second = map(normal, texts, form) if of_dialect else (was.type, now.type)
+            rule = _type_rule(first, second, form if of_dialect else scope.read, scope, key=key)
+            if rule is not None:
+                told = (was.type, now.type) if was.type.head != now.type.head else (first, second)
+                yield rule, (told[0].head, told[1].head)
+    old, new = (one.field.physical_type for one in (was, now))
+    for form in scope.physical if old and new else ():
+        first, second = normal(old, form[0]), normal(new, form[1])
+        rule = None if _moved_only(form, old, new) else _type_rule(first, second, form, scope, key=key)
+        if rule is not None:
+            yield rule, (str(first), str(second))
 
 
-def _type_rule(was: Type, now: Type, form: str) -> str | None:
+def _moved_only(form: tuple[str, str], was: str, now: str) -> bool:
+    """The text is the same, and the server is another: that is a change of the server."""
+    return form[0] != form[1] and was.strip() == now.strip()
+
+
+def _type_rule(was: Type, now: Type, form: tuple[str, str], scope: Scope, *, key: bool) -> str | None:
     if was.head == now.head or same(was, now):
         return None
-    if specified(was, now):
+    if specified(was, now) or (form == (AVRO, AVRO) and (was.name, now.name) == ("string", "uuid")):
         return "type-specified"
-    return "type-widened" if widening(was, now, form) or specified(now, was) else "type-changed"
+    if widening(was, now, form[1] or form[0]):
+        own = not scope.promised and form[0] == form[1] and promotes(form[1])
+        return "type-changed" if key and form[1] == "iceberg" else "type-promoted" if own else "type-widened"
+    return "type-widened" if specified(now, was) else "type-changed"
+
+
+def _same_name(old: Sequence[str], new: Sequence[str]) -> bool:
+    """As readers of Avro match named types: by the name without its namespace, or by an alias, which both sides need."""
+    return old[0].rpartition(".")[2] == new[0].rpartition(".")[2] or (old[0] in new[1:] and new[0] in old[1:])
+
+
+# -- unions
+
+
+def _is_branched(scope: Scope, was: Column, now: Column) -> bool:
+    """Whether two types of Avro are compared branch by branch."""
+    plain = [is_union(one) or not (kind(one) or one.field.type_names) for one in (was, now)]
+    return scope.read == (AVRO, AVRO) and (is_union(was) or is_union(now)) and all(plain)
+
+
+def _branches(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+    """A branch that another can read without loss is no change, or grows into it."""
+    if was.type is None or now.type is None or not _is_branched(scope, was, now):
+        return
+    old, new = (set(one.field.type.removeprefix("union<").removesuffix(">").split(", ")) for one in (was, now))
+    grown = {(one, other) for one in old - new for other in new - old if _reads(other, one)}
+    for one, other in sorted(grown):
+        yield scope.change("type-promoted", was, (one, other), now=now, detail=one)
+    for one in sorted(old - new):
+        if not any(_reads(other, one) for other in new):
+            yield scope.change("branch-removed", was, (one, None), now=now, detail=one)
+    for one in sorted(new - old):
+        if not any(_reads(other, one) for other in old) and one not in {other for _, other in grown}:
+            yield scope.change("branch-added", was, (None, one), now=now, detail=one)
+
+
+def _reads(reader: str, writer: str) -> bool:
+    return widening(normal(writer, AVRO), normal(reader, AVRO), AVRO)
 
 
 def _required(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
@@ -121,8 +202,8 @@ def _keys(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
 
 def moved(before: Sequence[Field], after: Sequence[Field], scope: Scope) -> Iterator[Change]:
     """The fewest columns whose move explains the new order: who was put in front of others moves, they do not."""
-    old, new = columns(before, scope.before), columns(after, scope.after)
-    top = [(was, now) for was, now in matched(old, new).pairs if "." not in was.path and "." not in now.path]
+    old, new = (columns(fields, form) for fields, form in zip((before, after), scope.read, strict=True))
+    top = [(was, now) for was, now in matched(old, new, scope.fold).pairs if "." not in was.path and "." not in now.path]
     places = {one.path: at for at, one in enumerate((one for one in new if "." not in one.path), 1)}
     origins = {one.path: at for at, one in enumerate((one for one in old if "." not in one.path), 1)}
     stay = _longest_rising([places[now.path] for _, now in top])

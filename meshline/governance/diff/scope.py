@@ -8,6 +8,8 @@ from typing import NamedTuple
 from meshline.governance.changes import Change
 from meshline.governance.diff.columns import Column
 from meshline.governance.diff.draft import Draft
+from meshline.governance.diff.models import Forms
+from meshline.governance.types import Fold
 from meshline.graph import model
 from meshline.graph.definitions import Part
 from meshline.graph.model import AssetKey, Json
@@ -16,7 +18,9 @@ from meshline.graph.model import AssetKey, Json
 class Scope(NamedTuple):
     """`part` of the thing, which is `at` after; `datasets`: of which they are columns; `table`: its name in sentences, if it is needed.
 
-    `before`, `after`: the words of their types. `promised`: what is not said is not promised; else it is not known.
+    `read`: the words in which their types are read, (before, after); `types`: in each of which they are compared; `physical`: the same
+    of their physical types.
+    `fold`: names that are one name. `promised`: what is not said is not promised; else it is not known.
     """
 
     draft: Draft
@@ -24,8 +28,10 @@ class Scope(NamedTuple):
     at: Part = ()
     datasets: tuple[AssetKey, ...] = ()
     table: str = ""
-    before: str = ""
-    after: str = ""
+    read: tuple[str, str] = ("", "")
+    types: Forms = (("", ""),)
+    physical: Forms = (("", ""),)
+    fold: Fold = str
     promised: bool = True
 
     def change(

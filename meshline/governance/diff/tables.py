@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
-from meshline.errors import MissingExtra
+from meshline.errors import required_extra
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.diff.access import access_rule
 from meshline.governance.diff.draft import Draft
@@ -13,6 +13,7 @@ from meshline.governance.diff.fields import field_changes, moved
 from meshline.governance.diff.owners import owner_changes
 from meshline.governance.diff.quality import rule_changes
 from meshline.governance.diff.scope import Scope
+from meshline.governance.types import folding
 from meshline.graph import model
 from meshline.graph.definitions import Definition, Pair, Version
 from meshline.graph.promises import Party
@@ -36,15 +37,22 @@ def table_changes(pair: Pair[Definition]) -> list[Change]:
 def _changes(draft: Draft, before: Version[Definition], after: Version[Definition]) -> Iterator[Change]:
     old, new = before.value, after.value
     table = old.model.name
-    if table.casefold() != new.model.name.casefold():
+    fold = folding((old.format, new.format), tables=True)
+    if fold(table) != fold(new.model.name):
         yield draft.change("table-renamed", (), table, new.model.name, table=table)
-    scope = Scope(draft, (), (), draft.assets, "", old.format, new.format, promised=False)
+    form = (old.format, new.format)
+    scope = Scope(draft, (), (), draft.assets, "", form, (form,), (form,), folding(form), promised=False)
     yield from field_changes(scope, old.model, new.model)
     if new.format not in _UNORDERED:
         yield from moved(old.model.fields, new.model.fields, scope)
+    yield from _closed(draft, old, new)
     yield from _partitioning(draft, old, new)
     if old.kind and new.kind and old.kind.casefold() != new.kind.casefold():
-        yield draft.change("materialization-changed", ("kind",), old.kind.lower(), new.kind.lower(), table=table)
+        lost = bool(old.constraints and new.contracted and not new.constraints)
+        changed = "constraints-not-enforced" if lost else "materialization-changed"
+        constraints = ", ".join(old.constraints) if lost else None
+        yield draft.change(changed, ("kind",), old.kind.lower(), new.kind.lower(), table=table, constraints=constraints)
+    yield from _contracted(draft, old, new)
     yield from owner_changes(draft, _party(old.owner), _party(new.owner))
     if rule := access_rule(old.access, new.access) if old.access and new.access else None:
         yield draft.change(rule, ("access",), old.access, new.access, role="other models")
@@ -56,15 +64,34 @@ def _changes(draft: Draft, before: Version[Definition], after: Version[Definitio
         yield from _computed(draft, old, new)
 
 
+def _contracted(draft: Draft, old: Definition, new: Definition) -> Iterator[Change]:
+    """What dbt promises of a model: that it enforces the contract, and which version a reference without one means."""
+    table = old.model.name
+    if old.contracted != new.contracted:
+        rule = "contract-enforced" if new.contracted else "contract-not-enforced"
+        yield draft.change(rule, ("contract",), table=table)
+    was_latest = old.version and old.version == old.latest_version
+    if was_latest and new.latest_version and new.latest_version != old.latest_version:
+        yield draft.change("latest-version-moved", ("latest_version",), old.latest_version, new.latest_version, table=table)
+
+
 def _computed(draft: Draft, old: Definition, new: Definition) -> Iterator[Change]:
     """Raises MissingExtra."""
-    try:
+    with required_extra("sql", "comparing queries"):
         sql = import_module("meshline.governance.diff.sql")
-    except ModuleNotFoundError as error:
-        if error.name is None or not error.name.startswith("sqlglot"):
-            raise
-        raise MissingExtra("sql", "comparing queries") from error
     yield from sql.sql_changes(draft, old, new)
+
+
+def _closed(draft: Draft, old: Definition, new: Definition) -> Iterator[Change]:
+    """Objects that allow other properties in one version only. Of an object that is new or gone its columns say it."""
+    if old.format != new.format or (not old.closed and not new.closed):
+        return
+    both = {"", *(one.name for one in old.model.fields)} & {"", *(one.name for one in new.model.fields)}
+    for path in sorted(both & (set(old.closed) ^ set(new.closed))):
+        assets = [model.column(dataset, path) for dataset in draft.assets] if path else None
+        part = ("field", path, "additional properties") if path else ("additional properties",)
+        rule = "properties-closed" if path in new.closed else "properties-opened"
+        yield draft.change(rule, part, assets=assets, object=path or old.model.name)
 
 
 def _partitioning(draft: Draft, old: Definition, new: Definition) -> Iterator[Change]:

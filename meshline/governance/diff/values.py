@@ -23,8 +23,18 @@ def enum_changes(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
         return
     for key in old.keys() - new.keys():
         yield scope.change("enum-value-removed", was, (old[key], None), now=now)
+    added = _added(scope, was)
+    told: dict[str, Json] = {"default": was.field.enum_default} if was.field.enum_default else {}
     for key in new.keys() - old.keys():
-        yield scope.change("enum-value-added", was, (None, new[key]), now=now)
+        change = scope.change(added, was, (None, new[key]), now=now)
+        yield change._replace(told={**change.told, **told})
+
+
+def _added(scope: Scope, was: Column) -> str:
+    """A reader of Avro that does not know a symbol takes the default of its own schema, or fails."""
+    if scope.read != ("avro", "avro"):
+        return "enum-value-added"
+    return "enum-symbol-with-default-added" if was.field.enum_default else "enum-symbol-added"
 
 
 def _values(column: Column) -> dict[str, Json]:

@@ -39,7 +39,10 @@ class Follower:
         self._looked = False
 
     def step(self) -> Noted:
-        """Follow what was committed since the last step, of whatever process. Raises StoreUnavailable; then nothing is noted."""
+        """Follow what was committed since the last step, of whatever process.
+
+        Raises StoreUnavailable; then nothing is noted, and the next step finds the same.
+        """
         store, now = self._live.store, self._clock()
         since, position = store.setting(SINCE), int(store.setting(POSITION) or 0)
         if since is None:
@@ -48,12 +51,16 @@ class Follower:
         if changes.revision <= position and self._looked:
             return Noted(position, 0, 0, 0)
         self._live.refresh()
+        settings = {POSITION: str(max(changes.revision, position))}
+        if now < int(since):  # the clock was ahead when it began: what begins from now on is news
+            since = settings[SINCE] = str(now)
         records = list(self._lander.owed(changes.heads, int(since), now, webhook=self._webhook))
         notices = len(records)
         turned = self._turned(now, tell=True)
         records += turned.records
-        if records or changes.revision > position:
-            store.commit(lambda _: Batch(settings={POSITION: str(max(changes.revision, position))}, journal=records))
+        if records or len(settings) > 1 or changes.revision > position:
+            store.commit(lambda _: Batch(settings=settings, journal=records))
+        self._lander.keep()
         self._looked = True
         return Noted(changes.revision, notices + turned.notices, turned.opened, turned.closed)
 

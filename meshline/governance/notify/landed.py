@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -20,10 +21,22 @@ from meshline.governance.rules import Verdict
 from meshline.graph import model
 from meshline.graph.content import EMPTY
 from meshline.graph.definitions import AnyPair, Definition
-from meshline.graph.index import LineageIndex
+from meshline.graph.index import LineageIndex, Truncated
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import CATALOG_KINDS, JOB_OUTPUT, AssetKey, AssetKind, Content, EdgeType, Interval, Scope, source_kind
+from meshline.graph.model import (
+    CATALOG_KINDS,
+    JOB_OUTPUT,
+    AssetKey,
+    AssetKind,
+    Content,
+    EdgeType,
+    Interval,
+    Scope,
+    lists_some_columns,
+    source_kind,
+)
 from meshline.graph.promises import Contract, Product
+from meshline.graph.queries.limits import Limits
 from meshline.graph.store.base import Head, Record
 
 log = logging.getLogger("meshline.notify")
@@ -32,8 +45,11 @@ LANDED = "change.landed"
 _BREAKING = Verdict.BREAKING.name.lower()
 REMEMBERED = 100_000  # stretches that were looked at
 TOGETHER = 200  # histories read at once
+JUDGE_SECONDS = 10.0  # for one change, at most
 # Scopes of runs: they say lineage, and are restated all the time.
-_SILENT = frozenset({JOB_OUTPUT, "job-writes", "job-reads", "job-declared", "job-parent", "job", "job-quality", "dataset-lineage"})
+_SILENT = frozenset(
+    {JOB_OUTPUT, "job-writes", "job-reads", "job-declared", "job-parent", "job", "job-quality", "dataset-lineage", "dataset-replaced"}
+)
 
 
 class Landed(NamedTuple):
@@ -45,7 +61,7 @@ class Landed(NamedTuple):
 
 
 class Lander:
-    """Finds what landed. Remembers which stretches it looked at: what is restated is not compared again."""
+    """Finds what landed. Remembers which stretches it looked at (see `keep`): what is restated is not compared again."""
 
     def __init__(self, live: LiveGraph, changes: Callable[[AnyPair], list[Change]], *, breaking_only: bool = False) -> None:
         """`changes`: what differs between the two of a pair."""
@@ -53,6 +69,16 @@ class Lander:
         self._changes = changes
         self._breaking_only = breaking_only
         self._seen: OrderedDict[int, tuple[int, bytes | None]] = OrderedDict()
+        self._looked_at: dict[int, tuple[int, bytes | None]] = {}  # since the last `keep`
+
+    def keep(self) -> None:
+        """What was found is committed: the stretches that were looked at need not be compared again. Until then they are, each time."""
+        for scope_id, stretch in self._looked_at.items():
+            self._seen[scope_id] = stretch
+            self._seen.move_to_end(scope_id)
+        self._looked_at.clear()
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
 
     def owed(self, heads: Sequence[Head], since: int, now: int, *, webhook: bool) -> Iterator[Record]:
         """What is owed for these heads, of stretches that began after `since`."""
@@ -69,13 +95,10 @@ class Lander:
                 yield from self._stretches(chosen[scope_id], history, since)
 
     def _is_new(self, head: Head, since: int) -> bool:
-        told = (head.valid_from, None if head.content is None else head.content.digest)
-        if self._seen.get(head.scope_id) == told:
+        stretch = (head.valid_from, None if head.content is None else head.content.digest)
+        if self._seen.get(head.scope_id) == stretch:
             return False
-        self._seen[head.scope_id] = told
-        self._seen.move_to_end(head.scope_id)
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
+        self._looked_at[head.scope_id] = stretch
         return head.content is None or head.valid_from > since
 
     def _stretches(self, head: Head, history: Sequence[tuple[Interval, Content]], since: int) -> Iterator[Landed]:
@@ -124,7 +147,7 @@ class Lander:
             index = self._live.index
             node = index.node(dataset)
             listed = set() if node is None else {edge.scope_id for edge in index.edges(node, EdgeType.HAS_COLUMN)}
-            others = [index.scope(scope_id) for scope_id in listed - {head.scope_id}]
+            others = [scope for scope_id in listed - {head.scope_id} if not lists_some_columns((scope := index.scope(scope_id)).scope)]
         if head.content is None:
             return not others
         own = self._strength(head.source, head.scope)
@@ -139,7 +162,9 @@ class Lander:
     def _told(self, landed: Landed, change: Change, now: int, *, webhook: bool) -> Iterator[Record]:
         live = self._live
         with live.lock:
-            report = judge(live, live.index, [change], Options(now=now))
+            report = judge(live, live.index, [change], Options(now=now, limits=Limits(deadline=time.monotonic() + JUDGE_SECONDS)))
+            if report.completeness.truncated != Truncated.NONE:
+                log.warning("not all that %s reaches was looked at: it took longer than %g seconds", change.subject.name, JUDGE_SECONDS)
             receivers = [(notice, _receiver(live.index, notice)) for notice in report.notify]
             subject = _subject(live.index, change)
         finding = next((one for one in report.findings if one.fingerprint == change.fingerprint), None)

@@ -103,7 +103,7 @@ class Outbox:
         self._append([_record(FAILED, one.notice.key, at, {"why": why}) for one in given_up])
 
     def settle(self, recent: int) -> None:
-        """Remember up to where nothing is owed, nor was sent after a time, so that the next to look need not read it."""
+        """Remember up to where no notice is pending, nor was sent after a time, so that the next to look need not read it."""
         self._read()
         while self._sendings and self._sendings[0][1] <= recent:
             self._sendings.popleft()
@@ -119,15 +119,14 @@ class Outbox:
 
     def _read(self) -> None:
         while kept := self._store.journal("", self._read_to, READ_AT_ONCE):
-            self._read_to = kept[-1].position
             for one in kept:
                 record = one.record
                 if record.kind == NOTICE:
                     self._owed[record.key] = notice(one)
                 elif record.kind == ATTEMPT:
                     attempt = msgspec.json.decode(record.body, type=_Attempt)
-                    self._claims[attempt.key, attempt.number] = attempt.by
                     if attempt.key in self._owed:
+                        self._claims[attempt.key, attempt.number] = attempt.by
                         self._tried[attempt.key] = Tried(attempt.number, record.at, self._tried.get(attempt.key, Tried()).error)
                 elif record.kind == REFUSED:
                     refusal = msgspec.json.decode(record.body, type=_Refusal)
@@ -135,6 +134,7 @@ class Outbox:
                         self._tried[refusal.key] = self._tried[refusal.key]._replace(error=refusal.error)
                 elif record.kind in (SENT, FAILED):
                     self._forget(one)
+                self._read_to = one.position
 
     def _forget(self, kept: Kept) -> None:
         record = kept.record

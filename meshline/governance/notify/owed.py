@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from meshline.errors import StoreCorrupt
+from meshline.graph.owner_names import address
 from meshline.graph.store.base import Kept, Record
 
 NOTICE = "notice"
@@ -28,7 +29,8 @@ class Receiver(msgspec.Struct, frozen=True, rename="camel"):
 def receiver(kind: str, name: str, id_: str, said: Mapping[str, str]) -> Receiver:
     """`said`: contacts as the graph has them. Who is called by an address is reached there."""
     contacts = {way: text for way, text in said.items() if text}
-    return Receiver(kind, name, id_, contacts or ({"email": name} if "@" in name else {}))
+    named = address(name)
+    return Receiver(kind, name, id_, contacts or ({"email": named} if named else {}))
 
 
 class Owed(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

@@ -37,7 +37,7 @@ class Secret(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The addresses at which somebody is told, and how that is shown; no addresses: nobody can be."""
+    """The addresses of a recipient, and a description for people; without addresses, why there is none."""
 
     urls: tuple[Secret, ...]
     shown: str
@@ -63,7 +63,8 @@ class Routes(NamedTuple):
                 return Route((Secret(filled(pattern.url, kind, contact)),), f"{pattern.shown} to {contact}")
         if self.fallback:
             return Route(self.fallback, f"{_places(self.fallback)} (fallback)")
-        return Route((), "nobody: no channel for " + (", ".join(sorted(receiver.contacts)) or "who has no contact"))
+        kinds = ", ".join(sorted(receiver.contacts))
+        return Route((), f"not delivered (no channel configured for {kinds})" if kinds else "not delivered (no contact is known)")
 
 
 def pattern(kind: str, url: str, where: str) -> Secret:

@@ -111,7 +111,7 @@ class Sender:
 
     def _to_webhook(self) -> Route:
         if self._webhook is None:
-            return Route((), "nobody: no webhook is configured")
+            return Route((), "not delivered (no webhook is configured)")
         return Route((self._webhook.url,), self._webhook.url.shown)
 
     def _is_due(self, parcel: Parcel, ready: Sequence[Pending], at: int) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, MeshlineError
 
 _PARAMETERS = re.compile(r"\bparameters\b")
 _PARAMETER = re.compile(r"\bparameters\.([A-Za-z_]\w*)")
@@ -42,17 +42,20 @@ class Expression:
         self.parameters: tuple[str, ...] = tuple(named)
         # Where all of them are named, only these are given: each costs something at every evaluation.
         self._parameters = frozenset(named) if named and len(named) == len(_PARAMETERS.findall(source)) else None
+        self.may_read_any_parameter = self._parameters is None and _PARAMETERS.search(source) is not None  # `parameters[name]`
         unknown = [name for name in self._program.variables() if name not in fields and name not in bound]
         if unknown:
             raise self._refusal(f"{unknown[0]} is no field here; accepted are {', '.join(sorted(fields))}")
 
     def holds(self, fields: Mapping[str, Any]) -> bool:
-        """Raises InvalidInput if it cannot be evaluated, or is neither true nor false."""
+        """Raises InvalidInput if it cannot be evaluated, or is neither true nor false; and what reading the fields raises."""
         try:
             given = {name: fields[name] for name in self.fields}
             if self._parameters is not None:
                 given["parameters"] = {name: value for name, value in fields["parameters"].items() if name in self._parameters}
             found = self._program.execute(given)
+        except MeshlineError:  # fields are read as they are asked for, and the store may not answer
+            raise
         except Exception as error:
             raise self._refusal(f"it cannot be evaluated for {fields.get('name', 'a candidate')!r}: {_first_line(error)}") from error
         if not isinstance(found, bool):

@@ -100,18 +100,18 @@ class Policy(NamedTuple):
 
 def policies(pack: Iterable[Given], own: Iterable[Given] = ()) -> tuple[Policy, ...]:
     """All policies by id. Raises InvalidInput with the place of what cannot be used."""
-    found: dict[str, tuple[dict[str, Any], Given, tuple[str | int, ...]]] = {}
+    found: dict[str, tuple[dict[str, Any], frozenset[str], Given, tuple[str | int, ...]]] = {}
     changed: set[str] = set()
     for given in pack:
         for path, written in _written(given):
-            found[written.id] = (_said(written), given, path)
+            found[written.id] = (_said(written), frozenset(written.parameters), given, path)
     for given in own:
         for path, written in _written(given):
             if written.id in changed:
                 raise InvalidInput(f"the policy {written.id!r} is here twice", given.where((*path, "id")))
             changed.add(written.id)
             before = found[written.id][0] if written.id in found else {}
-            found[written.id] = (_merged(before, _said(written)), given, path)
+            found[written.id] = (_merged(before, _said(written)), frozenset(written.parameters), given, path)
     if len(found) > MAX_POLICIES:
         raise InvalidInput(f"{len(found)} policies are too many; there may be {MAX_POLICIES}")
     return tuple(_policy(*found[id_], own=id_ in changed) for id_ in sorted(found))
@@ -152,7 +152,8 @@ def _merged(before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any
     return {**before, **said, "parameters": {**known, **given}}
 
 
-def _policy(said: Mapping[str, Any], given: Given, path: tuple[str | int, ...], *, own: bool) -> Policy:
+def _policy(said: Mapping[str, Any], written: frozenset[str], given: Given, path: tuple[str | int, ...], *, own: bool) -> Policy:
+    """`written`: the parameters that the file gives, without those of a policy that it changes."""
     id_ = said["id"]
     for key in ("kind", "require", "severity", "message"):
         if said.get(key) is None:
@@ -175,15 +176,23 @@ def _policy(said: Mapping[str, Any], given: Given, path: tuple[str | int, ...], 
                 raise InvalidInput(f"{id_}: {key}: there is no parameter {name!r}", given.where((*path, key)))
         return found
 
-    require = expression("require")
+    require, when, doubtful = expression("require"), expression("when"), expression("doubtful")
     assert require is not None
+    expressions = [one for one in (require, when, doubtful) if one is not None]
+    used = {*subject.parameters, *(name for one in expressions for name in one.parameters)}
+    unused = [] if any(one.may_read_any_parameter for one in expressions) else sorted(written - used)
+    if unused:
+        accepted = f"accepted: {', '.join(sorted(used))}" if used else "it has none"
+        raise InvalidInput(
+            f"{id_}: nothing in the policy reads the parameter {unused[0]!r}; {accepted}", given.where((*path, "parameters", unused[0]))
+        )
     return Policy(
         id=id_,
         title=said.get("title") or id_,
         kind=said["kind"],
-        when=expression("when"),
+        when=when,
         require=require,
-        doubtful=expression("doubtful"),
+        doubtful=doubtful,
         severity=said["severity"],
         message=Message(said["message"], (*fields, *subject.late), f"{id_}: message", given.where((*path, "message"))),
         documentation=said.get("documentation") or "",

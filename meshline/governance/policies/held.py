@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from meshline.governance.policies.passes import Breach, Breaches, Place
+
+K = TypeVar("K")
 
 
 class Held:
@@ -27,12 +30,16 @@ class Held:
     def replace(self, gone: Iterable[Place], found: Breaches) -> None:
         for place in gone:
             del self.all[place]
-            for kept in self._sets(place):
-                kept.discard(place)
+            self._forget(place)
         for place, breach in found.items():
             self.all[place] = breach
             for kept in self._sets(place):
                 kept.add(place)
+
+    def _forget(self, place: Place) -> None:
+        _discard(self._of_policy, place.policy, place)
+        _discard(self._at, place.asset, place)
+        _discard(self._at, place.end, place)
 
     def __getitem__(self, place: Place) -> Breach:
         return self.all[place]
@@ -44,3 +51,11 @@ class Held:
             at.setdefault(place.asset, set()),
             at.setdefault(place.end, set()),
         )
+
+
+def _discard(places: dict[K, set[Place]], key: K, place: Place) -> None:
+    found = places.get(key)
+    if found is not None:
+        found.discard(place)
+        if not found:
+            del places[key]

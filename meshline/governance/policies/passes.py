@@ -40,10 +40,11 @@ Breaches: TypeAlias = dict[Place, Breach]
 
 
 def full(look: Look, policies: Iterable[Policy]) -> Breaches:
-    """All violations. Raises InvalidInput for a policy that cannot be evaluated."""
+    """All violations. Raises InvalidInput for a policy that cannot be evaluated, LimitExceeded at the deadline (`GraphLock.until`)."""
     found: Breaches = {}
     for group in _groups(policies):
         for candidate in group.candidates(look, None):
+            look.live.lock.check()
             found.update(_breaches(group.policies, candidate))
     return found
 
@@ -56,6 +57,7 @@ def within(look: Look, policies: Iterable[Policy], scope: Scope, before: Held) -
     for group in _groups(policies):
         seen: list[tuple[int, int]] = []
         for candidate in group.candidates(look, scope):
+            look.live.lock.check()
             seen.append((candidate.asset, candidate.end))
             found.update(_breaches(group.policies, candidate))
         for policy in group.policies:

@@ -14,6 +14,8 @@ from meshline.graph.index.tables import COLUMN, DATASET, N_NODES
 from meshline.graph.index.trail import Moved
 from meshline.graph.model import KINDS, AssetKind, EdgeType
 
+_OWNER = KINDS.index(AssetKind.OWNER)
+
 
 class Scope(NamedTuple):
     """Representatives. `touched`: products, contracts and consumers that are named by what changed, or owned by who is.
@@ -42,20 +44,24 @@ def scope(look: Look, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
     nodes = np.unique(core.nodes.rep[np.concatenate([moved.named, np.array(sorted(more), np.int32)])])
     kinds = core.nodes.kind[nodes]
     by_kind = {kind: nodes[kinds == code] for code, kind in enumerate(KINDS)}
+    fed = np.unique(core.nodes.rep[moved.fed])
+    fed_kinds = core.nodes.kind[fed]
     if len(by_kind[AssetKind.DOMAIN]):
         return None
     products, contracts, consumers, owners = (
         set(by_kind[kind].tolist()) for kind in (AssetKind.DATA_PRODUCT, AssetKind.CONTRACT, AssetKind.CONSUMER, AssetKind.OWNER)
     )
+    owners.update(fed[fed_kinds == _OWNER].tolist())  # those whose forms mean another one now
+    datasets = {*by_kind[AssetKind.DATASET].tolist(), *index.datasets(by_kind[AssetKind.COLUMN]).tolist()}
     if owners:
         owned = index.ties(EdgeType.OWNS)
         for node in np.unique(owned.end[np.isin(owned.start, sorted(owners))]).tolist():
-            {AssetKind.DATA_PRODUCT: products, AssetKind.CONTRACT: contracts, AssetKind.CONSUMER: consumers}.get(
-                index.kind(node), set()
-            ).add(node)
-    datasets = {*by_kind[AssetKind.DATASET].tolist(), *index.datasets(by_kind[AssetKind.COLUMN]).tolist()}
-    fed = np.unique(core.nodes.rep[moved.fed])
-    fed_kinds = core.nodes.kind[fed]
+            {
+                AssetKind.DATASET: datasets,
+                AssetKind.DATA_PRODUCT: products,
+                AssetKind.CONTRACT: contracts,
+                AssetKind.CONSUMER: consumers,
+            }.get(index.kind(node), set()).add(node)
     datasets.update(fed[fed_kinds == DATASET].tolist(), index.datasets(fed[fed_kinds == COLUMN]).tolist())
     datasets.update(_hanging(look, products, contracts))
     changed = _changed(look, moved.fed)

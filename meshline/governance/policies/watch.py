@@ -46,7 +46,7 @@ class Watch:
         with live.lock:
             self._ordered: list[tuple[Place, Breach]] | None = None
             self._ordered_at = live.index.revision
-            self._trail = live.index.trail()
+            self._complete = True  # False: a look at what changed failed half-way, and what it would have found is not known
             self._begin(live.index)
 
     @property
@@ -110,12 +110,13 @@ class Watch:
     # -- inside
 
     def _begin(self, index: LineageIndex) -> None:
-        self._index = index
-        self._personal: dict[str, Personal] = {}
-        self._trail = index.trail()
+        """Raises what the store raises; then all is as it was before."""
+        personal: dict[str, Personal] = {}
+        trail = index.trail()
+        held = Held(full(Look(self.live, index, self._time(), personal), self.policies.values()))
+        self._index, self._personal, self._trail, self._held = index, personal, trail, held
         self._note(index)
         self._ordered = None
-        self._held = Held(full(self._look(), self.policies.values()))
 
     def _note(self, index: LineageIndex) -> None:
         self._revision = index.revision
@@ -138,12 +139,18 @@ class Watch:
         if index is not self._index:
             self._begin(index)
             self._opened, self._gone = {}, {}
+            self._complete = True
             return
-        if index.revision == self._revision and self._time().date() == self._day:
+        if self._complete and index.revision == self._revision and self._time().date() == self._day:
             return
+        anew, self._complete = not self._complete, False  # the trail forgets what it showed
+        self._move(index, anew=anew)
+        self._complete = True
+
+    def _move(self, index: LineageIndex, *, anew: bool) -> None:
         moved = self._trail.since()
         look = self._look()
-        anew = moved is None or self._time().date() != self._day or self._other_rules(index)
+        anew = anew or moved is None or self._time().date() != self._day or self._other_rules(index)
         near = None if moved is None or anew else scope(look, moved)
         if near is None:
             before = self._held.all

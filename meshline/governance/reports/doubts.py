@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Protocol
 
-from meshline.words import counted, has, is_
+from meshline.words import counted, has, is_, listing, short_time
 
 _TRUNCATED = {
     "NODES": "The answer is cut off: it was larger than the limit. There is more.",
     "DEPTH": "The answer is cut off at the depth that was asked for. There may be more behind it.",
     "TIME": "The answer is cut off: it took too long. There may be more.",
 }
+
+
+_RELATIONS = {"OWNS": "owners", "CONSUMES": "consumers", "GOVERNS": "contracts", "PORT": "ports of products"}
 
 
 class Completeness(Protocol):
@@ -26,12 +31,19 @@ class Completeness(Protocol):
     def stale_edges(self) -> int: ...
     @property
     def provisional(self) -> int: ...
+    @property
+    def unbound(self) -> int: ...
 
 
 def doubts(completeness: Completeness) -> list[str]:
     """One sentence for each reason to doubt the answer."""
     c = completeness
     said = [_TRUNCATED[c.truncated]] if c.truncated in _TRUNCATED else []
+    if c.unbound:
+        said.append(
+            f"{counted(c.unbound, 'asset')} of the question {'leads' if c.unbound == 1 else 'lead'} to no dataset that is known"
+            " (what a product contains, a job writes, a contract governs, an owner owns): what depends on it is not known."
+        )
     if c.undescribed:
         said.append(f"{counted(c.undescribed, 'dataset')} on the way {has(c.undescribed)} no recorded columns: the answer may be larger.")
     if c.possible_only:
@@ -46,3 +58,15 @@ def doubts(completeness: Completeness) -> list[str]:
     if c.provisional:
         said.append(f"{counted(c.provisional, 'lineage edge')} {is_(c.provisional)} from runs that have not completed.")
     return said
+
+
+def known_later(relations: Iterable[tuple[str, str, datetime]]) -> list[str]:
+    """What an answer about the past cannot know: a type of relation, the kind of source, the time of its first such statement."""
+    groups: dict[tuple[datetime, str], list[str]] = {}
+    for relation, kind, since in relations:
+        groups.setdefault((since, kind), []).append(_RELATIONS[relation])
+    return [
+        f"{listing(groups[since, kind]).capitalize()} of the source kind {kind} are known only since {short_time(since)}:"
+        " this answer may miss them."
+        for since, kind in sorted(groups)
+    ]

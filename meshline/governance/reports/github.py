@@ -18,6 +18,7 @@ from meshline.governance.reports.reading import (
     outcome,
     rule_of,
     told,
+    unasked,
     uncertain,
     way,
 )
@@ -37,7 +38,7 @@ def commands(report: Report) -> Iterator[str]:
             continue
         shown[level] += 1
         if shown[level] <= MOST:
-            yield f"::{level} {_properties(concern)}::{_data(_message(concern, name))}"
+            yield f"::{level} {_properties(concern)}::{_data(_message(report, concern, name))}"
     for level, number in shown.items():
         if number > MOST:
             yield f"and {number - MOST:,} more of the level {level}: --format json has all"
@@ -62,8 +63,8 @@ def _properties(concern: Concern) -> str:
     return ",".join(f"{key}={_property(value)}" for key, value in said.items())
 
 
-def _message(concern: Concern, name: Names) -> str:
-    said = [told(concern)]
+def _message(report: Report, concern: Concern, name: Names) -> str:
+    said = [told(concern) + unasked(report, concern)]
     if isinstance(concern, Finding):
         said.append(short(concern.reason, LONGEST_TEXT))
         found = hits(concern)

@@ -5,7 +5,21 @@ from __future__ import annotations
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from meshline.governance.report import Concern, Finding, Report, Violation
-from meshline.governance.reports.reading import Names, concerns_of, fails, headline, hits, names, place, rule_of, told, way, where
+from meshline.governance.reports.reading import (
+    UNASKED,
+    Names,
+    concerns_of,
+    fails,
+    headline,
+    hits,
+    names,
+    place,
+    rule_of,
+    told,
+    unasked,
+    way,
+    where,
+)
 from meshline.words import printable
 
 
@@ -15,6 +29,8 @@ def xml(report: Report) -> bytes:
     suite = TestSuite("meshline check")
     for key in ("verdict", "mode", "profile"):
         suite.add_property(key, str(getattr(report, key)))
+    if not report.consumers_checked:
+        suite.add_property("consumers", UNASKED)
     cases = [_case(report, concern, name) for concern in concerns_of(report)]
     suite.add_testcases(cases or [TestCase(headline(report), "meshline")])
     file = JUnitXml("meshline")
@@ -25,12 +41,12 @@ def xml(report: Report) -> bytes:
 
 def _case(report: Report, concern: Concern, name: Names) -> TestCase:
     case = TestCase(f"{rule_of(concern)}: {told(concern)} [{concern.fingerprint}]", _class(concern))
-    said = "\n".join(_message(concern, name))
+    said = "\n".join(_message(report, concern, name))
     if isinstance(concern, Finding | Violation) and concern.waived is not None:
         waived = concern.waived
         case.result = [Skipped(printable(f"waived by {waived.approver} until {waived.expires}: {waived.reason}"))]
     elif fails(report, concern):
-        failure = Failure(f"{concern.verdict}: {told(concern)}", concern.verdict)
+        failure = Failure(f"{concern.verdict}: {told(concern)}{unasked(report, concern)}", concern.verdict)
         failure.text = said
         case.result = [failure]
     else:
@@ -44,8 +60,8 @@ def _class(concern: Concern) -> str:
     return "policies" if isinstance(concern, Violation) else "waivers"
 
 
-def _message(concern: Concern, name: Names) -> list[str]:
-    said = [f"{concern.verdict}: {told(concern)}"]
+def _message(report: Report, concern: Concern, name: Names) -> list[str]:
+    said = [f"{concern.verdict}: {told(concern)}{unasked(report, concern)}"]
     if at := where(concern):
         said.append(f"at {at}")
     if isinstance(concern, Finding):

@@ -14,6 +14,7 @@ VERDICTS = ("breaking", "conditional", "compatible")
 _REACHES = {"BOUND": "by promise", "DIRECT": "directly", "INDIRECT": "indirectly", "POSSIBLE": "possibly"}
 _ORDER = {reach: place for place, reach in enumerate(_REACHES)}
 _VERBS = {"CONSUMES": "uses", "OWNS": "owns"}
+UNASKED = "consumers were not checked (--no-graph)"
 LONGEST_NAME = 160  # characters of a name that people are shown
 LONGEST_TEXT = 600  # of a sentence
 LONGEST_ROUTE = 1200  # of a path
@@ -70,7 +71,12 @@ def _on(path: Iterable[Step]) -> Iterator[Asset]:
 def headline(report: Report) -> str:
     """The verdict with its reasons, as one sentence."""
     if not (report.findings or report.violations or report.waivers):
-        return f"COMPATIBLE: nothing that matters has changed ({counted(report.checked, 'thing')} compared)."
+        # A warning may name what was not compared, and the first line may be all that is read. That no graph was asked stands there.
+        warnings = [text for text in report.warnings if not text.lower().startswith(UNASKED)]
+        what = "was compared" if warnings else "matters"
+        warned = f", {counted(len(warnings), 'warning')}" if warnings else ""
+        unasked = "" if report.consumers_checked else f"; {UNASKED}"
+        return f"COMPATIBLE: nothing that {what} has changed ({counted(report.checked, 'input')} compared{warned}){unasked}."
     kinds: tuple[tuple[str, Sequence[Concern]], ...] = (
         ("change", report.findings),
         ("policy violation", report.violations),
@@ -82,7 +88,8 @@ def headline(report: Report) -> str:
         said.append(f"{waived} waived")
     worst = [told(found[0])] if report.verdict != VERDICTS[-1] else []
     counts = [", ".join(said)] if len(found) > 1 or not worst else []
-    hit = [_consumers(report)] if any(finding.waived is None for finding in report.findings) else []
+    asked = any(finding.waived is None for finding in report.findings) or not report.consumers_checked
+    hit = [_consumers(report)] if asked else []
     return f"{report.verdict.upper()}: {'; '.join([*worst, *counts, *hit])}."
 
 
@@ -96,7 +103,9 @@ def _counts(noun: str, concerns: Sequence[Concern]) -> str:
 
 
 def _consumers(report: Report) -> str:
-    """How many consumers are hit by what is not waived and not compatible."""
+    """How many consumers are hit by what is not waived and not compatible; of what that is not known."""
+    if not report.consumers_checked:
+        return UNASKED
     hit: dict[str, bool] = {}
     for finding in report.findings:
         if finding.waived is None:
@@ -104,13 +113,26 @@ def _consumers(report: Report) -> str:
                 if one.verdict != "compatible":
                     key = one.consumer.id or one.consumer.qualified_name
                     hit[key] = hit.get(key, True) and one.masked
+    unmatched = list(dict.fromkeys(place(one.subject) for one in report.findings if one.waived is None and one.unknown))
+    unknown = (
+        f"consumers of {unmatched[0]}{f' and {len(unmatched) - 1:,} more' if len(unmatched) > 1 else ''} are unknown" if unmatched else ""
+    )
     if not hit:
-        return "no consumer is hit" if not doubtful(report) else "no consumer is known to be hit"
+        return unknown or ("no consumer is hit" if not doubtful(report) else "no consumer is known to be hit")
     masked = sum(hit.values())
     more = (
         "" if not masked else ", all of them by masked values only" if masked == len(hit) else f", {masked} of them by masked values only"
     )
-    return f"{counted(len(hit), 'consumer')} hit{more}"
+    return f"{counted(len(hit), 'consumer')} hit{more}" + (f"; {unknown}" if unknown else "")
+
+
+def unasked(report: Report, concern: Concern) -> str:
+    """That the consumers of one finding were not asked, or could not be: for formats that show a finding by itself."""
+    if not isinstance(concern, Finding):
+        return ""
+    if not report.consumers_checked:
+        return f"; {UNASKED}"
+    return "; consumers are unknown" if concern.unknown else ""
 
 
 def doubtful(report: Report) -> bool:

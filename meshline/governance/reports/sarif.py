@@ -21,6 +21,7 @@ from meshline.governance.reports.reading import (
     route,
     rule_of,
     told,
+    unasked,
     uncertain,
     way,
 )
@@ -46,7 +47,13 @@ def encoded(report: Report) -> bytes:
         "automationDetails": {"id": "meshline/check/"},
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": _notifications(report)}],
         "results": [_result(report, concern, rules, name) for concern in found],
-        "properties": {"verdict": report.verdict, "passed": report.passed, "mode": report.mode, "profile": report.profile},
+        "properties": {
+            "verdict": report.verdict,
+            "passed": report.passed,
+            "mode": report.mode,
+            "profile": report.profile,
+            "consumersChecked": report.consumers_checked,
+        },
     }
     log: Json = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return msgspec.json.format(msgspec.json.encode(log), indent=2) + b"\n"
@@ -89,7 +96,7 @@ def _result(report: Report, concern: Concern, rules: dict[str, int], name: Names
         "ruleId": rule,
         "ruleIndex": rules[rule],
         "level": LEVELS[concern.verdict],
-        "message": {"text": _message(concern, name)},
+        "message": {"text": _message(report, concern, name)},
         "partialFingerprints": {"meshline/v1": concern.fingerprint},
         "properties": {"verdict": concern.verdict, "fails": fails(report, concern)},
     }
@@ -100,8 +107,8 @@ def _result(report: Report, concern: Concern, rules: dict[str, int], name: Names
     return result
 
 
-def _message(concern: Concern, name: Names) -> str:
-    said = [told(concern)]
+def _message(report: Report, concern: Concern, name: Names) -> str:
+    said = [told(concern) + unasked(report, concern)]
     if isinstance(concern, Finding):
         found = hits(concern)
         said.append(printable(concern.reason))

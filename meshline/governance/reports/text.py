@@ -139,12 +139,13 @@ def _lineage(report: Report, name: Names) -> Iterator[Line]:
     since = report.lineage
     if since is None:
         return
-    said = [Line(f"  {counted(since.added, 'flow')} added, {since.removed} removed")]
-    said += [
-        Line(f"  {flow.change}  {name(flow.start)} > {name(flow.end)}{f' (by {name(flow.job)})' if flow.job is not None else ''}")
+    flows = [
+        f"  {flow.change}  {name(flow.start)} > {name(flow.end)}{f' (by {name(flow.job)})' if flow.job is not None else ''}"
         for flow in since.flows[:MOST_HITS]
     ]
-    yield from _section(f"LINEAGE SINCE {since.since}", [*said, *_more(since.added + since.removed - len(said) + 1, "  ")])
+    counts = f"  {counted(since.added, 'flow')} added, {since.removed} removed"
+    lines = [Line(text) for text in (counts, *dict.fromkeys(flows))]  # flows that differ only in their kind look alike
+    yield from _section(f"LINEAGE SINCE {since.since}", [*lines, *_more(since.added + since.removed - len(flows), "  ")])
 
 
 def _section(title: str, said: Sequence[Line]) -> Iterator[Line]:

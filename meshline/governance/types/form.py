@@ -71,11 +71,18 @@ def widening(before: Type, after: Type, form: str = "") -> bool:
         return before != after and _grows(before.parameters, after.parameters, both=family != "iceberg")
     if (before.name, after.name) in _PROMOTED.get(family, _EVERYWHERE):
         return True
-    if family in _PROMOTED or before.name not in _LENGTHS:
+    if family == "delta" and after.name == "decimal" and before.name in _DIGITS:
+        return len(after.parameters) == 2 and after.parameters[0] - after.parameters[1] >= _DIGITS[before.name]
+    if family in _UNSIZED or before.name not in _LENGTHS:
         return False
     if before.name == "varchar" and after.name == "string":
         return True
     return before.name == after.name and _length(before) < _length(after)
+
+
+def promotes(form: str) -> bool:
+    """Whether the format itself says which types may grow into which, and its readers read both."""
+    return FAMILIES.get(form, form) in _PROMOTED
 
 
 def specified(before: Type, after: Type) -> bool:
@@ -102,12 +109,14 @@ def _chain(*names: str) -> set[tuple[str, str]]:
     return {(before, after) for at, before in enumerate(names) for after in names[at + 1 :]}
 
 
-_EVERYWHERE = _chain("byte", "short", "int", "long") | _chain("float", "double")
+_EVERYWHERE = _chain("byte", "short", "mediumint", "int", "long") | _chain("float", "double")
 _PROMOTED = {
     "iceberg": {("int", "long"), ("float", "double"), ("date", "timestamp")},
-    "avro": {("int", "long"), ("float", "double"), ("int", "double")},
+    "avro": {("int", "long"), ("float", "double"), ("int", "double"), ("uuid", "string")},
     "delta": _EVERYWHERE | {("byte", "double"), ("short", "double"), ("int", "double"), ("date", "timestamp")},
 }
+_DIGITS = {"byte": 10, "short": 10, "int": 10, "long": 20}  # before the point, of a decimal into which Delta lets an integer grow
+_UNSIZED = frozenset({"iceberg", "avro"})  # formats whose texts have no length
 _FIXED = frozenset({"avro"})  # the bytes of a decimal or time are read by what the reader knows of it
 _LENGTHS = {"varchar": 0, "timestamp": MICROSECONDS, "timestamptz": MICROSECONDS, "time": MICROSECONDS}  # if not said
 _OPEN = {

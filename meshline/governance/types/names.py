@@ -40,22 +40,31 @@ COMMON: Mapping[str, str] = {
     **dict.fromkeys(("null", "void"), "null"),
 }
 
-# Format -> its own meaning of words, with parameters where the word stands for them.
+# Format -> its own meaning of words, with parameters where the word stands for them: the aliases and defaults that the vendor documents.
 OWN: Mapping[str, Mapping[str, str]] = {
     "": {},
     "contract": {"timestamp": "timestamptz"},
+    "odcs": {"timestamp": "timestamptz", "number": "number", "integer": "integer"},
     "iceberg": {"timestamp_ns": "timestamp(9)", "timestamptz_ns": "timestamptz(9)"},
-    "delta": {"timestamp": "timestamptz", "decimal": "decimal(10,0)", "numeric": "decimal(10,0)", "dec": "decimal(10,0)"},
+    "delta": {
+        "timestamp_ntz": "timestamp",
+        "timestamp": "timestamptz",
+        "decimal": "decimal(10,0)",
+        "numeric": "decimal(10,0)",
+        "dec": "decimal(10,0)",
+    },
     "trino": {
-        "decimal": "decimal(38,0)",
-        "timestamp": "timestamp(3)",
+        **dict.fromkeys(("decimal", "dec", "numeric"), "decimal(38,0)"),
+        **dict.fromkeys(("timestamp", "timestamp without time zone"), "timestamp(3)"),
         "timestamp with time zone": "timestamptz(3)",
         "time": "time(3)",
         "time with time zone": "timetz(3)",
         "char": "char(1)",
     },
     "duckdb": {
-        **dict.fromkeys(("decimal", "numeric"), "decimal(18,3)"),
+        **dict.fromkeys(("decimal", "numeric", "dec"), "decimal(18,3)"),
+        **dict.fromkeys(("bit", "bitstring"), "bit"),
+        "signed": "int",
         "timestamp_s": "timestamp(0)",
         "timestamp_ms": "timestamp(3)",
         "timestamp_us": "timestamp",
@@ -74,8 +83,8 @@ OWN: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("timestamp_ltz", "timestampltz", "timestamp with local time zone"), "timestampltz(9)"),
         **dict.fromkeys(("timestamp_tz", "timestamptz", "timestamp with time zone"), "timestamptz(9)"),
         "time": "time(9)",
-        "char": "char(1)",
-        "character": "char(1)",
+        **dict.fromkeys(("char", "character", "nchar"), "string(1)"),
+        **dict.fromkeys(("nchar varying", "char varying", "nvarchar2", "nvarchar"), "string"),
         "object": "object",
     },
     "bigquery": {
@@ -88,33 +97,71 @@ OWN: Mapping[str, Mapping[str, str]] = {
     },
     "redshift": {
         **dict.fromkeys(("decimal", "numeric"), "decimal(18,0)"),
-        **dict.fromkeys(("varchar", "character varying", "nvarchar", "text"), "varchar(256)"),
+        **dict.fromkeys(("varchar", "character varying", "nvarchar", "text"), "string(256)"),
         "char": "char(1)",
         "character": "char(1)",
         "nchar": "char(1)",
         "bpchar": "char(256)",
         "int8": "long",
         "float": "double",
+        **dict.fromkeys(("varbyte", "varbinary", "binary varying"), "binary"),
     },
-    "postgres": {"int8": "long", "float": "double", "char": "char(1)", "character": "char(1)"},
+    "postgres": {
+        "int8": "long",
+        "float": "double",
+        **dict.fromkeys(("char", "character", "nchar", "national character", "national char"), "char(1)"),
+        **dict.fromkeys(("serial2", "smallserial"), "short"),
+        **dict.fromkeys(("varbit", "bit varying"), "varbit"),
+        "bit": "bit(1)",
+        "jsonb": "jsonb",
+    },
+    "oracle": {
+        **dict.fromkeys(("int", "integer", "smallint"), "decimal(38,0)"),
+        **dict.fromkeys(("decimal", "dec", "numeric"), "decimal(38,0)"),
+        **dict.fromkeys(("float", "double precision"), "binary float(126)"),
+        "real": "binary float(63)",
+        "binary_float": "float",
+        "binary_double": "double",
+        **dict.fromkeys(("char", "character", "nchar", "national character", "national char"), "char(1)"),
+        "date": "timestamp(0)",
+        "long": "long text",
+        "raw": "binary",
+    },
     "mysql": {
-        **dict.fromkeys(("decimal", "numeric", "dec"), "decimal(10,0)"),
+        **dict.fromkeys(("decimal", "numeric", "dec", "fixed"), "decimal(10,0)"),
+        **dict.fromkeys(("bool", "boolean"), "boolean"),
+        **dict.fromkeys(("real", "float8"), "double"),
+        "int1": "byte",
+        **dict.fromkeys(("int3", "middleint", "mediumint"), "mediumint"),
+        "int8": "long",
+        "tinytext": "string(255)",
+        "text": "string(65535)",
+        **dict.fromkeys(("mediumtext", "long", "long varchar"), "string(16777215)"),
+        "longtext": "string",
+        "tinyblob": "binary(255)",
+        "blob": "binary(65535)",
+        **dict.fromkeys(("mediumblob", "long varbinary"), "binary(16777215)"),
+        "longblob": "binary",
+        "bit": "bit(1)",
+        "binary": "binary(1)",
         "datetime": "timestamp(0)",
         "timestamp": "timestamptz(0)",
         "time": "time(0)",
-        "char": "char(1)",
-        "mediumint": "int",
+        **dict.fromkeys(("char", "character", "nchar"), "char(1)"),
     },
     "tsql": {
-        **dict.fromkeys(("decimal", "numeric"), "decimal(18,0)"),
+        **dict.fromkeys(("decimal", "numeric", "dec"), "decimal(18,0)"),
         "bit": "boolean",
-        "float": "double",
+        **dict.fromkeys(("float", "double precision"), "double"),
+        **dict.fromkeys(("varchar", "char varying", "character varying", "nvarchar", "national character varying"), "string(1)"),
+        "sysname": "string(128)",
+        **dict.fromkeys(("varbinary", "binary varying", "binary"), "binary(1)"),
         "datetime2": "timestamp(7)",
         "datetimeoffset": "timestamptz(7)",
         "datetime": "datetime",
         "timestamp": "rowversion",
         "uniqueidentifier": "uuid",
-        "char": "char(1)",
+        **dict.fromkeys(("char", "character", "nchar", "national character", "national char"), "char(1)"),
         "time": "time(7)",
     },
     "avro": {
@@ -140,11 +187,21 @@ OWN: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+# Words of Data Contract Specification that are no words of SQL, unless a dialect has them: a type with such a word is the contract's own.
+ONLY_CONTRACTS = frozenset({"timestamp_tz", "timestamp_ntz"})
 # Where no scale is said, it is none.
-SCALED = frozenset({"contract", "iceberg", "delta", "trino", "duckdb", "snowflake", "redshift", "postgres", "bigquery", "mysql", "tsql"})
-# The length of a text that is as long as it can be.
-LONGEST: Mapping[str, int] = {"snowflake": 16_777_216, "redshift": 0, "trino": 2_147_483_647, "tsql": -1}
+SCALED = frozenset(
+    {"contract", "odcs", "iceberg", "delta", "trino", "duckdb", "snowflake", "redshift", "postgres", "bigquery", "mysql", "tsql", "oracle"}
+)
+# Dialect -> the length that a text or bytes have if none is written, or that is the largest.
+LONGEST: Mapping[str, Mapping[str, int]] = {
+    "snowflake": {"string": 16_777_216, "binary": 8_388_608},
+    "redshift": {"string": 65_535},
+    "trino": {"string": 2_147_483_647},
+}
 # Formats that take the length of a text and forget it.
 ENDLESS = frozenset({"duckdb"})
+# Dialects in which the number of FLOAT(n) counts bits: up to 24 it is a single float.
+BITS = frozenset({"postgres", "tsql", "mysql"})
 # Formats whose integers are written with a width that means nothing: `int(11)`.
 WIDTHS = frozenset({"mysql"})

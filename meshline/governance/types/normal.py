@@ -6,23 +6,26 @@ import functools
 import json
 
 from meshline.governance.types.form import FAMILIES, MICROSECONDS, NESTED, Type
-from meshline.governance.types.names import COMMON, ENDLESS, LONGEST, OWN, SCALED, WIDTHS
+from meshline.governance.types.names import BITS, COMMON, ENDLESS, LONGEST, ONLY_CONTRACTS, OWN, SCALED, WIDTHS
 from meshline.governance.types.structured import structured
 from meshline.governance.types.text import Named, Unreadable, read
 
+SHORT = 1_000  # characters of a text that is remembered with its type
 _TIMES = frozenset({"time", "timetz", "timestamp", "timestamptz", "timestampltz"})
 _FLOATS = frozenset({"float", "double"})
 _SIZED = {"string": "varchar", "binary": "fixed"}  # with a length they are another type
 _INTEGERS = frozenset({"byte", "short", "int", "long"})
 
 
-@functools.lru_cache(maxsize=4096)
 def normal(text: str, form: str = "") -> Type:
     """The type that a text is in a format: iceberg, delta, spark, trino, avro, json, contract, a dialect of SQL; "": not known which.
 
     The text may be JSON, as schemas of Spark, Iceberg and Avro and JSON Schema are.
     """
-    family = FAMILIES.get(form, form)
+    return (_remembered if len(text) <= SHORT else _normal)(text, FAMILIES.get(form, form))
+
+
+def _normal(text: str, family: str) -> Type:
     written = text.strip()
     try:
         if written[:1] in {"{", "[", '"'}:
@@ -30,6 +33,15 @@ def normal(text: str, form: str = "") -> Type:
         return _plain(written, family)
     except (Unreadable, ValueError, RecursionError):
         return _unknown(written)
+
+
+_remembered = functools.lru_cache(maxsize=4096)(_normal)
+
+
+def is_worded(text: str, form: str) -> bool:
+    """Whether a contract's type may be in the words of a dialect: `timestamp_tz` of Data Contract Specification is in few."""
+    word = text.strip().lower().partition("(")[0].strip()
+    return word not in ONLY_CONTRACTS or word in OWN.get(FAMILIES.get(form, form), {})
 
 
 def _plain(text: str, family: str) -> Type:
@@ -56,17 +68,19 @@ def _named(named: Named, family: str) -> Type:
     own = OWN.get(family, {})
     meant = own.get(words, COMMON.get(words, words))
     name, _, rest = meant.partition("(")
+    if family in WIDTHS and words.endswith(" unsigned"):  # int(10) unsigned
+        numbers = numbers if words.startswith("dec") else ()
     if not numbers:
         return _settled(name, tuple(int(one) for one in rest.rstrip(")").split(",") if one), family)
-    if family == "postgres" and words == "float" and numbers[0] <= 24:
-        return Type("float")
+    if family in BITS and words == "float":
+        return Type("float" if numbers[0] <= 24 else "double")
     return _settled(name, numbers, family)
 
 
 def _settled(name: str, numbers: tuple[int, ...], family: str) -> Type:
     """A normal name with its numbers, without those that say nothing."""
     if name in _SIZED and numbers:
-        endless = numbers[0] < 0 or (name == "string" and (family in ENDLESS or numbers[0] == LONGEST.get(family)))
+        endless = numbers[0] < 0 or (name == "string" and family in ENDLESS) or numbers[0] == LONGEST.get(family, {}).get(name)
         return Type(name) if endless else Type(_SIZED[name], numbers[:1])
     if family in WIDTHS and (name, numbers) == ("byte", (1,)):
         return Type("boolean")

@@ -1,8 +1,9 @@
 """What hangs on reached columns and datasets: what holds them, who consumes them, which jobs pass them on.
 
 - A dataset has the strongest class of what is reached of it: its columns, or itself as a whole.
-  Products (by output port or member pattern) and domains have the strongest of their datasets; the
-  dataset of a start counts for those, at distance 0.
+  Products (by output port or member pattern) and domains have the strongest of their datasets. The
+  dataset of a start counts for its product, at distance 0: who uses the product uses it. It does not
+  count for its domain, of which nothing else need be affected.
 - A consumer of a column has the column's class. A consumer (or contract) of a dataset has the class in
   which the dataset as a whole is reached or started from; if only some columns are, POSSIBLE. A
   consumer of a product: POSSIBLE, unless the product is a start.
@@ -105,9 +106,11 @@ class Reckoning:
         datasets = self._strongest(joined(whole, self._of_columns.where(reached)))
         datasets = datasets.where(~np.isin(datasets.nodes, self._starts))
         products = self._strongest(self._datasets.of(self._holders.products(self._datasets.nodes)))
-        domains = self._strongest(self._datasets.of(self._holders.domains(self._datasets.nodes)))
+        touched = self._touched()
+        reached_or_touched = joined(datasets, touched.where(self._core.nodes.kind[touched.nodes] == DATASET))
+        domains = self._strongest(reached_or_touched.of(self._holders.domains(reached_or_touched.nodes)))
         columns = self._columns.where(reached)
-        parts = [self._touched(), columns, datasets, products, domains, *self._attached(products), self._passing()]
+        parts = [touched, columns, datasets, products, domains, *self._attached(products), self._passing()]
         if self._down and self._limit == Reach.POSSIBLE:
             parts.append(self._reading())
         found = self._strongest(joined(*parts))

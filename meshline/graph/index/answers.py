@@ -38,6 +38,14 @@ class Truncated(enum.StrEnum):
     TIME = "TIME"
 
 
+class KnownLater(NamedTuple):
+    """Relations of a type that no source of a kind stated at the time asked for, and one states now; `since`: the first such statement."""
+
+    type: EdgeType
+    source_kind: str  # mesh, contract, openlineage, ...
+    since: int  # microseconds
+
+
 class Completeness(NamedTuple):
     """What an answer may be lacking (design: Completeness)."""
 
@@ -46,8 +54,10 @@ class Completeness(NamedTuple):
     undescribed: int  # datasets of the answer (and of the start) whose columns no source lists
     stale_edges: int  # flows followed that the job's latest run did not restate
     provisional: int  # flows followed of runs that have not completed
+    unbound: int  # assets asked about that lead to no column or dataset: a contract that governs none, an owner that owns none, ...
     as_of: int | None
     revision: int
+    known_later: tuple[KnownLater, ...] = ()
 
 
 class Spoken(NamedTuple):
@@ -87,7 +97,9 @@ class Tied(NamedTuple):
 
 
 class Ownership(NamedTuple):
-    """`owner` owns an asset by owning `level`: the asset itself, or the nearest container that has owners."""
+    """`owner` owns an asset by owning `level`: the asset itself, the contract that governs it, or the nearest container
+    that has owners (or a contract with owners).
+    """
 
     owner: int
     type: str

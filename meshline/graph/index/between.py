@@ -9,7 +9,7 @@ import numpy as np
 from meshline.graph.index.answers import Bytes, Direction, Flags, Ints, Reach
 from meshline.graph.index.core import Core
 from meshline.graph.index.spans import rows_of
-from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, I64, MERGED, N_FLOWS, N_NODES, U8
+from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, I64, MERGED, N_FLOWS, N_NODES, PASSED_OVER, REPLACED, U8
 
 _MASKING = 2  # FlowKinds.flags
 
@@ -53,7 +53,7 @@ def leaving(core: Core, datasets: Ints) -> FlowTable:
     touched[members] = True
     touched[[column for member in members for column in core.children(member)]] = True
     rows = _leaving(core, touched)
-    return table_of(core, rows[core.flows.flags[rows] & DEAD == 0])
+    return table_of(core, rows[core.flows.flags[rows] & (DEAD | REPLACED) == 0])
 
 
 def rows_between(core: Core, starts: Ints, reached: Ints, direction: Direction, weakest: int, wanted: U8 | None) -> I64:
@@ -64,7 +64,7 @@ def rows_between(core: Core, starts: Ints, reached: Ints, direction: Direction, 
     inside, touched = _inside(core, starts, reached)
     rows = _leaving(core, touched)
     flags = core.flows.flags[rows]
-    kept = (flags & (DEAD | COVERED) == 0) & (flags & CLASS <= weakest)
+    kept = (flags & PASSED_OVER == 0) & (flags & CLASS <= weakest)
     if wanted is not None:
         kept &= wanted[rows] != 0
     rows = rows[kept]

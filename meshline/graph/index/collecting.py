@@ -138,3 +138,16 @@ def strongest(
     for at in range(n):
         slots[found[at]] = NONE
     return n
+
+
+@kernel("I32", "int", "U8", "I32")
+def mention_rows(mentions: I32, n: int, wanted: U8, found: I32) -> int:
+    """The rows of the first `n` mentions that name a wanted node, even of those that nothing that is seen supports; as `relation_rows`."""
+    count = 0
+    for row in range(n):
+        node = mentions[row]
+        if wanted[node if node >= 0 else -2 - node]:
+            if count < len(found):
+                found[count] = row
+            count += 1
+    return count

@@ -3,19 +3,24 @@
 Kernels are plain functions over the arrays of `meshline.graph.index.tables`, written so that numba can
 compile them. Importing numba costs a second, more than a small graph needs in all, and compiling for
 the first time half a minute: so they begin as they are written, until there is work that pays for the
-compiled form (which is kept on disk). Both forms do the same; tests run both.
+compiled form (which is kept on disk: `kernel_cache`). Both forms do the same; tests run both.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import sys
+import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from threading import Lock, Thread
 from types import FunctionType
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from meshline.graph.index.kernel_cache import Caches
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +30,8 @@ _kernels: dict[Callable[..., Any], tuple[Any, ...]] = {}
 _compiling = Lock()
 _started: list[Thread] = []
 _done: list[bool] = []
+
+log = logging.getLogger("meshline.kernels")
 
 
 def inner(function: Callable[P, R]) -> Callable[P, R]:
@@ -63,12 +70,47 @@ def compile_kernels_soon() -> None:
         _started[0].start()
 
 
+class CachedKernels(NamedTuple):
+    """How many kernels there are, how many of them some folder has compiled for this machine, and where. `kept`: where those that are
+    compiled from now on are kept; None: nowhere, so that each process compiles.
+    """
+
+    kernels: int
+    cached: int
+    folders: tuple[Path, ...]
+    kept: Path | None
+
+
+def cached_kernels() -> CachedKernels:
+    """What a process that needs the compiled kernels would find. Compiles nothing."""
+    from meshline.graph.index.kernel_cache import folders, writable  # noqa: PLC0415 - numba
+
+    made, caches = _dispatchers()
+    for dispatcher, signature in made.values():
+        caches.look_up(dispatcher, signature)
+    return CachedKernels(len(made), caches.found, tuple(sorted(caches.used)), writable(folders(_digest())))
+
+
 def _compiled() -> dict[Callable[..., Any], Any]:
-    """The compiled form of every kernel."""
+    """The compiled form of every kernel, as far as possible from a cache."""
+    if import_module("numba").config.DISABLE_JIT:
+        return {}
+    made, caches = _dispatchers()
+    begun = time.process_time()
+    for dispatcher, signature in made.values():
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+    if caches.missed:
+        log.info("%d of %d kernels were compiled in %.0f seconds", caches.missed, len(made), time.process_time() - begun)
+    return {function: dispatcher for function, (dispatcher, _) in made.items()}
+
+
+def _dispatchers() -> tuple[dict[Callable[..., Any], tuple[Any, Any]], Caches]:
+    """For every kernel what compiles it, with the signature; and the caches that all of them use."""
     numba = import_module("numba")  # only now, see above
-    cache = _cache()
-    if cache is not None:
-        numba.config.CACHE_DIR = str(cache)
+    from meshline.graph.index.kernel_cache import Caches, folders  # noqa: PLC0415 - numba
+
+    caches = Caches(folders(_digest()))
     # Kernels allocate nothing, and without counting references to arrays they are three times as fast.
     options = {"error_model": "numpy", "_nrt": False}
     # Compiled functions call compiled ones, so they live in copies of their modules' names.
@@ -79,12 +121,12 @@ def _compiled() -> dict[Callable[..., Any], Any]:
     callable_ = {function: numba.njit(**inner_options)(copies[function]) for function in _inner}
     for space in spaces.values():
         space.update({name: callable_[value] for name, value in space.items() if isinstance(value, FunctionType) and value in callable_})
-    return {
-        function: numba.njit(
-            numba.types.int64(*(_numba_type(numba.types, name) for name in arguments)), cache=cache is not None, nogil=True, **options
-        )(copies[function])
-        for function, arguments in _kernels.items()
-    }
+    made = {}
+    for function, arguments in _kernels.items():
+        dispatcher = numba.njit(nogil=True, **options)(copies[function])
+        dispatcher._cache = caches.of(copies[function])  # noqa: SLF001 - as its `enable_caching` does
+        made[function] = (dispatcher, numba.types.int64(*(_numba_type(numba.types, name) for name in arguments)))
+    return made, caches
 
 
 def _copy(function: Callable[..., Any], spaces: dict[str, dict[str, Any]]) -> FunctionType:
@@ -94,21 +136,13 @@ def _copy(function: Callable[..., Any], spaces: dict[str, dict[str, Any]]) -> Fu
     return copy
 
 
-def _cache() -> Path | None:
-    """Where compiled forms are kept: numba looks at one file's time only, and kernels call across files.
-
-    None where the package's folder cannot be written: then every process compiles for itself.
-    """
+def _digest() -> str:
+    """The state of all the sources of kernels: they call each other across modules."""
+    numba = import_module("numba")
     sources = sorted({Path(sys.modules[function.__module__].__file__ or "") for function in (*_inner, *_kernels)})
     tables = Path(__file__).with_name("tables.py")
-    digest = hashlib.blake2b(b"".join(path.read_bytes() for path in [*sources, tables, Path(__file__)]), digest_size=8).hexdigest()
-    folder = Path(__file__).parent / "__pycache__" / f"kernels-{digest}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".writable").touch()
-    except OSError:
-        return None
-    return folder
+    state = [numba.__version__.encode(), *(path.read_bytes() for path in [*sources, tables, Path(__file__)])]
+    return hashlib.blake2b(b"".join(state), digest_size=8).hexdigest()
 
 
 def _numba_type(types: Any, name: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -29,6 +30,8 @@ from meshline.graph.index.tables import (
     N_SPECIAL,
     N_TEXT,
     NONE,
+    SALT,
+    U8,
     Csr,
     Facts,
     FlowKinds,
@@ -70,14 +73,38 @@ class Core:
         self.incoming = _csr(0, 0)
         self.folded = 0  # flows in the CSR arrays
         self.counts: I64 = np.zeros(N_COUNTS, np.int64)
+        self.counts[SALT] = secrets.randbits(31)
         self.heads = Heads()
         self.dead_rows = 0
         self.bytes_read = 0
         self.share = 0.0  # of all heads that a load brings, those that were read; 0: not known
         self._local: Ints = np.empty(64, np.int32)
+        self._wanted: U8 = np.empty(0, np.uint8)  # zeros, by node
         self._found: Ints = np.empty(256, np.int32)
         self._itself: Ints = np.empty(0, np.int32)
         self._supported: Ints = np.empty(0, np.int32)
+
+    @property
+    def bytes(self) -> int:
+        """The memory of the tables, without what Python keeps beside them."""
+        groups = (
+            self.names,
+            self.nodes,
+            self.folds,
+            self.kinds,
+            self.flows,
+            self.relations,
+            self.facts,
+            self.overlay,
+            self.outgoing,
+            self.incoming,
+        )
+        return sum(array.nbytes for group in groups for array in group) + self.mentions.nbytes
+
+    @property
+    def unused(self) -> int:
+        """How many nodes no head names any more: they stay, for a name that was there may come again."""
+        return int(np.count_nonzero(self.nodes.live[: self.counts[N_NODES]] <= 0))
 
     # -- reading heads
 
@@ -246,7 +273,7 @@ class Core:
         """The number of a known string, or NONE."""
         raw = np.frombuffer(text.encode() + b"\0", np.uint8)[:-1]
         mask = len(self.names.slots) - 1
-        h = 2166136261
+        h = 2166136261 ^ int(self.counts[SALT])
         for byte in raw.tolist():
             h = ((h ^ byte) * 16777619) & 0xFFFFFFFF
         h ^= h >> 15
@@ -329,6 +356,16 @@ class Core:
     def children(self, dataset: int) -> list[int]:
         """The columns of exactly this dataset, in the order in which they came."""
         return self._rows(lambda found: collecting.children(dataset, self.nodes, found))
+
+    def mention_rows(self, nodes: Sequence[int]) -> list[int]:
+        """The mentions of any of exactly these nodes, even those of facts that are not seen: a look at all mentions."""
+        if len(self._wanted) < len(self.nodes.kind):
+            self._wanted = np.zeros(len(self.nodes.kind), np.uint8)
+        self._wanted[list(nodes)] = 1
+        n = int(self.heads.starts[self.heads.n, 3])
+        found = self._rows(lambda found: collecting.mention_rows(self.mentions, n, self._wanted, found))
+        self._wanted[list(nodes)] = 0
+        return found
 
     def heads_of(self, rows: Sequence[int], table: int) -> list[int]:
         """The heads of rows of a table: 0 flows, 1 relations, 2 facts, 3 mentions."""

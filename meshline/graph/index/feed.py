@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from meshline.graph.index.compiled import compile_kernels, compile_kernels_soon
 from meshline.graph.index.core import Core
 from meshline.graph.index.identity import Identity
 from meshline.graph.index.moves import Moves
+from meshline.graph.index.owner_identity import OwnerIdentity
 from meshline.graph.index.tables import (
     CHANGED,
     COLLIDES,
@@ -23,21 +24,37 @@ from meshline.graph.index.tables import (
     N_FLOWS,
     NONE,
     PROVISIONAL,
+    REPLACED,
     SPECIAL_DATASET,
     SPECIAL_FACT,
     SPECIAL_RELATION,
     SPECIAL_TAGS,
     STALE,
 )
-from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, EdgeType, Json, source_kind
+from meshline.graph.model import (
+    CATALOG_KINDS,
+    DATASET_SCOPE,
+    EDGE_TYPES,
+    KINDS,
+    WHOLE_SCHEMA,
+    AssetKind,
+    EdgeType,
+    Json,
+    Precedence,
+    Scope,
+    lists_some_columns,
+    source_kind,
+)
 from meshline.graph.store.base import Head
 from meshline.graph.store.heads import HeadTable
 
 _attributes = msgspec.msgpack.Decoder(dict)
 
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
+_OWNER = KINDS.index(AssetKind.OWNER)
 _PORT = EDGE_TYPES.index(EdgeType.PORT)
-_SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
+_DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
+_IDENTITY = (EDGE_TYPES.index(EdgeType.SAME_AS), _DIFFERENT_FROM)
 _RENAMED_TO = EDGE_TYPES.index(EdgeType.RENAMED_TO)
 
 _HIDDEN_COLUMN = -2 - _HAS_COLUMN  # a listed column that is gone: see `storing.recast`
@@ -51,12 +68,15 @@ _NO_ATTRIBUTES: Mapping[str, Json] = {}
 class Feed:
     """The tables, identity and moves, and what else is told by attributes; all of the visible heads."""
 
-    def __init__(self) -> None:
+    def __init__(self, precedence: Precedence) -> None:
         self.core = Core()
-        self.identity = Identity(self.core)
+        self.identity = Identity(self.core, precedence)
+        self.owners = OwnerIdentity(self.core, precedence)
         self.moves = Moves(self.core, self.identity)
         self.columns = ColumnMoves(self.core, self.identity, self.moves)
         self.patterns: dict[int, dict[int, list[str]]] = {}  # domain or product -> scope id -> patterns of its members
+        self._with_patterns: dict[int, set[int]] = {}  # scope id -> the nodes that it gives patterns
+        self.session_names: dict[int, list[tuple[int, tuple[str, ...]]]] = {}  # scope id -> datasets, with a name in a session
         self.names_version = 0  # counts changes of what is visible and how it is shown
         self.version = 0  # counts all changes
         self.tag_sets: list[frozenset[str]] = []  # by `Facts.tags`: `key` or `key=value`
@@ -78,13 +98,15 @@ class Feed:
         self._settle()
         for head in self.core.heads.restale():
             self.core.reflag(head, 0, STALE)
+        for head in self.core.heads.replace():
+            self.core.reflag(head, 0, REPLACED)
 
     def apply(self, changed: Sequence[Head]) -> None:
         """Take in heads that changed."""
         core = self.core
         new: list[Head] = []
-        jobs: set[str] = set()
-        for head in {head.scope_id: head for head in changed}.values():
+        latest = {head.scope_id: head for head in changed}.values()
+        for head in latest:
             current = core.heads.current(head.scope_id)
             if current != NONE and head.content is not None and core.heads.digests[current] == head.content.digest:
                 self._retime(current, head)
@@ -93,8 +115,7 @@ class Feed:
                     self._withdraw(current)
                 if head.content is not None:
                     new.append(head)
-            if (job := core.heads.job_of(head.scope)) is not None:
-                jobs.add(job)
+            self._listed_anew(head.scope)
         if new:
             first_flow = int(core.counts[N_FLOWS])
             self._read(HeadTable.of(new))
@@ -102,9 +123,17 @@ class Feed:
             if core.bytes_read > INTERPRETED_BYTES:
                 compile_kernels_soon()
         self._settle()
-        for number in core.heads.restale(jobs):
-            core.reflag(number, STALE, STALE if core.heads.stale[number] else 0)
+        self._flag(latest)
         core.fold_if_due()
+
+    def _flag(self, changed: Collection[Head]) -> None:
+        """Mark flows by what other heads state, where these have changed."""
+        heads = self.core.heads
+        jobs = {job for head in changed if (job := heads.job_of(head.scope)) is not None}
+        for number in heads.restale(jobs):
+            self.core.reflag(number, STALE, STALE if heads.stale[number] else 0)
+        for number in heads.replace(changed):
+            self.core.reflag(number, REPLACED, REPLACED if heads.replaced[number] else 0)
 
     def attributes(self, relation: int) -> Mapping[str, Json]:
         """The attributes of a relation's row."""
@@ -139,7 +168,8 @@ class Feed:
         if attributes != b"\x80":
             core.relations.value[row] = self._attribute_number(attributes)
         type_, start, end = int(core.relations.type[row]), int(core.relations.start[row]), int(core.relations.end[row])
-        if type_ == _SAME_AS:
+        if type_ in _IDENTITY:
+            self.identity.any_apart |= type_ == _DIFFERENT_FROM
             self.identity.touch(start)
             self.identity.touch(end)
         elif type_ == _RENAMED_TO:
@@ -167,8 +197,14 @@ class Feed:
             elif nodes.kind[node] == DATASET:
                 self.moves.drop(scope_id, node, time)
                 self.moves.cast_later(scope_id)
+        if nodes.kind[node] == _OWNER:
+            self.owners.state(scope_id, node, attributes)
+            return
+        if isinstance(names := attributes.get("session_names"), list):
+            self.session_names.setdefault(scope_id, []).extend((node, tuple(map(str, name))) for name in names if isinstance(name, list))
         members = attributes.get("members")
         if isinstance(members, list):
+            self._with_patterns.setdefault(scope_id, set()).add(node)
             self.patterns.setdefault(node, {})[scope_id] = [pattern for pattern in members if isinstance(pattern, str)]
 
     def _tags(self, encoded: bytes) -> int:
@@ -197,6 +233,13 @@ class Feed:
             self.moves.retimed(now.scope_id, now.observed_at)
             self.columns.retimed(now.scope_id, now.observed_at)
 
+    def _listed_anew(self, scope: Scope) -> None:
+        """Which columns are shown depends on the times of schemas, where some of them are partial."""
+        if scope[:1] == (DATASET_SCOPE,) and (
+            lists_some_columns(scope) or (scope[3:] == (WHOLE_SCHEMA,) and scope[:3] in self.core.heads.partial)
+        ):
+            self.names_version += 1
+
     def _withdraw(self, head: int) -> None:
         """Take back what a head said, and note what that unsettles."""
         core = self.core
@@ -206,14 +249,17 @@ class Feed:
         for dataset in np.unique(core.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)]).tolist():
             if core.nodes.traits[dataset] & COLLIDES:
                 self.identity.touch_columns(dataset)
-        for row in (np.flatnonzero(types == _SAME_AS) + first).tolist():
+        for row in (np.flatnonzero(np.isin(types, _IDENTITY)) + first).tolist():
             self.identity.touch(int(core.relations.start[row]))
             self.identity.touch(int(core.relations.end[row]))
         if (types == _PORT).any() or source_kind(core.heads.source_of(head)) in CATALOG_KINDS:
             self.names_version += 1
         self.moves.unsay(scope_id)
         self.columns.unsay(scope_id)
-        for node in [node for node, by_scope in self.patterns.items() if by_scope.pop(scope_id, None) is not None]:
+        self.session_names.pop(scope_id, None)
+        self.owners.unsay(scope_id)
+        for node in self._with_patterns.pop(scope_id, ()):
+            del self.patterns[node][scope_id]
             if not self.patterns[node]:
                 del self.patterns[node]
         core.withdraw(head)
@@ -224,7 +270,9 @@ class Feed:
         self.identity.settle_datasets()
         renamed = self.columns.settle(looked_at)
         merged = self.identity.settle_columns()
-        if renamed or merged or self.core.counts[CHANGED]:
+        owners = self.owners.settle()
+        self.identity.regrouped |= owners
+        if renamed or merged or owners or self.core.counts[CHANGED]:
             self.names_version += 1
             self.core.counts[CHANGED] = 0
         self.version += 1

@@ -8,13 +8,19 @@ import numpy as np
 
 from meshline.graph.index.answers import Ints, ScopeInfo, Spoken
 from meshline.graph.index.tables import I32, I64, NONE, U8, extended
-from meshline.graph.model import JOB_OUTPUT, Scope
+from meshline.graph.model import CONTENT_REPLACED, JOB_OUTPUT, PARTIAL_SCHEMA, QUERY, Scope, family_of, lists_some_columns, source_kind
 from meshline.graph.store.base import Head
 from meshline.graph.store.heads import HeadTable, scope_of, scope_text
 
 # How the text of a job-output scope begins, and where its parts meet: within a part, quotes are escaped.
 _JOB_OUTPUT = scope_text((JOB_OUTPUT, ""))[:-2]
 _BETWEEN = '","'
+_PARTIAL = f"{_BETWEEN}{PARTIAL_SCHEMA}{_BETWEEN}"
+_QUERY = f'{_BETWEEN}{QUERY}"]'
+_REPLACED = scope_text((CONTENT_REPLACED, ""))[:-2]
+_NUMBERS = ("scope_id", "observed_at", "valid_from", "last_observed", "run", "source", "provisional", "stale", "replaced")
+_OUTPUT_PARTS = 5  # of a job-output scope
+_NEVER = np.iinfo(np.int64).min
 
 
 class Heads:
@@ -27,9 +33,11 @@ class Heads:
         self.observed_at: I64 = np.empty(0, np.int64)
         self.valid_from: I64 = np.empty(0, np.int64)
         self.last_observed: I64 = np.empty(0, np.int64)
+        self.run: I64 = np.empty(0, np.int64)  # of job-output heads: a hash of `family_of`
         self.source: I32 = np.empty(0, np.int32)
         self.provisional: U8 = np.empty(0, np.uint8)
         self.stale: U8 = np.empty(0, np.uint8)
+        self.replaced: U8 = np.empty(0, np.uint8)  # of queries: whether their output was replaced since
         self.alive: U8 = np.empty(0, np.uint8)
         self.starts: I64 = np.zeros((1, 4), np.int64)  # rows of head h: starts[h]..starts[h + 1] in flows, relations, facts, mentions
         self.digests: list[bytes] = []
@@ -37,7 +45,10 @@ class Heads:
         self.sources: list[str] = []
         self.by_scope: I32 = np.full(64, NONE, np.int32)
         self._source_numbers: dict[str, int] = {}
-        self._jobs: dict[str, list[int]] = {}  # scope ids of the job-output scopes of each job
+        self.partial: dict[Scope, int] = {}  # ("dataset", ns, name) -> how many scopes list some of its columns
+        self._queries: dict[str, dict[int, None]] = {}  # scope ids of the queries into each dataset
+        self._replaced: dict[str, dict[int, None]] = {}  # scope ids that state when the content of each dataset was replaced
+        self._jobs: dict[str, dict[int, None]] = {}  # scope ids of the job-output scopes of each job
 
     def current(self, scope_id: int) -> int:
         """The number of the scope's head, or NONE."""
@@ -56,12 +67,21 @@ class Heads:
         self.source[new] = [numbers[source] for source in heads.sources]
         self.provisional[new] = heads.provisional
         self.stale[new] = 0
+        self.replaced[new] = 0
         self.alive[new] = 1
         self.digests += heads.digests
         self.scopes += heads.scopes
-        for scope_id, scope in zip(heads.scope_ids, heads.scopes, strict=True):
+        self.run[new] = 0
+        for head, scope_id, scope in zip(range(first, n), heads.scope_ids, heads.scopes, strict=True):
             if scope.startswith(_JOB_OUTPUT):
-                self._jobs.setdefault(_job(scope), []).append(scope_id)
+                self.run[head] = hash(family_of(heads.versions[head - first]))
+                self._jobs.setdefault(_job(scope), {})[scope_id] = None
+                if _is_query(scope):
+                    self._queries.setdefault(_output(scope), {})[scope_id] = None
+            elif _PARTIAL in scope:
+                self._count_partial(scope_of(scope), 1)
+            elif scope.startswith(_REPLACED):
+                self._replaced.setdefault(_content(scope), {})[scope_id] = None
         top = int(self.scope_id[new].max(initial=0)) + 1
         if top > len(self.by_scope):
             known = len(self.by_scope)
@@ -75,7 +95,8 @@ class Heads:
         """A new number for a head whose rows are cast anew; the old one is dead."""
         self._reserve(self.n + 1)
         new = self.n
-        for array in (self.scope_id, self.observed_at, self.valid_from, self.last_observed, self.source, self.provisional, self.stale):
+        for name in _NUMBERS:
+            array = getattr(self, name)
             array[new] = array[head]
         self.alive[head], self.alive[new] = 0, 1
         self.digests.append(self.digests[head])
@@ -89,20 +110,31 @@ class Heads:
         self.by_scope[self.scope_id[head]] = NONE
         scope = self.scopes[head]
         if scope.startswith(_JOB_OUTPUT):
-            of_job = self._jobs[_job(scope)]
-            of_job.remove(int(self.scope_id[head]))
-            if not of_job:
-                del self._jobs[_job(scope)]
+            _drop(self._jobs, _job(scope), int(self.scope_id[head]))
+            if _is_query(scope):
+                _drop(self._queries, _output(scope), int(self.scope_id[head]))
+        elif _PARTIAL in scope:
+            self._count_partial(scope_of(scope), -1)
+        elif scope.startswith(_REPLACED):
+            _drop(self._replaced, _content(scope), int(self.scope_id[head]))
+
+    def _count_partial(self, scope: Scope, more: int) -> None:
+        if lists_some_columns(scope):
+            count = self.partial.pop(scope[:3], 0) + more
+            if count:
+                self.partial[scope[:3]] = count
 
     def retime(self, head: int, now: Head) -> None:
         """The scope says the same, at other times."""
         self.observed_at[head], self.valid_from[head], self.last_observed[head] = now.observed_at, now.valid_from, now.last_observed
         self.provisional[head] = now.provisional
+        if self.run[head]:
+            self.run[head] = hash(family_of(now.version))
 
     def compacted(self, kept: int) -> None:
         """Forget the heads that are not alive; their rows are gone already (`compact`)."""
         alive = np.flatnonzero(self.alive[: self.n])
-        for name in ("scope_id", "observed_at", "valid_from", "last_observed", "source", "provisional", "stale", "alive"):
+        for name in (*_NUMBERS, "alive"):
             setattr(self, name, getattr(self, name)[alive])
         self.digests = [self.digests[h] for h in alive]
         self.scopes = [self.scopes[h] for h in alive]
@@ -129,6 +161,12 @@ class Heads:
         own = np.flatnonzero((self.alive[: self.n] != 0) & (self.source[: self.n] == number)).tolist()
         return {self.scope_of(head): Spoken(self.digests[head], int(self.observed_at[head]), int(self.scope_id[head])) for head in own}
 
+    def newest_of(self, kind: str) -> int:
+        """The newest time of a statement of the sources of a kind, in microseconds; 0: there is none."""
+        numbers = [number for source, number in self._source_numbers.items() if source_kind(source) == kind]
+        own = (self.alive[: self.n] != 0) & np.isin(self.source[: self.n], numbers)
+        return int(self.observed_at[: self.n][own].max(initial=0))
+
     def unused_scope_id(self) -> int:
         """A number that no head has."""
         return int(self.scope_id[: self.n].max(initial=0)) + 1
@@ -146,19 +184,49 @@ class Heads:
         )
 
     def restale(self, jobs: Iterable[str] | None = None) -> list[int]:
-        """Find out which job-output heads are stale, of these jobs (see `job_of`) or of all; those that changed."""
+        """Find out which job-output heads are stale, of these jobs (see `job_of`) or of all; those that changed.
+
+        Stale is what the job's latest run did not state, nor a run that counts as one with it.
+        """
         changed: list[int] = []
         for job in self._jobs if jobs is None else jobs:
-            of_job = self._jobs.get(job, ())
+            of_job = list(self._jobs.get(job, ()))
             if not of_job or (jobs is None and len(of_job) == 1):
                 continue
             heads = self.by_scope[of_job]
             seen = self.last_observed[heads]
-            stale = seen < seen.max()
+            latest = seen == seen.max()
+            stale = ~(latest | np.isin(self.run[heads], self.run[heads[latest]]))
             for i in np.flatnonzero(stale != (self.stale[heads] != 0)):
                 self.stale[heads[i]] = stale[i]
                 changed.append(int(heads[i]))
         return changed
+
+    def replace(self, changed: Iterable[Head] | None = None) -> list[int]:
+        """Find out which queries' outputs were replaced since, as far as these heads change it, or of all; those that changed."""
+        found: list[int] = []
+        for dataset, queries in (self._queries if changed is None else self._concerned(changed)).items():
+            heads = self.by_scope[list(queries)]
+            times = self.observed_at[self.by_scope[list(self._replaced.get(dataset, ()))]]
+            replaced = self.observed_at[heads] < times.max(initial=_NEVER)
+            for i in np.flatnonzero(replaced != (self.replaced[heads] != 0)):
+                self.replaced[heads[i]] = replaced[i]
+                found.append(int(heads[i]))
+        return found
+
+    def _concerned(self, changed: Iterable[Head]) -> dict[str, dict[int, None]]:
+        """The queries to look at, by what they write: all into what was replaced, else those that changed."""
+        found: dict[str, dict[int, None]] = {}
+        for head in changed:
+            kind = head.scope[0]
+            if kind == CONTENT_REPLACED:
+                dataset = _content(scope_text(head.scope))
+                found.setdefault(dataset, {}).update(self._queries.get(dataset, {}))
+            elif kind == JOB_OUTPUT and head.scope[-1] == QUERY and self.current(head.scope_id) != NONE:
+                text = scope_text(head.scope)
+                if _is_query(text):
+                    found.setdefault(_output(text), {})[head.scope_id] = None
+        return found
 
     @staticmethod
     def job_of(scope: Scope) -> str | None:
@@ -173,7 +241,7 @@ class Heads:
         return number
 
     def _reserve(self, n: int) -> None:
-        for name in ("scope_id", "observed_at", "valid_from", "last_observed", "source", "provisional", "stale", "alive"):
+        for name in (*_NUMBERS, "alive"):
             setattr(self, name, extended(getattr(self, name), self.n, n))
         if len(self.starts) < n + 1:
             starts = np.empty((max(n + 1, 2 * len(self.starts)), 4), np.int64)
@@ -181,6 +249,27 @@ class Heads:
             self.starts = starts
 
 
+def _is_query(scope: str) -> bool:
+    """Whether the text of a job-output scope is of a job that is one query; a dataset may have that name, too."""
+    return scope.endswith(_QUERY) and scope.count(_BETWEEN) == _OUTPUT_PARTS
+
+
+def _output(scope: str) -> str:
+    """The dataset in the text of a job-output scope."""
+    return _BETWEEN.join(scope.split(_BETWEEN)[3:5])
+
+
+def _content(scope: str) -> str:
+    """The dataset in the text of a scope about its content."""
+    return _BETWEEN.join(scope.removesuffix('"]').split(_BETWEEN)[1:3])
+
+
+def _drop(scopes: dict[str, dict[int, None]], name: str, scope_id: int) -> None:
+    del scopes[name][scope_id]
+    if not scopes[name]:
+        del scopes[name]
+
+
 def _job(scope: str) -> str:
     """The text of a job-output scope without its dataset."""
-    return scope.rsplit(_BETWEEN, 2)[0]
+    return _BETWEEN.join(scope.split(_BETWEEN, 3)[:3])

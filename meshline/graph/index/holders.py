@@ -13,13 +13,17 @@ from meshline.graph.index.shown import Shown, is_output
 from meshline.graph.index.tables import COLUMN, DATASET, N_NODES, NONE
 from meshline.graph.index.ties import Ties
 from meshline.graph.index.touched import Touched
-from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Precedence
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Precedence, source_kind
+from meshline.graph.promises import in_force
 
 _OWNS = EDGE_TYPES.index(EdgeType.OWNS)
+_GOVERNS = EDGE_TYPES.index(EdgeType.GOVERNS)
 _PART_OF = EDGE_TYPES.index(EdgeType.PART_OF)
 _PORT = EDGE_TYPES.index(EdgeType.PORT)
 _DOMAIN = KINDS.index(AssetKind.DOMAIN)
 _DATA_PRODUCT = KINDS.index(AssetKind.DATA_PRODUCT)
+_CONTRACT = KINDS.index(AssetKind.CONTRACT)
+_JOB = KINDS.index(AssetKind.JOB)
 
 # What is remembered of a node: nothing yet, that there is none, or the other node + _SOME. Zeros that nobody touched cost no memory.
 _UNKNOWN, _NOBODY, _SOME = 0, 1, 2
@@ -38,7 +42,8 @@ class Holders:
         self._shown = shown
         self._precedence = precedence
         self._version = -1
-        self._touched = Touched(feed.core)
+        self._owners_version = 0
+        self._touched = Touched(feed.core, feed.identity)
         self.ties = Ties(feed.core)
         self._rules: frozenset[Rule] = frozenset()
         self._patterns: dict[int, Patterns] = {}
@@ -46,7 +51,7 @@ class Holders:
         self._domain: Ints = np.zeros(0, np.int32)  # of datasets, products and domains (the one above)
         self._owners: dict[int, tuple[Ownership, ...]] = {}  # of the very asset
         self._owner_nodes: dict[int, frozenset[int]] = {}  # the same without how
-        self._owned: Flags = np.zeros(0, np.bool_)  # by node: whether the very asset has owners
+        self._owned: Flags = np.zeros(0, np.bool_)  # by node: whether the very asset has owners, of its own or by contract
         self._exposed: Flags = np.zeros(0, np.bool_)  # whether the dataset has ports
 
     def product(self, node: int) -> int | None:
@@ -91,12 +96,15 @@ class Holders:
         return []
 
     def direct_owners(self, node: int) -> list[Ownership]:
-        """The owners said of this very asset, by the strongest source that names any; of one owner, one per type."""
+        """The owners stated of this very asset, by the strongest source that names any; of one owner, one per type.
+
+        Without any, the owners of the contracts in force that govern it: their `level` is the contract.
+        """
         self._follow()
         rep = int(self._core.nodes.rep[node])
         found = self._owners.get(rep)
         if found is None:
-            found = self._owners[rep] = tuple(self._said_owners(rep))
+            found = self._owners[rep] = tuple(self._said_owners(rep) or self._contract_owners(rep))
         return list(found)
 
     def owner_nodes(self, node: int) -> frozenset[int]:
@@ -108,7 +116,7 @@ class Holders:
         return found
 
     def owned(self) -> Flags:
-        """By node: whether somebody is said to own the very asset. Of representatives."""
+        """By node: whether `direct_owners` has any. Of representatives."""
         self._follow()
         return self._owned
 
@@ -117,6 +125,16 @@ class Holders:
         rows, core = self.ties.rows(type_), self._core
         start, end = core.nodes.rep[core.relations.start[rows]], core.nodes.rep[core.relations.end[rows]]
         return Tied(start, end, core.relations.value[rows])
+
+    def scopes_stating(self, type_: int) -> dict[str, list[int]]:
+        """By kind of source: the ids of the scopes that state relations of a type that `Ties` keeps, but to jobs."""
+        rows, core = self.ties.rows(type_), self._core
+        rows = rows[core.nodes.kind[core.relations.end[rows]] != _JOB]
+        heads = np.unique(core.heads.of_rows(rows, 1))
+        found: dict[str, list[int]] = {}
+        for source, scope_id in zip(core.heads.source[heads].tolist(), core.heads.scope_id[heads].tolist(), strict=True):
+            found.setdefault(source_kind(core.heads.sources[source]), []).append(scope_id)
+        return found
 
     def levels(self, node: int) -> Iterator[int]:
         """The asset itself, then what holds it, nearest first."""
@@ -174,11 +192,27 @@ class Holders:
             said, key=lambda one: (-int(core.heads.observed_at[one[1]]), one[0], int(core.heads.scope_id[one[1]]))
         ):
             if self._precedence.rank(source, "owners") == strongest:
-                owner = int(core.relations.start[row])
+                owner = int(core.nodes.rep[core.relations.start[row]])
                 type_ = self._feed.attributes(row).get("type")
                 ownership = Ownership(owner, type_ if isinstance(type_, str) else "technical", rep, source, int(core.heads.scope_id[head]))
                 found.setdefault((core.label(owner), ownership.type), ownership)
         return [found[key] for key in sorted(found)]
+
+    def _contract_owners(self, rep: int) -> list[Ownership]:
+        """The owners of all contracts in force that govern an asset; of one owner, one per type: by the first contract by name."""
+        core = self._core
+        rows = [row for member in core.ring(rep) for row in core.relation_rows(member, _GOVERNS, incoming=True)]
+        contracts = {int(core.relations.start[row]) for row in rows if self._in_force(row)}
+        found: dict[tuple[tuple[str, ...], str], Ownership] = {}
+        for contract in sorted(contracts, key=core.parts):
+            for ownership in self._said_owners(contract):
+                found.setdefault((core.label(ownership.owner), ownership.type), ownership)
+        return [found[key] for key in sorted(found)]
+
+    def _in_force(self, row: int) -> bool:
+        """Whether the contract governs by this relation now."""
+        status = self._feed.attributes(row).get("status")
+        return in_force(status if isinstance(status, str) else "")
 
     def _ported(self, dataset: int) -> int | None:
         """The product with an output port on the dataset, under any of its names: the first by name."""
@@ -215,6 +249,10 @@ class Holders:
         if self._version == self._feed.version:
             return
         self._version = self._feed.version
+        if self._owners_version != self._feed.owners.version:
+            self._owners_version = self._feed.owners.version
+            self._owners.clear()
+            self._owner_nodes.clear()
         touched = self._touched.since()
         self._make_room()
         if touched is None:
@@ -223,6 +261,7 @@ class Holders:
         else:
             self._forget(touched)
         self._owned, self._exposed = self._ends(_OWNS), self._ends(_PORT)
+        self._owned[self._governed_by(self._owned)] = True
 
     def _ends(self, type_: int) -> Flags:
         """By node: whether a relation of a type ends at any member of its class. Of representatives."""
@@ -230,6 +269,16 @@ class Holders:
         found = np.zeros(int(core.counts[N_NODES]), np.bool_)
         found[core.nodes.rep[core.relations.end[self.ties.rows(type_)]]] = True
         return found
+
+    def _governed_by(self, owned: Flags) -> Ints:
+        """What contracts in force govern that are owned."""
+        core = self._core
+        rows = self.ties.rows(_GOVERNS)
+        rows = rows[owned[core.nodes.rep[core.relations.start[rows]]]]
+        _, first, at = np.unique(core.relations.value[rows], return_index=True, return_inverse=True)  # each set of attributes once
+        active = np.array([self._in_force(row) for row in rows[first].tolist()], np.bool_)
+        governed: Ints = core.nodes.rep[core.relations.end[rows[active[at]]]]
+        return governed
 
     def _make_room(self) -> None:
         n, known = int(self._core.counts[N_NODES]), len(self._product)
@@ -251,7 +300,7 @@ class Holders:
         of_columns = nodes.part1[touched[kinds == COLUMN]]
         datasets = np.unique(nodes.rep[np.concatenate([touched[kinds == DATASET], of_columns])])
         self._product[datasets] = self._domain[datasets] = _UNKNOWN
-        forgotten = {*datasets.tolist(), *nodes.rep[touched].tolist()}
+        forgotten = {*datasets.tolist(), *nodes.rep[touched].tolist(), *self._governed(touched[kinds == _CONTRACT])}
         for owned in list(self._owners):
             if owned in forgotten or (nodes.kind[owned] == COLUMN and int(nodes.rep[nodes.part1[owned]]) in forgotten):
                 del self._owners[owned]
@@ -261,6 +310,13 @@ class Holders:
             self._domain[holders] = _UNKNOWN
             self._domain[np.isin(self._product, holders + _SOME)] = _UNKNOWN
             self._match_anew()
+
+    def _governed(self, contracts: Ints) -> list[int]:
+        """What these contracts govern; what they governed until now is touched itself."""
+        core = self._core
+        rows = [row for contract in contracts.tolist() for row in core.relation_rows(contract, _GOVERNS)]
+        governed: list[int] = core.nodes.rep[core.relations.end[rows]].tolist()
+        return governed
 
     def _match_anew(self) -> None:
         """Take up the rules of the members of products and domains."""

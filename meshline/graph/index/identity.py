@@ -1,4 +1,11 @@
-"""Identity classes: datasets joined by SAME_AS (and by renames), and their columns joined by name."""
+"""Identity classes: datasets joined by SAME_AS (and by renames), and their columns joined by name.
+
+DIFFERENT_FROM parts two datasets whatever joins them. Of the SAME_AS that connect the two, directly or through other
+names, the weakest are without effect: they are followed from the strongest on, and one that would join two datasets
+that are different is passed over. The strongest is that of the strongest source (`Precedence`, as of what people say),
+of equal ones the first by its two names. So the result depends on nothing but what is stated now, neither on order nor
+on time. A rename is never parted: it is one dataset, at two times.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +14,9 @@ from collections.abc import Iterable, Iterator
 
 from meshline.graph.index.core import Core
 from meshline.graph.index.tables import COLLIDES, GONE, MERGED, PAST
-from meshline.graph.model import EDGE_TYPES, EdgeType
+from meshline.graph.model import EDGE_TYPES, EdgeType, Precedence
 
+_DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
 _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 
@@ -16,13 +24,17 @@ _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 class Identity:
     """Keeps rings, representatives and the trait MERGED of datasets and columns."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, precedence: Precedence) -> None:
         self._core = core
+        self._precedence = precedence
         # A dataset's name as it was until a rename, and the name that continues it (`meshline.graph.index.moves`).
         self.continued: dict[int, int] = {}
         self._continues: dict[int, set[int]] = defaultdict(set)
         self.renamed: dict[int, str] = {}  # a column's name as it was until a rename -> the name that the column has now
         self.grouped: list[int] = []  # datasets of merged classes whose columns were grouped, in that order
+        self.any_apart = False  # whether any head ever said DIFFERENT_FROM
+        # Datasets that may have been joined or parted by heads that do not name them; `Touched` empties it.
+        self.regrouped: set[int] = set()
         self._classes: set[int] = set()
         self._columns: set[int] = set()
 
@@ -93,12 +105,59 @@ class Identity:
                         group.add(other)
                         frontier.append(other)
                         todo.update(set(self._core.ring(other)) - done)
-            groups.append(group)
+            groups += self._parted(group)
             done |= group
             todo -= group
         for group in groups:
-            _join(self._core, sorted(group))
+            join(self._core, sorted(group))
         return done
+
+    def _parted(self, group: set[int]) -> list[set[int]]:
+        """The classes of datasets that are connected: one, unless some of them are different."""
+        apart = self._apart(group) if self.any_apart and len(group) > 1 else []
+        if not apart:
+            return [group]
+        self.regrouped |= group
+        members: dict[int, set[int]] = defaultdict(set)  # by the set's name, which is one of them
+        for dataset in group:
+            members[self._lasting(dataset)].add(dataset)
+        of = {dataset: name for name, found in members.items() for dataset in found}
+        enemies: dict[int, set[int]] = defaultdict(set)
+        for a, b in apart:
+            enemies[of[a]].add(b)
+            enemies[of[b]].add(a)
+        for a, b in self._links(group):
+            kept, lost = sorted((of[a], of[b]), key=lambda name: -len(members[name]))
+            if kept != lost and members[lost].isdisjoint(enemies[kept]):
+                of.update(dict.fromkeys(members[lost], kept))
+                members[kept] |= members.pop(lost)
+                enemies[kept] |= enemies.pop(lost, set())
+        return list(members.values())
+
+    def _links(self, group: set[int]) -> list[tuple[int, int]]:
+        """The pairs of datasets that SAME_AS joins, the strongest first."""
+        core = self._core
+        ranked: set[tuple[int, tuple[str, ...], tuple[str, ...], int, int]] = set()
+        for dataset in group:
+            rows = core.relation_rows(dataset, _SAME_AS)
+            for row, head in zip(rows, core.heads_of(rows, 1), strict=True):
+                ends = [self._lasting(dataset), self._lasting(int(core.relations.end[row]))]
+                if ends[1] in group:
+                    a, b = sorted(ends, key=core.parts)
+                    ranked.add((self._precedence.rank(core.heads.source_of(head), "same_as"), core.parts(a), core.parts(b), a, b))
+        return [link[3:] for link in sorted(ranked)]
+
+    def _lasting(self, dataset: int) -> int:
+        """What continues a name that it had until a rename; a key has one such node."""
+        while dataset in self.continued:
+            dataset = self.continued[dataset]
+        return dataset
+
+    def _apart(self, group: set[int]) -> list[tuple[int, int]]:
+        """The pairs of these datasets that are different."""
+        core = self._core
+        pairs = [(one, int(core.relations.end[row])) for one in group for row in core.relation_rows(one, _DIFFERENT_FROM)]
+        return [(a, b) for a, b in pairs if b in group]
 
     def _joined(self, dataset: int) -> list[int]:
         """The datasets that one fact joins this one with."""
@@ -137,7 +196,7 @@ class Identity:
                 fold = name.casefold()
                 groups["=" + name if fold in exact else "~" + fold].append(column)
         for group in groups.values():
-            _join(core, sorted(group))
+            join(core, sorted(group))
 
     def told_apart(self, members: Iterable[int]) -> set[str]:
         """Casefolded names of which one head lists two spellings for one dataset of a class, even for columns that are gone."""
@@ -155,7 +214,7 @@ class Identity:
         return result
 
 
-def _join(core: Core, nodes: list[int]) -> None:
+def join(core: Core, nodes: list[int]) -> None:
     """Make these nodes one class, whatever they were in before."""
     rep = nodes[0]
     for node, following in zip(nodes, [*nodes[1:], rep], strict=True):

@@ -19,6 +19,7 @@ from meshline.graph.index.tables import (
     N_TEXT,
     NONE,
     PAST,
+    SALT,
     U8,
     FlowKinds,
     Folds,
@@ -28,8 +29,8 @@ from meshline.graph.index.tables import (
 
 
 @inner
-def text_hash(text: U8, begin: int, end: int) -> int:
-    h = 2166136261
+def text_hash(text: U8, begin: int, end: int, salt: int) -> int:
+    h = 2166136261 ^ int(salt)
     for i in range(begin, end):
         h = ((h ^ int(text[i])) * 16777619) & 0xFFFFFFFF
     return h ^ (h >> 15)
@@ -88,7 +89,7 @@ def added_name(text: U8, begin: int, end: int, h: int, slot: int, names: Names, 
 @inner
 def interned(text: U8, begin: int, end: int, names: Names, counts: I64) -> int:
     """The number of a string; a new one's casefolded form is interned too."""
-    h = text_hash(text, begin, end)
+    h = text_hash(text, begin, end, counts[SALT])
     slot = name_slot(text, begin, end, h, names)
     if names.slots[slot] != 0:
         return int(names.slots[slot] - 1)
@@ -104,7 +105,7 @@ def interned(text: U8, begin: int, end: int, names: Names, counts: I64) -> int:
         for i in range(end - begin):
             letter = text[begin + i]
             names.text[at + i] = letter + 32 if 0x41 <= letter <= 0x5A else letter
-        h = text_hash(names.text, at, at + end - begin)
+        h = text_hash(names.text, at, at + end - begin, counts[SALT])
         slot = name_slot(names.text, at, at + end - begin, h, names)
         if names.slots[slot] != 0:
             names.fold[name] = names.slots[slot] - 1

@@ -15,6 +15,7 @@ from meshline.graph.index.answers import (
     Flags,
     FlowStep,
     Ints,
+    KnownLater,
     Label,
     Ownership,
     Reach,
@@ -36,7 +37,7 @@ from meshline.graph.index.shown import Shown
 from meshline.graph.index.slots import Slots
 from meshline.graph.index.starting import starting
 from meshline.graph.index.survey import Survey, spoken_of, surveyed
-from meshline.graph.index.tables import NONE
+from meshline.graph.index.tables import N_NODES, NONE
 from meshline.graph.index.tagging import tagged, tags_of
 from meshline.graph.index.trail import Trail
 from meshline.graph.index.traversal import Traversal
@@ -56,18 +57,20 @@ class LineageIndex:
 
     revision: int
     as_of: int | None
+    known_later: tuple[KnownLater, ...] = ()  # of an index of the past; see `meshline.graph.live`
 
     def __init__(self, revision: int, as_of: int | None = None, precedence: Precedence | None = None) -> None:
         """An index of nothing; see `load`."""
         precedence = precedence or Precedence()
         self.revision = revision
         self.as_of = as_of
-        self._feed = Feed()
+        self._feed = Feed(precedence)
         self._core = self._feed.core
         self._shown = Shown(self._feed, precedence)
         self._holders = Holders(self._feed, self._shown, precedence)
         self._slots = Slots(self._core)
         self._labels: dict[int, Label] = {}
+        self._labels_version = 0
         self._finder = Finder(self._feed, self._shown)
         self._walker = Walker(self._core)
 
@@ -125,10 +128,13 @@ class LineageIndex:
         return self._shown.column_name(column)
 
     def label(self, node: int) -> Label:
-        """The id and the name of an asset that has one name for ever, remembered: no dataset, no column."""
+        """The id and the shown name of an asset, remembered: no dataset, no column."""
+        if self._labels_version != self._feed.owners.version:  # owners may be called otherwise
+            self._labels_version = self._feed.owners.version
+            self._labels.clear()
         label = self._labels.get(node)
         if label is None:
-            key = self._core.key(node)
+            key = self._shown.key(node)
             label = self._labels[node] = Label(key.id, key.qualified_name)
         return label
 
@@ -202,11 +208,14 @@ class LineageIndex:
     # -- who says what
 
     def owners(self, node: int) -> list[Ownership]:
-        """The owners at the nearest level that has any: itself, Dataset, DataProduct, Domain, its parents."""
+        """The owners at the nearest level that has any: itself, Dataset, DataProduct, Domain, its parents.
+
+        Of each level its own owners, else those of the contracts in force that govern it.
+        """
         return self._holders.owners(node)
 
     def direct_owners(self, node: int) -> list[Ownership]:
-        """The owners said of this very asset, by the strongest source that names any."""
+        """The owners stated of this very asset, by the strongest source that names any; else those of its contracts in force."""
         return self._holders.direct_owners(node)
 
     def owner_nodes(self, node: int) -> frozenset[int]:
@@ -255,6 +264,10 @@ class LineageIndex:
         """What a source says now, by scope: for a loading that writes only what differs."""
         return self._core.heads.of_source(source)
 
+    def newest_of(self, kind: str) -> int:
+        """The newest time of a visible statement of the sources of a kind (`person`), in microseconds; 0: there is none."""
+        return self._core.heads.newest_of(kind)
+
     def unused_scope_id(self) -> int:
         """A number that no scope of a head has."""
         return self._core.heads.unused_scope_id()
@@ -271,18 +284,20 @@ class LineageIndex:
         max_nodes: int = 1_000_000,
         deadline: float | None = None,
         seen_since: int | None = None,
+        promises: bool = True,
     ) -> Traversal:
         """Everything that the starts reach.
 
         Starts may be columns, datasets (as a whole), products and domains (their datasets), jobs (what
-        they write; upstream what they read) and, upstream, consumers (what they consume).
+        they write; upstream what they read), contracts (what they govern, unless `promises` is off), owners
+        (what they own) and, upstream, consumers (what they consume).
         `reach`: the weakest class to follow. `depth`: in FLOWS_TO edges. `deadline`: as
         `time.monotonic()`. `seen_since`: follow only flows said at or after this time (microseconds).
         """
         limits = Limits(reach, depth, max_nodes, deadline, seen_since)
-        begin, assets = starting(self._feed, self._holders, starts, direction)
-        revision = (self.as_of, self.revision)
-        return Traversal(self._feed, self._holders, self._slots, self._walker, begin, assets, direction, limits, revision)
+        begin = starting(self._feed, self._holders, starts, direction, promises=promises)
+        view = (self.as_of, self.revision, self.known_later)
+        return Traversal(self._feed, self._holders, self._slots, self._walker, begin, direction, limits, view)
 
     def paths(
         self, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
@@ -317,7 +332,7 @@ class LineageIndex:
         return self._holders.domains(holders)
 
     def owned(self, nodes: Ints) -> Flags:
-        """Whether somebody is said to own these very representatives."""
+        """Whether these very representatives have owners (`direct_owners`)."""
         return self._holders.owned()[nodes]
 
     def strongest(self, nodes: Ints, reach: Bytes, distance: Ints, masked: Flags) -> Affected:
@@ -336,6 +351,10 @@ class LineageIndex:
         """All edges of a type: PORT, OWNS, CONSUMES or GOVERNS."""
         return self._holders.tied(EDGE_TYPES.index(type))
 
+    def scopes_stating(self, type: EdgeType) -> dict[str, list[int]]:  # noqa: A002 - as in `edges`
+        """By kind of source: the ids of the scopes that state edges of a type, as in `ties`; not those of owners of jobs."""
+        return self._holders.scopes_stating(EDGE_TYPES.index(type))
+
     def said(self, number: int) -> Mapping[str, Json]:
         """Attributes by their number in `Tied`."""
         return self._feed.said(number)
@@ -344,6 +363,15 @@ class LineageIndex:
     def members_of(self) -> Mapping[int, Mapping[int, Sequence[str]]]:
         """The patterns of the members of products and domains, by scope."""
         return self._feed.patterns
+
+    def session_names(self) -> dict[tuple[str, ...], set[int]]:
+        """The names that producers gave datasets within a session (namespace, name), with all datasets that had one."""
+        found: dict[tuple[str, ...], set[int]] = {}
+        for said in self._feed.session_names.values():
+            for node, name in said:
+                if self.visible(node):
+                    found.setdefault(name, set()).add(self.representative(node))
+        return found
 
     def spread(self, sources: Ints, *, possible: bool) -> Spread:
         """Everything that values of these columns (representatives) reach unmasked; `possible`: also where nobody recorded the columns."""
@@ -381,6 +409,21 @@ class LineageIndex:
     def core(self) -> Core:
         """The tables, to be read only: an object for each of all assets would take seconds."""
         return self._core
+
+    @property
+    def bytes(self) -> int:
+        """The memory that its tables take, about."""
+        return self._core.bytes
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes there are, in use or not."""
+        return int(self._core.counts[N_NODES])
+
+    @property
+    def unused(self) -> int:
+        """How many of them no head names any more; a look at each."""
+        return self._core.unused
 
     def size(self) -> Size:
         """How much it holds; a look at every node and flow, some milliseconds per million."""

@@ -44,7 +44,5 @@ def scopes_mentioning(core: Core, nodes: Sequence[int]) -> set[int]:
     """The scopes whose heads mention any of exactly these nodes, even if only by facts that are not seen: a look at all mentions."""
     if not nodes:
         return set()
-    mentions = named_by(core.mentions[: core.heads.starts[core.heads.n, 3]])
-    rows = np.flatnonzero(np.isin(mentions, np.array(nodes, np.int32)))
-    heads = np.unique(core.heads.of_rows(rows, 3))
+    heads = set(core.heads_of(core.mention_rows(nodes), 3))
     return {int(core.heads.scope_id[head]) for head in heads if core.heads.alive[head]}

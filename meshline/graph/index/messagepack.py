@@ -1,4 +1,8 @@
-"""Kernels' inner functions: MessagePack, as far as contents have it."""
+"""Kernels' inner functions: MessagePack, as far as contents have it.
+
+Strings and whole values end where the content ends (`end`), or are Malformed. Numbers and the lengths of arrays and maps are read
+without looking: whoever reads several of them begins before `end`, and `reading.PADDING` is more than they can be together.
+"""
 
 from __future__ import annotations
 
@@ -74,6 +78,13 @@ def text(buffer: U8, at: int, end: int) -> tuple[int, int]:
 
 
 @inner
+def within(at: int, end: int) -> int:
+    if at > end:
+        raise Malformed
+    return at
+
+
+@inner
 def skipped(buffer: U8, at: int, end: int) -> int:
     """Where the value at `at` ends."""
     left = 1
@@ -101,4 +112,4 @@ def skipped(buffer: U8, at: int, end: int) -> int:
             at += 1 + (1 << ((head - 0xCC) & 3))
         else:
             raise Malformed
-    return at
+    return within(at, end)

@@ -9,7 +9,7 @@ the node that continues it (`Identity.continue_as`), so that all of it can be un
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -40,7 +40,13 @@ class Moves:
         self._said: dict[int, list[tuple[int, Step]]] = {}  # scope id -> (base node of the name, step)
         self._steps: dict[int, list[Step]] = {}  # base node -> its steps by time
         self._past: dict[tuple[int, int], int] = {}  # (base node, boundary) -> the node of the stretch that ended there
+        self._stretches: dict[int, list[int]] = defaultdict(list)  # base node -> its nodes in `_past`, of steps that are no more, too
+        self._ended: dict[int, Step] = {}  # node of a stretch -> the step that ended it
+        self._placed: dict[int, tuple[int | None, bool]] = {}  # node of a stretch -> what continues it, and whether it is gone
         self._base: dict[int, int] = {}  # node of a stretch -> base node
+        # What was said, by name: each costs what is said of its family, whatever was said of others.
+        self._sayers: dict[int, Counter[tuple[int, Step]]] = defaultdict(Counter)  # base node -> (scope id, step)
+        self._linked: dict[int, set[int]] = defaultdict(set)  # base nodes that a rename ever linked
         self._changed: set[int] = set()
         self._loose: set[int] = set()  # scope ids of heads to cast
         self._stepped: set[int] = set()  # datasets of which columns were renamed or dropped (`meshline.graph.index.column_moves`)
@@ -49,28 +55,36 @@ class Moves:
         """A head says that a dataset was renamed."""
         old, new = self.base(old), self.base(new)
         if old != new:
-            self._said.setdefault(scope_id, []).append((old, Step(time, dropped=False, target=new)))
-            self._changed |= {old, new}
+            self._say(scope_id, old, Step(time, dropped=False, target=new))
+            self._linked[old].add(new)
+            self._linked[new].add(old)
+            self._changed.add(new)
             self._loose.add(scope_id)
 
     def drop(self, scope_id: int, dataset: int, time: int) -> None:
         """A head says that a dataset was dropped."""
-        base = self.base(dataset)
-        self._said.setdefault(scope_id, []).append((base, Step(time, dropped=True, target=NONE)))
+        self._say(scope_id, self.base(dataset), Step(time, dropped=True, target=NONE))
+
+    def _say(self, scope_id: int, base: int, step: Step) -> None:
+        self._said.setdefault(scope_id, []).append((base, step))
+        self._sayers[base][scope_id, step] += 1
         self._changed.add(base)
 
     def unsay(self, scope_id: int) -> None:
         """A head that may have said so is gone."""
         for base, step in self._said.pop(scope_id, ()):
             self._changed |= {base} if step.dropped else {base, step.target}
+            del self._sayers[base][scope_id, step]
+            if not self._sayers[base]:
+                del self._sayers[base]
 
     def retimed(self, scope_id: int, time: int) -> None:
         """A head says the same as before, but as of another time."""
         said = self._said.get(scope_id)
         if said is not None:
             self.unsay(scope_id)
-            self._said[scope_id] = [(base, step._replace(time=time)) for base, step in said]
-            self._changed |= {base for base, _ in said}
+            for base, step in said:
+                self._say(scope_id, base, step._replace(time=time))
         if self._steps or self._changed:
             self._loose.add(scope_id)
 
@@ -86,8 +100,7 @@ class Moves:
         if self._changed:
             family = self._family()
             self._changed.clear()
-            self._restep(family)
-            self._loose |= self._mentioning(family)
+            self._loose |= self._mentioning(self._restep(family))
         for scope_id in sorted(self._loose):
             head = self._core.heads.current(scope_id)
             if head != NONE:
@@ -129,39 +142,47 @@ class Moves:
         return base if index == len(steps) else self._past[base, steps[index].boundary]
 
     def _family(self) -> set[int]:
-        """All names that are linked by renames to those that changed, by the old steps or the new."""
-        linked: dict[int, set[int]] = defaultdict(set)
-        said = [(base, step.target) for steps in self._said.values() for base, step in steps]
-        said += [(base, step.target) for base, steps in self._steps.items() for step in steps]
-        for base, target in said:
-            if target != NONE:
-                linked[base].add(target)
-                linked[target].add(base)
+        """All names that were ever linked by renames to those that changed."""
         family = set(self._changed)
         todo = list(family)
         while todo:
-            for other in linked[todo.pop()] - family:
+            for other in self._linked.get(todo.pop(), set()) - family:
                 family.add(other)
                 todo.append(other)
         return family
 
-    def _restep(self, family: set[int]) -> None:
-        said: dict[int, set[Step]] = defaultdict(set)
-        for of_scope in self._said.values():
-            for base, step in of_scope:
-                if base in family:
-                    said[base].add(step)
+    def _restep(self, family: set[int]) -> set[int]:
+        """Put the steps of these names as they are said now; the nodes of which facts may belong elsewhere."""
+        affected: set[int] = set()
         for base in family:
-            self._steps.pop(base, None)
-            if said[base]:
-                self._steps[base] = self._ordered(said[base])
-                for step in self._steps[base]:
-                    self._make_past(base, step.boundary)
+            before = self._steps.pop(base, [])
+            now = self._ordered({step for _, step in self._sayers.get(base, ())})
+            for step in before:
+                del self._ended[self._past[base, step.boundary]]
+            for step in now:
+                self._make_past(base, step.boundary)
+                self._ended[self._past[base, step.boundary]] = step
+            if now:
+                self._steps[base] = now
+            affected |= self._parted(base, before, now)
             self._remark(base)
-        ended = {(base, step.boundary): step for base in family for step in self._steps.get(base, ())}
-        for key, node in self._past.items():
-            if key[0] in family:
-                self._place(node, ended.get(key))
+        for base in family:
+            for node in self._stretches.get(base, ()):
+                self._place(node, self._ended.get(node))
+        for node in affected:
+            self._identity.touch(node)
+        return affected
+
+    def _parted(self, base: int, before: list[Step], now: list[Step]) -> set[int]:
+        """The nodes of the stretches that end at boundaries of which only one of these has, and of those that follow on them."""
+        nodes: set[int] = set()
+        bounds = [[step.boundary for step in steps] for steps in (before, now)]
+        for boundary in set(bounds[0]).symmetric_difference(bounds[1]):
+            nodes.add(self._past[base, boundary])
+            for of in bounds:
+                at = bisect_right(of, boundary)
+                nodes.add(base if at == len(of) else self._past[base, of[at]])
+        return nodes
 
     def _ordered(self, steps: set[Step]) -> list[Step]:
         """By time; of several that end a stretch at once, one: a drop, else the first target by name."""
@@ -173,25 +194,22 @@ class Moves:
             nodes = self._core.nodes
             node = self._core.make(DATASET, int(nodes.part1[base]), int(nodes.part2[base]), past=True)
             self._past[base, boundary] = node
+            self._stretches[base].append(node)
             self._base[node] = base
 
     def _place(self, node: int, step: Step | None) -> None:
         """Join the node of a stretch to what continues it, or hide it. Without a step nothing refers to it."""
         continued = None if step is None or step.dropped else self._after(step.target, step.time)
         gone = step is not None and (continued is None or self._ends(continued))
-        self._identity.continue_as(node, None if gone else continued)
-        self._mark(node, gone=gone)
+        if self._placed.get(node) != (continued, gone):
+            self._placed[node] = continued, gone
+            self._identity.continue_as(node, None if gone else continued)
+            self._mark(node, gone=gone)
 
     def _ends(self, node: int) -> bool:
         """Whether what the node stands for was dropped in the end."""
-        step = self._step_of(node)
+        step = self._ended.get(node)
         return step is not None and (step.dropped or self._ends(self._after(step.target, step.time)))
-
-    def _step_of(self, node: int) -> Step | None:
-        base = self._base.get(node)
-        if base is None:
-            return None
-        return next((step for step in self._steps.get(base, ()) if self._past[base, step.boundary] == node), None)
 
     def _mark(self, dataset: int, *, gone: bool) -> None:
         traits = self._core.nodes.traits
@@ -202,10 +220,9 @@ class Moves:
                 traits[node] &= 255 - GONE
         self._identity.touch(dataset)
 
-    def _mentioning(self, family: set[int]) -> set[int]:
-        """The scopes whose heads mention any name of the family."""
+    def _mentioning(self, datasets: set[int]) -> set[int]:
+        """The scopes whose heads mention any of these datasets or a column of them."""
         core = self._core
-        datasets = [*family, *(node for node, base in self._base.items() if base in family)]
         return scopes_mentioning(core, [*datasets, *(column for dataset in datasets for column in core.children(dataset))])
 
     def _cast(self, head: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshline.graph.index.compiled import inner, kernel
-from meshline.graph.index.tables import CLASS, COVERED, DATASET, DEAD, I8, I32, MASKED, NONE, U8, Csr, FlowKinds, Flows, Nodes
+from meshline.graph.index.tables import CLASS, DATASET, I8, I32, MASKED, NONE, PASSED_OVER, U8, Csr, FlowKinds, Flows, Nodes
 
 
 @inner
@@ -25,7 +25,7 @@ def passed_on(
     """Take in the job of one flow; the number of jobs then."""
     class_ = flags & CLASS
     job = kinds.job[flows.kind[flow]]
-    if flags & (DEAD | COVERED) or class_ < strongest or class_ > weakest or job == NONE:
+    if flags & PASSED_OVER or class_ < strongest or class_ > weakest or job == NONE:
         return n
     by_reach, by_distance, by_masked = max(of_end[0], class_), of_end[1] + 1, 1 if of_end[2] or flags & MASKED else 0
     at = slots[job]

@@ -11,7 +11,7 @@ import numpy as np
 from meshline.graph.index.answers import Direction, FlowStep, Reach
 from meshline.graph.index.core import Core
 from meshline.graph.index.steps import flow_step, order
-from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD
+from meshline.graph.index.tables import CLASS, COLUMN, DATASET, PASSED_OVER
 from meshline.graph.index.walks import NO_LIMIT, Limits, Walker
 
 WORK = 5_000  # partial paths that are looked at per class, before the search gives up
@@ -92,7 +92,7 @@ class PathSearch:
         for own in self._parts(node):
             for flow in core.flow_rows(own):
                 flags = int(core.flows.flags[flow])
-                if flags & (DEAD | COVERED) or flags & CLASS > k:
+                if flags & PASSED_OVER or flags & CLASS > k:
                     continue
                 step = flow_step(core, flow)
                 strength = (step.reach, step.masking, order(core, step))

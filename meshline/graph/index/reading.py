@@ -52,11 +52,12 @@ from meshline.graph.index.tables import (
 
 # The wire codes of what is told apart here.
 HAS_COLUMN, READS, WRITES, RENAMED_TO = 0, 1, 2, 10
-DOMAIN, DATA_PRODUCT = 0, 1
+DOMAIN, DATA_PRODUCT, OWNER = 0, 1, 6
 KINDS = 8
-EDGE_TYPES = 11
+EDGE_TYPES = 12
 
 _SPELLING = np.frombuffer(b"spelling", np.uint8).copy()
+_SESSION_NAMES = np.frombuffer(b"session_names", np.uint8).copy()
 _DROPPED = np.frombuffer(b"dropped", np.uint8).copy()
 _MEMBERS = np.frombuffer(b"members", np.uint8).copy()
 _TAGS = np.frombuffer(b"tags", np.uint8).copy()
@@ -64,7 +65,9 @@ _POSITION = np.frombuffer(b"position", np.uint8).copy()
 
 GUESSES = 4
 
-PADDING = 16  # bytes after the last content: a number may be read beyond a broken end
+GREATEST = 2**31 - 1  # position that a column of relations holds
+
+PADDING = 40  # bytes after the last content: an array's length and three numbers may be read beyond a broken end
 
 
 @inner
@@ -198,6 +201,8 @@ def read_assets(
     """Notes who has attributes; leaves to Python those that the index itself needs."""
     n, at = items(buffer, at)
     for _ in range(n):
+        if at >= end:
+            raise Malformed
         _, at = items(buffer, at)
         key, at = integer(buffer, at)
         if not 0 <= key < n_keys:
@@ -206,7 +211,7 @@ def read_assets(
         begin = at
         size, at = entries(buffer, at)
         solid = size == 0
-        needed = False
+        needed = nodes.kind[node] == OWNER
         tagged = False
         for _ in range(size):
             first, at = text(buffer, at, end)
@@ -214,6 +219,7 @@ def read_assets(
             tagged |= is_word(buffer, first, at, _TAGS)
             if nodes.kind[node] == DATASET or nodes.kind[node] == COLUMN:
                 needed |= is_word(buffer, first, at, _DROPPED)
+                needed |= is_word(buffer, first, at, _SESSION_NAMES)
             elif nodes.kind[node] == DOMAIN or nodes.kind[node] == DATA_PRODUCT:
                 needed |= is_word(buffer, first, at, _MEMBERS)
             at = skipped(buffer, at, end)
@@ -239,7 +245,7 @@ def add_relation(type_: int, start: int, end: int, value: int, nodes: Nodes, rel
     counts[N_RELATIONS] = row + 1
     if type_ < 0:  # not seen: see `recast`
         return int(row)
-    if type_ != RENAMED_TO:
+    if type_ < RENAMED_TO:  # neither a rename nor DIFFERENT_FROM makes a dataset
         touched(start, 1, nodes, counts)
         touched(end, 1, nodes, counts)
     if type_ == HAS_COLUMN:
@@ -255,7 +261,8 @@ def position_in(buffer: U8, at: int, end: int) -> int:
     for _ in range(size):
         first, at = text(buffer, at, end)
         if is_word(buffer, first, at, _POSITION):
-            return integer(buffer, at)[0] if buffer[at] < 0xC0 or 0xCC <= buffer[at] <= 0xD3 else NONE
+            value = integer(buffer, at)[0] if buffer[at] < 0x80 or 0xCC <= buffer[at] <= 0xD3 else NONE
+            return value if 0 <= value <= GREATEST else NONE
         at = skipped(buffer, at, end)
     return NONE
 
@@ -266,6 +273,8 @@ def read_relations(
 ) -> int:
     n, at = items(buffer, at)
     for _ in range(n):
+        if at >= end:
+            raise Malformed
         _, at = items(buffer, at)
         type_, at = integer(buffer, at)
         first, at = integer(buffer, at)
@@ -328,7 +337,7 @@ def read_flows(
         masking, at = integer(buffer, at)
         covered, at = integer(buffer, at)
         key, at = integer(buffer, at)
-        if key >= n_keys:
+        if key >= n_keys or not (0 <= indirect <= 1 and 0 <= masking <= 1 and 0 <= covered <= 1):
             raise Malformed
         job = NONE
         if key >= 0:

@@ -9,7 +9,19 @@ import numpy as np
 from meshline.graph.index.answers import Ints
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.tables import COLUMN, DATASET, GONE, MERGED, N_NODES, NONE, PAST
-from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, Precedence, source_kind
+from meshline.graph.model import (
+    CATALOG_KINDS,
+    DATASET_SCOPE,
+    EDGE_TYPES,
+    KINDS,
+    WHOLE_SCHEMA,
+    AssetKey,
+    AssetKind,
+    EdgeType,
+    Precedence,
+    lists_some_columns,
+    source_kind,
+)
 
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
 _PORT = EDGE_TYPES.index(EdgeType.PORT)
@@ -17,14 +29,23 @@ _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 
 
 class Listing(NamedTuple):
-    """The columns of a dataset as one head lists them, and how strong it is: the smaller is the stronger."""
+    """The columns of a dataset as one head lists them, and how strong it is: the smaller is the stronger.
 
-    strength: tuple[int, int, int, str, str]  # not a catalog, rank of the source, minus the time, source, scope
+    `is_partial`: there may be others. `is_whole`: an OpenLineage producer says that there are no others.
+    """
+
+    strength: tuple[int, int, int, int, str, str]  # not a catalog, rank of the source, partial, minus the time, source, scope
     columns: dict[int, int | None]  # own nodes -> position
+    is_partial: bool = False
+    is_whole: bool = False
 
     @property
     def of_catalog(self) -> bool:
         return self.strength[0] == 0
+
+    @property
+    def time(self) -> int:
+        return -self.strength[3]
 
 
 class Shown:
@@ -64,7 +85,7 @@ class Shown:
         if kind == DATASET:
             return self._dataset_key(node)
         if kind != COLUMN:
-            return core.key(node)
+            return core.key(self._feed.owners.shown.get(int(core.nodes.rep[node]), node))
         return AssetKey(AssetKind.COLUMN, (*self._dataset_key(int(core.nodes.part1[node])).parts, self.column_name(node)))
 
     def column_name(self, node: int) -> str:
@@ -128,19 +149,28 @@ class Shown:
                 for row, head in zip(rows, core.heads_of(rows, 1), strict=True):
                     position = int(core.relations.value[row])
                     by_head.setdefault(head, {})[int(core.relations.end[row])] = None if position == NONE else position
-        return sorted((Listing(self._strength(head), columns) for head, columns in by_head.items()), key=lambda found: found.strength)
+        return sorted((self._listing(head, columns) for head, columns in by_head.items()), key=lambda found: found.strength)
 
-    def _strength(self, head: int) -> tuple[int, int, int, str, str]:
-        source = self._core.heads.source_of(head)
-        of_catalog = source_kind(source) in CATALOG_KINDS
-        rank, heads = self._precedence.rank(source, "columns"), self._core.heads
-        return (0 if of_catalog else 1, rank, -int(heads.observed_at[head]), source, heads.scopes[head])
+    def _listing(self, head: int, columns: dict[int, int | None]) -> Listing:
+        heads = self._core.heads
+        source, scope = heads.source_of(head), heads.scope_of(head)
+        of_catalog, is_partial = source_kind(source) in CATALOG_KINDS, lists_some_columns(scope)
+        rank, time = self._precedence.rank(source, "columns"), int(heads.observed_at[head])
+        strength = (0 if of_catalog else 1, rank, int(is_partial), -time, source, heads.scopes[head])
+        return Listing(strength, columns, is_partial, scope[:1] == (DATASET_SCOPE,) and scope[3:] == (WHOLE_SCHEMA,))
 
     def _is_unlisted(self, column: int, listings: list[Listing]) -> bool:
-        """The strongest, newest catalog decides which columns there are."""
-        if not listings or not listings[0].of_catalog:
+        """The strongest, newest catalog decides which columns there are; without one, a newer whole schema over a partial one."""
+        if not listings:
             return False
-        return not any(member in listings[0].columns for member in self._core.ring(column))
+        members = self._core.ring(column)
+        if listings[0].of_catalog:
+            return not any(member in listings[0].columns for member in members)
+        having = [listing for listing in listings if any(member in listing.columns for member in members)]
+        if not having or not all(listing.is_partial for listing in having):
+            return False
+        newest = max(listing.time for listing in having)
+        return any(listing.is_whole and listing.time > newest for listing in listings)
 
     def _position(self, column: int, listings: list[Listing]) -> int | None:
         members = self._core.ring(column)
@@ -227,7 +257,7 @@ class Shown:
         """The visible columns of a dataset but the unlisted, by name."""
         core = self._core
         nodes = core.nodes
-        if nodes.traits[dataset] & MERGED or self._any_catalog():
+        if nodes.traits[dataset] & MERGED or self._any_catalog() or self._is_listed_in_parts(dataset):
             return sorted(self.columns(dataset), key=lambda rep: self.key(rep).name)
         names = {
             int(nodes.rep[column]): self.key(column).name if nodes.traits[column] & MERGED else core.text(int(nodes.part2[column]))
@@ -235,6 +265,9 @@ class Shown:
             if nodes.live[column] > 0
         }
         return sorted(names, key=names.__getitem__)
+
+    def _is_listed_in_parts(self, dataset: int) -> bool:
+        return (DATASET_SCOPE, *self._core.key(dataset).parts) in self._core.heads.partial
 
     def _any_catalog(self) -> bool:
         return any(source_kind(source) in CATALOG_KINDS for source in self._core.heads.sources)

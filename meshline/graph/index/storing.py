@@ -74,7 +74,7 @@ def withdraw_relation(row: int, nodes: Nodes, relations: Relations, counts: I64)
     relations.type[row] = NONE
     if type_ < 0:
         return
-    if type_ != RENAMED_TO:
+    if type_ < RENAMED_TO:
         touched(start, -1, nodes, counts)
         touched(end, -1, nodes, counts)
     if type_ == HAS_COLUMN:

@@ -9,7 +9,7 @@ import numpy as np
 from meshline.graph.index.answers import Flags, Ints
 from meshline.graph.index.core import Core
 from meshline.graph.index.spans import rows_of
-from meshline.graph.index.tables import COLUMN, DATASET, DEAD, N_FLOWS, N_NODES, N_RELATIONS
+from meshline.graph.index.tables import COLUMN, DATASET, DEAD, N_FLOWS, N_NODES, N_RELATIONS, REPLACED
 from meshline.graph.model import EDGE_TYPES, EdgeType
 
 _WRITES = EDGE_TYPES.index(EdgeType.WRITES)
@@ -28,7 +28,7 @@ def surveyed(core: Core) -> Survey:
     """A look at every flow, relation and node: some milliseconds per million."""
     n, nodes = int(core.counts[N_NODES]), core.nodes
     listed = np.flatnonzero((nodes.listed[:n] > 0) & (nodes.kind[:n] == DATASET))
-    ends = core.flows.end[: core.counts[N_FLOWS]][core.flows.flags[: core.counts[N_FLOWS]] & DEAD == 0]
+    ends = core.flows.end[: core.counts[N_FLOWS]][core.flows.flags[: core.counts[N_FLOWS]] & (DEAD | REPLACED) == 0]
     relations = np.flatnonzero(core.relations.type[: core.counts[N_RELATIONS]] == _WRITES)
     into = nodes.part1[ends[nodes.kind[ends] == COLUMN]]
     return Survey(*(_marked(n, nodes.rep[found]) for found in (listed, core.relations.end[relations], into)))

@@ -33,6 +33,8 @@ DEAD = 8
 COVERED = 16
 PROVISIONAL = 32
 STALE = 64
+REPLACED = 128  # of a query whose output was replaced since
+PASSED_OVER = DEAD | COVERED | REPLACED  # what no walk follows
 
 # Node traits.
 IS_COLUMN = 1
@@ -138,9 +140,10 @@ class Overlay(NamedTuple):
     next_in: I32
 
 
-# Rows in use, by table. CHANGED is set when an asset appears or disappears.
-N_NAMES, N_TEXT, N_NODES, N_FOLDS, N_KINDS, N_FLOWS, N_RELATIONS, N_FACTS, N_NAMED, N_SPECIAL, CHANGED = range(11)
-N_COUNTS = 11
+# Rows in use, by table. CHANGED is set when an asset appears or disappears. SALT begins the hashes of names: which of them collide is
+# another matter in each process, so that none can choose names that make it slow.
+N_NAMES, N_TEXT, N_NODES, N_FOLDS, N_KINDS, N_FLOWS, N_RELATIONS, N_FACTS, N_NAMED, N_SPECIAL, CHANGED, SALT = range(12)
+N_COUNTS = 12
 
 # Special rows are what a kernel leaves to Python: (which, head, node or row, start and end in the buffer).
 SPECIAL_FACT, SPECIAL_RELATION, SPECIAL_DATASET, SPECIAL_MOVED, SPECIAL_TAGS = range(5)

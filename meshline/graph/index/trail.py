@@ -9,7 +9,7 @@ import numpy as np
 from meshline.graph.index.answers import Flags, Ints
 from meshline.graph.index.core import Core, named_by
 from meshline.graph.index.spans import rows_of
-from meshline.graph.index.tables import COLUMN, COVERED, DATASET, I64, N_NODES, NONE, U8
+from meshline.graph.index.tables import COLUMN, COVERED, DATASET, I64, N_NODES, NONE, REPLACED, U8
 
 _FLOWS, _FACTS, _MENTIONS = 0, 2, 3  # columns of Heads.starts
 
@@ -69,7 +69,7 @@ class Trail:
         core = self._core
         starts = core.heads.starts
         rows = rows_of(starts[heads, _FLOWS], starts[heads + 1, _FLOWS])
-        ends: Ints = core.flows.end[rows[core.flows.flags[rows] & COVERED == 0]]
+        ends: Ints = core.flows.end[rows[core.flows.flags[rows] & (COVERED | REPLACED) == 0]]
         return ends
 
     def _tagging(self, heads: I64) -> I64:

@@ -8,16 +8,18 @@ from typing import TypeAlias
 import numpy as np
 
 from meshline.graph.index.affected import Reckoning, Rows
-from meshline.graph.index.answers import Affected, Bytes, Completeness, Direction, Flags, FlowStep, Ints
+from meshline.graph.index.answers import Affected, Bytes, Completeness, Direction, Flags, FlowStep, Ints, KnownLater
 from meshline.graph.index.between import FlowTable, rows_between, table_of
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.holders import Holders
 from meshline.graph.index.slots import Slots
+from meshline.graph.index.starting import Starts
 from meshline.graph.index.steps import flow_step, masking, order
-from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, I64, N_NODES, U8
+from meshline.graph.index.tables import CLASS, COLUMN, DATASET, I64, N_NODES, PASSED_OVER, U8
 from meshline.graph.index.walks import Limits, Walked, Walker
 
 Distances: TypeAlias = Ints  # by node; -1: not visited
+View: TypeAlias = tuple[int | None, int, tuple[KnownLater, ...]]  # the index's as_of, revision and known_later
 
 
 class Traversal:
@@ -34,26 +36,25 @@ class Traversal:
         holders: Holders,
         slots: Slots,
         walker: Walker,
-        starts: Ints,
-        assets: set[int],
+        begin: Starts,
         direction: Direction,
         limits: Limits,
-        revision: tuple[int | None, int],
+        view: View,
     ) -> None:
-        walked = walker.traverse(starts, direction, limits)
+        walked = walker.traverse(begin.nodes, direction, limits)
         self.direction = direction
-        self.starts = starts
+        self.starts = begin.nodes
         self.nodes: Ints = walked.nodes
         self.reach: Bytes = walked.reach
         self.distance: Ints = walked.distance
         self.masked: Flags = walked.masked
-        self.completeness = _completeness(walked, revision)
+        self.completeness = _completeness(walked, begin.unbound, view)
         self._feed = feed
         self._core = feed.core
         self._holders = holders
         self._slots = slots
         self._walker = walker
-        self._assets = assets
+        self._assets = begin.named
         self._limits = limits
         self._distances: dict[int, Distances] = {}
         self._steps: dict[tuple[int, int], tuple[FlowStep, int]] = {}  # by node and class: the last step to it
@@ -157,7 +158,7 @@ class Traversal:
         for own in near:
             for flow in core.flow_rows(own, incoming=down):
                 flags = int(core.flows.flags[flow])
-                if flags & (DEAD | COVERED) or flags & CLASS > k or not (self._wanted is None or self._wanted[flow]):
+                if flags & PASSED_OVER or flags & CLASS > k or not (self._wanted is None or self._wanted[flow]):
                     continue
                 strength = 2 * (flags & CLASS) + masking(core, flow)
                 if strength > best:
@@ -184,5 +185,6 @@ class Traversal:
         return None if nearer else min(near, key=core.parts, default=None)
 
 
-def _completeness(walked: Walked, revision: tuple[int | None, int]) -> Completeness:
-    return Completeness(walked.truncated, walked.possible_only, walked.undescribed, walked.stale_edges, walked.provisional, *revision)
+def _completeness(walked: Walked, unbound: int, view: View) -> Completeness:
+    counts = (walked.possible_only, walked.undescribed, walked.stale_edges, walked.provisional, unbound)
+    return Completeness(walked.truncated, *counts, *view)

@@ -16,7 +16,7 @@ from meshline.graph.index.answers import FlowStep, Ints
 from meshline.graph.index.compiled import inner, kernel
 from meshline.graph.index.core import Core
 from meshline.graph.index.steps import flow_step, order
-from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DATASET, DEAD, I32, MASKED, N_NODES, NONE, U8, Csr, Flows, Nodes
+from meshline.graph.index.tables import CLASS, COLUMN, DATASET, I32, MASKED, N_NODES, NONE, PASSED_OVER, U8, Csr, Flows, Nodes
 from meshline.graph.index.walking import visible
 
 _POSSIBLE = 2
@@ -25,13 +25,13 @@ _POSSIBLE = 2
 @inner
 def carries(flags: int) -> bool:
     """Whether a flow between columns passes values on."""
-    return flags & (DEAD | COVERED | MASKED | CLASS) == 0
+    return flags & (PASSED_OVER | MASKED | CLASS) == 0
 
 
 @inner
 def carries_all(flags: int) -> bool:
     """Whether a flow between datasets may pass on any column."""
-    return flags & (DEAD | COVERED) == 0 and flags & CLASS == _POSSIBLE
+    return flags & PASSED_OVER == 0 and flags & CLASS == _POSSIBLE
 
 
 @inner
@@ -188,11 +188,14 @@ def least_before(own: int, before: int, nodes: Nodes, csr: Csr, base: int, flows
 
 @kernel("I32", "int", Nodes, Csr, "int", Flows, "I32", "I32", "I32")
 def arriving(columns: I32, possible: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, found: I32) -> int:
-    """For each of these nodes that is a representative and is seen, the least label of what flows into it; 0: of nothing."""
+    """For each of these nodes that is a representative and is seen, the least label of what flows into it; 0: of nothing.
+
+    Values reach a dataset as a whole only possibly.
+    """
     for i in range(len(columns)):
         node = columns[i]
         found[i] = 0
-        if nodes.rep[node] != node or not visible(node, nodes):
+        if nodes.rep[node] != node or not visible(node, nodes) or (nodes.kind[node] == DATASET and not possible):
             continue
         own = node
         before = 0

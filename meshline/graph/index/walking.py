@@ -18,9 +18,7 @@ from meshline.graph.index.tables import (
     BEYOND,
     CEILING,
     CLASS,
-    COVERED,
     CUT,
-    DEAD,
     DEPTH,
     DONE,
     FIRST_END,
@@ -37,6 +35,7 @@ from meshline.graph.index.tables import (
     MERGED,
     NONE,
     PAIRS,
+    PASSED_OVER,
     PROVISIONAL,
     PROVISIONAL_EDGES,
     PUT_OFF,
@@ -240,13 +239,13 @@ def follow(
     if node < len(csr.ptr) - 1:
         for at in range(csr.ptr[node], csr.ptr[node + 1]):
             flags = csr.flags[at]
-            if not (flags & (DEAD | COVERED) or (use_wanted and not wanted[csr.flow[at]])):
+            if not (flags & PASSED_OVER or (use_wanted and not wanted[csr.flow[at]])):
                 pass_edge(csr.other[at], flags, clean, counted, k, weakest, unmasked, near, expand, nodes, scratch, state)
     if newer:
         row = heads[node]
         while row != NONE:
             flags = flows.flags[row]
-            if not (flags & (DEAD | COVERED) or (use_wanted and not wanted[row])):
+            if not (flags & PASSED_OVER or (use_wanted and not wanted[row])):
                 pass_edge(others[row], flags, clean, counted, k, weakest, unmasked, near, expand, nodes, scratch, state)
             row = links[row - base]
 
@@ -371,7 +370,7 @@ def walk(
 @inner
 def pass_again(other: int, flags: int, k: int, nodes: Nodes, scratch: Scratch, state: I64) -> None:
     """One edge of a node that turned out to be clean: all that it leads to was visited."""
-    if not flags & (DEAD | COVERED | MASKED) and flags & CLASS <= k:
+    if not flags & (PASSED_OVER | MASKED) and flags & CLASS <= k:
         mark = scratch.seen[other]
         if mark < state[CEILING] and mark & 1:
             cleanse(other, nodes, scratch, state)

@@ -9,6 +9,7 @@ from meshline.graph.content import decode
 from meshline.graph.index import Edge, LineageIndex
 from meshline.graph.live import FactRow, LiveGraph
 from meshline.graph.model import EdgeType, Json
+from meshline.graph.owner_names import address
 from meshline.graph.store.base import Head
 
 
@@ -44,6 +45,11 @@ class Attributes(NamedTuple):
                     if tag is not None:
                         found.setdefault(tag[:2], tag)
         return tuple(sorted(found.values(), key=lambda tag: (tag.key, tag.value or "")))
+
+
+def contact(known: Attributes, name: str) -> str | None:
+    """How an owner or consumer is reached: as its sources state, else by the address that it is named by."""
+    return known.text("contact") or known.text("email") or address(name) or None
 
 
 def _tag(said: Json, source: str) -> Tag | None:
@@ -102,14 +108,20 @@ def _said(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> Iterator[
     shown = index.key(dataset)
     for head in heads:
         for edge in decode(head.content.blob).edges if head.content else ():
-            if edge.type in _WHY and (edge.start in members or edge.end in members):
+            ends = {edge.start, edge.end}
+            if (edge.type is EdgeType.SAME_AS and ends <= members) or (edge.type is EdgeType.RENAMED_TO and ends & members):
                 why = str(edge.attributes.get("why") or _WHY[edge.type])
-                for key in {edge.start, edge.end} - {shown}:
+                for key in ends - {shown}:
                     yield Alias(key.parts[0], key.parts[1], why, head.source, head.valid_from, head.scope_id)
 
 
 def _spellings(known: Attributes) -> Iterator[Alias]:
+    """Names that are no names of the graph: other spellings of one, and those that held in a session of a producer."""
     for row in known.rows:
+        if row.attribute == "session_names" and isinstance(row.value, list):
+            for name in row.value:
+                if isinstance(name, list) and len(name) == 2:
+                    yield Alias(str(name[0]), str(name[1]), "name in a session", row.source, row.valid_from, row.scope_id)
         if row.attribute == "spelling" and isinstance(row.value, list) and len(row.value) == 2:
             namespace, name = (str(part) for part in row.value)
             yield Alias(namespace, name, "spelling", row.source, row.valid_from, row.scope_id)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from meshline.graph.index.answers import Ints
 from meshline.graph.index.core import Core
 from meshline.graph.index.lineage import LineageIndex
-from meshline.graph.model import AssetKey
-from meshline.graph.queries.likeness import ColumnSets, catalog_tables, near_misses
+from meshline.graph.model import AssetKey, dataset
+from meshline.graph.queries.likeness import ColumnSets, catalog_tables, near_misses, parted
 from meshline.graph.queries.pages import SortKey
 
 UNLIKE = 0.5  # members of one class that share less of their columns look like two tables
@@ -23,18 +23,21 @@ class ConflictKind(enum.StrEnum):
     TWO_TABLES = "TWO_TABLES"  # one class, and catalogs that hold two tables of it
     UNLIKE_COLUMNS = "UNLIKE_COLUMNS"  # one class, and members with other columns
     NEAR_MISS = "NEAR_MISS"  # two classes with the same table name and mostly the same columns
+    SESSION_NAME = "SESSION_NAME"  # classes that had one name in sessions of a producer: they were not joined by it
 
 
 class Conflict(NamedTuple):
     """`names`: of a merge those members that do not seem to be one; of a near miss those that seem to be.
 
-    `similarity`: how much of all their columns they have in common, 0 to 1. `sources`: the catalogs that hold the tables.
+    `similarity`: how much of all their columns they have in common, 0 to 1.
+    `sources`: the catalogs that hold the tables. `session_name`: what all of them were called in sessions.
     """
 
     kind: ConflictKind
     names: tuple[AssetKey, ...]
     similarity: float
     sources: tuple[str, ...] = ()
+    session_name: AssetKey | None = None
 
     @property
     def key(self) -> SortKey:
@@ -42,7 +45,8 @@ class Conflict(NamedTuple):
         alike = round(self.similarity * 1000)
         doubt = -alike if self.kind is ConflictKind.NEAR_MISS else alike
         one_catalog = int(len(set(self.sources)) != 1)  # a catalog knows its tables apart
-        return SortKey((_ORDER[self.kind], one_catalog, doubt), tuple(key.qualified_name for key in self.names))
+        names = (*self.names, *([self.session_name] if self.session_name else ()))
+        return SortKey((_ORDER[self.kind], one_catalog, doubt), tuple(key.qualified_name for key in names))
 
 
 _ORDER = {kind: place for place, kind in enumerate(ConflictKind)}
@@ -52,7 +56,7 @@ def conflicts(index: LineageIndex) -> list[Conflict]:
     """All of them, the most doubtful first. About a second for 100,000 datasets."""
     core = index.core
     sets = ColumnSets(core)
-    found = [*_two_tables(core, sets), *_unlike(core, sets), *_near(core, sets)]
+    found = [*_two_tables(core, sets), *_unlike(core, sets), *_near(core, sets), *_of_sessions(index, sets)]
     return sorted(found, key=lambda conflict: conflict.key)
 
 
@@ -77,8 +81,19 @@ def _unlike(core: Core, sets: ColumnSets) -> Iterator[Conflict]:
 
 
 def _near(core: Core, sets: ColumnSets) -> Iterator[Conflict]:
+    apart = parted(core)
     for first, second, similarity in near_misses(core, sets):
-        yield Conflict(ConflictKind.NEAR_MISS, _keys(core, sorted((first, second), key=core.parts)), similarity)
+        if frozenset((first, second)) not in apart:
+            yield Conflict(ConflictKind.NEAR_MISS, _keys(core, sorted((first, second), key=core.parts)), similarity)
+
+
+def _of_sessions(index: LineageIndex, sets: ColumnSets) -> Iterator[Conflict]:
+    for name, datasets in index.session_names().items():
+        if len(datasets) > 1:
+            keys = tuple(sorted(map(index.key, datasets)))
+            columns = [sets.of_class(one) for one in datasets]
+            similarity = len(set.intersection(*columns)) / max(1, len(set.union(*columns)))
+            yield Conflict(ConflictKind.SESSION_NAME, keys, similarity, session_name=dataset(*name))
 
 
 def _keys(core: Core, nodes: list[int] | Ints) -> tuple[AssetKey, ...]:

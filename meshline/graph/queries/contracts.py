@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from meshline.graph.index import Edge, LineageIndex
 from meshline.graph.live import FactRow
-from meshline.graph.model import Json
+from meshline.graph.model import AssetKind, EdgeType, Json
+from meshline.graph.model import contract as contract_key
 from meshline.graph.promises import Contract, contract_of
 from meshline.graph.versions import version_order
 
@@ -30,6 +32,28 @@ def versions(identifier: str, rows: Sequence[FactRow]) -> list[Version]:
     known = set(named.values()) or {""}
     found = [_version(identifier, version, [row for row in rows if named.get(row.scope_id, version) == version]) for version in known]
     return sorted((one for one in found if one is not None), key=lambda one: _order(one.contract), reverse=True)
+
+
+def consumed_version(index: LineageIndex, use: Edge, contract: int | None = None) -> str | None:
+    """The version of its contract under which a consumer uses an asset; None: not known.
+
+    `use`: a CONSUMES edge. The version that it states, else the only one that governs what is used. `contract`: of a use
+    that names none, one that governs what is used.
+    """
+    stated = use.attributes.get("version")
+    if isinstance(stated, str):
+        return stated
+    name = use.attributes.get("contract")
+    if isinstance(name, str):
+        contract = index.node(contract_key(name))
+    if contract is None:
+        return None
+    dataset = index.dataset(use.end) if index.kind(use.end) is AssetKind.COLUMN else use.end
+    governs = index.edges(contract, EdgeType.GOVERNS)
+    found = {str(edge.attributes.get("version", "")) for edge in governs if edge.end == dataset} or {
+        str(edge.attributes.get("version", "")) for edge in governs
+    }
+    return (found.pop() or None) if len(found) == 1 else None
 
 
 def _version(identifier: str, version: str, rows: Sequence[FactRow]) -> Version | None:

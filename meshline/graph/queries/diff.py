@@ -48,17 +48,26 @@ class LineageDiff(NamedTuple):
 
 
 def lineage_diff(
-    live: LiveGraph, before: int, after: int, *, of: Sequence[str] = (), limit: int = 1000, limits: Limits = UNLIMITED
+    live: LiveGraph,
+    before: int,
+    after: int,
+    *,
+    of: Sequence[str] = (),
+    limit: int = 1000,
+    limits: Limits = UNLIMITED,
+    at: Callable[[int], LineageIndex] | None = None,
 ) -> LineageDiff:
     """Flows (of columns, and of datasets where no columns are known) between two times in microseconds.
 
+    `at`: the index as of a time, if not `live.at`.
     `of`: only flows that have an end in what these assets (ids) reach, up or down, at either time.
     """
     if before > after:
         raise InvalidInput("the first time is after the second: swap them", "from")
-    then, now = _heads(live, before), _heads(live, after)
+    then, now = _heads(live, before, limits), _heads(live, after, limits)
     differing = frozenset(scope for scope in then.keys() | now.keys() if _digest(then, scope) != _digest(now, scope))
-    graphs = live.at(before), live.at(after)
+    index = at or live.at
+    graphs = index(before), index(after)
     named = {key for heads in (then, now) for scope in differing if scope in heads for key in _moved(heads[scope])}
     moved = frozenset(named.union(*(_names_of(graph, named) for graph in graphs)))
     old, new = _Side(graphs[0], then, differing, moved), _Side(graphs[1], now, differing, moved)
@@ -69,8 +78,12 @@ def lineage_diff(
     return LineageDiff(tuple(added[:limit]), tuple(removed[:limit]), len(added), len(removed))
 
 
-def _heads(live: LiveGraph, at: int) -> dict[int, Head]:
-    return {head.scope_id: head for batch in live.store.heads(at) for head in batch}
+def _heads(live: LiveGraph, at: int, limits: Limits) -> dict[int, Head]:
+    found: dict[int, Head] = {}
+    for batch in live.store.heads(at):
+        limits.check()
+        found.update((head.scope_id, head) for head in batch)
+    return found
 
 
 def _digest(heads: dict[int, Head], scope_id: int) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Why names are one dataset: each member of a class, each statement that joins it, and why one of the names is shown."""
+"""Why names are one dataset: each member of a class, what joins them and what parts them, and why one of the names is shown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class Member(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """A statement that makes two names one. `type`: SAME_AS or RENAMED_TO; `rule`: of a naming rule, what it says."""
+    """A statement that makes two names one, or parts them. `type`: SAME_AS, RENAMED_TO or DIFFERENT_FROM.
+
+    `rule`: of a naming rule, what it says. `overruled`: a SAME_AS without effect, for it would join what is different.
+    """
 
     start: AssetKey
     end: AssetKey
@@ -43,6 +46,7 @@ class Reason(NamedTuple):
     source: str
     since: int
     scope_id: int
+    overruled: bool = False
 
 
 class Spelling(NamedTuple):
@@ -53,15 +57,19 @@ class Spelling(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """A class. `columns`: of each column that has several spellings, the node and those."""
+    """A class. `partings`: what keeps other datasets out of it.
+
+    `columns`: of each column that has several spellings, the node and those.
+    """
 
     shown: AssetKey
     members: tuple[Member, ...]
     reasons: tuple[Reason, ...]
+    partings: tuple[Reason, ...]
     columns: tuple[tuple[int, tuple[Spelling, ...]], ...]
 
 
-_JOINING = (EdgeType.SAME_AS, EdgeType.RENAMED_TO)
+_NAMING = (EdgeType.SAME_AS, EdgeType.RENAMED_TO, EdgeType.DIFFERENT_FROM)
 _ORDER = {rank: place for place, rank in enumerate(NameRank)}
 
 
@@ -74,13 +82,16 @@ def identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
     ranks = _ranks(keys, heads)
     members = [Member(key, *ranks[key], past[key]) for key in keys]
     members.sort(key=lambda member: (member.past, _ORDER[member.rank], member.key))
-    return Identity(index.key(dataset), tuple(members), tuple(_reasons(set(keys), heads)), tuple(_spellings(index, dataset)))
+    reasons = _reasons(index, dataset, heads)
+    partings = [reason for reason in reasons if reason.type is EdgeType.DIFFERENT_FROM]
+    joining = [reason for reason in reasons if reason.type is not EdgeType.DIFFERENT_FROM]
+    return Identity(index.key(dataset), tuple(members), tuple(joining), tuple(partings), tuple(_spellings(index, dataset)))
 
 
 def _scopes(index: LineageIndex, dataset: int) -> Iterator[int]:
-    """The scopes that may say what joins the members, or what speaks for one."""
+    """The scopes that may say what joins the members or parts them from others, or what speaks for one."""
     yield from index.fact_names(dataset)
-    for type_, incoming in ((EdgeType.HAS_COLUMN, False), (EdgeType.PORT, True), *((t, i) for t in _JOINING for i in (False, True))):
+    for type_, incoming in ((EdgeType.HAS_COLUMN, False), (EdgeType.PORT, True), *((t, i) for t in _NAMING for i in (False, True))):
         yield from (edge.scope_id for edge in index.edges(dataset, type_, incoming=incoming))
 
 
@@ -119,19 +130,26 @@ def _rank(edge: EdgeFact, source: str) -> NameRank | None:
     return None
 
 
-def _reasons(keys: set[AssetKey], heads: Iterable[Head]) -> list[Reason]:
+def _reasons(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> list[Reason]:
+    keys = {index.own_key(member) for member in index.members(dataset)}
     found = [
-        _reason(edge, head)
+        _reason(edge, head, overruled=edge.type is EdgeType.SAME_AS and _overruled(index, dataset, edge))
         for head in heads
         for edge in (decode(head.content.blob).edges if head.content is not None else ())
-        if edge.type in _JOINING and edge.start.kind is AssetKind.DATASET and (edge.start in keys or edge.end in keys)
+        if edge.type in _NAMING and edge.start.kind is AssetKind.DATASET and (edge.start in keys or edge.end in keys)
     ]
     return sorted(found, key=lambda reason: (reason.start, reason.end, reason.since, reason.scope_id))
 
 
-def _reason(edge: EdgeFact, head: Head) -> Reason:
+def _overruled(index: LineageIndex, dataset: int, edge: EdgeFact) -> bool:
+    """Whether it leads to a dataset that is another one nevertheless."""
+    of = index.representative(dataset)
+    return any(node is not None and index.representative(node) != of for node in map(index.node, (edge.start, edge.end)))
+
+
+def _reason(edge: EdgeFact, head: Head, *, overruled: bool) -> Reason:
     why, rule = _text(edge.attributes, "why") or _WHY[edge.type], _text(edge.attributes, "rule")
-    return Reason(edge.start, edge.end, edge.type, why, rule, head.source, head.valid_from, head.scope_id)
+    return Reason(edge.start, edge.end, edge.type, why, rule, head.source, head.valid_from, head.scope_id, overruled)
 
 
 def _spellings(index: LineageIndex, dataset: int) -> Iterator[tuple[int, tuple[Spelling, ...]]]:
@@ -149,4 +167,4 @@ def _text(attributes: Mapping[str, Json], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-_WHY = {EdgeType.SAME_AS: "same as", EdgeType.RENAMED_TO: "rename"}
+_WHY = {EdgeType.SAME_AS: "same as", EdgeType.RENAMED_TO: "rename", EdgeType.DIFFERENT_FROM: "not the same"}

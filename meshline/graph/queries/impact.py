@@ -79,11 +79,19 @@ def impact(
     reach: Reach = Reach.POSSIBLE,
     depth: int | None = None,
     seen_since: int | None = None,
+    promises: bool = True,
     limits: Limits = UNLIMITED,
 ) -> Impact:
-    """What the starts affect downstream; UPSTREAM: what they come from (provenance)."""
+    """What the starts affect downstream; UPSTREAM: what they come from (provenance). See `LineageIndex.traverse`."""
     found = index.traverse(
-        starts, direction, reach=reach, depth=depth, max_nodes=limits.nodes, deadline=limits.deadline, seen_since=seen_since
+        starts,
+        direction,
+        reach=reach,
+        depth=depth,
+        max_nodes=limits.nodes,
+        deadline=limits.deadline,
+        seen_since=seen_since,
+        promises=promises,
     )
     return Impact(index, tuple(starts), found)
 

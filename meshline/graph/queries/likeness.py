@@ -11,7 +11,7 @@ import numpy as np
 from meshline.graph.index.answers import Flags, Ints
 from meshline.graph.index.core import Core
 from meshline.graph.index.spans import rows_of
-from meshline.graph.index.tables import COLUMN, DATASET, DEAD, GONE, I64, MERGED, N_FLOWS, N_NODES, PAST
+from meshline.graph.index.tables import COLUMN, DATASET, DEAD, GONE, I64, MERGED, N_FLOWS, N_NODES, N_RELATIONS, PAST
 from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, EdgeType, source_kind
 from meshline.graph.queries.spoken import texts
 
@@ -21,6 +21,7 @@ MOSTLY = 0.7  # of all columns of two datasets, those that they share, from whic
 COMMON = 2  # columns, at least: an `id` alone says nothing
 CROWD = 8  # datasets of one name and alike columns of which each is compared with each; of more, with the next
 
+_DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
 _RELATIONS, _FACTS = 1, 2  # columns of Heads.starts
 _HASHES = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64)
@@ -67,21 +68,27 @@ class ColumnSets:
         return len(a & b) / min(len(a), len(b)) if a and b else 1.0
 
     def doubtful(self, limit: float) -> Iterator[list[int]]:
-        """The described members of each class of which one has less than so much of all its columns: only those may be unlike."""
+        """The described members of each class in which two may share less than so much of their columns.
+
+        Two sets share |a| + |b| - |a or b| columns, and together have no more than the class: so they can only be
+        that unlike if |a| + |b| < (1 + limit) * all of the class, and the two smallest members are the first to be.
+        """
         nodes = self.core.nodes
         datasets, counts = np.unique(self._own[0], return_counts=True)
         merged = nodes.traits[datasets] & MERGED != 0
         datasets, counts = datasets[merged], counts[merged]
         if not datasets.size:
             return
+        order = np.lexsort((counts, nodes.rep[datasets]))
+        datasets, counts = datasets[order], counts[order]
+        classes, begins, sizes = np.unique(nodes.rep[datasets], return_index=True, return_counts=True)
         reps, totals = np.unique(self._of_class[0], return_counts=True)
-        total = totals[np.searchsorted(reps, nodes.rep[datasets])]
-        order = np.argsort(nodes.rep[datasets], kind="stable")
-        datasets, classes = datasets[order], nodes.rep[datasets][order]
-        for rep in np.unique(nodes.rep[datasets[(counts < limit * total)[order]]]).tolist():
-            begin, end = np.searchsorted(classes, [rep, rep + 1])
-            if end - begin > 1:
-                yield datasets[begin:end].tolist()
+        total = totals[np.searchsorted(reps, classes)]
+        several = sizes > 1
+        begins, sizes, total = begins[several], sizes[several], total[several]
+        unlike = counts[begins] + counts[begins + 1] < (1 + limit) * total
+        for begin, size in zip(begins[unlike].tolist(), sizes[unlike].tolist(), strict=True):
+            yield np.sort(datasets[begin : begin + size]).tolist()
 
 
 def alike(first: set[int], second: set[int]) -> float:
@@ -105,6 +112,13 @@ def catalog_tables(core: Core) -> dict[int, set[str]]:
             for dataset in np.unique(np.concatenate([listed, described])).tolist():
                 found.setdefault(dataset, set()).add(source)
     return found
+
+
+def parted(core: Core) -> set[frozenset[int]]:
+    """The pairs of classes that are stated to be different."""
+    rows = np.flatnonzero(core.relations.type[: core.counts[N_RELATIONS]] == _DIFFERENT_FROM)
+    pairs = zip(core.nodes.rep[core.relations.start[rows]].tolist(), core.nodes.rep[core.relations.end[rows]].tolist(), strict=True)
+    return {frozenset(pair) for pair in pairs}
 
 
 def near_misses(core: Core, sets: ColumnSets) -> list[tuple[int, int, float]]:

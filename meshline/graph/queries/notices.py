@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meshline.graph.index import Reach
+from meshline.graph.index import LineageIndex, Reach
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.queries.groups import COLUMN
 from meshline.graph.queries.impact import Impact
@@ -79,7 +79,20 @@ def _owners(impact: Impact) -> Iterator[Notice]:
                 owned.setdefault(owner, []).append(hit)
     for owner, hits in owned.items():
         hits.sort()
-        yield Notice(owner, NoticeReason.OWNS, Reach(hits[0].reach), tuple(hit.node for hit in hits), f"owns {_names(hits)}")
+        nodes = tuple(hit.node for hit in hits)
+        yield Notice(owner, NoticeReason.OWNS, Reach(hits[0].reach), nodes, owns(impact.index, owner, nodes))
+
+
+def owns(index: LineageIndex, owner: int, nodes: Sequence[int]) -> str:
+    """What an owner owns as the end of a sentence; by which contract, where it is an owner by contract only."""
+    names = [index.key(node).qualified_name + _by_contract(index, owner, node) for node in nodes[:SHOWN]]
+    return f"owns {', '.join(names)}{_more(nodes)}"
+
+
+def _by_contract(index: LineageIndex, owner: int, node: int) -> str:
+    levels = {found.level for found in index.owners(node) if found.owner == owner}
+    contracts = sorted(index.label(level).name for level in levels if level != node and index.kind(level) is AssetKind.CONTRACT)
+    return f" (by contract {', '.join(contracts)})" if contracts else ""
 
 
 def _hit(impact: Impact, node: int) -> _Hit:
@@ -91,5 +104,8 @@ def _hit(impact: Impact, node: int) -> _Hit:
 
 
 def _names(hits: Sequence[_Hit]) -> str:
-    more = f" and {len(hits) - SHOWN} more" if len(hits) > SHOWN else ""
-    return ", ".join(hit.name for hit in hits[:SHOWN]) + more
+    return ", ".join(hit.name for hit in hits[:SHOWN]) + _more(hits)
+
+
+def _more(found: Sequence[object]) -> str:
+    return f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

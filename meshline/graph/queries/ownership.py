@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ CONTAINERS = (AssetKind.DOMAIN, AssetKind.DATA_PRODUCT, AssetKind.DATASET)
 def owned_by(
     index: LineageIndex, owner: int, *, inherited: bool, kinds: Sequence[AssetKind], first: int, after: SortKey | None = None
 ) -> Page:
-    """What an owner owns, by kind and name; inherited: also what is inside, unless owners of its own are nearer."""
+    """What an owner owns, by kind and name; inherited: also what is inside and what its contracts govern, unless owners are nearer."""
     return page_of(by_name(index, _owned(index, owner, inherited=inherited, kinds=kinds), after), first)
 
 
@@ -36,6 +36,7 @@ def _owned(index: LineageIndex, owner: int, *, inherited: bool, kinds: Sequence[
 def owned_nodes(index: LineageIndex, owner: int) -> set[int]:
     """Everything whose nearest level that has owners names this one."""
     direct = _direct(index, owner)
+    direct |= _by_contract(index, owner, direct)
     result = set(direct)
     if any(index.kind(node) in CONTAINERS for node in direct):
         for kind in CONTAINERS:
@@ -60,6 +61,13 @@ def _direct(index: LineageIndex, owner: int) -> set[int]:
     """What an owner is said to own itself, where no stronger source names others."""
     nodes = {edge.end for edge in index.edges(owner, EdgeType.OWNS)}
     return {node for node in nodes if any(said.owner == owner for said in index.direct_owners(node))}
+
+
+def _by_contract(index: LineageIndex, owner: int, owned: Collection[int]) -> set[int]:
+    """What the contracts among these govern, where it is the owner for that."""
+    contracts = [node for node in owned if index.kind(node) is AssetKind.CONTRACT]
+    governed = {edge.end for contract in contracts for edge in index.edges(contract, EdgeType.GOVERNS)}
+    return {node for node in governed if owner in index.owner_nodes(node)}
 
 
 def orphans(index: LineageIndex, *, kinds: Sequence[AssetKind], first: int, after: SortKey | None = None) -> Page:

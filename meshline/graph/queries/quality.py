@@ -110,6 +110,12 @@ class _Found(NamedTuple):
     def place(self) -> tuple[str, str, str, str]:
         return self.column, self.name, self.said.suite, self.head.source
 
+    @property
+    def test(self) -> tuple[str, str, str]:
+        """What two tools would not both call a check: dbt's tests have the same names in its project and in its events."""
+        kind = source_kind(self.head.source)
+        return self.column.casefold(), self.name, "dbt" if kind == "openlineage" else kind
+
 
 def results_in(index: LineageIndex, of: int, spoken: Iterable[Spoken], outcomes: Collection[Outcome] = tuple(Outcome)) -> list[Result]:
     """The checks that have one of these outcomes."""
@@ -127,8 +133,8 @@ def results_in(index: LineageIndex, of: int, spoken: Iterable[Spoken], outcomes:
             before = results.get(found.place)
             if before is None or (before.at or 0, before.head.scope_id) < (at, head.scope_id):
                 results[found.place] = found
-    run = {(found.column, found.name, source_kind(found.head.source)) for found in results.values()}
-    listed = [*results.values(), *(one for one in written if (one.column, one.name, source_kind(one.head.source)) not in run)]
+    run = {found.test for found in results.values()}
+    listed = [*results.values(), *(one for one in written if one.test not in run)]
     wanted = sorted((found for found in listed if found.said.outcome in outcomes), key=lambda found: (found.place, found.head.scope_id))
     return [_result(index, of, found) for found in wanted]
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
+from meshline.graph.index import Direction
 from meshline.graph.index.lineage import LineageIndex
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind
 from meshline.graph.naming import Naming, terms
@@ -15,11 +16,15 @@ from meshline.graph.queries.search import listed
 from meshline.graph.store.base import Store
 
 LONGEST = 4096  # characters
+MOST_CUTS = 64  # places at which a name is cut in two: each is one look at the index, or
+MOST_SEARCHED = 8  # one search, so that a name costs no more than its length
+LONGEST_NEAR = 200  # characters of a name of which like ones are looked for
 SEARCHED = 500  # keys that the store's search may give before every name is looked at
 SHOWN = 20  # candidates in an error
 NEAR = 5
 
 BOUNDARY = "./:"
+ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
 _ID = re.compile(f"(?:{'|'.join(ID_PREFIX.values())})_[0-9a-f]{{32}}")
 KIND_WORDS = {kind.lower(): kind for kind in KINDS} | {"product": AssetKind.DATA_PRODUCT}
 _SINGLE = tuple(kind for kind in KINDS if kind not in (AssetKind.DATASET, AssetKind.JOB, AssetKind.COLUMN))
@@ -29,12 +34,22 @@ def find(index: LineageIndex, asset_id: str) -> int:
     """The node of an id. Raises NotFound."""
     node = index.find(asset_id)
     if node is None or not index.visible(node):
-        raise NotFound(f"no asset has the id {asset_id[:80]!r}")
+        hint = "" if _ID.fullmatch(asset_id) else ": that is no id; `resolve` gives the id of what a name means"
+        raise NotFound(f"no asset has the id {asset_id[:80]!r}{hint}")
     return node
 
 
-def find_all(index: LineageIndex, asset_ids: Iterable[str]) -> list[int]:
-    return [find(index, asset_id) for asset_id in asset_ids]
+def find_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Direction) -> list[int]:
+    """The nodes that a traversal is to begin with. Raises NotFound; InvalidInput downstream of a consumer, which no data leaves."""
+    nodes = [find(index, asset_id) for asset_id in asset_ids]
+    for node in nodes:
+        if direction is Direction.DOWNSTREAM and index.kind(node) is AssetKind.CONSUMER:
+            raise InvalidInput(
+                f"{index.label(node).name!r} is a consumer, which no recorded data leaves: ask where its data comes from (provenance,"
+                " `meshline lineage --upstream`); impact starts at columns, datasets, products, domains, jobs, contracts and owners",
+                "of",
+            )
+    return nodes
 
 
 def dataset(index: LineageIndex, naming: Naming, namespace: str, name: str) -> int | None:
@@ -60,8 +75,10 @@ def resolve(index: LineageIndex, store: Store, naming: Naming, text: str) -> int
         if node is not None:
             return node
     node = lookup.one(text, KINDS)
+    if node is None and ZERO_WIDTH_SPACE in text:  # copied from a Markdown report, which keeps names from becoming links
+        return resolve(index, store, naming, text.replace(ZERO_WIDTH_SPACE, ""))
     if node is None:
-        raise NotFound(_not_found(index, store, text))
+        raise NotFound(_not_found(lookup, text))
     return node
 
 
@@ -102,7 +119,7 @@ class _Lookup:
         if AssetKind.JOB in kinds:
             yield from self._nodes(AssetKey(AssetKind.JOB, halves) for halves in _halves(text, "/"))
         if AssetKind.COLUMN in kinds:
-            for name, column in _halves(text, "."):
+            for name, column in _last_halves(text, ".", MOST_CUTS):
                 for node in self._datasets(name):
                     yield from self._columns(node, column.__eq__)
 
@@ -134,7 +151,7 @@ class _Lookup:
                 yield from self._named(wanted, kind, fold)
                 continue
             yield from self._named(wanted, kind, fold)
-            for name, column in _halves(wanted, "."):
+            for name, column in _last_halves(wanted, ".", MOST_SEARCHED):
                 for node in self._named(name, AssetKind.DATASET, fold):
                     yield from self._columns(node, lambda own, column=column: fold(own) == column)  # type: ignore[misc]
 
@@ -160,6 +177,12 @@ class _Lookup:
                 return found
         return []
 
+    def columns_like(self, text: str) -> Iterator[tuple[str, int]]:
+        """The columns of the datasets that a text begins with, each as the text would spell it. `text`: folded."""
+        for name, _ in _halves(text, "."):
+            for node in self._named(name, AssetKind.DATASET, str.casefold):
+                yield from ((f"{name}.{self.index.column_name(column).casefold()}", column) for column in self.index.columns(node))
+
     def _ambiguous(self, text: str, found: Iterable[int]) -> Ambiguous:
         nodes = sorted(found, key=lambda node: name_key(self.index, node))
         names = tuple(shown(self.index.key(node)) for node in nodes)
@@ -168,11 +191,23 @@ class _Lookup:
 
 
 def _halves(text: str, mark: str) -> Iterator[tuple[str, str]]:
-    """Every way to cut a text in two at a mark, neither part empty."""
+    """The ways to cut a text in two at a mark, neither part empty: at the first marks."""
     at = text.find(mark, 1)
-    while 0 < at < len(text) - 1:
+    for _ in range(MOST_CUTS):
+        if not 0 < at < len(text) - 1:
+            return
         yield text[:at], text[at + 1 :]
         at = text.find(mark, at + 1)
+
+
+def _last_halves(text: str, mark: str, most: int) -> list[tuple[str, str]]:
+    """The same, at the last `most` marks."""
+    cuts: list[int] = []
+    at = text.rfind(mark, 0, len(text) - 1)
+    while at > 0 and len(cuts) < most:
+        cuts.append(at)
+        at = text.rfind(mark, 0, at)
+    return [(text[:at], text[at + 1 :]) for at in reversed(cuts)]
 
 
 def _ends_with(name: str, suffix: str) -> bool:
@@ -182,15 +217,17 @@ def _ends_with(name: str, suffix: str) -> bool:
     return not rest or rest[-1] in BOUNDARY or suffix[0] in BOUNDARY
 
 
-def _not_found(index: LineageIndex, store: Store, text: str) -> str:
+def _not_found(lookup: _Lookup, text: str) -> str:
     """The message, with names that look alike."""
+    index = lookup.index
     names: dict[str, str] = {}
     for word in terms(text)[-3:]:
-        for key in store.search([word[:3]], (), 500):
+        for key in lookup.store.search([word[:3]], (), 500):
             node = index.node(key)
             if node is not None and index.visible(node):
                 qualified = index.key(node).qualified_name
                 names[key.name.casefold()] = names[qualified.casefold()] = qualified
+    names |= {spelled: index.key(column).qualified_name for spelled, column in lookup.columns_like(text.casefold())}
     close = difflib.get_close_matches(text.casefold(), names, NEAR, 0.6)
     near = list(dict.fromkeys(names[name] for name in close))
     hint = f": did you mean {' or '.join(near)}?" if near else ": meshline search finds names"

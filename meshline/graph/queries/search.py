@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 from meshline.graph.index.lineage import LineageIndex
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetKind
+from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import terms
 from meshline.graph.queries.assets import attributes
 from meshline.graph.queries.ownership import owned_nodes
 from meshline.graph.queries.pages import KIND_ORDER, Entry, Page, SortKey, page_of
 
 FOUND = 10_000  # assets that one search looks at
+
+
+_LAST_PART = 1  # the rank of an asset of which the last part of the name is asked for
 
 
 class Found(NamedTuple):
@@ -36,7 +39,10 @@ def search(
     first: int,
     after: SortKey | None = None,
 ) -> Found:
-    """Assets that a text finds: those of that very name first, then whose name begins so, then the rest, by kind and name."""
+    """Assets that a text finds: those of that very name first, then whose name begins so, then the rest, by kind and name.
+
+    Jobs that are mere steps of others are found by their names only.
+    """
     words = terms(text)
     nodes, truncated = _matches(live, index, words, kinds) if words or tag is None else (None, False)
     if tag is not None:
@@ -48,7 +54,8 @@ def search(
         nodes = {node for node in nodes if in_domain(index, node, domain)}
     if owner is not None:
         nodes &= owned_nodes(index, owner)
-    entries = sorted(Entry(_rank(index, node, text, words), node) for node in nodes)
+    ranked = (Entry(_rank(index, node, text, words), node) for node in nodes)
+    entries = sorted(entry for entry in ranked if entry.key.numbers[0] <= _LAST_PART or not _is_mere_step(index, entry.node))
     rest = entries if after is None else (entry for entry in entries if entry.key > after)
     return Found(page_of(rest, first), truncated, len(entries))
 
@@ -69,6 +76,15 @@ def listed(index: LineageIndex, node: int) -> bool:
     if kind is AssetKind.DATASET:
         return not index.inferred(node)
     return kind is not AssetKind.COLUMN or not (index.unlisted(node) or index.inferred(index.dataset(node)))
+
+
+def _is_mere_step(index: LineageIndex, node: int) -> bool:
+    """Whether it is a job within another, with nothing within itself, that reads and writes nothing: dbt reports each statement so."""
+    if index.kind(node) is not AssetKind.JOB or not index.edges(node, EdgeType.PART_OF):
+        return False
+    return not (
+        index.edges(node, EdgeType.READS) or index.edges(node, EdgeType.WRITES) or index.edges(node, EdgeType.PART_OF, incoming=True)
+    )
 
 
 def in_domain(index: LineageIndex, node: int, domain: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache, cached_property
+from functools import cached_property
 
 from meshline.graph.index import Direction
 from meshline.graph.model import AssetKind, EdgeType
@@ -24,6 +24,7 @@ class Via:
     def __init__(self, impact: Impact) -> None:
         self.impact = impact
         self.index = impact.index
+        self._names: dict[int, str] = {}
 
     def path(self, node: int) -> list[PathStep]:
         """A shortest path in the asset's class, in the order in which data flows.
@@ -101,9 +102,11 @@ class Via:
             return self._name(node), ""
         return self._name(self.index.dataset(node)), self.index.column_name(node)
 
-    @cache  # noqa: B019 - lives as long as the answer
     def _name(self, node: int) -> str:
-        return self.index.key(node).qualified_name
+        name = self._names.get(node)
+        if name is None:
+            name = self._names[node] = self.index.key(node).qualified_name
+        return name
 
     def _choices(self, node: int) -> Iterable[tuple[int, EdgeType, int | None]]:
         kind = self.index.kind(node)

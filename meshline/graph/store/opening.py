@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
-from meshline.errors import InvalidInput, MissingExtra, NotFound
+from meshline.errors import InvalidInput, NotFound, required_extra
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.copying import backup
 
 NEO4J_SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
+_NEO4J = ("neo4j", "a store in Neo4j")  # the extra, and what needs it
 FORMS = "sqlite:///relative.db, sqlite:////absolute.db, :memory: or neo4j://user:password@host:port"
 
 
@@ -39,7 +39,7 @@ def backup_store(url: str, to: Path, *, overwrite: bool = False, advance: Callab
     Raises InvalidInput (also for a store in memory), NotFound, MissingExtra, StoreUnavailable or StoreCorrupt.
     """
     if url.partition("://")[0] in NEO4J_SCHEMES:
-        with _extra():
+        with required_extra(*_NEO4J):
             from meshline.graph.store.neo4j.copying import backup as backup_neo4j  # noqa: PLC0415 - an extra
         return backup_neo4j(url, to, overwrite=overwrite, advance=advance)
     path = sqlite_path(url)
@@ -74,17 +74,6 @@ def _sqlite(url: str, rest: str) -> Store:
 
 
 def _neo4j(url: str) -> Store:
-    with _extra():
+    with required_extra(*_NEO4J):
         from meshline.graph.store.neo4j import Neo4jStore  # noqa: PLC0415 - an extra
     return Neo4jStore(url)
-
-
-@contextmanager
-def _extra() -> Iterator[None]:
-    """Around an import that needs the extra."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.partition(".")[0] == "neo4j":
-            raise MissingExtra("neo4j", "a store in Neo4j") from error
-        raise

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from meshline.graph import model
 from meshline.graph.content import encode
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meshline.graph.live import LiveGraph
 
 SOURCE = "naming/catalogs"
+Spoken: TypeAlias = Mapping[str, Mapping[str, int]]  # see `meshline.graph.queries.spoken.names_spoken`
 
 
 class _Link(NamedTuple):
@@ -42,18 +43,23 @@ def apply(graph: LiveGraph) -> Loading | None:
         known = graph.index.said_by(SOURCE)
         if not rules and not known:
             return None
-        links = {link.scope: link for link in _links(graph, rules)}
+        spoken = _spoken(graph, rules)
+    links = {link.scope: link for link in _links(spoken, rules)}  # nobody waits while names are compared
+    with graph.lock:
         since = _since(graph, [link for scope, link in links.items() if scope not in known])
     found: list[Found] = [Unchanged(scope) if scope in known else _entry(link, since) for scope, link in links.items()]
     return load(graph, Reading(SOURCE, found, complete=True), now())
 
 
-def _links(graph: LiveGraph, rules: Sequence[Rule]) -> Iterator[_Link]:
-    """What the rules join now. Of several rules that mean one dataset, the one with the longest prefix holds."""
+def _spoken(graph: LiveGraph, rules: Sequence[Rule]) -> Spoken:
+    """The names in the namespaces of the rules, by namespace."""
     from meshline.graph.queries.spoken import names_spoken  # noqa: PLC0415 - who only parses a file does not wait for the index
 
-    namespaces = {prefix.namespace for rule in rules for prefix in rule}
-    spoken = names_spoken(graph.index, namespaces, SOURCE)
+    return names_spoken(graph.index, {prefix.namespace for rule in rules for prefix in rule}, SOURCE)
+
+
+def _links(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[_Link]:
+    """What the rules join now. Of several rules that mean one dataset, the one with the longest prefix holds."""
     by_namespace: dict[str, list[Rule]] = {}
     for rule in rules:
         by_namespace.setdefault(rule.also.namespace, []).append(rule)

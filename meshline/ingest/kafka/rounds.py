@@ -42,7 +42,7 @@ class Rounds:
         self._positions = positions
         self._observer = observer
         self._letters = DeadLetters(subscription)
-        self._parser = EventParser(FacetReader())
+        self._parser = EventParser(FacetReader(pipeline.event_limits))
         self._stopping = threading.Event()
         self._consumer: Consumer
         self._durable: dict[int, int] = {}  # of our partitions: messages before are durable; they may come again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from glob import escape
 from typing import NamedTuple
 
 from meshline.graph import model
@@ -16,6 +17,8 @@ from meshline.ingest.mesh.format import (
     DatasetNote,
     Domain,
     Entry,
+    FullPattern,
+    NotSameAs,
     Ownership,
     Person,
     Port,
@@ -46,10 +49,13 @@ class _Names(NamedTuple):
     def owner(self, name: str) -> AssetKey:
         return model.owner(self.emails.get(name, name))
 
-    def pattern(self, text: str) -> str:
+    def pattern(self, written: str | FullPattern) -> str:
         """A pattern over `namespace/name` of normalised datasets."""
-        namespace, name = pair(text, self.aliases)
-        return f"{normalise_namespace(namespace)[1]}/{name}" if namespace else text
+        if isinstance(written, FullPattern):
+            namespace = normalise_namespace(self.aliases.get(written.namespace, written.namespace))[1]
+            return f"{escape(namespace)}/{written.name}"
+        namespace, name = pair(written, self.aliases)
+        return f"{normalise_namespace(namespace)[1]}/{name}" if namespace else written
 
 
 def _facts(entry: Entry, names: _Names) -> Facts:  # noqa: PLR0911 - one for each kind of entry
@@ -68,8 +74,9 @@ def _facts(entry: Entry, names: _Names) -> Facts:  # noqa: PLR0911 - one for eac
             return _consumer(entry, names)
         case DatasetNote():
             return _dataset_note(entry, names)
-        case SameAs():
-            return Facts(edges=(EdgeFact(EdgeType.SAME_AS, names.dataset(entry.a), names.dataset(entry.b), {"why": entry.why}),))
+        case SameAs() | NotSameAs():
+            type_ = EdgeType.SAME_AS if isinstance(entry, SameAs) else EdgeType.DIFFERENT_FROM
+            return Facts(edges=(EdgeFact(type_, names.dataset(entry.a), names.dataset(entry.b), {"why": entry.why}),))
 
 
 def _domain(entry: Domain, names: _Names) -> Facts:
@@ -146,7 +153,7 @@ def _consumer(entry: Consumer, names: _Names) -> Facts:
 
 def _consumes(entry: Consumer, key: AssetKey, names: _Names) -> Iterator[EdgeFact]:
     for used in entry.consumes:
-        said = _said(contract=used.contract, purpose=used.purpose)
+        said = _said(contract=used.contract, version=used.version, purpose=used.purpose)
         if used.product is not None:
             yield EdgeFact(EdgeType.CONSUMES, key, model.data_product(used.product), said)
         elif used.dataset is not None:

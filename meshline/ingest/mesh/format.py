@@ -15,11 +15,7 @@ from meshline.ingest.names import closest
 
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
 Name: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Pattern: TypeAlias = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=3, max_length=1000, pattern=r"^[^/]+/."),
-    Field(description="Written as a dataset is, `alias/name` or `namespace/name`, with * ? [..] in it."),
-]
+PatternText: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=1000, pattern=r"^[^/]+/.")]
 Tags: TypeAlias = tuple[Annotated[Name, Field(description="`key` or `key=value`.")], ...]
 
 
@@ -73,6 +69,20 @@ DatasetName: TypeAlias = Annotated[
         " `scheme://host/...` ends after the host, of `scheme:///path/name` before the last part, and of anything else"
         " at the first slash; or {namespace: ..., name: ...}."
     ),
+]
+
+
+class FullPattern(Part):
+    """A pattern in full: the namespace (or its alias) as it is, and the name with * ? [..] in it."""
+
+    namespace: Name
+    name: Name
+
+
+Pattern: TypeAlias = Annotated[
+    Annotated[PatternText, Tag("text")] | Annotated[FullPattern, Tag("full")],
+    Discriminator(_form),
+    Field(description="Written as a dataset is, `alias/name`, `namespace/name` or {namespace: ..., name: ...}, with * ? [..] in the name."),
 ]
 
 
@@ -174,10 +184,13 @@ class Consumed(Part):
     dataset: DatasetName | None = None
     columns: tuple[Name, ...] = Field(default=(), description="The columns that are used; none: the dataset as a whole.")
     contract: Name | None = Field(default=None, description="The id of the contract that covers the use.")
+    version: Name | None = Field(default=None, description="The version of the contract under which it is used.")
     purpose: Text | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> Consumed:
+        if self.version is not None and self.contract is None:
+            raise PydanticCustomError("one_thing", "version is that of a contract: it needs the key contract as well")
         if (self.product is None) == (self.dataset is None):
             raise PydanticCustomError("one_thing", "give exactly one of the keys product and dataset")
         if self.columns and self.dataset is None:
@@ -216,6 +229,14 @@ class DatasetNote(Part):
 
 class SameAs(Part):
     """Two names of one dataset that no rule can join."""
+
+    a: DatasetName
+    b: DatasetName
+    why: Text
+
+
+class NotSameAs(Part):
+    """Two names that are not one dataset, whatever joins them: a symlink, a location, a rule, a person."""
 
     a: DatasetName
     b: DatasetName
@@ -316,11 +337,12 @@ class MeshFile(Part):
     consumers: tuple[Consumer, ...] = ()
     datasets: tuple[DatasetNote, ...] = ()
     same_as: tuple[SameAs, ...] = ()
+    not_same_as: tuple[NotSameAs, ...] = ()
     catalogs: tuple[Catalog, ...] = ()
     sources: tuple[SourceEntry, ...] = ()
 
 
-Entry: TypeAlias = Domain | Team | Person | Product | Ownership | Contract | Consumer | DatasetNote | SameAs
+Entry: TypeAlias = Domain | Team | Person | Product | Ownership | Contract | Consumer | DatasetNote | SameAs | NotSameAs
 
 # The lists of a mesh file whose entries are taken, or refused, one by one.
 ENTRIES: Mapping[str, type[Entry]] = {
@@ -333,4 +355,5 @@ ENTRIES: Mapping[str, type[Entry]] = {
     "consumers": Consumer,
     "datasets": DatasetNote,
     "same_as": SameAs,
+    "not_same_as": NotSameAs,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from meshline.errors import InvalidInput
@@ -16,6 +17,8 @@ from meshline.ingest.sources.shape import Entry, Reading, Refused
 if TYPE_CHECKING:  # who only parses a file, or ingests events, does not wait for the index to be imported
     from meshline.graph.live import LiveGraph
 
+_turn = Lock()  # of what a file says of catalogs, and the rest of it: not the graph's, for which questions would wait while it is written
+
 
 def load(graph: LiveGraph, mesh: Mesh, naming: Naming, time: int) -> Loading:
     """Commit what a mesh file says. `time`: the file's, in microseconds (`meshline.ingest.times`).
@@ -27,7 +30,7 @@ def load(graph: LiveGraph, mesh: Mesh, naming: Naming, time: int) -> Loading:
     _same_rules(mesh, naming)
     entries = [Entry(statement.scope, statement.content) for statement in statements(mesh, naming, time)]
     refused = [Refused(error) for error in mesh.refused]
-    with graph.lock:
+    with _turn:
         remember(graph.store, mesh.source, mesh.catalogs)
         return load_reading(graph, Reading(mesh.source, [*entries, *refused], complete=True, warnings=mesh.warnings), time)
 

@@ -14,6 +14,7 @@ from meshline.ingest.mesh.format import (
     DatasetNote,
     Domain,
     Entry,
+    NotSameAs,
     Ownership,
     Person,
     Product,
@@ -52,8 +53,9 @@ def scope(entry: Entry, aliases: Mapping[str, str]) -> Scope:  # noqa: PLR0911 -
             return ("mesh", "consumer", entry.name)
         case DatasetNote():
             return ("mesh", "dataset", *pair(entry.dataset, aliases))
-        case SameAs():
-            return ("mesh", "same_as", *pair(entry.a, aliases), *pair(entry.b, aliases))
+        case SameAs() | NotSameAs():
+            kind = "same_as" if isinstance(entry, SameAs) else "not_same_as"
+            return ("mesh", kind, *pair(entry.a, aliases), *pair(entry.b, aliases))
         case Ownership():
             dataset = pair(entry.dataset, aliases) if entry.dataset is not None else ()
             return ("mesh", "owner", entry.owner, entry.type, entry.product or "", entry.domain or "", *dataset, entry.column or "")
@@ -69,7 +71,7 @@ def dataset_names(entry: Entry) -> Iterator[tuple[Path, DatasetName]]:
             yield from ((("consumes", i, "dataset"), used.dataset) for i, used in enumerate(entry.consumes) if used.dataset is not None)
         case Contract() | DatasetNote():
             yield ("dataset",), entry.dataset
-        case SameAs():
+        case SameAs() | NotSameAs():
             yield ("a",), entry.a
             yield ("b",), entry.b
         case Ownership() if entry.dataset is not None:
@@ -96,7 +98,7 @@ def references(entry: Entry) -> References:  # noqa: PLR0911 - one for each kind
             return References((), (*_present(owner=entry.owner), *used))
         case Ownership():
             return References((), _present(owner=entry.owner, product=entry.product, domain=entry.domain))
-        case DatasetNote() | SameAs():
+        case DatasetNote() | SameAs() | NotSameAs():
             return References((), ())
 
 

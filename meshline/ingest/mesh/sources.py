@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from meshline.errors import InvalidInput, MissingExtra
+from meshline.errors import InvalidInput
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path
 from meshline.ingest.identity.rules import Prefix, Rule, normalised, prefix
@@ -58,8 +58,6 @@ def _source(doc: Document, path: Path, value: Json) -> Iterator[Configured | Inv
         source = validated({key: said for key, said in value.items() if key != "every"})
     except ValidationError as error:
         yield from refusals(doc, path, error, keys=["kind", "every", *source_class(entry.kind).model_fields])
-    except MissingExtra as error:
-        yield InvalidInput(str(error), doc.where((*path, "kind")))
     except InvalidInput as error:
         yield InvalidInput(str(error), doc.where((*path, "kind")))
     else:

@@ -33,29 +33,31 @@ def results(job: AssetKey, state: RunState, contents: Contents) -> Iterator[tupl
     by_dbt = _integration(state, contents) == DBT
     suite = f"{job.name.removesuffix(BUILD)}{TEST}" if by_dbt and job.name.endswith(BUILD) else job.name
     for key, slot in sorted(found.items()):
-        make = partial(_facts, key, suite, slot, contents, by_dbt=by_dbt)
-        yield key, slot, contents.of((ASSERTIONS, key, suite, slot.digest, by_dbt), make)
+        left_out = by_dbt and state.left_out
+        make = partial(_facts, key, suite, slot, contents, by_dbt=by_dbt, left_out=left_out)
+        yield key, slot, contents.of((ASSERTIONS, key, suite, slot.digest, by_dbt, left_out), make)
 
 
-def _facts(dataset: AssetKey, suite: str, facet: Text, contents: Contents, *, by_dbt: bool) -> Facts:
-    """What one facet says; nothing if it takes itself back."""
+def _facts(dataset: AssetKey, suite: str, facet: Text, contents: Contents, *, by_dbt: bool, left_out: bool) -> Facts:
+    """What one facet says; nothing if it takes itself back. `left_out`: dbt aborted the run, for what it tests was not built."""
     value = contents.reader.read(Place.INPUT, ASSERTIONS, facet).value
     if not isinstance(value, typed.DataQualityAssertions) or value.deleted is True:
         return Facts()
-    checks = [_check(dataset, suite, assertion, by_dbt=by_dbt) for assertion in value.assertions or ()]
+    checks = [_check(dataset, suite, assertion, by_dbt=by_dbt, left_out=left_out) for assertion in value.assertions or ()]
     return facts(named(checks, [""] * len(checks)))
 
 
-def _check(dataset: AssetKey, suite: str, said: typed.Assertion, *, by_dbt: bool) -> Check:
+def _check(dataset: AssetKey, suite: str, said: typed.Assertion, *, by_dbt: bool, left_out: bool) -> Check:
+    skipped = left_out and not said.success
     kind = said.assertion.strip() or "assertion"
     return Check(
         of=model.column(dataset, said.column) if said.column else dataset,
         name=said.name or (f"{kind}({said.column})" if said.column else kind),
         kind=kind,
-        outcome=_outcome(said, by_dbt=by_dbt),
+        outcome=Outcome.SKIPPED if skipped else _outcome(said, by_dbt=by_dbt),
         suite=suite,
         expected=_text(said.expected),
-        observed=_text(said.actual),
+        observed=None if skipped else _text(said.actual),  # dbt-ol gives a 0 that nobody counted
         message=first_line(said.description),
     )
 

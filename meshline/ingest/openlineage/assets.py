@@ -13,6 +13,7 @@ from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeT
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import typed
 from meshline.ingest.openlineage.flows import SELDOM_COLUMNS, is_column
+from meshline.ingest.openlineage.session_names import is_session_name
 
 VERBATIM = "facet:"  # + the facet's name: the attribute that holds it as it came
 MAX_DEPTH = 64  # of a facet that is kept as JSON; a deeper one is kept as text
@@ -29,6 +30,16 @@ def draft(key: AssetKey, name: str, raw: bytes, value: typed.AnyFacet | None, na
         _draw_schema(result, key, value)
     elif value is not None:
         result.add(_facts(key, value, naming))
+    return result
+
+
+def part_draft(key: AssetKey, raw: bytes, facet: typed.Schema) -> Draft:
+    """What a schema says that may lack columns: which ones there are, not in which order."""
+    result = Draft()
+    result.asset(key, None, {VERBATIM + "schema": verbatim(raw)})
+    for path, _, field in _columns(facet):
+        column = model.column(key, path)
+        result.add(Facts((AssetFact(column, _said_of_column(field)),), (EdgeFact(EdgeType.HAS_COLUMN, key, column),)))
     return result
 
 
@@ -78,6 +89,11 @@ def _columns(facet: typed.Schema) -> Iterator[tuple[str, int, typed.SchemaField]
             yield field.name, position, field
 
 
+def columns(facet: typed.Schema) -> tuple[str, ...]:
+    """The columns that a schema lists, nested ones as dotted paths."""
+    return tuple(path for path, _, _ in _columns(facet))
+
+
 def seldom_columns(facet: typed.Schema) -> frozenset[str]:
     """The names in a schema that are columns only because some schema lists them."""
     return frozenset(folded for field in facet.fields or () if (folded := field.name.casefold()) in SELDOM_COLUMNS)
@@ -114,13 +130,19 @@ def _said_of_column(field: typed.SchemaField) -> dict[str, Json]:
 
 
 def _symlinks(key: AssetKey, facet: typed.Symlinks, naming: Naming) -> Facts:
-    edges = []
+    edges: list[EdgeFact] = []
+    in_sessions: set[AssetKey] = set()
     for identifier in facet.identifiers or ():
         other = naming.dataset(identifier.namespace, identifier.name)
-        if other != key and identifier.name:
+        if other == key or not identifier.name:
+            continue
+        if is_session_name(other, identifier.type):
+            in_sessions.add(other)
+        else:
             kind = identifier.type if isinstance(identifier.type, str) else ""
             edges.append(EdgeFact(EdgeType.SAME_AS, key, other, {"why": "symlink", "type": kind}))
-    return Facts(edges=tuple(edges))
+    names: list[Json] = [list[Json](other.parts) for other in sorted(in_sessions)]
+    return Facts(assets=(AssetFact(key, {"session_names": names}),) if names else (), edges=tuple(edges))
 
 
 def _owners(key: AssetKey, facet: typed.Ownership) -> Iterator[EdgeFact]:
@@ -140,9 +162,9 @@ def _tags(key: AssetKey, facet: typed.Tags) -> Facts:
 
 
 def _tag(tag: typed.Tag) -> str:
-    """`key=value`; a mere label has the value "true" (specification, TagsDatasetFacet)."""
+    """`key=value`; a mere label has the value "true" (specification, TagsDatasetFacet), or its key (Airflow)."""
     value = tag.value if isinstance(tag.value, str) or tag.value is None else msgspec.json.encode(tag.value).decode()
-    return tag.key if not value or value.lower() == "true" else f"{tag.key}={value}"
+    return tag.key if not value or value.lower() == "true" or value == tag.key else f"{tag.key}={value}"
 
 
 def _attributes(value: typed.AnyFacet) -> Mapping[str, Json]:  # noqa: PLR0911 - one line for each facet

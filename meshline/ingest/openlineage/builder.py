@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from meshline.graph import model
+from meshline.graph.memory import Memory
 from meshline.graph.model import Scope, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunReader, Withdrawal
@@ -13,7 +14,7 @@ from meshline.ingest.openlineage.contents import Contents
 from meshline.ingest.openlineage.coverage import Coverage
 from meshline.ingest.openlineage.events import Event, EventParser, JobEvent, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
-from meshline.ingest.openlineage.remembering import Memory
+from meshline.ingest.openlineage.limits import EventLimits, check_datasets
 from meshline.ingest.openlineage.runs import RunState, decode_state, encode_state, merged
 from meshline.ingest.openlineage.statements import RunVoice
 from meshline.ingest.openlineage.static import dataset_event_statements, job_event_statements
@@ -42,10 +43,13 @@ class _Change(NamedTuple):
 
 
 class BatchBuilder:
-    """Makes batches; keeps what it interpreted, for the same content comes every day. Not safe for several threads."""
+    """Makes batches; keeps what it interpreted, for the same content comes every day.
 
-    def __init__(self, naming: Naming) -> None:
-        self.reader = FacetReader()
+    `batch` is for one thread at a time; `parser` and `reader` are for any number of them.
+    """
+
+    def __init__(self, naming: Naming, limits: EventLimits | None = None) -> None:
+        self.reader = FacetReader(limits)
         self.parser = EventParser(self.reader)
         self.contents = Contents(naming, self.reader)
         self._voices: Memory[RunKey, tuple[bytes, RunVoice]] = Memory(MAX_VOICES)
@@ -75,6 +79,10 @@ class BatchBuilder:
             blob = known[key].state if key in known else None
             before = self._voice(key, blob) if blob is not None else None
             after = merged(before.state if before else None, events)
+            if len(events) > 1 or before is not None:
+                check_datasets(
+                    len(after.inputs), len(after.outputs), f"run {key.run_id[:60]!r}, all its events together", self.reader.limits
+                )
             encoded = encode_state(after)
             if encoded != blob:
                 changes.append(_Change(key, before, self._remember(key, encoded, after), encoded))
@@ -96,7 +104,11 @@ class BatchBuilder:
         withdrawals: list[Withdrawal] = []
         statements: list[Statement] = []
         for key, voice in after.items():
-            old = before[key].statements(coverage.before(before[key])) if key in before else []
+            earlier = before.get(key)
+            old = earlier.statements(coverage.before(earlier)) if earlier else []
+            if earlier and earlier.version != voice.version:  # its parent was not known yet
+                withdrawals += [Withdrawal(voice.source, scope, earlier.version) for scope in _by_scope(old)]
+                old = []
             _difference(voice, old, voice.statements(coverage.after(voice)), withdrawals, statements)
         for voice, _ in self._others(coverage.affected(), coverage, runs):
             _difference(voice, voice.statements(coverage.before(voice)), voice.statements(coverage.after(voice)), withdrawals, statements)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import msgspec
 
 from meshline.graph.content import EMPTY, Draft, encode
+from meshline.graph.memory import Memory
 from meshline.graph.model import AssetKey, Content, Facts
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import assets, flows, typed
 from meshline.ingest.openlineage.facets import FacetReader, Place, Text
 from meshline.ingest.openlineage.flows import Described, Name
-from meshline.ingest.openlineage.remembering import Memory
+from meshline.ingest.openlineage.query_lineage import QueryLineage, read_query
 
 MAX_CONTENTS = 64 * 2**20  # bytes of content
 MAX_DESCRIBED = 64 * 2**20  # bytes, about, of lineage read
@@ -30,6 +31,9 @@ class Contents:
         self._contents: Memory[Hashable, Content] = Memory(MAX_CONTENTS)
         self._described: Memory[Hashable, tuple[Described | None]] = Memory(MAX_DESCRIBED)
         self._seldom: Memory[bytes, frozenset[str]] = Memory(MAX_NAMES)
+        self._columns: Memory[bytes, tuple[str, ...]] = Memory(MAX_NAMES)
+        self._folded: Memory[bytes, frozenset[str]] = Memory(MAX_NAMES)
+        self._queries: Memory[Hashable, tuple[QueryLineage | None]] = Memory(MAX_DESCRIBED)
         self._pairs: Memory[tuple[AssetKey, AssetKey], bytes] = Memory(MAX_NAMES)
 
     def of(self, key: Hashable, make: Callable[[], Facts]) -> Content:
@@ -57,6 +61,21 @@ class Contents:
             return assets.draft(key, name, facet.raw, value, self.naming).content()
 
         return self._of((key, name, facet.digest), make)
+
+    def is_taken_back(self, name: str, facet: Text) -> bool:
+        """Whether the facet of a dataset says `_deleted`."""
+        value = self.reader.read(Place.DATASET, name, facet).value
+        return value is not None and value.deleted is True
+
+    def part(self, key: AssetKey, schema: Text) -> Content:
+        """What a schema facet that lists some of a dataset's columns says: that it has these."""
+
+        def make() -> Content:
+            value = self.reader.read(Place.DATASET, "schema", schema).value
+            assert isinstance(value, typed.Schema)
+            return assets.part_draft(key, schema.raw, value).content()
+
+        return self._of((key, "part", schema.digest), make)
 
     def column_lineage(self, facet: Text, declared: frozenset[str]) -> Described | None:
         def make() -> Described | None:
@@ -90,6 +109,36 @@ class Contents:
             found = assets.seldom_columns(value) if isinstance(value, typed.Schema) else frozenset()
             self._seldom.keep(schema.digest, found, 200)
         return found
+
+    def columns(self, schema: Text) -> tuple[str, ...]:
+        """The columns that a schema facet lists, nested ones as dotted paths."""
+        found = self._columns.get(schema.digest)
+        if found is None:
+            value = self.reader.read(Place.DATASET, "schema", schema).value
+            found = assets.columns(value) if isinstance(value, typed.Schema) else ()
+            self._columns.keep(schema.digest, found, 200 + 100 * len(found))
+        return found
+
+    def folded_columns(self, schema: Text) -> frozenset[str]:
+        """The same, casefolded."""
+        found = self._folded.get(schema.digest)
+        if found is None:
+            found = frozenset(name.casefold() for name in self.columns(schema))
+            self._folded.keep(schema.digest, found, 200 + 100 * len(found))
+        return found
+
+    def query(self, sql: Text, dialect: str, target: AssetKey, columns: Mapping[AssetKey, Text | None]) -> QueryLineage | None:
+        """What the `sql` facet of a job states of one output. `columns`: the datasets that the run names, with their whole schemas."""
+        key = (sql.digest, dialect, target, tuple((of, None if schema is None else schema.digest) for of, schema in columns.items()))
+        known = self._queries.get(key)
+        if known is None:
+            value = self.reader.read(Place.JOB, "sql", sql).value
+            text = value.query if isinstance(value, typed.Sql) and value.deleted is not True else None
+            listed = {of: () if schema is None else self.columns(schema) for of, schema in columns.items()}
+            lineage = read_query(text, dialect, target, listed) if text else None
+            size = 0 if lineage is None else sum(map(len, lineage.flows.values()))
+            known = self._queries.keep(key, (lineage,), 1_000 + _FLOW * size)
+        return known[0]
 
     def pair(self, start: AssetKey, end: AssetKey) -> bytes:
         """The digest by which sibling runs know a pair of input and output."""

@@ -17,11 +17,20 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import to_micros
-from meshline.ingest.openlineage.facets import Facet, FacetReader, Place
+from meshline.ingest.openlineage.contradictions import Contradictions
+from meshline.ingest.openlineage.facets import COUNTED, Facet, FacetReader, Place
+from meshline.ingest.openlineage.limits import SMALL, Counts, check_bytes, check_datasets, check_name, check_numbers
 from meshline.ingest.openlineage.repair import Note, repaired
 from meshline.ingest.times import AHEAD
 
 MAX_BYTES = 16 * 2**20  # of one event
+
+_CONTRADICTED = (
+    "these are left out: the lineage is read from the job's SQL if that can be, else the columns of this output are only possibly affected"
+)
+
+_DELTA_LOG = "/_delta_log"  # Spark names it as an input of a stream from a Delta table
+_NO_NAMESPACE = "it is empty: all datasets of this name without a namespace are one, whichever system and job they are of"
 
 
 class EventType(enum.StrEnum):
@@ -118,6 +127,7 @@ class EventParser:
 
     def __init__(self, reader: FacetReader) -> None:
         self._reader = reader
+        self._contradictions = Contradictions(reader)
 
     def parse(self, body: bytes, now: int) -> Event:
         """The event in `body`. `now`: microseconds, the clock that no event may be a day ahead of.
@@ -126,47 +136,83 @@ class EventParser:
         """
         if len(body) > MAX_BYTES:
             raise InvalidInput(f"an event of {len(body)} bytes; at most {MAX_BYTES} are accepted", "$")
+        check_numbers(body)
         notes: list[Note] = []
         event = _decode(body, notes)
         time = event_time(event.event_time, now)
+        return _Reading(self._reader, self._contradictions, notes).event(event, time)
+
+
+class _Reading:
+    """Reads one event, and counts what it holds."""
+
+    def __init__(self, reader: FacetReader, contradictions: Contradictions, notes: list[Note]) -> None:
+        self._reader = reader
+        self._contradictions = contradictions
+        self._notes = notes  # what of the event is not used as it came
+        self._limits = reader.limits
+        self._counts = Counts(reader.limits)
+
+    def event(self, event: _Event, time: int) -> Event:
+        notes = self._notes
         if event.dataset is not None and event.job is None:
-            return DatasetEvent(time, self._dataset(event.dataset, "$.dataset", notes), tuple(notes))
+            return DatasetEvent(time, self._dataset(event.dataset, "$.dataset"), tuple(notes))
         assert event.job is not None
+        check_datasets(len(event.inputs or ()), len(event.outputs or ()), "$", self._limits)
+        self._check_names(event.job, "$.job")
         job = (event.job.namespace, event.job.name)
-        job_facets = self._facets(Place.JOB, event.job.facets, "$.job.facets", notes)
-        inputs = self._datasets(event.inputs, "inputs", notes)
-        outputs = self._datasets(event.outputs, "outputs", notes)
+        job_facets = self._facets(Place.JOB, event.job.facets, "$.job.facets")
+        inputs = self._datasets(event.inputs, "inputs")
+        outputs = self._datasets(event.outputs, "outputs")
+        notes += self._contradictions.notes(job_facets, [output.facets for output in outputs])
         if event.run is None:
             return JobEvent(time, job, job_facets, inputs, outputs, tuple(notes))
-        run_facets = self._facets(Place.RUN, event.run.facets, "$.run.facets", notes)
+        check_name(event.run.run_id, "$.run.runId", self._limits)
+        run_facets = self._facets(Place.RUN, event.run.facets, "$.run.facets")
         return RunEvent(
             time, _event_type(event.event_type, notes), event.run.run_id, job, run_facets, job_facets, inputs, outputs, tuple(notes)
         )
 
-    def _datasets(self, datasets: Sequence[_Dataset] | None, where: str, notes: list[Note]) -> tuple[DatasetMention, ...]:
+    def _datasets(self, datasets: Sequence[_Dataset] | None, where: str) -> tuple[DatasetMention, ...]:
         if not datasets:
             return ()
-        return tuple(self._dataset(dataset, f"$.{where}[{position}]", notes) for position, dataset in enumerate(datasets))
+        return tuple(self._dataset(dataset, f"$.{where}[{position}]") for position, dataset in enumerate(datasets))
 
-    def _dataset(self, dataset: _Dataset, where: str, notes: list[Note]) -> DatasetMention:
-        role = self._facets(Place.INPUT, dataset.input_facets, f"{where}.inputFacets", notes)
+    def _dataset(self, dataset: _Dataset, where: str) -> DatasetMention:
+        self._check_names(dataset, where)
+        if not dataset.namespace:
+            self._notes.append(Note(f"{where}.namespace", _NO_NAMESPACE))
+        if dataset.name.endswith(_DELTA_LOG) and len(dataset.name) > len(_DELTA_LOG):
+            self._notes.append(Note(f"{where}.name", "the log of a Delta table; read as the table, without what is stated of the log"))
+            return DatasetMention(dataset.namespace, dataset.name.removesuffix(_DELTA_LOG))
+        role = self._facets(Place.INPUT, dataset.input_facets, f"{where}.inputFacets")
         if dataset.output_facets:
-            role = {**role, **self._facets(Place.OUTPUT, dataset.output_facets, f"{where}.outputFacets", notes)}
-        return DatasetMention(dataset.namespace, dataset.name, self._facets(Place.DATASET, dataset.facets, f"{where}.facets", notes), role)
+            role = {**role, **self._facets(Place.OUTPUT, dataset.output_facets, f"{where}.outputFacets")}
+        return DatasetMention(dataset.namespace, dataset.name, self._facets(Place.DATASET, dataset.facets, f"{where}.facets"), role)
 
-    def _facets(self, place: Place, facets: _RawFacets, where: str, notes: list[Note]) -> dict[str, Facet]:
+    def _check_names(self, named: _Job | _Dataset, where: str) -> None:
+        check_name(named.namespace, f"{where}.namespace", self._limits)
+        check_name(named.name, f"{where}.name", self._limits)
+
+    def _facets(self, place: Place, facets: _RawFacets, where: str) -> dict[str, Facet]:
         if not facets:
             return {}
+        self._counts.add_facets(len(facets), where)
         result = {}
         for name, text in facets.items():
             raw = bytes(text)
             if raw == b"null":
                 continue
+            check_name(name, where, self._limits)
+            if place is not Place.RUN and name not in COUNTED:
+                check_bytes(raw, f"{where}.{name}", self._limits)
             digest = hashlib.blake2b(raw, digest_size=16).digest()
-            _, weight, problem = self._reader.reading(place, name, digest, raw)
+            _, weight, problem, extent = self._reader.reading(place, name, digest, raw)
+            if extent is not SMALL:
+                self._counts.add(extent, f"{where}.{name}")
             result[name] = Facet(digest, raw, weight)
             if problem:
-                notes.append(Note(f"{where}.{name}", f"{problem}; kept as it came, not interpreted"))
+                self._notes.append(Note(f"{where}.{name}", problem))
         return result
 
 
@@ -212,6 +258,8 @@ def event_time(text: str, now: int) -> int:
         raise InvalidInput(
             f"{text[:60]!r} is no time ({error}); an ISO 8601 date and time is accepted, e.g. 2026-03-01T12:00:00Z", "$.eventTime"
         ) from error
+    if time < 0:
+        raise InvalidInput(f"{text[:60]!r} is before 1970; check the producer's clock", "$.eventTime")
     if time > now + AHEAD:
         raise InvalidInput(f"{text[:60]!r} is more than a day ahead of this server's clock; check the producer's clock", "$.eventTime")
     return time

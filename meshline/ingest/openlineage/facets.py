@@ -11,8 +11,10 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from meshline.graph.memory import Memory
 from meshline.ingest.openlineage import typed
-from meshline.ingest.openlineage.remembering import Memory
+from meshline.ingest.openlineage.facet_schemas import SchemaCheck
+from meshline.ingest.openlineage.limits import SMALL, EventLimits, Extent, extent
 
 MAX_REMEMBERED = 64 * 2**20  # bytes of facets read
 
@@ -93,10 +95,17 @@ RULES = (
         Place.DATASET,
         "schema",
         "SchemaDatasetFacet",
-        "columns (nested ones as dotted paths): HAS_COLUMN, type, description; an output's only if the run did not fail",
+        "columns (nested ones as dotted paths): HAS_COLUMN, type, description; an output's only if the run did not fail. A schema that may "
+        "lack columns (of an input, of an update) adds them, and takes none away",
         typed.Schema,
     ),
-    Rule(Place.DATASET, "symlinks", "SymlinksDatasetFacet", "identity: SAME_AS; also resolves names in a column lineage", typed.Symlinks),
+    Rule(
+        Place.DATASET,
+        "symlinks",
+        "SymlinksDatasetFacet",
+        "identity: SAME_AS, but for names of Flink's sessions; also resolves names in a column lineage",
+        typed.Symlinks,
+    ),
     Rule(Place.DATASET, "catalog", "CatalogDatasetFacet", "attribute `catalog`", typed.Catalog),
     Rule(Place.DATASET, "hierarchy", "HierarchyDatasetFacet", "attribute `hierarchy`", typed.Hierarchy),
     Rule(
@@ -169,26 +178,32 @@ RULES = (
 RUN_OWNED_DATASET = frozenset({"columnLineage", "lineage", "version", "dataQualityAssertions"})
 RUN_OWNED_JOB = frozenset({"lineage"})
 
+# Facets of which the columns and flows are limited, not the bytes.
+COUNTED = frozenset({"schema", "columnLineage", "lineage"})
+
 # Facets that, listing nothing, say nothing: inside a run, empty never means "none".
 _LISTS = frozenset({"schema", "columnLineage"})
 
 
 class Reading(NamedTuple):
-    """A facet read. `problem` says why `value` is None, if the facet should have been readable."""
+    """A facet read. `problem`: what is wrong with it, and what became of it; empty: nothing. `value`: None if it cannot be read."""
 
     value: typed.AnyFacet | None
     weight: Weight
     problem: str = ""
+    extent: Extent = SMALL
 
 
 class FacetReader:
     """Reads facets by the table, and remembers what it read: the same facets come every day."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: EventLimits | None = None) -> None:
+        self.limits = limits or EventLimits()
         self._decoders: dict[tuple[Place, str], msgspec.json.Decoder[typed.AnyFacet]] = {
             (rule.place, rule.name): msgspec.json.Decoder(rule.type) for rule in RULES if rule.type is not None
         }
         self._any = msgspec.json.Decoder(typed.AnyFacet)
+        self._schemas = SchemaCheck()
         self._read: Memory[tuple[Place, str, bytes], Reading] = Memory(MAX_REMEMBERED)
 
     def read(self, place: Place, name: str, facet: Text) -> Reading:
@@ -206,9 +221,13 @@ class FacetReader:
         try:
             value = self._decoders.get((place, name), self._any).decode(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return Reading(None, Weight.UNREADABLE, str(error))
-        empty = name in _LISTS and value.deleted is not True and not _lists_something(value)
-        return Reading(value, Weight.EMPTY if empty else Weight.GOOD)
+            return Reading(None, Weight.UNREADABLE, f"{error}; kept as it came, not interpreted")
+        if value.deleted is True:  # what else a facet needs, one that is taken back does not
+            return Reading(value, Weight.GOOD, extent=extent(value, raw, self.limits))
+        refused = self._schemas.problem(place, name, raw)
+        problem = f"{refused}; refused by the schema of the facet: kept as it came, interpreted as far as it can be" if refused else ""
+        empty = name in _LISTS and not _lists_something(value)
+        return Reading(value, Weight.EMPTY if empty else Weight.GOOD, problem, extent(value, raw, self.limits))
 
 
 def _lists_something(facet: typed.AnyFacet) -> bool:
@@ -236,7 +255,8 @@ def facets_page() -> str:
     lines += [
         "",
         "A facet with `_deleted: true` takes back what the facet said of its job or dataset. A facet that cannot be read is",
-        "kept verbatim, and named in a warning of the answer; the rest of its event is taken.",
+        "kept verbatim, and named in a warning of the answer; the rest of its event is taken. So is one that the facet's own",
+        "schema refuses (a missing key, a wrong type, an unknown word); what can be read of it is interpreted all the same.",
         "",
     ]
     return "\n".join(lines)

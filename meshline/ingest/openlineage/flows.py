@@ -22,8 +22,9 @@ from meshline.ingest.openlineage.typed import (
     Transformation,
 )
 
-# Never columns, whatever a schema lists (Iceberg and Spark metadata of rows and files).
-NEVER_COLUMNS = frozenset({"_file", "_pos", "_metadata"})
+# Never columns, whatever a schema lists: what Iceberg, Spark and Trino know of rows and files.
+NEVER_COLUMNS = frozenset({"_file", "_pos", "_metadata", "$row_id", "$path", "$file_size", "$file_modified_time", "$partition", "$bucket"})
+_MARKS = ("_", "$")  # how those begin, and the ones below
 # Not columns, unless a schema in the run declares them (Iceberg's other metadata columns).
 SELDOM_COLUMNS = frozenset({"_spec_id", "_partition", "_deleted", "_row_id", "_last_updated_sequence_number"})
 
@@ -52,7 +53,8 @@ class Described(NamedTuple):
     `flows`: what flows into it, from columns. `datasets`: the inputs at the grain of datasets; None means
     that the facet leaves them to the run's inputs. `partial`: inputs that feed some column, nobody knows
     from which. `writers`: jobs, other than the event's own, that the facet says produce the output.
-    `sources`: the datasets in `flows`; `names`: every dataset that is named, sorted.
+    `sources`: the datasets in `flows`; `names`: every dataset that is named, sorted. `contradicted`: the output's own
+    schema lacks columns that the lineage names, so what is left of it covers no pair of datasets.
     """
 
     flows: Flows
@@ -61,12 +63,13 @@ class Described(NamedTuple):
     writers: tuple[Name, ...] = ()
     sources: frozenset[Name] = frozenset()
     names: tuple[Name, ...] = ()
+    contradicted: bool = False
 
 
 NOTHING = Described({})
 
 
-def described(
+def describe(
     flows: Flows,
     datasets: Iterable[Name] | None = None,
     partial: Iterable[Name] = (),
@@ -78,6 +81,24 @@ def described(
     return Described(flows, entities, partial, tuple(sorted(set(writers))), sources, tuple(sorted({*sources, *(entities or ()), *partial})))
 
 
+def lists_column(listed: frozenset[str], name: str) -> bool:
+    """Whether a schema has a column, or one that it is nested in. `listed`: the columns of the schema, casefolded."""
+    folded = name.casefold()
+    if folded in listed:
+        return True
+    return "." in folded and any(folded[:at] in listed for at, character in enumerate(folded) if character == ".")
+
+
+def within(lineage: Described, listed: frozenset[str]) -> Described:
+    """The part of a lineage that is about columns which the output has. `listed`: those, casefolded."""
+    targets = {target for pairs in lineage.flows.values() for _, target in pairs if target is not None}
+    foreign = {target for target in targets if not lists_column(listed, target)}
+    if not foreign:
+        return lineage
+    flows = {group: kept for group, pairs in lineage.flows.items() if (kept := tuple([pair for pair in pairs if pair[1] not in foreign]))}
+    return lineage._replace(flows=flows, contradicted=True)
+
+
 def together(parts: Sequence[Described]) -> Described:
     """What several explicit descriptions of one output say."""
     if len(parts) == 1:
@@ -86,7 +107,7 @@ def together(parts: Sequence[Described]) -> Described:
     for part in parts:
         for group, pairs in part.flows.items():
             flows.setdefault(group, []).extend(pairs)
-    return described(
+    return describe(
         flows,
         (name for part in parts for name in part.datasets or ()),
         (name for part in parts for name in part.partial),
@@ -98,7 +119,7 @@ def is_column(name: str, declared: frozenset[str]) -> bool:
     """Whether a name is that of a real column. `declared`: the seldom ones that some schema in the run lists."""
     if not name:
         return False
-    if name[0] != "_":
+    if name[0] not in _MARKS:
         return True
     folded = name.casefold()
     if folded in NEVER_COLUMNS or folded.startswith("_metadata."):
@@ -115,7 +136,7 @@ def of_column_lineage(facet: ColumnLineage, declared: frozenset[str]) -> Describ
         if field is not None:
             gathered.field(name, field.input_fields or (), field.transformation_type)
     gathered.whole(facet.dataset or ())
-    return described(gathered.flows())
+    return describe(gathered.flows())
 
 
 def of_dataset_lineage(facet: DatasetLineage | LineageEntry, own_job: Name | None, declared: frozenset[str]) -> Described | None:
@@ -132,7 +153,7 @@ def of_dataset_lineage(facet: DatasetLineage | LineageEntry, own_job: Name | Non
         if field is not None:
             gathered.field(name, [source for source in _datasets(field.inputs) if source.field])
     gathered.whole([source for source in _datasets(inputs) if source.field])
-    return described(
+    return describe(
         gathered.flows(),
         datasets=_names(source for source in _datasets(inputs) if not source.field),
         partial=_names(source for field in _fields(facet.fields) for source in _datasets(field.inputs) if not source.field),
@@ -182,7 +203,7 @@ class _Gathered:
         self._listed.add(name)
         for source in sources:
             column = source.field
-            if column and source.name and (column[0] != "_" or is_column(column, declared)):
+            if column and source.name and (column[0] not in _MARKS or is_column(column, declared)):
                 dataset = (source.namespace or "", source.name)
                 for kind in _kinds(source.transformations, deprecated):
                     flows[dataset, kind].append((column, name))

@@ -8,27 +8,41 @@ a `Target` is made without them and `content` is asked with them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from meshline.graph import model
 from meshline.graph.content import PLAIN, Draft
-from meshline.graph.model import AssetKey, Content, EdgeFact, EdgeType, Facts
+from meshline.graph.model import AssetKey, Content, EdgeFact, EdgeType, Facts, FlowType
 from meshline.ingest.openlineage.contents import Contents
 from meshline.ingest.openlineage.facets import Place, Weight
-from meshline.ingest.openlineage.flows import NOTHING, Described, Name, job_name, of_dataset_lineage, together
+from meshline.ingest.openlineage.flows import (
+    NOTHING,
+    Described,
+    Name,
+    describe,
+    job_name,
+    of_dataset_lineage,
+    together,
+    within,
+)
+from meshline.ingest.openlineage.producers import Producer, change_of, ends, output_ends, producer_of
+from meshline.ingest.openlineage.query_lineage import dialect_of
 from meshline.ingest.openlineage.resolving import Resolver
 from meshline.ingest.openlineage.runs import Mention, RunState, Slot, join_slots
 from meshline.ingest.openlineage.typed import LineageEntry, Symlinks
 
 GOOD = int(Weight.GOOD)
 
+Source: TypeAlias = tuple[bytes | str, ...]  # the digests of what lineage was read from
+
 
 class Side(NamedTuple):
-    """A dataset as all mentions of it in one role say, under whatever spellings."""
+    """A dataset as all mentions of it in one role say, under whatever spellings. `is_part`: some name a part of it (a partition)."""
 
     first: int
     last: int
     facets: Mapping[str, Slot]
+    is_part: bool = False
 
     def good(self, name: str) -> Slot | None:
         slot = self.facets.get(name)
@@ -50,7 +64,7 @@ class Target(NamedTuple):
     first: int
     last: int
     described: Described | None
-    source: tuple[bytes | str, ...]
+    source: Source
     resolved: Mapping[Name, AssetKey]
     feeds: tuple[Feed, ...]
     sources: frozenset[AssetKey]  # datasets with column edges into it
@@ -60,6 +74,7 @@ class Exchange(NamedTuple):
     """What a job reads and writes, in a run or as declared. `consumed`: by whom, by `lineage` entries of jobs."""
 
     job: AssetKey
+    producer: Producer
     inputs: Mapping[AssetKey, Side]
     outputs: Mapping[AssetKey, Side]
     targets: tuple[Target, ...]
@@ -77,32 +92,109 @@ class _Reader:
         self.job = job
         self.contents = contents
         self.inputs = _sides(state.inputs, contents)
-        self.outputs = _sides(state.outputs, contents)
+        self.producer = producer_of(state.job_facets, contents.reader)
+        self.outputs = {} if self.producer.writes_no_datasets else _sides(state.outputs, contents)
         slot = state.job_facets.get("lineage")
         self.slot = slot if slot is not None and slot.weight == GOOD else None
+        self.job_facets = state.job_facets
         self.entries = contents.job_entries(self.slot) if self.slot else []
+        self.by_target: dict[AssetKey, list[LineageEntry]] = {}
+        for entry in self.entries:
+            if _is_dataset(entry):
+                self.by_target.setdefault(self._key(entry.namespace, entry.name), []).append(entry)
         self.declared = self._declared()
         self.resolver: Resolver | None = None
+        self.by_name: dict[AssetKey | None, list[AssetKey]] | None = None
 
     def exchange(self) -> Exchange:
         targets = [self._target(key, side.first, side.last, side) for key, side in self.outputs.items()]
         if self.slot is not None:
-            named = {self._key(entry.namespace, entry.name) for entry in self.entries if _is_dataset(entry)}
-            targets += [self._target(key, self.slot.first, self.slot.time, None) for key in sorted(named - self.outputs.keys())]
-        return Exchange(model.job(*self.job), self.inputs, self.outputs, tuple(targets), self._consumed())
+            named = sorted(self.by_target.keys() - self.outputs.keys())
+            targets += [self._target(key, self.slot.first, self.slot.time, None) for key in named]
+        return Exchange(model.job(*self.job), self.producer, self.inputs, self.outputs, tuple(targets), self._consumed())
 
     def _target(self, key: AssetKey, first: int, last: int, side: Side | None) -> Target:
         described, source = self._described(key, side)
         if described is None:
-            feeds = tuple(Feed(dataset, self.contents.pair(dataset, key), covered=False) for dataset in self.inputs)
-            return Target(key, first, last, None, (), {}, feeds, frozenset())
+            return Target(key, first, last, None, (), {}, self._feeds(key, self._fed(key), frozenset()), frozenset())
+        schema = whole_schema(side, self.producer, self.contents) if side else None
         resolved = {name: self._resolve(name) for name in described.names}
+        if schema is not None:
+            described = within(described, self.contents.folded_columns(schema))
+            if described.contradicted:
+                return self._contradicted(key, first, last, described, resolved, (*source, schema.digest))
+        if self.producer.names_columns_by_select_list and not _states_indirect(described):
+            target = self._by_query(key, first, last, resolved, source)
+            if target is not None and (schema is None or all(feed.covered for feed in target.feeds)):
+                return target
         sources = frozenset([resolved[name] for name in described.sources])
         fed: Iterable[AssetKey] = self.inputs if described.datasets is None else sorted({resolved[name] for name in described.datasets})
         feeds = tuple(Feed(dataset, self.contents.pair(dataset, key), dataset in sources) for dataset in fed)
         return Target(key, first, last, described, source, resolved, feeds, sources)
 
-    def _described(self, key: AssetKey, side: Side | None) -> tuple[Described | None, tuple[bytes | str, ...]]:
+    def _contradicted(
+        self, key: AssetKey, first: int, last: int, described: Described, resolved: Mapping[Name, AssetKey], source: Source
+    ) -> Target:
+        """An output whose schema lacks columns that its lineage names: by the SQL of the job, else no pair is covered."""
+        target = self._by_query(key, first, last, resolved, source)
+        if target is not None:
+            return target
+        named = set(resolved.values())
+        feeds = self._feeds(key, {*self.inputs, *named} if described.datasets is None else named, frozenset())
+        return Target(key, first, last, described, source, resolved, feeds, frozenset())
+
+    def _by_query(self, key: AssetKey, first: int, last: int, resolved: Mapping[Name, AssetKey], source: Source) -> Target | None:
+        """An output by the SQL of the job; None if that cannot be read. `resolved`: the datasets that its lineage names."""
+        sql, dialect = self.job_facets.get("sql"), dialect_of(key.parts[0])
+        if sql is None or dialect is None:
+            return None
+        schemas = {dataset: self._whole_schema(dataset) for dataset in sorted({*self.inputs, *self.outputs, *resolved.values()})}
+        query = self.contents.query(sql, dialect, key, schemas)
+        if query is None:
+            return None
+        keys = {name: model.dataset(*name) for name in query.pairs}
+        covered = frozenset(keys[name] for name, is_covered in query.pairs.items() if is_covered)
+        unread = {dataset for dataset in self.inputs if dataset.parts not in query.others}
+        feeds = self._feeds(key, {*keys.values(), *unread}, covered)
+        digests = [b"" if schema is None else schema.digest for schema in schemas.values()]
+        return Target(key, first, last, describe(query.flows, query.pairs), (*source, sql.digest, *digests), keys, feeds, covered)
+
+    def _fed(self, key: AssetKey) -> Iterable[AssetKey]:
+        """The inputs that may flow into an output of which no lineage is stated: where names say so, those of that name.
+
+        An output that is named after no input may have come from any input after which no output is named.
+        """
+        if not self.producer.names_outputs_after_inputs:
+            return self.inputs
+        if self.by_name is None:
+            self.by_name = self._named_after()
+        return self.by_name.get(key) or self.by_name[None]
+
+    def _named_after(self) -> dict[AssetKey | None, list[AssetKey]]:
+        """By output the inputs after which it is named; under None those after which none is."""
+        by_end: dict[str, list[AssetKey]] = {}
+        for dataset in self.inputs:
+            for end in dict.fromkeys(output_ends(dataset.name)):
+                by_end.setdefault(end, []).append(dataset)
+        found: dict[AssetKey | None, list[AssetKey]] = {
+            key: [dataset for end in ends(key.name) for dataset in by_end.get(end, ())] for key in self.outputs
+        }
+        named = {dataset for datasets in found.values() for dataset in datasets}
+        found[None] = [dataset for dataset in self.inputs if dataset not in named]
+        return found
+
+    def _feeds(self, key: AssetKey, datasets: Iterable[AssetKey], covered: frozenset[AssetKey]) -> tuple[Feed, ...]:
+        return tuple(Feed(dataset, self.contents.pair(dataset, key), dataset in covered) for dataset in sorted(set(datasets)))
+
+    def _whole_schema(self, dataset: AssetKey) -> Slot | None:
+        """The schema of a dataset that lists all of its columns."""
+        written, read = self.outputs.get(dataset), self.inputs.get(dataset)
+        schema = whole_schema(written, self.producer, self.contents) if written else None
+        if schema is None and read and not read.is_part and self.producer.lists_whole_input(dataset.parts[0]):
+            return read.good("schema")
+        return schema
+
+    def _described(self, key: AssetKey, side: Side | None) -> tuple[Described | None, Source]:
         """By precedence; an output of which no `lineage` facet says anything falls back (specification)."""
         explicit: list[Described] = []
         source: list[bytes | str] = []
@@ -110,12 +202,11 @@ class _Reader:
         if facet is not None and (of_facet := self.contents.dataset_lineage(facet, self.job, self.declared)) is not None:
             explicit.append(of_facet)
             source.append(facet.digest)
-        for entry in self.entries:
-            if _is_dataset(entry) and self._key(entry.namespace, entry.name) == key:
-                of_entry = of_dataset_lineage(entry, self.job, self.declared)
-                if of_entry is not None and self.slot is not None:
-                    explicit.append(of_entry)
-                    source.append(self.slot.digest)
+        for entry in self.by_target.get(key, ()):
+            of_entry = of_dataset_lineage(entry, self.job, self.declared)
+            if of_entry is not None and self.slot is not None:
+                explicit.append(of_entry)
+                source.append(self.slot.digest)
         if explicit:
             return together(explicit), (*source, *sorted(self.declared))
         facet = side.good("columnLineage") if side else None
@@ -191,9 +282,20 @@ def edges(target: Target, of: Exchange) -> tuple[EdgeFact, ...]:
     """What is read and written for one output."""
     job, described = of.job, target.described or NOTHING
     explicit = [target.resolved[name] for name in described.datasets or ()]
-    result = [EdgeFact(EdgeType.READS, job, dataset) for dataset in sorted({*of.inputs, *explicit})]
+    result = [EdgeFact(EdgeType.READS, job, dataset) for dataset in sorted({*of.inputs, *explicit, *_unnamed_inputs(target, of)})]
     result += [EdgeFact(EdgeType.WRITES, model.job(*writer), target.key) for writer in described.writers]
     return (*result, EdgeFact(EdgeType.WRITES, job, target.key))
+
+
+def _unnamed_inputs(target: Target, of: Exchange) -> list[AssetKey]:
+    """The tables that the producer names in the column lineage of an output only, although the job reads them.
+
+    A subquery may be named there as well: it has no database and no schema, as the output has.
+    """
+    if not of.producer.leaves_out_inputs:
+        return []
+    like = target.key.parts[0], target.key.name.count(".")
+    return [dataset for dataset in target.sources if like[1] and (dataset.parts[0], dataset.name.count(".")) == like]
 
 
 def draw_flows(draft: Draft, target: Target, feeds: Iterable[tuple[AssetKey, bool]], job: AssetKey | None) -> None:
@@ -207,17 +309,35 @@ def draw_flows(draft: Draft, target: Target, feeds: Iterable[tuple[AssetKey, boo
         draft.flows(target.resolved[name], target.key, kind, pairs, job=job)
 
 
+def whole_schema(written: Side, producer: Producer, contents: Contents) -> Slot | None:
+    """The schema of an output, if it lists all of its columns."""
+    schema = written.good("schema")
+    if schema is None or written.is_part:
+        return None
+    return schema if producer.lists_whole_output(change_of(written.facets.get("lifecycleStateChange"), contents.reader)) else None
+
+
+def replaces(written: Side, producer: Producer, contents: Contents) -> bool:
+    """Whether the content of an output is made anew."""
+    return not written.is_part and producer.replaces(change_of(written.facets.get("lifecycleStateChange"), contents.reader))
+
+
 def _sides(mentions: Iterable[Mention], contents: Contents) -> dict[AssetKey, Side]:
     """By key, sorted."""
     sides: dict[AssetKey, Side] = {}
     for mention in mentions:
         key = contents.naming.dataset(mention.namespace, mention.name)
         known = sides.get(key)
-        side = Side(mention.first, mention.last, mention.facets)
+        side = Side(mention.first, mention.last, mention.facets, contents.naming.is_trimmed(mention.namespace, mention.name))
         if known is not None:
-            side = Side(min(known.first, side.first), max(known.last, side.last), join_slots(known.facets, side.facets))
+            facets = join_slots(known.facets, side.facets)
+            side = Side(min(known.first, side.first), max(known.last, side.last), facets, known.is_part or side.is_part)
         sides[key] = side
     return dict(sorted(sides.items())) if len(sides) > 1 else sides
+
+
+def _states_indirect(described: Described) -> bool:
+    return any(kind.type is FlowType.INDIRECT for _, kind in described.flows)
 
 
 def _is_dataset(entry: LineageEntry) -> bool:

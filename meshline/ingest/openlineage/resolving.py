@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from meshline.graph.model import AssetKey
 
@@ -11,24 +11,22 @@ class Resolver:
     """Over the inputs and outputs of one run, with the symlinks that the run gives for each."""
 
     def __init__(self, datasets: Mapping[AssetKey, frozenset[AssetKey]]) -> None:
-        self._datasets = datasets
+        self._by_symlink: dict[AssetKey, list[AssetKey]] = {}
+        self._by_case: dict[tuple[str, ...], list[AssetKey]] = {}
+        self._by_last_part: dict[str, list[AssetKey]] = {}
+        for dataset, symlinks in datasets.items():
+            for symlink in symlinks:
+                self._by_symlink.setdefault(symlink, []).append(dataset)
+            self._by_case.setdefault(_folded(dataset), []).append(dataset)
+            self._by_last_part.setdefault(_last_part(dataset), []).append(dataset)
 
     def resolve(self, key: AssetKey) -> AssetKey:
         """The one dataset that fits by symlink, else by case, else by the last part of the name; else `key` itself.
 
         The first of these by which any fits decides. dbt names CTEs here, which fit nothing.
         """
-        case, last = _folded(key), _last_part(key)
-        criteria: tuple[Callable[[AssetKey], bool], ...] = (
-            lambda dataset: key in self._datasets[dataset],
-            lambda dataset: _folded(dataset) == case,
-            lambda dataset: _last_part(dataset) == last,
-        )
-        for fits in criteria:
-            found = [dataset for dataset in self._datasets if fits(dataset)]
-            if found:
-                return found[0] if len(found) == 1 else key
-        return key
+        found = self._by_symlink.get(key) or self._by_case.get(_folded(key)) or self._by_last_part.get(_last_part(key))
+        return found[0] if found and len(found) == 1 else key
 
 
 def _folded(key: AssetKey) -> tuple[str, ...]:

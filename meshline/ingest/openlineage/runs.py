@@ -9,7 +9,7 @@ recorded under old rules can be stated again under new ones, and the spellings a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -48,7 +48,10 @@ class Mention(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class RunState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What all events of a run say together. `completed` and `failed`: its first COMPLETE, its first FAIL or ABORT."""
+    """What all events of a run say together. `completed` and `failed`: its first COMPLETE, its first FAIL or ABORT.
+
+    `aborted`: its first ABORT; runs that were recorded by earlier versions have none.
+    """
 
     first: int
     last: int
@@ -58,6 +61,12 @@ class RunState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     job_facets: dict[str, Slot]
     inputs: list[Mention]
     outputs: list[Mention]
+    aborted: int | None = None
+
+    @property
+    def left_out(self) -> bool:
+        """Whether it was aborted before it did anything else."""
+        return self.aborted is not None and self.completed is None and self.failed == self.aborted
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -95,6 +104,7 @@ def join(one: RunState, other: RunState) -> RunState:
         job_facets=join_slots(one.job_facets, other.job_facets),
         inputs=_join_mentions([*one.inputs, *other.inputs]),
         outputs=_join_mentions([*one.outputs, *other.outputs]),
+        aborted=_earliest(one.aborted, other.aborted),
     )
 
 
@@ -152,6 +162,7 @@ def _state(event: RunEvent) -> RunState:
         job_facets=slots(event.job_facets),
         inputs=mentions(event.inputs),
         outputs=mentions(event.outputs),
+        aborted=time if event.type is EventType.ABORT else None,
     )
 
 
@@ -205,6 +216,41 @@ def is_continuous(state: RunState, reader: FacetReader) -> bool:
     slot = state.job_facets.get("jobType")
     job_type = reader.read(Place.JOB, "jobType", slot).value if slot else None
     return isinstance(job_type, JobType) and (job_type.processing_type or "").upper() in CONTINUOUS
+
+
+_Facet = TypeVar("_Facet", bound=msgspec.Struct)
+
+
+class _Mapped(msgspec.Struct, rename="camel"):
+    """Airflow's run facet `airflow_mappedTask`."""
+
+    map_index: int | None = None
+
+
+class _TaskInstance(msgspec.Struct):
+    map_index: int | None = None
+
+
+class _Airflow(msgspec.Struct, rename="camel"):
+    """Airflow's run facet `airflow`."""
+
+    task_instance: _TaskInstance | None = None
+
+
+def map_index(state: RunState) -> tuple[str, ...]:
+    """The index of a task that Airflow maps over several inputs, each in a run of its own; empty for all other runs."""
+    mapped = _decode_facet(state.run_facets.get("airflow_mappedTask"), _Mapped)
+    airflow = _decode_facet(state.run_facets.get("airflow"), _Airflow)
+    found = mapped.map_index if mapped else airflow.task_instance.map_index if airflow and airflow.task_instance else None
+    return () if found is None or found < 0 else (str(found),)
+
+
+def _decode_facet(slot: Slot | None, kind: type[_Facet]) -> _Facet | None:
+    """A run facet that only one producer sends; None if it cannot be read."""
+    try:
+        return None if slot is None else msgspec.json.decode(slot.raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 class RunRecord(NamedTuple):

@@ -3,10 +3,14 @@
 Scopes (their first part is their kind):
   job-output, job-writes   (kind, job namespace, job name, dataset namespace, dataset name)
   job-reads, job-declared, job-parent   (kind, job namespace, job name)
+    the first three with the index of a mapped task, if the run is one of several that make up one run of the job;
+    with QUERY, if each query is a job of its own
   job        (kind, namespace, name, facet)
-  dataset    (kind, namespace, name, facet), (kind, namespace, name, "spelling", raw namespace, raw name)
+  dataset    (kind, namespace, name, facet), (kind, namespace, name, "spelling", raw namespace, raw name),
+             (kind, namespace, name, "schema-part", digest): of a schema that lists some of the columns
   dataset-lineage   (kind, namespace, name): of a dataset event, without a job
   job-quality       (kind, job namespace, job name, dataset namespace, dataset name)
+  dataset-replaced  (kind, namespace, name): when a query made the content anew
   dataset-renamed   (kind, new namespace, new name, old namespace, old name, micros); dataset-dropped (kind, namespace, name)
 """
 
@@ -14,25 +18,43 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
 from meshline.graph import model
-from meshline.graph.model import JOB_OUTPUT, AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Scope, Statement
+from meshline.graph.model import (
+    CONTENT_REPLACED,
+    DATASET_SCOPE,
+    JOB_OUTPUT,
+    PARTIAL_SCHEMA,
+    QUERY,
+    WHOLE_SCHEMA,
+    AssetFact,
+    AssetKey,
+    Content,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Scope,
+    Statement,
+    run_version,
+)
 from meshline.graph.naming import Naming
 from meshline.graph.quality import JOB_QUALITY, QUALITY
 from meshline.graph.store.base import RunKey
 from meshline.ingest.openlineage.assertions import results
 from meshline.ingest.openlineage.contents import Contents
 from meshline.ingest.openlineage.facets import RUN_OWNED_DATASET, RUN_OWNED_JOB, Place, Weight
-from meshline.ingest.openlineage.lineage import Exchange, Side, content, exchange, reads, writes_only
-from meshline.ingest.openlineage.runs import Mention, RunState, Slot, is_continuous, join_roles, parent_run
+from meshline.ingest.openlineage.lineage import Exchange, Side, content, exchange, reads, replaces, whole_schema, writes_only
+from meshline.ingest.openlineage.runs import Mention, RunState, Slot, is_continuous, join_roles, map_index, parent_run
+from meshline.ingest.openlineage.session_names import is_session_name
 from meshline.ingest.openlineage.typed import LifecycleStateChange, Symlinks
 
 JOB_WRITES, JOB_READS, JOB_DECLARED, JOB_PARENT = "job-writes", "job-reads", "job-declared", "job-parent"
-JOB, DATASET, DATASET_LINEAGE = "job", "dataset", "dataset-lineage"
+JOB, DATASET, DATASET_LINEAGE = "job", DATASET_SCOPE, "dataset-lineage"
 RENAMED, DROPPED = "dataset-renamed", "dataset-dropped"
 SPELLING, SEEN, UNREADABLE = "spelling", "seen", "unreadable:"
 
@@ -50,9 +72,17 @@ class Outcome(NamedTuple):
 
 
 def version_of(run: RunKey) -> str:
-    """Who owns a run's statements: two jobs may share a run id, and both speak of the same datasets."""
-    text = msgspec.json.encode(run.job.parts)
-    return f"{run.run_id}@{hashlib.blake2b(text, digest_size=6).hexdigest()}"
+    """Who owns a run's statements (`run_of` their version): two jobs may share a run id, and both speak of the same datasets."""
+    return f"{run.run_id}@{_digest(run.job.parts)}"
+
+
+def _family(run: RunKey, parent_run_id: str) -> str:
+    """The runs of a job under one parent run count as one: the tasks that Airflow maps, and what is tried again."""
+    return _digest([*run.job.parts, parent_run_id]) if parent_run_id else ""
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return hashlib.blake2b(msgspec.json.encode(parts), digest_size=6).hexdigest()
 
 
 def outcome(state: RunState, contents: Contents) -> Outcome:
@@ -68,13 +98,14 @@ class RunVoice:
         parent = parent_run(state, contents.reader)
         self.run = run
         self.source = run.source
-        self.version = version_of(run)
         self.state = state
         self.contents = contents
         self.outcome = outcome(state, contents)
         self.exchange = exchange((run.job.parts[0], run.job.parts[1]), state, contents)
         self.parent = parent
         self.group = parent.run_id if parent else ""  # what sibling runs have in common; '' = no siblings
+        self.version = run_version(version_of(run), _family(run, self.group))
+        self.index = (QUERY,) if self.exchange.producer.is_query else map_index(state)
         self.pairs = self._pairs()
         self._said: tuple[tuple[bool, ...], list[Statement]] | None = None
 
@@ -89,7 +120,7 @@ class RunVoice:
         lineage, of_job = list(self._lineage(covered)), [*self._job_facets(), *self._parent()]
         if not of_job and (self.outcome.failed is not None or not lineage):
             of_job = self._seen()
-        return [*lineage, *of_job, *self._dataset_facets(), *self._results(), *self._spellings()]
+        return [*lineage, *of_job, *self._replaced(), *self._dataset_facets(), *self._results(), *self._spellings()]
 
     def _seen(self) -> list[Statement]:
         """A job of which nothing else stays is still known."""
@@ -102,14 +133,14 @@ class RunVoice:
     def _lineage(self, covered: Covered) -> Iterator[Statement]:
         of = self.exchange
         for target in of.targets:
-            names = (*of.job.parts, *target.key.parts)
+            names = (*of.job.parts, *target.key.parts, *self.index)
             if target.described is None and not of.inputs:
                 yield from self._stand((JOB_WRITES, *names), target.first, target.last, writes_only(target, of, self.contents))
             else:
                 said = content(target, of, self.contents, covered)
                 yield from self._stand((JOB_OUTPUT, *names), target.first, target.last, said)
         if of.consumed or (of.inputs and not of.targets):
-            yield from self._stand((JOB_READS, *of.job.parts), *_read(of, self.state), reads(of, self.contents))
+            yield from self._stand((JOB_READS, *of.job.parts, *self.index), *_read(of, self.state), reads(of, self.contents))
 
     def _stand(self, scope: Scope, first: int, last: int, said: Content) -> Iterator[Statement]:
         """What a run says of lineage from `first` on: provisionally, and for good once it has completed.
@@ -137,6 +168,15 @@ class RunVoice:
             for dataset in target.sources:
                 pairs[self.contents.pair(dataset, target.key)] = counts
         return pairs
+
+    def _replaced(self) -> Iterator[Statement]:
+        """That the content of an output was made anew: what queries stated of it before holds no more."""
+        if not self.exchange.producer.is_query or self.outcome.completed is None or self.outcome.failed is not None:
+            return
+        for key, side in self.exchange.outputs.items():
+            if replaces(side, self.exchange.producer, self.contents):
+                said = self.contents.of((key, SEEN), partial(Facts, (AssetFact(key, {}),)))
+                yield Statement(self.source, (CONTENT_REPLACED, *key.parts), self.outcome.completed, said, self.version)
 
     # -- facets
 
@@ -170,8 +210,10 @@ class RunVoice:
     def _dataset_facets(self) -> Iterator[Statement]:
         inputs, outputs = self.exchange.inputs, self.exchange.outputs
         for key in sorted({*inputs, *outputs}):
+            for listed in schemas(key, self.exchange, self.contents, failed=self.state.failed is not None):
+                yield from self._slot(listed.scope, listed.slot, listed.said)
             for name, slot in self._persistent(inputs.get(key), outputs.get(key)).items():
-                if slot.weight == EMPTY or name in RUN_OWNED_DATASET:
+                if slot.weight == EMPTY or name in RUN_OWNED_DATASET or (name == "schema" and slot.readable):  # see `schemas`
                     continue
                 said = self.contents.facet(key, Place.DATASET, name, slot)
                 yield from self._slot((DATASET, *key.parts, facet_scope(name, slot)), slot, said)
@@ -203,7 +245,8 @@ class RunVoice:
 
     def _spellings(self) -> Iterator[Statement]:
         spelled: dict[tuple[AssetKey, tuple[str, str]], tuple[int, int]] = {}
-        for mention in (*self.state.inputs, *self.state.outputs):
+        outputs = () if self.exchange.producer.writes_no_datasets else self.state.outputs
+        for mention in (*self.state.inputs, *outputs):
             for key, raw, first, last in spellings(mention, self.contents):
                 known = spelled.get((key, raw), (first, last))
                 spelled[key, raw] = min(first, known[0]), max(last, known[1])
@@ -220,6 +263,42 @@ def _read(of: Exchange, state: RunState) -> tuple[int, int]:
     return min(first for first, _ in spans), max(last for _, last in spans)
 
 
+class Listed(NamedTuple):
+    """The columns of a dataset, as a schema facet lists them."""
+
+    scope: Scope
+    slot: Slot
+    said: Content
+
+
+def schemas(key: AssetKey, of: Exchange, contents: Contents, *, failed: bool = False) -> Iterator[Listed]:
+    """What a job says of a dataset's columns: all of them replace what was known, some of them are added to it.
+
+    `failed`: what the output has now is not known then.
+    """
+    read, written = of.inputs.get(key), None if failed else of.outputs.get(key)
+    whole: list[Slot] = []
+    for side, is_whole in ((read, _lists_whole_input(key, read, of)), (written, _lists_whole_output(written, of, contents))):
+        slot = side.good("schema") if side is not None else None
+        if slot is None:
+            continue
+        if is_whole or contents.is_taken_back("schema", slot):
+            whole.append(slot)
+        else:
+            yield Listed((DATASET, *key.parts, PARTIAL_SCHEMA, slot.digest.hex()), slot, contents.part(key, slot))
+    if whole:
+        slot = whole[0] if len(whole) == 1 else join_roles({"schema": whole[0]}, {"schema": whole[1]})["schema"]
+        yield Listed((DATASET, *key.parts, WHOLE_SCHEMA), slot, contents.facet(key, Place.DATASET, "schema", slot))
+
+
+def _lists_whole_input(key: AssetKey, side: Side | None, of: Exchange) -> bool:
+    return side is not None and not side.is_part and of.producer.lists_whole_input(key.parts[0])
+
+
+def _lists_whole_output(side: Side | None, of: Exchange, contents: Contents) -> bool:
+    return side is not None and whole_schema(side, of.producer, contents) is not None
+
+
 # Where the scopes of each kind name datasets.
 _DATASETS_AT = {
     JOB_OUTPUT: (3,),
@@ -229,6 +308,7 @@ _DATASETS_AT = {
     DATASET: (1,),
     DATASET_LINEAGE: (1,),
     DROPPED: (1,),
+    CONTENT_REPLACED: (1,),
     RENAMED: (1, 3),
 }
 
@@ -272,7 +352,7 @@ def spellings(mention: Mention, contents: Contents) -> Iterator[tuple[AssetKey, 
         for identifier in value.identifiers or ():
             raw = (identifier.namespace, identifier.name)
             key = contents.naming.dataset(*raw)
-            if key.parts != raw:
+            if key.parts != raw and not is_session_name(key, identifier.type):
                 yield key, raw, slot.first, slot.time
 
 

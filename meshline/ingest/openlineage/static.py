@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from meshline.graph.content import EMPTY, Draft
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Statement
+from meshline.graph.model import WHOLE_SCHEMA, AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Statement
 from meshline.ingest.openlineage.assets import VERBATIM, verbatim
 from meshline.ingest.openlineage.contents import Contents
 from meshline.ingest.openlineage.events import DatasetEvent, EventType, JobEvent, RunEvent
@@ -20,6 +20,7 @@ from meshline.ingest.openlineage.statements import (
     SEEN,
     facet_scope,
     lifecycle,
+    schemas,
     spelling,
     spellings,
 )
@@ -37,7 +38,7 @@ def job_event_statements(source: str, event: JobEvent, contents: Contents) -> li
         if name not in RUN_OWNED_JOB:
             said = contents.facet(of.job, Place.JOB, name, slot)
             result.append(Statement(source, (JOB, *of.job.parts, facet_scope(name, slot)), event.time, said))
-    return result + _datasets(source, event.time, state, contents)
+    return result + _datasets(source, event.time, state, of, contents)
 
 
 def dataset_event_statements(source: str, event: DatasetEvent, contents: Contents) -> list[Statement]:
@@ -45,7 +46,7 @@ def dataset_event_statements(source: str, event: DatasetEvent, contents: Content
     as_run = RunEvent(event.time, EventType.OTHER, "", ("", ""), {}, {}, (), (event.dataset,))
     state = merged(None, [as_run])
     (target,) = exchange(("", ""), state, contents).targets
-    result = _datasets(source, event.time, state, contents)
+    result = _datasets(source, event.time, state, None, contents)
     facets = state.outputs[0].facets
     if any(facets[name].readable for name in _LINEAGE if name in facets):
         draft = Draft()
@@ -84,25 +85,41 @@ def _own(target: Target) -> list[tuple[AssetKey, bool]]:
     return [(feed.dataset, feed.covered) for feed in target.feeds]
 
 
-def _datasets(source: str, time: int, state: RunState, contents: Contents) -> list[Statement]:
+def _datasets(source: str, time: int, state: RunState, moved: Exchange | None, contents: Contents) -> list[Statement]:
     """What facets say of datasets, and how they were spelled."""
     facets: dict[AssetKey, dict[str, Slot]] = {}
+    result = _schemas(source, time, state, moved, contents)
     spelled = {}
     for mention, join in [*((mention, join_slots) for mention in state.inputs), *((mention, join_roles) for mention in state.outputs)]:
         key = contents.naming.dataset(mention.namespace, mention.name)
         facets[key] = join(facets.get(key, {}), mention.facets)
         for of, raw, _, _ in spellings(mention, contents):
             spelled[of, raw] = spelling(of, raw, contents)
-    result = []
     for key, slots in facets.items():
         for name, slot in slots.items():
-            if name in _LINEAGE and slot.readable:
-                continue  # said in the statement of the job or of the dataset's lineage
+            if name in (*_LINEAGE, "schema") and slot.readable:
+                continue  # lineage is in the statement of the job or of the dataset's lineage
             said = contents.facet(key, Place.DATASET, name, slot)
             result.append(Statement(source, (DATASET, *key.parts, facet_scope(name, slot)), time, said))
             if name == "lifecycleStateChange":
                 result += [Statement(source, scope, time, change) for scope, change in lifecycle(key, slot, time, contents)]
     return result + [Statement(source, (DATASET, *of.parts, "spelling", *raw), time, said) for (of, raw), said in spelled.items()]
+
+
+def _schemas(source: str, time: int, state: RunState, moved: Exchange | None, contents: Contents) -> list[Statement]:
+    """The columns of datasets. `moved`: what a job reads and writes; None for a dataset event, which is about the whole dataset."""
+    if moved is not None:
+        return [
+            Statement(source, one.scope, time, one.said)
+            for key in sorted({*moved.inputs, *moved.outputs})
+            for one in schemas(key, moved, contents)
+        ]
+    slots = {contents.naming.dataset(mention.namespace, mention.name): mention.facets.get("schema") for mention in state.outputs}
+    return [
+        Statement(source, (DATASET, *key.parts, WHOLE_SCHEMA), time, contents.facet(key, Place.DATASET, "schema", slot))
+        for key, slot in slots.items()
+        if slot is not None and slot.readable
+    ]
 
 
 def _kept(key: AssetKey, facets: Mapping[str, Slot], names: Iterable[str]) -> AssetFact:
@@ -112,5 +129,4 @@ def _kept(key: AssetKey, facets: Mapping[str, Slot], names: Iterable[str]) -> As
 
 def _taken_back(facets: Mapping[str, Slot], contents: Contents) -> bool:
     """Whether every lineage facet says `_deleted`."""
-    values = [contents.reader.read(Place.DATASET, name, facets[name]).value for name in _LINEAGE if name in facets]
-    return all(value is not None and value.deleted is True for value in values)
+    return all(contents.is_taken_back(name, facets[name]) for name in _LINEAGE if name in facets)

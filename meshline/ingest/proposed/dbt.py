@@ -170,12 +170,16 @@ def _against_graph(given: Given, known: Known, new: Artifacts) -> Proposal:
         columns, before = state.listing(id_), known.definition(table.key)
         if not columns or table.node.source_name is not None:
             continue
-        after = msgspec.structs.replace(whole(state, id_, declared(state, id_), columns), kind="", sql="", owner="", access="", rules=())
+        after = _columns_only(whole(state, id_, declared(state, id_), columns))
         if before is not None:
             was, after = aligned(before.value, after)
             before = before._replace(value=msgspec.structs.replace(was, model=msgspec.structs.replace(was.model, name=after.model.name)))
         pairs.append(Pair(before, _version(state, (id_, after))))
     return Proposal(tuple(pairs), (), tuple(warnings))
+
+
+def _columns_only(found: Definition) -> Definition:
+    return Definition(model=found.model, format=found.format, partitioning=found.partitioning, dialect=found.dialect, reads=found.reads)
 
 
 # -- where it is
@@ -206,7 +210,8 @@ def _namespace(given: Given, known: Known, versions: Sequence[Artifacts], adapte
             found.update(key.parts[0] for key in context.ending(name) if key.parts[1].casefold() == name.casefold())
     if found:
         return min(found, key=lambda namespace: (-found[namespace], namespace))
-    warnings.append("the graph knows none of the project's tables, so nobody can say who reads them: give --namespace")
+    if known.asked:
+        warnings.append("The graph knows none of the project's tables, so their consumers are unknown. Pass --namespace.")
     return f"{adapter or 'dbt'}://unknown"
 
 

@@ -19,6 +19,7 @@ from meshline.ingest.sources.dbt.tables import Table
 
 _VALUES = "accepted_values"
 _DETAILS = frozenset({"severity"})  # of a test, which is no argument
+_ENFORCING = frozenset({"table", "incremental"})  # materializations: ModelNode.materialization_enforces_constraints of dbt-core
 
 
 def declared(state: State, id_: str) -> Definition:
@@ -38,6 +39,10 @@ def declared(state: State, id_: str) -> Definition:
         owner=state.owners(id_),
         access="" if is_source else node.access or config.access or "",
         deprecated=node.deprecation_date is not None,
+        contracted=enforced(node),
+        constraints=_enforced_constraints(node),
+        version="" if node.version is None else str(node.version),
+        latest_version="" if node.latest_version is None else str(node.latest_version),
     )
 
 
@@ -94,11 +99,19 @@ def _keys(node: Node) -> dict[str, frozenset[str]]:
     return found
 
 
+def _enforced_constraints(node: Node) -> tuple[str, ...]:
+    """The kinds of constraints that dbt gives the database to enforce: under a contract, and of tables only."""
+    materialized = (node.config.materialized if node.config is not None else None) or ""
+    if not enforced(node) or materialized not in _ENFORCING:
+        return ()
+    of_columns = (one for column in (node.columns or {}).values() for one in column.constraints or ())
+    return tuple(sorted({one.type for one in (*of_columns, *(node.constraints or ()))}))
+
+
 def _promised(node: Node) -> Iterable[Rule]:
-    """That dbt compares the columns with those that are declared; keys of several columns, checks."""
+    """Keys of several columns, and checks."""
     if not enforced(node):
         return
-    yield Rule(type="contract", name="contract of dbt")
     of_columns = [(column.name, one) for column in (node.columns or {}).values() for one in column.constraints or ()]
     for name, one in [*of_columns, *(("", one) for one in node.constraints or ())]:
         if one.type in ("check", "foreign_key", "custom") or (not name and len(one.columns or ()) > 1):

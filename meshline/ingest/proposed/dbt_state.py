@@ -20,6 +20,7 @@ from meshline.ingest.sources.dbt.artifacts import Manifest
 from meshline.ingest.sources.dbt.checks import Checks
 from meshline.ingest.sources.dbt.facts import table_facts
 from meshline.ingest.sources.dbt.flows import Defined, Names, Upstream, of_references, of_sql
+from meshline.ingest.sources.dbt.owners import Owner
 from meshline.ingest.sources.dbt.reading import SCOPE, Artifacts, project_name, read_texts
 from meshline.ingest.sources.dbt.references import References, after_references
 from meshline.ingest.sources.dbt.tables import Relations, Table, certain, listed, table_of
@@ -108,14 +109,18 @@ class State:
         return self._defined[id_]
 
     def owners(self, id_: str) -> str:
-        """Who owns a table."""
-        found = owners.of_table(self.tables[id_].node, self.artifacts.groups, self._context)
-        return ", ".join(sorted(owner.name for owner in found))
+        """Who owns a table, by the names that the graph shows."""
+        found = owners.of_table(self.tables[id_].node, self.artifacts.groups)
+        return ", ".join(sorted({self._named(owner) for owner in found}))
+
+    def _named(self, owner: Owner) -> str:
+        known = self._context.person(owner.email or owner.name)
+        return owner.name if known == owner.email else known
 
     def entries(self, id_: str) -> list[Entry]:
         """What the dbt source says of a table."""
         table, defined = self.tables[id_], self.defined(id_)
-        owned_by = owners.of_table(table.node, self.artifacts.groups, self._context)
+        owned_by = owners.of_table(table.node, self.artifacts.groups)
         facts = table_facts(table, listed(table, defined.columns), owned_by)
         return [
             Entry((SCOPE, id_), encode(facts)),

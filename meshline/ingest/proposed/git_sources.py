@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from meshline.errors import InvalidInput
 from meshline.graph.versions import version_order
-from meshline.ingest.proposed.repository import matching
+from meshline.ingest.proposed import git_dbt
+from meshline.ingest.proposed.git_sides import LFS, Side
 from meshline.ingest.proposed.schema import delta
 from meshline.ingest.proposed.shape import Given, Text, warned
 from meshline.ingest.sources.shape import Named
 from meshline.ingest.values import text
 
-_LFS = b"version https://git-lfs.github.com/spec/"
 _MADE = re.compile(r"\bCREATE\b[^;(]*?\b(?:TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?([^\s(;]+)", re.IGNORECASE)
-
-
-class Side(NamedTuple):
-    """The sources of one version of the mesh file, and the files of that version. `root`: of the repository; `folder`: of the mesh
-    file, from there, as all paths are.
-    """
-
-    sources: Mapping[str, Named]
-    aliases: Mapping[str, str]
-    root: Path
-    folder: str
-    paths: Sequence[str]
-    read: Callable[[Sequence[str]], dict[str, bytes]]
-
-    def files(self, patterns: Iterable[str]) -> list[str]:
-        """Those that patterns mean, from the root."""
-        return matching(self.paths, [os.path.normpath(f"{self.folder}/{one}" if self.folder else one) for one in patterns])
 
 
 Giving: TypeAlias = Callable[[Named | None, Named | None, Side, Side], Iterator[Given]]
@@ -43,8 +25,7 @@ Giving: TypeAlias = Callable[[Named | None, Named | None, Side, Side], Iterator[
 def patterns(source: Named) -> list[str]:
     """The files that a source names, as patterns from the folder of the mesh file."""
     if source.kind == "dbt":
-        path = text(str(getattr(source, "path", "")))
-        return [path if path.endswith(".json") else f"{path}/manifest.json"]
+        return [git_dbt.manifest_path(source)]
     if source.kind == "delta":
         return [f"{one}/{delta.LOG}/*.json" for one in getattr(source, "tables", ()) if "://" not in one]
     return [one for one in getattr(source, "files", ()) if isinstance(one, str)] if source.kind in KINDS else []
@@ -65,7 +46,7 @@ def _contents(old: Named | None, new: Named | None, before: Side, after: Side) -
     was = before.read(before.files(patterns(old))) if old is not None else {}
     now = after.read(after.files(patterns(new))) if new is not None else {}
     for path, data in (*was.items(), *now.items()):
-        if data.startswith(_LFS):
+        if data.startswith(LFS):
             raise InvalidInput("the file is kept in git LFS, and only its pointer is there: git lfs pull, and keep it in git itself", path)
     return Changes(was, now)
 
@@ -180,16 +161,6 @@ def _said(table: str, files: Mapping[str, bytes]) -> Text | None:
     return None
 
 
-def _dbt(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
-    found = _contents(old, new, before, after)
-    source = new or old
-    options = {key: str(value) for key in ("name", "namespace", "dialect") if (value := getattr(source, key, None))}
-    if "namespace" in options:
-        options["namespace"] = after.aliases.get(options["namespace"], options["namespace"])
-    for path in found.differing:
-        yield Given("dbt", _text(path, found.before), _text(path, found.after), options)
-
-
 def _text(path: str, files: Mapping[str, bytes]) -> Text | None:
     return Text(path, files[path]) if path in files else None
 
@@ -201,5 +172,5 @@ KINDS: Mapping[str, Giving] = {
     "sql": _scripts,
     "iceberg": _iceberg,
     "delta": _delta,
-    "dbt": _dbt,
+    "dbt": git_dbt.given,
 }

@@ -10,6 +10,7 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.ingest.documents import text_of
+from meshline.ingest.json_errors import not_json
 
 MAX_BYTES = 64 * 2**20
 MAX_WITH_LINES = 4 * 2**20  # characters; of larger texts nobody reads lines
@@ -26,12 +27,8 @@ def json_value(data: bytes, file: str) -> Any:
     text = text_of(data, file)
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        at = re.search(r"byte (\d+)", str(error))
-        line = text.encode()[: int(at[1])].count(b"\n") + 1 if at else 1
-        raise InvalidInput(f"this is no JSON: {error}", f"{file}:{line}") from error
-    except RecursionError as error:
-        raise InvalidInput("this is no JSON that can be read: it is nested too deeply", file) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise not_json(error, text.encode(), file) from error
 
 
 def json_lines(data: bytes) -> Mapping[Path, int]:

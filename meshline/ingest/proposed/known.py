@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import decode
@@ -23,8 +25,25 @@ from meshline.ingest.sources.shape import Context, Entry
 T = TypeVar("T")
 
 
-def known(live: LiveGraph, naming: Naming, context: Context) -> Known:
-    """What is known when it is asked for."""
+def known(live: LiveGraph, naming: Naming, context: Context, *, asked: bool = True) -> Known:
+    """What is known when it is asked for. `asked` False: the graph is empty because there is none."""
+    return with_queries(stored(live, naming, context))._replace(asked=asked)
+
+
+def with_queries(stored: Known) -> Known:
+    """With the queries of statements that define views, which are stored as they came: to parse them may take long."""
+
+    def definition(key: AssetKey) -> Version[Definition] | None:
+        found = stored.definition(key)
+        if found is None or not found.value.sql:
+            return found
+        return found._replace(value=replace(found.value, sql=_query(found.value.sql, found.value.dialect)))
+
+    return stored._replace(definition=definition)
+
+
+def stored(live: LiveGraph, naming: Naming, context: Context) -> Known:
+    """What is known, as it is stored; each look at the graph holds its lock for a moment."""
     reader = _Reader(live, naming)
 
     def locked(read: Callable[[AssetKey], T]) -> Callable[[AssetKey], T]:
@@ -73,7 +92,7 @@ class _Reader:
             format=dialect if source_kind(source) == "sql" else whole.text("format") or source_kind(source),
             kind=(whole.text("dataset_type") or "").lower(),
             partitioning=_partitioning(whole),
-            sql=_query(whole.text("sql") or "", dialect),
+            sql=whole.text("sql") or "",
             dialect=dialect,
         )
         return Version(value, {"": (shown,)})

@@ -91,7 +91,7 @@ def _entries(before: Version[Product] | None, new: _Read | None, known: Known) -
     """What the product source would say: of what is gone, nothing any more."""
     said: list[tuple[str, Entry]] = []
     if new is not None:
-        said.append(_entry(new.version.value.name, encode(facts(new.version.value, new.bound, known.context)), known))
+        said.append(_entry(new.version.value.name, encode(facts(new.version.value, new.bound)), known))
     if before is not None and (new is None or before.value.name != new.version.value.name):
         said.append(_entry(before.value.name, EMPTY, known))
     return tuple(said)

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
@@ -86,6 +86,42 @@ class Repository:
             at = end + 2 + size
         return {path: found[blob.id] for path, blob in blobs.items()}
 
+    def ignored(self, paths: Sequence[str]) -> list[str]:
+        """Which of these paths (from the root) git does not keep: .gitignore names them, and no commit has them."""
+        if not paths:
+            return []
+        done = self._called(("-C", str(self.root), "check-ignore", "-z", "--stdin"), "\x00".join(paths).encode(errors="surrogateescape"))
+        if done.returncode not in (0, 1):
+            raise InvalidInput(f"git check-ignore failed: {done.stderr.decode('utf-8', 'replace').strip()[:300]}", str(self._folder))
+        return [os.fsdecode(one) for one in done.stdout.split(b"\x00") if one]
+
+    def is_of_another(self, path: str) -> bool:
+        """Whether a path from the root is in a repository of its own within this one, such as a submodule."""
+        return any((self.root / folder / ".git").exists() for folder in PurePosixPath(path).parents if str(folder) != ".")
+
+    def last_commit(self, at: str, paths: Sequence[str]) -> str:
+        """The newest commit up to one that changed any of these paths (from the root); empty if there is none."""
+        return self._log("-1", "--format=%H", at, "--", *paths).strip() if paths else ""
+
+    def time_of(self, at: str, paths: Sequence[str]) -> int:
+        """When any of these paths was last committed up to a commit, in seconds since 1970; 0: never."""
+        return int(self._log("-1", "--format=%ct", at, "--", *paths).strip() or 0) if paths else 0
+
+    def touched(self, since: str, until: str, paths: Sequence[str]) -> list[str]:
+        """Which of these paths commits after one and up to another changed."""
+        if not since or not paths:
+            return []
+        found = self._log("--format=", "--name-only", "-z", f"{since}..{until}", "--", *paths)
+        return sorted({path.strip("\n") for path in found.split("\x00")} & set(paths))
+
+    def is_clean(self, paths: Sequence[str]) -> bool:
+        """Whether these paths are committed, and as they are in HEAD."""
+        status = ("-C", str(self.root), "--literal-pathspecs", "status", "--porcelain", "--ignored", "-z", "--", *paths)
+        return all((self.root / path).exists() for path in paths) and not self._run(*status)
+
+    def _log(self, *arguments: str) -> str:
+        return os.fsdecode(self._run("-C", str(self.root), "--literal-pathspecs", "log", *arguments))
+
     def relative(self, path: Path) -> str:
         """A path from the root, with slashes; empty if it is outside."""
         here = Path(os.path.normpath(path.absolute()))
@@ -114,7 +150,7 @@ class Repository:
             message = " ".join(done.stderr.decode("utf-8", "replace").split())[:300]
             if "not a git repository" in message:
                 raise InvalidInput("this is no git repository", str(self._folder))
-            raise InvalidInput(f"git {arguments[0]} failed: {message or done.returncode}", str(self._folder))
+            raise InvalidInput(f"git {_verb(arguments)} failed: {message or done.returncode}", str(self._folder))
         return done.stdout
 
     def _called(self, arguments: Sequence[str], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
@@ -134,7 +170,12 @@ class Repository:
                 raise InvalidInput("there is no such folder", str(self._folder)) from error
             raise InvalidInput("git is not installed: --git needs it", "--git") from error
         except subprocess.TimeoutExpired as error:
-            raise InvalidInput(f"git {arguments[0]} took more than {SECONDS} seconds", str(self._folder)) from error
+            raise InvalidInput(f"git {_verb(arguments)} took more than {SECONDS} seconds", str(self._folder)) from error
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    """The command of git, behind its own options."""
+    return arguments[3] if arguments[0] == "-C" else arguments[0]
 
 
 def matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:

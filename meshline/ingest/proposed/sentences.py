@@ -10,18 +10,17 @@ from meshline.errors import InvalidInput, NotFound
 from meshline.graph.model import AssetKey, AssetKind, dataset
 from meshline.graph.promises import Field
 from meshline.ingest.names import split_dataset
+from meshline.ingest.proposed.grammar import Action, NotUnderstood, actions
 from meshline.ingest.proposed.shape import Known
 from meshline.ingest.proposed.tables import Table
 
 FORMS = (
     "`drop COLUMN`, `drop table TABLE`, `rename COLUMN to NAME`, `rename table TABLE to NAME`, `retype COLUMN to TYPE`,"
-    " `add COLUMN TYPE [required]`, `require COLUMN` and `optional COLUMN`, one a line or with `;` between them;"
+    " `add COLUMN TYPE [required]`, `make COLUMN not null` and `make COLUMN nullable`, one a line or with `;` between them;"
+    " a column is TABLE.COLUMN, or `column COLUMN` with `in TABLE` behind it (`drop column email from customers.customers`);"
+    " or SQL: `ALTER TABLE ...`;"
     ' names are as everywhere (orders.customer_orders.email), those with spaces in "quotes"'
 )
-
-_WORD = re.compile(r'(?:"(?:[^"]|"")*"|[^\s"])+')  # one or more words, or quoted texts
-_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
-_REQUIRED = re.compile(r"\s+(required|not\s+null)$", re.IGNORECASE)
 
 
 class Sentence(NamedTuple):
@@ -41,81 +40,80 @@ class Work:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._tables: dict[AssetKey, Table] = {}
+        self.warnings: list[str] = []
 
     @property
     def tables(self) -> Sequence[Table]:
         return list(self._tables.values())
 
     def take(self, sentence: Sentence) -> None:
-        verb, _, rest = sentence.text.partition(" ") if " " in sentence.text else (sentence.text.split()[0], "", "")
-        step = STEPS.get(verb.lower())
-        if step is None or not rest.strip():
-            raise sentence.wrong()
-        step(self, sentence, rest.strip())
+        try:
+            found = actions(sentence.text)
+        except NotUnderstood as error:
+            raise sentence.wrong(str(error)) from error
+        for action in found:
+            _STEPS[action.verb](self, sentence, action)
 
-    def drop(self, sentence: Sentence, rest: str) -> None:
-        kind, name, more = _named(sentence, rest)
-        if more:
-            raise sentence.wrong()
-        table, column = self._asset(kind, name)
+    def drop(self, sentence: Sentence, action: Action) -> None:
+        table, column = self._subject(action)
         table.at(sentence.line, *(("field", column) if column else ()))
         if column:
             table.drop_column(column)
         else:
             table.drop()
 
-    def rename(self, sentence: Sentence, rest: str) -> None:
-        kind, name, more = _named(sentence, rest)
-        words = _WORD.findall(more)
-        if len(words) != 2 or words[0].lower() not in ("to", "as"):
-            raise sentence.wrong()
-        table, column = self._asset(kind, name)
+    def rename(self, sentence: Sentence, action: Action) -> None:
+        table, column = self._subject(action)
         if not column:
-            self._rename_table(table, sentence, _unquoted(words[1]))
+            self._rename_table(table, sentence, action.value)
             return
-        new = self._new_name(sentence, table, name, column, words[1])
+        new = self._new_name(sentence, table, action, column)
         table.at(sentence.line, "field", column)
         table.rename_column(column, new)
         table.at(sentence.line, "field", new)
 
-    def retype(self, sentence: Sentence, rest: str) -> None:
-        kind, name, more = _named(sentence, rest)
-        to, _, type_ = more.partition(" ")
-        if to.lower() not in ("to", "as") or not type_.strip():
-            raise sentence.wrong()
-        table, column = self._column(sentence, kind, name)
+    def retype(self, sentence: Sentence, action: Action) -> None:
+        table, column = self._column(sentence, action)
+        known = table.column(column).type
+        if action.was and known and _folded(action.was) != _folded(known):
+            self.warnings.append(f"{sentence.where}: the type of {column} is {known} and not {action.was}, as far as is known")
         table.at(sentence.line, "field", column)
-        table.change_column(column, type=type_.strip(), physical_type="")
+        table.change_column(column, type=action.value, physical_type="")
 
-    def add(self, sentence: Sentence, rest: str) -> None:
-        kind, name, type_ = _named(sentence, rest)
-        if kind is AssetKind.DATASET or not type_:
-            raise sentence.wrong()
-        required = _REQUIRED.search(type_) is not None
-        type_ = _REQUIRED.sub("", type_)
-        table, column = self._place(sentence, name)
-        table.add_column(Field(name=column, type=type_, required=required))
+    def add(self, sentence: Sentence, action: Action) -> None:
+        table, column = self._place(sentence, action)
+        table.add_column(Field(name=column, type=action.value, required=action.required))
         table.at(sentence.line, "field", column)
 
-    def require(self, sentence: Sentence, rest: str) -> None:
-        self._required(sentence, rest, required=True)
-
-    def optional(self, sentence: Sentence, rest: str) -> None:
-        self._required(sentence, rest, required=False)
-
-    def _required(self, sentence: Sentence, rest: str, *, required: bool) -> None:
-        kind, name, more = _named(sentence, rest)
-        if more:
-            raise sentence.wrong()
-        table, column = self._column(sentence, kind, name)
+    def require(self, sentence: Sentence, action: Action) -> None:
+        table, column = self._column(sentence, action)
         table.at(sentence.line, "field", column)
-        table.change_column(column, required=required)
+        table.change_column(column, required=action.verb == "require")
 
-    def _column(self, sentence: Sentence, kind: AssetKind | None, name: str) -> tuple[Table, str]:
-        table, column = self._asset(kind or AssetKind.COLUMN, name)
+    def _column(self, sentence: Sentence, action: Action) -> tuple[Table, str]:
+        table, column = self._subject(action._replace(kind=action.kind or AssetKind.COLUMN))
         if not column:
-            raise sentence.wrong(f"{name!r} is a table, and a column is needed here")
+            raise sentence.wrong(f"{action.name!r} is a table, and a column is needed here")
         return table, column
+
+    def _subject(self, action: Action) -> tuple[Table, str]:
+        """The table, and the name of the column if it is one."""
+        if not action.table:
+            return self._asset(action.kind, action.name)
+        return self._asset(AssetKind.COLUMN, f"{self._table_named(action.table).name}.{action.name}")
+
+    def _table_named(self, name: str) -> Table:
+        """A table by its name, also by one that an earlier sentence gave it. Raises NotFound, Ambiguous, InvalidInput."""
+        try:
+            key = self._known.asset(f"dataset:{name}")
+        except NotFound as error:
+            renamed = [one for one in self._tables.values() if one.now is not None and _answers(one.name, name)]
+            if len(renamed) != 1:
+                raise NotFound(str(error).replace("'dataset:", "'")) from error
+            return renamed[0]
+        if key.kind is not AssetKind.DATASET:
+            raise InvalidInput(f"{name!r} is the {key.kind.lower().replace('_', ' ')} {key.qualified_name}, and no table")
+        return self._table(key)
 
     def _asset(self, kind: AssetKind | None, name: str) -> tuple[Table, str]:
         """The table, and the name of the column if it is one. What an earlier sentence changed has its new name."""
@@ -165,8 +163,14 @@ class Work:
             found = self._tables[key] = Table(version, key, key.qualified_name)
         return found
 
-    def _place(self, sentence: Sentence, name: str) -> tuple[Table, str]:
-        """Where a new column goes: the longest beginning of its name that is a table."""
+    def _place(self, sentence: Sentence, action: Action) -> tuple[Table, str]:
+        """Where a new column goes: the table that is given, else the longest beginning of its name that is a table."""
+        name = action.name
+        if action.table:
+            table = self._table_named(action.table)
+            if "." in name and not table.has(name.rpartition(".")[0]):
+                raise sentence.wrong(f"{name!r} is in no column of {table.name}: write the name of the column alone")
+            return table, name
         first: NotFound | None = None
         at = name.rfind(".")
         while at > 0:
@@ -175,21 +179,21 @@ class Work:
             except NotFound as error:
                 first = first or error
             else:
-                table, column = self._table(key) if key.kind is AssetKind.DATASET else None, name[at + 1 :]
-                if table is not None and column and (first is None or table.now is None or table.has(column.rpartition(".")[0])):
-                    return table, column
+                found, column = self._table(key) if key.kind is AssetKind.DATASET else None, name[at + 1 :]
+                if found is not None and column and (first is None or found.now is None or found.has(column.rpartition(".")[0])):
+                    return found, column
             at = name.rfind(".", 0, at)
         if first is not None:
             raise NotFound(str(first).replace("'dataset:", "'"))
         raise sentence.wrong(f"{name!r} does not say of which table: write it as table.column")
 
-    def _new_name(self, sentence: Sentence, table: Table, name: str, column: str, written: str) -> str:
+    def _new_name(self, sentence: Sentence, table: Table, action: Action, column: str) -> str:
         """The whole path of a column under its new name, which may be written with the table before it, as the old one was."""
-        new, inside = _unquoted(written), column.rpartition(".")[0]
+        name, new, inside = action.name, action.value, column.rpartition(".")[0]
         beginning = name[: len(name) - len(column)] if name.casefold().endswith(column.casefold()) else f"{table.name}."
         if beginning and new.startswith(beginning):
             new = new.removeprefix(beginning)
-        elif not inside and "." in new and '"' not in written:
+        elif not inside and "." in new and not action.quoted:
             raise sentence.wrong(f"{new!r} is no name of a column of {table.name}: only the last part of a name changes")
         if not inside or new.startswith(f"{inside}."):
             return new
@@ -215,36 +219,18 @@ class Work:
         table.at(sentence.line)
 
 
-STEPS: Mapping[str, Callable[[Work, Sentence, str], None]] = {
+_STEPS: Mapping[str, Callable[[Work, Sentence, Action], None]] = {
     "drop": Work.drop,
-    "remove": Work.drop,
     "rename": Work.rename,
     "retype": Work.retype,
     "add": Work.add,
     "require": Work.require,
-    "unrequire": Work.optional,
-    "optional": Work.optional,
+    "optional": Work.require,
 }
-_KINDS = {"table": AssetKind.DATASET, "view": AssetKind.DATASET, "dataset": AssetKind.DATASET, "column": AssetKind.COLUMN}
 
 
-def _named(sentence: Sentence, text: str) -> tuple[AssetKind | None, str, str]:
-    """(what it is said to be, its name, what follows)."""
-    match = _WORD.match(text)
-    if match is None:
-        raise sentence.wrong()
-    kind = _KINDS.get(match[0].lower())
-    following = _WORD.match(text[match.end() :].lstrip()) if kind is not None else None
-    if following is not None and following[0].lower() not in ("to", "as"):
-        text = text[match.end() :].lstrip()
-        match = following
-    else:
-        kind = None
-    return kind, _unquoted(match[0]), text[match.end() :].strip()
-
-
-def _unquoted(word: str) -> str:
-    return _QUOTED.sub(lambda quoted: quoted[1].replace('""', '"'), word)
+def _folded(type_: str) -> str:
+    return "".join(type_.split()).casefold()
 
 
 def _answers(name: str, wanted: str) -> bool:

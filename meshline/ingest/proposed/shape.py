@@ -53,7 +53,7 @@ class Known(NamedTuple):
     """What the graph knows of things. `asset` resolves what a person typed: raises NotFound, Ambiguous.
 
     `said`: (source, what it says of one scope) for all scopes that say attributes or columns of an asset now; the strongest first.
-    `names`: all names of an asset.
+    `names`: all names of an asset. `asked`: whether there is a graph; without one (--no-graph) names are only labels.
     """
 
     context: Context
@@ -63,6 +63,7 @@ class Known(NamedTuple):
     product: Callable[[str], Version[Product] | None]
     said: Callable[[AssetKey], Sequence[tuple[str, Entry]]] = lambda _: ()
     names: Callable[[AssetKey], Sequence[AssetKey]] = lambda key: (key,)
+    asked: bool = True
 
 
 Proposing: TypeAlias = Callable[[Given, Known], Proposal]  # raises InvalidInput

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 
-from meshline.errors import InvalidInput, MissingExtra
+from meshline.errors import InvalidInput, required_extra
 from meshline.ingest.names import closest
 from meshline.ingest.proposed.shape import Given, Known, Proposal, Proposing
 
@@ -28,12 +28,8 @@ def propose(given: Given, known: Known) -> Proposal:
     if given.before is None and given.after is None:
         raise InvalidInput("neither an old nor a new version is given")
     module, extra = KINDS[given.kind]
-    try:
+    with required_extra(extra, f"a check of {given.kind}"):
         proposing: Proposing = import_module(module).propose
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.startswith("meshline"):
-            raise
-        raise MissingExtra(extra, f"checking a {given.kind}") from error
     found = proposing(given, known)
     told = tuple(filter(None, given.options.get("warning", "").splitlines()))
     return found._replace(warnings=(*told, *found.warnings))

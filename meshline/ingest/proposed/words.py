@@ -1,15 +1,21 @@
-"""Changes in words: `drop orders.customer_orders.email`, `rename a.b.c to d`, one a line, or with `;` or `,` between them."""
+"""Changes in words: `drop orders.customer_orders.email`, `rename a.b.c to d`, one a line, or with `;` or `,` between them.
+
+`ALTER TABLE ...` is read as SQL.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from itertools import zip_longest
 
-from meshline.errors import Ambiguous, InvalidInput, NotFound
+from meshline.errors import Ambiguous, InvalidInput, MissingExtra, NotFound
+from meshline.graph.definitions import Definition
 from meshline.ingest.documents import text_of
 from meshline.ingest.proposed.entries import entries
-from meshline.ingest.proposed.sentences import FORMS, STEPS, Sentence, Work
+from meshline.ingest.proposed.grammar import VERBS
+from meshline.ingest.proposed.sentences import FORMS, Sentence, Work
 from meshline.ingest.proposed.shape import Given, Known, Proposal, Text
 
 MAX_CHARACTERS = 100_000
@@ -28,7 +34,10 @@ def propose(given: Given, known: Known) -> Proposal:
         raise InvalidInput(f"no change is given; accepted are {FORMS}", given.after.name)
     if len(sentences) > MAX_CHANGES:
         raise InvalidInput(f"{len(sentences)} changes are too many; {MAX_CHANGES} may be asked for at once", given.after.name)
+    sql = [sentence for sentence in sentences if _is_sql(sentence.text)]
     for sentence in sentences:
+        if sentence in sql:
+            continue
         try:
             work.take(sentence)
         except NotFound as error:
@@ -38,19 +47,58 @@ def propose(given: Given, known: Known) -> Proposal:
         except InvalidInput as error:
             raise error if error.where else InvalidInput(str(error), sentence.where) from error
     pairs = tuple(pair for table in work.tables for pair in [table.pair(given.after.name)] if pair is not None)
-    warnings = () if pairs else ("the changes take each other back: nothing changes",)
-    return Proposal(pairs, tuple(one for pair in pairs for one in entries(pair, known)), warnings)
+    proposed = Proposal(pairs, tuple(one for pair in pairs for one in entries(pair, known)), tuple(work.warnings))
+    if sql:
+        proposed = _joined(proposed, _altered(given, known, sql), given.after.name)
+    return (
+        proposed
+        if proposed.pairs
+        else proposed._replace(warnings=(*proposed.warnings, "nothing changes: the tables are so already, or the changes undo each other"))
+    )
+
+
+def _is_sql(text: str) -> bool:
+    return text.split(maxsplit=1)[0].lower() == "alter"
+
+
+def _altered(given: Given, known: Known, sql: Iterable[Sentence]) -> Proposal:
+    """What statements of SQL change. They stand on the lines on which they were written. Raises InvalidInput, MissingExtra, ..."""
+    try:
+        ddl = import_module("meshline.ingest.proposed.ddl")
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("meshline"):
+            raise
+        raise MissingExtra("sql", "reading ALTER TABLE") from error
+    text = ""
+    for sentence in sql:
+        text += "\n" * (sentence.line - 1 - text.count("\n")) + sentence.text + ";"
+    name = given.after.name if given.after is not None else ""
+    found: Proposal = ddl.propose(given._replace(kind="ddl", after=Text(name, text.encode())), known)
+    return found
+
+
+def _joined(words: Proposal, sql: Proposal, name: str) -> Proposal:
+    """Both. Raises InvalidInput where they change one table: which came first would be lost."""
+    both = _names(words) & _names(sql)
+    if both:
+        raise InvalidInput(f"{', '.join(sorted(both))}: changed in words and by SQL; write all changes of a table in one of them", name)
+    return Proposal((*words.pairs, *sql.pairs), (*words.entries, *sql.entries), (*words.warnings, *sql.warnings))
+
+
+def _names(proposal: Proposal) -> set[str]:
+    return {one.value.model.name for pair in proposal.pairs for one in pair if one is not None and isinstance(one.value, Definition)}
 
 
 def _sentences(text: Text) -> Iterator[Sentence]:
-    """At ends of lines and `;`, and at a `,` before a verb; not within quotes, parentheses and <>."""
+    """At ends of lines and `;`, and at a `,` before a verb unless it is SQL; not within quotes, parentheses and <>."""
     written = text_of(text.data, text.name)
     if len(written) > MAX_CHARACTERS:
         raise InvalidInput(f"it has more than {MAX_CHARACTERS} characters", text.name)
     parts = [match[0] for match in _TOKENS.finditer(written)]
     line, depth, now = 1, 0, ""
     for part, following in zip_longest(parts, parts[1:], fillvalue=""):
-        if part in ";\n" or (part == "," and not depth and following.split(maxsplit=1)[:1] and _verb(following)):
+        divides = part == "," and not depth and following.split(maxsplit=1)[:1] and _verb(following) and not (now.split() and _is_sql(now))
+        if part in ";\n" or divides:
             yield from _sentence(now, line, text.name)
             line += part == "\n"
             now, depth = "", 0
@@ -61,7 +109,7 @@ def _sentences(text: Text) -> Iterator[Sentence]:
 
 
 def _verb(text: str) -> bool:
-    return text.split(maxsplit=1)[0].lower() in STEPS
+    return text.split(maxsplit=1)[0].lower() in VERBS
 
 
 def _sentence(text: str, line: int, file: str) -> Iterator[Sentence]:

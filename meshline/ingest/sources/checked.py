@@ -207,6 +207,8 @@ def run_time(text: Json, where: str) -> int | None:
         time = to_micros(datetime.fromisoformat(str(text)))
     except ValueError as error:
         raise InvalidInput(f"{str(text)[:60]!r} is no time; accepted is ISO 8601, e.g. 2026-03-01T12:00:00Z", where) from error
+    if time < 0:
+        raise InvalidInput(f"{str(text)[:60]!r} is before 1970", where)
     if time > now() + AHEAD:
         raise InvalidInput(f"{str(text)[:60]!r} is more than a day ahead of the clock", where)
     return time

@@ -10,7 +10,7 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Scope, Statement
-from meshline.graph.store.base import Batch, Store
+from meshline.graph.store.base import Batch, RunReader, Store
 from meshline.ingest.sources.shape import Entry, Found, Reading, Refused
 
 if TYPE_CHECKING:  # who only parses a file does not wait for the index to be imported
@@ -161,14 +161,18 @@ def gone(store: Store, source: str) -> dict[Scope, int]:
 
 
 def note_gone(store: Store, source: str, scopes: Mapping[Scope, int]) -> None:
-    """Remember what was retracted; of very much, the latest."""
-    latest = sorted(scopes.items(), key=lambda item: item[1])[-MAX_GONE:]
-    store.setting(_gone(source), msgspec.json.encode(latest).decode())
+    """Remember what was retracted, too; of very much, the latest. Others may load the same source at the same time."""
+
+    def build(_reader: RunReader) -> Batch:
+        latest = sorted({**gone(store, source), **scopes}.items(), key=lambda item: item[1])[-MAX_GONE:]
+        return Batch(settings={_gone(source): msgspec.json.encode(latest).decode()})
+
+    store.commit(build)
 
 
 def not_before(store: Store, source: str, time: int) -> None:
-    """Let what the source says from now on count from after a time."""
-    store.setting(_clock(source), str(time))
+    """Let what the source says from now on count from after a time, or from after a later one that is noted already."""
+    store.commit(lambda _: Batch(settings={_clock(source): str(max(time, int(store.setting(_clock(source)) or time)))}))
 
 
 def _memory(source: str) -> str:

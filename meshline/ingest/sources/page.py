@@ -21,7 +21,7 @@ meshline sync [mesh.yaml]      the mesh file, and all of its `sources:`
 meshline sources               who says what, and how the last sync went
 ```
 
-| kind | what | keys, besides `name` | needs |
+| kind | what | keys, besides `name` | [extra](../installation.md#extras) |
 | --- | --- | --- | --- |
 """
 
@@ -88,4 +88,4 @@ def _rows() -> Iterator[str]:
         shown = f"[`{kind}`]({page}.md)" if page else f"`{kind}`"
         what = (import_module(module).__doc__ or kind).partition(":")[0].partition("\n\n")[0].replace("\n", " ")
         keys = ", ".join(f"`{field.alias or name}`" for name, field in source_class(kind).model_fields.items() if name != "name")
-        yield f"| {shown} | {what} | {keys} | {f'`meshline[{extra}]`' if extra else ''} |"
+        yield f"| {shown} | {what} | {keys} | {f'`{extra}`' if extra else ''} |"

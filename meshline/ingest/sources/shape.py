@@ -122,4 +122,4 @@ class Source(Named, ABC):
 
     @abstractmethod
     def reading(self, context: Context) -> Reading:
-        """Begin to read. Raises InvalidInput if nothing can be read at all, StoreUnavailable if the system is away."""
+        """Begin to read. Raises InvalidInput if nothing can be read at all, StoreUnavailable if the system is away, MissingExtra."""

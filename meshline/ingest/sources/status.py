@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-from meshline.graph.store.base import Store
+from meshline.graph.store.base import Batch, RunReader, Store
 
 NAMES = "synced"  # JSON list of the sources that have a status
 LONGEST = 2000  # characters of an error that are kept
@@ -37,11 +37,14 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def note(store: Store, source: str, status: Status) -> None:
-    """Remember how the last sync of a source went."""
-    store.setting(_status(source), msgspec.json.encode(status).decode())
-    names = _names(store)
-    if source not in names:
-        store.setting(NAMES, msgspec.json.encode(sorted({*names, source})).decode())
+    """Remember how the last sync of a source went; with its name in the list of all, whoever else notes something at the same time."""
+
+    def build(_reader: RunReader) -> Batch:
+        names = _names(store)  # read while nobody else writes
+        text = msgspec.json.encode(status).decode()
+        return Batch(settings={_status(source): text, NAMES: msgspec.json.encode(sorted({*names, source})).decode()})
+
+    store.commit(build)
 
 
 def status_of(store: Store, source: str) -> Status | None:

@@ -52,26 +52,35 @@ def sync(
     *,
     strict: bool = False,
     stop: threading.Event | None = None,
+    configured: bool = True,
 ) -> Synced:
     """Take what a source says now. Never raises for the source: that is the answer's `error`.
 
     `folder`: where its relative paths begin. `strict`: the first refusal is the error, and nothing is written.
     `stop`: once it is set, reading ends with the error Stopped, as if it had not been begun.
+    `configured`: whether the mesh file names it; see `noted`.
     """
+    stopped = stop or threading.Event()
     return noted(
-        target, source.source, lambda: _taken(target, source, folder, aliases or {}, strict=strict, stop=stop or threading.Event())
+        target, source.source, lambda: _taken(target, source, folder, aliases or {}, strict=strict, stop=stopped), configured=configured
     )
 
 
-def noted(target: Target, source: str, take: Callable[[], Loading]) -> Synced:
-    """Take something of a source, and remember how that went."""
+def noted(target: Target, source: str, take: Callable[[], Loading], *, configured: bool = True) -> Synced:
+    """Take something of a source, and remember how that went.
+
+    The failure of a source that is not configured and was never read is a mistake on the command line: it is not remembered,
+    since nothing would ever take it out of the list of sources.
+    """
     at, begun = now(), time.monotonic()
     done = _guarded(source, take)
     seconds = round(time.monotonic() - begun, 3)
     if isinstance(done.error, Stopped):
         return done
     try:
-        target.note(source, _status(done, at, seconds, target.status(source)))
+        before = target.status(source)
+        if done.loading is not None or configured or before is not None:
+            target.note(source, _status(done, at, seconds, before))
     except MeshlineError as error:  # where it goes to is away
         return done if done.error is not None else Synced(source, None, error)
     return done

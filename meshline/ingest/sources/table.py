@@ -7,11 +7,11 @@ from importlib import import_module
 
 from pydantic import ValidationError
 
-from meshline.errors import InvalidInput, MissingExtra
+from meshline.errors import InvalidInput
 from meshline.ingest.names import closest
 from meshline.ingest.sources.shape import Named
 
-# kind: (module, class, the extra that it needs)
+# kind: (module, class, the extra that reading it needs; the class itself needs none, so that every mesh file can be checked)
 KINDS: Mapping[str, tuple[str, str, str]] = {
     "contract": ("meshline.ingest.sources.contracts", "Contracts", "contracts"),
     "product": ("meshline.ingest.sources.products", "Products", ""),
@@ -27,19 +27,14 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 
 
 def source_class(kind: str) -> type[Named]:
-    """The source of a kind; imported here, so that nobody waits for a library that is not used.
+    """The source of a kind; imported here, so that no command waits for a library that it does not use.
 
-    Raises InvalidInput for an unknown kind, MissingExtra.
+    Raises InvalidInput for an unknown kind.
     """
     if kind not in KINDS:
         raise InvalidInput(f"found {kind!r}{closest(kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
-    module, name, extra = KINDS[kind]
-    try:
-        found: type[Named] = getattr(import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and error.name.startswith("meshline"):
-            raise
-        raise MissingExtra(extra, f"reading {kind}") from error
+    module, name, _ = KINDS[kind]
+    found: type[Named] = getattr(import_module(module), name)
     return found
 
 

@@ -9,11 +9,15 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from meshline.errors import InvalidInput, StoreCorrupt
-from meshline.graph.content import decode, encode
+from meshline.graph.content import columns, decode, encode
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts
+from meshline.ingest.openlineage.limits import EventLimits
 from meshline.ingest.sources.shape import Entry, Found, Refused, Unchanged
 from meshline.ingest.sources.status import Status
 from meshline.ingest.times import AHEAD, now
+
+MOST_KEYS = 2 * EventLimits().columns  # of one entry: a content with more takes the writer seconds
+MOST_FLOWS = EventLimits().flows
 
 Part: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]
 Parts: TypeAlias = Annotated[tuple[Part, ...], msgspec.Meta(max_length=16)]
@@ -100,6 +104,10 @@ def found_of(sent: Sent) -> Iterator[Found]:
 def _content(blob: bytes, where: str) -> Content:
     """Content that a stranger encoded: encoded again from facts that may be said."""
     try:
+        layout = columns(blob)
+        for found, most, what in ((len(layout.keys), MOST_KEYS, "assets"), (len(layout.flows) // 3, MOST_FLOWS, "flows")):
+            if found > most:
+                raise InvalidInput(f"{found} {what} in one content; at most {most} are accepted", f"{where}.content")
         facts = decode(blob)
     except (StoreCorrupt, LookupError, ValueError, TypeError, AssertionError, RecursionError) as error:
         raise InvalidInput("this is no content as meshline encodes it", f"{where}.content") from error
@@ -138,6 +146,8 @@ def _key_problems(*keys: AssetKey) -> Iterator[str]:
     for key in keys:
         if len(key.parts) != PARTS[key.kind] or not all(key.parts):
             yield f"a {key.kind} has a name of {PARTS[key.kind]} parts, none empty"
+        if max(map(len, key.parts), default=0) > EventLimits().name:
+            yield f"{len(max(key.parts, key=len))} characters in a name; at most {EventLimits().name} are accepted"
 
 
 def _is_json(value: Any) -> bool:
@@ -171,4 +181,5 @@ ENDS: Mapping[EdgeType, tuple[frozenset[AssetKind], frozenset[AssetKind]]] = {
     EdgeType.GOVERNS: (frozenset({AssetKind.CONTRACT}), frozenset({_D, _C, AssetKind.DATA_PRODUCT})),
     EdgeType.SAME_AS: (frozenset({_D}), frozenset({_D})),
     EdgeType.RENAMED_TO: (frozenset({_D, _C}), frozenset({_D, _C})),
+    EdgeType.DIFFERENT_FROM: (frozenset({_D}), frozenset({_D})),
 }

@@ -11,7 +11,8 @@ _SESSIONS = frozenset({("global_temp",), ("pg_temp",), ("_session",), ("_SESSION
 
 
 class Known:
-    """`defaults`: the outer parts that a name may leave out. `made`: the columns of tables that statements have made.
+    """`defaults`: the outer parts that a name may leave out, '' for one that is not known.
+    `made`: the columns of tables that statements have made.
     `temporary`: tables of one script, by the name that it uses; what is read from them comes from what they were made of.
     `nested`: the columns within a column, as dotted paths. `stale`: something was read before a statement that makes
     it another one: reading all once more gives another answer.
@@ -27,14 +28,18 @@ class Known:
         self.stale = False
 
     def full(self, relation: Relation) -> Relation:
-        """A name with the parts that it leaves out."""
+        """A name with the parts that it leaves out, as far as they are known: an empty part of `defaults` is not."""
         missing = len(self.defaults) + 1 - len(relation)
-        return (*self.defaults[:missing], *relation) if missing > 0 else relation
+        return (*filter(None, self.defaults[:missing]), *relation) if missing > 0 else relation
 
     def use(self, parts: Relation, kind: str) -> None:
         """`USE lake.orders`, `USE SCHEMA orders`, `USE DATABASE lake`: what names leave out from now on."""
-        whole = len(parts) > 1 or (kind in ("CATALOG", "DATABASE") and len(self.defaults) > 1)
-        self.defaults = parts if whole else (*self.defaults[:-1], *parts)
+        if len(parts) > 1:
+            self.defaults = parts
+        elif kind in ("CATALOG", "DATABASE") and len(self.defaults) > 1:
+            self.defaults = (*parts, *[""] * (len(self.defaults) - 1))
+        else:
+            self.defaults = (*self.defaults[:-1], *parts)
 
     def table(self, relation: Relation) -> Table:
         """A table as SQL names it."""

@@ -39,7 +39,7 @@ Found: TypeAlias = Lineage | InvalidInput
 class Reader:
     """Reads texts one after the other: later ones know the columns of what earlier ones made.
 
-    `defaults`: the catalog and the schema that names may leave out.
+    `defaults`: the catalog and the schema that names may leave out; '' for one that is not known.
     """
 
     def __init__(self, dialect: str, columns: ColumnsOf, defaults: Relation = ()) -> None:

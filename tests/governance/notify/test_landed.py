@@ -70,6 +70,20 @@ def test_nobody_is_told_of_history(live: LiveGraph) -> None:
     assert owed(live.store) == []
 
 
+def test_what_changes_after_a_clock_that_was_ahead_is_news(live: LiveGraph) -> None:
+    """It was switched on while the server's clock was ahead."""
+    kept = [name for name in columns(live) if name != "email_hash"]
+    times = [LATER + 10 * DAY]
+    follow = Follower(live, Lander(live, changes), None, lambda: times[0], webhook=False)
+    follow.step()
+    times[0] = NOW
+    commit(live.store, orders(*columns(live), at=NOW - 1))
+    follow.step()
+    commit(live.store, orders(*kept))
+    times[0] = LATER + 1
+    assert follow.step().notices > 0
+
+
 def test_a_dropped_column_is_owed_to_owners_and_consumers_once(live: LiveGraph) -> None:
     kept = [name for name in columns(live) if name != "email_hash"]
     follow = follower(live)

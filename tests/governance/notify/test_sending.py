@@ -138,7 +138,7 @@ def test_nobody_can_be_told_without_a_contact_but_by_the_fallback(store: Store, 
     clock = Clock()
     note(store, clock, a=owed("lost", {"pager": "1"}))
     (parcel,) = sender(store, clock, "mailto://localhost/{email}").parcels()
-    assert parcel.route == ((), "nobody: no channel for pager")
+    assert parcel.route == ((), "not delivered (no channel configured for pager)")
     routes = Routes(fallback=(Secret(f"json://127.0.0.1:{receiver.port}/all"),))
     assert sender(store, clock, routes=routes).send() == Sending(1, 0, 0)
     (posted,) = receiver.posted

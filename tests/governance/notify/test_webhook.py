@@ -100,7 +100,7 @@ def test_without_a_webhook_it_stays_owed(store: Store) -> None:
     note(store, clock, k1=everything("one"))
     out = sender(store, clock)
     assert out.send() == Sending(0, 0, 0)
-    assert [parcel.route.shown for parcel in out.parcels()] == ["nobody: no webhook is configured"]
+    assert [parcel.route.shown for parcel in out.parcels()] == ["not delivered (no webhook is configured)"]
 
 
 @pytest.mark.parametrize("secret", [None, "", "hush", "whsec_", "whsec_" + base64.b64encode(b"short").decode(), "whsec_é"])

@@ -62,6 +62,14 @@ def test_several_stand_in_one_file() -> None:
         ({**MINE, "when": "x" * 2001}, "0.yaml:when: "),
         ({**MINE, "require": "parameters.least > 1"}, "0.yaml:require: mine: require: there is no parameter 'least'"),
         ({**MINE, "message": "{nobody}"}, "0.yaml:message: mine: message: {nobody} is no field here"),
+        (
+            {**MINE, "parameters": {"least": 1}},
+            "0.yaml:parameters.least: mine: nothing in the policy reads the parameter 'least'; it has none",
+        ),
+        (
+            {"id": "slo-minimum", "parameters": {"freshness_secs": 1}},
+            "nothing in the policy reads the parameter 'freshness_secs'; accepted: accuracy, ",
+        ),
         ({**MINE, "parameters": {"no name": 1}}, "0.yaml:parameters: parameters: 'no name' is no name"),
         ({"policies": [MINE], "id": "x"}, "a file holds one policy, or the key `policies`"),
         ({"policies": [MINE, MINE]}, "0.yaml:policies.1.id: the policy 'mine' is here twice"),

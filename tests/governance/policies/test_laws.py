@@ -19,6 +19,7 @@ from meshline.graph.model import (
     EdgeType,
     Facts,
     Flow,
+    FlowType,
     Json,
     Statement,
     column,
@@ -167,6 +168,18 @@ def test_following_commits_finds_what_a_full_pass_finds(first: list[Statement], 
         assert len(now) - len(before) == len(differs.opened) - len(differs.closed)
         assert {one.fingerprint for one in differs.opened} <= now.keys()
         before = now
+
+
+def test_a_dataset_as_a_whole_has_no_recorded_values_of_a_column_that_is_dropped() -> None:
+    live = graph()
+    hoisted = Facts(flows=(Flow(ds("a"), ds("b")), Flow(col("a.x"), ds("a"), FlowType.INDIRECT, "JOIN"), Flow(col("a.x"), col("a.x"))))
+    pii = Facts(assets=(AssetFact(col("a.x"), {"tags": ["pii"]}),))
+    said(live, says(hoisted, ("test", "one")), says(pii, ("note", "a.x"), source="person/p"))
+    watch = Watch(live, known_policies(), NOW)
+    assert shown(watch) == {}
+    said(live, says(Facts(assets=(AssetFact(col("a.x"), {"dropped": True}),)), ("column-dropped", "a", "x"), source="iceberg/cat"))
+    assert watch.after().opened == ()
+    assert shown(watch) == shown(Watch(live, known_policies(), NOW)) == {}
 
 
 @settings(max_examples=150, deadline=None)

@@ -11,6 +11,7 @@ import jsonschema
 import msgspec
 import pytest
 from junitparser import JUnitXml
+from msgspec.structs import replace
 
 from meshline.governance.report import Report, Waived
 from meshline.governance.reports import github, junit, sarif, text
@@ -205,5 +206,52 @@ def test_text_keeps_what_is_waived() -> None:
 
 def test_what_the_graph_does_not_know_is_no_promise() -> None:
     said = [line.text for line in text.lines(report(finding(unknown=("a.b",))))]
-    assert "no consumer is known to be hit" in said[0]
+    assert said[0].endswith("; consumers of table a.customers are unknown.")
     assert "  ! the graph does not know a.b: nobody can say who reads it" in said
+
+
+# -- consumers that were not asked
+
+
+@pytest.mark.parametrize(
+    "made", [report(), report(finding()), report(finding(waived=WAIVED)), rich()], ids=["nothing", "one", "waived", "all"]
+)
+def test_the_first_line_of_a_report_without_a_graph_says_that_consumers_were_not_checked(made: Report) -> None:
+    made = msgspec.structs.replace(made, consumers_checked=False, violations=(), waivers=())
+    note = "consumers were not checked (--no-graph)"
+    assert note in rendered(made, Format.TEXT).decode().splitlines()[0]
+    assert note in rendered(made, Format.MARKDOWN).decode().splitlines()[1]
+    commands = [line for line in rendered(made, Format.GITHUB).decode().splitlines() if line.startswith("::")]
+    assert all(note in line.partition("%0A")[0] for line in commands)
+    assert json.loads(rendered(made, Format.JSON))["consumersChecked"] is False
+    run = json.loads(rendered(made, Format.SARIF))["runs"][0]
+    assert run["properties"]["consumersChecked"] is False
+    assert note in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
+    assert all(note in result["message"]["text"].splitlines()[0] for result in run["results"])
+    suite = ET.fromstring(rendered(made, Format.JUNIT))
+    assert [one.attrib["value"] for one in suite.iter("property") if one.attrib["name"] == "consumers"] == [note]
+    assert all(note in one.attrib["message"] for one in suite.iter("failure"))
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_no_format_claims_that_no_consumer_is_hit_where_none_was_asked(form: Format) -> None:
+    for made in (msgspec.structs.replace(report(finding()), consumers_checked=False), report(finding(unknown=("a.b",)))):
+        assert b"no consumer is" not in rendered(made, form)
+        assert form is Format.JSON or b"onsumers" in rendered(made, form)
+
+
+def test_flows_that_look_alike_are_listed_once() -> None:
+    made = rich()
+    assert made.lineage is not None
+    twice = replace(made, lineage=replace(made.lineage, flows=made.lineage.flows * 2))
+    written = rendered(twice, Format.TEXT).decode()
+    assert written.count("  added  ") == 1
+    assert "2 flows added, 1 removed" in written
+    assert "and 1 more" in written
+
+
+@pytest.mark.parametrize("form", [Format.TEXT, Format.MARKDOWN, Format.GITHUB])
+def test_the_first_line_counts_what_was_not_compared(form: Format) -> None:
+    made = replace(report(), warnings=("a.json: patternProperties is not compared",))
+    first = next(line for line in rendered(made, form).decode().splitlines() if "COMPATIBLE" in line)
+    assert "COMPATIBLE: nothing that was compared has changed (1 input compared, 1 warning)" in first

@@ -85,7 +85,7 @@ def test_paths_are_folded() -> None:
 
 
 def test_zero_findings() -> None:
-    assert markdown(report()).splitlines()[1] == "### COMPATIBLE: nothing that matters has changed (1 thing compared)."
+    assert markdown(report()).splitlines()[1] == "### COMPATIBLE: nothing that matters has changed (1 input compared)."
 
 
 @pytest.mark.parametrize(("findings", "hits"), [(10_000, 20), (10_000, 0), (3, 5_000), (500, 500)])

@@ -167,7 +167,40 @@ def test_promises_hold_only_where_dbt_enforces_them(known: Known) -> None:
     assert rules(asked(known, constrained)) == []
     found = asked(known, node(LEDGER, contract={"enforced": False}), first=enforced)
     kinds = [rule for rule, _ in rules(found)]
-    assert kinds == ["column-nullable", "key-removed", "key-removed", "quality-rule-removed", "quality-rule-removed"]
+    assert kinds == ["column-nullable", "key-removed", "key-removed", "contract-not-enforced", "quality-rule-removed"]
+    assert rules(asked(known, enforced)) != []  # the other way round it is a change, too
+    assert ("contract-enforced", "buyer_ledger/contract") in rules(asked(known, enforced))
+
+
+def test_a_view_enforces_no_constraints(known: Known) -> None:
+    config = MANIFEST["nodes"][LEDGER]["config"]
+
+    def promised(manifest: dict[str, Any]) -> None:
+        one = manifest["nodes"][LEDGER]
+        one["columns"]["order_id"]["constraints"] = [{"type": "not_null"}]
+        one["contract"] = {"enforced": True}
+
+    view = {**config, "materialized": "view"}
+    assert rules(asked(known, node(LEDGER, config=view), first=promised)) == [("constraints-not-enforced", "buyer_ledger/kind")]
+    assert rules(asked(known, node(LEDGER, config={**config, "materialized": "incremental"}), first=promised)) == [
+        ("materialization-changed", "buyer_ledger/kind")
+    ]
+    assert rules(asked(known, node(LEDGER, config=view))) == [("materialization-changed", "buyer_ledger/kind")]
+
+
+def test_the_latest_version_moves_for_those_that_name_none(known: Known) -> None:
+    def edit(manifest: dict[str, Any]) -> None:
+        manifest["nodes"][LEDGER].update(version=1, latest_version=2)
+
+    def first(manifest: dict[str, Any]) -> None:
+        manifest["nodes"][LEDGER].update(version=1, latest_version=1)
+        manifest["nodes"][REVENUE].update(version=1, latest_version=2)  # a version that was not the latest
+
+    def second(manifest: dict[str, Any]) -> None:
+        edit(manifest)
+        manifest["nodes"][REVENUE].update(version=1, latest_version=3)
+
+    assert rules(asked(known, second, first=first)) == [("latest-version-moved", "buyer_ledger/latest_version")]
 
 
 def test_what_else_is_said_of_a_model(known: Known) -> None:

@@ -131,9 +131,9 @@ def test_statements_about_other_things_change_nothing(ask: Ask) -> None:
 
 
 def test_data_is_said_to_be_passed_over(ask: Ask) -> None:
-    found = ask("ddl", "INSERT INTO t SELECT 1; UPDATE t SET a = 1; INSERT INTO t VALUES (1); SELECT 1")
+    found = ask("ddl", "TRUNCATE TABLE t; DELETE FROM t; INSERT INTO t SELECT 1; UPDATE t SET a = 1; INSERT INTO t VALUES (1); SELECT 1")
     assert found.pairs == ()
-    assert found.warnings == ("new: statements that change no schema are not looked at: 2 INSERT, 1 SELECT, 1 UPDATE",)
+    assert found.warnings == ("new: statements that change no schema are not judged: 1 DELETE, 2 INSERT, 1 SELECT, 1 TRUNCATE, 1 UPDATE",)
 
 
 def test_a_table_is_dropped(ask: Ask) -> None:
@@ -293,6 +293,8 @@ def test_use_and_defaults(ask: Ask) -> None:
     assert key(both(ask("ddl", "USE lake.orders; ALTER TABLE customer_orders ADD COLUMN x int"))[0]) == CUSTOMER_ORDERS
     found = ask("ddl", "ALTER TABLE customer_orders ADD COLUMN x int", namespace="lake", schema="orders")
     assert key(both(found)[0]) == CUSTOMER_ORDERS
+    found = ask("ddl", "ALTER TABLE orders.customer_orders ADD COLUMN x int", namespace="trino://trino.internal", catalog="delta")
+    assert key(both(found)[0]) == dataset("trino://trino.internal", "delta.orders.customer_orders")
 
 
 def test_a_script_in_two_versions(ask: Ask) -> None:

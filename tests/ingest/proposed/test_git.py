@@ -29,9 +29,9 @@ sources:
   - {kind: contract, files: ["contracts/**/*.yaml"]}
   - {kind: sql, files: ["sql/*.sql"], dialect: trino, namespace: "trino://t"}
   - {kind: iceberg, files: ["iceberg/*.json"], namespace: lake}
-  - {kind: delta, tables: ["delta/*"], folder: /w/delta}
-  - {kind: dbt, path: dbt/target, namespace: lake}
 """
+DELTA = '  - {kind: delta, tables: ["delta/*"], folder: /w/delta}\n'
+DBT = "  - {kind: dbt, path: dbt/target, namespace: lake}\n"
 
 
 class Work:
@@ -167,6 +167,7 @@ def test_metadata_of_iceberg_names_its_table(work: Work) -> None:
 
 
 def test_a_delta_table_by_the_last_commit_that_has_metadata(work: Work) -> None:
+    work.put("mesh.yaml", MESH + DELTA)
     first = '{"metaData":{"id":"1","schemaString":"{}","partitionColumns":[]}}\n'
     work.put("delta/t/_delta_log/00000000000000000000.json", first)
     work.put("delta/t/_delta_log/00000000000000000001.json", '{"commitInfo":{}}\n')
@@ -181,6 +182,7 @@ def test_a_delta_table_by_the_last_commit_that_has_metadata(work: Work) -> None:
 
 
 def test_a_delta_log_that_began_with_a_checkpoint_says_so(work: Work) -> None:
+    work.put("mesh.yaml", MESH + DELTA)
     work.put("delta/t/_delta_log/00000000000000000010.checkpoint.parquet", bytes(range(256)))
     work.put("delta/t/_delta_log/00000000000000000010.json", '{"commitInfo":{}}\n')
     work.commit()
@@ -191,11 +193,15 @@ def test_a_delta_log_that_began_with_a_checkpoint_says_so(work: Work) -> None:
 
 
 def test_a_manifest_of_dbt(work: Work) -> None:
+    work.put("mesh.yaml", MESH + DBT)
     work.put(".gitignore", "target/\n")
     work.put("dbt/target/manifest.json", "{}")
+    work.commit()
     (given,) = work.changed()
     assert names([given]) == [("dbt", None, "dbt/target/manifest.json")]
-    assert given.options == {"name": "default", "namespace": "http://lake:8181"}
+    warning = given.options["warning"]
+    assert given.options == {"name": "default", "namespace": "http://lake:8181", "warning": warning}
+    assert "its dbt_project.yml is not in the repository" in warning
 
 
 def test_a_source_that_the_mesh_file_does_not_name_any_more(work: Work) -> None:

@@ -134,10 +134,10 @@ def test_a_table_that_the_graph_does_not_know(ask: Ask) -> None:
     found = ask("schema", json.dumps(changed), dataset=f"{LAKE}/orders.brand_new", new="yes")
     assert only(found).before is None
     assert only(found).after is not None
-    assert "nobody is known to use it" in found.warnings[0]
+    assert "consumers are unknown" in found.warnings[0]
     other = ask("schema", json.dumps(changed), before=json.dumps(changed), file="unknown_table.json")
     assert both(other)[1].datasets == {}
-    assert "which dataset of the graph it is is not known" in other.warnings[0]
+    assert other.warnings[0] == "Cannot match this schema to a dataset, so consumers are unknown. Pass --dataset."
 
 
 def test_a_table_that_is_gone(ask: Ask) -> None:
@@ -393,8 +393,8 @@ def test_references_that_lead_back_end(ask: Ask, loop: object) -> None:
     ("text", "message"),
     [
         ("", "this is no JSON"),
-        ("{", r"new:1: this is no JSON"),
-        ('{"a":\n1,}', r"new:2: this is no JSON"),
+        ("{", r"new:1:2: this is no JSON: the file ends in the middle of a value"),
+        ('{"a":\n1,}', r"new:2:3: this is no JSON: trailing comma in object"),
         ("3", "no schema that is known; accepted are metadata"),
         ("{}", "no schema that is known"),
         ('{"format-version": 2}', "no metadata of Iceberg"),
@@ -404,6 +404,12 @@ def test_references_that_lead_back_end(ask: Ask, loop: object) -> None:
 def test_what_is_no_schema(ask: Ask, text: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         ask("schema", text, before=text)
+
+
+def test_a_schema_of_avro_is_none_of_delta(ask: Ask) -> None:
+    avro = '{"type": "record", "name": "r", "fields": [{"name": "a", "type": "string"}]}'
+    with pytest.raises(InvalidInput, match="a Delta schema is a struct; found 'record'"):
+        ask("schema", avro, before=avro, format="delta")
 
 
 def test_a_format_that_is_none(ask: Ask) -> None:

@@ -67,6 +67,101 @@ def test_a_column_is_renamed(ask: Ask, text: str) -> None:
     assert names(both(found)[1])[2] == "mail"  # where it was
 
 
+# -- other words for the same
+
+OF = "customers.customers"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (f"drop the column email from {OF}", f"drop {OF}.email"),
+        (f"drop column email from table {OF}", f"drop {OF}.email"),
+        (f"Drop the email column from the table {OF}", f"drop {OF}.email"),
+        (f"drop email from {OF}", f"drop {OF}.email"),
+        (f"delete {OF}.email", f"drop {OF}.email"),
+        (f"DELETE TABLE {OF}", f"drop table {OF}"),
+        (f"drop {OF}.email and {OF}.country", f"drop {OF}.email; drop {OF}.country"),
+        (f"drop {OF}.email, {OF}.country, and {OF}.phone_number", f"drop {OF}.email; drop {OF}.country; drop {OF}.phone_number"),
+        (f"drop columns email and country from {OF}", f"drop {OF}.email; drop {OF}.country"),
+        (f"drop column {OF}.email and table {TABLE}", f"drop {OF}.email; drop table {TABLE}"),
+        (f"rename {OF}.email -> mail", f"rename {OF}.email to mail"),
+        (f"rename {OF}.email->mail", f"rename {OF}.email to mail"),
+        (f"rename {OF}.email → mail", f"rename {OF}.email to mail"),
+        (f"rename column email to mail in {OF}", f"rename {OF}.email to mail"),
+        (f"rename the column email of {OF} to mail", f"rename {OF}.email to mail"),
+        (f"rename {OF} -> clients", f"rename table {OF} to clients"),
+        (f"change type of {OF}.email to varchar(20)", f"retype {OF}.email to varchar(20)"),
+        (f"change the type of the column email in {OF} to varchar(20)", f"retype {OF}.email to varchar(20)"),
+        (f"change {OF}.email from string to decimal(20, 2)", f"retype {OF}.email to decimal(20, 2)"),
+        (f"retype {OF}.email -> varchar(20)", f"retype {OF}.email to varchar(20)"),
+        (f"retype email in {OF} to varchar(20)", f"retype {OF}.email to varchar(20)"),
+        (f"add column nickname varchar(20) to {OF}", f"add {OF}.nickname varchar(20)"),
+        (f"add nickname varchar(20) not null to table {OF}", f"add {OF}.nickname varchar(20) required"),
+        (f"add {OF}.nickname varchar(20) nullable", f"add {OF}.nickname varchar(20)"),
+        (f"add {OF}.nick int required; make {OF}.nick nullable", f"add {OF}.nick int"),
+        (f"add {OF}.nick int required, make nick in {OF} optional", f"add {OF}.nick int"),
+        (f"make the column email of {OF} not null", f"require {OF}.email"),
+        (f"make {OF}.email NOT NULL", f"require {OF}.email"),
+        (f"make {OF}.email required", f"require {OF}.email"),
+        (f"ALTER TABLE {OF} DROP COLUMN email", f"drop {OF}.email"),
+        (f"alter table {OF} drop column email, drop column country;", f"drop {OF}.email; drop {OF}.country"),
+        (f"alter table {OF} rename column email to mail", f"rename {OF}.email to mail"),
+    ],
+)
+def test_other_words_for_the_same(ask: Ask, text: str, plain: str) -> None:
+    found, wanted = ask("change", text), ask("change", plain)
+    assert found.pairs == wanted.pairs
+    assert found.entries == wanted.entries
+    assert found.pairs
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"change {OF}.email to mail", "write `rename A to B` or `retype A to TYPE`"),
+        (f"change {OF}.email from email to mail", "write `rename A to B` or `retype A to TYPE`"),
+        (f"drop table {OF} from orders", "a table is not in a table"),
+        (f"rename table {OF} to x in orders", "a table is not in a table"),
+        (f"make {OF}.email unique", "write `make A not null` or `make A nullable`"),
+        (f"add column nickname to {OF}", "its type is missing"),
+        ("add table x", "a table is added by SQL"),
+        (f"retype {OF}.email to", "its type is missing"),
+        (f"retype column email to varchar(20) in {OF}", "its type is missing, or has words that no type has"),
+        (f"drop {OF}.email and rename {OF}.country to land", "accepted are"),
+        (f"drop {OF}.email and", "accepted are"),
+        (f"drop {OF}.email {OF}.country", "accepted are"),
+        (f"deprecate {OF}.email", "accepted are"),
+        (f"add orders.x string to {OF}", "is in no column of"),
+    ],
+)
+def test_what_is_not_clear_is_refused(ask: Ask, text: str, why: str) -> None:
+    with pytest.raises(InvalidInput, match="accepted are `drop COLUMN`") as raised:
+        ask("change", text, file="")
+    assert why in str(raised.value)
+
+
+def test_a_column_of_a_table_that_has_no_such_column(ask: Ask) -> None:
+    with pytest.raises(NotFound, match=r"customers.customers.emial': did you mean .*email"):
+        ask("change", f"drop column emial from {OF}")
+
+
+def test_sql_beside_words(ask: Ask) -> None:
+    found = ask("change", f"drop {TABLE}.status\n\nalter table {OF} drop column email", file="plan")
+    assert [next(iter(pair.before.datasets.values()))[0] for pair in found.pairs if pair.before] == [CUSTOMER_ORDERS, CUSTOMERS]
+    assert [pair.after.line(()) for pair in found.pairs if pair.after] == [1, 3]
+    with pytest.raises(InvalidInput, match=r"customers.customers: changed in words and by SQL"):
+        ask("change", f"drop {OF}.country; alter table {OF} drop column email")
+    with pytest.raises(NotFound, match=r"plan:2"):
+        ask("change", f"\nalter table {OF} drop column emial", file="plan")
+
+
+def test_a_type_before_that_is_another_is_a_warning(ask: Ask) -> None:
+    assert ask("change", f"change {OF}.email from STRING to varchar(20)").warnings == ()
+    (warning,) = ask("change", f"change {OF}.email from int to varchar(20)").warnings
+    assert "the type of email is string and not int, as far as is known" in warning
+
+
 def test_a_new_name_with_spaces(ask: Ask) -> None:
     assert renamed(ask("change", 'rename customers.customers.email to "e mail, ""home"" ü"')) == {"email": 'e mail, "home" ü'}
 
@@ -262,6 +357,15 @@ WORDS = st.sampled_from(
         "dataset:",
         "job:x",
         "not null",
+        "and",
+        "from",
+        "in",
+        "the",
+        "change",
+        "make",
+        "alter table customers.customers drop column",
+        "->",
+        "type of",
     ]
 )
 

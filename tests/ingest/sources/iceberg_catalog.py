@@ -50,9 +50,9 @@ def serving(home: Path) -> Iterator[Server]:
             process.terminate()
 
 
-def sync(graph: LiveGraph, source: Iceberg, folder: Path = Path(), people: dict[str, str] | None = None) -> Loading:
+def sync(graph: LiveGraph, source: Iceberg, folder: Path = Path()) -> Loading:
     context = context_of(graph, Naming(), folder, source.source)
-    return load(graph, source.reading(context._replace(people=people) if people else context), now())
+    return load(graph, source.reading(context), now())
 
 
 def done(loading: Loading) -> tuple[int, int, int, int, int]:

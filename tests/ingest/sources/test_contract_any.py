@@ -56,7 +56,7 @@ def product(data: bytes) -> tuple[InvalidInput, ...]:
     if parsed.product is not None:
         assert len(parsed.lines) == len(parsed.product.ports)
         bound = tuple(bind(port, parsed.product.name, CONTEXT) for port in parsed.product.ports)
-        encode(facts(parsed.product, bound, CONTEXT))
+        encode(facts(parsed.product, bound))
     return parsed.refused
 
 

@@ -106,7 +106,7 @@ def test_the_consumer_uses_each_field_for_the_purpose(tmp_path: Path) -> None:
     write(tmp_path, a=STANDARD)
     graph = live()
     loaded(graph, tmp_path)
-    about = {"contract": "payments", "purpose": "Closing the books."}
+    about = {"contract": "payments", "version": "2.0", "purpose": "Closing the books."}
     columns = ["amt", "holder", "holder.born", "holder.iban", "notes", "notes.element", "state"]
     assert edges(graph, EdgeType.CONSUMES, model.consumer("closing@example.com")) == {
         f"{PAYMENTS.qualified_name}.{column}": about for column in columns
@@ -130,8 +130,9 @@ def test_people_are_known_by_their_addresses(tmp_path: Path) -> None:
     source = Contracts(files=("*.yaml",))
     context = context_of(graph, Naming(), tmp_path, source.source)._replace(people={"fin@example.com": "finance"})
     load(graph, source.reading(context), now())
-    assert edges(graph, EdgeType.CONSUMES, model.consumer("finance")) == {"trino://t/c.s.orders.total": {"contract": "orders"}}
-    assert edges(graph, EdgeType.OWNS, model.owner("finance")) == {"finance": {"type": "technical"}}
+    about = {"contract": "orders", "version": "1.0.0"}
+    assert edges(graph, EdgeType.CONSUMES, model.consumer("finance")) == {"trino://t/c.s.orders.total": about}
+    assert edges(graph, EdgeType.OWNS, model.owner("fin@example.com")) == {"finance": {"type": "technical"}}
 
 
 FILES = {"a": version("1.9.0"), "b": version("1.10.0"), "c": version("2.0.0", "draft"), "d": version("1.11.0", "deprecated")}

@@ -290,6 +290,15 @@ def test_fields_of_flat_records_are_followed(tmp_path: Path) -> None:
     assert set(enveloped.columns) == {("id", "id"), ("email", "email"), ("note", "note")}
 
 
+def test_columns_go_into_the_envelope_where_the_topic_is_known_to_have_one(tmp_path: Path) -> None:
+    known = {
+        "postgres://orders-db/orders.public.orders": ["id", "email"],
+        "kafka://kafka-1/cdc.public.orders": ["op", "before", "before.id", "after", "after.id", "after.email"],
+    }
+    one = said(tmp_path, {**POSTGRES, "table.include.list": "public.orders"}, known)
+    assert set(one.columns) == {("id", "after.id"), ("id", "before.id"), ("email", "after.email")}
+
+
 def test_the_job_is_the_one_of_debeziums_own_events(tmp_path: Path) -> None:
     config = {
         **POSTGRES, "table.include.list": "public.orders", "snapshot.mode": "no_data",
@@ -322,8 +331,10 @@ def test_the_broker_is_said_by_the_config_or_by_who_loads_it(tmp_path: Path) -> 
         model.dataset("kafka://k:9093", topic)
     }
     assert brokers(tmp_path, "mine:9092", kafka_bootstrap_servers="k:9092") == {model.dataset("kafka://mine", topic)}
-    with pytest.raises(AssertionError, match="it does not say which Kafka its topics are in"):
-        brokers(tmp_path)
+    nowhere = {key: value for key, value in POSTGRES.items() if not key.startswith("kafka.")}
+    found, _ = read(tmp_path, {"name": "orders-connector", "config": {**nowhere, "table.include.list": "public.orders"}})
+    (error,) = refusals(found)
+    assert "it does not say which Kafka its topics are in" in error
 
 
 def test_all_forms_of_files_are_read(tmp_path: Path) -> None:

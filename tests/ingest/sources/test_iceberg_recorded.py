@@ -11,13 +11,16 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
+from meshline.graph.content import encode
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import EdgeType
+from meshline.graph.model import AssetFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
+from meshline.graph.store.base import Batch
 from meshline.graph.store.opening import open_store
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.sources.iceberg import Iceberg
 from meshline.ingest.sources.shape import Refused
+from meshline.ingest.times import now
 from tests.ingest.sources.iceberg_catalog import done, said, sync
 from tests.ingest.speaking import CLOCK
 
@@ -105,7 +108,9 @@ def test_a_product_its_owner_and_levels_come_from_properties(graph: LiveGraph, f
 
 
 def test_a_known_persons_address_is_that_person(graph: LiveGraph, files: Iceberg) -> None:
-    sync(graph, files, people={"ana@example.com": "ana"})
+    sync(graph, files)
+    about = Facts(assets=(AssetFact(model.owner("ana"), {"email": "ana@example.com"}),))
+    graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("mesh", "person", "ana"), now(), encode(about))]))
     with graph.lock:
         node = graph.index.node(model.data_product("customer-value"))
         assert node is not None

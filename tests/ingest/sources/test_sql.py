@@ -51,6 +51,27 @@ def read(folder: Path, files: Mapping[str, str], known: Known | None = None, **o
     return Said(folder, known or {}, Sql.model_validate({"files": ["**/*.sql"], **given}))
 
 
+@pytest.mark.parametrize(
+    ("catalog", "schema", "names"),
+    [
+        ("shop", "", ("shop.mart.v", "shop.raw.orders")),
+        ("shop", "public", ("shop.mart.v", "shop.raw.orders")),
+        ("", "public", ("mart.v", "raw.orders")),
+    ],
+)
+def test_a_catalog_is_that_of_names_with_a_schema(tmp_path: Path, catalog: str, schema: str, names: tuple[str, str]) -> None:
+    said = read(tmp_path, {"v.sql": "CREATE VIEW mart.v AS SELECT id FROM raw.orders"}, catalog=catalog, schema=schema)
+    facts = said.of(model.dataset(NAMESPACE, names[0]))
+    assert pairs(facts) == {(names[1], names[0]): True}
+
+
+def test_use_changes_what_names_leave_out(tmp_path: Path) -> None:
+    text = "USE DATABASE shop; CREATE VIEW mart.v AS SELECT id FROM raw.orders; USE SCHEMA raw; CREATE VIEW mart.w AS SELECT id FROM orders"
+    said = read(tmp_path, {"v.sql": text}, dialect="snowflake", catalog="LAKE", schema="S")
+    assert pairs(said.of(model.dataset(NAMESPACE, "SHOP.MART.V"))) == {("SHOP.RAW.ORDERS", "SHOP.MART.V"): True}
+    assert pairs(said.of(model.dataset(NAMESPACE, "SHOP.MART.W"))) == {("SHOP.RAW.ORDERS", "SHOP.MART.W"): True}
+
+
 def flows(facts: Facts) -> set[tuple[str, str, str]]:
     """Between columns, and from columns to tables."""
     return {(flow.start.name, flow.end.name, flow.subtype) for flow in facts.flows if flow.start.kind is model.AssetKind.COLUMN}

@@ -30,7 +30,7 @@ FIELDS = {
     "promised": "how old its data may be, in seconds, or null",
     "least": "how old its data gets at least, by what is known, in seconds, or null",
     "arithmetic": "how that is known",
-    "missing": "which of an owner, a description and a service level it has not",
+    "missing": "missing fields: owner, description, service level",
 }
 
 

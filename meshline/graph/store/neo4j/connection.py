@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from meshline.graph.store.neo4j.cypher import cypher
 
 Transaction: TypeAlias = neo4j.ManagedTransaction | neo4j.Transaction
 T = TypeVar("T")
+
+# The driver logs what it raises as well: users would read each failure twice, the first time without an address.
+logging.getLogger("neo4j.pool").setLevel(logging.CRITICAL)
 
 SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 RETRY_SECONDS = 10.0  # how long a transaction is tried again: an election of a cluster takes a few seconds
@@ -108,7 +112,7 @@ class Connection:
                         result = work(tx)
                         tx.rollback()
                         return result
-                except (ServiceUnavailable, SessionExpired):
+                except (ServiceUnavailable, SessionExpired, OSError):  # OSError: cut while the driver connects
                     # A pooled connection may be a dead one; its failure empties the pool, so the second is new.
                     if lost:
                         raise
@@ -130,7 +134,7 @@ class Connection:
             yield
         except AuthError as error:
             raise StoreUnavailable(f"Neo4j at {self.address.uri} refuses the user name or password: check the store's address") from error
-        except (ServiceUnavailable, SessionExpired, TransientError) as error:
+        except (ServiceUnavailable, SessionExpired, TransientError, OSError) as error:
             raise StoreUnavailable(f"Neo4j at {self.address.uri} does not answer ({error}): is it running? Try again.") from error
         except DriverError as error:
             raise StoreUnavailable(f"Neo4j at {self.address.uri} cannot be used: {error}") from error

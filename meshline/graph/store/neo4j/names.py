@@ -22,12 +22,12 @@ def digest(*parts: str) -> str:
     return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=50_000)
 def id_of(key: AssetKey) -> str:
     return key.id
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=20_000)
 def name_row(key: AssetKey) -> tuple[object, ...]:
     """The properties of a :Name, in the order of the statement `add_assets`: four for ever, the others while it is an :Asset."""
     for_ever = (id_of(key), key.parts, joined(key_words(key)), sort_key(key))

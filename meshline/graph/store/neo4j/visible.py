@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from meshline.graph.content import columns, keys_of
+from meshline.graph.memory import Memory
 from meshline.graph.model import EDGE_TYPES, AssetFact, AssetKey, AssetKind, FlowType, Json, Precedence
 from meshline.graph.store.documents import text_words
 from meshline.graph.store.neo4j.names import RESERVED, id_of, joined
@@ -68,8 +68,16 @@ class Assertions(NamedTuple):
 NOTHING = Assertions({}, {}, {}, {})
 
 
-@lru_cache(maxsize=512)
+_REMEMBERED = 4 * 2**20  # bytes of contents of which the assertions are remembered, which are some thirty times as large
+_remembered: Memory[bytes, Assertions] = Memory(_REMEMBERED)
+
+
 def assertions(blob: bytes) -> Assertions:
+    known = _remembered.get(blob)
+    return _remembered.keep(blob, _assertions(blob), len(blob)) if known is None else known
+
+
+def _assertions(blob: bytes) -> Assertions:
     layout = columns(blob)
     keys = keys_of(layout)
     ids = [id_of(key) for key in keys]

@@ -62,6 +62,22 @@ def first(said: Said) -> HeadRow:
     return silent(said.scope) if said.provisional and said.lasts else begun(said)
 
 
+def tied(head: HeadRow, said: Said) -> bool:
+    """Whether two settled observations are of one time: all runs of a scheduler's round are, for what they state of shared datasets."""
+    return head.content is not None and not (head.provisional or said.provisional) and said.observed_at == head.observed_at
+
+
+def followed_tied(head: HeadRow, said: Said, *, wins: bool) -> HeadRow | None:
+    """`followed` for a tie. `wins`: the new one by digest and version, as `meshline.graph.model.holding` orders them."""
+    if not wins:
+        return head
+    if said.content == head.content:
+        return head._replace(version=said.version)
+    if head.valid_from < head.observed_at:  # the head's content was stated before, too: that stretch ends here
+        return begun(said)
+    return None
+
+
 def followed(head: HeadRow, said: Said) -> HeadRow | None:
     """The head after one more observation (the same object if it stays), or None: ask `intervals`.
 

@@ -68,3 +68,6 @@ SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '% USING fts5 %
 
 -- name: remove_old_raw
 DELETE FROM raw WHERE received_at < ?;
+
+-- name: tables
+SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL TABLE%' AND name NOT LIKE 'sqlite_%';

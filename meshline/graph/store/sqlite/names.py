@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
+from meshline.errors import StoreCorrupt
 from meshline.graph.content import key_rows
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, dataset
 from meshline.graph.store.documents import asked, documents, key_words, part_words
@@ -37,8 +38,12 @@ def sortable(parts: Sequence[str]) -> bytes:
 
 
 def parts_of(name: bytes) -> tuple[str, ...]:
-    """The inverse of `sortable`."""
-    return tuple(part.replace("\x01\x01", "\x00").replace("\x01\x02", "\x01") for part in name.decode().split("\x00"))
+    """The inverse of `sortable`. Raises StoreCorrupt."""
+    try:
+        text = name.decode()
+    except UnicodeDecodeError as error:
+        raise StoreCorrupt(f"a name cannot be read ({error}): restore the store from a backup") from error
+    return tuple(part.replace("\x01\x01", "\x00").replace("\x01\x02", "\x01") for part in text.split("\x00"))
 
 
 def search(connection: sqlite3.Connection, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> list[AssetKey]:

@@ -6,13 +6,15 @@ import re
 import sqlite3
 from importlib.resources import files
 
+from meshline.graph.store.sqlite.checksums import expanded
+
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def named(text: str) -> dict[str, str]:
     """The statements of a file, each after a line `-- name: NAME`."""
     _, *parts = _NAME.split(text)
-    return {name: sql.partition(";\n")[0].strip() for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+    return {name: expanded(sql.partition(";\n")[0].strip()) for name, sql in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def statements(script: str) -> list[str]:
@@ -22,7 +24,7 @@ def statements(script: str) -> list[str]:
     for line in script.splitlines(keepends=True):
         pending += line
         if sqlite3.complete_statement(pending):
-            result.append(pending)
+            result.append(expanded(pending))
             pending = ""
     assert not pending.strip(), "a migration ends with a semicolon"
     return result

@@ -1,72 +1,79 @@
 -- Every statement that the store runs, by name. A list of numbers comes as JSON text.
 
 -- name: revision
-SELECT ifnull(max(revision), 0) FROM change;
+SELECT ifnull((SELECT revision FROM change WHERE sound_change(change) ORDER BY revision DESC LIMIT 1), 0);
 
 -- name: add_change
-INSERT INTO change (revision, scopes) VALUES (?, ?);
+INSERT INTO change (revision, scopes, crc) VALUES (?1, ?2, crc_change(?1, ?2));
 
 -- name: drop_changes
 DELETE FROM change WHERE revision <= ?;
 
 -- name: changes
-SELECT scopes FROM change WHERE revision > ? ORDER BY revision;
+SELECT scopes FROM change WHERE revision > ? AND sound_change(change) ORDER BY revision;
 
 -- Also for revisions of which the list of scopes was dropped.
 -- name: scopes_changed
-SELECT scope_id FROM head WHERE revision > ?;
+SELECT scope_id FROM head WHERE iif(sound_head(head), revision > ?, 0);
 
 
 -- Numbers
 
 -- name: find_scope
-SELECT scope_id FROM scope WHERE scope = ? AND source = ?;
+SELECT scope_id FROM scope WHERE scope = ? AND source = ? AND sound_scope(scope);
 
 -- name: last_scope
 SELECT ifnull(max(scope_id), 0) FROM scope;
 
 -- name: add_scopes
-INSERT INTO scope (scope_id, scope, source) VALUES (?, ?, ?);
+INSERT INTO scope (scope_id, scope, source, crc) VALUES (?1, ?2, ?3, crc_scope(?1, ?3, ?2));
 
 -- name: scopes
 SELECT scope_id FROM scope ORDER BY scope_id;
 
 -- name: name_scopes
-SELECT scope_id, source, scope FROM json_each(?) JOIN scope ON scope_id = value;
+SELECT scope_id, source, scope FROM json_each(?) LEFT JOIN scope ON scope_id = value WHERE sound_scope(scope);
 
 -- name: find_label
-SELECT label_id FROM label WHERE label = ?;
+SELECT label_id FROM label WHERE label = ? AND sound_label(label);
 
 -- name: last_label
 SELECT ifnull(max(label_id), 0) FROM label;
 
 -- name: add_labels
-INSERT INTO label (label_id, label) VALUES (?, ?);
+INSERT INTO label (label_id, label, crc) VALUES (?1, ?2, crc_label(?1, ?2));
 
 -- name: put_tombstone
-INSERT OR IGNORE INTO content (content_id, digest, deflated, blob) VALUES (0, ?, 0, ?);
+INSERT OR IGNORE INTO content (content_id, digest, deflated, blob, crc) VALUES (0, ?1, 0, ?2, crc_content(0, ?1, 0));
 
 -- name: find_content
-SELECT content_id, deflated, blob FROM content WHERE digest = ?;
+SELECT content_id, deflated, blob FROM content WHERE digest = ? AND sound_content(content);
 
 -- name: number_content
-SELECT content_id FROM content WHERE digest = ?;
+SELECT content_id FROM content WHERE digest = ? AND sound_content(content);
 
 -- name: last_content
 SELECT ifnull(max(content_id), 0) FROM content;
 
 -- name: add_contents
-INSERT INTO content (content_id, digest, deflated, blob) VALUES (?, ?, ?, ?);
+INSERT INTO content (content_id, digest, deflated, blob, crc) VALUES (?1, ?2, ?3, ?4, crc_content(?1, ?2, ?3));
+
+-- name: digest_of
+SELECT digest FROM content WHERE content_id = ? AND sound_content(content);
+
+-- name: label_of
+SELECT label FROM label WHERE label_id = ? AND sound_label(label);
 
 
 -- Observations
 
 -- name: said_by_version
 SELECT scope_id, observed_at, content_id, version_id, provisional, lasts
-FROM observation INDEXED BY observation_by_version WHERE version_id = ? AND scope_id = ?;
+FROM observation INDEXED BY observation_by_version WHERE version_id = ? AND scope_id = ? AND sound_observation(observation);
 
 -- name: add_observations
-INSERT OR IGNORE INTO observation (scope_id, observed_at, content_id, version_id, provisional, lasts) VALUES (?, ?, ?, ?, ?, ?);
+INSERT OR IGNORE INTO observation (scope_id, observed_at, content_id, version_id, provisional, lasts, crc)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, crc_observation(?1, ?2, ?3, ?4, ?5, ?6));
 
 -- name: remove_observations
 DELETE FROM observation
@@ -76,9 +83,14 @@ WHERE scope_id = ? AND observed_at = ? AND content_id = ? AND version_id = ? AND
 SELECT scope_id, observed_at, digest, label, provisional, lasts, content_id, version_id
 FROM json_each(?1)
 CROSS JOIN observation ON scope_id = value AND observed_at <= ?2
-JOIN content USING (content_id)
-JOIN label ON label_id = version_id
+LEFT JOIN content USING (content_id)
+LEFT JOIN label ON label_id = version_id
+WHERE sound_observation(observation) AND sound_content(content) AND sound_label(label)
 ORDER BY scope_id;
+
+-- A time that was damaged may lie beyond the one that is asked for.
+-- name: check_observations
+SELECT count(*) FROM json_each(?1) CROSS JOIN observation ON scope_id = value WHERE sound_observation(observation);
 
 -- The stretch that the newest settled observation of each scope ends, for scopes where that is plain.
 -- A scope that comes twice, or has `tied`, has different observations of one time: `intervals` decides.
@@ -106,59 +118,64 @@ SELECT parted.scope_id, source, scope, observed_at, (
     WHERE o.scope_id = parted.scope_id AND o.observed_at = parted_at AND o.content_id = parted.content_id AND o.provisional = 0
 ) AS tied
 FROM parted
-JOIN scope ON scope.scope_id = parted.scope_id
-JOIN label ON label_id = parted.version_id
-JOIN content ON content.content_id = parted.content_id;
+LEFT JOIN scope ON scope.scope_id = parted.scope_id
+LEFT JOIN label ON label_id = parted.version_id
+LEFT JOIN content ON content.content_id = parted.content_id
+WHERE sound_scope(scope) AND sound_label(label) AND sound_content(content);
 
 
 -- Heads
 
 -- name: head_rows
 SELECT scope_id, content_id, observed_at, valid_from, last_observed, version_id, provisional, revision
-FROM json_each(?) CROSS JOIN head ON scope_id = value;
+FROM json_each(?) CROSS JOIN head ON scope_id = value WHERE sound_head(head);
 
 -- name: put_heads
-INSERT OR REPLACE INTO head (scope_id, content_id, observed_at, valid_from, last_observed, version_id, provisional, revision)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO head (scope_id, content_id, observed_at, valid_from, last_observed, version_id, provisional, revision, crc)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, crc_head(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8));
 
 -- name: all_heads
 SELECT head.scope_id, source, scope, observed_at, valid_from, last_observed, label, provisional, digest, deflated, blob
 FROM head
-JOIN scope USING (scope_id)
-JOIN label ON label_id = version_id
-JOIN content USING (content_id)
-WHERE head.content_id > 0
+LEFT JOIN scope USING (scope_id)
+LEFT JOIN label ON label_id = version_id
+LEFT JOIN content USING (content_id)
+WHERE iif(sound_head(head), head.content_id > 0, 0) AND sound_scope(scope) AND sound_label(label) AND sound_content(content)
 ORDER BY head.scope_id;
 
 -- name: heads
 SELECT head.scope_id, source, scope, observed_at, valid_from, last_observed, label, provisional, digest, deflated, blob
 FROM json_each(?)
-CROSS JOIN head ON head.scope_id = value
-JOIN scope USING (scope_id)
-JOIN label ON label_id = version_id
-JOIN content USING (content_id)
-WHERE head.content_id > 0;
+LEFT JOIN head ON head.scope_id = value
+LEFT JOIN scope ON scope.scope_id = value
+LEFT JOIN label ON label_id = version_id
+LEFT JOIN content ON content.content_id = head.content_id
+WHERE iif(head.scope_id IS NULL AND scope.scope_id IS NULL, 0, iif(sound_head(head) AND sound_scope(scope), head.content_id > 0, 0))
+    AND sound_label(label) AND sound_content(content);
 
 
 -- Runs
 
 -- name: find_run
 SELECT run_id, parent.label, deflated, state
-FROM run JOIN label AS parent ON parent.label_id = run.parent
-WHERE name = ? AND source = (SELECT label_id FROM label WHERE label = ?) AND job = (SELECT label_id FROM label WHERE label = ?);
+FROM run LEFT JOIN label AS parent ON parent.label_id = run.parent
+WHERE name = ? AND source = (SELECT label_id FROM label WHERE label = ?) AND job = (SELECT label_id FROM label WHERE label = ?)
+    AND sound_run(run) AND sound_label(parent) AND CASE WHEN state_crc = crc_of(state) THEN 1 ELSE damaged('run') END;
 
 -- name: last_run
 SELECT ifnull(max(run_id), 0) FROM run;
 
 -- name: put_runs
-INSERT INTO run (run_id, name, source, job, parent, deflated, state) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (run_id) DO UPDATE SET parent = excluded.parent, deflated = excluded.deflated, state = excluded.state;
+INSERT INTO run (run_id, name, source, job, parent, deflated, state, crc, state_crc)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, crc_run(?1, ?2, ?3, ?4, ?5, ?6), crc_of(?7))
+ON CONFLICT (run_id) DO UPDATE
+SET parent = excluded.parent, deflated = excluded.deflated, state = excluded.state, crc = excluded.crc, state_crc = excluded.state_crc;
 
 -- name: pairs_of_run
-SELECT run_id, pair, parent, covered FROM pair WHERE run_id = ?;
+SELECT run_id, pair, parent, covered FROM pair WHERE run_id = ? AND sound_pair(pair);
 
 -- name: add_pairs
-INSERT INTO pair (run_id, pair, parent, covered) VALUES (?, ?, ?, ?);
+INSERT INTO pair (run_id, pair, parent, covered, crc) VALUES (?1, ?2, ?3, ?4, crc_pair(?1, ?2, ?3, ?4));
 
 -- name: remove_pairs
 DELETE FROM pair WHERE run_id = ? AND pair = ? AND parent = ? AND covered = ?;
@@ -167,49 +184,52 @@ DELETE FROM pair WHERE run_id = ? AND pair = ? AND parent = ? AND covered = ?;
 SELECT run.name, job.label, covered
 FROM label AS parent
 CROSS JOIN pair ON pair.parent = parent.label_id AND pair.pair = ?3
-JOIN run USING (run_id)
-JOIN label AS source ON source.label_id = run.source
-JOIN label AS job ON job.label_id = run.job
-WHERE parent.label = ?2 AND source.label = ?1;
+LEFT JOIN run USING (run_id)
+LEFT JOIN label AS source ON source.label_id = run.source
+LEFT JOIN label AS job ON job.label_id = run.job
+WHERE parent.label = ?2 AND sound_label(parent) AND sound_pair(pair) AND sound_run(run) AND sound_label(job)
+    AND iif(sound_label(source), source.label = ?1, 0);
 
 
 -- Raw events, the journal and settings
 
 -- name: add_raw
-INSERT INTO raw (source, received_at, deflated, body) VALUES (?, ?, ?, ?);
+INSERT INTO raw (source, received_at, deflated, body, crc) VALUES (?1, ?2, ?3, ?4, crc_raw(?1, ?2, ?3, ?4));
 
 -- name: raw
-SELECT position, source, received_at, deflated, body FROM raw WHERE position > ? ORDER BY position LIMIT ?;
+SELECT position, source, received_at, deflated, body FROM raw WHERE position > ? AND sound_raw(raw) ORDER BY position LIMIT ?;
 
 -- A part at a time, so that writers are not kept waiting.
 -- name: prune_raw
 DELETE FROM raw WHERE position IN (SELECT position FROM raw WHERE received_at < ? LIMIT 10000);
 
 -- name: add_records
-INSERT INTO journal (kind, key, at, deflated, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, key) DO NOTHING;
+INSERT INTO journal (kind, key, at, deflated, body, crc) VALUES (?1, ?2, ?3, ?4, ?5, crc_journal(?1, ?2, ?3, ?4, ?5))
+ON CONFLICT (kind, key) DO NOTHING;
 
 -- name: journal
-SELECT position, kind, ifnull(key, ''), at, deflated, body FROM journal WHERE position > ? ORDER BY position LIMIT ?;
+SELECT position, kind, ifnull(key, ''), at, deflated, body FROM journal WHERE position > ? AND sound_journal(journal) ORDER BY position LIMIT ?;
 
 -- name: journal_of_kind
-SELECT position, kind, ifnull(key, ''), at, deflated, body FROM journal WHERE kind = ?3 AND position > ?1 ORDER BY position LIMIT ?2;
+SELECT position, kind, ifnull(key, ''), at, deflated, body FROM journal
+WHERE kind = ?3 AND position > ?1 AND sound_journal(journal) ORDER BY position LIMIT ?2;
 
 -- name: setting
-SELECT value FROM setting WHERE name = ?;
+SELECT value FROM setting WHERE name = ? AND sound_setting(setting);
 
 -- name: put_setting
-INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?);
+INSERT OR REPLACE INTO setting (name, value, crc) VALUES (?1, ?2, crc_setting(?1, ?2));
 
 
 -- Search
 
 -- name: find_asset
-SELECT asset_id FROM asset WHERE kind = ? AND name = ?;
+SELECT asset_id FROM asset WHERE kind = ? AND name = ? AND sound_asset(asset);
 
 -- name: columns_of
 SELECT name
-FROM listing CROSS JOIN json_each(columns) AS of_name CROSS JOIN asset ON asset_id = (3 << 48) + of_name.value
-WHERE dataset_id = ?;
+FROM listing CROSS JOIN json_each(columns) AS of_name LEFT JOIN asset ON asset_id = (3 << 48) + of_name.value
+WHERE dataset_id = ? AND sound_listing(listing) AND sound_asset(asset);
 
 -- name: last_listing
 SELECT ifnull(max(listing_id), 0) FROM listing;
@@ -218,10 +238,10 @@ SELECT ifnull(max(listing_id), 0) FROM listing;
 SELECT ifnull(max(asset_id), ?1) FROM asset WHERE asset_id BETWEEN ?1 AND ?2;
 
 -- name: add_assets
-INSERT INTO asset (asset_id, kind, name) VALUES (?, ?, ?);
+INSERT INTO asset (asset_id, kind, name, crc) VALUES (?1, ?2, ?3, crc_asset(?1, ?2, ?3));
 
 -- name: add_listings
-INSERT INTO listing (listing_id, dataset_id, columns) VALUES (?, ?, ?);
+INSERT INTO listing (listing_id, dataset_id, columns, crc) VALUES (?1, ?2, ?3, crc_listing(?1, ?2, ?3));
 
 -- name: add_listed
 INSERT INTO listed (rowid, words) VALUES (?, ?);
@@ -230,13 +250,13 @@ INSERT INTO listed (rowid, words) VALUES (?, ?);
 INSERT INTO name (rowid, words) VALUES (?, ?);
 
 -- name: documents_of_scopes
-SELECT document_id FROM json_each(?) CROSS JOIN document ON scope_id = value;
+SELECT document_id FROM json_each(?) CROSS JOIN document ON scope_id = value WHERE sound_document(document);
 
 -- name: last_document
 SELECT ifnull(max(document_id), 0) FROM document;
 
 -- name: add_documents
-INSERT INTO document (document_id, scope_id, asset_id, column_id) VALUES (?, ?, ?, ?);
+INSERT INTO document (document_id, scope_id, asset_id, column_id, crc) VALUES (?1, ?2, ?3, ?4, crc_document(?1, ?2, ?3, ?4));
 
 -- name: add_prose
 INSERT INTO prose (rowid, words) VALUES (?, ?);
@@ -283,7 +303,7 @@ WITH hit AS MATERIALIZED (
 )
 SELECT CASE WHEN column_id THEN 3 ELSE asset.kind END AS kind, asset.name AS name, named.name AS column_name
 FROM found
-JOIN asset USING (asset_id)
+LEFT JOIN asset ON asset.asset_id = found.asset_id
 LEFT JOIN asset AS named ON named.asset_id = column_id
-WHERE CASE WHEN column_id THEN 3 ELSE asset.kind END IN (SELECT value FROM json_each(?4))
+WHERE sound_asset(asset) AND iif(column_id, sound_asset(named), 1) AND CASE WHEN column_id THEN 3 ELSE asset.kind END IN (SELECT value FROM json_each(?4))
 ORDER BY 1, 2, 3 LIMIT ?6;

@@ -9,11 +9,12 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from meshline.errors import StoreCorrupt
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Content, Interval, Observation, Scope, intervals, known_by, last_stretch
 from meshline.graph.store.base import Changes, Head
-from meshline.graph.store.heads import HeadTable
-from meshline.graph.store.packing import unpack
+from meshline.graph.store.heads import HeadTable, scope_of
+from meshline.graph.store.packing import unpack_content
 from meshline.graph.store.sqlite.folding import TOMBSTONE, HeadRow, observation
 from meshline.graph.store.sqlite.queries import SQL
 
@@ -22,10 +23,17 @@ END_OF_TIME = 2**63 - 1
 
 HeadColumns: TypeAlias = tuple[int, str, str, int, int, int, str, int, bytes, int, bytes]
 
-scope_of = msgspec.json.Decoder(Scope).decode
 text_of = msgspec.json.Encoder().encode
-list_of = msgspec.msgpack.Decoder(list[int]).decode
+_list_of = msgspec.msgpack.Decoder(list[int]).decode
 packed_list = msgspec.msgpack.Encoder().encode
+
+
+def list_of(encoded: bytes) -> list[int]:
+    """The inverse of `packed_list`. Raises StoreCorrupt."""
+    try:
+        return _list_of(encoded)
+    except msgspec.MsgspecError as error:
+        raise StoreCorrupt(f"a list of scopes cannot be read ({error}): restore the store from a backup") from error
 
 
 def numbers(values: Iterable[int]) -> str:
@@ -41,7 +49,7 @@ def revision(connection: sqlite3.Connection) -> int:
 
 def _head(row: HeadColumns) -> Head:
     number, source, scope, observed_at, valid_from, last_observed, version, provisional, digest, deflated, blob = row
-    content = Content(digest, unpack(deflated, blob))
+    content = unpack_content(digest, deflated, blob)
     return Head(number, source, scope_of(scope), observed_at, valid_from, last_observed, version, bool(provisional), content)
 
 
@@ -49,8 +57,9 @@ def all_heads(connection: sqlite3.Connection) -> Iterator[HeadTable]:
     (last,) = connection.execute(SQL["last_scope"]).fetchone()
     cursor = connection.execute(SQL["all_heads"])
     while rows := cursor.fetchmany(BATCH):
-        *columns, deflated, blobs = zip(*rows, strict=True)
-        yield HeadTable(*(*columns, list(map(unpack, deflated, blobs))), share=columns[0][-1] / last)
+        *columns, digests, deflated, blobs = zip(*rows, strict=True)
+        contents = [content.blob for content in map(unpack_content, digests, deflated, blobs)]
+        yield HeadTable(*(*columns, digests, contents), share=columns[0][-1] / last)
 
 
 def all_heads_as_of(connection: sqlite3.Connection, as_of: int) -> Iterator[list[Head]]:
@@ -71,6 +80,7 @@ def heads_as_of(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of:
     times that decide; `intervals` does the rest.
     """
     wanted = dict.fromkeys(scope_ids)
+    connection.execute(SQL["check_observations"], (numbers(wanted),)).fetchone()
     settled: dict[int, list[tuple[HeadColumns, int, int]]] = {}
     for row in connection.execute(SQL["settled_as_of"], (numbers(wanted), as_of)):
         settled.setdefault(row[0], []).append((row[:11], row[11], row[12]))
@@ -153,8 +163,10 @@ def scope_names(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dic
 def contents_by_digest(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, Content]:
     result: dict[bytes, Content] = {}
     for digest in set(digests):
-        _, deflated, blob = connection.execute(SQL["find_content"], (digest,)).fetchone()
-        result[digest] = Content(digest, unpack(deflated, blob))
+        row = connection.execute(SQL["find_content"], (digest,)).fetchone()
+        if row is None:
+            raise StoreCorrupt("a statement's content is not there: restore the store from a backup")
+        result[digest] = unpack_content(digest, *row[1:])
     return result
 
 

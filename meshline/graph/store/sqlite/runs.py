@@ -10,13 +10,13 @@ import msgspec
 
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.store.base import Pair, Run, RunKey
+from meshline.graph.store.heads import scope_of
 from meshline.graph.store.packing import pack, unpack
 from meshline.graph.store.sqlite.numbering import Numbers
 from meshline.graph.store.sqlite.queries import SQL
 
 PairRow: TypeAlias = tuple[int, bytes, int, int]
 
-_parts_of = msgspec.json.Decoder(tuple[str, ...]).decode
 _text_of = msgspec.json.Encoder().encode
 
 
@@ -50,7 +50,7 @@ def siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, byt
     for asked in set(pairs):
         source, parent, digest = asked
         found = [
-            Pair(parent, digest, RunKey(source, AssetKey(AssetKind.JOB, _parts_of(job)), name), bool(covered))
+            Pair(parent, digest, RunKey(source, AssetKey(AssetKind.JOB, scope_of(job)), name), bool(covered))
             for name, job, covered in connection.execute(SQL["siblings"], asked)
         ]
         if found:

@@ -10,7 +10,7 @@ from meshline.graph.model import Content, Statement
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Withdrawal
 from meshline.graph.store.packing import pack
 from meshline.graph.store.sqlite import reading, runs
-from meshline.graph.store.sqlite.folding import HeadRow, Said, first, followed, lasts, silent
+from meshline.graph.store.sqlite.folding import HeadRow, Said, first, followed, followed_tied, lasts, silent, tied
 from meshline.graph.store.sqlite.names import Names
 from meshline.graph.store.sqlite.numbering import Numbering
 from meshline.graph.store.sqlite.queries import SQL
@@ -144,7 +144,10 @@ class _Commit:
         for row, statement in zip(rows, statements, strict=True):
             scope = row.scope
             head = new.get(scope)
-            now = first(row) if head is None else followed(head, row)
+            if head is not None and tied(head, row):
+                now = followed_tied(head, row, wins=self._wins(statement, head))
+            else:
+                now = first(row) if head is None else followed(head, row)
             if now is None:
                 unclear.add(scope)
             elif now is not head:
@@ -154,6 +157,12 @@ class _Commit:
             folded = reading.folded(self._connection, unclear)
             new.update((scope, folded.get(scope) or silent(scope)) for scope in unclear)
         return self._write_heads(old, new, {scope: statement for scope, statement in holders.items() if scope not in unclear}, unclear)
+
+    def _wins(self, statement: Statement, head: HeadRow) -> bool:
+        """Whether a statement holds against the head's, which is of the same time."""
+        (digest,) = self._connection.execute(SQL["digest_of"], (head.content,)).fetchone()
+        (version,) = self._connection.execute(SQL["label_of"], (head.version,)).fetchone()
+        return (statement.content.digest, statement.version) > (digest, version)
 
     def _heads(self, scopes: Iterable[int]) -> dict[int, HeadRow]:
         return {row[0]: HeadRow(*row) for row in self._connection.execute(SQL["head_rows"], (reading.numbers(scopes),))}

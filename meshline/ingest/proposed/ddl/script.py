@@ -57,7 +57,7 @@ class Script:
                 raise InvalidInput(f"this statement is not understood ({type(error).__name__})", piece.where) from error
         if self._data and not lenient:
             kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self._data.items()))
-            self.warnings.append(f"{file}: statements that change no schema are not looked at: {kinds}")
+            self.warnings.append(f"{file}: statements that change no schema are not judged: {kinds}")
 
     def _piece(self, piece: Piece) -> None:
         try:
@@ -179,7 +179,7 @@ class Script:
             self.tables.use(self._rules.relation(node.this))
 
     def data(self, node: exp.Expr, _: Piece) -> None:
-        kind = "SELECT" if isinstance(node, exp.Query) else node.key.upper()
+        kind = "SELECT" if isinstance(node, exp.Query) else node.key.upper().removesuffix("TABLE")
         self._data[kind] = self._data.get(kind, 0) + 1
 
     def block(self, node: exp.Expr, piece: Piece) -> None:

@@ -14,7 +14,7 @@ from meshline.ingest.sql.shape import Relation
 
 class Tables:
     """`by_name`: those that were asked for. `base`: what tables were before the script, where the graph is not asked.
-    `defaults`: the catalog and the schema that names may leave out.
+    `defaults`: the catalog and the schema that names may leave out; '' for one that is not known.
     """
 
     def __init__(self, known: Known, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]) -> None:
@@ -22,14 +22,15 @@ class Tables:
         self._namespace = known.context.namespace(options.get("namespace", ""))
         self._base = base
         self._by_key: dict[AssetKey, Table] = {}
-        self.defaults: Relation = tuple(part for part in (options.get("catalog", ""), options.get("schema", "")) if part)
+        catalog, schema = options.get("catalog", ""), options.get("schema", "")
+        self.defaults: Relation = (catalog, schema) if catalog else (schema,) if schema else ()
         self.by_name: dict[Relation, Table] = {}
         self.guessed: dict[AssetKey, str] = {}  # by names without their catalog: as the script writes them
 
     def full(self, relation: Relation) -> Relation:
-        """A name with the parts that it leaves out."""
+        """A name with the parts that it leaves out, as far as they are known."""
         missing = len(self.defaults) + 1 - len(relation)
-        return (*self.defaults[:missing], *relation) if missing > 0 else relation
+        return (*filter(None, self.defaults[:missing]), *relation) if missing > 0 else relation
 
     def use(self, parts: Relation) -> None:
         """`USE lake.orders`: what names leave out from now on."""
@@ -64,6 +65,7 @@ class Tables:
             return self._by_key[key]
         version = self._base.get(name)
         if version is not None:
+            key = self._said(full) if key is None else key
             table = Table(version._replace(datasets={"": (key,)} if key is not None else {}), key, ".".join(full))
         elif key is not None:
             table = Table(self._known.definition(key), key, key.qualified_name)
@@ -108,10 +110,13 @@ class Tables:
 
     def new(self, full: Relation) -> Table:
         """One that nobody knows yet; a dataset if its namespace was said."""
-        naming = self._known.context.naming
-        key = naming.dataset(self._namespace, ".".join(full)) if self._namespace else None
+        key = self._said(full)
         table = self.by_name[folded(full)] = Table(None, key, ".".join(full) if key is None else key.qualified_name)
         return table
+
+    def _said(self, full: Relation) -> AssetKey | None:
+        """The dataset that a name means where the graph knows none: of the namespace that is given; None without one."""
+        return self._known.context.naming.dataset(self._namespace, ".".join(full)) if self._namespace else None
 
     def rename(self, table: Table, old: Relation, new: Relation) -> None:
         """`new` stays in the schema of the old name if it names none."""

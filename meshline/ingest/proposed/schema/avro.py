@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from meshline.errors import InvalidInput
+from msgspec import structs
+
+from meshline.errors import InvalidInput, required_extra
 from meshline.graph.definitions import Definition
 from meshline.graph.promises import Field, Model
 from meshline.ingest.proposed.json_text import Path
 from meshline.ingest.proposed.schema.shape import MAX_DEPTH, MAX_FIELDS, Schema
+
+NAMED = frozenset({"record", "error", "enum", "fixed"})  # types that a reader finds by their names
+HOLDING = frozenset({"array", "map"})
 
 
 def is_one(value: dict[str, Any]) -> bool:
@@ -20,8 +25,9 @@ def is_one(value: dict[str, Any]) -> bool:
 
 
 def read(value: Any, file: str) -> Schema:
-    """Raises InvalidInput for what is no schema of Avro, or no record."""
-    from fastavro.schema import SchemaParseException, UnknownType, parse_schema  # noqa: PLC0415 - slow to import
+    """Raises InvalidInput for what is no schema of Avro, or no record; MissingExtra."""
+    with required_extra("avro", "reading an Avro schema"):
+        from fastavro.schema import SchemaParseException, UnknownType, parse_schema  # noqa: PLC0415 - slow to import
 
     named: dict[str, Any] = {}
     try:
@@ -57,18 +63,34 @@ class _Walk:
             own = f"{path}{one['name']}"
             if aliases := tuple(f"{path}{alias}" for alias in one.get("aliases") or ()):
                 self.aliases[own] = aliases
-            yield from self.field(own, one["type"], str(one.get("doc") or ""), (*place, "fields", i), inside | {name})
+            first, *nested = self.field(own, one["type"], str(one.get("doc") or ""), (*place, "fields", i), inside | {name})
+            yield structs.replace(first, defaulted="default" in one)
+            yield from nested
 
     def field(self, path: str, type_: Any, doc: str, place: Path, inside: frozenset[str]) -> Iterator[Field]:
         if path.count(".") > MAX_DEPTH or len(self.places) >= MAX_FIELDS:
             raise InvalidInput(f"more than {MAX_FIELDS} fields, or nested more than {MAX_DEPTH} levels deep")
         self.places[path] = place
         nullable, kind, at = self._plain(type_, (*place, "type"))
-        symbols = tuple(kind.get("symbols") or ()) if isinstance(kind, dict) and kind.get("type") == "enum" else ()
-        yield Field(name=path, type=self.text(kind), description=doc, required=not nullable, enum=symbols)
+        is_enum = isinstance(kind, dict) and kind.get("type") == "enum"
+        yield Field(
+            name=path,
+            type=self.text(kind),
+            description=doc,
+            required=not nullable,
+            type_names=_names(kind),
+            enum=tuple(kind.get("symbols") or ()) if is_enum else (),
+            enum_default=str(kind.get("default") or "") if is_enum else "",
+        )
         yield from self._nested(path, kind, at, inside)
 
     def _nested(self, path: str, kind: Any, place: Path, inside: frozenset[str]) -> Iterator[Field]:
+        if isinstance(kind, list):  # a union: each branch that is more than a word is a field of its own
+            for one in kind:
+                _, branch, _ = self._plain(one, ())
+                if isinstance(branch, dict) and (branch.get("type") in HOLDING or branch.get("type") in NAMED):
+                    yield from self.field(f"{path}.{self._branch(one)}", one, "", place, inside)
+            return
         if not isinstance(kind, dict):
             return
         if kind.get("type") in ("record", "error"):
@@ -91,16 +113,18 @@ class _Walk:
         if not isinstance(type_, list):
             return type_ == "null", type_, place
         others = [(i, one) for i, one in enumerate(type_) if one != "null"]
-        if len(others) != 1:
+        if not others:
+            return True, "null", place
+        if len(others) > 1:
             return len(others) < len(type_), [one for _, one in others], place
         i, one = others[0]
         _, kind, at = self._plain(one, (*place, i))
         return len(others) < len(type_), kind, at
 
     def text(self, kind: Any) -> str:
-        """`long`, `timestamp-millis`, `decimal(18,2)`, `array<string>`, `enum`, `record`, `union<int, string>`."""
+        """`long`, `timestamp-millis`, `decimal(18,2)`, `array<string>`, `enum`, `record`, `union<Money, int>`."""
         if isinstance(kind, list):
-            return f"union<{', '.join(self.text(one) for one in kind)}>"
+            return f"union<{', '.join(sorted(map(self._branch, kind)))}>"
         if isinstance(kind, str):
             return self.text(self._named[kind]) if kind in self._named else kind
         logical, name = str(kind.get("logicalType", "")), str(kind.get("type"))
@@ -113,6 +137,23 @@ class _Walk:
             return f"array<{inner}>" if name == "array" else f"map<string, {inner}>"
         plain = f"fixed({kind.get('size')})" if name == "fixed" else name
         return logical if logical in _LOGICAL else plain
+
+    def _branch(self, kind: Any) -> str:
+        """What a branch of a union is called: a named type by its name, `array`, `map`, else as its type."""
+        _, branch, _ = self._plain(kind, ())
+        if not isinstance(branch, dict):
+            return self.text(branch)
+        name = str(branch.get("type"))
+        return str(branch.get("name")).rpartition(".")[2] if name in NAMED else name if name in HOLDING else self.text(branch)
+
+
+def _names(kind: Any) -> tuple[str, ...]:
+    """The full name of a named type, and its aliases."""
+    if not isinstance(kind, dict) or kind.get("type") not in NAMED:
+        return ()
+    name = str(kind.get("name"))
+    space = name.rpartition(".")[0]
+    return name, *(str(one) if "." in str(one) or not space else f"{space}.{one}" for one in kind.get("aliases") or ())
 
 
 def _pairs(kind: dict[str, Any]) -> list[dict[str, Any]] | None:

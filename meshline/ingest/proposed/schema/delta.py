@@ -13,7 +13,7 @@ from meshline.graph.promises import Field, Model
 from meshline.ingest.documents import text_of
 from meshline.ingest.proposed.json_text import json_value
 from meshline.ingest.proposed.schema.shape import Schema
-from meshline.ingest.sources.delta.columns import COMMENT, Column, columns
+from meshline.ingest.sources.delta.columns import COMMENT, DEFAULT, Column, columns
 
 LOG = "_delta_log"
 
@@ -73,6 +73,7 @@ def _field(column: Column) -> Field:
         id="" if identity is None else f"{identity[0]}{identity[1]}",
         description=str(column.metadata.get(COMMENT) or ""),
         required=not column.nullable,
+        defaulted=True if DEFAULT in column.metadata else None,
     )
 
 

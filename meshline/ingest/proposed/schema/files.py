@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from meshline.errors import InvalidInput, MissingExtra, NotFound
+from meshline.errors import InvalidInput, NotFound, required_extra
 from meshline.ingest.proposed.schema import delta
 from meshline.ingest.proposed.shape import Text
 from meshline.ingest.sources.files import read_bytes
@@ -53,13 +53,9 @@ def live_table(catalog: str, table: str) -> Text:
     """The metadata of a table of an Iceberg catalog as it is now. `catalog`: its URI, or the name by which pyiceberg's own
     configuration knows it; `table`: `schema.table`. Raises InvalidInput, NotFound, StoreUnavailable, MissingExtra.
     """
-    try:
+    with required_extra("iceberg", "reading a live table"):
         from meshline.ingest.sources.iceberg.catalogs import Gone, kind_of, opened  # noqa: PLC0415 - pyiceberg is slow to import
         from meshline.ingest.sources.iceberg.properties import Properties, Redaction, expanded  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("meshline"):
-            raise
-        raise MissingExtra("iceberg", "reading a live table") from error
     is_uri = "://" in catalog
     written: Properties = {"uri": catalog} if is_uri else {}
     properties = expanded(written, "catalog")

@@ -16,8 +16,9 @@ from meshline.ingest.values import flag, text, whole
 # What a schema may say and no rule of change is about: said to whoever asks, so that nobody thinks that it was compared.
 _NOT_COMPARED = (
     "patternProperties", "if", "then", "else", "not", "dependentSchemas", "dependentRequired", "dependencies", "prefixItems",
-    "contains", "unevaluatedProperties", "propertyNames",
+    "contains", "unevaluatedProperties", "propertyNames", "minProperties", "maxProperties",
 )  # fmt: skip
+_NOT_COMPARED_OF_VALUES = ("multipleOf", "uniqueItems")
 
 
 def is_one(value: dict[str, Any]) -> bool:
@@ -39,7 +40,9 @@ def read(value: Any, file: str) -> Schema:
         raise InvalidInput("a table is an object with properties; this schema is of none", file)
     fields = tuple(walk.properties(root, "", place, 0))
     return Schema(
-        Definition(Model(name=text(value.get("title")), fields=fields), format="json"), walk.places, warnings=tuple(walk.warnings)
+        Definition(Model(name=text(value.get("title")), fields=fields), format="json", closed=tuple(walk.closed)),
+        walk.places,
+        warnings=tuple(walk.warnings),
     )
 
 
@@ -49,6 +52,7 @@ class _Walk:
         self._inside: list[str] = []  # references that are being followed
         self.places: dict[str, Path] = {}
         self.warnings: dict[str, None] = {}
+        self.closed: dict[str, None] = {}  # paths of objects that allow no other properties
 
     def properties(self, said: Mapping[str, Any], path: str, place: Path, depth: int) -> Iterator[Field]:
         for key in _NOT_COMPARED:
@@ -56,7 +60,11 @@ class _Walk:
                 self._warn(place, f"{key} is not compared")
         names = said.get("required")
         required = frozenset(names) if isinstance(names, list) and all(isinstance(one, str) for one in names) else frozenset()
-        properties = said.get("properties")
+        properties, more = said.get("properties"), said.get("additionalProperties")
+        if more is False:
+            self.closed[path.removesuffix(".")] = None
+        elif isinstance(more, dict) and more and properties:
+            self._warn(place, "additionalProperties beside properties are not compared")
         for name, one in properties.items() if isinstance(properties, dict) else ():
             is_required = name in required or (isinstance(one, dict) and one.get("required") is True)  # as draft 3 has it
             yield from self._field(f"{path}{name}", one, (*place, "properties", name), depth, required=is_required)
@@ -68,6 +76,9 @@ class _Walk:
         before = len(self._inside)
         at, said = self.resolved(value, place)
         types = _types(said)
+        for key in _NOT_COMPARED_OF_VALUES:
+            if key in said:
+                self._warn(at, f"{key} is not compared")
         yield _field(path, said, required=required and "null" not in types, type_=self._type(said, types))
         if len(self._inside) == before or self._inside[-1] not in self._inside[:-1]:
             yield from self._nested(path, said, at, depth + 1)
@@ -152,6 +163,8 @@ def _field(path: str, said: Mapping[str, Any], *, required: bool, type_: str) ->
         exclusive_maximum=maximum if highest is True else None if highest is False else highest,
         min_length=whole(said.get("minLength")),
         max_length=whole(said.get("maxLength")),
+        min_items=whole(said.get("minItems")),
+        max_items=whole(said.get("maxItems")),
         pattern=text(said.get("pattern")),
         format=text(said.get("format")),
         deprecated=flag(said.get("deprecated")),

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from meshline.errors import Ambiguous, InvalidInput, MissingExtra, NotFound
+from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.definitions import Definition, Pair, Part, Version
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.ingest.names import closest, split_dataset
@@ -37,10 +37,11 @@ def propose(given: Given, known: Known) -> Proposal:
     before = None if given.before is None else _schema(given.before, given.options)
     read = [one for one in (after, before) if one is not None]
     dataset, doubts = _dataset(given.options, [name for one in read for name in one.names], known)
+    label = "" if known.asked else given.options.get("dataset", "")
     warnings = [*(() if after is None else after.warnings), *doubts]
     now, was = _version(given.after, after, dataset), _version(given.before, before, dataset)
     if was is not None and now is not None and after is not None:
-        pair = _of_files(was, now, after, alike=dataset is None)
+        pair = _of_files(was, now, after, alike=dataset is None, label=label)
     elif was is None and now is not None:
         if dataset is None:
             raise InvalidInput("which table it is cannot be told from the file: say its dataset, or give the old version as well", now.file)
@@ -50,9 +51,9 @@ def propose(given: Given, known: Known) -> Proposal:
     return Proposal((pair,), entries(pair, known), tuple(warnings))
 
 
-def _of_files(was: Version[Definition], now: Version[Definition], after: Schema, *, alike: bool) -> Pair[Definition]:
+def _of_files(was: Version[Definition], now: Version[Definition], after: Schema, *, alike: bool, label: str) -> Pair[Definition]:
     if alike:
-        was, now = _called_alike(was, now)
+        was, now = _called_alike(was, now, label)
     first, second = declared(was.value, now.value, after.aliases)
     return Pair(was._replace(value=first), now._replace(value=second))
 
@@ -67,12 +68,15 @@ def _beside_the_graph(was: Version[Definition] | None, now: Version[Definition],
     return Pair(was._replace(value=first), now._replace(value=second))
 
 
-def _called_alike(was: Version[Definition], now: Version[Definition]) -> tuple[Version[Definition], Version[Definition]]:
-    """Two files of one table, whatever they are called. Only records of Avro have names that readers depend on."""
+def _called_alike(was: Version[Definition], now: Version[Definition], label: str) -> tuple[Version[Definition], Version[Definition]]:
+    """Two files of one table, whatever they are called. Only records of Avro have names that readers depend on.
+
+    `label`: what the user calls the table; empty: the name in the files.
+    """
     names = [one.value.model.name for one in (was, now)]
     if all(names) and was.value.format == now.value.format == "avro" and len({name.rpartition(".")[2] for name in names}) > 1:
         return was, now
-    name = names[0] or names[1] or PurePath(now.file).stem
+    name = label or names[0] or names[1] or PurePath(now.file).stem
     first, second = (one._replace(value=_named(one.value, name, "")) for one in (was, now))
     return first, second
 
@@ -95,8 +99,6 @@ def _schema(text: Text, options: Mapping[str, str]) -> Schema:
     name = written or _format(value, text.name)
     try:
         found = _READERS[name](value, text.name)
-    except ModuleNotFoundError as error:
-        raise MissingExtra("avro", "reading an Avro schema") from error
     except InvalidInput as error:
         raise error if error.where else InvalidInput(str(error), text.name) from error
     except RecursionError as error:
@@ -123,13 +125,15 @@ def _format(value: object, file: str) -> str:
 
 def _dataset(options: Mapping[str, str], names: list[str], known: Known) -> tuple[AssetKey | None, list[str]]:
     """Which one it is, as was said, else by the names that the files give it; and what is not sure about it."""
-    if text := options.get("dataset"):
+    text = options.get("dataset", "")
+    if not known.asked:
+        return (_new(text, known) if text and options.get("new") else None), []
+    if text:
         try:
             key = known.asset(f"dataset:{text}")
         except NotFound as error:
             if options.get("new"):
-                namespace, name = split_dataset(text, known.context.aliases)
-                return known.context.naming.dataset(namespace, name), [f"{text} is new: nobody is known to use it"]
+                return _new(text, known), [f"{text} is not in the graph, so its consumers are unknown."]
             raise NotFound(str(error).replace("'dataset:", "'")) from error
         if key.kind is not AssetKind.DATASET:
             raise InvalidInput(f"{text!r} is the {key.kind.lower()} {key.qualified_name}, and no dataset", "dataset")
@@ -141,7 +145,12 @@ def _dataset(options: Mapping[str, str], names: list[str], known: Known) -> tupl
             continue
         if key.kind is AssetKind.DATASET:
             return key, []
-    return None, ["which dataset of the graph it is is not known, so that nobody is known to use it: say its dataset"]
+    return None, ["Cannot match this schema to a dataset, so consumers are unknown. Pass --dataset."]
+
+
+def _new(text: str, known: Known) -> AssetKey:
+    """A dataset that the graph does not know, by its namespace and name."""
+    return known.context.naming.dataset(*split_dataset(text, known.context.aliases))
 
 
 def _version(text: Text | None, schema: Schema | None, dataset: AssetKey | None) -> Version[Definition] | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, required_extra
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, document
 from meshline.ingest.mesh.problems import shown
-from meshline.ingest.sources.contracts import specification, standard
 from meshline.ingest.sources.contracts.parsed import Parsed
 from meshline.ingest.values import text
 
@@ -17,16 +17,24 @@ ACCEPTED = (
     "accepted are Data Contract Specification 0.9 to 1.2 (`dataContractSpecification: 1.2.0`), Open Data Contract Standard 3.0 to 3.2"
     " (`kind: DataContract` with `apiVersion: v3.1.0`), and `apiVersion: datacontract.com/v0.9`"
 )
-_READERS: Mapping[str, Callable[[Document], Parsed]] = {"dcs": specification.read, "odcs": standard.read}
+# dialect: the module that has `read`
+_READERS: Mapping[str, str] = {
+    "dcs": "meshline.ingest.sources.contracts.specification",
+    "odcs": "meshline.ingest.sources.contracts.standard",
+}
 
 
 def parse(data: bytes, file: str) -> Parsed:
-    """The contract in a file. Every bad place of it is one message with `file:line`."""
+    """The contract in a file. Every bad place of it is one message with `file:line`. Raises MissingExtra."""
     try:
         found = document(data, file)
-        return _READERS[_dialect(found)](found)
+        module = _READERS[_dialect(found)]
+        with required_extra("contracts", "reading a data contract"):
+            reader = import_module(module)
+        parsed: Parsed = reader.read(found)
     except InvalidInput as error:
         return Parsed(None, (error,), ())
+    return parsed
 
 
 def _dialect(found: Document) -> str:

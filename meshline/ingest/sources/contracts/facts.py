@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.owner_names import address, is_email
 from meshline.graph.promises import Contract, Field, Model, Server, contract_attributes
 from meshline.ingest.sources.contracts.servers import is_production, place
 from meshline.ingest.sources.shape import Context
@@ -35,7 +36,7 @@ def said(contract: Contract, context: Context) -> Said:
         for dataset, one in {one.dataset: one for one in reversed(bound)}.items()
     ]
     for party in () if contract.ended else contract.owners:
-        owner = model.owner(context.person(party.name))
+        owner = model.owner(party.name)
         assets.append(AssetFact(owner, _person(party.name, party.title)))
         edges.append(EdgeFact(EdgeType.OWNS, owner, key, {"type": party.type}))
     if contract.in_force:
@@ -90,9 +91,9 @@ def _notes(bound: Bound) -> Iterator[AssetFact]:
 
 def _consumes(contract: Contract, name: str, bound: list[Bound], context: Context) -> Iterator[EdgeFact]:
     consumer = model.consumer(context.person(name))
-    about = _given(contract=contract.id, purpose=contract.terms.usage)
-    if "@" in name:  # an address is somebody's: who is told when it breaks
-        yield EdgeFact(EdgeType.OWNS, model.owner(context.person(name)), consumer, {"type": "technical"})
+    about = _given(contract=contract.id, version=contract.version, purpose=contract.terms.usage)
+    if is_email(name):  # the owner of the address is notified when the contract breaks
+        yield EdgeFact(EdgeType.OWNS, model.owner(name), consumer, {"type": "technical"})
     for one in bound:
         targets = [column(one.dataset, field) for field in one.model.fields] or [one.dataset]
         yield from (EdgeFact(EdgeType.CONSUMES, consumer, target, about) for target in targets)
@@ -103,7 +104,7 @@ def column(dataset: AssetKey, field: Field) -> AssetKey:
 
 
 def _person(written: str, title: str) -> dict[str, Json]:
-    return _given(email=written, contact=written, title=title) if "@" in written else _given(title=title)
+    return _given(email=address(written), contact=address(written), title=title)
 
 
 def _given(**attributes: Json) -> dict[str, Json]:

@@ -126,6 +126,8 @@ def _field(name: str, physical: str, said: Mapping[str, Json]) -> Field:
         exclusive_maximum=options.get("exclusiveMaximum"),
         min_length=whole(options.get("minLength")),
         max_length=whole(options.get("maxLength")),
+        min_items=whole(options.get("minItems")),
+        max_items=whole(options.get("maxItems")),
         pattern=text(options.get("pattern")),
         format=text(options.get("format")),
         classification=classification,

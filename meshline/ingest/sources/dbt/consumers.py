@@ -10,13 +10,12 @@ from meshline.ingest.sources.dbt import owners
 from meshline.ingest.sources.dbt.artifacts import Exposure
 from meshline.ingest.sources.dbt.attributes import said, tags
 from meshline.ingest.sources.dbt.tables import Table
-from meshline.ingest.sources.shape import Context
 
 
-def exposure_facts(id_: str, exposure: Exposure, used: Iterable[Table], context: Context) -> Facts:
+def exposure_facts(id_: str, exposure: Exposure, used: Iterable[Table]) -> Facts:
     """A consumer, its owner, and the tables that it uses. dbt knows no columns of them."""
     key = model.consumer(exposure.name)
-    owner = owners.of_person(exposure.owner, context)
+    owner = owners.of_person(exposure.owner)
     owned_by = [owner] if owner is not None else []
     attributes = said(
         title=exposure.label,

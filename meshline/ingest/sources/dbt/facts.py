@@ -11,7 +11,6 @@ from meshline.ingest.sources.dbt.artifacts import Config, Group, Node
 from meshline.ingest.sources.dbt.attributes import constraints, limits, said, tags
 from meshline.ingest.sources.dbt.owners import Owner, meta_of
 from meshline.ingest.sources.dbt.tables import ListedColumn, Table
-from meshline.ingest.sources.shape import Context
 
 _TYPES = {
     "table": "TABLE",
@@ -41,9 +40,9 @@ def table_facts(table: Table, columns: Sequence[ListedColumn], owned_by: Sequenc
     )
 
 
-def group_facts(group: Group, context: Context) -> Facts:
+def group_facts(group: Group) -> Facts:
     """How the owner of a group is reached."""
-    owner = owners.of_person(group.owner, context)
+    owner = owners.of_person(group.owner)
     return Facts(assets=(owners.asset(owner),) if owner is not None else ())
 
 

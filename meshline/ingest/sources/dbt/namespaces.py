@@ -110,7 +110,12 @@ _EXAMPLES = {
 
 
 def _connection(adapter: str, file: Path, profile: str | None, target: str | None) -> Connection:
-    """The connection that a profile's target names. Credentials beside it are not looked at."""
+    """The connection that a profile's target names. `file`: profiles.yml, or the folder that has it, as dbt's own option wants it.
+
+    Credentials beside the connection are not looked at.
+    """
+    if file.is_dir():
+        file /= "profiles.yml"
     of_file = document(read_bytes(file, MAX_BYTES), str(file))
     profiles = {name: value for name, value in _mapping(of_file, of_file.value, ()).items() if name != "config"}
     name = _one_of("profile", profile, profiles, of_file.where(()))

@@ -80,10 +80,10 @@ class Project:
             yield from self._of_table(self._tables[id_])
         artifacts, time = self._artifacts, self._settings.time
         for id_, group in artifacts.groups.items():
-            yield Entry((SCOPE, id_), encode(group_facts(group, self._context)), time)
+            yield Entry((SCOPE, id_), encode(group_facts(group)), time)
         for id_, exposure in artifacts.exposures.items():
             used = [self._tables[one] for one in self._references.tables(exposure.depends_on, self._tables)]
-            yield Entry((SCOPE, id_), encode(exposure_facts(id_, exposure, used, self._context)), time)
+            yield Entry((SCOPE, id_), encode(exposure_facts(id_, exposure, used)), time)
         yield from self._checks.entries(self._context.memory, time)
         self._summary()
 
@@ -108,7 +108,7 @@ class Project:
 
     def _of_table(self, table: Table) -> Iterator[Found]:
         """What the table is, and what flows into it."""
-        owned_by = owners.of_table(table.node, self._artifacts.groups, self._context)
+        owned_by = owners.of_table(table.node, self._artifacts.groups)
         upstream = self._upstream(table)
         digest = self._digest(table.node, self._artifacts.ran.get(table.id), table.called, table.listing, owned_by, _parts(upstream))
         before = self._before.get(table.id)

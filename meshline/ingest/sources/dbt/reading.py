@@ -12,6 +12,7 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import Scope
+from meshline.ingest.json_errors import not_json
 from meshline.ingest.sources.dbt.artifacts import Exposure, Group, Kind, Manifest, Metadata, Node, Passage, Test
 from meshline.ingest.sources.dbt.results import Catalog, CatalogTable, Freshness, Result, RunResults, SourcesFreshness
 from meshline.ingest.sources.files import read_bytes
@@ -194,8 +195,10 @@ class _Reader:
 def _decoded(file: Path, data: bytes, type_: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=type_)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise _refusal(error, str(file)) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise not_json(error, data, str(file)) from error
 
 
 _DECODERS: dict[type, msgspec.json.Decoder[object]] = {}

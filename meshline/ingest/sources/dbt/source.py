@@ -7,11 +7,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, required_extra
 from meshline.ingest.sources.dbt.checks import micros
-from meshline.ingest.sources.dbt.flows import dialect_of
 from meshline.ingest.sources.dbt.namespaces import namespace_of
-from meshline.ingest.sources.dbt.project import Project, Settings, other_project
 from meshline.ingest.sources.dbt.reading import project_name, read
 from meshline.ingest.sources.shape import Context, Reading, Source
 from meshline.ingest.times import now
@@ -24,12 +22,16 @@ class Dbt(Source):
 
     path: Path = Field(description="the folder into which dbt writes manifest.json, or that file")
     namespace: str | None = Field(default=None, min_length=1, description="of the project's datasets, as its OpenLineage events have it")
-    profiles: Path | None = Field(default=None, description="dbt's profiles.yml, from which the namespace is known")
+    profiles: Path | None = Field(default=None, description="dbt's profiles.yml or its folder, from which the namespace is known")
     profile: str | None = Field(default=None, description="which of its profiles")
     target: str | None = Field(default=None, description="which of the profile's targets")
     dialect: str | None = Field(default=None, description="of the SQL; the adapter's by default")
 
     def reading(self, context: Context) -> Reading:
+        with required_extra("dbt", "reading a dbt project"):
+            from meshline.ingest.sources.dbt.flows import dialect_of  # noqa: PLC0415 - an extra
+            from meshline.ingest.sources.dbt.project import Project, Settings, other_project  # noqa: PLC0415
+
         artifacts = read(context.folder / self.path)
         metadata = artifacts.metadata
         name = project_name(artifacts)

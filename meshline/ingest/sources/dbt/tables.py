@@ -11,7 +11,7 @@ from meshline.graph.model import AssetKey
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.dbt.artifacts import Column, Node
 from meshline.ingest.sources.dbt.results import CatalogColumn, CatalogTable
-from meshline.ingest.sql.lineage import Relation
+from meshline.ingest.sql.shape import Relation
 
 MAX_COLUMNS = 20_000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 from meshline.ingest.sources.debezium.configs import Config
@@ -14,6 +14,9 @@ from meshline.ingest.sources.debezium.topics import Record
 # The keys of hashes hold a salt: they are in no message and no statement.
 _MASK = re.compile(r"column\.mask\.(with\.\d+\.chars|hash\..+)")
 _TRUNCATE = re.compile(r"column\.truncate\.to\.\d+\.chars")
+
+
+_ROWS = ("after", "before")  # of the envelope
 
 
 class Passed(NamedTuple):
@@ -48,6 +51,15 @@ class Columns:
 
     def _any(self, patterns: Sequence[re.Pattern[str]], names: Sequence[str]) -> bool:
         return any(self._matcher.matches(pattern, name) for pattern in patterns for name in names)
+
+
+def in_envelope(passed: Sequence[Passed], known: Container[str]) -> list[Passed]:
+    """The fields where Debezium's envelope has them, the row after and before the change; as they are if the topic is not known so."""
+    found: list[Passed] = []
+    for one in passed:
+        inside = [field for row in _ROWS if (field := f"{row}.{one.field}") in known]
+        found += [one._replace(field=field) for field in inside or [one.field]]
+    return found
 
 
 def _patterns(config: Config, keys: re.Pattern[str], shown: str) -> Iterator[re.Pattern[str]]:

@@ -13,7 +13,7 @@ from meshline.graph.content import encode
 from meshline.graph.model import AssetKey
 from meshline.ingest.documents import MAX_BYTES
 from meshline.ingest.sources.debezium import sinks
-from meshline.ingest.sources.debezium.columns import Columns, Passed
+from meshline.ingest.sources.debezium.columns import Columns, Passed, in_envelope
 from meshline.ingest.sources.debezium.configs import Config, configs
 from meshline.ingest.sources.debezium.databases import CLASSES, Database, database
 from meshline.ingest.sources.debezium.facts import Capture, facts
@@ -90,7 +90,10 @@ class _Reader:
     def _capture(self, of: Database, name: str, record: Record, broker: str, columns: Columns) -> Capture:
         table = self._context.naming.dataset(of.namespace, name)
         topic = self._context.naming.dataset(f"kafka://{broker}", record.topic)
-        return Capture(table, topic, record, self._passed(of, table, record, columns))
+        passed = self._passed(of, table, record, columns)
+        if passed is not None and not record.flat:
+            passed = in_envelope(passed, {column.name for column in self._context.columns(topic)})
+        return Capture(table, topic, record, passed)
 
     def _passed(self, of: Database, table: AssetKey, record: Record, columns: Columns) -> list[Passed] | None:
         known = [column.name for column in self._context.columns(table)]

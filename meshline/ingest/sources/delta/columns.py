@@ -34,6 +34,8 @@ class Column(NamedTuple):
 def columns(schema: Mapping[str, Any]) -> tuple[Column, ...]:
     """All columns, parents before what is nested in them. Raises InvalidInput."""
     found: list[Column] = []
+    if (type_ := schema.get("type")) != "struct":  # a record of Avro has fields, too
+        raise InvalidInput(f"a Delta schema is a struct; found {type_!r:.60}")
     try:
         for position, field in enumerate(schema["fields"], start=1):
             for column in _field(field, "", position, None, 1):

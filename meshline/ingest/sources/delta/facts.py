@@ -7,18 +7,18 @@ from meshline.graph.content import encode
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Scope
 from meshline.ingest.sources.delta.columns import COMMENT, DEFAULT, GENERATED, Column, Moved
 from meshline.ingest.sources.delta.log import Version, Written
-from meshline.ingest.sources.iceberg.products import Person, kept, product_facts
+from meshline.ingest.sources.iceberg.products import kept, product_facts
 from meshline.ingest.sources.shape import Entry
 
 SNAPSHOT = "snapshot"
 _CONSTRAINT = "delta.constraints."
 
 
-def table_facts(key: AssetKey, location: str, version: Version, person: Person) -> Facts:
+def table_facts(key: AssetKey, location: str, version: Version) -> Facts:
     """The table, its columns, what must hold for them, and what its properties say of people and products."""
     assets = [AssetFact(key, _table(location, version)), *(AssetFact(model.column(key, one.path), _column(one)) for one in version.columns)]
     edges = [EdgeFact(EdgeType.HAS_COLUMN, key, model.column(key, one.path), {"position": one.position}) for one in version.columns]
-    for facts in product_facts(version.properties, key, person, ("delta", "Delta Lake table")):
+    for facts in product_facts(version.properties, key, ("delta", "Delta Lake table")):
         assets += facts.assets
         edges += facts.edges
     return Facts(assets=tuple(assets), edges=tuple(edges))

@@ -14,6 +14,7 @@ from pyiceberg.exceptions import (
     NoSuchNamespaceError,
     NoSuchTableError,
     NoSuchViewError,
+    NotInstalledError,
     OAuthError,
     ServiceUnavailableError,
     TooManyRequestsError,
@@ -21,7 +22,7 @@ from pyiceberg.exceptions import (
 )
 from pyiceberg.utils.config import Config, merge_config
 
-from meshline.errors import InvalidInput, StoreUnavailable
+from meshline.errors import InvalidInput, MissingExtra, StoreUnavailable
 from meshline.ingest.sources.iceberg.facts import Around
 from meshline.ingest.sources.iceberg.metadata import Table, View, table_of
 from meshline.ingest.sources.iceberg.properties import Properties, Redaction
@@ -34,6 +35,7 @@ T = TypeVar("T")
 
 _GONE = (NoSuchTableError, NoSuchViewError, NoSuchNamespaceError, NoSuchIdentifierError)
 _REFUSING = (UnauthorizedError, AuthorizationExpiredError, OAuthError, ServiceUnavailableError, TooManyRequestsError)
+_EXTRAS = {"boto3": "glue", "sqlalchemy": "iceberg"}  # a library that pyiceberg uses: the extra of ours that installs it
 _AWAY = ("requests", "urllib3", "sqlalchemy", "botocore", "thrift")  # whose errors are not about one table
 
 
@@ -99,7 +101,7 @@ class LibraryCatalog:
                 return ask()
         except _GONE as error:
             raise Gone from error
-        except NotImplementedError:
+        except (NotImplementedError, MissingExtra):
             raise
         except Exception as error:  # noqa: BLE001 - a catalog is a plugin: whatever it raises is its answer
             raise self.failure(error) from None
@@ -127,9 +129,19 @@ def kind_of(name: str, properties: Properties) -> tuple[str, dict[str, Any]]:
 
 
 def opened(name: str, kind: str, properties: Properties, merged: Properties, redacted: Redaction) -> LibraryCatalog:
-    """Connect. Raises InvalidInput, StoreUnavailable."""
+    """Connect. Raises InvalidInput, StoreUnavailable, MissingExtra."""
     if kind == "rest":
         from meshline.ingest.sources.iceberg.rest import RestAccess  # noqa: PLC0415 - it costs a second to import
 
         return RestAccess(name, merged, redacted)
-    return LibraryCatalog(lambda: load_catalog(name, **properties), redacted)  # type: ignore[arg-type]
+
+    def connect() -> Catalog:
+        try:
+            return load_catalog(name, **properties)  # type: ignore[arg-type]
+        except NotInstalledError as error:
+            library = getattr(error.__cause__, "name", None) or ""
+            if library not in _EXTRAS:
+                raise
+            raise MissingExtra(_EXTRAS[library], f"reading a catalog of the type {kind}") from error
+
+    return LibraryCatalog(connect, redacted)

@@ -1,12 +1,13 @@
 """One table or view -> its scopes with their times, and what to remember of it.
 
-Scopes: (iceberg, namespace, name, columns), (..., table) and (..., snapshot) say what is; they have a past. A column's
+Scopes: (iceberg, namespace, name, columns), (..., table) and (..., snapshot) say what is; they have a past. (..., lineage) says
+what a view comes from, once the names and columns of the others are known (`meshline.ingest.sources.iceberg.view_lineage`). A column's
 rename or drop, and that a table was made anew under its name, are lasting: they are said for ever, each in a scope of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -15,15 +16,17 @@ from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Scope
 from meshline.ingest.sources.iceberg import history
+from meshline.ingest.sources.iceberg.columns import columns
 from meshline.ingest.sources.iceberg.facts import Around, columns_content, physical_key, snapshot_content, table_content, view_content
 from meshline.ingest.sources.iceberg.history import Began, Move
 from meshline.ingest.sources.iceberg.metadata import Schema, Snapshot, Table, View
 from meshline.ingest.sources.iceberg.remembered import Remembered
+from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText, view_lineage
 from meshline.ingest.sources.shape import Context, Entry, Unchanged
 
 MAX_SNAPSHOTS = 100  # of a table that are told as its past, the newest
 
-COLUMNS, TABLE, SNAPSHOT = "columns", "table", "snapshot"
+COLUMNS, TABLE, SNAPSHOT, LINEAGE = "columns", "table", "snapshot", "lineage"
 DATASET_DROPPED, DATASET_RENAMED = "dataset-dropped", "dataset-renamed"
 COLUMN_DROPPED, COLUMN_RENAMED = "column-dropped", "column-renamed"
 
@@ -48,8 +51,11 @@ class Subject(NamedTuple):
 
 
 class Told(NamedTuple):
+    """`view`: the text of a view, of which the lineage is still to be told."""
+
     said: list[Said]
     remembered: Remembered
+    view: ViewText | None = None
 
 
 def scope(dataset: AssetKey, part: str = "") -> Scope:
@@ -86,7 +92,7 @@ def told_of_table(of: Subject, table: Table, tag: str, context: Context) -> Told
     return _told(of, said, Remembered(table.table_uuid, tag, schemas=tuple(began), lasting=lasting, snapshot=newest, updated=updated))
 
 
-def told_of_view(of: Subject, view: View, tag: str, context: Context) -> Told:
+def told_of_view(of: Subject, view: View, tag: str) -> Told:
     """Raises InvalidInput if its schemas are too large, or if it has no version."""
     same = of.same(view.view_uuid)
     schemas = {schema.schema_id: schema for schema in view.schemas}
@@ -100,10 +106,30 @@ def told_of_view(of: Subject, view: View, tag: str, context: Context) -> Told:
             (time, columns_content(of.dataset, schemas[one.schema_id], view.view_uuid)) for time, one in new if one.schema_id in schemas
         ]
         said.append(_entry(of, COLUMNS, columns_content(of.dataset, current, view.view_uuid), past, of.now))
-    past = [(time, view_content(of.dataset, view, one, of.around, context)) for time, one in new]
-    said.append(_entry(of, TABLE, view_content(of.dataset, view, version, of.around, context), past, of.now))
+    past = [(time, view_content(of.dataset, view, one, of.around)) for time, one in new]
+    said.append(_entry(of, TABLE, view_content(of.dataset, view, version, of.around), past, of.now))
     began = tuple((one.version_id, time) for time, one in versions)
-    return _told(of, said, Remembered(view.view_uuid, tag, schemas=began, lasting=lasting))
+    names = tuple(field.name for field in current.fields) if current is not None else ()
+    text = ViewText(of.dataset, version, names, of.now if of.late else versions[-1][0])
+    told = _told(of, said, Remembered(view.view_uuid, tag, schemas=began, lasting=lasting))
+    scopes = (*told.remembered.scopes, scope(of.dataset, LINEAGE))
+    return told._replace(remembered=msgspec.structs.replace(told.remembered, scopes=scopes), view=text)
+
+
+def column_names(metadata: Table | View) -> tuple[str, ...]:
+    """The columns of a table or view as they are now, with nested ones."""
+    if isinstance(metadata, Table):
+        schema = history.schemas(metadata).get(metadata.current_schema_id)
+    else:
+        current = next((one for one in metadata.versions if one.version_id == metadata.current_version_id), None)
+        schema = next((one for one in metadata.schemas if current is not None and one.schema_id == current.schema_id), None)
+    return tuple(column.path for column in columns(schema)) if schema is not None else ()
+
+
+def lineage_entry(view: ViewText, names: Names, columns: Callable[[AssetKey], Sequence[str]]) -> tuple[Entry, tuple[str, ...]]:
+    """What a view comes from, and warnings of what of it could not be told."""
+    found = view_lineage(view, names, columns)
+    return Entry(scope(view.dataset, LINEAGE), found.content, view.time), tuple(f"view {view.dataset.name}: {note}" for note in found.notes)
 
 
 def renamed(old: AssetKey, new: AssetKey, now: int) -> Entry:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from meshline.graph.content import Draft, encode
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.owner_names import address
 from meshline.ingest.sources.iceberg.columns import Column, columns
 from meshline.ingest.sources.iceberg.history import schemas
 from meshline.ingest.sources.iceberg.metadata import PartitionField, Schema, Snapshot, SortField, Table, View, ViewVersion, text_properties
@@ -53,10 +54,10 @@ def table_content(dataset: AssetKey, table: Table, around: Around, context: Cont
         "partition_spec": [{"name": field.name, **_of_columns(field, names)} for fields in specs for field in fields],
         "sort_order": [{**_of_columns(field, names), **_direction(field)} for fields in orders for field in fields],
     }
-    return _described(dataset, said, table.location, text_properties(table.properties), around, context, other=physical_key(table, context))
+    return _described(dataset, said, table.location, text_properties(table.properties), around, other=physical_key(table, context))
 
 
-def view_content(dataset: AssetKey, view: View, version: ViewVersion, around: Around, context: Context) -> Content:
+def view_content(dataset: AssetKey, view: View, version: ViewVersion, around: Around) -> Content:
     """`sql` and `dialect`: of the first representation; of all, by dialect, if there are several."""
     texts: dict[str, Json] = {one.dialect: one.sql[:MAX_SQL] for one in version.representations if one.sql}
     first = next(iter(texts), "")
@@ -70,7 +71,7 @@ def view_content(dataset: AssetKey, view: View, version: ViewVersion, around: Ar
         "default_catalog": version.default_catalog or "",
         "default_namespace": ".".join(version.default_namespace),
     }
-    return _described(dataset, said, view.location, text_properties(view.properties), around, context, other=None)
+    return _described(dataset, said, view.location, text_properties(view.properties), around, other=None)
 
 
 def snapshot_content(dataset: AssetKey, snapshot: Snapshot) -> Content:
@@ -96,7 +97,6 @@ def _described(
     location: str,
     properties: Mapping[str, str],
     around: Around,
-    context: Context,
     other: AssetKey | None,
 ) -> Content:
     draft = Draft()
@@ -112,9 +112,9 @@ def _described(
     draft.asset(dataset, None, {name: value for name, value in said.items() if value not in ("", [], {})})
     if other is not None and other != dataset:
         draft.add(Facts(edges=(EdgeFact(EdgeType.SAME_AS, dataset, other, {"why": "location"}),)))
-    if "@" in owner:  # else engines wrote the user of the process that made the table, who would hide whose it is
-        draft.add(owner_facts(owner, dataset, context.person))
-    for facts in product_facts(properties, dataset, context.person):
+    if address(owner):  # else engines wrote the user of the process that made the table, who would hide whose it is
+        draft.add(owner_facts(owner, dataset))
+    for facts in product_facts(properties, dataset):
         draft.add(facts)
     return draft.content()
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.owner_names import address
 
 _PREFIX = "data-product."
 _LEVELS = (f"{_PREFIX}sla.", f"{_PREFIX}slo.")
@@ -15,29 +16,25 @@ _INTERPRETED = frozenset({"comment", "owner"})
 MAX_PROPERTIES = 100
 MAX_VALUE = 1_000  # characters of a property that is kept
 
-Person = Callable[[str], str]
 
-
-def owner_facts(name: str, of: AssetKey, person: Person) -> Facts:
-    """Who owns an asset. An e-mail address that nobody is known by is the owner's name and address."""
+def owner_facts(name: str, of: AssetKey) -> Facts:
+    """Who owns an asset, as it is written. An e-mail address is also the owner's address."""
     text = name.strip()
     if not text:
         return Facts()
-    owner = model.owner(person(text))
-    about = [AssetFact(owner, {"email": text, "contact": text})] if "@" in text else []
+    owner, email = model.owner(text), address(text)
+    about = [AssetFact(owner, {"email": email, "contact": email})] if email else []
     return Facts(assets=tuple(about), edges=(EdgeFact(EdgeType.OWNS, owner, of, {"type": "technical"}),))
 
 
-def product_facts(
-    properties: Mapping[str, str], table: AssetKey, person: Person, form: tuple[str, str] = ("iceberg", "Iceberg table")
-) -> Iterator[Facts]:
+def product_facts(properties: Mapping[str, str], table: AssetKey, form: tuple[str, str] = ("iceberg", "Iceberg table")) -> Iterator[Facts]:
     """The product that a table is an output port of, `form`: of this type and format. Without a `data-product.name`, its
     owner is the table's.
     """
     owner = properties.get(f"{_PREFIX}owner", "")
     name = properties.get(f"{_PREFIX}name", "").strip()
     if not name:
-        yield owner_facts(owner, table, person)
+        yield owner_facts(owner, table)
         return
     product = model.data_product(name)
     said: dict[str, Json] = {
@@ -52,7 +49,7 @@ def product_facts(
     if domain := properties.get(f"{_PREFIX}domain", "").strip():
         edges.append(EdgeFact(EdgeType.PART_OF, product, model.domain(domain)))
     yield Facts(assets=(AssetFact(product, {key: value for key, value in said.items() if value}),), edges=tuple(edges))
-    yield owner_facts(owner, product, person)
+    yield owner_facts(owner, product)
 
 
 def kept(properties: Mapping[str, str]) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from meshline.graph.model import Scope
 from meshline.ingest.sources.iceberg.history import Began
 from meshline.ingest.sources.shape import Context
 
-PARSER = 1  # counts up when the same metadata says something else than before
+PARSER = 2  # counts up when the same metadata says something else than before
 MAX_GONE = 10_000  # tables that are not there any more, of which the identity is kept
 _RULES = ""  # the key under which the rules are kept; names of tables are not empty
 
@@ -77,8 +77,7 @@ class Memory:
 
 
 def rules(context: Context, namespace: str) -> str:
-    named = sorted((address, name) for address, name in context.people.items() if name.lower() != address)  # else nothing is said by it
-    said = msgspec.json.encode([PARSER, namespace, context.naming.digest, named])
+    said = msgspec.json.encode([PARSER, namespace, context.naming.digest])
     return hashlib.blake2b(said, digest_size=16).hexdigest()
 
 

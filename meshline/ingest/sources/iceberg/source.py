@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from meshline.errors import InvalidInput, MissingExtra
+from meshline.errors import InvalidInput, required_extra
 from meshline.ingest.sources.iceberg.names import catalog_namespace
 from meshline.ingest.sources.iceberg.properties import Redaction, expanded
 from meshline.ingest.sources.iceberg.recorded import RecordedTables
@@ -47,16 +47,12 @@ class Iceberg(Source):
         namespace = context.namespace(self.namespace)
         memory = Memory(context.memory, rules(context, namespace))
         tables = RecordedTables(self.files, namespace, context, memory, now())
-        return Reading(self.source, tables.found(), complete=True, whole=False, remember=tables.remember)
+        return Reading(self.source, tables.found(), complete=True, whole=False, warnings=tables.warnings, remember=tables.remember)
 
     def _of_catalog(self, context: Context) -> Reading:
-        try:
+        with required_extra("glue" if self.properties.get("type") == "glue" else "iceberg", "reading an Iceberg catalog"):
             from meshline.ingest.sources.iceberg.catalogs import kind_of, opened  # noqa: PLC0415 - pyiceberg is slow to import
             from meshline.ingest.sources.iceberg.walking import Walk  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.startswith("meshline"):
-                raise
-            raise MissingExtra("iceberg", "reading an Iceberg catalog") from error
 
         written = {**self.properties, **({"uri": self.uri} if self.uri else {})}
         properties = expanded(written)
@@ -69,4 +65,4 @@ class Iceberg(Source):
         except NotImplementedError as error:
             raise InvalidInput(redacted(str(error)), "properties") from None
         walk = Walk(catalog, kind, namespace, self.tables, self.parallel, context, Memory(context.memory, rules(context, namespace)), now())
-        return Reading(self.source, walk.found(), complete=not self.tables, whole=False, remember=walk.remember)
+        return Reading(self.source, walk.found(), complete=not self.tables, whole=False, warnings=walk.warnings, remember=walk.remember)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -14,11 +14,12 @@ import msgspec
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.model import AssetKey
 from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCatalog
-from meshline.ingest.sources.iceberg.entries import Subject, Told, renamed, scope, told_of_table, told_of_view
+from meshline.ingest.sources.iceberg.entries import Subject, Told, column_names, lineage_entry, renamed, scope, told_of_table, told_of_view
 from meshline.ingest.sources.iceberg.facts import Around
 from meshline.ingest.sources.iceberg.metadata import Table
 from meshline.ingest.sources.iceberg.names import table_name
 from meshline.ingest.sources.iceberg.remembered import Memory, Remembered
+from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText
 from meshline.ingest.sources.shape import Context, Found, Refused, Unchanged
 
 MAX_DEPTH = 32  # levels of namespaces
@@ -68,7 +69,10 @@ class Walk:
         self._now = now
         self._seen: dict[str, Remembered] = {}
         self._new: dict[str, AssetKey] = {}  # tables that were not there before, by uuid
+        self._identifiers: dict[str, Listed] = {}  # what was listed, by the dataset's name
+        self._views: list[ViewText] = []
         self._whole = not tables  # whether all that the catalog has was listed
+        self.warnings: list[str] = []
 
     def remember(self) -> Mapping[str, str]:
         return self._memory.next(self._seen, complete=self._whole)
@@ -85,6 +89,7 @@ class Walk:
             )
         finally:
             answers.close()
+        yield from self._lineage()
         if self._whole:
             yield from self._renamed()
 
@@ -94,6 +99,7 @@ class Walk:
             yield answer
             return
         name = answer.listed.dataset.name
+        self._identifiers[name] = answer.listed
         before = self._memory.of(name)
         if answer.refused is not None:
             yield Refused(InvalidInput(str(answer.refused), ".".join(answer.listed.identifier)), scope(answer.listed.dataset))
@@ -104,10 +110,43 @@ class Walk:
             self._seen[name] = answer.told.remembered
             if before is None or before.gone:
                 self._new[answer.told.remembered.uuid] = answer.listed.dataset
+            if answer.told.view is not None:
+                self._views.append(answer.told.view)
             yield from answer.told.said
         elif before is not None and not answer.gone:
             self._seen[name] = before
             yield from map(Unchanged, before.scopes)
+
+    def _lineage(self) -> Iterator[Found]:
+        """What the views come from, once all tables are known. A view of which not all could be told is read again the next time."""
+        if not self._views:
+            return
+        known = {key.name: key for key in self._context.datasets(self._namespace)} if self._patterns else {}
+        names = Names(known | {name: one.dataset for name, one in self._identifiers.items()}, self._named)
+        for view in self._views:
+            entry, notes = lineage_entry(view, names, self._columns)
+            if notes:
+                self._seen[view.dataset.name] = msgspec.structs.replace(self._seen[view.dataset.name], tag="")
+            self.warnings += notes
+            yield entry
+
+    def _named(self, parts: Sequence[str]) -> str:
+        try:
+            return table_name(self._kind, parts)
+        except InvalidInput:
+            return ""
+
+    def _columns(self, dataset: AssetKey) -> Sequence[str]:
+        """As the graph knows them; of what came in this reading, and may not be there yet, as the catalog lists them."""
+        listed = self._identifiers.get(dataset.name)
+        known = [column.name for column in self._context.columns(dataset)]
+        if known or listed is None:
+            return known
+        try:
+            loaded = self._catalog.load(listed.identifier, "", is_view=listed.is_view)
+        except (Gone, InvalidInput, StoreUnavailable):
+            return ()
+        return column_names(loaded.metadata) if loaded is not None else ()
 
     def _renamed(self) -> Iterator[Found]:
         """Tables that have another name than before: what was said for ever of the old one stays said."""
@@ -187,7 +226,7 @@ class Walk:
             subject = Subject(listed.dataset, listed.around, before, late, self._now)
             if isinstance(loaded.metadata, Table):
                 return Answer(listed, told_of_table(subject, loaded.metadata, loaded.tag, self._context))
-            return Answer(listed, told_of_view(subject, loaded.metadata, loaded.tag, self._context))
+            return Answer(listed, told_of_view(subject, loaded.metadata, loaded.tag))
         except Gone:
             return Answer(listed, gone=True)
         except InvalidInput as error:

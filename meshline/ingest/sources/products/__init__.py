@@ -27,5 +27,5 @@ class Products(PromisedFiles):
         unbound = [
             f"{line}: the port is bound to no known dataset: {one.why}" for line, one in zip(parsed.lines, bound, strict=True) if one.why
         ]
-        said = facts(product, bound, context)
+        said = facts(product, bound)
         return Promised(f"the product {product.name}", about, scope, said, parsed.refused, [*parsed.warnings, *unbound])

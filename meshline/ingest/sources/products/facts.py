@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.owner_names import address
 from meshline.graph.promises import PortSpec, Product, product_attributes
 from meshline.ingest.sources.products.ports import Bound
-from meshline.ingest.sources.shape import Context
 
 
-def facts(product: Product, bound: tuple[Bound, ...], context: Context) -> Facts:
+def facts(product: Product, bound: tuple[Bound, ...]) -> Facts:
     """`bound`: the datasets of the product's ports, in their order."""
     key = model.data_product(product.name)
     assets = [AssetFact(key, product_attributes(product))]
@@ -19,9 +19,8 @@ def facts(product: Product, bound: tuple[Bound, ...], context: Context) -> Facts
     if product.domain:
         edges.append(EdgeFact(EdgeType.PART_OF, key, model.domain(product.domain)))
     for party in product.owners:
-        owner = model.owner(context.person(party.name))
-        address = party.name if "@" in party.name else ""
-        assets.append(AssetFact(owner, _given(email=address, contact=address, title=party.title)))
+        owner, email = model.owner(party.name), address(party.name)
+        assets.append(AssetFact(owner, _given(email=email, contact=email, title=party.title)))
         edges.append(EdgeFact(EdgeType.OWNS, owner, key, {"type": party.type}))
     for port, found in zip(product.ports, bound, strict=True):
         edges += [EdgeFact(EdgeType.PORT, key, dataset, _port(port)) for dataset in found.datasets]

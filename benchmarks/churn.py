@@ -1,0 +1,94 @@
+"""Churn: what comes and goes without end costs at the end what it costs at first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from benchmarks.figures import Benchmark, Figure, at_most
+from benchmarks.meshes import Meshes, received
+from benchmarks.sizes import Size
+from benchmarks.timing import spent
+from meshline.graph.index.compiled import compile_kernels
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.openlineage.builder import BatchBuilder
+
+ABOUT = """\
+What comes and goes for ever: tables that a job makes and drops, each of a name of its own; one table that is made and dropped again
+and again; and rounds of 50 jobs of which all events have one time, as a scheduler gives it. Committed and in the index, a table or a
+round at a time, in the time of the processor: the last fifth against the first. The goal is that history does not cost."""
+
+TIMES = {Size.TINY: 25, Size.QUICK: 1_000, Size.FULL: 20_000}
+JOBS = 50
+
+Event = dict[str, Any]
+Commits = Callable[[int], list[list[Event]]]  # what is committed for one table or round, event by event
+
+
+def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
+    del meshes
+    compile_kernels()
+    cases: list[tuple[str, Commits, int]] = [
+        ("a table of its own name is made and dropped", lambda at: _made_and_dropped(f"tmp{at}", at), TIMES[size]),
+        ("a table of one name is made and dropped", lambda at: _made_and_dropped("tmp", at), TIMES[size] // 5),
+        (f"{JOBS} jobs of one time", _round, TIMES[size] // 5),
+    ]
+    for case, commits, times in cases:
+        early, late = _costs(commits, times)
+        yield Figure(
+            case=case,
+            unit="ms of processor",
+            ours=late * 1000,
+            reference=early * 1000,
+            against="the first fifth",
+            goal=None if size is Size.TINY else at_most(1.5),
+            more={"times": times},
+        )
+
+
+def _costs(commits: Commits, times: int) -> tuple[float, float]:
+    """Seconds for each of the first fifth, and of the last."""
+    live, builder = LiveGraph.open(SqliteStore()), BatchBuilder(Naming())
+
+    def commit(events: Sequence[Event]) -> None:
+        parsed = received(builder, [json.dumps(event).encode() for event in events])
+        live.commit(lambda runs: builder.batch(parsed, runs))
+
+    def commit_all(span: range) -> None:
+        for at in span:
+            for events in commits(at):
+                commit(events)
+
+    part = times // 5
+    seconds = [spent(partial(commit_all, range(fifth * part, (fifth + 1) * part))).cpu / part for fifth in range(5)]
+    live.store.close()
+    return seconds[0], seconds[-1]
+
+
+def _made_and_dropped(name: str, at: int) -> list[list[Event]]:
+    schema = {"fields": [{"name": f"c{n}", "type": "int"} for n in range(5)]}
+    made = _event(at, 2 * at, name, {"schema": schema})
+    return [[made], [_event(at, 2 * at + 1, name, {"lifecycleStateChange": {"lifecycleStateChange": "DROP"}})]]
+
+
+def _round(at: int) -> list[list[Event]]:
+    schema = {"fields": [{"name": f"c{n}", "type": "int"} for n in range(5)]}
+    return [[_event(job, at, f"out{job}", {"schema": schema}, run=f"{job}-{at}") for job in range(JOBS)]]
+
+
+def _event(job: int, second: int, output: str, facets: Event, run: str = "") -> Event:
+    return {
+        "eventTime": f"2026-01-{1 + second // 86_400:02d}T{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}Z",
+        "eventType": "COMPLETE",
+        "run": {"runId": run or f"{job}-{second}"},
+        "job": {"namespace": "churn", "name": f"job{job % JOBS}"},
+        "inputs": [{"namespace": "db", "name": "source", "facets": {"schema": {"fields": [{"name": "id", "type": "int"}]}}}],
+        "outputs": [{"namespace": "db", "name": output, "facets": facets}],
+    }
+
+
+BENCHMARK = Benchmark("churn", ABOUT, run)

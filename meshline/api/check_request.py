@@ -1,0 +1,60 @@
+"""What a check is asked: texts in two versions, and how they are judged."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from meshline.governance.gate import FailOn, Mode
+from meshline.governance.rules import Profile
+from meshline.ingest.documents import text_of
+from meshline.ingest.proposed.shape import Given, Text
+
+
+class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text, and its name in messages."""
+
+    name: str
+    text: str
+
+
+class Compared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Two versions of one thing; without `before`: it is compared with what the graph knows; without `after`: it is gone.
+
+    `kind`: contract, product, schema, ddl, dbt, change. `options`: `format`, `dataset` (of a schema), `dialect` (of SQL).
+    """
+
+    kind: str
+    before: File | None = None
+    after: File | None = None
+    options: dict[str, str] = {}
+
+
+class Asked(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What is to be checked, and how. `waivers`, `policies`: files in their formats. `since`: a time (ISO 8601), for what changed in
+    the lineage since then. `namespaces`: short names of namespaces, as of a mesh file.
+    """
+
+    things: tuple[Compared, ...]
+    mode: Mode = Mode.STRICT
+    profile: Profile = Profile.MESH
+    fail_on: FailOn = FailOn.BREAKING
+    waivers: File | None = None
+    policies: tuple[File, ...] = ()
+    since: datetime | None = None
+    namespaces: dict[str, str] = {}
+
+
+def thing(given: Given) -> Compared:
+    """What was read from files, to be sent. Raises InvalidInput for what is no text."""
+    return Compared(given.kind, _file(given.before), _file(given.after), dict(given.options))
+
+
+def file(name: str, data: bytes) -> File:
+    """Raises InvalidInput for what is no text."""
+    return File(name, text_of(data, name))
+
+
+def _file(text: Text | None) -> File | None:
+    return None if text is None else file(text.name, text.data)

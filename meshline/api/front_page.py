@@ -1,0 +1,50 @@
+"""`/`: a page for people who open the server's address in a browser: which addresses it answers, and how to ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline import __version__
+from meshline.api.openapi import HTML, OPERATIONS
+from meshline.api.tokens import Role
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>meshline</title></head>
+<body>
+<h1>meshline {version}</h1>
+<p>This server answers programs: GraphQL clients, producers of OpenLineage events, and the command line.</p>
+<pre>
+meshline search orders --server ADDRESS
+meshline impact customers.email --server ADDRESS
+curl ADDRESS/graphql -H 'Content-Type: application/json' -d '{{"query": "{{ resolve(name: \\"customers.email\\") {{ id }} }}"}}'
+</pre>
+<table>
+<thead><tr><th scope="col">Address</th><th scope="col">Purpose</th><th scope="col">Role, where the server has tokens</th></tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+<p><a href="/readyz">Is it ready?</a> <a href="/openapi.json">OpenAPI</a></p>
+</body>
+</html>
+"""
+
+
+def make_front_page(roles: Mapping[str, Role | None]) -> str:
+    """The page, as HTML. `roles`: what each path needs."""
+    rows = (
+        f"<tr><td>{method} {escape(path)}</td><td>{escape(operation.summary)}</td><td>{roles[path] or 'none'}</td></tr>"
+        for (path, method), operation in OPERATIONS.items()
+    )
+    return _PAGE.format(version=escape(__version__), rows="\n".join(rows))
+
+
+async def front_page(request: Request) -> Response:
+    """The page, as made once for this application."""
+    return Response(request.app.state.front_page, media_type=HTML)

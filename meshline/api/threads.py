@@ -1,0 +1,77 @@
+"""Threads in which requests and tasks run: so many of a kind at once, and so many requests may wait for their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from typing import TypeVar
+
+from meshline.errors import MeshlineError, QueueFull
+
+T = TypeVar("T")
+
+
+async def run_in_thread(work: Callable[[], T], *, grace: float = 0, ended: Callable[[], None] | None = None) -> T:
+    """Run in a thread of its own that keeps no process from ending.
+
+    A caller that is cancelled waits `grace` seconds more, and leaves the thread behind. `ended` is called on the event loop when
+    the thread is done, whether the caller still waits or not.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+    context = copy_context()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if ended is not None:
+            ended()
+        if not answer.done():
+            answer.set_exception(error) if error is not None else answer.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        try:
+            result, error = context.run(work), None
+        except BaseException as raised:  # noqa: BLE001 - it is raised where it is waited for
+            result, error = None, raised
+        with suppress(RuntimeError):  # the loop is closed: the caller does not wait any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="meshline-work", daemon=True).start()
+    try:
+        return await (asyncio.shield(answer) if grace else answer)
+    except asyncio.CancelledError:
+        if grace:
+            with suppress(asyncio.TimeoutError, MeshlineError):
+                await asyncio.wait_for(asyncio.shield(answer), grace)
+        raise
+
+
+class Lane:
+    """Requests of one kind: `threads` of them run at once, `waiting` more wait for their turn, for `seconds` at most."""
+
+    def __init__(self, kind: str, threads: int, waiting: int, seconds: float) -> None:
+        """`kind`: a plural for messages."""
+        self._kind = kind
+        self._turns = asyncio.Semaphore(threads)
+        self._most = waiting
+        self._seconds = seconds
+        self._waiting = 0
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What `work` returns. Raises QueueFull if too many wait already, or no turn comes in time."""
+        if self._waiting >= self._most and self._turns.locked():
+            raise self._full()
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise self._full() from None
+        finally:
+            self._waiting -= 1
+        return await run_in_thread(work, ended=self._turns.release)
+
+    def _full(self) -> QueueFull:
+        return QueueFull(f"too many {self._kind} wait for their turn: try again", retry_after=2)

@@ -1,0 +1,91 @@
+"""How this meshline was installed, and how to install more of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from meshline import __version__
+
+NAME = "meshline"
+_LABEL = "Repository, "  # of the metadata's Project-URL
+
+_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?")
+
+
+def install_command(*extras: str) -> str:
+    """The shell command that installs meshline with these extras."""
+    return f"pip install '{requirement(*extras)}'"
+
+
+def requirement(*extras: str) -> str:
+    """A requirement of meshline with these extras, at an address that works: `meshline[dbt] @ git+https://...@v0.1.0`.
+
+    That is where this one came from (a git repository, a folder, a wheel: PEP 610). Else it is the tag of this version in the
+    repository that the project's metadata names: `[project.urls]` in pyproject.toml is the one place for that address.
+    """
+    chosen = f"[{','.join(extras)}]" if extras else ""
+    found = _installed(NAME)
+    address = _origin(found) or _released(found)
+    return f"{NAME}{chosen} @ {address}" if address else f"{NAME}{chosen}"
+
+
+def extras() -> Mapping[str, tuple[str, ...]]:
+    """The distributions that each extra installs. Empty if meshline itself is not installed as one."""
+    found = _installed(NAME)
+    if found is None:
+        return {}
+    return {extra: tuple(sorted(set(_libraries(found, extra)))) for extra in sorted(found.metadata.get_all("Provides-Extra") or ())}
+
+
+def missing(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The distributions among these that are not installed."""
+    return tuple(name for name in names if _installed(name) is None)
+
+
+def _installed(name: str) -> Distribution | None:
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _origin(found: Distribution | None) -> str:
+    """Where this one was installed from, if that is recorded and still there."""
+    try:
+        origin: Any = json.loads((found and found.read_text("direct_url.json")) or "{}")
+        url = urlsplit(str(origin.get("url", "")))
+        if "vcs_info" in origin:
+            host = url.netloc.rpartition("@")[2] if url.password else url.netloc  # a secret is not shown
+            version = origin["vcs_info"].get("requested_revision") or origin["vcs_info"]["commit_id"]
+            return f"{origin['vcs_info']['vcs']}+{url._replace(netloc=host).geturl()}@{version}"
+        if url.scheme == "file" and Path(url2pathname(url.path)).exists():
+            return url.geturl()
+    except (ValueError, LookupError, TypeError, AttributeError):  # another installer's idea of the record
+        return ""
+    return ""
+
+
+def _released(found: Distribution | None) -> str:
+    urls = (found.metadata.get_all("Project-URL") or ()) if found is not None else ()
+    return next((f"git+{url.removeprefix(_LABEL)}@v{__version__}" for url in urls if url.startswith(_LABEL)), "")
+
+
+def _libraries(found: Distribution, extra: str) -> Iterator[str]:
+    """What the extra adds; where it uses extras of a library, what those add as well."""
+    for line in found.requires or ():
+        text, _, marker = line.partition(";")
+        match = _REQUIREMENT.match(text)
+        if match is None or re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", marker) is None:
+            continue
+        yield match[1]
+        library = _installed(match[1])
+        for inner in (match[2] or "").split(","):
+            if library is not None and inner.strip():
+                yield from _libraries(library, inner.strip())

@@ -1,0 +1,87 @@
+"""A checksum in each row of a store's file, over the other columns of the row: what was damaged is refused when it is read.
+
+In SQL, `crc_TABLE(row)` is the checksum of a row (the name or alias of the table), `crc_TABLE(?1, ?2, ...)` of one that is written,
+and `sound_TABLE(row)` is true, or ends the statement with an error: also for a row of a LEFT JOIN that is not there. These are
+replaced by plain SQL before SQLite sees them. Rows of numbers are summed up in SQL, since there are millions of them: one flipped
+bit changes one number by a power of two, so any prime that is no power of two, as modulus and as weights, tells it.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from zlib import crc32
+
+_NUMBERS: dict[str, tuple[str, ...]] = {
+    "observation": ("scope_id", "observed_at", "content_id", "version_id", "provisional", "lasts"),
+    "head": ("scope_id", "content_id", "observed_at", "valid_from", "last_observed", "version_id", "provisional", "revision"),
+    "document": ("document_id", "scope_id", "asset_id", "column_id"),
+}
+# Of `content` the blob has a digest, of `run` the state a checksum of its own; numbers that SQLite gives out are not known before.
+_VALUES: dict[str, tuple[str, ...]] = {
+    "change": ("revision", "scopes"),
+    "scope": ("scope_id", "source", "scope"),
+    "label": ("label_id", "label"),
+    "content": ("content_id", "digest", "deflated"),
+    "run": ("run_id", "name", "source", "job", "parent", "deflated"),
+    "pair": ("run_id", "pair", "parent", "covered"),
+    "raw": ("source", "received_at", "deflated", "body"),
+    "journal": ("kind", "key", "at", "deflated", "body"),
+    "setting": ("name", "value"),
+    "asset": ("asset_id", "kind", "name"),
+    "listing": ("listing_id", "dataset_id", "columns"),
+}
+TABLES = (*_NUMBERS, *_VALUES)
+WITHOUT = frozenset({"raw"})  # has rows from before there were checksums
+
+_MODULUS = 2**31 - 1
+_WEIGHTS = (3, 5, 7, 11, 13, 17, 19, 23)
+_ABSENT = 2**30  # stands for NULL
+
+_MACRO = re.compile(r"\b(crc|fits|sound)_(" + "|".join(TABLES) + r")\(([^()]*)\)")
+
+
+def expanded(sql: str) -> str:
+    """SQL with plain SQL in place of the words above."""
+    return _MACRO.sub(_plain, sql)
+
+
+def register(connection: sqlite3.Connection) -> None:
+    """Let a connection run such SQL."""
+    connection.create_function("crc_of", -1, _crc, deterministic=True)
+    connection.create_function("damaged", 1, _damaged)
+
+
+class Damaged(Exception):
+    """A row that is not as it was written. SQLite does not hand it on: the message of its own error is `RAISED`."""
+
+
+RAISED = "user-defined function raised exception"
+
+
+def _plain(found: re.Match[str]) -> str:
+    what, table, given = found.groups()
+    columns = _NUMBERS.get(table) or _VALUES[table]
+    values = [part.strip() for part in given.split(",")] if "," in given else [f"{given}.{column}" for column in columns]
+    assert len(values) == len(columns), (table, given)
+    checksum = _sum(values) if table in _NUMBERS else f"crc_of({', '.join(values)})"
+    if what == "crc":
+        return checksum
+    fits = f"{given}.crc = {checksum}" + (f" OR {given}.crc IS NULL" if table in WITHOUT else "")
+    return f"({fits})" if what == "fits" else f"CASE WHEN {fits} THEN 1 ELSE damaged('{table}') END"
+
+
+def _sum(values: list[str]) -> str:
+    terms = (f"ifnull({value}, {_ABSENT}) % {_MODULUS} * {weight}" for value, weight in zip(values, _WEIGHTS, strict=False))
+    return f"(({' + '.join(terms)}) % {_MODULUS})"
+
+
+def _crc(*values: str | bytes | float | None) -> int:
+    crc = 0
+    for value in values:
+        crc = crc32(value if isinstance(value, bytes) else f"{value}\0".encode("utf-8", "surrogatepass"), crc)
+    return crc
+
+
+def _damaged(table: str) -> int:
+    raise Damaged(table)

@@ -1,0 +1,143 @@
+"""What is known of producers: which of their statements are whole, and what they never state.
+
+A producer is known by `jobType.integration`. Each rule here was found by running the producer (docs/openlineage.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from meshline.ingest.openlineage.facets import FacetReader, Place, Text
+from meshline.ingest.openlineage.typed import JobType, LifecycleStateChange, Sql
+
+# Inputs list all columns of a table, whatever of it is read.
+_WHOLE_INPUTS = frozenset({"AIRFLOW", "SPARK"})
+# Outputs list all columns of a table, also where it is only updated.
+_WHOLE_UPDATES = frozenset({"AIRFLOW", "SPARK"})
+# Trino lists the columns that a query sets, dbt those that the project documents.
+_PARTIAL_OUTPUTS = frozenset({"TRINO", "DBT"})
+_REPLACING = frozenset({"CREATE", "OVERWRITE", "TRUNCATE"})  # lifecycleStateChange
+
+# Databases of which Spark reads the result of a query as a table: its columns are those of the query.
+_QUERIED = re.compile(
+    r"(?:postgres|postgresql|mysql|mssql|sqlserver|oracle|snowflake|redshift|trino|teradata|hive|bigquery)\b", re.IGNORECASE
+)
+
+_NO_TOPIC = re.compile(r"[^A-Za-z0-9._-]")  # what Debezium replaces in the names of topics
+
+_MAX_STATEMENT = 10_000  # characters in which the first keywords of a text are looked for
+_COMMENT = re.compile(r"\s+|--[^\n]*(?:\n|$)|/\*.*?\*/", re.DOTALL)
+_UPDATING = re.compile(r"(?:UPDATE|MERGE|DELETE)\b", re.IGNORECASE)
+_CREATING = re.compile(
+    r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:TABLE|(?:MATERIALIZED\s+)?VIEW)\s+(?!IF\s+NOT\s+EXISTS\b)",
+    re.IGNORECASE,
+)
+
+
+class Producer(NamedTuple):
+    """Whoever sent a run. `integration`: in capitals, empty if unknown. `statement`: the SQL that was run, without leading comments.
+
+    `job_type`: what the producer calls its kind of job, in capitals.
+    """
+
+    integration: str = ""
+    statement: str = ""
+    job_type: str = ""
+
+    @property
+    def creates(self) -> bool:
+        """Whether the SQL defines its target anew."""
+        return _CREATING.match(self.statement) is not None
+
+    @property
+    def is_query(self) -> bool:
+        """Whether each query is a job of its own, of which the name is never used again."""
+        return self.integration == "TRINO"
+
+    @property
+    def names_outputs_after_inputs(self) -> bool:
+        """Whether names say which input flows into which output (`output_ends`). Debezium sends each alone, one per event."""
+        return self.integration == "DEBEZIUM"
+
+    @property
+    def writes_no_datasets(self) -> bool:
+        """Whether what a job names as outputs are no datasets: dbt names a table for each test, which nobody makes."""
+        return (self.integration, self.job_type) == ("DBT", "TEST")
+
+    @property
+    def names_columns_by_select_list(self) -> bool:
+        """Whether column lineage has the names of the SELECT list, and no filters or joins (openlineage-sql): its SQL knows better."""
+        return self.integration == "AIRFLOW"
+
+    @property
+    def leaves_out_inputs(self) -> bool:
+        """Whether tables that a job reads may be named in its column lineage only."""
+        return self.integration == "AIRFLOW"
+
+    def replaces(self, change: str) -> bool:
+        """Whether the content of an output is made anew. `change`: its lifecycleStateChange, empty if none."""
+        return change in _REPLACING or self.creates
+
+    def lists_whole_input(self, namespace: str) -> bool:
+        """Whether the schema of an input is the table's."""
+        if self.integration not in _WHOLE_INPUTS:
+            return False
+        return self.integration != "SPARK" or _QUERIED.match(namespace) is None
+
+    def lists_whole_output(self, change: str) -> bool:
+        """Whether the schema of an output is the table's. `change`: its lifecycleStateChange, empty if none."""
+        if self.integration == "DBT":
+            return False
+        if self.replaces(change):
+            return True
+        if self.integration in _PARTIAL_OUTPUTS:
+            return False
+        return self.integration in _WHOLE_UPDATES or _UPDATING.match(self.statement) is None
+
+
+def output_ends(table: str) -> tuple[str, str]:
+    """How the names of topics end into which Debezium writes a table: `<prefix>.<schema>.<table>` for `<database>.<schema>.<table>`."""
+    name = _NO_TOPIC.sub("_", table)
+    return name, name.partition(".")[2] or name
+
+
+def ends(topic: str) -> Iterator[str]:
+    """The ends of a topic's name, after each dot."""
+    at = topic.find(".")
+    while at >= 0:
+        yield topic[at + 1 :]
+        at = topic.find(".", at + 1)
+
+
+def producer_of(facets: Mapping[str, Text], reader: FacetReader) -> Producer:
+    """The producer of a run, or of a declared job. `facets`: the job's."""
+    job_type = _value(facets.get("jobType"), "jobType", reader)
+    sql = _value(facets.get("sql"), "sql", reader)
+    return Producer(
+        (job_type.integration or "").strip().upper() if isinstance(job_type, JobType) else "",
+        _without_comments(sql.query or "") if isinstance(sql, Sql) else "",
+        (job_type.job_type or "").strip().upper() if isinstance(job_type, JobType) else "",
+    )
+
+
+def change_of(facet: Text | None, reader: FacetReader) -> str:
+    """The lifecycleStateChange that a facet states, in capitals; empty if none."""
+    value = reader.read(Place.DATASET, "lifecycleStateChange", facet).value if facet else None
+    if not isinstance(value, LifecycleStateChange) or value.deleted is True:
+        return ""
+    return (value.lifecycle_state_change or "").upper()
+
+
+def _value(facet: Text | None, name: str, reader: FacetReader) -> object:
+    return reader.read(Place.JOB, name, facet).value if facet else None
+
+
+def _without_comments(text: str) -> str:
+    """The beginning of a statement."""
+    at = 0
+    text = text[:_MAX_STATEMENT]
+    while (comment := _COMMENT.match(text, at)) is not None and comment.end() > at:
+        at = comment.end()
+    return text[at:]

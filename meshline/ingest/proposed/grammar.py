@@ -1,0 +1,279 @@
+"""The grammar of changes in words: a sentence -> what is to be done, without looking at any table.
+
+    drop    = ("drop" | "remove" | "delete") subject { ("," | "and") subject } [of]
+    rename  = "rename" subject [of] ("to" | "as" | "->") NAME [of]
+    retype  = "retype" subject [of] ("to" | "as" | "->") TYPE
+            | "change" "type" "of" subject [of] ["from" TYPE] "to" TYPE
+            | "change" subject [of] "from" TYPE "to" TYPE
+    add     = "add" subject TYPE ["required" | "not null" | "nullable"] ["to" ["table"] NAME]
+    require = ("require" | "optional") subject [of]
+            | "make" subject [of] ("required" | "not null" | "optional" | "nullable")
+    subject = ["the"] ["table" | "view" | "column"] NAME ["column"]
+    of      = ("from" | "of" | "in") ["the"] ["table" | "view"] NAME
+
+Words are read in any case. What can be read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from meshline.graph.model import AssetKind
+
+_TOKEN = re.compile(r'->|→|,|(?:"(?:[^"]|"")*"|(?!->)[^\s",→])+|"')
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+_KINDS = {
+    **dict.fromkeys(("table", "tables", "view", "views", "dataset", "datasets"), AssetKind.DATASET),
+    **dict.fromkeys(("column", "columns", "field", "fields"), AssetKind.COLUMN),
+}
+_TO = frozenset({"to", "as", "->", "→"})
+_OF = frozenset({"from", "of", "in"})
+_JOINING = _TO | _OF | {",", "and"}
+_NULLABLE = re.compile(
+    r"(?:^|\s+)(?:(?P<required>required|not\s+null|not\s+nullable|non-null|mandatory)|nullable|optional|null)$", re.IGNORECASE
+)
+
+
+class NotUnderstood(Exception):
+    """A sentence outside of the grammar. The message says what is missing; it may be empty."""
+
+
+class Action(NamedTuple):
+    """`verb`: drop, rename, retype, add, require, optional. `kind`: what the name is said to be. `table`: the table of the column
+    where that stands by itself. `value`: the new name or type; `quoted`: it stands in quotes, wholly or in part. `was`: the type
+    before, as the sentence has it.
+    """
+
+    verb: str
+    kind: AssetKind | None
+    name: str
+    table: str = ""
+    value: str = ""
+    was: str = ""
+    required: bool = False
+    quoted: bool = False
+
+
+def actions(text: str) -> list[Action]:
+    """What a sentence asks for. Raises NotUnderstood."""
+    reader = _Reader(text)
+    rule = _VERBS.get(reader.next().lower())
+    if rule is None:
+        raise NotUnderstood
+    return rule(reader)
+
+
+class _Reader:
+    """The words of a sentence, one after the other."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._matches = list(_TOKEN.finditer(text))
+        self._at = 0
+        self.verb = self._matches[0][0].lower() if self._matches else ""
+
+    def peek(self, ahead: int = 0) -> str:
+        """The word as written; empty at the end."""
+        at = self._at + ahead
+        return self._matches[at][0] if at < len(self._matches) else ""
+
+    def next(self) -> str:
+        word = self.peek()
+        self._at += 1
+        return word
+
+    def accept(self, *words: str) -> bool:
+        """Pass over a word if it is one of these."""
+        if self.peek().lower() not in words:
+            return False
+        self._at += 1
+        return True
+
+    def expect(self, *words: str, missing: str = "") -> None:
+        if not self.accept(*words):
+            raise NotUnderstood(missing)
+
+    def end(self) -> None:
+        if self.peek():
+            raise NotUnderstood
+
+    def rest(self) -> str:
+        """The text that is left, as written."""
+        found = self._text[self._matches[self._at].start() :].strip() if self.peek() else ""
+        self._at = len(self._matches)
+        return found
+
+    def rest_before(self, word: str) -> tuple[str, _Reader | None]:
+        """The text that is left up to a word, and what follows the word if it is there."""
+        first = self._at
+        while self.peek() and self.peek().lower() != word:
+            self._at += 1
+        found = self._text[self._matches[first].start() : self._matches[self._at - 1].end()] if self._at > first else ""
+        return found, self if self.accept(word) else None
+
+    def until(self, word: str) -> str:
+        """The text up to a word, which is passed over."""
+        first = self._at
+        while self.peek() and self.peek().lower() != word:
+            self._at += 1
+        if not self.peek() or first == self._at:
+            raise NotUnderstood
+        found = self._text[self._matches[first].start() : self._matches[self._at - 1].end()]
+        self._at += 1
+        return found
+
+    def subject(self) -> tuple[AssetKind | None, str]:
+        """What something is said to be, and its name."""
+        self._article()
+        kind = self._kind()
+        name = self.name()
+        if kind is None and self.peek().lower() in ("column", "field") and (not self.peek(1) or self.peek(1).lower() in _JOINING):
+            self._at += 1
+            kind = AssetKind.COLUMN
+        return kind, name
+
+    def name(self) -> str:
+        word = self.next()
+        if not word or word.lower() in _JOINING:
+            raise NotUnderstood
+        return unquoted(word)
+
+    def table(self) -> str:
+        """`from customers.customers`; empty if nothing of the kind comes."""
+        if self.peek().lower() not in _OF:
+            return ""
+        self._at += 1
+        return self.table_name()
+
+    def table_name(self) -> str:
+        self._article()
+        kind = self._kind()
+        if kind is AssetKind.COLUMN:
+            raise NotUnderstood
+        return self.name()
+
+    def _article(self) -> None:
+        if self.peek().lower() == "the" and self._is_name(1):
+            self._at += 1
+
+    def _kind(self) -> AssetKind | None:
+        kind = _KINDS.get(self.peek().lower())
+        if kind is None or not self._is_name(1):
+            return None
+        self._at += 1
+        return kind
+
+    def _is_name(self, ahead: int) -> bool:
+        word = self.peek(ahead)
+        return bool(word) and word.lower() not in _JOINING
+
+
+def _drop(reader: _Reader) -> list[Action]:
+    named = [reader.subject()]
+    while reader.accept(",", "and"):
+        reader.accept("and")
+        kind, name = reader.subject()
+        named.append((kind or named[0][0], name))
+    table = reader.table()
+    reader.end()
+    if table and any(kind is AssetKind.DATASET for kind, _ in named):
+        raise NotUnderstood("a table is not in a table")
+    return [Action("drop", kind, name, table) for kind, name in named]
+
+
+def _rename(reader: _Reader) -> list[Action]:
+    kind, name = reader.subject()
+    table = reader.table()
+    reader.expect(*_TO, missing="its new name is missing: rename A to B")
+    quoted = '"' in reader.peek()
+    new = reader.name()
+    table = table or reader.table()
+    reader.end()
+    if table and kind is AssetKind.DATASET:
+        raise NotUnderstood("a table is not in a table")
+    return [Action("rename", kind, name, table, new, quoted=quoted)]
+
+
+def _retype(reader: _Reader) -> list[Action]:
+    kind, name = reader.subject()
+    table = reader.table()
+    reader.expect(*_TO, missing="its new type is missing: retype A to TYPE")
+    return [Action("retype", kind, name, table, _type(reader.rest()))]
+
+
+def _change(reader: _Reader) -> list[Action]:
+    if reader.peek().lower() == "the" and reader.peek(1).lower() == "type":
+        reader.next()
+    typed = reader.peek().lower() == "type" and reader.peek(1).lower() == "of"
+    if typed:
+        reader.next()
+        reader.next()
+    kind, name = reader.subject()
+    table = "" if reader.peek().lower() == "from" else reader.table()
+    was = ""
+    if reader.accept("from"):
+        was = reader.until("to")
+    elif typed:
+        reader.expect("to", missing="its new type is missing: change type of A to TYPE")
+    else:
+        raise NotUnderstood("it is a new name or a new type: write `rename A to B` or `retype A to TYPE`")
+    if not typed and was.casefold() == name.rpartition(".")[2].casefold():
+        raise NotUnderstood("it is a new name or a new type: write `rename A to B` or `retype A to TYPE`")
+    return [Action("retype", kind, name, table, _type(reader.rest()), was)]
+
+
+def _add(reader: _Reader) -> list[Action]:
+    kind, name = reader.subject()
+    if kind is AssetKind.DATASET:
+        raise NotUnderstood("a table is added by SQL: meshline check ddl")
+    type_, into = reader.rest_before("to")
+    table = into.table_name() if into is not None else ""
+    if into is not None:
+        into.end()
+    nullable = _NULLABLE.search(type_)
+    required = nullable is not None and nullable["required"] is not None
+    type_ = type_[: nullable.start()] if nullable is not None else type_
+    if not type_.strip():
+        raise NotUnderstood("its type is missing: add A TYPE")
+    return [Action("add", kind, name, table, _type(type_), required=required)]
+
+
+def _require(reader: _Reader) -> list[Action]:
+    kind, name = reader.subject()
+    table = reader.table()
+    reader.end()
+    return [Action("require" if reader.verb == "require" else "optional", kind, name, table)]
+
+
+def _make(reader: _Reader) -> list[Action]:
+    kind, name = reader.subject()
+    table = reader.table()
+    found = _NULLABLE.fullmatch(reader.rest())
+    if found is None:
+        raise NotUnderstood("write `make A not null` or `make A nullable`")
+    return [Action("require" if found["required"] else "optional", kind, name, table)]
+
+
+def _type(text: str) -> str:
+    """The text of a type. No type has a word that joins a name to it."""
+    if not text or any(match[0].lower() in _TO | {"from", "in"} for match in _TOKEN.finditer(text)):
+        raise NotUnderstood("its type is missing, or has words that no type has")
+    return text.strip()
+
+
+def unquoted(word: str) -> str:
+    return _QUOTED.sub(lambda quoted: quoted[1].replace('""', '"'), word)
+
+
+_VERBS: Mapping[str, Callable[[_Reader], list[Action]]] = {
+    **dict.fromkeys(("drop", "remove", "delete"), _drop),
+    "rename": _rename,
+    "retype": _retype,
+    "change": _change,
+    "add": _add,
+    **dict.fromkeys(("require", "unrequire", "optional"), _require),
+    "make": _make,
+}
+VERBS = frozenset(_VERBS)

@@ -1,0 +1,167 @@
+"""What flows into a view, from the SQL that the catalog keeps of it.
+
+Of several representations the first that can be read tells. Names without a catalog or a namespace are in the view's own
+(`default-catalog`, `default-namespace`; Iceberg view specification). What cannot be told is never guessed: the tables that
+the text names flow into the view as a whole, so that answers through it are POSSIBLE, and a warning says why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Flow, FlowType
+from meshline.ingest.sources.iceberg.metadata import Representation, ViewVersion
+
+if TYPE_CHECKING:
+    from meshline.ingest.sql.shape import Lineage, Relation
+
+_IDENTIFIER = r'(?:[^\W\d][\w$]*|"[^"]+"|`[^`]+`)'
+_NAMED = re.compile(rf"({_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*)")
+_PART = re.compile(_IDENTIFIER)
+_NO_NAME = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)  # texts and comments
+
+
+class ViewText(NamedTuple):
+    """A view's current version. `columns`: in order, as the catalog lists them. `time`: since when, in microseconds."""
+
+    dataset: AssetKey
+    version: ViewVersion
+    columns: tuple[str, ...]
+    time: int
+
+
+class ViewLineage(NamedTuple):
+    """`notes`: what could not be told, in words."""
+
+    content: Content
+    notes: tuple[str, ...]
+
+
+class Names:
+    """The tables and views of a catalog, by the names that SQL gives them.
+
+    `datasets`: all that the catalog lists, by name. `named`: the dataset's name of a table by its parts.
+    """
+
+    def __init__(self, datasets: Mapping[str, AssetKey], named: Callable[[Sequence[str]], str]) -> None:
+        self._datasets = datasets
+        self._folded = {name.casefold(): key for name, key in datasets.items()}
+        self._named = named
+
+    def key(self, relation: Sequence[str], version: ViewVersion) -> AssetKey | None:
+        """The dataset that a view means by a name; None if it is of another catalog, or not listed."""
+        return next(filter(None, map(self._listed, _candidates(relation, version))), None)
+
+    def _listed(self, parts: Sequence[str]) -> AssetKey | None:
+        name = self._named(parts)
+        return self._datasets.get(name) or self._folded.get(name.casefold())
+
+
+def _candidates(relation: Sequence[str], version: ViewVersion) -> Iterator[Sequence[str]]:
+    """Where a name may be in the view's catalog, the likeliest first.
+
+    The name that an engine gives the catalog is known only if it is the default of the view.
+    """
+    if len(relation) == 1:
+        yield (*version.default_namespace, *relation)
+        return
+    if relation[0] == version.default_catalog:
+        yield relation[1:]
+    yield relation
+    if version.default_catalog is None and len(relation) > 2:
+        yield relation[1:]
+
+
+def view_lineage(view: ViewText, names: Names, columns: Callable[[AssetKey], Sequence[str]]) -> ViewLineage:
+    """`columns`: of a table or view, empty if they are not known."""
+    notes: list[str] = []
+    for representation in view.version.representations:
+        if representation.sql:
+            found = _read(view, representation, names, columns)
+            if isinstance(found, ViewLineage):
+                return found
+            notes.append(found)
+    flows = {Flow(key, view.dataset): None for one in view.version.representations for key in _mentioned(one.sql, view, names)}
+    return ViewLineage(encode(Facts(flows=tuple(flows))), tuple(notes))
+
+
+def _read(view: ViewText, representation: Representation, names: Names, columns: Callable[[AssetKey], Sequence[str]]) -> ViewLineage | str:
+    """What a representation tells, or why it cannot be read."""
+    try:
+        from meshline.ingest.sql.lineage import lineage_of  # noqa: PLC0415 - sqlglot is an extra of its own, and slow to import
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("meshline"):
+            raise
+        return "its SQL is not read, which needs the extra 'sql': what it comes from is told by whole tables"
+
+    def columns_of(relation: Relation) -> Sequence[str]:
+        key = names.key(relation, view.version)
+        return columns(key) if key is not None else ()
+
+    target = (view.dataset.name,)
+    try:
+        lineages = [one for one in lineage_of(representation.sql, representation.dialect, columns_of, target) if one.target == target]
+    except InvalidInput as error:
+        return f"its SQL cannot be read as {representation.dialect or 'any dialect'}: {error}"
+    if not lineages:
+        return f"its SQL is no query of {representation.dialect}"
+    return _Flows(view, names).of(lineages[-1])
+
+
+class _Flows:
+    """Lineage over relations -> flows over assets."""
+
+    def __init__(self, view: ViewText, names: Names) -> None:
+        self._view = view
+        self._names = names
+        self._notes: dict[str, None] = {}
+
+    def of(self, lineage: Lineage) -> ViewLineage:
+        own = self._view.dataset
+        self._notes.update(dict.fromkeys(lineage.unresolved))
+        flows = dict.fromkeys(self._columns(lineage))
+        described = {flow.start.parts[:2] for flow in flows if flow.start.kind is AssetKind.COLUMN}
+        for relation in lineage.reads:
+            key = self._key(relation)
+            if key is not None and key != own:
+                flows[Flow(key, own, covered=key.parts in described)] = None
+                if lineage.unresolved:  # what could not be told may come from any of them
+                    flows[Flow(key, own)] = None
+        return ViewLineage(encode(Facts(flows=tuple(flows))), tuple(self._notes))
+
+    def _columns(self, lineage: Lineage) -> Iterator[Flow]:
+        own, listed = self._view.dataset, self._view.columns
+        # The text may name them otherwise than the view does: `CREATE VIEW v (a, b) AS SELECT x, y`.
+        called = dict(zip(lineage.columns, listed, strict=False)) if len(lineage.columns) == len(listed) else {}
+        for edge in lineage.edges:
+            key = self._key(edge.source)
+            if key is None:
+                continue
+            if edge.column is None:
+                if key != own:
+                    yield Flow(key, own)
+            elif edge.target is None:
+                yield Flow(model.column(key, edge.column), own, FlowType.INDIRECT, edge.subtype, edge.masking)
+            else:
+                end = model.column(own, called.get(edge.target, edge.target))
+                yield Flow(model.column(key, edge.column), end, edge.type, edge.subtype, edge.masking)
+
+    def _key(self, relation: Relation) -> AssetKey | None:
+        key = self._names.key(relation, self._view.version)
+        if key is None:
+            self._notes[f"it reads {'.'.join(relation)}, which this catalog does not list"] = None
+        return key
+
+
+def _mentioned(sql: str, view: ViewText, names: Names) -> Iterator[AssetKey]:
+    """The tables whose names are in a text that was not parsed."""
+    for found in _NAMED.finditer(_NO_NAME.sub(" ", sql)):
+        parts = [part.strip('"`') for part in _PART.findall(found[0])]
+        key = names.key(parts, view.version)
+        if key is not None and key != view.dataset:
+            yield key

@@ -1,0 +1,70 @@
+"""What questions cost once they are answered: nothing."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import resource
+from pathlib import Path
+
+import pytest
+
+from meshline.api.check_request import Asked, Compared, File
+from meshline.api.checking import checked
+from meshline.api.governing import Governing
+from meshline.governance.gate import Options, judge
+from meshline.governance.touched import Touched
+from meshline.graph import live
+from meshline.graph.naming import Naming
+from meshline.graph.queries.impact import Impact
+from tests.api.conftest import Asking
+from tests.governance.verdicts import change
+from tests.queries import mesh
+
+PATHS = f'{{ impact(of: ["{mesh.EMAIL.id}"]) {{ assets {{ nodes {{ node {{ id }} via {{ asset {{ id }} }} }} }} }} }}'
+
+
+def alive(*types: type) -> int:
+    """How many objects of these types there are."""
+    gc.collect()
+    return sum(issubclass(type(one), types) for one in gc.get_objects())  # isinstance would ask what weak proxies stand for
+
+
+def test_an_impact_ends_with_its_answer(ask: Asking) -> None:
+    assert ask(PATHS)["impact"]["assets"]["nodes"]
+    assert alive(Impact) == 0
+
+
+def test_what_a_check_touches_ends_with_its_report(ask: Asking) -> None:
+    report = judge(ask.graph, ask.graph.index, [change("column-removed", mesh.EMAIL)], Options())
+    assert report.findings[0].contracts
+    assert alive(Impact, Touched) == 0
+
+
+def test_memory_stays_level(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over hundreds of impacts, checks and questions as of times, of names and times that were never asked for before."""
+    monkeypatch.setattr(live, "SPARE_NODES", 400)
+    governing = Governing(ask.graph)
+    numbers = itertools.count()
+
+    def round_of(questions: int) -> None:
+        for number in itertools.islice(numbers, questions):
+            ask(PATHS)
+            ask(f'{{ impact(of: ["{mesh.EMAIL.id}"], asOf: "2024-01-01T00:00:00.{number:06}Z") {{ total }} }}')
+            ddl = File("a.sql", f"CREATE TABLE t{number} (c{number} INT);\nALTER TABLE sales.orders ADD COLUMN d{number} INT;")
+            asked = Asked(things=(Compared("ddl", None, ddl, {"dialect": "postgres", "namespace": "wh"}),))
+            assert checked(ask.graph, Naming(), asked, governing=governing).checked == 2
+            ask.graph.renew()
+
+    round_of(40)
+    before = alive(object), resident()
+    round_of(120)
+    after = alive(object), resident()
+    assert ask.graph.index.nodes < 900
+    assert after[0] - before[0] < 20_000, "more than what caches may hold of 360 answers"
+    assert after[1] - before[1] < 50_000_000
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -1,0 +1,157 @@
+"""A real server that is asked too much: it stays alive for others, ends what takes too long, and ends itself when told."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.api.test_ingest import event
+from tests.api.test_serve import free_port, process, wait
+
+CHECK = "/api/v1/check"
+END_SECONDS = 20
+
+
+class Answer(NamedTuple):
+    status: int
+    retry_after: str | None
+    body: Any
+
+    @property
+    def code(self) -> str:
+        return str(self.body["error"]["code"])
+
+
+def ask(port: int, path: str, body: object = None, timeout: float = 120) -> Answer:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return Answer(answer.status, None, json.load(answer))
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.headers["Retry-After"], json.load(error))
+
+
+def ddl(text: str) -> dict[str, object]:
+    return {"things": [{"kind": "ddl", "after": {"name": "a.sql", "text": text}, "options": {"dialect": "postgres"}}]}
+
+
+TABLES = "\n".join(f"CREATE TABLE t{n} (id INT, name TEXT);" for n in range(40_000))  # a minute of processor time
+FEW = "CREATE TABLE t (id INT, name TEXT, price DECIMAL(10, 2));"
+
+
+@contextmanager
+def serving(folder: Path, **settings: object) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    port = free_port()
+    with process(f"sqlite:///{folder}/mesh.db", port, "", log_level="error", **settings) as running:  # nothing reads its log
+        wait(port, "/readyz")
+        yield port, running
+
+
+def descendants(of: int) -> set[int]:
+    """The processes that a process began, and those that these began."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:  # it has ended meanwhile
+            continue
+    found: set[int] = set()
+    near = {of}
+    while near := {pid for pid, parent in parents.items() if parent in near}:
+        found |= near
+    return found
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""  # empty of one that has ended and that nobody has asked about
+    except OSError:
+        return False
+
+
+def test_what_takes_too_long_ends(tmp_path: Path) -> None:
+    with serving(tmp_path, check_seconds=1.5, query_seconds=1.5) as (port, running), ThreadPoolExecutor() as pool:
+        assert ask(port, CHECK, ddl(FEW)).status == 200
+        idle = descendants(running.pid)
+        long = pool.submit(ask, port, CHECK, ddl(TABLES))
+        query = "query($ddl: String!) { blastRadius(change: {ddl: {text: $ddl}}) { verdict } }"
+        asked = pool.submit(ask, port, "/graphql", {"query": query, "variables": {"ddl": TABLES}})
+        while not (long.done() and asked.done()):
+            assert ask(port, "/graphql", {"query": "{ about { revision } }"}).body["data"]
+            assert ask(port, "/api/v1/lineage", event()).status == 201
+        assert (long.result().status, long.result().code) == (422, "LIMIT_EXCEEDED")
+        assert asked.result().body["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+        assert descendants(running.pid) <= idle, "nothing goes on"
+        assert ask(port, CHECK, ddl(FEW)).status == 200
+
+
+def test_health_does_not_wait_for_checks(tmp_path: Path) -> None:
+    with serving(tmp_path, check_seconds=120) as (port, _), ThreadPoolExecutor(100) as pool:
+        assert ask(port, CHECK, ddl(FEW)).status == 200
+        checks = [pool.submit(ask, port, CHECK, ddl(FEW)) for _ in range(100)]
+        seconds: list[float] = []
+        while not all(check.done() for check in checks):
+            for path in ("/readyz", "/healthz"):
+                begun = time.monotonic()
+                assert ask(port, path).status == 200
+                seconds.append(time.monotonic() - begun)
+            time.sleep(0.02)
+        assert {check.result().status for check in checks} == {200}
+    assert len(seconds) > 20
+    assert sorted(seconds)[len(seconds) // 2] < 0.1
+    assert max(seconds) < 2, "a busy machine; without threads of its own it is a 503 after three seconds"
+
+
+def test_those_for_whom_there_is_no_room_are_told_to_come_again(tmp_path: Path) -> None:
+    with serving(tmp_path, check_seconds=1, request_queue=1) as (port, _), ThreadPoolExecutor(12) as pool:
+        checks = [pool.submit(ask, port, CHECK, ddl(TABLES)) for _ in range(12)]
+        refused = [check.result() for check in checks if check.result().status == 503]
+        assert len(refused) >= 9, "two run, one waits"
+        assert {(answer.code, answer.retry_after) for answer in refused} == {("QUEUE_FULL", "2")}
+
+
+def ended(running: subprocess.Popen[str]) -> float:
+    """Seconds from the signal to the end."""
+    begun = time.monotonic()
+    running.send_signal(signal.SIGTERM)
+    running.wait(timeout=60)
+    return time.monotonic() - begun
+
+
+def test_it_ends_in_the_middle_of_a_check_and_of_a_commit(tmp_path: Path) -> None:
+    with serving(tmp_path, check_seconds=600) as (port, running), ThreadPoolExecutor() as pool:
+        assert ask(port, CHECK, ddl(FEW)).status == 200
+        assert ask(port, "/api/v1/lineage", event(1)).status == 201
+        begun = descendants(running.pid)
+        with closing(sqlite3.connect(tmp_path / "mesh.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            bodies = {CHECK: ddl(TABLES), "/api/v1/lineage": event(2)}
+            waiting = [pool.submit(ask, port, path, body) for path, body in bodies.items()]
+            while not descendants(running.pid) - begun:
+                time.sleep(0.05)
+            left = descendants(running.pid)
+            assert ended(running) < END_SECONDS + 1
+            other.execute("ROLLBACK")
+        for one in waiting:
+            assert (one.result().status, one.result().retry_after) == (503, "2")
+            assert one.result().code in ("NOT_READY", "STORE_UNAVAILABLE")  # SQLite waits for the lock as long as requests may take
+        end = time.monotonic() + 10
+        while any(map(runs, left)):
+            assert time.monotonic() < end, "what it began has ended, too"
+            time.sleep(0.1)
+    with process(f"sqlite:///{tmp_path}/mesh.db", port):
+        wait(port, "/readyz")
+        jobs = ask(port, "/graphql", {"query": "{ jobs { totalCount } }"}).body["data"]["jobs"]["totalCount"]
+        assert jobs in (1, 2), "what was acknowledged is there"

@@ -1,0 +1,79 @@
+"""What an index of the past does not know of owners, consumers, contracts and ports, because sources stated them later."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.graph.content import decode
+from meshline.graph.index import Direction
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import (
+    AssetKind,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Scope,
+    Statement,
+    consumer,
+    contract,
+    data_product,
+    job,
+    owner,
+    source_kind,
+)
+from meshline.graph.store.base import Batch
+from meshline.graph.store.sqlite import SqliteStore
+from tests.index.heads import NS, col, ds, flow, lineage, says
+
+EDGES = (
+    EdgeFact(EdgeType.OWNS, owner("o"), ds("a")),
+    EdgeFact(EdgeType.OWNS, owner("o"), job(NS, "j")),
+    EdgeFact(EdgeType.CONSUMES, consumer("team"), col("a.x")),
+    EdgeFact(EdgeType.GOVERNS, contract("c"), ds("a")),
+    EdgeFact(EdgeType.PORT, data_product("p"), ds("a"), {"direction": "output"}),
+)
+SOURCES = ("mesh/m", "mesh/n", "contract/c", "openlineage/x")
+
+statements = st.builds(
+    lambda edges, source, scope, at: says(Facts(edges=tuple(edges)), ("of", str(scope)), at, source=source),
+    st.lists(st.sampled_from(EDGES), min_size=1, max_size=2),
+    st.sampled_from(SOURCES),
+    st.integers(0, 2),
+    st.integers(1, 9),
+)
+
+
+def expected(said: list[Statement], as_of: int) -> set[tuple[EdgeType, str, int]]:
+    """From the statements alone. What a scope states holds until its next statement; of two of one time the greater digest counts."""
+    scopes: dict[tuple[str, Scope], dict[int, Statement]] = {}
+    for one in sorted(said, key=lambda one: one.content.digest):
+        scopes.setdefault((one.source, one.scope), {})[one.observed_at] = one
+    known: set[tuple[EdgeType, str]] = set()
+    first: dict[tuple[EdgeType, str], int] = {}
+    for (source, _), by_time in scopes.items():
+        if any(at <= as_of for at in by_time):
+            known |= {(type_, source_kind(source)) for type_ in _types(by_time[max(at for at in by_time if at <= as_of)])}
+        for type_ in _types(by_time[max(by_time)]):
+            times = [at for at, one in by_time.items() if type_ in _types(one)]
+            first[type_, source_kind(source)] = min([*times, first.get((type_, source_kind(source)), 99)])
+    return {(*key, at) for key, at in first.items() if key not in known}
+
+
+def _types(one: Statement) -> set[EdgeType]:
+    return {edge.type for edge in decode(one.content.blob).edges if edge.end.kind is not AssetKind.JOB}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(statements, max_size=6), st.integers(1, 9))
+def test_what_sources_stated_only_later_is_named(said: list[Statement], as_of: int) -> None:
+    graph = LiveGraph.open(SqliteStore())
+    graph.commit(lambda _: Batch(statements=[lineage(flow("a.x", "b.x"), at=0), *said]))
+    past = graph.at(as_of)
+    node = past.node(col("a.x"))
+    assert node is not None
+    for direction in Direction:
+        assert set(past.traverse([node], direction).completeness.known_later) == expected(said, as_of)
+    now = graph.index.traverse([node], Direction.DOWNSTREAM).completeness
+    assert now.known_later == ()
+    graph.store.close()

@@ -1,0 +1,22 @@
+"""Names by their hashes: none can choose names that collide."""
+
+from __future__ import annotations
+
+from meshline.graph.index import LineageIndex
+from meshline.graph.model import AssetFact, Facts, dataset
+from tests.index.heads import Fold, says
+
+
+def test_nobody_chooses_which_names_collide() -> None:
+    """Hashes differ from index to index."""
+    fold = Fold()
+    names = [f"name{number}" for number in range(50)]
+    fold.add(says(Facts(assets=tuple(AssetFact(dataset("n", name), {"x": 1}) for name in names)), ("s",), 1))
+    one, other = (fold.index() for _ in range(2))
+    assert all(index.node(dataset("n", name)) is not None for index in (one, other) for name in names)
+    assert hashes(one) != hashes(other)
+
+
+def hashes(index: LineageIndex) -> list[int]:
+    found: list[int] = index._core.names.hash[:50].tolist()
+    return found

@@ -1,0 +1,123 @@
+"""Which written owners are one, whatever came first."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from meshline.graph.index import LineageIndex
+from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, owner
+from meshline.graph.owner_names import address, owner_form
+from tests.index.heads import Fold, ds, says
+
+
+def owns(name: str, source: str = "openlineage/x") -> Statement:
+    return says(Facts(edges=(EdgeFact(EdgeType.OWNS, owner(name), ds("a"), {"type": name}),)), ("owns", name), source=source)
+
+
+def described(name: str, email: str = "", type_: str = "", source: str = "mesh/m") -> Statement:
+    attributes = {key: text for key, text in (("email", email), ("owner_type", type_)) if text}
+    return says(Facts(assets=(AssetFact(owner(name), attributes),)), ("owner", name), source=source)
+
+
+def classes(*statements: Statement) -> list[str]:
+    """`shown = form, form...` of each owner; the same whatever comes first, one by one or at once."""
+    found = []
+    for ordered in list(permutations(statements))[:24]:
+        fold, index = Fold(), LineageIndex.load([], 0)
+        for statement in ordered:
+            index.apply(fold.add(statement))
+        assert index.dump() == fold.index().dump()
+        named = {index.key(node).name: sorted(key.name for key in index.names(node)) for node in index.of_kind(AssetKind.OWNER)}
+        found.append([f"{name} = {', '.join(forms)}" for name, forms in sorted(named.items())])
+    assert all(one == found[0] for one in found)
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    "form", ["l@company.com", "L@Company.com", "team:lake", "group:lake", "team:l@company.com", "mailto:l@company.com"]
+)
+def test_forms_of_a_team(form: str) -> None:
+    assert classes(owns(form), described("lake", "l@company.com", "team")) == [f"lake = {', '.join(sorted(('lake', form)))}"]
+
+
+def test_forms_of_a_person() -> None:
+    found = classes(
+        owns("user:ana@company.com"), owns("person:ana"), owns("ana@company.com"), described("ana", "ana@company.com", "person")
+    )
+    assert found == ["ana = ana, ana@company.com, person:ana, user:ana@company.com"]
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        # without anybody who states what they are
+        ([owns("a@x"), owns("user:a@x")], ["a@x = a@x, user:a@x"]),
+        ([owns("team:x"), owns("x")], ["x = team:x, x"]),
+        ([owns("team:x")], ["team:x = team:x"]),
+        ([owns("team:x"), owns("user:x"), owns("x")], ["team:x = team:x", "user:x = user:x", "x = x"]),
+        ([owns("application:x"), owns("x")], ["application:x = application:x", "x = x"]),
+        # a team is no person of the same name
+        ([owns("team:x"), described("x", type_="person")], ["team:x = team:x", "x = x"]),
+        ([owns("team:x"), owns("user:x"), described("x", type_="person")], ["team:x = team:x", "x = user:x, x"]),
+        # an address that the strongest source gives to two is neither's
+        ([owns("a@x"), described("one", "a@x"), described("two", "a@x")], ["a@x = a@x", "one = one", "two = two"]),
+        ([owns("a@x"), described("one", "a@x"), described("two", "a@x", source="dbt/d")], ["one = a@x, one, two"]),
+        # whom a stronger source describes is not another one for what a weaker states
+        ([described("one", "a@x"), described("two", "b@x"), owns("b@x")], ["one = one", "two = b@x, two"]),
+        (
+            [described("one", "a@x"), described("two", type_="person"), says(None, ("none",)), owns("a@x")],
+            ["one = a@x, one", "two = two"],
+        ),
+    ],
+)
+def test_which_are_one(statements: list[Statement], expected: list[str]) -> None:
+    assert classes(*statements) == expected
+
+
+def test_a_name_that_a_strong_source_describes_stays_itself() -> None:
+    """The mesh file has two people; dbt gives the one the other's address."""
+    weak = says(Facts(assets=(AssetFact(owner("two"), {"email": "a@x"}),)), ("dbt", "two"), source="dbt/d")
+    assert classes(described("one", "a@x"), described("two", type_="person"), weak) == ["one = one", "two = two"]
+
+
+def test_what_is_retracted_parts_them_again() -> None:
+    fold, index = Fold(), LineageIndex.load([], 0)
+    index.apply(fold.add(owns("ana@x"), owns("team:lake")))
+    before = index.dump()
+    index.apply(fold.add(described("ana", "ana@x")))
+    (ana,) = [one.owner for one in index.direct_owners(node(index)) if one.type == "ana@x"]
+    assert index.key(ana) == owner("ana")
+    assert index.label(ana).name == "ana"
+    index.apply(fold.add(says(None, ("owner", "ana"), 1, source="mesh/m")))
+    assert index.dump() == before
+    assert sorted(index.label(one.owner).name for one in index.direct_owners(node(index))) == ["ana@x", "team:lake"]
+
+
+def node(index: LineageIndex) -> int:
+    found = index.node(ds("a"))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("a@b.c", "a@b.c"),
+        (" user:A@B.c ", "a@b.c"),
+        ("mailto:a@b.c", "a@b.c"),
+        ("@channel", ""),
+        ("a b@c d", ""),
+        ("team:x", ""),
+        ("user:", ""),
+    ],
+)
+def test_addresses(written: str, expected: str) -> None:
+    assert address(written) == expected
+
+
+def test_forms() -> None:
+    assert owner_form("team: lake ") == ("lake", "team")
+    assert owner_form("users:x") == ("users:x", "")
+    assert owner_form("user:") == ("user:", "")
