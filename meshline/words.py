@@ -1,8 +1,9 @@
-"""Counted nouns, and texts that are safe to show."""
+"""Counted nouns, texts that are safe to show, and what a mistyped name may have meant."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 
@@ -42,3 +43,9 @@ def has(number: int) -> str:
 
 def is_(number: int) -> str:
     return "is" if number == 1 else "are"
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or nothing."""
+    found = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]!r}?" if found else ""

@@ -12,8 +12,7 @@ from meshline.cli.listing import table
 from meshline.cli.terminal import Line
 from meshline.errors import NotFound
 from meshline.graph.model import Json
-from meshline.ingest.names import closest
-from meshline.words import counted
+from meshline.words import closest, counted
 
 PAGE = 500
 _STYLES = {"error": "red", "warning": "yellow", "info": "dim"}

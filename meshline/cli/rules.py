@@ -25,7 +25,7 @@ def rules(
     from meshline.cli.terminal import write, write_json
     from meshline.errors import NotFound
     from meshline.governance.rules import RULES
-    from meshline.ingest.names import closest
+    from meshline.words import closest
 
     if id is not None and id not in RULES:
         raise NotFound(f"there is no rule {id!r}{closest(id, RULES)}; `meshline rules` lists them")

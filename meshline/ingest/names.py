@@ -1,10 +1,9 @@
-"""Names as a person writes them: datasets in one text, and what a mistyped name may have meant."""
+"""Names of datasets as a person writes them, in one text."""
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/]*)/(?P<path>.*)", re.DOTALL)
 
@@ -28,9 +27,3 @@ def split_dataset(text: str, aliases: Mapping[str, str]) -> tuple[str, str]:
         path, _, name = uri["path"].rpartition("/")
         namespace = f"{uri['scheme']}:///{path}" if path else ""
     return (namespace, name) if namespace and name else ("", "")
-
-
-def closest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or nothing."""
-    found = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]!r}?" if found else ""

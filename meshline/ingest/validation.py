@@ -17,8 +17,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path
 from meshline.ingest.mesh.problems import shown
-from meshline.ingest.names import closest
 from meshline.ingest.values import text
+from meshline.words import closest
 
 MAX_REFUSED = 1_000  # messages about one file
 _ROUNDS = 3  # a form of a value may show its numbers only after another one is text

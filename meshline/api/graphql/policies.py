@@ -18,7 +18,7 @@ from meshline.governance.policies import format as policies_
 from meshline.governance.policies.passes import Breach, Place
 from meshline.governance.policies.showing import fingerprint, rank
 from meshline.graph.queries.pages import SortKey
-from meshline.ingest.names import closest
+from meshline.words import closest
 
 
 @strawberry.type(description="A rule about the graph; see docs/policies.")

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from meshline.graph.model import Precedence
 from meshline.graph.naming import Naming
-from meshline.ingest.names import closest
+from meshline.words import closest
 
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
 Name: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]

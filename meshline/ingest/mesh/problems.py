@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from meshline.errors import InvalidInput
 from meshline.ingest.documents import Document, Path
-from meshline.ingest.names import closest
+from meshline.words import closest
 
 
 def refusals(doc: Document, path: Path, error: ValidationError, keys: Iterable[str] = ()) -> list[InvalidInput]:

@@ -17,7 +17,7 @@ from meshline.ingest.mesh.format import ENTRIES, Domain, Entry, MeshFile, Naming
 from meshline.ingest.mesh.parts import dataset_names, pair, references, scope
 from meshline.ingest.mesh.problems import refusals, shown
 from meshline.ingest.mesh.sources import CATALOGS, SOURCES, Configured, rules_of, sources_of
-from meshline.ingest.names import closest
+from meshline.words import closest
 
 T = TypeVar("T")
 

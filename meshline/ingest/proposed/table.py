@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from meshline.errors import InvalidInput, required_extra
-from meshline.ingest.names import closest
 from meshline.ingest.proposed.shape import Given, Known, Proposal, Proposing
+from meshline.words import closest
 
 # kind: (the module that has `propose`, the extra that it needs)
 KINDS: Mapping[str, tuple[str, str]] = {

@@ -11,7 +11,7 @@ from meshline.errors import InvalidInput, NotFound
 from meshline.graph.definitions import Definition, Pair, Part, Version
 from meshline.graph.model import AssetKey
 from meshline.graph.promises import Field
-from meshline.ingest.names import closest
+from meshline.words import closest
 
 Aligned: TypeAlias = Callable[[Definition, Definition], tuple[Definition, Definition]]
 

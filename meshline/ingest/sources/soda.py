@@ -10,11 +10,11 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetKey, Json
 from meshline.ingest.documents import Document, Path, document
-from meshline.ingest.names import closest
 from meshline.ingest.quality import Check, Outcome, named
 from meshline.ingest.sources.checked import CheckedFiles, Datasets, File, Run, Written, json_value, member, run_time, text
 from meshline.ingest.sources.shape import Refused
 from meshline.ingest.sources.sodacl import SCHEMA, Expected, dataset_of, expected
+from meshline.words import closest
 
 _OUTCOMES = {"pass": Outcome.PASSED, "fail": Outcome.FAILED, "warn": Outcome.WARNED}
 _MILLISECONDS = 1000

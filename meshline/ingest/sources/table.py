@@ -8,8 +8,8 @@ from importlib import import_module
 from pydantic import ValidationError
 
 from meshline.errors import InvalidInput
-from meshline.ingest.names import closest
 from meshline.ingest.sources.shape import Named
+from meshline.words import closest
 
 # kind: (module, class, the extra that reading it needs; the class itself needs none, so that every mesh file can be checked)
 KINDS: Mapping[str, tuple[str, str, str]] = {

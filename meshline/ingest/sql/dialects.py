@@ -10,8 +10,8 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
 
 from meshline.errors import InvalidInput
-from meshline.ingest.names import closest
 from meshline.ingest.sql.shape import Relation
+from meshline.words import closest
 
 # Where `SELECT a AS x, x + 1` is allowed; a column of a table wins over the alias.
 _LATERAL_ALIASES = frozenset({"snowflake", "redshift", "databricks", "spark", "spark2", "duckdb", "clickhouse", "teradata"})

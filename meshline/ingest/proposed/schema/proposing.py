@@ -11,13 +11,14 @@ import msgspec
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.definitions import Definition, Pair, Part, Version
 from meshline.graph.model import AssetKey, AssetKind
-from meshline.ingest.names import closest, split_dataset
+from meshline.ingest.names import split_dataset
 from meshline.ingest.proposed.aligning import aligned, declared
 from meshline.ingest.proposed.entries import entries
 from meshline.ingest.proposed.json_text import json_lines, json_value
 from meshline.ingest.proposed.schema import avro, delta, iceberg, json_schema
 from meshline.ingest.proposed.schema.shape import Schema
 from meshline.ingest.proposed.shape import Given, Known, Proposal, Text
+from meshline.words import closest
 
 _READERS: Mapping[str, Callable[[Any, str], Schema]] = {
     "iceberg": iceberg.read,

@@ -9,8 +9,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.definitions import Part
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path
-from meshline.ingest.names import closest
 from meshline.ingest.values import mapping, text
+from meshline.words import closest
 
 MAX_FIELDS = 20_000  # of one contract, nested ones and those that references repeat counted
 MAX_DEPTH = 24

@@ -11,8 +11,8 @@ from pathlib import Path
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json
 from meshline.ingest.documents import MAX_BYTES, Document, document
-from meshline.ingest.names import closest
 from meshline.ingest.sources.files import read_bytes
+from meshline.words import closest
 
 _SPARK_PORTS = {"http": ":443", "odbc": ":443", "thrift": ":10001"}
 
