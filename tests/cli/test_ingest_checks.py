@@ -43,6 +43,17 @@ def test_strict_writes_nothing(new: str, tmp_path: Path) -> None:
     assert "1 new, 0 changed, 0 retracted, 1 refused" in some.err
 
 
+@pytest.mark.parametrize(("kind", "text"), [("gx", "[]"), ("gx", "[[]]"), ("soda", '{"checks": []}'), ("debezium", "[]"), ("debezium", "[[]]")])
+def test_a_file_of_nothing_is_refused(new: str, tmp_path: Path, kind: str, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    ran = run("ingest", kind, "a.json", "--store", new)
+    assert ran.code == 1
+    assert "a.json" in ran.err.splitlines()[0]
+    assert "accepted" in ran.err.splitlines()[0]
+    assert "0 read" in ran.err.splitlines()[1]
+    assert "1 refused" in ran.err.splitlines()[1]
+
+
 @pytest.mark.parametrize("mapping", ["orders", "=pg://db/orders", "orders="])
 def test_a_bad_mapping_is_refused(new: str, mapping: str) -> None:
     ran = run("ingest", "gx", RESULTS / "validation_1_24.json", "--map", mapping, "--store", new)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.running import EXAMPLE, done, run
 
 
@@ -43,6 +45,31 @@ def test_what_cannot_be_told_is_a_warning(new: str, tmp_path: Path) -> None:
     err = done("ingest", "sql", "--dialect", "snowflake", "a.sql", "--store", new).err
     assert "warning: a.sql:1: the columns of T are not known, and all are asked for\n" in err
     assert "warning: a.sql:4: CALL: what it does is not read\n" in err
+
+
+@pytest.mark.parametrize("text", ['{"nodes": {"a": 1}, "b": [1, 2]}', '{\n  "a": "b"\n}', "[]", "SHIPPED\n"])
+@pytest.mark.parametrize("dialect", ["trino", "postgres", "tsql"])
+def test_a_file_without_a_statement_is_refused(new: str, tmp_path: Path, text: str, dialect: str) -> None:
+    """sqlglot reads a value as an expression, so that a JSON file once was `0 read`, and a check of it COMPATIBLE."""
+    (tmp_path / "a.sql").write_text(f"-- a comment\n{text}")
+    ran = run("ingest", "sql", "--dialect", dialect, "a.sql", "--store", new)
+    assert ran.code == 1
+    assert ran.err.startswith("refused: a.sql:2:")
+    assert f"no statement of {dialect}; accepted is SQL: CREATE, INSERT" in ran.err
+    checked = run("check", "ddl", "a.sql", "--dialect", dialect, "--store", new)
+    assert (checked.code, checked.out) == (2, "")
+    assert f"no statement of {dialect}" in checked.err
+
+
+@pytest.mark.parametrize("text", ["GRANT SELECT ON a TO b", "-- later", ""])
+def test_a_file_that_states_nothing_is_a_warning(new: str, tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.sql").write_text(text)
+    (tmp_path / "b.sql").write_text("CREATE VIEW v AS SELECT a FROM t")
+    assert done("ingest", "sql", "--dialect", "trino", "*.sql", "--store", new).err == (
+        "warning: a.sql: nothing in it reads, writes or defines a table\n"
+        "sql/default: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n"
+    )
+    assert done("check", "ddl", "a.sql", "--dialect", "trino", "--store", new).code == 0
 
 
 def test_an_unknown_dialect(new: str, tmp_path: Path) -> None:

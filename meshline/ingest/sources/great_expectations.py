@@ -68,6 +68,8 @@ class GreatExpectations(CheckedFiles):
 def _parts(value: Json, where: str) -> Iterator[tuple[str, Json]]:
     """The validation results and suites in a file, with where they stand."""
     if isinstance(value, list):
+        if not value:
+            raise InvalidInput(f"found an empty list; {ACCEPTED}", where)
         for position, part in enumerate(value):
             yield from _parts(part, f"{where}: $[{position}]")
         return

@@ -60,6 +60,8 @@ class Soda(CheckedFiles):
         monitored = member(scan, "automatedMonitoringChecks")
         items = [*listed, *(monitored if isinstance(monitored, list) else ())]
         at = run_time(member(scan, "scanStartTimestamp") or member(scan, "dataTimestamp"), f"{file.name}: $.scanStartTimestamp")
+        if not items:
+            raise InvalidInput("the scan has no checks, so it states nothing of any dataset; accepted is a scan with checks", file.name)
         found: dict[tuple[str, AssetKey], list[tuple[Check, str]]] = {}
         known: dict[str, AssetKey | InvalidInput] = {}
         for position, item in enumerate(items):

@@ -20,8 +20,10 @@ from meshline.ingest.sql.shape import ColumnsOf, Lineage, Relation
 from meshline.ingest.sql.statements import read, statement
 from meshline.ingest.sql.tokens import defines, depth, query_of, statements
 from meshline.ingest.sql.writing import Writing
+from meshline.words import short
 
 MAX_CHARACTERS = 2_000_000  # of one text
+SHOWN = 40  # characters of a text that is no SQL
 MAX_DEPTH = 100  # of parentheses within parentheses
 # sqlglot descends about 30 frames for each of those, and Python stops at 1,000. Where it is compiled (`sqlglot[c]`) fewer count,
 # and they are on the machine's stack, of which more would be too much.
@@ -48,6 +50,7 @@ class Reader:
         self._defaults = defaults
         self.known = Known(columns, defaults)
         self._writing = Writing(self._rules, self.known, statement)
+        self._is_sql = False  # the text that is being read
 
     def read(self, sql: str, file: str = "", target: Relation | None = None) -> Iterator[Found]:
         """What the statements of a text do, and which ones cannot be read, with `file:line:column`."""
@@ -59,16 +62,23 @@ class Reader:
         except InvalidInput as error:
             yield error
             return
+        self._is_sql = False
         for piece in found:
             yield from self._piece(piece, target)
+        if found and not self._is_sql:
+            yield no_sql(self._rules, found[0])
 
     def _piece(self, piece: Piece, target: Relation | None) -> Iterator[Found]:
         try:
             with _deep:
-                found = [one for node in parsed(self._rules, piece) for one in read(self._writing, node, target)]
+                nodes = parsed(self._rules, piece)
+                self._is_sql = self._is_sql or any(map(is_statement, nodes))
+                found = [one for node in nodes for one in read(self._writing, node, target)]
         except RecursionError:
+            self._is_sql = True  # of its error alone
             yield InvalidInput("it is nested too deeply", piece.where)
         except InvalidInput as error:
+            self._is_sql = True
             yield error if error.where else InvalidInput(str(error), piece.where)
         else:
             text = piece.text if found else ""
@@ -110,6 +120,17 @@ def parsed(rules: Rules, piece: Piece) -> list[exp.Expr]:
             return _parsed(rules, piece.tokens, piece)
         except RecursionError:
             raise InvalidInput("it is nested too deeply", piece.where) from None
+
+
+def is_statement(node: exp.Expr) -> bool:
+    """Whether a parsed piece does anything: sqlglot reads values, too, and so all of a JSON file, as one expression."""
+    return not isinstance(node, exp.Condition | exp.Alias | exp.Tuple)
+
+
+def no_sql(rules: Rules, first: Piece) -> InvalidInput:
+    """The error of a text without a statement. `first`: its first piece."""
+    begin = short(first.text.partition("\n")[0], SHOWN)
+    return InvalidInput(f"found {begin!r}, and no statement of {rules.name}; accepted is SQL: CREATE, INSERT, MERGE, ALTER, ...", first.where)
 
 
 def query_in(sql: str, dialect: str) -> str:

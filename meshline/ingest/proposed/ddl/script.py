@@ -18,7 +18,7 @@ from meshline.ingest.proposed.ddl.tables import Tables, folded
 from meshline.ingest.proposed.shape import Known
 from meshline.ingest.proposed.tables import Table
 from meshline.ingest.sql.dialects import Rules
-from meshline.ingest.sql.script import Piece, parsed, pieces
+from meshline.ingest.sql.script import Piece, is_statement, no_sql, parsed, pieces
 from meshline.ingest.sql.shape import Relation
 
 Step: TypeAlias = Callable[["Script", exp.Expr, Piece], None]
@@ -44,34 +44,43 @@ class Script:
         """Apply a text. `without`: statements that were there before, and are not applied again to what the text does not create.
         `lenient`: what cannot be applied is passed over, for it has been applied. Raises InvalidInput, NotFound, Ambiguous with the place.
         """
-        for piece in pieces(self._rules, sql, file):
+        found = pieces(self._rules, sql, file)
+        is_sql = not found
+        for piece in found:
             said = plain(piece.tokens, sql)
             self.seen.add(said)
             try:
-                if not (said in without and self._is_of_others(said)):
-                    self._piece(piece)
+                if said in without and self._is_of_others(said):
+                    is_sql = True
+                else:
+                    is_sql = self._piece(piece) or is_sql
             except (InvalidInput, NotFound, Ambiguous) as error:
                 if not lenient:
                     raise _placed(error, piece.where) from error
+                is_sql = True
             except (RecursionError, AttributeError, ValueError, TypeError, LookupError) as error:  # sqlglot's trees have many shapes
                 raise InvalidInput(f"this statement is not understood ({type(error).__name__})", piece.where) from error
+        if not is_sql:
+            raise no_sql(self._rules, found[0])
         if self._data and not lenient:
             kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self._data.items()))
             self.warnings.append(f"{file}: statements that change no schema are not judged: {kinds}")
 
-    def _piece(self, piece: Piece) -> None:
+    def _piece(self, piece: Piece) -> bool:
+        """Apply one statement. False if it is none."""
         try:
             nodes = parsed(self._rules, piece)
         except InvalidInput:
             if not self._alter_text(piece):
                 raise
-            return
+            return True
         for node in nodes:
             if isinstance(node, exp.Command) and node.name.upper() == "ALTER":
                 if not self._alter_text(piece):
                     self._other_alter(piece)
             else:
                 self._node(node, piece)
+        return any(map(is_statement, nodes))
 
     def _node(self, node: exp.Expr, piece: Piece) -> None:
         step = next((step for classes, step in _STEPS if isinstance(node, classes)), None)

@@ -60,7 +60,7 @@ def configs(data: bytes, file: str) -> Iterator[Config | InvalidInput]:
 
 def _connectors(value: Json, path: Path, name: str) -> Iterator[tuple[str, Json, Path]]:
     """(name, settings, where they are) of all connectors in a document."""
-    if isinstance(value, list):
+    if isinstance(value, list) and value:
         for number, one in enumerate(value):
             yield from _connectors(one, (*path, number), f"{name}-{number + 1}")
     elif not isinstance(value, dict) or "connector.class" in value:

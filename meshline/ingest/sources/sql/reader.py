@@ -17,6 +17,7 @@ from meshline.ingest.sql.script import MAX_CHARACTERS
 from meshline.ingest.sql.script import Reader as SqlReader
 from meshline.ingest.sql.shape import Lineage, Relation
 from meshline.ingest.times import file_time
+from meshline.words import counted
 
 if TYPE_CHECKING:
     from meshline.ingest.sources.sql.source import Sql
@@ -50,12 +51,15 @@ class Reader:
             except InvalidInput as error:
                 yield Refused(error)
         told: list[tuple[File, Lineage]] = []
+        silent = dict.fromkeys(file.name for file in files)
         for file, found in self._read(files):
+            silent.pop(file.name, None)
             if isinstance(found, InvalidInput):
                 yield Refused(found)
             else:
                 told.append((file, found))
-        self._warn(told)
+        self._warn([f"{name}: nothing in it reads, writes or defines a table" for name in silent])
+        self._warn([f"{file.name}:{lineage.line}: {what}" for file, lineage in told for what in lineage.unresolved])
         yield from self._entries(told, _jobs(files, self._namespace))
 
     def _file(self, path: Path | InvalidInput) -> File:
@@ -85,11 +89,10 @@ class Reader:
     def _key(self, relation: Relation) -> AssetKey:
         return self._context.naming.dataset(self._namespace, ".".join(relation))
 
-    def _warn(self, told: Iterable[tuple[File, Lineage]]) -> None:
-        unresolved = [f"{file.name}:{lineage.line}: {what}" for file, lineage in told for what in lineage.unresolved]
-        self.warnings += unresolved[:MAX_WARNINGS]
-        if len(unresolved) > MAX_WARNINGS:
-            self.warnings.append(f"and {len(unresolved) - MAX_WARNINGS} more that could not be resolved")
+    def _warn(self, warnings: Sequence[str]) -> None:
+        self.warnings += warnings[:MAX_WARNINGS]
+        if len(warnings) > MAX_WARNINGS:
+            self.warnings.append(f"and {counted(len(warnings) - MAX_WARNINGS, 'more warning')} of this kind")
 
     def _entries(self, told: Iterable[tuple[File, Lineage]], jobs: Mapping[Path, AssetKey]) -> Iterator[Entry]:
         """A scope for each table that is written, and one for each script."""
