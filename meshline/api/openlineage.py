@@ -6,6 +6,7 @@ import logging
 import re
 from concurrent.futures import Future
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 from starlette.requests import Request
@@ -23,6 +24,7 @@ log = logging.getLogger("meshline.api")
 
 SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 AT_ONCE = 64 * 1024  # bytes of an event that is parsed while others wait, in less than a millisecond
+WARNINGS_LISTED = 100  # of a batch: a client shows few, and 100,000 events may have many each
 MEDIA = frozenset({JSON, "application/vnd.openlineage+json"})
 
 
@@ -74,12 +76,32 @@ class Summary(msgspec.Struct, frozen=True):
     non_retriable: int
 
 
-class BatchAnswer(msgspec.Struct, frozen=True):
-    """As the OpenLineage API specifies (spec/OpenLineage.yml, /lineage/batch): `status` is success or partial_success."""
+class WarnedOf(Warned, frozen=True):
+    """What of an event of a batch was not taken as it came."""
+
+    index: int
+
+
+class BatchAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """As the OpenLineage API specifies (spec/OpenLineage.yml, /lineage/batch): `status` is success or partial_success.
+
+    `warnings` is ours: the first of them. `more_warnings`: how many are not listed.
+    """
 
     status: str
     summary: Summary
     failed_events: list[Failed]
+    warnings: list[WarnedOf] = []
+    more_warnings: int = 0
+
+
+class _Outcome(NamedTuple):
+    """What became of a batch of so many events: errors by position, the first warnings, and the number of the others."""
+
+    events: int
+    errors: dict[int, Exception]
+    warnings: list[WarnedOf]
+    more_warnings: int
 
 
 async def post_batch(request: Request) -> Response:
@@ -91,21 +113,22 @@ async def post_batch(request: Request) -> Response:
     pipeline, source = service.opened.pipeline, _source(request, service)
     body = await _body(request, service)
     lane: Lane = request.app.state.bodies
-    number, errors = await lane.run(partial(_ingest_batch, pipeline, body, source))
-    for error in errors.values():
+    done = await lane.run(partial(_ingest_batch, pipeline, body, source))
+    for error in done.errors.values():
         service.metrics.refused(error)
-    failed = [_failed(index, error) for index, error in errors.items()]
+    failed = [_failed(index, error) for index, error in done.errors.items()]
     retriable = sum(one.retriable for one in failed)
     answer = BatchAnswer(
         status="partial_success" if failed else "success",
-        summary=Summary(number, number - len(failed), len(failed), retriable, len(failed) - retriable),
+        summary=Summary(done.events, done.events - len(failed), len(failed), retriable, len(failed) - retriable),
         failed_events=failed,
+        warnings=done.warnings,
+        more_warnings=done.more_warnings,
     )
     return Response(msgspec.json.encode(answer), 200, media_type=JSON)
 
 
-def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> tuple[int, dict[int, Exception]]:
-    """The number of events of a batch, and why each of those that were not taken was not, by position."""
+def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _Outcome:
     waiting: list[tuple[int, Future[Accepted]]] = []
     errors: dict[int, Exception] = {}
     events = events_of(body)
@@ -114,11 +137,18 @@ def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> tuple[int, di
             waiting.append((index, pipeline.submit(event, source)))
         except Exception as error:  # noqa: BLE001 - what is wrong with one event is no matter of the others
             errors[index] = error
+    warnings: list[WarnedOf] = []
+    more = 0
     for index, answer in waiting:
         failure = answer.exception()
         if isinstance(failure, Exception):
             errors[index] = failure
-    return len(events), dict(sorted(errors.items()))
+        elif failure is None:
+            notes = answer.result().warnings
+            listed = notes[: WARNINGS_LISTED - len(warnings)]
+            warnings += [WarnedOf(note.where, note.what, index) for note in listed]
+            more += len(notes) - len(listed)
+    return _Outcome(len(events), dict(sorted(errors.items())), warnings, more)
 
 
 def _source(request: Request, service: Service) -> str:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from meshline.cli.options import Server, Store, Strict
 
 if TYPE_CHECKING:
-    from meshline.errors import MeshlineError
     from meshline.graph.model import Precedence
     from meshline.graph.store.base import Store as OpenStore
     from meshline.ingest.openlineage.files import Found
-
-    Result: TypeAlias = tuple[MeshlineError | None, Sequence[str]]
+    from meshline.ingest.sources.target import Ingested
 
 WARNINGS_SHOWN = 20
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -50,17 +48,18 @@ def openlineage(
     results = _to_store(events, store, name) if server is None else _to_server(events, server)
     try:
         with progress("events") as advance, closing(results):
-            for error, warnings in results:
+            for one in results:
                 advance()
-                if error is None:
+                if one.error is None:
                     ingested += 1
                 else:
                     refused += 1
-                    tell(f"refused: {error}")
-                for warning in warnings:
+                    tell(f"refused: {one.error}")
+                for warning in one.warnings:
                     warned += 1
                     if warned <= WARNINGS_SHOWN:
                         tell(f"warning: {warning}")
+                warned += one.more_warnings
     except KeyboardInterrupt:
         tell(f"interrupted: at least {counted(ingested, 'event')} ingested; the same command again ingests the rest, and none twice")
         raise typer.Exit(INTERRUPTED) from None
@@ -74,20 +73,19 @@ def openlineage(
         raise typer.Exit(REFUSED)
 
 
-def _to_store(events: Iterable[Found], store: str | None, source: str) -> Generator[Result, None, None]:
-    """For each event the reason why it was refused, or None; and what of it was not read as it came. Both name the place."""
+def _to_store(events: Iterable[Found], store: str | None, source: str) -> Generator[Ingested, None, None]:
     from meshline.cli.stores import opened_store
     from meshline.ingest.mesh import stored
     from meshline.ingest.openlineage.builder import BatchBuilder
     from meshline.ingest.pipeline import Pipeline, ingest_all
+    from meshline.ingest.sources.target import Ingested
 
     with opened_store(store) as opened:
         naming, precedence = stored(opened)
         pipeline = Pipeline(opened, BatchBuilder(naming))
         try:
             for one in ingest_all(pipeline, events, source):
-                notes = () if one.accepted is None else one.accepted.warnings
-                yield one.error, [f"{one.place}: {note.where}: {note.what}" for note in notes]
+                yield Ingested(one.error, one.warnings)
         except BaseException:  # interrupted: what waits would take seconds more
             pipeline.abandon()
             raise
@@ -107,10 +105,9 @@ def _join_names(store: OpenStore, precedence: Precedence) -> None:
         apply(LiveGraph.open(store, precedence))
 
 
-def _to_server(events: Iterable[Found], server: str) -> Generator[Result, None, None]:
+def _to_server(events: Iterable[Found], server: str) -> Generator[Ingested, None, None]:
     from meshline.cli.posting import post
     from meshline.cli.remote import Remote
 
     with Remote.connected(server) as remote:
-        for sent in post(remote, events):
-            yield sent.refused, ()
+        yield from post(remote, events)

@@ -42,12 +42,22 @@ class FailedEvent(msgspec.Struct, frozen=True):
     retriable: bool = False
 
 
+class EventWarning(msgspec.Struct, frozen=True):
+    """What of an event of a batch was not taken as it came; `path` is a JSON path."""
+
+    index: int
+    path: str
+    message: str
+
+
 class BatchAnswer(msgspec.Struct, frozen=True):
-    """OpenLineage's answer to a batch."""
+    """OpenLineage's answer to a batch. `more_warnings`: how many are not listed."""
 
     status: str
     summary: dict[str, int] = {}
     failed_events: list[FailedEvent] = []
+    warnings: list[EventWarning] = []
+    more_warnings: int = 0
 
 
 class MeshAnswer(msgspec.Struct, frozen=True):

@@ -13,13 +13,14 @@ from meshline.cli.answers import Refused as NotMeshline
 from meshline.cli.answers import question
 from meshline.cli.posting import post
 from meshline.cli.remote import Remote
-from meshline.errors import InvalidInput, MeshlineError
+from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, AssetKind, Scope
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.files import Found as FoundEvent
 from meshline.ingest.sources.loading import Loading
 from meshline.ingest.sources.shape import ColumnOf, Context, Entry, Reading, Refused
 from meshline.ingest.sources.status import Status
+from meshline.ingest.sources.target import Ingested
 from meshline.ingest.sources.wire import Known, Said, Sent, Taken, said
 
 T = TypeVar("T")
@@ -54,8 +55,8 @@ class RemoteTarget:
             self.remember(reading.source, reading.remember())
         return loading
 
-    def events(self, source: str, events: Iterable[FoundEvent]) -> Iterator[MeshlineError | None]:
-        return (sent.refused for sent in post(self._remote, events, source.partition("/")[2]))
+    def events(self, source: str, events: Iterable[FoundEvent]) -> Iterator[Ingested]:
+        return post(self._remote, events, source.partition("/")[2])
 
     def remember(self, source: str, memory: Mapping[str, str]) -> None:
         self._put(source, Sent(memory=dict(memory)))

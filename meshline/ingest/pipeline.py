@@ -313,6 +313,11 @@ class Outcome(NamedTuple):
             return self.refused
         return InvalidInput(str(self.refused), self.place)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What of it was not taken as it came, each with its place."""
+        return [] if self.accepted is None else [f"{self.place}: {note.where}: {note.what}" for note in self.accepted.warnings]
+
 
 def ingest_all(pipeline: Pipeline, events: Iterable[tuple[str, bytes] | InvalidInput], source: str = DEFAULT_SOURCE) -> Iterator[Outcome]:
     """Take many events (place, body), in order, keeping the queue full and no more in memory.

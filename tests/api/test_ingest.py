@@ -133,6 +133,17 @@ def test_a_batch(client: TestClient) -> None:
     assert datasets(client) == ["a", "b"]
 
 
+def test_a_batch_says_what_was_not_taken_as_it_came(client: TestClient) -> None:
+    """As for one event, with the event's position; of very many the first, and the number of the others."""
+    bad = event(inputs=[{"namespace": "wh", "name": ""}] * 40)
+    alone = client.post("/api/v1/lineage", json=bad).json()["warnings"]
+    answer = client.post("/api/v1/lineage/batch", json=[event(), bad, {"a": 1}, bad, bad]).json()
+    assert answer["warnings"][:40] == [{**one, "index": 1} for one in alone]
+    assert [one["index"] for one in answer["warnings"]] == [1] * 40 + [3] * 40 + [4] * 20
+    assert answer["more_warnings"] == 20
+    assert [one["index"] for one in answer["failed_events"]] == [2]
+
+
 def test_a_batch_with_bad_events(client: TestClient) -> None:
     body = json.dumps([event(0), {"a": 1}, event(1), 7]).encode()
     answer = client.post("/api/v1/lineage/batch", content=gzip.compress(body), headers={"Content-Encoding": "gzip"})

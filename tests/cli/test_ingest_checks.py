@@ -43,7 +43,9 @@ def test_strict_writes_nothing(new: str, tmp_path: Path) -> None:
     assert "1 new, 0 changed, 0 retracted, 1 refused" in some.err
 
 
-@pytest.mark.parametrize(("kind", "text"), [("gx", "[]"), ("gx", "[[]]"), ("soda", '{"checks": []}'), ("debezium", "[]"), ("debezium", "[[]]")])
+@pytest.mark.parametrize(
+    ("kind", "text"), [("gx", "[]"), ("gx", "[[]]"), ("soda", '{"checks": []}'), ("debezium", "[]"), ("debezium", "[[]]")]
+)
 def test_a_file_of_nothing_is_refused(new: str, tmp_path: Path, kind: str, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     ran = run("ingest", kind, "a.json", "--store", new)

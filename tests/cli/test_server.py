@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -90,7 +91,10 @@ def test_errors_are_the_same(example: str, server: str) -> None:
 
 def test_ingest_through_a_server(tmp_path: Path) -> None:
     bad = tmp_path / "bad.ndjson"
-    bad.write_text('{"eventTime": "yesterday"}\nno json\n')
+    event = json.loads((ROOT / "examples" / "event.json").read_text())
+    event["outputs"][0].setdefault("facets", {})["catalog"] = {"framework": "iceberg", "name": "lake"}  # a warning
+    lines = ['{"eventTime": "yesterday"}', "no json", *[json.dumps(event)] * 120, json.dumps({**event, "x": float("nan")}), "\xff", "[1]"]
+    bad.write_bytes("\n".join(lines).encode("latin-1"))
     local, remote = f"sqlite:///{tmp_path / 'local.db'}", f"sqlite:///{tmp_path / 'remote.db'}"
     with serving("serve", "--store", remote, "--mesh", str(EXAMPLE / "mesh.yaml")) as address:
         loaded = done("ingest", "mesh", EXAMPLE / "mesh.yaml", "--server", address)
@@ -98,10 +102,12 @@ def test_ingest_through_a_server(tmp_path: Path) -> None:
         ran = run("ingest", "openlineage", EXAMPLE / "events", bad, "--server", address)
         assert ran.code == 1
         assert f"refused: {bad}:1: " in ran.err
-        assert f"refused: {bad}:2: no JSON" in ran.err
+        assert f"refused: {bad}:2: $: not JSON" in ran.err
+        assert f"warning: {bad}:3: $.outputs[0].facets.catalog: Object missing required field `type`" in ran.err
+        assert "and 102 warnings more\n" in ran.err
         asked = done("impact", "customers.customers.email", "--server", address).out
     done("ingest", "mesh", EXAMPLE / "mesh.yaml", "--store", local)
-    done("ingest", "openlineage", EXAMPLE / "events", "--store", local)
+    assert run("ingest", "openlineage", EXAMPLE / "events", bad, "--store", local) == ran
     assert asked == done("impact", "customers.customers.email", "--store", local).out
 
 

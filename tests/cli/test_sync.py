@@ -172,3 +172,14 @@ def test_served_on_a_schedule(folder: Path) -> None:
             time.sleep(0.2)
         assert wrong["lastSync"]["refused"] == 1
         assert served["mesh/shop"]["lastSync"]["read"] == 1
+
+
+def test_warnings_about_events_are_shown(folder: Path) -> None:
+    event = json.loads((EXAMPLE.parent / "event.json").read_text())
+    event["outputs"][0].setdefault("facets", {})["catalog"] = {"framework": "iceberg", "name": "lake"}
+    (folder / "events.ndjson").write_text("\n".join([json.dumps(event)] * 25))
+    (folder / "mesh.yaml").write_text(MESH + EVENTS.replace("[events]", "[events.ndjson]"))
+    err = done("sync").err
+    assert f"warning: {folder / 'events.ndjson'}:1: $.outputs[0].facets.catalog: Object missing required field `type`" in err
+    assert err.count("$.outputs[0].facets.catalog") == 20
+    assert "warning: and 5 more warnings about events\n" in err

@@ -25,7 +25,7 @@ class Note(NamedTuple):
 
 def repaired(body: bytes, notes: list[Note]) -> bytes:
     """JSON that the typed decoder takes. Raises InvalidInput where an event cannot be used at all."""
-    event = _object(_json(body, notes), "$", "an event")
+    event = _object(decoded(body, notes), "$", "an event")
     _string(event, "eventTime", "$", "an ISO 8601 time")
     if "eventType" in event and not isinstance(event["eventType"], str | None):
         raise _wrong("$.eventType", event["eventType"], "a string, one of START, RUNNING, COMPLETE, ABORT, FAIL, OTHER")
@@ -42,7 +42,8 @@ def repaired(body: bytes, notes: list[Note]) -> bytes:
         raise InvalidInput(f"cannot be kept ({error})", "$") from error
 
 
-def _json(body: bytes, notes: list[Note]) -> Any:
+def decoded(body: bytes, notes: list[Note]) -> Any:
+    """JSON as producers write it. Raises InvalidInput."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

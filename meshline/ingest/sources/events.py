@@ -11,7 +11,10 @@ from meshline.ingest.openlineage.checking import checked
 from meshline.ingest.openlineage.files import Found
 from meshline.ingest.sources.loading import Loading
 from meshline.ingest.sources.openlineage_files import EventFile, OpenLineageFiles
-from meshline.ingest.sources.target import Target
+from meshline.ingest.sources.target import Ingested, Target
+from meshline.words import counted
+
+MAX_WARNINGS = 20  # about events of one source
 
 
 class _Known(NamedTuple):
@@ -35,6 +38,7 @@ def take_events(
     if strict:
         files = [_checked(file, known) for file in files]
     memory: dict[str, str] = {}
+    warnings = _Warnings()
     refused: list[InvalidInput] = []
     read = new = unchanged = 0
     for file in files:
@@ -44,14 +48,14 @@ def take_events(
             unchanged += before.events
             memory[file.name] = _text(before)
         else:
-            taken, wrong = _take(target, source.source, going(file.events))
+            taken, wrong = _take(target, source.source, going(file.events), warnings)
             read += taken + len(wrong)
             new += taken
             refused += wrong
             if not wrong:
                 memory[file.name] = _text(_Known(file.digest, taken))
     target.remember(source.source, memory)
-    return Loading(source.source, 0, read, unchanged, new, 0, 0, 0, tuple(refused), ())
+    return Loading(source.source, 0, read, unchanged, new, 0, 0, 0, tuple(refused), warnings.shown())
 
 
 def _checked(file: EventFile | InvalidInput, known: dict[str, _Known]) -> EventFile | InvalidInput:
@@ -61,16 +65,33 @@ def _checked(file: EventFile | InvalidInput, known: dict[str, _Known]) -> EventF
     return file if before is not None and before.digest == file.digest else file._replace(events=checked(file.events))
 
 
-def _take(target: Target, source: str, events: Iterable[Found]) -> tuple[int, list[InvalidInput]]:
+class _Warnings:
+    """The first warnings about events, and the number of the others."""
+
+    def __init__(self) -> None:
+        self._first: list[str] = []
+        self._more = 0
+
+    def add(self, outcome: Ingested) -> None:
+        listed = outcome.warnings[: MAX_WARNINGS - len(self._first)]
+        self._first += listed
+        self._more += len(outcome.warnings) - len(listed) + outcome.more_warnings
+
+    def shown(self) -> tuple[str, ...]:
+        return (*self._first, *([f"and {counted(self._more, 'more warning')} about events"] if self._more else ()))
+
+
+def _take(target: Target, source: str, events: Iterable[Found], warnings: _Warnings) -> tuple[int, list[InvalidInput]]:
     """(events taken, those refused). Raises what refuses all, such as a store that is away."""
     taken, wrong = 0, list[InvalidInput]()
     for outcome in target.events(source, events):
-        if outcome is None:
+        warnings.add(outcome)
+        if outcome.error is None:
             taken += 1
-        elif isinstance(outcome, InvalidInput):
-            wrong.append(outcome)
+        elif isinstance(outcome.error, InvalidInput):
+            wrong.append(outcome.error)
         else:
-            raise outcome
+            raise outcome.error
     return taken, wrong
 
 

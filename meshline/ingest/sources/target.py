@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from meshline.errors import MeshlineError
 from meshline.graph.naming import Naming
@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from meshline.ingest.pipeline import Pipeline
 
 
+class Ingested(NamedTuple):
+    """What became of one event: `error` None means that it was ingested, `warnings` what of it was not taken as it came.
+
+    `more_warnings`: how many the place where it went to did not list, of this event or of others.
+    """
+
+    error: MeshlineError | None
+    warnings: Sequence[str] = ()
+    more_warnings: int = 0
+
+
 class Target(Protocol):
     """Takes what sources say."""
 
@@ -33,8 +44,8 @@ class Target(Protocol):
         """Take a reading. Raises InvalidInput, StoreUnavailable."""
         ...
 
-    def events(self, source: str, events: Iterable[Found]) -> Iterator[MeshlineError | None]:
-        """Take OpenLineage events: of each why it was refused, or None."""
+    def events(self, source: str, events: Iterable[Found]) -> Iterator[Ingested]:
+        """Ingest OpenLineage events: what became of each."""
         ...
 
     def remember(self, source: str, memory: Mapping[str, str]) -> None:
@@ -65,12 +76,12 @@ class Local:
     def load(self, reading: Reading) -> Loading:
         return loading.load(self._graph, reading, now())
 
-    def events(self, source: str, events: Iterable[Found]) -> Iterator[MeshlineError | None]:
+    def events(self, source: str, events: Iterable[Found]) -> Iterator[Ingested]:
         from meshline.ingest.pipeline import ingest_all  # noqa: PLC0415 - who has no events does not wait for what takes them
 
         with self._pipeline() as pipeline:
             for outcome in ingest_all(pipeline, events, source):
-                yield outcome.error
+                yield Ingested(outcome.error, outcome.warnings)
 
     def remember(self, source: str, memory: Mapping[str, str]) -> None:
         loading.remember(self._graph.store, source, memory)

@@ -130,7 +130,7 @@ def is_statement(node: exp.Expr) -> bool:
 def no_sql(rules: Rules, first: Piece) -> InvalidInput:
     """The error of a text without a statement. `first`: its first piece."""
     begin = short(first.text.partition("\n")[0], SHOWN)
-    return InvalidInput(f"found {begin!r}, and no statement of {rules.name}; accepted is SQL: CREATE, INSERT, MERGE, ALTER, ...", first.where)
+    return InvalidInput(f"found {begin!r}, and no statement of {rules.name}; accepted is SQL: CREATE, INSERT, ALTER, ...", first.where)
 
 
 def query_in(sql: str, dialect: str) -> str:
