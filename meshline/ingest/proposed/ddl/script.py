@@ -50,10 +50,8 @@ class Script:
             said = plain(piece.tokens, sql)
             self.seen.add(said)
             try:
-                if said in without and self._is_of_others(said):
-                    is_sql = True
-                else:
-                    is_sql = self._piece(piece) or is_sql
+                there_before = said in without and self._is_of_others(said)
+                is_sql = there_before or self._piece(piece) or is_sql
             except (InvalidInput, NotFound, Ambiguous) as error:
                 if not lenient:
                     raise _placed(error, piece.where) from error
