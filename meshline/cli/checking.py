@@ -21,15 +21,13 @@ from meshline.ingest.sources.files import read_bytes
 
 WAIVERS = "meshline-waivers.yaml"
 POLICIES = ("*.yaml", "*.yml")  # of a folder
-NO_GRAPH = "Consumers were not checked (--no-graph): who is hit, and by which path, is unknown."
 
 
 def check(things: Things, asked: Asked) -> bool:
     """Judge these and write the report: whether it passes."""
     also = [_file_of(text) for text in asked.also]
     report = _report(_request(things, asked), asked)
-    warnings = (*things.warnings, *([NO_GRAPH] if asked.no_graph else ()), *report.warnings)
-    report = msgspec.structs.replace(report, warnings=warnings, checked=report.checked + things.unchanged)
+    report = msgspec.structs.replace(report, warnings=(*things.warnings, *report.warnings), checked=report.checked + things.unchanged)
     for form, path in also:
         _put(rendered(report, form), path)
     _write(report, asked)

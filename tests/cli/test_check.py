@@ -270,7 +270,12 @@ def test_without_a_graph_the_rules_alone_decide(contracts: tuple[Path, Path]) ->
     assert ran.code == 1
     assert "consumers were not checked (--no-graph)" in ran.out.splitlines()[0]
     assert "no consumer is" not in ran.out
-    assert run("check", "contract", contracts[0], contracts[0], "--no-graph").code == 0
+    same = run("check", "contract", contracts[0], contracts[0], "--no-graph")
+    assert same.code == 0
+    assert same.out.startswith("COMPATIBLE: nothing that matters has changed (1 input compared); consumers were not checked (--no-graph).")
+    assert "  ! Consumers were not checked (--no-graph): who is hit, and by which path, is unknown.\n" in same.out
+    found = run("check", "contract", contracts[0], contracts[0], "--no-graph", "--format", "json").json
+    assert (found["consumersChecked"], found["warnings"]) == (False, [])
 
 
 @pytest.mark.parametrize("kind", ["contract", "product", "schema", "ddl", "change"])

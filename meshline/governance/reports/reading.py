@@ -71,10 +71,9 @@ def _on(path: Iterable[Step]) -> Iterator[Asset]:
 def headline(report: Report) -> str:
     """The verdict with its reasons, as one sentence."""
     if not (report.findings or report.violations or report.waivers):
-        # A warning may name what was not compared, and the first line may be all that is read. That no graph was asked stands there.
-        warnings = [text for text in report.warnings if not text.lower().startswith(UNASKED)]
-        what = "was compared" if warnings else "matters"
-        warned = f", {counted(len(warnings), 'warning')}" if warnings else ""
+        # A warning may name what was not compared, and the first line may be all that is read.
+        what = "was compared" if report.warnings else "matters"
+        warned = f", {counted(len(report.warnings), 'warning')}" if report.warnings else ""
         unasked = "" if report.consumers_checked else f"; {UNASKED}"
         return f"COMPATIBLE: nothing that {what} has changed ({counted(report.checked, 'input')} compared{warned}){unasked}."
     kinds: tuple[tuple[str, Sequence[Concern]], ...] = (
@@ -249,4 +248,5 @@ def reached(finding: Finding) -> list[str]:
 
 def uncertain(report: Report) -> list[str]:
     """What is not certain about the whole report."""
-    return [*doubts(report.completeness), *(short(text, LONGEST_TEXT) for text in report.warnings)]
+    unknown = [] if report.consumers_checked else [f"{UNASKED.capitalize()}: who is hit, and by which path, is unknown."]
+    return [*unknown, *doubts(report.completeness), *(short(text, LONGEST_TEXT) for text in report.warnings)]
