@@ -348,7 +348,25 @@ def test_what_is_not_compared_is_said(ask: Ask) -> None:
     found = ask("schema", json.dumps(said), before=json.dumps(said))
     assert "'http://example.org/schema' is outside the document" in " ".join(found.warnings)
     assert "'#/$defs/none'" in " ".join(found.warnings)
-    assert "patternProperties is not compared" in " ".join(found.warnings)
+    assert "patternProperties is not compared (at the whole schema)" in " ".join(found.warnings)
+    assert "prefixItems is not compared (at properties.c)" in " ".join(found.warnings)
+
+
+def test_each_keyword_that_is_not_compared_is_named_once_with_its_first_places(ask: Ask) -> None:
+    """A schema of a thousand properties is one line, and not a thousand."""
+    many = {f"p{n}": {"type": "string", "contentEncoding": "base64", "$comment": "x"} for n in range(1000)}
+    forms = {"anyOf": [{"type": "string", "maxLength": 3}, {"type": "integer"}]}
+    plain = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
+    outside = {f"r{n}": {"$ref": f"http://example.org/{n}"} for n in range(8)}
+    said = {"type": "object", "properties": {**many, "forms": forms, "plain": plain, **outside}}
+    found = ask("schema", json.dumps(said), before=json.dumps(said))
+    warnings = [one.partition(": ")[2] for one in found.warnings if "match this schema" not in one]
+    assert warnings[:2] == [
+        f"contentEncoding is not compared (at {', '.join(f'properties.p{n}' for n in range(5))} and 995 more)",
+        "anyOf beyond the types of its forms is not compared (at properties.forms)",
+    ]
+    assert warnings[2] == "'http://example.org/0' is outside the document or not there, and not read"
+    assert warnings[7:] == ["and 3 more references of this kind"]
 
 
 def test_older_drafts(ask: Ask) -> None:

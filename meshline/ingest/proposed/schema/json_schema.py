@@ -12,13 +12,18 @@ from meshline.ingest.mesh.problems import shown
 from meshline.ingest.proposed.json_text import Path
 from meshline.ingest.proposed.schema.shape import MAX_DEPTH, MAX_FIELDS, Schema
 from meshline.ingest.values import flag, text, whole
+from meshline.words import counted, short
 
-# What a schema may say and no rule of change is about: said to whoever asks, so that nobody thinks that it was compared.
-_NOT_COMPARED = (
+# What a schema may demand and no rule of change is about: a report names it, so that no reader believes that it was compared.
+_NOT_COMPARED = frozenset({
     "patternProperties", "if", "then", "else", "not", "dependentSchemas", "dependentRequired", "dependencies", "prefixItems",
-    "contains", "unevaluatedProperties", "propertyNames", "minProperties", "maxProperties",
-)  # fmt: skip
-_NOT_COMPARED_OF_VALUES = ("multipleOf", "uniqueItems")
+    "contains", "minContains", "maxContains", "unevaluatedProperties", "unevaluatedItems", "additionalItems", "propertyNames",
+    "minProperties", "maxProperties", "multipleOf", "divisibleBy", "uniqueItems", "contentEncoding", "contentMediaType",
+    "contentSchema", "disallow", "extends", "discriminator", "$dynamicRef", "$recursiveRef",
+})  # fmt: skip
+_OF_A_FORM = frozenset({"type", "title", "description", "$comment", "examples"})
+LONGEST = 500  # characters of a warning
+PLACES = 5  # of one keyword that are named
 
 
 def is_one(value: dict[str, Any]) -> bool:
@@ -38,11 +43,12 @@ def read(value: Any, file: str) -> Schema:
         place, root = walk.resolved(root["items"], (*place, "items"))
     if not isinstance(root.get("properties"), dict) and "object" not in _types(root):
         raise InvalidInput("a table is an object with properties; this schema is of none", file)
+    walk.warn_of_keywords(place, root)
     fields = tuple(walk.properties(root, "", place, 0))
     return Schema(
         Definition(Model(name=text(value.get("title")), fields=fields), format="json", closed=tuple(walk.closed)),
         walk.places,
-        warnings=tuple(walk.warnings),
+        warnings=tuple(walk.warnings()),
     )
 
 
@@ -51,20 +57,18 @@ class _Walk:
         self._root = root
         self._inside: list[str] = []  # references that are being followed
         self.places: dict[str, Path] = {}
-        self.warnings: dict[str, None] = {}
+        self._warnings: dict[str, dict[Path, None]] = {}  # what is not compared, and where
+        self._unread: dict[str, None] = {}  # references that lead to nothing in the document
         self.closed: dict[str, None] = {}  # paths of objects that allow no other properties
 
     def properties(self, said: Mapping[str, Any], path: str, place: Path, depth: int) -> Iterator[Field]:
-        for key in _NOT_COMPARED:
-            if key in said:
-                self._warn(place, f"{key} is not compared")
         names = said.get("required")
         required = frozenset(names) if isinstance(names, list) and all(isinstance(one, str) for one in names) else frozenset()
         properties, more = said.get("properties"), said.get("additionalProperties")
         if more is False:
             self.closed[path.removesuffix(".")] = None
         elif isinstance(more, dict) and more and properties:
-            self._warn(place, "additionalProperties beside properties are not compared")
+            self._warn(place, "additionalProperties beside properties")
         for name, one in properties.items() if isinstance(properties, dict) else ():
             is_required = name in required or (isinstance(one, dict) and one.get("required") is True)  # as draft 3 has it
             yield from self._field(f"{path}{name}", one, (*place, "properties", name), depth, required=is_required)
@@ -76,9 +80,7 @@ class _Walk:
         before = len(self._inside)
         at, said = self.resolved(value, place)
         types = _types(said)
-        for key in _NOT_COMPARED_OF_VALUES:
-            if key in said:
-                self._warn(at, f"{key} is not compared")
+        self.warn_of_keywords(at, said)
         yield _field(path, said, required=required and "null" not in types, type_=self._type(said, types))
         if len(self._inside) == before or self._inside[-1] not in self._inside[:-1]:
             yield from self._nested(path, said, at, depth + 1)
@@ -99,7 +101,7 @@ class _Walk:
         while isinstance(reference := said.pop("$ref", None), str):
             target = self._target(reference)
             if target is None:
-                self._warn(place, f"{reference!r} is outside the document or not there, and not read")
+                self._unread[reference] = None
                 break
             if reference in self._inside:  # it leads back to itself: once is enough
                 self._inside.append(reference)
@@ -139,8 +141,28 @@ class _Walk:
             here = here.get(part) if isinstance(here, dict) else None
         return here if isinstance(here, dict) else None
 
-    def _warn(self, place: Path, message: str) -> None:
-        self.warnings[f"{'.'.join(map(str, place)) or 'the schema'}: {message}"] = None
+    def warn_of_keywords(self, place: Path, said: Mapping[str, Any]) -> None:
+        for key in said:
+            if key in _NOT_COMPARED:
+                self._warn(place, key)
+        for key in ("anyOf", "oneOf"):
+            forms = said.get(key)
+            if isinstance(forms, list) and any(isinstance(one, dict) and one.keys() - _OF_A_FORM for one in forms):
+                self._warn(place, f"{key} beyond the types of its forms")
+
+    def _warn(self, place: Path, what: str) -> None:
+        self._warnings.setdefault(what, {})[place] = None
+
+    def warnings(self) -> Iterator[str]:
+        """What is not compared, each once, with the first places where it is."""
+        for what, places in self._warnings.items():
+            named = [".".join(map(str, place)) or "the whole schema" for place in list(places)[:PLACES]]
+            more = f" and {len(places) - PLACES:,} more" if len(places) > PLACES else ""
+            yield short(f"{what} is not compared (at {', '.join(named)}{more})", LONGEST)
+        references = [short(repr(one), LONGEST) for one in self._unread]
+        yield from (f"{one} is outside the document or not there, and not read" for one in references[:PLACES])
+        if len(references) > PLACES:
+            yield f"and {counted(len(references) - PLACES, 'more reference')} of this kind"
 
 
 def _field(path: str, said: Mapping[str, Any], *, required: bool, type_: str) -> Field:
