@@ -16,6 +16,8 @@ from meshline.graph.store.sqlite.connections import MEMORY, Connections
 from meshline.graph.store.sqlite.queries import SQL
 from meshline.graph.store.sqlite.writing import Writer
 
+BUSY_SECONDS = 8.0  # less than a server gives its requests when it is told to stop, so that they fail for this reason
+
 
 class SqliteStore:
     """A store in one file (made if absent), or, with the path `:memory:`, in none.
@@ -24,7 +26,7 @@ class SqliteStore:
     `busy_timeout` seconds; then StoreUnavailable. Raises StoreCorrupt for a damaged or foreign file.
     """
 
-    def __init__(self, path: str = MEMORY, busy_timeout: float = 10.0) -> None:
+    def __init__(self, path: str = MEMORY, busy_timeout: float = BUSY_SECONDS) -> None:
         self._connections = Connections(path, busy_timeout)
         self._writer = Writer()
         self._turn = threading.RLock()
