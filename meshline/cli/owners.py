@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from meshline.cli.options import Kinds, Limit, ListFormat, Server, Store, TextFormat, kind_names
+from meshline.cli.options import AsOf, Kinds, Limit, ListFormat, Server, Store, TextFormat, iso, kind_names
 
 
 def owners(
@@ -15,6 +15,7 @@ def owners(
     owned_by: Annotated[str | None, typer.Option(help="What does this owner answer for?", metavar="OWNER", show_default=False)] = None,
     orphans: Annotated[bool, typer.Option("--orphans", help="What has no owner at any level?")] = False,
     kind: Kinds = None,
+    as_of: AsOf = None,
     limit: Limit = 100,
     format: ListFormat = TextFormat.TEXT,  # noqa: A002 - the option's name
     store: Store = None,
@@ -29,11 +30,11 @@ def owners(
         raise typer.BadParameter("give exactly one of ASSET, --owned-by and --orphans")
     with answers(store, server) as source:
         if asset is not None:
-            answer = of_asset(source, asset)
+            answer = of_asset(source, asset, iso(as_of))
         elif owned_by is not None:
-            answer = of_owner(source, owned_by, kind_names(kind), limit)
+            answer = of_owner(source, owned_by, kind_names(kind), limit, iso(as_of))
         else:
-            answer = of_nobody(source, kind_names(kind), limit)
+            answer = of_nobody(source, kind_names(kind), limit, iso(as_of))
     if format is TextFormat.JSON:
         write_json(answer.data)
     else:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from meshline.cli.answers import Answers, assets, question, shaped
 from meshline.cli.listing import Assets, listed, table
-from meshline.cli.shapes import Named
+from meshline.cli.shapes import KnownLater, Named, notes_of_the_past, shown_time
 from meshline.cli.terminal import Line
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKind, Json
 from meshline.graph.queries.ownership import OWNABLE
+
+DECIDING = frozenset({"OWNS", "PORT", "GOVERNS"})  # relations by which an asset has owners, or inherits them
 
 
 class Answer(NamedTuple):
@@ -40,37 +42,51 @@ class Owned(msgspec.Struct, rename="camel", frozen=True):
     owners: list[Ownership]
 
 
-def of_asset(source: Answers, name: str) -> Answer:
-    """The owners of an asset, and the level that they come from."""
-    (asset,) = assets(source, [name])
-    data = source.ask(question("owners"), {"id": asset.id})["node"]
-    return Answer(data, list(_owners(shaped(data, Owned))))
+def of_asset(source: Answers, name: str, as_of: str | None = None) -> Answer:
+    """The owners of an asset, and the level that they come from. `as_of`: a time (ISO 8601); None: now."""
+    (asset,) = assets(source, [name], as_of)
+    answer = source.ask(question("owners"), {"id": asset.id, "asOf": as_of})
+    return _answer(answer, "node", _owners(shaped(answer["node"], Owned), shown_time(as_of)), as_of)
 
 
-def of_owner(source: Answers, name: str, kinds: Sequence[str] | None, limit: int) -> Answer:
+def of_owner(source: Answers, name: str, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
     """What an owner owns, also by owning what it is in."""
-    (owner,) = assets(source, [name if name.lower().startswith(("owner:", "own_")) else f"owner:{name}"])
+    (owner,) = assets(source, [name if name.lower().startswith(("owner:", "own_")) else f"owner:{name}"], as_of)
     if owner.kind != "OWNER":
         raise InvalidInput(f"{owner.qualified_name} is a {owner.kind.lower()}; accepted is an owner", "--owned-by")
-    data = source.ask(question("owned-by"), {"owner": owner.id, "kinds": _list(kinds), "limit": limit})["ownedBy"]
-    return Answer(data, list(listed(shaped(data, Assets), f"{owner.name} owns nothing")))
+    answer = source.ask(question("owned-by"), {"owner": owner.id, "kinds": _list(kinds), "limit": limit, "asOf": as_of})
+    return _answer(answer, "ownedBy", listed(shaped(answer["ownedBy"], Assets), f"{owner.name} owns nothing"), as_of)
 
 
-def of_nobody(source: Answers, kinds: Sequence[str] | None, limit: int) -> Answer:
+def of_nobody(source: Answers, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
     """What has no owner at any level. `kinds` None: all but columns, which have none if their dataset has none."""
     wanted = list(kinds) if kinds is not None else [kind for kind in OWNABLE if kind is not AssetKind.COLUMN]
-    page = source.ask(question("orphans"), {"kinds": wanted, "limit": limit})["orphans"]
+    answer = source.ask(question("orphans"), {"kinds": wanted, "limit": limit, "asOf": as_of})
+    page = answer["orphans"]
     lines = list(listed(shaped(page, Assets), "everything has an owner"))
     if kinds is None and any(asset.kind == AssetKind.DATASET for asset in shaped(page, Assets).nodes):
         lines.append(Line("the columns of these datasets have no owner either: --kind column lists them", "dim"))
-    return Answer(page, lines)
+    return _answer(answer, "orphans", lines, as_of)
 
 
-def _owners(asset: Owned) -> Iterator[Line]:
+def _answer(answer: Mapping[str, Json], key: str, lines: Iterable[Line], as_of: str | None) -> Answer:
+    """With what an answer as of a time cannot know."""
+    data = answer[key]
+    if as_of is None:
+        return Answer(data, list(lines))
+    assert isinstance(data, dict)
+    later = shaped(answer["knownLater"], list[KnownLater])
+    notes = list(notes_of_the_past(as_of, (one for one in later if one.relation in DECIDING)))
+    uncertain = [Line(""), Line("NOT CERTAIN", "bold"), *(Line(f"  ! {note}", "yellow") for note in notes)] if notes else []
+    return Answer({**data, "asOf": as_of, "knownLater": answer["knownLater"]}, [*lines, *uncertain])
+
+
+def _owners(asset: Owned, at: str) -> Iterator[Line]:
+    then = f" as of {at}" if at else ""
     if not asset.owners:
-        yield Line(f"{asset.qualified_name} has no owner at any level")
+        yield Line(f"{asset.qualified_name} has no owner at any level{then}")
         return
-    yield Line(asset.qualified_name, "bold")
+    yield Line(f"{asset.qualified_name}{then}", "bold")
     rows = [
         (said.owner.name, said.type, said.owner.contact or "", f"{_level(said.inherited_from)}, says {said.source}")
         for said in asset.owners

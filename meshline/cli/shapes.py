@@ -61,17 +61,24 @@ class Completeness(msgspec.Struct, rename="camel", frozen=True):
     @property
     def notes(self) -> list[str]:
         """One sentence for each reason to doubt the answer."""
-        return [*self._of_the_past(), *doubts(self)]
-
-    def _of_the_past(self) -> Iterator[str]:
-        if self.as_of is not None and datetime.fromisoformat(self.as_of) > datetime.now(UTC):
-            yield f"{self.at} is in the future: the answer is about what is known now."
-        yield from known_later((later.relation, later.source_kind, datetime.fromisoformat(later.since)) for later in self.known_later)
+        return [*notes_of_the_past(self.as_of, self.known_later), *doubts(self)]
 
     @property
     def at(self) -> str:
         """The time that was asked for; empty: now."""
-        return "" if self.as_of is None else short_time(datetime.fromisoformat(self.as_of))
+        return shown_time(self.as_of)
+
+
+def shown_time(as_of: str | None) -> str:
+    """A time that was asked for (ISO 8601); empty: now."""
+    return "" if as_of is None else short_time(datetime.fromisoformat(as_of))
+
+
+def notes_of_the_past(as_of: str | None, later: Iterable[KnownLater]) -> Iterator[str]:
+    """What an answer as of a time (ISO 8601; None: now) cannot know."""
+    if as_of is not None and datetime.fromisoformat(as_of) > datetime.now(UTC):
+        yield f"{shown_time(as_of)} is in the future: the answer is about what is known now."
+    yield from known_later((one.relation, one.source_kind, datetime.fromisoformat(one.since)) for one in later)
 
 
 class Names:

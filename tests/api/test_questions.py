@@ -273,6 +273,9 @@ def test_an_answer_about_the_past_names_what_was_first_stated_later(ask: Asking)
     then = ask(query, of=[mesh.ORDERS.id], at=from_micros(mesh.START).isoformat())["impact"]["completeness"]
     assert then == {"knownLater": [{"relation": "CONSUMES", "sourceKind": "dbt", "since": from_micros(late).isoformat()}]}
     assert ask(query, of=[mesh.ORDERS.id])["impact"]["completeness"] == {"knownLater": []}
+    alone = "query($at: DateTime) { knownLater(asOf: $at) { relation sourceKind since } }"
+    assert ask(alone, at=from_micros(late - 1).isoformat())["knownLater"] == then["knownLater"]
+    assert ask(alone)["knownLater"] == []
 
 
 def test_a_name_where_an_id_is_wanted_is_refused_with_a_way_out(ask: Asking) -> None:

@@ -144,6 +144,28 @@ def test_policies_by_severity(example: str) -> None:
     assert "give --violations as well" in run("policies", "--severity", "error", "--store", example).err
 
 
+def test_owners_as_of(example: str) -> None:
+    """No source had stated an owner then, and the answer says so: that there was none is not known."""
+    ask = ("owners", "customers.customers.email", "--store", example)
+    now, before = done(*ask).out, done(*ask, "--as-of", "2026-03-07").out
+    assert "data-protection  steward" in now
+    assert before.startswith(
+        "http://iceberg-rest.internal:8181/customers.customers.email has no owner at any level as of 2026-03-07\n\nNOT CERTAIN\n"
+    )
+    later = r"  ! Owners, contracts and ports of products of the source kind mesh are known only since 20[-0-9T:.]+Z: this answer may miss"
+    assert re.search(later, before)
+    assert re.sub(" as of .*", "", done(*ask, "--as-of", "now").out) == now
+    found = done(*ask, "--as-of", "2026-03-07", "--format", "json").json
+    assert (found["owners"], found["asOf"]) == ([], "2026-03-07T00:00:00+00:00")
+    assert "OWNS" in {one["relation"] for one in found["knownLater"]}
+    assert "knownLater" not in done(*ask, "--format", "json").json
+    orphans = ("owners", "--orphans", "--kind", "dataset", "--store", example)
+    assert len(done(*orphans, "--as-of", "2026-03-07").out.splitlines()) > len(done(*orphans).out.splitlines())
+    assert re.search(later, done(*orphans, "--as-of", "2026-03-07").out)
+    missing = run("owners", "--owned-by", "omar", "--as-of", "2026-03-07", "--store", example)
+    assert (missing.code, missing.out) == (2, "")
+
+
 def test_as_of(example: str) -> None:
     before = done("impact", "customers.customers.email", "--as-of", "2026-03-07", "--store", example).out
     now = done("impact", "customers.customers.email", "--store", example).out

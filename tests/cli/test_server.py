@@ -73,6 +73,8 @@ QUESTIONS: Sequence[Sequence[str]] = [
     ["owners", "customers.customers.email"],
     ["owners", "--owned-by", "orders-engineering"],
     ["owners", "--orphans", "--format", "json"],
+    ["owners", "customers.customers.email", "--as-of", "2026-03-07"],
+    ["owners", "--orphans", "--as-of", "2026-03-07", "--kind", "dataset", "--format", "json"],
 ]
 
 

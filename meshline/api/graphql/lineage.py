@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -14,6 +14,7 @@ from meshline.api.graphql.enums import EdgeType, FlowType, Reach, Truncated
 from meshline.api.graphql.fields import documented
 from meshline.api.graphql.kinds import Job
 from meshline.graph.index import Completeness as Counts
+from meshline.graph.index.answers import KnownLater as Later
 from meshline.graph.model import AssetKey, from_micros
 from meshline.graph.queries import diff, drawing, paths
 
@@ -23,6 +24,10 @@ class KnownLater:
     relation: EdgeType = strawberry.field(description="OWNS: owners; CONSUMES: consumers; GOVERNS: contracts; PORT: products.")
     source_kind: str = strawberry.field(description="mesh, contract, openlineage, ...")
     since: datetime = strawberry.field(description="The time of the first such statement.")
+
+    @classmethod
+    def of(cls, known_later: Iterable[Later]) -> list[Self]:
+        return [cls(relation=later.type, source_kind=later.source_kind, since=from_micros(later.since)) for later in known_later]
 
 
 @strawberry.type(description="What an answer may be lacking. An answer that may be incomplete says so here.")
@@ -51,10 +56,7 @@ class Completeness:
             provisional=counts.provisional,
             unbound=counts.unbound,
             as_of=None if counts.as_of is None else from_micros(counts.as_of),
-            known_later=[
-                KnownLater(relation=later.type, source_kind=later.source_kind, since=from_micros(later.since))
-                for later in counts.known_later
-            ],
+            known_later=KnownLater.of(counts.known_later),
             revision=counts.revision,
         )
 

@@ -34,7 +34,7 @@ from meshline.api.graphql.fields import documented
 from meshline.api.graphql.identity import IdentityConflict, conflicts_of
 from meshline.api.graphql.impact import Impact
 from meshline.api.graphql.kinds import Consumer, Dataset, Domain, Job, Owner
-from meshline.api.graphql.lineage import LineageDiff, LineageGraph, Path
+from meshline.api.graphql.lineage import KnownLater, LineageDiff, LineageGraph, Path
 from meshline.api.graphql.observing import MATCHES
 from meshline.api.graphql.policies import Policy, policies, violations
 from meshline.api.graphql.product_consumers import ProductConsumers
@@ -91,8 +91,15 @@ def _micros(time: datetime | None) -> int | None:
 @strawberry.type
 class Query:
     @documented("An asset by the id of any member of its identity class; null if there is none.")
-    def node(self, info: Context, id: strawberry.ID) -> Asset | None:
-        return _maybe(info.context.now, id)
+    def node(self, info: Context, id: strawberry.ID, as_of: datetime | None = None) -> Asset | None:
+        return _maybe(_view(info, as_of), id)
+
+    @documented(
+        "What was first stated after a time: no answer as of it (`asOf`) can know of it. The same as `completeness.knownLater`; empty"
+        " without a time."
+    )
+    def known_later(self, info: Context, as_of: datetime | None = None) -> list[KnownLater]:
+        return KnownLater.of(_view(info, as_of).index.known_later)
 
     @documented("Assets by their ids, in the same order; null where there is none.")
     def nodes(self, info: Context, ids: list[strawberry.ID]) -> list[Asset | None]:
@@ -250,15 +257,21 @@ class Query:
         kinds: list[AssetKind] | None = None,
         first: int | None = None,
         after: str | None = None,
+        as_of: datetime | None = None,
     ) -> Connection[Asset]:
-        view = info.context.now
+        view = _view(info, as_of)
         return owned(view, view.find(owner), inherited=inherited, kinds=kinds, first=first, after=after)
 
     @documented("Assets without an owner at any level.")
     def orphans(
-        self, info: Context, kinds: list[AssetKind] | None = None, first: int | None = None, after: str | None = None
+        self,
+        info: Context,
+        kinds: list[AssetKind] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        as_of: datetime | None = None,
     ) -> Connection[Asset]:
-        view, wanted = info.context.now, tuple(kinds or ())
+        view, wanted = _view(info, as_of), tuple(kinds or ())
         page = ownership.orphans(view.index, kinds=wanted, first=info.context.page(first), after=key_after(after, 1))
         return connection(view, page, Asset, partial(ownership.count_orphans, view.index, wanted), after=after)
 
