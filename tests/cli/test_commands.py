@@ -157,7 +157,7 @@ def test_owners_as_of(example: str) -> None:
     assert re.sub(" as of .*", "", done(*ask, "--as-of", "now").out) == now
     found = done(*ask, "--as-of", "2026-03-07", "--format", "json").json
     assert (found["owners"], found["asOf"]) == ([], "2026-03-07T00:00:00+00:00")
-    assert "OWNS" in {one["relation"] for one in found["knownLater"]}
+    assert '"relation": "OWNS"' in json.dumps(found["knownLater"])
     assert "knownLater" not in done(*ask, "--format", "json").json
     orphans = ("owners", "--orphans", "--kind", "dataset", "--store", example)
     assert len(done(*orphans, "--as-of", "2026-03-07").out.splitlines()) > len(done(*orphans).out.splitlines())
