@@ -12,7 +12,7 @@ from meshline.graph.index import Direction, LineageIndex, core
 from meshline.graph.index.dumping import traversable
 from meshline.graph.index.tables import DEAD, N_FLOWS
 from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
-from tests.index.heads import Fold, col, ds, flow, lineage, same, says
+from tests.index.heads import Fold, col, dropped, ds, flow, lineage, renamed, same, says
 from tests.index.strategies import COLUMNS, DATASETS, any_statement, column_drops, column_renames, merges, partings, plain, sets_of
 
 Answer = list[tuple[AssetKey, int, int, bool]]
@@ -156,6 +156,17 @@ def test_as_of_is_what_was_said_until_then(statements: list[Statement], time: in
     whole.add(*statements)
     until.add(*(s for s in statements if s.observed_at <= time))
     assert whole.index(time).dump() == until.index(time).dump()
+
+
+def test_a_drop_that_is_stated_again_after_a_rename_no_longer_hides_the_rename() -> None:
+    """The drop at 9 and the rename at 10 end the name at one moment; the same drop at 11 does not."""
+    fold = Fold()
+    index = LineageIndex.load([], 0)
+    index.apply(fold.add(dropped("d", 9), renamed("d", "b", 10)))
+    index.apply(fold.add(dropped("d", 11)))
+    assert index.dump() == fold.index().dump()
+    index.apply(fold.withdraw(dropped("d", 11)))
+    assert index.dump() == fold.index().dump()
 
 
 def test_merge_and_retract_by_hand() -> None:

@@ -167,8 +167,7 @@ class Moves:
             affected |= self._parted(base, before, now)
             self._remark(base)
         for base in family:
-            for node in self._stretches.get(base, ()):
-                self._place(node, self._ended.get(node))
+            affected |= {node for node in self._stretches.get(base, ()) if self._place(node, self._ended.get(node))}
         for node in affected:
             self._identity.touch(node)
         return affected
@@ -197,14 +196,20 @@ class Moves:
             self._stretches[base].append(node)
             self._base[node] = base
 
-    def _place(self, node: int, step: Step | None) -> None:
-        """Join the node of a stretch to what continues it, or hide it. Without a step nothing refers to it."""
+    def _place(self, node: int, step: Step | None) -> bool:
+        """Join the node of a stretch to what continues it, or hide it. Without a step nothing refers to it.
+
+        Whether it is hidden and was not, or the reverse: one step may have taken the place of another at the same boundary.
+        """
         continued = None if step is None or step.dropped else self._after(step.target, step.time)
         gone = step is not None and (continued is None or self._ends(continued))
-        if self._placed.get(node) != (continued, gone):
-            self._placed[node] = continued, gone
-            self._identity.continue_as(node, None if gone else continued)
-            self._mark(node, gone=gone)
+        before = self._placed.get(node)
+        if before == (continued, gone):
+            return False
+        self._placed[node] = continued, gone
+        self._identity.continue_as(node, None if gone else continued)
+        self._mark(node, gone=gone)
+        return before is not None and before[1] != gone
 
     def _ends(self, node: int) -> bool:
         """Whether what the node stands for was dropped in the end."""
