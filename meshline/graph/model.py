@@ -187,6 +187,8 @@ JOB_OUTPUT = "job-output"  # (JOB_OUTPUT, job ns, job name, dataset ns, dataset 
 # The last part of a job-output scope whose job is one query: its name is never used again, so its next run cannot replace what it stated.
 # The content of its output ends when that is replaced as a whole: (CONTENT_REPLACED, dataset ns, dataset name).
 QUERY, CONTENT_REPLACED = "query", "dataset-replaced"
+# What flows into a node of a dbt project: (DBT, unique id, DBT_LINEAGE). A job names the node that it builds by the attribute DBT_ID.
+DBT, DBT_LINEAGE, DBT_ID = "dbt", "lineage", "dbt_id"
 # The columns of a dataset: all of them, or some of them, of which one more list never removes any.
 DATASET_SCOPE, WHOLE_SCHEMA, PARTIAL_SCHEMA = (
     "dataset",

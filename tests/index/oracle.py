@@ -365,8 +365,27 @@ class Oracle:
         return [
             said
             for said in self.flows
-            if said.class_ <= k and not said.flow.covered and (seen_since is None or said.head.last_observed >= seen_since)
+            if said.class_ <= k and not self.covered(said) and (seen_since is None or said.head.last_observed >= seen_since)
         ]
+
+    def covered(self, said: Said) -> bool:
+        """Whether the head states the pair covered, or is of a run of a job that builds a dbt node of which the columns are known."""
+        job = said.flow.job
+        if said.flow.covered or said.class_ != 2 or job is None or said.head.scope[:3] != (JOB_OUTPUT, *job.parts):
+            return said.flow.covered
+        return (self.node(said.start), self.node(said.end)) in self.known_of_dbt(job)
+
+    def known_of_dbt(self, job: AssetKey) -> set[tuple[Node, Node]]:
+        """The pairs that dbt projects state of what the job builds, and always with columns."""
+        stated = [asset.attributes.get("dbt_id") for head in self.heads for asset in self.facts[head.scope_id].assets if asset.key == job]
+        ids = {id_ for id_ in stated if id_}
+        pairs = [
+            (self.node(said.start), self.node(said.end), said.flow.covered)
+            for said in self.flows
+            if said.class_ == 2 and said.head.source.startswith("dbt/") and said.head.scope in {("dbt", id_, "lineage") for id_ in ids}
+        ]
+        unknown = {pair[:2] for pair in pairs if not pair[2]}
+        return {pair[:2] for pair in pairs} - unknown if len(ids) == 1 else set()
 
     def distances(self, starts: Sequence[AssetKey], graph: nx.DiGraph[Node], depth: int | None) -> dict[Node, int]:
         sources = {self.node(start) for start in starts}

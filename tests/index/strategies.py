@@ -60,6 +60,32 @@ outputs = st.builds(
     st.sampled_from(((), (), ("7",), ("query",), ("query",))),
 )
 replacements = st.builds(lambda of, at: says(Facts(assets=(AssetFact(ds(of), {}),)), ("dataset-replaced", NS, of), at), datasets, times)
+models = st.builds(
+    lambda found, node, at, source: says(Facts(flows=tuple(found)), ("dbt", node, "lineage"), at, source=source),
+    st.lists(
+        st.one_of(
+            st.builds(lambda a, b, covered: Flow(ds(a), ds(b), covered=covered), datasets, datasets, st.sampled_from((True, True, False))),
+            st.builds(lambda a, b: Flow(col(a), col(b)), columns, columns),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.sampled_from(("model.p.m", "model.p.n")),
+    times,
+    st.sampled_from(("dbt/d", "dbt/d", "dbt/e")),
+)
+builds = st.builds(
+    lambda name, node, at, source: says(
+        Facts(assets=(AssetFact(job(NS, name), {"dbt_id": node} if node else {"sql": ""}),)),
+        ("job", NS, name, "dbt_node"),
+        at,
+        source=source,
+    ),
+    st.sampled_from(("j", "k")),
+    st.sampled_from(("model.p.m", "model.p.m", "model.p.n", "")),
+    times,
+    st.sampled_from(("openlineage/test", "openlineage/test", "openlineage/other")),
+)
 schemas = st.builds(
     lambda of, names, at, source: says(lists(of, *names), ("dataset", NS, of, "schema"), at, source=source),
     datasets,
@@ -166,13 +192,15 @@ lost = st.builds(
     st.sampled_from(("person", "not-same-as")),
 )
 
-plain = st.one_of(lineages, lineages, outputs, outputs, replacements, schemas, merges, merges, partings)
+plain = st.one_of(lineages, lineages, outputs, outputs, replacements, models, builds, schemas, merges, merges, partings)
 moving = st.one_of(renames, drops, column_renames, column_renames, column_drops)
 any_statement = st.one_of(
     lineages,
     outputs,
     outputs,
     replacements,
+    models,
+    builds,
     schemas,
     merges,
     merges,

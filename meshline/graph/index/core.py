@@ -148,6 +148,10 @@ class Core:
         first, last = int(self.heads.starts[head, 0]), int(self.heads.starts[head + 1, 0])
         storing.reflag(first, last, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
 
+    def reflag_row(self, row: int, clear: int, add: int) -> None:
+        """Change the flags of one flow."""
+        storing.reflag(row, row + 1, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
+
     def recast(self, head: int, mapping: dict[int, int]) -> int:
         """Let a head say the same of other nodes; its new number."""
         begin, end = self.heads.starts[head].copy(), self.heads.starts[head + 1].copy()

@@ -16,6 +16,7 @@ from meshline.graph.index.core import Core
 from meshline.graph.index.identity import Identity
 from meshline.graph.index.moves import Moves
 from meshline.graph.index.owner_identity import OwnerIdentity
+from meshline.graph.index.pair_coverage import PairCoverage
 from meshline.graph.index.tables import (
     CHANGED,
     COLLIDES,
@@ -51,6 +52,7 @@ from meshline.graph.store.heads import HeadTable
 _attributes = msgspec.msgpack.Decoder(dict)
 
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
+_JOB = KINDS.index(AssetKind.JOB)
 _OWNER = KINDS.index(AssetKind.OWNER)
 _PORT = EDGE_TYPES.index(EdgeType.PORT)
 _DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
@@ -74,6 +76,7 @@ class Feed:
         self.owners = OwnerIdentity(self.core, precedence)
         self.moves = Moves(self.core, self.identity)
         self.columns = ColumnMoves(self.core, self.identity, self.moves)
+        self.pairs = PairCoverage(self.core)
         self.patterns: dict[int, dict[int, list[str]]] = {}  # domain or product -> scope id -> patterns of its members
         self._with_patterns: dict[int, set[int]] = {}  # scope id -> the nodes that it gives patterns
         self.session_names: dict[int, list[tuple[int, tuple[str, ...]]]] = {}  # scope id -> datasets, with a name in a session
@@ -96,6 +99,7 @@ class Feed:
         self.core.share = 0.0
         self.core.fold()
         self._settle()
+        self.pairs.settle()
         for head in self.core.heads.restale():
             self.core.reflag(head, 0, STALE)
         for head in self.core.heads.replace():
@@ -122,7 +126,7 @@ class Feed:
             core.link(first_flow)
             if core.bytes_read > INTERPRETED_BYTES:
                 compile_kernels_soon()
-        self._settle()
+        self.pairs.recheck_datasets(self._settle())
         self._flag(latest)
         core.fold_if_due()
 
@@ -132,6 +136,8 @@ class Feed:
         jobs = {job for head in changed if (job := heads.job_of(head.scope)) is not None}
         for number in heads.restale(jobs):
             self.core.reflag(number, STALE, STALE if heads.stale[number] else 0)
+        self.pairs.recheck_jobs(jobs)
+        self.pairs.settle()
         for number in heads.replace(changed):
             self.core.reflag(number, REPLACED, REPLACED if heads.replaced[number] else 0)
 
@@ -148,6 +154,7 @@ class Feed:
 
     def _read(self, heads: HeadTable) -> None:
         contents, specials = self.core.read(heads)
+        self.pairs.define(heads)
         for which, head, subject, begin, end in specials.tolist():
             if which == SPECIAL_RELATION:
                 self._relation(head, subject, bytes(contents[begin:end]))
@@ -197,6 +204,9 @@ class Feed:
             elif nodes.kind[node] == DATASET:
                 self.moves.drop(scope_id, node, time)
                 self.moves.cast_later(scope_id)
+        if nodes.kind[node] == _JOB:
+            self.pairs.build(scope_id, node, attributes)
+            return
         if nodes.kind[node] == _OWNER:
             self.owners.state(scope_id, node, attributes)
             return
@@ -258,16 +268,17 @@ class Feed:
         self.columns.unsay(scope_id)
         self.session_names.pop(scope_id, None)
         self.owners.unsay(scope_id)
+        self.pairs.withdraw(scope_id)
         for node in self._with_patterns.pop(scope_id, ()):
             del self.patterns[node][scope_id]
             if not self.patterns[node]:
                 del self.patterns[node]
         core.withdraw(head)
 
-    def _settle(self) -> None:
-        """Bring everything that depends on several heads in step."""
+    def _settle(self) -> set[int]:
+        """Bring everything that depends on several heads in step; the datasets that may be in other classes than before."""
         looked_at = self.moves.settle()
-        self.identity.settle_datasets()
+        regrouped = self.identity.settle_datasets()
         renamed = self.columns.settle(looked_at)
         merged = self.identity.settle_columns()
         owners = self.owners.settle()
@@ -276,6 +287,7 @@ class Feed:
             self.names_version += 1
             self.core.counts[CHANGED] = 0
         self.version += 1
+        return regrouped
 
 
 def tag_text(said: Json) -> str:

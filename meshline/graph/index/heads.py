@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -18,7 +18,7 @@ _BETWEEN = '","'
 _PARTIAL = f"{_BETWEEN}{PARTIAL_SCHEMA}{_BETWEEN}"
 _QUERY = f'{_BETWEEN}{QUERY}"]'
 _REPLACED = scope_text((CONTENT_REPLACED, ""))[:-2]
-_NUMBERS = ("scope_id", "observed_at", "valid_from", "last_observed", "run", "source", "provisional", "stale", "replaced")
+_NUMBERS = ("scope_id", "observed_at", "valid_from", "last_observed", "run", "source", "provisional", "stale", "replaced", "refollowed")
 _OUTPUT_PARTS = 5  # of a job-output scope
 _NEVER = np.iinfo(np.int64).min
 
@@ -38,6 +38,7 @@ class Heads:
         self.provisional: U8 = np.empty(0, np.uint8)
         self.stale: U8 = np.empty(0, np.uint8)
         self.replaced: U8 = np.empty(0, np.uint8)  # of queries: whether their output was replaced since
+        self.refollowed: I64 = np.empty(0, np.int64)  # how often other heads changed which of its flows are followed
         self.alive: U8 = np.empty(0, np.uint8)
         self.starts: I64 = np.zeros((1, 4), np.int64)  # rows of head h: starts[h]..starts[h + 1] in flows, relations, facts, mentions
         self.digests: list[bytes] = []
@@ -68,6 +69,7 @@ class Heads:
         self.provisional[new] = heads.provisional
         self.stale[new] = 0
         self.replaced[new] = 0
+        self.refollowed[new] = 0
         self.alive[new] = 1
         self.digests += heads.digests
         self.scopes += heads.scopes
@@ -211,6 +213,7 @@ class Heads:
             replaced = self.observed_at[heads] < times.max(initial=_NEVER)
             for i in np.flatnonzero(replaced != (self.replaced[heads] != 0)):
                 self.replaced[heads[i]] = replaced[i]
+                self.refollowed[heads[i]] += 1
                 found.append(int(heads[i]))
         return found
 
@@ -227,6 +230,20 @@ class Heads:
                 if _is_query(text):
                     found.setdefault(_output(text), {})[head.scope_id] = None
         return found
+
+    def outputs_of(self, job: str) -> list[int]:
+        """The job-output heads of a job (see `job_of`)."""
+        return [self.current(scope_id) for scope_id in self._jobs.get(job, ())]
+
+    def job_of_head(self, head: int) -> str | None:
+        """`job_of` the scope of a head."""
+        scope = self.scopes[head]
+        return _job(scope) if scope.startswith(_JOB_OUTPUT) else None
+
+    @staticmethod
+    def job_name(job: Sequence[str]) -> str:
+        """`job_of` the scopes of a job's outputs."""
+        return _job(scope_text((JOB_OUTPUT, *job, "")))
 
     @staticmethod
     def job_of(scope: Scope) -> str | None:

@@ -69,10 +69,12 @@ class Identity:
         else:
             self.renamed[past] = name
 
-    def settle_datasets(self) -> None:
-        """Make the rings of datasets anew where something was touched."""
-        self._columns |= self._regrouped()
+    def settle_datasets(self) -> set[int]:
+        """Make the rings of datasets anew where something was touched; the datasets that were looked at for that."""
+        regrouped = self._regrouped()
+        self._columns |= regrouped
         self._classes.clear()
+        return regrouped
 
     def unsettled(self) -> Iterator[list[int]]:
         """The classes of datasets whose columns are to be grouped."""

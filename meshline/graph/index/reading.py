@@ -52,7 +52,7 @@ from meshline.graph.index.tables import (
 
 # The wire codes of what is told apart here.
 HAS_COLUMN, READS, WRITES, RENAMED_TO = 0, 1, 2, 10
-DOMAIN, DATA_PRODUCT, OWNER = 0, 1, 6
+DOMAIN, DATA_PRODUCT, JOB, OWNER = 0, 1, 4, 6
 KINDS = 8
 EDGE_TYPES = 12
 
@@ -61,6 +61,7 @@ _SESSION_NAMES = np.frombuffer(b"session_names", np.uint8).copy()
 _DROPPED = np.frombuffer(b"dropped", np.uint8).copy()
 _MEMBERS = np.frombuffer(b"members", np.uint8).copy()
 _TAGS = np.frombuffer(b"tags", np.uint8).copy()
+_DBT_ID = np.frombuffer(b"dbt_id", np.uint8).copy()
 _POSITION = np.frombuffer(b"position", np.uint8).copy()
 
 GUESSES = 4
@@ -222,6 +223,8 @@ def read_assets(
                 needed |= is_word(buffer, first, at, _SESSION_NAMES)
             elif nodes.kind[node] == DOMAIN or nodes.kind[node] == DATA_PRODUCT:
                 needed |= is_word(buffer, first, at, _MEMBERS)
+            elif nodes.kind[node] == JOB:
+                needed |= is_word(buffer, first, at, _DBT_ID)
             at = skipped(buffer, at, end)
         add_fact(node, 1 if solid else 0, nodes, facts, counts)
         if needed:

@@ -49,7 +49,15 @@ class Trail:
         mentioned, of_time = self._mentions(came_or_went), self._mentions(retimed)
         kinds = core.nodes.kind[of_time]
         named = np.unique(np.concatenate([mentioned, of_time[(kinds != DATASET) & (kinds != COLUMN)]]))
-        fed = np.concatenate([self._flow_ends(came_or_went), self._mentions(self._tagging(came_or_went)), self._other_sight()])
+        refollowed = np.flatnonzero((heads.alive[:known] != 0) & (self._refollowed != heads.refollowed[:known]))
+        fed = np.concatenate(
+            [
+                self._flow_ends(came_or_went, passed_over=COVERED | REPLACED),
+                self._flow_ends(refollowed),
+                self._mentions(self._tagging(came_or_went)),
+                self._other_sight(),
+            ]
+        )
         self._remember()
         return Moved(named.astype(np.int32), np.unique(fed).astype(np.int32))
 
@@ -57,6 +65,7 @@ class Trail:
         core, n = self._core, int(self._core.counts[N_NODES])
         self._alive: U8 = core.heads.alive[: core.heads.n].copy()
         self._observed_at: I64 = core.heads.observed_at[: core.heads.n].copy()
+        self._refollowed: I64 = core.heads.refollowed[: core.heads.n].copy()
         self._rep: Ints = core.nodes.rep[:n].copy()
         self._seen: Flags = core.nodes.live[:n] > 0
 
@@ -65,11 +74,12 @@ class Trail:
         starts = core.heads.starts
         return named_by(core.mentions[rows_of(starts[heads, _MENTIONS], starts[heads + 1, _MENTIONS])])
 
-    def _flow_ends(self, heads: I64) -> Ints:
+    def _flow_ends(self, heads: I64, *, passed_over: int = 0) -> Ints:
+        """Where the flows of these heads lead, but for those with any of these flags."""
         core = self._core
         starts = core.heads.starts
         rows = rows_of(starts[heads, _FLOWS], starts[heads + 1, _FLOWS])
-        ends: Ints = core.flows.end[rows[core.flows.flags[rows] & (COVERED | REPLACED) == 0]]
+        ends: Ints = core.flows.end[rows[core.flows.flags[rows] & passed_over == 0]]
         return ends
 
     def _tagging(self, heads: I64) -> I64:

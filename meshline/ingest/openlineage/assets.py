@@ -9,7 +9,7 @@ import msgspec
 
 from meshline.graph import model
 from meshline.graph.content import Draft
-from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.model import DBT_ID, AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import typed
 from meshline.ingest.openlineage.flows import SELDOM_COLUMNS, is_column
@@ -167,7 +167,7 @@ def _tag(tag: typed.Tag) -> str:
     return tag.key if not value or value.lower() == "true" or value == tag.key else f"{tag.key}={value}"
 
 
-def _attributes(value: typed.AnyFacet) -> Mapping[str, Json]:  # noqa: PLR0911 - one line for each facet
+def _attributes(value: typed.AnyFacet) -> Mapping[str, Json]:  # noqa: C901, PLR0911 - one line for each facet
     match value:
         case typed.Documentation():
             return {"description": value.description}
@@ -183,6 +183,8 @@ def _attributes(value: typed.AnyFacet) -> Mapping[str, Json]:  # noqa: PLR0911 -
             return {"hierarchy": [{"type": level.type, "name": level.name} for level in value.hierarchy or ()]}
         case typed.JobType():
             return {"job_type": value.job_type, "processing_type": value.processing_type, "integration": value.integration}
+        case typed.DbtNode():
+            return {DBT_ID: value.unique_id}
         case typed.Sql():
             return {"sql": value.query}
         case typed.SourceCodeLocation():

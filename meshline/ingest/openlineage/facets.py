@@ -174,6 +174,17 @@ RULES = (
     Rule(Place.RUN, "test", "TestRunFacet", _RUN_RECORD),
 )
 
+# Facets of single producers, which the specification does not have.
+OWN_RULES = (
+    Rule(
+        Place.JOB,
+        "dbt_node",
+        "DbtNodeJobFacet of openlineage-dbt",
+        "attribute `dbt_id`: the node that the job builds, of which a dbt project may know the columns",
+        typed.DbtNode,
+    ),
+)
+
 # Semantics: these belong to the run's statement or record, not to the dataset or job over runs.
 RUN_OWNED_DATASET = frozenset({"columnLineage", "lineage", "version", "dataQualityAssertions"})
 RUN_OWNED_JOB = frozenset({"lineage"})
@@ -200,7 +211,7 @@ class FacetReader:
     def __init__(self, limits: EventLimits | None = None) -> None:
         self.limits = limits or EventLimits()
         self._decoders: dict[tuple[Place, str], msgspec.json.Decoder[typed.AnyFacet]] = {
-            (rule.place, rule.name): msgspec.json.Decoder(rule.type) for rule in RULES if rule.type is not None
+            (rule.place, rule.name): msgspec.json.Decoder(rule.type) for rule in (*RULES, *OWN_RULES) if rule.type is not None
         }
         self._any = msgspec.json.Decoder(typed.AnyFacet)
         self._schemas = SchemaCheck()
@@ -241,16 +252,16 @@ def facets_page() -> str:
     lines = [
         "# OpenLineage facets",
         "",
-        "What becomes of every facet of the OpenLineage specification. Made from `meshline/ingest/openlineage/facets.py`;",
-        "`scripts/make-docs` writes it. A facet that is not listed is kept verbatim with its run, job or dataset, as",
-        "`facet:<name>`, and can be read back. So can those that are interpreted.",
+        "What becomes of every facet of the OpenLineage specification, and of those of one producer that are interpreted. Made from",
+        "`meshline/ingest/openlineage/facets.py`; `scripts/make-docs` writes it. A facet that is not listed is kept verbatim with",
+        "its run, job or dataset, as `facet:<name>`, and can be read back. So can those that are interpreted.",
         "",
         "| on | facet | schema | what becomes of it |",
         "| --- | --- | --- | --- |",
     ]
     lines += [
         f"| {rule.place} | `{rule.name}` | {rule.schema} | {rule.meaning} |"
-        for rule in sorted(RULES, key=lambda rule: (rule.place, rule.name))
+        for rule in sorted((*RULES, *OWN_RULES), key=lambda rule: (rule.place, rule.name))
     ]
     lines += [
         "",

@@ -171,6 +171,12 @@ class Sql(AnyFacet, frozen=True, gc=False):
     dialect: Any = None
 
 
+class DbtNode(AnyFacet, frozen=True, gc=False):
+    """`dbt_node`, which openlineage-dbt alone sends."""
+
+    unique_id: str | None = None
+
+
 class SourceCodeLocation(AnyFacet, frozen=True, gc=False):
     url: str | None = None
 

@@ -12,7 +12,7 @@ import msgspec
 from meshline import __version__
 from meshline.errors import InvalidInput
 from meshline.graph.content import encode
-from meshline.graph.model import Facts, Flow, Json
+from meshline.graph.model import DBT_LINEAGE, Facts, Flow, Json
 from meshline.ingest.sources.dbt import owners
 from meshline.ingest.sources.dbt.checks import Checks
 from meshline.ingest.sources.dbt.consumers import exposure_facts
@@ -124,7 +124,7 @@ class Project:
         else:
             facts = table_facts(table, listed(table, known.columns), owned_by)
             yield Entry((SCOPE, table.id), encode(facts), self._settings.time)
-        scope = (SCOPE, table.id, "lineage")
+        scope = (SCOPE, table.id, DBT_LINEAGE)
         if flows:
             yield Entry(scope, encode(Facts(flows=flows)), self._settings.time)
         elif known.lineage:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.graph.model import Scope
+from meshline.graph.model import DBT, Scope
 from meshline.ingest.json_errors import not_json
 from meshline.ingest.sources.dbt.artifacts import Exposure, Group, Kind, Manifest, Metadata, Node, Passage, Test
 from meshline.ingest.sources.dbt.results import Catalog, CatalogTable, Freshness, Result, RunResults, SourcesFreshness
@@ -22,7 +22,7 @@ MAX_BYTES = 512 * 1024 * 1024  # of one artifact
 MAX_DEPTH = 64  # of meta and of tests' arguments
 OLDEST, NEWEST = 9, 12  # of the manifest's schema
 
-SCOPE = "dbt"  # (SCOPE, unique id)
+SCOPE = DBT  # (SCOPE, unique id)
 _VERSION = re.compile(r"/manifest/v(\d+)\.json")
 _TABLES = frozenset({"model", "seed", "snapshot"})
 _NO_TESTS_RUN = frozenset({"compile", "generate", "docs", "parse", "list"})

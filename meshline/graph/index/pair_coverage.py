@@ -1,0 +1,156 @@
+"""Pairs of datasets of which a run states no columns, although the dbt project that the run builds does.
+
+A dbt project knows from compiled SQL which columns flow into a node. Runs that build the node (dbt-ol) name the same pairs of
+datasets, without columns where their producer could not read the SQL. The project ends what is only possible then, but
+
+- only for runs (job-output heads) of a job that names the node which it builds (attribute `dbt_id`): another job that writes
+  the same pair stays possible. A job that is stated to build several nodes is covered by none;
+- only for a pair of which the project knows all columns: it states it covered, and no source states it of the node without
+  columns as well. Datasets are compared by identity class.
+
+Such a pair gets the mark of one that its own head states covered. This depends on nothing but the heads.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from meshline.graph.index.core import Core
+from meshline.graph.index.tables import CLASS, COVERED
+from meshline.graph.model import DBT, DBT_ID, DBT_LINEAGE, Json, source_kind
+from meshline.graph.store.heads import HeadTable, scope_of, scope_text
+
+_Pair: TypeAlias = tuple[int, int]
+
+_STATED = 4  # FlowKinds.flags: covered
+_PAIR = 2  # the class of a flow between datasets
+_NODE = scope_text((DBT, ""))[:-2]  # how the text of a scope of a dbt node begins
+
+
+class PairCoverage:
+    """Keeps the mark COVERED of the flows of runs in step with the dbt projects that they build."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._lineages: dict[str, dict[int, None]] = defaultdict(dict)  # dbt node -> scope ids of its lineage
+        self._node_of: dict[int, str] = {}  # the reverse
+        self._builds: dict[int, dict[int, str]] = defaultdict(dict)  # job -> scope id -> the dbt node that it is stated to build
+        self._builders: dict[str, set[int]] = defaultdict(set)  # dbt node -> jobs
+        self._stating: dict[int, list[int]] = {}  # scope id -> jobs of which it states what they build
+        self._names: dict[str, int] = {}  # by `Heads.job_of`: every job that was ever stated to build a node
+        self._unsettled: set[int] = set()  # jobs
+
+    # -- what heads state
+
+    def define(self, heads: HeadTable) -> None:
+        """Note the lineages of dbt nodes among heads that were just read."""
+        if not any(source_kind(source) == DBT for source in set(heads.sources)):
+            return
+        for scope_id, source, text in zip(heads.scope_ids, heads.sources, heads.scopes, strict=True):
+            if text.startswith(_NODE) and source_kind(source) == DBT:
+                scope = scope_of(text)
+                if len(scope) == 3 and scope[2] == DBT_LINEAGE:
+                    self._lineages[scope[1]][scope_id] = None
+                    self._node_of[scope_id] = scope[1]
+                    self._unsettled.update(self._builders.get(scope[1], ()))
+
+    def build(self, scope_id: int, job: int, attributes: Mapping[str, Json]) -> None:
+        """A head states attributes of a job."""
+        node = attributes.get(DBT_ID)
+        if isinstance(node, str) and node:
+            self._builds[job][scope_id] = node
+            self._builders[node].add(job)
+            self._stating.setdefault(scope_id, []).append(job)
+            self._names[self._name(job)] = job
+            self._unsettled.add(job)
+
+    def withdraw(self, scope_id: int) -> None:
+        """Forget what the head of a scope stated."""
+        node = self._node_of.pop(scope_id, None)
+        if node is not None:
+            del self._lineages[node][scope_id]
+            if not self._lineages[node]:
+                del self._lineages[node]
+            self._unsettled.update(self._builders.get(node, ()))
+        for job in self._stating.pop(scope_id, ()):
+            node = self._builds[job].pop(scope_id)
+            if node not in self._builds[job].values():
+                self._builders[node].discard(job)
+                if not self._builders[node]:
+                    del self._builders[node]
+            if not self._builds[job]:
+                del self._builds[job]
+            self._unsettled.add(job)
+
+    # -- what may have to be marked otherwise
+
+    def recheck_jobs(self, names: Iterable[str]) -> None:
+        """Runs of these jobs (see `Heads.job_of`) state other flows than before."""
+        self._unsettled.update(job for name in names if (job := self._names.get(name)) is not None)
+
+    def recheck_datasets(self, datasets: Iterable[int]) -> None:
+        """These datasets may be in other identity classes than before, or heads that were about one of them are about another."""
+        core = self._core
+        for dataset in datasets if self._lineages and self._names else ():
+            rows = [*core.flow_rows(dataset), *core.flow_rows(dataset, incoming=True)]
+            for head in set(core.heads_of([row for row in rows if core.flows.flags[row] & CLASS == _PAIR], 0)):
+                name = core.heads.job_of_head(head)
+                if name is not None:
+                    self.recheck_jobs([name])
+                node = self._node_of.get(int(core.heads.scope_id[head]))
+                if node is not None:
+                    self._unsettled.update(self._builders.get(node, ()))
+
+    def settle(self) -> None:
+        """Mark the flows of runs that are covered, and no others."""
+        for job in self._unsettled:
+            covered = self._covered(job)
+            for head in self._core.heads.outputs_of(self._name(job)):
+                self._mark(head, job, covered)
+        self._unsettled.clear()
+
+    # -- inside
+
+    def _mark(self, head: int, job: int, covered: set[_Pair]) -> None:
+        core, refollowed = self._core, False
+        for row in self._rows(head):
+            kind = core.flows.kind[row]
+            if core.kinds.job[kind] == job and not core.kinds.flags[kind] & _STATED:
+                now = COVERED if self._pair(row) in covered else 0
+                if core.flows.flags[row] & COVERED != now:
+                    core.reflag_row(row, COVERED, now)
+                    refollowed = True
+        if refollowed:
+            core.heads.refollowed[head] += 1
+
+    def _covered(self, job: int) -> set[_Pair]:
+        """The pairs of which the columns are known that flow when the job runs."""
+        core = self._core
+        known: set[_Pair] = set()
+        unknown: set[_Pair] = set()
+        nodes = set(self._builds.get(job, {}).values())
+        for scope_id in self._lineages.get(nodes.pop(), ()) if len(nodes) == 1 else ():
+            for row in self._rows(core.heads.current(scope_id)):
+                is_stated = core.kinds.flags[core.flows.kind[row]] & _STATED
+                (known if is_stated else unknown).add(self._pair(row))
+        return known - unknown
+
+    def _pair(self, row: int) -> _Pair:
+        """The classes of the datasets that a flow is between."""
+        core = self._core
+        return int(core.nodes.rep[core.flows.start[row]]), int(core.nodes.rep[core.flows.end[row]])
+
+    def _rows(self, head: int) -> list[int]:
+        """The flows of a head between datasets."""
+        core = self._core
+        first, last = int(core.heads.starts[head, 0]), int(core.heads.starts[head + 1, 0])
+        found: list[int] = (np.flatnonzero(core.flows.flags[first:last] & CLASS == _PAIR) + first).tolist()
+        return found
+
+    def _name(self, job: int) -> str:
+        """What names the job in the scopes of its outputs."""
+        return self._core.heads.job_name(self._core.parts(job))
