@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Self
 
 import strawberry
 from strawberry.scalars import JSON
@@ -13,15 +13,11 @@ from strawberry.scalars import JSON
 from meshline.api.graphql.connections import Connection, connection, key_after
 from meshline.api.graphql.context import View
 from meshline.api.graphql.enums import AssetKind
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.fields import documented, reference
 from meshline.graph.index import Ownership as Owned
 from meshline.graph.live import FactRow
 from meshline.graph.model import AssetKey, from_micros
 from meshline.graph.queries import assets, ownership
-
-if TYPE_CHECKING:
-    from meshline.api.graphql.kinds import Domain, Owner
-    from meshline.api.graphql.products import DataProduct
 
 
 def statement_id(scope_id: int) -> strawberry.ID:
@@ -50,17 +46,13 @@ class Asset:
     async def tags(self) -> list[Tag]:
         return [Tag(key=tag.key, value=tag.value, source=tag.source) for tag in (await self.view.attributes(self.node)).tags]
 
-    @documented("The domain it belongs to; of a domain, the one above.")
-    def domain(self) -> Annotated[Domain, strawberry.lazy("meshline.api.graphql.kinds")] | None:
-        from meshline.api.graphql.kinds import Domain  # noqa: PLC0415 - the schema's types refer to each other
+    @documented("The domain it belongs to; of a domain, the one above.", type_=reference("Domain") | None)
+    def domain(self) -> Asset | None:
+        return self.view.maybe(self.view.index.domain(self.node), Asset)
 
-        return self.view.maybe(self.view.index.domain(self.node), Domain)
-
-    @documented("The data product that a dataset or column belongs to.")
-    def product(self) -> Annotated[DataProduct, strawberry.lazy("meshline.api.graphql.products")] | None:
-        from meshline.api.graphql.products import DataProduct  # noqa: PLC0415
-
-        return self.view.maybe(self.view.index.product(self.node), DataProduct)
+    @documented("The data product that a dataset or column belongs to.", type_=reference("DataProduct") | None)
+    def product(self) -> Asset | None:
+        return self.view.maybe(self.view.index.product(self.node), Asset)
 
     @documented("The owners at the nearest level that has any.")
     def owners(self) -> list[Ownership]:
@@ -105,15 +97,13 @@ class Ownership:
             statement=statement_id(owned.scope_id),
         )
 
-    @strawberry.field
-    def owner(self) -> Annotated[Owner, strawberry.lazy("meshline.api.graphql.kinds")]:
-        from meshline.api.graphql.kinds import Owner  # noqa: PLC0415
-
-        return self.view.typed(self.owner_node, Owner)
+    @documented(None, type_=reference("Owner"))
+    def owner(self) -> Asset:
+        return self.view.typed(self.owner_node, Asset)
 
     @documented("The dataset, product or domain whose owner this is, or the contract in force; null if the asset's own.")
     def inherited_from(self) -> Asset | None:
-        return None if self.level_node is None else self.view.asset(self.level_node)
+        return None if self.level_node is None else self.view.typed(self.level_node, Asset)
 
 
 @strawberry.type(description="One attribute of an asset, as one source says it.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 from strawberry.dataloader import DataLoader
 
@@ -14,14 +14,11 @@ from meshline.api.tokens import ANYBODY, Actor
 from meshline.errors import InvalidInput, LimitExceeded, StoreUnavailable
 from meshline.graph.index import Direction, LineageIndex, Truncated
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetKind
+from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.naming import Naming
 from meshline.graph.queries import assets, health, quality, resolve
 from meshline.graph.queries.limits import Limits
 from meshline.ingest.times import now
-
-if TYPE_CHECKING:
-    from meshline.api.graphql.asset import Asset
 
 T = TypeVar("T")
 
@@ -38,6 +35,15 @@ class Bounds(NamedTuple):
     tokens: int = 4_000
 
 
+class AssetObject(Protocol):
+    """An asset as an object of the schema: what `View` makes of a node. The classes are those of `execution`."""
+
+    kind: AssetKind
+
+    @classmethod
+    def of(cls, view: View, node: int, key: AssetKey) -> Self: ...
+
+
 class Request:
     """One request. Used by one thread; holds the graph's lock while it reads."""
 
@@ -46,7 +52,7 @@ class Request:
         live: LiveGraph,
         naming: Naming,
         bounds: Bounds,
-        types: Mapping[AssetKind, type[Asset]],
+        types: Mapping[AssetKind, type[AssetObject]],
         governing: Governing,
         actor: Actor = ANYBODY,
         *,
@@ -161,26 +167,21 @@ class View:
     def __init__(self, request: Request, index: LineageIndex) -> None:
         self.request = request
         self.index = index
-        self._known: dict[int, Asset] = {}
+        self._known: dict[int, AssetObject] = {}
         self._attributes: DataLoader[int, assets.Attributes] = DataLoader(load_fn=self._load_attributes)
         self._aliases: DataLoader[int, list[assets.Alias]] = DataLoader(load_fn=self._load_aliases)
         self._checks: DataLoader[int, list[quality.Result]] = DataLoader(load_fn=self._load_checks)
         self._health: DataLoader[int, health.Health] = DataLoader(load_fn=self._load_health)
 
-    def asset(self, node: int) -> Asset:
-        known = self._known.get(node)
-        if known is None:
-            self.request.spend()
-            key = self.index.key(node)
-            type_ = self.request.types[key.kind]
-            known = self._known[node] = type_.of(self, node, key)
-        return known
-
     def maybe(self, node: int | None, type_: type[T]) -> T | None:
         return None if node is None else self.typed(node, type_)
 
     def typed(self, node: int, type_: type[T]) -> T:
-        asset = self.asset(node)
+        asset = self._known.get(node)
+        if asset is None:
+            self.request.spend()
+            key = self.index.key(node)
+            asset = self._known[node] = self.request.types[key.kind].of(self, node, key)
         assert isinstance(asset, type_), f"{asset.kind} is no {type_.__name__}"
         return asset
 

@@ -1,30 +1,26 @@
-"""Contracts, and their versions side by side."""
+"""Contracts, their versions side by side, and who uses what under them."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Self
 
 import numpy as np
 import strawberry
 
 from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.context import View
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.fields import documented, reference
 from meshline.api.graphql.promises import ContractField, ContractRole, ContractServer, Link, QualityRule, ServiceLevel, Terms
+from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType, from_micros
 from meshline.graph.model import contract as contract_key
 from meshline.graph.queries import contracts, listing
-
-if TYPE_CHECKING:
-    from meshline.api.graphql.consumption import Consumption
-    from meshline.api.graphql.kinds import Dataset
+from meshline.graph.queries.contracts import consumed_version
 
 
 def _consumers(view: View, contract: int) -> list[Consumption]:
     """Who uses what under a contract: the uses that name it, and those of what it governs that name none."""
-    from meshline.api.graphql.consumption import consumptions  # noqa: PLC0415 - the schema's types refer to each other
-
     index = view.index
     name, edges = index.label(contract).name, index.ties(EdgeType.CONSUMES)
     numbers = [number for number in np.unique(edges.said).tolist() if index.said(number).get("contract") == name]
@@ -80,7 +76,7 @@ class ContractVersion:
         )
 
     @documented("Who uses what under this version of the contract; also who uses what it alone governs without naming a contract.")
-    def consumers(self) -> list[Annotated[Consumption, strawberry.lazy("meshline.api.graphql.consumption")]]:
+    def consumers(self) -> list[Consumption]:
         contract = self.view.index.node(contract_key(self.known.contract.id))
         uses = [] if contract is None else _consumers(self.view, contract)
         return [one for one in uses if one.version == self.version]
@@ -147,14 +143,12 @@ class Contract(Asset):
     async def versions(self) -> list[ContractVersion]:
         return [ContractVersion.of(self.view, known) for known in await self._known()]
 
-    @documented("The datasets that it makes promises about.")
-    def governs(self) -> list[Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]]:
-        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415 - the schema's types refer to each other
-
-        return self.view.all_typed(self._governed(), Dataset)
+    @documented("The datasets that it makes promises about.", type_=reference("Dataset", list))
+    def governs(self) -> list[Asset]:
+        return self.view.all_typed(self._governed(), Asset)
 
     @documented("Who uses what under this contract, or what it governs without naming one; under one version of it, or under any.")
-    def consumers(self, version: str | None = None) -> list[Annotated[Consumption, strawberry.lazy("meshline.api.graphql.consumption")]]:
+    def consumers(self, version: str | None = None) -> list[Consumption]:
         return [one for one in _consumers(self.view, self.node) if version in (None, one.version)]
 
     def _governed(self) -> list[int]:
@@ -166,3 +160,64 @@ class Contract(Asset):
     async def _shown(self) -> ContractVersion | None:
         known = await self._known()
         return ContractVersion.of(self.view, known[0]) if known else None
+
+
+def attribute(edge: Edge, name: str) -> str | None:
+    value = edge.attributes.get(name)
+    return value if isinstance(value, str) else None
+
+
+def contract(view: View, name: str | None) -> Contract | None:
+    return view.maybe(None if name is None else view.index.node(contract_key(name)), Contract)
+
+
+@strawberry.type(description="A consumer uses an asset.")
+class Consumption:
+    view: strawberry.Private[View]
+    consumer_node: strawberry.Private[int]
+    asset_node: strawberry.Private[int]
+    purpose: str | None
+    contract_name: str | None = strawberry.field(description="The contract that covers it; null: no source names one.")
+    version: str | None = strawberry.field(
+        description="The version of that contract, or of the one that was asked for its consumers: as stated, else the only one that"
+        " governs what is used; null: not known."
+    )
+    source: str
+    statement: strawberry.ID
+
+    @classmethod
+    def said(cls, view: View, edge: Edge, contract: int | None = None) -> Self:
+        """`contract`: of a use that names none, one that governs what is used."""
+        return cls(
+            view=view,
+            consumer_node=edge.start,
+            asset_node=edge.end,
+            purpose=attribute(edge, "purpose"),
+            contract_name=attribute(edge, "contract"),
+            version=consumed_version(view.index, edge, contract),
+            source=view.index.scope(edge.scope_id).source,
+            statement=statement_id(edge.scope_id),
+        )
+
+    @documented(None, type_=reference("Consumer"))
+    def consumer(self) -> Asset:
+        return self.view.typed(self.consumer_node, Asset)
+
+    @documented("The column, dataset or data product that is used.")
+    def asset(self) -> Asset:
+        return self.view.typed(self.asset_node, Asset)
+
+    @documented("The contract that covers it, if the graph knows it; what it shows is its newest version in force, see `version`.")
+    def contract(self) -> Contract | None:
+        return contract(self.view, self.contract_name)
+
+
+def consumptions(view: View, *nodes: int, contract: int | None = None) -> list[Consumption]:
+    """By whom assets are used, by the names of the consumers. `contract`: one that governs them, of uses that name none."""
+    edges = {
+        (edge.start, edge.end, edge.scope_id): edge for node in nodes for edge in view.index.edges(node, EdgeType.CONSUMES, incoming=True)
+    }
+    ordered = sorted(
+        edges.values(), key=lambda edge: (view.index.key(edge.start).name, view.index.key(edge.end).qualified_name, edge.scope_id)
+    )
+    return [Consumption.said(view, edge, contract) for edge in ordered]

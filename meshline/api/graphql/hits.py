@@ -30,7 +30,7 @@ class Shown:
 
     def asset(self, asset: report.Asset | None) -> Asset | None:
         node = self.view.index.find(asset.id) if asset is not None and asset.id else None
-        return None if node is None else self.view.asset(node)
+        return None if node is None else self.view.typed(node, Asset)
 
     def all(self, assets: Iterable[report.Asset]) -> list[Asset]:
         return [found for one in assets if (found := self.asset(one)) is not None]

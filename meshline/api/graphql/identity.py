@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from meshline.api.graphql.asset import statement_id
+from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.connections import Connection, key_after
 from meshline.api.graphql.context import View
 from meshline.api.graphql.enums import ConflictKind, EdgeType, NameRank
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.fields import documented, reference
 from meshline.graph.model import AssetKey, AssetKind, from_micros
 from meshline.graph.queries import conflicts, identity
-
-if TYPE_CHECKING:
-    from meshline.api.graphql.kinds import Column, Dataset
 
 
 @strawberry.type(description="One name of a dataset.")
@@ -78,11 +74,9 @@ class MergedColumn:
     node: strawberry.Private[int]
     spellings: list[Spelling]
 
-    @strawberry.field
-    def column(self) -> Annotated[Column, strawberry.lazy("meshline.api.graphql.kinds")]:
-        from meshline.api.graphql.kinds import Column  # noqa: PLC0415 - the schema's types refer to each other
-
-        return self.view.typed(self.node, Column)
+    @documented(None, type_=reference("Column"))
+    def column(self) -> Asset:
+        return self.view.typed(self.node, Asset)
 
 
 @strawberry.type(description="All names of a dataset, and why they are one.")
@@ -128,13 +122,11 @@ class IdentityConflict:
         description="What all of them were called in sessions of a producer, of SESSION_NAME."
     )
 
-    @documented("The dataset that is merged, or the two that are not.")
-    def datasets(self) -> list[Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]]:
-        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415
-
+    @documented("The dataset that is merged, or the two that are not.", type_=reference("Dataset", list))
+    def datasets(self) -> list[Asset]:
         keys = [AssetKey(AssetKind.DATASET, (name.namespace, name.name)) for name in self.names]
         nodes = dict.fromkeys(node for key in keys if (node := self.view.index.node(key)) is not None)
-        return self.view.all_typed(list(nodes), Dataset)
+        return self.view.all_typed(list(nodes), Asset)
 
 
 def conflicts_of(view: View, first: int | None, after: str | None) -> Connection[IdentityConflict]:

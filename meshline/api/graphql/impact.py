@@ -90,7 +90,7 @@ class ImpactConnection:
         return ImpactedAsset(
             view=self.view,
             paths=self.paths,
-            node=self.view.asset(entry.node),
+            node=self.view.typed(entry.node, Asset),
             reach=entry.reach,
             distance=entry.distance,
             masked=entry.masked,
@@ -113,7 +113,7 @@ class Notice:
         return cls(
             view=view,
             notice=notice,
-            recipient=view.asset(notice.recipient),
+            recipient=view.typed(notice.recipient, Asset),
             reason=notice.reason,
             why=notice.why,
             reach=notice.reach,
@@ -123,7 +123,7 @@ class Notice:
     @documented("What they own or use of all that is affected, the surest and nearest first.")
     def assets(self, first: int | None = None) -> list[Asset]:
         size = self.view.request.page(first, 100)
-        return [self.view.asset(node) for node in self.notice.assets[:size]]
+        return self.view.all_typed(self.notice.assets[:size], Asset)
 
     @documented("How to reach them, if their source says.")
     async def contact(self) -> str | None:

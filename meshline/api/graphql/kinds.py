@@ -9,8 +9,7 @@ import strawberry
 
 from meshline.api.graphql.asset import Alias, Asset, owned
 from meshline.api.graphql.connections import Connection, connection, key_after, listed
-from meshline.api.graphql.consumption import Consumption, consumptions
-from meshline.api.graphql.contracts import Contract
+from meshline.api.graphql.contracts import Consumption, Contract, consumptions
 from meshline.api.graphql.fields import documented
 from meshline.api.graphql.identity import Identity
 from meshline.api.graphql.products import DataProduct
@@ -41,7 +40,7 @@ class Domain(Asset):
         return listed(self.view, AssetKind.DATASET, Dataset, wanted, first, after)
 
     def _parts(self) -> list[Asset]:
-        return [self.view.asset(node) for node in listing.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True)]
+        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
 
 
 @strawberry.type

@@ -106,15 +106,15 @@ class LineageGraph:
 
 
 def _node(view: View, node: drawing.LineageNode) -> LineageNode:
-    return LineageNode(asset=view.asset(node.node), reach=node.reach, distance=node.distance, masked=node.masked, start=node.start)
+    return LineageNode(asset=view.typed(node.node, Asset), reach=node.reach, distance=node.distance, masked=node.masked, start=node.start)
 
 
 def _edge(view: View, edge: drawing.LineageEdge) -> LineageEdge:
     return LineageEdge(
         view=view,
         job_nodes=edge.jobs,
-        start=view.asset(edge.start),
-        end=view.asset(edge.end),
+        start=view.typed(edge.start, Asset),
+        end=view.typed(edge.end, Asset),
         reach=edge.reach,
         type=edge.type,
         subtype=edge.subtype,
@@ -140,7 +140,7 @@ class PathStep:
         scope = None if step.scope_id is None else view.index.scope(step.scope_id)
         flow = step.flow
         return cls(
-            asset=view.asset(step.node),
+            asset=view.typed(step.node, Asset),
             edge_type=step.edge,
             type=flow.type if flow else None,
             subtype=flow.subtype or None if flow else None,
@@ -209,7 +209,7 @@ class DiffEdge:
 
     def _asset(self, key: AssetKey) -> Asset | None:
         node = self.view.index.node(key)
-        return None if node is None or not self.view.index.visible(node) else self.view.asset(node)
+        return None if node is None or not self.view.index.visible(node) else self.view.typed(node, Asset)
 
 
 @strawberry.type(description="What changed in the lineage between two times, by names. The totals count what `limit` left out, too.")

@@ -108,7 +108,7 @@ class Mutation:
         asset_id = head.scope[2]
         about = request.now.index.key(request.now.find(asset_id))
         _commit(request, request.actor, "retract", about, Statement(head.source, head.scope, head.observed_at + 1, EMPTY))
-        return Stated(asset=request.now.asset(request.now.find(asset_id)), statement=None)
+        return Stated(asset=request.now.typed(request.now.find(asset_id), Asset), statement=None)
 
 
 def _key(request: Request, asset_id: str) -> AssetKey:
@@ -157,7 +157,7 @@ def _say(request: Request, by: str | None, scope: tuple[str, ...], facts: Facts,
     view = request.now
     node = view.index.node(about)
     assert node is not None, "what a statement is about is visible"
-    return Stated(asset=view.asset(node), statement=_statement(request, node, said.source, said.scope))
+    return Stated(asset=view.typed(node, Asset), statement=_statement(request, node, said.source, said.scope))
 
 
 def _statement(request: Request, node: int, source: str, scope: Scope) -> strawberry.ID | None:

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 import strawberry
 
-from meshline.api.graphql.consumption import Consumption, consumptions
 from meshline.api.graphql.context import Request, View
+from meshline.api.graphql.contracts import Consumption, consumptions
 from meshline.api.graphql.enums import Reach
 from meshline.api.graphql.fields import documented
 from meshline.api.graphql.kinds import Consumer

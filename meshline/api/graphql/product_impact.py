@@ -42,7 +42,7 @@ class Freshness:
             standing=found.standing,
             promised=found.promised,
             least=found.least,
-            worst=None if found.worst is None else view.asset(found.worst.dataset),
+            worst=None if found.worst is None else view.typed(found.worst.dataset, Asset),
             text=found.text,
         )
 

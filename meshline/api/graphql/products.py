@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Self
 
 import strawberry
 from strawberry.scalars import JSON
 
 from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.connections import Connection, listed
-from meshline.api.graphql.consumption import Consumption, attribute, consumptions, contract
 from meshline.api.graphql.context import View
-from meshline.api.graphql.contracts import Contract
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.contracts import Consumption, Contract, attribute, consumptions, contract
+from meshline.api.graphql.fields import documented, reference
 from meshline.api.graphql.promises import QualitySuite, ServiceLevel, service_levels
 from meshline.api.graphql.quality import ProductHealth
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.promises import suites_of
 from meshline.graph.queries import listing
-
-if TYPE_CHECKING:
-    from meshline.api.graphql.kinds import Dataset
 
 
 @strawberry.type(description="Where a data product hands out data, or takes it in.")
@@ -60,11 +56,9 @@ class Port:
             statement=statement_id(edge.scope_id),
         )
 
-    @strawberry.field
-    def dataset(self) -> Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]:
-        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415 - the schema's types refer to each other
-
-        return self.view.typed(self.dataset_node, Dataset)
+    @documented(None, type_=reference("Dataset"))
+    def dataset(self) -> Asset:
+        return self.view.typed(self.dataset_node, Asset)
 
     @documented("The contract about its data, if the graph knows it.")
     def contract(self) -> Contract | None:
@@ -109,13 +103,12 @@ class DataProduct(Asset):
         ports = [Port.said(self.view, edge) for edge in edges]
         return sorted(ports, key=lambda port: (port.direction, self.view.index.key(port.dataset_node).qualified_name, port.statement))
 
-    @documented("The datasets that belong to it: those of its output ports, and those that its patterns match.")
-    def datasets(
-        self, first: int | None = None, after: str | None = None
-    ) -> Connection[Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]]:
-        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415 - the schema's types refer to each other
-
-        return listed(self.view, AssetKind.DATASET, Dataset, listing.Filter(product=self.node), first, after)
+    @documented(
+        "The datasets that belong to it: those of its output ports, and those that its patterns match.",
+        type_=reference("Dataset", Connection),
+    )
+    def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Asset]:
+        return listed(self.view, AssetKind.DATASET, Asset, listing.Filter(product=self.node), first, after)
 
     @documented("Who uses the product, or a dataset or column of its output ports.")
     def consumers(self) -> list[Consumption]:

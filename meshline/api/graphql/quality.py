@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Self
 
 import strawberry
 from strawberry.scalars import JSON
@@ -13,15 +13,12 @@ from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.connections import Connection, key_after
 from meshline.api.graphql.context import View
 from meshline.api.graphql.enums import CheckOutcome, Evidence, Standing
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.fields import documented, reference
 from meshline.graph.model import Json, from_micros
 from meshline.graph.queries import failures as failing
 from meshline.graph.queries import health, quality
 from meshline.graph.queries.listing import Filter
 from meshline.graph.queries.pages import SortKey
-
-if TYPE_CHECKING:
-    from meshline.api.graphql.kinds import Dataset
 
 
 def _json(value: Json) -> JSON | None:
@@ -92,13 +89,11 @@ class QualityCheck:
 
     @documented("The dataset or the column that is checked.")
     def asset(self) -> Asset:
-        return self.view.asset(self.result.asset)
+        return self.view.typed(self.result.asset, Asset)
 
-    @documented("The dataset that is checked, in whole or a column of it.")
-    def dataset(self) -> Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]:
-        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415 - the schema's types refer to each other
-
-        return self.view.typed(self.result.dataset, Dataset)
+    @documented("The dataset that is checked, in whole or a column of it.", type_=reference("Dataset"))
+    def dataset(self) -> Asset:
+        return self.view.typed(self.result.dataset, Asset)
 
     @documented("What it found before, the newest first.")
     def history(self, first: int | None = None) -> list[QualityResult]:
@@ -152,11 +147,9 @@ class PortFreshness:
             age_seconds=port.age,
         )
 
-    @strawberry.field
-    def dataset(self) -> Annotated[Dataset, strawberry.lazy("meshline.api.graphql.kinds")]:
-        from meshline.api.graphql.kinds import Dataset  # noqa: PLC0415
-
-        return self.view.typed(self.dataset_node, Dataset)
+    @documented(None, type_=reference("Dataset"))
+    def dataset(self) -> Asset:
+        return self.view.typed(self.dataset_node, Asset)
 
 
 @strawberry.type(description="The freshness of a product, measured against its promise: that of its worst output port.")

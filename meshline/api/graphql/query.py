@@ -117,7 +117,7 @@ class Query:
     )
     def resolve(self, info: Context, name: str, as_of: datetime | None = None) -> Asset:
         view = _view(info, as_of)
-        return view.asset(resolve.resolve(view.index, info.context.live.store, info.context.naming, name))
+        return view.typed(resolve.resolve(view.index, info.context.live.store, info.context.naming, name), Asset)
 
     @documented("Assets in whose names, titles, descriptions or tags each word of the text begins some word.")
     def search(
@@ -389,7 +389,7 @@ class Query:
 
 def _maybe(view: View, asset_id: str) -> Asset | None:
     node = view.index.find(asset_id)
-    return None if node is None or not view.index.visible(node) else view.asset(node)
+    return None if node is None or not view.index.visible(node) else view.typed(node, Asset)
 
 
 def _impact(

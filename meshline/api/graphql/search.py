@@ -25,7 +25,7 @@ class SearchConnection:
     @classmethod
     def of(cls, view: View, found: search.Found, *, after: str | None) -> Self:
         return cls(
-            nodes=[view.asset(entry.node) for entry in found.page.entries],
+            nodes=view.all_typed([entry.node for entry in found.page.entries], Asset),
             keys=[(entry.key, view.index.key(entry.node).id) for entry in found.page.entries],
             has_next=found.page.has_next,
             has_previous=after is not None,
