@@ -55,6 +55,12 @@ class LimitExceeded(MeshlineError):
     code = "LIMIT_EXCEEDED"
 
 
+class NotReady(MeshlineError):
+    """The graph is still being loaded."""
+
+    code = "NOT_READY"
+
+
 class StoreUnavailable(MeshlineError):
     """The store cannot be reached or is locked; trying again later may work."""
 

@@ -14,6 +14,7 @@ from meshline.api.auth import Gate
 from meshline.api.bodies import BodyBudget
 from meshline.api.errors import http_error, known_error
 from meshline.api.front_page import make_front_page
+from meshline.api.graphql import Bounds
 from meshline.api.graphql.http import Endpoint
 from meshline.api.metrics import Metrics
 from meshline.api.middleware import Envelope
@@ -38,7 +39,11 @@ def create_app(
     """
     roles = {address.path: address.role for address in ADDRESSES}
     metrics = Metrics()
-    service = Service(settings, metrics, on_failure, on_ready)
+    waiting = settings.request_queue
+    endpoint = Endpoint(
+        settings.max_body_bytes, Lane("questions", QUESTIONS, waiting, settings.query_seconds), _bounds(settings), metrics.asked
+    )
+    service = Service(settings, metrics, endpoint.open, on_failure, on_ready)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -58,11 +63,23 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = service
-    waiting = settings.request_queue
-    app.state.endpoint = Endpoint(settings.max_body_bytes, Lane("questions", QUESTIONS, waiting, settings.query_seconds))
+    app.state.metrics = metrics
+    app.state.endpoint = endpoint
     app.state.bodies = Lane("large events and batches", BODIES, waiting, BODY_SECONDS)
     app.state.body_budget = BodyBudget(settings.bodies_bytes)
     app.state.checks = Lane("checks", CHECKS, waiting, settings.check_seconds)
     app.state.openapi = document(roles)
     app.state.front_page = make_front_page(roles)
     return app
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        seconds=settings.query_seconds,
+        nodes=settings.query_nodes,
+        objects=settings.query_objects,
+        page=settings.page_size,
+        depth=settings.query_depth,
+        aliases=settings.query_aliases,
+        tokens=settings.query_tokens,
+    )

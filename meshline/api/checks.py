@@ -45,4 +45,4 @@ async def post_check(request: Request) -> Response:
 
 def _answer(opened: Opened, asked: Asked, nodes: int, seconds: float) -> Report:
     start_forks()
-    return checked(opened.live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.graphql.governing, apart=True)
+    return checked(opened.live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.governing, apart=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshline.api.metrics import Metrics
 from meshline.api.settings import Settings
 from meshline.errors import required_extra
 from meshline.graph.store.base import Store
 from meshline.ingest.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from meshline.ingest.kafka import EventConsumer, Subscription
+    from meshline.ingest.kafka import EventConsumer, Observer, Subscription
 
 
 def subscription(settings: Settings) -> Subscription | None:
@@ -26,10 +25,10 @@ def subscription(settings: Settings) -> Subscription | None:
     return found
 
 
-def consumer(wanted: Subscription | None, settings: Settings, pipeline: Pipeline, store: Store, metrics: Metrics) -> EventConsumer | None:
+def consumer(wanted: Subscription | None, settings: Settings, pipeline: Pipeline, store: Store, observer: Observer) -> EventConsumer | None:
     """What consumes it, when it is started."""
     if wanted is None:
         return None
     from meshline.ingest.kafka import EventConsumer  # noqa: PLC0415
 
-    return EventConsumer(wanted, pipeline, store, settings.source, metrics)
+    return EventConsumer(wanted, pipeline, store, settings.source, observer)

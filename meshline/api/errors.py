@@ -13,6 +13,7 @@ from meshline.errors import (
     LimitExceeded,
     MeshlineError,
     NotFound,
+    NotReady,
     QueueFull,
     StoreUnavailable,
 )
@@ -30,12 +31,6 @@ class UnsupportedMedia(MeshlineError):
     """A content type or content encoding that this address does not take."""
 
     code = "UNSUPPORTED_MEDIA_TYPE"
-
-
-class NotReady(MeshlineError):
-    """The graph is still being loaded."""
-
-    code = "NOT_READY"
 
 
 class Unauthenticated(MeshlineError):

@@ -6,23 +6,30 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
 
 from meshline import __version__
-from meshline.api.errors import BodyTooLarge, NotReady, UnsupportedMedia
+from meshline.api.errors import BodyTooLarge, UnsupportedMedia
 from meshline.api.graphql.observing import Asked
-from meshline.errors import InvalidInput, QueueFull, StoreUnavailable
+from meshline.api.probe import STORE_SECONDS
+from meshline.api.service import Opened, Service
+from meshline.api.threads import run_in_thread
+from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable
 from meshline.graph.index import Size
 from meshline.ingest.outcomes import Committed
 from meshline.ingest.sources.status import Status
 from meshline.ingest.sources.sync import Synced
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+LOCK_SECONDS = 1.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 OTHER = "other"  # a path or method that is not ours: what a client makes up is no label
 
@@ -237,3 +244,37 @@ class _WithoutTimes(Collector):
         for metric in self._registry.collect():
             metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield metric
+
+
+async def metrics(request: Request) -> Response:
+    """Prometheus' text format; also while the graph is loaded, and while the store does not answer."""
+    service: Service = request.app.state.service
+    found: Metrics = request.app.state.metrics
+    return Response(found.page(await _state(service)), media_type=CONTENT_TYPE)
+
+
+async def _state(service: Service) -> State:
+    opened = service.opened_or_none
+    if opened is None:
+        return State(ready=False, waiting=0, waiting_bytes=0, size=None, index_revision=None, store_revision=None)
+    answered = await opened.probe.revision(STORE_SECONDS)
+    newest = answered if isinstance(answered, int) else None
+    return State(
+        ready=newest is not None and not service.waiting_for,
+        waiting=opened.pipeline.waiting,
+        waiting_bytes=opened.pipeline.waiting_bytes,
+        size=await run_in_thread(partial(_size, opened)),
+        index_revision=opened.live.index.revision,
+        store_revision=newest,
+    )
+
+
+def _size(opened: Opened) -> Size | None:
+    """None if a question takes long just now: who watches does not wait for it."""
+    lock = opened.live.lock
+    if not lock.acquire(timeout=LOCK_SECONDS):
+        return None
+    try:
+        return opened.live.index.size()
+    finally:
+        lock.release()

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from meshline.api.bodies import check_media, read_body
 from meshline.api.errors import INTERNAL_MESSAGE, JSON
+from meshline.api.metrics import Metrics
 from meshline.api.service import Service
 from meshline.api.threads import Lane
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
@@ -45,6 +46,7 @@ class Taken(msgspec.Struct, frozen=True):
 async def post_event(request: Request) -> Response:
     """201 when the event is durable and shown, with warnings about what of it was not taken as it came."""
     service: Service = request.app.state.service
+    metrics: Metrics = request.app.state.metrics
     try:
         pipeline = service.opened.pipeline  # before the body: what cannot be taken need not be read
         body = await _body(request, service)
@@ -54,7 +56,7 @@ async def post_event(request: Request) -> Response:
             lane: Lane = request.app.state.bodies
             accepted = await lane.run(lambda: pipeline.submit(body, service.settings.source).result())
     except Exception as error:
-        service.metrics.refused(error)
+        metrics.refused(error)
         raise
     answer = Taken(accepted.revision, [Warned(note.where, note.what) for note in accepted.warnings])
     return Response(msgspec.json.encode(answer), 201, media_type=JSON)
@@ -110,12 +112,13 @@ async def post_batch(request: Request) -> Response:
     `?source=NAME`: they are those of the source openlineage/NAME.
     """
     service: Service = request.app.state.service
+    metrics: Metrics = request.app.state.metrics
     pipeline, source = service.opened.pipeline, _source(request, service)
     body = await _body(request, service)
     lane: Lane = request.app.state.bodies
     done = await lane.run(partial(_ingest_batch, pipeline, body, source))
     for error in done.errors.values():
-        service.metrics.refused(error)
+        metrics.refused(error)
     failed = [_failed(index, error) for index, error in done.errors.items()]
     retriable = sum(one.retriable for one in failed)
     answer = BatchAnswer(

@@ -10,17 +10,18 @@ from starlette.responses import Response
 
 from meshline.api.checks import post_check
 from meshline.api.front_page import front_page
+from meshline.api.graphql.http import graphql
 from meshline.api.health import healthz, readyz
 from meshline.api.mesh import put_mesh
+from meshline.api.metrics import metrics
 from meshline.api.openapi import openapi
 from meshline.api.openlineage import post_batch, post_event
-from meshline.api.questions import graphql, metrics
 from meshline.api.sources import source
 from meshline.api.tokens import Role
 
 
 class Address(NamedTuple):
-    """`role`: the least that somebody needs to be; None: nobody is asked. Mutations need more: see `questions`."""
+    """`role`: the least that somebody needs to be; None: nobody is asked. Mutations need more: see `graphql.http`."""
 
     path: str
     methods: tuple[str, ...]

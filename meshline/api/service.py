@@ -8,24 +8,21 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from starlette.concurrency import run_in_threadpool
 
 from meshline.api import notifying, telling
 from meshline.api.check_texts import start_forks
 from meshline.api.consuming import consumer, subscription
-from meshline.api.errors import NotReady
 from meshline.api.governing import Governing
-from meshline.api.graphql import Bounds, GraphQL
 from meshline.api.logs import DETAILS
-from meshline.api.metrics import Metrics
 from meshline.api.notifying import Notifier
 from meshline.api.probe import StoreProbe
 from meshline.api.scheduling import Plan, Scheduler
 from meshline.api.settings import Settings
 from meshline.api.threads import run_in_thread
-from meshline.errors import MeshlineError, StoreUnavailable
+from meshline.errors import MeshlineError, NotReady, StoreUnavailable
 from meshline.governance.notify.watching import Watched
 from meshline.graph.garbage import collect_as_usual, collect_seldom
 from meshline.graph.live import LiveGraph
@@ -37,8 +34,10 @@ from meshline.ingest.identity.applying import apply
 from meshline.ingest.identity.rules import Rule, remembered
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.limits import EventLimits
+from meshline.ingest.outcomes import Committed
 from meshline.ingest.pipeline import Limits, Pipeline
-from meshline.ingest.sources.sync import taken
+from meshline.ingest.sources.status import Status
+from meshline.ingest.sources.sync import Synced, taken
 from meshline.ingest.sources.target import Local
 
 if TYPE_CHECKING:
@@ -56,12 +55,28 @@ PAUSE = 10  # times as long as joining names took, before it is done again
 in_task = partial(run_in_thread, grace=TASK_GRACE)
 
 
+class Observer(Protocol):
+    """Counts what a service does. For use by any thread."""
+
+    def committed(self, commit: Committed) -> None: ...
+
+    def synced(self, source: str, status: Status, done: Synced | None) -> None: ...
+
+    # see `meshline.ingest.kafka.Observer`
+
+    def consumed(self, outcome: str, number: int) -> None: ...
+
+    def lagging(self, partition: int, messages: int) -> None: ...
+
+    def released(self, partition: int) -> None: ...
+
+
 class Opened(NamedTuple):
     """Everything that requests use."""
 
     live: LiveGraph
     naming: Naming
-    graphql: GraphQL
+    governing: Governing
     pipeline: Pipeline
     scheduler: Scheduler | None
     consumer: EventConsumer | None
@@ -75,13 +90,17 @@ class Service:
     def __init__(
         self,
         settings: Settings,
-        metrics: Metrics,
+        observer: Observer,
+        prepare: Callable[[LiveGraph, Naming, Governing], None],
         on_failure: Callable[[MeshlineError], None] | None = None,
         on_ready: Callable[[], None] | None = None,
     ) -> None:
-        """`on_ready` is told once when all is open; `on_failure` of an error that waiting does not mend."""
+        """`prepare` is called in the thread that opens the graph, before anything is answered. `on_ready` is told once when all is
+        open; `on_failure` of an error that waiting does not mend.
+        """
         self.settings = settings
-        self.metrics = metrics
+        self.observer = observer
+        self.prepare = prepare
         self.on_failure = on_failure
         self.on_ready = on_ready
         self.waiting_for = LOADING  # empty when ready
@@ -91,13 +110,18 @@ class Service:
     @property
     def opened(self) -> Opened:
         """Raises NotReady."""
-        if self._opened is None:
-            raise NotReady(f"{self.waiting_for or LOADING}: try again")
+        self.check_open()
+        assert self._opened is not None
         return self._opened
 
     @property
     def opened_or_none(self) -> Opened | None:
         return self._opened
+
+    def check_open(self) -> None:
+        """Raises NotReady."""
+        if self._opened is None:
+            raise NotReady(f"{self.waiting_for or LOADING}: try again")
 
     async def start(self) -> None:
         self._tasks.append(asyncio.create_task(self._open()))
@@ -183,12 +207,12 @@ class Service:
         except BaseException:
             store.close()
             raise
-        graphql = GraphQL(live, naming, _bounds(settings), self.metrics.asked, governing, apart=True)
+        self.prepare(live, naming, governing)
         limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
-        pipeline = Pipeline(live, BatchBuilder(naming, _event_limits(settings)), limits, observe=self.metrics.committed)
-        consuming = consumer(wanted_events, settings, pipeline, store, self.metrics)
+        pipeline = Pipeline(live, BatchBuilder(naming, _event_limits(settings)), limits, observe=self.observer.committed)
+        consuming = consumer(wanted_events, settings, pipeline, store, self.observer)
         return Opened(
-            live, naming, graphql, pipeline, self._scheduler(live, naming, pipeline, file), consuming, notifier, StoreProbe(store)
+            live, naming, governing, pipeline, self._scheduler(live, naming, pipeline, file), consuming, notifier, StoreProbe(store)
         )
 
     def _notifier(self, live: LiveGraph, governing: Governing) -> Notifier | None:
@@ -210,7 +234,7 @@ class Service:
         if file is None or settings.mesh is None or not settings.sync_at_once or all(one.every is None for one in file.sources):
             return None
         plan = Plan(file.sources, settings.mesh.absolute().parent, file.namespaces, settings.sync_at_once)
-        return Scheduler(Local(live, naming, lambda: nullcontext(pipeline)), plan, self.metrics.synced)
+        return Scheduler(Local(live, naming, lambda: nullcontext(pipeline)), plan, self.observer.synced)
 
     async def _join(self, live: LiveGraph) -> None:
         """Join what the rules of catalogs join, whenever there is something new."""
@@ -266,16 +290,4 @@ def _event_limits(settings: Settings) -> EventLimits:
         facets=settings.event_facets,
         columns=settings.event_columns,
         flows=settings.event_flows,
-    )
-
-
-def _bounds(settings: Settings) -> Bounds:
-    return Bounds(
-        seconds=settings.query_seconds,
-        nodes=settings.query_nodes,
-        objects=settings.query_objects,
-        page=settings.page_size,
-        depth=settings.query_depth,
-        aliases=settings.query_aliases,
-        tokens=settings.query_tokens,
     )

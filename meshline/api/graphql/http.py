@@ -13,10 +13,16 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from meshline.api.auth import check_role
 from meshline.api.bodies import check_media, decode, read_body
 from meshline.api.errors import JSON, error_body
+from meshline.api.governing import Governing
+from meshline.api.graphql.context import Bounds
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, GraphQL
+from meshline.api.graphql.observing import Observer
+from meshline.api.service import Service
 from meshline.api.threads import Lane
 from meshline.api.tokens import Actor, Role
 from meshline.errors import InvalidInput
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
 
 GRAPHQL_JSON = "application/graphql-response+json"
 BODIES = frozenset({JSON})
@@ -37,11 +43,20 @@ _variables = msgspec.json.Decoder(dict[str, Any] | None)
 class Endpoint:
     """`/graphql`."""
 
-    def __init__(self, max_body: int, lane: Lane) -> None:
+    def __init__(self, max_body: int, lane: Lane, bounds: Bounds, observer: Observer) -> None:
         self.max_body = max_body
         self.lane = lane
+        self.bounds = bounds
+        self.observer = observer
+        self._graphql: GraphQL | None = None
 
-    async def answer(self, request: Request, graphql: GraphQL) -> Response:
+    def open(self, live: LiveGraph, naming: Naming, governing: Governing) -> None:
+        """From now on the answers are those of this graph."""
+        self._graphql = GraphQL(live, naming, self.bounds, self.observer, governing, apart=True)
+
+    async def answer(self, request: Request) -> Response:
+        """The graph must be open."""
+        assert self._graphql is not None
         if _is_visit(request):
             return RedirectResponse("/", 303)
         media = _accepted(request)
@@ -50,7 +65,7 @@ class Endpoint:
         actor: Actor = request.state.actor
         asked = _from_url(request) if request.method == "GET" else await self._from_body(request)
         run = partial(
-            graphql.execute,
+            self._graphql.execute,
             asked.query,
             asked.variables,
             asked.operation_name,
@@ -71,6 +86,14 @@ class Endpoint:
         if body.lstrip()[:1] == b"[":
             raise InvalidInput("batches are not supported: send one request at a time")
         return decode(_decoder, body, "GraphQL request")
+
+
+async def graphql(request: Request) -> Response:
+    """GraphQL over HTTP. What changes the graph needs the role admin."""
+    service: Service = request.app.state.service
+    endpoint: Endpoint = request.app.state.endpoint
+    service.check_open()
+    return await endpoint.answer(request)
 
 
 def _from_url(request: Request) -> Asked:
