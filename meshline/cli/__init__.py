@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 
+from meshline.cli.deciding import FAILED
 from meshline.errors import MeshlineError
-
-REFUSED = 1  # some input was refused; the rest was taken
-FAILED = 2  # wrong use, not found, ambiguous, unreachable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and leave with its exit code: 0, `REFUSED` or `FAILED`."""
-    from meshline.cli.app import app
-    from meshline.cli.terminal import tell
-
+    """Run a command and leave with its exit code (see `deciding`)."""
+    try:
+        from meshline.cli.app import app
+        from meshline.cli.terminal import tell
+    except Exception as error:  # the commands are there before one of them is chosen; 1 would be a verdict of `check`
+        traceback.print_exc()
+        raise SystemExit(FAILED) from error
     try:
         app(None if arguments is None else list(arguments), prog_name="meshline")
     except MeshlineError as error:

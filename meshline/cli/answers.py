@@ -10,20 +10,11 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from meshline.cli.shapes import Asset
-from meshline.errors import MeshlineError
 from meshline.graph.model import Json
 
 T = TypeVar("T")
 
 SECONDS = 60.0  # to wait for a server's answer
-
-
-class Refused(MeshlineError):
-    """What a server or the schema said about a question; the code is theirs."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Answers(Protocol):

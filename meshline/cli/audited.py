@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from meshline.cli.answers import Answers, question, shaped
-from meshline.governance.audit import told
 
 PAGE = 1000
 
@@ -46,5 +45,7 @@ def entries(source: Answers, asked: Mapping[str, str | None]) -> Iterator[Entry]
 
 
 def line(entry: Entry) -> str:
+    from meshline.governance.audit import told
+
     action = entry.action.lower()
     return f"{entry.at[:19]}  {action:8}  {entry.actor or '-'}  {told(action, entry.subject, entry.details)}"

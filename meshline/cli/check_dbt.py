@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from meshline.cli.check_options import Things, checking
+from meshline.cli.check_command import checking
+from meshline.cli.check_options import Things
 
 
 @checking

@@ -1,4 +1,4 @@
-"""The exit code of a check: 0 it passes, 1 it does not, 2 that could not be decided. Imports nothing that could fail."""
+"""The exit codes, and that of a check: 0 it passes, 1 it does not, 2 that could not be decided. Imports nothing that could fail."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from meshline.cli import FAILED, REFUSED
 from meshline.errors import MeshlineError
 
+REFUSED = 1  # some input was refused; the rest was taken
+FAILED = 2  # wrong use, not found, ambiguous, unreachable
 INTERRUPTED = 130  # what a shell says of Ctrl-C
 
 

@@ -40,7 +40,7 @@ def doctor(
 
     Exit code 1 if something does not work; extras that are not installed and kernels that are not compiled are only noted.
     """
-    from meshline.cli import REFUSED
+    from meshline.cli.deciding import REFUSED
     from meshline.cli.diagnosis import findings
     from meshline.cli.terminal import write, write_json
 

@@ -7,14 +7,15 @@ attribute, the node has the one that is believed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from meshline.errors import required_extra
-from meshline.graph.content import decode
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Precedence, from_micros
-from meshline.graph.store.base import Head, Store
+
+if TYPE_CHECKING:
+    from meshline.graph.store.base import Head, Store
 
 PAGE = 1000  # raw events read at once
 
@@ -30,6 +31,8 @@ class Graph:
         self.edges: list[Row] = []
 
     def add(self, head: Head) -> None:
+        from meshline.graph.content import decode
+
         if head.content is None:
             return
         facts = decode(head.content.blob)

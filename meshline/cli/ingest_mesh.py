@@ -24,7 +24,7 @@ def mesh(
 
     What a file said before and says no more is retracted.
     """
-    from meshline.cli import REFUSED
+    from meshline.cli.deciding import REFUSED
     from meshline.cli.terminal import refusal_exit
     from meshline.ingest.mesh import parse, read
 

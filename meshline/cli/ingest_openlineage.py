@@ -32,7 +32,7 @@ def openlineage(
     """Ingest OpenLineage events."""
     from contextlib import closing
 
-    from meshline.cli import FAILED, REFUSED
+    from meshline.cli.deciding import FAILED, REFUSED
     from meshline.cli.terminal import progress, refusal_exit, tell
     from meshline.ingest.openlineage.files import SUFFIXES, events_in
     from meshline.words import counted

@@ -20,7 +20,7 @@ def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | No
 
     `keys`: as in the mesh file; None is what was not given. Raises InvalidInput, MissingExtra.
     """
-    from meshline.cli import REFUSED
+    from meshline.cli.deciding import REFUSED
     from meshline.errors import InvalidInput
     from meshline.ingest.sources.sync import sync
     from meshline.ingest.sources.table import source_of

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from meshline.cli.answers import Refused
+from meshline.cli.serve import make_executor
+from meshline.cli.shapes import Refused
 from meshline.cli.stores import opened_store
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import Json
 from meshline.graph.naming import Naming
 from meshline.ingest.mesh import Mesh, configuration, configure
 
-if TYPE_CHECKING:
-    from strawberry.types.graphql import OperationType
-
 SECONDS = 600.0  # nobody but this person waits for the answer
+OBJECTS = 10_000_000
 
 
 class Opened(NamedTuple):
@@ -40,24 +39,16 @@ class Local:
 
     def __init__(self, opened: Opened, policies: Path | None = None) -> None:
         """`policies`: a folder of the user's."""
-        from meshline.api.governing import Governing  # imported where it is needed: `opened` alone is wanted by most commands
-        from meshline.api.graphql import Bounds, GraphQL
-
-        bounds = Bounds(seconds=SECONDS, objects=10_000_000)
-        self._graphql = GraphQL(opened.graph, opened.naming, bounds, governing=Governing(opened.graph, policies))
+        self._execute = make_executor(opened.graph, opened.naming, policies, seconds=SECONDS, objects=OBJECTS)
 
     def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:
-        from meshline.api.graphql.execution import QUERIES
-
-        return self._executed(query, variables, QUERIES)
+        return self._executed(query, variables, mutations=False)
 
     def mutate(self, mutation: str, variables: Mapping[str, object]) -> dict[str, Json]:
-        from meshline.api.graphql.execution import ALL
+        return self._executed(mutation, variables, mutations=True)
 
-        return self._executed(mutation, variables, ALL)
-
-    def _executed(self, query: str, variables: Mapping[str, object], allowed: Iterable[OperationType]) -> dict[str, Json]:
-        body = self._graphql.execute(query, variables, allowed=allowed).body
+    def _executed(self, query: str, variables: Mapping[str, object], *, mutations: bool) -> dict[str, Json]:
+        body = self._execute(query, variables, mutations=mutations)
         if errors := body.get("errors"):
             raise Refused(str(errors[0]["message"]), str(errors[0].get("extensions", {}).get("code", "INTERNAL")))
         data: dict[str, Json] = body["data"]

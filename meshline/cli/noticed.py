@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from meshline.cli.terminal import Line
-from meshline.governance.notify.outbox import Pending
-from meshline.governance.notify.sending import Parcel
 from meshline.graph.model import Json, from_micros
 from meshline.words import counted
+
+if TYPE_CHECKING:
+    from meshline.governance.notify.outbox import Pending
+    from meshline.governance.notify.sending import Parcel
 
 SHOWN = 20  # notices of one receiver
 

@@ -25,7 +25,7 @@ def notify(
     """
     from meshline.api.settings import load
     from meshline.api.telling import sender
-    from meshline.cli import REFUSED
+    from meshline.cli.deciding import REFUSED
     from meshline.cli.noticed import listed, plain
     from meshline.cli.stores import opened_store
     from meshline.cli.terminal import tell, write, write_json

@@ -13,7 +13,6 @@ from meshline.cli.shapes import KnownLater, Named, notes_of_the_past, shown_time
 from meshline.cli.terminal import Line
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKind, Json
-from meshline.graph.queries.ownership import OWNABLE
 
 DECIDING = frozenset({"OWNS", "PORT", "GOVERNS"})  # relations by which an asset has owners, or inherits them
 
@@ -60,6 +59,8 @@ def of_owner(source: Answers, name: str, kinds: Sequence[str] | None, limit: int
 
 def of_nobody(source: Answers, kinds: Sequence[str] | None, limit: int, as_of: str | None = None) -> Answer:
     """What has no owner at any level. `kinds` None: all but columns, which have none if their dataset has none."""
+    from meshline.graph.queries.ownership import OWNABLE
+
     wanted = list(kinds) if kinds is not None else [kind for kind in OWNABLE if kind is not AssetKind.COLUMN]
     answer = source.ask(question("orphans"), {"kinds": wanted, "limit": limit, "asOf": as_of})
     page = answer["orphans"]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from meshline.cli.answers import Refused
+from meshline.cli.shapes import Refused
 from meshline.cli.tokens import token_to_send
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.governance.report import Report

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import msgspec
 
-from meshline.cli.answers import Refused as NotMeshline
 from meshline.cli.answers import question
 from meshline.cli.posting import post
 from meshline.cli.remote import Remote
+from meshline.cli.shapes import Refused as NotMeshline
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, AssetKind, Scope
 from meshline.graph.naming import Naming

@@ -21,7 +21,7 @@ def replay(
     For example under other naming rules: events that are still kept are taken again; what else the store knows, and what
     events said that are kept no more, is copied.
     """
-    from meshline.cli import REFUSED
+    from meshline.cli.deciding import REFUSED
     from meshline.cli.replaying import copied
     from meshline.cli.stores import opened_store
     from meshline.cli.terminal import progress, tell

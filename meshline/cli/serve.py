@@ -1,13 +1,19 @@
-"""`meshline serve`."""
+"""`meshline serve`, and the same GraphQL in this process. Nothing else of the command line imports `meshline.api`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
 
 import typer
 
 from meshline.cli.options import Config, Store
+
+if TYPE_CHECKING:
+    from meshline.api.settings import Settings
+    from meshline.graph.live import LiveGraph
+    from meshline.graph.naming import Naming
 
 Host: TypeAlias = Annotated[
     str | None,
@@ -35,8 +41,34 @@ def serve(
     config: Config = None,
 ) -> None:
     """Serve GraphQL, and take OpenLineage events by HTTP or Kafka."""
-    from meshline.api.serve import serve as run
     from meshline.api.settings import load
 
     consume = {"kafka": kafka, "kafka_topic": kafka_topic, "kafka_group": kafka_group}
-    run(load(store=store, host=host, port=port, mesh=mesh, insecure=insecure or None, config=config, **consume))
+    run_server(load(store=store, host=host, port=port, mesh=mesh, insecure=insecure or None, config=config, **consume))
+
+
+def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until a signal comes; `ready` is given the address when the graph is loaded."""
+    from meshline.api.serve import serve
+
+    serve(settings, ready)
+
+
+class Executor(Protocol):
+    """Executes one GraphQL request: `data` and `errors`, as GraphQL says."""
+
+    def __call__(self, query: str, variables: Mapping[str, object], *, mutations: bool = False) -> dict[str, Any]: ...
+
+
+def make_executor(graph: LiveGraph, naming: Naming, policies: Path | None, *, seconds: float, objects: int) -> Executor:
+    """What a server answers, over a graph in this process. `policies`: a folder of the user's; `seconds`, `objects`: for one request."""
+    from meshline.api.governing import Governing
+    from meshline.api.graphql import Bounds, GraphQL
+    from meshline.api.graphql.execution import ALL, QUERIES
+
+    graphql = GraphQL(graph, naming, Bounds(seconds=seconds, objects=objects), governing=Governing(graph, policies))
+
+    def execute(query: str, variables: Mapping[str, object], *, mutations: bool = False) -> dict[str, Any]:
+        return graphql.execute(query, variables, allowed=ALL if mutations else QUERIES).body
+
+    return execute

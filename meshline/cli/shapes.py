@@ -7,8 +7,17 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from meshline.errors import MeshlineError
 from meshline.governance.reports.doubts import doubts, known_later
 from meshline.words import short_time
+
+
+class Refused(MeshlineError):
+    """What a server or the schema said about a question; the code is theirs."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Named(msgspec.Struct, rename="camel", frozen=True):

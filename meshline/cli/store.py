@@ -21,7 +21,7 @@ def check(*, store: Store = None, config: Config = None) -> None:
 
     Changes nothing, and may run beside servers. Exit code 1 if something is wrong.
     """
-    from meshline.cli import REFUSED
+    from meshline.cli.deciding import REFUSED
     from meshline.cli.terminal import Line, progress, tell, write
 
     wrong = 0

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from meshline.api.settings import load
 from meshline.errors import NotFound
-from meshline.graph.store.base import Store
-from meshline.graph.store.opening import open_store, sqlite_path
+
+if TYPE_CHECKING:
+    from meshline.graph.store.base import Store
 
 
 def store_url(url: str | None = None, config: Path | None = None) -> str:
     """The address of the store: the given one, else as the settings say."""
+    from meshline.api.settings import load
+
     return load(store=url, config=config).store
 
 
 @contextmanager
 def opened_store(url: str | None, *, must_exist: bool = False) -> Iterator[Store]:
     """The store at an address (None: as the settings say). Raises NotFound instead of making one that must exist."""
+    from meshline.graph.store.opening import open_store, sqlite_path
+
     url = store_url(url)
     path = sqlite_path(url)
     if must_exist and path is not None and not path.exists():

@@ -26,7 +26,7 @@ def sync(
     Says of each what was read, unchanged, new, changed, retracted and refused. Nothing that the graph knows already is written
     again. A source that is away does not stop the others. Exit code 1 if anything was refused or away.
     """
-    from meshline.cli import REFUSED
+    from meshline.cli.deciding import REFUSED
     from meshline.cli.ingesting import told
     from meshline.cli.syncing import synced
     from meshline.cli.terminal import tell

@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meshline.cli.local import Opened, opened
 from meshline.cli.terminal import refusal_exit
-from meshline.ingest import mesh as mesh_file
-from meshline.ingest.identity.applying import apply
-from meshline.ingest.mesh import Mesh
-from meshline.ingest.sources.loading import Loading
-from meshline.ingest.sources.sync import Synced, noted, sync
-from meshline.ingest.sources.target import Local, Target
 
 if TYPE_CHECKING:
+    from meshline.cli.local import Opened
     from meshline.cli.remote import Remote
+    from meshline.ingest.mesh import Mesh
+    from meshline.ingest.sources.loading import Loading
+    from meshline.ingest.sources.sync import Synced
+    from meshline.ingest.sources.target import Target
 
 
 def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -> Iterator[Synced]:
@@ -24,6 +22,11 @@ def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -
 
     Raises InvalidInput if the file cannot be used as a whole. `strict`: ends after the first of which anything is refused.
     """
+    from meshline.cli.local import opened
+    from meshline.ingest import mesh as mesh_file
+    from meshline.ingest.sources.sync import noted
+    from meshline.ingest.sources.target import Local
+
     data = mesh_file.read(file)
     if strict:
         with refusal_exit():
@@ -49,11 +52,15 @@ def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -
 
 
 def _loaded(graph: Opened, mesh: Mesh, file: Path) -> Loading:
+    from meshline.ingest import mesh as mesh_file
+
     return mesh_file.load(graph.graph, mesh, graph.naming, mesh_file.file_time(file))
 
 
 def _sent(remote: Remote, mesh: Mesh, data: bytes, name: str) -> Loading:
     """A server takes a file as a whole or not at all."""
+    from meshline.ingest.sources.loading import Loading
+
     if mesh.refused:
         return Loading(mesh.source, 0, 0, 0, 0, 0, 0, 0, mesh.refused, ("a server takes a mesh file as a whole: nothing is loaded",))
     done = remote.put_mesh(data, name=name)
@@ -62,8 +69,10 @@ def _sent(remote: Remote, mesh: Mesh, data: bytes, name: str) -> Loading:
 
 
 def _sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> Iterator[Synced]:
+    from meshline.ingest.sources.sync import sync as sync_source
+
     for configured in mesh.sources:
-        done = sync(target, configured.source, file.absolute().parent, mesh.namespaces, strict=strict)
+        done = sync_source(target, configured.source, file.absolute().parent, mesh.namespaces, strict=strict)
         yield done
         if strict and done.refused:
             return
@@ -71,6 +80,9 @@ def _sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> Iterato
 
 def _joined(graph: Opened) -> Iterator[Synced]:
     """The names that rules join, once all is there."""
+    from meshline.ingest.identity.applying import apply
+    from meshline.ingest.sources.sync import Synced
+
     loading = apply(graph.graph)
     if loading is not None:
         yield Synced(loading.source, loading, None)

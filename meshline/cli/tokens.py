@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 
-from pydantic import ValidationError
-
-from meshline.api.settings import load
-from meshline.api.tokens import Role, Token, hashed
 from meshline.errors import InvalidInput
 
 
 def entry(name: str, role: str, token: str) -> list[str]:
     """The lines of TOML by which a server knows a token. Raises InvalidInput."""
+    from pydantic import ValidationError
+
+    from meshline.api.tokens import Role, Token, hashed
+
     try:
         known = Token(name=name, role=Role(role), hash=hashed(token))
     except ValidationError as error:
@@ -22,6 +22,8 @@ def entry(name: str, role: str, token: str) -> list[str]:
 
 def token_to_send() -> str | None:
     """The token of the settings, if any. Raises InvalidInput for a file that has none."""
+    from meshline.api.settings import load
+
     settings = load()
     if settings.token is not None:
         return _one(settings.token.get_secret_value(), "MESHLINE_TOKEN")
