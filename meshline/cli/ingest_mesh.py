@@ -10,7 +10,8 @@ import typer
 from meshline.cli.options import Server, Store, Strict
 
 if TYPE_CHECKING:
-    from meshline.ingest.mesh import Loading, Mesh
+    from meshline.ingest.mesh import Mesh
+    from meshline.ingest.sources.loading import Loading
 
 
 def mesh(
