@@ -10,7 +10,8 @@ from meshline.graph.store.base import Store
 from meshline.ingest.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from meshline.ingest.kafka import EventConsumer, Observer, Subscription
+    from meshline.ingest.kafka import EventConsumer, Subscription
+    from meshline.ingest.kafka import Observer as KafkaObserver
 
 
 def subscription(settings: Settings) -> Subscription | None:
@@ -25,7 +26,9 @@ def subscription(settings: Settings) -> Subscription | None:
     return found
 
 
-def consumer(wanted: Subscription | None, settings: Settings, pipeline: Pipeline, store: Store, observer: Observer) -> EventConsumer | None:
+def consumer(
+    wanted: Subscription | None, settings: Settings, pipeline: Pipeline, store: Store, observer: KafkaObserver
+) -> EventConsumer | None:
     """What consumes it, when it is started."""
     if wanted is None:
         return None

@@ -15,7 +15,8 @@ from meshline.errors import required_extra
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Precedence, from_micros
 
 if TYPE_CHECKING:
-    from meshline.graph.store.base import Head, Store
+    from meshline.graph.store.base import Head
+    from meshline.graph.store.base import Store as OpenStore
 
 PAGE = 1000  # raw events read at once
 
@@ -76,7 +77,7 @@ def _who(head: Head) -> Row:
     return {"said_by": head.source, "since": from_micros(head.valid_from).isoformat(), "provisional": head.provisional}
 
 
-def graph_of(store: Store, precedence: Precedence, as_of: int | None = None) -> Graph:
+def graph_of(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Graph:
     """All that a store says, now or as of a time."""
     graph = Graph(precedence)
     for heads in store.heads(as_of):
@@ -85,7 +86,7 @@ def graph_of(store: Store, precedence: Precedence, as_of: int | None = None) -> 
     return graph
 
 
-def node_link(store: Store, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
+def node_link(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
     """Node-link JSON: `networkx.node_link_graph(json.load(file), edges="edges")` reads it."""
     graph = graph_of(store, precedence, as_of)
     whole = {"directed": True, "multigraph": True, "graph": {}, "nodes": list(graph.nodes()), "edges": sorted(graph.edges, key=_order)}
@@ -97,7 +98,7 @@ def _order(edge: Row) -> bytes:
     return msgspec.json.encode(edge, order="sorted")
 
 
-def graphml(store: Store, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
+def graphml(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
     """GraphML, in which lists and mappings are JSON texts. Raises MissingExtra."""
     with required_extra("networkx", "export to GraphML"):
         import networkx as nx
@@ -120,7 +121,7 @@ def _flat(value: Json) -> str | bool | int | float:
     return "".join(sign if sign >= " " or sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
-def event_lines(store: Store) -> Iterator[bytes]:
+def event_lines(store: OpenStore) -> Iterator[bytes]:
     """Raw events in order of arrival, one on each line."""
     after = 0
     while page := store.raw(after, PAGE):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from meshline.errors import NotFound
 
 if TYPE_CHECKING:
-    from meshline.graph.store.base import Store
+    from meshline.graph.store.base import Store as OpenStore
 
 
 def store_url(url: str | None = None, config: Path | None = None) -> str:
@@ -21,7 +21,7 @@ def store_url(url: str | None = None, config: Path | None = None) -> str:
 
 
 @contextmanager
-def opened_store(url: str | None, *, must_exist: bool = False) -> Iterator[Store]:
+def opened_store(url: str | None, *, must_exist: bool = False) -> Iterator[OpenStore]:
     """The store at an address (None: as the settings say). Raises NotFound instead of making one that must exist."""
     from meshline.graph.store.opening import open_store, sqlite_path
 
