@@ -180,12 +180,12 @@ _PEOPLE = "people"
 
 
 @cache
-def _forks() -> ForkServerContext | SpawnContext:
+def forks() -> ForkServerContext | SpawnContext:
     """Processes are forked from one that has imported what they need, and that has no threads; where there is no fork, made anew."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", __name__, "meshline.api.check_imports"])
+    context.set_forkserver_preload(["__main__", __name__, "meshline.api.check_imports", "meshline.api.mesh_parser"])
     return context
 
 
@@ -197,7 +197,7 @@ def start_forks() -> None:
     """Wait until processes can be forked at once: the first time that takes seconds, which are no check's."""
     with _starting:
         if not _started:
-            process = _forks().Process(target=_nothing)
+            process = forks().Process(target=_nothing)
             process.start()
             process.join()
             process.close()
@@ -215,8 +215,8 @@ def texts_apart(live: LiveGraph, naming: Naming, asked: Asked, limits: Limits, m
     Its methods raise LimitExceeded when the deadline of `limits` is over, or when parsing takes more than `memory` bytes.
     """
     graph = stored(live, naming, _context(live, naming, asked))
-    ours, theirs = _forks().Pipe()
-    process = _forks().Process(target=_serve, args=(theirs, naming, asked, memory), name="meshline-check", daemon=True)
+    ours, theirs = forks().Pipe()
+    process = forks().Process(target=_serve, args=(theirs, naming, asked, memory), name="meshline-check", daemon=True)
     process.start()
     theirs.close()
     try:
@@ -291,7 +291,7 @@ class _Apart:
 
 def _serve(link: Connection, naming: Naming, asked: Asked, memory: int) -> None:
     """In the process: answer the server's calls until it ends, or ends us."""
-    _watch(memory)
+    end_with_server(memory)
     texts = _Read(_known(link, naming, asked.namespaces), asked)
     while True:
         method, arguments = link.recv()
@@ -314,7 +314,7 @@ def _bounded(found: object) -> object:
     return found
 
 
-def _watch(memory: int) -> None:
+def end_with_server(memory: int) -> None:
     """End this process when the server is gone, which cannot end it then, and when it takes more memory than it may.
 
     A limit of the system's would be a MemoryError anywhere, and what a parser makes of that may look like an answer.

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from meshline.api.bodies import check_media, read_body
 from meshline.api.errors import JSON
+from meshline.api.mesh_parser import parse
 from meshline.api.service import Opened, Service
 from meshline.errors import InvalidInput
 from meshline.ingest import mesh
@@ -47,7 +48,7 @@ async def put_mesh(request: Request) -> Response:
     name = request.query_params.get("name") or DEFAULT_NAME
 
     def load() -> mesh.Loading:
-        file = mesh.parse(body, name, strict=True)
+        file = parse(body, name, service.settings.check_seconds)
         warnings = _configured(file, opened)
         take = partial(mesh.load, opened.live, file, opened.naming, now())
         loading = taken(Local(opened.live, opened.naming), file.source, take)

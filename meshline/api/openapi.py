@@ -124,6 +124,7 @@ INVALID = _refusal("It cannot be used; `path` says where.")
 TOO_LARGE = _refusal("The body is too large, before or after decompression.")
 UNSUPPORTED = _refusal("A content type or encoding that is not taken here.")
 BUSY = _refusal("Not now: the graph is being loaded, the store does not answer, or too much waits. Try again.", "Retry-After")
+TOO_LONG = _refusal("Reading it takes longer or more memory than it may: send it in smaller parts.")
 WITH_BODY = {400: INVALID, 413: TOO_LARGE, 415: UNSUPPORTED, 503: BUSY}
 ALWAYS = {421: _refusal("The Host header names another server."), 500: _refusal("A fault of the server; the log has the details.")}
 WITH_ROLE = {
@@ -207,7 +208,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("/api/v1/mesh", "PUT"): Operation(
         "Load a mesh file, as a whole or not at all.",
-        {200: _json("What changed.", Loaded), **WITH_BODY},
+        {200: _json("What changed.", Loaded), **WITH_BODY, 422: TOO_LONG},
         MESH,
         sorted(MESH_MEDIA),
         (ENCODING, Parameter("name", "query", "Names the source, if the file does not.")),
@@ -222,7 +223,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("/api/v1/sources", "PUT"): Operation(
         "Take a reading of a source, or a part of one, as a whole or not at all.",
-        {200: _json("What changed.", SourceTaken), **WITH_BODY},
+        {200: _json("What changed.", SourceTaken), **WITH_BODY, 422: TOO_LONG},
         Sent,
         sorted(SOURCE_MEDIA),
         (ENCODING, OF_SOURCE),

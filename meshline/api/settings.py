@@ -97,7 +97,11 @@ class Settings(BaseSettings):
         default=2, ge=0, description="How many sources of the mesh file (those with `every`) are synced at the same time; 0: none at all."
     )
     query_seconds: float = Field(default=10.0, gt=0, description="Longest time for one GraphQL request.")
-    check_seconds: float = Field(default=30.0, gt=0, description="Longest time for one check, from when its turn comes.")
+    check_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Longest time for one check, from when its turn comes; and for reading a mesh file or a source that is sent.",
+    )
     request_queue: int = Field(
         default=200, ge=1, description="Questions, and checks, that may wait for their turn; more are answered 503 with Retry-After."
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,11 +15,11 @@ from starlette.responses import Response
 from meshline.api.bodies import check_media, decode, read_body
 from meshline.api.errors import JSON
 from meshline.api.service import Opened, Service
-from meshline.errors import InvalidInput
+from meshline.errors import InvalidInput, LimitExceeded
 from meshline.graph.model import source_kind
 from meshline.ingest.sources.context import context_of, people
 from meshline.ingest.sources.loading import load, remember, remembered
-from meshline.ingest.sources.shape import Reading
+from meshline.ingest.sources.shape import Found, Reading
 from meshline.ingest.sources.status import note, status_of
 from meshline.ingest.sources.table import KINDS
 from meshline.ingest.sources.wire import Known, Sent, Taken, found_of
@@ -48,8 +49,8 @@ async def source(request: Request) -> Response:
     if request.method == "GET":
         return _json(await run_in_threadpool(_known, opened, name, request.query_params))
     check_media(request, MEDIA)
-    sent = _sent(await read_body(request, service.settings.max_body_bytes), name)
-    return _json(await run_in_threadpool(_taken, opened, name, sent))
+    body = await read_body(request, service.settings.max_body_bytes)
+    return _json(await run_in_threadpool(lambda: _taken(opened, name, _sent(body, name), service.settings.check_seconds)))
 
 
 def _json(answer: msgspec.Struct) -> Response:
@@ -85,11 +86,20 @@ def _known(opened: Opened, source: str, asked: Mapping[str, str]) -> Known:
     return Known(source, remembered(live.store, source), people(live), trimmers, status_of(live.store, source))
 
 
-def _taken(opened: Opened, source: str, sent: Sent) -> Taken:
+def _until(seconds: float, found: Iterable[Found]) -> Iterator[Found]:
+    """What is found, as long as looking at it takes no longer than this. Raises LimitExceeded."""
+    end = time.monotonic() + seconds
+    for one in found:
+        if time.monotonic() > end:
+            raise LimitExceeded(f"reading it took longer than {seconds:g} seconds (MESHLINE_CHECK_SECONDS): send it in smaller parts")
+        yield one
+
+
+def _taken(opened: Opened, source: str, sent: Sent, seconds: float) -> Taken:
     live = opened.live
     answer = Taken(source, live.index.revision, 0, 0, 0, 0, 0, 0)
     if sent.finds:
-        done = load(live, Reading(source, list(found_of(sent)), complete=sent.complete), now())
+        done = load(live, Reading(source, list(_until(seconds, found_of(sent))), complete=sent.complete), now())
         answer = Taken(source, done.revision, done.read, done.unchanged, done.new, done.changed, done.retracted, done.kept)
     if sent.memory is not None:
         remember(live.store, source, sent.memory)

@@ -32,11 +32,18 @@ class Answer(NamedTuple):
         return str(self.body["error"]["code"])
 
 
-def ask(port: int, path: str, body: object = None, timeout: float = 120) -> Answer:
+def ask(port: int, path: str, body: object = None) -> Answer:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
+    return answered(urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"}))
+
+
+def put(port: int, path: str, data: bytes, media: str) -> Answer:
+    return answered(urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": media}, method="PUT"))
+
+
+def answered(request: urllib.request.Request) -> Answer:
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return Answer(answer.status, None, json.load(answer))
     except urllib.error.HTTPError as error:
         with error:
@@ -95,6 +102,24 @@ def test_what_takes_too_long_ends(tmp_path: Path) -> None:
         assert asked.result().body["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
         assert descendants(running.pid) <= idle, "nothing goes on"
         assert ask(port, CHECK, ddl(FEW)).status == 200
+
+
+def test_a_mesh_file_and_a_source_that_take_too_long_to_read(tmp_path: Path) -> None:
+    """A minute of processor time, as YAML; the server answers others meanwhile, and nothing goes on afterwards."""
+    teams = "\n".join(f"  - {{name: t{n}, description: a team}}" for n in range(30_000))
+    scopes = [["table", "n", f"t{n}"] for n in range(400_000)]
+    with serving(tmp_path, check_seconds=0.2) as (port, running):
+        small = put(port, "/api/v1/mesh", b"version: 1\nteams: [{name: a}]\n", "application/yaml")
+        assert small.status in (200, 422), "a busy machine"
+        idle = descendants(running.pid)
+        long = put(port, "/api/v1/mesh", f"version: 1\nteams:\n{teams}\n".encode(), "application/yaml")
+        assert (long.status, long.code) == (422, "LIMIT_EXCEEDED")
+        assert "longer than 0.2 seconds (MESHLINE_CHECK_SECONDS)" in long.body["error"]["message"]
+        assert descendants(running.pid) <= idle, "nothing goes on"
+        assert ask(port, "/graphql", {"query": "{ about { revision } }"}).body["data"]
+        sent = put(port, "/api/v1/sources?source=delta/x", json.dumps({"unchanged": scopes}).encode(), "application/json")
+        assert (sent.status, sent.code) == (422, "LIMIT_EXCEEDED")
+        assert "send it in smaller parts" in sent.body["error"]["message"]
 
 
 def test_health_does_not_wait_for_checks(tmp_path: Path) -> None:
