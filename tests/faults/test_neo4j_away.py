@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import signal
 import socket
 import time
@@ -33,6 +34,12 @@ EVENTS, CONNECTIONS = 12, 4
 BACK_SECONDS = 60
 # Bolt messages (docs: "Bolt Protocol message specification"): COMMIT has no fields, signature 0x12.
 COMMIT = b"\x00\x02\xb0\x12\x00\x00"
+# A connection that is cut before the driver has read its socket's addresses is never handed to us, so we cannot close it. The driver's
+# own __del__ tries to, on an object whose __init__ did not end, and Python shows what that raises.
+HALF_MADE = re.compile(
+    r"Exception ignored in: <function Bolt\.__del__ at 0x[0-9a-f]+>\nTraceback \(most recent call last\):\n(?:  .*\n)+"
+    r"AttributeError: 'Bolt\w+' object has no attribute 'hydration_handler'"
+)
 
 
 @contextmanager
@@ -147,8 +154,7 @@ def test_cut_at_random(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
         server.wait_until_ready()
         assert proxy.cuts
         check_all(neo4j, server, truth, sent)
-        # The driver's own connection, cut while it is made, cannot be closed: Python shows what its __del__ raises.
-        assert server.log.count("Traceback") == server.log.count("Exception ignored in: <function Bolt.__del__")
+        assert "Traceback" not in HALF_MADE.sub("", server.log)
 
 
 def test_the_acknowledgement_of_a_commit_is_lost(neo4j: Neo4jServer, tmp_path: Path, seed: int) -> None:
