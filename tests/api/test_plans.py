@@ -78,8 +78,8 @@ def test_directives_aliases_and_fragments(both: Both, *, counted: bool, bare: bo
     assert {node["node"]["kind"] for node in found["assets"]["nodes"]} >= {"COLUMN", "DATASET", "JOB", "CONSUMER"}
 
 
-def test_what_fails_in_a_plan_fails_with_its_place(monkeypatch: pytest.MonkeyPatch, both: Both) -> None:
-    """An error in the midst of a list."""
+def test_what_fails_in_a_plan_fails_with_its_place(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, both: Both) -> None:
+    """An error in the midst of a list: no fault of a plan is hidden by the way that is tried afterwards."""
 
     class Breaking:
         """An attribute that cannot be read."""
@@ -93,14 +93,18 @@ def test_what_fails_in_a_plan_fails_with_its_place(monkeypatch: pytest.MonkeyPat
     body = both.same("query Q($of: [ID!]!) { nodes(ids: $of) { id name } }", of=[mesh.CUSTOMERS.id])
     assert [error["path"] for error in body["errors"]] == [["nodes", 0, "name"]]
     assert body["data"] == {"nodes": [None]}
+    (logged,) = [record for record in caplog.records if "a plan failed" in record.message]
+    assert logged.exc_info is not None
+    assert logged.exc_info[0] is ZeroDivisionError
 
 
-def test_the_request_s_limit_holds(both: Both) -> None:
+def test_the_request_s_limit_holds(caplog: pytest.LogCaptureFixture, both: Both) -> None:
     graph = both.planned.live
     small = Both(*(GraphQL(graph, Naming(), Bounds(objects=5)) for _ in range(2)))
     small.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
     body = small.same("query Q($of: [ID!]!) { impact(of: $of) { assets { nodes { node { id } } } } }", of=[mesh.CUSTOMERS.id])
     assert body["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+    assert not [record for record in caplog.records if "a plan failed" in record.message], "an error that a resolver means"
 
 
 def test_plain_fields_are_planned(monkeypatch: pytest.MonkeyPatch, both: Both) -> None:

@@ -10,6 +10,7 @@ was wrong and where.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from enum import Enum
 from operator import attrgetter
@@ -18,6 +19,7 @@ from typing import Any, TypeAlias
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLError,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLLeafType,
@@ -35,6 +37,10 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
+from meshline.errors import MeshlineError
+
+log = logging.getLogger("meshline.api")
+
 # From what a resolver returned to what the answer holds. None is never what a plan is for, unless it says so.
 Plan: TypeAlias = Callable[[Any], Any]
 
@@ -46,11 +52,15 @@ class NotPlain(Exception):
     """The plan does not fit this value."""
 
 
+_USUAL = (NotPlain, GraphQLError, MeshlineError)  # what graphql-core finds again, or a resolver means to raise
+
+
 class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
     """Executes one request."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._failed = False
         # The list of fields is kept, so that no other has its id.
         self._plans: dict[tuple[GraphQLOutputType, int], tuple[FieldDetailsList, Plan | None]] = {}
         self._fields: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, Plan | None]] = {}
@@ -63,8 +73,8 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         if known[1] is not None:
             try:
                 return known[1](source)
-            except Exception:  # noqa: BLE001, S110 - what is wrong is found again, and told with its place
-                pass
+            except Exception as error:  # noqa: BLE001 - what is wrong is found again, with its place in the answer
+                self._record(error)
         return super().execute_field(parent_type, source, field_details_list, *rest)
 
     def complete_list_value(self, return_type: Any, field_details_list: FieldDetailsList, *rest: Any) -> Any:
@@ -87,9 +97,15 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         if plan is not None:
             try:
                 return plan(result)
-            except Exception:  # noqa: BLE001, S110 - what is wrong is found again, and told with its place
-                pass
+            except Exception as error:  # noqa: BLE001 - what is wrong is found again, with its place in the answer
+                self._record(error)
         return otherwise(type_, details, info, path, result, *rest)
+
+    def _record(self, error: Exception) -> None:
+        """Log the first fault that no answer might show: graphql-core completes the field in its own way, and may succeed."""
+        if not (self._failed or isinstance(error, _USUAL)):
+            self._failed = True
+            log.error("a plan failed, and graphql-core completes its field instead", exc_info=error)
 
     def _plan(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
         """The plan of this type in this place of the request; None if there is none."""
