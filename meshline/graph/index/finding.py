@@ -11,6 +11,7 @@ import numpy.typing as npt
 from meshline.graph.index import identifying
 from meshline.graph.index.answers import Ints
 from meshline.graph.index.compiled import is_compiled
+from meshline.graph.index.core import Core
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.shown import Shown
 from meshline.graph.index.tables import COLUMN, DATASET, MERGED, N_NAMES, N_NODES, NONE, PAST
@@ -20,6 +21,7 @@ _OF_PREFIX = {prefix: KINDS.index(kind) for kind, prefix in ID_PREFIX.items()}
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
 _RECENT = 4096  # ids that are kept one by one before they are sorted in
+_FOLDED = 250_000  # columns whose casefolded names are remembered, about 200 bytes each; those of any one dataset fit
 
 
 class Finder:
@@ -30,6 +32,7 @@ class Finder:
         self._core = feed.core
         self._shown = shown
         self._known: dict[int, _Ids] = {}
+        self._folded = _FoldedNames(feed.core, _FOLDED)
 
     def by_key(self, key: AssetKey) -> int:
         """The representative of the visible asset with a key, or NONE."""
@@ -78,14 +81,8 @@ class Finder:
         core = self._core
         number = core.name_number(name)
         exact = [column for member in members if number != NONE and (column := core.node(COLUMN, member, number)) != NONE]
-        alike = exact or self._folded(members, name.casefold())
+        alike = exact or self._folded.columns(members, name.casefold())
         return {rep for column in alike if (rep := self._visible(column)) != NONE}
-
-    def _folded(self, datasets: list[int], folded: str) -> list[int]:
-        """The columns of exactly these datasets with a name, whatever its case."""
-        core = self._core
-        columns = [column for dataset in datasets for column in core.children(dataset) if not core.nodes.traits[column] & PAST]
-        return [column for column in columns if core.text(int(core.nodes.part2[column])).casefold() == folded]
 
     def ending(self, kind: int, wanted: str, fold: Callable[[str], str]) -> list[int]:
         """The visible assets of a kind of which the last part of a name, folded, ends with a text, or the text with it.
@@ -108,6 +105,48 @@ class Finder:
         return int(self._core.nodes.rep[node]) if node != NONE and self._shown.visible(node) else NONE
 
 
+class _FoldedNames:
+    """The columns of datasets by casefolded name: each name is folded once, however often one that is not there is looked up.
+
+    A dataset's columns are only ever added to, at the end, and keep their names. So what is remembered stays true, and those
+    that came since are added when the dataset is next looked at.
+    """
+
+    def __init__(self, core: Core, limit: int) -> None:
+        """`limit`: the number of columns beyond which all but the dataset that is looked at is forgotten."""
+        self._core = core
+        self._limit = limit
+        self._size = 0
+        self._known: dict[int, tuple[int, dict[str, list[int]]]] = {}  # dataset -> (its last column, its columns by folded name)
+
+    def columns(self, datasets: list[int], folded: str) -> list[int]:
+        """The columns of exactly these datasets with a name, whatever its case, but for those of the past."""
+        traits = self._core.nodes.traits
+        return [column for dataset in datasets for column in self._of(dataset).get(folded, ()) if not traits[column] & PAST]
+
+    def _of(self, dataset: int) -> dict[str, list[int]]:
+        nodes = self._core.nodes
+        seen, names = self._known.get(dataset, (NONE, {}))
+        last = int(nodes.child[dataset])
+        if seen == last:
+            return names
+        if seen == NONE:
+            new = self._core.children(dataset)
+        else:
+            new = []
+            while seen != last:
+                seen = int(nodes.sibling[seen])
+                new.append(seen)
+        for column in new:
+            names.setdefault(self._core.text(int(nodes.part2[column])).casefold(), []).append(column)
+        self._size += len(new)
+        if self._size > self._limit:
+            self._known.clear()
+            self._size = sum(len(columns) for columns in names.values())
+        self._known[dataset] = (last, names)
+        return names
+
+
 class _Ids:
     """The ids of one kind: their first 8 bytes, sorted, with the parts of the key.
 
@@ -122,14 +161,16 @@ class _Ids:
         self._hashes: Hashes = np.empty(0, np.uint64)
         self._parts: Ints = np.empty((0, 2), np.int32)
         self._recent: dict[int, set[tuple[int, int]]] = {}
-        self._others = 0  # how far the log of regrouped datasets was followed
 
     def candidates(self, wanted: int) -> list[AssetKey]:
         """The keys whose ids begin so."""
         self._follow()
+        return [self._key(a, b) for a, b in [*self._sorted(wanted), *self._recent.get(wanted, ())]]
+
+    def _sorted(self, wanted: int) -> list[tuple[int, int]]:
         hash_ = np.array([wanted], np.uint64)
         first, last = int(np.searchsorted(self._hashes, hash_)[0]), int(np.searchsorted(self._hashes, hash_, "right")[0])
-        return [self._key(int(a), int(b)) for a, b in [*self._parts[first:last].tolist(), *self._recent.get(wanted, ())]]
+        return [(a, b) for a, b in self._parts[first:last].tolist()]
 
     def _follow(self) -> None:
         """Hash what is new."""
@@ -150,20 +191,22 @@ class _Ids:
             self._follow_merged()
 
     def _follow_merged(self) -> None:
-        """Columns of merged datasets have an id by every name of the dataset."""
+        """Columns of merged datasets have an id by every name of the dataset. Empties `Identity.grouped`, which nothing else reads."""
         core = self._core
-        log = self._identity.grouped
-        for dataset in dict.fromkeys(log[self._others :]):
+        grouped, self._identity.grouped = self._identity.grouped, set()
+        for dataset in grouped:
             if core.nodes.traits[dataset] & (MERGED | PAST) == MERGED:
                 names = {int(core.nodes.part2[column]) for member in core.ring(dataset) for column in core.children(member)}
                 for name in sorted(names):
                     if core.node(COLUMN, dataset, name) == NONE:
                         self._add(dataset, name)
-        self._others = len(log)
 
     def _add(self, part1: int, part2: int) -> None:
         key = self._key(part1, part2)
-        self._recent.setdefault(int(asset_id(key.kind, key.parts)[-32:-16], 16), set()).add((part1, part2))
+        hash_ = int(asset_id(key.kind, key.parts)[-32:-16], 16)
+        if (part1, part2) in self._sorted(hash_):  # a merged dataset is grouped again and again
+            return
+        self._recent.setdefault(hash_, set()).add((part1, part2))
         if len(self._recent) > _RECENT * max(1, len(self._hashes) // 65_536):
             rows = [(hash_, *parts) for hash_, known in self._recent.items() for parts in known]
             self._recent.clear()

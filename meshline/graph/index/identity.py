@@ -31,7 +31,8 @@ class Identity:
         self.continued: dict[int, int] = {}
         self._continues: dict[int, set[int]] = defaultdict(set)
         self.renamed: dict[int, str] = {}  # a column's name as it was until a rename -> the name that the column has now
-        self.grouped: list[int] = []  # datasets of merged classes whose columns were grouped, in that order
+        # Datasets of merged classes whose columns were grouped; the finder of column ids empties it.
+        self.grouped: set[int] = set()
         self.any_apart = False  # whether any head ever said DIFFERENT_FROM
         # Datasets that may have been joined or parted by heads that do not name them; `Touched` empties it.
         self.regrouped: set[int] = set()
@@ -177,7 +178,7 @@ class Identity:
         """Join the columns of a class by casefolded name, but not names that one listing tells apart."""
         core = self._core
         if len(members) > 1:
-            self.grouped += members
+            self.grouped.update(members)
         columns = {member: core.children(member) for member in members}
         exact = self.told_apart(members)
         renamed = any(column in self.renamed for of in columns.values() for column in of) if self.renamed else False
