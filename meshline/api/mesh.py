@@ -13,6 +13,7 @@ from meshline.api.bodies import check_media, read_body
 from meshline.api.errors import JSON
 from meshline.api.mesh_parser import parse
 from meshline.api.service import Opened, Service
+from meshline.api.threads import Lane
 from meshline.errors import InvalidInput
 from meshline.ingest import mesh
 from meshline.ingest.sources.sync import taken
@@ -47,8 +48,10 @@ async def put_mesh(request: Request) -> Response:
     body = await read_body(request, service.settings.max_body_bytes)
     name = request.query_params.get("name") or DEFAULT_NAME
 
+    lane: Lane = request.app.state.checks  # few processes that parse at once, whatever they parse
+    file = await lane.run(partial(parse, body, name, service.settings.check_seconds))
+
     def load() -> mesh.Loading:
-        file = parse(body, name, service.settings.check_seconds)
         warnings = _configured(file, opened)
         take = partial(mesh.load, opened.live, file, opened.naming, now())
         loading = taken(Local(opened.live, opened.naming), file.source, take)
