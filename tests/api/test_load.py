@@ -122,6 +122,28 @@ def test_a_mesh_file_and_a_source_that_take_too_long_to_read(tmp_path: Path) -> 
         assert "send it in smaller parts" in sent.body["error"]["message"]
 
 
+LONG = "".join(f"- {{a: x{n}}}\n" for n in range(60_000))  # within the limits of a file, and five seconds of processor time
+LONG_CHECKS = {
+    "contract": {"things": [{"kind": "contract", "after": {"name": "c.yaml", "text": LONG}}]},
+    "product": {"things": [{"kind": "product", "after": {"name": "p.yaml", "text": LONG}}]},
+    "policies": ddl(FEW) | {"policies": [{"name": f"{n}.yaml", "text": LONG} for n in range(15)]},
+    "waivers": ddl(FEW) | {"waivers": {"name": "w.yaml", "text": LONG}},
+}
+
+
+def test_files_that_take_too_long_to_read_end(tmp_path: Path) -> None:
+    with serving(tmp_path, check_seconds=1.5) as (port, running):
+        assert ask(port, CHECK, ddl(FEW)).status == 200
+        idle = descendants(running.pid)
+        for name, body in LONG_CHECKS.items():
+            begun = time.monotonic()
+            answer = ask(port, CHECK, body)
+            assert (name, answer.status, answer.code) == (name, 422, "LIMIT_EXCEEDED")
+            assert time.monotonic() - begun < 15, "a busy machine; the file alone takes longer than the check may"
+            assert descendants(running.pid) <= idle, "nothing goes on"
+        assert ask(port, CHECK, ddl(FEW)).status == 200
+
+
 def test_health_does_not_wait_for_checks(tmp_path: Path) -> None:
     with serving(tmp_path, check_seconds=120) as (port, _), ThreadPoolExecutor(100) as pool:
         assert ask(port, CHECK, ddl(FEW)).status == 200

@@ -212,3 +212,35 @@ def test_it_does_not_listen_where_strangers_are(tmp_path: Path) -> None:
     port = free_port()
     with process(f"sqlite:///{tmp_path}/mesh.db", port, host="0.0.0.0", insecure=True):
         wait(port, "/readyz")
+
+
+SEEING = """
+import json, sys
+from meshline.api import serve
+from meshline.api.settings import load
+
+async def seen(scope, receive, send):
+    if scope["type"] == "lifespan":
+        for _ in range(2):
+            await send({"type": (await receive())["type"] + ".complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": json.dumps([scope["client"][0], scope["scheme"]]).encode()})
+
+serve.create_app = lambda *_, **__: seen
+serve.serve(load(store="sqlite://", port=int(sys.argv[1])))
+"""
+
+
+def test_the_address_that_a_client_claims_is_not_believed() -> None:
+    """`SEEING` answers what the application is given of a client, by the server as it is configured for meshline."""
+    port = free_port()
+    with subprocess.Popen([sys.executable, "-c", SEEING, str(port)], stderr=subprocess.DEVNULL) as running:
+        try:
+            wait(port, "/")
+            forged = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https", "Forwarded": "for=203.0.113.7;proto=https"}
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers=forged)
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                assert json.load(answer) == ["127.0.0.1", "http"]
+        finally:
+            running.kill()
