@@ -59,6 +59,7 @@ def test_only_of_a_policy_or_a_severity(live: LiveGraph) -> None:
     (found,) = ask(graphql, policy="pii-unmasked")["policyViolations"]["nodes"]
     assert (found["asset"]["qualifiedName"], found["severity"], found["verdict"], found["new"]) == ("mailer", "error", "BREAKING", False)
     assert [step["name"] for step in found["path"]] == ["pg/shop.customers.email", "mailer"]
+    assert found["text"] == "pg/shop.customers.email gives mailer personal data unmasked", "it is the source itself"
     assert "campaign" not in found["text"], "what it uses is masked"
     errors = ask(graphql, severity="ERROR")["policyViolations"]["nodes"]
     assert errors

@@ -33,7 +33,7 @@ def _kind(subject: Subject) -> Iterator[str]:
     yield from _table(subject.fields)
     if subject.late:
         yield ""
-        yield f"Only in messages: {', '.join(f'`{name}`' for name in subject.late)}, where the personal data comes from."
+        yield f"Only in messages: {'; '.join(f'`{name}`, {text}' for name, text in subject.late.items())}."
     if subject.parameters:
         yield ""
         yield f"Which candidates there are depends on the parameters {', '.join(f'`{name}`' for name in subject.parameters)}."

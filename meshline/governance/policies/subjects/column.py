@@ -8,7 +8,7 @@ from functools import partial
 from meshline.governance.policies.look import Look
 from meshline.governance.policies.personal import PARAMETERS, WAYS, Personal
 from meshline.governance.policies.scope import Scope
-from meshline.governance.policies.subjects.exposure import traced
+from meshline.governance.policies.subjects.exposure import SOURCE, traced
 from meshline.governance.policies.subjects.shape import Candidate, Fields, Parameters, Subject
 from meshline.graph.queries.paths import PathStep
 
@@ -69,7 +69,7 @@ SUBJECT = Subject(
     candidates,
     _covers,
     PARAMETERS,
-    ("source",),
+    SOURCE,
     _trace,
     _describe,
 )

@@ -28,7 +28,8 @@ FIELDS = {
     "guess": "whether only the name of a column says that it is personal data",
     "possible": "whether it may arrive, but nobody recorded the columns on the way, or which of them are used",
 }
-_LATE = ("source",)
+SOURCE = {"source": "the name of the asset that the personal data comes from"}
+_LATE = {**SOURCE, "origin": "the clause `; it comes from ...` with that name, or nothing where the data comes from the asset itself"}
 _COLUMN = KINDS.index(AssetKind.COLUMN)
 _DATASET = KINDS.index(AssetKind.DATASET)
 _GUESS = "only the name of a column says that it is personal data"
@@ -225,6 +226,7 @@ def _trace(look: Look, parameters: Parameters, asset: int, end: int) -> tuple[li
     of_dataset = look.index.kind(end) is AssetKind.DATASET
     column = _nearest(look, parameters, end) if of_dataset else end
     steps, late = traced(look, parameters, column)
+    late = {**late, "origin": "" if late["source"] == look.name(end) else f"; it comes from {late['source']}"}
     edge = {AssetKind.CONSUMER: EdgeType.CONSUMES, AssetKind.CONTRACT: EdgeType.GOVERNS}.get(look.index.kind(asset), EdgeType.PORT)
     return [*steps, *([PathStep(end, EdgeType.HAS_COLUMN)] if of_dataset and column != end else ()), PathStep(asset, edge)], late
 

@@ -55,6 +55,7 @@ Tracing: TypeAlias = "Callable[[Look, Parameters, int, int], tuple[list[PathStep
 
 
 _NO_PARAMETERS: Parameters = {}
+_NO_FIELDS: Mapping[str, str] = {}
 
 
 class Subject(NamedTuple):
@@ -71,6 +72,6 @@ class Subject(NamedTuple):
     candidates: Candidates
     covers: Covers
     parameters: Parameters = _NO_PARAMETERS
-    late: tuple[str, ...] = ()
+    late: Mapping[str, str] = _NO_FIELDS
     trace: Tracing | None = None
     describe: Describing | None = None
