@@ -52,7 +52,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    # click never writes help wider than this; up to here it is as wide as the terminal (or COLUMNS), and 80 where there is none
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 1_000},
 )
 
 

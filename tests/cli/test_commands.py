@@ -35,6 +35,16 @@ def test_help_names_every_command_and_is_quick() -> None:
     assert shown.count("...") == 1  # COMMAND [ARGS]...: no summary is cut short
 
 
+@pytest.mark.parametrize("group", ["", "ingest", "check", "store", "identity", "token"])
+def test_help_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch, group: str) -> None:
+    command = [*group.split(), "--help"]
+    monkeypatch.setenv("COLUMNS", "200")
+    wide = done(*command).out
+    assert wide.count("...") == 1, "COMMAND [ARGS]...: no summary is cut short"
+    monkeypatch.delenv("COLUMNS")
+    assert max(map(len, done(*command).out.splitlines())) <= 80, "no terminal"
+
+
 def test_help_imports_nothing_heavy() -> None:
     heavy = ("numpy", "numba", "strawberry", "pydantic", "httpx", "rich", "ruamel")
     code = f"import sys, meshline.cli.app; print(*(m for m in {heavy} if m in sys.modules))"
