@@ -90,7 +90,7 @@ class Impact(msgspec.Struct, rename="camel", frozen=True):
 REACHES = {
     "DIRECT": "VALUES COME FROM IT (direct)",
     "INDIRECT": "ROWS, GROUPS OR BRANCHES DEPEND ON IT (indirect: filters, joins, sorting)",
-    "POSSIBLE": "POSSIBLY AFFECTED (nobody recorded the columns)",
+    "POSSIBLE": "POSSIBLY AFFECTED (columns not recorded)",
 }
 KINDS = {
     "COLUMN": "column",

@@ -63,7 +63,7 @@ def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterato
 
 
 def compact(*, store: Store = None, config: Config = None) -> None:
-    """Drop what nothing refers to any more, and raw events past their time; give back the room.
+    """Drop contents that no statement refers to, and raw events past their retention; give the room back to the disk.
 
     No answer changes. An SQLite store must not be open elsewhere: stop its server first.
     """

@@ -96,7 +96,7 @@ VALUES COME FROM IT (direct)
   2  mkt.audience: hash (masked)
        via build_audience
 
-POSSIBLY AFFECTED (nobody recorded the columns)
+POSSIBLY AFFECTED (columns not recorded)
   2  fraud.signals: the whole dataset
        via build_audience > score|it
   and 3 more: --limit shows more of them
