@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from meshline.cli.source_list import LastSync
     from meshline.ingest.sources.loading import Loading
     from meshline.ingest.sources.sync import Synced
     from meshline.ingest.sources.target import Target
@@ -71,8 +72,16 @@ def told(done: Synced) -> None:
 
 def described(loading: Loading) -> str:
     """What loading a source did, as a sentence."""
-    parts = [f"{loading.read} read", f"{loading.unchanged} unchanged", f"{loading.new} new", f"{loading.changed} changed"]
+    parts = [amount_read(loading.source, loading), f"{loading.unchanged} unchanged", f"{loading.new} new", f"{loading.changed} changed"]
     parts += [f"{loading.retracted} retracted", f"{len(loading.refused)} refused"]
     if loading.kept:
         parts.append(f"{loading.kept} not found and kept")
     return f"{loading.source}: {', '.join(parts)}"
+
+
+def amount_read(source: str, counts: Loading | LastSync) -> str:
+    """How much of a source was read, in the unit that all counts have: what its system says is unchanged is not read again."""
+    if source.partition("/")[0] == "openlineage":
+        return f"{counts.read} of {counts.read + counts.unchanged} events read"  # the events of a file that did not change are not read
+    known = max(counts.read, counts.unchanged + counts.new + counts.changed)  # an empty statement is read, and is none of these
+    return f"{counts.read} of {known} statements read"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from meshline.cli.ingesting import amount_read
 from meshline.cli.listing import table
 from meshline.cli.terminal import Line
 
@@ -51,17 +52,17 @@ def listed(sources: Sequence[SourceRow]) -> Iterator[Line]:
             _minute(source.last_sync.at) if source.last_sync is not None else "",
             span(source.lag) if source.lag is not None else "",
             _minute(source.next) if source.next is not None else "",
-            "" if source.last_sync is None else _did(source.last_sync),
+            "" if source.last_sync is None else _did(source.name, source.last_sync),
         )
         for source in sources
     ]
     yield from table([HEAD, *rows])
 
 
-def _did(sync: LastSync) -> str:
+def _did(source: str, sync: LastSync) -> str:
     if sync.error:
         return f"failed: {sync.error}"
-    counts = [f"{sync.read} read", f"{sync.unchanged} unchanged"]
+    counts = [amount_read(source, sync), f"{sync.unchanged} unchanged"]
     counts += [f"{getattr(sync, name)} {name}" for name in ("new", "changed", "retracted", "refused") if getattr(sync, name)]
     return ", ".join(counts)
 

@@ -23,8 +23,8 @@ def sync(
 ) -> None:
     """Load a mesh file and then all its sources, in order.
 
-    Says of each what was read, unchanged, new, changed, retracted and refused. Nothing that the graph knows already is written
-    again. A source that is away does not stop the others. Exit code 1 if anything was refused or away.
+    Shows of each how many of its statements (or events) were read, unchanged, new, changed, retracted and refused. What the graph
+    has already is not written again. A source that is away does not stop the others. Exit code 1 if anything was refused or away.
     """
     from meshline.cli.deciding import REFUSED
     from meshline.cli.ingesting import told

@@ -17,7 +17,10 @@ OF = ("--dataset", "sqlite:///shop.db/orders")
 def test_results_are_loaded_once(new: str, tmp_path: Path) -> None:
     shutil.copy(RESULTS / "validation_1_24.json", tmp_path)
     warning = "warning: sqlite:///shop.db/orders: nothing else is known of this dataset; does its catalog call it so?\n"
-    for said in (f"{warning}gx/default: 1 read, 0 unchanged, 1 new", "gx/default: 1 read, 1 unchanged, 0 new"):
+    for said in (
+        f"{warning}gx/default: 1 of 1 statements read, 0 unchanged, 1 new",
+        "gx/default: 1 of 1 statements read, 1 unchanged, 0 new",
+    ):
         ran = done("ingest", "gx", tmp_path / "*.json", *OF, "--store", new)
         assert ran.err == f"{said}, 0 changed, 0 retracted, 0 refused\n"
 
@@ -52,7 +55,7 @@ def test_a_file_of_nothing_is_refused(new: str, tmp_path: Path, kind: str, text:
     assert ran.code == 1
     assert "a.json" in ran.err.splitlines()[0]
     assert "accepted" in ran.err.splitlines()[0]
-    assert "0 read" in ran.err.splitlines()[1]
+    assert "0 of 0 statements read" in ran.err.splitlines()[1]
     assert "1 refused" in ran.err.splitlines()[1]
 
 

@@ -28,11 +28,14 @@ def test_the_seeds_files_say_whom_a_change_hits(tmp_path: Path) -> None:
     (tmp_path / "mesh.yaml").write_text(MESH, encoding="utf-8")
     assert run("ingest", "mesh", tmp_path / "mesh.yaml", "--store", store).code == 0
     contract = run("ingest", "contract", seeds / "customer_orders_contract_v2.yaml", "--store", store)
-    assert (contract.code, contract.err) == (0, "contract/default: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n")
+    assert (contract.code, contract.err) == (
+        0,
+        "contract/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n",
+    )
     product = run("ingest", "product", seeds / "data-product-spec.yaml", "--store", store)
     assert product.code == 0
     assert product.err.count("the port is bound to no known dataset") == 2
-    assert product.err.endswith("product/default: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n")
+    assert product.err.endswith("product/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n")
 
     impact = run("impact", "customer_orders.total_amount", "--store", store).out
     assert "consumer of finance-analytics" in impact
@@ -41,7 +44,7 @@ def test_the_seeds_files_say_whom_a_change_hits(tmp_path: Path) -> None:
     assert told.split()[1:] == ["direct", "orders-engineering@company.com", "customer-orders,", "customer-orders-contract-v2"]
 
     again = run("ingest", "contract", seeds / "customer_orders_contract_v2.yaml", "--store", store)
-    assert again.err == "contract/default: 1 read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
+    assert again.err == "contract/default: 1 of 1 statements read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_bad_files_are_refused_one_by_one(tmp_path: Path, kind: str, good: str) 
     done = run("ingest", kind, f"{tmp_path}/*.yaml", "--store", store)
     assert done.code == 1
     assert done.err.count("bad.yaml:2: this is no YAML") == 1
-    assert done.err.endswith(f"{kind}/default: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 1 refused\n")
+    assert done.err.endswith(f"{kind}/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 1 refused\n")
 
 
 def test_files_named_one_after_the_other_stay_side_by_side_unless_they_are_all(tmp_path: Path) -> None:
@@ -65,4 +68,4 @@ def test_files_named_one_after_the_other_stay_side_by_side_unless_they_are_all(t
         (tmp_path / f"{name}.yaml").write_text(f"name: {name}\nslo: {{}}\n", encoding="utf-8")
         assert run("ingest", "product", tmp_path / f"{name}.yaml", "--store", store).code == 0
     done = run("ingest", "product", tmp_path / "b.yaml", "--complete", "--store", store)
-    assert done.err == "product/default: 1 read, 1 unchanged, 0 new, 0 changed, 1 retracted, 0 refused\n"
+    assert done.err == "product/default: 1 of 1 statements read, 1 unchanged, 0 new, 0 changed, 1 retracted, 0 refused\n"

@@ -30,8 +30,8 @@ def test_lineage_goes_from_known_tables_to_topics(new: str, tmp_path: Path) -> N
     done("ingest", "openlineage", "tables.ndjson", "--store", new)
     (tmp_path / "orders.json").write_text(json.dumps({"name": "orders", "config": CONFIG}))
     load = ("ingest", "debezium", "*.json", "--kafka", "kafka:9092", "--store", new)
-    assert done(*load).err == "debezium/default: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n"
-    assert done(*load).err == "debezium/default: 1 read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
+    assert done(*load).err == "debezium/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n"
+    assert done(*load).err == "debezium/default: 1 of 1 statements read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
     shown = done("lineage", "orders.public.orders.email", "--format", "json", "--store", new).json
     assert "kafka://kafka/cdc.public.orders.email" in json.dumps(shown)
     assert "kafka://kafka/cdc.public.order_lines" not in json.dumps(shown)

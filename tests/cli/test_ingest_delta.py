@@ -18,11 +18,11 @@ def test_tables_are_loaded_once(new: str, tmp_path: Path) -> None:
         DeltaTable.create(tmp_path / "lake" / name, COLUMNS)
     assert (
         done("ingest", "delta", "lake/*", "--store", new).err
-        == "delta/default: 2 read, 0 unchanged, 2 new, 0 changed, 0 retracted, 0 refused\n"
+        == "delta/default: 2 of 2 statements read, 0 unchanged, 2 new, 0 changed, 0 retracted, 0 refused\n"
     )
     assert (
         done("ingest", "delta", "lake/*", "--store", new).err
-        == "delta/default: 0 read, 2 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
+        == "delta/default: 0 of 2 statements read, 2 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
     )
     assert "orders.order_id" in done("search", "order_id", "--store", new).out
 

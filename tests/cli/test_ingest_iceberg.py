@@ -22,7 +22,10 @@ def test_files_are_loaded_and_bad_ones_refused(tmp_path: Path) -> None:
     (tmp_path / "orders.orders.json").write_text(json.dumps({"metadata": TABLE}), encoding="utf-8")
     files = ("ingest", "iceberg", f"{tmp_path}/*.json", "--namespace", "http://iceberg-rest:8181", "--store", store)
     first = run(*files)
-    assert (first.code, first.err) == (0, "iceberg/default: 2 read, 0 unchanged, 2 new, 0 changed, 0 retracted, 0 refused\n")
+    assert (first.code, first.err) == (
+        0,
+        "iceberg/default: 2 of 2 statements read, 0 unchanged, 2 new, 0 changed, 0 retracted, 0 refused\n",
+    )
     assert "orders-team@example.com" in run("owners", "orders.orders.order_id", "--store", store).out
     assert "http://iceberg-rest:8181/orders.orders" in run("search", "orders", "--store", store).out
     (tmp_path / "orders.bad.json").write_text("[]", encoding="utf-8")
@@ -30,7 +33,7 @@ def test_files_are_loaded_and_bad_ones_refused(tmp_path: Path) -> None:
     assert (strict.code, strict.err.count("orders.bad.json: it is no metadata of Iceberg")) == (1, 1)
     again = run(*files)
     assert again.code == 1
-    assert again.err.endswith("iceberg/default: 2 read, 2 unchanged, 0 new, 0 changed, 0 retracted, 1 refused\n")
+    assert again.err.endswith("iceberg/default: 2 of 2 statements read, 2 unchanged, 0 new, 0 changed, 0 retracted, 1 refused\n")
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from tests.cli.running import EXAMPLE, done, run
 
 def test_lineage_through_a_script_and_a_view(new: str) -> None:
     load = ("ingest", "sql", "--dialect", "trino", "--namespace", "trino://trino.internal", EXAMPLE / "trino" / "*.sql", "--store", new)
-    assert done(*load).err == "sql/default: 3 read, 0 unchanged, 3 new, 0 changed, 0 retracted, 0 refused\n"
-    assert done(*load).err == "sql/default: 3 read, 3 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
+    assert done(*load).err == "sql/default: 3 of 3 statements read, 0 unchanged, 3 new, 0 changed, 0 retracted, 0 refused\n"
+    assert done(*load).err == "sql/default: 3 of 3 statements read, 3 unchanged, 0 new, 0 changed, 0 retracted, 0 refused\n"
     shown = json.dumps(done("lineage", "iceberg.orders.customer_orders.order_id", "--format", "json", "--store", new).json)
     assert "trino://trino.internal/delta.orders.open_orders.order_id" in shown
 
@@ -26,7 +26,7 @@ def test_a_bad_statement_is_exit_code_1_and_strict_writes_nothing(new: str, tmp_
     assert ran.err.startswith("refused: a.sql:2:27: it is no spark: ")
     ran = run(*load)
     assert ran.code == 1
-    assert ran.err.endswith("sql/default: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 1 refused\n")
+    assert ran.err.endswith("sql/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 1 refused\n")
     assert "spark/lake.raw.v" in done("search", "v", "--store", new).out
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_states_nothing_is_a_warning(new: str, tmp_path: Path, text:
     (tmp_path / "b.sql").write_text("CREATE VIEW v AS SELECT a FROM t")
     assert done("ingest", "sql", "--dialect", "trino", "*.sql", "--store", new).err == (
         "warning: a.sql: nothing in it reads, writes or defines a table\n"
-        "sql/default: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n"
+        "sql/default: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused\n"
     )
     assert done("check", "ddl", "a.sql", "--dialect", "trino", "--store", new).code == 0
 

@@ -37,12 +37,12 @@ def lines(ran: Ran) -> list[str]:
 def test_twice_in_a_row_changes_nothing(folder: Path) -> None:
     del folder
     assert lines(done("sync")) == [
-        "mesh/shop: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused",
-        "openlineage/example: 170 read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused",
+        "mesh/shop: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused",
+        "openlineage/example: 170 of 170 events read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused",
     ]
     assert lines(done("sync", "mesh.yaml")) == [
-        "mesh/shop: 1 read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
-        "openlineage/example: 0 read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
+        "mesh/shop: 1 of 1 statements read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
+        "openlineage/example: 0 of 170 events read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
     ]
 
 
@@ -50,9 +50,9 @@ def test_a_file_that_changed_is_read_again(folder: Path) -> None:
     done("sync")
     events = (folder / "events/dbt.ndjson").read_text().splitlines()
     (folder / "events/dbt.ndjson").write_text("\n".join(events[:10]))
-    assert "10 read, 126 unchanged, 10 new" in done("sync").err
+    assert "10 of 136 events read, 126 unchanged, 10 new" in done("sync").err
     (folder / "events/dbt.ndjson").unlink()
-    assert "0 read, 126 unchanged, 0 new" in done("sync").err
+    assert "0 of 126 events read, 126 unchanged, 0 new" in done("sync").err
     assert "dataset" in done("search", "revenue_daily").out, "an event that was taken stays taken"
 
 
@@ -65,14 +65,14 @@ def test_a_bad_source_does_not_stop_the_others(folder: Path) -> None:
         assert lines(ran)[0].startswith("refused: mesh.yaml:5: kind: found 'opnlineage'; did you mean 'openlineage'?; accepted: ")
         assert "1 refused" in lines(ran)[1]
         assert lines(ran)[2] == "refused: nothing/*.json: there is no such file; accepted are files and patterns such as contracts/*.yaml"
-        assert lines(ran)[3] == "openlineage/default: 0 read, 0 unchanged, 0 new, 0 changed, 0 retracted, 1 refused"
+        assert lines(ran)[3] == "openlineage/default: 0 of 0 events read, 0 unchanged, 0 new, 0 changed, 0 retracted, 1 refused"
         assert lines(ran)[4].startswith("openlineage/example: ")
 
 
 def test_bad_events_are_refused_each_time(folder: Path) -> None:
     with (folder / "events/dbt.ndjson").open("a") as file:
         file.write("\n{}\n")
-    for read in ("171 read, 0 unchanged", "45 read, 126 unchanged"):
+    for read in ("171 of 171 events read, 0 unchanged", "45 of 171 events read, 126 unchanged"):
         ran = run("sync")
         assert ran.code == 1
         assert f"refused: {folder}/events/dbt.ndjson:" in ran.err
@@ -122,17 +122,19 @@ def test_to_a_server(folder: Path) -> None:
     with serving("serve", "--store", store) as url:
         first, again = (lines(done("sync", "--server", url)) for _ in range(2))
         assert first == [
-            "mesh/shop: 1 read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused",
-            "openlineage/example: 170 read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused",
+            "mesh/shop: 1 of 1 statements read, 0 unchanged, 1 new, 0 changed, 0 retracted, 0 refused",
+            "openlineage/example: 170 of 170 events read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused",
         ]
         assert again == [
-            "mesh/shop: 1 read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
-            "openlineage/example: 0 read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
+            "mesh/shop: 1 of 1 statements read, 1 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
+            "openlineage/example: 0 of 170 events read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused",
         ]
         served = json.loads(done("sources", "--format", "json", "--server", url).out)
         assert [source["name"] for source in served] == ["mesh/shop", "openlineage/example"]
         assert [source["lastSync"]["unchanged"] for source in served] == [1, 170]
-    assert lines(done("sync", "--store", store))[1].startswith("openlineage/example: 0 read, 170 unchanged"), "it is the same source"
+    assert lines(done("sync", "--store", store))[1].startswith("openlineage/example: 0 of 170 events read, 170 unchanged"), (
+        "it is the same source"
+    )
 
 
 def test_a_server_that_is_away(folder: Path) -> None:
@@ -153,7 +155,7 @@ def test_killed_and_done_again_ends_the_same(folder: Path, seconds: float) -> No
     process.wait()
     for store in (killed, f"sqlite:///{folder / 'whole.db'}"):
         done("sync", "--store", store)
-        assert "0 read, 1530 unchanged" in done("sync", "--store", store).err
+        assert "0 of 1530 events read, 1530 unchanged" in done("sync", "--store", store).err
     dumps = [LiveGraph.open(open_store(f"sqlite:///{folder / name}")).index.dump() for name in ("killed.db", "whole.db")]
     assert timeless(dumps[0]) == timeless(dumps[1])
 

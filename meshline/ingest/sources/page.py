@@ -37,23 +37,25 @@ sources:
 ```
 
 `meshline sync` loads the mesh file, then its sources in their order, then joins names by [rule](../identity.md#names-of-one-catalog). Of
-each it says what was read, unchanged, new, changed, retracted and refused; for files of events that is counted in events, and a file that
-did not change is not read. What was refused is said with file and line, and the rest is taken. A source that is away does not stop the
-others. The exit code is 1 if anything was refused or away. `--strict` stops at the first source of which anything is refused, before
-anything of it is written. `--server URL` reads here, with the credentials and the network of whoever asks, and sends what was found.
+each it says how many of its statements were read, unchanged, new, changed, retracted and refused. A statement is what a source states of
+one subject: a table's columns, say, or its constraints. What the source's system reports as unchanged is not read again and counts as
+unchanged: `26 of 41 statements read, 41 unchanged`. Files of events are counted in events, and a file that did not change is not read.
+What was refused is said with file and line, and the rest is taken. A source that is away does not stop the others. The exit code is 1 if
+anything was refused or away. `--strict` stops at the first source of which anything is refused, before anything of it is written.
+`--server URL` reads here, with the credentials and the network of whoever asks, and sends what was found.
 
 ```console
 $ printf 'version: 1\\nsource: shop\\nsources:\\n  - {kind: openlineage, name: example, files: [examples/mesh/events]}\\n' > shop.yaml
 $ meshline sync shop.yaml --store sqlite:///sync.db
-mesh/shop: 0 read, 0 unchanged, 0 new, 0 changed, 0 retracted, 0 refused
-openlineage/example: 170 read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused
+mesh/shop: 0 of 0 statements read, 0 unchanged, 0 new, 0 changed, 0 retracted, 0 refused
+openlineage/example: 170 of 170 events read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused
 $ meshline sync shop.yaml --store sqlite:///sync.db
-mesh/shop: 0 read, 0 unchanged, 0 new, 0 changed, 0 retracted, 0 refused
-openlineage/example: 0 read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused
+mesh/shop: 0 of 0 statements read, 0 unchanged, 0 new, 0 changed, 0 retracted, 0 refused
+openlineage/example: 0 of 170 events read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused
 $ meshline sources --store sqlite:///sync.db
 source               datasets  statements  last sync  lag  next  what it did
-mesh/shop ... 0 read, 0 unchanged
-openlineage/example ... 0 read, 170 unchanged
+mesh/shop ... 0 of 0 statements read, 0 unchanged
+openlineage/example ... 0 of 170 events read, 170 unchanged
 ```
 
 An event that was taken stays when its file goes. A file with an event that was refused is read again each time, so that the refusal is
