@@ -60,11 +60,13 @@ class Completeness(msgspec.Struct, rename="camel", frozen=True):
     as_of: str | None
     revision: int
     unbound: int = 0
+    silent_on_filters: int = 0
+    silent_producers: list[str] = []
     known_later: list[KnownLater] = []
 
     @property
     def whole(self) -> bool:
-        counts = (self.possible_only, self.undescribed, self.stale_edges, self.provisional, self.unbound)
+        counts = (self.possible_only, self.undescribed, self.stale_edges, self.provisional, self.unbound, self.silent_on_filters)
         return self.truncated == "NONE" and not any(counts) and not self.known_later
 
     @property

@@ -16,10 +16,6 @@ from meshline.graph.index.answers import Flags
 from meshline.graph.index.between import FlowTable
 from meshline.graph.index.tables import NONE
 from meshline.graph.model import AssetKind, EdgeType
-from meshline.graph.queries.assets import attributes
-
-# Producers whose column lineage comes from openlineage-sql.
-_SILENT_ON_FILTERS = frozenset({"AIRFLOW", "DBT"})
 
 
 def gaps(touched: Touched) -> tuple[str, ...]:
@@ -30,18 +26,9 @@ def gaps(touched: Touched) -> tuple[str, ...]:
 def silent_on_filters(touched: Touched) -> tuple[str, ...]:
     """The jobs that read what is touched and whose producer states no filters or joins: a column may be in one of theirs.
 
-    A job that states some for a dataset, or whose SQL was read, is not among them.
+    A job of which more is stated is not among them (`Traversal.silent_jobs`).
     """
-    index = touched.index
-    jobs: set[int] = set()
-    for dataset in {*touched.datasets, *(one.node for one in touched.reached(AssetKind.DATASET))}:
-        flows = index.flows_from([dataset])
-        stated = set(flows.job[flows.reach == Reach.INDIRECT].tolist())
-        jobs |= (set(flows.job.tolist()) - {NONE}) - stated
-    ordered = sorted(jobs)
-    known = zip(ordered, attributes(touched.live, index, ordered), strict=True) if ordered else ()
-    silent = [node for node, about in known if (about.text("integration") or "").upper() in _SILENT_ON_FILTERS]
-    return tuple(index.key(node).qualified_name for node in silent)
+    return tuple(touched.index.key(job).qualified_name for job in touched.impact.traversal.silent_jobs.tolist())
 
 
 def _searched(touched: Touched) -> Iterator[str]:

@@ -156,6 +156,8 @@ class Completeness(Value, frozen=True, kw_only=True):
     stale_edges: int
     provisional: int
     unbound: int = 0
+    silent_on_filters: int = 0
+    silent_producers: tuple[str, ...] = ()
     as_of: str | None
     revision: int
 

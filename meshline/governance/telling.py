@@ -66,6 +66,8 @@ def completeness(found: Iterable[Counts], index: LineageIndex) -> Completeness:
         stale_edges=max((one.stale_edges for one in counts), default=0),
         provisional=max((one.provisional for one in counts), default=0),
         unbound=max((one.unbound for one in counts), default=0),
+        silent_on_filters=max((one.silent_on_filters for one in counts), default=0),
+        silent_producers=tuple(sorted({producer for one in counts for producer in one.silent_producers})),
         as_of=None if index.as_of is None else from_micros(index.as_of).isoformat(),
         revision=index.revision,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from meshline.graph.index import Direction, LineageIndex, Reach, Truncated
 from meshline.graph.model import AssetKey, AssetKind, Precedence
@@ -14,6 +15,13 @@ MAX_NODES = 5_000  # of one walk; larger ones are not compared
 ENDS = 5  # of what one walk reaches, walked back from
 
 Reached = dict[AssetKey, tuple[Reach, int, bool]]
+
+
+class Walk(NamedTuple):
+    """One walk, by the shown names. `silent_on_filters`: as in its completeness."""
+
+    reached: Reached
+    silent_on_filters: int
 
 
 def index_checks(store: Store, precedence: Precedence, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
@@ -51,14 +59,15 @@ def _symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Check:
         node = index.node(key)
         if node is None or key.kind is not AssetKind.COLUMN:
             continue
-        reached = _walk(index, node, Direction.DOWNSTREAM)
-        if reached is None:
+        walk = _walk(index, node, Direction.DOWNSTREAM)
+        if walk is None:
             continue
+        reached = walk.reached
         found.count += 1
         for end in sorted(reached)[:: max(1, len(reached) // ENDS)]:
             there = index.node(end)
-            back = {} if there is None else _walk(index, there, Direction.UPSTREAM)
-            if end.kind is AssetKind.COLUMN and back is not None and back.get(key) != reached[end]:
+            back = Walk({}, 0) if there is None else _walk(index, there, Direction.UPSTREAM)
+            if end.kind is AssetKind.COLUMN and back is not None and back.reached.get(key) != reached[end]:
                 found.problem(f"{key.qualified_name} reaches {end.qualified_name}, which does not come from it alike")
         advance(1)
     return found.check()
@@ -69,14 +78,15 @@ def _sample(index: LineageIndex) -> list[AssetKey]:
     return [index.key(node) for node in nodes[:: max(1, len(nodes) // SAMPLE)]]
 
 
-def _differ(one: Reached | None, other: Reached | None) -> bool:
+def _differ(one: Walk | None, other: Walk | None) -> bool:
     return one is not None and other is not None and one != other
 
 
-def _walk(index: LineageIndex, start: int, direction: Direction) -> Reached | None:
-    """What is reached, by the shown names; None if it is too much."""
+def _walk(index: LineageIndex, start: int, direction: Direction) -> Walk | None:
+    """None if it is too much."""
     walked = index.traverse([start], direction, reach=Reach.POSSIBLE, depth=None, max_nodes=MAX_NODES, deadline=None, seen_since=None)
     if walked.completeness.truncated is not Truncated.NONE:
         return None
     rows = zip(walked.nodes.tolist(), walked.reach.tolist(), walked.distance.tolist(), walked.masked.tolist(), strict=True)
-    return {index.key(node): (Reach(reach), distance, bool(masked)) for node, reach, distance, masked in rows}
+    reached = {index.key(node): (Reach(reach), distance, bool(masked)) for node, reach, distance, masked in rows}
+    return Walk(reached, walked.completeness.silent_on_filters)

@@ -189,6 +189,8 @@ JOB_OUTPUT = "job-output"  # (JOB_OUTPUT, job ns, job name, dataset ns, dataset 
 QUERY, CONTENT_REPLACED = "query", "dataset-replaced"
 # What flows into a node of a dbt project: (DBT, unique id, DBT_LINEAGE). A job names the node that it builds by the attribute DBT_ID.
 DBT, DBT_LINEAGE, DBT_ID = "dbt", "lineage", "dbt_id"
+# Producers (attribute `integration` of their jobs) whose column lineage comes from openlineage-sql, which states no filters and no joins.
+SILENT_ON_FILTERS = ("AIRFLOW", "DBT")
 # The columns of a dataset: all of them, or some of them, of which one more list never removes any.
 DATASET_SCOPE, WHOLE_SCHEMA, PARTIAL_SCHEMA = (
     "dataset",

@@ -160,11 +160,25 @@ def test_nothing_with_gaps_is_never_called_safe() -> None:
         {"provisional": 1},
         {"truncated": "TIME"},
         {"unbound": 1},
+        {"silentOnFilters": 1, "silentProducers": ["DBT"]},
         LATER,
     ):
         said = text({**NOTHING, "completeness": {**COMPLETENESS, **gap}})
         assert "do not treat this as safe" in said
         assert "NOT CERTAIN" in said
+
+
+def test_producers_that_state_no_filters_are_named() -> None:
+    written = text({**NOTHING, "completeness": {**COMPLETENESS, "silentOnFilters": 2, "silentProducers": ["AIRFLOW", "DBT"]}})
+    assert written == (
+        "Nothing is known to depend on crm.customers.email, but the answer may be incomplete: do not treat this as safe.\n"
+        "\nNOT CERTAIN\n"
+        "  ! The producer of 2 jobs on the way (AIRFLOW and DBT) states no filters or joins:"
+        " what depends on a column through those is not in the answer.\n"
+    )
+    graph = {**GRAPH, "completeness": {**COMPLETENESS, "silentOnFilters": 1}}
+    drawn = joined(drawing.text(shaped(graph, drawing.Graph), [START], upstream=True, granularity="column"))
+    assert "! The producer of 1 job on the way states no filters or joins" in drawn
 
 
 def test_jobs_of_several_namespaces_are_told_apart() -> None:

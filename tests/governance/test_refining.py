@@ -25,7 +25,7 @@ from meshline.graph.model import (
     dataset,
     job,
 )
-from tests.governance.verdicts import change, finding, hits, verdicts
+from tests.governance.verdicts import change, finding, hits, report, verdicts
 from tests.queries import mesh
 from tests.queries.mesh import about, edge, flow, run, said, schema
 
@@ -68,21 +68,26 @@ def test_a_column_that_nobody_reads_in_a_covered_corner(graph: LiveGraph) -> Non
 
 
 @pytest.mark.parametrize(
-    ("integration", "filtered", "verdict"),
+    ("integration", "subtypes", "verdict"),
     [
-        ("DBT", False, "breaking"),
-        ("AIRFLOW", False, "breaking"),
-        ("AIRFLOW", True, "compatible"),  # its SQL was read
-        ("SPARK", False, "compatible"),
+        ("DBT", [""], "breaking"),
+        ("AIRFLOW", [""], "breaking"),
+        ("AIRFLOW", ["", "FILTER"], "compatible"),
+        ("AIRFLOW", ["IDENTITY", "FILTER"], "compatible"),  # its SQL was read
+        ("AIRFLOW", ["IDENTITY"], "compatible"),  # its SQL was read, and has no filter
+        ("SPARK", [""], "compatible"),
     ],
 )
-def test_a_producer_that_states_no_filters_proves_nothing(integration: str, filtered: bool, verdict: str) -> None:  # noqa: FBT001
-    """openlineage-sql lists the columns that are copied: z may be in the WHERE."""
-    by_filter = [flow(column(A, "y"), B, "FILTER")] if filtered else []
-    again = run(READ, [A], B, flow(column(A, "x"), column(B, "x")), *by_filter, at=mesh.START + 1)
+def test_a_producer_that_states_no_filters_proves_nothing(integration: str, subtypes: list[str], verdict: str) -> None:
+    """openlineage-sql lists the columns that are copied, and no more: z may be in the WHERE."""
+    flows = [flow(column(A, "y"), B, one) if one == "FILTER" else flow(column(A, "x"), column(B, "x"), one) for one in subtypes]
+    again = run(READ, [A], B, *flows, at=mesh.START + 1)
     graph = corner(again, about(READ, integration=integration))
     one = change("column-removed", column(A, "z"))
     assert verdicts(graph, one) == ("breaking", verdict)
+    silent = (1, (integration,)) if verdict == "breaking" else (0, ())
+    assert (known := report(graph, one).completeness).silent_on_filters == silent[0]
+    assert known.silent_producers == silent[1]
     if verdict == "breaking":
         assert "a filter or join of etl/read, whose lineage states none" in finding(graph, one, mode=Mode.USAGE).reason
     graph.store.close()

@@ -6,7 +6,7 @@ import sys
 from random import Random
 
 from meshline.graph.index import Direction, LineageIndex
-from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Flow, FlowType, Statement
+from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Flow, FlowType, Statement, job
 from tests.index.heads import Fold, col, column_dropped, column_renamed, ds, lists, output_scope, same, says
 
 NAMES = "abcdefgh"
@@ -20,7 +20,8 @@ def statements(random: Random) -> list[Statement]:
 
     def flow() -> Flow:
         end = col(column()) if random.random() < 0.8 else ds(random.choice(NAMES))
-        return Flow(col(column()), end, random.choice(tuple(FlowType)), random.choice(("", "JOIN")), random.random() < 0.3)
+        through = job("db", random.choice("jkl"))
+        return Flow(col(column()), end, random.choice(tuple(FlowType)), random.choice(("", "JOIN")), random.random() < 0.3, job=through)
 
     found: list[Statement] = []
     for at in range(40):
@@ -28,6 +29,10 @@ def statements(random: Random) -> list[Statement]:
         if random.random() < 0.3:
             flows.append(Flow(ds(random.choice(NAMES)), ds(random.choice(NAMES)), covered=random.random() < 0.5))
         found.append(says(Facts(flows=tuple(flows)), output_scope(random.choice("jk"), random.choice(NAMES)), at))
+    found += [
+        says(Facts(assets=(AssetFact(job("db", name), {"integration": producer}),)), ("job", name), 1)
+        for name, producer in (("j", "DBT"), ("k", "AIRFLOW"), ("l", "SPARK"))
+    ]
     found += [says(lists(name, "x", "Y", "z", "Z"), ("dataset", name), 3) for name in "abc"]
     found.append(says(Facts(edges=(same("a", "b", type="TABLE"), same("c", "d"))), ("person",), 5, source="person/p"))
     found.append(says(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, ds("e"), ds("f")),)), ("renamed",), 20))

@@ -326,7 +326,7 @@ class Oracle:
             owned = edge.type is EdgeType.OWNS and (edge.start, str(edge.attributes.get("type", "technical"))) in self._stated_owners(
                 edge.end
             )
-            if edge.start == key and (owned or edge.type is EdgeType.GOVERNS):
+            if self.same(edge.start, key) and (owned or edge.type is EdgeType.GOVERNS):
                 found |= {edge.end} if edge.end.kind in {AssetKind.DATASET, AssetKind.COLUMN} else self.stands_for(edge.end)
         for edge, _ in self.edges:
             if key.kind is AssetKind.DOMAIN and edge.type is EdgeType.PART_OF and edge.end == key:
@@ -425,6 +425,37 @@ class Oracle:
         pairs = {(self.node(said.start), self.node(said.end)) for said in passed if said.class_ == 2}
         undescribed = {node[1] for node in distances if node[1] not in self.described}
         return len(pairs), len(undescribed), sum(self.stale(s.head) for s in passed), sum(s.head.provisional for s in passed)
+
+    def silent_on_filters(
+        self, starts: Sequence[AssetKey], direction: Direction, *, reach: int = 2, depth: int | None = None, seen_since: int | None = None
+    ) -> set[AssetKey]:
+        """The jobs that only copy values of a dataset that is asked about or reached, as far as their producer ever states anything."""
+        if reach == 0:
+            return set()
+        reached = self.traverse(starts, direction, reach=reach, depth=depth, seen_since=seen_since)
+        datasets = {node[1] for node in {*self.begun(starts), *reached}}
+        copied: set[tuple[AssetKey | None, AssetKey, AssetKey]] = set()
+        more: set[tuple[AssetKey | None, AssetKey, AssetKey]] = set()
+        for said in self.flows:
+            start, end = self.node(said.start)[1], self.node(said.end)[1]
+            near = start if direction is Direction.DOWNSTREAM else end
+            if near not in datasets or said.class_ > reach or (seen_since is not None and said.head.last_observed < seen_since):
+                continue
+            if said.class_ == 0 and not said.flow.subtype:
+                copied.add((said.flow.job, start, end))
+            elif not said.flow.covered:
+                more.add((said.flow.job, start, end))
+        return {job for job, *pair in copied if job is not None and self.producers[job] and not {(job, *pair), (None, *pair)} & more}
+
+    @cached_property
+    def producers(self) -> dict[AssetKey, set[str]]:
+        """The producers that state no filters, by job."""
+        found: dict[AssetKey, set[str]] = defaultdict(set)
+        for facts in self.facts.values():
+            for fact in facts.assets:
+                if fact.key.kind is AssetKind.JOB and str(fact.attributes.get("integration")).upper() in {"AIRFLOW", "DBT"}:
+                    found[fact.key].add(str(fact.attributes["integration"]).upper())
+        return found
 
 
 def dataset_of(key: AssetKey) -> AssetKey:

@@ -31,7 +31,13 @@ jobs = st.sampled_from((None, job(NS, "j"), job(NS, "k")))
 types = st.sampled_from(tuple(FlowType))
 
 column_flows = st.builds(
-    lambda a, b, type_, masking, by: Flow(col(a), col(b), type_, "", masking, job=by), columns, columns, types, st.booleans(), jobs
+    lambda a, b, type_, subtype, masking, by: Flow(col(a), col(b), type_, subtype, masking, job=by),
+    columns,
+    columns,
+    types,
+    st.sampled_from(("", "", "IDENTITY")),
+    st.booleans(),
+    jobs,
 )
 hoisted_flows = st.builds(lambda a, b, masking: Flow(col(a), ds(b), FlowType.INDIRECT, "JOIN", masking), columns, datasets, st.booleans())
 dataset_flows = st.builds(lambda a, b, covered, by: Flow(ds(a), ds(b), covered=covered, job=by), datasets, datasets, st.booleans(), jobs)
@@ -58,6 +64,18 @@ outputs = st.builds(
     times,
     st.sampled_from(("r1", "r2", "r3#dag", "r4#dag")),
     st.sampled_from(((), (), ("7",), ("query",), ("query",))),
+)
+producers = st.builds(
+    lambda name, integration, at, source: says(
+        Facts(assets=(AssetFact(job(NS, name), {"integration": integration, "processing_type": "BATCH"}),)),
+        ("job", NS, name, "jobType"),
+        at,
+        source=source,
+    ),
+    st.sampled_from(("j", "k")),
+    st.sampled_from(("AIRFLOW", "DBT", "dbt", "SPARK", "")),
+    times,
+    st.sampled_from(("openlineage/test", "openlineage/other")),
 )
 replacements = st.builds(lambda of, at: says(Facts(assets=(AssetFact(ds(of), {}),)), ("dataset-replaced", NS, of), at), datasets, times)
 models = st.builds(
@@ -192,12 +210,16 @@ lost = st.builds(
     st.sampled_from(("person", "not-same-as")),
 )
 
-plain = st.one_of(lineages, lineages, outputs, outputs, replacements, models, builds, schemas, merges, merges, partings)
+plain = st.one_of(
+    lineages, lineages, outputs, outputs, producers, producers, replacements, models, builds, schemas, merges, merges, partings
+)
 moving = st.one_of(renames, drops, column_renames, column_renames, column_drops)
 any_statement = st.one_of(
     lineages,
     outputs,
     outputs,
+    producers,
+    producers,
     replacements,
     models,
     builds,

@@ -51,6 +51,10 @@ def check(statements: list[Statement], data: st.DataObject) -> None:
     expected = oracle.traverse(starts, direction, reach=reach, depth=depth, seen_since=seen_since)
     assert answer(index, oracle, traversal) == expected
     assert traversal.completeness[1:5] == oracle.met(starts, direction, reach=reach, depth=depth, seen_since=seen_since)
+    silent = oracle.silent_on_filters(starts, direction, reach=reach, depth=depth, seen_since=seen_since)
+    assert {index.key(job) for job in traversal.silent_jobs.tolist()} == silent
+    assert traversal.completeness.silent_on_filters == len(silent)
+    assert set(traversal.completeness.silent_producers) == {producer for job in silent for producer in oracle.producers[job]}
     check_paths(index, traversal)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from meshline.graph.index import Direction
 from meshline.graph.live import LiveGraph
-from meshline.graph.model import AssetKind, EdgeType, column, dataset
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, dataset
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
 from tests.ingest.speaking import (
     CLOCK,
@@ -204,6 +204,42 @@ def test_what_airflow_sent() -> None:
     (facts,) = [known.facts(*scope) for scope in known.of("job-output")]
     assert {flow.end.name for flow in facts.flows if flow.end.kind is AssetKind.COLUMN} == {"customer_id", "email", "country", "revenue"}
     assert "shop.raw.orders.status -> shop.mart.customer_revenue.* INDIRECT FILTER" in columns(facts)
+
+
+# -- what openlineage-sql never states
+
+DBT_EVENTS = Path(__file__).parents[2] / "examples" / "mesh" / "events" / "dbt.ndjson"
+
+
+def silent_on(known: Graph, of: AssetKey) -> tuple[int, tuple[str, ...]]:
+    """What an impact of an asset says of producers that state no filters."""
+    index = LiveGraph.open(known.store).index
+    node = index.node(of)
+    assert node is not None
+    found = index.traverse([node], Direction.DOWNSTREAM).completeness
+    return found.silent_on_filters, found.silent_producers
+
+
+def test_an_impact_counts_the_jobs_of_airflow_whose_sql_could_not_be_read() -> None:
+    listed = "customer_id", "email", "total", "id", "_0", "_1"
+    customers = column(dataset(DB, "shop.raw.customers"), "country")
+    assert silent_on(told(by_position(query="{{ templated }}", listed=listed)), customers) == (1, ("AIRFLOW",))
+    assert silent_on(told(by_position()), customers) == (0, ())
+    plain = "CREATE TABLE mart.revenue AS SELECT id, email FROM raw.customers"
+    assert silent_on(told(stated(plain, "id", "email", listed=("id", "email"))), customers) == (0, ()), "it was read, and has no filter"
+
+
+def test_where_all_is_possible_nothing_is_missing() -> None:
+    assert silent_on(told(by_position(query="")), column(dataset(DB, "shop.raw.customers"), "country")) == (0, ())
+
+
+def test_an_impact_counts_the_jobs_of_dbt() -> None:
+    """As dbt-ol sent it: two staging tables, and the marts that are made of them."""
+    known = told(*map(json.loads, DBT_EVENTS.read_text(encoding="utf-8").splitlines()))
+    marts = "duckdb:///warehouse/marts.duckdb"
+    counts = {name: silent_on(known, dataset(marts, f"marts.{name}")) for name in ("staging.stg_customer_orders", "staging.stg_payments")}
+    assert counts == {"staging.stg_customer_orders": (3, ("DBT",)), "staging.stg_payments": (2, ("DBT",))}
+    assert silent_on(known, dataset(marts, "marts.finance.buyer_ledger")) == (0, ()), "no job reads it"
 
 
 # -- schemas that may lack columns

@@ -200,6 +200,8 @@ class BlastRadius:
                 stale_edges=known.stale_edges,
                 provisional=known.provisional,
                 unbound=known.unbound,
+                silent_on_filters=known.silent_on_filters,
+                silent_producers=list(known.silent_producers),
                 as_of=None,
                 known_later=[],
                 revision=known.revision,

@@ -40,6 +40,11 @@ class Completeness:
     unbound: int = strawberry.field(
         description="Assets asked about that lead to no dataset: a contract that governs none, an owner that owns none, ..."
     )
+    silent_on_filters: int = strawberry.field(
+        description="Jobs that read (upstream: write) a dataset of the answer and whose producer never states filters, joins or other"
+        " indirect influence: INDIRECT influence through them may exist and is not in the answer."
+    )
+    silent_producers: list[str] = strawberry.field(description="The producers of those jobs, by their `integration`: AIRFLOW, DBT.")
     as_of: datetime | None = strawberry.field(description="The time that was asked for; null: now.")
     known_later: list[KnownLater] = strawberry.field(
         description="What was first stated after `asOf`: this answer cannot know of it. Empty without `asOf`."
@@ -55,6 +60,8 @@ class Completeness:
             stale_edges=counts.stale_edges,
             provisional=counts.provisional,
             unbound=counts.unbound,
+            silent_on_filters=counts.silent_on_filters,
+            silent_producers=list(counts.silent_producers),
             as_of=None if counts.as_of is None else from_micros(counts.as_of),
             known_later=KnownLater.of(counts.known_later),
             revision=counts.revision,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -33,6 +33,10 @@ class Completeness(Protocol):
     def provisional(self) -> int: ...
     @property
     def unbound(self) -> int: ...
+    @property
+    def silent_on_filters(self) -> int: ...
+    @property
+    def silent_producers(self) -> Sequence[str]: ...
 
 
 def doubts(completeness: Completeness) -> list[str]:
@@ -50,6 +54,12 @@ def doubts(completeness: Completeness) -> list[str]:
         said.append(
             f"{counted(c.possible_only, 'pair')} of datasets {has(c.possible_only)} no column lineage:"
             " what lies behind is only possible, and more than is really affected."
+        )
+    if c.silent_on_filters:
+        of = f" ({listing(c.silent_producers)})" if c.silent_producers else ""
+        said.append(
+            f"The producer of {counted(c.silent_on_filters, 'job')} on the way{of} states no filters or joins:"
+            " what depends on a column through those is not in the answer."
         )
     if c.stale_edges:
         said.append(

@@ -17,6 +17,7 @@ from meshline.governance.reports.reading import (
     rule_of,
     told,
     unasked,
+    uncertain,
     way,
     where,
 )
@@ -31,6 +32,8 @@ def xml(report: Report) -> bytes:
         suite.add_property(key, str(getattr(report, key)))
     if not report.consumers_checked:
         suite.add_property("consumers", UNASKED)
+    for note in uncertain(report):
+        suite.add_property("not certain", printable(note))
     cases = [_case(report, concern, name) for concern in concerns_of(report)]
     suite.add_testcases(cases or [TestCase(headline(report), "meshline")])
     file = JUnitXml("meshline")

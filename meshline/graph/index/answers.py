@@ -55,6 +55,8 @@ class Completeness(NamedTuple):
     stale_edges: int  # flows followed that the job's latest run did not restate
     provisional: int  # flows followed of runs that have not completed
     unbound: int  # assets asked about that lead to no column or dataset: a contract that governs none, an owner that owns none, ...
+    silent_on_filters: int  # jobs that read (upstream: write) a dataset of the answer, and whose producer states no filters or joins
+    silent_producers: tuple[str, ...]  # the producers of those: AIRFLOW, DBT
     as_of: int | None
     revision: int
     known_later: tuple[KnownLater, ...] = ()

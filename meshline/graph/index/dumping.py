@@ -36,6 +36,7 @@ class Dump(NamedTuple):
     relations: list[tuple[str, AssetKey, AssetKey, str, Named]]
     flows: list[tuple[AssetKey, AssetKey, int, str, AssetKey | None, Named]]
     scopes: list[tuple[Named, int, int, int, bool, bool]]
+    silent_on_filters: list[tuple[AssetKey, tuple[str, ...]]]
 
 
 def dumped(feed: Feed, shown: Shown, holders: Holders) -> Dump:
@@ -68,6 +69,7 @@ def dumped(feed: Feed, shown: Shown, holders: Holders) -> Dump:
             )
             for head in heads
         ),
+        sorted((core.key(job), producers) for job, producers in feed.silent_jobs.all().items()),
     )
 
 

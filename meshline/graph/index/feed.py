@@ -17,6 +17,7 @@ from meshline.graph.index.identity import Identity
 from meshline.graph.index.moves import Moves
 from meshline.graph.index.owner_identity import OwnerIdentity
 from meshline.graph.index.pair_coverage import PairCoverage
+from meshline.graph.index.silent_jobs import SilentJobs
 from meshline.graph.index.tables import (
     CHANGED,
     COLLIDES,
@@ -77,6 +78,7 @@ class Feed:
         self.moves = Moves(self.core, self.identity)
         self.columns = ColumnMoves(self.core, self.identity, self.moves)
         self.pairs = PairCoverage(self.core)
+        self.silent_jobs = SilentJobs(self.core)
         self.patterns: dict[int, dict[int, list[str]]] = {}  # domain or product -> scope id -> patterns of its members
         self._with_patterns: dict[int, set[int]] = {}  # scope id -> the nodes that it gives patterns
         self.session_names: dict[int, list[tuple[int, tuple[str, ...]]]] = {}  # scope id -> datasets, with a name in a session
@@ -210,6 +212,9 @@ class Feed:
         if nodes.kind[node] == _OWNER:
             self.owners.state(scope_id, node, attributes)
             return
+        if nodes.kind[node] == _JOB:
+            self.silent_jobs.state(scope_id, node, attributes)
+            return
         if isinstance(names := attributes.get("session_names"), list):
             self.session_names.setdefault(scope_id, []).extend((node, tuple(map(str, name))) for name in names if isinstance(name, list))
         members = attributes.get("members")
@@ -269,6 +274,7 @@ class Feed:
         self.session_names.pop(scope_id, None)
         self.owners.unsay(scope_id)
         self.pairs.withdraw(scope_id)
+        self.silent_jobs.unsay(scope_id)
         for node in self._with_patterns.pop(scope_id, ()):
             del self.patterns[node][scope_id]
             if not self.patterns[node]:

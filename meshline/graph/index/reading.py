@@ -59,6 +59,7 @@ EDGE_TYPES = 12
 _SPELLING = np.frombuffer(b"spelling", np.uint8).copy()
 _SESSION_NAMES = np.frombuffer(b"session_names", np.uint8).copy()
 _DROPPED = np.frombuffer(b"dropped", np.uint8).copy()
+_INTEGRATION = np.frombuffer(b"integration", np.uint8).copy()
 _MEMBERS = np.frombuffer(b"members", np.uint8).copy()
 _TAGS = np.frombuffer(b"tags", np.uint8).copy()
 _DBT_ID = np.frombuffer(b"dbt_id", np.uint8).copy()
@@ -224,7 +225,7 @@ def read_assets(
             elif nodes.kind[node] == DOMAIN or nodes.kind[node] == DATA_PRODUCT:
                 needed |= is_word(buffer, first, at, _MEMBERS)
             elif nodes.kind[node] == JOB:
-                needed |= is_word(buffer, first, at, _DBT_ID)
+                needed |= is_word(buffer, first, at, _DBT_ID) or is_word(buffer, first, at, _INTEGRATION)
             at = skipped(buffer, at, end)
         add_fact(node, 1 if solid else 0, nodes, facts, counts)
         if needed:

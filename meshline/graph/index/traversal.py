@@ -12,6 +12,7 @@ from meshline.graph.index.answers import Affected, Bytes, Completeness, Directio
 from meshline.graph.index.between import FlowTable, rows_between, table_of
 from meshline.graph.index.feed import Feed
 from meshline.graph.index.holders import Holders
+from meshline.graph.index.silent_jobs import silent_on
 from meshline.graph.index.slots import Slots
 from meshline.graph.index.starting import Starts
 from meshline.graph.index.steps import flow_step, masking, order
@@ -27,7 +28,8 @@ class Traversal:
 
     `nodes`, `reach` (a Reach), `distance` and `masked` are of equal length, sorted by reach, then distance.
     `starts` are the representatives that it began with (columns and datasets; a dataset's columns
-    are implied). It is a view of the index as it was: use it before the index changes.
+    are implied); `silent_jobs` are the jobs that `Completeness.silent_on_filters` counts. It is a view of the index as it was:
+    use it before the index changes.
     """
 
     def __init__(
@@ -48,7 +50,6 @@ class Traversal:
         self.reach: Bytes = walked.reach
         self.distance: Ints = walked.distance
         self.masked: Flags = walked.masked
-        self.completeness = _completeness(walked, begin.unbound, view)
         self._feed = feed
         self._core = feed.core
         self._holders = holders
@@ -56,6 +57,9 @@ class Traversal:
         self._walker = walker
         self._assets = begin.named
         self._limits = limits
+        asked = np.concatenate([begin.nodes, walked.nodes])
+        self.silent_jobs: Ints = silent_on(feed.core, feed.silent_jobs, slots, asked, direction, limits.reach, self._wanted)
+        self.completeness = _completeness(walked, begin.unbound, self.silent_jobs, feed.silent_jobs.producers(self.silent_jobs), view)
         self._distances: dict[int, Distances] = {}
         self._steps: dict[tuple[int, int], tuple[FlowStep, int]] = {}  # by node and class: the last step to it
 
@@ -185,6 +189,6 @@ class Traversal:
         return None if nearer else min(near, key=core.parts, default=None)
 
 
-def _completeness(walked: Walked, unbound: int, view: View) -> Completeness:
-    counts = (walked.possible_only, walked.undescribed, walked.stale_edges, walked.provisional, unbound)
-    return Completeness(walked.truncated, *counts, *view)
+def _completeness(walked: Walked, unbound: int, silent: Ints, producers: tuple[str, ...], view: View) -> Completeness:
+    counts = (walked.possible_only, walked.undescribed, walked.stale_edges, walked.provisional, unbound, len(silent))
+    return Completeness(walked.truncated, *counts, producers, *view)

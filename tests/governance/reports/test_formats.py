@@ -36,6 +36,17 @@ def test_every_format_is_utf8_and_the_same_every_time(form: Format, made: Report
 
 
 @pytest.mark.parametrize("form", list(Format))
+def test_every_format_names_the_producers_that_state_no_filters(form: Format) -> None:
+    said = rendered(rich(), form).decode("utf-8")
+    if form is Format.JSON:
+        assert json.loads(said)["completeness"]["silentProducers"] == ["AIRFLOW", "DBT"]
+    else:
+        assert "The producer of 3 jobs on the way" in said
+        assert "states no filters or joins" in said
+        assert "states no filters or joins" not in rendered(report(finding()), form).decode("utf-8")
+
+
+@pytest.mark.parametrize("form", list(Format))
 def test_ten_thousand_findings_are_written_quickly(form: Format) -> None:
     made = large()
     begun = time.perf_counter()

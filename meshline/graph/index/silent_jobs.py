@@ -1,0 +1,235 @@
+"""Jobs whose producer states no filters, joins or other INDIRECT influence: what they read may have more effect than is known.
+
+Known are the values that such a job copies: flows between columns, DIRECT and without a subtype, as openlineage-sql sends them.
+A job is silent about a dataset that it reads and an output, unless it states more of the two (a subtype, an INDIRECT flow: then
+its SQL was read), a source without jobs does (a dbt project, a view's definition), or all of the output is POSSIBLE anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index.answers import Direction, Flags, Ints, Reach
+from meshline.graph.index.compiled import inner, kernel
+from meshline.graph.index.core import Core
+from meshline.graph.index.slots import Slots
+from meshline.graph.index.tables import CLASS, COLUMN, COVERED, DEAD, I32, N_NODES, NONE, REPLACED, U8, Csr, FlowKinds, Flows, Nodes
+from meshline.graph.model import SILENT_ON_FILTERS, Json
+
+_ROOM = 1024  # rows for which there is room at first
+_NOTHING: Ints = np.empty(0, np.int32)
+_ANY: U8 = np.ones(1, np.uint8)
+
+
+class SilentJobs:
+    """The jobs of which a source states that such a producer runs them."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._of_scope: dict[int, dict[int, int]] = {}  # scope id -> job -> bit of the producer
+        self._stated: dict[int, dict[int, int]] = {}  # job -> scope id -> bit
+        self._array: U8 = np.zeros(0, np.uint8)
+
+    def state(self, scope_id: int, job: int, attributes: Mapping[str, Json]) -> None:
+        """What a head states of a job."""
+        integration = attributes.get("integration")
+        producer = integration.strip().upper() if isinstance(integration, str) else ""
+        if producer in SILENT_ON_FILTERS:
+            bit = 1 << SILENT_ON_FILTERS.index(producer)
+            self._of_scope.setdefault(scope_id, {})[job] = bit
+            self._stated.setdefault(job, {})[scope_id] = bit
+            self._mark(job)
+
+    def unsay(self, scope_id: int) -> None:
+        """The head of a scope is withdrawn."""
+        for job in self._of_scope.pop(scope_id, ()):
+            del self._stated[job][scope_id]
+            self._mark(job)
+            if not self._stated[job]:
+                del self._stated[job]
+
+    def any(self) -> bool:
+        return bool(self._stated)
+
+    @property
+    def array(self) -> U8:
+        """By node: the bits of its producers, 0 for all but silent jobs."""
+        n = int(self._core.counts[N_NODES])
+        if len(self._array) < n:
+            larger: U8 = np.zeros(max(n, 2 * len(self._array)), np.uint8)
+            larger[: len(self._array)] = self._array
+            self._array = larger
+        return self._array
+
+    def producers(self, jobs: Ints) -> tuple[str, ...]:
+        """The producers of these jobs, sorted."""
+        bits = int(np.bitwise_or.reduce(self.array[jobs])) if len(jobs) else 0
+        return tuple(producer for i, producer in enumerate(SILENT_ON_FILTERS) if bits >> i & 1)
+
+    def all(self) -> dict[int, tuple[str, ...]]:
+        """All that are silent, each with its producers."""
+        return {job: self.producers(np.array([job], np.int32)) for job in self._stated}
+
+    def _mark(self, job: int) -> None:
+        self.array[job] = int(np.bitwise_or.reduce([0, *self._stated[job].values()]))
+
+
+class _Found(NamedTuple):
+    """Who takes data from a dataset (upstream: brings it) into another: datasets are representatives; a job may be NONE."""
+
+    near: Ints
+    far: Ints
+    jobs: Ints
+
+
+def silent_on(core: Core, silent: SilentJobs, slots: Slots, reached: Ints, direction: Direction, weakest: Reach, wanted: U8 | None) -> Ints:
+    """The silent jobs that read (upstream: write) the datasets of these columns and datasets, whatever of them; sorted.
+
+    `weakest`: the weakest class of an answer about them; `wanted`: by flow, whether it counts; None: all do.
+    """
+    empty = core.name_number("")
+    if not silent.any() or weakest < Reach.INDIRECT or empty == NONE:
+        return _NOTHING
+    nodes = core.nodes
+    own = np.where(nodes.kind[reached] == COLUMN, nodes.part1[reached], reached)
+    datasets, _ = slots.numbered(nodes.rep[own])
+    search = _Search(core, silent.array, slots, empty, direction, weakest, wanted)
+    copied = search.flows(datasets, stated=False)
+    if not len(copied.jobs):
+        return _NOTHING
+    stated = search.flows(np.unique(copied.near), stated=True)
+    return np.unique(copied.jobs[~_is_among(copied, stated)])
+
+
+def _is_among(copied: _Found, stated: _Found) -> Flags:
+    """Of each of these, whether the same job, or none, states more of the same two datasets."""
+    near, far, jobs = (np.concatenate(columns).astype(np.int64) for columns in zip(copied, stated, strict=True))
+    pairs = np.unique(near << 32 | far, return_inverse=True)[1]
+    by_job = pairs << 32 | jobs
+    n = len(copied.jobs)
+    among: Flags = np.isin(by_job[:n], by_job[n:][stated.jobs != NONE]) | np.isin(pairs[:n], pairs[n:][stated.jobs == NONE])
+    return among
+
+
+class _Search:
+    """Looks at the flows of datasets in one direction."""
+
+    def __init__(self, core: Core, silent: U8, slots: Slots, empty: int, direction: Direction, weakest: Reach, wanted: U8 | None) -> None:
+        down = direction is Direction.DOWNSTREAM
+        self._flows = (
+            core.nodes,
+            core.outgoing if down else core.incoming,
+            core.nodes.over_out if down else core.nodes.over_in,
+            core.overlay.next_out if down else core.overlay.next_in,
+            core.flows.end if down else core.flows.start,
+            core.folded,
+            core.flows,
+            core.kinds,
+            0 if wanted is None else 1,
+            _ANY if wanted is None else wanted,
+        )
+        self._silent = silent
+        self._slots = slots
+        self._empty = empty
+        self._weakest = int(weakest)
+
+    def flows(self, datasets: Ints, *, stated: bool) -> _Found:
+        room = _ROOM
+        while True:
+            near, far, jobs = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
+            n = copying(datasets, self._silent, self._empty, self._weakest, int(stated), *self._flows, self._slots.array, near, far, jobs)
+            if n <= room:
+                return _Found(near[:n], far[:n], jobs[:n])
+            room = n
+
+
+@inner
+def is_asked(flow: int, flags: int, job: int, silent: U8, empty: int, weakest: int, stated: int, flows: Flows, kinds: FlowKinds) -> bool:
+    """Whether a flow is of the kind that is looked for: `stated`: one that states more than which values are copied."""
+    if flags & (DEAD | REPLACED) or (job == NONE and not stated) or (job != NONE and not silent[job]):
+        return False
+    is_copy = flags & CLASS == 0 and kinds.subtype[flows.kind[flow]] == empty
+    if stated:
+        return not is_copy and flags & CLASS <= weakest and not flags & COVERED
+    return is_copy
+
+
+@inner
+def enter(near: int, other: int, job: int, first: int, n: int, nodes: Nodes, slots: I32, nears: I32, fars: I32, jobs: I32) -> int:
+    """Enter a row for a flow, unless the one before of the same job is alike; the number of rows then, some beyond the room there is."""
+    far = nodes.rep[nodes.part1[other] if nodes.kind[other] == COLUMN else other]
+    before = n - 1 if job == NONE else slots[job]
+    if first <= before < len(jobs) and jobs[before] == job and fars[before] == far:
+        return n
+    if n < len(jobs):
+        nears[n] = near
+        fars[n] = far
+        jobs[n] = job
+        if job != NONE:
+            slots[job] = n
+    return n + 1
+
+
+@inner
+def enter_flows(
+    near: int, own: int, silent: U8, empty: int, weakest: int, stated: int,
+    nodes: Nodes, csr: Csr, heads: I32, links: I32, others: I32, base: int, flows: Flows, kinds: FlowKinds, use_wanted: int, wanted: U8,
+    slots: I32, nears: I32, fars: I32, jobs: I32, first: int, n: int,
+) -> int:  # fmt: skip
+    """Enter the flows of one own node."""
+    if own < len(csr.ptr) - 1:
+        for at in range(csr.ptr[own], csr.ptr[own + 1]):
+            flow = csr.flow[at]
+            job = kinds.job[flows.kind[flow]]
+            if is_asked(flow, csr.flags[at], job, silent, empty, weakest, stated, flows, kinds) and (not use_wanted or wanted[flow]):
+                n = enter(near, csr.other[at], job, first, n, nodes, slots, nears, fars, jobs)
+    flow = heads[own]
+    while flow != NONE:
+        job = kinds.job[flows.kind[flow]]
+        if is_asked(flow, flows.flags[flow], job, silent, empty, weakest, stated, flows, kinds) and (not use_wanted or wanted[flow]):
+            n = enter(near, others[flow], job, first, n, nodes, slots, nears, fars, jobs)
+        flow = links[flow - base]
+    return n
+
+
+@kernel("I32", "U8", "int", "int", "int", Nodes, Csr, "I32", "I32", "I32", "int", Flows, FlowKinds, "int", "U8", "I32", "I32", "I32", "I32")
+def copying(
+    datasets: I32, silent: U8, empty: int, weakest: int, stated: int,
+    nodes: Nodes, csr: Csr, heads: I32, links: I32, others: I32, base: int, flows: Flows, kinds: FlowKinds, use_wanted: int, wanted: U8,
+    slots: I32, nears: I32, fars: I32, jobs: I32,
+) -> int:  # fmt: skip
+    """Through which silent jobs values of these datasets are copied, and where to (the three arrays at the end).
+
+    `stated`: what silent jobs state beyond that instead, and what is stated without a job. Repetitions are left out as far
+    as that costs nothing. Returns how much room it takes, which may be more than there is. `slots`: as in `Slots`.
+    """
+    n = 0
+    for i in range(len(datasets)):
+        first = n
+        member = datasets[i]
+        while True:
+            n = enter_flows(
+                datasets[i], member, silent, empty, weakest, stated, nodes, csr, heads, links, others, base, flows, kinds, use_wanted,
+                wanted, slots, nears, fars, jobs, first, n,
+            )  # fmt: skip
+            last = nodes.child[member]
+            if last != NONE:
+                column = last
+                while True:
+                    column = nodes.sibling[column]
+                    n = enter_flows(
+                        datasets[i], column, silent, empty, weakest, stated, nodes, csr, heads, links, others, base, flows, kinds,
+                        use_wanted, wanted, slots, nears, fars, jobs, first, n,
+                    )  # fmt: skip
+                    if column == last:
+                        break
+            member = nodes.ring[member]
+            if member == datasets[i]:
+                break
+        for row in range(first, min(n, len(jobs))):
+            if jobs[row] != NONE:
+                slots[jobs[row]] = NONE
+    return n
