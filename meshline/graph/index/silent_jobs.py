@@ -85,15 +85,17 @@ class _Found(NamedTuple):
     jobs: Ints
 
 
-def silent_on(core: Core, silent: SilentJobs, slots: Slots, reached: Ints, direction: Direction, weakest: Reach, wanted: U8 | None) -> Ints:
-    """The silent jobs that read (upstream: write) the datasets of these columns and datasets, whatever of them; sorted.
+def silent_on(
+    core: Core, silent: SilentJobs, slots: Slots, answer: tuple[Ints, Ints], direction: Direction, weakest: Reach, wanted: U8 | None
+) -> Ints:
+    """The silent jobs that read (upstream: write) the datasets of the starts and of what they reached, whatever of them; sorted.
 
-    `weakest`: the weakest class of an answer about them; `wanted`: by flow, whether it counts; None: all do.
+    `answer`: the starts, and what they reached; `weakest`: the weakest class of that; `wanted`: by flow, whether it counts; None: all.
     """
-    empty = core.name_number("")
-    if not silent.any() or weakest < Reach.INDIRECT or empty == NONE:
+    if not silent.any() or weakest < Reach.INDIRECT or (empty := core.name_number("")) == NONE:
         return _NOTHING
     nodes = core.nodes
+    reached = np.concatenate(answer)
     own = np.where(nodes.kind[reached] == COLUMN, nodes.part1[reached], reached)
     datasets, _ = slots.numbered(nodes.rep[own])
     search = _Search(core, silent.array, slots, empty, direction, weakest, wanted)

@@ -57,8 +57,8 @@ class Traversal:
         self._walker = walker
         self._assets = begin.named
         self._limits = limits
-        asked = np.concatenate([begin.nodes, walked.nodes])
-        self.silent_jobs: Ints = silent_on(feed.core, feed.silent_jobs, slots, asked, direction, limits.reach, self._wanted)
+        answer = (begin.nodes, walked.nodes)
+        self.silent_jobs: Ints = silent_on(feed.core, feed.silent_jobs, slots, answer, direction, limits.reach, self._wanted)
         self.completeness = _completeness(walked, begin.unbound, self.silent_jobs, feed.silent_jobs.producers(self.silent_jobs), view)
         self._distances: dict[int, Distances] = {}
         self._steps: dict[tuple[int, int], tuple[FlowStep, int]] = {}  # by node and class: the last step to it
