@@ -326,7 +326,7 @@ class Oracle:
             owned = edge.type is EdgeType.OWNS and (edge.start, str(edge.attributes.get("type", "technical"))) in self._stated_owners(
                 edge.end
             )
-            if self.same(edge.start, key) and (owned or edge.type is EdgeType.GOVERNS):
+            if edge.start == key and (owned or edge.type is EdgeType.GOVERNS):
                 found |= {edge.end} if edge.end.kind in {AssetKind.DATASET, AssetKind.COLUMN} else self.stands_for(edge.end)
         for edge, _ in self.edges:
             if key.kind is AssetKind.DOMAIN and edge.type is EdgeType.PART_OF and edge.end == key:
