@@ -208,12 +208,10 @@ class Feed:
                 self.moves.cast_later(scope_id)
         if nodes.kind[node] == _JOB:
             self.pairs.build(scope_id, node, attributes)
+            self.silent_jobs.state(scope_id, node, attributes)
             return
         if nodes.kind[node] == _OWNER:
             self.owners.state(scope_id, node, attributes)
-            return
-        if nodes.kind[node] == _JOB:
-            self.silent_jobs.state(scope_id, node, attributes)
             return
         if isinstance(names := attributes.get("session_names"), list):
             self.session_names.setdefault(scope_id, []).extend((node, tuple(map(str, name))) for name in names if isinstance(name, list))
