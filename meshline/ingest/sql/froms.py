@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from meshline.ingest.sql.kinds import CONDITIONAL, IDENTITY, JOIN, TRANSFORMATION
-from meshline.ingest.sql.pivots import pivoted
+from meshline.ingest.sql.pivots import Subqueries, pivoted
 from meshline.ingest.sql.scopes import Scope
 from meshline.ingest.sql.shape import Relation
 from meshline.ingest.sql.tables import Column, Sources, Table, add, blurred, flowing
-
-if TYPE_CHECKING:
-    from meshline.ingest.sql.queries import Queries
 
 _GENERATORS = (exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.GenerateDateArray, exp.GenerateTimestampArray, exp.Generator,
                exp.Explode, exp.Inline, exp.Array, exp.OpenJSON, exp.JSONTable)  # fmt: skip
@@ -24,7 +20,7 @@ _GENERATOR_NAMES = frozenset({"json_each", "json_to_record", "json_to_recordset"
 class Froms:
     """Puts what FROM names into scopes. `table`: a table by its name."""
 
-    def __init__(self, queries: Queries, table: Callable[[Relation], Table]) -> None:
+    def __init__(self, queries: Subqueries, table: Callable[[Relation], Table]) -> None:
         self._queries = queries
         self._rules = queries.rules
         self._table = table

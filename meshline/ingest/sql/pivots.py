@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from sqlglot import exp
 
+from meshline.ingest.sql.dialects import Rules
+from meshline.ingest.sql.expressions import Expressions
 from meshline.ingest.sql.kinds import CONDITIONAL, GROUP_BY, IDENTITY
-from meshline.ingest.sql.scopes import Scope
-from meshline.ingest.sql.tables import Column, Sources, Table, add
-
-if TYPE_CHECKING:
-    from meshline.ingest.sql.queries import Queries
+from meshline.ingest.sql.scopes import Notes, Scope
+from meshline.ingest.sql.tables import Column, CTEs, Sources, Table, add
 
 
-def pivoted(pivot: exp.Expr, table: Table, queries: Queries, around: Scope) -> Table:
+class Subqueries(Protocol):
+    """What a FROM clause needs of the reader of queries, for the queries in it."""
+
+    rules: Rules
+    notes: Notes
+
+    def expressions(self, scope: Scope) -> Expressions: ...
+
+    def read(self, node: exp.Expr, ctes: CTEs, outer: Scope | None = None) -> Table: ...
+
+
+def pivoted(pivot: exp.Expr, table: Table, queries: Subqueries, around: Scope) -> Table:
     """A table after one PIVOT or UNPIVOT."""
     scope = Scope(queries.rules, queries.notes, around.ctes, around.outer)
     scope.put("", table)
@@ -22,7 +32,7 @@ def pivoted(pivot: exp.Expr, table: Table, queries: Queries, around: Scope) -> T
     return change(pivot, table, queries, scope).within(scope).renamed(queries.rules.columns(pivot.args.get("alias")))
 
 
-def _pivot(pivot: exp.Expr, table: Table, queries: Queries, scope: Scope) -> Table:
+def _pivot(pivot: exp.Expr, table: Table, queries: Subqueries, scope: Scope) -> Table:
     """Each new column is an aggregate, of the rows that the pivoted column picks; the others are grouped by."""
     expressions = queries.expressions(scope)
     made: Sources = {}
@@ -43,12 +53,12 @@ def _pivot(pivot: exp.Expr, table: Table, queries: Queries, scope: Scope) -> Tab
     )
 
 
-def _columns(pivot: exp.Expr, queries: Queries) -> list[str]:
+def _columns(pivot: exp.Expr, queries: Subqueries) -> list[str]:
     parts = [*pivot.expressions, *[field.this for field in pivot.args.get("fields") or ()]]
     return [queries.rules.column(column.this) for part in parts for column in part.find_all(exp.Column)]
 
 
-def _unpivot(pivot: exp.Expr, table: Table, queries: Queries, scope: Scope) -> Table:
+def _unpivot(pivot: exp.Expr, table: Table, queries: Subqueries, scope: Scope) -> Table:
     """The value column comes from all the columns in the list, and the name column from none."""
     expressions = queries.expressions(scope)
     names = [queries.rules.column(each if isinstance(each, exp.Identifier) else each.this) for each in pivot.expressions]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlglot import exp
 
@@ -14,12 +13,10 @@ from meshline.ingest.sql.kinds import FILTER, GROUP_BY, IDENTITY, SORT
 from meshline.ingest.sql.scopes import Notes, Scope
 from meshline.ingest.sql.shape import Relation
 from meshline.ingest.sql.stars import star_of, starred
-from meshline.ingest.sql.tables import Column, Sources, Table, add
+from meshline.ingest.sql.tables import Column, CTEs, Sources, Table, add
 from meshline.ingest.sql.unions import united
 
 MAX_ROUNDS = 20  # of a recursive query, until nothing new flows
-
-CTEs: TypeAlias = Mapping[str, Table]  # by name in lower case
 
 
 class Queries:

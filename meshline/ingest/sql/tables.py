@@ -138,3 +138,6 @@ def joined(one: Mapping[Leaf, int], other: Mapping[Leaf, int]) -> Sources:
 def tables_of(sources: Iterable[Leaf]) -> str:
     """The tables of sources, in words."""
     return ", ".join(sorted({".".join(relation) for relation, _ in sources}))
+
+
+CTEs: TypeAlias = Mapping[str, Table]  # by name in lower case

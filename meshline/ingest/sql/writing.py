@@ -9,10 +9,10 @@ from sqlglot import exp
 from meshline.ingest.sql.dialects import Rules
 from meshline.ingest.sql.edges import edges_of
 from meshline.ingest.sql.known import Known
-from meshline.ingest.sql.queries import CTEs, Queries
+from meshline.ingest.sql.queries import Queries
 from meshline.ingest.sql.scopes import Notes, Scope
 from meshline.ingest.sql.shape import Lineage, Relation
-from meshline.ingest.sql.tables import Column, Sources, Table, blurred, joined, tables_of
+from meshline.ingest.sql.tables import Column, CTEs, Sources, Table, blurred, joined, tables_of
 
 
 class Writing:

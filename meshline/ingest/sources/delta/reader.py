@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import msgspec
 from deltalake import DeltaTable
@@ -18,9 +17,6 @@ from meshline.ingest.sources.delta.log import Version, history, opened
 from meshline.ingest.sources.delta.places import Place, places
 from meshline.ingest.sources.shape import Context, Entry, Found, Refused, Unchanged
 
-if TYPE_CHECKING:
-    from meshline.ingest.sources.delta.source import Delta
-
 
 class _Known(msgspec.Struct, frozen=True):
     """What is remembered of a table: as of which version it was read, and its scopes: of what it is, then the others."""
@@ -31,15 +27,21 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    def __init__(self, source: Delta, context: Context, options: Mapping[str, str]) -> None:
-        self._source = source
+    """`tables`, `folder`, `versions`, `complete`: as the source has them. `options`: of the storage, as deltalake takes them."""
+
+    def __init__(
+        self, tables: Sequence[str], folder: str, options: Mapping[str, str], context: Context, *, versions: int, complete: bool
+    ) -> None:
+        self._tables = tables
+        self._folder = folder
+        self._versions = versions
         self._context = context
         self._options = options
         self.warnings: list[str] = []
-        self.memory: dict[str, str] = {} if source.complete else dict(context.memory)
+        self.memory: dict[str, str] = {} if complete else dict(context.memory)
 
     def found(self) -> Iterator[Found]:
-        for place in places(self._source.tables, self._context.folder, self._source.folder):
+        for place in places(self._tables, self._context.folder, self._folder):
             if isinstance(place, InvalidInput):
                 yield Refused(place)
             else:
@@ -64,7 +66,7 @@ class Reader:
                 yield from map(Unchanged, known.scopes[1:])
 
     def _read(self, place: Place, key: AssetKey, table: DeltaTable, known: _Known | None) -> Iterator[Found]:
-        past = history(table, place.location, self._options, self._source.versions, None if known is None else known.version)
+        past = history(table, place.location, self._options, self._versions, None if known is None else known.version)
         if past.unseen:
             self.warnings.append(f"{place.location}: what it was in {past.unseen} versions before {past.versions[0].number} is not known")
         yield self._entry(place, key, past.versions)

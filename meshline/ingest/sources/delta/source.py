@@ -31,7 +31,7 @@ class Delta(Source):
             from meshline.ingest.sources.delta.reader import Reader  # noqa: PLC0415 - an extra
 
         options = {name: expanded(text, f"storage_options.{name}") for name, text in self.storage_options.items()}
-        reader = Reader(self, context, options)
+        reader = Reader(self.tables, self.folder, options, context, versions=self.versions, complete=self.complete)
         return Reading(
             self.source, reader.found(), complete=self.complete, whole=False, warnings=reader.warnings, remember=lambda: reader.memory
         )

@@ -1,12 +1,12 @@
-"""A catalog as pyiceberg knows it: SQL, Glue, Hive and others; `rest` has a way of its own to load tables."""
+"""A catalog as pyiceberg knows it: SQL, Glue, Hive and others."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from pyiceberg.catalog import Catalog, infer_catalog_type, load_catalog
+from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import (
     AuthorizationExpiredError,
     ForbiddenError,
@@ -14,13 +14,11 @@ from pyiceberg.exceptions import (
     NoSuchNamespaceError,
     NoSuchTableError,
     NoSuchViewError,
-    NotInstalledError,
     OAuthError,
     ServiceUnavailableError,
     TooManyRequestsError,
     UnauthorizedError,
 )
-from pyiceberg.utils.config import Config, merge_config
 
 from meshline.errors import InvalidInput, MissingExtra, StoreUnavailable
 from meshline.ingest.sources.iceberg.facts import Around
@@ -35,7 +33,6 @@ T = TypeVar("T")
 
 _GONE = (NoSuchTableError, NoSuchViewError, NoSuchNamespaceError, NoSuchIdentifierError)
 _REFUSING = (UnauthorizedError, AuthorizationExpiredError, OAuthError, ServiceUnavailableError, TooManyRequestsError)
-_EXTRAS = {"boto3": "glue", "sqlalchemy": "iceberg"}  # a library that pyiceberg uses: the extra of ours that installs it
 _AWAY = ("requests", "urllib3", "sqlalchemy", "botocore", "thrift")  # whose errors are not about one table
 
 
@@ -111,37 +108,3 @@ class LibraryCatalog:
         if isinstance(error, _REFUSING) or type(error).__module__.partition(".")[0] in _AWAY:
             return StoreUnavailable(f"the catalog does not answer: {message}")
         return InvalidInput(f"the catalog cannot give it: {message}")
-
-
-def kind_of(name: str, properties: Properties) -> tuple[str, dict[str, Any]]:
-    """(type of the catalog, its properties with those of pyiceberg's own configuration). Raises InvalidInput."""
-    try:
-        merged: dict[str, Any] = dict(merge_config(Config().get_catalog_config(name) or {}, properties))  # type: ignore[arg-type]
-        if merged.get("py-catalog-impl"):
-            return "custom", merged
-        kind = str(merged.get("type") or "").lower()
-        if not kind:
-            inferred = infer_catalog_type(name, merged)
-            kind = inferred.value if inferred is not None else ""
-    except ValueError as error:
-        raise InvalidInput(f"its kind cannot be told: give properties such as uri and type ({error})", "properties") from None
-    return kind, merged
-
-
-def opened(name: str, kind: str, properties: Properties, merged: Properties, redacted: Redaction) -> LibraryCatalog:
-    """Connect. Raises InvalidInput, StoreUnavailable, MissingExtra."""
-    if kind == "rest":
-        from meshline.ingest.sources.iceberg.rest import RestAccess  # noqa: PLC0415 - it costs a second to import
-
-        return RestAccess(name, merged, redacted)
-
-    def connect() -> Catalog:
-        try:
-            return load_catalog(name, **properties)  # type: ignore[arg-type]
-        except NotInstalledError as error:
-            library = getattr(error.__cause__, "name", None) or ""
-            if library not in _EXTRAS:
-                raise
-            raise MissingExtra(_EXTRAS[library], f"reading a catalog of the type {kind}") from error
-
-    return LibraryCatalog(connect, redacted)

@@ -51,7 +51,7 @@ class Iceberg(Source):
 
     def _of_catalog(self, context: Context) -> Reading:
         with required_extra("glue" if self.properties.get("type") == "glue" else "iceberg", "reading an Iceberg catalog"):
-            from meshline.ingest.sources.iceberg.catalogs import kind_of, opened  # noqa: PLC0415 - pyiceberg is slow to import
+            from meshline.ingest.sources.iceberg.connection import kind_of, opened  # noqa: PLC0415 - pyiceberg is slow to import
             from meshline.ingest.sources.iceberg.walking import Walk  # noqa: PLC0415
 
         written = {**self.properties, **({"uri": self.uri} if self.uri else {})}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetKey
-from meshline.ingest.sources.files import matching, read_bytes, shown_path
+from meshline.ingest.sources.files import Paths, matching, read_bytes, shown_path
 from meshline.ingest.sources.shape import Context, Entry, Found, Refused
 from meshline.ingest.sources.sql.facts import Statement, of_script, of_table
 from meshline.ingest.sql.script import MAX_CHARACTERS
@@ -18,9 +18,6 @@ from meshline.ingest.sql.script import Reader as SqlReader
 from meshline.ingest.sql.shape import Lineage, Relation
 from meshline.ingest.times import file_time
 from meshline.words import counted
-
-if TYPE_CHECKING:
-    from meshline.ingest.sources.sql.source import Sql
 
 MAX_BYTES = 2 * MAX_CHARACTERS  # of one file
 MAX_READINGS = 5  # of all files, until none was read before another one that makes what it uses
@@ -37,15 +34,19 @@ class File(NamedTuple):
 
 
 class Reader:
-    def __init__(self, source: Sql, context: Context) -> None:
+    """`files`, `dialect`, `namespace`, `defaults`: as the source has them."""
+
+    def __init__(self, files: Paths, dialect: str, namespace: str, defaults: Relation, context: Context) -> None:
         self.warnings: list[str] = []
-        self._source = source
+        self._files = files
+        self._dialect = dialect
+        self._defaults = defaults
         self._context = context
-        self._namespace = context.namespace(source.namespace) or source.dialect
+        self._namespace = context.namespace(namespace) or dialect
 
     def found(self) -> Iterator[Found]:
         files: list[File] = []
-        for path in matching(self._source.files, self._context.folder):
+        for path in matching(self._files, self._context.folder):
             try:
                 files.append(self._file(path))
             except InvalidInput as error:
@@ -74,7 +75,7 @@ class Reader:
 
     def _read(self, files: Sequence[File]) -> list[tuple[File, Lineage | InvalidInput]]:
         """All files, in whatever order they need each other."""
-        reader = SqlReader(self._source.dialect, self._columns, self._source.defaults)
+        reader = SqlReader(self._dialect, self._columns, self._defaults)
         found: list[tuple[File, Lineage | InvalidInput]] = []
         for _ in range(MAX_READINGS):
             reader.known.stale = False
@@ -108,7 +109,7 @@ class Reader:
             time = max(statement.time for statement in statements)
             yield Entry(("sql", *target.parts), encode(of_table(target, statements, self._key)), time)
         for job, statements in scripts.items():
-            yield Entry(("sql-script", *job.parts), encode(of_script(job, statements, self._source.dialect, self._key)), statements[0].time)
+            yield Entry(("sql-script", *job.parts), encode(of_script(job, statements, self._dialect, self._key)), statements[0].time)
 
 
 def _jobs(files: Sequence[File], namespace: str) -> Mapping[Path, AssetKey]:

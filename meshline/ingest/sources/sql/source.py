@@ -38,5 +38,5 @@ class Sql(Source):
         with required_extra("sql", "reading SQL"):
             from meshline.ingest.sources.sql.reader import Reader  # noqa: PLC0415 - an extra
 
-        reader = Reader(self, context)
+        reader = Reader(self.files, self.dialect, self.namespace, self.defaults, context)
         return Reading(self.source, reader.found(), complete=self.complete, warnings=reader.warnings)
