@@ -38,8 +38,8 @@ from meshline.ingest.documents import Document, document
 from meshline.ingest.proposed.known import known, stored, with_queries
 from meshline.ingest.proposed.shape import Given, Known, Text
 from meshline.ingest.proposed.table import propose
+from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.shape import Context
 
 if TYPE_CHECKING:  # not every system has both
     from multiprocessing.context import ForkServerContext, SpawnContext

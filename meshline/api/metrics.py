@@ -25,8 +25,8 @@ from meshline.api.threads import run_in_thread
 from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable
 from meshline.graph.index import Size
 from meshline.ingest.outcomes import Committed
-from meshline.ingest.sources.status import Status
 from meshline.ingest.sources.sync import Synced
+from meshline.ingest.sources.sync_status import Status
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 LOCK_SECONDS = 1.0

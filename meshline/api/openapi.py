@@ -25,8 +25,8 @@ from meshline.api.sources import MEDIA as SOURCE_MEDIA
 from meshline.api.sources import NAME as SOURCE
 from meshline.api.tokens import Role
 from meshline.governance.report import Report
-from meshline.ingest.sources.wire import Known, Sent
-from meshline.ingest.sources.wire import Taken as SourceTaken
+from meshline.ingest.sources.transfer import Known, Sent
+from meshline.ingest.sources.transfer import Taken as SourceTaken
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -17,10 +17,9 @@ from meshline.api.logs import DETAILS
 from meshline.api.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.ingest.mesh.sources import Configured
-from meshline.ingest.sources.schedule import SECOND, due
-from meshline.ingest.sources.shape import Named
-from meshline.ingest.sources.status import Status
+from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.sync import Stopped, Synced, sync
+from meshline.ingest.sources.sync_status import SECOND, Status, due
 from meshline.ingest.sources.target import Target
 from meshline.ingest.times import now
 

@@ -36,8 +36,8 @@ from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.limits import EventLimits
 from meshline.ingest.outcomes import Committed
 from meshline.ingest.pipeline import Limits, Pipeline
-from meshline.ingest.sources.status import Status
 from meshline.ingest.sources.sync import Synced, taken
+from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.target import Local
 
 if TYPE_CHECKING:

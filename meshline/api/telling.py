@@ -11,7 +11,7 @@ from meshline.governance.notify.outbox import Outbox
 from meshline.governance.notify.routes import Routes, Secret, checked, pattern
 from meshline.governance.notify.sending import Pace, Sender
 from meshline.graph.store.base import Store
-from meshline.ingest.sources.variables import expanded
+from meshline.ingest.sources.secrets import expanded
 from meshline.ingest.times import now
 
 

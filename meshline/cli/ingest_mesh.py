@@ -11,7 +11,7 @@ from meshline.cli.options import Server, Store, Strict
 
 if TYPE_CHECKING:
     from meshline.ingest.mesh import Mesh
-    from meshline.ingest.sources.loading import Loading
+    from meshline.ingest.sources.scope_loader import Loading
 
 
 def mesh(

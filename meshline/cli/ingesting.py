@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from meshline.cli.source_list import LastSync
-    from meshline.ingest.sources.loading import Loading
+    from meshline.ingest.sources.scope_loader import Loading
     from meshline.ingest.sources.sync import Synced
     from meshline.ingest.sources.target import Target
 
@@ -23,8 +23,8 @@ def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | No
     """
     from meshline.cli.deciding import REFUSED
     from meshline.errors import InvalidInput
+    from meshline.ingest.sources.registry import source_of
     from meshline.ingest.sources.sync import sync
-    from meshline.ingest.sources.table import source_of
 
     source = source_of({"kind": kind, **{key: value for key, value in keys.items() if value is not None}})
     with target(store, server) as into:

@@ -116,7 +116,7 @@ class Remote:
         return self._decoded(self._send("PUT", path, data, {"Content-Type": "application/yaml"}), MeshAnswer)
 
     def get_source(self, source: str, **asked: str) -> bytes:
-        """What whoever reads a source must know of the graph, as JSON (`meshline.ingest.sources.wire.Known`)."""
+        """What whoever reads a source must know of the graph, as JSON (`meshline.ingest.sources.transfer.Known`)."""
         return self._send("GET", f"/api/v1/sources?{httpx.QueryParams({'source': source, **asked})}", b"", JSON).content
 
     def put_source(self, source: str, sent: bytes) -> bytes:

@@ -17,11 +17,11 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, AssetKind, Scope
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.files import Found as FoundEvent
-from meshline.ingest.sources.loading import Loading
-from meshline.ingest.sources.shape import ColumnOf, Context, Entry, Reading, Refused
-from meshline.ingest.sources.status import Status
+from meshline.ingest.sources.base import ColumnOf, Context, Entry, Reading, Refused
+from meshline.ingest.sources.scope_loader import Loading
+from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.target import Ingested
-from meshline.ingest.sources.wire import Known, Said, Sent, Taken, said
+from meshline.ingest.sources.transfer import Known, Said, Sent, Taken, said
 
 T = TypeVar("T")
 

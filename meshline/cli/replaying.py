@@ -18,7 +18,7 @@ from meshline.ingest.openlineage.limits import NO_LIMITS
 from meshline.ingest.openlineage.replaying import replay
 from meshline.ingest.openlineage.statements import renamed_scope, version_of
 from meshline.ingest.pipeline import Pipeline
-from meshline.ingest.sources.loading import gone, not_before, note_gone
+from meshline.ingest.sources.scope_loader import gone, not_before, note_gone
 
 TOGETHER = 1000  # scopes read, and statements written, at once
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from meshline.cli.local import Opened
     from meshline.cli.remote import Remote
     from meshline.ingest.mesh import Mesh
-    from meshline.ingest.sources.loading import Loading
+    from meshline.ingest.sources.scope_loader import Loading
     from meshline.ingest.sources.sync import Synced
     from meshline.ingest.sources.target import Target
 
@@ -59,7 +59,7 @@ def _loaded(graph: Opened, mesh: Mesh, file: Path) -> Loading:
 
 def _sent(remote: Remote, mesh: Mesh, data: bytes, name: str) -> Loading:
     """A server takes a file as a whole or not at all."""
-    from meshline.ingest.sources.loading import Loading
+    from meshline.ingest.sources.scope_loader import Loading
 
     if mesh.refused:
         return Loading(mesh.source, 0, 0, 0, 0, 0, 0, 0, mesh.refused, ("a server takes a mesh file as a whole: nothing is loaded",))

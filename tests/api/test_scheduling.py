@@ -17,9 +17,9 @@ from meshline.graph import model
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.ingest.mesh.sources import Configured
-from meshline.ingest.sources.shape import Context, Found, Reading
-from meshline.ingest.sources.status import Status, statuses
+from meshline.ingest.sources.base import Context, Found, Reading
 from meshline.ingest.sources.sync import Synced
+from meshline.ingest.sources.sync_status import Status, statuses
 from meshline.ingest.sources.target import Local
 from tests.api.conftest import running
 from tests.api.test_metrics import seen

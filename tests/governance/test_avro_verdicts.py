@@ -26,7 +26,7 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.proposed import known
 from meshline.ingest.proposed.schema import propose
 from meshline.ingest.proposed.shape import Given, Text
-from meshline.ingest.sources.shape import Context
+from meshline.ingest.sources.base import Context
 
 # Why a change may be breaking although both directions are compatible for Avro: docs/profiles.md lists the same.
 STRICTER = {

@@ -110,7 +110,7 @@ def test_without_sql_that_fits_the_pairs_are_at_the_level_of_datasets(query: str
 
 
 def test_without_sqlglot_the_pairs_are_at_the_level_of_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("meshline.ingest.sql")]:
+    for name in [name for name in sys.modules if name.startswith("meshline.sql")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sqlglot", None)
     assert set(pairs(written(told(by_position()))).values()) == {False}

@@ -16,7 +16,7 @@ from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeTyp
 from meshline.graph.queries.assets import aliases, attributes
 from meshline.graph.queries.conflicts import Conflict, ConflictKind, conflicts
 from meshline.graph.queries.identity import Identity, NameRank, identity
-from meshline.ingest.sources.shape import Entry
+from meshline.ingest.sources.base import Entry
 from tests.api.conftest import Asking
 from tests.ingest.sources.stating import T, graph, say, table
 

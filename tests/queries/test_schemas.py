@@ -11,7 +11,7 @@ from meshline.graph.content import encode
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import EdgeFact, EdgeType, Facts
 from meshline.graph.queries.schemas import schemas
-from meshline.ingest.sources.shape import Entry
+from meshline.ingest.sources.base import Entry
 from tests.ingest.sources.stating import T, entry, graph, say, table
 
 LAKE, FILE = model.dataset("lake", "a"), model.dataset("s3://wh", "a")

@@ -9,7 +9,7 @@ import strawberry
 from meshline.api.graphql.context import View
 from meshline.api.graphql.fields import documented
 from meshline.graph.model import from_micros, source_kind
-from meshline.ingest.sources.status import Status, statuses
+from meshline.ingest.sources.sync_status import Status, statuses
 from meshline.ingest.times import now
 
 

@@ -9,8 +9,8 @@ from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Scope
 from meshline.ingest.identity.rules import Rule, remembered
-from meshline.ingest.sources.loading import Loading, load
-from meshline.ingest.sources.shape import Entry, Found, Reading, Unchanged
+from meshline.ingest.sources.base import Entry, Found, Reading, Unchanged
+from meshline.ingest.sources.scope_loader import Loading, load
 from meshline.ingest.times import now
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from meshline.ingest.mesh.facts import statements
 from meshline.ingest.mesh.loading import load
 from meshline.ingest.mesh.reading import Mesh, parse, read
 from meshline.ingest.mesh.schema import json_schema
-from meshline.ingest.sources.loading import Loading
+from meshline.ingest.sources.scope_loader import Loading
 from meshline.ingest.times import file_time
 
 __all__ = [

@@ -10,9 +10,9 @@ from meshline.graph.naming import Naming
 from meshline.ingest.identity.rules import remember
 from meshline.ingest.mesh.facts import statements
 from meshline.ingest.mesh.reading import Mesh
-from meshline.ingest.sources.loading import Loading
-from meshline.ingest.sources.loading import load as load_reading
-from meshline.ingest.sources.shape import Entry, Reading, Refused
+from meshline.ingest.sources.base import Entry, Reading, Refused
+from meshline.ingest.sources.scope_loader import Loading
+from meshline.ingest.sources.scope_loader import load as load_reading
 
 if TYPE_CHECKING:  # who only parses a file, or ingests events, does not wait for the index to be imported
     from meshline.graph.live import LiveGraph

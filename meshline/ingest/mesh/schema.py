@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from meshline.ingest.mesh.format import MeshFile
-from meshline.ingest.sources.table import KINDS, source_class
+from meshline.ingest.sources.registry import KINDS, source_class
 
 
 def json_schema() -> str:

@@ -13,8 +13,8 @@ from meshline.ingest.documents import Document, Path
 from meshline.ingest.identity.rules import Prefix, Rule, normalised, prefix
 from meshline.ingest.mesh.format import Catalog, CatalogName, SourceEntry
 from meshline.ingest.mesh.problems import refusals, shown
-from meshline.ingest.sources.shape import Named
-from meshline.ingest.sources.table import source_class, validated
+from meshline.ingest.sources.base import Named
+from meshline.ingest.sources.registry import source_class, validated
 
 SOURCES = "sources"
 CATALOGS = "catalogs"

@@ -16,7 +16,7 @@ from meshline.graph.naming import normalise_namespace
 from meshline.ingest.openlineage.flows import Flows, Kind, Name, lists_column
 
 if TYPE_CHECKING:
-    from meshline.ingest.sql.shape import ColumnEdge, Lineage, Relation
+    from meshline.sql.statement_lineage import ColumnEdge, Lineage, Relation
 
 # Longer SQL is not read: 50,000 characters are a quarter of a second of the writer's time.
 MAX_SQL = 50_000
@@ -69,7 +69,7 @@ def read_query(sql: str, dialect: str, target: AssetKey, columns: Mapping[AssetK
     if len(sql) > MAX_SQL:
         return None
     try:
-        from meshline.ingest.sql.script import Reader  # noqa: PLC0415 - sqlglot is optional
+        from meshline.sql.script import Reader  # noqa: PLC0415 - sqlglot is optional
     except ModuleNotFoundError:
         return None
     tables = _Tables(target, columns)

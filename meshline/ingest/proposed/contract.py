@@ -9,9 +9,9 @@ from meshline.graph.definitions import Pair, Version
 from meshline.graph.model import AssetKey, Scope
 from meshline.graph.promises import Contract
 from meshline.ingest.proposed.shape import Given, Known, Proposal, Text
-from meshline.ingest.sources.contracts.dialects import parse
+from meshline.ingest.sources.base import Entry
 from meshline.ingest.sources.contracts.facts import bind, said
-from meshline.ingest.sources.shape import Entry
+from meshline.ingest.sources.contracts.source import parse
 
 CHECK = "contract/check"  # who says what nobody says yet
 

@@ -16,10 +16,10 @@ from meshline.ingest.proposed.aligning import aligned
 from meshline.ingest.proposed.dbt_definitions import declared, whole
 from meshline.ingest.proposed.dbt_state import Settings, State, artifacts_of, raw_codes
 from meshline.ingest.proposed.shape import Given, Known, Proposal, Text
+from meshline.ingest.sources.base import Entry
 from meshline.ingest.sources.dbt.flows import dialect_of
-from meshline.ingest.sources.dbt.reading import SCOPE, Artifacts, project_name
-from meshline.ingest.sources.dbt.references import after_references
-from meshline.ingest.sources.shape import Entry
+from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, project_name
+from meshline.ingest.sources.dbt.source import after_references
 
 CHECK = "dbt/check"  # who says what nobody says yet
 SAMPLE = 50  # tables that are looked up to find out under which namespace the project is known

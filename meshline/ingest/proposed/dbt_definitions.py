@@ -13,9 +13,7 @@ from meshline.graph.promises import Field, Model, Rule
 from meshline.ingest.proposed.dbt_state import State
 from meshline.ingest.quality import Check
 from meshline.ingest.sources.dbt.artifacts import Column, Config, Constraint, Node
-from meshline.ingest.sources.dbt.attributes import tags
-from meshline.ingest.sources.dbt.facts import enforced
-from meshline.ingest.sources.dbt.tables import Table
+from meshline.ingest.sources.dbt.facts import Table, enforced, tags
 
 _VALUES = "accepted_values"
 _DETAILS = frozenset({"severity"})  # of a test, which is no argument

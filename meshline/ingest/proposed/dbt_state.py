@@ -15,16 +15,13 @@ from meshline.graph.content import encode
 from meshline.graph.model import AssetKey, AssetKind, Facts
 from meshline.ingest.proposed.shape import Text
 from meshline.ingest.quality import Check
-from meshline.ingest.sources.dbt import owners
+from meshline.ingest.sources.base import Context, Entry
 from meshline.ingest.sources.dbt.artifacts import Manifest
 from meshline.ingest.sources.dbt.checks import Checks
-from meshline.ingest.sources.dbt.facts import table_facts
+from meshline.ingest.sources.dbt.facts import Owner, Relations, Table, certain, listed, owners_of_table, table_facts, table_of
 from meshline.ingest.sources.dbt.flows import Defined, Names, Upstream, of_references, of_sql
-from meshline.ingest.sources.dbt.owners import Owner
-from meshline.ingest.sources.dbt.reading import SCOPE, Artifacts, project_name, read_texts
-from meshline.ingest.sources.dbt.references import References, after_references
-from meshline.ingest.sources.dbt.tables import Relations, Table, certain, listed, table_of
-from meshline.ingest.sources.shape import Context, Entry
+from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, project_name, read_texts
+from meshline.ingest.sources.dbt.source import References, after_references
 
 MAX_PROBLEMS = 50  # bad entries that are named
 
@@ -110,7 +107,7 @@ class State:
 
     def owners(self, id_: str) -> str:
         """Who owns a table, by the names that the graph shows."""
-        found = owners.of_table(self.tables[id_].node, self.artifacts.groups)
+        found = owners_of_table(self.tables[id_].node, self.artifacts.groups)
         return ", ".join(sorted({self._named(owner) for owner in found}))
 
     def _named(self, owner: Owner) -> str:
@@ -120,7 +117,7 @@ class State:
     def entries(self, id_: str) -> list[Entry]:
         """What the dbt source says of a table."""
         table, defined = self.tables[id_], self.defined(id_)
-        owned_by = owners.of_table(table.node, self.artifacts.groups)
+        owned_by = owners_of_table(table.node, self.artifacts.groups)
         facts = table_facts(table, listed(table, defined.columns), owned_by)
         return [
             Entry((SCOPE, id_), encode(facts)),

@@ -11,7 +11,7 @@ from meshline.graph.definitions import Definition, Pair
 from meshline.graph.model import CATALOG_KINDS, AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, source_kind
 from meshline.graph.promises import Field
 from meshline.ingest.proposed.shape import Known
-from meshline.ingest.sources.shape import Entry
+from meshline.ingest.sources.base import Entry
 
 CHECK = "sql/check"  # who says what nobody says yet
 

@@ -14,8 +14,8 @@ from meshline.ingest.proposed.git_sides import Side
 from meshline.ingest.proposed.git_sources import KINDS, patterns
 from meshline.ingest.proposed.repository import MAX_BYTES, Blob, Repository
 from meshline.ingest.proposed.shape import Given, Text
+from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.files import read_bytes
-from meshline.ingest.sources.shape import Named
 from meshline.ingest.values import mapping, text
 
 

@@ -11,8 +11,8 @@ from meshline.ingest.proposed.dbt_files import PROJECT, ManifestFiles, ProjectFi
 from meshline.ingest.proposed.git_sides import LFS, Side
 from meshline.ingest.proposed.repository import MAX_BYTES
 from meshline.ingest.proposed.shape import Given, Text, warned
+from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.files import read_bytes
-from meshline.ingest.sources.shape import Named
 from meshline.ingest.values import text
 from meshline.words import counted
 

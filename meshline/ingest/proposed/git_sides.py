@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshline.ingest.proposed.repository import Repository, matching
-from meshline.ingest.sources.shape import Named
+from meshline.ingest.sources.base import Named
 
 LFS = b"version https://git-lfs.github.com/spec/"  # how a pointer begins
 

@@ -13,7 +13,7 @@ from meshline.ingest.proposed import git_dbt
 from meshline.ingest.proposed.git_sides import LFS, Side
 from meshline.ingest.proposed.schema import delta
 from meshline.ingest.proposed.shape import Given, Text, warned
-from meshline.ingest.sources.shape import Named
+from meshline.ingest.sources.base import Named
 from meshline.ingest.values import text
 
 _MADE = re.compile(r"\bCREATE\b[^;(]*?\b(?:TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?([^\s(;]+)", re.IGNORECASE)
@@ -81,14 +81,14 @@ def _by_name(kind: str, called: Callable[[bytes, str], Called]) -> Giving:
 
 
 def _contract(data: bytes, file: str) -> Called:
-    from meshline.ingest.sources.contracts.dialects import parse  # noqa: PLC0415 - its models are slow to import
+    from meshline.ingest.sources.contracts.source import parse  # noqa: PLC0415 - its models are slow to import
 
     parsed = parse(data, file)
     return parsed.id, parsed.contract.version if parsed.contract is not None else ""
 
 
 def _product(data: bytes, file: str) -> Called:
-    from meshline.ingest.sources.products.dialects import parse  # noqa: PLC0415
+    from meshline.ingest.sources.products.formats import parse  # noqa: PLC0415
 
     parsed = parse(data, file)
     return parsed.name, parsed.product.version if parsed.product is not None else ""
@@ -119,7 +119,7 @@ def _made(data: bytes) -> set[str]:
 
 
 def _iceberg(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
-    from meshline.ingest.sources.iceberg.names import table_of_file  # noqa: PLC0415
+    from meshline.ingest.sources.iceberg.facts import table_of_file  # noqa: PLC0415
 
     found = _contents(old, new, before, after)
     namespace = text(str(getattr(new or old, "namespace", "")))

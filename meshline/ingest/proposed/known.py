@@ -20,7 +20,7 @@ from meshline.graph.queries.assets import Attributes, attributes
 from meshline.graph.queries.resolve import resolve
 from meshline.ingest.proposed.partitions import by_field
 from meshline.ingest.proposed.shape import Known
-from meshline.ingest.sources.shape import Context, Entry
+from meshline.ingest.sources.base import Context, Entry
 
 T = TypeVar("T")
 
@@ -181,7 +181,7 @@ def _query(sql: str, dialect: str) -> str:
     """The query of a statement that defines a view."""
     if not sql.lstrip()[:6].upper().startswith("CREATE"):
         return sql
-    from meshline.ingest.sql.script import query_in  # noqa: PLC0415 - sqlglot is slow to import
+    from meshline.sql.script import query_in  # noqa: PLC0415 - sqlglot is slow to import
 
     try:
         return query_in(sql, dialect)

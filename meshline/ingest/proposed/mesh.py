@@ -17,7 +17,7 @@ from meshline.ingest.mesh import format as form
 from meshline.ingest.mesh.parts import pair as dataset_pair
 from meshline.ingest.mesh.reading import Placed
 from meshline.ingest.proposed.shape import Given, Known, Proposal, Text
-from meshline.ingest.sources.shape import Entry
+from meshline.ingest.sources.base import Entry
 
 
 def propose(given: Given, known: Known) -> Proposal:

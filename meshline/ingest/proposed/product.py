@@ -12,10 +12,9 @@ from meshline.graph.model import Content, Scope
 from meshline.graph.promises import Product, port_names
 from meshline.ingest.documents import Document, document
 from meshline.ingest.proposed.shape import Given, Known, Proposal, Text
-from meshline.ingest.sources.products.dialects import parse
-from meshline.ingest.sources.products.facts import facts
-from meshline.ingest.sources.products.ports import Bound, bind
-from meshline.ingest.sources.shape import Context, Entry
+from meshline.ingest.sources.base import Context, Entry
+from meshline.ingest.sources.products.facts import Bound, bind, facts
+from meshline.ingest.sources.products.formats import parse
 
 CHECK = "product/check"  # who says what nobody says yet
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 from meshline.graph.definitions import AnyPair, Definition, Version
 from meshline.graph.model import AssetKey
 from meshline.graph.promises import Contract, Product
-from meshline.ingest.sources.shape import Context, Entry
+from meshline.ingest.sources.base import Context, Entry
 
 
 class Text(NamedTuple):

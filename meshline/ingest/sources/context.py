@@ -10,8 +10,8 @@ from meshline.graph.content import decode
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, contract
 from meshline.graph.naming import Naming, normalise_namespace
-from meshline.ingest.sources.loading import remembered
-from meshline.ingest.sources.shape import ColumnOf, Context
+from meshline.ingest.sources.base import ColumnOf, Context
+from meshline.ingest.sources.scope_loader import remembered
 
 
 def context_of(graph: LiveGraph, naming: Naming, folder: Path, source: str, aliases: Mapping[str, str] | None = None) -> Context:

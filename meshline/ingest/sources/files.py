@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from meshline.errors import InvalidInput
-from meshline.ingest.sources.shape import Found, Refused
+from meshline.ingest.sources.base import Found, Refused
 
 MAX_FILES = 10_000
 

@@ -12,8 +12,8 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetKey, Json
 from meshline.ingest.quality import Check, Outcome, first_line, named
-from meshline.ingest.sources.checked import CheckedFiles, Datasets, File, Run, Written, json_value, member, run_time, text
-from meshline.ingest.sources.shape import Refused
+from meshline.ingest.sources.base import Refused
+from meshline.ingest.sources.check_results import CheckedFiles, Datasets, File, Run, Written, json_value, member, run_time, text
 
 ACCEPTED = "accepted are a validation result, a checkpoint result and an expectation suite of Great Expectations, as JSON"
 _NOT_EXPECTED = frozenset({"column", "batch_id", "result_format", "include_config", "catch_exceptions", "auto", "profiler_config"})

@@ -1,18 +1,22 @@
-"""OpenLineage events in files: one that did not change is not taken again."""
+"""OpenLineage events in files: only files that are new or changed are read into the graph."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import Field
 
 from meshline.errors import InvalidInput
+from meshline.ingest.openlineage.checking import checked
 from meshline.ingest.openlineage.files import STDIN, Found, events_in, files_in
+from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.files import matching
-from meshline.ingest.sources.shape import Named
+from meshline.ingest.sources.scope_loader import Loading
+from meshline.ingest.sources.target import Ingested, Target
+from meshline.words import counted
 
 
 class EventFile(NamedTuple):
@@ -66,3 +70,93 @@ def _name(path: Path, folder: Path) -> str:
     """Relative to the mesh file's folder where it is in there, so that a copy of the whole is the same."""
     folder = folder.absolute()
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+MAX_WARNINGS = 20  # about events of one source
+
+
+class _Known(NamedTuple):
+    """What is remembered of a file: its digest, and how many events it has."""
+
+    digest: str
+    events: int
+
+
+def take_events(
+    target: Target, source: OpenLineageFiles, folder: Path, *, strict: bool, going: Callable[[Iterable[Found]], Iterable[Found]]
+) -> Loading:
+    """Take the events of each file that is not as it was when it was taken. Counts are events.
+
+    A file with an event that was refused is taken anew each time, so that the refusal is not forgotten.
+    An event that was taken is never retracted with its file. `strict`: raises the first refusal before anything is written.
+    `going`: passes events on as long as they may be taken.
+    """
+    files = list(source.event_files(folder))
+    known = {name: _known(text) for name, text in target.context(source.source, folder, {}).memory.items()}
+    if strict:
+        files = [_checked(file, known) for file in files]
+    memory: dict[str, str] = {}
+    warnings = _Warnings()
+    refused: list[InvalidInput] = []
+    read = new = unchanged = 0
+    for file in files:
+        if isinstance(file, InvalidInput):
+            refused.append(file)
+        elif (before := known.get(file.name)) is not None and before.digest == file.digest:
+            unchanged += before.events
+            memory[file.name] = _text(before)
+        else:
+            taken, wrong = _take(target, source.source, going(file.events), warnings)
+            read += taken + len(wrong)
+            new += taken
+            refused += wrong
+            if not wrong:
+                memory[file.name] = _text(_Known(file.digest, taken))
+    target.remember(source.source, memory)
+    return Loading(source.source, 0, read, unchanged, new, 0, 0, 0, tuple(refused), warnings.shown())
+
+
+def _checked(file: EventFile | InvalidInput, known: dict[str, _Known]) -> EventFile | InvalidInput:
+    if isinstance(file, InvalidInput):
+        raise file
+    before = known.get(file.name)
+    return file if before is not None and before.digest == file.digest else file._replace(events=checked(file.events))
+
+
+class _Warnings:
+    """The first warnings about events, and the number of the others."""
+
+    def __init__(self) -> None:
+        self._first: list[str] = []
+        self._more = 0
+
+    def add(self, outcome: Ingested) -> None:
+        listed = outcome.warnings[: MAX_WARNINGS - len(self._first)]
+        self._first += listed
+        self._more += len(outcome.warnings) - len(listed) + outcome.more_warnings
+
+    def shown(self) -> tuple[str, ...]:
+        return (*self._first, *([f"and {counted(self._more, 'more warning')} about events"] if self._more else ()))
+
+
+def _take(target: Target, source: str, events: Iterable[Found], warnings: _Warnings) -> tuple[int, list[InvalidInput]]:
+    """(events taken, those refused). Raises what refuses all, such as a store that is away."""
+    taken, wrong = 0, list[InvalidInput]()
+    for outcome in target.events(source, events):
+        warnings.add(outcome)
+        if outcome.error is None:
+            taken += 1
+        elif isinstance(outcome.error, InvalidInput):
+            wrong.append(outcome.error)
+        else:
+            raise outcome.error
+    return taken, wrong
+
+
+def _text(known: _Known) -> str:
+    return f"{known.digest} {known.events}"
+
+
+def _known(text: str) -> _Known:
+    digest, _, events = text.partition(" ")
+    return _Known(digest, int(events) if events.isdigit() else 0)

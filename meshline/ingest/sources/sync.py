@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable
-from meshline.ingest.sources.events import take_events
-from meshline.ingest.sources.loading import Loading, checked
-from meshline.ingest.sources.openlineage_files import OpenLineageFiles
-from meshline.ingest.sources.shape import Named, Source
-from meshline.ingest.sources.status import LONGEST, Status
+from meshline.ingest.sources.base import Named, Source
+from meshline.ingest.sources.openlineage_files import OpenLineageFiles, take_events
+from meshline.ingest.sources.scope_loader import Loading, checked
+from meshline.ingest.sources.sync_status import LONGEST, Status
 from meshline.ingest.sources.target import Target
 from meshline.ingest.times import now
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from meshline.errors import MeshlineError
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.files import Found
-from meshline.ingest.sources import loading
+from meshline.ingest.sources import scope_loader
+from meshline.ingest.sources.base import Context, Reading
 from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.loading import Loading
-from meshline.ingest.sources.shape import Context, Reading
-from meshline.ingest.sources.status import Status, note, status_of
+from meshline.ingest.sources.scope_loader import Loading
+from meshline.ingest.sources.sync_status import Status, note, status_of
 from meshline.ingest.times import now
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Local:
         return context_of(self._graph, self._naming, folder, source, aliases)
 
     def load(self, reading: Reading) -> Loading:
-        return loading.load(self._graph, reading, now())
+        return scope_loader.load(self._graph, reading, now())
 
     def events(self, source: str, events: Iterable[Found]) -> Iterator[Ingested]:
         from meshline.ingest.pipeline import ingest_all  # noqa: PLC0415 - who has no events does not wait for what takes them
@@ -84,7 +84,7 @@ class Local:
                 yield Ingested(outcome.error, outcome.warnings)
 
     def remember(self, source: str, memory: Mapping[str, str]) -> None:
-        loading.remember(self._graph.store, source, memory)
+        scope_loader.remember(self._graph.store, source, memory)
 
     def status(self, source: str) -> Status | None:
         return status_of(self._graph.store, source)

@@ -16,7 +16,7 @@ from meshline.graph.naming import Naming
 from meshline.ingest import mesh
 from meshline.ingest.identity.applying import SOURCE, apply
 from meshline.ingest.identity.rules import Prefix, Rule, prefix, remembered
-from meshline.ingest.sources.shape import Entry
+from meshline.ingest.sources.base import Entry
 from tests.ingest.sources.stating import T, counts, graph, keys, say, table
 
 HEAD = "version: 1\nsource: shop\nnamespaces: {lake: 'http://catalog:8181'}\n"

@@ -15,9 +15,9 @@ from meshline.ingest import mesh
 from meshline.ingest.proposed.known import known as known_of
 from meshline.ingest.proposed.shape import Given, Known, Proposal, Text
 from meshline.ingest.proposed.table import propose
+from meshline.ingest.sources.base import Source
 from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.loading import load
-from meshline.ingest.sources.shape import Source
+from meshline.ingest.sources.scope_loader import load
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mesh"
 SOURCES = ("iceberg", "delta", "contract", "product", "sql")

@@ -15,8 +15,8 @@ from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.proposed.known import known as known_of
 from meshline.ingest.proposed.shape import Known
-from meshline.ingest.sources.products.dialects import parse
-from meshline.ingest.sources.shape import Context
+from meshline.ingest.sources.base import Context
+from meshline.ingest.sources.products.formats import parse
 from tests.ingest.proposed.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED
 from tests.ingest.proposed.conftest import EXAMPLE
 

@@ -13,10 +13,10 @@ from meshline.graph.model import AssetKey, Json
 from meshline.graph.naming import Naming
 from meshline.graph.queries.quality import Result, latest
 from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.sources.base import Source
 from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.loading import Loading, load
-from meshline.ingest.sources.shape import Source
-from meshline.ingest.sources.table import source_of
+from meshline.ingest.sources.registry import source_of
+from meshline.ingest.sources.scope_loader import Loading, load
 
 CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))
 needs_corpus = pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS is not set")

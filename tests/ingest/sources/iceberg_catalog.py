@@ -18,7 +18,7 @@ from meshline.graph.model import AssetKey
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.iceberg import Iceberg
-from meshline.ingest.sources.loading import Loading, load
+from meshline.ingest.sources.scope_loader import Loading, load
 from meshline.ingest.times import now
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "servers" / "iceberg_rest.py"

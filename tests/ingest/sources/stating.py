@@ -13,8 +13,8 @@ from meshline.graph.index.dumping import Dump
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts
 from meshline.graph.store.opening import open_store
-from meshline.ingest.sources.loading import Loading, load
-from meshline.ingest.sources.shape import Context, Entry, Found, Reading, Source
+from meshline.ingest.sources.base import Context, Entry, Found, Reading, Source
+from meshline.ingest.sources.scope_loader import Loading, load
 
 T = 1_709_294_400_000_000
 NAME = "iceberg/lake"

@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 
 from meshline.graph.model import Json
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.checked import CheckedFiles
+from meshline.ingest.sources.base import Context, Entry, Refused, Unchanged
+from meshline.ingest.sources.check_results import CheckedFiles
 from meshline.ingest.sources.great_expectations import GreatExpectations
-from meshline.ingest.sources.shape import Context, Entry, Refused, Unchanged
 from meshline.ingest.sources.soda import Soda
 from tests.ingest.sources.checking import CORPUS, needs_corpus
 

@@ -17,12 +17,11 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import encode
 from meshline.graph.naming import Naming
 from meshline.ingest.documents import document
-from meshline.ingest.sources.contracts import dialects as contracts
+from meshline.ingest.sources.base import Context
+from meshline.ingest.sources.contracts import source as contracts
 from meshline.ingest.sources.contracts.facts import said
-from meshline.ingest.sources.products import dialects as products
-from meshline.ingest.sources.products.facts import facts
-from meshline.ingest.sources.products.ports import bind
-from meshline.ingest.sources.shape import Context
+from meshline.ingest.sources.products import formats as products
+from meshline.ingest.sources.products.facts import bind, facts
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 from tests.ingest.sources.test_products import STANDARD as PRODUCT
 

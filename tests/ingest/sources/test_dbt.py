@@ -12,7 +12,7 @@ import pytest
 from meshline.graph import model
 from meshline.graph.model import AssetKey, EdgeType
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.shape import Context
+from meshline.ingest.sources.base import Context
 from tests.ingest.sources.dbt_target import (
     EXAMPLE,
     PG,

@@ -14,9 +14,9 @@ from meshline.graph import model
 from meshline.graph.content import decode
 from meshline.graph.model import AssetKey, EdgeType, FlowType
 from meshline.graph.naming import Naming
+from meshline.ingest.sources.base import ColumnOf, Context, Entry, Found, Refused
 from meshline.ingest.sources.debezium import Debezium
-from meshline.ingest.sources.debezium.regexes import Matcher, compiled, listed
-from meshline.ingest.sources.shape import ColumnOf, Context, Entry, Found, Refused
+from meshline.ingest.sources.debezium.java_regex import Matcher, compiled, listed
 
 POSTGRES = {
     "connector.class": "io.debezium.connector.postgresql.PostgresConnector",

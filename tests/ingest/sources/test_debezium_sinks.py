@@ -10,8 +10,8 @@ import pytest
 
 from meshline.graph.content import decode
 from meshline.graph.naming import Naming
+from meshline.ingest.sources.base import Context, Entry, Refused
 from meshline.ingest.sources.debezium import Debezium
-from meshline.ingest.sources.shape import Context, Entry, Refused
 
 S3 = {
     "connector.class": "io.confluent.connect.s3.S3SinkConnector",

@@ -19,11 +19,11 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.sources.base import Context, Entry, Found, Refused, Unchanged
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.delta import Delta
-from meshline.ingest.sources.delta.columns import columns
-from meshline.ingest.sources.loading import Loading, load
-from meshline.ingest.sources.shape import Context, Entry, Found, Refused, Unchanged
+from meshline.ingest.sources.delta.parse import columns
+from meshline.ingest.sources.scope_loader import Loading, load
 from meshline.ingest.times import now
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")

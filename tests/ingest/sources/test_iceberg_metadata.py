@@ -11,10 +11,16 @@ import msgspec
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.ingest.sources.iceberg.columns import columns
-from meshline.ingest.sources.iceberg.history import began, moves, schemas, view_versions
-from meshline.ingest.sources.iceberg.metadata import Table, View, metadata_of
-from meshline.ingest.sources.iceberg.names import catalog_namespace, physical, table_of_file
+from meshline.ingest.sources.iceberg.facts import (
+    catalog_namespace,
+    column_moves,
+    physical,
+    schema_starts,
+    schemas_by_id,
+    table_of_file,
+    view_versions,
+)
+from meshline.ingest.sources.iceberg.parse import Table, View, columns, metadata_of
 from meshline.ingest.sources.iceberg.properties import Redaction, expanded
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
@@ -98,8 +104,8 @@ def test_too_deep_and_too_wide_schemas_are_refused() -> None:
 
 
 def test_one_schema_began_with_the_table() -> None:
-    assert began(table([field(1, "a")], **{"metadata-log": log(10_000, 20_000)}), NOW) == [(0, 10_000_000)]
-    assert began(table([field(1, "a")]), NOW) == [(0, 100_000_000)], "without a log only the last commit is known"
+    assert schema_starts(table([field(1, "a")], **{"metadata-log": log(10_000, 20_000)}), NOW) == [(0, 10_000_000)]
+    assert schema_starts(table([field(1, "a")]), NOW) == [(0, 100_000_000)], "without a log only the last commit is known"
 
 
 def test_a_schema_began_with_the_latest_commit_between_two_snapshots() -> None:
@@ -109,18 +115,18 @@ def test_a_schema_began_with_the_latest_commit_between_two_snapshots() -> None:
         [field(1, "b")],
         **{"metadata-log": log(*range(10_000, 60_000, 10_000)), "snapshots": snapshots((20_000, 0), (50_000, 1))},
     )
-    assert began(made, NOW) == [(0, 10_000_000), (1, 40_000_000)]
+    assert schema_starts(made, NOW) == [(0, 10_000_000), (1, 40_000_000)]
 
 
 def test_schemas_without_snapshots_are_in_the_order_of_their_ids() -> None:
     made = table([field(1, "a")], [field(1, "b")], [field(1, "c")], **{"metadata-log": log(10_000, 20_000)})
-    assert began(made, NOW) == [(0, 10_000_000), (1, 20_000_000), (2, 100_000_000)]
+    assert schema_starts(made, NOW) == [(0, 10_000_000), (1, 20_000_000), (2, 100_000_000)]
 
 
 def test_more_schemas_than_commits_are_kept_apart_in_order() -> None:
     made = table(*[[field(1, f"c{i}")] for i in range(5)], snapshots=snapshots((20_000, 0), (20_000, 4)))
-    times = [time for _, time in began(made, NOW)]
-    assert [schema for schema, _ in began(made, NOW)] == [0, 1, 2, 3, 4]
+    times = [time for _, time in schema_starts(made, NOW)]
+    assert [schema for schema, _ in schema_starts(made, NOW)] == [0, 1, 2, 3, 4]
     assert times == sorted(set(times))
     assert times[-1] <= 20_000_000
 
@@ -129,21 +135,21 @@ def test_a_schema_that_came_back_held_twice() -> None:
     made = table(
         [field(1, "a")], [field(1, "b")], **{"snapshots": snapshots((20_000, 0), (40_000, 1), (60_000, 0)), "current-schema-id": 0}
     )
-    assert [schema for schema, _ in began(made, NOW)] == [0, 1, 0]
+    assert [schema for schema, _ in schema_starts(made, NOW)] == [0, 1, 0]
 
 
 def test_what_was_known_before_stays_though_logs_are_cut() -> None:
     before = table([field(1, "a")], [field(1, "b")], **{"metadata-log": log(10_000, 40_000), "last-updated-ms": 50_000})
-    known = began(before, NOW)
+    known = schema_starts(before, NOW)
     assert known == [(0, 10_000_000), (1, 50_000_000)]
     cut = table([field(1, "a")], [field(1, "b")], [field(1, "c")], **{"metadata-log": log(90_000)})
-    assert began(cut, NOW, known) == [*known, (2, 100_000_000)]
-    assert began(cut, NOW, began(cut, NOW, known)) == [*known, (2, 100_000_000)]
+    assert schema_starts(cut, NOW, known) == [*known, (2, 100_000_000)]
+    assert schema_starts(cut, NOW, schema_starts(cut, NOW, known)) == [*known, (2, 100_000_000)]
 
 
 def test_times_that_are_none_and_times_to_come_do_not_count() -> None:
     made = table([field(1, "a")], [field(1, "b")], **{"metadata-log": log(-5, 10**17), "last-updated-ms": 10**18})
-    times = [time for _, time in began(made, NOW)]
+    times = [time for _, time in schema_starts(made, NOW)]
     assert times == sorted(set(times))
     assert times[0] > 0
     assert times[-1] <= NOW
@@ -156,8 +162,8 @@ def test_a_field_id_is_the_column_whatever_its_path() -> None:
     old = [field(1, "mail"), field(2, "ship", struct(field(3, "zip"))), field(4, "note"), field(5, "a"), field(6, "b")]
     new = [field(1, "email"), field(2, "shipping", struct(field(3, "zip"))), field(7, "note"), field(5, "b"), field(6, "a")]
     made = table(old, new)
-    known = schemas(made)
-    assert [tuple(move) for move in moves(known[0], known[1], 50)] == [
+    known = schemas_by_id(made)
+    assert [tuple(move) for move in column_moves(known[0], known[1], 50)] == [
         ("a", "b", 50),
         ("b", "a", 50),
         ("mail", "email", 50),
@@ -172,7 +178,7 @@ def test_a_field_id_is_the_column_whatever_its_path() -> None:
 def test_a_recorded_table_tells_its_history(name: str) -> None:
     found = recorded(name)
     assert isinstance(found, Table)
-    history = began(found, NOW)
+    history = schema_starts(found, NOW)
     assert [schema for schema, _ in history] == [0, 1, 2, 3, 4]
     times = [time for _, time in history]
     assert times == sorted(set(times))
@@ -180,8 +186,8 @@ def test_a_recorded_table_tells_its_history(name: str) -> None:
     assert times[0] == found.metadata_log[0].timestamp_ms * 1000
     assert found.snapshots is not None
     assert times[-1] < found.snapshots[0].timestamp_ms * 1000, "all snapshots have the last schema"
-    known = schemas(found)
-    happened = [(move.old, move.new) for i in range(1, 5) for move in moves(known[i - 1], known[i], times[i])]
+    known = schemas_by_id(found)
+    happened = [(move.old, move.new) for i in range(1, 5) for move in column_moves(known[i - 1], known[i], times[i])]
     assert happened == [("email", "email_address"), ("ship.zip", "ship.postcode"), ("channel", "")]
 
 

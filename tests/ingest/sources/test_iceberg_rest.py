@@ -24,13 +24,13 @@ from meshline.graph.model import AssetKey, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.opening import open_store
+from meshline.ingest.sources.base import Found
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.iceberg import Iceberg
+from meshline.ingest.sources.iceberg.crawl import side_by_side
 from meshline.ingest.sources.iceberg.properties import Redaction
-from meshline.ingest.sources.iceberg.rest import RestAccess
-from meshline.ingest.sources.iceberg.walking import side_by_side
-from meshline.ingest.sources.loading import load
-from meshline.ingest.sources.shape import Found
+from meshline.ingest.sources.iceberg.rest_catalog import RestAccess
+from meshline.ingest.sources.scope_loader import load
 from meshline.ingest.times import now
 from tests.ingest.sources.iceberg_catalog import Server, done, quiet, said, serving, sync
 
@@ -360,7 +360,7 @@ def test_a_table_whose_metadata_are_lost_does_not_stop_the_others(server: Server
 
 
 def test_a_server_that_goes_away_leaves_what_was_read(tmp_path: Path, graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshline.ingest.sources.iceberg.transport.WAITS", (0.1,))
+    monkeypatch.setattr("meshline.ingest.sources.iceberg.rest_catalog.WAITS", (0.1,))
     with serving(tmp_path) as server, quiet():
         client = server.client()
         client.create_namespace("a")

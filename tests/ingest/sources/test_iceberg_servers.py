@@ -103,7 +103,7 @@ def serving(answers: dict[str, Callable[[Asked], Reply]], **config: object) -> I
 
 @pytest.fixture
 def graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveGraph]:
-    monkeypatch.setattr("meshline.ingest.sources.iceberg.transport.WAITS", (0.01, 0.01))
+    monkeypatch.setattr("meshline.ingest.sources.iceberg.rest_catalog.WAITS", (0.01, 0.01))
     store = open_store("sqlite://")
     yield LiveGraph.open(store)
     store.close()
@@ -280,7 +280,7 @@ def test_a_list_that_goes_round_ends(graph: LiveGraph) -> None:
 
 
 def test_an_answer_without_end_is_refused(graph: LiveGraph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshline.ingest.sources.iceberg.rest.MAX_BYTES", 10_000)
+    monkeypatch.setattr("meshline.ingest.sources.iceberg.rest_catalog.MAX_BYTES", 10_000)
     with serving({"/v1/namespaces/n/tables/t1": lambda _: Reply(200, b"{" + b" " * 20_000 + b"}")}) as (url, _):
         loading = sync(graph, Iceberg(uri=url))
     assert [str(one) for one in loading.refused] == ["n.t1: an answer of more than 10000 bytes"]

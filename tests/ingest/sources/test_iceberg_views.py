@@ -124,7 +124,7 @@ def test_without_sqlglot_it_is_possible_and_said(graph: LiveGraph, tmp_path: Pat
     usual = builtins.__import__
 
     def missing(name: str, *rest: Any, **more: Any) -> Any:
-        if name.startswith("meshline.ingest.sql"):
+        if name.startswith("meshline.sql"):
             raise ModuleNotFoundError("No module named 'sqlglot'", name="sqlglot")
         return usual(name, *rest, **more)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import Scope
-from meshline.ingest.sources.loading import TOGETHER, remember, remembered
-from meshline.ingest.sources.shape import Entry, Found, Refused, Unchanged
+from meshline.ingest.sources.base import Entry, Found, Refused, Unchanged
+from meshline.ingest.sources.scope_loader import TOGETHER, remember, remembered
 from tests.ingest.sources.stating import BAD, T, counts, entry, graph, say, shown, table, timeless
 
 # What a source says at one time: columns of tables, each in one of three versions.

@@ -12,10 +12,10 @@ from meshline.graph import model
 from meshline.graph.content import decode
 from meshline.graph.model import AssetKey, EdgeType, Facts
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.loading import load
-from meshline.ingest.sources.shape import ColumnOf, Context, Entry, Refused, Source
+from meshline.ingest.sources.base import ColumnOf, Context, Entry, Refused, Source
+from meshline.ingest.sources.registry import source_of
+from meshline.ingest.sources.scope_loader import load
 from meshline.ingest.sources.sql import Sql
-from meshline.ingest.sources.table import source_of
 from tests.ingest.sources.stating import counts, graph, say, table
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mesh" / "trino"

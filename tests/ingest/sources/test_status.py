@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.sources.loading import gone, note_gone
-from meshline.ingest.sources.status import Status, note, statuses
+from meshline.ingest.sources.scope_loader import gone, note_gone
+from meshline.ingest.sources.sync_status import Status, note, statuses
 
 
 def test_no_source_is_lost_that_is_noted_at_the_same_time(tmp_path: Path) -> None:

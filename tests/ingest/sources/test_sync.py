@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.schedule import LAST_RETRY, SECOND, SOON, SPREAD, due
-from meshline.ingest.sources.shape import Context, Found, Reading, Refused
-from meshline.ingest.sources.status import Status, note, status_of, statuses
+from meshline.ingest.sources.base import Context, Found, Reading, Refused
 from meshline.ingest.sources.sync import Fault, Stopped, sync
+from meshline.ingest.sources.sync_status import LAST_RETRY, SECOND, SOON, SPREAD, Status, due, note, status_of, statuses
 from meshline.ingest.sources.target import Local
 from meshline.ingest.times import now
 from tests.ingest.sources.stating import BAD, FOUND, Stating, counts, entry, graph, shown

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.ingest.sql.script import Reader
-from meshline.ingest.sql.shape import ColumnEdge, Lineage, Relation
+from meshline.sql.script import Reader
+from meshline.sql.statement_lineage import ColumnEdge, Lineage, Relation
 
 FOLDER = Path(__file__).parent / "golden"
 

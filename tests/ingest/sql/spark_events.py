@@ -12,8 +12,8 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.flows import of_column_lineage
 from meshline.ingest.openlineage.typed import ColumnLineage
-from meshline.ingest.sql.script import Reader
-from meshline.ingest.sql.shape import Relation
+from meshline.sql.script import Reader
+from meshline.sql.statement_lineage import Relation
 
 # Views of the recorded pipeline, of which the events do not tell.
 VIEWS = """

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from meshline.ingest.sql.lineage import Lineage, lineage_of
+from meshline.sql.script import Lineage, lineage_of
 
 TABLES = {"a": ["id", "x", "y"], "b": ["id", "z", "w"], "c": ["k", "v"]}
 ROWS = 8

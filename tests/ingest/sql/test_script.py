@@ -8,8 +8,7 @@ import threading
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.ingest.sql.lineage import Lineage, lineage_of
-from meshline.ingest.sql.script import MAX_CHARACTERS, MAX_DEPTH, Found, Reader
+from meshline.sql.script import MAX_CHARACTERS, MAX_DEPTH, Found, Lineage, Reader, lineage_of
 
 DEEP = {
     "parentheses": ("(", "1", ")"),

@@ -12,7 +12,7 @@ from meshline.errors import InvalidInput
 from meshline.ingest.proposed.ddl.columns import Constraint, constraints, field_of, name_of, type_text
 from meshline.ingest.proposed.partitions import by_text
 from meshline.ingest.proposed.tables import Table
-from meshline.ingest.sql.dialects import Rules
+from meshline.sql.dialects import Rules
 
 
 class Altering:

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from meshline.graph.promises import Field
 from meshline.ingest.proposed.partitions import by_text
-from meshline.ingest.sql.dialects import Rules
+from meshline.sql.dialects import Rules
 
 _T = exp.DType
 _WHOLE = {"iceberg": "int int int long", "delta": "byte short integer long"}

@@ -12,9 +12,9 @@ from meshline.graph.promises import Field, Model
 from meshline.ingest.proposed.ddl.columns import field_of, partitions_of
 from meshline.ingest.proposed.ddl.tables import Tables
 from meshline.ingest.proposed.tables import Table
-from meshline.ingest.sql.dialects import Rules
-from meshline.ingest.sql.script import Piece, Reader
-from meshline.ingest.sql.shape import Lineage
+from meshline.sql.dialects import Rules
+from meshline.sql.script import Piece, Reader
+from meshline.sql.statement_lineage import Lineage
 
 
 class Creating:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from meshline.ingest.sql.dialects import Rules
-from meshline.ingest.sql.script import Piece, pieces
+from meshline.sql.dialects import Rules
+from meshline.sql.script import Piece, pieces
 
 _PART = r'(?:[\w$-]+|`[^`]+`|"[^"]+"|\[[^\]]+\])'
 ALTER = re.compile(

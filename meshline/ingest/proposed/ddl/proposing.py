@@ -7,8 +7,8 @@ from meshline.ingest.documents import text_of
 from meshline.ingest.proposed.ddl.script import Script
 from meshline.ingest.proposed.entries import entries
 from meshline.ingest.proposed.shape import Given, Known, Proposal
-from meshline.ingest.sql.dialects import rules_of
-from meshline.ingest.sql.shape import Relation
+from meshline.sql.dialects import rules_of
+from meshline.sql.statement_lineage import Relation
 
 
 def propose(given: Given, known: Known) -> Proposal:

@@ -17,9 +17,9 @@ from meshline.ingest.proposed.ddl.pieces import ALTER, divided, line, moved, pla
 from meshline.ingest.proposed.ddl.tables import Tables, folded
 from meshline.ingest.proposed.shape import Known
 from meshline.ingest.proposed.tables import Table
-from meshline.ingest.sql.dialects import Rules
-from meshline.ingest.sql.script import Piece, is_statement, no_sql, parsed, pieces
-from meshline.ingest.sql.shape import Relation
+from meshline.sql.dialects import Rules
+from meshline.sql.script import Piece, is_statement, no_sql, parsed, pieces
+from meshline.sql.statement_lineage import Relation
 
 Step: TypeAlias = Callable[["Script", exp.Expr, Piece], None]
 

@@ -9,7 +9,7 @@ from meshline.graph.definitions import Definition, Version
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.ingest.proposed.shape import Known
 from meshline.ingest.proposed.tables import Table
-from meshline.ingest.sql.shape import Relation
+from meshline.sql.statement_lineage import Relation
 
 
 class Tables:

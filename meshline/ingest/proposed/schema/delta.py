@@ -13,7 +13,7 @@ from meshline.graph.promises import Field, Model
 from meshline.ingest.documents import text_of
 from meshline.ingest.proposed.json_text import json_value
 from meshline.ingest.proposed.schema.shape import Schema
-from meshline.ingest.sources.delta.columns import COMMENT, DEFAULT, Column, columns
+from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, Column, columns
 
 LOG = "_delta_log"
 

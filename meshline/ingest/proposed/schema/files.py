@@ -55,7 +55,7 @@ def live_table(catalog: str, table: str) -> Text:
     """
     with required_extra("iceberg", "reading a live table"):
         from meshline.ingest.sources.iceberg.catalogs import Gone  # noqa: PLC0415 - pyiceberg is slow to import
-        from meshline.ingest.sources.iceberg.connection import kind_of, opened  # noqa: PLC0415
+        from meshline.ingest.sources.iceberg.crawl import kind_of, opened  # noqa: PLC0415
         from meshline.ingest.sources.iceberg.properties import Properties, Redaction, expanded  # noqa: PLC0415
     is_uri = "://" in catalog
     written: Properties = {"uri": catalog} if is_uri else {}

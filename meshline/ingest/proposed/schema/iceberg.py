@@ -14,10 +14,8 @@ from meshline.graph.promises import Field, Model
 from meshline.ingest.proposed.json_text import Path
 from meshline.ingest.proposed.partitions import by_transform
 from meshline.ingest.proposed.schema.shape import Schema as Read
-from meshline.ingest.sources.iceberg.columns import columns
-from meshline.ingest.sources.iceberg.history import schemas
-from meshline.ingest.sources.iceberg.metadata import Schema, Table, View, metadata_of
-from meshline.ingest.sources.iceberg.names import physical, table_of_file
+from meshline.ingest.sources.iceberg.facts import physical, schemas_by_id, table_of_file
+from meshline.ingest.sources.iceberg.parse import Schema, Table, View, columns, metadata_of
 
 
 def is_one(value: dict[str, Any]) -> bool:
@@ -48,10 +46,10 @@ def read(value: Any, file: str) -> Read:
 
 
 def _of_table(table: Table) -> tuple[Definition, int]:
-    current = schemas(table).get(table.current_schema_id)
+    current = schemas_by_id(table).get(table.current_schema_id)
     if current is None:
         raise InvalidInput(f"it has no schema {table.current_schema_id}, which it says is the current one")
-    paths = {column.id: column.path for schema in schemas(table).values() for column in columns(schema)}
+    paths = {column.id: column.path for schema in schemas_by_id(table).values() for column in columns(schema)}
     paths |= {column.id: column.path for column in columns(current)}
     spec = next((spec.fields for spec in table.partition_specs if spec.spec_id == table.default_spec_id), ())
     parts = (

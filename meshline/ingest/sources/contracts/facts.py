@@ -9,8 +9,8 @@ from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
 from meshline.graph.owner_names import address, is_email
 from meshline.graph.promises import Contract, Field, Model, Server, contract_attributes
+from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.contracts.servers import is_production, place
-from meshline.ingest.sources.shape import Context
 
 
 class Bound(NamedTuple):

@@ -1,15 +1,18 @@
-"""What both dialects share in reading fields: references into the file, their number, near misses of keys."""
+"""What the dialects share: reading fields with references into the file, rules of quality, and what becomes of a contract's file."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.graph.definitions import Part
 from meshline.graph.model import Json
+from meshline.graph.promises import Contract, Rule
 from meshline.ingest.documents import Document, Path
-from meshline.ingest.values import mapping, text
+from meshline.ingest.validation import Validated
+from meshline.ingest.values import mapping, mappings, text
 from meshline.words import closest
 
 MAX_FIELDS = 20_000  # of one contract, nested ones and those that references repeat counted
@@ -104,3 +107,86 @@ def _parts(reference: str) -> Iterator[str]:
 def is_pii(classification: str, tags: Collection[str]) -> bool | None:
     """True where the classification or a tag says so; else nobody said."""
     return True if "pii" in {text(one).lower() for one in (classification, *tags)} else None
+
+
+MAX_NAME = 500  # characters of an id or version
+
+
+class Parsed(NamedTuple):
+    """A contract as a file says it; None if any of it is refused: half a promise would look like one that was withdrawn.
+
+    `lines`: where its parts stand (`meshline.graph.definitions.Part`).
+    """
+
+    contract: Contract | None
+    refused: tuple[InvalidInput, ...]
+    warnings: tuple[str, ...]
+    id: str = ""
+    lines: Mapping[Part, int] = {}
+
+
+def parsed(found: Document, contract: Contract, places: tuple[str, str], checked: Validated, reader: FieldReader) -> Parsed:
+    """A contract, if nothing of it is refused. `places`: of its id and version, which it must have."""
+    refused = [*checked.refused, *reader.refused]
+    for place, said in zip(places, (contract.id, contract.version), strict=True):
+        path = tuple(place.split("."))
+        if not said and not any(error.where == found.where(path) for error in refused):
+            refused.append(InvalidInput(f"{place} is missing: a contract has an id and a version", found.where(path[:-1])))
+        elif len(said) > MAX_NAME:
+            refused.append(InvalidInput(f"{place} has more than {MAX_NAME} characters", found.where(path)))
+    warnings = [*checked.warnings, *reader.warnings]
+    reader.at(tuple(places[1].split(".")), "version")
+    version = found.value
+    for part in places[1].split("."):
+        version = mapping(version).get(part)
+    if isinstance(version, float):
+        where = found.where(tuple(places[1].split(".")))
+        warnings.append(f"{where}: {places[1]} is a number, so that 1.10 is 1.1; write it in quotes")
+    refused.sort(key=lambda error: int(error.where.rpartition(":")[2]))
+    return Parsed(None if refused else contract, tuple(refused), tuple(warnings), contract.id, reader.lines)
+
+
+# key in the file: comparison; names of older versions of the dialects after the newest
+_COMPARISONS = {
+    "mustBe": "be",
+    "mustNotBe": "not_be",
+    "mustBeGreaterThan": "greater_than",
+    "mustBeGreaterOrEqualTo": "greater_or_equal",
+    "mustBeGreaterThanOrEqualTo": "greater_or_equal",
+    "mustBeLessThan": "less_than",
+    "mustBeLessOrEqualTo": "less_or_equal",
+    "mustBeLessThanOrEqualTo": "less_or_equal",
+    "mustBeBetween": "between",
+    "mustNotBeBetween": "not_between",
+}
+
+
+def rules(reader: FieldReader, place: Path, said: Mapping[str, Json], *, model: str, field: str = "") -> Iterator[Rule]:
+    """The rules of a model or field that stands at a place."""
+    for i, one in enumerate(mappings(said.get("quality"))):
+        found = rule(one, model=model, field=field)
+        of = ".".join(filter(None, (model, field)))
+        reader.at((*place, "quality", i), "rule", of, found.name or found.metric or found.dimension or found.type)
+        yield found
+
+
+def rule(said: Mapping[str, Json], *, model: str, field: str = "") -> Rule:
+    """A rule about a model, or a field of it."""
+    metric = text(said.get("metric")) or text(said.get("rule"))
+    return Rule(
+        type=text(said.get("type")) or ("library" if metric else "text"),
+        model=model,
+        field=field,
+        name=text(said.get("name")),
+        description=text(said.get("description")),
+        dimension=text(said.get("dimension")),
+        metric=metric,
+        severity=text(said.get("severity")),
+        schedule=text(said.get("schedule")),
+        query=text(said.get("query")),
+        engine=text(said.get("engine")),
+        unit=text(said.get("unit")),
+        expected={name: said[key] for key, name in reversed(_COMPARISONS.items()) if said.get(key) is not None},
+        arguments=mapping(said.get("arguments")),
+        specification=said.get("implementation") or said.get("specification"),
+    )

@@ -17,12 +17,10 @@ from meshline.graph.model import AssetKey, Json, to_micros
 from meshline.graph.quality import CHECKS, QUALITY, Outcome
 from meshline.ingest import quality
 from meshline.ingest.quality import Check
-from meshline.ingest.sources.dbt.artifacts import Config, Test
-from meshline.ingest.sources.dbt.attributes import limits, said
-from meshline.ingest.sources.dbt.reading import Artifacts
-from meshline.ingest.sources.dbt.results import Result
-from meshline.ingest.sources.dbt.tables import Table
-from meshline.ingest.sources.shape import Entry
+from meshline.ingest.sources.base import Entry
+from meshline.ingest.sources.dbt.artifacts import Config, Result, Test
+from meshline.ingest.sources.dbt.facts import Table, limits, said
+from meshline.ingest.sources.dbt.parse import Artifacts
 
 _OUTCOMES = {
     "pass": Outcome.PASSED,

@@ -1,16 +1,206 @@
-"""What a table of the project is: attributes, columns, owners."""
+"""What a table of the project is: attributes, columns, owners.
+The nodes of a project that are tables or views in the database: their keys, relations and columns.
+Attributes of assets, from what YAML and the warehouse say.
+Exposures: who uses the project's tables.
+Owners of groups, models and exposures.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import msgspec
+
+from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Json
-from meshline.ingest.sources.dbt import owners
-from meshline.ingest.sources.dbt.artifacts import Config, Group, Node
-from meshline.ingest.sources.dbt.attributes import constraints, limits, said, tags
-from meshline.ingest.sources.dbt.owners import Owner, meta_of
-from meshline.ingest.sources.dbt.tables import ListedColumn, Table
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
+from meshline.graph.naming import Naming
+from meshline.graph.owner_names import address
+from meshline.ingest.sources.dbt.artifacts import CatalogColumn, CatalogTable, Column, Config, Constraint, Exposure, Group, Node, Person
+from meshline.sql.statement_lineage import Relation
+
+MAX_COLUMNS = 20_000
+
+_PART = re.compile(r'"((?:[^"]|"")*)"|`([^`]*)`|\[([^\]]*)\]|([^."`\[\]]+)')
+
+
+class ListedColumn(NamedTuple):
+    """A column of a table. `declared`: what YAML says of it."""
+
+    name: str
+    type: str | None = None
+    comment: str | None = None
+    declared: Column | None = None
+
+
+class Table(NamedTuple):
+    """A model, seed, snapshot or source. `other`: the source's table has another name than the source: its key by that."""
+
+    id: str
+    node: Node
+    key: AssetKey
+    other: AssetKey | None
+    relation: Relation
+    called: str  # what the warehouse says that it is, such as BASE TABLE; empty if there is no catalog
+    listing: Sequence[CatalogColumn]
+
+    @property
+    def path(self) -> str:
+        return self.node.original_file_path or self.id
+
+
+def table_of(id_: str, node: Node, namespace: str, naming: Naming, catalog: CatalogTable | None) -> Table | None:
+    """A node's table; None for ephemeral models, which dbt writes into those that use them. Raises InvalidInput.
+
+    Named as dbt's OpenLineage events do: a source by its own name, all else by its alias.
+    """
+    if node.config is not None and node.config.materialized == "ephemeral":
+        return None
+    is_source = node.source_name is not None
+    name = node.name if is_source else node.alias or node.name
+    if not name.strip():
+        raise InvalidInput("found an empty name; a model, seed, snapshot or source has one")
+    physical = (node.identifier or name) if is_source else name
+    place = [part for part in (node.database, node.schema) if part]
+    if len(node.columns or ()) > MAX_COLUMNS or (catalog is not None and len(catalog.columns) > MAX_COLUMNS):
+        raise InvalidInput(f"more than {MAX_COLUMNS} columns")
+    return Table(
+        id=id_,
+        node=node,
+        key=naming.dataset(namespace, ".".join([*place, name])),
+        other=naming.dataset(namespace, ".".join([*place, physical])) if physical != name else None,
+        relation=parts_of(node.relation_name) or (*place, physical),
+        called=(catalog.metadata.type or "") if catalog is not None else "",
+        listing=sorted(catalog.columns.values(), key=lambda column: column.index or 0) if catalog is not None else (),
+    )
+
+
+def parts_of(relation_name: str | None) -> Relation:
+    """The parts of a relation as the adapter quotes it: `"shop"."main"."orders"`, `` `p`.`d`.`t` ``, shop.main.orders."""
+    found = (next(part for part in match.groups() if part is not None) for match in _PART.finditer(relation_name or ""))
+    return tuple(part.replace('""', '"') for part in found)
+
+
+def listed(table: Table, defined: Sequence[str]) -> list[ListedColumn]:
+    """The columns of a table: as the warehouse has them, else as its SQL defines them, else those that YAML declares."""
+    declared = {column.name.casefold(): column for column in (table.node.columns or {}).values()}
+    if table.listing:
+        return [ListedColumn(one.name, one.type, one.comment, declared.get(one.name.casefold())) for one in table.listing]
+    if defined:
+        return [ListedColumn(name, None, None, declared.get(name.casefold())) for name in defined]
+    return [ListedColumn(column.name, None, None, column) for column in declared.values()]
+
+
+def certain(table: Table, defined: Sequence[str]) -> Sequence[str]:
+    """All columns of a table, for a star to be resolved; empty if they are not known for sure.
+
+    What SQL defines is as new as the manifest, the catalog perhaps not; but dbt adds columns to snapshots. YAML need not
+    declare all, unless dbt enforces it.
+    """
+    in_catalog = [column.name for column in table.listing]
+    if defined and table.node.resource_type != "snapshot":
+        spelled = {name.casefold(): name for name in in_catalog}
+        return [spelled.get(name.casefold(), name) for name in defined]
+    if in_catalog:
+        return in_catalog
+    contract = table.node.contract or (table.node.config.contract if table.node.config is not None else None)
+    if contract is not None and contract.enforced:
+        return [column.name for column in (table.node.columns or {}).values()]
+    return ()
+
+
+class Relations:
+    """Which table a relation is, whatever the case in which SQL writes it."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self._tables: dict[Relation, Table] = {}
+        for table in tables.values():  # a seed and a source may be one table: what dbt builds comes first
+            self._tables.setdefault(_folded(table.relation), table)
+
+    def table(self, relation: Relation) -> Table | None:
+        return self._tables.get(_folded(relation))
+
+
+def _folded(relation: Relation) -> Relation:
+    return tuple(part.casefold() for part in relation)
+
+
+def said(**attributes: Json) -> dict[str, Json]:
+    """The attributes that were given: None, an empty text, list or mapping says nothing."""
+    return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}
+
+
+def tags(*given: list[str] | str | None) -> list[Json]:
+    """All of them, sorted, each once."""
+    return list[Json](sorted({tag for some in given for tag in ([some] if isinstance(some, str) else some or ()) if tag}))
+
+
+def constraints(given: Iterable[Constraint] | None) -> list[Json]:
+    return [said(**msgspec.structs.asdict(constraint)) for constraint in given or ()]
+
+
+def limits(node: Node) -> dict[str, Json]:
+    """How old a source's newest row may be: `{"warn_after": {"count": 12, "period": "hour"}}`. dbt writes what nobody set as nulls."""
+    given = node.freshness or (node.config.freshness if node.config is not None else None) or {}
+    return {name: value for name, value in given.items() if isinstance(value, dict) and value.get("count") is not None}
+
+
+class Owner(NamedTuple):
+    """A team or person: the name of the asset, and how to reach it."""
+
+    name: str
+    email: str | None = None
+    slack: str | None = None
+
+
+def owner_of_person(person: Person) -> Owner | None:
+    """By the name as written, else by the address. Whose the address is, the graph knows (`meshline.graph.index.owner_identity`)."""
+    emails = person.email if isinstance(person.email, list) else [person.email or ""]
+    email = next((text.strip() for text in emails if text.strip()), None)
+    name = (person.name or "").strip() or None
+    if name is None and email is None:
+        return None
+    return Owner(name or email or "", email or address(name or "") or None, person.slack)
+
+
+def owners_of_table(node: Node, groups: Mapping[str, Group]) -> tuple[Owner, ...]:
+    """The owner of the node's group, and those that its `meta.owner` names."""
+    found = [*_of_meta(meta_of(node))]
+    group = group_of(node, groups)
+    if group is not None and (owner := owner_of_person(group.owner)) is not None:
+        found.insert(0, owner)
+    return tuple({owner.name: owner for owner in reversed(found)}.values())[::-1]
+
+
+def group_of(node: Node, groups: Mapping[str, Group]) -> Group | None:
+    """A node's group; a group's name is unique in its package."""
+    name = node.group or (node.config.group if node.config is not None else None)
+    return groups.get(f"group.{node.package_name}.{name}") if name else None
+
+
+def meta_of(node: Node) -> Mapping[str, Any]:
+    """From dbt 1.10 on, `meta` stands under `config`, and may stand there alone; that of a source's schema holds for its tables."""
+    return {**(node.source_meta or {}), **((node.config.meta if node.config is not None else None) or {}), **(node.meta or {})}
+
+
+def _of_meta(meta: Mapping[str, Any]) -> Iterator[Owner]:
+    said_so = meta.get("owner")
+    for text in said_so if isinstance(said_so, list) else [said_so]:
+        if isinstance(text, str) and text.strip():
+            yield Owner(text.strip(), address(text) or None)
+
+
+def owner_asset(owner: Owner) -> AssetFact:
+    contact = ", ".join(way for way in (owner.email, owner.slack) if way)
+    return AssetFact(model.owner(owner.name), said(email=owner.email, slack=owner.slack, contact=contact))
+
+
+def ownership_edges(owners: Iterable[Owner], of: AssetKey) -> Iterator[EdgeFact]:
+    for owner in owners:
+        yield EdgeFact(EdgeType.OWNS, model.owner(owner.name), of, {"type": "technical"})
+
 
 _TYPES = {
     "table": "TABLE",
@@ -34,16 +224,16 @@ def table_facts(table: Table, columns: Sequence[ListedColumn], owned_by: Sequenc
         assets=(
             AssetFact(table.key, _table(table)),
             *(AssetFact(key, _column(column, enforced=holds)) for key, column in zip(keys, columns, strict=True)),
-            *(owners.asset(owner) for owner in owned_by),
+            *(owner_asset(owner) for owner in owned_by),
         ),
-        edges=(*listing, *owners.owns(owned_by, table.key), *_other_name(table)),
+        edges=(*listing, *ownership_edges(owned_by, table.key), *_other_name(table)),
     )
 
 
 def group_facts(group: Group) -> Facts:
     """How the owner of a group is reached."""
-    owner = owners.of_person(group.owner)
-    return Facts(assets=(owners.asset(owner),) if owner is not None else ())
+    owner = owner_of_person(group.owner)
+    return Facts(assets=(owner_asset(owner),) if owner is not None else ())
 
 
 def _other_name(table: Table) -> Iterator[EdgeFact]:
@@ -111,3 +301,24 @@ def enforced(node: Node) -> bool:
 def _text(value: str | float | None) -> str | None:
     """A version; 1 and "1" are one."""
     return None if value is None else str(value)
+
+
+def exposure_facts(id_: str, exposure: Exposure, used: Iterable[Table]) -> Facts:
+    """A consumer, its owner, and the tables that it uses. dbt knows no columns of them."""
+    key = model.consumer(exposure.name)
+    owner = owner_of_person(exposure.owner)
+    owned_by = [owner] if owner is not None else []
+    attributes = said(
+        title=exposure.label,
+        description=exposure.description,
+        consumer_type=exposure.type,
+        url=exposure.url,
+        maturity=exposure.maturity,
+        tags=tags(exposure.tags),
+        meta=dict(exposure.meta or {}),
+        dbt_id=id_,
+    )
+    return Facts(
+        assets=(AssetFact(key, attributes), *map(owner_asset, owned_by)),
+        edges=(*(EdgeFact(EdgeType.CONSUMES, key, table.key) for table in used), *ownership_edges(owned_by, key)),
+    )

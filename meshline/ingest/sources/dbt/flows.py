@@ -11,8 +11,8 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetKey, AssetKind, Flow, FlowType
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.dbt.tables import Relations, Table
-from meshline.ingest.sql.lineage import ColumnEdge, Lineage, Relation, lineage_of
+from meshline.ingest.sources.dbt.facts import Relations, Table
+from meshline.sql.script import ColumnEdge, Lineage, Relation, lineage_of
 
 MAX_SQL = 1_000_000  # characters of one model
 

@@ -12,16 +12,13 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import encode
 from meshline.graph.model import AssetKey
 from meshline.ingest.documents import MAX_BYTES
-from meshline.ingest.sources.debezium import sinks
-from meshline.ingest.sources.debezium.columns import Columns, Passed, in_envelope
-from meshline.ingest.sources.debezium.configs import Config, configs
-from meshline.ingest.sources.debezium.databases import CLASSES, Database, database
-from meshline.ingest.sources.debezium.facts import Capture, facts
-from meshline.ingest.sources.debezium.regexes import Matcher
-from meshline.ingest.sources.debezium.tables import captured
-from meshline.ingest.sources.debezium.topics import Record, Routing
+from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source
+from meshline.ingest.sources.debezium.facts import Capture, connector_facts, is_sink, sink_facts
+from meshline.ingest.sources.debezium.filters import Columns, Passed, captured, in_envelope
+from meshline.ingest.sources.debezium.java_regex import Matcher
+from meshline.ingest.sources.debezium.names import CLASSES, Database, Record, Routing, database
+from meshline.ingest.sources.debezium.parse import Config, configs
 from meshline.ingest.sources.files import each, read_bytes
-from meshline.ingest.sources.shape import Context, Entry, Found, Reading, Refused, Source
 from meshline.ingest.times import file_time
 
 _BROKERS = (
@@ -64,7 +61,7 @@ class _Reader:
         for config in configs(read_bytes(path, MAX_BYTES), str(path)):
             if isinstance(config, InvalidInput):
                 yield Refused(config)
-            elif not (sinks.is_sink(config) or config.first("connector.class").startswith(CLASSES)):
+            elif not (is_sink(config) or config.first("connector.class").startswith(CLASSES)):
                 self.warnings.append(
                     f"{config.where('connector.class')}: {config.name} is neither Debezium's nor a sink for S3 or Iceberg: passed over"
                 )
@@ -76,8 +73,8 @@ class _Reader:
 
     def _entry(self, config: Config, time: int) -> Entry:
         scope = ("connector", config.name)
-        if sinks.is_sink(config):
-            return Entry(scope, encode(sinks.facts(config, self._broker(config), self._context.naming)), time)
+        if is_sink(config):
+            return Entry(scope, encode(sink_facts(config, self._broker(config), self._context.naming)), time)
         of = database(config)
         known = [key.name for key in self._context.datasets(of.namespace)]
         tables = captured(config, of, known, self._matcher)
@@ -85,7 +82,7 @@ class _Reader:
         broker = self._broker(config)
         captures = [self._capture(of, name, routing.record(of.topic_name(name)), broker, columns) for name in tables.names]
         self.warnings += [*tables.warnings, *routing.warnings]
-        return Entry(scope, encode(facts(config, captures)), time)
+        return Entry(scope, encode(connector_facts(config, captures)), time)
 
     def _capture(self, of: Database, name: str, record: Record, broker: str, columns: Columns) -> Capture:
         table = self._context.naming.dataset(of.namespace, name)

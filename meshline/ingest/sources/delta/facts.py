@@ -1,14 +1,26 @@
-"""What a version of a Delta table says -> facts."""
+"""Delta tables: where they are, and the facts that their versions state; tables of which no version is new are not read again."""
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import msgspec
+from deltalake import DeltaTable
+
+from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Scope
-from meshline.ingest.sources.delta.columns import COMMENT, DEFAULT, GENERATED, Column, Moved
-from meshline.ingest.sources.delta.log import Version, Written
-from meshline.ingest.sources.iceberg.products import kept, product_facts
-from meshline.ingest.sources.shape import Entry
+from meshline.ingest.sources.base import Context, Entry, Found, Refused, Unchanged
+from meshline.ingest.sources.delta.log import Version, Written, history, opened
+from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, GENERATED, Column, Moved, moved
+from meshline.ingest.sources.table_properties import kept, product_facts
 
 SNAPSHOT = "snapshot"
 _CONSTRAINT = "delta.constraints."
@@ -90,3 +102,141 @@ def _text(value: object) -> str | None:
 def _said(**attributes: Json) -> dict[str, Json]:
     """The attributes that were given: None, an empty text, list or mapping says nothing."""
     return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}
+
+
+MAX_TABLES = 10_000
+LOG = "_delta_log"
+
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/]*)(?P<path>/.*)?", re.DOTALL)
+_PATTERN = frozenset("*?[")
+
+
+class Place(NamedTuple):
+    """A table's location as deltalake takes it, and its dataset's namespace and name (OpenLineage, Naming.md)."""
+
+    location: str
+    namespace: str
+    name: str
+
+
+def places(tables: Sequence[str], folder: Path, used_in: str = "") -> Iterator[Place | InvalidInput]:
+    """The tables that paths, patterns of local paths (`lake/*/*`) and URLs mean, each once. Relative paths begin at `folder`.
+
+    `used_in`: the folder by which local tables are known, if not their own.
+    """
+    seen: set[str] = set()
+    for text in tables:
+        for place in _places(text, folder):
+            if isinstance(place, InvalidInput):
+                yield place
+            elif place.location not in seen:
+                seen.add(place.location)
+                if len(seen) > MAX_TABLES:
+                    yield InvalidInput(f"more than {MAX_TABLES} tables", text)
+                    return
+                yield place._replace(name=f"{used_in}/{Path(place.name).name}") if used_in and place.namespace == "file" else place
+
+
+def _places(text: str, folder: Path) -> Iterator[Place | InvalidInput]:
+    uri = _URI.fullmatch(text)
+    if uri is not None and uri["scheme"].lower() != "file":
+        yield _remote(text, uri)
+        return
+    path = Path(os.path.normpath(folder.absolute() / (unquote(uri["path"] or "/") if uri is not None else text)))
+    if path.exists() or not _PATTERN & set(text):
+        yield _local(path)
+        return
+    logs = sorted(Path(path.anchor).glob(f"{path.relative_to(path.anchor)}/{LOG}"))
+    yield from (_local(log.parent) for log in logs)
+    if not logs:
+        yield InvalidInput("there is no such Delta table; accepted are folders of tables, patterns such as lake/*/*, and URLs", text)
+
+
+def _local(path: Path) -> Place:
+    return Place(str(path), "file", str(path))
+
+
+def _remote(text: str, uri: re.Match[str]) -> Place | InvalidInput:
+    if "*" in text or not uri["authority"] or not (uri["path"] or "").strip("/"):
+        return InvalidInput("no URL of a table; accepted are such as s3://bucket/path (patterns only of local paths)", text)
+    return Place(text.rstrip("/"), f"{uri['scheme']}://{uri['authority']}", uri["path"].rstrip("/"))
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What is remembered of a table: as of which version it was read, and its scopes: of what it is, then the others."""
+
+    table_id: str
+    version: int
+    scopes: tuple[Scope, ...]
+
+
+class Reader:
+    """`tables`, `folder`, `versions`, `complete`: as the source has them. `options`: of the storage, as deltalake takes them."""
+
+    def __init__(
+        self, tables: Sequence[str], folder: str, options: Mapping[str, str], context: Context, *, versions: int, complete: bool
+    ) -> None:
+        self._tables = tables
+        self._folder = folder
+        self._versions = versions
+        self._context = context
+        self._options = options
+        self.warnings: list[str] = []
+        self.memory: dict[str, str] = {} if complete else dict(context.memory)
+
+    def found(self) -> Iterator[Found]:
+        for place in places(self._tables, self._context.folder, self._folder):
+            if isinstance(place, InvalidInput):
+                yield Refused(place)
+            else:
+                yield from self._table(place)
+
+    def _table(self, place: Place) -> Iterator[Found]:
+        key = self._context.naming.dataset(place.namespace, place.name)
+        known = self._known(place, key)
+        try:
+            table = opened(place.location, self._options)
+            if known is not None and known.table_id != str(table.metadata().id):
+                known = None  # another table at the same place
+            if known is not None and known.version == table.version():
+                self.memory[place.location] = self._context.memory[place.location]
+                yield from map(Unchanged, known.scopes)
+            else:
+                yield from self._read(place, key, table, known)
+        except InvalidInput as error:
+            yield Refused(error, scope(key))
+            if known is not None:  # what was renamed stays so; the next time is as if this one had not been
+                self.memory[place.location] = self._context.memory[place.location]
+                yield from map(Unchanged, known.scopes[1:])
+
+    def _read(self, place: Place, key: AssetKey, table: DeltaTable, known: _Known | None) -> Iterator[Found]:
+        past = history(table, place.location, self._options, self._versions, None if known is None else known.version)
+        if past.unseen:
+            self.warnings.append(f"{place.location}: what it was in {past.unseen} versions before {past.versions[0].number} is not known")
+        yield self._entry(place, key, past.versions)
+        others = [] if known is None else list(known.scopes[1:])
+        if past.written is not None:
+            entry = written_entry(key, past.written)
+            others = [entry.scope, *(one for one in others if one != entry.scope)]
+            yield entry
+        yield from (Unchanged(one) for one in others if past.written is None or one != others[0])
+        for before, after in pairwise(past.versions):
+            found = [] if after.time is None else [moved_entry(key, move, after.time) for move in moved(before.columns, after.columns)]
+            new = [entry for entry in found if entry.scope not in others]
+            others += [entry.scope for entry in new]
+            yield from new
+        now = _Known(past.versions[-1].table_id, table.version(), (scope(key), *others))
+        self.memory[place.location] = msgspec.json.encode(now).decode()
+
+    def _entry(self, place: Place, key: AssetKey, versions: Sequence[Version]) -> Entry:
+        location = place.location if "://" in place.location else f"file://{place.location}"
+        *past, (time, content) = [(version.time, encode(table_facts(key, location, version))) for version in versions]
+        return Entry(scope(key), content, time, tuple((at, said) for at, said in past if at is not None))
+
+    def _known(self, place: Place, key: AssetKey) -> _Known | None:
+        """What was read the last time, if it can be used."""
+        try:
+            known = msgspec.json.decode(self._context.memory.get(place.location, "null"), type=_Known | None)
+        except msgspec.MsgspecError:
+            return None
+        return known if known is not None and known.scopes[:1] == (scope(key),) else None

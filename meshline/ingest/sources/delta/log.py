@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from meshline.errors import InvalidInput
-from meshline.ingest.sources.delta.columns import Column, columns
+from meshline.ingest.sources.delta.parse import Column, columns
 from meshline.ingest.times import now
 
 MAX_COMMITS = 10_000  # of the history, newest first: more are not listed

@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from meshline.errors import required_extra
-from meshline.ingest.sources.shape import Context, Reading, Source
-from meshline.ingest.sources.variables import expanded
+from meshline.ingest.sources.base import Context, Reading, Source
+from meshline.ingest.sources.secrets import expanded
 
 
 class Delta(Source):
@@ -28,7 +28,7 @@ class Delta(Source):
 
     def reading(self, context: Context) -> Reading:
         with required_extra("delta", "reading Delta tables"):
-            from meshline.ingest.sources.delta.reader import Reader  # noqa: PLC0415 - an extra
+            from meshline.ingest.sources.delta.facts import Reader  # noqa: PLC0415 - an extra
 
         options = {name: expanded(text, f"storage_options.{name}") for name, text in self.storage_options.items()}
         reader = Reader(self.tables, self.folder, options, context, versions=self.versions, complete=self.complete)

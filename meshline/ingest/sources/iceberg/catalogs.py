@@ -22,7 +22,7 @@ from pyiceberg.exceptions import (
 
 from meshline.errors import InvalidInput, MissingExtra, StoreUnavailable
 from meshline.ingest.sources.iceberg.facts import Around
-from meshline.ingest.sources.iceberg.metadata import Table, View, table_of
+from meshline.ingest.sources.iceberg.parse import Table, View, table_of
 from meshline.ingest.sources.iceberg.properties import Properties, Redaction
 
 if TYPE_CHECKING:

@@ -1,19 +1,222 @@
-"""Metadata -> what the graph is told, in three scopes of a table: its columns, what else it is, its newest snapshot."""
+"""Metadata -> what the graph is told, in three scopes of a table: its columns, what else it is, its newest snapshot.
+A table's history as its metadata tells it: which schema held since when, and what happened to columns.
+
+Iceberg notes no time with a schema. Known are the times of snapshots, each with its schema, and of the
+last commits (metadata log). A schema began with a commit that was no snapshot, after the last snapshot
+with the schema before it, and not after the first with its own: of several such commits the latest is taken.
+Names: a catalog's namespace as Spark's symlinks have it, and where a table's files are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+import re
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+from urllib.parse import unquote, urlsplit
 
+from meshline.errors import InvalidInput
 from meshline.graph.content import Draft, encode
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Json
 from meshline.graph.owner_names import address
-from meshline.ingest.sources.iceberg.columns import Column, columns
-from meshline.ingest.sources.iceberg.history import schemas
-from meshline.ingest.sources.iceberg.metadata import PartitionField, Schema, Snapshot, SortField, Table, View, ViewVersion, text_properties
-from meshline.ingest.sources.iceberg.names import physical
-from meshline.ingest.sources.iceberg.products import kept, owner_facts, product_facts
-from meshline.ingest.sources.shape import Context
+from meshline.ingest.sources.base import Context
+from meshline.ingest.sources.iceberg.parse import (
+    Column,
+    PartitionField,
+    Schema,
+    Snapshot,
+    SortField,
+    Table,
+    View,
+    ViewVersion,
+    columns,
+    text_properties,
+)
+from meshline.ingest.sources.table_properties import kept, owner_facts, product_facts
+
+SECOND_MS = 1_000
+MAX_VERSIONS = 200  # schemas of a table, and versions of a view, that one reading tells of: the newest
+COMMIT_TAKES = 60_000_000  # microseconds between a snapshot's time and its commit's, at most
+
+Began: TypeAlias = tuple[int, int]  # (schema id, since when in microseconds)
+
+
+class Move(NamedTuple):
+    """A column that has another path since a time, in microseconds; `new` is empty if it was dropped."""
+
+    old: str
+    new: str
+    time: int
+
+
+def micros_until(milliseconds: int, now: int) -> int:
+    """Microseconds since the epoch, not later than now; what is no time is that of the first second."""
+    return min(max(milliseconds, SECOND_MS) * 1000, now)
+
+
+def schemas_by_id(table: Table) -> dict[int, Schema]:
+    """By id; version 1 may have only one, without an id."""
+    found = {schema.schema_id: schema for schema in table.schemas}
+    if not found and table.schema is not None:
+        found = {table.current_schema_id: table.schema}
+    return found
+
+
+def schema_starts(table: Table, now: int, known: Sequence[Began] = ()) -> list[Began]:
+    """The schemas in the order in which they held, with strictly growing times.
+
+    `known`: what an earlier reading found. It stays as it is, for it knew more: logs are cut, schemas cleaned away.
+    """
+    order = _order(table, now)
+    new = order
+    if known:
+        last = known[-1][0]
+        at = max((i for i, (schema, _) in enumerate(order) if schema == last), default=None)
+        seen = {schema for schema, _ in known}
+        new = order[at + 1 :] if at is not None else [one for one in order if one[0] not in seen]
+    return [*known, *_timed(table, new[-MAX_VERSIONS:], now, after=known[-1][1] if known else None)]
+
+
+def column_moves(before: Schema, after: Schema, time: int) -> list[Move]:
+    """What became of columns between two schemas: the field id is the column, whatever its path."""
+    old, new = _paths(before), _paths(after)
+    renamed = [Move(path, new[id_], time) for id_, path in old.items() if id_ in new and new[id_] != path]
+    # A path may be given to another column at that moment; what was observed up to the moment before is gone.
+    dropped = [Move(path, "", time - 1) for id_, path in old.items() if id_ not in new]
+    return sorted(renamed + dropped)
+
+
+def view_versions(view: View, now: int) -> list[tuple[int, ViewVersion]]:
+    """A view's versions in the order in which they held, with strictly growing times: those are exact. Raises InvalidInput."""
+    by_id = {version.version_id: version for version in view.versions}
+    log = [(change.timestamp_ms, change.version_id) for change in view.version_log if change.version_id in by_id]
+    if not log or log[-1][1] != view.current_version_id:
+        log += [(version.timestamp_ms, version.version_id) for version in view.versions if version.version_id == view.current_version_id]
+    found: list[tuple[int, ViewVersion]] = []
+    for milliseconds, version in log:
+        time = micros_until(milliseconds, now)
+        found.append((max(time, found[-1][0] + 1) if found else time, by_id[version]))
+    if not found:
+        raise InvalidInput(f"the view has no version {view.current_version_id}")
+    return found[-MAX_VERSIONS:]
+
+
+def _order(table: Table, now: int) -> list[Began]:
+    """(schema id, a time at which it held already) in the order in which schemas held."""
+    known = schemas_by_id(table)
+    order: list[Began] = []
+    for snapshot in sorted(table.snapshots or (), key=lambda snapshot: snapshot.timestamp_ms):
+        if snapshot.schema_id in known and (not order or order[-1][0] != snapshot.schema_id):
+            order.append((snapshot.schema_id, micros_until(snapshot.timestamp_ms, now)))
+    current = table.current_schema_id
+    if current in known and (not order or order[-1][0] != current):
+        order.append((current, micros_until(table.last_updated_ms, now)))
+    used = {schema for schema, _ in order}
+    for unused in sorted(known.keys() - used):  # ids are given in turn: it held before the first greater one
+        at = next((i for i, (schema, _) in enumerate(order) if schema > unused), len(order) - 1)
+        order.insert(max(at, 0), (unused, order[at][1] if order else micros_until(table.last_updated_ms, now)))
+    return order
+
+
+def _timed(table: Table, order: Sequence[Began], now: int, after: int | None) -> list[Began]:
+    """From the last to the first, each at the latest commit that it may have begun with."""
+    commits = _schema_commits(table, now)
+    result: list[Began] = []
+    below: int | None = None
+    for i in range(len(order) - 1, -1, -1):
+        schema, held = order[i]
+        latest = held if below is None else min(held, below - 1)
+        if i == 0 and after is None:
+            first = min(_commits(table, now), default=latest)
+            time = min(first, latest)
+        else:
+            at = bisect_left(commits, latest + 1)
+            time = commits[at - 1] if at else latest
+        if after is not None:
+            time = max(time, after + 1 + i)
+        result.append((schema, time))
+        below = time
+    return result[::-1]
+
+
+def _commits(table: Table, now: int) -> list[int]:
+    return sorted({micros_until(file.timestamp_ms, now) for file in table.metadata_log or ()} | {micros_until(table.last_updated_ms, now)})
+
+
+def _schema_commits(table: Table, now: int) -> list[int]:
+    """Commits that may have changed the schema: each snapshot's own is the first one not before it."""
+    commits = _commits(table, now)
+    for snapshot in table.snapshots or ():
+        time = micros_until(snapshot.timestamp_ms, now)
+        at = bisect_left(commits, time)
+        if at < len(commits) and commits[at] - time <= COMMIT_TAKES:  # else it was cut off the log
+            del commits[at]
+    return commits
+
+
+def _paths(schema: Schema) -> dict[int, str]:
+    paths: dict[int, str] = {}
+    for column in columns(schema):
+        paths.setdefault(column.id, column.path)
+    return paths
+
+
+_LOCATION = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>.*)", re.DOTALL)
+_OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "wasb", "wasbs", "oss"})
+MAX_NAME = 1_000  # characters
+
+
+def catalog_namespace(kind: str, properties: Mapping[str, object]) -> str:
+    """The namespace of a catalog's datasets, without credentials. Raises InvalidInput if its properties do not tell."""
+    if kind == "glue":
+        region = properties.get("glue.region") or properties.get("client.region")
+        account = properties.get("glue.id")
+        if region and account:
+            return f"arn:aws:glue:{region}:{account}"
+        raise InvalidInput("a Glue catalog needs glue.region and glue.id (the account), or the key namespace", "namespace")
+    parts = urlsplit(str(properties.get("uri") or ""))
+    if not parts.scheme:
+        raise InvalidInput("the catalog has no uri to be named after; give the key namespace", "namespace")
+    scheme = {"thrift": "hive"}.get(parts.scheme, parts.scheme.partition("+")[0])  # the driver is no part of the name
+    return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def table_name(kind: str, identifier: Sequence[str]) -> str:
+    """The name of a table's dataset. Raises InvalidInput for what cannot be one."""
+    name = f"table/{'/'.join(identifier)}" if kind == "glue" else ".".join(identifier)
+    if len(name) > MAX_NAME or not all(identifier):
+        raise InvalidInput(f"a name must have 1 to {MAX_NAME} characters", name[:100])
+    return name
+
+
+def physical(location: str) -> tuple[str, str] | None:
+    """(namespace, name) of a location as OpenLineage names paths; None if it cannot be told.
+
+    `file:/w/t` and `/w/t` are `file` + `/w/t`; `s3://bucket/w/t` is `s3://bucket` + `w/t`;
+    `hdfs://host:8020/w/t` is `hdfs://host:8020` + `/w/t`.
+    """
+    match = _LOCATION.fullmatch(location)
+    if match is None:
+        return ("file", location) if location.startswith("/") else None
+    scheme, rest = match["scheme"].lower(), match["rest"]
+    if scheme == "file":
+        path = re.sub(r"^//[^/]*(?=/)", "", rest)
+        return ("file", path) if path.startswith("/") else None
+    authority, slash, path = rest.removeprefix("//").partition("/")
+    if not rest.startswith("//") or not authority or not path.strip("/"):
+        return None
+    return f"{scheme}://{authority.rpartition('@')[2] if scheme not in _AT_ACCOUNT else authority}", (
+        path if scheme in _OBJECT_STORES else slash + path
+    )
+
+
+_AT_ACCOUNT = frozenset({"abfs", "abfss", "wasb", "wasbs"})  # container@account
+
+
+def table_of_file(file: str) -> str:
+    """The table that a file is of: `orders.customer_orders.json` -> `orders.customer_orders`."""
+    return unquote(file.removesuffix(".json").removesuffix(".metadata"))
+
 
 MAX_SQL = 100_000  # characters of a view's text
 
@@ -130,7 +333,7 @@ def _column(column: Column) -> dict[str, Json]:
 
 def _names(table: Table) -> dict[int, str]:
     """Paths of columns by field id: in the current schema, else in the last that had the column."""
-    known = schemas(table)
+    known = schemas_by_id(table)
     current = known.pop(table.current_schema_id, None)
     return {column.id: column.path for schema in (*known.values(), *([current] if current else ())) for column in columns(schema)}
 

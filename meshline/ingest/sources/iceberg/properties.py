@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias, Union
 from urllib.parse import urlsplit
 
-from meshline.ingest.sources import variables
+from meshline.ingest.sources import secrets
 
 Properties: TypeAlias = dict[str, Union[str, int, float, bool, "Properties"]]
 
@@ -25,7 +25,7 @@ def expanded(properties: Properties, where: str = "properties") -> Properties:
 def _expanded(value: str | float | bool | Properties, where: str) -> str | int | float | bool | Properties:  # noqa: FBT001
     if isinstance(value, dict):
         return expanded(value, where)
-    return variables.expanded(value, where) if isinstance(value, str) else value
+    return secrets.expanded(value, where) if isinstance(value, str) else value
 
 
 class Redaction:

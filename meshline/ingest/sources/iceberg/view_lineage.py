@@ -15,10 +15,10 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Flow, FlowType
-from meshline.ingest.sources.iceberg.metadata import Representation, ViewVersion
+from meshline.ingest.sources.iceberg.parse import Representation, ViewVersion
 
 if TYPE_CHECKING:
-    from meshline.ingest.sql.shape import Lineage, Relation
+    from meshline.sql.statement_lineage import Lineage, Relation
 
 _IDENTIFIER = r'(?:[^\W\d][\w$]*|"[^"]+"|`[^`]+`)'
 _NAMED = re.compile(rf"({_IDENTIFIER}(?:\s*\.\s*{_IDENTIFIER})*)")
@@ -93,7 +93,7 @@ def view_lineage(view: ViewText, names: Names, columns: Callable[[AssetKey], Seq
 def _read(view: ViewText, representation: Representation, names: Names, columns: Callable[[AssetKey], Sequence[str]]) -> ViewLineage | str:
     """What a representation tells, or why it cannot be read."""
     try:
-        from meshline.ingest.sql.lineage import lineage_of  # noqa: PLC0415 - sqlglot is an extra of its own, and slow to import
+        from meshline.sql.script import lineage_of  # noqa: PLC0415 - sqlglot is an extra of its own, and slow to import
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("meshline"):
             raise

@@ -1,14 +1,72 @@
-"""What a product's specification says of the graph."""
+"""What a product's specification says of the graph.
+Which dataset a port is.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
 from meshline.graph.owner_names import address
 from meshline.graph.promises import PortSpec, Product, product_attributes
-from meshline.ingest.sources.products.ports import Bound
+from meshline.ingest.endpoints import located
+from meshline.ingest.sources.base import Context
+
+UNRESOLVED = "unresolved"  # the namespace of what a port names and nobody knows, until a `same_as` or a better name says more
+
+
+class Bound(NamedTuple):
+    """The datasets of a port; `why`: what is not sure about them."""
+
+    datasets: tuple[AssetKey, ...]
+    why: str = ""
+
+
+def bind(port: PortSpec, product: str, context: Context) -> Bound:
+    """By its endpoint, else by its contract. What cannot be told is a dataset of its own."""
+    if port.endpoint:
+        return by_name(port.endpoint, context)
+    if port.contract:
+        governed = tuple(context.governed(port.contract))
+        if governed:
+            return Bound(governed)
+        why = f"the contract {port.contract!r} governs none; load contracts first"
+        return Bound((context.naming.dataset(UNRESOLVED, port.contract),), why)
+    why = "it says neither by an endpoint nor by a contract where its data is"
+    return Bound((context.naming.dataset(UNRESOLVED, f"{product}/{port.name or port.type or port.direction}"),), why)
+
+
+def by_name(text: str, context: Context) -> Bound:
+    """A URL or alias says it itself; else the one known dataset that is called so (`orders-db.public.orders`, `payments events`)."""
+    namespace, name = located(text, context.aliases)
+    if namespace:
+        return Bound((context.naming.dataset(namespace, name),))
+    written = list(dict.fromkeys((text.strip(), text.split(maxsplit=1)[0] if text.split() else "")))
+    for one in filter(None, written):
+        found = _known(one, context) or _on_host(one, context)
+        if len(found) == 1:
+            return Bound((found[0],))
+        if found:
+            names = ", ".join(key.qualified_name for key in found[:3])
+            why = f"{one!r} may be any of {len(found)} ({names}); write one of them out"
+            return Bound((context.naming.dataset(UNRESOLVED, text.strip()),), why)
+    why = f"none is called {text!r}; write it as scheme://host/name or alias/name"
+    return Bound((context.naming.dataset(UNRESOLVED, text.strip()),), why)
+
+
+def _known(text: str, context: Context) -> list[AssetKey]:
+    return [key for key in context.ending(text) if key.parts[0] != UNRESOLVED]
+
+
+def _on_host(text: str, context: Context) -> list[AssetKey]:
+    """`orders-db.public.orders` is `public.orders` in any database of the host orders-db."""
+    host, _, name = text.partition(".")
+    if not host or "." not in name:
+        return []
+    return [key for key in _known(name, context) if host.casefold() in re.split(r"[:/.@]+", key.parts[0].casefold())]
 
 
 def facts(product: Product, bound: tuple[Bound, ...]) -> Facts:

@@ -7,9 +7,9 @@ from typing import ClassVar
 from pydantic import ConfigDict, Field
 
 from meshline.errors import required_extra
+from meshline.ingest.sources.base import Context, Reading, Source
 from meshline.ingest.sources.files import Paths
-from meshline.ingest.sources.shape import Context, Reading, Source
-from meshline.ingest.sql.shape import Relation
+from meshline.sql.statement_lineage import Relation
 
 
 class Sql(Source):
@@ -36,7 +36,7 @@ class Sql(Source):
 
     def reading(self, context: Context) -> Reading:
         with required_extra("sql", "reading SQL"):
-            from meshline.ingest.sources.sql.reader import Reader  # noqa: PLC0415 - an extra
+            from meshline.ingest.sources.sql.facts import Reader  # noqa: PLC0415 - an extra
 
         reader = Reader(self.files, self.dialect, self.namespace, self.defaults, context)
         return Reading(self.source, reader.found(), complete=self.complete, warnings=reader.warnings)

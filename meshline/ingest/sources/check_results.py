@@ -1,0 +1,226 @@
+"""What sources of check results share: which dataset is meant, and runs of suites as scopes."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+from pydantic import Field
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.model import AssetKey, Content, Json, Scope, to_micros
+from meshline.graph.quality import CHECKS, QUALITY
+from meshline.ingest.names import split_dataset
+from meshline.ingest.quality import Check, expectations, facts
+from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source, Unchanged
+from meshline.ingest.sources.files import each, read_bytes
+from meshline.ingest.times import AHEAD, file_time, now
+
+MAX_BYTES = 64 * 2**20  # of one file of results
+SHOWN = 10  # candidates in a message
+
+
+class Run(NamedTuple):
+    """One run of a suite on a dataset. `at`: microseconds; None if the file does not say."""
+
+    suite: str
+    dataset: AssetKey
+    at: int | None
+    checks: Sequence[Check]
+
+
+class Written(NamedTuple):
+    """Checks as they are written down. `needs`: the columns without which some of them fail."""
+
+    suite: str
+    checks: Sequence[Check]
+    needs: Sequence[AssetKey]
+
+
+class File(NamedTuple):
+    """A file to be read. `name`: as messages show it, and its suite, if it has no other name."""
+
+    path: Path
+    name: str
+    data: bytes
+
+
+class CheckedFiles(Source):
+    """Files of results or of checks; relative paths begin where the configuration is."""
+
+    files: tuple[str, ...] = Field(min_length=1, description="Files and patterns.")
+    dataset: str | None = Field(default=None, description="The dataset that all of it is about, `namespace/name`.")
+    datasets: dict[str, str] = Field(default={}, description="What the tool calls a dataset -> `namespace/name`.")
+    namespace: str | None = Field(default=None, description="Where the tables are whose names have no namespace.")
+    complete: bool = Field(default=True, description="Whether these are all files that there are: what was in others is gone.")
+    suite: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+        default=None, description="The suite, where a file names none."
+    )
+
+    def reading(self, context: Context) -> Reading:
+        found = _Reading(self, context)
+        return Reading(self.source, found.found(), complete=self.complete, warnings=found.warnings, remember=found.remember)
+
+    @abstractmethod
+    def parsed(self, file: File, datasets: Datasets) -> Iterator[Run | Written | Refused]:
+        """What a file holds. Raises InvalidInput if nothing of it can be taken."""
+
+
+class Datasets(NamedTuple):
+    """Finds the dataset that a tool's own name for it means."""
+
+    source: CheckedFiles
+    context: Context
+
+    def find(self, names: Sequence[str], where: str, path: str = "") -> AssetKey:
+        """The dataset of any of these names, surest first, or at a path. Raises InvalidInput with what may be meant.
+
+        By the option `dataset`; by `datasets`; by the path, if it is absolute or a URI; by the one known dataset
+        (in `namespace`, if that is given) of which a name is the end; by `namespace`.
+        """
+        options = self.source
+        if options.dataset is not None:
+            return self._written(options.dataset, "dataset")
+        for name in names:
+            if name in options.datasets:
+                return self._written(options.datasets[name], f"datasets.{name}")
+        if "://" in path:
+            return self._written(path, where)
+        if path.startswith("/"):
+            return self.context.naming.dataset("file", path)
+        inside = None if options.namespace is None else self.context.namespace(options.namespace)
+        for name in names:
+            known = self._known(name, inside)
+            if len(known) == 1:
+                return known[0]
+            if known:
+                raise InvalidInput(f"{name!r} may be {_some(known)}; say which with the option dataset or datasets", where)
+        if inside is not None and names:
+            return self.context.naming.dataset(inside, names[0])
+        called = f"no known dataset is called {' or '.join(map(repr, names))}" if names else "it does not say which dataset it is about"
+        raise InvalidInput(f"{called}; accepted are the options dataset (namespace/name), datasets and namespace", where)
+
+    def _known(self, name: str, inside: str | None) -> list[AssetKey]:
+        """The known datasets of which a name is the end, in a namespace or anywhere."""
+        known = self.context.ending(name)
+        if inside is None:
+            return known
+        namespace = self.context.naming.dataset(inside, name).parts[0]
+        return [key for key in known if key.parts[0] == namespace]
+
+    def _written(self, text: str, where: str) -> AssetKey:
+        """A dataset as an option names it: `namespace/name`, known or not, or the end of one known name."""
+        namespace, name = split_dataset(text, self.context.aliases)
+        key = self.context.naming.dataset(namespace, name) if name else None
+        known = self.context.ending(text)
+        if key is not None and (key in known or len(known) != 1):
+            return key
+        if len(known) == 1:
+            return known[0]
+        may_be = f"it may be {_some(known)}; " if known else ""
+        raise InvalidInput(f"found {text!r}; {may_be}accepted is namespace/name", where)
+
+
+def _some(keys: Sequence[AssetKey]) -> str:
+    more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+    return ", ".join(key.qualified_name for key in keys[:SHOWN]) + more
+
+
+class _Reading:
+    def __init__(self, source: CheckedFiles, context: Context) -> None:
+        self.warnings: list[str] = []
+        self._source = source
+        self._context = context
+        self._newest = dict(context.memory)  # the time of the last run, by scope
+        self._runs: dict[Scope, dict[int, Content]] = {}
+        self._checked: set[AssetKey] = set()  # the datasets of which it says something
+
+    def found(self) -> Iterator[Found]:
+        datasets = Datasets(self._source, self._context)
+        yield from each(self._source.files, self._context.folder, lambda path: self._file(path, datasets))
+        for key in sorted(self._checked):
+            if not self._context.ending(key.qualified_name):
+                self.warnings.append(f"{key.qualified_name}: nothing else is known of this dataset; does its catalog call it so?")
+        for scope, runs in self._runs.items():
+            yield self._latest(scope, sorted(runs.items()))
+
+    def _file(self, path: Path, datasets: Datasets) -> Iterator[Found]:
+        file = File(path, _shown(path, self._context.folder), read_bytes(path, MAX_BYTES))
+        for one in self._source.parsed(file, datasets):
+            if isinstance(one, Refused):
+                yield one
+                continue
+            self._checked.update(model.dataset(*check.of.parts[:2]) for check in one.checks)
+            if isinstance(one, Written):
+                yield Entry((CHECKS, one.suite), encode(expectations(one.checks, model.consumer(one.suite), one.needs)), file_time(path))
+            else:
+                self._keep(one, path)
+
+    def _keep(self, run: Run, path: Path) -> None:
+        at = file_time(path) if run.at is None else run.at
+        content = encode(facts(check._replace(at=run.at) for check in run.checks))
+        self._runs.setdefault((QUALITY, run.suite, *run.dataset.parts), {})[at] = content
+
+    def _latest(self, scope: Scope, runs: list[tuple[int, Content]]) -> Entry | Unchanged:
+        """The last of some runs, and those before it; nothing new if the graph knows a later one."""
+        at, content = runs[-1]
+        place = msgspec.json.encode(scope).decode()
+        if at < int(self._newest.get(place, at)):
+            self.warnings.append(f"{' '.join(scope[1:])}: a later run is known already; not taken")
+            return Unchanged(scope)
+        self._newest[place] = str(at)
+        return Entry(scope, content, at, tuple(runs[:-1]))
+
+    def remember(self) -> Mapping[str, str]:
+        return self._newest
+
+
+def _shown(path: Path, folder: Path) -> str:
+    """A file as people name it: where it is below the folder, else its name alone."""
+    below = folder.absolute()
+    return path.relative_to(below).as_posix() if path.is_relative_to(below) else path.name
+
+
+def json_value(file: File) -> Json:
+    """A file of JSON. NaN and Infinity, which Python writes, are null. Raises InvalidInput with `file:line`."""
+    try:
+        value: Json = json.loads(file.data, parse_constant=lambda _: None)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"this is no JSON: {error.msg}", f"{file.name}:{error.lineno}") from error
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise InvalidInput(f"this is no JSON that can be read: {type(error).__name__}", file.name) from error
+    return value
+
+
+def run_time(text: Json, where: str) -> int | None:
+    """Microseconds of a time as tools write it; None if there is none. Raises InvalidInput."""
+    if text is None:
+        return None
+    try:
+        time = to_micros(datetime.fromisoformat(str(text)))
+    except ValueError as error:
+        raise InvalidInput(f"{str(text)[:60]!r} is no time; accepted is ISO 8601, e.g. 2026-03-01T12:00:00Z", where) from error
+    if time < 0:
+        raise InvalidInput(f"{str(text)[:60]!r} is before 1970", where)
+    if time > now() + AHEAD:
+        raise InvalidInput(f"{str(text)[:60]!r} is more than a day ahead of the clock", where)
+    return time
+
+
+def member(value: Json, *names: str) -> Json:
+    """What is at a path of keys; None if there is nothing."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def text(value: Json) -> str | None:
+    """A text that is not empty."""
+    return value.strip() or None if isinstance(value, str) else None

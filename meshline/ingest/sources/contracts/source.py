@@ -1,0 +1,85 @@
+"""Data contracts: files in three dialects. Each version of a contract is a scope of its own, so that versions live side by side.
+Which dialect a contract is written in, and what it says in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from typing import ClassVar
+
+from meshline.errors import InvalidInput, required_extra
+from meshline.graph.model import Json
+from meshline.ingest.documents import Document, document
+from meshline.ingest.mesh.problems import shown
+from meshline.ingest.sources.base import Context
+from meshline.ingest.sources.contracts.facts import said
+from meshline.ingest.sources.contracts.fields import Parsed
+from meshline.ingest.sources.promise_files import Promised, PromisedFiles
+from meshline.ingest.values import text
+
+ACCEPTED = (
+    "accepted are Data Contract Specification 0.9 to 1.2 (`dataContractSpecification: 1.2.0`), Open Data Contract Standard 3.0 to 3.2"
+    " (`kind: DataContract` with `apiVersion: v3.1.0`), and `apiVersion: datacontract.com/v0.9`"
+)
+# dialect: the module that has `read`
+_READERS: Mapping[str, str] = {
+    "dcs": "meshline.ingest.sources.contracts.datacontract_spec",
+    "odcs": "meshline.ingest.sources.contracts.odcs",
+}
+
+
+def parse(data: bytes, file: str) -> Parsed:
+    """The contract in a file. Every bad place of it is one message with `file:line`. Raises MissingExtra."""
+    try:
+        found = document(data, file)
+        module = _READERS[_dialect(found)]
+        with required_extra("contracts", "reading a data contract"):
+            reader = import_module(module)
+        parsed: Parsed = reader.read(found)
+    except InvalidInput as error:
+        return Parsed(None, (error,), ())
+    return parsed
+
+
+def _dialect(found: Document) -> str:
+    """`dcs` or `odcs`. Raises InvalidInput for all else."""
+    value = found.value
+    if not isinstance(value, dict):
+        raise InvalidInput(f"found {shown(value)}, which is no data contract; {ACCEPTED}", found.where(()))
+    version = text(value.get("apiVersion"))
+    if "dataContractSpecification" in value:
+        return _supported(found, "dataContractSpecification", "dcs", r"(0\.9|1\.[0-2])(\.[0-9]+)?")
+    if version.lower().startswith("datacontract.com/"):
+        return _supported(found, "apiVersion", "dcs", r"datacontract\.com/v?(0\.9|1\.[0-2])(\.[0-9]+)?")
+    if value.get("kind") == "DataProduct":
+        raise InvalidInput("this is a data product: `meshline ingest product` reads it", found.where(("kind",)))
+    if value.get("kind") == "DataContract" or (version and "schema" in value):
+        return _supported(found, "apiVersion", "odcs", r"v?3\.[0-2](\.[0-9]+)?")
+    raise InvalidInput(f"this is no data contract that is known; {ACCEPTED}", found.where(()))
+
+
+def _supported(found: Document, key: str, dialect: str, versions: str) -> str:
+    assert isinstance(found.value, dict)
+    version: Json = found.value.get(key)
+    if re.fullmatch(versions, text(version), re.IGNORECASE) is None:
+        raise InvalidInput(f"{key}: found {shown(version)}; {ACCEPTED}", found.where((key,)))
+    return dialect
+
+
+class Contracts(PromisedFiles):
+    """Contract files. `complete`: whether these are all, so that a version whose file is gone is retracted."""
+
+    kind: ClassVar[str] = "contract"
+
+    def promised(self, data: bytes, file: str, context: Context) -> Promised:
+        parsed = parse(data, file)
+        about = ("contract", parsed.id) if parsed.id else ()
+        contract = parsed.contract
+        if contract is None:
+            return Promised(parsed.id, about, None, None, parsed.refused, parsed.warnings)
+        facts = said(contract, context)
+        warnings = [*parsed.warnings, *(f"{file}: {warning}" for warning in facts.warnings)]
+        what = f"version {contract.version} of {contract.id}"
+        return Promised(what, about, ("contract", contract.id, contract.version), facts.facts, parsed.refused, warnings)

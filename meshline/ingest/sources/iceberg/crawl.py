@@ -1,0 +1,299 @@
+"""One reading of a catalog: connected, then all namespaces, all tables and views, several at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from fnmatch import fnmatchcase
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from pyiceberg.catalog import Catalog, infer_catalog_type, load_catalog
+from pyiceberg.exceptions import NotInstalledError
+from pyiceberg.utils.config import Config, merge_config
+
+from meshline.errors import InvalidInput, MissingExtra, StoreUnavailable
+from meshline.graph.model import AssetKey
+from meshline.ingest.sources.base import Context, Found, Refused, Unchanged
+from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCatalog
+from meshline.ingest.sources.iceberg.facts import Around, table_name
+from meshline.ingest.sources.iceberg.parse import Table
+from meshline.ingest.sources.iceberg.properties import Properties, Redaction
+from meshline.ingest.sources.iceberg.table_scopes import (
+    Memory,
+    Remembered,
+    Subject,
+    Told,
+    column_names,
+    lineage_entry,
+    renamed,
+    scope,
+    told_of_table,
+    told_of_view,
+)
+from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText
+
+MAX_DEPTH = 32  # levels of namespaces
+AT_ONCE = 16  # tables that a thread asks for, one after the other
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Listed(NamedTuple):
+    identifier: Identifier
+    dataset: AssetKey
+    around: Around
+    is_view: bool
+
+
+class Answer(NamedTuple):
+    """What became of a listed table: told, unchanged (`told` is None), refused, or gone (neither)."""
+
+    listed: Listed
+    told: Told | None = None
+    refused: InvalidInput | None = None
+    gone: bool = False
+
+
+class Walk:
+    """`found` is read once; `memory` is what to remember after that."""
+
+    def __init__(
+        self,
+        catalog: LibraryCatalog,
+        kind: str,
+        namespace: str,
+        tables: tuple[str, ...],
+        threads: int,
+        context: Context,
+        memory: Memory,
+        now: int,
+    ) -> None:
+        self._catalog = catalog
+        self._kind = kind
+        self._namespace = namespace
+        self._patterns = tables
+        self._threads = threads
+        self._context = context
+        self._memory = memory
+        self._now = now
+        self._seen: dict[str, Remembered] = {}
+        self._new: dict[str, AssetKey] = {}  # tables that were not there before, by uuid
+        self._identifiers: dict[str, Listed] = {}  # what was listed, by the dataset's name
+        self._views: list[ViewText] = []
+        self._whole = not tables  # whether all that the catalog has was listed
+        self.warnings: list[str] = []
+
+    def remember(self) -> Mapping[str, str]:
+        return self._memory.next(self._seen, complete=self._whole)
+
+    def found(self) -> Iterator[Found]:
+        answers = side_by_side(self._listing(), self._read, self._threads)
+        try:
+            for answer in answers:
+                yield from self._taken(answer)
+        except StoreUnavailable as error:
+            self._whole = False
+            yield Refused(
+                InvalidInput(f"{error}; {len(self._seen)} tables and views were read, the others stay as they were", self._namespace)
+            )
+        finally:
+            answers.close()
+        yield from self._lineage()
+        if self._whole:
+            yield from self._renamed()
+
+    def _taken(self, answer: Answer | Refused) -> Iterator[Found]:
+        if isinstance(answer, Refused):
+            self._whole = False
+            yield answer
+            return
+        name = answer.listed.dataset.name
+        self._identifiers[name] = answer.listed
+        before = self._memory.of(name)
+        if answer.refused is not None:
+            yield Refused(InvalidInput(str(answer.refused), ".".join(answer.listed.identifier)), scope(answer.listed.dataset))
+            if before is not None:
+                self._seen[name] = msgspec.structs.replace(before, tag="")
+                yield from map(Unchanged, before.lasting)
+        elif answer.told is not None:
+            self._seen[name] = answer.told.remembered
+            if before is None or before.gone:
+                self._new[answer.told.remembered.uuid] = answer.listed.dataset
+            if answer.told.view is not None:
+                self._views.append(answer.told.view)
+            yield from answer.told.said
+        elif before is not None and not answer.gone:
+            self._seen[name] = before
+            yield from map(Unchanged, before.scopes)
+
+    def _lineage(self) -> Iterator[Found]:
+        """What the views come from, once all tables are known. A view of which not all could be told is read again the next time."""
+        if not self._views:
+            return
+        known = {key.name: key for key in self._context.datasets(self._namespace)} if self._patterns else {}
+        names = Names(known | {name: one.dataset for name, one in self._identifiers.items()}, self._named)
+        for view in self._views:
+            entry, notes = lineage_entry(view, names, self._columns)
+            if notes:
+                self._seen[view.dataset.name] = msgspec.structs.replace(self._seen[view.dataset.name], tag="")
+            self.warnings += notes
+            yield entry
+
+    def _named(self, parts: Sequence[str]) -> str:
+        try:
+            return table_name(self._kind, parts)
+        except InvalidInput:
+            return ""
+
+    def _columns(self, dataset: AssetKey) -> Sequence[str]:
+        """As the graph knows them; of what came in this reading, and may not be there yet, as the catalog lists them."""
+        listed = self._identifiers.get(dataset.name)
+        known = [column.name for column in self._context.columns(dataset)]
+        if known or listed is None:
+            return known
+        try:
+            loaded = self._catalog.load(listed.identifier, "", is_view=listed.is_view)
+        except (Gone, InvalidInput, StoreUnavailable):
+            return ()
+        return column_names(loaded.metadata) if loaded is not None else ()
+
+    def _renamed(self) -> Iterator[Found]:
+        """Tables that have another name than before: what was said for ever of the old one stays said."""
+        for old in self._memory.names():
+            before = self._memory.of(old)
+            if old in self._seen or before is None or before.gone or before.uuid not in self._new:
+                continue
+            key = self._new[before.uuid]
+            entry = renamed(self._context.naming.dataset(self._namespace, old), key, self._now)
+            said = self._seen[key.name]
+            carried = tuple(one for one in before.lasting if one not in said.lasting)
+            lasting = (*said.lasting, *carried, entry.scope)
+            self._seen[key.name] = msgspec.structs.replace(said, lasting=lasting, scopes=(*said.scopes, *carried, entry.scope))
+            yield entry
+            yield from map(Unchanged, carried)
+
+    def _listing(self) -> Iterator[Listed | Refused]:
+        """All tables and views. What of it cannot be listed is refused: it may have been anything. Raises StoreUnavailable."""
+        parents: list[Identifier] = [()]
+        known: set[Identifier] = set()
+        while parents:
+            parent = parents.pop()
+            below = self._tried(parent, self._catalog.namespaces)
+            if isinstance(below, Refused):
+                yield below
+                continue
+            new = [one for one in below if one not in known and len(one) <= MAX_DEPTH]
+            known.update(new)
+            parents += reversed(new)
+            if parent:
+                yield from self._of_namespace(parent)
+
+    def _of_namespace(self, namespace: Identifier) -> Iterator[Listed | Refused]:
+        around = self._tried(namespace, self._catalog.around)
+        if isinstance(around, Refused):  # without it the tables would say something else
+            yield around
+            return
+        names: set[Identifier] = set()
+        for is_view, listed in ((False, self._catalog.tables), (True, self._catalog.views)):
+            found = self._tried(namespace, listed)
+            if isinstance(found, Refused):
+                yield found
+                continue
+            for identifier in found:
+                if identifier not in names:
+                    names.add(identifier)
+                    yield from self._listed(identifier, around, is_view=is_view)
+
+    def _listed(self, identifier: Identifier, around: Around, *, is_view: bool) -> Iterator[Listed | Refused]:
+        try:
+            name = table_name(self._kind, identifier)
+        except InvalidInput as error:
+            yield Refused(error)
+            return
+        if not self._patterns or any(fnmatchcase(name, pattern) for pattern in self._patterns):
+            yield Listed(identifier, self._context.naming.dataset(self._namespace, name), around, is_view)
+
+    def _tried(self, namespace: Identifier, ask: Callable[[Identifier], T]) -> T | Refused:
+        try:
+            return ask(namespace)
+        except Gone:
+            return Refused(InvalidInput("the namespace went away while it was listed", ".".join(namespace)))
+        except InvalidInput as error:
+            return Refused(InvalidInput(str(error), ".".join(namespace) or self._namespace))
+
+    def _read(self, listed: Listed | Refused) -> Answer | Refused:
+        """In a thread of its own."""
+        if isinstance(listed, Refused):
+            return listed
+        before = self._memory.of(listed.dataset.name)
+        is_known = before is not None and before.around == listed.around.text and not before.gone
+        try:
+            loaded = self._catalog.load(listed.identifier, before.tag if before is not None and is_known else "", is_view=listed.is_view)
+            if loaded is None:
+                return Answer(listed)
+            late = not self._memory.is_first and (before is None or before.gone)
+            subject = Subject(listed.dataset, listed.around, before, late, self._now)
+            if isinstance(loaded.metadata, Table):
+                return Answer(listed, told_of_table(subject, loaded.metadata, loaded.tag, self._context))
+            return Answer(listed, told_of_view(subject, loaded.metadata, loaded.tag))
+        except Gone:
+            return Answer(listed, gone=True)
+        except InvalidInput as error:
+            return Answer(listed, refused=error)
+
+
+def side_by_side(items: Iterable[T], do: Callable[[T], R], threads: int) -> Generator[R, None, None]:
+    """`do` of each item, in the order of the items, by so many threads, each `AT_ONCE` items; a few results wait to be taken."""
+    left = iter(items)
+    with ThreadPoolExecutor(threads, thread_name_prefix="iceberg") as pool:
+        waiting: deque[Future[list[R]]] = deque()
+        try:
+            while some := list(islice(left, AT_ONCE)):
+                waiting.append(pool.submit(lambda some: [do(item) for item in some], some))
+                if len(waiting) >= 2 * threads:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+_EXTRAS = {"boto3": "glue", "sqlalchemy": "iceberg"}  # a library that pyiceberg uses: the extra of ours that installs it
+
+
+def kind_of(name: str, properties: Properties) -> tuple[str, dict[str, Any]]:
+    """(type of the catalog, its properties with those of pyiceberg's own configuration). Raises InvalidInput."""
+    try:
+        merged: dict[str, Any] = dict(merge_config(Config().get_catalog_config(name) or {}, properties))  # type: ignore[arg-type]
+        if merged.get("py-catalog-impl"):
+            return "custom", merged
+        kind = str(merged.get("type") or "").lower()
+        if not kind:
+            inferred = infer_catalog_type(name, merged)
+            kind = inferred.value if inferred is not None else ""
+    except ValueError as error:
+        raise InvalidInput(f"its kind cannot be told: give properties such as uri and type ({error})", "properties") from None
+    return kind, merged
+
+
+def opened(name: str, kind: str, properties: Properties, merged: Properties, redacted: Redaction) -> LibraryCatalog:
+    """Connect. Raises InvalidInput, StoreUnavailable, MissingExtra."""
+    if kind == "rest":
+        from meshline.ingest.sources.iceberg.rest_catalog import RestAccess  # noqa: PLC0415 - it costs a second to import
+
+        return RestAccess(name, merged, redacted)
+
+    def connect() -> Catalog:
+        try:
+            return load_catalog(name, **properties)  # type: ignore[arg-type]
+        except NotInstalledError as error:
+            library = getattr(error.__cause__, "name", None) or ""
+            if library not in _EXTRAS:
+                raise
+            raise MissingExtra(_EXTRAS[library], f"reading a catalog of the type {kind}") from error
+
+    return LibraryCatalog(connect, redacted)

@@ -1,0 +1,244 @@
+"""An Iceberg REST catalog: connected by pyiceberg; lists and tables by requests of our own, which may be conditional.
+Requests to a REST catalog with pyiceberg's session: its token, certificates and proxies; bounded, and tried again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import quote, urlencode
+
+import msgspec
+from pyiceberg.catalog.rest import PAGE_SIZE, Capability, RestCatalog
+from requests import PreparedRequest, Request, RequestException, Response, Session
+from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
+from urllib3.exceptions import HTTPError
+
+from meshline.errors import InvalidInput, StoreUnavailable
+from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCatalog, Loaded
+from meshline.ingest.sources.iceberg.parse import MAX_BYTES, table_of_answer, view_of_answer
+from meshline.ingest.sources.iceberg.properties import Redaction
+
+CONNECT, READ = 10.0, 60.0  # seconds to connect, and between two bytes
+WAITS = (0.5, 2.0)  # seconds before each further try
+CONNECTIONS = 64
+OF_THE_SERVER = frozenset({429, 502, 503, 504})  # not of the one table
+_NEEDLESS = ("X-Iceberg-Access-Delegation", "Content-type", "Connection", "Accept")  # nobody wants storage credentials
+TOKEN_ENDED = frozenset({401, 419})
+
+
+class Answer(NamedTuple):
+    status: int
+    etag: str
+    data: bytes
+
+
+class _Adapter(HTTPAdapter):
+    """Waits for no answer for ever."""
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        kwargs["timeout"] = kwargs.get("timeout") or (CONNECT, READ)
+        return super().send(request, *args, **kwargs)
+
+
+class TimedCatalog(RestCatalog):
+    """pyiceberg's, with time limits."""
+
+    def _config_headers(self, session: Session) -> None:
+        """The first thing that a session of pyiceberg's goes through, before it asks for a token."""
+        super()._config_headers(session)
+        session.mount("http://", _Adapter(pool_connections=4, pool_maxsize=CONNECTIONS))
+        session.mount("https://", _Adapter(pool_connections=4, pool_maxsize=CONNECTIONS))
+        session.max_redirects = 1
+
+
+class Transport:
+    """GET requests, from any thread. `renew`: asks for a new token."""
+
+    def __init__(self, session: Session, base: str, renew: Callable[[], object]) -> None:
+        self._session = session
+        self._base = base.rstrip("/")
+        self._renew = renew
+        self._renewing = threading.Lock()
+        self._renewals = 0
+        self._pool = _pool(session, self._base)
+        # Compressed answers have another ETag than the one that may be asked for again.
+        self._headers: dict[str, str] = {**session.headers, "Accept-Encoding": "identity"}
+        for name in _NEEDLESS:
+            self._headers.pop(name, None)
+        self._timeout = Timeout(connect=CONNECT, read=READ)
+
+    def get(self, url: str, limit: int, tag: str = "") -> Answer:
+        """An answer of at most `limit` bytes; with `tag` it is wanted only if it has another. If the server is away or busy
+        there are further tries. Raises StoreUnavailable, InvalidInput if the answer is too large.
+        """
+        headers = {**self._headers, "If-None-Match": tag} if tag else self._headers
+        waits, renewals = iter(WAITS), self._renewals
+        while True:
+            try:
+                answer = self._answer(url, headers, limit)
+            except (RequestException, HTTPError, OSError) as error:
+                problem = type(error).__name__
+            else:
+                if answer.status in TOKEN_ENDED and renewals == self._renewals:
+                    self._renewed(renewals)
+                    continue
+                if answer.status not in OF_THE_SERVER:
+                    return answer
+                problem = f"HTTP {answer.status}"
+            wait = next(waits, None)
+            if wait is None:
+                raise StoreUnavailable(f"the catalog does not answer: {problem}")
+            time.sleep(wait)
+
+    def _answer(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+        if self._pool is not None and url.startswith(self._base):
+            token = self._session.auth.auth_manager.auth_header()  # type: ignore[union-attr]
+            response: BaseHTTPResponse = self._pool.urlopen(
+                "GET",
+                _path(url),
+                headers={**headers, "Authorization": token} if token else headers,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                timeout=self._timeout,
+            )
+        else:
+            plain = {name: headers.get(name) for name in (*headers, *_NEEDLESS)}  # None takes the session's away
+            response = self._session.get(url, headers=plain, stream=True, allow_redirects=False).raw  # type: ignore[arg-type]
+        data = response.read(limit + 1, decode_content=True)
+        if len(data) > limit:
+            response.close()
+            raise InvalidInput(f"an answer of more than {limit} bytes")
+        response.release_conn()
+        return Answer(response.status, response.headers.get("ETag", ""), data)
+
+    def _renewed(self, renewals: int) -> None:
+        """Ask for a new token, if no other thread has since."""
+        with self._renewing:
+            if self._renewals == renewals:
+                self._renewals += 1
+                self._renew()
+
+
+def _path(url: str) -> str:
+    """What of a URL goes into the request line."""
+    return f"/{url.partition('://')[2].partition('/')[2]}"
+
+
+def _pool(session: Session, url: str) -> HTTPConnectionPool | None:
+    """The session's connections to a server, without its work for each request; None if that is needed: for a proxy, or signatures."""
+    prepared = session.prepare_request(Request("GET", url))
+    settings = session.merge_environment_settings(prepared.url or url, {}, stream=True, verify=None, cert=None)
+    adapter = session.get_adapter(prepared.url or url)
+    if not isinstance(adapter, _Adapter) or select_proxy(prepared.url or url, settings["proxies"]) is not None:
+        return None
+    return adapter.get_connection_with_tls_context(prepared, settings["verify"], cert=settings["cert"])
+
+
+MAX_PAGES = 100_000
+
+
+class _Name(msgspec.Struct):
+    namespace: tuple[str, ...]
+    name: str
+
+
+class _Page(msgspec.Struct, rename="kebab"):
+    """Of any list."""
+
+    namespaces: tuple[tuple[str, ...], ...] = ()
+    identifiers: tuple[_Name, ...] = ()
+    next_page_token: str | None = None
+
+
+class _Error(msgspec.Struct):
+    message: str = ""
+    type: str = ""
+
+
+class _ErrorAnswer(msgspec.Struct):
+    error: _Error
+
+
+class RestAccess(LibraryCatalog):
+    catalog: TimedCatalog
+
+    def __init__(self, name: str, properties: Mapping[str, Any], redacted: Redaction) -> None:
+        """Connect. Raises InvalidInput, StoreUnavailable."""
+        super().__init__(lambda: TimedCatalog(name, **properties), redacted)
+        catalog = self.catalog
+        # How a server wants namespaces to be written, and what it can do, pyiceberg knows but does not offer.
+        self._separator = catalog._namespace_separator  # noqa: SLF001
+        self._has_views = Capability.V1_LIST_VIEWS in catalog._supported_endpoints  # noqa: SLF001
+        self._transport = Transport(catalog._session, catalog.uri, lambda: self.asked(catalog._refresh_token))  # noqa: SLF001
+        self._namespaces = catalog.url("namespaces")
+        self._page_size = {"pageSize": str(size)} if (size := catalog.properties.get(PAGE_SIZE)) else {}
+
+    def namespaces(self, parent: Identifier) -> list[Identifier]:
+        pages = self._pages(self._namespaces, {"parent": self._separator.join(parent)} if parent else {})
+        return sorted({one for page in pages for one in page.namespaces if one and one[:-1] == parent})
+
+    def tables(self, namespace: Identifier) -> list[Identifier]:
+        return self._listed(namespace, "tables")
+
+    def views(self, namespace: Identifier) -> list[Identifier]:
+        """Nothing if the server has no views."""
+        return self._listed(namespace, "views") if self._has_views else []
+
+    def load(self, identifier: Identifier, tag: str, *, is_view: bool) -> Loaded | None:
+        url = f"{self._url(identifier[:-1])}/{'views' if is_view else 'tables'}/{quote(identifier[-1], safe='')}"
+        answer = self._transport.get(url, MAX_BYTES, tag)
+        if answer.status == 304:
+            return None
+        if answer.status != 200:
+            self._refuse(answer.status, answer.data)
+        metadata, location = view_of_answer(answer.data) if is_view else table_of_answer(answer.data)
+        is_same = not answer.etag and location and location == tag
+        return None if is_same else Loaded(metadata, answer.etag or location)
+
+    def _url(self, namespace: Identifier) -> str:
+        separator = quote(self._separator, safe="")
+        return f"{self._namespaces}/{separator.join(quote(level, safe='') for level in namespace)}"
+
+    def _listed(self, namespace: Identifier, what: str) -> list[Identifier]:
+        pages = self._pages(f"{self._url(namespace)}/{what}", {})
+        return [(*one.namespace, one.name) for page in pages for one in page.identifiers if one.namespace == namespace]
+
+    def _pages(self, url: str, parameters: Mapping[str, str]) -> Iterator[_Page]:
+        """The pages of a list. Raises InvalidInput for one that does not end."""
+        token = ""
+        for _ in range(MAX_PAGES):
+            query = urlencode({**parameters, "pageToken": token, **self._page_size})
+            answer = self._transport.get(f"{url}?{query}", MAX_BYTES)
+            if answer.status != 200:
+                self._refuse(answer.status, answer.data)
+            try:
+                page = _page.decode(answer.data)
+            except (msgspec.MsgspecError, RecursionError) as error:
+                raise InvalidInput(f"a list that is none: {error}") from None
+            yield page
+            if not page.next_page_token or page.next_page_token == token:
+                return
+            token = page.next_page_token
+        raise InvalidInput(f"a list of more than {MAX_PAGES} pages")
+
+    def _refuse(self, status: int, data: bytes) -> NoReturn:
+        try:
+            error = _error.decode(data).error
+        except (msgspec.MsgspecError, RecursionError):
+            error = _Error()
+        if status == 404 and error.type.startswith("NoSuch"):
+            raise Gone
+        message = f"HTTP {status} {self.redacted(f'{error.type}: {error.message}'.strip(': '))}".strip()
+        if status in TOKEN_ENDED:
+            raise StoreUnavailable(f"the catalog refuses us: {message}; give the property token, credential or auth")
+        raise InvalidInput(f"the catalog cannot give it: {message}")
+
+
+_page = msgspec.json.Decoder(_Page)
+_error = msgspec.json.Decoder(_ErrorAnswer)

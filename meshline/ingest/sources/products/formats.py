@@ -1,0 +1,349 @@
+"""What may stand in a product's file: our own dialect, and the Open Data Product Standard of Bitol.
+
+No package has a model of the latter; this one is made after its JSON schemas 0.9 to 1.1.
+A product's file -> what it says, whichever dialect it is written in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from meshline.errors import InvalidInput
+from meshline.graph.model import Json
+from meshline.graph.promises import Party, PortSpec, Product, Suite, Terms, level
+from meshline.ingest.documents import Document, document
+from meshline.ingest.endpoints import without_password
+from meshline.ingest.mesh.problems import shown
+from meshline.ingest.sources.promise_files import owners
+from meshline.ingest.validation import validated
+from meshline.ingest.values import flag, mapping, mappings, text, texts
+
+
+class Part(BaseModel):
+    """Keys that are not known are warned of, not refused."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class SpecPort(Part):
+    """A port. One of `endpoint`, `dataset`, `source` and `contract` says where the data is."""
+
+    name: str | None = None
+    type: str | None = None
+    endpoint: str | None = None
+    dataset: str | None = None
+    source: str | None = None
+    format: str | None = None
+    description: str | None = None
+    refresh: str | None = None
+    version: str | None = None
+    contract: str | None = None
+    tags: list[str] | None = None
+
+
+class SpecCheck(Part):
+    tool: str
+    suite: str | None = None
+    checks: str | None = None
+    run: str | None = None
+
+
+class SpecCatalog(Part):
+    registered_in: str | list[str] | None = None
+    tags: list[str] | None = None
+    pii_columns: list[str] | None = None
+
+
+class Spec(Part):
+    """`data-product-spec.yaml`."""
+
+    name: str
+    title: str | None = None
+    domain: str | None = None
+    owner: str | list[str] | None = None
+    version: str | None = None
+    status: str | None = None
+    description: str | None = None
+    slo: dict[str, str] | None = None
+    output_ports: list[SpecPort] | None = None
+    input_ports: list[SpecPort] | None = None
+    quality_checks: list[SpecCheck] | None = None
+    catalog: SpecCatalog | None = None
+    tags: list[str] | None = None
+
+
+class CamelPart(Part):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class CustomProperty(CamelPart):
+    id: str | None = None
+    property: str | None = None
+    value: Any = None
+    description: str | None = None
+    vendor: str | None = None
+
+
+class Definition(CamelPart):
+    id: str | None = None
+    type: str | None = None
+    url: str | None = None
+    description: str | None = None
+
+
+class Described(CamelPart):
+    """What most parts of the standard may have."""
+
+    id: str | None = None
+    tags: list[str] | None = None
+    custom_properties: list[CustomProperty] | None = None
+    authoritative_definitions: list[Definition] | None = None
+
+
+class StandardDescription(CamelPart):
+    purpose: str | None = None
+    limitations: str | None = None
+    usage: str | None = None
+    custom_properties: list[CustomProperty] | None = None
+    authoritative_definitions: list[Definition] | None = None
+
+
+class StandardInput(Described):
+    name: str
+    version: str | None = None
+    contract_id: str | None = None
+    deprecated: bool | None = None
+
+
+class InputContract(CamelPart):
+    id: str
+    version: str | None = None
+
+
+class StandardOutput(StandardInput):
+    description: str | None = None
+    type: str | None = None
+    sbom: list[dict[str, Any]] | None = None
+    input_contracts: list[InputContract] | None = None
+    synonyms: list[Any] | None = None
+    context: Any = None
+
+
+class ManagementPort(Described):
+    name: str | None = None
+    content: str | None = None
+    type: str | None = None
+    url: str | None = None
+    channel: str | None = None
+    description: str | None = None
+    deprecated: bool | None = None
+
+
+class StandardSupport(Described):
+    channel: str | None = None
+    url: str | None = None
+    description: str | None = None
+    tool: str | None = None
+    scope: str | None = None
+    invitation_url: str | None = None
+
+
+class StandardMember(Described):
+    username: str | None = None
+    name: str | None = None
+    description: str | None = None
+    role: str | None = None
+    date_in: str | None = None
+    date_out: str | None = None
+    replaced_by_username: str | None = None
+
+
+class StandardTeam(Described):
+    name: str | None = None
+    description: str | None = None
+    members: list[StandardMember] | None = None
+
+
+class Standard(CamelPart):
+    """Open Data Product Standard 0.9 to 1.1."""
+
+    api_version: str
+    kind: str
+    id: str
+    name: str | None = None
+    version: str | None = None
+    status: str | None = None
+    type: str | None = None
+    domain: str | None = None
+    tenant: str | None = None
+    deprecated: bool | None = None
+    description: StandardDescription | None = None
+    tags: list[str] | None = None
+    synonyms: list[Any] | None = None
+    context: Any = None
+    input_ports: list[StandardInput] | None = None
+    output_ports: list[StandardOutput] | None = None
+    management_ports: list[ManagementPort] | None = None
+    support: list[StandardSupport] | None = None
+    team: StandardTeam | list[StandardMember] | None = None
+    custom_properties: list[CustomProperty] | None = None
+    authoritative_definitions: list[Definition] | None = None
+    product_created_ts: str | None = None
+
+
+ACCEPTED = (
+    "accepted are specifications with the key `name` and `output_ports`, `input_ports` or `slo`, and Open Data Product Standard"
+    " 0.9 to 1.x (`kind: DataProduct` with `apiVersion: v1.0.0`)"
+)
+MAX_NAME = 500  # characters
+
+
+class Parsed(NamedTuple):
+    """A product as a file says it; None if any of it is refused. `lines`: where its ports stand, in their order."""
+
+    product: Product | None
+    refused: tuple[InvalidInput, ...]
+    warnings: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+    name: str = ""
+
+
+def parse(data: bytes, file: str) -> Parsed:
+    """The product in a file. Every bad place of it is one message with `file:line`."""
+    try:
+        found = document(data, file)
+        return _standard(found) if _is_standard(found) else _spec(found)
+    except InvalidInput as error:
+        return Parsed(None, (error,), ())
+
+
+def _is_standard(found: Document) -> bool:
+    """Whether it is of the standard, else our own. Raises InvalidInput for all else."""
+    value = found.value
+    if not isinstance(value, dict):
+        raise InvalidInput(f"found {shown(value)}, which is no data product; {ACCEPTED}", found.where(()))
+    if value.get("kind") == "DataProduct":
+        version = text(value.get("apiVersion"))
+        if re.fullmatch(r"v?(0\.9|1\.[0-9]+)(\.[0-9]+)?", version, re.IGNORECASE) is None:
+            raise InvalidInput(f"apiVersion: found {shown(value.get('apiVersion'))}; {ACCEPTED}", found.where(("apiVersion",)))
+        return True
+    if value.get("kind") == "DataContract" or "dataContractSpecification" in value:
+        raise InvalidInput("this is a data contract: `meshline ingest contract` reads it", found.where(()))
+    if {"kind", "dataProductSpecification", "schema"} & value.keys() or not {"output_ports", "input_ports", "slo"} & value.keys():
+        raise InvalidInput(f"this is no data product that is known; {ACCEPTED}", found.where(()))
+    return False
+
+
+def _spec(found: Document) -> Parsed:
+    checked = validated(Spec, found)
+    value = mapping(checked.value)
+    catalog = mapping(value.get("catalog"))
+    outputs, inputs = mappings(value.get("output_ports")), mappings(value.get("input_ports"))
+    product = Product(
+        name=text(value.get("name")),
+        version=text(value.get("version")),
+        status=text(value.get("status")),
+        standard="data-product-spec",
+        title=text(value.get("title")),
+        description=text(value.get("description")),
+        domain=text(value.get("domain")),
+        slo=tuple(level(name, text(amount)) for name, amount in mapping(value.get("slo")).items()),
+        ports=(*(_spec_port(one, "output") for one in outputs), *(_spec_port(one, "input") for one in inputs)),
+        quality_checks=tuple(_suite(one) for one in mappings(value.get("quality_checks"))),
+        registered_in=texts(catalog.get("registered_in")),
+        pii_columns=texts(catalog.get("pii_columns")),
+        tags=tuple(dict.fromkeys((*texts(value.get("tags")), *texts(catalog.get("tags"))))),
+        owners=tuple(Party(name) for name in texts(value.get("owner"))),
+    )
+    return _parsed(found, product, checked.refused, checked.warnings, ("output_ports", len(outputs)), ("input_ports", len(inputs)))
+
+
+def _spec_port(said: Mapping[str, Json], direction: str) -> PortSpec:
+    where = next((found for key in ("endpoint", "dataset", "source") if (found := text(said.get(key)))), "")
+    return PortSpec(
+        direction=direction,
+        name=text(said.get("name")),
+        type=text(said.get("type")),
+        endpoint=without_password(where),
+        format=text(said.get("format")),
+        description=text(said.get("description")),
+        refresh=text(said.get("refresh")),
+        version=text(said.get("version")),
+        contract=text(said.get("contract")),
+        tags=texts(said.get("tags")),
+    )
+
+
+def _suite(said: Mapping[str, Json]) -> Suite:
+    return Suite(tool=text(said.get("tool")), suite=text(said.get("suite")) or text(said.get("checks")), run=text(said.get("run")))
+
+
+def _standard(found: Document) -> Parsed:
+    checked = validated(Standard, found)
+    value = mapping(checked.value)
+    description = mapping(value.get("description"))
+    outputs, inputs = mappings(value.get("outputPorts")), mappings(value.get("inputPorts"))
+    identifier = text(value.get("id"))
+    product = Product(
+        name=text(value.get("name")) or identifier,
+        id=identifier,
+        version=text(value.get("version")),
+        status="deprecated" if value.get("deprecated") is True else text(value.get("status")),
+        standard=f"Open Data Product Standard {text(value.get('apiVersion')).lstrip('vV')}",
+        description=text(description.get("purpose")),
+        domain=text(value.get("domain")),
+        contact=next((text(one.get("url")) or text(one.get("channel")) for one in mappings(value.get("support"))), ""),
+        ports=(*(_standard_port(one, "output") for one in outputs), *(_standard_port(one, "input") for one in inputs)),
+        terms=Terms(usage=text(description.get("usage")), limitations=text(description.get("limitations"))),
+        tags=texts(value.get("tags")),
+        links=dict(_links(value)),
+        owners=tuple(owners(value.get("team"))),
+    )
+    return _parsed(found, product, checked.refused, checked.warnings, ("outputPorts", len(outputs)), ("inputPorts", len(inputs)))
+
+
+def _standard_port(said: Mapping[str, Json], direction: str) -> PortSpec:
+    """The standard says by contract where a port is; some say it by a custom property as well."""
+    custom = {text(one.get("property")): text(one.get("value")) for one in mappings(said.get("customProperties"))}
+    return PortSpec(
+        direction=direction,
+        name=text(said.get("name")),
+        type=text(said.get("type")),
+        endpoint=without_password(next((custom[key] for key in ("endpoint", "dataset", "location", "url") if custom.get(key)), "")),
+        format=custom.get("format", ""),
+        description=text(said.get("description")),
+        refresh=custom.get("refresh", ""),
+        version=text(said.get("version")),
+        contract=text(said.get("contractId")),
+        deprecated=flag(said.get("deprecated")),
+        tags=texts(said.get("tags")),
+    )
+
+
+def _links(value: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    for one in mappings(value.get("authoritativeDefinitions")):
+        yield text(one.get("type")) or "link", text(one.get("url"))
+    for one in mappings(value.get("managementPorts")):
+        if text(one.get("url")):
+            yield text(one.get("name")) or text(one.get("content")) or "management", text(one.get("url"))
+
+
+def _parsed(
+    found: Document, product: Product, refused: tuple[InvalidInput, ...], warnings: tuple[str, ...], *ports: tuple[str, int]
+) -> Parsed:
+    problems = list(refused)
+    if len(product.name) > MAX_NAME:
+        problems.append(InvalidInput(f"name has more than {MAX_NAME} characters", found.where(("name",))))
+    if not product.name and not problems:
+        problems.append(InvalidInput("name is empty; a product needs one", found.where(("name",))))
+    problems.sort(key=lambda error: int(error.where.rpartition(":")[2]))
+    lines = tuple(found.where((key, i)) for key, number in ports for i in range(number))
+    version = mapping(found.value).get("version")
+    if isinstance(version, float):
+        warnings = (*warnings, f"{found.where(('version',))}: version is a number, so that 1.10 is 1.1; write it in quotes")
+    return Parsed(None if problems else product, tuple(problems), warnings, lines, product.name)

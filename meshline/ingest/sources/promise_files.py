@@ -1,0 +1,82 @@
+"""What contracts and product specs share: files of one promise each, and owners from `team` as the Bitol standards write it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from meshline.errors import InvalidInput
+from meshline.graph.content import encode
+from meshline.graph.model import Facts, Json, Scope
+from meshline.graph.promises import Party
+from meshline.ingest.documents import MAX_BYTES
+from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source
+from meshline.ingest.sources.files import Paths, each, read_bytes, shown_path
+from meshline.ingest.times import file_time
+from meshline.ingest.values import mapping, mappings, text
+
+
+class Promised(NamedTuple):
+    """What a file says. `what`: of whom, in words; `about`: the beginning of the scopes that it may mean, empty if it does
+    not say; `scope` and `facts` are None if anything in it was refused.
+    """
+
+    what: str
+    about: Scope
+    scope: Scope | None
+    facts: Facts | None
+    refused: Sequence[InvalidInput]
+    warnings: Sequence[str]
+
+
+class PromisedFiles(Source):
+    """Files. `complete`: whether these are all, so that what was promised in a file that is gone is retracted."""
+
+    files: Paths
+    complete: bool = True
+
+    @abstractmethod
+    def promised(self, data: bytes, file: str, context: Context) -> Promised:
+        """What a file says; `file` is its name in messages."""
+
+    def reading(self, context: Context) -> Reading:
+        warnings: list[str] = []
+        return Reading(self.source, self._found(context, warnings), complete=self.complete, warnings=warnings)
+
+    def _found(self, context: Context, warnings: list[str]) -> Iterator[Found]:
+        seen: dict[Scope, str] = {}
+        return each(self.files, context.folder, lambda path: self._file(path, context, seen, warnings))
+
+    def _file(self, path: Path, context: Context, seen: dict[Scope, str], warnings: list[str]) -> Iterator[Found]:
+        file = shown_path(path, context.folder)
+        said = self.promised(read_bytes(path, MAX_BYTES), file, context)
+        warnings += said.warnings
+        yield from (Refused(error, said.about) for error in said.refused)
+        if said.scope is None or said.facts is None:
+            return
+        if said.scope in seen:
+            yield Refused(InvalidInput(f"{said.what} is here twice, first in {seen[said.scope]}", file), said.scope)
+            return
+        seen[said.scope] = file
+        yield Entry(said.scope, encode(said.facts), file_time(path))
+
+
+def owners(team: Json) -> Iterator[Party]:
+    """The team, if it has a name, and its members who are owners or stewards and have not left."""
+    if name := text(mapping(team).get("name")):
+        yield Party(name)
+    for member in mappings(team if isinstance(team, list) else mapping(team).get("members")):
+        kind = _kind(text(member.get("role")).lower())
+        name = text(member.get("username")) or text(member.get("name"))
+        if kind and name and not text(member.get("dateOut")):
+            yield Party(name, kind, text(member.get("name")))
+
+
+def _kind(role: str) -> str:
+    if "steward" in role:
+        return "steward"
+    if "owner" in role:
+        return "business" if "business" in role or "product" in role else "technical"
+    return ""

@@ -1,0 +1,60 @@
+"""All kinds of sources. A new one is one file, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from pydantic import ValidationError
+
+from meshline.errors import InvalidInput
+from meshline.ingest.sources.base import Named
+from meshline.words import closest
+
+# kind: (module, class, the extra that reading it needs; the class itself needs none, so that every mesh file can be checked)
+KINDS: Mapping[str, tuple[str, str, str]] = {
+    "contract": ("meshline.ingest.sources.contracts.source", "Contracts", "contracts"),
+    "product": ("meshline.ingest.sources.products.source", "Products", ""),
+    "openlineage": ("meshline.ingest.sources.openlineage_files", "OpenLineageFiles", ""),
+    "dbt": ("meshline.ingest.sources.dbt", "Dbt", "dbt"),
+    "delta": ("meshline.ingest.sources.delta", "Delta", "delta"),
+    "debezium": ("meshline.ingest.sources.debezium", "Debezium", ""),
+    "iceberg": ("meshline.ingest.sources.iceberg", "Iceberg", "iceberg"),
+    "gx": ("meshline.ingest.sources.great_expectations", "GreatExpectations", ""),
+    "soda": ("meshline.ingest.sources.soda", "Soda", ""),
+    "sql": ("meshline.ingest.sources.sql", "Sql", "sql"),
+}
+
+
+def source_class(kind: str) -> type[Named]:
+    """The source of a kind; imported here, so that no command waits for a library that it does not use.
+
+    Raises InvalidInput for an unknown kind.
+    """
+    if kind not in KINDS:
+        raise InvalidInput(f"found {kind!r}{closest(kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
+    module, name, _ = KINDS[kind]
+    found: type[Named] = getattr(import_module(module), name)
+    return found
+
+
+def validated(values: Mapping[str, object]) -> Named:
+    """The source that an entry of `sources:` describes: its `kind`, and the keys of that kind.
+
+    Raises InvalidInput for the kind, pydantic's ValidationError for the other keys.
+    """
+    kind = values.get("kind")
+    if not isinstance(kind, str):
+        raise InvalidInput(f"a source needs the key kind; accepted: {', '.join(KINDS)}", "kind")
+    return source_class(kind).model_validate({key: value for key, value in values.items() if key != "kind"})
+
+
+def source_of(values: Mapping[str, object]) -> Named:
+    """The same. Raises InvalidInput for the first of all that is wrong."""
+    try:
+        return validated(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        accepted = f"; accepted: {', '.join(source_class(str(values['kind'])).model_fields)}" if first["type"] == "extra_forbidden" else ""
+        raise InvalidInput(f"{first['msg']}{accepted}", where) from error

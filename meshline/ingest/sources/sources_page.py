@@ -1,0 +1,93 @@
+"""`docs/sources/README.md`, made from the table of kinds by scripts/make-docs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from meshline.ingest.sources.registry import KINDS, source_class
+
+PAGES = {"contract": "contracts", "product": "products", "gx": "quality", "soda": "quality", "openlineage": ""}
+
+HEAD = """\
+# Sources
+
+Made from the code by `scripts/make-docs`. A source is something that says what there is: a catalog, files, a project. It is read as a
+whole, and what it said before and says no more is retracted; what the graph knows already is not written again.
+
+```text
+meshline ingest KIND ...       one source, named on the command line
+meshline sync [mesh.yaml]      the mesh file, and all of its `sources:`
+meshline sources               who says what, and how the last sync went
+```
+
+| kind | what | keys, besides `name` | [extra](../installation.md#extras) |
+| --- | --- | --- | --- |
+"""
+
+TAIL = """
+## In the mesh file
+
+```yaml
+sources:
+  - kind: openlineage
+    name: example # the source is called kind/name; `default` if absent
+    files: [events] # relative to the mesh file
+    every: 10m # how often `meshline serve --mesh FILE` syncs it; absent: only when asked
+```
+
+`meshline sync` loads the mesh file, then its sources in their order, then joins names by [rule](../identity.md#names-of-one-catalog). Of
+each it says how many of its statements were read, unchanged, new, changed, retracted and refused. A statement is what a source states of
+one subject: a table's columns, say, or its constraints. What the source's system reports as unchanged is not read again and counts as
+unchanged: `26 of 41 statements read, 41 unchanged`. Files of events are counted in events, and a file that did not change is not read.
+What was refused is said with file and line, and the rest is taken. A source that is away does not stop the others. The exit code is 1 if
+anything was refused or away. `--strict` stops at the first source of which anything is refused, before anything of it is written.
+`--server URL` reads here, with the credentials and the network of whoever asks, and sends what was found.
+
+```console
+$ printf 'version: 1\\nsource: shop\\nsources:\\n  - {kind: openlineage, name: example, files: [examples/mesh/events]}\\n' > shop.yaml
+$ meshline sync shop.yaml --store sqlite:///sync.db
+mesh/shop: 0 of 0 statements read, 0 unchanged, 0 new, 0 changed, 0 retracted, 0 refused
+openlineage/example: 170 of 170 events read, 0 unchanged, 170 new, 0 changed, 0 retracted, 0 refused
+$ meshline sync shop.yaml --store sqlite:///sync.db
+mesh/shop: 0 of 0 statements read, 0 unchanged, 0 new, 0 changed, 0 retracted, 0 refused
+openlineage/example: 0 of 170 events read, 170 unchanged, 0 new, 0 changed, 0 retracted, 0 refused
+$ meshline sources --store sqlite:///sync.db
+source               datasets  statements  last sync  lag  next  what it did
+mesh/shop ... 0 of 0 statements read, 0 unchanged
+openlineage/example ... 0 of 170 events read, 170 unchanged
+```
+
+An event that was taken stays when its file goes. A file with an event that was refused is read again each time, so that the refusal is
+not forgotten.
+
+## On a schedule
+
+`meshline serve --mesh FILE` syncs the sources that have `every`: never one twice at a time, at most
+[`sync_at_once`](../settings.md) of them, with a tenth of jitter. One that cannot be read is tried again after 30 seconds (or `every` if
+that is less), then after twice as long each time, up to ten minutes (or `every` if that is more). Servers that share a store share the
+schedule: what one has synced is not due at the others. A server that is told to stop ends what it is reading; a reading that must be
+whole is then as if it had not been begun.
+
+`/metrics` has `meshline_source_lag_seconds` (since a source was last read to its end: alert on this), `meshline_source_up`,
+`meshline_source_sync_seconds`, `meshline_source_syncs_total` by outcome and `meshline_source_scopes_total` by what was done. GraphQL's
+`sources` has the same with the error, also of what was synced by hand:
+
+```graphql
+{ sources { name kind datasets statements precedence { structure people } lag next lastSync { at read unchanged error } } }
+```
+"""
+
+
+def sources_page() -> str:
+    """The page. Needs the extras of all sources."""
+    return HEAD + "".join(f"{row}\n" for row in _rows()) + TAIL
+
+
+def _rows() -> Iterator[str]:
+    for kind, (module, _, extra) in sorted(KINDS.items()):
+        page = PAGES.get(kind, kind)
+        shown = f"[`{kind}`]({page}.md)" if page else f"`{kind}`"
+        what = (import_module(module).__doc__ or kind).partition(":")[0].partition("\n\n")[0].replace("\n", " ")
+        keys = ", ".join(f"`{field.alias or name}`" for name, field in source_class(kind).model_fields.items() if name != "name")
+        yield f"| {shown} | {what} | {keys} | {f'`{extra}`' if extra else ''} |"

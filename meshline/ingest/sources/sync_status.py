@@ -1,0 +1,88 @@
+"""How the last sync of each source went, kept in the store for every process, and when the next one is due."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+
+from meshline.graph.store.base import Batch, RunReader, Store
+
+NAMES = "synced"  # JSON list of the sources that have a status
+LONGEST = 2000  # characters of an error that are kept
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
+class Status(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One sync of a source. Times are microseconds since the epoch; counts are scopes, of event files events.
+
+    `error`: why it could not be read to its end; empty if it could. `succeeded`: the last sync, this one
+    included, that came to its end. `failures`: how many in a row did not. `next`: when the server that
+    syncs it on a schedule will do so again.
+    """
+
+    at: Count
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+    read: Count = 0
+    unchanged: Count = 0
+    new: Count = 0
+    changed: Count = 0
+    retracted: Count = 0
+    refused: Count = 0
+    error: Annotated[str, msgspec.Meta(max_length=LONGEST)] = ""
+    succeeded: Count | None = None
+    failures: Count = 0
+    next: Count | None = None
+
+
+def note(store: Store, source: str, status: Status) -> None:
+    """Remember how the last sync of a source went; with its name in the list of all, whoever else notes something at the same time."""
+
+    def build(_reader: RunReader) -> Batch:
+        names = _names(store)  # read while nobody else writes
+        text = msgspec.json.encode(status).decode()
+        return Batch(settings={_status(source): text, NAMES: msgspec.json.encode(sorted({*names, source})).decode()})
+
+    store.commit(build)
+
+
+def status_of(store: Store, source: str) -> Status | None:
+    """How the last sync went; None if there was none, or what is kept cannot be read."""
+    try:
+        return msgspec.json.decode(store.setting(_status(source)) or "null", type=Status | None)
+    except msgspec.MsgspecError:
+        return None
+
+
+def statuses(store: Store) -> dict[str, Status]:
+    """By source, of all that were ever synced."""
+    return {name: status for name in _names(store) if (status := status_of(store, name)) is not None}
+
+
+def _names(store: Store) -> list[str]:
+    try:
+        return msgspec.json.decode(store.setting(NAMES) or "[]", type=list[str])
+    except msgspec.MsgspecError:
+        return []
+
+
+def _status(source: str) -> str:
+    return f"status:{source}"
+
+
+SECOND = 1_000_000  # microseconds
+FIRST_RETRY = 30  # seconds after the first failure, or `every` if that is less; twice as long after each further one
+LAST_RETRY = 600  # seconds between tries of what fails for long, or `every` if that is more
+SPREAD = 0.1  # of a wait, by which it is longer or shorter, so that many sources or servers do not begin at once
+SOON = 5  # seconds within which a source begins that was never synced, or is overdue
+
+
+def due(status: Status | None, every: int, now: int, chance: float) -> int:
+    """When to sync next, in microseconds. `every` in seconds; `chance` is random, of 0..1."""
+    soon = now + int(min(SOON, every) * chance * SECOND)
+    if status is None:
+        return soon
+    wait = every if not status.failures else min(min(every, FIRST_RETRY) * 2 ** min(status.failures - 1, 30), max(every, LAST_RETRY))
+    at = status.at + int(wait * (1 + SPREAD * (2 * chance - 1)) * SECOND)
+    return at if at > now else soon

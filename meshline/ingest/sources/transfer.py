@@ -1,0 +1,185 @@
+"""What a source says as JSON, for a server: made where it is read, believed only after all of it was looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+
+from meshline.errors import InvalidInput, StoreCorrupt
+from meshline.graph.content import columns, decode, encode
+from meshline.graph.model import AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts
+from meshline.ingest.openlineage.limits import EventLimits
+from meshline.ingest.sources.base import Entry, Found, Refused, Unchanged
+from meshline.ingest.sources.sync_status import Status
+from meshline.ingest.times import AHEAD, now
+
+MOST_KEYS = 2 * EventLimits().columns  # of one entry: a content with more takes the writer seconds
+MOST_FLOWS = EventLimits().flows
+
+Part: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]
+Parts: TypeAlias = Annotated[tuple[Part, ...], msgspec.Meta(max_length=16)]
+Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`Entry`: `content` as `meshline.graph.content` encodes it, in base64; times in microseconds since the epoch."""
+
+    scope: Annotated[tuple[Part, ...], msgspec.Meta(min_length=1, max_length=16)]
+    content: bytes
+    time: Time | None = None
+    past: tuple[tuple[Time, bytes], ...] = ()
+
+
+class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A reading of a source, or a part of one.
+
+    `entries`, `unchanged`: as found. `refused`: the beginnings of scopes that what was refused may have meant.
+    `complete`: whether a scope that is none of these is gone. A large reading is sent in parts: each but the last says some
+    entries and is not complete, the last repeats the scopes of the others as unchanged. When all is taken, one more has the
+    `memory` for the next time, and the `status`.
+    """
+
+    entries: tuple[Said, ...] = ()
+    unchanged: tuple[Parts, ...] = ()
+    refused: tuple[Parts, ...] = ()
+    complete: bool = False
+    memory: dict[Part, Part] | None = None
+    status: Status | None = None
+
+    @property
+    def finds(self) -> bool:
+        """Whether it says anything of scopes."""
+        return bool(self.entries or self.unchanged or self.refused or self.complete)
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What taking it did, in scopes: see `Loading`."""
+
+    source: str
+    revision: int
+    read: int
+    unchanged: int
+    new: int
+    changed: int
+    retracted: int
+    kept: int
+
+
+class Known(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a source that is read elsewhere may know of the graph: see `Context`. `trimmers`: the naming rules, in order.
+
+    `datasets`: namespace and name of each that was asked for; then nothing else is told.
+    """
+
+    source: str
+    memory: dict[str, str] = {}
+    people: dict[str, str] = {}
+    trimmers: list[tuple[str, str]] = []
+    status: Status | None = None
+    datasets: list[tuple[str, ...]] = []
+
+
+def said(entry: Entry) -> Said:
+    """An entry to be sent."""
+    return Said(entry.scope, entry.content.blob, entry.time, tuple((time, content.blob) for time, content in entry.past))
+
+
+def found_of(sent: Sent) -> Iterator[Found]:
+    """What was sent, looked at. Raises InvalidInput with the place."""
+    latest = now() + AHEAD
+    for i, one in enumerate(sent.entries):
+        where = f"entries[{i}]"
+        for time in (one.time or 0, *(time for time, _ in one.past)):
+            if time > latest:
+                raise InvalidInput(f"the time {time} lies more than a day ahead", where)
+        past = tuple((time, _content(blob, where)) for time, blob in one.past)
+        yield Entry(one.scope, _content(one.content, where), one.time, past)
+    yield from (Unchanged(scope) for scope in sent.unchanged)
+    yield from (Refused(InvalidInput("refused where it was read"), about) for about in sent.refused)
+
+
+def _content(blob: bytes, where: str) -> Content:
+    """Content that a stranger encoded: encoded again from facts that may be said."""
+    try:
+        layout = columns(blob)
+        for found, most, what in ((len(layout.keys), MOST_KEYS, "assets"), (len(layout.flows) // 3, MOST_FLOWS, "flows")):
+            if found > most:
+                raise InvalidInput(f"{found} {what} in one content; at most {most} are accepted", f"{where}.content")
+        facts = decode(blob)
+    except (StoreCorrupt, LookupError, ValueError, TypeError, AssertionError, RecursionError) as error:
+        raise InvalidInput("this is no content as meshline encodes it", f"{where}.content") from error
+    for problem in _problems(facts):
+        raise InvalidInput(problem, f"{where}.content")
+    return encode(facts)
+
+
+def _problems(facts: Facts) -> Iterator[str]:
+    for fact in facts.assets:
+        yield from _key_problems(fact.key)
+        if not _is_json(fact.attributes):
+            yield f"an attribute of {fact.key.qualified_name} is not JSON"
+    for edge in facts.edges:
+        yield from _edge_problems(edge)
+    for flow in facts.flows:
+        yield from _key_problems(flow.start, flow.end, *(() if flow.job is None else (flow.job,)))
+        if (flow.start.kind, flow.end.kind) not in FLOWS or (flow.job is not None and flow.job.kind is not AssetKind.JOB):
+            yield f"nothing flows from a {flow.start.kind} to a {flow.end.kind}"
+
+
+def _edge_problems(edge: EdgeFact) -> Iterator[str]:
+    yield from _key_problems(edge.start, edge.end)
+    starts, ends = ENDS[edge.type]
+    if edge.start.kind not in starts or edge.end.kind not in ends:
+        yield f"no {edge.type} leads from a {edge.start.kind} to a {edge.end.kind}"
+    if edge.type is EdgeType.RENAMED_TO and edge.end.kind is not edge.start.kind:
+        yield f"a {edge.start.kind} is not renamed to a {edge.end.kind}"
+    if edge.type is EdgeType.HAS_COLUMN and edge.end.parts[:2] != edge.start.parts:
+        yield f"{edge.end.qualified_name} is no column of {edge.start.qualified_name}"
+    if not _is_json(edge.attributes):
+        yield f"an attribute of an edge of {edge.start.qualified_name} is not JSON"
+
+
+def _key_problems(*keys: AssetKey) -> Iterator[str]:
+    for key in keys:
+        if len(key.parts) != PARTS[key.kind] or not all(key.parts):
+            yield f"a {key.kind} has a name of {PARTS[key.kind]} parts, none empty"
+        if max(map(len, key.parts), default=0) > EventLimits().name:
+            yield f"{len(max(key.parts, key=len))} characters in a name; at most {EventLimits().name} are accepted"
+
+
+def _is_json(value: Any) -> bool:
+    match value:
+        case None | bool() | int() | str():
+            return True
+        case float():
+            return math.isfinite(value)
+        case list():
+            return all(map(_is_json, value))
+        case Mapping():
+            return all(isinstance(key, str) and _is_json(inner) for key, inner in value.items())
+        case _:
+            return False
+
+
+_D, _C = AssetKind.DATASET, AssetKind.COLUMN
+_ALL = frozenset(AssetKind)
+
+PARTS = {kind: 3 if kind is _C else 2 if kind in (_D, AssetKind.JOB) else 1 for kind in AssetKind}
+FLOWS = frozenset({(_C, _C), (_C, _D), (_D, _D)})
+ENDS: Mapping[EdgeType, tuple[frozenset[AssetKind], frozenset[AssetKind]]] = {
+    EdgeType.HAS_COLUMN: (frozenset({_D}), frozenset({_C})),
+    EdgeType.READS: (frozenset({AssetKind.JOB}), frozenset({_D})),
+    EdgeType.WRITES: (frozenset({AssetKind.JOB}), frozenset({_D})),
+    EdgeType.FLOWS_TO: (frozenset(), frozenset()),  # these are flows
+    EdgeType.PART_OF: (_ALL, _ALL),
+    EdgeType.PORT: (frozenset({AssetKind.DATA_PRODUCT}), frozenset({_D})),
+    EdgeType.OWNS: (frozenset({AssetKind.OWNER}), _ALL),
+    EdgeType.CONSUMES: (frozenset({AssetKind.CONSUMER}), frozenset({_C, _D, AssetKind.DATA_PRODUCT})),
+    EdgeType.GOVERNS: (frozenset({AssetKind.CONTRACT}), frozenset({_D, _C, AssetKind.DATA_PRODUCT})),
+    EdgeType.SAME_AS: (frozenset({_D}), frozenset({_D})),
+    EdgeType.RENAMED_TO: (frozenset({_D, _C}), frozenset({_D, _C})),
+    EdgeType.DIFFERENT_FROM: (frozenset({_D}), frozenset({_D})),
+}

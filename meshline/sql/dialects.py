@@ -1,0 +1,96 @@
+"""What differs between dialects beyond what sqlglot knows: the case of names, and where an alias may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
+
+from meshline.errors import InvalidInput
+from meshline.sql.statement_lineage import Relation
+from meshline.words import closest
+
+# Where `SELECT a AS x, x + 1` is allowed; a column of a table wins over the alias.
+_LATERAL_ALIASES = frozenset({"snowflake", "redshift", "databricks", "spark", "spark2", "duckdb", "clickhouse", "teradata"})
+# Dialects that know a name in any case, but keep the case of a column as it was written.
+_KEPT = frozenset({"spark", "spark2", "databricks", "duckdb", "bigquery", "tsql", "fabric"})
+# Where WITH needs no RECURSIVE to refer to itself.
+_IMPLICIT_RECURSION = frozenset({"tsql", "fabric", "snowflake", "oracle", "teradata"})
+# How columns without a name are called, by position.
+_UNNAMED: dict[str, Callable[[int], str]] = {
+    "trino": lambda i: f"_col{i}",
+    "presto": lambda i: f"_col{i}",
+    "athena": lambda i: f"_col{i}",
+    "bigquery": lambda i: f"f{i}_",
+}
+
+
+class Rules(NamedTuple):
+    """A dialect."""
+
+    dialect: Dialect
+    name: str
+    column_cases: tuple[Callable[[str], str], Callable[[str], str]]  # of names without quotes, with quotes
+    table_cases: tuple[Callable[[str], str], Callable[[str], str]]
+    lateral_aliases: bool
+    implicit_recursion: bool
+    unnamed: Callable[[int], str] | None
+
+    def column(self, identifier: exp.Expr) -> str:
+        """The name of a column, in the case that the dialect gives it."""
+        return self.column_cases[1 if identifier.args.get("quoted") else 0](identifier.name)
+
+    def table(self, identifier: exp.Expr) -> str:
+        """A part of a table's name, in the case that the dialect gives it."""
+        return self.table_cases[1 if identifier.args.get("quoted") else 0](identifier.name)
+
+    def relation(self, table: exp.Expr) -> Relation:
+        """The name of a table."""
+        parts = [table.args.get("catalog"), table.args.get("db")]
+        this = table.this
+        while isinstance(this, exp.Dot):  # more than three parts
+            parts.append(this.this)
+            this = this.expression
+        temporary = this.args.get("temporary")  # T-SQL's #name
+        named = [self.table(part) for part in (*parts, this) if part is not None]
+        return (*named[:-1], f"#{named[-1]}") if temporary else tuple(named)
+
+    def columns(self, alias: exp.Expr | None) -> list[str]:
+        """The names in the parentheses of `AS t(a, b)`."""
+        given = alias.args.get("columns") if alias is not None else None
+        return [self.column(each if isinstance(each, exp.Identifier) else each.this) for each in given or ()]
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+_CASES: dict[NormalizationStrategy, tuple[Callable[[str], str], Callable[[str], str]]] = {
+    NormalizationStrategy.LOWERCASE: (str.lower, _as_it_is),
+    NormalizationStrategy.UPPERCASE: (str.upper, _as_it_is),
+    NormalizationStrategy.CASE_SENSITIVE: (_as_it_is, _as_it_is),
+    NormalizationStrategy.CASE_INSENSITIVE: (str.lower, str.lower),
+    NormalizationStrategy.CASE_INSENSITIVE_UPPERCASE: (str.upper, str.upper),
+}
+
+
+@lru_cache(maxsize=64)
+def rules_of(name: str) -> Rules:
+    """The rules of a dialect by its name in sqlglot. Raises InvalidInput."""
+    known = sorted(each for each in Dialect.classes if each)
+    if name not in known:
+        raise InvalidInput(f"found {name!r}{closest(name, known)}; accepted: {', '.join(known)}", "dialect")
+    dialect = Dialect.get_or_raise(name)
+    cases = _CASES[dialect.normalization_strategy]
+    return Rules(
+        dialect=dialect,
+        name=name,
+        column_cases=(_as_it_is, _as_it_is) if name in _KEPT else cases,
+        table_cases=(_as_it_is, _as_it_is) if name == "bigquery" else cases,  # whose tables differ by case
+        lateral_aliases=name in _LATERAL_ALIASES,
+        implicit_recursion=name in _IMPLICIT_RECURSION,
+        unnamed=_UNNAMED.get(name),
+    )

@@ -1,0 +1,346 @@
+"""Tables and columns that a FROM clause can name, where they come from, and which column a name means at one place of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from sqlglot import exp
+
+from meshline.errors import InvalidInput
+from meshline.sql.dialects import Rules
+from meshline.sql.flow_kinds import COPY, IDENTITY, TRANSFORMATION, through
+from meshline.sql.statement_lineage import Relation
+
+Leaf: TypeAlias = tuple[Relation, str | None]  # a column of a real table; None: one of its columns, nobody knows which
+Sources: TypeAlias = dict[Leaf, int]  # with the kinds of flow, as bits; never changed once it is part of a table
+
+
+class Column(NamedTuple):
+    """An output column. Its name is empty where SQL gives none."""
+
+    name: str
+    sources: Sources
+
+
+class Table:
+    """Rows with columns: a real table, a CTE, a subquery, an UNNEST.
+
+    `gap`: where among `columns` there are columns that are not known (a star of an unknown table), None if there are
+    none. `open`: the real tables of which exactly one has such a column, by its own name; `blur`: what flows into
+    such columns besides. `rows`: what decides which rows there are. `relation`: its name, of a real table.
+    """
+
+    __slots__ = ("_index", "_twins", "blur", "columns", "gap", "open", "reads", "relation", "rows")
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        gap: int | None = None,
+        open_: Iterable[Relation] = (),
+        blur: Sources | None = None,
+        rows: Sources | None = None,
+        reads: Iterable[Relation] = (),
+        relation: Relation | None = None,
+    ) -> None:
+        self.columns = columns
+        self.gap = gap
+        self.open = tuple(open_)
+        self.blur = blur or {}
+        self.rows = rows or {}
+        self.reads = dict.fromkeys(reads)
+        self.relation = relation
+        self._index: dict[str, Sources] | None = None
+        self._twins: dict[str, Sources] = {}  # the second ones of those that differ only in case
+
+    def find(self, name: str) -> Sources | None:
+        """The sources of a column that is known to be there; of two that differ in case the one spelled so."""
+        if self._index is None:
+            self._index = {}
+            for column in self.columns:
+                known = self._index.setdefault(column.name.casefold(), column.sources)
+                if known is not column.sources:
+                    self._twins.setdefault(column.name, column.sources)
+            self._index.pop("", None)
+        twin = self._twins.get(name) if self._twins else None
+        return self._index.get(name.casefold()) if twin is None else twin
+
+    def has(self, name: str) -> bool:
+        return self.find(name) is not None
+
+    def among_unknown(self, name: str) -> Sources:
+        """The sources of a column that must be among the unknown ones: exact if those are of one table."""
+        found: Sources = dict(self.blur)
+        if len(self.open) == 1:
+            found[self.open[0], name] = COPY
+        else:
+            add(found, dict.fromkeys([(relation, None) for relation in self.open], COPY))
+        return found
+
+    def renamed(self, names: Sequence[str]) -> Table:
+        """With a list of column names, as in `AS t(a, b)`; shorter lists rename the first ones."""
+        if not names:
+            return self
+        if self.gap is not None and self.gap < len(names):  # which of the unknown ones gets which name is not known either
+            known = [Column(name, column.sources) for name, column in zip(names[: self.gap], self.columns, strict=False)]
+            rest = self.everything(self.columns[self.gap :])
+            columns = [*known, *[Column(name, rest) for name in names[self.gap :]]]
+            return self._like(columns, None, (), {})
+        columns = [Column(names[i] if i < len(names) else column.name, column.sources) for i, column in enumerate(self.columns)]
+        return self._like(columns, self.gap, self.open, self.blur)
+
+    def everything(self, columns: Iterable[Column] | None = None) -> Sources:
+        """All that any column (of some) may come from; tables of unknown columns as such."""
+        found: Sources = dict(self.blur)
+        for column in self.columns if columns is None else columns:
+            add(found, column.sources)
+        add(found, dict.fromkeys([(relation, None) for relation in self.open], COPY))
+        return found
+
+    def within(self, scope: Scope) -> Table:
+        """The same columns, of the rows of a scope."""
+        return Table(self.columns, gap=self.gap, open_=self.open, blur=self.blur, rows=scope.rows, reads=scope.reads)
+
+    def _like(self, columns: Sequence[Column], gap: int | None, open_: Sequence[Relation], blur: Sources) -> Table:
+        return Table(columns, gap=gap, open_=open_, blur=blur, rows=self.rows, reads=self.reads)
+
+
+def base(relation: Relation, names: Sequence[str]) -> Table:
+    """A real table; without names its columns are not known."""
+    if not names:
+        return Table((), gap=0, open_=(relation,), reads=(relation,), relation=relation)
+    return Table([Column(name, {(relation, name): COPY}) for name in names], reads=(relation,), relation=relation)
+
+
+def add(to: Sources, sources: Mapping[Leaf, int], kind: int = IDENTITY) -> None:
+    """Let sources flow on, in a kind."""
+    for leaf, bits in sources.items():
+        to[leaf] = to.get(leaf, 0) | (bits if kind == IDENTITY else through(kind, bits))
+
+
+def flowing(sources: Mapping[Leaf, int], kind: int) -> Sources:
+    """The sources after a step of a kind."""
+    return {leaf: through(kind, bits) for leaf, bits in sources.items()}
+
+
+def blurred(sources: Iterable[Leaf]) -> Sources:
+    """The tables of sources: of what flows, but not known into which column."""
+    return dict.fromkeys([(relation, None) for relation, _ in sources], COPY)
+
+
+def joined(one: Mapping[Leaf, int], other: Mapping[Leaf, int]) -> Sources:
+    """The sources of both."""
+    result = dict(one)
+    add(result, other)
+    return result
+
+
+def tables_of(sources: Iterable[Leaf]) -> str:
+    """The tables of sources, in words."""
+    return ", ".join(sorted({".".join(relation) for relation, _ in sources}))
+
+
+CTEs: TypeAlias = Mapping[str, Table]  # by name in lower case
+
+
+# Of rows and files, not of tables: no columns, unless a table is known to have them.
+_PSEUDO = frozenset({"_file", "_pos", "_metadata", "ctid", "_partitiontime", "_partitiondate", "_table_suffix"})
+# The same, of names that a table of unknown columns may well have.
+_SELDOM = frozenset({"rowid", "rownum", "level", "sysdate", "user"})
+
+
+MAX_STEPS = 5_000_000  # of one statement: columns of columns of columns can be made to be very many
+
+
+class Notes:
+    """Of one statement: `said`, what could not be resolved, in words, each once; and how much work it was.
+
+    `nested`: the columns within a column, as dotted paths. `variables`: those that the script declares, in lower case.
+    """
+
+    def __init__(self, nested: Mapping[Leaf, tuple[str, ...]]) -> None:
+        self.said: dict[str, None] = {}
+        self.variables: set[str] = set()
+        self.nested = nested
+        self._steps = 0
+
+    def begin(self) -> None:
+        self.said = {}
+        self._steps = 0
+
+    def step(self, count: int) -> None:
+        """Raises InvalidInput if it gets too much."""
+        self._steps += count
+        if self._steps > MAX_STEPS:
+            raise InvalidInput(f"more than {MAX_STEPS} flows between columns")
+
+    def say(self, what: str) -> None:
+        self.said[what] = None
+
+
+class Scope:
+    """What can be named: the tables of a FROM clause so far, and outside of it those of the query around.
+
+    `tables`: by alias, in order. `hidden`: those that a star does not show. `united`: columns of USING and NATURAL
+    joins. `aliases`: columns of the SELECT list, for clauses that may name them.
+    """
+
+    def __init__(self, rules: Rules, notes: Notes, ctes: Mapping[str, Table], outer: Scope | None = None) -> None:
+        self.rules = rules
+        self.notes = notes
+        self.ctes = ctes
+        self.outer = outer
+        self.tables: list[tuple[str, Table]] = []
+        self.hidden: set[int] = set()  # positions in `tables`
+        self.united: dict[str, tuple[str, Sources]] = {}  # by the name in lower case
+        self.aliases: dict[str, Sources] = {}
+        self.windows: dict[str, exp.Expr] = {}
+        self.reads: dict[Relation, None] = {}
+        self.rows: Sources = {}
+
+    def put(self, alias: str, table: Table, *, hidden: bool = False) -> None:
+        if hidden:
+            self.hidden.add(len(self.tables))
+        self.tables.append((alias, table))
+        self.reads.update(table.reads)
+        add(self.rows, table.rows)
+
+    def within(self) -> Scope:
+        """A new scope inside of this one."""
+        return Scope(self.rules, self.notes, self.ctes, self)
+
+    def among(self, name: str, start: int, end: int) -> Sources:
+        """What a name means among some of the tables."""
+        some = Scope(self.rules, self.notes, {})
+        some.tables = self.tables[start:end]
+        return some.named(name)
+
+    def visible(self) -> Iterator[Table]:
+        """What a star shows."""
+        return (table for position, (_, table) in enumerate(self.tables) if position not in self.hidden)
+
+    def everywhere(self) -> Sources:
+        """All the tables, for what may be of any of them."""
+        return blurred(leaf for _, table in self.tables for leaf in table.everything())
+
+    def column(self, node: exp.Column) -> Sources:
+        """What a column of an expression means."""
+        this = node.this
+        table = node.args.get("table")
+        if table is None:
+            return self.named(self.rules.column(this))
+        parts = [part for part in (node.args.get("catalog"), node.args.get("db"), table, this) if part is not None]
+        return self._path(parts)
+
+    def named(self, name: str) -> Sources:
+        """What a name without a table means."""
+        found = self._lookup(name)
+        if found is not None:
+            return found
+        if name.casefold() in _SELDOM:
+            return {}
+        row = self.alias(name)  # a whole row, as a value
+        if row is not None:
+            return flowing(row.everything(), TRANSFORMATION)
+        self.notes.say(f"{name}: no table in FROM has such a column")
+        return self.everywhere()
+
+    def alias(self, name: str) -> Table | None:
+        """The table of an alias, here or further out."""
+        folded = name.casefold()
+        scope: Scope | None = self
+        while scope is not None:
+            for alias, table in scope.tables:
+                if alias == folded:
+                    return table
+            scope = scope.outer
+        return None
+
+    def _lookup(self, name: str) -> Sources | None:
+        """What a name means here or further out; None if nothing of that name can be there."""
+        folded = name.casefold()
+        if folded in _PSEUDO:
+            return {}
+        unsure: list[Sources] = []  # it may be one of the unknown columns of these tables
+        scope: Scope | None = self
+        while scope is not None:
+            united = scope.united.get(folded)
+            known = [united[1]] if united else scope.having(name)
+            if not known and folded in self.notes.variables:
+                return {}
+            if not known:
+                unsure += [table.among_unknown(name) for _, table in scope.tables if table.gap is not None]
+                if (alias := scope.aliases.get(folded)) is not None:
+                    known = [alias]
+            if known:
+                return self._one_of(name, [*known, *unsure])
+            scope = scope.outer
+        return self._one_of(name, unsure) if unsure else None
+
+    def having(self, name: str) -> list[Sources]:
+        """The columns of a name, of the tables that are known to have one; of those that a star hides if no others do."""
+        found = [sources for table in self.visible() if (sources := table.find(name)) is not None]
+        return found or [sources for position in self.hidden if (sources := self.tables[position][1].find(name)) is not None]
+
+    def _one_of(self, name: str, candidates: Sequence[Sources]) -> Sources:
+        first = candidates[0]
+        if all(candidate == first for candidate in candidates) and not (len(first) > 1 and all(column is None for _, column in first)):
+            return first
+        tables = blurred(leaf for candidate in candidates for leaf in candidate)
+        which = f"a column of one of {tables_of(tables)}" if len(tables) > 1 else f"a column of {tables_of(tables)}, or an alias"
+        self.notes.say(f"{name}: it is {which}, and it cannot be told which")
+        return tables
+
+    def _path(self, parts: Sequence[exp.Expr]) -> Sources:
+        """A dotted name: a table's column, or a column's field."""
+        names = [self.rules.column(part) for part in parts]
+        for length in range(len(parts) - 1, 0, -1):
+            table = self.qualified(parts[:length])
+            if table is not None:
+                return self._field(self.of_table(table, names[length]), names[length + 1 :])
+        column = self._lookup(names[0])
+        if column is not None:
+            return self._field(column, names[1:])
+        self.notes.say(f"{'.'.join(names)}: there is no table {'.'.join(names[:-1])} in FROM")
+        return self.everywhere()
+
+    def of_table(self, table: Table, name: str) -> Sources:
+        """A column that is said to be of a table."""
+        found = table.find(name)
+        if found is not None:
+            return found
+        if name.casefold() in _PSEUDO or name.startswith("$"):
+            return {}
+        if table.gap is not None:
+            return self._one_of(name, [table.among_unknown(name)])
+        if table.relation is not None:  # SQL says that it is there, so the listing is old
+            return {(table.relation, name): COPY}
+        self.notes.say(f"{name}: the query that should have such a column has none")
+        return blurred(table.everything())
+
+    def qualified(self, parts: Sequence[exp.Expr]) -> Table | None:
+        if len(parts) == 1:
+            return self.alias(self.rules.table(parts[0]))
+        wanted = tuple(self.rules.table(part) for part in parts)
+        scope: Scope | None = self
+        while scope is not None:
+            for _, table in scope.tables:
+                if table.relation is not None and table.relation[-len(wanted) :] == wanted:
+                    return table
+            scope = scope.outer
+        return None
+
+    def _field(self, column: Sources, path: Sequence[str]) -> Sources:
+        """A field of a column: by itself where the nested columns are known, else something made of the column."""
+        if not path:
+            return column
+        result: Sources = {}
+        for (relation, name), bits in column.items():
+            listed = self.notes.nested.get((relation, name), ())
+            if listed and bits == COPY:
+                wanted = f"{name}.{'.'.join(path)}"
+                result[relation, next((nested for nested in listed if nested.casefold() == wanted.casefold()), wanted)] = COPY
+            else:
+                add(result, {(relation, name): bits}, TRANSFORMATION)
+        return result

@@ -1,0 +1,218 @@
+"""Texts of SQL -> what their statements do, each parsed for itself: one that cannot be parsed does not stop the others."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+from sqlglot import exp, parser
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.tokenizer_core import Token
+
+from meshline.errors import InvalidInput
+from meshline.sql.dialects import Rules, rules_of
+from meshline.sql.known_tables import Known
+from meshline.sql.parse import read, statement
+from meshline.sql.script_effects import Writing
+from meshline.sql.statement_lineage import ColumnEdge, ColumnsOf, Lineage, Relation
+from meshline.sql.tokens import defines, depth, query_of, statements
+from meshline.words import short
+
+__all__ = ["ColumnEdge", "ColumnsOf", "Lineage", "Relation", "lineage_of"]
+
+MAX_CHARACTERS = 2_000_000  # of one text
+SHOWN = 40  # characters of a text that is no SQL
+MAX_DEPTH = 100  # of parentheses within parentheses
+# sqlglot descends about 30 frames for each of those, and Python stops at 1,000. Where it is compiled (`sqlglot[c]`) fewer count,
+# and they are on the machine's stack, of which more would be too much.
+_FRAMES = 20_000 if str(parser.__file__).endswith(".py") else 0
+
+_WRITING = frozenset({"INSERT", "MERGE", "UPDATE", "DELETE", "REPLACE", "WITH", "SELECT"})
+
+_CLASS = re.compile(r"<class '(?:\w+\.)*(\w+)'>")  # as sqlglot's messages name parts of SQL
+
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # what it does not understand is said by us, with its place
+
+Found: TypeAlias = Lineage | InvalidInput
+
+
+class Reader:
+    """Reads texts one after the other: later ones know the columns of what earlier ones made.
+
+    `defaults`: the catalog and the schema that names may leave out; '' for one that is not known.
+    """
+
+    def __init__(self, dialect: str, columns: ColumnsOf, defaults: Relation = ()) -> None:
+        """Raises InvalidInput for an unknown dialect."""
+        self._rules = rules_of(dialect)
+        self._defaults = defaults
+        self.known = Known(columns, defaults)
+        self._writing = Writing(self._rules, self.known, statement)
+        self._is_sql = False  # the text that is being read
+
+    def read(self, sql: str, file: str = "", target: Relation | None = None) -> Iterator[Found]:
+        """What the statements of a text do, and which ones cannot be read, with `file:line:column`."""
+        self.known.temporary.clear()
+        self._writing.notes.variables.clear()
+        self.known.defaults = self._defaults
+        try:
+            found = pieces(self._rules, sql, file)
+        except InvalidInput as error:
+            yield error
+            return
+        self._is_sql = False
+        for piece in found:
+            yield from self._piece(piece, target)
+        if found and not self._is_sql:
+            yield no_sql(self._rules, found[0])
+
+    def _piece(self, piece: Piece, target: Relation | None) -> Iterator[Found]:
+        try:
+            with _deep:
+                nodes = parsed(self._rules, piece)
+                self._is_sql = self._is_sql or any(map(is_statement, nodes))
+                found = [one for node in nodes for one in read(self._writing, node, target)]
+        except RecursionError:
+            self._is_sql = True  # of its error alone
+            yield InvalidInput("it is nested too deeply", piece.where)
+        except InvalidInput as error:
+            self._is_sql = True
+            yield error if error.where else InvalidInput(str(error), piece.where)
+        else:
+            text = piece.text if found else ""
+            yield from (one._replace(line=piece.tokens[0].line, sql=text) for one in found)
+
+
+class Piece(NamedTuple):
+    """The tokens of one statement of a text. `where`: `file:line:column` of the first."""
+
+    tokens: Sequence[Token]
+    sql: str
+    file: str
+
+    @property
+    def where(self) -> str:
+        first = self.tokens[0]
+        return _place(self.file, first.line, first.col, first.text)
+
+    @property
+    def text(self) -> str:
+        return self.sql[self.tokens[0].start : self.tokens[-1].end + 1]
+
+
+def pieces(rules: Rules, sql: str, file: str) -> list[Piece]:
+    """The statements of a text. Raises InvalidInput if it cannot be taken apart."""
+    if len(sql) > MAX_CHARACTERS:
+        raise InvalidInput(f"it has more than {MAX_CHARACTERS} characters", file)
+    try:
+        tokens = rules.dialect.tokenize(sql)
+    except TokenError as error:
+        raise InvalidInput(f"it is no {rules.name}: a quote or a comment that has no end, or a number that is none", file) from error
+    return [Piece(chunk, sql, file) for chunk in statements(tokens, rules.name)]
+
+
+def parsed(rules: Rules, piece: Piece) -> list[exp.Expr]:
+    """One statement, as a rule. Raises InvalidInput with `file:line:column`."""
+    with _deep:
+        try:
+            return _parsed(rules, piece.tokens, piece)
+        except RecursionError:
+            raise InvalidInput("it is nested too deeply", piece.where) from None
+
+
+def is_statement(node: exp.Expr) -> bool:
+    """Whether a parsed piece does anything: sqlglot reads values, too, and so all of a JSON file, as one expression."""
+    return not isinstance(node, exp.Condition | exp.Alias | exp.Tuple)
+
+
+def no_sql(rules: Rules, first: Piece) -> InvalidInput:
+    """The error of a text without a statement. `first`: its first piece."""
+    begin = short(first.text.partition("\n")[0], SHOWN)
+    return InvalidInput(f"found {begin!r}, and no statement of {rules.name}; accepted is SQL: CREATE, INSERT, ALTER, ...", first.where)
+
+
+def query_in(sql: str, dialect: str) -> str:
+    """The query of a statement that defines a view or a table; the text itself if there is none. Raises InvalidInput."""
+    rules = rules_of(dialect)
+    for piece in pieces(rules, sql, "")[:1]:
+        with _deep:
+            for node in parsed(rules, piece)[:1]:
+                query = node.args.get("expression") if isinstance(node, exp.Create) else None
+                if isinstance(query, exp.Query):
+                    return query.sql(rules.dialect)
+    return sql
+
+
+def _parsed(rules: Rules, tokens: Sequence[Token], piece: Piece) -> list[exp.Expr]:
+    where = piece.where
+    deepest = depth(tokens)
+    if deepest > MAX_DEPTH:
+        raise InvalidInput(f"it is nested {deepest} deep; accepted: {MAX_DEPTH}", where)
+    try:
+        nodes = rules.dialect.parser().parse(list(tokens), piece.sql)
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        if "line" in first:
+            where = _place(piece.file, first["line"], first["col"], first.get("highlight") or "")
+        what = _CLASS.sub(r"\1", first.get("description") or _first_line(error))
+        raise InvalidInput(f"it is no {rules.name}: {what}", where) from error
+    except (SqlglotError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # it trips over odd input
+        raise InvalidInput(f"sqlglot cannot parse it: {_first_line(error)}", where) from error
+    for node in nodes:
+        if isinstance(node, exp.Command) and (node.name.upper() in _WRITING or defines(tokens)):
+            if query := query_of(tokens[1:]):  # the mistake is there, as a rule
+                _parsed(rules, query, piece)
+            raise InvalidInput(f"sqlglot does not understand this {node.name.upper()} of {rules.name}", where)
+    return [node for node in nodes if node is not None]
+
+
+class _Deep:
+    """Lets sqlglot descend as far as MAX_DEPTH needs, in all threads that are in here."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._usual = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._usual = sys.getrecursionlimit()
+                sys.setrecursionlimit(max(self._usual, _FRAMES))
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                sys.setrecursionlimit(self._usual)
+
+
+_deep = _Deep()
+
+
+def _place(file: str, line: int, end: int, text: str) -> str:
+    """`file:line:column` of a token that ends at a column."""
+    return f"{file}:{line}:{max(1, end - len(text) + 1)}".removeprefix(":")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def lineage_of(sql: str, dialect: str, columns: ColumnsOf, target: Relation | None = None) -> list[Lineage]:
+    """The lineage of the statements in a text that read or write.
+
+    `target`: what a bare SELECT defines (a dbt model, a view). Raises InvalidInput with `line:column` for SQL that
+    cannot be parsed.
+    """
+    found: list[Lineage] = []
+    for one in Reader(dialect, columns).read(sql, target=target):
+        if isinstance(one, InvalidInput):
+            raise one
+        found.append(one)
+    return found
