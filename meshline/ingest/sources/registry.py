@@ -16,13 +16,13 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "contract": ("meshline.ingest.sources.contracts.source", "Contracts", "contracts"),
     "product": ("meshline.ingest.sources.products.source", "Products", ""),
     "openlineage": ("meshline.ingest.sources.openlineage_files", "OpenLineageFiles", ""),
-    "dbt": ("meshline.ingest.sources.dbt", "Dbt", "dbt"),
-    "delta": ("meshline.ingest.sources.delta", "Delta", "delta"),
-    "debezium": ("meshline.ingest.sources.debezium", "Debezium", ""),
-    "iceberg": ("meshline.ingest.sources.iceberg", "Iceberg", "iceberg"),
+    "dbt": ("meshline.ingest.sources.dbt.source", "Dbt", "dbt"),
+    "delta": ("meshline.ingest.sources.delta.source", "Delta", "delta"),
+    "debezium": ("meshline.ingest.sources.debezium.source", "Debezium", ""),
+    "iceberg": ("meshline.ingest.sources.iceberg.source", "Iceberg", "iceberg"),
     "gx": ("meshline.ingest.sources.great_expectations", "GreatExpectations", ""),
     "soda": ("meshline.ingest.sources.soda", "Soda", ""),
-    "sql": ("meshline.ingest.sources.sql", "Sql", "sql"),
+    "sql": ("meshline.ingest.sources.sql.source", "Sql", "sql"),
 }
 
 

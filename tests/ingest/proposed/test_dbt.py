@@ -23,7 +23,7 @@ from meshline.ingest.proposed.dbt import propose
 from meshline.ingest.proposed.known import known as known_of
 from meshline.ingest.proposed.shape import Given, Known, Proposal, Text
 from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.dbt import Dbt
+from meshline.ingest.sources.dbt.source import Dbt
 from meshline.ingest.sources.scope_loader import load
 from tests.ingest.proposed.conftest import EXAMPLE
 

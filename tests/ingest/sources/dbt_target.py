@@ -15,7 +15,7 @@ from meshline.graph.content import decode
 from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Flow, Json, Scope
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import Context, Entry, Refused
-from meshline.ingest.sources.dbt import Dbt
+from meshline.ingest.sources.dbt.source import Dbt
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 needs_corpus = pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set")

@@ -17,7 +17,7 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKey
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.iceberg import Iceberg
+from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import Loading, load
 from meshline.ingest.times import now
 

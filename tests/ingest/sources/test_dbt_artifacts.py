@@ -17,7 +17,7 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.dbt import Dbt
+from meshline.ingest.sources.dbt.source import Dbt
 from meshline.ingest.sources.scope_loader import Loading, load
 from tests.ingest.sources.dbt_target import (
     EXAMPLE,

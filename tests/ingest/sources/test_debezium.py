@@ -15,8 +15,8 @@ from meshline.graph.content import decode
 from meshline.graph.model import AssetKey, EdgeType, FlowType
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import ColumnOf, Context, Entry, Found, Refused
-from meshline.ingest.sources.debezium import Debezium
 from meshline.ingest.sources.debezium.java_regex import Matcher, compiled, listed
+from meshline.ingest.sources.debezium.source import Debezium
 
 POSTGRES = {
     "connector.class": "io.debezium.connector.postgresql.PostgresConnector",

@@ -11,7 +11,7 @@ import pytest
 from meshline.graph.content import decode
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import Context, Entry, Refused
-from meshline.ingest.sources.debezium import Debezium
+from meshline.ingest.sources.debezium.source import Debezium
 
 S3 = {
     "connector.class": "io.confluent.connect.s3.S3SinkConnector",

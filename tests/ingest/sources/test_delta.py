@@ -21,8 +21,8 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.sources.base import Context, Entry, Found, Refused, Unchanged
 from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.delta import Delta
 from meshline.ingest.sources.delta.parse import columns
+from meshline.ingest.sources.delta.source import Delta
 from meshline.ingest.sources.scope_loader import Loading, load
 from meshline.ingest.times import now
 

@@ -19,7 +19,7 @@ from meshline.graph.store.base import Batch
 from meshline.graph.store.opening import open_store
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.sources.base import Refused
-from meshline.ingest.sources.iceberg import Iceberg
+from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.times import now
 from tests.ingest.sources.iceberg_catalog import done, said, sync
 from tests.ingest.speaking import CLOCK

@@ -26,10 +26,10 @@ from meshline.graph.store.base import Batch
 from meshline.graph.store.opening import open_store
 from meshline.ingest.sources.base import Found
 from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.iceberg import Iceberg
 from meshline.ingest.sources.iceberg.crawl import side_by_side
 from meshline.ingest.sources.iceberg.properties import Redaction
 from meshline.ingest.sources.iceberg.rest_catalog import RestAccess
+from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import load
 from meshline.ingest.times import now
 from tests.ingest.sources.iceberg_catalog import Server, done, quiet, said, serving, sync

@@ -14,7 +14,7 @@ import pytest
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.live import LiveGraph
 from meshline.graph.store.opening import open_store
-from meshline.ingest.sources.iceberg import Iceberg
+from meshline.ingest.sources.iceberg.source import Iceberg
 from tests.ingest.sources.iceberg_catalog import done, quiet, sync
 
 TABLE = {

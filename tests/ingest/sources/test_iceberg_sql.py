@@ -13,7 +13,7 @@ from pyiceberg.types import LongType, NestedField, StringType, StructType
 from meshline.graph import model
 from meshline.graph.live import LiveGraph
 from meshline.graph.store.opening import open_store
-from meshline.ingest.sources.iceberg import Iceberg
+from meshline.ingest.sources.iceberg.source import Iceberg
 from tests.ingest.sources.iceberg_catalog import LOCAL_FILES, done, quiet, said, sync
 
 SCHEMA = Schema(NestedField(1, "id", LongType()), NestedField(2, "address", StructType(NestedField(3, "city", StringType()))))

@@ -14,7 +14,7 @@ from meshline.graph import model
 from meshline.graph.index import Direction, Reach
 from meshline.graph.live import LiveGraph
 from meshline.graph.store.opening import open_store
-from meshline.ingest.sources.iceberg import Iceberg
+from meshline.ingest.sources.iceberg.source import Iceberg
 from tests.ingest.sources.iceberg_catalog import sync
 
 LAKE = "http://lake:8181"

@@ -15,7 +15,7 @@ from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import ColumnOf, Context, Entry, Refused, Source
 from meshline.ingest.sources.registry import source_of
 from meshline.ingest.sources.scope_loader import load
-from meshline.ingest.sources.sql import Sql
+from meshline.ingest.sources.sql.source import Sql
 from tests.ingest.sources.stating import counts, graph, say, table
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mesh" / "trino"

@@ -1,6 +1,4 @@
-"""Data contracts: files in three dialects. Each version of a contract is a scope of its own, so that versions live side by side.
-Which dialect a contract is written in, and what it says in it.
-"""
+"""Data contracts: files in three dialects. Each version of a contract is a scope of its own, so that versions live side by side."""
 
 from __future__ import annotations
 

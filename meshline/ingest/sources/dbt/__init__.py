@@ -1,7 +1,3 @@
-"""dbt projects, from the artifacts of their target folder: `artifacts` reads them, `project` orders them, `facts`, `flows`,
-`checks` and `consumers` say what becomes of them.
+"""dbt projects. `parse` reads the files of the target folder as `artifacts`, `names` finds their namespace; `facts`, `flows` and `checks`
+are what follows for each node, in the order that `source` gives them.
 """
-
-from meshline.ingest.sources.dbt.source import Dbt
-
-__all__ = ["Dbt"]

@@ -1,8 +1,4 @@
-"""The parts of manifest.json v9 to v12 that are used, typed; all else in it is passed over.
-
-They are trees, of which the garbage collector need not know.
-The parts of catalog.json v1, run_results.json v4 to v6 and sources.json v3 that are used, typed.
-"""
+"""The parts of manifest.json v9 to v12, catalog.json v1, run_results.json v4 to v6 and sources.json v3 that are used, typed."""
 
 from __future__ import annotations
 

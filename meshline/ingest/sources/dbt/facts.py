@@ -1,9 +1,4 @@
-"""What a table of the project is: attributes, columns, owners.
-The nodes of a project that are tables or views in the database: their keys, relations and columns.
-Attributes of assets, from what YAML and the warehouse say.
-Exposures: who uses the project's tables.
-Owners of groups, models and exposures.
-"""
+"""What a node of a project is: its table, columns, attributes, owners; and who uses it, by exposures."""
 
 from __future__ import annotations
 

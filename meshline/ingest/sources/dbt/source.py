@@ -1,7 +1,4 @@
-"""The dbt source.
-A project's artifacts -> what is found: each node after those that it refers to, and only those read whose words changed.
-What nodes refer to, and the order that this gives them.
-"""
+"""dbt projects, from the artifacts of their target folder: each node after those that it refers to; only changed ones are read again."""
 
 from __future__ import annotations
 

@@ -1,5 +1,3 @@
-"""Debezium connectors: `configs` reads them, `databases` names their tables, `topics` their topics, `facts` makes the statements."""
-
-from meshline.ingest.sources.debezium.source import Debezium
-
-__all__ = ["Debezium"]
+"""Debezium connectors. `parse` reads the configs, `filters` selects tables and columns with `java_regex`, `names` names tables and topics,
+`facts` makes the facts.
+"""

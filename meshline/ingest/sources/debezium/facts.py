@@ -1,6 +1,4 @@
-"""What a connector says -> facts: a job that reads tables and writes topics, and the flows between them.
-Connectors that take topics on: to files of a bucket, or to tables of Iceberg. Their configs do not tell of columns.
-"""
+"""What a connector's config states -> facts: a job, what it reads and writes, and the flows between; also for sinks."""
 
 from __future__ import annotations
 

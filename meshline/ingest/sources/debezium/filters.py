@@ -1,6 +1,4 @@
-"""Which tables a connector captures: its lists as Debezium reads them, with the tables that the graph knows.
-Which columns of a table come out at its topic, under which name, and whether masked.
-"""
+"""Which tables a connector captures, and which of their columns come out at the topic, under which name, and whether masked."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Which database a connector reads: the names of its tables, for Debezium, for its topics, and as datasets.
-
-Namespaces and names are those of OpenLineage (Naming.md), which Debezium's own events have, too.
-The topic of a table, and what the transforms of a connector make of topic and record.
-"""
+"""The names of a connector's tables, as datasets and for Debezium, and of its topics, after its transforms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source `debezium`: configs of connectors, from database tables to Kafka topics."""
+"""Debezium connectors: their configs, from database tables to Kafka topics."""
 
 from __future__ import annotations
 

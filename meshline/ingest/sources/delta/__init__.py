@@ -1,7 +1,1 @@
-"""Delta Lake tables: `places` finds them, `log` reads what each version says, `facts` makes the statements,
-`reader` puts them together.
-"""
-
-from meshline.ingest.sources.delta.source import Delta
-
-__all__ = ["Delta"]
+"""Delta Lake tables. `log` reads the versions, `parse` their schemas, `facts` makes the facts of all tables."""

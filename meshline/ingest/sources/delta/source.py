@@ -1,4 +1,4 @@
-"""The source `delta`: tables by path or URL, with their history."""
+"""Delta Lake tables: by path or URL, with their history."""
 
 from __future__ import annotations
 

@@ -1,10 +1,3 @@
-"""Iceberg: tables and views of a catalog (REST, SQL, Glue, Hive), or from files of metadata.
-
-`metadata` (bytes -> typed values), `columns`, `history` (which schema held when), `facts` and `products` (what is said),
-`entries` (under which scopes, since when), `remembered` (what is kept between readings), `catalogs` and `rest` (I/O),
-`walking` (all tables of a catalog), `recorded` (files), `source`.
+"""Iceberg tables and views. `crawl` walks over a catalog (`catalogs`, `rest_catalog`), `parse` reads metadata, `table_scopes` makes a
+table's scopes from `facts` and `view_lineage`; `source` also reads files of metadata.
 """
-
-from meshline.ingest.sources.iceberg.source import Iceberg
-
-__all__ = ["Iceberg"]

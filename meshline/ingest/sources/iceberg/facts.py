@@ -1,11 +1,4 @@
-"""Metadata -> what the graph is told, in three scopes of a table: its columns, what else it is, its newest snapshot.
-A table's history as its metadata tells it: which schema held since when, and what happened to columns.
-
-Iceberg notes no time with a schema. Known are the times of snapshots, each with its schema, and of the
-last commits (metadata log). A schema began with a commit that was no snapshot, after the last snapshot
-with the schema before it, and not after the first with its own: of several such commits the latest is taken.
-Names: a catalog's namespace as Spark's symlinks have it, and where a table's files are.
-"""
+"""Metadata -> facts, in three scopes of a table: its columns, what else it is, its newest snapshot; its schemas over time; its names."""
 
 from __future__ import annotations
 

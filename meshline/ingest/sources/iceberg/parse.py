@@ -1,9 +1,4 @@
-"""What Iceberg says of a table or a view -> typed values, of which only what is used is read.
-
-The same JSON comes from a catalog's answers (`loadTable`, `loadView`) and from metadata files; specification
-format versions 1 to 3, and view version 1.
-A schema's columns, nested ones by their dotted paths, each with its field id.
-"""
+"""What Iceberg states of a table or a view -> typed values, of which only what is used is read; and a schema's columns by dotted paths."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""An Iceberg REST catalog: connected by pyiceberg; lists and tables by requests of our own, which may be conditional.
-Requests to a REST catalog with pyiceberg's session: its token, certificates and proxies; bounded, and tried again.
-"""
+"""An Iceberg REST catalog: connected by pyiceberg; lists and tables by conditional requests of our own, bounded, and tried again."""
 
 from __future__ import annotations
 

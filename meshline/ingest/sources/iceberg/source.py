@@ -1,6 +1,4 @@
-"""The source `iceberg`: a catalog, or files.
-Tables from files: metadata files, and answers of a catalog that were kept; the file's name is the table's.
-"""
+"""Iceberg: tables and views of a catalog (REST, SQL, Glue, Hive), or from files of metadata."""
 
 from __future__ import annotations
 
@@ -131,7 +129,7 @@ class Iceberg(Source):
     def _of_catalog(self, context: Context) -> Reading:
         with required_extra("glue" if self.properties.get("type") == "glue" else "iceberg", "reading an Iceberg catalog"):
             from meshline.ingest.sources.iceberg.crawl import (  # noqa: PLC0415 - pyiceberg is slow to import
-                Walk,  # noqa: PLC0415
+                Walk,
                 kind_of,
                 opened,
             )

@@ -1,10 +1,4 @@
-"""One table or view -> its scopes with their times, and what to remember of it.
-
-Scopes: (iceberg, namespace, name, columns), (..., table) and (..., snapshot) say what is; they have a past. (..., lineage) says
-what a view comes from, once the names and columns of the others are known (`meshline.ingest.sources.iceberg.view_lineage`). A column's
-rename or drop, and that a table was made anew under its name, are lasting: they are said for ever, each in a scope of its own.
-What is kept about each table from one reading to the next (`Context.memory`).
-"""
+"""One table or view -> its scopes with their times, and what is kept of it from one reading to the next (`Context.memory`)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a product's specification says of the graph.
-Which dataset a port is.
-"""
+"""What a product's specification states, and which dataset a port is."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What may stand in a product's file: our own dialect, and the Open Data Product Standard of Bitol.
-
-No package has a model of the latter; this one is made after its JSON schemas 0.9 to 1.1.
-A product's file -> what it says, whichever dialect it is written in.
-"""
+"""A product's file -> what it states: our own dialect, and the Open Data Product Standard of Bitol."""
 
 from __future__ import annotations
 

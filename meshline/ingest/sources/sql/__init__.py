@@ -1,5 +1,1 @@
-"""Files of SQL: `reader` reads them, `facts` makes the statements; what SQL means is in `meshline.sql`."""
-
-from meshline.ingest.sources.sql.source import Sql
-
-__all__ = ["Sql"]
+"""Files of SQL. `facts` reads them and makes the facts; what SQL means is in `meshline.sql`."""

@@ -1,4 +1,4 @@
-"""The source `sql`: files of views and scripts."""
+"""Files of SQL: views and scripts of one database."""
 
 from __future__ import annotations
 
