@@ -13,7 +13,8 @@ from meshline.governance.changes import Change
 from meshline.governance.moved import Moved
 from meshline.governance.rules import Verdict
 from meshline.governance.touched import Touched
-from meshline.governance.types import Type, normal, same, specified, widening
+from meshline.governance.types import Type, same, specified, widening
+from meshline.governance.types.normal import normal
 from meshline.graph.index import Direction, Reach
 from meshline.graph.index.answers import Flags, Ints
 from meshline.graph.index.between import FlowTable

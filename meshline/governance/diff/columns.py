@@ -6,7 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from meshline.governance.types import NESTED, Fold, Type, normal
+from meshline.governance.types import NESTED, Type
+from meshline.governance.types.dialects import Fold
+from meshline.governance.types.normal import normal
 from meshline.graph.promises import Field
 
 

@@ -11,7 +11,9 @@ from meshline.governance.diff.classes import class_changes
 from meshline.governance.diff.columns import Column, Matched, above, columns, holdings, is_union, kind, matched
 from meshline.governance.diff.scope import Scope
 from meshline.governance.diff.values import enum_changes
-from meshline.governance.types import Type, is_worded, keeps_quoted, normal, promotes, same, specified, widening
+from meshline.governance.types import Type, is_worded, promotes, same, specified, widening
+from meshline.governance.types.dialects import keeps_quoted
+from meshline.governance.types.normal import normal
 from meshline.graph.promises import Field, Model
 
 AVRO = "avro"

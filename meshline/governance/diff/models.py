@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from meshline.governance.diff.columns import columns, matched
-from meshline.governance.types import Fold, folding, is_sql, of_server
+from meshline.governance.types.dialects import Fold, folding, is_sql, of_server
 from meshline.graph.promises import Contract, Model
 
 _LOGICAL = "odcs"  # the words of the logical types of the Open Data Contract Standard

@@ -9,7 +9,7 @@ from meshline.governance.changes import Change
 from meshline.governance.diff.columns import Column
 from meshline.governance.diff.draft import Draft
 from meshline.governance.diff.models import Forms
-from meshline.governance.types import Fold
+from meshline.governance.types.dialects import Fold
 from meshline.graph import model
 from meshline.graph.definitions import Part
 from meshline.graph.model import AssetKey, Json

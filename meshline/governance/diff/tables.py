@@ -13,7 +13,7 @@ from meshline.governance.diff.fields import field_changes, moved
 from meshline.governance.diff.owners import owner_changes
 from meshline.governance.diff.quality import rule_changes
 from meshline.governance.diff.scope import Scope
-from meshline.governance.types import folding
+from meshline.governance.types.dialects import folding
 from meshline.graph import model
 from meshline.graph.definitions import Definition, Pair, Version
 from meshline.graph.promises import Party

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from importlib.util import find_spec
+from urllib.parse import unquote, urlsplit
 
 from meshline.errors import MissingExtra
 from meshline.governance.notify.messages import Message
@@ -47,9 +49,6 @@ def _reason(said: str, urls: Sequence[Secret]) -> str:
 
 def _secrets(urls: Sequence[Secret]) -> set[str]:
     """Every part of the addresses that is no host and no word of the language of addresses."""
-    import re  # noqa: PLC0415
-    from urllib.parse import unquote, urlsplit  # noqa: PLC0415
-
     found: set[str] = set()
     for one in urls:
         parts = urlsplit(one.url)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from meshline.governance.report import Report
-from meshline.governance.reports import github, json, junit, markdown, sarif, text
 from meshline.governance.reports.formats import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshline.governance.report import Report
 
 
 def rendered(report: Report, form: Format) -> bytes:
     """UTF-8, the same from the same report."""
+    from meshline.governance.reports import github, junit, markdown, sarif, text  # noqa: PLC0415 - options of commands need the names only
+    from meshline.governance.reports.json import encoded  # noqa: PLC0415
+
     match form:
         case Format.TEXT:
             return _joined(line.text for line in text.lines(report))
         case Format.JSON:
-            return json.encoded(report)
+            return encoded(report)
         case Format.MARKDOWN:
             return markdown.markdown(report).encode("utf-8", "replace")
         case Format.GITHUB:

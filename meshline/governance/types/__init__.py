@@ -1,21 +1,15 @@
 """Data types in one normal form, and which of them grow into which without loss."""
 
-from meshline.governance.types.dialects import Fold, folding, is_sql, keeps_quoted, of_server
 from meshline.governance.types.form import NESTED, Part, Type, promotes, same, specified, widening
 from meshline.governance.types.known import unknown_names
 from meshline.governance.types.normal import is_worded, normal
 
 __all__ = [
     "NESTED",
-    "Fold",
     "Part",
     "Type",
-    "folding",
-    "is_sql",
     "is_worded",
-    "keeps_quoted",
     "normal",
-    "of_server",
     "promotes",
     "same",
     "specified",

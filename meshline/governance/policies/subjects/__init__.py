@@ -1,6 +1,9 @@
 """What policies can be about, one file for each kind."""
 
-from meshline.governance.policies.subjects import bypass, change, column, consumption, contract, copy, dataset, exposure, product, promise
+from meshline.governance.policies.subjects import bypass, change, consumption, contract, dataset, exposure, product
+from meshline.governance.policies.subjects.column import SUBJECT as COLUMN
+from meshline.governance.policies.subjects.copy import SUBJECT as COPY
+from meshline.governance.policies.subjects.promise import SUBJECT as PROMISE
 from meshline.governance.policies.subjects.shape import Subject
 
 SUBJECTS: dict[str, Subject] = {
@@ -8,12 +11,12 @@ SUBJECTS: dict[str, Subject] = {
     for one in (
         product.SUBJECT,
         contract.SUBJECT,
-        promise.SUBJECT,
+        PROMISE,
         consumption.SUBJECT,
         exposure.SUBJECT,
-        column.SUBJECT,
+        COLUMN,
         dataset.SUBJECT,
-        copy.SUBJECT,
+        COPY,
         bypass.SUBJECT,
         change.SUBJECT,
     )
