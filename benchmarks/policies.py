@@ -15,9 +15,8 @@ from benchmarks.meshes import Meshes, mesh_of
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import spent
 from meshline.api.policies import known_policies
-from meshline.governance.policies.cel import Expression
-from meshline.governance.policies.format import Policy
-from meshline.governance.policies.watch import Watch
+from meshline.governance.policies.monitor import Watch
+from meshline.governance.policies.policy import Expression, Policy
 from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.garbage import collect_seldom

@@ -15,8 +15,8 @@ from meshline.api.policies import with_own
 from meshline.errors import InvalidInput
 from meshline.governance.changes import Change
 from meshline.governance.gate import Options, judge, settled
-from meshline.governance.policies.format import Given as PolicyFile
-from meshline.governance.policies.watch import Watch
+from meshline.governance.policies.monitor import Watch
+from meshline.governance.policies.policy import Given as PolicyFile
 from meshline.governance.report import Report
 from meshline.governance.rules import Verdict
 from meshline.governance.waivers import applied

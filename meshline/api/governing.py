@@ -7,8 +7,8 @@ from pathlib import Path
 
 from meshline.api.policies import known_policies
 from meshline.governance.changes import Change
-from meshline.governance.policies.format import Policy
-from meshline.governance.policies.watch import Watch
+from meshline.governance.policies.monitor import Watch
+from meshline.governance.policies.policy import Policy
 from meshline.governance.report import Violation
 from meshline.governance.rules import Verdict
 from meshline.graph.live import LiveGraph

@@ -11,10 +11,10 @@ from meshline.api.settings import Settings
 from meshline.api.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.governance.diff import changes
-from meshline.governance.notify.following import Follower
-from meshline.governance.notify.landed import Lander
-from meshline.governance.notify.sending import Sender
-from meshline.governance.notify.watching import Watched
+from meshline.governance.notify.change_detector import Lander
+from meshline.governance.notify.follower import Follower
+from meshline.governance.notify.sender import Sender
+from meshline.governance.notify.violation_events import Watched
 from meshline.graph.live import LiveGraph
 from meshline.ingest.times import now
 

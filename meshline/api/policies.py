@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from meshline.errors import InvalidInput
-from meshline.governance.policies.format import Given, Policy, policies
+from meshline.governance.policies.policy import Given, Policy, policies
 from meshline.ingest.documents import MAX_BYTES, document
 
 MAX_FILES = 500

@@ -23,7 +23,7 @@ from meshline.api.scheduling import Plan, Scheduler
 from meshline.api.settings import Settings
 from meshline.api.threads import run_in_thread
 from meshline.errors import MeshlineError, NotReady, StoreUnavailable
-from meshline.governance.notify.watching import Watched
+from meshline.governance.notify.violation_events import Watched
 from meshline.graph.garbage import collect_as_usual, collect_seldom
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from meshline.api.settings import Settings
-from meshline.governance.notify.cloudevents import Webhook, webhook
-from meshline.governance.notify.messages import templates
+from meshline.governance.notify.channels import Routes, Secret, checked, pattern
 from meshline.governance.notify.outbox import Outbox
-from meshline.governance.notify.routes import Routes, Secret, checked, pattern
-from meshline.governance.notify.sending import Pace, Sender
+from meshline.governance.notify.sender import Pace, Sender
+from meshline.governance.notify.templates import templates
+from meshline.governance.notify.webhook import Webhook, webhook
 from meshline.graph.store.base import Store
 from meshline.ingest.sources.secrets import expanded
 from meshline.ingest.times import now

@@ -24,7 +24,7 @@ from meshline.cli.check_options import (
 )
 from meshline.cli.deciding import deciding
 from meshline.cli.options import Server, Store
-from meshline.governance.reports.formats import Format
+from meshline.governance.reports.report_formats import Format
 
 
 def _asked(

@@ -13,8 +13,7 @@ from meshline.cli.check_options import Asked, Things
 from meshline.cli.terminal import Line, write
 from meshline.errors import InvalidInput
 from meshline.governance.report import Report
-from meshline.governance.reports.formats import Format
-from meshline.governance.reports.rendering import rendered
+from meshline.governance.reports.report_formats import Format, rendered
 from meshline.governance.reports.text import lines
 from meshline.ingest.documents import MAX_BYTES
 from meshline.ingest.sources.files import read_bytes

@@ -12,7 +12,7 @@ from meshline.words import counted
 
 if TYPE_CHECKING:
     from meshline.governance.notify.outbox import Pending
-    from meshline.governance.notify.sending import Parcel
+    from meshline.governance.notify.sender import Parcel
 
 SHOWN = 20  # notices of one receiver
 

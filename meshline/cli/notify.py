@@ -35,7 +35,7 @@ def notify(
         from meshline.api.governing import Governing
         from meshline.api.notifying import follower
         from meshline.cli.local import opened
-        from meshline.governance.notify.watching import Watched
+        from meshline.governance.notify.violation_events import Watched
 
         with opened(settings.store, must_exist=True) as graph:
             watched = Watched(Governing(graph.graph, settings.policies).watch)

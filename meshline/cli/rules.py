@@ -38,8 +38,8 @@ def rules(
 def _listed() -> Iterator[Line]:
     from meshline.cli.listing import table
     from meshline.cli.terminal import Line
+    from meshline.governance.docs_pages import shown, word
     from meshline.governance.rules import RULES
-    from meshline.governance.rules_page import shown, word
 
     rows = [
         (f"{one.id}{' *' if one.law else ''}", one.side, word(one.mesh), word(one.consumer), shown(one.title)) for one in RULES.values()
@@ -54,8 +54,8 @@ def _listed() -> Iterator[Line]:
 def _whole(rule: Rule) -> Iterator[Line]:
     from meshline.cli.listing import table
     from meshline.cli.terminal import Line
+    from meshline.governance.docs_pages import lineage, readers, shown, word
     from meshline.governance.rules import Profile
-    from meshline.governance.rules_page import lineage, readers, shown, word
 
     yield Line(f"{rule.id}: {shown(rule.title)}", "bold")
     said = [
@@ -71,8 +71,8 @@ def _whole(rule: Rule) -> Iterator[Line]:
 
 
 def _plain(rule: Rule) -> dict[str, Json]:
+    from meshline.governance.docs_pages import word
     from meshline.governance.rules import Profile
-    from meshline.governance.rules_page import word
 
     return {
         "id": rule.id,

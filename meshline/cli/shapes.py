@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from meshline.errors import MeshlineError
-from meshline.governance.reports.doubts import doubts, known_later
+from meshline.governance.reports.completeness_text import doubts, known_later
 from meshline.words import short_time
 
 

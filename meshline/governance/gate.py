@@ -10,11 +10,11 @@ from typing import NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from meshline.governance.changes import Change, Subject, SubjectKind
-from meshline.governance.judging import Judged, judged
-from meshline.governance.notice import notify
+from meshline.governance.findings import Judged, judged
+from meshline.governance.recipients import notify
 from meshline.governance.report import Finding, LineageChange, LineageSince, Report
+from meshline.governance.report_values import completeness, of_key
 from meshline.governance.rules import Profile, Verdict
-from meshline.governance.telling import completeness, of_key
 from meshline.governance.waivers import judged as decided
 from meshline.graph.index import LineageIndex
 from meshline.graph.live import LiveGraph

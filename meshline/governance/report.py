@@ -1,7 +1,8 @@
-"""What a check answers: one frozen value, whose JSON is the documented format that every surface gives."""
+"""What a check answers: one frozen value, whose JSON is the documented format that every surface gives; that JSON, and its JSON Schema."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, TypeAlias
 
 import msgspec
@@ -185,3 +186,18 @@ class Report(Value, frozen=True, kw_only=True):
 
 
 Concern: TypeAlias = Finding | Violation | WaiverProblem
+
+
+def encode_report(report: Report) -> bytes:
+    """The report in the documented format."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def report_schema() -> str:
+    """The JSON Schema (2020-12) of a report."""
+    made = msgspec.json.schema(Report)
+    for part in made["$defs"].values():
+        if "description" in part:
+            part["description"] = " ".join(inspect.cleandoc(part["description"]).split())
+    said = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "What meshline check answers", **made}
+    return msgspec.json.format(msgspec.json.encode(said), indent=2).decode() + "\n"

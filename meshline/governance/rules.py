@@ -1,6 +1,6 @@
-"""The rules of change, as one table: what a change means for readers and writers, and why.
+"""The rules of change, as one table: what a change means for readers and writers, and why; and a verdict as lineage adjusts it.
 
-The documentation page and `meshline rules` are made from it. The rules of `law` are those of the articles that founded data mesh
+The documentation page and `meshline rules` are made from the table. The rules of `law` are those of the articles that founded data mesh
 contracts here: they are the same in every contract and product specification under the profile `mesh`.
 """
 
@@ -36,7 +36,7 @@ class Profile(enum.StrEnum):
 
 
 class Refinement(enum.StrEnum):
-    """How recorded lineage moves a verdict (`meshline.governance.refining`). Raising is done in every mode, relaxing in `usage` only."""
+    """How recorded lineage moves a verdict (`meshline.governance.verdict_adjustment`). Raising is done in every mode, relaxing in `usage` only."""
 
     NONE = "none"
     UNREACHED = "unreached"  # relaxes: compatible if nobody is reached and coverage is complete
@@ -194,3 +194,11 @@ GROUPS: Mapping[str, tuple[Rule, ...]] = {
 }  # fmt: skip
 
 RULES = {rule.id: rule for rules in GROUPS.values() for rule in rules}
+
+
+class AdjustedVerdict(NamedTuple):
+    """`why`: a sentence. `consumers`: those for whom it is so; None: for all who are reached."""
+
+    verdict: Verdict
+    why: str
+    consumers: frozenset[int] | None = None

@@ -12,8 +12,8 @@ import pytest
 from meshline.api.check_request import Asked, Compared, File
 from meshline.api.checking import checked
 from meshline.api.governing import Governing
+from meshline.governance.change_impact import Touched
 from meshline.governance.gate import Options, judge
-from meshline.governance.touched import Touched
 from meshline.graph import live
 from meshline.graph.naming import Naming
 from meshline.graph.queries.impact import Impact

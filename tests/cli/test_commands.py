@@ -15,7 +15,7 @@ import typer
 
 from meshline import __version__
 from meshline.cli.time_option import time_of
-from meshline.governance.reports.inert import prose
+from meshline.governance.reports.markdown_escape import prose
 from tests.cli.running import EXAMPLE, done, executable, run
 
 GROUPS = {

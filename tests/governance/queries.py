@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.diff.draft import Draft
+from meshline.governance.diff.change_builder import Draft
 from meshline.governance.diff.sql import sql_changes
 from meshline.graph.definitions import Definition, Version
 from meshline.graph.model import dataset

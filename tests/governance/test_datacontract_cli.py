@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from meshline.governance.docs_pages import COMPARED, DIFFERENCES
 from meshline.governance.rules import RULES, Verdict
-from meshline.governance.rules_page import COMPARED, DIFFERENCES
 from tests.governance import golden
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "datacontract_cli.json").read_text())

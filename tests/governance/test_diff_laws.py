@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from meshline.governance.changes import Change
 from meshline.governance.diff import changes
+from meshline.governance.report_values import sentence
 from meshline.governance.rules import RULES
-from meshline.governance.telling import sentence
 from meshline.graph.definitions import Definition, Pair, Version
 from meshline.graph.model import column, dataset
 from meshline.graph.promises import Contract, Field, Level, Model, Party, Role, Rule, Server, Terms, level

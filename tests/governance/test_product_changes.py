@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshline.governance.changes import Change
-from meshline.governance.diff.products import product_changes
+from meshline.governance.diff.product_diff import product_changes
 from meshline.graph.definitions import Pair, Version
 from meshline.graph.model import column, data_product, dataset
 from meshline.graph.promises import PortSpec, Product, port_names

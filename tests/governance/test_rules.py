@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from meshline.governance.docs_pages import LINEAGE, rules_page, shown
 from meshline.governance.rules import GROUPS, RULES, Profile, Refinement, Verdict
-from meshline.governance.rules_page import LINEAGE, rules_page, shown
 from tests.governance.examples import examples
 
 DIFF = Path(__file__).parents[2] / "meshline" / "governance" / "diff"

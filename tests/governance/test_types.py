@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshline.governance.types import Type, same, specified, widening
-from meshline.governance.types.normal import normal
+from meshline.governance.types.normalization import normal
 
 SPELLINGS = {
     ("iceberg", "decimal(9, 2)"): "decimal(9,2)",

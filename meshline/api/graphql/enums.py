@@ -5,9 +5,9 @@ from __future__ import annotations
 import strawberry
 
 from meshline.governance.audit import Action as AuditAction
-from meshline.governance.feasibility import Standing as Feasible
+from meshline.governance.freshness_feasibility import Standing as Feasible
 from meshline.governance.gate import Mode as CheckMode
-from meshline.governance.policies.format import Severity
+from meshline.governance.policies.policy import Severity
 from meshline.governance.rules import Profile as CheckProfile
 from meshline.governance.rules import Verdict
 from meshline.graph.index import Direction, Reach, Truncated

@@ -11,7 +11,7 @@ from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.context import View
 from meshline.api.graphql.enums import EdgeType, FlowType, Reach, Verdict
 from meshline.governance import report
-from meshline.governance.hits import BOUND
+from meshline.governance.affected_consumers import BOUND
 
 
 def verdict_of(text: str) -> Verdict:

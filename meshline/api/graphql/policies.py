@@ -14,9 +14,8 @@ from meshline.api.graphql.enums import Severity
 from meshline.api.graphql.fields import documented
 from meshline.api.graphql.hits import Shown
 from meshline.errors import InvalidInput
-from meshline.governance.policies import format as policies_
-from meshline.governance.policies.passes import Breach, Place
-from meshline.governance.policies.showing import fingerprint, rank
+from meshline.governance.policies import policy as policies_
+from meshline.governance.policies.evaluation import Breach, Place, rank, violation_fingerprint
 from meshline.graph.queries.pages import SortKey
 from meshline.words import closest
 
@@ -77,7 +76,7 @@ def violations(
     shown = Shown(view)
     return Connection(
         nodes=[BrokenPolicy.of(shown, one) for one in watch.shown(page)],
-        keys=[(_key(request, one), fingerprint(view.index, one[0])) for one in page],
+        keys=[(_key(request, one), violation_fingerprint(view.index, one[0])) for one in page],
         has_next=len(found) > begin + size,
         has_previous=after is not None,
         count=lambda: len(found),

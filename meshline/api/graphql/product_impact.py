@@ -19,7 +19,7 @@ from meshline.api.graphql.lineage import Completeness
 from meshline.api.graphql.products import DataProduct
 from meshline.errors import InvalidInput
 from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.feasibility import FRESHNESS, Feasibility, feasible, no_longer_holding
+from meshline.governance.freshness_feasibility import FRESHNESS, Feasibility, feasible, no_longer_holding
 from meshline.governance.gate import Options, judge
 from meshline.graph import measures, model
 from meshline.graph.index import Direction

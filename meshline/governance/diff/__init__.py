@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from meshline.governance.changes import Change
-from meshline.governance.diff.contracts import contract_changes
-from meshline.governance.diff.products import product_changes
-from meshline.governance.diff.tables import table_changes
+from meshline.governance.diff.contract_diff import contract_changes
+from meshline.governance.diff.product_diff import product_changes
+from meshline.governance.diff.table_diff import table_changes
 from meshline.graph.definitions import AnyPair, Definition, Pair
 from meshline.graph.promises import Contract, Product
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from meshline.governance.report import Concern, Finding, Report, Violation
-from meshline.governance.reports.reading import (
+from meshline.governance.reports.presentation import (
     LONGEST_TEXT,
     Names,
     concerns_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from meshline.governance.report import Concern, Finding, Report, Violation
-from meshline.governance.reports.reading import (
+from meshline.governance.reports.presentation import (
     UNASKED,
     Names,
     concerns_of,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from meshline.governance.report import Asset, Concern, Finding, Hit, Notice, Report, Violation
-from meshline.governance.reports.inert import code, prose, row
-from meshline.governance.reports.reading import (
+from meshline.governance.reports.markdown_escape import code, prose, row
+from meshline.governance.reports.presentation import (
     LONGEST_TEXT,
     VERDICTS,
     Names,

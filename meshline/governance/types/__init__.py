@@ -1,8 +1,7 @@
 """Data types in one normal form, and which of them grow into which without loss."""
 
-from meshline.governance.types.form import NESTED, Part, Type, promotes, same, specified, widening
-from meshline.governance.types.known import unknown_names
-from meshline.governance.types.normal import is_worded, normal
+from meshline.governance.types.normalization import is_worded, normal, unknown_names
+from meshline.governance.types.type_form import NESTED, Part, Type, promotes, same, specified, widening
 
 __all__ = [
     "NESTED",

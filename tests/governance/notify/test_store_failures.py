@@ -14,15 +14,15 @@ from meshline.api.policies import known_policies
 from meshline.errors import StoreUnavailable
 from meshline.governance import audit
 from meshline.governance.diff import changes
-from meshline.governance.notify.following import Follower
-from meshline.governance.notify.landed import Lander
+from meshline.governance.notify.change_detector import Lander
+from meshline.governance.notify.follower import Follower
 from meshline.governance.notify.outbox import Outbox
-from meshline.governance.notify.watching import Watched
-from meshline.governance.policies.watch import Watch
+from meshline.governance.notify.violation_events import Watched
+from meshline.governance.policies.monitor import Watch
 from meshline.graph.live import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
-from tests.governance.notify.test_landed import LATER, clock, orders
+from tests.governance.notify.test_change_detector import LATER, clock, orders
 from tests.governance.notify.test_violations import OWNED, WORDS
 from tests.queries import mesh
 from tests.queries.mesh import about, retracted, schema

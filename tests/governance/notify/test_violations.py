@@ -11,15 +11,15 @@ import pytest
 from meshline.api.policies import known_policies
 from meshline.governance import audit
 from meshline.governance.diff import changes
-from meshline.governance.notify.following import Follower
-from meshline.governance.notify.landed import Lander
+from meshline.governance.notify.change_detector import Lander
+from meshline.governance.notify.follower import Follower
 from meshline.governance.notify.outbox import Outbox
-from meshline.governance.notify.watching import Watched
-from meshline.governance.policies.watch import Watch
+from meshline.governance.notify.violation_events import Watched
+from meshline.governance.policies.monitor import Watch
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import EdgeType
 from meshline.graph.store.sqlite import SqliteStore
-from tests.governance.notify.test_landed import LATER, clock
+from tests.governance.notify.test_change_detector import LATER, clock
 from tests.queries import mesh
 from tests.queries.mesh import about, edge, retracted
 from tests.stores.said import commit

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.api.policies import known_policies
-from meshline.governance.policies.watch import Watch
+from meshline.governance.policies.monitor import Watch
 from meshline.governance.report import Violation
 from meshline.graph.index import core
 from meshline.graph.live import LiveGraph

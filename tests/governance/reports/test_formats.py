@@ -13,11 +13,10 @@ import pytest
 from junitparser import JUnitXml
 from msgspec.structs import replace
 
+from meshline.governance import report as as_json
 from meshline.governance.report import Report, Waived
 from meshline.governance.reports import github, junit, sarif, text
-from meshline.governance.reports import json as as_json
-from meshline.governance.reports.formats import Format
-from meshline.governance.reports.rendering import rendered
+from meshline.governance.reports.report_formats import Format, rendered
 from meshline.governance.rules import RULES
 from tests.governance.reports.made import HOSTILE, finding, hit, large, report, rich, violation
 
@@ -63,16 +62,16 @@ def test_ten_thousand_findings_are_written_quickly(form: Format) -> None:
 @names
 def test_json_is_as_its_schema_says_and_comes_back(name: str) -> None:
     made = rich(name)
-    said = as_json.encoded(made)
+    said = as_json.encode_report(made)
     assert msgspec.json.decode(said, type=Report) == made
-    jsonschema.Draft202012Validator(json.loads(as_json.schema())).validate(json.loads(said))
+    jsonschema.Draft202012Validator(json.loads(as_json.report_schema())).validate(json.loads(said))
 
 
 def test_the_schema_names_all_fields_of_a_finding() -> None:
-    schema = json.loads(as_json.schema())
+    schema = json.loads(as_json.report_schema())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert {"fingerprint", "hits", "waived"} <= set(schema["$defs"]["Finding"]["properties"])
-    said = json.loads(as_json.encoded(report(finding())))
+    said = json.loads(as_json.encode_report(report(finding())))
     said["findings"][0]["hits"] = 1
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(said, schema)

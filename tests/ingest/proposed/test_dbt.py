@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.governance.diff.tables import table_changes
+from meshline.governance.diff.table_diff import table_changes
 from meshline.graph.content import EMPTY, decode
 from meshline.graph.definitions import Definition, Pair
 from meshline.graph.live import LiveGraph

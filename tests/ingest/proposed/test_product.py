@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.governance.diff.products import product_changes
+from meshline.governance.diff.product_diff import product_changes
 from meshline.graph.content import EMPTY, decode
 from meshline.graph.definitions import Pair
 from meshline.graph.model import EdgeType, data_product, dataset

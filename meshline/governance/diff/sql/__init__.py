@@ -11,11 +11,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from meshline.governance.changes import Change
-from meshline.governance.diff.draft import Draft
-from meshline.governance.diff.sql.expressions import digest
-from meshline.governance.diff.sql.queries import Query, branch_of, read
-from meshline.governance.diff.sql.reader import FILTER, GROUPING, JOIN, OTHER, Settings, TooMuch, written
-from meshline.governance.diff.sql.sources import Output
+from meshline.governance.diff.change_builder import Draft
+from meshline.governance.diff.sql.normal_form import digest
+from meshline.governance.diff.sql.query_facts import Query, branch_of, read
+from meshline.governance.diff.sql.query_reader import FILTER, GROUPING, JOIN, OTHER, Output, Settings, TooMuch, written
 from meshline.graph import model
 from meshline.graph.definitions import Definition
 

@@ -1,23 +1,31 @@
-"""What policies can be about, one file for each kind."""
+"""What policies can be about, by kind."""
 
-from meshline.governance.policies.subjects import bypass, change, consumption, contract, dataset, exposure, product
-from meshline.governance.policies.subjects.column import SUBJECT as COLUMN
-from meshline.governance.policies.subjects.copy import SUBJECT as COPY
-from meshline.governance.policies.subjects.promise import SUBJECT as PROMISE
-from meshline.governance.policies.subjects.shape import Subject
+from meshline.governance.policies.subjects import (
+    catalog_bypass,
+    change_subject,
+    consumption_subject,
+    contract_subject,
+    dataset_subject,
+    personal_data_exposure,
+    product_subject,
+)
+from meshline.governance.policies.subjects.contract_subject import PROMISE
+from meshline.governance.policies.subjects.dataset_subject import COPY
+from meshline.governance.policies.subjects.personal_data_exposure import COLUMN
+from meshline.governance.policies.subjects.subject import Subject
 
 SUBJECTS: dict[str, Subject] = {
     one.kind: one
     for one in (
-        product.SUBJECT,
-        contract.SUBJECT,
+        product_subject.SUBJECT,
+        contract_subject.SUBJECT,
         PROMISE,
-        consumption.SUBJECT,
-        exposure.SUBJECT,
+        consumption_subject.SUBJECT,
+        personal_data_exposure.SUBJECT,
         COLUMN,
-        dataset.SUBJECT,
+        dataset_subject.SUBJECT,
         COPY,
-        bypass.SUBJECT,
-        change.SUBJECT,
+        catalog_bypass.SUBJECT,
+        change_subject.SUBJECT,
     )
 }

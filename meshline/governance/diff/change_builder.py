@@ -1,0 +1,108 @@
+"""Builds the changes of one compared subject, with its file and line, its assets and consumers; and those of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from meshline.governance.changes import Change, Subject, SubjectKind
+from meshline.governance.diff.schema_match import Column, Fold, Forms
+from meshline.graph import model
+from meshline.graph.definitions import Part, Version
+from meshline.graph.model import AssetKey, Json
+
+
+class Draft(NamedTuple):
+    """A thing in two versions, under its name of before. `assets`, `consumers`: those of the whole thing."""
+
+    kind: SubjectKind
+    name: str
+    before: Version[Any] | None
+    after: Version[Any] | None
+    assets: tuple[AssetKey, ...] = ()
+    consumers: tuple[AssetKey, ...] = ()
+
+    def change(
+        self,
+        rule: str,
+        part: Part = (),
+        before: Json = None,
+        after: Json = None,
+        *,
+        at: Part | None = None,
+        assets: Iterable[AssetKey] | None = None,
+        consumers: Iterable[AssetKey] | None = None,
+        **told: Json,
+    ) -> Change:
+        """A change of a part, which is named as before. `at`: the part as it is named after, where that is another;
+        `assets`, `consumers`: where they are not those of the whole thing.
+        """
+        file, line = self._place(part if at is None else at)
+        return Change(
+            rule,
+            Subject(self.kind, self.name, part),
+            before,
+            after,
+            self.assets if assets is None else unique(assets),
+            self.consumers if consumers is None else unique(consumers),
+            {name: value for name, value in told.items() if value is not None},
+            file,
+            line,
+        )
+
+    def _place(self, part: Part) -> tuple[str, int]:
+        """Where the part stands after, or what is around it; of a thing that is gone: before."""
+        version = self.after or self.before
+        return ("", 0) if version is None else (version.file, version.line(part))
+
+
+def unique(keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:
+    return tuple(dict.fromkeys(keys))
+
+
+def folded(text: str) -> str:
+    """A text without what does not matter in it: how it is wrapped and indented."""
+    return " ".join(text.split())
+
+
+class Scope(NamedTuple):
+    """`part` of the thing, which is `at` after; `datasets`: of which they are columns; `table`: its name in sentences, if it is needed.
+
+    `read`: the words in which their types are read, (before, after); `types`: in each of which they are compared; `physical`: the same
+    of their physical types.
+    `fold`: names that are one name. `promised`: what is not said is not promised; else it is not known.
+    """
+
+    draft: Draft
+    part: Part = ()
+    at: Part = ()
+    datasets: tuple[AssetKey, ...] = ()
+    table: str = ""
+    read: tuple[str, str] = ("", "")
+    types: Forms = (("", ""),)
+    physical: Forms = (("", ""),)
+    fold: Fold = str
+    promised: bool = True
+
+    def change(
+        self,
+        rule: str,
+        column: Column,
+        said: tuple[Json, Json] = (None, None),
+        *,
+        now: Column | None = None,
+        of: Iterable[Column] = (),
+        detail: str = "",
+        **told: Json,
+    ) -> Change:
+        """A change of a column of before, or an added one. `now`: the same column after; `of`: what else of before is changed
+        with it; `detail`: what of it, where several may change alike.
+        """
+        assets = [model.column(dataset, one.name) for dataset in self.datasets for one in (column, *of)]
+        part = (*self.part, "field", column.path, *filter(None, (detail,)))
+        at = (*self.at, "field", (now or column).path)
+        change = self.draft.change(rule, part, *said, at=at, assets=assets)
+        return change._replace(told={"field": self.called(column.name), **told})
+
+    def called(self, name: str) -> str:
+        return f"{self.table}.{name}" if self.table else name

@@ -1,0 +1,263 @@
+"""Changes of the columns of a table, or of the fields of a contract's model, and of their classification."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+
+from meshline.governance.changes import Change
+from meshline.governance.diff.change_builder import Scope, folded
+from meshline.governance.diff.constraints import bound_changes, enum_changes
+from meshline.governance.diff.schema_match import Column, Matched, above, columns, holdings, is_union, keeps_quoted, kind, matched
+from meshline.governance.types import Type, is_worded, promotes, same, specified, widening
+from meshline.governance.types.normalization import normal
+from meshline.graph.promises import Field, Model
+
+_PII = "pii"
+# The less sensitive first; words of one line are the same to us.
+_LADDER = (
+    ("public", "open"),
+    ("internal",),
+    ("confidential", "private"),
+    ("sensitive", "restricted", "secret", "pii", "phi", "pci", "highly confidential", "top secret"),
+)
+_RANKS = {word: rank for rank, words in enumerate(_LADDER) for word in words}
+
+
+def class_changes(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+    """PII is said by a flag, a tag or the classification: by any of them it is the same."""
+    before, after = _is_pii(was.field), _is_pii(now.field)
+    if before is not after:
+        rule, said = ("classification-raised", (None, _PII)) if after else ("classification-removed", (_PII, None))
+        yield scope.change(rule, was, said, now=now)
+    old, new = _word(was.field), _word(now.field)
+    if old == new or (before is not after and _PII in (old, new)):
+        return
+    if old and (not new or _RANKS.get(new, -1) < _RANKS.get(old, len(_LADDER))):
+        yield scope.change("classification-removed", was, (old, new or None), now=now)
+    elif not old or _RANKS[new] > _RANKS[old]:
+        yield scope.change("classification-raised", was, (old or None, new), now=now)
+
+
+def _is_pii(field: Field) -> bool:
+    if field.pii is not None:
+        return field.pii
+    return _PII in {folded(word).casefold() for word in (field.classification, *field.tags)}
+
+
+def _word(field: Field) -> str:
+    return folded(field.classification).casefold()
+
+
+AVRO = "avro"
+_ELEMENTS = frozenset({"element", "key", "value"})
+
+
+def field_changes(scope: Scope, before: Model, after: Model) -> Iterator[Change]:
+    old, new = (columns(fields, form) for fields, form in zip((before.fields, after.fields), scope.read, strict=True))
+    found = matched(old, new, scope.fold)
+    held = holdings(old)
+    keys = {f"{one.path}.key" for one in old if kind(one) == "map"}
+    yield from _one_sided(scope, found, held)
+    for was, now in found.pairs:
+        if was == now:
+            continue
+        yield from _renamed(scope, was, now, held)
+        yield from _retyped(scope, was, now, key=any(one in keys for one in (was.path, *above(was.path))))
+        yield from _required(scope, was, now)
+        yield from _keys(scope, was, now)
+        yield from enum_changes(scope, was, now)
+        yield from bound_changes(scope, was, now)
+        yield from class_changes(scope, was, now)
+        if now.field.deprecated and not was.field.deprecated:
+            yield scope.change("column-deprecated", was, now=now)
+
+
+def _one_sided(scope: Scope, found: Matched, held: Mapping[str, list[Column]]) -> Iterator[Change]:
+    """Columns that are gone or added. What is in a list or map is no column that comes or goes: its type is said, or is not."""
+    before, after = {now.path: was for was, now in found.pairs}, {was.path: now for was, now in found.pairs}
+    for column in found.gone:
+        holder = after.get(_parent(column))
+        if holder is not None and is_union(holder):
+            continue  # a branch of a union is a change of its type
+        if _is_element(column, holder):
+            if scope.promised:
+                yield scope.change("type-withdrawn", column, (_said(column), None))
+        else:
+            yield scope.change("column-removed", column, (_said(column), None), of=held.get(column.path, ()))
+    for column in found.added:
+        holder = before.get(_parent(column))
+        if holder is not None and is_union(holder):
+            continue
+        if _is_element(column, holder):
+            yield scope.change("type-specified", column, (None, _said(column)))
+        else:
+            yield scope.change(_added(scope, column), column, (None, _said(column)))
+
+
+def _added(scope: Scope, column: Column) -> str:
+    """A reader of Avro fills a field that was not written with its default, and fails if it has none, whatever the type."""
+    if column.field.defaulted:
+        return "column-with-default-added" if column.field.required else "column-added"
+    if scope.read[1] == AVRO and not column.field.required:
+        return "column-without-default-added"
+    return "required-column-added" if column.field.required else "column-added"
+
+
+def _parent(column: Column) -> str:
+    return next(above(column.path), "")
+
+
+def _is_element(column: Column, holder: Column | None) -> bool:
+    of = kind(holder) if holder is not None else None
+    return of in {"list", "map"} and column.path.rpartition(".")[2] in _ELEMENTS
+
+
+def _said(column: Column) -> str | None:
+    return str(column.type) if column.type is not None else None
+
+
+def _renamed(scope: Scope, was: Column, now: Column, held: Mapping[str, list[Column]]) -> Iterator[Change]:
+    """By its last part: what is in a renamed column moves with it. Where a quoted name keeps its case, whoever renames
+    a column of a table to the same name in another case means it.
+    """
+    before, after = (one.name.rpartition(".")[2] for one in (was, now))
+    meant = not scope.promised and was.field.id and was.field.id == now.field.id and keeps_quoted(scope.read[1])
+    fold = str if meant else scope.fold
+    if fold(before) != fold(after):
+        called = scope.called(now.name)
+        yield scope.change("column-renamed", was, (was.name, now.name), now=now, of=held.get(was.path, ()), renamed=called)
+
+
+def _retyped(scope: Scope, was: Column, now: Column, *, key: bool) -> Iterator[Change]:
+    """The worst of what its types say, and its physical types. `key`: it is the key of a map, or in one."""
+    found = list(_type_changes(scope, was, now, key=key))
+    if found:
+        rule, said = max(found, key=lambda one: _WORST.index(one[0]))
+        yield scope.change(rule, was, said, now=now)
+    yield from _branches(scope, was, now)
+    old, new = (one.field.type_names for one in (was, now))
+    if scope.read == (AVRO, AVRO) and old and new and not _same_name(old, new):
+        yield scope.change("type-renamed", was, (old[0], new[0]), now=now, detail="name")
+
+
+_WORST = ("type-specified", "type-promoted", "type-widened", "type-withdrawn", "type-changed")
+
+
+def _type_changes(scope: Scope, was: Column, now: Column, *, key: bool) -> Iterator[tuple[str, tuple[str | None, str | None]]]:
+    if was.type is None or now.type is None:
+        if was.type is None and now.type is not None:
+            yield "type-specified", (None, _said(now))
+        elif was.type is not None and scope.promised:
+            yield "type-withdrawn", (_said(was), None)
+    elif scope.read == (AVRO, AVRO) and bool(was.field.type_names) is not bool(now.field.type_names):
+        yield "type-changed", (was.field.type, now.field.type)  # an enum is no string, and a fixed no bytes
+    elif not _is_branched(scope, was, now):
+        for form in scope.types:
+            texts = (was.field.type, now.field.type)
+            of_dialect = form != scope.read and all(is_worded(text, form[0]) for text in texts)
+            first, second = map(normal, texts, form) if of_dialect else (was.type, now.type)
+            rule = _type_rule(first, second, form if of_dialect else scope.read, scope, key=key)
+            if rule is not None:
+                told = (was.type, now.type) if was.type.head != now.type.head else (first, second)
+                yield rule, (told[0].head, told[1].head)
+    old, new = (one.field.physical_type for one in (was, now))
+    for form in scope.physical if old and new else ():
+        first, second = normal(old, form[0]), normal(new, form[1])
+        rule = None if _moved_only(form, old, new) else _type_rule(first, second, form, scope, key=key)
+        if rule is not None:
+            yield rule, (str(first), str(second))
+
+
+def _moved_only(form: tuple[str, str], was: str, now: str) -> bool:
+    """The text is the same, and the server is another: that is a change of the server."""
+    return form[0] != form[1] and was.strip() == now.strip()
+
+
+def _type_rule(was: Type, now: Type, form: tuple[str, str], scope: Scope, *, key: bool) -> str | None:
+    if was.head == now.head or same(was, now):
+        return None
+    if specified(was, now) or (form == (AVRO, AVRO) and (was.name, now.name) == ("string", "uuid")):
+        return "type-specified"
+    if widening(was, now, form[1] or form[0]):
+        own = not scope.promised and form[0] == form[1] and promotes(form[1])
+        return "type-changed" if key and form[1] == "iceberg" else "type-promoted" if own else "type-widened"
+    return "type-widened" if specified(now, was) else "type-changed"
+
+
+def _same_name(old: Sequence[str], new: Sequence[str]) -> bool:
+    """As readers of Avro match named types: by the name without its namespace, or by an alias, which both sides need."""
+    return old[0].rpartition(".")[2] == new[0].rpartition(".")[2] or (old[0] in new[1:] and new[0] in old[1:])
+
+
+# -- unions
+
+
+def _is_branched(scope: Scope, was: Column, now: Column) -> bool:
+    """Whether two types of Avro are compared branch by branch."""
+    plain = [is_union(one) or not (kind(one) or one.field.type_names) for one in (was, now)]
+    return scope.read == (AVRO, AVRO) and (is_union(was) or is_union(now)) and all(plain)
+
+
+def _branches(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+    """A branch that another can read without loss is no change, or grows into it."""
+    if was.type is None or now.type is None or not _is_branched(scope, was, now):
+        return
+    old, new = (set(one.field.type.removeprefix("union<").removesuffix(">").split(", ")) for one in (was, now))
+    grown = {(one, other) for one in old - new for other in new - old if _reads(other, one)}
+    for one, other in sorted(grown):
+        yield scope.change("type-promoted", was, (one, other), now=now, detail=one)
+    for one in sorted(old - new):
+        if not any(_reads(other, one) for other in new):
+            yield scope.change("branch-removed", was, (one, None), now=now, detail=one)
+    for one in sorted(new - old):
+        if not any(_reads(other, one) for other in old) and one not in {other for _, other in grown}:
+            yield scope.change("branch-added", was, (None, one), now=now, detail=one)
+
+
+def _reads(reader: str, writer: str) -> bool:
+    return widening(normal(writer, AVRO), normal(reader, AVRO), AVRO)
+
+
+def _required(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+    """What a contract does not say is not required; of a table it is not known, and that it may be empty now is news."""
+    before, after = was.field.required, now.field.required
+    if after and not before:
+        yield scope.change("column-required", was, now=now)
+    elif (before and not after) or (before is None and after is False and not scope.promised):
+        yield scope.change("column-nullable", was, now=now)
+
+
+def _keys(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
+    for name, called in (("primary_key", "primary key"), ("unique", "unique key")):
+        before, after = (getattr(one.field, name) for one in (was, now))
+        if bool(before) is not bool(after):
+            yield scope.change("key-added" if after else "key-removed", was, (None, called) if after else (called, None), now=now)
+
+
+def moved(before: Sequence[Field], after: Sequence[Field], scope: Scope) -> Iterator[Change]:
+    """The fewest columns whose move explains the new order: who was put in front of others moves, they do not."""
+    old, new = (columns(fields, form) for fields, form in zip((before, after), scope.read, strict=True))
+    top = [(was, now) for was, now in matched(old, new, scope.fold).pairs if "." not in was.path and "." not in now.path]
+    places = {one.path: at for at, one in enumerate((one for one in new if "." not in one.path), 1)}
+    origins = {one.path: at for at, one in enumerate((one for one in old if "." not in one.path), 1)}
+    stay = _longest_rising([places[now.path] for _, now in top])
+    for was, now in top:
+        if places[now.path] not in stay:
+            yield scope.change("column-moved", was, now=now, position=origins[was.path], new_position=places[now.path])
+
+
+def _longest_rising(numbers: Sequence[int]) -> set[int]:
+    """The longest subsequence that rises. The numbers differ."""
+    ends: list[int] = []  # the smallest end of a rising subsequence of each length
+    before: dict[int, int | None] = {}
+    for number in numbers:
+        at = bisect_left(ends, number)
+        before[number] = ends[at - 1] if at else None
+        ends[at : at + 1] = [number]
+    found: set[int] = set()
+    last = ends[-1] if ends else None
+    while last is not None:
+        found.add(last)
+        last = before[last]
+    return found

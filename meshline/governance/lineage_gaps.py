@@ -1,0 +1,114 @@
+"""Is the lineage behind some assets complete? What is missing is told in words, with what would mend it.
+
+Complete means: whoever reads them has said which columns. What nobody has ever observed is not seen here either; a dataset
+of which no lineage at all is known counts as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from meshline.governance.change_impact import Touched
+from meshline.graph.index import Direction, Reach, Truncated
+from meshline.graph.index.answers import Flags
+from meshline.graph.index.between import FlowTable
+from meshline.graph.index.tables import NONE
+from meshline.graph.model import AssetKind, EdgeType
+
+
+def gaps(touched: Touched) -> tuple[str, ...]:
+    """Why the lineage is not complete; empty: it is."""
+    return (*_searched(touched), *_read(touched), *_passed(touched), *_described(touched), *_consumed(touched), *_settled(touched))
+
+
+def silent_on_filters(touched: Touched) -> tuple[str, ...]:
+    """The jobs that read what is touched and whose producer states no filters or joins: a column may be in one of theirs.
+
+    A job of which more is stated is not among them (`Traversal.silent_jobs`).
+    """
+    return tuple(touched.index.key(job).qualified_name for job in touched.impact.traversal.silent_jobs.tolist())
+
+
+def _searched(touched: Touched) -> Iterator[str]:
+    truncated = touched.impact.completeness.truncated
+    if truncated is not Truncated.NONE:
+        yield f"the search stopped at a limit ({truncated}): there may be more"
+
+
+def _read(touched: Touched) -> Iterator[str]:
+    """Jobs that read the datasets themselves, and nobody knows which columns; datasets without any lineage."""
+    index = touched.index
+    for dataset in touched.datasets:
+        name = index.key(dataset).qualified_name
+        flows = index.flows_from([dataset])
+        readers = {edge.start for edge in index.edges(dataset, EdgeType.READS, incoming=True)}
+        explained = set(flows.job[flows.covered | (flows.reach != Reach.POSSIBLE)].tolist())
+        vague = _vague(flows)
+        unexplained = (readers - explained) | (set(flows.job[vague].tolist()) - {NONE})
+        if unexplained:
+            yield f"record the column lineage of {touched.telling.names(unexplained)}: it is not known which columns of {name} are read"
+        if bool(np.any(vague & (flows.job == NONE))):
+            into = touched.telling.names(flows.end[vague & (flows.job == NONE)].tolist())
+            yield f"it is not known which columns of {name} get into {into}"
+        if not readers and not len(flows.start) and not _written(touched, dataset):
+            yield f"no lineage of {name} is recorded: nobody knows who reads it"
+
+
+def _vague(flows: FlowTable) -> Flags:
+    """Flows between datasets that nobody knows more about; to itself none matters."""
+    vague: Flags = ~flows.covered & (flows.reach == Reach.POSSIBLE) & (flows.start != flows.end)
+    return vague
+
+
+def _written(touched: Touched, dataset: int) -> bool:
+    """Whether somebody is known to fill it: then those who record lineage know it."""
+    index = touched.index
+    return (
+        bool(index.edges(dataset, EdgeType.WRITES, incoming=True)) or index.traverse([dataset], Direction.UPSTREAM, depth=1).nodes.size > 0
+    )
+
+
+def _passed(touched: Touched) -> Iterator[str]:
+    """Jobs further down that pass data on, and nobody knows by which columns."""
+    if not touched.impact.completeness.possible_only:
+        return
+    flows = touched.flows
+    further = _vague(flows) & ~np.isin(flows.start, touched.datasets)
+    jobs = set(flows.job[further].tolist()) - {NONE}
+    if jobs:
+        yield f"record the column lineage of {touched.telling.names(jobs)}: what lies behind is only possible"
+    nameless = further & (flows.job == NONE)
+    if bool(np.any(nameless)):
+        yield f"it is not known which columns get into {touched.telling.names(flows.end[nameless].tolist())}"
+
+
+def _described(touched: Touched) -> Iterator[str]:
+    if touched.impact.completeness.undescribed:
+        datasets = [one.node for one in touched.reached(AssetKind.DATASET)]
+        named = [node for node in (*touched.datasets, *datasets) if not touched.index.described(node)]
+        yield f"nobody has described {touched.telling.names(named)}: its columns are not known"
+
+
+def _consumed(touched: Touched) -> Iterator[str]:
+    """Consumers that name no columns, where columns are what is changed."""
+    index = touched.index
+    columns = any(index.kind(start) is AssetKind.COLUMN for start in touched.starts)
+    for one in touched.reached(AssetKind.CONSUMER) if columns else ():
+        if one.reach is Reach.POSSIBLE:
+            whole = [node for node, _ in touched.uses(one.node) if index.kind(node) is not AssetKind.COLUMN]
+            if whole:
+                yield f"say which columns {index.key(one.node).name} uses of {touched.telling.names(whole)}"
+
+
+def _settled(touched: Touched) -> Iterator[str]:
+    counts = touched.impact.completeness
+    if counts.provisional:
+        yield f"{_number(counts.provisional, 'flow rests on a run', 'flows rest on runs')} that did not end"
+    if counts.stale_edges:
+        yield f"{_number(counts.stale_edges, 'flow was', 'flows were')} not said again by the latest run of the job"
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

@@ -1,0 +1,152 @@
+"""From the outbox to receivers: one message for all that a receiver is owed, not too often, again if it does not get through."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from meshline.governance.notify.channels import Route, Routes, Undelivered, check_available, deliver
+from meshline.governance.notify.outbox import SECOND, WEBHOOK, Outbox, Pending
+from meshline.governance.notify.templates import Templates
+from meshline.governance.notify.webhook import Webhook
+from meshline.words import counted
+
+log = logging.getLogger("meshline.notify")
+
+MINUTE = 60 * SECOND
+DAY = 86_400 * SECOND
+
+
+class Pace(NamedTuple):
+    """`wait`: seconds in which what belongs together may come, before it is sent. `every`: seconds between two messages to one address.
+    `per_minute`: messages to all together. `attempts`, `days`: after so many, or so long, it is given up.
+    """
+
+    wait: float = 30.0
+    every: float = 300.0
+    per_minute: int = 30
+    attempts: int = 10
+    days: float = 7.0
+
+
+class Parcel(NamedTuple):
+    """All that goes to one place at once. No addresses: it cannot be sent."""
+
+    route: Route
+    pending: tuple[Pending, ...]
+
+    @property
+    def is_webhook(self) -> bool:
+        return self.pending[0].notice.owed.receiver.kind == WEBHOOK
+
+
+class Sending(NamedTuple):
+    """What was done, in messages; and notices that were given up."""
+
+    sent: int
+    refused: int
+    given_up: int
+
+
+class Sender:
+    """Used by one thread."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        routes: Routes,
+        templates: Templates,
+        webhook: Webhook | None,
+        pace: Pace,
+        clock: Callable[[], int],
+        *,
+        markdown: bool = False,
+    ) -> None:
+        self._outbox = outbox
+        self._routes = routes
+        self._templates = templates
+        self._webhook = webhook
+        self._pace = pace
+        self._clock = clock
+        self._markdown = markdown
+        self._sent_at: deque[int] = deque()  # of all messages of the last minute
+
+    def parcels(self) -> list[Parcel]:
+        """All that is owed, by where it goes; receivers with one address get one message."""
+        grouped: dict[object, tuple[Route, list[Pending]]] = {}
+        for one in self._outbox.pending():
+            receiver = one.notice.owed.receiver
+            if receiver.kind == WEBHOOK:
+                grouped[one.notice.key] = (self._to_webhook(), [one])
+            else:
+                route = self._routes.of(receiver)
+                grouped.setdefault(route.urls or receiver.name, (route, []))[1].append(one)
+        return [Parcel(route, tuple(pending)) for route, pending in grouped.values()]
+
+    def send(self, *, now: bool = False) -> Sending:
+        """Send what is due. `now`: all that is owed, without waiting for more of it or for another attempt's time.
+
+        Raises MissingExtra.
+        """
+        check_available()
+        at = self._clock()
+        sent = refused = 0
+        given_up = self._give_up(at)
+        for parcel in self.parcels():
+            if not parcel.route.urls or not self._has_room(at):
+                continue
+            ready = parcel.pending if now else tuple(one for one in parcel.pending if one.due <= at)
+            if not ready or not (now or self._is_due(parcel, ready, at)):
+                continue
+            claimed = self._outbox.claim(ready, at)
+            if claimed:
+                ok = self._sent(parcel, claimed)
+                sent, refused = sent + ok, refused + (not ok)
+        self._outbox.settle(at - int(self._pace.every * SECOND))
+        return Sending(sent, refused, given_up)
+
+    def _to_webhook(self) -> Route:
+        if self._webhook is None:
+            return Route((), "not delivered (no webhook is configured)")
+        return Route((self._webhook.url,), self._webhook.url.shown)
+
+    def _is_due(self, parcel: Parcel, ready: Sequence[Pending], at: int) -> bool:
+        if parcel.is_webhook:
+            return True
+        waited = min(one.notice.since for one in ready) + int(self._pace.wait * SECOND) <= at
+        last = self._outbox.last_sent(parcel.route.shown)
+        return waited and (not last or last + int(self._pace.every * SECOND) <= at)
+
+    def _has_room(self, at: int) -> bool:
+        while self._sent_at and self._sent_at[0] <= at - MINUTE:
+            self._sent_at.popleft()
+        return len(self._sent_at) < self._pace.per_minute
+
+    def _sent(self, parcel: Parcel, claimed: Sequence[Pending]) -> bool:
+        self._sent_at.append(self._clock())
+        try:
+            if parcel.is_webhook:
+                assert self._webhook is not None, "it has an address"
+                self._webhook.post(claimed[0].notice)
+            else:
+                deliver(self._templates.message([one.notice.owed for one in claimed], markdown=self._markdown), parcel.route.urls)
+        except Undelivered as error:
+            log.warning("not sent to %s (%s): %s", parcel.route.shown, counted(len(claimed), "notice"), error)
+            self._outbox.refused(claimed, str(error), self._clock())
+            return False
+        self._outbox.sent(claimed, parcel.route.shown, self._clock())
+        log.info("sent to %s (%s)", parcel.route.shown, counted(len(claimed), "notice"))
+        return True
+
+    def _give_up(self, at: int) -> int:
+        """Those that were tried too often, or that nobody wants to hear any more."""
+        pace = self._pace
+        often = [one for one in self._outbox.pending() if one.tried.attempts >= pace.attempts and one.due <= at]
+        old = [one for one in self._outbox.pending() if one not in often and one.notice.since + int(pace.days * DAY) < at]
+        self._outbox.failed(often, f"tried {pace.attempts} times", at)
+        self._outbox.failed(old, f"could not be told in {pace.days:g} days", at)
+        if often or old:
+            log.warning("given up: %s", counted(len(often) + len(old), "notice"))
+        return len(often) + len(old)

@@ -1,0 +1,131 @@
+"""What is owed to one receiver -> one message, by templates that a person may replace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+from meshline.errors import InvalidInput
+from meshline.governance.notify.outbox import Owed
+from meshline.governance.reports.markdown_escape import prose
+from meshline.words import counted, printable, short
+
+MOST_ITEMS = 100  # of one message; the rest are counted
+MOST_NAMES = 10
+LONGEST_TITLE = 150
+LONGEST_TEXT = 600
+LONGEST_TEMPLATE = 20_000
+
+# The templates, and what may stand in them.
+_OF_MESSAGE = frozenset({"receiver", "count", "breaking", "what", "items", "more"})
+_OF_ITEM = frozenset({"verdict", "text", "subject", "rule", "why", "safe", "since", "source", "assets", "fingerprint"})
+FIELDS: Mapping[str, frozenset[str]] = {
+    "title.txt": _OF_MESSAGE - {"items"},
+    "message.txt": _OF_MESSAGE,
+    "item.txt": _OF_ITEM,
+    "message.md": _OF_MESSAGE,
+    "item.md": _OF_ITEM,
+}
+_WORST = {"breaking": 0, "conditional": 1, "compatible": 2}
+_CALLS = re.compile(r"(<(?=[!@#])|@(?=(?:everyone|here|channel|all)\b))")  # what chats take for calls to people
+
+
+class Message(NamedTuple):
+    title: str
+    body: str
+    is_markdown: bool
+
+
+class Templates(NamedTuple):
+    """`string.Template`s: names are replaced, and nothing is run."""
+
+    texts: Mapping[str, Template]
+
+    def message(self, owed: Sequence[Owed], *, markdown: bool) -> Message:
+        """One message of all that is owed to one receiver: the same thing once, the worst first."""
+        suffix = "md" if markdown else "txt"
+        inert = prose if markdown else _plain
+        once = {(one.fingerprint, one.subject, one.text): one for one in reversed(owed)}
+        things = sorted(once.values(), key=lambda one: (_WORST.get(one.verdict, 3), one.subject, one.text))
+        item = self.texts[f"item.{suffix}"]
+        items = "\n".join(item.substitute(_item(one, owed, inert)).rstrip("\n") for one in things[:MOST_ITEMS])
+        receivers = ", ".join(dict.fromkeys(one.receiver.name for one in owed))
+        breaking = sum(1 for one in things if one.verdict == "breaking")
+        subjects = list(dict.fromkeys(one.subject for one in things))
+        said = {
+            "receiver": short(receivers, LONGEST_TITLE),
+            "count": counted(len(things), "thing"),
+            "breaking": str(breaking),
+            "what": short(subjects[0], LONGEST_TITLE) + (f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""),
+            "more": f"and {len(things) - MOST_ITEMS} more" if len(things) > MOST_ITEMS else "",
+        }
+        title = short(_plain(" ".join(self.texts["title.txt"].substitute(said).split())), LONGEST_TITLE)
+        shown = {name: inert(text) for name, text in said.items()}
+        return Message(title, self.texts[f"message.{suffix}"].substitute(shown, items=items), markdown)
+
+
+def templates(folder: Path | None = None) -> Templates:
+    """Those of the product, and in place of them those of a folder. Raises InvalidInput."""
+    own = files("meshline.governance.notify") / "templates"
+    texts = {name: (own / name).read_text("utf-8") for name in FIELDS}
+    if folder is not None:
+        if not folder.is_dir():
+            raise InvalidInput("there is no such folder of templates", str(folder))
+        unknown = sorted(path.name for path in folder.iterdir() if path.name not in FIELDS and not path.name.startswith("."))
+        if unknown:
+            raise InvalidInput(f"found {unknown[0]}; accepted: {', '.join(FIELDS)}", str(folder))
+        texts.update({path.name: _read(path) for path in sorted(folder.iterdir()) if path.name in FIELDS})
+    return Templates({name: _checked(name, text, folder) for name, text in texts.items()})
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"cannot be read: {error}", str(path)) from error
+    if len(text) > LONGEST_TEMPLATE:
+        raise InvalidInput(f"a template has at most {LONGEST_TEMPLATE} characters", str(path))
+    return text
+
+
+def _checked(name: str, text: str, folder: Path | None) -> Template:
+    template = Template(text)
+    for number, line in enumerate(text.splitlines(), start=1):
+        where = f"{name if folder is None else folder / name}:{number}"
+        if not Template(line).is_valid():
+            raise InvalidInput("found a $ that names nothing; write $$ for the sign", where)
+        unknown = sorted(set(Template(line).get_identifiers()) - FIELDS[name])
+        if unknown:
+            raise InvalidInput(f"found ${unknown[0]}; accepted: {', '.join(f'${field}' for field in sorted(FIELDS[name]))}", where)
+    return template
+
+
+def _item(one: Owed, all_: Sequence[Owed], inert: Callable[[str], str]) -> dict[str, str]:
+    """One thing with all assets that it touches, of whichever of the receivers."""
+    same = [other for other in all_ if (other.fingerprint, other.subject) == (one.fingerprint, one.subject)]
+    names = list(dict.fromkeys(name for other in same for name in other.assets))
+    more = max(0, len(names) - MOST_NAMES) + max(other.more for other in same)
+    since = datetime.fromtimestamp(one.at / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    said = {
+        "verdict": one.verdict,
+        "text": one.text,
+        "subject": one.subject,
+        "rule": one.rule,
+        "why": one.why,
+        "safe": one.safe,
+        "since": since,
+        "source": one.source,
+        "assets": ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more else ""),
+        "fingerprint": one.fingerprint,
+    }
+    return {name: inert(short(text, LONGEST_TEXT)) for name, text in said.items()}
+
+
+def _plain(text: str) -> str:
+    """Nothing in a name may call people."""
+    return _CALLS.sub(lambda found: f"{found[1]}\N{ZERO WIDTH SPACE}", printable(text))

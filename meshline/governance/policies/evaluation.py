@@ -1,0 +1,229 @@
+"""Evaluates policies on a graph: all of it, or only what a commit can have changed. Law: both find the same.
+
+Candidates are made once for all policies of a kind that depend on the same parameters. Violations are indexed by the assets that they
+are about: scanning all of them would cost more than an event may. A violation is reported with its path, and with a fingerprint that
+does not change while it lasts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+
+from meshline.governance.policies.affected_scope import Scope
+from meshline.governance.policies.evaluation_context import Look
+from meshline.governance.policies.policy import Policy, Severity, finished
+from meshline.governance.policies.subjects import SUBJECTS
+from meshline.governance.policies.subjects.subject import NOBODY, Candidate, Subject
+from meshline.governance.report import Step, Violation
+from meshline.governance.report_values import Telling
+from meshline.graph.index import LineageIndex
+
+
+class Place(NamedTuple):
+    """What a violation is about. Nodes of the index."""
+
+    policy: str
+    asset: int
+    end: int
+
+
+class Breach(NamedTuple):
+    """A policy that does not hold of something. `text`: None, if it is made when it is shown (`shown`)."""
+
+    severity: Severity
+    doubts: tuple[str, ...]
+    text: str | None
+
+
+Breaches: TypeAlias = dict[Place, Breach]
+
+
+def full(look: Look, policies: Iterable[Policy]) -> Breaches:
+    """All violations. Raises InvalidInput for a policy that cannot be evaluated, LimitExceeded at the deadline (`GraphLock.until`)."""
+    found: Breaches = {}
+    for group in _groups(policies):
+        for candidate in group.candidates(look, None):
+            look.live.lock.check()
+            found.update(_breaches(group.policies, candidate))
+    return found
+
+
+def within(look: Look, policies: Iterable[Policy], scope: Scope, before: Held) -> tuple[Breaches, Breaches]:
+    """(the violations of all that a scope covers, those of `before` that they replace)."""
+    found: Breaches = {}
+    replaced: Breaches = {}
+    near = _by_policy(before.at(scope.nodes))
+    for group in _groups(policies):
+        seen: list[tuple[int, int]] = []
+        for candidate in group.candidates(look, scope):
+            look.live.lock.check()
+            seen.append((candidate.asset, candidate.end))
+            found.update(_breaches(group.policies, candidate))
+        for policy in group.policies:
+            known = near.get(policy.id, ()) if group.subject.describe is not None else before.of_policy(policy.id)
+            replaced.update((place, before[place]) for place in known if _covered(look, scope, group.subject, place))
+            again = (Place(policy.id, *ends) for ends in seen)
+            replaced.update((place, before[place]) for place in again if place in before.all)
+    return found, replaced
+
+
+def _by_policy(places: Iterable[Place]) -> dict[str, set[Place]]:
+    found: dict[str, set[Place]] = {}
+    for place in places:
+        found.setdefault(place.policy, set()).add(place)
+    return found
+
+
+def _covered(look: Look, scope: Scope, subject: Subject, place: Place) -> bool:
+    """Also what goes by another node now."""
+    asset = look.index.representative(place.asset)
+    end = place.end if place.end == NOBODY else look.index.representative(place.end)
+    return (asset, end) != (place.asset, place.end) or subject.covers(look, scope, asset, end)
+
+
+class _Group(NamedTuple):
+    """Policies that look at the same candidates."""
+
+    subject: Subject
+    policies: Sequence[Policy]
+
+    def candidates(self, look: Look, scope: Scope | None) -> Iterator[Candidate]:
+        return self.subject.candidates(look, self.policies[0].parameters, scope)
+
+
+def _groups(policies: Iterable[Policy]) -> Iterable[_Group]:
+    found: dict[tuple[str, bytes], list[Policy]] = {}
+    for policy in policies:
+        if not policy.off:
+            subject = SUBJECTS[policy.kind]
+            depends = {name: policy.parameters.get(name) for name in subject.parameters}
+            found.setdefault((policy.kind, msgspec.json.encode(depends, order="deterministic")), []).append(policy)
+    return [_Group(SUBJECTS[kind], group) for (kind, _), group in found.items()]
+
+
+def _breaches(policies: Iterable[Policy], candidate: Candidate) -> Iterator[tuple[Place, Breach]]:
+    for policy in policies:
+        fields = candidate.fields
+        fields["parameters"] = policy.parameters
+        if policy.when is not None and not policy.when.holds(fields):
+            continue
+        if policy.require.holds(fields):
+            continue
+        doubts = candidate.doubts
+        if policy.doubtful is not None and policy.doubtful.holds(fields):
+            doubts = (*doubts, "what it is judged by is not known")
+        severity = policy.severity.lowered(len(doubts))
+        subject = SUBJECTS[policy.kind]
+        text = policy.message.filled(fields, subject.late) if subject.describe is None else None
+        yield Place(policy.id, candidate.asset, candidate.end), Breach(severity, doubts, text)
+
+
+K = TypeVar("K")
+
+
+class Held:
+    """`all` by place; changed only by `replace`."""
+
+    def __init__(self, found: Breaches) -> None:
+        self.all: Breaches = {}
+        self._of_policy: dict[str, set[Place]] = {}
+        self._at: dict[int, set[Place]] = {}
+        self.replace({}, found)
+
+    def of_policy(self, policy: str) -> Iterable[Place]:
+        return self._of_policy.get(policy, ())
+
+    def at(self, nodes: Iterable[int]) -> Iterator[Place]:
+        """Those with one of these nodes at either end; some twice."""
+        for node in nodes:
+            yield from self._at.get(node, ())
+
+    def replace(self, gone: Iterable[Place], found: Breaches) -> None:
+        for place in gone:
+            del self.all[place]
+            self._forget(place)
+        for place, breach in found.items():
+            self.all[place] = breach
+            for kept in self._sets(place):
+                kept.add(place)
+
+    def _forget(self, place: Place) -> None:
+        _discard(self._of_policy, place.policy, place)
+        _discard(self._at, place.asset, place)
+        _discard(self._at, place.end, place)
+
+    def __getitem__(self, place: Place) -> Breach:
+        return self.all[place]
+
+    def _sets(self, place: Place) -> tuple[set[Place], ...]:
+        at = self._at
+        return (
+            self._of_policy.setdefault(place.policy, set()),
+            at.setdefault(place.asset, set()),
+            at.setdefault(place.end, set()),
+        )
+
+
+def _discard(places: dict[K, set[Place]], key: K, place: Place) -> None:
+    found = places.get(key)
+    if found is not None:
+        found.discard(place)
+        if not found:
+            del places[key]
+
+
+def shown(look: Look, policies: Mapping[str, Policy], breaches: Iterable[tuple[Place, Breach]], *, new: bool = True) -> list[Violation]:
+    """Violations in the order given."""
+    telling = Telling(look.index)
+    return [_shown(look, telling, policies[place.policy], place, breach, new=new) for place, breach in breaches]
+
+
+def ordered(index: LineageIndex, breaches: Breaches) -> list[tuple[Place, Breach]]:
+    """The worst first, then by policy, and by the names of what they are about."""
+    return sorted(breaches.items(), key=lambda one: rank(index, *one))
+
+
+def rank(index: LineageIndex, place: Place, breach: Breach) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Where a violation stands, by numbers and then by names; no two are equal."""
+    names = (place.policy, *_key(index, place.asset), "", *_key(index, place.end))
+    return (-breach.severity.verdict,), names
+
+
+def violation_fingerprint(index: LineageIndex, place: Place) -> str:
+    """Says which violation it is, whatever its message says: 16 hexadecimal digits."""
+    said = msgspec.json.encode([place.policy, _key(index, place.asset), _key(index, place.end)])
+    return hashlib.blake2b(said, digest_size=8).hexdigest()
+
+
+def _key(index: LineageIndex, node: int) -> tuple[str, ...]:
+    return () if node < 0 else (index.kind(node), *index.key(node).parts)
+
+
+def _shown(look: Look, telling: Telling, policy: Policy, place: Place, breach: Breach, *, new: bool) -> Violation:
+    subject = SUBJECTS[policy.kind]
+    path: tuple[Step, ...] = ()
+    late: Mapping[str, str] = {}
+    if subject.trace is not None:
+        steps, late = subject.trace(look, policy.parameters, place.asset, place.end)
+        path = tuple(telling.step(step) for step in steps)
+    text = finished(breach.text if breach.text is not None else _told(look, policy, place, breach), late)
+    return Violation(
+        fingerprint=violation_fingerprint(look.index, place),
+        policy=policy.id,
+        severity=breach.severity,
+        verdict=breach.severity.verdict.name.lower(),
+        text=f"{text} (possible: {'; '.join(breach.doubts)})" if breach.doubts else text,
+        asset=telling.asset(place.asset),
+        path=path,
+        new=new,
+    )
+
+
+def _told(look: Look, policy: Policy, place: Place, breach: Breach) -> str:
+    subject = SUBJECTS[policy.kind]
+    assert subject.describe is not None, "who describes nothing gives the text at once"
+    return policy.message.filled(subject.describe(look, policy.parameters, place.asset, place.end, breach.doubts), subject.late)

@@ -1,0 +1,313 @@
+"""Policies as files give them -> values that can be evaluated. Files are parsed elsewhere; here their plain values arrive with
+a look-up of lines.
+
+A policy of the user's with the id of one of the pack changes that one: what it does not state stays, `parameters` are merged
+name by name, and `off: a reason` switches it off.
+
+Expressions are CEL (https://cel.dev), compiled once and evaluated for each candidate. They see only the fields that are given: no clock,
+no functions beyond those of the language. Regular expressions take linear time (they are Rust's), and comprehensions are few, so that
+an expression ends soon on a candidate's short lists. Messages are sentences with `{fields}` filled in.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from meshline.errors import InvalidInput, MeshlineError
+from meshline.governance.policies.subjects import SUBJECTS
+from meshline.governance.policies.subjects.subject import COMMON
+from meshline.governance.rules import Verdict
+from meshline.graph.model import Json
+
+_PARAMETERS = re.compile(r"\bparameters\b")
+_PARAMETER = re.compile(r"\bparameters\.([A-Za-z_]\w*)")
+
+MAX_LENGTH = 2_000  # characters
+MAX_COMPREHENSIONS = 3
+_COMPREHENSION = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)?")
+
+
+class Expression:
+    """A condition over named fields. `what`: where it stands, in messages (`pii-unmasked: require`)."""
+
+    def __init__(self, source: str, fields: Collection[str], what: str, where: str = "") -> None:
+        """Raises InvalidInput for what is no CEL, is too long, or names what is no field."""
+        import cel  # noqa: PLC0415 - half a second, for who has policies
+
+        self._what, self._where = what, where
+        bound = _COMPREHENSION.findall(source)
+        if len(source) > MAX_LENGTH:
+            raise self._refusal(f"{len(source)} characters are too many; an expression may have {MAX_LENGTH}")
+        if len(bound) > MAX_COMPREHENSIONS:
+            raise self._refusal(f"{len(bound)} comprehensions are too many; an expression may have {MAX_COMPREHENSIONS}")
+        try:
+            self._program = cel.compile(source)
+        except Exception as error:
+            raise self._refusal(f"this is no CEL: {_first_line(error)}") from error
+        self.fields: tuple[str, ...] = tuple(name for name in self._program.variables() if name in fields)
+        named = _PARAMETER.findall(source)
+        self.parameters: tuple[str, ...] = tuple(named)
+        # Where all of them are named, only these are given: each costs something at every evaluation.
+        self._parameters = frozenset(named) if named and len(named) == len(_PARAMETERS.findall(source)) else None
+        self.may_read_any_parameter = self._parameters is None and _PARAMETERS.search(source) is not None  # `parameters[name]`
+        unknown = [name for name in self._program.variables() if name not in fields and name not in bound]
+        if unknown:
+            raise self._refusal(f"{unknown[0]} is no field here; accepted are {', '.join(sorted(fields))}")
+
+    def holds(self, fields: Mapping[str, Any]) -> bool:
+        """Raises InvalidInput if it cannot be evaluated, or is neither true nor false; and what reading the fields raises."""
+        try:
+            given = {name: fields[name] for name in self.fields}
+            if self._parameters is not None:
+                given["parameters"] = {name: value for name, value in fields["parameters"].items() if name in self._parameters}
+            found = self._program.execute(given)
+        except MeshlineError:  # fields are read as they are asked for, and the store may not answer
+            raise
+        except Exception as error:
+            raise self._refusal(f"it cannot be evaluated for {fields.get('name', 'a candidate')!r}: {_first_line(error)}") from error
+        if not isinstance(found, bool):
+            raise self._refusal(f"it gives {found!r}; accepted is true or false")
+        return found
+
+    def _refusal(self, message: str) -> InvalidInput:
+        return InvalidInput(f"{self._what}: {message}", self._where)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"there is no {error.args[0]!r}"
+    return str(error).split("\n", 1)[0][:300]
+
+
+_FIELD = re.compile(r"\{([a-z][a-z0-9_]*)(?:\.([A-Za-z0-9_]+))?\}")
+_NOTHING = "unknown"
+
+
+class Message:
+    """A sentence. Fields that are known only later stay as they are written until they are (`finished`)."""
+
+    def __init__(self, text: str, fields: Collection[str], what: str, where: str = "") -> None:
+        """Raises InvalidInput for a field that there is not."""
+        self.text = text
+        for name, _ in _FIELD.findall(text):
+            if name not in fields:
+                raise InvalidInput(f"{what}: {{{name}}} is no field here; accepted are {', '.join(sorted(fields))}", where)
+
+    def filled(self, fields: Mapping[str, Any], late: Collection[str] = ()) -> str:
+        """The sentence, with marks in place of the fields that come later."""
+        return _FIELD.sub(lambda match: f"\0{match[1]}\0" if match[1] in late else _value(match, fields), self.text)
+
+
+def finished(text: str, later: Mapping[str, str]) -> str:
+    """A filled text with what is known only later."""
+    for name, value in later.items():
+        text = text.replace(f"\0{name}\0", value)
+    return text
+
+
+def _value(match: re.Match[str], fields: Mapping[str, Any]) -> str:
+    value = fields[match[1]]
+    if match[2]:
+        value = value.get(match[2]) if isinstance(value, Mapping) else None
+    return spoken(value)
+
+
+def spoken(value: object) -> str:
+    """A value as people read it."""
+    if value is None or value == "":
+        return _NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return str(value["text"]) if "text" in value else ", ".join(f"{name} {spoken(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(spoken(one) for one in value) or "none"
+    return str(value).replace("\0", "")
+
+
+MAX_POLICIES = 500
+MAX_PARAMETERS = 50
+MAX_VALUES = 2_000  # of one parameter
+
+Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
+Source: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LENGTH)]
+Identifier: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
+Scalar: TypeAlias = Annotated[str, StringConstraints(max_length=1_000)] | int | float | bool
+Parameter: TypeAlias = Scalar | Annotated[list[Scalar], Field(max_length=MAX_VALUES)] | dict[str, Scalar]
+
+
+class Severity(enum.StrEnum):
+    """How bad it is that a policy does not hold."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it means in a check."""
+        return _VERDICTS[self]
+
+    def lowered(self, steps: int) -> Severity:
+        """That of what is not sure, for so many reasons."""
+        return _ORDER[max(0, _ORDER.index(self) - steps)]
+
+
+_ORDER = tuple(Severity)
+_VERDICTS = {Severity.INFO: Verdict.COMPATIBLE, Severity.WARNING: Verdict.CONDITIONAL, Severity.ERROR: Verdict.BREAKING}
+
+
+class Written(BaseModel):
+    """What may stand in a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    id: Identifier
+    title: Text | None = None
+    kind: Literal[tuple(sorted(SUBJECTS))] | None = None  # type: ignore[valid-type]
+    when: Source | None = None
+    require: Source | None = None
+    doubtful: Source | None = None
+    severity: Severity | None = None
+    message: Text | None = None
+    documentation: Text | None = None
+    parameters: Annotated[dict[Identifier | str, Parameter], Field(max_length=MAX_PARAMETERS)] = {}
+    off: Text | None = None
+
+
+class Given(NamedTuple):
+    """A file's value; `where` gives `file:line` of a part."""
+
+    value: Json
+    where: Callable[[tuple[str | int, ...]], str]
+
+
+class Policy(NamedTuple):
+    """A policy. `when`: which candidates of its kind it is about; `require`: what must be true of them; `doubtful`: where what is
+    wrong is not sure, so that its severity is one lower. `off`: why it is switched off; empty: it is on. `own`: whether a user's file
+    makes or changes it.
+    """
+
+    id: str
+    title: str
+    kind: str
+    when: Expression | None
+    require: Expression
+    doubtful: Expression | None
+    severity: Severity
+    message: Message
+    documentation: str
+    parameters: Mapping[str, Any]
+    off: str = ""
+    own: bool = False
+
+
+def policies(pack: Iterable[Given], own: Iterable[Given] = ()) -> tuple[Policy, ...]:
+    """All policies by id. Raises InvalidInput with the place of what cannot be used."""
+    found: dict[str, tuple[dict[str, Any], frozenset[str], Given, tuple[str | int, ...]]] = {}
+    changed: set[str] = set()
+    for given in pack:
+        for path, written in _written(given):
+            found[written.id] = (_said(written), frozenset(written.parameters), given, path)
+    for given in own:
+        for path, written in _written(given):
+            if written.id in changed:
+                raise InvalidInput(f"the policy {written.id!r} is here twice", given.where((*path, "id")))
+            changed.add(written.id)
+            before = found[written.id][0] if written.id in found else {}
+            found[written.id] = (_merged(before, _said(written)), frozenset(written.parameters), given, path)
+    if len(found) > MAX_POLICIES:
+        raise InvalidInput(f"{len(found)} policies are too many; there may be {MAX_POLICIES}")
+    return tuple(_policy(*found[id_], own=id_ in changed) for id_ in sorted(found))
+
+
+def _written(given: Given) -> Iterable[tuple[tuple[str | int, ...], Written]]:
+    """The policies of a file: one, or those under the key `policies`."""
+    value = given.value
+    if isinstance(value, dict) and "policies" in value:
+        listed = value["policies"]
+        if len(value) > 1 or not isinstance(listed, list):
+            raise InvalidInput("a file holds one policy, or the key `policies` with a list of them and no other key", given.where(()))
+        places: Sequence[tuple[tuple[str | int, ...], Json]] = [(("policies", i), one) for i, one in enumerate(listed)]
+    else:
+        places = [((), value)]
+    for path, one in places:
+        try:
+            yield path, Written.model_validate(one)
+        except ValidationError as error:
+            raise _refusal(error, given, path) from error
+
+
+def _refusal(error: ValidationError, given: Given, path: tuple[str | int, ...]) -> InvalidInput:
+    first = error.errors(include_url=False)[0]
+    place = tuple(part for part in first["loc"] if not isinstance(part, str) or part in Written.model_fields)
+    name = str(first["loc"][0]) if first["loc"] else ""
+    accepted = ", ".join(Written.model_fields)
+    message = f"unknown key; accepted: {accepted}" if first["type"] == "extra_forbidden" else first["msg"]
+    return InvalidInput(f"{name}: {message}" if name else message, given.where((*path, *place)))
+
+
+def _said(written: Written) -> dict[str, Any]:
+    return {name: getattr(written, name) for name in written.model_fields_set}
+
+
+def _merged(before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    known, given = before.get("parameters", {}), said.get("parameters", {})
+    return {**before, **said, "parameters": {**known, **given}}
+
+
+def _policy(said: Mapping[str, Any], written: frozenset[str], given: Given, path: tuple[str | int, ...], *, own: bool) -> Policy:
+    """`written`: the parameters that the file gives, without those of a policy that it changes."""
+    id_ = said["id"]
+    for key in ("kind", "require", "severity", "message"):
+        if said.get(key) is None:
+            raise InvalidInput(f"{key} is missing; the policy {id_!r} is none of the pack, so it needs one", given.where(path))
+    subject = SUBJECTS[said["kind"]]
+    fields = (*COMMON, *subject.fields)
+    unknown = [name for name in said.get("parameters", {}) if not str(name).isidentifier()]
+    if unknown:
+        raise InvalidInput(f"parameters: {unknown[0]!r} is no name; accepted are letters, digits and _", given.where((*path, "parameters")))
+
+    parameters = {**subject.parameters, **said.get("parameters", {})}
+
+    def expression(key: str) -> Expression | None:
+        source = said.get(key)
+        if source is None:
+            return None
+        found = Expression(source, fields, f"{id_}: {key}", given.where((*path, key)))
+        for name in found.parameters:
+            if name not in parameters:
+                raise InvalidInput(f"{id_}: {key}: there is no parameter {name!r}", given.where((*path, key)))
+        return found
+
+    require, when, doubtful = expression("require"), expression("when"), expression("doubtful")
+    assert require is not None
+    expressions = [one for one in (require, when, doubtful) if one is not None]
+    used = {*subject.parameters, *(name for one in expressions for name in one.parameters)}
+    unused = [] if any(one.may_read_any_parameter for one in expressions) else sorted(written - used)
+    if unused:
+        accepted = f"accepted: {', '.join(sorted(used))}" if used else "it has none"
+        raise InvalidInput(
+            f"{id_}: nothing in the policy reads the parameter {unused[0]!r}; {accepted}", given.where((*path, "parameters", unused[0]))
+        )
+    return Policy(
+        id=id_,
+        title=said.get("title") or id_,
+        kind=said["kind"],
+        when=when,
+        require=require,
+        doubtful=doubtful,
+        severity=said["severity"],
+        message=Message(said["message"], (*fields, *subject.late), f"{id_}: message", given.where((*path, "message"))),
+        documentation=said.get("documentation") or "",
+        parameters=parameters,
+        off=said.get("off") or "",
+        own=own,
+    )

@@ -1,0 +1,152 @@
+"""Datasets that are output ports, governed, used or tagged; and pairs of datasets of which one copies the other whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from meshline.governance.policies.affected_scope import Scope, used_datasets
+from meshline.governance.policies.evaluation_context import Look
+from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
+from meshline.graph.index.answers import Ints
+from meshline.graph.index.tables import COLUMN, DATASET
+
+FIELDS = {
+    "dataset": "its qualified name",
+    "tags": "its tags, `key` or `key=value`",
+    "description": "its description, or an empty text",
+    "product": "its product, or an empty text",
+    "domain": "its domain, or an empty text",
+    "owners": "the names of its owners, or of its product's or domain's",
+    "port": "whether it is an output port of a product",
+    "governed": "whether a contract governs it",
+    "used": "whether a consumer uses it, or a product takes it in",
+    "described": "whether some source lists its columns",
+    "columns": "how many columns it has",
+}
+
+
+def candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    chosen = _chosen(look)
+    if scope is not None:
+        chosen = chosen[np.isin(chosen, sorted(scope.datasets))]
+    governed, used = frozenset(look.governs.end.tolist()), frozenset(used_datasets(look).tolist())
+    look.prefetch(chosen.tolist())
+    for dataset in chosen.tolist():
+        marks = {"port": dataset in look.exposed, "governed": dataset in governed, "used": dataset in used}
+        yield Candidate(_fields(look, parameters, dataset, marks), dataset)
+
+
+def _fields(look: Look, parameters: Parameters, dataset: int, marks: Mapping[str, bool]) -> Fields:
+    index = look.index
+    return Fields(
+        {"parameters": parameters, **marks},
+        {
+            "name": lambda: look.name(dataset),
+            "dataset": lambda: look.name(dataset),
+            "tags": lambda: look.tags(dataset),
+            "description": lambda: look.known(dataset).text("description") or "",
+            "product": lambda: look.name(index.product(dataset)),
+            "domain": lambda: look.name(index.domain(dataset)),
+            "owners": lambda: look.owners(dataset),
+            "described": lambda: index.described(dataset),
+            "columns": lambda: len(index.columns(dataset)),
+        },
+    )
+
+
+def _chosen(look: Look) -> Ints:
+    tagged = look.index.tagged(bool)
+    return np.unique(
+        np.concatenate([look.outputs.dataset, look.governs.end, used_datasets(look), tagged[look.index.kinds(tagged) == DATASET]])
+    ).astype(np.int32)
+
+
+def _covers(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+    return asset in scope.datasets
+
+
+SUBJECT = Subject(
+    "dataset",
+    "Every dataset that is a port of a product, that a contract governs, that a consumer uses, or that has a tag.",
+    FIELDS,
+    candidates,
+    _covers,
+)
+
+
+MOST = 1_000_000  # pairs
+
+COPY_FIELDS = {
+    "origin": "the dataset that is copied",
+    "copy": "the dataset that holds the copy",
+    "origin_domain": "the domain of the one that is copied, or an empty text",
+    "copy_domain": "the domain of the copy, or an empty text",
+    "origin_product": "the product of the one that is copied, or an empty text",
+    "copy_product": "the product of the copy, or an empty text",
+    "columns": "how many columns are copied: all of them",
+    "port": "whether the copy is an output port of a product",
+}
+
+PARAMETERS: dict[str, Any] = {"least_columns": 3}
+
+
+def copy_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    datasets = None if scope is None else _near(look, scope)
+    least = parameters.get("least_columns", PARAMETERS["least_columns"])
+    found = look.index.copies(
+        datasets, least if isinstance(least, int) else PARAMETERS["least_columns"], MOST if scope is None else 100_000
+    )
+    for origin, copy in zip(*(side.tolist() for side in found), strict=True):
+        yield Candidate(_copy_fields(look, parameters, origin, copy), copy, origin)
+
+
+def _copy_fields(look: Look, parameters: Parameters, origin: int, copy: int) -> Fields:
+    index = look.index
+    return Fields(
+        {"parameters": parameters},
+        {
+            "name": lambda: look.name(copy),
+            "origin": lambda: look.name(origin),
+            "copy": lambda: look.name(copy),
+            "origin_domain": lambda: look.name(index.domain(origin)),
+            "copy_domain": lambda: look.name(index.domain(copy)),
+            "origin_product": lambda: look.name(index.product(origin)),
+            "copy_product": lambda: look.name(index.product(copy)),
+            "columns": lambda: len(index.columns(origin)),
+            "port": lambda: copy in look.exposed,
+        },
+    )
+
+
+def _near(look: Look, scope: Scope) -> Ints:
+    """The datasets that are touched, and those of which columns flow into one."""
+    core = look.index.core
+    near = set(scope.datasets)
+    for dataset in scope.datasets:
+        for member in core.ring(dataset):
+            for column in core.children(member):
+                starts = core.flows.start[core.flow_rows(column, incoming=True)]
+                near.update(look.index.datasets(starts[core.nodes.kind[starts] == COLUMN]).tolist())
+    return np.array(sorted(near), np.int32)
+
+
+def _covers_copy(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+    return asset in scope.datasets or end in scope.datasets
+
+
+def _describe(look: Look, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
+    return _copy_fields(look, parameters, end, asset)
+
+
+COPY = Subject(
+    "copy",
+    "Every pair of datasets of which one holds all columns of the other as they are (by DIRECT lineage of the subtype IDENTITY).",
+    COPY_FIELDS,
+    copy_candidates,
+    _covers_copy,
+    PARAMETERS,
+    describe=_describe,
+)

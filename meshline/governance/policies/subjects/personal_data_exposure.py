@@ -1,0 +1,316 @@
+"""Personal data that leaves unmasked: what arrives at an output port, in a contract or at a consumer, by lineage; and the columns that
+contain it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from meshline.governance.policies.affected_scope import Scope
+from meshline.governance.policies.evaluation_context import Look
+from meshline.governance.policies.personal_data import PARAMETERS, WAYS, Personal, Way
+from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
+from meshline.graph.index.answers import Flags, Ints
+from meshline.graph.model import KINDS, AssetKind, EdgeType
+from meshline.graph.queries.paths import PathStep, steps_of
+
+FIELDS = {
+    "column": "the name of the column in which it leaves; empty where nobody recorded the columns",
+    "column_tags": "the tags of that column",
+    "dataset": "the dataset of that column",
+    "holder": "the name of who shows or gets it",
+    "holder_kind": "DATA_PRODUCT (an output port), CONTRACT or CONSUMER",
+    "holder_tags": "the tags of who shows or gets it",
+    "circles": "of a consumer or product: to whom it belongs, in lower case (as of `consumption`)",
+    "guess": "whether only the name of a column says that it is personal data",
+    "possible": "whether it may arrive, but nobody recorded the columns on the way, or which of them are used",
+}
+SOURCE = {"source": "the name of the asset that the personal data comes from"}
+_LATE = {**SOURCE, "origin": "the clause `; it comes from ...` with that name, or nothing where the data comes from the asset itself"}
+_COLUMN = KINDS.index(AssetKind.COLUMN)
+_DATASET = KINDS.index(AssetKind.DATASET)
+_GUESS = "only the name of a column says that it is personal data"
+_POSSIBLE = "no column lineage is recorded on the way"
+_WHOLE = "it is used as a whole; which columns is not said"
+
+
+class Exposed(NamedTuple):
+    """`end`: the column; the dataset, where which column is not known."""
+
+    holder: int
+    end: int
+    way: Way
+    whole: bool
+
+
+def candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    personal = look.personal(parameters)
+    columns = personal.reached()
+    if scope is not None:
+        columns = columns[_touched(look, scope, columns)]
+    for one in _each(look, personal, columns):
+        doubts = (_GUESS, _POSSIBLE, _WHOLE)
+        unsure = (one.way.guess, one.way.possible, one.whole)
+        why = tuple(doubt for doubt, holds in zip(doubts, unsure, strict=True) if holds)
+        yield Candidate(_fields(look, parameters, one), one.holder, one.end, why)
+
+
+def _each(look: Look, personal: Personal, columns: Ints) -> Iterator[Exposed]:
+    """One for each column; one for a whole dataset of which none is known to be personal and some may be."""
+    holders, ends, whole = _exposed(look, columns)
+    sure: set[tuple[int, int]] = set()
+    possible: dict[tuple[int, int], Exposed] = {}
+    datasets = _datasets(look, ends)
+    for holder, column, unsure, dataset in zip(*(part.tolist() for part in (holders, ends, whole, datasets)), strict=True):
+        way = personal.way(column)
+        assert way is not None, "only columns that are reached are asked"
+        if not way.possible:
+            yield Exposed(holder, column, way, unsure)
+            if not way.guess:
+                sure.add((holder, dataset))
+            continue
+        one, known = Exposed(holder, dataset, way, unsure), possible.get((holder, dataset))
+        if known is None or (one.way, one.whole) < (known.way, known.whole):
+            possible[holder, dataset] = one
+    for pair, one in possible.items():
+        if pair not in sure:
+            yield one
+
+
+def _fields(look: Look, parameters: Parameters, one: Exposed) -> Fields:
+    known = {"parameters": parameters, "guess": one.way.guess, "possible": one.way.possible or one.whole}
+    return Fields(known, partial(_costly, look, one))
+
+
+def _costly(look: Look, one: Exposed, name: str) -> object:
+    index, holder, end = look.index, one.holder, one.end
+    of_column = not one.way.possible
+    found: dict[str, Callable[[], object]] = {
+        "name": lambda: look.name(end),
+        "column": lambda: index.key(end).name if of_column else "",
+        "column_tags": lambda: look.tags(end) if of_column else [],
+        "dataset": lambda: look.name(index.dataset(end) if of_column else end),
+        "holder": lambda: look.name(holder),
+        "holder_kind": lambda: str(index.kind(holder)),
+        "holder_tags": lambda: look.tags(holder),
+        "circles": lambda: list(look.circles(holder)) if index.kind(holder) is not AssetKind.CONTRACT else [],
+    }
+    return found[name]()
+
+
+def _exposed(look: Look, columns: Ints) -> tuple[Ints, Ints, Flags]:
+    """(who shows or gets it, the column, whether that is not sure), each pair once."""
+    datasets = _datasets(look, columns)
+    consumes, kinds = look.consumes, look.index.kinds(look.consumes.end)
+    of_product = (kinds != _COLUMN) & (kinds != _DATASET)
+    through, port = _joined(consumes.end[of_product], look.outputs.product)
+    consumed_ports = look.outputs.dataset[port], consumes.start[of_product][through]
+    parts = [
+        (*_joined(datasets, look.outputs.dataset), look.outputs.product, False),
+        (*_joined(datasets, look.governs.end), look.governs.start, False),
+        (*_joined(columns, consumes.end[kinds == _COLUMN]), consumes.start[kinds == _COLUMN], False),
+        (*_joined(datasets, consumes.end[kinds == _DATASET]), consumes.start[kinds == _DATASET], True),
+        (*_joined(datasets, consumed_ports[0]), consumed_ports[1], True),
+    ]
+    holders = np.concatenate([by[right] for _, right, by, _ in parts])
+    ends = np.concatenate([columns[left] for left, *_ in parts])
+    whole = np.concatenate([np.full(len(left), unsure) for left, _, _, unsure in parts])
+    order = np.lexsort((whole, ends, holders))
+    holders, ends, whole = holders[order], ends[order], whole[order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (holders[1:] != holders[:-1]) | (ends[1:] != ends[:-1])
+    first &= _promised(look, holders, ends)
+    return holders[first], ends[first], whole[first]
+
+
+def _datasets(look: Look, nodes: Ints) -> Ints:
+    """Columns as their datasets."""
+    found = nodes.copy()
+    of_column = look.index.kinds(nodes) == _COLUMN
+    found[of_column] = look.index.datasets(nodes[of_column])
+    return found
+
+
+def _promised(look: Look, holders: Ints, columns: Ints) -> Flags:
+    """Not the columns that are beside a contract's fields: it does not show those."""
+    kept = np.ones(len(holders), np.bool_)
+    rows = np.flatnonzero(look.index.kinds(holders) == KINDS.index(AssetKind.CONTRACT))
+    look.prefetch(holders[rows].tolist())
+    for row in rows.tolist():
+        names = _fields_of(look, int(holders[row]))
+        if look.index.kind(int(columns[row])) is AssetKind.COLUMN and names and not names.intersection(_folded(look, int(columns[row]))):
+            kept[row] = False
+    return kept
+
+
+def _fields_of(look: Look, contract: int) -> frozenset[str]:
+    found = look.shared.get(("fields", contract))
+    if found is None:
+        shown = look.versions(contract)[:1]
+        fields = [field for one in shown for model in one.contract.models for field in model.fields]
+        names = {name.lower() for field in fields for name in (field.name, field.physical_name)}
+        found = look.shared["fields", contract] = frozenset(names - {""})
+    return frozenset(found)
+
+
+def _folded(look: Look, column: int) -> set[str]:
+    return {key.name.lower() for key in look.index.names(column)} or {look.index.key(column).name.lower()}
+
+
+def _joined(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """All pairs of positions at which the two are equal."""
+    order = np.argsort(right, kind="stable")
+    sorted_ = right[order]
+    begin, end = np.searchsorted(sorted_, left), np.searchsorted(sorted_, left, side="right")
+    counts = end - begin
+    at = np.repeat(np.arange(len(left)), counts)
+    within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    return at, order[np.repeat(begin, counts) + within]
+
+
+def _touched(look: Look, scope: Scope, columns: Ints) -> Flags:
+    """Columns of datasets in which some may hold other values, that are touched, or that are used by who is."""
+    datasets = _datasets(look, columns)
+    found: Flags = scope.marked[datasets] | np.isin(datasets, sorted(scope.datasets | _used(look, scope)))
+    return found
+
+
+def _used(look: Look, scope: Scope) -> set[int]:
+    """The datasets that touched consumers use."""
+    consumes = look.consumes
+    ends = consumes.end[np.isin(consumes.start, sorted(scope.touched))]
+    kinds = look.index.kinds(ends)
+    products = ends[(kinds != _COLUMN) & (kinds != _DATASET)]
+    ported = look.outputs.dataset[np.isin(look.outputs.product, products)]
+    return {*ends[kinds == _DATASET].tolist(), *look.index.datasets(ends[kinds == _COLUMN]).tolist(), *ported.tolist()}
+
+
+def _covers(look: Look, scope: Scope, asset: int, end: int) -> bool:
+    dataset = end if look.index.kind(end) is AssetKind.DATASET else look.index.dataset(end)
+    return bool(scope.marked[dataset]) or dataset in scope.datasets or asset in scope.touched
+
+
+def traced(look: Look, parameters: Parameters, column: int) -> tuple[list[PathStep], Mapping[str, str]]:
+    """The shortest way of personal data to a column, and from where."""
+    personal = look.personal(parameters)
+    way = personal.way(column)
+    if way is None:
+        return [PathStep(column)], {"source": look.name(column)}
+    flows = look.index.trace(personal.labels(way), column)
+    start = _start(look, personal, way, flows[0].start) if flows else column
+    return steps_of(flows, start, column), {"source": look.name(start)}
+
+
+def _start(look: Look, personal: Personal, way: Way, start: int) -> int:
+    """The source itself: of a dataset that was left as a whole, its first column that is one."""
+    index = look.index
+    if index.kind(start) is AssetKind.COLUMN:
+        return start
+    own = [column for column in index.columns_by_name(start) if personal.labels(way)[column] == 1]
+    return own[0] if own else start
+
+
+def _nearest(look: Look, parameters: Parameters, dataset: int) -> int:
+    """The column of a dataset, or the dataset itself, to which personal data may come in the fewest steps."""
+    personal = look.personal(parameters)
+    own = [*look.index.columns(dataset), dataset]
+    ways = [(way, int(personal.labels(way)[one]), one) for one in own if (way := personal.way(one))]
+    unsure = [one for one in ways if one[0].possible]
+    return min(unsure, key=lambda one: (one[0], one[1], look.name(one[2])), default=(None, 0, dataset))[2]
+
+
+def _trace(look: Look, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:
+    of_dataset = look.index.kind(end) is AssetKind.DATASET
+    column = _nearest(look, parameters, end) if of_dataset else end
+    steps, late = traced(look, parameters, column)
+    late = {**late, "origin": "" if late["source"] == look.name(end) else f"; it comes from {late['source']}"}
+    edge = {AssetKind.CONSUMER: EdgeType.CONSUMES, AssetKind.CONTRACT: EdgeType.GOVERNS}.get(look.index.kind(asset), EdgeType.PORT)
+    return [*steps, *([PathStep(end, EdgeType.HAS_COLUMN)] if of_dataset and column != end else ()), PathStep(asset, edge)], late
+
+
+def _describe(look: Look, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:
+    way = Way(guess=_GUESS in doubts, possible=_POSSIBLE in doubts)
+    return _fields(look, parameters, Exposed(asset, end, way, _WHOLE in doubts))
+
+
+SUBJECT = Subject(
+    "exposure",
+    "Every column with personal data, by its tags or (a guess) its name, or by lineage from such a column over flows that do not mask,"
+    " that an output port shows, a contract promises or a consumer uses; once for each of these. Where nobody recorded the columns on the"
+    " way: the dataset, once, unless a column of it is sure.",
+    FIELDS,
+    candidates,
+    _covers,
+    PARAMETERS,
+    _LATE,
+    _trace,
+    _describe,
+)
+
+
+COLUMN_FIELDS = {
+    "column": "the name of the column",
+    "tags": "its tags, `key` or `key=value`",
+    "tagged": "whether its own tags say that it is personal data",
+    "dataset": "its dataset",
+    "product": "the product of its dataset, or an empty text",
+    "domain": "the domain of its dataset, or an empty text",
+    "owners": "who owns it",
+    "distance": "how many flows away from the tagged column it is",
+}
+
+
+def column_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    personal = look.personal(parameters)
+    found = personal.tagged_data() if scope is None else scope.changed[personal.labels(WAYS[0])[scope.changed] > 0]
+    for column in found.tolist():
+        yield Candidate(_column_fields(look, parameters, personal, column), column)
+
+
+def _column_fields(look: Look, parameters: Parameters, personal: Personal, column: int) -> Fields:
+    return Fields({"parameters": parameters, "tagged": personal.is_tagged(column)}, partial(_costly_of_column, look, personal, column))
+
+
+def _costly_of_column(look: Look, personal: Personal, column: int, name: str) -> object:
+    index = look.index
+    found: dict[str, Callable[[], object]] = {
+        "name": lambda: look.name(column),
+        "column": lambda: index.key(column).name,
+        "tags": lambda: look.tags(column),
+        "dataset": lambda: look.name(index.dataset(column)),
+        "product": lambda: look.name(index.product(column)),
+        "domain": lambda: look.name(index.domain(column)),
+        "owners": lambda: look.owners(column),
+        "distance": lambda: int(personal.labels(WAYS[0])[column]) - 1,
+    }
+    return found[name]()
+
+
+def _covers_column(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+    return bool(scope.marked[asset])
+
+
+def _trace_column(look: Look, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:  # noqa: ARG001
+    return traced(look, parameters, asset)
+
+
+def _describe_column(look: Look, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
+    return _column_fields(look, parameters, look.personal(parameters), asset)
+
+
+COLUMN = Subject(
+    "column",
+    "Every column that is tagged as personal data, or that values of such a column reach over recorded columns that do not mask.",
+    COLUMN_FIELDS,
+    column_candidates,
+    _covers_column,
+    PARAMETERS,
+    SOURCE,
+    _trace_column,
+    _describe_column,
+)

@@ -1,0 +1,117 @@
+"""Whom a change concerns: the consumers that it reaches, and the owners of what it touches. Each once, with how to reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshline.governance.affected_consumers import BOUND
+from meshline.governance.change_impact import Touched
+from meshline.governance.findings import Judged
+from meshline.governance.report import Asset, Notice
+from meshline.governance.report_values import names
+from meshline.graph.index import LineageIndex, Reach
+from meshline.graph.live import LiveGraph
+from meshline.graph.owner_names import address
+from meshline.graph.queries import notices
+from meshline.graph.queries.assets import Attributes, attributes
+from meshline.graph.queries.impact import Impact, impact
+from meshline.graph.queries.limits import Limits
+
+CONTACTS = ("email", "slack")
+SHOWN = 20  # assets of one notice
+
+
+def notify(live: LiveGraph, index: LineageIndex, found: Sequence[Judged], limits: Limits) -> list[Notice]:
+    """Consumers first, then owners, the surest affected first; then those who are bound by promise alone."""
+    if not found:
+        return []
+    telling = found[0].touched.telling
+    said = _said(_union(index, [one.touched for one in found], limits))
+    contacts = _contacts(live, index, [one.recipient for one in said])
+    surest = _surest(found)
+    told = [
+        Notice(
+            recipient=telling.asset(one.recipient),
+            contacts=contacts[one.recipient],
+            reason=one.reason,
+            reach=surest.get(index.key(one.recipient).id, one.reach).name,
+            why=one.why,
+            assets=tuple(telling.asset(node) for node in one.assets[:SHOWN]),
+            total=len(one.assets),
+        )
+        for one in said
+    ]
+    known = {one.recipient.qualified_name for one in told if one.reason == notices.NoticeReason.CONSUMES}
+    return [*told, *(one for one in _bound(live, index, found) if one.recipient.qualified_name not in known)]
+
+
+def _surest(found: Sequence[Judged]) -> dict[str, Reach]:
+    """By consumer: the surest way in which a change reaches it. An impact knows nothing of what only stands in for another."""
+    reached: dict[str, Reach] = {}
+    for one in found:
+        for hit in one.finding.hits:
+            if hit.reach != BOUND:
+                reach = Reach[hit.reach]
+                reached[hit.consumer.id] = min(reach, reached.get(hit.consumer.id, reach))
+    return reached
+
+
+def _union(index: LineageIndex, touched: Sequence[Touched], limits: Limits) -> Impact:
+    starts = tuple(dict.fromkeys(start for one in touched for start in one.starts))
+    same = next((one.impact for one in touched if set(one.starts) == set(starts)), None)
+    return same or impact(index, starts, promises=False, limits=limits)
+
+
+def _said(found: Impact) -> list[notices.Notice]:
+    """As of an impact; and the owners of what is changed itself, first of all owners."""
+    index = found.index
+    owned: dict[int, list[int]] = {}
+    for start in found.starts:
+        for owner in dict.fromkeys(said.owner for said in index.owners(start)):
+            owned.setdefault(owner, []).append(start)
+    said = notices.notices(found)
+    others = {one.recipient: one.assets for one in said if one.reason is notices.NoticeReason.OWNS}
+    first = [_owner(index, owner, (*starts, *others.get(owner, ()))) for owner, starts in owned.items()]
+    first.sort(key=lambda one: index.key(one.recipient))
+    consumers = [one for one in said if one.reason is notices.NoticeReason.CONSUMES]
+    return [*consumers, *first, *(one for one in said if one.reason is notices.NoticeReason.OWNS and one.recipient not in owned)]
+
+
+def _owner(index: LineageIndex, owner: int, assets: tuple[int, ...]) -> notices.Notice:
+    return notices.Notice(owner, notices.NoticeReason.OWNS, Reach.DIRECT, assets, notices.owns(index, owner, assets))
+
+
+def _contacts(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> dict[int, dict[str, str]]:
+    distinct = sorted(set(nodes))
+    said = zip(distinct, attributes(live, index, distinct), strict=True)
+    return {node: _contact(known, index.key(node).name) for node, known in said}
+
+
+def _contact(known: Attributes, name: str) -> dict[str, str]:
+    """By channel; `contact` as it was written, where no channel is stated; the address that somebody is named by without both."""
+    found = {channel: text for channel in CONTACTS if (text := known.text(channel))}
+    text, named = known.text("contact"), address(name)
+    return found or ({"contact": text} if text else {"email": named} if named else {})
+
+
+def _bound(live: LiveGraph, index: LineageIndex, found: Sequence[Judged]) -> list[Notice]:
+    """Each with what the changes that bind it are made to."""
+    by_consumer: dict[Asset, set[str]] = {}
+    for one in found:
+        for hit in one.finding.hits:
+            if hit.reach == BOUND:
+                by_consumer.setdefault(hit.consumer, set()).add(one.change.subject.name)
+    nodes = {asset: index.find(asset.id) for asset in by_consumer if asset.id}
+    contacts = _contacts(live, index, [node for node in nodes.values() if node is not None])
+    return [
+        Notice(
+            recipient=asset,
+            contacts=contacts.get(nodes.get(asset) or -1, {}),
+            reason=notices.NoticeReason.CONSUMES,
+            reach=BOUND,
+            why=f"is bound to {names(by_consumer[asset])}",
+            assets=(),
+            total=0,
+        )
+        for asset in sorted(by_consumer, key=lambda asset: asset.qualified_name)
+    ]

@@ -1,0 +1,306 @@
+"""Parses types that are written as text (`decimal(18, 2)`, `struct<1: a: required int>`, `row(a integer)`, `timestamp(6) with time zone`,
+`int[]`) and as JSON (schemas of Spark, Iceberg and Avro, and JSON Schema).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from meshline.governance.types.type_form import Part, Type
+from meshline.graph.model import Json
+
+MAX_LENGTH = 200_000  # characters of the text of a type
+MAX_DEPTH = 64
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<quoted>"(?:[^"]|"")*"|`(?:[^`]|``)*`)|(?P<word>[^\s()<>\[\],:"'`]+)|(?P<mark>[()<>\[\],:])|(?P<text>'(?:[^']|'')*'))"""
+)
+_OPENING = {"<": ">", "(": ")"}
+
+
+class Unreadable(Exception):
+    """The text is no type that can be taken apart."""
+
+
+class Named(NamedTuple):
+    """A type as it is written: its words joined by one space, with numbers in parentheses."""
+
+    words: str
+    numbers: tuple[int, ...] = ()
+
+
+def parse_text(text: str, named: Callable[[Named], Type], nested: Callable[[str], str]) -> Type:
+    """The type in a text. `named`: what a written type means; `nested`: struct, list, map, or another word for what holds types.
+    Raises Unreadable.
+    """
+    if len(text) > MAX_LENGTH:
+        raise Unreadable
+    reader = _Reader(_tokens(text), named, nested)
+    found = reader.type(0)
+    if reader.left():
+        raise Unreadable
+    return found
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens, at = [], 0
+    text = text.rstrip()
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None or found.lastgroup is None:
+            raise Unreadable
+        tokens.append(_Token(found.lastgroup, found[found.lastgroup]))
+        at = found.end()
+    return tokens
+
+
+class _Reader:
+    def __init__(self, tokens: list[_Token], named: Callable[[Named], Type], nested: Callable[[str], str]) -> None:
+        self._tokens = tokens
+        self._at = 0
+        self._named = named
+        self._nested = nested
+
+    def left(self) -> bool:
+        return self._at < len(self._tokens)
+
+    def type(self, depth: int) -> Type:
+        if depth > MAX_DEPTH:
+            raise Unreadable
+        word = self._word()
+        nested = self._nested(word)
+        found = self._inside(nested, depth) if nested and self._mark() in _OPENING else self._simple(word, nested)
+        while self._mark() == "[":
+            found = self._array(found)
+        return found
+
+    def _simple(self, word: str, nested: str) -> Type:
+        words, numbers = [word], list[int]()
+        while True:
+            if self._kind() == "word" and not self._ends(words):
+                words.append(self._word())
+            elif self._mark() == "(" and not numbers:
+                numbers = self._numbers("(", ")")
+            elif self._mark() == "[" and word == "fixed" and not numbers:
+                numbers = self._numbers("[", "]")
+            else:
+                break
+        return Type(nested) if nested and len(words) == 1 and not numbers else self._named(Named(" ".join(words), tuple(numbers)))
+
+    def _ends(self, words: list[str]) -> bool:
+        """Whether what follows is about the field and not the type: NOT NULL, COMMENT '...', OPTIONS(...)."""
+        return self._peek().text.lower() in {"not", "null", "comment", "options", "default", "collate", "(required)"} and bool(words)
+
+    def _array(self, element: Type) -> Type:
+        self._take("[")
+        if self._kind() == "word":
+            self._word()
+        self._take("]")
+        return Type("list", (), (Part("element", element),))
+
+    def _inside(self, nested: str, depth: int) -> Type:
+        closing = _OPENING[self._next().text]
+        parts: list[Part] = []
+        while self._mark() != closing:
+            if parts:
+                self._take(",")
+            parts.append(self._field(depth) if nested == "struct" else self._part(nested, len(parts), depth))
+        self._take(closing)
+        if (nested, len(parts)) not in {("list", 1), ("map", 2)} and (nested != "struct" or not parts):
+            raise Unreadable
+        return Type(nested, (), tuple(parts))
+
+    def _part(self, nested: str, number: int, depth: int) -> Part:
+        name = "element" if nested == "list" else ("key", "value")[min(number, 1)]
+        return Part(name, self.type(depth + 1), self._nullable(said=None))
+
+    def _field(self, depth: int) -> Part:
+        """`a int`, `a: int`, `1: a: required int`, `"a b" int NOT NULL COMMENT '...'`."""
+        names = [self._name()]
+        while self._mark() == ":":
+            self._next()
+            if self._peek_beyond() != ":":
+                break
+            names.append(self._name())
+        required = None
+        if len(names) == 2:
+            required = {"required": True, "optional": False}.get(self._peek().text)
+            if required is not None:
+                self._next()
+        type_ = self.type(depth + 1)
+        return Part(names[-1], type_, self._nullable(said=required), names[0] if len(names) == 2 else "")
+
+    def _nullable(self, *, said: bool | None) -> bool | None:
+        """What is said of the field after its type."""
+        while self._kind() in {"word", "text"} or (self._mark() == "(" and self.left()):
+            found = self._next()
+            if found.text == "(":
+                self._skip()
+            elif found.text.lower() == "not" and self._peek().text.lower() == "null":
+                self._next()
+                said = True
+        return said
+
+    def _skip(self) -> None:
+        open_ = 1
+        while open_:
+            found = self._next()
+            open_ += (found.text == "(") - (found.text == ")")
+
+    def _numbers(self, opening: str, closing: str) -> list[int]:
+        self._take(opening)
+        found: list[int] = []
+        while self._mark() != closing:
+            if found:
+                self._take(",")
+            number = self._word()
+            if not re.fullmatch(r"-?[0-9]{1,10}|max", number):
+                raise Unreadable
+            found.append(-1 if number == "max" else int(number))
+            if self._kind() == "word" and self._peek().text.lower() in {"char", "byte"}:  # varchar2(20 char)
+                self._next()
+        self._take(closing)
+        return found
+
+    def _name(self) -> str:
+        token = self._next()
+        if token.kind == "quoted":
+            quote = token.text[0]
+            return token.text[1:-1].replace(quote * 2, quote)
+        if token.kind != "word":
+            raise Unreadable
+        return token.text
+
+    def _word(self) -> str:
+        token = self._next()
+        if token.kind != "word":
+            raise Unreadable
+        return token.text.lower()
+
+    def _take(self, mark: str) -> None:
+        if self._next().text != mark:
+            raise Unreadable
+
+    def _next(self) -> _Token:
+        token = self._peek()
+        if not token.kind:
+            raise Unreadable
+        self._at += 1
+        return token
+
+    def _peek(self) -> _Token:
+        return self._tokens[self._at] if self.left() else _Token("", "")
+
+    def _peek_beyond(self) -> str:
+        return self._tokens[self._at + 1].text if self._at + 1 < len(self._tokens) else ""
+
+    def _kind(self) -> str:
+        return self._peek().kind
+
+    def _mark(self) -> str:
+        found = self._peek()
+        return found.text if found.kind == "mark" else ""
+
+
+_OBJECTS = frozenset({"struct", "record", "object", "error"})
+_HOLDING = {"array": "list", "list": "list", "map": "map"}
+_TEXTS_OF_FORMAT = frozenset({"date", "time", "date-time", "uuid", "byte"})  # formats of JSON Schema that are types of their own
+
+
+def parse_json(value: Json, leaf: Callable[[str], Type], depth: int = 0) -> Type:
+    """The type that a JSON value describes. `leaf`: the type of a text. Raises Unreadable."""
+    if isinstance(value, str):
+        return leaf(value)
+    if isinstance(value, list):
+        return parse_json(_only(value), leaf, depth + 1)
+    if depth > MAX_DEPTH or not isinstance(value, Mapping) or "type" not in value:
+        raise Unreadable
+    kind = value["type"]
+    if isinstance(kind, list):
+        return parse_json({**value, "type": _only(kind)}, leaf, depth + 1)
+    if isinstance(kind, Mapping):
+        return parse_json(kind, leaf, depth + 1)
+    if kind in _OBJECTS:
+        return _struct(value, leaf, depth)
+    return _holding(value, str(kind), leaf, depth) if kind in _HOLDING else leaf(_simple(value, str(kind)))
+
+
+def may_be_null(value: Json) -> bool:
+    """Whether a union, of Avro or JSON Schema, allows null."""
+    if isinstance(value, Mapping):
+        value = value.get("type")
+    return isinstance(value, list) and "null" in value
+
+
+def _only(kinds: Sequence[Json]) -> Json:
+    """What a union is beside null. Raises Unreadable where it is several."""
+    others = [one for one in kinds if one != "null"]
+    if len(others) != 1:
+        raise Unreadable
+    return others[0]
+
+
+def _simple(value: Mapping[str, Json], kind: str) -> str:
+    logical, form = value.get("logicalType"), value.get("format")
+    if isinstance(logical, str):
+        if logical == "decimal":
+            return f"decimal({value.get('precision')},{value.get('scale') or 0})"
+        return logical
+    if kind == "fixed" and "size" in value:
+        return f"fixed({value['size']})"
+    if isinstance(form, str) and (form in _TEXTS_OF_FORMAT if kind == "string" else form in {"int32", "int64", "float", "double"}):
+        return form
+    return kind
+
+
+def _struct(value: Mapping[str, Json], leaf: Callable[[str], Type], depth: int) -> Type:
+    if isinstance(properties := value.get("properties"), Mapping):
+        listed = value.get("required")
+        needed = listed if isinstance(listed, list) else []
+        fields: list[tuple[str, Json, bool | None, str]] = [(name, one, name in needed, "") for name, one in properties.items()]
+    else:
+        said = value.get("fields")
+        fields = [_field(one) for one in (said if isinstance(said, list) else [])]
+    parts = (Part(name, parse_json(type_, leaf, depth + 1), needed, stable) for name, type_, needed, stable in fields)
+    return Type("struct", (), tuple(parts))
+
+
+def _field(value: Json) -> tuple[str, Json, bool | None, str]:
+    if not isinstance(value, Mapping):
+        raise Unreadable
+    metadata = value.get("metadata")
+    stable = value.get("id", metadata.get("delta.columnMapping.id") if isinstance(metadata, Mapping) else None)
+    needed = _required(value.get("required"), value.get("nullable"))
+    if needed is None and may_be_null(value.get("type")):
+        needed = False
+    return str(value.get("name", "")), value.get("type"), needed, "" if stable is None else str(stable)
+
+
+def _holding(value: Mapping[str, Json], kind: str, leaf: Callable[[str], Type], depth: int) -> Type:
+    """A list or a map. If it is not said what is in it, nothing is known of that."""
+    if kind == "map":
+        key, held = _first(value, "keyType", "key"), _first(value, "valueType", "value", "values")
+        needed = _required(value.get("value-required"), value.get("valueContainsNull"))
+        parts = [("key", "string" if key is None else key, None), ("value", held, needed)]
+    else:
+        element = _first(value, "elementType", "element", "items")
+        parts = [("element", element, _required(value.get("element-required"), value.get("containsNull")))]
+    if any(type_ is None for _, type_, _ in parts):
+        return Type(_HOLDING[kind])
+    return Type(_HOLDING[kind], (), tuple(Part(part, parse_json(type_, leaf, depth + 1), needed) for part, type_, needed in parts))
+
+
+def _first(value: Mapping[str, Json], *keys: str) -> Json:
+    return next((value[key] for key in keys if key in value), None)
+
+
+def _required(required: Json, nullable: Json) -> bool | None:
+    if isinstance(required, bool):
+        return required
+    return not nullable if isinstance(nullable, bool) else None

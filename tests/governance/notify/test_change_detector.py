@@ -1,0 +1,304 @@
+"""What landed in the graph is owed to whom it concerns: once, and never lost, however it came and whoever died meanwhile."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from meshline.governance.diff import changes
+from meshline.governance.notify.change_detector import Lander
+from meshline.governance.notify.follower import POSITION, Follower, Noted
+from meshline.governance.notify.outbox import Outbox, Owed
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetFact, Content, EdgeFact, EdgeType, Facts, Interval, Json, Statement, contract, data_product
+from meshline.graph.store.base import Store
+from meshline.graph.store.sqlite import SqliteStore
+from tests.queries import mesh
+from tests.queries.mesh import SECOND, START, about, said, schema
+from tests.stores.said import commit
+
+DAY = 86_400 * SECOND
+NOW = START + 10 * DAY  # when it is switched on
+LATER = NOW + DAY
+
+
+def clock() -> int:
+    return NOW
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[LiveGraph]:
+    with closing(SqliteStore(str(tmp_path / "mesh.db"))) as store:
+        commit(store, *mesh.mesh(), about(mesh.FINANCE_TEAM, email="finance@company.com"), about(mesh.SHOP_TEAM, email="shop@company.com"))
+        yield LiveGraph.open(store)
+
+
+def follower(live: LiveGraph, *, webhook: bool = False, breaking_only: bool = False) -> Follower:
+    return Follower(live, Lander(live, changes, breaking_only=breaking_only), None, clock, webhook=webhook)
+
+
+def owed(store: Store) -> list[Owed]:
+    return [one.notice.owed for one in Outbox(store).pending()]
+
+
+def told(store: Store) -> set[tuple[str, str, str]]:
+    """(to whom, rule, text)."""
+    return {(one.receiver.name, one.rule, one.text) for one in owed(store)}
+
+
+def orders(*names: str, at: int = LATER, **given: str) -> Statement:
+    return schema(mesh.ORDERS, *names, at=at, **given)
+
+
+def columns(live: LiveGraph) -> list[str]:
+    return [live.index.key(node).name for node in live.index.columns(live.index.node(mesh.ORDERS) or -1)]
+
+
+def test_nobody_is_told_of_history(live: LiveGraph) -> None:
+    commit(live.store, orders("order_id", at=START + DAY))
+    follow = follower(live)
+    assert follow.step() == Noted(live.store.revision(), 0, 0, 0, began=True)
+    commit(live.store, orders("order_id", "x", at=START + 2 * DAY), schema(mesh.REVENUE, "day", at=NOW))
+    assert follow.step().notices == 0
+    assert owed(live.store) == []
+
+
+def test_what_changes_after_a_clock_that_was_ahead_is_news(live: LiveGraph) -> None:
+    """It was switched on while the server's clock was ahead."""
+    kept = [name for name in columns(live) if name != "email_hash"]
+    times = [LATER + 10 * DAY]
+    follow = Follower(live, Lander(live, changes), None, lambda: times[0], webhook=False)
+    follow.step()
+    times[0] = NOW
+    commit(live.store, orders(*columns(live), at=NOW - 1))
+    follow.step()
+    commit(live.store, orders(*kept))
+    times[0] = LATER + 1
+    assert follow.step().notices > 0
+
+
+def test_a_dropped_column_is_owed_to_owners_and_consumers_once(live: LiveGraph) -> None:
+    kept = [name for name in columns(live) if name != "email_hash"]
+    follow = follower(live)
+    follow.step()
+    commit(live.store, orders(*kept))
+    assert follow.step().notices > 0
+    found = owed(live.store)
+    assert {one.rule for one in found} == {"column-removed"}
+    assert {one.verdict for one in found} == {"breaking"}
+    assert {one.subject for one in found} == {"wh/sales.orders"}
+    assert "`email_hash` is removed" in {one.text for one in found}
+    by_name = {one.receiver.name: one for one in found}
+    assert by_name["team:shop"].receiver.contacts == {"email": "shop@company.com"}
+    assert "wh/sales.orders.email_hash" in by_name["team:shop"].assets
+    assert follow.step().notices == 0
+    again = follower(live)
+    live.store.setting(POSITION, "0")
+    again.step()
+    assert owed(live.store) == found, "whoever looks, however often"
+
+
+def test_what_is_restated_is_no_news_and_each_change_of_a_burst_is(live: LiveGraph) -> None:
+    names = columns(live)
+    follow = follower(live)
+    follow.step()
+    commit(live.store, orders(*names))
+    assert follow.step().notices == 0
+    commit(live.store, orders(*names[:-1], at=LATER + 1))
+    commit(live.store, orders(*names, at=LATER + 2))
+    commit(live.store, orders(*names[:-2], names[-1], at=LATER + 3))
+    follow.step()
+    gone = {(one.text, one.at) for one in owed(live.store) if one.rule == "column-removed"}
+    assert gone == {(f"`{names[-1]}` is removed", LATER + 1), (f"`{names[-2]}` is removed", LATER + 3)}
+
+
+def test_the_strongest_source_that_lists_a_table_tells(live: LiveGraph) -> None:
+    names = columns(live)
+    commit(live.store, orders(*names, source="iceberg/lake", at=START + 1))
+    follow = follower(live)
+    follow.step()
+    commit(live.store, orders(*names[:-1]))
+    assert follow.step().notices == 0, "a producer that sees less than the catalog"
+    commit(live.store, orders(*names[:-1], source="iceberg/lake"))
+    assert follow.step().notices > 0
+    assert {one.source for one in owed(live.store)} == {"iceberg/lake"}
+    before = len(owed(live.store))
+    commit(live.store, Statement("iceberg/lake", ("dataset", *mesh.ORDERS.parts, "schema"), LATER + 5, mesh.retracted("", (), 0).content))
+    follow.step()
+    assert len(owed(live.store)) == before, "it is still there, as others say"
+
+
+def test_a_table_that_is_gone(live: LiveGraph) -> None:
+    follow = follower(live)
+    follow.step()
+    commit(live.store, mesh.retracted("openlineage/test", ("dataset", *mesh.ORDERS.parts, "schema"), LATER))
+    follow.step()
+    assert {rule for _, rule, _ in told(live.store)} == {"table-removed"}
+
+
+def promised(at: int, **attributes: Json) -> Statement:
+    key = contract("orders-contract")
+    model: Json = {"name": "orders", "fields": [{"name": "email_hash", "type": "string", "required": True}]}
+    said_of: dict[str, Json] = {
+        "version": "1.0.0",
+        "status": "active",
+        "models": [model],
+        "sla": [{"name": "freshness", "text": "24h", "seconds": 86400.0}],
+    }
+    facts = Facts(
+        assets=(AssetFact(key, {**said_of, **attributes}),), edges=(EdgeFact(EdgeType.GOVERNS, key, mesh.ORDERS, {"model": "orders"}),)
+    )
+    return said("contract/all", ("contract", key.name), facts, at)
+
+
+def test_a_contract_that_promises_less(live: LiveGraph) -> None:
+    commit(live.store, promised(START))
+    follow = follower(live)
+    follow.step()
+    commit(live.store, promised(LATER, sla=[{"name": "freshness", "text": "48h", "seconds": 172800.0}], models=[]))
+    follow.step()
+    assert {"slo-loosened", "table-removed"} <= {rule for _, rule, _ in told(live.store)}
+    assert {one.subject for one in owed(live.store)} == {"orders-contract"}
+
+
+def test_a_product_that_loses_a_port(live: LiveGraph) -> None:
+    key = data_product("revenue")
+    port = EdgeFact(EdgeType.PORT, key, mesh.REVENUE, {"direction": "output", "name": "daily"})
+    inside = EdgeFact(EdgeType.PART_OF, key, mesh.FINANCE)
+    whole = Facts(assets=(AssetFact(key, {"version": "1"}),), edges=(port, inside))
+    commit(live.store, said("product/all", ("product", key.name), whole, START))
+    follow = follower(live)
+    follow.step()
+    commit(live.store, said("product/all", ("product", key.name), Facts(assets=whole.assets, edges=(inside,)), LATER))
+    follow.step()
+    assert {rule for _, rule, _ in told(live.store)} == {"output-port-removed"}
+    before = told(live.store)
+    commit(live.store, mesh.retracted("product/all", ("product", key.name), LATER + 1))
+    follow.step()
+    assert told(live.store) == before, "others still speak of it"
+
+
+def test_only_what_breaks(live: LiveGraph) -> None:
+    commit(live.store, promised(START))
+    follow = follower(live, breaking_only=True)
+    follow.step()
+    commit(live.store, promised(LATER, terms={"usage": "reports"}))
+    assert follow.step().notices == 0
+    assert follower(live).step().notices == 0, "the position has moved"
+    live.store.setting(POSITION, "0")
+    assert follower(live).step().notices > 0
+
+
+def test_a_webhook_is_owed_each_change_once_with_all_that_was_found(live: LiveGraph) -> None:
+    names = columns(live)
+    follow = follower(live, webhook=True)
+    follow.step()
+    commit(live.store, orders(*names[:-1]))
+    follow.step()
+    (one,) = [one for one in owed(live.store) if one.receiver.kind == "webhook"]
+    assert one.details["fingerprint"] == one.fingerprint
+    assert one.details["rule"] == "column-removed"
+
+
+PROGRAM = """
+import os, signal, sys
+from meshline.governance.diff import changes
+from meshline.governance.notify.follower import Follower
+from meshline.governance.notify.change_detector import Lander
+from meshline.graph.live import LiveGraph
+from meshline.graph.store.sqlite import SqliteStore
+store = SqliteStore(sys.argv[1])
+commit = store.commit
+def dying(build):
+    if sys.argv[2] == "after":
+        commit(build)
+    os.kill(os.getpid(), signal.SIGKILL)
+live = LiveGraph.open(store)
+store.commit = dying
+Follower(live, Lander(live, changes), None, lambda: int(sys.argv[3]), webhook=True).step()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_kill_9_while_it_is_noted(live: LiveGraph, tmp_path: Path, when: str) -> None:
+    """Before the commit nothing is noted, and after it all; whoever follows next notes what is missing."""
+    names = columns(live)
+    path = str(tmp_path / "mesh.db")
+    expected = expected_of(tmp_path / "other.db", names)
+    follower(live, webhook=True).step()
+    for at in range(1, 4):
+        commit(live.store, orders(*names[:-at], at=LATER + at))
+    done = subprocess.run([sys.executable, "-c", PROGRAM, path, when, str(NOW)], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    noted = told(live.store)
+    assert noted == (set() if when == "before" else expected)
+    follower(live, webhook=True).step()
+    assert told(live.store) == expected
+    assert len(owed(live.store)) == len({(one.receiver.name, one.text, one.at) for one in owed(live.store)})
+
+
+def expected_of(path: Path, names: list[str]) -> set[tuple[str, str, str]]:
+    """What a follower notes that nobody kills."""
+    with closing(SqliteStore(str(path))) as store:
+        commit(store, *mesh.mesh())
+        live = LiveGraph.open(store)
+        follow = follower(live, webhook=True)
+        follow.step()
+        for at in range(1, 4):
+            commit(store, orders(*names[:-at], at=LATER + at))
+        follow.step()
+        return told(store)
+
+
+def test_two_followers_note_the_same_once(live: LiveGraph, tmp_path: Path) -> None:
+    names = columns(live)
+    with closing(SqliteStore(str(tmp_path / "mesh.db"))) as other_store:
+        first, second = follower(live), follower(LiveGraph.open(other_store))
+        first.step()
+        for at in range(1, 4):
+            commit(live.store, orders(*names[:-at], at=LATER + at))
+            for follow in (first, second)[:: 1 if at % 2 else -1]:
+                follow.step()
+        keys = [one.notice.key for one in Outbox(live.store).pending()]
+        assert len(keys) == len(set(keys)) > 0
+        assert told(live.store) == {(name, rule, text) for name, rule, text in expected_of(tmp_path / "o.db", names) if name != "webhook"}
+
+
+def test_a_thing_that_cannot_be_compared_holds_up_no_other(live: LiveGraph, caplog: pytest.LogCaptureFixture) -> None:
+    names = columns(live)
+
+    def broken(pair: object) -> list[object]:
+        if "customers" in str(pair):
+            raise ValueError("cannot")
+        return list(changes(pair))  # type: ignore[arg-type]
+
+    follow = Follower(live, Lander(live, broken), None, clock, webhook=False)  # type: ignore[arg-type]
+    follow.step()
+    commit(live.store, orders(*names[:-1]), schema(mesh.CUSTOMERS, "x", at=LATER))
+    assert follow.step().notices > 0
+    assert "cannot be told" in caplog.text
+
+
+def test_a_million_restatements_are_not_compared(live: LiveGraph) -> None:
+    """What runs say of lineage is not even looked at."""
+    follow = follower(live)
+    follow.step()
+    asked: list[int] = []
+    history = live.store.history
+
+    def counted(scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
+        asked.extend(scope_ids)
+        return history(scope_ids)
+
+    live.store.history = counted  # type: ignore[method-assign]
+    names = columns(live)
+    for at in range(5):
+        commit(live.store, orders(*names, at=LATER + at), mesh.run(mesh.LOAD, [mesh.CUSTOMERS], mesh.ORDERS, at=LATER + at))
+        follow.step()
+    assert asked == []

@@ -1,0 +1,257 @@
+"""What is owed is told once, to each receiver in one message, through real servers; also when they are away, or senders die."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from meshline.governance.notify.channels import Routes, Secret, pattern
+from meshline.governance.notify.outbox import FAILED, REFUSED, SENT, SETTLED, Outbox
+from meshline.governance.notify.sender import Pace, Sending
+from meshline.graph.store.base import Store
+from meshline.graph.store.neo4j import Neo4jStore
+from meshline.graph.store.sqlite import SqliteStore
+from tests.governance.notify.conftest import Mailbox, mailing, text
+from tests.governance.notify.http import Receiver
+from tests.governance.notify.sending import Clock, kinds, note, owed, sender
+from tests.servers import Neo4jServer
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(SqliteStore(str(tmp_path / "mesh.db"))) as found:
+        yield found
+
+
+def test_each_receiver_gets_one_mail_of_all_that_it_is_owed(store: Store, mailbox: Mailbox) -> None:
+    clock = Clock()
+    note(
+        store,
+        clock,
+        a=owed(),
+        b=owed(fingerprint="f2", text="`name` is renamed to `title`", verdict="conditional", subject="pg/shop.customers"),
+        c=owed("team:shop"),
+    )
+    assert sender(store, clock, mailbox.url).send() == Sending(2, 0, 0)
+    first, second = mailbox.mails()
+    assert first["X-Recipients"] == "<team-finance@company.com>"
+    assert first["From"] == "mesh@company.com"
+    assert first["Subject"] == "[meshline] wh/sales.orders and 1 more: 2 things for team:finance"
+    body = text(first)
+    assert "breaking: `email` is removed" in body
+    assert "conditional: `name` is renamed to `title`" in body
+    assert body.index("`email`") < body.index("`name`"), "the worst first"
+    assert "touches of yours: wh/fin.revenue" in body
+    assert second["X-Recipients"] == "<team-shop@company.com>"
+    assert sender(store, clock, mailbox.url).send() == Sending(0, 0, 0)
+    assert len(mailbox.mails()) == 2
+    assert kinds(store)[SENT] == 3
+
+
+def test_receivers_with_one_address_get_one_mail(store: Store, mailbox: Mailbox) -> None:
+    clock, ways = Clock(), {"email": "finance@company.com"}
+    note(store, clock, a=owed(contacts=ways), b=owed("dashboard", ways, assets=("dashboard",)), c=owed(contacts=ways, assets=("x", "y")))
+    assert sender(store, clock, mailbox.url).send() == Sending(1, 0, 0)
+    (mail,) = mailbox.mails()
+    assert text(mail).count("`email` is removed") == 1, "the same thing once"
+    for name in ("wh/fin.revenue", "dashboard", "x", "y"):
+        assert name in text(mail)
+
+
+def test_what_comes_together_is_sent_together_and_not_too_often(store: Store, mailbox: Mailbox) -> None:
+    clock = Clock()
+    send = sender(store, clock, mailbox.url, pace=Pace(wait=30, every=300)).send
+    note(store, clock, a=owed())
+    assert send() == Sending(0, 0, 0)
+    clock.forward(20)
+    note(store, clock, b=owed(fingerprint="f2", text="another"))
+    clock.forward(11)
+    assert send() == Sending(1, 0, 0)
+    assert "another" in text(mailbox.mails()[0])
+    note(store, clock, c=owed(fingerprint="f3"))
+    clock.forward(200)
+    assert send() == Sending(0, 0, 0), "one message in five minutes"
+    assert sender(store, clock, mailbox.url, pace=Pace(wait=30, every=300)).send() == Sending(0, 0, 0), "whoever sends"
+    clock.forward(101)
+    assert send() == Sending(1, 0, 0)
+
+
+def test_no_more_messages_than_so_many_a_minute(store: Store, mailbox: Mailbox) -> None:
+    clock = Clock()
+    note(store, clock, **{f"k{n}": owed(f"team:{n}") for n in range(5)})
+    send = sender(store, clock, mailbox.url, pace=Pace(wait=0, every=0, per_minute=2)).send
+    assert [send().sent for _ in range(2)] == [2, 0]
+    clock.forward(61)
+    assert send().sent == 2
+    clock.forward(61)
+    assert send().sent == 1
+
+
+def test_a_server_that_is_away_is_tried_again_until_it_is_back(store: Store, tmp_path: Path) -> None:
+    clock = Clock()
+    with mailing(tmp_path / "mail") as box:
+        port = box.port
+    note(store, clock, a=owed())
+    out = sender(store, clock, box.url)
+    assert out.send() == Sending(0, 1, 0)
+    assert out.send() == Sending(0, 0, 0), "not at once"
+    (pending,) = Outbox(store).pending()
+    assert pending.tried.attempts == 1
+    assert pending.tried.error.startswith("Connection error")
+    clock.forward(40)
+    assert out.send() == Sending(0, 0, 0)
+    clock.forward(36)
+    assert sender(store, clock, box.url).send() == Sending(0, 1, 0), "also by another process"
+    clock.forward(85)
+    assert out.send() == Sending(0, 0, 0), "each time it waits longer"
+    clock.forward(66)
+    with mailing(tmp_path / "mail", port) as box:
+        assert out.send() == Sending(1, 0, 0)
+        assert len(box.mails()) == 1
+    assert kinds(store)[REFUSED] == 2
+
+
+def test_it_is_given_up_after_so_many_attempts_or_days(store: Store, tmp_path: Path) -> None:
+    clock = Clock()
+    with mailing(tmp_path / "mail") as box:
+        pass
+    note(store, clock, a=owed(), b=owed("nobody", {}))
+    out = sender(store, clock, box.url, pace=Pace(wait=0, every=0, attempts=2))
+    for _ in range(2):
+        assert out.send().refused == 1
+        clock.forward(3600)
+    assert out.send() == Sending(0, 0, 1)
+    clock.forward(7 * 86_400)
+    assert out.send() == Sending(0, 0, 1), "and what reaches nobody"
+    assert kinds(store)[FAILED] == 2
+    assert Outbox(store).pending() == []
+
+
+def test_nobody_can_be_told_without_a_contact_but_by_the_fallback(store: Store, receiver: Receiver) -> None:
+    clock = Clock()
+    note(store, clock, a=owed("lost", {"pager": "1"}))
+    (parcel,) = sender(store, clock, "mailto://localhost/{email}").parcels()
+    assert parcel.route == ((), "not delivered (no channel configured for pager)")
+    routes = Routes(fallback=(Secret(f"json://127.0.0.1:{receiver.port}/all"),))
+    assert sender(store, clock, routes=routes).send() == Sending(1, 0, 0)
+    (posted,) = receiver.posted
+    assert posted.path == "/all"
+    assert b"`email` is removed" in posted.body
+
+
+def test_addresses_of_an_owner_go_before(store: Store, receiver: Receiver, mailbox: Mailbox) -> None:
+    clock = Clock()
+    note(store, clock, a=owed(), b=owed("team:shop"))
+    own = {"team:finance": (Secret(f"json://127.0.0.1:{receiver.port}/finance"),)}
+    routes = Routes(channels={"email": pattern("email", mailbox.url, "x")}, owners=own)
+    assert sender(store, clock, routes=routes).send() == Sending(2, 0, 0)
+    assert [posted.path for posted in receiver.posted] == ["/finance"]
+    assert [mail["X-Recipients"] for mail in mailbox.mails()] == ["<team-shop@company.com>"]
+
+
+@pytest.mark.parametrize("contact", ["a@b", "a@b.example,eve@x.org", "a@b.org?cc=eve@x.org", "a b@x.org", "mesh@x.org\r\nBcc: e@x.org", ""])
+def test_what_is_no_address_is_not_sent_to(store: Store, mailbox: Mailbox, contact: str) -> None:
+    clock = Clock()
+    note(store, clock, a=owed(contacts={"email": contact}))
+    assert sender(store, clock, mailbox.url).send() == Sending(0, 0, 0)
+    assert mailbox.mails() == []
+
+
+def test_a_secret_is_in_no_message_and_no_record(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    note(store, clock, a=owed())
+    url = "mailto://robot:Sw0rdfish!@127.0.0.1:9/{email}?from=mesh%40company.com&mode=insecure&name=hushhush"
+    out = sender(store, clock, url)
+    assert out.send() == Sending(0, 1, 0)
+    (parcel,) = out.parcels()
+    everything = caplog.text + repr(parcel) + repr(out.parcels()[0].route) + "".join(str(kept.record) for kept in store.journal("", 0, 99))
+    assert "Sw0rdfish" not in everything
+    assert "hushhush" not in everything
+    assert parcel.route.shown == "mailto://127.0.0.1:9 to team-finance@company.com"
+
+
+PROGRAM = """
+import os, signal, sys
+from meshline.governance.notify import sender as sending
+from meshline.graph.store.sqlite import SqliteStore
+from tests.governance.notify.sending import Clock, sender
+store = SqliteStore(sys.argv[1])
+out = sender(store, Clock(), sys.argv[2])
+where = sys.argv[3]
+if where == "before":
+    sending.deliver = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+else:
+    out._outbox.sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+out.send()
+"""
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_kill_9_between_owed_and_sent(store: Store, mailbox: Mailbox, tmp_path: Path, where: str) -> None:
+    """Who dies before the mail leaves: it leaves later. Who dies after: it is told again, for nobody knows that it was told."""
+    clock = Clock()
+    note(store, clock, a=owed(), b=owed(fingerprint="f2", text="another"))
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path / "mesh.db"), mailbox.url, where], check=False)
+    assert done.returncode == -signal.SIGKILL
+    told = len(mailbox.mails())
+    assert told == (0 if where == "before" else 1)
+    out = sender(store, clock, mailbox.url)
+    assert [one.notice.key for one in Outbox(store).pending()] == ["a", "b"], "exactly what is owed survives"
+    assert out.send() == Sending(0, 0, 0), "it may be under way elsewhere"
+    clock.forward(80)
+    assert out.send() == Sending(1, 0, 0)
+    assert "another" in text(mailbox.mails()[-1])
+    clock.forward(10_000)
+    assert out.send() == Sending(0, 0, 0)
+    assert len(mailbox.mails()) == told + 1
+
+
+def test_senders_of_several_processes_send_once(store: Store, mailbox: Mailbox, tmp_path: Path) -> None:
+    clock = Clock()
+    note(store, clock, **{f"k{n}": owed(f"team:{n}") for n in range(10)})
+    stores = [SqliteStore(str(tmp_path / "mesh.db")) for _ in range(4)]
+    senders = [sender(one, clock, mailbox.url) for one in stores]
+    threads = [threading.Thread(target=one.send) for one in senders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one in stores:
+        one.close()
+    assert sorted(mail["X-Recipients"] for mail in mailbox.mails()) == sorted(f"<team-{n}@company.com>" for n in range(10))
+
+
+def test_what_is_settled_is_not_read_again(store: Store, mailbox: Mailbox) -> None:
+    clock = Clock()
+    note(store, clock, a=owed(), lost=owed("lost", {}), b=owed("team:shop"))
+    sender(store, clock, mailbox.url).send()
+    assert store.setting(SETTLED) == "1", "all before what is still owed"
+    assert [one.notice.key for one in Outbox(store).pending()] == ["lost"]
+    clock.forward(8 * 86_400)
+    sender(store, clock, mailbox.url).send()
+    assert int(store.setting(SETTLED) or 0) == store.journal("", 0, 99)[-1].position
+    assert Outbox(store).pending() == []
+
+
+@pytest.mark.server
+def test_in_neo4j_too(neo4j: Neo4jServer, mailbox: Mailbox) -> None:
+    clock = Clock()
+    with closing(Neo4jStore(neo4j.url)) as one, closing(Neo4jStore(neo4j.url)) as other:
+        note(one, clock, **{f"k{n}": owed(f"team:{n % 3}", fingerprint=f"f{n}", text=f"`c{n}` is removed") for n in range(9)})
+        senders = [sender(store, clock, mailbox.url) for store in (one, other)]
+        threads = [threading.Thread(target=out.send) for out in senders]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert Outbox(other).pending() == []
+        bodies = [text(mail) for mail in mailbox.mails()]
+        assert all(sum(f"`c{n}` is removed" in body for body in bodies) == 1 for n in range(9))
+        assert kinds(one)[SENT] == 9

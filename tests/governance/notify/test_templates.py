@@ -1,0 +1,81 @@
+"""Messages: by templates that a person may replace, and in which no name calls, links or marks up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meshline.errors import InvalidInput
+from meshline.governance.notify.templates import FIELDS, templates
+from tests.governance.notify.sending import owed
+
+
+def test_the_plain_message() -> None:
+    message = templates().message([owed(safe="Deprecate it first.")], markdown=False)
+    assert message.title == "[meshline] wh/sales.orders: 1 thing for team:finance"
+    assert message.body.startswith("Hello team:finance,\n")
+    assert (
+        "* breaking: `email` is removed\n"
+        "  in wh/sales.orders, since 2023-11-14 22:13 UTC, as iceberg/lake says (column-removed, f1)\n"
+        "  Whoever reads it fails. Deprecate it first.\n"
+        "  It touches of yours: wh/fin.revenue" in message.body
+    )
+
+
+def test_a_long_list_is_counted() -> None:
+    many = [owed(fingerprint=f"f{n}", text=f"`c{n}` is removed", assets=tuple(f"t{m}" for m in range(30)), more=5) for n in range(150)]
+    message = templates().message(many, markdown=False)
+    assert message.body.count("is removed") == 100
+    assert "and 50 more" in message.body
+    assert "t9 and 25 more" in message.body
+
+
+@pytest.mark.parametrize("markdown", [False, True])
+@pytest.mark.parametrize(
+    "name", ["<!channel>", "@everyone", "<@U123>", "a\r\nBcc: x@y.org", "\x1b[31m", "[x](http://e.org)", "<img src=x>", "$receiver"]
+)
+def test_a_name_stays_a_name(name: str, markdown: bool) -> None:  # noqa: FBT001
+    message = templates().message([owed(name, subject=name, text=f"{name} is removed", assets=(name,))], markdown=markdown)
+    for text in (message.title, message.body):
+        assert "<!channel>" not in text
+        assert "<@U123>" not in text
+        assert "@everyone" not in text
+        assert "\x1b" not in text
+        assert "\r" not in text
+    assert "\n" not in message.title
+    if markdown:
+        assert "[x](http" not in message.body
+        assert "<img" not in message.body.replace("\\<img", "")
+
+
+def test_templates_of_a_folder_go_before(tmp_path: Path) -> None:
+    (tmp_path / "title.txt").write_text("$count, $breaking of them break; it costs $$5")
+    (tmp_path / "item.txt").write_text("- $rule $subject")
+    message = templates(tmp_path).message([owed()], markdown=False)
+    assert message.title == "1 thing, 1 of them break; it costs $5"
+    assert "- column-removed wh/sales.orders" in message.body
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "refused"),
+    [
+        ("title.txt", "a\n$nobody", r"title\.txt:2: found \$nobody; accepted: \$breaking, "),
+        ("title.txt", "$items", r"title\.txt:1: found \$items"),
+        ("item.md", "costs $5", r"item\.md:1: found a \$ that names nothing"),
+        ("item.md", "${receiver.__class__}", r"item\.md:1: found a \$ that names nothing"),
+        ("mail.txt", "", r"found mail\.txt; accepted: title\.txt"),
+        ("message.txt", "x" * 20_001, "at most 20000 characters"),
+    ],
+)
+def test_what_is_wrong_in_a_template_is_named(tmp_path: Path, name: str, text: str, refused: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidInput, match=refused):
+        templates(tmp_path)
+
+
+def test_all_fields_may_be_used(tmp_path: Path) -> None:
+    for name, fields in FIELDS.items():
+        (tmp_path / name).write_text(" ".join(f"${field}" for field in sorted(fields)))
+    for markdown in (False, True):
+        assert "column-removed" in templates(tmp_path).message([owed()], markdown=markdown).body

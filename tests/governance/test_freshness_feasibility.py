@@ -1,0 +1,110 @@
+"""Whether products can be as fresh as they promise: never feasible, and never infeasible, for want of knowledge."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshline.governance.freshness_feasibility import Feasibility, Standing, feasible, no_longer_holding
+from meshline.graph.cadence import cadence, length
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, EdgeType, Json, Statement, contract, data_product, dataset
+from tests.queries import mesh
+
+SOURCE, OURS = data_product("source"), data_product("ours")
+DATA, PORT = dataset("wh", "data"), dataset("wh", "port")
+PROMISE = contract("c")
+HOUR, DAY = 3_600.0, 86_400.0
+
+
+def said(ours: Json, source: Json = None, refresh: str = "", *more: Statement) -> LiveGraph:
+    return mesh.live(
+        mesh.about(OURS, slo={"freshness": ours}),
+        mesh.edge(EdgeType.PORT, OURS, PORT, direction="output"),
+        mesh.edge(EdgeType.PORT, OURS, DATA, direction="input", refresh=refresh),
+        mesh.edge(EdgeType.PORT, SOURCE, DATA, direction="output"),
+        *([mesh.about(SOURCE, slo={"freshness": source})] if source else []),
+        *more,
+    )
+
+
+def found(graph: LiveGraph, changed: dict[AssetKey, float | None] | None = None) -> Feasibility:
+    index = graph.index
+    nodes = {node: value for key, value in (changed or {}).items() if (node := index.node(key)) is not None}
+    ours = index.node(OURS)
+    assert ours is not None
+    return feasible(graph, index, ours, nodes)
+
+
+@pytest.mark.parametrize(
+    ("ours", "source", "refresh", "standing", "least"),
+    [
+        ("1d", "1h", "hourly", Standing.FEASIBLE, 2 * HOUR),
+        ("2h", "1h", "hourly", Standing.FEASIBLE, 2 * HOUR),
+        ("1h", "1h", "hourly", Standing.INFEASIBLE, 2 * HOUR),
+        ("1h", "1h", "streaming CDC (Debezium)", Standing.FEASIBLE, HOUR),
+        ("1h", "1d", "", Standing.INFEASIBLE, DAY),  # the known part alone breaks it
+        ("1d", "1h", "", Standing.UNKNOWN, HOUR),  # how often it is fetched is not known
+        ("1d", None, "hourly", Standing.UNKNOWN, HOUR),  # nobody promises how old the input is
+        ("1h", None, "nightly", Standing.INFEASIBLE, DAY),
+        ("1h", None, "", Standing.UNKNOWN, None),
+        ("soon", "1d", "nightly", Standing.UNKNOWN, 2 * DAY),
+    ],
+)
+def test_the_worst_input_and_the_cadence_decide(ours: str, source: Json, refresh: str, standing: Standing, least: float | None) -> None:
+    answer = found(said(ours, source, refresh))
+    assert (answer.standing, answer.least) == (standing, least)
+
+
+def test_the_text_has_the_arithmetic() -> None:
+    assert found(said("1h", "5m", "nightly")).text == (
+        "1h promised; wh/data may be 5min old (promised by source) and is fetched every 1d: 5min + 1d = 1d 5min"
+    )
+
+
+def test_the_strictest_promise_of_an_input_counts_of_products_and_contracts_in_force() -> None:
+    governs = mesh.edge(EdgeType.GOVERNS, PROMISE, DATA)
+    sla: Json = [{"name": "freshness", "text": "1h", "seconds": HOUR}]
+    graph = said("3h", "1d", "hourly", governs, mesh.about(PROMISE, sla=sla, status="active"))
+    assert found(graph).standing is Standing.FEASIBLE
+    graph = said("3h", "1d", "hourly", governs, mesh.about(PROMISE, sla=sla, status="retired"))
+    assert found(graph).standing is Standing.INFEASIBLE
+
+
+def test_a_product_without_inputs_is_as_old_as_its_own_refresh() -> None:
+    port = mesh.edge(EdgeType.PORT, OURS, PORT, direction="output", refresh="nightly")
+    graph = mesh.live(mesh.about(OURS, slo={"freshness": "1h"}), port)
+    assert (found(graph).standing, found(graph).least) == (Standing.INFEASIBLE, DAY)
+
+
+def test_what_would_be_promised_instead() -> None:
+    graph = said("3h", "1h", "hourly")
+    assert found(graph, {SOURCE: DAY}).standing is Standing.INFEASIBLE
+    assert found(graph, {SOURCE: None}).standing is Standing.UNKNOWN
+    assert found(graph, {OURS: HOUR}).standing is Standing.INFEASIBLE
+    source, ours = graph.index.node(SOURCE), graph.index.node(OURS)
+    assert source is not None
+    pairs = no_longer_holding(graph, graph.index, {source: DAY})
+    assert [(then.product, now.standing, then.standing) for now, then in pairs] == [(ours, Standing.FEASIBLE, Standing.INFEASIBLE)]
+    assert no_longer_holding(graph, graph.index, {source: 1.5 * HOUR}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("nightly", DAY),
+        ("Every 5 minutes", 300.0),
+        ("hourly", HOUR),
+        ("Kafka stream", 0.0),
+        ("real-time", 0.0),
+        ("on_refresh", None),
+        ("", None),
+        ("P1D", DAY),
+    ],
+)
+def test_how_often(text: str, seconds: float | None) -> None:
+    assert cadence(text) == seconds
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.0, "0s"), (300.0, "5min"), (90_000.0, "1d 1h"), (90_061.0, "1d 1h"), (0.5, "0.5s")])
+def test_lengths_as_people_read_them(seconds: float, text: str) -> None:
+    assert length(seconds) == text
