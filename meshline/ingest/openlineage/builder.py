@@ -131,13 +131,13 @@ def _difference(
         statements += new
         return
     said, says = _by_scope(old), _by_scope(new)
-    for scope, now in says.items():
+    for scope, current in says.items():
         earlier = said.pop(scope, {})
-        if earlier.keys() <= now.keys():
-            statements += [statement for key, statement in now.items() if key not in earlier]
+        if earlier.keys() <= current.keys():
+            statements += [statement for key, statement in current.items() if key not in earlier]
         else:
             withdrawals.append(Withdrawal(voice.source, scope, voice.version))
-            statements += now.values()
+            statements += current.values()
     withdrawals += [Withdrawal(voice.source, scope, voice.version) for scope in said]
 
 
