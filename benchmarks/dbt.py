@@ -23,10 +23,10 @@ from meshline.graph.index.compiled import compile_kernels
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.dbt.source import Dbt
 from meshline.ingest.sources.scope_loader import Loading, load
-from meshline.ingest.times import now
 
 ABOUT = """\
 `meshline ingest dbt` of a made-up project: models of about 40 lines (four CTEs, two joins, a window, a star, 12 columns), a test for

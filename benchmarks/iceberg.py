@@ -35,10 +35,10 @@ from meshline.graph.index.compiled import compile_kernels
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import Loading, load
-from meshline.ingest.times import now
 
 ABOUT = """\
 Tables of 19 columns (nested ones among them), partitioned, with properties and an owner, in Iceberg's own REST catalog over SQLite, a

@@ -21,8 +21,8 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.file_times import now
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
-from meshline.ingest.times import now
 
 ABOUT = """\
 Events of 20 columns with column lineage, from the JSON text until they are durable in SQLite and the index answers with them:

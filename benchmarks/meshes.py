@@ -17,8 +17,8 @@ from benchmarks.people import people
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.file_times import now
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
-from meshline.ingest.times import now
 
 T = TypeVar("T")
 

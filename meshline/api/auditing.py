@@ -9,7 +9,7 @@ from meshline.errors import MeshlineError, StoreUnavailable
 from meshline.governance.audit import check_records
 from meshline.governance.report import Report
 from meshline.graph.store.base import Batch, Store
-from meshline.ingest.times import now
+from meshline.ingest.file_times import now
 
 log = logging.getLogger("meshline.api")
 

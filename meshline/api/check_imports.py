@@ -6,7 +6,7 @@ import gc
 from contextlib import suppress
 from importlib import import_module
 
-from meshline.ingest.proposed.table import KINDS
+from meshline.ingest.changes import KINDS
 
 for _module, _ in KINDS.values():
     with suppress(ImportError):  # of an extra that is not installed

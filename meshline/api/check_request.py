@@ -8,8 +8,8 @@ import msgspec
 
 from meshline.governance.gate import FailOn, Mode
 from meshline.governance.rules import Profile
+from meshline.ingest.changes.base import Given, Text
 from meshline.ingest.documents import text_of
-from meshline.ingest.proposed.shape import Given, Text
 
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

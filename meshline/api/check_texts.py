@@ -34,10 +34,10 @@ from meshline.graph.naming import Naming
 from meshline.graph.promises import Contract, Product
 from meshline.graph.queries.limits import Limits
 from meshline.graph.supposing import Saying
+from meshline.ingest.changes import propose
+from meshline.ingest.changes.base import Given, Known, Text
+from meshline.ingest.changes.graph_state import known, stored, with_queries
 from meshline.ingest.documents import Document, document
-from meshline.ingest.proposed.known import known, stored, with_queries
-from meshline.ingest.proposed.shape import Given, Known, Text
-from meshline.ingest.proposed.table import propose
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.context import context_of
 

@@ -24,7 +24,7 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.model import from_micros, to_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.limits import UNLIMITED, Limits
-from meshline.ingest.times import now
+from meshline.ingest.file_times import now
 
 MOST = 1_000  # things that one check compares
 

@@ -16,9 +16,9 @@ from meshline.api.service import Opened, Service
 from meshline.api.threads import Lane
 from meshline.errors import InvalidInput
 from meshline.ingest import mesh
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.sync import taken
 from meshline.ingest.sources.target import Local
-from meshline.ingest.times import now
 
 # JSON is YAML. A web page cannot send any of these across origins without asking first.
 MEDIA = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", JSON})

@@ -24,7 +24,7 @@ from meshline.api.service import Opened, Service
 from meshline.api.threads import run_in_thread
 from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable
 from meshline.graph.index import Size
-from meshline.ingest.outcomes import Committed
+from meshline.ingest.pipeline import Committed
 from meshline.ingest.sources.sync import Synced
 from meshline.ingest.sources.sync_status import Status
 

@@ -18,7 +18,7 @@ from meshline.api.metrics import Metrics
 from meshline.api.service import Service
 from meshline.api.threads import Lane
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
-from meshline.ingest.openlineage.arrays import events_of
+from meshline.ingest.openlineage.event_files import events_of
 from meshline.ingest.pipeline import Accepted, Pipeline
 
 log = logging.getLogger("meshline.api")

@@ -16,12 +16,12 @@ import msgspec
 from meshline.api.logs import DETAILS
 from meshline.api.threads import run_in_thread
 from meshline.errors import MeshlineError
-from meshline.ingest.mesh.sources import Configured
+from meshline.ingest.file_times import now
+from meshline.ingest.mesh.mesh_file import Configured
 from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.sync import Stopped, Synced, sync
 from meshline.ingest.sources.sync_status import SECOND, Status, due
 from meshline.ingest.sources.target import Target
-from meshline.ingest.times import now
 
 log = logging.getLogger("meshline.api")
 

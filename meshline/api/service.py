@@ -30,12 +30,10 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
 from meshline.graph.store.opening import open_store
 from meshline.ingest import mesh
-from meshline.ingest.identity.applying import apply
-from meshline.ingest.identity.rules import Rule, remembered
+from meshline.ingest.catalog_aliases import Rule, apply, remembered
 from meshline.ingest.openlineage.builder import BatchBuilder
-from meshline.ingest.openlineage.limits import EventLimits
-from meshline.ingest.outcomes import Committed
-from meshline.ingest.pipeline import Limits, Pipeline
+from meshline.ingest.openlineage.event_limits import EventLimits
+from meshline.ingest.pipeline import Committed, Limits, Pipeline
 from meshline.ingest.sources.sync import Synced, taken
 from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.target import Local

@@ -17,13 +17,13 @@ from meshline.api.errors import JSON
 from meshline.api.service import Opened, Service
 from meshline.errors import InvalidInput, LimitExceeded
 from meshline.graph.model import source_kind
+from meshline.ingest.file_times import AHEAD, now
 from meshline.ingest.sources.base import Found, Reading
 from meshline.ingest.sources.context import context_of, people
 from meshline.ingest.sources.registry import KINDS
 from meshline.ingest.sources.scope_loader import load, remember, remembered
 from meshline.ingest.sources.sync_status import note, status_of
 from meshline.ingest.sources.transfer import Known, Sent, Taken, found_of
-from meshline.ingest.times import AHEAD, now
 
 MEDIA = frozenset({JSON})
 EVENTS = "openlineage"  # what it says goes to /api/v1/lineage

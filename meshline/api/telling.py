@@ -11,8 +11,8 @@ from meshline.governance.notify.sender import Pace, Sender
 from meshline.governance.notify.templates import templates
 from meshline.governance.notify.webhook import Webhook, webhook
 from meshline.graph.store.base import Store
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.secrets import expanded
-from meshline.ingest.times import now
 
 
 def sender(settings: Settings, store: Store) -> Sender:

@@ -21,6 +21,6 @@ def change(
     ],
 ) -> Things:
     """Judge changes in words, before anything is written. Several are judged as one."""
-    from meshline.ingest.proposed.shape import Given, Text
+    from meshline.ingest.changes.base import Given, Text
 
     return Things([Given("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))], against_graph=True)

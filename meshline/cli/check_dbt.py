@@ -30,7 +30,7 @@ def dbt(
     from pathlib import Path
 
     from meshline.cli.check_files import MANIFEST, STDIN, beside, chosen, versions
-    from meshline.ingest.proposed.dbt_files import verified_target
+    from meshline.ingest.changes.dbt_files import verified_target
 
     paths = [Path(name) for name in (old, new) if name != STDIN]
     warnings = [one for path in paths for one in verified_target(path / MANIFEST if path.is_dir() else path)]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from meshline.errors import InvalidInput
+from meshline.ingest.changes.base import Given, Text
 from meshline.ingest.documents import text_of
-from meshline.ingest.proposed.shape import Given, Text
 from meshline.ingest.sources.files import read_bytes
 
 MAX_BYTES = 256 * 2**20  # a dbt manifest may be large

@@ -34,8 +34,8 @@ def _changed(
     ] = None,
 ) -> Things:
     from meshline.errors import InvalidInput
+    from meshline.ingest.changes.git import changed, compared
     from meshline.ingest.mesh import parse, read
-    from meshline.ingest.proposed.git import changed, compared
 
     assert git is not None
     given, said = changed(git, mesh, base_tree), parse(read(mesh), str(mesh))

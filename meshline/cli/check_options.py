@@ -14,7 +14,7 @@ from meshline.cli.time_option import HELP, parse_time
 from meshline.governance.reports.report_formats import Format
 
 if TYPE_CHECKING:
-    from meshline.ingest.proposed.shape import Given
+    from meshline.ingest.changes.base import Given
 
 
 class ModeName(enum.StrEnum):

@@ -53,7 +53,7 @@ def schema(
     from pathlib import Path
 
     from meshline.cli.check_files import STDIN, chosen, versions
-    from meshline.ingest.proposed.schema.files import live_table, schema_file
+    from meshline.ingest.changes.schema import live_table, schema_file
 
     files = [name if name == STDIN else str(schema_file(Path(name))) for name in (old, new) if name is not None]
     options = chosen(format=kind, dataset=dataset)

@@ -106,7 +106,7 @@ def fill(url: str) -> None:
     from meshline.cli.stores import opened_store
     from meshline.ingest.mesh import file_time, load, parse, read
     from meshline.ingest.openlineage.builder import BatchBuilder
-    from meshline.ingest.openlineage.files import events_in
+    from meshline.ingest.openlineage.event_files import events_in
     from meshline.ingest.pipeline import Pipeline, ingest_all
 
     with opened_store(url) as store:

@@ -65,7 +65,7 @@ def _loaded(path: Path, data: bytes, store: str | None, server: str | None) -> i
 
 def _to_store(path: Path, said: Mesh, store: str | None) -> str:
     from meshline.cli.local import opened
-    from meshline.ingest.identity.applying import apply
+    from meshline.ingest.catalog_aliases import apply
     from meshline.ingest.mesh import file_time, load
     from meshline.ingest.sources.sync import taken
     from meshline.ingest.sources.target import Local

@@ -12,7 +12,7 @@ from meshline.cli.options import Server, Store, Strict
 if TYPE_CHECKING:
     from meshline.graph.model import Precedence
     from meshline.graph.store.base import Store as OpenStore
-    from meshline.ingest.openlineage.files import Found
+    from meshline.ingest.openlineage.event_files import Found
     from meshline.ingest.sources.target import Ingested
 
 WARNINGS_SHOWN = 20
@@ -34,15 +34,15 @@ def openlineage(
 
     from meshline.cli.deciding import FAILED, REFUSED
     from meshline.cli.terminal import progress, refusal_exit, tell
-    from meshline.ingest.openlineage.files import SUFFIXES, events_in
+    from meshline.ingest.openlineage.event_files import SUFFIXES, events_in
     from meshline.words import counted
 
     events: Iterable[Found] = events_in(file)
     if strict:
-        from meshline.ingest.openlineage.checking import checked
+        from meshline.ingest.openlineage.builder import check_events
 
         with refusal_exit():
-            events = checked(events)
+            events = check_events(events)
     ingested = refused = warned = 0
     name = source if "/" in source else f"openlineage/{source}"
     results = _to_store(events, store, name) if server is None else _to_server(events, server)
@@ -96,11 +96,11 @@ def _to_store(events: Iterable[Found], store: str | None, source: str) -> Genera
 
 def _join_names(store: OpenStore, precedence: Precedence) -> None:
     """Apply the store's rules of catalogs, if it has any, to the names that events gave."""
-    from meshline.ingest.identity.rules import remembered
+    from meshline.ingest.catalog_aliases import remembered
 
     if remembered(store):
         from meshline.graph.live import LiveGraph
-        from meshline.ingest.identity.applying import apply
+        from meshline.ingest.catalog_aliases import apply
 
         apply(LiveGraph.open(store, precedence))
 

@@ -47,7 +47,7 @@ def target(store: str | None, server: str | None) -> Iterator[Target]:
             yield RemoteTarget(remote)
         return
     from meshline.cli.local import opened
-    from meshline.ingest.identity.applying import apply
+    from meshline.ingest.catalog_aliases import apply
     from meshline.ingest.sources.target import Local
 
     with opened(store) as graph:

@@ -9,7 +9,7 @@ import msgspec
 
 from meshline.cli.remote import BatchAnswer, Remote
 from meshline.errors import InvalidInput, StoreUnavailable
-from meshline.ingest.openlineage.files import Found
+from meshline.ingest.openlineage.event_files import Found
 from meshline.ingest.openlineage.repair import decoded
 from meshline.ingest.sources.target import Ingested
 

@@ -16,7 +16,7 @@ from meshline.cli.shapes import Refused as NotMeshline
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, AssetKind, Scope
 from meshline.graph.naming import Naming
-from meshline.ingest.openlineage.files import Found as FoundEvent
+from meshline.ingest.openlineage.event_files import Found as FoundEvent
 from meshline.ingest.sources.base import ColumnOf, Context, Entry, Reading, Refused
 from meshline.ingest.sources.scope_loader import Loading
 from meshline.ingest.sources.sync_status import Status

@@ -11,13 +11,12 @@ from meshline.graph.content import decode, encode
 from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement, run_of
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
-from meshline.ingest.identity.rules import RULES, remember
+from meshline.ingest.catalog_aliases import RULES, remember
 from meshline.ingest.mesh import Mesh, configuration, configure, stored
 from meshline.ingest.openlineage.builder import BatchBuilder
-from meshline.ingest.openlineage.limits import NO_LIMITS
-from meshline.ingest.openlineage.replaying import replay
-from meshline.ingest.openlineage.statements import renamed_scope, version_of
-from meshline.ingest.pipeline import Pipeline
+from meshline.ingest.openlineage.event_limits import NO_LIMITS
+from meshline.ingest.openlineage.run_statements import renamed_scope, version_of
+from meshline.ingest.pipeline import Pipeline, replay
 from meshline.ingest.sources.scope_loader import gone, not_before, note_gone
 
 TOGETHER = 1000  # scopes read, and statements written, at once

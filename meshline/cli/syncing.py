@@ -80,7 +80,7 @@ def _sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> Iterato
 
 def _joined(graph: Opened) -> Iterator[Synced]:
     """The names that rules join, once all is there."""
-    from meshline.ingest.identity.applying import apply
+    from meshline.ingest.catalog_aliases import apply
     from meshline.ingest.sources.sync import Synced
 
     loading = apply(graph.graph)

@@ -1,6 +1,6 @@
-"""YAML text -> plain values that remember their lines.
+"""YAML text -> plain values that remember their lines; what such a value is as a text, a flag or a mapping; where a text is not JSON.
 
-Read from the event stream, so that depth, size and the expansion of aliases are counted before
+YAML is read from the event stream, so that depth, size and the expansion of aliases are counted before
 anything is built, and no tag can make an object. Scalars follow the YAML 1.2 core schema.
 """
 
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
+import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
@@ -245,3 +246,68 @@ def _plain(text: str) -> Json:
     if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
     return text
+
+
+def text(value: Json) -> str:
+    """A text, stripped; numbers and truth values as they are written."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value).strip() if isinstance(value, str | int | float) else ""
+
+
+def texts(value: Json) -> tuple[str, ...]:
+    """The texts of a list, or the one that stands in its place; empty ones left out."""
+    values = value if isinstance(value, list) else [value]
+    return tuple(found for one in values if (found := text(one)))
+
+
+def flag(value: Json) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def whole(value: Json) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def mapping(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: Json) -> list[dict[str, Json]]:
+    """The mappings of a list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def snake(name: str) -> str:
+    """`timeOfAvailability` -> `time_of_availability`."""
+    return _HUMP.sub("_", name).replace("-", "_").replace(" ", "_").lower()
+
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+_AT = re.compile(r"\s*\(byte (\d+)\)")
+
+
+def not_json(error: Exception, data: bytes, file: str) -> InvalidInput:
+    """An error of msgspec in the words of a reader, with `file:line:column`."""
+    if isinstance(error, RecursionError):
+        return InvalidInput("this is no JSON that can be read: it is nested too deeply", file)
+    if isinstance(error, UnicodeDecodeError):
+        return InvalidInput(f"this is no JSON: byte 0x{data[error.start]:02x} is no UTF-8", _place(data, error.start, file))
+    message = str(error)
+    found = _AT.search(message)
+    if found is not None:
+        return InvalidInput(
+            f"this is no JSON: {_AT.sub('', message).removeprefix('JSON is malformed: ')}", _place(data, int(found[1]), file)
+        )
+    if isinstance(error, msgspec.DecodeError) and "truncated" in message:
+        ends = "ends in the middle of a value" if data.strip() else "is empty"
+        return InvalidInput(f"this is no JSON: the file {ends}", _place(data, len(data.rstrip()), file))
+    return InvalidInput(f"this is no JSON: {message}", file)
+
+
+def _place(data: bytes, at: int, file: str) -> str:
+    before = data[:at]
+    newline = b"\n"
+    return f"{file}:{before.count(newline) + 1}:{len(before) - before.rfind(newline)}"

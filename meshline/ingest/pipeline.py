@@ -1,6 +1,7 @@
 """The write path: events wait in a bounded queue, one writer commits what waits as one group.
 
 An answer is given after the durable commit. Nothing is taken that cannot be kept: a full queue refuses.
+`replay` ingests the raw events that a store has kept, into another store or under other naming rules.
 """
 
 from __future__ import annotations
@@ -16,12 +17,57 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol, TypeAlias
 
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
-from meshline.graph.store.base import Batch, Changes, RunReader
+from meshline.graph import model
+from meshline.graph.model import Scope, run_of
+from meshline.graph.store.base import Batch, Changes, RunKey, RunReader, Store
+from meshline.ingest.file_times import now
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
-from meshline.ingest.openlineage.limits import EventLimits
+from meshline.ingest.openlineage.event_limits import EventLimits
+from meshline.ingest.openlineage.events import RunEvent
 from meshline.ingest.openlineage.repair import Note
-from meshline.ingest.outcomes import Committed, committed
-from meshline.ingest.times import now
+from meshline.ingest.openlineage.run_statements import version_of
+
+
+class Committed(NamedTuple):
+    """One commit. `seconds`: until it was durable and shown."""
+
+    events: int
+    unchanged: int  # events after which the graph says what it said before, if more recently
+    bytes: int
+    seconds: float
+
+
+def committed(received: Sequence[Received], batch: Batch, changes: Changes, seconds: float) -> Committed:
+    """What one commit did with these events, of which the batch was made."""
+    news = _news(batch, changes)
+    unchanged = sum((item.source, _voice(item)) not in news for item in received)
+    return Committed(len(received), unchanged, sum(len(item.body) for item in received), seconds)
+
+
+def _news(batch: Batch, changes: Changes) -> set[tuple[str, str | int]]:
+    """(source, voice) of those who said what a scope did not say before: see `_voice`."""
+    news: set[tuple[str, str | int]] = set()
+    silent: set[tuple[str, Scope]] = set()
+    for head in changes.heads:
+        if head.content is None:
+            silent.add((head.source, head.scope))
+        elif head.valid_from == head.observed_at:  # a stretch begins; one that goes on began before
+            news.add((head.source, run_of(head.version) or head.observed_at))
+    if silent:  # who ended what was said
+        news.update(
+            (said.source, run_of(said.version) or said.observed_at) for said in batch.statements if (said.source, said.scope) in silent
+        )
+        news.update((taken.source, run_of(taken.version)) for taken in batch.withdrawals if (taken.source, taken.scope) in silent)
+    return news
+
+
+def _voice(item: Received) -> str | int:
+    """By what statements are known to come from an event: its run's version, or, if it has no run, its time."""
+    event = item.event
+    if isinstance(event, RunEvent):
+        return version_of(RunKey(item.source, model.job(*event.job), event.run_id))
+    return event.time
+
 
 log = logging.getLogger("meshline.ingest")
 
@@ -348,3 +394,19 @@ def _outcome(place: str, result: Future[Accepted] | MeshlineError) -> Outcome:
     if isinstance(result, MeshlineError):
         return Outcome(place, None, result)
     return Outcome(place, result.result(), None)
+
+
+REPLAY_PAGE = 1_000  # raw events read at once
+
+
+def replay(store: Store, pipeline: Pipeline, after: int = 0) -> Iterator[Outcome]:
+    """Ingest the raw events of `store`, in their order of arrival, each under its own source.
+
+    Only events that are still kept can be replayed (`Store.prune_raw`). Each outcome's place is the
+    event's position in the store. Must not be given a pipeline into the same store: it would never end.
+    """
+    while page := store.raw(after, REPLAY_PAGE):
+        after = page[-1].position
+        for source in dict.fromkeys(stored.event.source for stored in page):
+            events = ((str(stored.position), stored.event.body) for stored in page if stored.event.source == source)
+            yield from ingest_all(pipeline, events, source)

@@ -16,7 +16,7 @@ from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode
 from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, job
 from meshline.graph.supposing import Saying, supposed
-from meshline.ingest.times import now
+from meshline.ingest.file_times import now
 from tests.cli.running import EXAMPLE, done
 
 CONTRACT = (EXAMPLE / "contracts" / "customer_orders_v2.yaml").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.ingest.openlineage.files import events_in
+from meshline.ingest.openlineage.event_files import events_in
 from tests.acceptance.service import IMPACT, Service, serving
 from tests.servers import Neo4jServer
 

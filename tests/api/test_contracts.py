@@ -10,7 +10,7 @@ import pytest
 
 from meshline.cli.local import opened
 from meshline.graph.model import from_micros
-from meshline.ingest.times import now
+from meshline.ingest.file_times import now
 from tests.api.conftest import Asking
 from tests.cli.running import done, run
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD

@@ -21,7 +21,7 @@ from meshline.api.telling import sender
 from meshline.errors import InvalidInput
 from meshline.graph.model import from_micros
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.times import now
+from meshline.ingest.file_times import now
 from tests.cli.running import ROOT, executable
 from tests.cli.test_server import _ready
 from tests.governance.notify.conftest import Mailbox, mailing, text

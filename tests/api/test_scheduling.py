@@ -16,7 +16,7 @@ from meshline.errors import StoreUnavailable
 from meshline.graph import model
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
-from meshline.ingest.mesh.sources import Configured
+from meshline.ingest.mesh.mesh_file import Configured
 from meshline.ingest.sources.base import Context, Found, Reading
 from meshline.ingest.sources.sync import Synced
 from meshline.ingest.sources.sync_status import Status, statuses

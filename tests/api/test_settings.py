@@ -194,6 +194,6 @@ def test_only_the_settings_read_the_environment() -> None:
     readers = {name for name, text in texts.items() if "os.environ" in text or "getenv" in text}
     assert readers == {
         "ingest/sources/secrets.py",  # the secrets of sources, by name
-        "ingest/proposed/repository.py",  # handed on to git
+        "ingest/changes/git_repository.py",  # handed on to git
         "graph/index/kernel_cache.py",  # numba's own variable, before numba is imported
     }

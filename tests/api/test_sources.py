@@ -15,10 +15,10 @@ from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Flow, Json
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Entry, Found, Reading, Refused, Unchanged
 from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.transfer import ENDS, MOST_FLOWS, MOST_KEYS, Sent, said
-from meshline.ingest.times import now
 from tests.api.conftest import running
 from tests.ingest.sources.stating import BAD, T, counts, entry, graph, say, shown, table, timeless
 

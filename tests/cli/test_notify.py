@@ -12,7 +12,7 @@ import pytest
 
 from meshline.graph.model import EdgeType
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.times import now
+from meshline.ingest.file_times import now
 from tests.cli.running import done, run
 from tests.cli.test_server import serving
 from tests.governance.notify.conftest import Mailbox, mailing, text

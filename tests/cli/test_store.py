@@ -20,7 +20,7 @@ from meshline.graph.store.opening import open_store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.mesh import stored
 from meshline.ingest.openlineage.builder import BatchBuilder
-from meshline.ingest.openlineage.files import events_in
+from meshline.ingest.openlineage.event_files import events_in
 from meshline.ingest.pipeline import Pipeline
 from tests.api.test_ingest import event
 from tests.cli.running import EXAMPLE, done, run

@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 
 from meshline.cli.app import app
 from meshline.errors import InvalidInput
-from meshline.ingest.openlineage.files import events_in
+from meshline.ingest.openlineage.event_files import events_in
 from tests.acceptance.service import Service, serving
 
 ROOT = Path(__file__).parents[2]

@@ -23,9 +23,9 @@ from meshline.governance.rules import RULES, Profile, Verdict
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.proposed import known
-from meshline.ingest.proposed.schema import propose
-from meshline.ingest.proposed.shape import Given, Text
+from meshline.ingest.changes import graph_state
+from meshline.ingest.changes.base import Given, Text
+from meshline.ingest.changes.schema import propose
 from meshline.ingest.sources.base import Context
 
 # Why a change may be breaking although both directions are compatible for Avro: docs/profiles.md lists the same.
@@ -41,7 +41,7 @@ STRICTER = {
 TEXTS = {"string", "binary", "bytes"}
 LOSSY = {"type-changed": TEXTS, "branch-added": {*TEXTS, "int", "long"}, "branch-removed": {*TEXTS, "int", "long"}}
 
-KNOWN = known.known(LiveGraph.open(SqliteStore()), Naming(), Context(Naming(), Path()))
+KNOWN = graph_state.known(LiveGraph.open(SqliteStore()), Naming(), Context(Naming(), Path()))
 
 
 def found(before: Any, after: Any) -> list[Change]:

@@ -15,9 +15,9 @@ from meshline.graph.model import from_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder
+from meshline.ingest.openlineage.event_limits import NO_LIMITS, EventLimits
 from meshline.ingest.openlineage.events import EventParser, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
-from meshline.ingest.openlineage.limits import NO_LIMITS, EventLimits
 from meshline.ingest.pipeline import Pipeline
 from tests.ingest.speaking import CLOCK
 

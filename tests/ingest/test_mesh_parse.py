@@ -12,8 +12,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import Precedence
 from meshline.graph.naming import Naming
 from meshline.ingest import mesh
+from meshline.ingest.dataset_refs import split_dataset
 from meshline.ingest.documents import MAX_BYTES, document
-from meshline.ingest.names import split_dataset
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "mesh" / "mesh.yaml"

@@ -12,7 +12,7 @@ import pytest
 
 from meshline.graph.model import AssetKey, column, dataset
 from meshline.graph.naming import Naming
-from meshline.ingest.openlineage.statements import renamed_scope
+from meshline.ingest.openlineage.run_statements import renamed_scope
 from tests.ingest.speaking import Event, Graph, at, ds, event, graph, observable, told
 
 CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))

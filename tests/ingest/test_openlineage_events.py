@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.builder import BatchBuilder
+from meshline.ingest.openlineage.event_files import events_in
 from meshline.ingest.openlineage.events import MAX_BYTES, DatasetEvent, Event, EventParser, EventType, JobEvent, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
-from meshline.ingest.openlineage.files import events_in
 from tests.ingest.speaking import CLOCK, graph
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.ingest.openlineage import files
-from meshline.ingest.openlineage.files import events_in
+from meshline.ingest.openlineage import event_files
+from meshline.ingest.openlineage.event_files import events_in
 
 ONE, TWO = b'{"a": 1}', b'{"b": 2}'
 
@@ -81,8 +81,8 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 
 def test_what_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_DOCUMENT", 1000)
-    monkeypatch.setattr(files, "MAX_UNPACKED", 5000)
+    monkeypatch.setattr(event_files, "MAX_DOCUMENT", 1000)
+    monkeypatch.setattr(event_files, "MAX_UNPACKED", 5000)
     bomb = tmp_path / "bomb.gz"
     bomb.write_bytes(gzip.compress(b"[" + b" " * 100_000))
     assert found(bomb) == [(":1", None)]

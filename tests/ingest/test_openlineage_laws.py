@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshline.ingest.openlineage.events import EventParser, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
-from meshline.ingest.openlineage.runs import decode_state, encode_state, join, merged
+from meshline.ingest.openlineage.run_state import decode_state, encode_state, join, merged
 from tests.ingest.speaking import CLOCK, Event, Graph, at, ds, event, graph, lineage, observable, schema, source_field
 
 NAMES = ["a", "b", "A", "x.b"]

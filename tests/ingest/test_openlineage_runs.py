@@ -9,7 +9,7 @@ from meshline.graph.memory import Memory
 from meshline.graph.model import AssetFact, EdgeType, job
 from meshline.graph.store.base import Pair, RunKey, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
-from meshline.ingest.openlineage.runs import run_record
+from meshline.ingest.openlineage.run_state import run_record
 from tests.ingest.speaking import CLOCK, RUN, at, columns, ds, edges, event, graph, lineage, pairs, schema, source_field, told
 
 ID = lineage(id=[source_field("orders", "id", "DIRECT/IDENTITY")])

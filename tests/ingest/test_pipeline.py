@@ -17,9 +17,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, RunReader
 from meshline.graph.store.opening import open_store
 from meshline.ingest.openlineage.builder import BatchBuilder
-from meshline.ingest.openlineage.replaying import replay
-from meshline.ingest.outcomes import Committed
-from meshline.ingest.pipeline import Accepted, Limits, Pipeline, ingest_all
+from meshline.ingest.pipeline import Accepted, Committed, Limits, Pipeline, ingest_all, replay
 from tests.ingest.speaking import CLOCK, Event, ds, event, observable
 
 

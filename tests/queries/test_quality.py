@@ -11,8 +11,8 @@ from meshline.graph.quality import Outcome
 from meshline.graph.queries.failures import checked_datasets, count_failures, failures
 from meshline.graph.queries.listing import Filter
 from meshline.graph.queries.quality import Counts, Result, counts, failing_since, history, latest, sort_key
+from meshline.ingest.check_facts import Check, expectations, facts
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
-from meshline.ingest.quality import Check, expectations, facts
 from tests.ingest.sources.checking import CORPUS, needs_corpus
 from tests.queries import mesh
 

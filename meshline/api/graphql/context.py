@@ -18,7 +18,7 @@ from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.naming import Naming
 from meshline.graph.queries import assets, health, quality, resolve
 from meshline.graph.queries.limits import Limits
-from meshline.ingest.times import now
+from meshline.ingest.file_times import now
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, Scope, Statement, from_micros, source_kind
 from meshline.graph.store.base import Batch, RunReader
-from meshline.ingest.times import now
+from meshline.ingest.file_times import now
 
 PERSON = "person"
 NEWEST = "person:newest"  # the setting with the time of the last statement of any person: what is stated later is newer, whatever the clock

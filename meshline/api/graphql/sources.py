@@ -9,8 +9,8 @@ import strawberry
 from meshline.api.graphql.context import View
 from meshline.api.graphql.fields import documented
 from meshline.graph.model import from_micros, source_kind
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.sync_status import Status, statuses
-from meshline.ingest.times import now
 
 
 @strawberry.type(description="Where a source stands among the kinds of sources: 1 is believed first; null: after all that are listed.")

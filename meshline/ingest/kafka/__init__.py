@@ -1,7 +1,6 @@
-"""OpenLineage events from a Kafka topic: `consumer` takes them in a group, in `rounds`, each once; `letters` keeps what cannot be taken."""
+"""OpenLineage events from a Kafka topic: `consumer` consumes them in a group, each once; `dead_letters` keeps what cannot be ingested."""
 
-from meshline.ingest.kafka.connecting import Subscription, read_properties
-from meshline.ingest.kafka.consumer import EventConsumer, check
-from meshline.ingest.kafka.observing import OUTCOMES, Observer
+from meshline.ingest.kafka.client_config import Subscription, read_properties
+from meshline.ingest.kafka.consumer import OUTCOMES, EventConsumer, Observer, check
 
 __all__ = ["OUTCOMES", "EventConsumer", "Observer", "Subscription", "check", "read_properties"]

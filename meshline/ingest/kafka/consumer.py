@@ -1,4 +1,4 @@
-"""Takes the events of a topic in a consumer group.
+"""Consumes the events of a Kafka topic in a consumer group.
 
 A round takes a few hundred messages, hands them to the pipeline as one, waits until they are durable, and then
 commits their offsets. The store keeps the position in the same transaction as the events, and a consumer begins
@@ -10,18 +10,280 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent import futures
+from contextlib import suppress
+from typing import Protocol
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from meshline.errors import InvalidInput, MeshlineError
+from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.graph.store.base import Store
-from meshline.ingest.kafka.connecting import Subscription, plain
-from meshline.ingest.kafka.observing import Observer
-from meshline.ingest.kafka.positions import Positions
-from meshline.ingest.kafka.rounds import RETRY_SECONDS, Rounds
+from meshline.ingest.file_times import now
+from meshline.ingest.kafka.client_config import Subscription, plain
+from meshline.ingest.kafka.dead_letters import DeadLetters, Letter
+from meshline.ingest.kafka.offsets import Item, Positions, finished, settle
+from meshline.ingest.openlineage.events import EventParser
+from meshline.ingest.openlineage.facets import FacetReader
 from meshline.ingest.pipeline import Pipeline
 
+TAKEN = "taken"  # durable
+KNOWN = "known"  # delivered again, and durable since before
+DEAD_LETTER = "dead_letter"
+OUTCOMES = (TAKEN, KNOWN, DEAD_LETTER)
+
+
+class Observer(Protocol):
+    """Told by the consumer's thread."""
+
+    def consumed(self, outcome: str, number: int) -> None:
+        """What became of messages: one of OUTCOMES."""
+        ...
+
+    def lagging(self, partition: int, messages: int) -> None:
+        """How many messages of a partition that is ours are not durable yet."""
+        ...
+
+    def released(self, partition: int) -> None:
+        """A partition is another's now."""
+        ...
+
+
 log = logging.getLogger("meshline.ingest")
+
+TOGETHER = 500  # messages of a round
+RETRY_SECONDS = 2.0
+LEAVE_SECONDS = 30.0  # that a partition is held until what was taken of it is durable
+_POLL_SECONDS = 0.5
+_SECONDS = 10.0  # for a question to Kafka
+_PATIENCE = 1.0  # seconds that a round is waited for before Kafka is asked whether we are still wanted
+
+
+class Rounds:
+    """What one thread consumes; used for one consumer after the other."""
+
+    def __init__(self, subscription: Subscription, pipeline: Pipeline, source: str, positions: Positions, observer: Observer) -> None:
+        self._subscription = subscription
+        self._pipeline = pipeline
+        self._source = source
+        self._positions = positions
+        self._observer = observer
+        self._letters = DeadLetters(subscription)
+        self._parser = EventParser(FacetReader(pipeline.event_limits))
+        self._stopping = threading.Event()
+        self._consumer: Consumer
+        self._durable: dict[int, int] = {}  # of our partitions: messages before are durable; they may come again
+        self._next: dict[int, int] = {}  # of our partitions: the message that is to be taken next
+        self._items: list[Item] = []
+        self._stash: list[Message] = []  # came while Kafka was asked for something else
+        self._paused = False
+        self._reported = 0.0
+
+    def consume(self, consumer: Consumer, stopping: threading.Event) -> None:
+        """Until told to stop. Closes the consumer. Raises KafkaException, StoreUnavailable."""
+        self._consumer, self._stopping = consumer, stopping
+        self._paused = False
+        self._stash.clear()
+        try:
+            consumer.subscribe([self._subscription.topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+            while not stopping.is_set():
+                messages, self._stash = self._stash, []
+                self._take(messages or consumer.consume(TOGETHER, _POLL_SECONDS))
+                self._report()
+        finally:
+            settle(self._items, LEAVE_SECONDS)
+            consumer.close()  # tells `_revoked`
+            self._items = []
+            for partition in list(self._next):
+                self._release(partition)
+
+    # -- a round
+
+    def _take(self, messages: Iterable[Message]) -> None:
+        self._items = [item for message in messages if (item := self._item(message)) is not None]
+        if self._items:
+            self._observer.consumed(KNOWN, sum(item.known for item in self._items))
+            self._write()
+            self._bury()
+            self._commit()
+        self._resume()
+
+    def _item(self, message: Message) -> Item | None:
+        """None if it is no message but news."""
+        error, partition, offset, body = message.error(), message.partition(), message.offset(), message.value()
+        if error is not None:
+            if error.fatal():
+                raise KafkaException(error)
+            log.warning("Kafka topic %s: %s", self._subscription.topic, error.str())
+            return None
+        assert partition is not None
+        assert offset is not None
+        if offset < self._next.get(partition, offset + 1):  # of a partition that was taken from us meanwhile
+            return None
+        item = Item(message, partition, offset, bytes(body or b""))
+        item.refused = self._refusal(item)
+        item.known = item.refused is None and offset < self._durable.get(partition, 0)
+        return item
+
+    def _refusal(self, item: Item) -> InvalidInput | None:
+        """Why it cannot be taken, as far as the pipeline does not look at that."""
+        if not item.body:
+            return InvalidInput("the message has no value")
+        if len(item.body) > self._subscription.max_bytes:
+            return InvalidInput(f"{len(item.body)} bytes are too many; a message may have {self._subscription.max_bytes}")
+        if item.offset < self._durable.get(item.partition, 0):  # whether it became a letter is not known
+            try:
+                self._parser.parse(item.body, now())
+            except InvalidInput as error:
+                return error
+        return None
+
+    def _write(self) -> None:
+        """Until all that can be taken is durable, or it is no more our business."""
+        while waiting := [item for item in self._items if not item.is_finished and item.refused is None]:
+            if self._stopping.is_set():
+                return
+            try:
+                marked = [(item.body, self._positions.mark(item.partition, item.offset)) for item in waiting]
+                answers = self._pipeline.submit_all(marked, self._source)
+            except (QueueFull, StoreUnavailable):
+                self._hold(RETRY_SECONDS)
+                continue
+            for item, answer in zip(waiting, answers, strict=True):
+                item.answer = answer
+            while futures.wait(answers, _PATIENCE).not_done:
+                self._hold(0)
+            unavailable = self._answered(waiting)
+            if unavailable is not None:
+                log.warning("what Kafka delivered waits: %s", unavailable)
+                self._hold(RETRY_SECONDS)
+
+    def _answered(self, waiting: Sequence[Item]) -> StoreUnavailable | None:
+        """Note what the pipeline refused; the error of what it could not write."""
+        self._observer.consumed(TAKEN, sum(item.is_written for item in waiting))
+        unavailable: StoreUnavailable | None = None
+        for item in waiting:
+            error = item.answer.exception() if item.answer is not None else None
+            if isinstance(error, StoreUnavailable):
+                unavailable = error
+            elif isinstance(error, Exception):
+                item.refused = error
+        return unavailable
+
+    def _bury(self) -> None:
+        """Write what cannot be taken to the dead-letter topic, however long that takes: else it would be lost."""
+        while letters := [item for item in self._items if item.refused is not None and not item.buried]:
+            if self._stopping.is_set():
+                return
+            failed = self._letters.send([Letter(item.message, str(item.refused)) for item in letters])
+            left = {id(letter.message) for letter in failed}
+            for item in letters:
+                item.buried = id(item.message) not in left
+            self._observer.consumed(DEAD_LETTER, len(letters) - len(failed))
+            if failed:
+                self._hold(RETRY_SECONDS)
+            else:
+                log.warning("%d messages put into %s, the first: %s", len(letters), self._subscription.dead_letters, letters[0].refused)
+
+    def _commit(self) -> None:
+        offsets = finished(self._items)
+        self._next.update(offsets)
+        for item in {item.partition: item for item in self._items}.values():  # the last ones
+            if item.buried and item.offset >= self._durable.get(item.partition, 0):
+                with suppress(StoreUnavailable):  # then it may be buried again
+                    self._positions.put(item.partition, item.offset)
+        self._tell_kafka(offsets, wait=any(item.buried for item in self._items))
+
+    def _tell_kafka(self, offsets: dict[int, int], *, wait: bool) -> None:
+        """Commit offsets. If that fails nothing is lost: the store knows the position, and the next round commits again."""
+        if not offsets:
+            return
+        listed = [TopicPartition(self._subscription.topic, partition, offset) for partition, offset in offsets.items()]
+        try:
+            if wait:
+                self._consumer.commit(offsets=listed, asynchronous=False)
+            else:
+                self._consumer.commit(offsets=listed, asynchronous=True)
+        except KafkaException as error:
+            log.warning("offsets are not committed: %s", plain(error, self._subscription))
+
+    # -- staying in the group
+
+    def _hold(self, seconds: float) -> None:
+        """Fetch nothing, but stay in the group."""
+        if not self._paused:
+            self._consumer.pause(self._ours())
+            self._paused = True
+        end = time.monotonic() + seconds
+        while True:
+            message = self._consumer.poll(0.1)
+            if message is not None:
+                self._stash.append(message)
+            if time.monotonic() >= end or self._stopping.is_set():
+                return
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            with suppress(KafkaException):  # one that was taken from us just now
+                self._consumer.resume(self._ours())
+
+    def _ours(self) -> list[TopicPartition]:
+        return [TopicPartition(self._subscription.topic, partition) for partition in self._next]
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Begin where the store is. Kafka may be behind it, with a message that is to become a letter; or, if the store was
+        restored, far before it.
+        """
+        durable = self._positions.of(partition.partition for partition in partitions)
+        begun = consumer.committed(partitions, timeout=_SECONDS) if partitions else []
+        new = []
+        for partition in begun:
+            number = partition.partition
+            known = [offset for offset in (durable.get(number, -1), partition.offset) if offset >= 0]
+            if not known:
+                known = [consumer.get_watermark_offsets(partition, timeout=_SECONDS)[0]]
+                new.append(partition)
+            partition.offset = self._next[number] = min(known)
+            self._durable[number] = durable.get(number, 0)
+        consumer.incremental_assign(begun)
+        if self._paused:
+            consumer.pause(begun)
+        if new:  # before anything is taken: where there is no offset, none was taken for a letter
+            consumer.commit(offsets=new, asynchronous=False)
+
+    def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """Give partitions away when what was taken of them is durable."""
+        numbers = {partition.partition for partition in partitions}
+        settle(self._items, LEAVE_SECONDS, numbers)
+        offsets = {**self._next, **finished(self._items)}
+        self._tell_kafka({number: offsets[number] for number in numbers if number in offsets}, wait=True)
+        for number in numbers:
+            self._release(number)
+
+    def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        """They are another's already."""
+        settle(self._items, LEAVE_SECONDS, {partition.partition for partition in partitions})
+        for partition in partitions:
+            self._release(partition.partition)
+
+    def _release(self, partition: int) -> None:
+        self._items = [item for item in self._items if item.partition != partition]
+        self._stash = [message for message in self._stash if message.partition() != partition]
+        self._next.pop(partition, None)
+        self._durable.pop(partition, None)
+        self._observer.released(partition)
+
+    def _report(self) -> None:
+        """Once a second: how much is not taken yet."""
+        if time.monotonic() - self._reported < 1:
+            return
+        self._reported = time.monotonic()
+        for partition in self._ours():
+            _, high = self._consumer.get_watermark_offsets(partition, cached=True)
+            if high >= 0:
+                self._observer.lagging(partition.partition, max(high - self._next[partition.partition], 0))
 
 
 class EventConsumer:

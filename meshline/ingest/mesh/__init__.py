@@ -1,12 +1,31 @@
-"""The mesh file: what people know and no event says. `read`, `parse`, `statements`, `load`."""
+"""The mesh file: what people know and no event says. `read`, `parse`, `statements`, `load`, `configure`.
 
-from meshline.ingest.mesh.configuration import configuration, configure, stored
+The rules that a mesh file gives to the whole graph (how names become keys, and the precedence of sources) are needed before
+the graph is opened, and all who open one store must use the same: so the store keeps them.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from meshline.errors import InvalidInput, StoreCorrupt
+from meshline.graph.model import Precedence
+from meshline.graph.naming import Naming
+from meshline.graph.store.base import Store
+from meshline.ingest.catalog_aliases import remember
+from meshline.ingest.file_times import file_time
 from meshline.ingest.mesh.facts import statements
-from meshline.ingest.mesh.loading import load
-from meshline.ingest.mesh.reading import Mesh, parse, read
-from meshline.ingest.mesh.schema import json_schema
+from meshline.ingest.mesh.format import json_schema
+from meshline.ingest.mesh.mesh_file import Mesh, parse, read
+from meshline.ingest.sources.base import Entry, Reading, Refused
 from meshline.ingest.sources.scope_loader import Loading
-from meshline.ingest.times import file_time
+from meshline.ingest.sources.scope_loader import load as load_reading
+
+if TYPE_CHECKING:
+    from meshline.graph.live import LiveGraph
 
 __all__ = [
     "Loading",
@@ -21,3 +40,72 @@ __all__ = [
     "statements",
     "stored",
 ]
+
+_turn = Lock()  # of what a file says of catalogs, and the rest of it: not the graph's, for which questions would wait while it is written
+
+
+def load(graph: LiveGraph, mesh: Mesh, naming: Naming, time: int) -> Loading:
+    """Commit what a mesh file says. `time`: the file's, in microseconds (`meshline.ingest.file_times`).
+
+    Loading what the graph already holds changes nothing. What differs takes effect whatever the
+    file's time. A file with refused entries retracts nothing: an entry that cannot be read is not an
+    entry that is gone. Raises InvalidInput if the file's naming rules are not those of `naming`.
+    """
+    _same_rules(mesh, naming)
+    entries = [Entry(statement.scope, statement.content) for statement in statements(mesh, naming, time)]
+    refused = [Refused(error) for error in mesh.refused]
+    with _turn:
+        remember(graph.store, mesh.source, mesh.catalogs)
+        return load_reading(graph, Reading(mesh.source, [*entries, *refused], complete=True, warnings=mesh.warnings), time)
+
+
+def _same_rules(mesh: Mesh, naming: Naming) -> None:
+    if mesh.naming is not None and mesh.naming.naming().digest != naming.digest:
+        raise InvalidInput(
+            f"the naming rules of {mesh.source} are not those that the store was written with: make a store that follows them with"
+            " `meshline replay --mesh FILE --to NEW_STORE`"
+        )
+
+
+NAMING = "naming"  # the digest of the naming rules with which the store was written
+NAMING_RULES = "naming.rules"  # the rules themselves: JSON list of [pattern, replacement]
+PRECEDENCE = "precedence"  # JSON
+
+
+def configuration(mesh: Mesh) -> tuple[Naming | None, Precedence | None]:
+    """The naming and the precedence that a mesh file gives; None where it says nothing."""
+    return (
+        mesh.naming.naming() if mesh.naming is not None else None,
+        mesh.precedence.precedence() if mesh.precedence is not None else None,
+    )
+
+
+def stored(store: Store) -> tuple[Naming, Precedence]:
+    """The naming and the precedence that a store remembers; the defaults of a new one."""
+    rules, precedence = store.setting(NAMING_RULES), store.setting(PRECEDENCE)
+    try:
+        naming = Naming(msgspec.json.decode(rules, type=list[tuple[str, str]])) if rules is not None else Naming()
+        return naming, msgspec.json.decode(precedence, type=Precedence) if precedence is not None else Precedence()
+    except msgspec.MsgspecError as error:
+        raise StoreCorrupt(f"the store's settings cannot be read ({error}): restore the store from a backup") from error
+
+
+def configure(store: Store, naming: Naming | None = None, precedence: Precedence | None = None) -> tuple[Naming, Precedence]:
+    """Give a store its rules, which it remembers (None: leave what it remembers), and say what holds from now on.
+
+    Raises InvalidInput if the store was written with other naming rules: keys that are in it already
+    would not be found again.
+    """
+    old_naming, old_precedence = stored(store)
+    if naming is not None and naming.digest != old_naming.digest and store.revision() > 0:
+        raise InvalidInput(
+            "the naming rules are not those that the store was written with: make a store that follows them with"
+            " `meshline replay --mesh FILE --to NEW_STORE`"
+        )
+    naming, precedence = naming or old_naming, precedence or old_precedence
+    if store.setting(NAMING) != naming.digest:
+        store.setting(NAMING_RULES, msgspec.json.encode([(t.pattern.pattern, t.replacement) for t in naming.trimmers]).decode())
+        store.setting(NAMING, naming.digest)
+    if precedence != old_precedence:
+        store.setting(PRECEDENCE, msgspec.json.encode(precedence).decode())
+    return naming, precedence

@@ -26,8 +26,7 @@ from meshline.ingest.mesh.format import (
     SameAs,
     Team,
 )
-from meshline.ingest.mesh.parts import pair
-from meshline.ingest.mesh.reading import Mesh
+from meshline.ingest.mesh.mesh_file import Mesh, pair
 
 
 def statements(mesh: Mesh, naming: Naming, observed_at: int) -> list[Statement]:

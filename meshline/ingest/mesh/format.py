@@ -1,16 +1,21 @@
-"""The format of the mesh file, version 1: what may stand in it. `mesh.schema.json` is made from here."""
+"""The format of the mesh file, version 1: what may stand in it.
+
+`json_schema` makes the published JSON Schema of it (`meshline/ingest/mesh.schema.json`, written by scripts/make-docs).
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from meshline.graph.model import Precedence
 from meshline.graph.naming import Naming
+from meshline.ingest.sources.registry import KINDS, source_class
 from meshline.words import closest
 
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
@@ -357,3 +362,26 @@ ENTRIES: Mapping[str, type[Entry]] = {
     "same_as": SameAs,
     "not_same_as": NotSameAs,
 }
+
+
+def json_schema() -> str:
+    """The text of `mesh.schema.json`. Needs the extras of all sources."""
+    schema = {key: value for key, value in MeshFile.model_json_schema().items() if key != "title"}
+    entry = schema["$defs"].pop("SourceEntry")
+    for kind in KINDS:
+        schema["$defs"] |= _source_definitions(kind, entry["properties"]["every"])
+    schema["properties"]["sources"]["items"] = {"oneOf": [{"$ref": f"#/$defs/{_definition_name(kind)}"} for kind in KINDS]}
+    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "meshline mesh file, version 1", **schema}
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+def _source_definitions(kind: str, every: dict[str, Any]) -> dict[str, Any]:
+    """The definitions of one kind of source: its own, and what that refers to."""
+    own = source_class(kind).model_json_schema(ref_template=f"#/$defs/{_definition_name(kind)}.{{model}}")
+    inner = {f"{_definition_name(kind)}.{name}": value for name, value in own.pop("$defs", {}).items()}
+    properties = {"kind": {"const": kind}, **own["properties"], "every": every}
+    return {_definition_name(kind): {**own, "properties": properties, "required": ["kind", *own.get("required", ())]}, **inner}
+
+
+def _definition_name(kind: str) -> str:
+    return f"source.{kind}"

@@ -1,1 +1,1 @@
-"""OpenLineage events -> statements: `events` parses, `runs` merges, `statements` maps, `builder` commits."""
+"""OpenLineage events -> statements: `events` parses, `run_state` merges, `run_statements` maps, `builder` makes the batch."""

@@ -9,11 +9,11 @@ import msgspec
 
 from meshline.graph import model
 from meshline.graph.model import AssetKey, Content, Facts, Json
-from meshline.ingest.openlineage import typed
-from meshline.ingest.openlineage.contents import Contents
+from meshline.ingest.check_facts import Check, Outcome, facts, first_line, named
+from meshline.ingest.openlineage import facet_types
+from meshline.ingest.openlineage.content_cache import Contents
 from meshline.ingest.openlineage.facets import Place, Text
-from meshline.ingest.openlineage.runs import RunState, Slot, join_slot
-from meshline.ingest.quality import Check, Outcome, facts, first_line, named
+from meshline.ingest.openlineage.run_state import RunState, Slot, join_slot
 
 ASSERTIONS = "dataQualityAssertions"
 DBT = "DBT"
@@ -41,13 +41,13 @@ def results(job: AssetKey, state: RunState, contents: Contents) -> Iterator[tupl
 def _facts(dataset: AssetKey, suite: str, facet: Text, contents: Contents, *, by_dbt: bool, left_out: bool) -> Facts:
     """What one facet says; nothing if it takes itself back. `left_out`: dbt aborted the run, for what it tests was not built."""
     value = contents.reader.read(Place.INPUT, ASSERTIONS, facet).value
-    if not isinstance(value, typed.DataQualityAssertions) or value.deleted is True:
+    if not isinstance(value, facet_types.DataQualityAssertions) or value.deleted is True:
         return Facts()
     checks = [_check(dataset, suite, assertion, by_dbt=by_dbt, left_out=left_out) for assertion in value.assertions or ()]
     return facts(named(checks, [""] * len(checks)))
 
 
-def _check(dataset: AssetKey, suite: str, said: typed.Assertion, *, by_dbt: bool, left_out: bool) -> Check:
+def _check(dataset: AssetKey, suite: str, said: facet_types.Assertion, *, by_dbt: bool, left_out: bool) -> Check:
     skipped = left_out and not said.success
     kind = said.assertion.strip() or "assertion"
     return Check(
@@ -62,7 +62,7 @@ def _check(dataset: AssetKey, suite: str, said: typed.Assertion, *, by_dbt: bool
     )
 
 
-def _outcome(said: typed.Assertion, *, by_dbt: bool) -> Outcome:
+def _outcome(said: facet_types.Assertion, *, by_dbt: bool) -> Outcome:
     if said.success:
         return Outcome.PASSED
     if by_dbt and said.params is not None and said.actual is None:
@@ -77,4 +77,4 @@ def _text(value: Json) -> Json:
 def _integration(state: RunState, contents: Contents) -> str:
     slot = state.job_facets.get("jobType")
     value = contents.reader.read(Place.JOB, "jobType", slot).value if slot else None
-    return (value.integration or "").upper() if isinstance(value, typed.JobType) else ""
+    return (value.integration or "").upper() if isinstance(value, facet_types.JobType) else ""

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.memory import Memory
 from meshline.graph.model import Scope, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunReader, Withdrawal
-from meshline.ingest.openlineage.contents import Contents
-from meshline.ingest.openlineage.coverage import Coverage
+from meshline.ingest.file_times import now
+from meshline.ingest.openlineage.content_cache import Contents
+from meshline.ingest.openlineage.declared_events import dataset_event_statements, job_event_statements
+from meshline.ingest.openlineage.event_files import Found
+from meshline.ingest.openlineage.event_limits import EventLimits, check_datasets
 from meshline.ingest.openlineage.events import Event, EventParser, JobEvent, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
-from meshline.ingest.openlineage.limits import EventLimits, check_datasets
-from meshline.ingest.openlineage.runs import RunState, decode_state, encode_state, merged
-from meshline.ingest.openlineage.statements import RunVoice
-from meshline.ingest.openlineage.static import dataset_event_statements, job_event_statements
+from meshline.ingest.openlineage.run_state import RunState, decode_state, encode_state, merged
+from meshline.ingest.openlineage.run_statements import RunVoice
+from meshline.ingest.openlineage.sibling_coverage import Coverage
 
 DEFAULT_SOURCE = "openlineage/default"
 MAX_VOICES = 64 * 2**20  # bytes, about, of runs remembered
@@ -150,3 +153,19 @@ def _by_scope(statements: Iterable[Statement]) -> dict[Scope, dict[_Content, Sta
         key = (statement.observed_at, statement.provisional, statement.until, statement.content.digest)
         result.setdefault(statement.scope, {})[key] = statement
     return result
+
+
+def check_events(events: Iterable[Found]) -> list[Found]:
+    """All events, if all can be used. Raises InvalidInput with the place of the first that cannot."""
+    parser = BatchBuilder(Naming()).parser
+    found: list[Found] = []
+    for event in events:
+        if isinstance(event, InvalidInput):
+            raise event
+        place, body = event
+        try:
+            parser.parse(body, now())
+        except InvalidInput as error:
+            raise InvalidInput(str(error), place) from error
+        found.append(event)
+    return found

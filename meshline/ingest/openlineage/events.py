@@ -2,26 +2,81 @@
 
 Strict on what is used, lenient on what is not (OpenLineage 2-0-2): an event is refused only if it
 cannot be placed (not JSON, no time, neither job nor dataset, wrong types of names and lists). A facet
-that cannot be read is kept as it came and noted.
+that cannot be read is kept as it came and noted; so is column lineage that contradicts the schema of the same output.
 """
 
 from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from meshline.errors import InvalidInput
+from meshline.graph.memory import Memory
 from meshline.graph.model import to_micros
-from meshline.ingest.openlineage.contradictions import Contradictions
+from meshline.ingest.file_times import AHEAD
+from meshline.ingest.openlineage.column_lineage import lists_column
+from meshline.ingest.openlineage.event_limits import SMALL, Counts, check_bytes, check_datasets, check_name, check_numbers
+from meshline.ingest.openlineage.facet_facts import columns
+from meshline.ingest.openlineage.facet_types import ColumnLineage, Schema
 from meshline.ingest.openlineage.facets import COUNTED, Facet, FacetReader, Place
-from meshline.ingest.openlineage.limits import SMALL, Counts, check_bytes, check_datasets, check_name, check_numbers
+from meshline.ingest.openlineage.producers import change_of, producer_of
 from meshline.ingest.openlineage.repair import Note, repaired
-from meshline.ingest.times import AHEAD
+
+MAX_COMPARED = 8 * 2**20  # bytes, about, of comparisons of schema and lineage
+_SHOWN = 5
+
+_CONSEQUENCE = (
+    "these are left out: the lineage is read from the job's SQL if that can be, else the columns of this output are only possibly affected"
+)
+
+
+class Contradictions:
+    """Compares the facets of outputs; the same facets come every day, so results are remembered."""
+
+    def __init__(self, reader: FacetReader) -> None:
+        self._reader = reader
+        self._compared: Memory[tuple[bytes, bytes], tuple[str, ...]] = Memory(MAX_COMPARED)
+
+    def notes(self, job_facets: Mapping[str, Facet], outputs: Sequence[Mapping[str, Facet]]) -> Iterator[Note]:
+        """One for each output whose schema lists all of its columns, and not those of its lineage. `outputs`: their facets."""
+        producer = None
+        for position, facets in enumerate(outputs):
+            schema, lineage = facets.get("schema"), facets.get("columnLineage")
+            if schema is None or lineage is None or not (foreign := self._foreign(schema, lineage)):
+                continue
+            producer = producer or producer_of(job_facets, self._reader)
+            if producer.lists_whole_output(change_of(facets.get("lifecycleStateChange"), self._reader)):
+                where = f"$.outputs[{position}].facets.columnLineage"
+                yield Note(where, f"it names columns that the schema of this output lacks ({_few(foreign)}); {_CONSEQUENCE}")
+
+    def _foreign(self, schema: Facet, lineage: Facet) -> tuple[str, ...]:
+        """The columns that a lineage gives sources and a schema lacks."""
+        key = (schema.digest, lineage.digest)
+        found = self._compared.get(key)
+        if found is None:
+            found = self._compare(schema, lineage)
+            self._compared.keep(key, found, 200 + 100 * len(found))
+        return found
+
+    def _compare(self, schema: Facet, lineage: Facet) -> tuple[str, ...]:
+        listed = self._reader.read(Place.DATASET, "schema", schema).value
+        named = self._reader.read(Place.DATASET, "columnLineage", lineage).value
+        if not isinstance(listed, Schema) or not isinstance(named, ColumnLineage) or not listed.fields:
+            return ()
+        names = frozenset(name.casefold() for name in columns(listed))
+        fields = (named.fields or {}).items()
+        return tuple(name for name, field in fields if field is not None and field.input_fields and not lists_column(names, name))
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(name[:60] for name in names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+
 
 MAX_BYTES = 16 * 2**20  # of one event
 

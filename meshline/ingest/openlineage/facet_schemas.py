@@ -1,4 +1,4 @@
-"""What the schemas of the specification's facets accept: types that only check. What is read of a facet is in `typed`.
+"""What the schemas of the specification's facets accept: types that only check. What is read of a facet is in `facet_types`.
 
 Source: the JSON Schemas in `spec/facets` of OpenLineage 1.40. Formats (`uri`, `uuid`, `date-time`) are not checked, nor the
 `_producer` and `_schemaURL` that every facet should have: they say nothing about the data. A schema accepts keys that it

@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from meshline.graph.memory import Memory
-from meshline.ingest.openlineage import typed
+from meshline.ingest.openlineage import facet_types
+from meshline.ingest.openlineage.event_limits import SMALL, EventLimits, Extent, extent
 from meshline.ingest.openlineage.facet_schemas import SchemaCheck
-from meshline.ingest.openlineage.limits import SMALL, EventLimits, Extent, extent
 
 MAX_REMEMBERED = 64 * 2**20  # bytes of facets read
 
@@ -62,7 +62,7 @@ class Rule(NamedTuple):
     name: str
     schema: str
     meaning: str
-    type: type[typed.AnyFacet] | None = None
+    type: type[facet_types.AnyFacet] | None = None
 
 
 _RUN_RECORD = "kept verbatim with the run"
@@ -75,21 +75,21 @@ RULES = (
         "columnLineage",
         "ColumnLineageDatasetFacet",
         _IN_RUN.format("column to column and column to dataset FLOWS_TO, in the statement of the run, job or dataset event"),
-        typed.ColumnLineage,
+        facet_types.ColumnLineage,
     ),
     Rule(
         Place.DATASET,
         "lineage",
         "LineageFacet",
         _IN_RUN.format("FLOWS_TO at every grain, before columnLineage and before inputs x outputs"),
-        typed.DatasetLineage,
+        facet_types.DatasetLineage,
     ),
     Rule(
         Place.JOB,
         "lineage",
         "LineageFacet",
         _IN_RUN.format("FLOWS_TO of the datasets that it names, READS and WRITES of the jobs; job to job entries are only kept"),
-        typed.JobLineage,
+        facet_types.JobLineage,
     ),
     Rule(
         Place.DATASET,
@@ -97,30 +97,32 @@ RULES = (
         "SchemaDatasetFacet",
         "columns (nested ones as dotted paths): HAS_COLUMN, type, description; an output's only if the run did not fail. A schema that may "
         "lack columns (of an input, of an update) adds them, and takes none away",
-        typed.Schema,
+        facet_types.Schema,
     ),
     Rule(
         Place.DATASET,
         "symlinks",
         "SymlinksDatasetFacet",
         "identity: SAME_AS, but for names of Flink's sessions; also resolves names in a column lineage",
-        typed.Symlinks,
+        facet_types.Symlinks,
     ),
-    Rule(Place.DATASET, "catalog", "CatalogDatasetFacet", "attribute `catalog`", typed.Catalog),
-    Rule(Place.DATASET, "hierarchy", "HierarchyDatasetFacet", "attribute `hierarchy`", typed.Hierarchy),
+    Rule(Place.DATASET, "catalog", "CatalogDatasetFacet", "attribute `catalog`", facet_types.Catalog),
+    Rule(Place.DATASET, "hierarchy", "HierarchyDatasetFacet", "attribute `hierarchy`", facet_types.Hierarchy),
     Rule(
         Place.DATASET,
         "lifecycleStateChange",
         "LifecycleStateChangeDatasetFacet",
         "RENAME: RENAMED_TO from that time; DROP: the dataset ends; the other changes are kept verbatim",
-        typed.LifecycleStateChange,
+        facet_types.LifecycleStateChange,
     ),
-    Rule(Place.DATASET, "ownership", "OwnershipDatasetFacet", "OWNS the dataset", typed.Ownership),
-    Rule(Place.DATASET, "tags", "TagsDatasetFacet", "attribute `tags` of the dataset, or of the column that `field` names", typed.Tags),
-    Rule(Place.DATASET, "documentation", "DocumentationDatasetFacet", "attribute `description`", typed.Documentation),
-    Rule(Place.DATASET, "datasetType", "DatasetTypeDatasetFacet", "attributes `dataset_type`, `dataset_subtype`", typed.DatasetType),
-    Rule(Place.DATASET, "storage", "StorageDatasetFacet", "attribute `storage`", typed.Storage),
-    Rule(Place.DATASET, "dataSource", "DatasourceDatasetFacet", "attributes `data_source`, `location`", typed.DataSource),
+    Rule(Place.DATASET, "ownership", "OwnershipDatasetFacet", "OWNS the dataset", facet_types.Ownership),
+    Rule(
+        Place.DATASET, "tags", "TagsDatasetFacet", "attribute `tags` of the dataset, or of the column that `field` names", facet_types.Tags
+    ),
+    Rule(Place.DATASET, "documentation", "DocumentationDatasetFacet", "attribute `description`", facet_types.Documentation),
+    Rule(Place.DATASET, "datasetType", "DatasetTypeDatasetFacet", "attributes `dataset_type`, `dataset_subtype`", facet_types.DatasetType),
+    Rule(Place.DATASET, "storage", "StorageDatasetFacet", "attribute `storage`", facet_types.Storage),
+    Rule(Place.DATASET, "dataSource", "DatasourceDatasetFacet", "attributes `data_source`, `location`", facet_types.DataSource),
     Rule(Place.DATASET, "version", "DatasetVersionDatasetFacet", _RUN_RECORD),
     Rule(Place.DATASET, "dataQualityMetrics", "DataQualityMetricsDatasetFacet", _ASSET.format("dataset")),
     Rule(Place.INPUT, "dataQualityMetrics", "DataQualityMetricsInputDatasetFacet", _RUN_RECORD),
@@ -129,14 +131,14 @@ RULES = (
         "dataQualityAssertions",
         "DataQualityAssertionsDatasetFacet",
         _IN_RUN.format("results of checks: attribute `quality` of the dataset or column, also of a run that failed"),
-        typed.DataQualityAssertions,
+        facet_types.DataQualityAssertions,
     ),
     Rule(
         Place.DATASET,
         "dataQualityAssertions",
         "DataQualityAssertionsDatasetFacet",
         "the same, for producers that send it here; with the input facet, that one counts",
-        typed.DataQualityAssertions,
+        facet_types.DataQualityAssertions,
     ),
     Rule(Place.INPUT, "inputStatistics", "InputStatisticsInputDatasetFacet", _RUN_RECORD),
     Rule(Place.INPUT, "subset", "BaseSubsetDatasetFacet", _RUN_RECORD),
@@ -147,20 +149,20 @@ RULES = (
         "jobType",
         "JobTypeJobFacet",
         "attributes `job_type`, `processing_type`, `integration`; STREAMING and SERVICE take effect at every event",
-        typed.JobType,
+        facet_types.JobType,
     ),
-    Rule(Place.JOB, "ownership", "OwnershipJobFacet", "OWNS the job", typed.Ownership),
-    Rule(Place.JOB, "tags", "TagsJobFacet", "attribute `tags`", typed.Tags),
-    Rule(Place.JOB, "documentation", "DocumentationJobFacet", "attribute `description`", typed.Documentation),
-    Rule(Place.JOB, "sql", "SQLJobFacet", "attribute `sql`", typed.Sql),
-    Rule(Place.JOB, "sourceCodeLocation", "SourceCodeLocationJobFacet", "attribute `source_code_location`", typed.SourceCodeLocation),
+    Rule(Place.JOB, "ownership", "OwnershipJobFacet", "OWNS the job", facet_types.Ownership),
+    Rule(Place.JOB, "tags", "TagsJobFacet", "attribute `tags`", facet_types.Tags),
+    Rule(Place.JOB, "documentation", "DocumentationJobFacet", "attribute `description`", facet_types.Documentation),
+    Rule(Place.JOB, "sql", "SQLJobFacet", "attribute `sql`", facet_types.Sql),
+    Rule(Place.JOB, "sourceCodeLocation", "SourceCodeLocationJobFacet", "attribute `source_code_location`", facet_types.SourceCodeLocation),
     Rule(Place.JOB, "sourceCode", "SourceCodeJobFacet", _ASSET.format("job")),
     Rule(
         Place.RUN,
         "parent",
         "ParentRunFacet",
         _IN_RUN.format("PART_OF the parent job and its root; sibling runs know of each other's column lineage"),
-        typed.Parent,
+        facet_types.Parent,
     ),
     Rule(Place.RUN, "jobDependencies", "JobDependenciesRunFacet", "control flow, never lineage: " + _RUN_RECORD),
     Rule(Place.RUN, "environmentVariables", "EnvironmentVariablesRunFacet", _RUN_RECORD),
@@ -181,7 +183,7 @@ OWN_RULES = (
         "dbt_node",
         "DbtNodeJobFacet of openlineage-dbt",
         "attribute `dbt_id`: the node that the job builds, of which a dbt project may know the columns",
-        typed.DbtNode,
+        facet_types.DbtNode,
     ),
 )
 
@@ -199,7 +201,7 @@ _LISTS = frozenset({"schema", "columnLineage"})
 class Reading(NamedTuple):
     """A facet read. `problem`: what is wrong with it, and what became of it; empty: nothing. `value`: None if it cannot be read."""
 
-    value: typed.AnyFacet | None
+    value: facet_types.AnyFacet | None
     weight: Weight
     problem: str = ""
     extent: Extent = SMALL
@@ -210,10 +212,10 @@ class FacetReader:
 
     def __init__(self, limits: EventLimits | None = None) -> None:
         self.limits = limits or EventLimits()
-        self._decoders: dict[tuple[Place, str], msgspec.json.Decoder[typed.AnyFacet]] = {
+        self._decoders: dict[tuple[Place, str], msgspec.json.Decoder[facet_types.AnyFacet]] = {
             (rule.place, rule.name): msgspec.json.Decoder(rule.type) for rule in (*RULES, *OWN_RULES) if rule.type is not None
         }
-        self._any = msgspec.json.Decoder(typed.AnyFacet)
+        self._any = msgspec.json.Decoder(facet_types.AnyFacet)
         self._schemas = SchemaCheck()
         self._read: Memory[tuple[Place, str, bytes], Reading] = Memory(MAX_REMEMBERED)
 
@@ -241,10 +243,10 @@ class FacetReader:
         return Reading(value, Weight.EMPTY if empty else Weight.GOOD, problem, extent(value, raw, self.limits))
 
 
-def _lists_something(facet: typed.AnyFacet) -> bool:
-    if isinstance(facet, typed.Schema):
+def _lists_something(facet: facet_types.AnyFacet) -> bool:
+    if isinstance(facet, facet_types.Schema):
         return bool(facet.fields)
-    return not isinstance(facet, typed.ColumnLineage) or bool(facet.fields or facet.dataset)
+    return not isinstance(facet, facet_types.ColumnLineage) or bool(facet.fields or facet.dataset)
 
 
 def facets_page() -> str:

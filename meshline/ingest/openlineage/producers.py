@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from meshline.ingest.openlineage.facet_types import JobType, LifecycleStateChange, Sql
 from meshline.ingest.openlineage.facets import FacetReader, Place, Text
-from meshline.ingest.openlineage.typed import JobType, LifecycleStateChange, Sql
 
 # Inputs list all columns of a table, whatever of it is read.
 _WHOLE_INPUTS = frozenset({"AIRFLOW", "SPARK"})

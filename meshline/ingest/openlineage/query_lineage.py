@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, FlowType, dataset
 from meshline.graph.naming import normalise_namespace
-from meshline.ingest.openlineage.flows import Flows, Kind, Name, lists_column
+from meshline.ingest.openlineage.column_lineage import Flows, Kind, Name, lists_column
 
 if TYPE_CHECKING:
     from meshline.sql.statement_lineage import ColumnEdge, Lineage, Relation

@@ -17,11 +17,11 @@ from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetKey, Content, Json, Scope, to_micros
 from meshline.graph.quality import CHECKS, QUALITY
-from meshline.ingest.names import split_dataset
-from meshline.ingest.quality import Check, expectations, facts
+from meshline.ingest.check_facts import Check, expectations, facts
+from meshline.ingest.dataset_refs import split_dataset
+from meshline.ingest.file_times import AHEAD, file_time, now
 from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source, Unchanged
 from meshline.ingest.sources.files import each, read_bytes
-from meshline.ingest.times import AHEAD, file_time, now
 
 MAX_BYTES = 64 * 2**20  # of one file of results
 SHOWN = 10  # candidates in a message

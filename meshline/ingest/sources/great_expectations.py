@@ -11,7 +11,7 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetKey, Json
-from meshline.ingest.quality import Check, Outcome, first_line, named
+from meshline.ingest.check_facts import Check, Outcome, first_line, named
 from meshline.ingest.sources.base import Refused
 from meshline.ingest.sources.check_results import CheckedFiles, Datasets, File, Run, Written, json_value, member, run_time, text
 

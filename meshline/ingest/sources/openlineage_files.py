@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, NamedTuple
 from pydantic import Field
 
 from meshline.errors import InvalidInput
-from meshline.ingest.openlineage.checking import checked
-from meshline.ingest.openlineage.files import STDIN, Found, events_in, files_in
+from meshline.ingest.openlineage.builder import check_events
+from meshline.ingest.openlineage.event_files import STDIN, Found, events_in, files_in
 from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.files import matching
 from meshline.ingest.sources.scope_loader import Loading
@@ -120,7 +120,7 @@ def _checked(file: EventFile | InvalidInput, known: dict[str, _Known]) -> EventF
     if isinstance(file, InvalidInput):
         raise file
     before = known.get(file.name)
-    return file if before is not None and before.digest == file.digest else file._replace(events=checked(file.events))
+    return file if before is not None and before.digest == file.digest else file._replace(events=check_events(file.events))
 
 
 class _Warnings:

@@ -11,11 +11,10 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import encode
 from meshline.graph.model import Facts, Json, Scope
 from meshline.graph.promises import Party
-from meshline.ingest.documents import MAX_BYTES
+from meshline.ingest.documents import MAX_BYTES, mapping, mappings, text
+from meshline.ingest.file_times import file_time
 from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source
 from meshline.ingest.sources.files import Paths, each, read_bytes, shown_path
-from meshline.ingest.times import file_time
-from meshline.ingest.values import mapping, mappings, text
 
 
 class Promised(NamedTuple):

@@ -9,8 +9,8 @@ from typing import ClassVar
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetKey, Json
+from meshline.ingest.check_facts import Check, Outcome, named
 from meshline.ingest.documents import Document, Path, document
-from meshline.ingest.quality import Check, Outcome, named
 from meshline.ingest.sources.base import Refused
 from meshline.ingest.sources.check_results import CheckedFiles, Datasets, File, Run, Written, json_value, member, run_time, text
 from meshline.ingest.sources.sodacl import SCHEMA, Expected, dataset_of, expected

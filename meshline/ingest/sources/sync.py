@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Named, Source
 from meshline.ingest.sources.openlineage_files import OpenLineageFiles, take_events
 from meshline.ingest.sources.scope_loader import Loading, checked
 from meshline.ingest.sources.sync_status import LONGEST, Status
 from meshline.ingest.sources.target import Target
-from meshline.ingest.times import now
 
 T = TypeVar("T")
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from meshline.errors import MeshlineError
 from meshline.graph.naming import Naming
-from meshline.ingest.openlineage.files import Found
+from meshline.ingest.file_times import now
+from meshline.ingest.openlineage.event_files import Found
 from meshline.ingest.sources import scope_loader
 from meshline.ingest.sources.base import Context, Reading
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.scope_loader import Loading
 from meshline.ingest.sources.sync_status import Status, note, status_of
-from meshline.ingest.times import now
 
 if TYPE_CHECKING:
     from meshline.graph.live import LiveGraph

@@ -11,10 +11,10 @@ import msgspec
 from meshline.errors import InvalidInput, StoreCorrupt
 from meshline.graph.content import columns, decode, encode
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts
-from meshline.ingest.openlineage.limits import EventLimits
+from meshline.ingest.file_times import AHEAD, now
+from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.sources.base import Entry, Found, Refused, Unchanged
 from meshline.ingest.sources.sync_status import Status
-from meshline.ingest.times import AHEAD, now
 
 MOST_KEYS = 2 * EventLimits().columns  # of one entry: a content with more takes the writer seconds
 MOST_FLOWS = EventLimits().flows

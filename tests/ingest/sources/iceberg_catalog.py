@@ -16,10 +16,10 @@ from pyiceberg.catalog import Catalog, load_catalog
 from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKey
 from meshline.graph.naming import Naming
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import Loading, load
-from meshline.ingest.times import now
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "servers" / "iceberg_rest.py"
 

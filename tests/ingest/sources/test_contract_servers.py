@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from meshline.graph.naming import Naming
-from meshline.ingest.endpoints import located
+from meshline.ingest.dataset_refs import located
 from meshline.ingest.sources.contracts.servers import Place, is_production, place, server
 
 

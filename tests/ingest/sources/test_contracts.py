@@ -17,10 +17,10 @@ from meshline.graph.naming import Naming
 from meshline.graph.queries.assets import attributes
 from meshline.graph.queries.contracts import Version, versions
 from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.contracts.source import Contracts
 from meshline.ingest.sources.scope_loader import Loading, load
-from meshline.ingest.times import now
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 from tests.queries.mesh import live, say
 

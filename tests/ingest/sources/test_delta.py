@@ -19,12 +19,12 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Entry, Found, Refused, Unchanged
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.delta.parse import columns
 from meshline.ingest.sources.delta.source import Delta
 from meshline.ingest.sources.scope_loader import Loading, load
-from meshline.ingest.times import now
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 LONG, STRING = PrimitiveType("long"), PrimitiveType("string")

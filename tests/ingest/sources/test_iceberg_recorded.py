@@ -17,10 +17,10 @@ from meshline.graph.model import AssetFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.opening import open_store
+from meshline.ingest.file_times import now
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.sources.base import Refused
 from meshline.ingest.sources.iceberg.source import Iceberg
-from meshline.ingest.times import now
 from tests.ingest.sources.iceberg_catalog import done, said, sync
 from tests.ingest.speaking import CLOCK
 

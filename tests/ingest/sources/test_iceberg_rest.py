@@ -24,6 +24,7 @@ from meshline.graph.model import AssetKey, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.opening import open_store
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Found
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.iceberg.crawl import side_by_side
@@ -31,7 +32,6 @@ from meshline.ingest.sources.iceberg.properties import Redaction
 from meshline.ingest.sources.iceberg.rest_catalog import RestAccess
 from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import load
-from meshline.ingest.times import now
 from tests.ingest.sources.iceberg_catalog import Server, done, quiet, said, serving, sync
 
 pytestmark = pytest.mark.server

@@ -14,11 +14,11 @@ from meshline.graph.live import LiveGraph
 from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.promises import Level, Party, PortSpec, Product, Suite, Terms
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.products.formats import Parsed, parse
 from meshline.ingest.sources.products.source import Products
 from meshline.ingest.sources.scope_loader import Loading, load
-from meshline.ingest.times import now
 from tests.ingest.sources.contract_files import SPECIFICATION
 from tests.ingest.sources.test_contracts import counts, edges, said, write
 from tests.ingest.sources.test_contracts import loaded as contracts_loaded

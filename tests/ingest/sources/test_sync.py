@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.live import LiveGraph
 from meshline.graph.naming import Naming
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Found, Reading, Refused
 from meshline.ingest.sources.sync import Fault, Stopped, sync
 from meshline.ingest.sources.sync_status import LAST_RETRY, SECOND, SOON, SPREAD, Status, due, note, status_of, statuses
 from meshline.ingest.sources.target import Local
-from meshline.ingest.times import now
 from tests.ingest.sources.stating import BAD, FOUND, Stating, counts, entry, graph, shown
 
 HERE = Path()

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.ingest.openlineage.flows import of_column_lineage
-from meshline.ingest.openlineage.typed import ColumnLineage
+from meshline.ingest.openlineage.column_lineage import of_column_lineage
+from meshline.ingest.openlineage.facet_types import ColumnLineage
 from meshline.sql.script import Reader
 from meshline.sql.statement_lineage import Relation
 

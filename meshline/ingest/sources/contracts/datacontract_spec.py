@@ -11,11 +11,10 @@ from datacontract_specification.model import Field as SpecifiedField
 
 from meshline.graph.model import Json
 from meshline.graph.promises import Contract, Field, Level, Model, Party, Role, Rule, Terms, level
-from meshline.ingest.documents import Document, Path
+from meshline.ingest.documents import Document, Path, flag, mapping, mappings, text, texts, whole
 from meshline.ingest.sources.contracts.fields import FieldReader, Parsed, is_pii, parsed, rules
 from meshline.ingest.sources.contracts.servers import server
 from meshline.ingest.validation import validated
-from meshline.ingest.values import flag, mapping, mappings, text, texts, whole
 
 FIELD_KEYS = {field.alias or name for name, field in SpecifiedField.model_fields.items()}
 

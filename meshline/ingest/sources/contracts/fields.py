@@ -10,9 +10,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.definitions import Part
 from meshline.graph.model import Json
 from meshline.graph.promises import Contract, Rule
-from meshline.ingest.documents import Document, Path
+from meshline.ingest.documents import Document, Path, mapping, mappings, text
 from meshline.ingest.validation import Validated
-from meshline.ingest.values import mapping, mappings, text
 from meshline.words import closest
 
 MAX_FIELDS = 20_000  # of one contract, nested ones and those that references repeat counted

@@ -9,12 +9,11 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaPr
 
 from meshline.graph.model import Json
 from meshline.graph.promises import Contract, Field, Level, Model, Party, Role, Rule, Terms, level
-from meshline.ingest.documents import Document, Path
+from meshline.ingest.documents import Document, Path, flag, mapping, mappings, snake, text, texts, whole
 from meshline.ingest.sources.contracts.fields import FieldReader, Parsed, is_pii, parsed, rules
 from meshline.ingest.sources.contracts.servers import server
 from meshline.ingest.sources.promise_files import owners
 from meshline.ingest.validation import validated
-from meshline.ingest.values import flag, mapping, mappings, snake, text, texts, whole
 
 PROPERTY_KEYS = {field.alias or name for name, field in SchemaProperty.model_fields.items()}
 _VALIDITY = frozenset({"invalidValues", "validValues"})

@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeAlias
 
 from meshline.graph.model import Json
 from meshline.graph.promises import Server
-from meshline.ingest.endpoints import located, without_password
-from meshline.ingest.values import text
+from meshline.ingest.dataset_refs import located, without_password
+from meshline.ingest.documents import text
 
 # What is kept of a server: never a token or password, which have no place in a contract.
 SETTINGS = (

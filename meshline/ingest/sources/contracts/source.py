@@ -9,13 +9,12 @@ from typing import ClassVar
 
 from meshline.errors import InvalidInput, required_extra
 from meshline.graph.model import Json
-from meshline.ingest.documents import Document, document
-from meshline.ingest.mesh.problems import shown
+from meshline.ingest.documents import Document, document, text
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.contracts.facts import said
 from meshline.ingest.sources.contracts.fields import Parsed
 from meshline.ingest.sources.promise_files import Promised, PromisedFiles
-from meshline.ingest.values import text
+from meshline.ingest.validation import shown
 
 ACCEPTED = (
     "accepted are Data Contract Specification 0.9 to 1.2 (`dataContractSpecification: 1.2.0`), Open Data Contract Standard 3.0 to 3.2"

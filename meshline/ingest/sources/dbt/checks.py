@@ -15,8 +15,8 @@ from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetKey, Json, to_micros
 from meshline.graph.quality import CHECKS, QUALITY, Outcome
-from meshline.ingest import quality
-from meshline.ingest.quality import Check
+from meshline.ingest import check_facts
+from meshline.ingest.check_facts import Check
 from meshline.ingest.sources.base import Entry
 from meshline.ingest.sources.dbt.artifacts import Config, Result, Test
 from meshline.ingest.sources.dbt.facts import Table, limits, said
@@ -68,11 +68,11 @@ class Checks:
         for one in defined:
             of_dataset.setdefault(model.dataset(*one.check.of.parts[:2]), []).append(one)
         for key, checks in of_dataset.items():
-            expected = quality.expectations((one.check for one in checks), model.consumer(self._suite), ())
+            expected = check_facts.expectations((one.check for one in checks), model.consumer(self._suite), ())
             yield Entry((CHECKS, self._suite, *key.parts), encode(expected), time)
             results = [_result(check, self._known[id_]) for id_, check in checks if id_ in self._known]
             if results:
-                yield Entry((QUALITY, self._suite, *key.parts), encode(quality.facts(results)), max(one.at or 0 for one in results))
+                yield Entry((QUALITY, self._suite, *key.parts), encode(check_facts.facts(results)), max(one.at or 0 for one in results))
 
     def memory(self) -> dict[str, str]:
         """The results that are known, for the next reading; after `entries`."""
@@ -82,7 +82,7 @@ class Checks:
         """The checks of the project's tables, each once."""
         checks = [(id_, check) for id_, test in self._artifacts.tests.items() for check in self._of_test(test)]
         checks += [(id_, check) for id_, check in self._of_sources()]
-        named = quality.named([check for _, check in checks], [id_.rpartition(".")[2] for id_, _ in checks])
+        named = check_facts.named([check for _, check in checks], [id_.rpartition(".")[2] for id_, _ in checks])
         return [Defined(id_, check) for (id_, _), check in zip(checks, named, strict=True)]
 
     def _of_test(self, test: Test) -> Iterator[Check]:
@@ -117,7 +117,7 @@ class Checks:
             if outcome is not None:
                 at = micros(_ended(result) or self._artifacts.results_at)
                 if at is not None:
-                    yield result.unique_id, _Kept(outcome, at, result.failures, quality.first_line(result.message))
+                    yield result.unique_id, _Kept(outcome, at, result.failures, check_facts.first_line(result.message))
 
     def _freshness(self) -> Iterator[tuple[str, _Kept]]:
         for result in self._artifacts.freshness:
@@ -125,7 +125,7 @@ class Checks:
             at = micros(result.snapshotted_at or self._artifacts.results_at)
             if outcome is not None and at is not None:
                 observed: Json = said(max_loaded_at=result.max_loaded_at, age_seconds=result.max_loaded_at_time_ago_in_s)
-                yield result.unique_id, _Kept(outcome, at, observed, quality.first_line(result.error))
+                yield result.unique_id, _Kept(outcome, at, observed, check_facts.first_line(result.error))
 
 
 def _result(check: Check, kept: _Kept) -> Check:

@@ -12,7 +12,7 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import DBT, Scope
-from meshline.ingest.json_errors import not_json
+from meshline.ingest.documents import not_json
 from meshline.ingest.sources.base import Refused
 from meshline.ingest.sources.dbt.artifacts import (
     Catalog,

@@ -15,6 +15,7 @@ from meshline import __version__
 from meshline.errors import InvalidInput, required_extra
 from meshline.graph.content import encode
 from meshline.graph.model import DBT_LINEAGE, Facts, Flow, Json
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source, Unchanged
 from meshline.ingest.sources.dbt.artifacts import DependsOn
 from meshline.ingest.sources.dbt.checks import Checks, micros
@@ -32,7 +33,6 @@ from meshline.ingest.sources.dbt.facts import (
 from meshline.ingest.sources.dbt.flows import Defined, Names, Upstream, of_references, of_sql
 from meshline.ingest.sources.dbt.names import namespace_of
 from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, project_name, read
-from meshline.ingest.times import now
 
 
 class Dbt(Source):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path, document, text_of
-from meshline.ingest.properties import properties
+from meshline.ingest.java_properties import properties
 
 MAX_CONNECTORS = 1_000
 

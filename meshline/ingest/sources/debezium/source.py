@@ -12,6 +12,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import encode
 from meshline.graph.model import AssetKey
 from meshline.ingest.documents import MAX_BYTES
+from meshline.ingest.file_times import file_time
 from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source
 from meshline.ingest.sources.debezium.facts import Capture, connector_facts, is_sink, sink_facts
 from meshline.ingest.sources.debezium.filters import Columns, Passed, captured, in_envelope
@@ -19,7 +20,6 @@ from meshline.ingest.sources.debezium.java_regex import Matcher
 from meshline.ingest.sources.debezium.names import CLASSES, Database, Record, Routing, database
 from meshline.ingest.sources.debezium.parse import Config, configs
 from meshline.ingest.sources.files import each, read_bytes
-from meshline.ingest.times import file_time
 
 _BROKERS = (
     "openlineage.integration.dataset.kafka.bootstrap.servers",

@@ -12,8 +12,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from meshline.errors import InvalidInput
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.delta.parse import Column, columns
-from meshline.ingest.times import now
 
 MAX_COMMITS = 10_000  # of the history, newest first: more are not listed
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from meshline.errors import InvalidInput, required_extra
 from meshline.graph.model import AssetKey
+from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Found, Reading, Refused, Source, Unchanged
 from meshline.ingest.sources.files import matching, read_bytes
 from meshline.ingest.sources.iceberg.facts import Around, catalog_namespace, table_of_file
@@ -27,7 +28,6 @@ from meshline.ingest.sources.iceberg.table_scopes import (
     told_of_view,
 )
 from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText
-from meshline.ingest.times import now
 
 
 class RecordedTables:

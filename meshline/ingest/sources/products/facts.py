@@ -10,7 +10,7 @@ from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
 from meshline.graph.owner_names import address
 from meshline.graph.promises import PortSpec, Product, product_attributes
-from meshline.ingest.endpoints import located
+from meshline.ingest.dataset_refs import located
 from meshline.ingest.sources.base import Context
 
 UNRESOLVED = "unresolved"  # the namespace of what a port names and nobody knows, until a `same_as` or a better name says more

@@ -12,12 +12,10 @@ from pydantic.alias_generators import to_camel
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json
 from meshline.graph.promises import Party, PortSpec, Product, Suite, Terms, level
-from meshline.ingest.documents import Document, document
-from meshline.ingest.endpoints import without_password
-from meshline.ingest.mesh.problems import shown
+from meshline.ingest.dataset_refs import without_password
+from meshline.ingest.documents import Document, document, flag, mapping, mappings, text, texts
 from meshline.ingest.sources.promise_files import owners
-from meshline.ingest.validation import validated
-from meshline.ingest.values import flag, mapping, mappings, text, texts
+from meshline.ingest.validation import shown, validated
 
 
 class Part(BaseModel):

@@ -10,9 +10,9 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, FlowType, Json
+from meshline.ingest.file_times import file_time
 from meshline.ingest.sources.base import Context, Entry, Found, Refused
 from meshline.ingest.sources.files import Paths, matching, read_bytes, shown_path
-from meshline.ingest.times import file_time
 from meshline.sql.script import MAX_CHARACTERS
 from meshline.sql.script import Reader as SqlReader
 from meshline.sql.statement_lineage import Lineage, Relation

@@ -1,0 +1,199 @@
+"""Rules that two names of a catalog mean the same datasets: `catalogs:` of the mesh file.
+
+The store keeps the rules of each mesh file. `apply` states SAME_AS between the names of a graph that both exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import msgspec
+
+from meshline.errors import StoreCorrupt
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Scope
+from meshline.graph.naming import Naming, normalise_namespace
+from meshline.graph.store.base import Store
+from meshline.ingest.file_times import now
+from meshline.ingest.sources.base import Entry, Found, Reading, Unchanged
+from meshline.ingest.sources.scope_loader import Loading, load
+
+if TYPE_CHECKING:
+    from meshline.graph.live import LiveGraph
+
+RULES = "catalogs"  # JSON: the source that gives them -> its rules
+SEPARATORS = "./"  # what parts a name
+
+_AUTHORITY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/]+)(?:/(.*))?", re.DOTALL)
+_NO_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:///", re.DOTALL)
+
+
+class Prefix(NamedTuple):
+    """How names begin: in this namespace, with these whole parts of a name ('': any)."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.name else self.namespace
+
+    def rest(self, name: str) -> str | None:
+        """What follows this prefix in a name of its namespace, with the separator if the prefix has a name; None if another begins."""
+        if not self.name:
+            return name
+        if not name.startswith(self.name):
+            return None
+        rest = name[len(self.name) :]
+        return rest if len(rest) > 1 and rest[0] in SEPARATORS else None
+
+
+class Rule(NamedTuple):
+    """A dataset whose name begins with `also` is the one whose name begins with `names` and goes on the same."""
+
+    also: Prefix
+    names: Prefix
+
+    def __str__(self) -> str:
+        return f"{self.also} is {self.names}"
+
+    def counterpart(self, name: str) -> str | None:
+        """The name that the dataset `name` in the namespace of `also` has by this rule; None if it is not meant.
+
+        What follows a path follows it as a part of the path.
+        """
+        rest = self.also.rest(name)
+        if rest is None:
+            return None
+        own, rest = (rest[0], rest[1:]) if self.also.name else (".", rest)
+        if not self.names.name:
+            return rest
+        return self.names.name + ("/" if "/" in self.names.name else own) + rest
+
+
+def prefix(text: str, aliases: Mapping[str, str]) -> Prefix:
+    """A prefix written as one text: an alias or a namespace, perhaps with `/` and the beginning of names.
+
+    The namespace of `scheme://host/...` ends after the host; `scheme:///path` is one as a whole; anything
+    else is one up to its first slash.
+    """
+    first, _, rest = text.partition("/")
+    if first in aliases:
+        return normalised(aliases[first], rest)
+    found = _AUTHORITY.fullmatch(text)
+    if found is not None:
+        return normalised(found[1], found[2] or "")
+    if _NO_AUTHORITY.match(text):
+        return normalised(text, "")
+    return normalised(first, rest)
+
+
+def normalised(namespace: str, name: str) -> Prefix:
+    """A prefix as the keys of datasets have it."""
+    name = name.rstrip(SEPARATORS)
+    if not name:
+        return Prefix(normalise_namespace(namespace)[1], "")
+    parts = Naming().dataset(namespace, name).parts
+    return Prefix(parts[0], parts[1])
+
+
+def remember(store: Store, source: str, rules: Iterable[Rule]) -> None:
+    """Keep the rules that a mesh file gives, in place of those that it gave before."""
+    known = _stored(store)
+    given = [(*rule.also, *rule.names) for rule in rules]
+    if known.get(source, []) != given:
+        known = {**known, source: given}
+        store.setting(RULES, msgspec.json.encode({name: known[name] for name in sorted(known) if known[name]}).decode())
+
+
+def remembered(store: Store) -> list[Rule]:
+    """The rules of all mesh files: a longer `also` before a shorter one; of equal ones that of the first source by name."""
+    found: dict[Prefix, Rule] = {}
+    for _, rules in sorted(_stored(store).items()):
+        for also_namespace, also_name, namespace, name in rules:
+            rule = Rule(Prefix(also_namespace, also_name), Prefix(namespace, name))
+            found.setdefault(rule.also, rule)
+    return sorted(found.values(), key=lambda rule: (-len(rule.also.name), rule.also))
+
+
+def _stored(store: Store) -> dict[str, list[tuple[str, str, str, str]]]:
+    text = store.setting(RULES)
+    if text is None:
+        return {}
+    try:
+        return msgspec.json.decode(text, type=dict[str, list[tuple[str, str, str, str]]])
+    except msgspec.MsgspecError as error:
+        raise StoreCorrupt(f"the store's settings cannot be read ({error}): restore the store from a backup") from error
+
+
+SOURCE = "naming/catalogs"
+Spoken: TypeAlias = Mapping[str, Mapping[str, int]]  # see `meshline.graph.queries.spoken.names_spoken`
+
+
+class _Link(NamedTuple):
+    """A dataset, the one that it is by a rule, and the scope that says so."""
+
+    dataset: AssetKey
+    is_: AssetKey
+    rule: Rule
+
+    @property
+    def scope(self) -> Scope:
+        return ("same_as", str(self.rule), *self.dataset.parts)
+
+
+def apply(graph: LiveGraph) -> Loading | None:
+    """Say which datasets are the same by the rules that the store remembers, and retract what is so no more.
+
+    A dataset is joined only with one of which some source speaks: no rule makes a dataset. None if there
+    are no rules, and never were. Raises StoreUnavailable.
+    """
+    rules = remembered(graph.store)
+    with graph.lock:
+        known = graph.index.said_by(SOURCE)
+        if not rules and not known:
+            return None
+        spoken = _spoken(graph, rules)
+    links = {link.scope: link for link in _links(spoken, rules)}  # nobody waits while names are compared
+    with graph.lock:
+        since = _since(graph, [link for scope, link in links.items() if scope not in known])
+    found: list[Found] = [Unchanged(scope) if scope in known else _entry(link, since) for scope, link in links.items()]
+    return load(graph, Reading(SOURCE, found, complete=True), now())
+
+
+def _spoken(graph: LiveGraph, rules: Sequence[Rule]) -> Spoken:
+    """The names in the namespaces of the rules, by namespace."""
+    from meshline.graph.queries.spoken import names_spoken  # noqa: PLC0415 - who only parses a file does not wait for the index
+
+    return names_spoken(graph.index, {prefix.namespace for rule in rules for prefix in rule}, SOURCE)
+
+
+def _links(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[_Link]:
+    """What the rules join now. Of several rules that mean one dataset, the one with the longest prefix holds."""
+    by_namespace: dict[str, list[Rule]] = {}
+    for rule in rules:
+        by_namespace.setdefault(rule.also.namespace, []).append(rule)
+    for namespace, of_namespace in by_namespace.items():
+        for name in spoken[namespace]:
+            for rule in of_namespace:
+                other = rule.counterpart(name)
+                if other is not None:
+                    if other in spoken[rule.names.namespace] and (namespace, name) != (rule.names.namespace, other):
+                        yield _Link(model.dataset(namespace, name), model.dataset(rule.names.namespace, other), rule)
+                    break
+
+
+def _since(graph: LiveGraph, links: Sequence[_Link]) -> dict[AssetKey, int]:
+    from meshline.graph.queries.spoken import spoken_since  # noqa: PLC0415
+
+    return spoken_since(graph.index, {key for link in links for key in link[:2]}, SOURCE) if links else {}
+
+
+def _entry(link: _Link, since: dict[AssetKey, int]) -> Entry:
+    """It is the same since both are known, so that answers as of the past join them, too."""
+    said = {"why": "naming rule", "rule": str(link.rule)}
+    content = encode(Facts(edges=(EdgeFact(EdgeType.SAME_AS, link.dataset, link.is_, said),)))
+    times = [since[key] for key in link[:2] if key in since]
+    return Entry(link.scope, content, past=((max(times), content),) if times else ())

@@ -1,0 +1,38 @@
+"""A proposed change (files or sentences) -> the states before and after, for the gate to compare. Nothing here writes.
+
+A new kind of change is one file, and one line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from meshline.errors import InvalidInput, required_extra
+from meshline.ingest.changes.base import Given, Known, Proposal, Proposing
+from meshline.words import closest
+
+# kind: (the module that has `propose`, the extra that it needs)
+KINDS: Mapping[str, tuple[str, str]] = {
+    "contract": ("meshline.ingest.changes.contract", "contracts"),
+    "product": ("meshline.ingest.changes.product", ""),
+    "schema": ("meshline.ingest.changes.schema", ""),
+    "ddl": ("meshline.ingest.changes.ddl", "sql"),
+    "dbt": ("meshline.ingest.changes.dbt", "dbt"),
+    "mesh": ("meshline.ingest.changes.mesh", ""),
+    "change": ("meshline.ingest.changes.change_language", ""),
+}
+
+
+def propose(given: Given, known: Known) -> Proposal:
+    """The things in two versions that a given one tells of. Raises InvalidInput, NotFound, Ambiguous, MissingExtra."""
+    if given.kind not in KINDS:
+        raise InvalidInput(f"found {given.kind!r}{closest(given.kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
+    if given.before is None and given.after is None:
+        raise InvalidInput("neither an old nor a new version is given")
+    module, extra = KINDS[given.kind]
+    with required_extra(extra, f"a check of {given.kind}"):
+        proposing: Proposing = import_module(module).propose
+    found = proposing(given, known)
+    told = tuple(filter(None, given.options.get("warning", "").splitlines()))
+    return found._replace(warnings=(*told, *found.warnings))

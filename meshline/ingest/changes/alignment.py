@@ -1,0 +1,161 @@
+"""Two definitions of one table from different sources, made comparable: what one of them cannot state is no difference.
+
+Partitioning is compared in one spelling: `created_at`, `days(created_at)`, `bucket(16, id)`, `truncate(4, name)`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from meshline.graph.definitions import Definition
+from meshline.graph.model import Json
+from meshline.graph.promises import Field
+
+_NUMBERED = frozenset({"iceberg", "delta"})  # formats that give columns ids
+_KINDS = frozenset({"table", "view", "materialized view"})  # as DDL and catalogs call them; others have words of their own
+_UNDIVIDED = frozenset({"avro", "json"})  # formats that cannot say how a table is divided
+
+
+def aligned(known: Definition, file: Definition) -> tuple[Definition, Definition]:
+    """What the graph knows beside what a file says. Types, nullability and keys that the graph does not know, and bounds
+    and values, which it never does, are as the file has them; ids are compared within one format only, if the file has any.
+    """
+    same = known.format == file.format and any(one.id for one in file.model.fields)
+    news = {one.id: one for one in file.model.fields if one.id} if same else {}
+    names = _by_name(file.model.fields)
+    before = [
+        _known(one, news.get(one.id) or names.get(one.name) or names.get(one.name.casefold()), ids=same) for one in known.model.fields
+    ]
+    after = [one if same else msgspec.structs.replace(one, id="") for one in _told(known.model.fields, file.model.fields)]
+    return (
+        msgspec.structs.replace(
+            known,
+            model=msgspec.structs.replace(known.model, fields=tuple(_ordered(before, after))),
+            kind=known.kind or file.kind,
+            partitioning=file.partitioning if _undivided(known, file) else known.partitioning,
+            sql=known.sql if file.sql else "",
+            dialect=known.dialect if file.sql else "",
+        ),
+        msgspec.structs.replace(
+            file,
+            model=msgspec.structs.replace(file.model, fields=tuple(after)),
+            kind=file.kind if file.kind and known.kind in _KINDS else known.kind or file.kind,
+        ),
+    )
+
+
+def declared(before: Definition, after: Definition, aliases: Mapping[str, Sequence[str]]) -> tuple[Definition, Definition]:
+    """Two versions of files. A new field with the alias of one that is not there any more is that one, by an id that both get."""
+    if before.format != after.format or bool(before.kind) is not bool(after.kind):
+        before, after = (_with_ids(one, {}, keep=before.format == after.format) for one in (before, after))
+        if not (before.format in _NUMBERED and after.format in _NUMBERED and before.kind and after.kind):
+            before = msgspec.structs.replace(before, partitioning=after.partitioning)
+    names = {one.name for one in after.model.fields}
+    olds = {one.name for one in before.model.fields}
+    renamed = {old: new for new, said in aliases.items() if new not in olds for old in said if old in olds and old not in names}
+    if not renamed:
+        return before, after
+    news = {new: old for old, new in renamed.items()}
+    return (
+        _with_ids(before, {old: f"was {old}" for old in renamed}),
+        _with_ids(after, {new: f"was {old}" for new, old in news.items()}),
+    )
+
+
+def _with_ids(definition: Definition, ids: Mapping[str, str], *, keep: bool = True) -> Definition:
+    fields = tuple(msgspec.structs.replace(one, id=ids.get(one.name, one.id if keep else "")) for one in definition.model.fields)
+    return msgspec.structs.replace(definition, model=msgspec.structs.replace(definition.model, fields=fields))
+
+
+def _known(one: Field, told: Field | None, *, ids: bool) -> Field:
+    """A column of the graph, with what only the file says of it."""
+    identity = one.id if ids else ""
+    if told is None:
+        return msgspec.structs.replace(one, id=identity)
+    return msgspec.structs.replace(
+        told,
+        name=one.name,
+        id=identity,
+        type=one.type or told.type,
+        required=told.required if one.required is None else one.required,
+        primary_key=one.primary_key if ids else told.primary_key,
+    )
+
+
+def _told(known: Sequence[Field], told: Sequence[Field]) -> list[Field]:
+    """Without what is nested in columns of which the graph does not know what is in them."""
+    holders = {one.name.casefold().rpartition(".")[0] for one in known}
+    plain = {one.name.casefold() for one in known if not set("<({") & set(one.type)} - holders
+    return [one for one in told if not any(around in plain for around in _around(one.name.casefold()))]
+
+
+def _around(name: str) -> list[str]:
+    return [name[:i] for i, character in enumerate(name) if character == "."]
+
+
+def _ordered(known: Sequence[Field], told: Sequence[Field]) -> list[Field]:
+    """In the graph what is nested in one column has no order of its own: it is that of the file."""
+    at = {one.name.casefold(): i for i, one in enumerate(told)}
+    top = {one.name: i for i, one in enumerate(known) if "." not in one.name}
+
+    def place(item: tuple[int, Field]) -> tuple[int, int, int]:
+        i, one = item
+        if "." not in one.name:
+            return (i, 0, 0)
+        outer = next((around for around in _around(one.name) if around in top), None)
+        return (i, 0, 0) if outer is None else (top[outer], 1 + at.get(one.name.casefold(), len(told)), i)
+
+    return [one for _, one in sorted(enumerate(known), key=place)]
+
+
+def _undivided(known: Definition, file: Definition) -> bool:
+    """Whether one of them cannot say how the table is divided."""
+    bare = file.format in ("iceberg", "delta") and not file.kind  # a schema alone
+    return bare or file.format in _UNDIVIDED or known.format not in _NUMBERED
+
+
+def _by_name(fields: Sequence[Field]) -> dict[str, Field]:
+    return {**{one.name.casefold(): one for one in fields}, **{one.name: one for one in fields}}
+
+
+# As Spark and Iceberg's specification name transforms, and Trino.
+_PERIODS = {"year": "years", "month": "months", "day": "days", "hour": "hours", "date": "days", "date_hour": "hours"}
+_COUNTED = re.compile(r"(\w+)\[(\d+)\]")
+_CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
+
+
+def by_transform(transform: str, columns: Sequence[str]) -> str:
+    """`day`, `bucket[16]`, `identity` of columns, as Iceberg's metadata have it; empty if it divides no more (`void`)."""
+    transform = transform.strip().lower()
+    if transform == "void":
+        return ""
+    if transform == "identity":
+        return ", ".join(columns)
+    counted = _COUNTED.fullmatch(transform)
+    arguments = [counted[2], *columns] if counted else columns
+    name = counted[1] if counted else transform
+    return f"{_PERIODS.get(name, name)}({', '.join(arguments)})"
+
+
+def by_field(said: Mapping[str, Json]) -> str:
+    """A field of a partition spec as the graph keeps it: its columns and its transform."""
+    columns = said.get("columns")
+    return by_transform(str(said.get("transform") or "identity"), [str(one) for one in columns] if isinstance(columns, list) else [])
+
+
+def by_text(text: str) -> str:
+    """As SQL writes it: `days(ts)`, `day(ts)`, `bucket(16, id)`, `bucket(id, 16)`, a column."""
+    call = _CALL.fullmatch(text.strip())
+    if call is None:
+        return _plain(text)
+    arguments = [_plain(one) for one in call[2].split(",")]
+    arguments.sort(key=lambda one: not one.isdecimal())
+    name = call[1].lower()
+    return f"{_PERIODS.get(name, name)}({', '.join(arguments)})"
+
+
+def _plain(text: str) -> str:
+    return text.strip().strip('`"')

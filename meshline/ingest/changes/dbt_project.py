@@ -1,0 +1,316 @@
+"""One version of a dbt project, as its manifest states it: its tables, and what is compared of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.definitions import Definition
+from meshline.graph.model import AssetKey, AssetKind, Facts, Json
+from meshline.graph.promises import Field, Model, Rule
+from meshline.ingest.changes.base import Text
+from meshline.ingest.check_facts import Check
+from meshline.ingest.sources.base import Context, Entry
+from meshline.ingest.sources.dbt.artifacts import Column, Config, Constraint, Manifest, Node
+from meshline.ingest.sources.dbt.checks import Checks
+from meshline.ingest.sources.dbt.facts import (
+    Owner,
+    Relations,
+    Table,
+    certain,
+    enforced,
+    listed,
+    owners_of_table,
+    table_facts,
+    table_of,
+    tags,
+)
+from meshline.ingest.sources.dbt.flows import Defined, Names, Upstream, of_references, of_sql
+from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, project_name, read_texts
+from meshline.ingest.sources.dbt.source import References, after_references
+
+MAX_PROBLEMS = 50  # bad entries that are named
+
+
+class Settings(NamedTuple):
+    """`dialect`: of the SQL in sqlglot's words; None if it does not read that. `folder`: of the project, as it is shown.
+    `typed`: whether the types of the catalog count: all that is compared has one.
+    """
+
+    namespace: str
+    dialect: str | None
+    folder: str
+    typed: bool = False
+
+
+class _Code(msgspec.Struct, frozen=True, gc=False):
+    """A node's SQL before it is compiled."""
+
+    raw_code: str | None = None
+
+
+def artifacts_of(manifest: Text, catalog: str) -> Artifacts:
+    """Raises InvalidInput with all that cannot be read."""
+    found = read_texts(Path(manifest.name), manifest.data, catalog.encode() if catalog else None)
+    if found.refused:
+        problems = [str(one.error) for one in found.refused]
+        more = [f"{len(problems) - MAX_PROBLEMS} more like these"] if len(problems) > MAX_PROBLEMS else []
+        raise InvalidInput("\n".join([*problems[:MAX_PROBLEMS], *more]))
+    return found
+
+
+class State:
+    """A project in one version."""
+
+    def __init__(self, artifacts: Artifacts, settings: Settings, context: Context) -> None:
+        """Raises InvalidInput for a table that cannot be named."""
+        self.artifacts = artifacts
+        self.settings = settings
+        self.tables = _tables(artifacts, settings.namespace, context)
+        self._context = context
+        self._names = Names(Relations(self.tables), settings.namespace, context.naming)
+        self._references = References(artifacts)
+        self._defined: dict[str, Defined] = {}
+
+    @cached_property
+    def ids(self) -> Mapping[AssetKey, str]:
+        """Of tables, by their datasets."""
+        return {table.key: id_ for id_, table in reversed(self.tables.items())}
+
+    @cached_property
+    def checks(self) -> Mapping[AssetKey, Sequence[Check]]:
+        """What is tested, by dataset."""
+        found: dict[AssetKey, list[Check]] = {}
+        suite = f"{SCOPE}/{project_name(self.artifacts)}"
+        for one in Checks(self.artifacts, self.tables, lambda _, column: column, suite).defined():
+            of = one.check.of
+            found.setdefault(of if of.kind is AssetKind.DATASET else model.dataset(*of.parts[:2]), []).append(one.check)
+        return found
+
+    def upstream(self, id_: str) -> list[str]:
+        """The tables that one refers to."""
+        return self._references.tables(self.tables[id_].node.depends_on, self.tables)
+
+    def reads(self, id_: str) -> dict[str, tuple[str, ...]]:
+        """All columns of what a table reads, by its name in SQL; after `listing`."""
+        found = {}
+        for one in self._upstream(self.tables[id_]):
+            if one.columns:
+                found[".".join(one.table.relation).lower()] = tuple(one.columns)
+        return found
+
+    def listing(self, id_: str) -> Sequence[str]:
+        """All columns of a table, in order; empty if they are not known for sure."""
+        return certain(self.tables[id_], self.defined(id_).columns)
+
+    def defined(self, id_: str) -> Defined:
+        """What a table's SQL says, after that of all that is behind it."""
+        if id_ not in self._defined:
+            for one in after_references([id_], lambda one: () if one in self._defined else self.upstream(one)):
+                if one not in self._defined:
+                    self._defined[one] = self._read(self.tables[one])
+        return self._defined[id_]
+
+    def owners(self, id_: str) -> str:
+        """Who owns a table, by the names that the graph shows."""
+        found = owners_of_table(self.tables[id_].node, self.artifacts.groups)
+        return ", ".join(sorted({self._named(owner) for owner in found}))
+
+    def _named(self, owner: Owner) -> str:
+        known = self._context.person(owner.email or owner.name)
+        return owner.name if known == owner.email else known
+
+    def entries(self, id_: str) -> list[Entry]:
+        """What the dbt source says of a table."""
+        table, defined = self.tables[id_], self.defined(id_)
+        owned_by = owners_of_table(table.node, self.artifacts.groups)
+        facts = table_facts(table, listed(table, defined.columns), owned_by)
+        return [
+            Entry((SCOPE, id_), encode(facts)),
+            Entry((SCOPE, id_, "lineage"), encode(Facts(flows=defined.flows))),
+        ]
+
+    def _read(self, table: Table) -> Defined:
+        upstream = self._upstream(table)
+        sql, dialect = table.node.compiled_code, self.settings.dialect
+        if not sql or dialect is None or (table.node.language or "sql") != "sql":
+            return Defined(of_references(table, upstream))
+        return of_sql(table, sql, dialect, upstream, self._names)
+
+    def _upstream(self, table: Table) -> list[Upstream]:
+        found = [Upstream(self.tables[id_], self._certain(id_)) for id_ in self.upstream(table.id) if id_ != table.id]
+        return [*found, Upstream(table, certain(table, ()))] if table.node.resource_type == "model" else found
+
+    def _certain(self, id_: str) -> Sequence[str]:
+        return certain(self.tables[id_], self._defined[id_].columns if id_ in self._defined else ())
+
+
+def _tables(artifacts: Artifacts, namespace: str, context: Context) -> dict[str, Table]:
+    tables: dict[str, Table] = {}
+    for id_, node in artifacts.nodes.items():
+        try:
+            table = table_of(id_, node, namespace, context.naming, artifacts.catalog.get(id_))
+        except InvalidInput as error:
+            section = "sources" if node.source_name is not None else "nodes"
+            raise InvalidInput(str(error), f"{artifacts.file}: {section}.{id_}") from error
+        if table is not None:
+            tables[id_] = table
+    return tables
+
+
+def raw_codes(manifest: Text, ids: Sequence[str]) -> dict[str, str]:
+    """The SQL of nodes before it is compiled."""
+    if not ids:
+        return {}
+    nodes = msgspec.json.decode(manifest.data, type=Manifest).nodes
+    decode = msgspec.json.Decoder(_Code).decode
+    return {id_: decode(nodes[id_]).raw_code or "" for id_ in ids if id_ in nodes}
+
+
+_VALUES = "accepted_values"
+_DETAILS = frozenset({"severity"})  # of a test, which is no argument
+_ENFORCING = frozenset({"table", "incremental"})  # materializations: ModelNode.materialization_enforces_constraints of dbt-core
+
+
+def declared(state: State, id_: str) -> Definition:
+    """A table as its YAML and its catalog say it, without looking into its SQL."""
+    table = state.tables[id_]
+    node, config = table.node, table.node.config or Config()
+    is_source = node.source_name is not None
+    checks = state.checks.get(table.key, ())
+    return Definition(
+        model=Model(table.key.name, fields=tuple(_fields(state, table, [one.name for one in (node.columns or {}).values()], checks))),
+        format=state.settings.dialect or "dbt",
+        kind="" if is_source else config.materialized or "",
+        partitioning=tuple(_partitioning(config.partition_by)),
+        sql="" if is_source else node.compiled_code or "",
+        dialect=state.settings.dialect or "",
+        rules=(*_promised(node), *(_rule(one) for one in checks if not _lists_values(one))),
+        owner=state.owners(id_),
+        access="" if is_source else node.access or config.access or "",
+        deprecated=node.deprecation_date is not None,
+        contracted=enforced(node),
+        constraints=_enforced_constraints(node),
+        version="" if node.version is None else str(node.version),
+        latest_version="" if node.latest_version is None else str(node.latest_version),
+    )
+
+
+def whole(state: State, id_: str, found: Definition, columns: Sequence[str]) -> Definition:
+    """The same with these columns, and with those of what it reads."""
+    table = state.tables[id_]
+    model = msgspec.structs.replace(found.model, fields=tuple(_fields(state, table, columns, state.checks.get(table.key, ()))))
+    return msgspec.structs.replace(found, model=model, reads=state.reads(id_))
+
+
+def _fields(state: State, table: Table, columns: Iterable[str], checks: Sequence[Check]) -> Iterable[Field]:
+    """Promises of the database, and types that YAML declares, hold only where dbt enforces them."""
+    node = table.node
+    by_name = {one.name.casefold(): one for one in (node.columns or {}).values()}
+    types = {one.name.casefold(): one.type or "" for one in table.listing} if state.settings.typed else {}
+    values = {one.of.name.casefold(): one for one in checks if _lists_values(one)}
+    holds = enforced(node)
+    keys = _keys(node) if holds else {}
+    for name in columns:
+        key = name.casefold()
+        yield _field(name, by_name.get(key), types.get(key, ""), values.get(key), holds=holds, keys=keys.get(key, frozenset()))
+
+
+def _field(name: str, column: Column | None, of_catalog: str, values: Check | None, *, holds: bool, keys: frozenset[str]) -> Field:
+    promised = {one.type for one in (column.constraints if column is not None else None) or ()} | keys if holds else keys
+    declared_type = (column.data_type if column is not None else None) or ""
+    meta = _meta(column)
+    return Field(
+        name=name,
+        type=(declared_type or of_catalog) if holds else (of_catalog or declared_type),
+        required=bool(promised & {"not_null", "primary_key"}),
+        unique=True if "unique" in promised else None,
+        primary_key=True if "primary_key" in promised else None,
+        enum=tuple(_arguments(values).get("values") or ()) if values is not None else (),
+        classification=_text(meta.get("classification")),
+        pii=meta.get("pii") if isinstance(meta.get("pii"), bool) else None,
+        tags=_tags(column),
+    )
+
+
+def _tags(column: Column | None) -> tuple[str, ...]:
+    if column is None:
+        return ()
+    return tuple(map(str, tags(column.tags, column.config.tags if column.config is not None else None)))
+
+
+def _keys(node: Node) -> dict[str, frozenset[str]]:
+    """What constraints of the whole model say of single columns."""
+    single: list[Constraint] = [one for one in node.constraints or () if one.columns and len(one.columns) == 1]
+    found: dict[str, frozenset[str]] = {}
+    for one in single:
+        for name in one.columns or ():
+            found[name.casefold()] = found.get(name.casefold(), frozenset()) | {one.type}
+    return found
+
+
+def _enforced_constraints(node: Node) -> tuple[str, ...]:
+    """The kinds of constraints that dbt gives the database to enforce: under a contract, and of tables only."""
+    materialized = (node.config.materialized if node.config is not None else None) or ""
+    if not enforced(node) or materialized not in _ENFORCING:
+        return ()
+    of_columns = (one for column in (node.columns or {}).values() for one in column.constraints or ())
+    return tuple(sorted({one.type for one in (*of_columns, *(node.constraints or ()))}))
+
+
+def _promised(node: Node) -> Iterable[Rule]:
+    """Keys of several columns, and checks."""
+    if not enforced(node):
+        return
+    of_columns = [(column.name, one) for column in (node.columns or {}).values() for one in column.constraints or ()]
+    for name, one in [*of_columns, *(("", one) for one in node.constraints or ())]:
+        if one.type in ("check", "foreign_key", "custom") or (not name and len(one.columns or ()) > 1):
+            arguments: dict[str, Any] = {"columns": one.columns, "to": one.to, "to_columns": one.to_columns}
+            said = {key: value for key, value in arguments.items() if value}
+            yield Rule(type="constraint", field=name, metric=one.type, query=one.expression or "", arguments=said)
+
+
+def _rule(check: Check) -> Rule:
+    arguments = _arguments(check)
+    kept = {name: value for name, value in arguments.items() if name not in _DETAILS}
+    named = check.name if check.kind == "singular" else ""
+    of = check.of.name if check.of.kind is AssetKind.COLUMN else ""
+    return Rule(type="test", field=of, name=named, metric=check.kind, severity=_text(arguments.get("severity")), arguments=kept)
+
+
+def _lists_values(check: Check) -> bool:
+    """Whether it says which values a column may have, in all rows."""
+    arguments = _arguments(check)
+    is_list = check.kind.rpartition(".")[2] == _VALUES and isinstance(arguments.get("values"), list)
+    return is_list and not arguments.get("where") and check.of.kind is AssetKind.COLUMN
+
+
+def _arguments(check: Check) -> Mapping[str, Any]:
+    return check.expected if isinstance(check.expected, dict) else {}
+
+
+def _meta(column: Column | None) -> Mapping[str, Any]:
+    if column is None:
+        return {}
+    return {**((column.config.meta if column.config is not None else None) or {}), **(column.meta or {})}
+
+
+def _partitioning(said: Json) -> Iterable[str]:
+    """`day(created_at)` of BigQuery, names of columns elsewhere."""
+    for one in said if isinstance(said, list) else [said]:
+        if isinstance(one, dict):
+            field, granularity = _text(one.get("field")), _text(one.get("granularity")) or ("" if one.get("range") is None else "range")
+            yield f"{granularity}({field})" if granularity else field
+        elif one:
+            yield str(one)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,55 @@
+"""A DDL script (CREATE, ALTER, DROP) applied in order to what the graph knows, or a script in two versions."""
+
+from __future__ import annotations
+
+from meshline.graph.definitions import Definition, Pair, Version
+from meshline.ingest.changes.base import Given, Known, Proposal
+from meshline.ingest.changes.ddl.ddl_script import Script
+from meshline.ingest.changes.proposed_facts import entries
+from meshline.ingest.documents import text_of
+from meshline.sql.dialects import rules_of
+from meshline.sql.statement_lineage import Relation
+
+__all__ = ["propose"]
+
+
+def propose(given: Given, known: Known) -> Proposal:
+    """One pair for each table that differs. Raises InvalidInput, NotFound and Ambiguous with `file:line:column`.
+
+    Of a script in two versions, what the old one creates is compared with what the new one creates, and the statements
+    that the old one lacks are applied to the rest.
+    """
+    name = next(one.name for one in (given.after, given.before) if one is not None)
+    sql = "" if given.after is None else text_of(given.after.data, name)
+    old_sql = "" if given.before is None else text_of(given.before.data, given.before.name)
+    rules = rules_of(given.options.get("dialect") or _dialect(sql or old_sql))
+    base: dict[Relation, Version[Definition]] = {}
+    seen: set[str] = set()
+    if given.before is not None:
+        old = Script(known, rules, given.options, {})
+        old.read(old_sql, given.before.name, lenient=True)
+        seen = old.seen
+        for relation in sorted(old.made):
+            table = old.tables.by_name.get(relation)
+            if table is not None and table.now is not None:
+                base[relation] = Version(table.now, {"": (table.key,)} if table.key is not None else {}, given.before.name)
+    script = Script(known, rules, given.options, base)
+    script.read(sql, name, without=seen)
+    pairs = [pair for table in dict.fromkeys(script.tables.by_name.values()) for pair in [table.pair(name)] if pair is not None]
+    pairs += [Pair(version, None) for relation, version in base.items() if relation not in script.tables.by_name]
+    warnings = [*script.warnings, *(one for table in dict.fromkeys(script.tables.by_name.values()) for one in table.warnings)]
+    warnings += [
+        f"{name}: {written} is taken for {key.qualified_name}; if it is another, say its namespace (--namespace)"
+        for key, written in script.tables.guessed.items()
+    ]
+    warnings += [
+        f"{name}: {pair.after.value.model.name} is new, and is no dataset that the graph knows"
+        for pair in pairs
+        if pair.before is None and pair.after is not None and not pair.after.datasets
+    ]
+    return Proposal(tuple(pairs), tuple(one for pair in pairs for one in entries(pair, known)), tuple(dict.fromkeys(warnings)))
+
+
+def _dialect(sql: str) -> str:
+    """Of those that most write for tables of a lake: Trino quotes names with ", Spark with `."""
+    return "trino" if '"' in sql and "`" not in sql else "spark"

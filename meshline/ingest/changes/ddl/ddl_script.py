@@ -1,0 +1,321 @@
+"""A DDL script, executed statement by statement on what the graph knows.
+
+The helpers above the class work on texts and tokens, where sqlglot's trees do not suffice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from meshline.errors import Ambiguous, InvalidInput, MeshlineError, NotFound
+from meshline.graph.definitions import Definition, Version
+from meshline.ingest.changes.alignment import aligned
+from meshline.ingest.changes.base import Known
+from meshline.ingest.changes.ddl.alter import Altering
+from meshline.ingest.changes.ddl.create import Constraint, Creating, constraints, field_of
+from meshline.ingest.changes.edited_tables import Table, Tables, folded
+from meshline.sql.dialects import Rules
+from meshline.sql.script import Piece, is_statement, no_sql, parsed, pieces
+from meshline.sql.statement_lineage import Relation
+
+_PART = r'(?:[\w$-]+|`[^`]+`|"[^"]+"|\[[^\]]+\])'
+ALTER = re.compile(
+    rf"ALTER\s+(?:ICEBERG\s+)?TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?(?P<name>{_PART}(?:\s*\.\s*{_PART})*)\s+(?P<actions>.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def line(node: exp.Expr, piece: Piece) -> int:
+    """Where the first name in a part of a statement stands."""
+    named = next((one.meta["line"] for one in node.find_all(exp.Identifier) if "line" in one.meta), None)
+    first = piece.tokens[0].line
+    return first if named is None else max(int(named), first)
+
+
+def plain(tokens: Sequence[Token], sql: str) -> str:
+    """A statement without comments, each space a blank."""
+    text = ""
+    end = tokens[0].start
+    for one in tokens:
+        text += (" " if one.start > end else "") + sql[one.start : one.end + 1]
+        end = one.end + 1
+    return text.strip()
+
+
+def divided(text: str, rules: Rules) -> list[str] | None:
+    """Actions, at commas that stand in no parentheses."""
+    tokens = rules.dialect.tokenize(text)
+    parts: list[str] = []
+    begin = depth = 0
+    for one in tokens:
+        depth += (one.token_type in (TokenType.L_PAREN, TokenType.L_BRACKET)) - (one.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET))
+        if one.token_type is TokenType.COMMA and not depth:
+            parts.append(text[begin : one.start].strip())
+            begin = one.end + 1
+    parts.append(text[begin:].strip())
+    whole = re.match(r"(SET|DROP)\s+IDENTIFIER|SET\s+PROPERTIES", text, re.IGNORECASE)
+    return [text.strip()] if whole else parts if all(parts) else None
+
+
+def moved(token: Token, to: Token) -> Token:
+    return Token(token.token_type, token.text, to.line, to.col, token.start, token.end, token.comments)
+
+
+def rewritten(node: exp.Expr, rules: Rules, piece: Piece) -> Piece:
+    """A statement of our own in the place of another one."""
+    one = pieces(rules, node.sql(rules.dialect), piece.file)[0]
+    return one._replace(tokens=[moved(one.tokens[0], piece.tokens[0]), *one.tokens[1:]])
+
+
+Step: TypeAlias = Callable[["Script", exp.Expr, Piece], None]
+
+_SEVERAL = frozenset({"SCHEMA", "DATABASE", "CATALOG"})
+
+
+class Script:
+    """`made`: the tables that it creates; `seen`: its statements; `base`: see `Tables`."""
+
+    def __init__(self, known: Known, rules: Rules, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]) -> None:
+        self._rules = rules
+        self._temporary: set[Relation] = set()
+        self._constraints: dict[int, dict[str, Constraint]] = {}  # those of which the names are known, by table
+        self._data: dict[str, int] = {}  # statements that change no schema
+        self.tables = Tables(known, options, base)
+        self.made: set[Relation] = set()
+        self.seen: set[str] = set()
+        self.warnings: list[str] = []
+        self._creating = Creating(rules, self.tables, self.warnings)
+
+    def read(self, sql: str, file: str, *, without: frozenset[str] | set[str] = frozenset(), lenient: bool = False) -> None:
+        """Apply a text. `without`: statements that were there before, and are not applied again to what the text does not create.
+        `lenient`: what cannot be applied is passed over, for it has been applied. Raises InvalidInput, NotFound, Ambiguous with the place.
+        """
+        found = pieces(self._rules, sql, file)
+        is_sql = not found
+        for piece in found:
+            said = plain(piece.tokens, sql)
+            self.seen.add(said)
+            try:
+                there_before = said in without and self._is_of_others(said)
+                is_sql = there_before or self._piece(piece) or is_sql
+            except (InvalidInput, NotFound, Ambiguous) as error:
+                if not lenient:
+                    raise _placed(error, piece.where) from error
+                is_sql = True
+            except (RecursionError, AttributeError, ValueError, TypeError, LookupError) as error:  # sqlglot's trees have many shapes
+                raise InvalidInput(f"this statement is not understood ({type(error).__name__})", piece.where) from error
+        if not is_sql:
+            raise no_sql(self._rules, found[0])
+        if self._data and not lenient:
+            kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self._data.items()))
+            self.warnings.append(f"{file}: statements that change no schema are not judged: {kinds}")
+
+    def _piece(self, piece: Piece) -> bool:
+        """Apply one statement. False if it is none."""
+        try:
+            nodes = parsed(self._rules, piece)
+        except InvalidInput:
+            if not self._alter_text(piece):
+                raise
+            return True
+        for node in nodes:
+            if isinstance(node, exp.Command) and node.name.upper() == "ALTER":
+                if not self._alter_text(piece):
+                    self._other_alter(piece)
+            else:
+                self._node(node, piece)
+        return any(map(is_statement, nodes))
+
+    def _node(self, node: exp.Expr, piece: Piece) -> None:
+        step = next((step for classes, step in _STEPS if isinstance(node, classes)), None)
+        if step is not None:
+            step(self, node, piece)
+
+    def create(self, node: exp.Expr, piece: Piece) -> None:
+        kind = str(node.args.get("kind") or "").upper()
+        if kind not in ("TABLE", "VIEW"):
+            if kind in ("PROCEDURE", "TRIGGER"):
+                self.warnings.append(f"{piece.where}: CREATE {kind}: what it does is not read")
+            return
+        schema = node.this if isinstance(node.this, exp.Schema) else None
+        name = node.this if schema is None else schema.this
+        relation = self.tables.full(self._rules.relation(name))
+        if _is_temporary(node, name):
+            self._temporary.add(folded(relation))
+            return
+        table = self.tables.found(relation)
+        if table is not None and table.now is not None and node.args.get("exists"):
+            self.warnings.append(f"{piece.where}: {table.name} is there already, so that CREATE ... IF NOT EXISTS changes nothing")
+            return
+        definition = self._creating.definition(node, piece, table)
+        if table is None:
+            table = self.tables.new(relation)
+        table.become(definition, aligned)
+        self.made.add(folded(relation))
+        table.at(piece.tokens[0].line)
+        for one in definition.model.fields:
+            table.at(piece.tokens[0].line, "field", one.name)
+        for column in schema.expressions if schema is not None else ():
+            if isinstance(column, exp.ColumnDef):
+                table.at(line(column, piece), "field", field_of(column, self._rules, "").name)
+        table.at(piece.tokens[0].line)
+        altering = Altering(table, self._rules, piece.tokens[0].line, self._named_constraints(table))
+        for constraint in constraints(schema.expressions if schema is not None else (), self._rules):
+            altering.constrain(constraint)
+
+    def alter(self, node: exp.Expr, piece: Piece) -> None:
+        kind = str(node.args.get("kind") or "TABLE").upper()
+        if kind not in ("TABLE", "VIEW"):
+            return
+        relation = self.tables.full(self._rules.relation(node.this))
+        if folded(relation) in self._temporary:
+            return
+        try:
+            table = self.tables.table(relation)
+        except NotFound:
+            if not node.args.get("exists"):
+                raise
+            self.warnings.append(f"{piece.where}: {'.'.join(relation)} is not known, so that ALTER ... IF EXISTS changes nothing")
+            return
+        known = self._named_constraints(table)
+        for action in node.args.get("actions") or ():
+            if isinstance(action, exp.AlterRename) and not node.args.get("options"):
+                self.tables.rename(table, relation, self._rules.relation(action.this))
+                table.at(piece.tokens[0].line)
+            elif isinstance(action, exp.Query):
+                create = exp.Create(this=node.this.copy(), kind="VIEW", replace=True, expression=action.copy())
+                self.create(create, rewritten(create, self._rules, piece))
+            else:
+                Altering(table, self._rules, line(action, piece), known).action(action, node.args.get("options") or [])
+
+    def drop(self, node: exp.Expr, piece: Piece) -> None:
+        kind = str(node.args.get("kind") or "").upper()
+        if kind in _SEVERAL:
+            raise InvalidInput(f"DROP {kind} takes all its tables with it, which are not known here: write DROP TABLE for each")
+        if kind not in ("TABLE", "VIEW"):
+            return
+        for one in node.args.get("tables") or ():
+            relation = self.tables.full(self._rules.relation(one))
+            if folded(relation) in self._temporary:
+                self._temporary.discard(folded(relation))
+                continue
+            try:
+                table = self.tables.table(relation)
+                table.drop()
+            except (NotFound, InvalidInput):
+                if not node.args.get("exists"):
+                    raise
+                self.warnings.append(f"{piece.where}: {'.'.join(relation)} is not known, so that DROP ... IF EXISTS changes nothing")
+                continue
+            table.at(piece.tokens[0].line)
+
+    def execute(self, node: exp.Expr, piece: Piece) -> None:
+        """T-SQL renames by a procedure."""
+        values = [one.this.name if isinstance(one, exp.Paren) else one.name for one in node.expressions]
+        if node.this.name.lower() != "sp_rename" or len(values) < 2:
+            self.warnings.append(f"{piece.where}: EXEC: what it does is not read")
+            return
+        parts = tuple(part.strip("[]") for part in values[0].split("."))
+        if len(values) > 2 and values[2].upper() == "COLUMN":
+            table = self.tables.table(self.tables.full(parts[:-1]))
+            own = table.column(parts[-1]).name
+            table.rename_column(own, values[1])
+            for name in (own, values[1]):
+                table.at(piece.tokens[0].line, "field", name)
+        elif len(values) == 2 or values[2].upper() == "OBJECT":
+            table = self.tables.table(self.tables.full(parts))
+            self.tables.rename(table, self.tables.full(parts), (values[1],))
+            table.at(piece.tokens[0].line)
+
+    def use(self, node: exp.Expr, _: Piece) -> None:
+        if isinstance(node.this, exp.Table):
+            self.tables.use(self._rules.relation(node.this))
+
+    def data(self, node: exp.Expr, _: Piece) -> None:
+        kind = "SELECT" if isinstance(node, exp.Query) else node.key.upper().removesuffix("TABLE")
+        self._data[kind] = self._data.get(kind, 0) + 1
+
+    def block(self, node: exp.Expr, piece: Piece) -> None:
+        for child in node.iter_expressions():
+            self._node(child, piece)
+
+    def command(self, node: exp.Expr, piece: Piece) -> None:
+        """What sqlglot leaves as text: of most nobody's schema depends."""
+        word = node.name.upper()
+        if word in ("RENAME", "UNDROP", "REPLACE", "FLASHBACK"):
+            raise InvalidInput(f"this {word} is not understood: write it as ALTER TABLE or CREATE")
+        if word in ("CALL", "CREATE", "DO", "EXEC", "EXECUTE"):
+            self.warnings.append(f"{piece.where}: {word}: what it does is not read")
+
+    def _named_constraints(self, table: Table) -> dict[str, Constraint]:
+        return self._constraints.setdefault(id(table), {})
+
+    def _alter_text(self, piece: Piece) -> bool:
+        """ALTER TABLE with actions that sqlglot does not know, or of several kinds: each by itself. Whether all are understood."""
+        match = ALTER.fullmatch(plain(piece.tokens, piece.sql))
+        if match is None:
+            return False
+        relation = self.tables.full(self._rules.relation(exp.to_table(match["name"], dialect=self._rules.dialect)))
+        actions = divided(match["actions"], self._rules)
+        if actions is None:
+            return False
+        for action in actions:
+            table = self.tables.table(relation)
+            altering = Altering(table, self._rules, piece.tokens[0].line, self._named_constraints(table))
+            if altering.text(action):
+                continue
+            if len(actions) == 1 and action == match["actions"].strip():
+                return False
+            alone = pieces(self._rules, f"ALTER TABLE {match['name']} {action}", piece.file)[0]
+            nodes = parsed(self._rules, alone)
+            if not all(isinstance(node, exp.Alter) for node in nodes):
+                return False
+            for node in nodes:
+                self.alter(node, alone._replace(tokens=[moved(alone.tokens[0], piece.tokens[0]), *alone.tokens[1:]]))
+        return True
+
+    def _other_alter(self, piece: Piece) -> None:
+        words = [part.text.upper() for part in piece.tokens[:3]]
+        if words[1:2] and words[1] in ("TABLE", "VIEW", "MATERIALIZED", "DYNAMIC", "EXTERNAL", "ICEBERG"):
+            raise InvalidInput(f"this ALTER {words[1]} of {self._rules.name} is not understood; another --dialect may be meant")
+
+    def _is_of_others(self, said: str) -> bool:
+        """Whether a statement alters or drops what this text does not create."""
+        words = said.split(maxsplit=3)
+        if words[0].upper() == "CREATE":
+            return False
+        match = ALTER.fullmatch(said)
+        if match is None:
+            return True
+        relation = self.tables.full(self._rules.relation(exp.to_table(match["name"], dialect=self._rules.dialect)))
+        return folded(relation) not in self.made
+
+
+def _is_temporary(node: exp.Expr, table: exp.Expr) -> bool:
+    properties = node.args.get("properties")
+    return bool(properties is not None and properties.find(exp.TemporaryProperty)) or bool(table.this.args.get("temporary"))
+
+
+def _placed(error: InvalidInput | NotFound | Ambiguous, where: str) -> MeshlineError:
+    if isinstance(error, Ambiguous):
+        return Ambiguous(f"{where}: {error}", error.candidates)
+    if isinstance(error, NotFound):
+        return NotFound(f"{where}: {error}")
+    return error if error.where else InvalidInput(str(error), where)
+
+
+_STEPS: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Step], ...] = (
+    (exp.Create, Script.create),
+    (exp.Alter, Script.alter),
+    (exp.Drop, Script.drop),
+    (exp.Use, Script.use),
+    (exp.Execute, Script.execute),
+    ((exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.TruncateTable, exp.MultitableInserts), Script.data),
+    ((exp.Block, exp.IfBlock), Script.block),
+    (exp.Command, Script.command),
+)

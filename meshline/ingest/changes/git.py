@@ -1,0 +1,315 @@
+"""What differs between a git base and the working tree, among the files that a mesh file names.
+
+The kind of a source determines which of its files are compared, and how.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from meshline.errors import InvalidInput
+from meshline.graph.versions import version_order
+from meshline.ingest.changes import git_dbt
+from meshline.ingest.changes.base import Given, Text, warned
+from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Blob, Repository, Side
+from meshline.ingest.changes.schema import delta
+from meshline.ingest.documents import MAX_BYTES as MAX_DOCUMENT
+from meshline.ingest.documents import document, mapping, text
+from meshline.ingest.mesh.mesh_file import Configured, sources_of
+from meshline.ingest.sources.base import Named
+from meshline.ingest.sources.files import read_bytes
+
+_MADE = re.compile(r"\bCREATE\b[^;(]*?\b(?:TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?([^\s(;]+)", re.IGNORECASE)
+
+
+Giving: TypeAlias = Callable[[Named | None, Named | None, Side, Side], Iterator[Given]]
+
+
+def patterns(source: Named) -> list[str]:
+    """The files that a source names, as patterns from the folder of the mesh file."""
+    if source.kind == "dbt":
+        return [git_dbt.manifest_path(source)]
+    if source.kind == "delta":
+        return [f"{one}/{delta.LOG}/*.json" for one in getattr(source, "tables", ()) if "://" not in one]
+    return [one for one in getattr(source, "files", ()) if isinstance(one, str)] if source.kind in KINDS else []
+
+
+class Changes(NamedTuple):
+    """The files of a source in both versions: what they held and hold."""
+
+    before: Mapping[str, bytes]
+    after: Mapping[str, bytes]
+
+    @property
+    def differing(self) -> list[str]:
+        return sorted(path for path in {*self.before, *self.after} if self.before.get(path) != self.after.get(path))
+
+
+def _contents(old: Named | None, new: Named | None, before: Side, after: Side) -> Changes:
+    was = before.read(before.files(patterns(old))) if old is not None else {}
+    now = after.read(after.files(patterns(new))) if new is not None else {}
+    for path, data in (*was.items(), *now.items()):
+        if data.startswith(LFS):
+            raise InvalidInput("the file is kept in git LFS, and only its pointer is there: git lfs pull, and keep it in git itself", path)
+    return Changes(was, now)
+
+
+Called: TypeAlias = tuple[str, str]  # the name and the version of a thing
+
+
+def _by_name(kind: str, called: Callable[[bytes, str], Called]) -> Giving:
+    """Files that say who they are: a thing is compared with what had its name, in whatever file."""
+
+    def given(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
+        found = _contents(old, new, before, after)
+        names = {path: called(data, path) for path, data in found.before.items()}
+        newest_first = sorted(names, key=lambda path: (version_order(names[path][1]), path), reverse=True)
+        gone = {path for path in found.differing if path not in found.after}
+        for path in found.differing:
+            if path not in found.after:
+                continue
+            data = found.after[path]
+            name, _ = called(data, path)
+            same = [one for one in (path, *sorted(gone), *newest_first) if one in names and names[one][0] == name]
+            was = path if not name and path in names else same[0] if name and same else None
+            gone.discard(was or "")
+            if path in names and was != path:
+                gone.add(path)  # what was there has gone elsewhere, or is gone
+            if was is None or found.before[was] != data:
+                yield Given(kind, _text(was, found.before) if was is not None else None, Text(path, data))
+        still = {called(data, path)[0] for path, data in found.after.items()} if gone else set()
+        yield from (Given(kind, Text(path, found.before[path]), None) for path in sorted(gone) if names[path][0] not in still)
+
+    return given
+
+
+def _contract(data: bytes, file: str) -> Called:
+    from meshline.ingest.sources.contracts.source import parse  # noqa: PLC0415 - its models are slow to import
+
+    parsed = parse(data, file)
+    return parsed.id, parsed.contract.version if parsed.contract is not None else ""
+
+
+def _product(data: bytes, file: str) -> Called:
+    from meshline.ingest.sources.products.formats import parse  # noqa: PLC0415
+
+    parsed = parse(data, file)
+    return parsed.name, parsed.product.version if parsed.product is not None else ""
+
+
+def _scripts(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
+    """SQL by its file; a file that creates what another one created has taken its place."""
+    found = _contents(old, new, before, after)
+    source = new or old
+    options = {key: text(str(getattr(source, key, ""))) for key in ("dialect", "namespace", "catalog")}
+    options["schema"] = text(str(getattr(source, "schema_", "")))
+    options["namespace"] = after.aliases.get(options["namespace"], options["namespace"]) or options["dialect"]
+    options = {key: value for key, value in options.items() if value}
+    gone = {path: _made(found.before[path]) for path in found.differing if path not in found.after}
+    for path in found.differing:
+        if path not in found.after:
+            continue
+        was = path if path in found.before else next((one for one, made in gone.items() if made & _made(found.after[path])), "")
+        gone.pop(was, None)
+        if not was or found.before[was] != found.after[path]:
+            yield Given("ddl", Text(was, found.before[was]) if was else None, Text(path, found.after[path]), options)
+    for path in gone:
+        yield Given("ddl", Text(path, found.before[path]), None, options)
+
+
+def _made(data: bytes) -> set[str]:
+    return {match[1].casefold() for match in _MADE.finditer(data.decode("utf-8", "replace"))}
+
+
+def _iceberg(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
+    from meshline.ingest.sources.iceberg.facts import table_of_file  # noqa: PLC0415
+
+    found = _contents(old, new, before, after)
+    namespace = text(str(getattr(new or old, "namespace", "")))
+    for path in found.differing:
+        dataset = f"{after.aliases.get(namespace, namespace)}/{table_of_file(Path(path).name)}"
+        options = {"format": "iceberg", "dataset": dataset, "new": "yes"}
+        yield Given("schema", _text(path, found.before), _text(path, found.after), options)
+
+
+def _delta(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
+    """Tables by their folders: the last commit of each log that has metadata."""
+    found = _contents(old, new, before, after)
+    used_in = text(str(getattr(new or old, "folder", "")))
+    tables = dict.fromkeys(str(Path(path).parent.parent.as_posix()) for path in found.differing)
+    for table in tables:
+        was, now = (_said(table, side) for side in found)
+        if was is not None and now is not None and was.data == now.data:
+            continue
+        place = f"{used_in}/{Path(table).name}" if used_in else str(after.root / table)
+        there = [path for path in found.after if path.startswith(f"{table}/{delta.LOG}/")]
+        given = Given("schema", was, now, {"format": "delta", "dataset": f"file/{place}", "new": "yes"})
+        if now is None and there:  # its metadata is in a checkpoint, which is no text
+            continue
+        if was is None and any(path.startswith(f"{table}/{delta.LOG}/") for path in found.before):
+            given = warned(
+                given, f"{table}: the metadata of the base is in a checkpoint, which is not read: compared with what the graph knows"
+            )
+        yield given
+
+
+def _said(table: str, files: Mapping[str, bytes]) -> Text | None:
+    """The newest commit of a table that says its schema."""
+    for path in sorted((path for path in files if path.startswith(f"{table}/{delta.LOG}/")), reverse=True):
+        try:
+            if delta.commits(files[path], path) is not None:
+                return Text(path, files[path])
+        except InvalidInput:
+            continue
+    return None
+
+
+def _text(path: str, files: Mapping[str, bytes]) -> Text | None:
+    return Text(path, files[path]) if path in files else None
+
+
+# Kinds of sources whose files say something that can be compared.
+KINDS: Mapping[str, Giving] = {
+    "contract": _by_name("contract", _contract),
+    "product": _by_name("product", _product),
+    "sql": _scripts,
+    "iceberg": _iceberg,
+    "delta": _delta,
+    "dbt": git_dbt.given,
+}
+
+
+def changed(base: str, mesh_file: Path, base_tree: Path | None = None) -> list[Given]:
+    """What a check compares: each contract, product, script, schema and manifest that is another now, and the mesh file.
+
+    The base is what the branch began with (`git merge-base`), the new version is the working tree with files that are not added
+    yet. A contract or product is found by its id wherever its file was. `base_tree`: a checkout of the base with files that are not
+    in git, such as dbt's target folders. Raises InvalidInput, also for a source that has no files in either version.
+    """
+    repository = Repository(mesh_file.absolute().parent)
+    commit = repository.base(base)
+    blobs = repository.files(commit)
+    name = repository.relative(mesh_file)
+    if not name:
+        raise InvalidInput("the mesh file is not in the repository", str(mesh_file))
+    after = _after(mesh_file, name, repository)
+    if base_tree is not None and not base_tree.is_dir():
+        raise InvalidInput(f"there is no folder {base_tree}", "--base-tree")
+    before = _before(name, repository, blobs, after)._replace(commit=commit, tree=base_tree)
+    _check_files(after, before, str(mesh_file))
+    _check_kept(after)
+    given = list(_mesh(name, mesh_file, repository, blobs))
+    for source in dict.fromkeys((*after.sources, *before.sources)):
+        old, new = before.sources.get(source), after.sources.get(source)
+        kind = next(one.kind for one in (new, old) if one is not None)
+        if kind in KINDS:
+            given += KINDS[kind](old, new, before, after)
+    _check_not_ignored(given, repository)
+    return given
+
+
+def compared(sources: Iterable[Named], folder: Path) -> dict[str, int]:
+    """How many files of the working tree a check compares, by source. `folder`: of the mesh file."""
+    return {
+        source.source: len({path for pattern in patterns(source) for path in _glob(folder, pattern) if path.is_file()})
+        for source in sources
+        if source.kind in KINDS
+    }
+
+
+def _check_files(after: Side, before: Side, mesh_file: str) -> None:
+    """Raises InvalidInput for sources whose patterns mean no file, now or in the base: nothing of them would be compared."""
+    wrong = [
+        InvalidInput(
+            f"{name} has no files: nothing is at {', '.join(patterns(source))}; correct the paths, or remove the source", mesh_file
+        )
+        for name, source in after.sources.items()
+        if source.kind in KINDS and source.kind != "dbt" and (wanted := patterns(source)) and not after.files(wanted)
+        if name not in before.sources or not before.files(patterns(before.sources[name]))
+    ]
+    if wrong:
+        raise InvalidInput("\n".join(map(str, wrong)))
+
+
+def _check_kept(after: Side) -> None:
+    """Raises InvalidInput for files of which this repository has no history."""
+    other = [path for path in after.paths if after.repository.is_of_another(path)]
+    if other:
+        raise InvalidInput("it is in a repository of its own (a submodule?), so it cannot be compared: run the check there", other[0])
+
+
+def _check_not_ignored(given: Iterable[Given], repository: Repository) -> None:
+    """Raises InvalidInput for what looks new because git does not keep it."""
+    new = [one.after.name for one in given if one.before is None and one.after is not None and one.kind not in ("mesh", "dbt")]
+    if ignored := repository.ignored(new):
+        raise InvalidInput("git ignores it (.gitignore), so the base has no version to compare it with: commit it", ignored[0])
+
+
+def _mesh(name: str, mesh_file: Path, repository: Repository, blobs: Mapping[str, Blob]) -> Iterator[Given]:
+    """The mesh file itself."""
+    before = repository.contents({name: blobs[name]})[name] if name in blobs else None
+    after = read_bytes(mesh_file, MAX_DOCUMENT)
+    if before != after:
+        yield Given("mesh", None if before is None else Text(name, before), Text(name, after))
+
+
+def _after(mesh_file: Path, name: str, repository: Repository) -> Side:
+    found = document(read_bytes(mesh_file, MAX_DOCUMENT), name)
+    sources: dict[str, Named] = {}
+    refused: list[InvalidInput] = []
+    for one in sources_of(found):
+        if isinstance(one, Configured):
+            sources[one.source.source] = one.source
+        else:
+            refused.append(one)
+    if refused:
+        raise InvalidInput("\n".join(map(str, refused)))
+    folder = str(Path(name).parent.as_posix())
+    aliases = {key: text(value) for key, value in mapping(mapping(found.value).get("namespaces")).items()}
+
+    def read(paths: Sequence[str]) -> dict[str, bytes]:
+        return {path: read_bytes(repository.root / path, MAX_BYTES) for path in paths}
+
+    paths = _there(mesh_file.absolute().parent, sources.values(), repository)
+    return Side(sources, aliases, repository.root, "" if folder == "." else folder, paths, read, repository)
+
+
+def _there(folder: Path, sources: Iterable[Named], repository: Repository) -> list[str]:
+    """The files of the working tree that sources name, from the root; none that are outside of it."""
+    found: dict[str, None] = {}
+    for source in sources:
+        for pattern in patterns(source):
+            for path in _glob(folder, pattern):
+                if path.is_file() and (name := repository.relative(path)):
+                    found[name] = None
+    return list(found)
+
+
+def _glob(folder: Path, pattern: str) -> Iterable[Path]:
+    path = Path(os.path.normpath(folder / pattern))
+    try:
+        return [path] if path.is_file() else sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    except (ValueError, NotImplementedError, IndexError):  # no pattern that glob knows
+        return []
+
+
+def _before(name: str, repository: Repository, blobs: Mapping[str, Blob], after: Side) -> Side:
+    """By the mesh file of then, if there was one that can be read; else by that of now."""
+
+    def read(paths: Sequence[str]) -> dict[str, bytes]:
+        return repository.contents({path: blobs[path] for path in paths})
+
+    sources, aliases = after.sources, after.aliases
+    if name in blobs:
+        try:
+            found = document(read([name])[name], name)
+        except InvalidInput:
+            found = None
+        if found is not None:
+            sources = {one.source.source: one.source for one in sources_of(found) if isinstance(one, Configured)}
+            aliases = {key: text(value) for key, value in mapping(mapping(found.value).get("namespaces")).items()}
+    return after._replace(sources=sources, aliases=aliases, paths=list(blobs), read=read)

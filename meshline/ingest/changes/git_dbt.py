@@ -1,0 +1,217 @@
+"""A dbt project in a git base and in the working tree. dbt's target folder is not in git as a rule, and must not be out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from meshline.errors import InvalidInput
+from meshline.ingest.changes.base import Given, Text, warned
+from meshline.ingest.changes.dbt_files import PROJECT, ManifestFiles, ProjectFiles, is_newer, listed, same_text, unchecked
+from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Side
+from meshline.ingest.documents import text
+from meshline.ingest.sources.base import Named
+from meshline.ingest.sources.files import read_bytes
+from meshline.words import counted
+
+
+def manifest_path(source: Named) -> str:
+    """From the folder of the mesh file."""
+    path = text(str(getattr(source, "path", "")))
+    return path if path.endswith(".json") else f"{path}/manifest.json"
+
+
+def given(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
+    """The project's manifests, if they differ. Raises InvalidInput for one that is missing or was made from other files."""
+    source = new or old
+    assert source is not None
+    head = _Head.read(after.path_of(manifest_path(source)), after)
+    if head.project is None:
+        head = head._replace(project=_elsewhere(head.manifest, before, lambda path: (after.root / path).is_file()))
+    base = _base(before.path_of(manifest_path(old or source)), before, head)
+    if base is not None and base.project is None:
+        base = base._replace(project=_elsewhere(base.manifest, before, lambda _: True))
+    warnings: list[str] = []
+    if base is not None and base.project is not None:
+        _verify_base(base, base.project, before)
+    elif base is not None:
+        warnings.append(_unverified(base.manifest.name))
+    if head.project is not None:
+        _verify_head(head, head.project, base, before, after)
+    else:
+        warnings.append(_unverified(head.manifest.name))
+    options = {key: str(value) for key in ("name", "namespace", "dialect") if (value := getattr(source, key, None))}
+    if "namespace" in options:
+        options["namespace"] = after.aliases.get(options["namespace"], options["namespace"])
+    if head.project is not None:
+        options["project"] = head.project or "."
+    if base is None or base.manifest.data != head.manifest.data or warnings:
+        found = Given("dbt", None if base is None else base.manifest, head.manifest, options)
+        for message in dict.fromkeys(warnings):
+            found = warned(found, message)
+        yield found
+
+
+class _Head(NamedTuple):
+    """The manifest of the working tree. `project`: the folder of its project, from the root of the repository; None: not there."""
+
+    manifest: Text
+    project: str | None
+
+    @classmethod
+    def read(cls, path: str, after: Side) -> _Head:
+        if path.startswith("../"):
+            raise InvalidInput("it is outside of the repository, so that it cannot be compared with the base", path)
+        around = _around(path, lambda one: (after.root / one).is_file())
+        if not (after.root / path).is_file():
+            raise InvalidInput(f"it is missing: run `dbt compile`{_in(around)}", path)
+        return cls(_text(path, read_bytes(after.root / path, MAX_BYTES)), around)
+
+
+class _Base(NamedTuple):
+    """The manifest of the base. `folder`: of a checkout of the base that has it (--base-tree); None: it is in git."""
+
+    manifest: Text
+    project: str | None
+    folder: Path | None
+
+
+def _base(path: str, before: Side, head: _Head) -> _Base | None:
+    """None: the project is new. Raises InvalidInput if the manifest is missing."""
+    blobs = set(before.paths)
+    project = _around(path, blobs.__contains__)
+    if before.tree is not None and (before.tree / path).is_file():
+        file = before.tree / path
+        return _Base(_text(str(file), read_bytes(file, MAX_BYTES)), project, before.tree)
+    if path in blobs and before.tree is None:
+        return _Base(_text(path, before.read([path])[path]), project, None)
+    was_there = head.project is not None and f"{head.project}/{PROJECT}".removeprefix("/") in blobs
+    if project is None and not was_there and path not in blobs:
+        return None
+    where = (
+        f"{before.tree / path} is missing" if before.tree is not None else f"git does not have {path} of the base ({before.commit[:12]})"
+    )
+    tree = str(before.tree) if before.tree is not None else "../base"
+    make = "" if before.tree is not None else f"`git worktree add {tree} {before.commit[:12]}`, then "
+    raise InvalidInput(f"{where}: run {make}`dbt compile` in {tree}/{project or '.'}, and give --base-tree {tree}", path)
+
+
+def _verify_base(base: _Base, project: str, before: Side) -> None:
+    """Raises InvalidInput if the base's manifest was made from other files than the base's."""
+    manifest = ManifestFiles(base.manifest)
+    prefix, files = _prefix(project), _in_base(project, before)
+    problems = manifest.differences(files)
+    inputs = unchecked(files)
+    generated = manifest.generated_at or 0
+    if base.folder is None:  # it is in git: what was committed later, it has not seen
+        made_in = before.repository.last_commit(before.commit, [base.manifest.name])
+        problems += [
+            f"{path} was committed later" for path in before.repository.touched(made_in, before.commit, [prefix + one for one in inputs])
+        ]
+    elif (base.folder / prefix / PROJECT).is_file():
+        there = [path for path in inputs if (base.folder / prefix / path).is_file()]
+        contents = files.read(there)
+        problems += [
+            f"{path} is not that of the base" for path in there if not same_text((base.folder / prefix / path).read_bytes(), contents[path])
+        ]
+        problems += [f"{path} is newer" for path in there if is_newer(base.folder / prefix / path, generated)]
+    else:
+        late = before.repository.time_of(before.commit, [prefix + one for one in inputs]) * 1_000_000
+        problems += ["YAML or macros were committed later"] if late > generated else []
+    if problems:
+        tree = base.folder or "../base"
+        run = f"run `dbt compile` in a worktree of {before.commit[:12]}, and give --base-tree {tree}"
+        raise InvalidInput(f"it was not made from the files of the base: {listed(problems)}; {run}", base.manifest.name)
+
+
+def _prefix(project: str) -> str:
+    return f"{project}/" if project else ""
+
+
+def _in_base(project: str, before: Side) -> ProjectFiles:
+    """The files of a project in the base, from its folder."""
+    prefix = _prefix(project)
+
+    def read(paths: Sequence[str]) -> dict[str, bytes]:
+        return {path.removeprefix(prefix): data for path, data in before.read([prefix + one for one in paths]).items()}
+
+    return ProjectFiles(frozenset(path.removeprefix(prefix) for path in before.paths if path.startswith(prefix)), read)
+
+
+def _verify_head(head: _Head, project: str, base: _Base | None, before: Side, after: Side) -> None:
+    """Raises InvalidInput if the manifest was made from other files than those of the working tree."""
+    manifest = ManifestFiles(head.manifest)
+    folder = after.root / project
+    files = ProjectFiles.in_folder(folder)
+    problems = manifest.differences(files)
+    changed = _unchecked_changes(files, base.project if base is not None else None, before)
+    problems += _unseen(manifest, changed, folder, after)
+    run = f"run `dbt compile`{_in(project)}"
+    if problems:
+        raise InvalidInput(f"it was not made from the files that are there: {listed(problems)}; {run}", head.manifest.name)
+    blind = [path for path in changed if not path.endswith((".yml", ".yaml")) or "/" not in path]  # macros, the project, packages
+    without = manifest.not_compiled() or (ManifestFiles(base.manifest).not_compiled() if base is not None else 0)
+    if blind and without and base is not None:
+        why = f"{listed(blind)} changed, which could only be seen in compiled SQL, and {counted(without, 'model')} have none"
+        raise InvalidInput(f"{why}; {run}, for the base too", head.manifest.name)
+
+
+def _unchecked_changes(files: ProjectFiles, base_project: str | None, before: Side) -> list[str]:
+    """The files without a checksum that differ from the base, from the project's folder; those that are gone too, and all of a project
+    that the base does not have.
+    """
+    old: Mapping[str, bytes] = {}
+    if base_project is not None:
+        there = _in_base(base_project, before)
+        old = there.read(unchecked(there))
+    new = files.read(unchecked(files))
+    return sorted(path for path in {**old, **new} if path not in old or path not in new or not same_text(old[path], new[path]))
+
+
+def _unseen(manifest: ManifestFiles, changed: list[str], folder: Path, after: Side) -> Iterator[str]:
+    """Files without a checksum that the manifest has not seen as they are now, as far as that can be told."""
+    generated = manifest.generated_at or 0
+    repository = after.repository
+    committed = repository.is_clean([manifest.name]) and repository.last_commit("HEAD", [manifest.name])
+    for path in changed:
+        file = folder / path
+        name = repository.relative(file)
+        if not file.is_file():
+            if manifest.names(path):
+                yield f"{path} is gone"
+        elif committed and repository.is_clean([name]):
+            yield from (f"{path} was committed later" for _ in repository.touched(committed, "HEAD", [name]))
+        elif is_newer(file, generated):
+            yield f"{path} is newer"
+
+
+def _around(path: str, is_file: Callable[[str], bool]) -> str | None:
+    """The nearest folder around a path that has a dbt_project.yml."""
+    for folder in PurePosixPath(path).parents:
+        name = "" if str(folder) == "." else str(folder)
+        if is_file(f"{name}/{PROJECT}".removeprefix("/")):
+            return name
+    return None
+
+
+def _elsewhere(manifest: Text, before: Side, is_file: Callable[[str], bool]) -> str | None:
+    """The folder of the only project of the repository that a manifest is of."""
+    made = ManifestFiles(manifest)
+    files = [path for path in before.paths if PurePosixPath(path).name == PROJECT and is_file(path)]
+    found = [path for path, data in before.read(files).items() if made.is_of(data)]
+    return found[0].removesuffix(PROJECT).rstrip("/") if len(found) == 1 else None
+
+
+def _in(project: str | None) -> str:
+    return f" in {project}" if project else ""
+
+
+def _unverified(manifest: str) -> str:
+    return f"{manifest}: its {PROJECT} is not in the repository, so whether it was made from the files of this version is unknown"
+
+
+def _text(name: str, data: bytes) -> Text:
+    if data.startswith(LFS):
+        raise InvalidInput("the file is kept in git LFS, and only its pointer is there: git lfs pull, and keep it in git itself", name)
+    return Text(name, data)

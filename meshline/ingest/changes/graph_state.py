@@ -1,0 +1,235 @@
+"""What the graph knows of tables, contracts and products, as things to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.content import decode
+from meshline.graph.definitions import Definition, Version
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, source_kind
+from meshline.graph.naming import Naming
+from meshline.graph.promises import Contract, Field, Model, Party, PortSpec, Product, port_names, product_of
+from meshline.graph.queries import contracts
+from meshline.graph.queries.assets import Attributes, attributes
+from meshline.graph.queries.resolve import resolve
+from meshline.ingest.changes.alignment import by_field
+from meshline.ingest.changes.base import Known
+from meshline.ingest.sources.base import Context, Entry
+
+T = TypeVar("T")
+
+
+def known(live: LiveGraph, naming: Naming, context: Context, *, asked: bool = True) -> Known:
+    """What is known when it is asked for. `asked` False: the graph is empty because there is none."""
+    return with_queries(stored(live, naming, context))._replace(asked=asked)
+
+
+def with_queries(stored: Known) -> Known:
+    """With the queries of statements that define views, which are stored as they came: to parse them may take long."""
+
+    def definition(key: AssetKey) -> Version[Definition] | None:
+        found = stored.definition(key)
+        if found is None or not found.value.sql:
+            return found
+        return found._replace(value=replace(found.value, sql=_query(found.value.sql, found.value.dialect)))
+
+    return stored._replace(definition=definition)
+
+
+def stored(live: LiveGraph, naming: Naming, context: Context) -> Known:
+    """What is known, as it is stored; each look at the graph holds its lock for a moment."""
+    reader = _Reader(live, naming)
+
+    def locked(read: Callable[[AssetKey], T]) -> Callable[[AssetKey], T]:
+        def reading(key: AssetKey) -> T:
+            with live.lock:
+                return read(key)
+
+        return reading
+
+    of_contract, of_product = locked(reader.contract), locked(reader.product)
+    return Known(
+        context=context,
+        asset=reader.asset,
+        definition=locked(reader.definition),
+        contract=lambda identifier: of_contract(model.contract(identifier)),
+        product=lambda name: of_product(model.data_product(name)),
+        said=locked(reader.said),
+        names=locked(reader.names),
+    )
+
+
+class _Reader:
+    def __init__(self, live: LiveGraph, naming: Naming) -> None:
+        self._live = live
+        self._naming = naming
+
+    def asset(self, text: str) -> AssetKey:
+        with self._live.lock:
+            index = self._live.index
+            return index.key(resolve(index, self._live.store, self._naming, text))
+
+    def definition(self, key: AssetKey) -> Version[Definition] | None:
+        """The columns that a dataset has, in order; without any, where none is known."""
+        index = self._live.index
+        node = index.node(key)
+        if node is None or index.kind(node) is not AssetKind.DATASET:
+            return None
+        columns = index.columns(node)
+        whole, *of_columns = attributes(self._live, index, [node, *columns])
+        shown = index.key(node)
+        fields = tuple(_field(index.key(column).name, said) for column, said in zip(columns, of_columns, strict=True))
+        dialect = whole.text("dialect") or ""
+        source = self._listed_by(node) or next((row.source for row in whole.rows if row.attribute == "dataset_type" and row.chosen), "")
+        value = Definition(
+            model=Model(name=shown.qualified_name, physical_name=shown.name, fields=fields),
+            format=dialect if source_kind(source) == "sql" else whole.text("format") or source_kind(source),
+            kind=(whole.text("dataset_type") or "").lower(),
+            partitioning=_partitioning(whole),
+            sql=whole.text("sql") or "",
+            dialect=dialect,
+        )
+        return Version(value, {"": (shown,)})
+
+    def contract(self, key: AssetKey) -> Version[Contract] | None:
+        """The version that is shown: the newest that is in force."""
+        index = self._live.index
+        node = index.node(key)
+        if node is None:
+            return None
+        rows = attributes(self._live, index, [node])[0].rows
+        versions = contracts.versions(key.name, rows)
+        if not versions:
+            return None
+        contract = versions[0].contract
+        governed = [
+            edge
+            for edge in self._edges(node, EdgeType.GOVERNS)
+            if edge.start == key and edge.attributes.get("version", contract.version) == contract.version
+        ]
+        return Version(contract, _grouped((str(edge.attributes.get("model") or ""), edge.end) for edge in governed))
+
+    def product(self, key: AssetKey) -> Version[Product] | None:
+        """As its specification says it, if one was read; else as all who speak of it say it together."""
+        index = self._live.index
+        node = index.node(key)
+        if node is None:
+            return None
+        said = [(source, decode(entry.content.blob)) for source, entry in self._entries(index.scopes(node))]
+        specified = [facts for source, facts in said if source_kind(source) == "product" and any(fact.key == key for fact in facts.assets)]
+        rows = attributes(self._live, index, [node])[0]
+        shown: dict[str, Json] = {row.attribute: row.value for row in rows.rows if row.chosen}
+        for facts in specified[:1]:
+            shown = {name: value for fact in facts.assets if fact.key == key for name, value in fact.attributes.items()}
+        return _product(key, shown, specified[:1] or [facts for _, facts in said])
+
+    def said(self, key: AssetKey) -> Sequence[tuple[str, Entry]]:
+        index = self._live.index
+        node = index.node(key)
+        if node is None:
+            return ()
+        listed = {edge.scope_id for edge in index.edges(node, EdgeType.HAS_COLUMN)}
+        found = self._entries(sorted(listed | index.fact_names(node).keys()))
+        return sorted(found, key=lambda one: self._live.precedence.rank(one[0], "type"))
+
+    def names(self, key: AssetKey) -> Sequence[AssetKey]:
+        node = self._live.index.node(key)
+        return (key,) if node is None else self._live.index.names(node)
+
+    def _entries(self, scope_ids: Sequence[int]) -> list[tuple[str, Entry]]:
+        heads = self._live.store.statements(scope_ids)
+        return [(head.source, Entry(head.scope, head.content, head.observed_at)) for head in heads if head.content is not None]
+
+    def _edges(self, node: int, type_: EdgeType) -> Iterator[EdgeFact]:
+        """The edges that begin at an asset as they were said, with the names that they use."""
+        for _, entry in self._entries(sorted({edge.scope_id for edge in self._live.index.edges(node, type_)})):
+            yield from (edge for edge in decode(entry.content.blob).edges if edge.type is type_)
+
+    def _listed_by(self, dataset: int) -> str:
+        """The strongest source that lists the columns."""
+        index = self._live.index
+        sources = {index.scope(edge.scope_id).source for edge in index.edges(dataset, EdgeType.HAS_COLUMN)}
+        return min(sources, key=lambda source: (self._live.precedence.rank(source, "type"), source), default="")
+
+
+def _field(name: str, said: Attributes) -> Field:
+    nullable, number = said.value("nullable"), said.value("field_id")
+    return Field(
+        name=name,
+        type=said.text("type") or "",
+        id=str(number) if isinstance(number, int) else "",
+        description=said.text("description") or "",
+        required=None if not isinstance(nullable, bool) else not nullable,
+        primary_key=True if said.value("identifies") is True else None,
+    )
+
+
+def _partitioning(said: Attributes) -> tuple[str, ...]:
+    spec, columns = said.value("partition_spec"), said.value("partition_columns")
+    if isinstance(spec, list):
+        return tuple(text for one in spec if isinstance(one, dict) and (text := by_field(one)))
+    return tuple(map(str, columns)) if isinstance(columns, list) else ()
+
+
+def _query(sql: str, dialect: str) -> str:
+    """The query of a statement that defines a view."""
+    if not sql.lstrip()[:6].upper().startswith("CREATE"):
+        return sql
+    from meshline.sql.script import query_in  # noqa: PLC0415 - sqlglot is slow to import
+
+    try:
+        return query_in(sql, dialect)
+    except InvalidInput:
+        return sql
+
+
+def _grouped(pairs: Iterable[tuple[str, AssetKey]]) -> Mapping[str, tuple[AssetKey, ...]]:
+    found: dict[str, dict[AssetKey, None]] = {}
+    for name, key in pairs:
+        found.setdefault(name, {})[key] = None
+    return {name: tuple(keys) for name, keys in found.items()}
+
+
+def _product(key: AssetKey, said: Mapping[str, Json], facts: Sequence[Facts]) -> Version[Product]:
+    edges = [edge for one in facts for edge in one.edges]
+    ports: dict[PortSpec, list[AssetKey]] = {}
+    for edge in edges:
+        if edge.type is EdgeType.PORT and edge.start == key:
+            ports.setdefault(_port(edge), []).append(edge.end)
+    emails = {fact.key: text for one in facts for fact in one.assets if isinstance(text := fact.attributes.get("email"), str)}
+    titles = {fact.key: text for one in facts for fact in one.assets if isinstance(text := fact.attributes.get("title"), str)}
+    owners = [
+        Party(emails.get(edge.start, edge.start.name), str(edge.attributes.get("type") or "technical"), titles.get(edge.start, ""))
+        for edge in edges
+        if edge.type is EdgeType.OWNS and edge.end == key
+    ]
+    domain = next((edge.end.name for edge in edges if edge.type is EdgeType.PART_OF and edge.start == key), "")
+    product = product_of(key.name, said, tuple(ports), tuple(dict.fromkeys(owners)), domain)
+    names = (f"{port.direction}/{name}" for port, name in zip(ports, port_names(tuple(ports)), strict=True))
+    return Version(product, {name: tuple(dict.fromkeys(keys)) for name, keys in zip(names, ports.values(), strict=True)})
+
+
+def _port(edge: EdgeFact) -> PortSpec:
+    said = edge.attributes
+
+    def text(name: str) -> str:
+        return str(said.get(name) or "")
+
+    return PortSpec(
+        direction=text("direction") or "output",
+        name=text("name"),
+        type=text("type"),
+        endpoint=text("endpoint"),
+        format=text("format"),
+        description=text("description"),
+        refresh=text("refresh"),
+        version=text("version"),
+        contract=text("contract"),
+        deprecated=True if said.get("deprecated") is True else None,
+    )

@@ -1,0 +1,102 @@
+"""Data product specifications, in two versions or one against what the graph knows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.content import EMPTY, encode
+from meshline.graph.definitions import Pair, Part, Version
+from meshline.graph.model import Content, Scope
+from meshline.graph.promises import Product, port_names
+from meshline.ingest.changes.base import Given, Known, Proposal, Text
+from meshline.ingest.documents import Document, document
+from meshline.ingest.sources.base import Context, Entry
+from meshline.ingest.sources.products.facts import Bound, bind, facts
+from meshline.ingest.sources.products.formats import parse
+
+CHECK = "product/check"  # who says what nobody says yet
+
+
+class _Read(NamedTuple):
+    """A product as a file says it. `bound`: the datasets of its ports, in their order."""
+
+    version: Version[Product]
+    bound: tuple[Bound, ...]
+    warnings: tuple[str, ...]
+
+
+def propose(given: Given, known: Known) -> Proposal:
+    """Raises InvalidInput with all that is wrong with the files."""
+    old, new = _both(given, known.context)
+    before = old.version if old is not None else None
+    after = new.version if new is not None else None
+    if before is None and after is not None:
+        before = known.product(after.value.name)
+    warnings = new.warnings if new is not None else ()
+    if before is not None and after is not None and before.value.name != after.value.name:
+        return Proposal((Pair(before, None), Pair(None, after)), _entries(before, new, known), warnings)
+    return Proposal((Pair(before, after),), _entries(before, new, known), warnings)
+
+
+def _both(given: Given, context: Context) -> tuple[_Read | None, _Read | None]:
+    read: list[_Read | None] = []
+    problems: list[InvalidInput] = []
+    for text in (given.before, given.after):
+        one = _read(text, context) if text is not None else None
+        read.append(one if isinstance(one, _Read) else None)
+        problems += one if isinstance(one, list) else []
+    if problems:
+        raise InvalidInput("\n".join(map(str, problems)))
+    return read[0], read[1]
+
+
+def _read(text: Text, context: Context) -> _Read | list[InvalidInput]:
+    parsed = parse(text.data, text.name)
+    product = parsed.product
+    if product is None:
+        return list(parsed.refused)
+    bound = tuple(bind(port, product.name, context) for port in product.ports)
+    names = [f"{port.direction}/{name}" for port, name in zip(product.ports, port_names(product.ports), strict=True)]
+    datasets = {name: one.datasets for name, one in zip(names, bound, strict=True)}
+    unbound = [
+        f"{line}: the port is bound to no known dataset: {one.why}" for line, one in zip(parsed.lines, bound, strict=True) if one.why
+    ]
+    ports: dict[Part, int] = {("port", *name.split("/", 1)): _line(where) for name, where in zip(names, parsed.lines, strict=True)}
+    lines = {**ports, **_lines(document(text.data, text.name), product)}
+    return _Read(Version(product, datasets, text.name, lines), bound, (*parsed.warnings, *unbound))
+
+
+def _line(where: str) -> int:
+    """The line of `file:line`."""
+    return int(where.rpartition(":")[2])
+
+
+def _lines(found: Document, product: Product) -> dict[Part, int]:
+    """Where parts other than ports stand, in either dialect."""
+    paths: dict[Part, tuple[str | int, ...]] = {("slo", level.name): ("slo", level.name) for level in product.slo}
+    paths |= {("field", name): ("catalog", "pii_columns", i) for i, name in enumerate(product.pii_columns)}
+    paths |= {("rule", " ".join(f"{one.tool} {one.suite}".split())): ("quality_checks", i) for i, one in enumerate(product.quality_checks)}
+    paths |= {("terms", name): ("description", name) for name in ("usage", "limitations")}
+    paths |= {("version",): ("version",), ("status",): ("status",), ("domain",): ("domain",), ("owner",): ("owner",)}
+    lines = {part: found.lines[path] for part, path in paths.items() if path in found.lines}
+    if ("team",) in found.lines:
+        lines["owner",] = found.lines["team",]
+    return lines
+
+
+def _entries(before: Version[Product] | None, new: _Read | None, known: Known) -> tuple[tuple[str, Entry], ...]:
+    """What the product source would say: of what is gone, nothing any more."""
+    said: list[tuple[str, Entry]] = []
+    if new is not None:
+        said.append(_entry(new.version.value.name, encode(facts(new.version.value, new.bound)), known))
+    if before is not None and (new is None or before.value.name != new.version.value.name):
+        said.append(_entry(before.value.name, EMPTY, known))
+    return tuple(said)
+
+
+def _entry(name: str, content: Content, known: Known) -> tuple[str, Entry]:
+    scope: Scope = ("product", name)
+    said_by = (source for source, entry in known.said(model.data_product(name)) if entry.scope == scope)
+    return next(said_by, CHECK), Entry(scope, content)

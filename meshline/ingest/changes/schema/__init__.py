@@ -1,0 +1,228 @@
+"""The schema of a table or topic (Iceberg, Delta, Avro, JSON Schema) in two versions: of two files, or of a file and the graph."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+import msgspec
+
+from meshline.errors import Ambiguous, InvalidInput, NotFound, required_extra
+from meshline.graph.definitions import Definition, Pair, Part, Version
+from meshline.graph.model import AssetKey, AssetKind
+from meshline.ingest.changes.alignment import aligned, declared
+from meshline.ingest.changes.base import Given, Known, Proposal, Text
+from meshline.ingest.changes.proposed_facts import entries
+from meshline.ingest.changes.schema import avro, delta, iceberg, json_schema
+from meshline.ingest.changes.schema.base import Schema, json_lines, json_value
+from meshline.ingest.dataset_refs import split_dataset
+from meshline.ingest.sources.files import read_bytes
+from meshline.words import closest
+
+__all__ = ["propose"]
+
+_READERS: Mapping[str, Callable[[Any, str], Schema]] = {
+    "iceberg": iceberg.read,
+    "delta": delta.read,
+    "avro": avro.read,
+    "json": json_schema.read,
+}
+ACCEPTED = (
+    "accepted are metadata and schemas of Iceberg, schemas and commits of Delta (`_delta_log/*.json`), Avro (.avsc) and JSON Schema;"
+    f" the format may be said: {', '.join(_READERS)}"
+)
+
+
+def propose(given: Given, known: Known) -> Proposal:
+    """Raises InvalidInput, and NotFound or Ambiguous for the dataset that is said."""
+    after = None if given.after is None else _schema(given.after, given.options)
+    before = None if given.before is None else _schema(given.before, given.options)
+    read = [one for one in (after, before) if one is not None]
+    dataset, doubts = _dataset(given.options, [name for one in read for name in one.names], known)
+    label = "" if known.asked else given.options.get("dataset", "")
+    warnings = [*(() if after is None else after.warnings), *doubts]
+    now, was = _version(given.after, after, dataset), _version(given.before, before, dataset)
+    if was is not None and now is not None and after is not None:
+        pair = _of_files(was, now, after, alike=dataset is None, label=label)
+    elif was is None and now is not None:
+        if dataset is None:
+            raise InvalidInput("which table it is cannot be told from the file: say its dataset, or give the old version as well", now.file)
+        pair = _beside_the_graph(known.definition(dataset), now, warnings)
+    else:
+        pair = Pair(was, now)
+    return Proposal((pair,), entries(pair, known), tuple(warnings))
+
+
+def _of_files(was: Version[Definition], now: Version[Definition], after: Schema, *, alike: bool, label: str) -> Pair[Definition]:
+    if alike:
+        was, now = _called_alike(was, now, label)
+    first, second = declared(was.value, now.value, after.aliases)
+    return Pair(was._replace(value=first), now._replace(value=second))
+
+
+def _beside_the_graph(was: Version[Definition] | None, now: Version[Definition], warnings: list[str]) -> Pair[Definition]:
+    if was is None:
+        return Pair(None, now)
+    if not was.value.model.fields:
+        warnings.append(f"no columns of {was.value.model.name} are known, so that nothing of them is compared")
+        was = was._replace(value=msgspec.structs.replace(was.value, model=now.value.model))
+    first, second = aligned(was.value, now.value)
+    return Pair(was._replace(value=first), now._replace(value=second))
+
+
+def _called_alike(was: Version[Definition], now: Version[Definition], label: str) -> tuple[Version[Definition], Version[Definition]]:
+    """Two files of one table, whatever they are called. Only records of Avro have names that readers depend on.
+
+    `label`: what the user calls the table; empty: the name in the files.
+    """
+    names = [one.value.model.name for one in (was, now)]
+    if all(names) and was.value.format == now.value.format == "avro" and len({name.rpartition(".")[2] for name in names}) > 1:
+        return was, now
+    name = label or names[0] or names[1] or PurePath(now.file).stem
+    first, second = (one._replace(value=_named(one.value, name, "")) for one in (was, now))
+    return first, second
+
+
+def _named(value: Definition, name: str, physical: str) -> Definition:
+    model = msgspec.structs.replace(value.model, name=name, physical_name=physical)
+    return msgspec.structs.replace(value, model=model)
+
+
+def _schema(text: Text, options: Mapping[str, str]) -> Schema:
+    written = options.get("format", "")
+    if written and written not in _READERS:
+        raise InvalidInput(f"found {written!r}{closest(written, _READERS)}; accepted: {', '.join(_READERS)}", "format")
+    commits = delta.commits(text.data, text.name) if written in ("", "delta") else None
+    value = commits if commits is not None else json_value(text.data, text.name)
+    if isinstance(value, dict) and isinstance(value.get("schema"), str):  # as a schema registry answers
+        value = json_value(value["schema"].encode(), text.name)
+        if isinstance(value, str):
+            value = {"type": value}
+    name = written or _format(value, text.name)
+    try:
+        found = _READERS[name](value, text.name)
+    except InvalidInput as error:
+        raise error if error.where else InvalidInput(str(error), text.name) from error
+    except RecursionError as error:
+        raise InvalidInput("it is nested too deeply", text.name) from error
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # JSON of a shape that the format does not have
+        raise InvalidInput(f"it is no schema of {name}: {type(error).__name__}", text.name) from error
+    places = json_lines(text.data) if found.places else {}
+    lines: dict[Part, int] = {("field", name): places[place] for name, place in found.places.items() if place in places}
+    if lines:
+        lines[()] = min(lines.values())
+    return found._replace(lines=lines, warnings=tuple(f"{text.name}: {one}" for one in found.warnings))
+
+
+def _format(value: object, file: str) -> str:
+    """By what stands in it. Raises InvalidInput."""
+    if isinstance(value, list):
+        return "avro"
+    if isinstance(value, dict):
+        for name, reader in (("delta", delta), ("iceberg", iceberg), ("avro", avro), ("json", json_schema)):
+            if reader.is_one(value):
+                return name
+    raise InvalidInput(f"this is no schema that is known; {ACCEPTED}", file)
+
+
+def _dataset(options: Mapping[str, str], names: list[str], known: Known) -> tuple[AssetKey | None, list[str]]:
+    """Which one it is, as was said, else by the names that the files give it; and what is not sure about it."""
+    text = options.get("dataset", "")
+    if not known.asked:
+        return (_new(text, known) if text and options.get("new") else None), []
+    if text:
+        try:
+            key = known.asset(f"dataset:{text}")
+        except NotFound as error:
+            if options.get("new"):
+                return _new(text, known), [f"{text} is not in the graph, so its consumers are unknown."]
+            raise NotFound(str(error).replace("'dataset:", "'")) from error
+        if key.kind is not AssetKind.DATASET:
+            raise InvalidInput(f"{text!r} is the {key.kind.lower()} {key.qualified_name}, and no dataset", "dataset")
+        return key, []
+    for name in names:
+        try:
+            key = known.asset(f"dataset:{name}")
+        except (NotFound, Ambiguous, InvalidInput):
+            continue
+        if key.kind is AssetKind.DATASET:
+            return key, []
+    return None, ["Cannot match this schema to a dataset, so consumers are unknown. Pass --dataset."]
+
+
+def _new(text: str, known: Known) -> AssetKey:
+    """A dataset that the graph does not know, by its namespace and name."""
+    return known.context.naming.dataset(*split_dataset(text, known.context.aliases))
+
+
+def _version(text: Text | None, schema: Schema | None, dataset: AssetKey | None) -> Version[Definition] | None:
+    if text is None or schema is None:
+        return None
+    value = schema.definition
+    if dataset is not None:
+        value = _named(value, dataset.qualified_name, dataset.name)
+    return Version(value, {"": (dataset,)} if dataset is not None else {}, text.name, schema.lines)
+
+
+MAX_COMMITS = 10_000  # of a log that are looked through
+
+_METADATA = "metadata"
+_NUMBER = re.compile(r"v?(\d+)")
+
+
+def schema_file(path: Path) -> Path:
+    """The file that says the schema of a table: of a folder with a Delta log, the newest commit that has metadata; of one with
+    metadata of Iceberg, the newest of them. Raises InvalidInput if there is none.
+    """
+    if not path.is_dir():
+        return path
+    log = path if path.name == delta.LOG else path / delta.LOG
+    if log.is_dir():
+        return _commit(log)
+    metadata = path if path.name == _METADATA else path / _METADATA
+    found = sorted(metadata.glob("*.metadata.json"), key=_number)
+    if not found:
+        raise InvalidInput(f"the folder has neither a {delta.LOG} nor {_METADATA}/*.metadata.json", str(path))
+    return found[-1]
+
+
+def _commit(log: Path) -> Path:
+    for path in sorted(log.glob("*.json"), reverse=True)[:MAX_COMMITS]:
+        try:
+            if delta.commits(read_bytes(path, 2**28), str(path)) is not None:
+                return path
+        except InvalidInput:
+            continue
+    raise InvalidInput("no commit in it has metadata: what a checkpoint says is not read", str(log))
+
+
+def _number(path: Path) -> tuple[int, str]:
+    match = _NUMBER.match(path.name)
+    return int(match[1]) if match else -1, path.name
+
+
+def live_table(catalog: str, table: str) -> Text:
+    """The metadata of a table of an Iceberg catalog as it is now. `catalog`: its URI, or the name by which pyiceberg's own
+    configuration knows it; `table`: `schema.table`. Raises InvalidInput, NotFound, StoreUnavailable, MissingExtra.
+    """
+    with required_extra("iceberg", "reading a live table"):
+        from meshline.ingest.sources.iceberg.catalogs import Gone  # noqa: PLC0415 - pyiceberg is slow to import
+        from meshline.ingest.sources.iceberg.crawl import kind_of, opened  # noqa: PLC0415
+        from meshline.ingest.sources.iceberg.properties import Properties, Redaction, expanded  # noqa: PLC0415
+    is_uri = "://" in catalog
+    written: Properties = {"uri": catalog} if is_uri else {}
+    properties = expanded(written, "catalog")
+    name = "default" if is_uri else catalog
+    kind, merged = kind_of(name, properties)
+    redacted = Redaction(written, merged)
+    try:
+        found = opened(name, kind, properties, merged, redacted).load(tuple(table.split(".")), "", is_view=False)
+    except NotImplementedError as error:
+        raise InvalidInput(redacted(str(error)), "catalog") from None
+    except Gone:
+        raise NotFound(f"{redacted(catalog)} has no table {table!r}") from None
+    if found is None:
+        raise InvalidInput(f"{redacted(catalog)} does not tell what {table!r} is", "catalog")
+    return Text(f"{redacted(catalog)} {table}", msgspec.json.encode(found.metadata))

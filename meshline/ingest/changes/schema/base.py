@@ -1,0 +1,81 @@
+"""The JSON text of a schema with the line of each of its parts, and what is read of it, whatever its format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from meshline.errors import InvalidInput
+from meshline.graph.definitions import Definition, Part
+from meshline.ingest.documents import not_json, text_of
+
+MAX_BYTES = 64 * 2**20
+MAX_WITH_LINES = 4 * 2**20  # characters; of larger texts nobody reads lines
+
+Path: TypeAlias = tuple[str | int, ...]
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|\n|[^\s{}\[\],:"]+', re.DOTALL)
+
+
+def json_value(data: bytes, file: str) -> Any:
+    """Raises InvalidInput with `file:line`."""
+    if len(data) > MAX_BYTES:
+        raise InvalidInput(f"{len(data)} bytes are too many; a file may have {MAX_BYTES}", file)
+    text = text_of(data, file)
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise not_json(error, text.encode(), file) from error
+
+
+def json_lines(data: bytes) -> Mapping[Path, int]:
+    """Where the keys and items of valid JSON stand: lines from 1."""
+    text = data.decode("utf-8-sig", "replace")
+    if len(text) > MAX_WITH_LINES:
+        return {}
+    lines: dict[Path, int] = {}
+    path: list[str | int] = []  # of what is open, with the key or position that comes next
+    line, is_key = 1, False
+    for match in _TOKEN.finditer(text):
+        part = match[0]
+        if part == "\n":
+            line += 1
+        elif part in "{[":
+            lines.setdefault(tuple(path), line)
+            path.append("" if part == "{" else 0)
+            is_key = part == "{"
+        elif part in "}]":
+            path.pop()
+            is_key = False
+        elif part == ",":
+            last = path[-1]
+            is_key = isinstance(last, str)
+            path[-1] = "" if isinstance(last, str) else last + 1
+        elif part == ":":
+            is_key = False
+        elif is_key:
+            path[-1] = str(msgspec.json.decode(part))
+            lines.setdefault(tuple(path), line)
+        else:
+            lines.setdefault(tuple(path), line)
+    return lines
+
+
+MAX_FIELDS = 20_000
+MAX_DEPTH = 24
+
+
+class Schema(NamedTuple):
+    """`places`: where each field stands in the file's JSON, `lines` on which line. `names`: by which the graph may know the
+    dataset, the surest first. `aliases`: names that a field had before. `warnings`: what is not compared.
+    """
+
+    definition: Definition
+    places: Mapping[str, Path] = {}
+    names: tuple[str, ...] = ()
+    aliases: Mapping[str, tuple[str, ...]] = {}
+    warnings: tuple[str, ...] = ()
+    lines: Mapping[Part, int] = {}

@@ -1,1 +1,0 @@
-"""Which names mean one dataset by rule: `catalogs:` of the mesh file."""

@@ -1,0 +1,92 @@
+"""The dead-letter topic: messages that cannot be taken, as they came, with the reason in their headers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from meshline.ingest.kafka.client_config import Subscription
+
+log = logging.getLogger("meshline.ingest")
+
+_SECONDS = 10.0
+_LARGEST = 1_000_000_000  # what librdkafka accepts at most: the broker decides
+
+
+class Letter(NamedTuple):
+    """A message and why it cannot be taken."""
+
+    message: Message
+    reason: str
+
+
+class DeadLetters:
+    """Writes letters; made when the first one is."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+        self._producer: Producer | None = None
+
+    def send(self, letters: Sequence[Letter]) -> list[Letter]:
+        """Write them; those that could not be written. Takes at most about ten seconds."""
+        producer = self._producer = self._producer or self._opened()
+        failed: dict[int, KafkaError] = {}
+        for number, letter in enumerate(letters):
+            self._produce(producer, letter, number, failed, with_value=True)
+        producer.flush(_SECONDS + 2)
+        large = [number for number, error in failed.items() if error.code() == KafkaError.MSG_SIZE_TOO_LARGE]
+        for number in large:  # the headers were too much
+            del failed[number]
+            self._produce(producer, letters[number], number, failed, with_value=False)
+        producer.flush(_SECONDS + 2)
+        if failed:
+            reason = next(iter(failed.values())).str()
+            log.warning("%d messages cannot be written to %s: %s", len(failed), self._subscription.dead_letters, reason)
+        return [letters[number] for number in sorted(failed)]
+
+    def _opened(self) -> Producer:
+        config, topic = self._subscription.client(), self._subscription.dead_letters
+        admin = AdminClient(config)
+        with suppress(KafkaException):  # it is there, or only others may make it
+            admin.create_topics([NewTopic(topic, 1)])[topic].result(_SECONDS)
+        limits = {"message.timeout.ms": int(_SECONDS * 1000), "message.max.bytes": _LARGEST}
+        return Producer({**config, **limits, "enable.idempotence": True})
+
+    def _produce(self, producer: Producer, letter: Letter, number: int, failed: dict[int, KafkaError], *, with_value: bool) -> None:
+        def told(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                failed[number] = error
+
+        message = letter.message
+        headers = [
+            *(message.headers() or ()),
+            ("meshline.error", letter.reason.encode()),
+            ("meshline.topic", str(message.topic()).encode()),
+            ("meshline.partition", str(message.partition()).encode()),
+            ("meshline.offset", str(message.offset()).encode()),
+        ]
+        if not with_value:
+            headers.append(("meshline.value", b"left out: with these headers it was too large"))
+        while True:
+            try:
+                producer.produce(
+                    self._subscription.dead_letters,
+                    message.value() if with_value else None,
+                    message.key(),
+                    on_delivery=told,
+                    timestamp=max(message.timestamp()[1], 0),
+                    headers=headers,
+                )
+            except BufferError:
+                producer.poll(1)
+            except KafkaException as error:
+                failed[number] = error.args[0]
+                return
+            else:
+                return

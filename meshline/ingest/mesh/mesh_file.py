@@ -1,0 +1,388 @@
+"""A mesh file's bytes -> its entries, each on its own: a bad one is refused, the others are taken.
+
+For each kind of entry: the scope it states, the datasets it names, the names it declares and uses. `sources:` are to be synced,
+`catalogs:` become rules by which names are joined.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from meshline.errors import InvalidInput
+from meshline.graph.model import Json, Scope
+from meshline.ingest.catalog_aliases import Prefix, Rule, normalised, prefix
+from meshline.ingest.dataset_refs import split_dataset
+from meshline.ingest.documents import MAX_BYTES, Document, Path, document
+from meshline.ingest.mesh.format import (
+    ENTRIES,
+    Catalog,
+    CatalogName,
+    Consumer,
+    Contract,
+    DatasetName,
+    DatasetNote,
+    Domain,
+    Entry,
+    MeshFile,
+    NamingRules,
+    NotSameAs,
+    Ownership,
+    Person,
+    PrecedenceRules,
+    Product,
+    SameAs,
+    SourceEntry,
+    Team,
+)
+from meshline.ingest.sources.base import Named
+from meshline.ingest.sources.registry import source_class, validated
+from meshline.ingest.validation import refusals, shown
+from meshline.words import closest
+
+
+class References(NamedTuple):
+    """(kind of name, name): kinds are owner, domain, product and contract."""
+
+    declares: tuple[tuple[str, str], ...]
+    uses: tuple[tuple[str, str], ...]
+
+
+def pair(name: DatasetName, aliases: Mapping[str, str]) -> tuple[str, str]:
+    """Namespace and name of a dataset as written in the file; ('', '') if they cannot be told apart."""
+    return split_dataset(name, aliases) if isinstance(name, str) else (aliases.get(name.namespace, name.namespace), name.name)
+
+
+def scope(entry: Entry, aliases: Mapping[str, str]) -> Scope:  # noqa: PLR0911 - one for each kind of entry
+    """("mesh", kind of entry, what makes it one entry...)."""
+    match entry:
+        case Domain():
+            return ("mesh", "domain", entry.name)
+        case Team():
+            return ("mesh", "team", entry.name)
+        case Person():
+            return ("mesh", "person", entry.name)
+        case Product():
+            return ("mesh", "product", entry.name)
+        case Contract():
+            return ("mesh", "contract", entry.id)
+        case Consumer():
+            return ("mesh", "consumer", entry.name)
+        case DatasetNote():
+            return ("mesh", "dataset", *pair(entry.dataset, aliases))
+        case SameAs() | NotSameAs():
+            kind = "same_as" if isinstance(entry, SameAs) else "not_same_as"
+            return ("mesh", kind, *pair(entry.a, aliases), *pair(entry.b, aliases))
+        case Ownership():
+            dataset = pair(entry.dataset, aliases) if entry.dataset is not None else ()
+            return ("mesh", "owner", entry.owner, entry.type, entry.product or "", entry.domain or "", *dataset, entry.column or "")
+
+
+def dataset_names(entry: Entry) -> Iterator[tuple[Path, DatasetName]]:
+    """The datasets that an entry names, each with its place in the entry."""
+    match entry:
+        case Product():
+            for key, ports in (("input_ports", entry.input_ports), ("output_ports", entry.output_ports)):
+                yield from (((key, i, "dataset"), port.dataset) for i, port in enumerate(ports))
+        case Consumer():
+            yield from ((("consumes", i, "dataset"), used.dataset) for i, used in enumerate(entry.consumes) if used.dataset is not None)
+        case Contract() | DatasetNote():
+            yield ("dataset",), entry.dataset
+        case SameAs() | NotSameAs():
+            yield ("a",), entry.a
+            yield ("b",), entry.b
+        case Ownership() if entry.dataset is not None:
+            yield ("dataset",), entry.dataset
+        case _:
+            pass
+
+
+def references(entry: Entry) -> References:  # noqa: PLR0911 - one for each kind of entry
+    """The names that an entry declares, and those it uses."""
+    match entry:
+        case Team() | Person():
+            own = [("owner", entry.name)] + ([("owner", entry.email)] if entry.email else [])
+            members = entry.members if isinstance(entry, Team) else ()
+            return References(tuple(own), tuple(("owner", name) for name in members))
+        case Domain():
+            return References((("domain", entry.name),), _present(owner=entry.owner, domain=entry.parent))
+        case Product():
+            return References((("product", entry.name),), _present(owner=entry.owner, domain=entry.domain))
+        case Contract():
+            return References((("contract", entry.id),), _present(owner=entry.owner))
+        case Consumer():
+            used = [reference for one in entry.consumes for reference in _present(product=one.product, contract=one.contract)]
+            return References((), (*_present(owner=entry.owner), *used))
+        case Ownership():
+            return References((), _present(owner=entry.owner, product=entry.product, domain=entry.domain))
+        case DatasetNote() | SameAs() | NotSameAs():
+            return References((), ())
+
+
+def _present(**names: str | None) -> tuple[tuple[str, str], ...]:
+    return tuple((kind, name) for kind, name in names.items() if name is not None)
+
+
+SOURCES = "sources"
+CATALOGS = "catalogs"
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class Configured(NamedTuple):
+    """A source, how often a server syncs it (seconds; None: only when asked), and where it stands in the file."""
+
+    source: Named
+    every: int | None
+    where: str
+
+
+def sources_of(doc: Document) -> Iterator[Configured | InvalidInput]:
+    """The sources of a mesh file, or what is wrong with them."""
+    seen: dict[str, str] = {}
+    for path, value in _items_under(doc, SOURCES):
+        if isinstance(value, InvalidInput):
+            yield value
+            continue
+        for found in _source(doc, path, value):
+            if isinstance(found, Configured):
+                name = found.source.source
+                if name in seen:
+                    found = InvalidInput(f"the source {name} is here twice, first at {seen[name]}; give it another name", found.where)
+                else:
+                    seen[name] = found.where
+            yield found
+
+
+def _source(doc: Document, path: Path, value: Json) -> Iterator[Configured | InvalidInput]:
+    try:
+        entry = SourceEntry.model_validate(value)
+    except ValidationError as error:
+        yield from refusals(doc, path, error)
+        return
+    assert isinstance(value, dict)
+    try:
+        source = validated({key: said for key, said in value.items() if key != "every"})
+    except ValidationError as error:
+        yield from refusals(doc, path, error, keys=["kind", "every", *source_class(entry.kind).model_fields])
+    except InvalidInput as error:
+        yield InvalidInput(str(error), doc.where((*path, "kind")))
+    else:
+        every = int(entry.every[:-1]) * _SECONDS[entry.every[-1]] if entry.every is not None else None
+        yield Configured(source, every, doc.where(path))
+
+
+def rules_of(doc: Document, aliases: Mapping[str, str]) -> Iterator[Rule | InvalidInput]:
+    """The rules of `catalogs:`, or what is wrong with them."""
+    said: dict[Prefix, str] = {}  # where each prefix is named
+    canonical: set[Prefix] = set()
+    others: set[Prefix] = set()
+    for path, value in _items_under(doc, CATALOGS):
+        if isinstance(value, InvalidInput):
+            yield value
+            continue
+        try:
+            entry = Catalog.model_validate(value)
+        except ValidationError as error:
+            yield from refusals(doc, path, error)
+            continue
+        names = _prefix(entry.names, aliases)
+        if names in others:
+            yield _twice(names, said, doc.where((*path, "names")))
+            continue
+        canonical.add(names)
+        said.setdefault(names, doc.where((*path, "names")))
+        for position, written in enumerate(entry.also):
+            also, where = _prefix(written, aliases), doc.where((*path, "also", position))
+            if also in canonical or also in others:
+                yield _twice(also, said, where)
+            else:
+                others.add(also)
+                said[also] = where
+                yield Rule(also, names)
+
+
+def _twice(found: Prefix, said: Mapping[Prefix, str], where: str) -> InvalidInput:
+    return InvalidInput(f"{found} is named already at {said[found]}; all names of one catalog stand in one entry", where)
+
+
+def _prefix(written: CatalogName, aliases: Mapping[str, str]) -> Prefix:
+    if isinstance(written, str):
+        return prefix(written, aliases)
+    return normalised(aliases.get(written.namespace, written.namespace), written.prefix or "")
+
+
+def _items_under(doc: Document, key: str) -> Iterator[tuple[Path, Json | InvalidInput]]:
+    entries = doc.value.get(key) if isinstance(doc.value, dict) else None
+    if entries is None:
+        return
+    if not isinstance(entries, list):
+        yield (key,), InvalidInput(f"{key}: found {shown(entries)}; accepted is a list", doc.where((key,)))
+        return
+    for position, value in enumerate(entries):
+        yield (key, position), value
+
+
+T = TypeVar("T")
+
+
+class Placed(NamedTuple):
+    """An entry, what it is a statement about, and where it stands."""
+
+    scope: Scope
+    entry: Entry
+    where: str
+
+
+class Mesh(NamedTuple):
+    """What a mesh file says. `source` is the full name, `mesh/<name>`; `owners` maps e-mail addresses to names.
+
+    `naming` and `precedence` are None where the file has nothing to say of them. `catalogs`: which names are
+    joined by rule; `sources`: what else is to be read. `refused` are the entries that could not be taken,
+    `warnings` what was taken and looks like a mistake.
+    """
+
+    source: str
+    namespaces: Mapping[str, str]
+    naming: NamingRules | None
+    precedence: PrecedenceRules | None
+    catalogs: tuple[Rule, ...]
+    sources: tuple[Configured, ...]
+    entries: tuple[Placed, ...]
+    emails: Mapping[str, str]
+    refused: tuple[InvalidInput, ...]
+    warnings: tuple[str, ...]
+
+
+def read(path: FilePath) -> bytes:
+    """The bytes of a mesh file. Raises InvalidInput."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput(f"the mesh file cannot be read: {error.strerror or error}", str(path)) from error
+
+
+def parse(data: bytes, file: str, *, strict: bool = False) -> Mesh:
+    """What a mesh file says. `file` is its name for messages, and of the source if the file names none.
+
+    Raises InvalidInput if the document cannot be used as a whole, with `strict` also for a bad entry.
+    """
+    doc = document(data, file)
+    head = _head(doc)
+    refused: list[InvalidInput] = []
+    placed: dict[Scope, Placed] = {}
+    for found in _entries(doc, head.namespaces):
+        if isinstance(found, Placed) and found.scope in placed:
+            found = InvalidInput(f"this {_label(found.scope)} is here twice, first at {placed[found.scope].where}", found.where)
+        if isinstance(found, Placed):
+            placed[found.scope] = found
+        else:
+            refused.append(found)
+    rules, sources = _apart(rules_of(doc, head.namespaces), refused), _apart(sources_of(doc), refused)
+    if strict and refused:
+        raise refused[0]
+    entries = tuple(placed.values())
+    return Mesh(
+        source=f"mesh/{head.source or _source_name(file)}",
+        namespaces=head.namespaces,
+        naming=head.naming,
+        precedence=head.precedence,
+        catalogs=rules,
+        sources=sources,
+        entries=entries,
+        emails={e.entry.email: e.entry.name for e in entries if isinstance(e.entry, Team | Person) and e.entry.email},
+        refused=tuple(refused),
+        warnings=tuple(_warnings(entries)),
+    )
+
+
+def _apart(found: Iterable[T | InvalidInput], refused: list[InvalidInput]) -> tuple[T, ...]:
+    """What could be taken; the rest goes to `refused`."""
+    taken: list[T] = []
+    for one in found:
+        if isinstance(one, InvalidInput):
+            refused.append(one)
+        else:
+            taken.append(one)
+    return tuple(taken)
+
+
+def _head(doc: Document) -> MeshFile:
+    """The file without its entries."""
+    if not isinstance(doc.value, dict):
+        raise InvalidInput(f"found {shown(doc.value)}; a mesh file is a mapping that begins with `version: 1`", doc.where(()))
+    try:
+        return MeshFile.model_validate({key: value for key, value in doc.value.items() if key not in (*ENTRIES, CATALOGS, SOURCES)})
+    except ValidationError as error:
+        raise refusals(doc, (), error)[0] from error
+
+
+def _entries(doc: Document, aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
+    assert isinstance(doc.value, dict)
+    for key, model in ENTRIES.items():
+        entries = doc.value.get(key)
+        if entries is None:
+            continue
+        if not isinstance(entries, list):
+            yield InvalidInput(f"{key}: found {shown(entries)}; accepted is a list", doc.where((key,)))
+            continue
+        for position, value in enumerate(entries):
+            yield from _entry(doc, (key, position), value, model, aliases)
+
+
+def _entry(doc: Document, path: Path, value: Json, model: type[Entry], aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
+    try:
+        entry = model.model_validate(value)
+    except ValidationError as error:
+        yield from refusals(doc, path, error)
+        return
+    yield from _unnested(doc, path, entry, aliases)
+
+
+def _unnested(doc: Document, path: Path, entry: Entry, aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
+    """The entry and, of a domain, the domains in it: each with its parent."""
+    for inner, name in dataset_names(entry):
+        if pair(name, aliases) == ("", ""):
+            yield InvalidInput(
+                f"found {name!r}, in which namespace and name cannot be told apart; accepted is `alias/name`, `namespace/name`"
+                " or {namespace: ..., name: ...}",
+                doc.where((*path, *inner)),
+            )
+            return
+    yield Placed(scope(entry, aliases), entry, doc.where(path))
+    if not isinstance(entry, Domain):
+        return
+    for position, nested in enumerate(entry.domains):
+        inside: Path = (*path, "domains", position)
+        if nested.parent not in (None, entry.name):
+            yield InvalidInput(
+                f"found parent {nested.parent!r} of a domain that is nested in {entry.name!r}; leave the key out",
+                doc.where((*inside, "parent")),
+            )
+        else:
+            yield from _unnested(doc, inside, nested.model_copy(update={"parent": entry.name}), aliases)
+
+
+def _source_name(file: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", FilePath(file).stem).strip("-") or "mesh"
+
+
+def _label(of: Scope) -> str:
+    return f"{of[1].replace('_', ' ')} {' '.join(part for part in of[2:] if part)!r}"
+
+
+def _warnings(entries: Sequence[Placed]) -> Iterator[str]:
+    """Names that are used and not declared in the file. They are taken: another file may declare them."""
+    declared: dict[str, set[str]] = {"owner": set(), "domain": set(), "product": set(), "contract": set()}
+    for _, entry, _ in entries:
+        for kind, name in references(entry).declares:
+            declared[kind].add(name)
+    for _, entry, where in entries:
+        for kind, name in references(entry).uses:
+            if declared[kind] and name not in declared[kind]:
+                yield f"{where}: the {kind} {name!r} is not declared in this file{closest(name, declared[kind])}"

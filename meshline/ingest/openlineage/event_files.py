@@ -1,0 +1,184 @@
+"""Events from files: ndjson, one JSON event, a JSON array of events; gzip or not; folders; `-` is standard input.
+
+Memory is bounded by one line, or by one document if the file is a single JSON value; a file that unpacks
+to more is refused. A broken line is one refusal with its place, the rest of the file is taken. `events_of` takes
+an array apart without reading its events, so that an error in one event does not affect the others.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import sys
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import msgspec
+
+from meshline.errors import InvalidInput
+
+_whole = msgspec.json.Decoder(list[msgspec.Raw])
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[][{},]', re.DOTALL)
+
+
+def events_of(array: bytes) -> list[bytes]:
+    """The text of each element. Raises InvalidInput if it cannot be told where they begin and end."""
+    try:
+        return [bytes(event) for event in _whole.decode(array)]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        found = _parted(array.removeprefix(_BYTE_ORDER_MARK).strip())
+        if found is None:
+            raise InvalidInput(f"no JSON array of events: {error}", "$") from error
+        return found
+
+
+def _parted(array: bytes) -> list[bytes] | None:
+    """By commas and brackets outside of strings: Python's producers write NaN, and a text cut short may hold half a character."""
+    if not array.startswith(b"["):
+        return None
+    result: list[bytes] = []
+    depth, begin = 0, 1
+    for token in _TOKEN.finditer(array):
+        sign = token[0]
+        if sign in (b"[", b"{"):
+            depth += 1
+        elif sign in (b"]", b"}"):
+            depth -= 1
+            if depth == 0:
+                last = array[begin : token.start()].strip()
+                whole = sign == b"]" and token.end() == len(array)
+                return [*result, *([last] if last or result else [])] if whole else None
+        elif sign == b"," and depth == 1:
+            result.append(array[begin : token.start()].strip())
+            begin = token.end()
+    return None
+
+
+MAX_DOCUMENT = 256 * 2**20  # bytes, unpacked, of a line, and of a file that is one JSON value
+MAX_UNPACKED = 16 * 2**30  # bytes of one compressed file
+SUFFIXES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
+STDIN = "-"
+
+_GZIP = b"\x1f\x8b"
+
+Found: TypeAlias = tuple[str, bytes] | InvalidInput  # (file:line or file[index], event), or what cannot be read and why
+
+
+def files_in(paths: Sequence[str]) -> list[str]:
+    """The files that are meant: folders are searched for events, sorted by name; others are taken as given."""
+    result: list[str] = []
+    for path in paths:
+        if path != STDIN and Path(path).is_dir():
+            result += sorted(str(file) for file in Path(path).rglob("*") if file.is_file() and file.name.endswith(SUFFIXES))
+        else:
+            result.append(path)
+    return result
+
+
+def events_in(paths: Sequence[str]) -> Iterator[Found]:
+    """Every event in these files and folders. Never raises for what is in them: that is one `InvalidInput` among them."""
+    for path in files_in(paths):
+        yield from _file(path)
+
+
+def _file(path: str) -> Iterator[Found]:
+    name = "<stdin>" if path == STDIN else path
+    try:
+        if path == STDIN:
+            with open(sys.stdin.fileno(), "rb", closefd=False) as stream:
+                yield from _stream(stream, name)
+        else:
+            with Path(path).open("rb") as file:
+                yield from _stream(file, name)
+    except (OSError, EOFError, zlib.error) as error:
+        yield InvalidInput(f"cannot be read: {getattr(error, 'strerror', None) or error}", name)
+
+
+def _stream(stream: BufferedReader, name: str) -> Iterator[Found]:
+    if stream.peek(2)[:2] == _GZIP:
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            yield from _text(BufferedReader(unpacked), name)
+    else:
+        yield from _text(stream, name)
+
+
+def _text(stream: BinaryIO, name: str) -> Iterator[Found]:
+    """Lines that are JSON by themselves are events; a first one that is not begins a document."""
+    lines = _lines(stream, name)
+    for number, line in lines:
+        if isinstance(line, InvalidInput):
+            yield line
+            return
+        if not line:
+            continue
+        if line.startswith(b"[") or not _is_json(line):
+            yield from _document(number, line, lines, name)
+            return
+        yield f"{name}:{number}", line
+        break
+    yield from _events(lines, name)
+
+
+def _events(lines: Iterable[tuple[int, bytes | InvalidInput]], name: str) -> Iterator[Found]:
+    for number, line in lines:
+        if isinstance(line, InvalidInput):
+            yield line
+        elif line:
+            yield f"{name}:{number}", line
+
+
+def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes | InvalidInput]]:
+    """Stripped lines, numbered from 1. Ends at a line, or after a sum of lines, that is too long."""
+    total, number = 0, 0
+    while line := stream.readline(MAX_DOCUMENT + 1):
+        number += 1
+        total += len(line)
+        if len(line) > MAX_DOCUMENT or total > MAX_UNPACKED:
+            limit = MAX_DOCUMENT if len(line) > MAX_DOCUMENT else MAX_UNPACKED
+            yield number, InvalidInput(f"more than {limit} bytes; the rest of the file is left out", f"{name}:{number}")
+            return
+        yield number, line.removeprefix(b"\xef\xbb\xbf").strip()
+
+
+def _document(number: int, first: bytes, rest: Iterable[tuple[int, bytes | InvalidInput]], name: str) -> Iterator[Found]:
+    """A file that is one JSON value over many lines; if it is none, a file of lines of which the first is broken."""
+    read: list[tuple[int, bytes]] = [(number, first)]
+    size = len(first)
+    for at, line in rest:
+        if isinstance(line, InvalidInput):
+            yield line
+            return
+        if len(read) == 1 and not first.startswith(b"[") and line.startswith(b"{") and _is_json(line):
+            yield f"{name}:{number}", first  # lines of events, the first one broken
+            yield f"{name}:{at}", line
+            yield from _events(rest, name)
+            return
+        read.append((at, line))
+        size += len(line)
+        if size > MAX_DOCUMENT:
+            yield InvalidInput(f"one JSON value of more than {MAX_DOCUMENT} bytes; put one event on each line instead (ndjson)", name)
+            return
+    whole = b"\n".join(line for _, line in read)
+    if whole.startswith(b"["):
+        try:
+            bodies = events_of(whole)
+        except InvalidInput:
+            yield from _events(read, name)
+        else:
+            yield from ((f"{name}[{index}]", body) for index, body in enumerate(bodies))
+    elif _is_json(whole):
+        yield f"{name}:{number}", whole
+    else:
+        yield from _events(read, name)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True

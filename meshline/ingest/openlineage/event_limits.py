@@ -1,0 +1,205 @@
+"""How much one event may hold, so that no event takes the writer more than a few seconds: more is refused before the work.
+
+Bytes alone bound nothing: a few kilobytes of names make a million pairs of inputs and outputs. Measured with processor time on
+one core, an event at any one of these limits takes the writer at most two seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from meshline.errors import InvalidInput
+from meshline.ingest.openlineage import facet_types
+
+MAX_DIGITS = 400  # of one number; the largest float has 309
+MAX_DEPTH = 250  # of fields in fields
+SHORT = 4_096  # bytes of a facet: no more than the characters of a name that are accepted
+MAX_PATHS = 4 * 2**20  # characters, of the dotted paths of all columns of a schema
+
+_DIGITS = bytes(ord("0") if chr(code) in "123456789" else code for code in range(256))
+_MANY_DIGITS = b"0" * (MAX_DIGITS + 1)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_TEXTS = frozenset({"type", "description", "value", "query", "dialect", "expected", "actual", "params", "transformation_type"})
+
+
+class EventLimits(NamedTuple):
+    """`datasets`: inputs and outputs together; `pairs`: inputs times outputs; both also of all events of a run together.
+
+    `facets`: of all that an event names. `columns`: those that its schemas list, and as many that its lineage names. `flows`: input
+    fields of its lineage, each as often as it has transformations. `entries`: of one list in a facet (tags, owners, ...). `name` and
+    `text`: characters of a name, and of a description or a query. `facet_bytes`: of a facet of a job or dataset that is no schema and
+    no lineage.
+    """
+
+    datasets: int = 10_000
+    pairs: int = 100_000
+    facets: int = 20_000
+    columns: int = 50_000
+    flows: int = 200_000
+    entries: int = 20_000
+    name: int = 4_096
+    text: int = 2**20
+    facet_bytes: int = 4 * 2**20
+
+
+NO_LIMITS = EventLimits(*[2**62] * len(EventLimits._fields))  # for what was accepted before
+
+
+class Extent(NamedTuple):
+    """How much a facet holds. `where`: the path, inside the facet, of what is refused in any event; then `problem` says why."""
+
+    columns: int = 0  # listed by a schema
+    named: int = 0  # columns that a lineage names
+    flows: int = 0
+    problem: str = ""
+    where: str = ""
+
+
+SMALL = Extent()
+
+
+class Counts:
+    """What one event holds, added up facet by facet. Raises InvalidInput with the path at which there is too much."""
+
+    def __init__(self, limits: EventLimits) -> None:
+        self.limits = limits
+        self._facets = 0
+        self._columns = 0
+        self._named = 0
+        self._flows = 0
+
+    def add_facets(self, number: int, where: str) -> None:
+        self._facets += number
+        _check(self._facets, self.limits.facets, "facets in one event", where)
+
+    def add(self, extent: Extent, where: str) -> None:
+        if extent.problem:
+            raise InvalidInput(extent.problem, where + extent.where)
+        self._columns += extent.columns
+        self._named += extent.named
+        self._flows += extent.flows
+        _check(self._columns, self.limits.columns, "columns in the schemas of one event", where)
+        _check(self._named, self.limits.columns, "columns in the lineage of one event", where)
+        _check(self._flows, self.limits.flows, "input fields in the lineage of one event", where)
+
+
+def check_numbers(body: bytes) -> None:
+    """Raises InvalidInput for a number of more than MAX_DIGITS digits: it would be read at a cost that grows with their square."""
+    if _MANY_DIGITS in body.translate(_DIGITS) and _MANY_DIGITS in _STRING.sub(b"", body).translate(_DIGITS):
+        raise InvalidInput(f"a number of more than {MAX_DIGITS} digits; at most {MAX_DIGITS} are accepted", "$")
+
+
+def check_name(name: str, where: str, limits: EventLimits) -> None:
+    _check(len(name), limits.name, "characters in a name", where)
+
+
+def check_datasets(inputs: int, outputs: int, where: str, limits: EventLimits) -> None:
+    """Of one event, or of a run. Every input may flow into every output, so their product counts."""
+    _check(inputs + outputs, limits.datasets, "inputs and outputs", where)
+    if inputs * outputs > limits.pairs:
+        raise InvalidInput(
+            f"{inputs} inputs and {outputs} outputs make {inputs * outputs} pairs; at most {limits.pairs} are accepted:"
+            " send an event (with a run of its own) for each part of the work",
+            where,
+        )
+
+
+def _check(found: int, accepted: int, what: str, where: str) -> None:
+    if found > accepted:
+        raise InvalidInput(f"{found} {what}; at most {accepted} are accepted", where)
+
+
+# -- facets
+
+
+def extent(value: facet_types.AnyFacet, raw: bytes, limits: EventLimits) -> Extent:
+    """How much a facet holds that was read. In short ones no name is too long."""
+    if len(raw) > SHORT:
+        try:
+            if isinstance(value, facet_types.Schema):
+                _check_paths(value)
+            _check_strings(value, "", limits)
+        except InvalidInput as error:
+            return Extent(problem=str(error).removeprefix(f"{error.where}: "), where=error.where)
+    return _counted(value)
+
+
+def check_bytes(raw: bytes, where: str, limits: EventLimits) -> None:
+    _check(len(raw), limits.facet_bytes, "bytes in a facet", where)
+
+
+def _counted(value: facet_types.AnyFacet) -> Extent:
+    match value:
+        case facet_types.Schema():
+            return Extent(columns=sum(1 for _ in _paths(value)))
+        case facet_types.ColumnLineage():
+            return _lineage([(value.fields or {}, value.dataset or ())], "input_fields")
+        case facet_types.DatasetLineage():
+            return _lineage([(value.fields or {}, value.inputs or ())], "inputs")
+        case facet_types.JobLineage():
+            return _lineage([(entry.fields or {}, entry.inputs or ()) for entry in value.entries or ()], "inputs")
+        case _:
+            return SMALL
+
+
+def _lineage(parts: Iterable[tuple[Mapping[str, Any], Iterable[Any]]], inputs: str) -> Extent:
+    names: set[tuple[str | None, str | None, str | None]] = set()
+    fields = flows = 0
+    for of_fields, of_whole in parts:
+        fields += len(of_fields)
+        for sources in (of_whole, *(getattr(field, inputs) or () for field in of_fields.values() if field is not None)):
+            for source in sources:
+                flows += max(1, len(source.transformations or ()))
+                names.add((source.namespace, source.name, source.field))
+    return Extent(named=fields + len(names), flows=flows)
+
+
+def _paths(schema: facet_types.Schema) -> Iterator[tuple[int, int]]:
+    """(depth, characters of the dotted path) of every field."""
+    waiting = [(1, -1, field) for field in schema.fields or ()]
+    while waiting:
+        depth, before, field = waiting.pop()
+        length = before + 1 + len(field.name)
+        yield depth, length
+        waiting += [(depth + 1, length, inner) for inner in field.fields or ()]
+
+
+def _check_paths(schema: facet_types.Schema) -> None:
+    characters = 0
+    for depth, length in _paths(schema):
+        _check(depth, MAX_DEPTH, "levels of fields in fields", ".fields")
+        characters += length
+        _check(characters, MAX_PATHS, "characters in the paths of nested columns", ".fields")
+
+
+def _check_strings(value: object, where: str, limits: EventLimits, name: str = "") -> None:
+    """Every list and every string that is read."""
+    if isinstance(value, str):
+        most, what = (limits.text, "characters in a text") if name in _TEXTS else (limits.name, "characters in a name")
+        _check(len(value), most, what, where)
+    elif isinstance(value, msgspec.Struct):
+        for field, written in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            inner = getattr(value, field)
+            if inner is not None:
+                _check_strings(inner, f"{where}.{written}", limits, field)
+    elif isinstance(value, tuple):
+        if value and not isinstance(value[0], _COUNTED):
+            _check(len(value), limits.entries, "entries in a list", where)
+        for position, inner in enumerate(value):
+            _check_strings(inner, f"{where}[{position}]", limits, name)
+    elif isinstance(value, dict) and name not in _TEXTS:
+        for key, inner in value.items():
+            check_name(key, where, limits)
+            _check_strings(inner, f"{where}.{key}", limits, name)
+
+
+_COUNTED = (
+    facet_types.SchemaField,
+    facet_types.InputField,
+    facet_types.LineageInput,
+    facet_types.LineageEntry,
+)  # columns and flows, which have limits of their own

@@ -1,0 +1,288 @@
+"""Run state: all events of one job and run id, merged.
+
+The merge is a join of a semilattice (commutative, associative, idempotent), so that no order, repetition
+or batching of events matters. Its size is bounded by what the run names, never by how often it speaks.
+Names are kept as they came, not as keys: what merges must not depend on configured naming rules, a run
+recorded under old rules can be stated again under new ones, and the spellings are kept at no cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from meshline.errors import StoreCorrupt
+from meshline.ingest.openlineage.events import TERMINAL, DatasetMention, EventType, RunEvent
+from meshline.ingest.openlineage.facet_types import JobType, Parent
+from meshline.ingest.openlineage.facets import Facet, FacetReader, Place, Weight
+
+CONTINUOUS = frozenset({"STREAMING", "SERVICE"})  # spec JobTypeJobFacet: no natural completion point
+
+
+class Slot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One facet of a run. The greatest (weight, time, terminal, digest) wins; `first`: when its kind was first said."""
+
+    weight: int
+    time: int
+    terminal: bool
+    digest: bytes
+    first: int
+    raw: bytes
+
+    @property
+    def readable(self) -> bool:
+        return self.weight > Weight.UNREADABLE
+
+
+class Mention(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A dataset that a run names as input or output, spelled as it came, and when it did so first and last."""
+
+    namespace: str
+    name: str
+    first: int
+    last: int
+    facets: dict[str, Slot]
+    role_facets: dict[str, Slot]
+
+
+class RunState(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What all events of a run say together. `completed` and `failed`: its first COMPLETE, its first FAIL or ABORT.
+
+    `aborted`: its first ABORT; runs that were recorded by earlier versions have none.
+    """
+
+    first: int
+    last: int
+    completed: int | None
+    failed: int | None
+    run_facets: dict[str, Slot]
+    job_facets: dict[str, Slot]
+    inputs: list[Mention]
+    outputs: list[Mention]
+    aborted: int | None = None
+
+    @property
+    def left_out(self) -> bool:
+        """Whether it was aborted before it did anything else."""
+        return self.aborted is not None and self.completed is None and self.failed == self.aborted
+
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(RunState)
+
+
+def encode_state(state: RunState) -> bytes:
+    """Equal states give equal bytes."""
+    return _encoder.encode(state)
+
+
+def decode_state(blob: bytes) -> RunState:
+    try:
+        return _decoder.decode(blob)
+    except msgspec.MsgspecError as error:
+        raise StoreCorrupt(f"a run's state cannot be read ({error}): restore the store from a backup") from error
+
+
+def merged(state: RunState | None, events: Iterable[RunEvent]) -> RunState:
+    """The state after these events of the run, too."""
+    for event in events:
+        said = _state(event)
+        state = said if state is None else join(state, said)
+    assert state is not None
+    return state
+
+
+def join(one: RunState, other: RunState) -> RunState:
+    return RunState(
+        first=min(one.first, other.first),
+        last=max(one.last, other.last),
+        completed=_earliest(one.completed, other.completed),
+        failed=_earliest(one.failed, other.failed),
+        run_facets=join_slots(one.run_facets, other.run_facets),
+        job_facets=join_slots(one.job_facets, other.job_facets),
+        inputs=_join_mentions([*one.inputs, *other.inputs]),
+        outputs=_join_mentions([*one.outputs, *other.outputs]),
+        aborted=_earliest(one.aborted, other.aborted),
+    )
+
+
+def join_slots(one: Mapping[str, Slot], other: Mapping[str, Slot]) -> dict[str, Slot]:
+    result = dict(one)
+    for name, slot in other.items():
+        known = result.get(name)
+        result[name] = slot if known is None else join_slot(known, slot)
+    return result
+
+
+def join_slot(one: Slot, other: Slot) -> Slot:
+    """The greater slot; where both weigh the same, from the earlier time on."""
+    greater = max(one, other, key=_rank)
+    if one.weight != other.weight:
+        return greater
+    first = min(one.first, other.first)
+    return greater if greater.first == first else msgspec.structs.replace(greater, first=first)
+
+
+def join_roles(read: Mapping[str, Slot], written: Mapping[str, Slot]) -> dict[str, Slot]:
+    """What a run says of a dataset that is both input and output: said at once, the output's word is the later state."""
+    result = dict(read)
+    for name, slot in written.items():
+        known = result.get(name)
+        if known is not None and known.weight == slot.weight and (known.time, known.terminal) == (slot.time, slot.terminal):
+            result[name] = msgspec.structs.replace(slot, first=min(known.first, slot.first))
+        else:
+            result[name] = slot if known is None else join_slot(known, slot)
+    return result
+
+
+def _rank(slot: Slot) -> tuple[int, int, bool, bytes, bytes]:
+    return slot.weight, slot.time, slot.terminal, slot.digest, slot.raw
+
+
+def _state(event: RunEvent) -> RunState:
+    """What one event says, as a state."""
+    time, terminal = event.time, event.type in TERMINAL
+
+    def slots(facets: Mapping[str, Facet]) -> dict[str, Slot]:
+        if not facets:
+            return {}
+        return {name: Slot(weight, time, terminal, digest, time, raw) for name, (digest, raw, weight) in facets.items()}
+
+    def mentions(datasets: Iterable[DatasetMention]) -> list[Mention]:
+        return _join_mentions([Mention(d.namespace, d.name, time, time, slots(d.facets), slots(d.role_facets)) for d in datasets])
+
+    return RunState(
+        first=time,
+        last=time,
+        completed=time if event.type is EventType.COMPLETE else None,
+        failed=time if event.type in {EventType.FAIL, EventType.ABORT} else None,
+        run_facets=slots(event.run_facets),
+        job_facets=slots(event.job_facets),
+        inputs=mentions(event.inputs),
+        outputs=mentions(event.outputs),
+        aborted=time if event.type is EventType.ABORT else None,
+    )
+
+
+def _join_mentions(mentions: list[Mention]) -> list[Mention]:
+    if len(mentions) < 2:
+        return mentions
+    result: dict[tuple[str, str], Mention] = {}
+    for mention in mentions:
+        key = (mention.namespace, mention.name)
+        known = result.get(key)
+        result[key] = mention if known is None else _join_mention(known, mention)
+    return [result[key] for key in sorted(result)]
+
+
+def _join_mention(one: Mention, other: Mention) -> Mention:
+    return Mention(
+        one.namespace,
+        one.name,
+        min(one.first, other.first),
+        max(one.last, other.last),
+        join_slots(one.facets, other.facets),
+        join_slots(one.role_facets, other.role_facets),
+    )
+
+
+def _earliest(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return min(one, other)
+
+
+class ParentRun(NamedTuple):
+    """The run that spawned a run, with its root's job. Runs of one parent `run_id` are siblings, however they spell its job."""
+
+    job: tuple[str, str]
+    run_id: str
+    root: tuple[str, str] | None
+
+
+def parent_run(state: RunState, reader: FacetReader) -> ParentRun | None:
+    slot = state.run_facets.get("parent")
+    parent = reader.read(Place.RUN, "parent", slot).value if slot else None
+    if not isinstance(parent, Parent):
+        return None
+    root = parent.root.job if parent.root else None
+    return ParentRun((parent.job.namespace, parent.job.name), parent.run.run_id, (root.namespace, root.name) if root else None)
+
+
+def is_continuous(state: RunState, reader: FacetReader) -> bool:
+    """Whether the run is of a streaming or service job, which takes effect at every event."""
+    slot = state.job_facets.get("jobType")
+    job_type = reader.read(Place.JOB, "jobType", slot).value if slot else None
+    return isinstance(job_type, JobType) and (job_type.processing_type or "").upper() in CONTINUOUS
+
+
+_Facet = TypeVar("_Facet", bound=msgspec.Struct)
+
+
+class _Mapped(msgspec.Struct, rename="camel"):
+    """Airflow's run facet `airflow_mappedTask`."""
+
+    map_index: int | None = None
+
+
+class _TaskInstance(msgspec.Struct):
+    map_index: int | None = None
+
+
+class _Airflow(msgspec.Struct, rename="camel"):
+    """Airflow's run facet `airflow`."""
+
+    task_instance: _TaskInstance | None = None
+
+
+def map_index(state: RunState) -> tuple[str, ...]:
+    """The index of a task that Airflow maps over several inputs, each in a run of its own; empty for all other runs."""
+    mapped = _decode_facet(state.run_facets.get("airflow_mappedTask"), _Mapped)
+    airflow = _decode_facet(state.run_facets.get("airflow"), _Airflow)
+    found = mapped.map_index if mapped else airflow.task_instance.map_index if airflow and airflow.task_instance else None
+    return () if found is None or found < 0 else (str(found),)
+
+
+def _decode_facet(slot: Slot | None, kind: type[_Facet]) -> _Facet | None:
+    """A run facet that only one producer sends; None if it cannot be read."""
+    try:
+        return None if slot is None else msgspec.json.decode(slot.raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+class RunRecord(NamedTuple):
+    """What is recorded of a run, for people: times in microseconds, facets as JSON text by what they hang on."""
+
+    first: int
+    last: int
+    state: str
+    run_facets: Mapping[str, str]
+    job_facets: Mapping[str, str]
+    inputs: Mapping[tuple[str, str], Mapping[str, str]]
+    outputs: Mapping[tuple[str, str], Mapping[str, str]]
+
+
+def run_record(blob: bytes) -> RunRecord:
+    """The record of a run from `Store.run`."""
+    state = decode_state(blob)
+    outcome = "FAIL" if state.failed is not None else "COMPLETE" if state.completed is not None else "RUNNING"
+    return RunRecord(
+        state.first,
+        state.last,
+        outcome,
+        _texts(state.run_facets),
+        _texts(state.job_facets),
+        _mentioned(state.inputs),
+        _mentioned(state.outputs),
+    )
+
+
+def _texts(slots: Mapping[str, Slot]) -> dict[str, str]:
+    return {name: slot.raw.decode(errors="replace") for name, slot in slots.items()}
+
+
+def _mentioned(mentions: Iterable[Mention]) -> dict[tuple[str, str], dict[str, str]]:
+    return {(m.namespace, m.name): {**_texts(m.facets), **_texts(m.role_facets)} for m in mentions}

@@ -1,0 +1,73 @@
+"""The example mesh as its catalogs, contracts and products tell it, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from meshline.graph.live import LiveGraph
+from meshline.graph.naming import Naming
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest import mesh
+from meshline.ingest.changes import propose
+from meshline.ingest.changes.base import Given, Known, Proposal, Text
+from meshline.ingest.changes.graph_state import known as known_of
+from meshline.ingest.sources.base import Source
+from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.scope_loader import load
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "mesh"
+SOURCES = ("iceberg", "delta", "contract", "product", "sql")
+
+Ask: TypeAlias = Callable[..., Proposal]
+
+
+@pytest.fixture(scope="package")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGraph]:
+    path = EXAMPLE / "mesh.yaml"
+    read = mesh.parse(mesh.read(path), str(path), strict=True)
+    store = SqliteStore(str(tmp_path_factory.mktemp("known") / "mesh.db"))
+    graph = LiveGraph.open(store)
+    naming = read.naming.naming() if read.naming is not None else Naming()
+    mesh.load(graph, read, naming, 1)
+    for configured in read.sources:
+        source = configured.source
+        if source.kind in SOURCES and isinstance(source, Source):
+            load(graph, source.reading(context_of(graph, naming, EXAMPLE, source.source, read.namespaces)), 2, strict=True)
+    yield graph
+    store.close()
+
+
+@pytest.fixture(scope="package")
+def naming() -> Naming:
+    path = EXAMPLE / "mesh.yaml"
+    read = mesh.parse(mesh.read(path), str(path), strict=True)
+    assert read.naming is not None
+    return read.naming.naming()
+
+
+@pytest.fixture(scope="package")
+def known(live: LiveGraph, naming: Naming) -> Known:
+    read = mesh.parse(mesh.read(EXAMPLE / "mesh.yaml"), "mesh.yaml", strict=True)
+    return known_of(live, naming, context_of(live, naming, EXAMPLE, "person/check", read.namespaces))
+
+
+@pytest.fixture(scope="package")
+def ask(known: Known) -> Ask:
+    """Propose texts: `ask(kind, after, before=..., option=...)`; a path is a file of the example."""
+
+    def asked(
+        kind: str, after: str | bytes | Path | None, *, before: str | bytes | Path | None = None, file: str = "new", **options: str
+    ) -> Proposal:
+        return propose(Given(kind, text(before, "old"), text(after, file), options), known)
+
+    return asked
+
+
+def text(given: str | bytes | Path | None, file: str) -> Text | None:
+    if isinstance(given, Path):
+        return Text(given.as_posix(), (EXAMPLE / given).read_bytes())
+    return None if given is None else Text(file, given.encode() if isinstance(given, str) else given)

@@ -1,0 +1,118 @@
+"""What the graph knows, read back as it was said."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshline.errors import Ambiguous, NotFound
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
+from meshline.graph.naming import Naming
+from meshline.graph.promises import Product
+from meshline.graph.store.base import Batch
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.ingest.changes.base import Known
+from meshline.ingest.changes.graph_state import known as known_of
+from meshline.ingest.sources.base import Context
+from meshline.ingest.sources.products.formats import parse
+from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED
+from tests.ingest.changes.conftest import EXAMPLE
+
+
+def test_a_table_of_a_catalog(known: Known) -> None:
+    found = known.definition(CUSTOMER_ORDERS)
+    assert found is not None
+    value = found.value
+    assert (value.model.name, value.format, value.kind, value.partitioning) == (
+        CUSTOMER_ORDERS.qualified_name,
+        "iceberg",
+        "table",
+        ("days(created_at)",),
+    )
+    assert [(one.name, one.id) for one in value.model.fields][:3] == [("order_id", "1"), ("customer_id", "2"), ("customer_email", "3")]
+    assert found.datasets == {"": (CUSTOMER_ORDERS,)}
+
+
+def test_a_table_by_any_of_its_names(known: Known) -> None:
+    shared = known.definition(SHARED)
+    assert shared is not None
+    assert shared.value.format == "delta"
+    assert known.definition(model.dataset("file", "/warehouse/customers/customers")) == known.definition(CUSTOMERS)
+    assert known.definition(model.dataset("x", "nowhere")) is None
+    assert known.definition(model.contract("customer-orders-contract-v2")) is None
+
+
+def test_names_are_resolved(known: Known) -> None:
+    assert known.asset("customers.customers.email") == model.column(CUSTOMERS, "email")
+    with pytest.raises(NotFound, match="did you mean"):
+        known.asset("customers.customers.emial")
+    with pytest.raises(Ambiguous):
+        known.asset("orders.customer_orders.total_amount")
+
+
+@pytest.mark.parametrize("file", ["customer-orders.yaml", "finance-marts.odps.yaml"])
+def test_a_product_is_read_back_as_its_file_says_it(known: Known, file: str) -> None:
+    parsed = parse((EXAMPLE / "products" / file).read_bytes(), file).product
+    assert parsed is not None
+    found = known.product(parsed.name)
+    assert found is not None
+    assert plain(found.value) == plain(parsed)
+    assert set(found.datasets) >= {
+        f"output/{port.name or port.type or port.contract or port.endpoint}"
+        for port in parsed.ports
+        if port.direction == "output" and port.name
+    }
+    assert all(keys for keys in found.datasets.values())
+
+
+def plain(product: Product) -> object:
+    """Without what edges do not keep: the order of ports, and tags, which are the dataset's."""
+    ports = sorted((port.direction, port.name, port.type, port.endpoint, port.contract, port.version) for port in product.ports)
+    said = (product.name, product.id, product.version, product.status, product.standard, product.title, product.domain)
+    return (*said, sorted(one.name for one in product.slo), sorted(party.name for party in product.owners), ports, product.pii_columns)
+
+
+def test_a_product_that_only_the_mesh_file_tells_of(known: Known) -> None:
+    assert known.product("none") is None
+    found = known.product("customer-profiles")
+    assert found is not None
+    assert [party.name for party in found.value.owners] == ["customers-engineering"]
+    assert found.value.domain == "customers"
+    assert {port.direction for port in found.value.ports} == {"input", "output"}
+    assert all(keys for keys in found.datasets.values())
+
+
+def test_a_view_has_its_query_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
+    view = model.dataset("trino://t", "a.b.v")
+    facts = Facts(
+        assets=(
+            AssetFact(view, {"dataset_type": "VIEW", "sql": "CREATE OR REPLACE VIEW v AS SELECT a FROM t WHERE b", "dialect": "trino"}),
+        ),
+        edges=(EdgeFact(EdgeType.HAS_COLUMN, view, model.column(view, "a"), {"position": 1}),),
+    )
+    script = AssetFact(view, {"dialect": "trino"})
+    store = SqliteStore(str(tmp_path_factory.mktemp("view") / "mesh.db"))
+    live = LiveGraph.open(store)
+    statements = [Statement("sql/x", ("sql", *view.parts), 1, encode(facts)), Statement("sql/x", ("other",), 1, encode(Facts((script,))))]
+    live.commit(lambda _: Batch(statements=statements))
+    naming = Naming()
+    found = known_of(live, naming, Context(naming, EXAMPLE)).definition(view)
+    store.close()
+    assert found is not None
+    assert (found.value.sql, found.value.dialect, found.value.format, found.value.kind) == (
+        "SELECT a FROM t WHERE b",
+        "trino",
+        "trino",
+        "view",
+    )
+    assert found.value.model.fields[0].required is None
+
+
+def test_who_says_what(known: Known) -> None:
+    said = known.said(CUSTOMER_ORDERS)
+    assert said[0][0] == "iceberg/lake"
+    assert {entry.scope[0] for _, entry in said} >= {"iceberg"}
+    assert known.names(CUSTOMER_ORDERS) != (CUSTOMER_ORDERS,)
+    assert known.said(model.dataset(LAKE, "no.where")) == ()

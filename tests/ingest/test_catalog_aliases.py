@@ -1,0 +1,228 @@
+"""`catalogs:`: names of one catalog are joined by rule, where both exist, as long as both exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from meshline.cli.replaying import copied
+from meshline.errors import InvalidInput
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.live import LiveGraph
+from meshline.graph.model import AssetFact, EdgeType, Facts
+from meshline.graph.naming import Naming
+from meshline.ingest import mesh
+from meshline.ingest.catalog_aliases import SOURCE, Prefix, Rule, apply, prefix, remembered
+from meshline.ingest.sources.base import Entry
+from tests.ingest.sources.stating import T, counts, graph, keys, say, table
+
+HEAD = "version: 1\nsource: shop\nnamespaces: {lake: 'http://catalog:8181'}\n"
+RULES = """
+catalogs:
+  - names: lake
+    also: ["trino://trino.internal/delta", "trino://platform.internal:8080", {namespace: "duckdb:///x.duckdb", prefix: main}]
+"""
+LAKE, TRINO, PLATFORM = "http://catalog:8181", "trino://trino.internal", "trino://platform.internal"
+
+
+@pytest.fixture
+def live() -> Iterator[LiveGraph]:
+    with graph() as found:
+        yield found
+
+
+def ruled(live: LiveGraph, text: str = RULES, time: int = T) -> None:
+    said = mesh.parse((HEAD + text).encode(), "mesh.yaml", strict=True)
+    mesh.load(live, said, Naming(), time)
+
+
+def known(live: LiveGraph, *names: tuple[str, str], source: str = "openlineage/x", time: int = T) -> None:
+    """A source says these datasets, and no others."""
+    said = [Entry(("dataset", *name), table(name[1], "x", namespace=name[0]), time) for name in names]
+    say(live, said, time, source=source)
+
+
+def joined(live: LiveGraph, namespace: str, name: str) -> set[str]:
+    return {key.qualified_name for key in keys(live, model.dataset(namespace, name))}
+
+
+@pytest.mark.parametrize(
+    ("text", "namespace", "name"),
+    [
+        ("lake", LAKE, ""),
+        ("lake/sales", LAKE, "sales"),
+        ("lake/sales.", LAKE, "sales"),
+        ("trino://h", "trino://h", ""),
+        ("trino://h:8080/delta", "trino://h", "delta"),
+        ("trino://h/delta.shop/", "trino://h", "delta.shop"),
+        ("s3a://wh//db/", "s3://wh", "db"),
+        ("duckdb:///warehouse/x.duckdb", "duckdb:///warehouse/x.duckdb", ""),
+        ("arn:aws:glue:eu-west-1:1/table/db", "arn:aws:glue:eu-west-1:1", "table/db"),
+        ("file", "file", ""),
+    ],
+)
+def test_a_prefix_is_a_namespace_and_the_beginning_of_names(text: str, namespace: str, name: str) -> None:
+    assert prefix(text, {"lake": LAKE}) == Prefix(namespace, name)
+
+
+@pytest.mark.parametrize(
+    ("also", "names", "name", "counterpart"),
+    [
+        ("delta", "", "delta.orders.items", "orders.items"),
+        ("", "", "orders.items", "orders.items"),
+        ("", "prod", "orders.items", "prod.orders.items"),
+        ("delta", "prod", "delta.orders.items", "prod.orders.items"),
+        ("wh/db", "db", "wh/db/items", "db/items"),
+        ("delta.orders", "/wh/orders", "delta.orders.items", "/wh/orders/items"),
+        ("", "/wh/orders", "items", "/wh/orders/items"),
+        ("delta", "", "delta2.items", None),
+        ("delta", "", "delta", None),
+        ("delta", "", "delta.", None),
+        ("delta", "", "x.delta.items", None),
+    ],
+)
+def test_what_follows_the_prefix_stays(also: str, names: str, name: str, counterpart: str | None) -> None:
+    assert Rule(Prefix("a", also), Prefix("b", names)).counterpart(name) == counterpart
+
+
+def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
+    known(live, (LAKE, "orders.items"), (TRINO, "delta.orders.items"), (TRINO, "hive.orders.items"), (PLATFORM, "orders.items"))
+    ruled(live)
+    loading = apply(live)
+    assert loading is not None
+    assert counts(loading) == {"read": 2, "new": 2}
+    assert joined(live, LAKE, "orders.items") == {f"{LAKE}/orders.items", f"{TRINO}/delta.orders.items", f"{PLATFORM}/orders.items"}
+    assert joined(live, TRINO, "hive.orders.items") == {f"{TRINO}/hive.orders.items"}
+    node = live.index.node(model.dataset(LAKE, "orders.items"))
+    assert node is not None
+    said = {(str(edge.attributes["why"]), str(edge.attributes["rule"])) for edge in live.index.edges(node, EdgeType.SAME_AS)}
+    assert said == {("naming rule", f"{TRINO}/delta is {LAKE}"), ("naming rule", f"{PLATFORM} is {LAKE}")}
+    again = apply(live)
+    assert again is not None
+    assert counts(again) == {"unchanged": 2}
+
+
+def test_no_rule_makes_a_dataset(live: LiveGraph) -> None:
+    known(live, (TRINO, "delta.orders.items"))
+    ruled(live)
+    apply(live)
+    assert live.index.said_by(SOURCE) == {}
+    assert joined(live, LAKE, "orders.items") == set()
+    known(live, (LAKE, "orders.items"), source="iceberg/lake")
+    apply(live)
+    assert len(joined(live, LAKE, "orders.items")) == 2
+
+
+@pytest.mark.parametrize("gone", ["openlineage/x", "iceberg/lake"])
+def test_when_a_dataset_goes_so_does_the_rest(live: LiveGraph, gone: str) -> None:
+    known(live, (TRINO, "delta.orders.items"))
+    known(live, (LAKE, "orders.items"), source="iceberg/lake")
+    ruled(live)
+    apply(live)
+    known(live, source=gone, time=T + 10)
+    loading = apply(live)
+    assert loading is not None
+    assert counts(loading) == {"retracted": 1}
+    assert (
+        live.index.node(model.dataset(TRINO, "delta.orders.items") if gone == "openlineage/x" else model.dataset(LAKE, "orders.items"))
+        is None
+    )
+
+
+def test_when_a_rule_goes_so_does_what_it_joined(live: LiveGraph) -> None:
+    known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"))
+    assert apply(live) is None
+    ruled(live)
+    apply(live)
+    assert len(joined(live, LAKE, "orders.items")) == 2
+    ruled(live, "")
+    assert remembered(live.store) == []
+    apply(live)
+    assert len(joined(live, LAKE, "orders.items")) == 1
+    assert apply(live) is None
+
+
+def test_what_the_past_knew_is_joined_in_the_past(live: LiveGraph) -> None:
+    known(live, (TRINO, "delta.orders.items"), time=T - 100)
+    known(live, (LAKE, "orders.items"), source="iceberg/lake", time=T - 50)
+    ruled(live)
+    apply(live)
+    for time, names in ((T - 40, 2), (T - 60, 1)):
+        index = live.at(time)
+        node = index.node(model.dataset(TRINO, "delta.orders.items"))
+        assert node is not None
+        assert len(index.members(node)) == names
+
+
+def test_an_inner_prefix_goes_before_an_outer_one(live: LiveGraph) -> None:
+    known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"), ("other", "orders.items"), ("other", "items"))
+    ruled(live, f"catalogs: [{{names: lake, also: ['{TRINO}/delta']}}, {{names: other, also: ['{TRINO}/delta.orders']}}]")
+    apply(live)
+    assert joined(live, TRINO, "delta.orders.items") == {f"{TRINO}/delta.orders.items", "other/items"}
+
+
+def test_rules_of_several_files(live: LiveGraph) -> None:
+    known(live, (TRINO, "delta.a"), (PLATFORM, "a"), (LAKE, "a"))
+    ruled(live, f"catalogs: [{{names: lake, also: ['{TRINO}/delta']}}]")
+    other = f"version: 1\nsource: other\ncatalogs: [{{names: '{LAKE}', also: ['{PLATFORM}']}}]"
+    mesh.load(live, mesh.parse(other.encode(), "o.yaml", strict=True), Naming(), T)
+    apply(live)
+    assert len(joined(live, LAKE, "a")) == 3
+    mesh.load(live, mesh.parse(b"version: 1\nsource: other", "o.yaml", strict=True), Naming(), T)
+    apply(live)
+    assert joined(live, LAKE, "a") == {f"{LAKE}/a", f"{TRINO}/delta.a"}
+
+
+def test_only_a_mention_is_enough_and_a_column_is_one(live: LiveGraph) -> None:
+    key = model.dataset(TRINO, "delta.orders.items")
+    content = encode(Facts(assets=(AssetFact(model.column(key, "x"), {"description": "so"}),)))
+    say(live, [Entry(("note",), content)], source="contract/x")
+    known(live, (LAKE, "orders.items"))
+    ruled(live)
+    apply(live)
+    assert len(joined(live, LAKE, "orders.items")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("catalogs: [{names: lake}]", "m.yaml:4: the key 'also' is missing"),
+        ("catalogs:\n  - names: lake\n    also: []", "m.yaml:6: also: found a list of 0; Tuple should have at least 1 item"),
+        (
+            "catalogs:\n  - names: lake\n    also: trino://h",
+            "m.yaml:6: also: found 'trino://h'; accepted is a list",
+        ),
+        ("catalogs:\n  - name: lake\n    also: [x]", "m.yaml:5: name: unknown key 'name'; did you mean 'names'?; accepted: names, also"),
+        (
+            "catalogs:\n  - names: lake\n    also:\n      - trino://h\n      - trino://h/",
+            "m.yaml:8: trino://h is named already at m.yaml:7",
+        ),
+        ("catalogs:\n  - names: lake\n    also: [a]\n  - names: a\n    also: [b]", "m.yaml:7: a is named already at m.yaml:6"),
+        (
+            "catalogs:\n  - names: lake\n    also: [a]\n  - names: b\n    also: [lake]",
+            "m.yaml:8: http://catalog:8181 is named already",
+        ),
+        ("catalogs: lake", "m.yaml:4: catalogs: found 'lake'; accepted is a list"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused_with_its_line(text: str, message: str) -> None:
+    refused = mesh.parse((HEAD + text).encode(), "m.yaml").refused
+    assert [str(refusal)[: len(message)] for refusal in refused][:1] == [message]
+    with pytest.raises(InvalidInput, match=r"m\.yaml:"):
+        mesh.parse((HEAD + text).encode(), "m.yaml", strict=True)
+
+
+def test_a_replayed_store_joins_the_same(live: LiveGraph) -> None:
+    known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"))
+    ruled(live)
+    apply(live)
+    with graph() as new:
+        copied(live.store, new.store, None, lambda error: pytest.fail(str(error)))
+        new.refresh()
+        assert remembered(new.store) == remembered(live.store)
+        loading = apply(new)
+        assert loading is not None
+        assert counts(loading) == {"unchanged": 1}
+        assert len(joined(new, LAKE, "orders.items")) == 2
