@@ -151,3 +151,19 @@ def mention_rows(mentions: I32, n: int, wanted: U8, found: I32) -> int:
                 found[count] = row
             count += 1
     return count
+
+
+@kernel("I32", "I32", "I32", "I32")
+def numbered(nodes: I32, slots: I32, found: I32, number: I32) -> int:
+    """See `meshline.graph.index.slots.Slots.numbered`; returns how many there are in `found`."""
+    n = 0
+    for row in range(len(nodes)):
+        node = nodes[row]
+        if slots[node] == NONE:
+            slots[node] = n
+            found[n] = node
+            n += 1
+        number[row] = slots[node]
+    for at in range(n):
+        slots[found[at]] = NONE
+    return n

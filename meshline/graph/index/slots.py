@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from meshline.graph.index import collecting
 from meshline.graph.index.answers import Ints
-from meshline.graph.index.compiled import kernel
 from meshline.graph.index.core import Core
-from meshline.graph.index.tables import I32, N_NODES, NONE
+from meshline.graph.index.tables import N_NODES, NONE
 
 
 class Slots:
@@ -28,21 +28,5 @@ class Slots:
     def numbered(self, nodes: Ints) -> tuple[Ints, Ints]:
         """(the distinct nodes as they come, of each node the number of it in these)."""
         found, number = np.empty(len(nodes), np.int32), np.empty(len(nodes), np.int32)
-        n = numbered(nodes, self.array, found, number)
+        n = collecting.numbered(nodes, self.array, found, number)
         return found[:n].copy(), number
-
-
-@kernel("I32", "I32", "I32", "I32")
-def numbered(nodes: I32, slots: I32, found: I32, number: I32) -> int:
-    """See `Slots.numbered`; returns how many there are in `found`."""
-    n = 0
-    for row in range(len(nodes)):
-        node = nodes[row]
-        if slots[node] == NONE:
-            slots[node] = n
-            found[n] = node
-            n += 1
-        number[row] = slots[node]
-    for at in range(n):
-        slots[found[at]] = NONE
-    return n

@@ -12,208 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from meshline.graph.index import propagation
 from meshline.graph.index.answers import FlowStep, Ints
-from meshline.graph.index.compiled import inner, kernel
 from meshline.graph.index.core import Core
+from meshline.graph.index.propagation import carries, carries_all
 from meshline.graph.index.steps import flow_step, order
-from meshline.graph.index.tables import CLASS, COLUMN, DATASET, I32, MASKED, N_NODES, NONE, PASSED_OVER, U8, Csr, Flows, Nodes
-from meshline.graph.index.walking import visible
-
-_POSSIBLE = 2
-
-
-@inner
-def carries(flags: int) -> bool:
-    """Whether a flow between columns passes values on."""
-    return flags & (PASSED_OVER | MASKED | CLASS) == 0
-
-
-@inner
-def carries_all(flags: int) -> bool:
-    """Whether a flow between datasets may pass on any column."""
-    return flags & PASSED_OVER == 0 and flags & CLASS == _POSSIBLE
-
-
-@inner
-def label_one(column: int, label: int, nodes: Nodes, labels: I32, queue: I32, tail: int) -> int:
-    """Label a column or dataset and queue it, if that is less than it has; the end of the queue then."""
-    node = nodes.rep[column]
-    if labels[node] == 0 or labels[node] > label:
-        labels[node] = label
-        queue[tail] = node
-        tail += 1
-    return tail
-
-
-@inner
-def label_columns(dataset: int, label: int, nodes: Nodes, labels: I32, queue: I32, tail: int) -> int:
-    """The same with a dataset and all its columns that are seen."""
-    tail = label_one(dataset, label, nodes, labels, queue, tail)
-    member = dataset
-    while True:
-        last = nodes.child[member]
-        if last != NONE:
-            column = last
-            while True:
-                column = nodes.sibling[column]
-                if visible(column, nodes):
-                    tail = label_one(column, label, nodes, labels, queue, tail)
-                if column == last:
-                    break
-        member = nodes.ring[member]
-        if member == dataset:
-            return tail
-
-
-@inner
-def follow(own: int, label: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, queue: I32, tail: int) -> int:
-    """Label what one own node's flows lead to: a column's columns, a dataset's datasets."""
-    whole = nodes.kind[own] == DATASET
-    if own < len(csr.ptr) - 1:
-        for at in range(csr.ptr[own], csr.ptr[own + 1]):
-            end = csr.other[at]
-            if whole:
-                if carries_all(csr.flags[at]) and nodes.kind[end] == DATASET and nodes.rep[end] != nodes.rep[own]:
-                    tail = label_columns(end, label, nodes, labels, queue, tail)
-            elif carries(csr.flags[at]) and nodes.kind[end] == COLUMN:
-                tail = label_one(end, label, nodes, labels, queue, tail)
-    flow = nodes.over_out[own]
-    while flow != NONE:
-        end = flows.end[flow]
-        if whole:
-            if carries_all(flows.flags[flow]) and nodes.kind[end] == DATASET and nodes.rep[end] != nodes.rep[own]:
-                tail = label_columns(end, label, nodes, labels, queue, tail)
-        elif carries(flows.flags[flow]) and nodes.kind[end] == COLUMN:
-            tail = label_one(end, label, nodes, labels, queue, tail)
-        flow = links[flow - base]
-    return tail
-
-
-@kernel("I32", "I32", "int", Nodes, Csr, "int", Flows, "I32", "U8", "I32", "I32")
-def spread(
-    begin: I32,
-    begin_labels: I32,
-    possible: int,
-    nodes: Nodes,
-    csr: Csr,
-    base: int,
-    flows: Flows,
-    links: I32,
-    left: U8,
-    labels: I32,
-    queue: I32,
-) -> int:
-    """Label what these columns lead to, the nearest first; how many nodes are in `queue` then, each once.
-
-    `begin_labels`, ascending, are the labels of `begin` already. `left`: by dataset, whether its own flows were followed; zeros.
-    """
-    head = tail = at = 0
-    while at < len(begin) or head < tail:
-        if head == tail or (at < len(begin) and begin_labels[at] <= labels[queue[head]]):
-            node = begin[at]
-            at += 1
-            if labels[node] != begin_labels[at - 1]:
-                continue
-        else:
-            node = queue[head]
-            head += 1
-        label = labels[node] + 1
-        own = node
-        while True:
-            tail = follow(own, label, nodes, csr, base, flows, links, labels, queue, tail)
-            if possible and nodes.kind[own] == COLUMN and not left[nodes.part1[own]]:
-                dataset = nodes.part1[own]
-                member = dataset
-                while True:
-                    left[member] = 1
-                    tail = follow(member, label, nodes, csr, base, flows, links, labels, queue, tail)
-                    member = nodes.ring[member]
-                    if member == dataset:
-                        break
-            own = nodes.ring[own]
-            if own == node:
-                break
-    return tail
-
-
-@inner
-def least(before: int, node: int, nodes: Nodes, labels: I32) -> int:
-    """The lesser of a label and that of a column or dataset; 0 is none."""
-    label = labels[nodes.rep[node]]
-    return label if label and (before == 0 or label < before) else before
-
-
-@inner
-def least_of(dataset: int, before: int, nodes: Nodes, labels: I32) -> int:
-    """The least label of a dataset and its columns."""
-    before = least(before, dataset, nodes, labels)
-    member = dataset
-    while True:
-        last = nodes.child[member]
-        if last != NONE:
-            column = last
-            while True:
-                column = nodes.sibling[column]
-                before = least(before, column, nodes, labels)
-                if column == last:
-                    break
-        member = nodes.ring[member]
-        if member == dataset:
-            return before
-
-
-@inner
-def least_before(own: int, before: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32) -> int:
-    """The least label of what flows into one own node."""
-    whole = nodes.kind[own] == DATASET
-    if own < len(csr.ptr) - 1:
-        for at in range(csr.ptr[own], csr.ptr[own + 1]):
-            start = csr.other[at]
-            if whole:
-                if carries_all(csr.flags[at]) and nodes.kind[start] == DATASET and nodes.rep[start] != nodes.rep[own]:
-                    before = least_of(start, before, nodes, labels)
-            elif carries(csr.flags[at]) and nodes.kind[start] == COLUMN:
-                before = least(before, start, nodes, labels)
-    flow = nodes.over_in[own]
-    while flow != NONE:
-        start = flows.start[flow]
-        if whole:
-            if carries_all(flows.flags[flow]) and nodes.kind[start] == DATASET and nodes.rep[start] != nodes.rep[own]:
-                before = least_of(start, before, nodes, labels)
-        elif carries(flows.flags[flow]) and nodes.kind[start] == COLUMN:
-            before = least(before, start, nodes, labels)
-        flow = links[flow - base]
-    return before
-
-
-@kernel("I32", "int", Nodes, Csr, "int", Flows, "I32", "I32", "I32")
-def arriving(columns: I32, possible: int, nodes: Nodes, csr: Csr, base: int, flows: Flows, links: I32, labels: I32, found: I32) -> int:
-    """For each of these nodes that is a representative and is seen, the least label of what flows into it; 0: of nothing.
-
-    Values reach a dataset as a whole only possibly.
-    """
-    for i in range(len(columns)):
-        node = columns[i]
-        found[i] = 0
-        if nodes.rep[node] != node or not visible(node, nodes) or (nodes.kind[node] == DATASET and not possible):
-            continue
-        own = node
-        before = 0
-        while True:
-            before = least_before(own, before, nodes, csr, base, flows, links, labels)
-            if possible and nodes.kind[own] == COLUMN:
-                dataset = nodes.part1[own]
-                member = dataset
-                while True:
-                    before = least_before(member, before, nodes, csr, base, flows, links, labels)
-                    member = nodes.ring[member]
-                    if member == dataset:
-                        break
-            own = nodes.ring[own]
-            if own == node:
-                break
-        found[i] = before
-    return len(columns)
+from meshline.graph.index.tables import COLUMN, DATASET, N_NODES
 
 
 def trace(core: Core, labels: Ints, column: int) -> list[FlowStep]:
@@ -277,7 +81,7 @@ class Spread:
         labels[changed] = 0
         found = np.empty(len(changed), np.int32)
         core = self._core
-        arriving(
+        propagation.arriving(
             changed, self._possible, core.nodes, core.incoming, core.folded, core.flows, core.overlay.next_in, labels, found
         )  # fmt: skip
         given = np.where(found > 0, found + 1, 0).astype(np.int32)
@@ -307,7 +111,7 @@ def onward(core: Core, columns: Ints) -> Ints:
 def _spread(core: Core, begin: Ints, begin_labels: Ints, possible: int, labels: Ints) -> Ints:
     n = int(core.counts[N_NODES])
     queue = np.empty(n + 1, np.int32)
-    reached = spread(
+    reached = propagation.spread(
         begin, begin_labels, possible, core.nodes, core.outgoing, core.folded, core.flows, core.overlay.next_out,
         np.zeros(n, np.uint8), labels, queue,
     )  # fmt: skip
