@@ -22,8 +22,8 @@ PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 LOOK = """
 import json, sys
 import meshline.graph.index
-from meshline.graph.index import compiled
-made = compiled.cached_kernels()
+import meshline.graph.index.compiled as kernels
+made = kernels.cached_kernels()
 print(json.dumps([made.kernels, made.cached, str(made.kept)]))
 """
 KEPT = """
@@ -36,13 +36,13 @@ for asked in json.loads(sys.stdin.read()):
         del os.environ[name]
 """
 COMPILE = f"""{LOOK}
-compiled.compile_kernels()
-assert compiled.is_compiled()
+kernels.compile_kernels()
+assert kernels.is_compiled()
 """
 COMPILE_ONE = """
 import meshline.graph.index
-from meshline.graph.index import compiled
-made, _ = compiled._dispatchers()
+import meshline.graph.index.compiled as kernels
+made, _ = kernels._dispatchers()
 dispatcher, signature = next(iter(made.values()))
 dispatcher.compile(signature)
 """

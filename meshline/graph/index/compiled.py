@@ -19,6 +19,8 @@ from threading import Lock, Thread
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
+from meshline.graph.index import tables
+
 if TYPE_CHECKING:
     from meshline.graph.index.kernel_cache import Caches
 
@@ -140,17 +142,16 @@ def _digest() -> str:
     """The state of all the sources of kernels: they call each other across modules."""
     numba = import_module("numba")
     sources = sorted({Path(sys.modules[function.__module__].__file__ or "") for function in (*_inner, *_kernels)})
-    tables = Path(__file__).with_name("tables.py")
-    state = [numba.__version__.encode(), *(path.read_bytes() for path in [*sources, tables, Path(__file__)])]
+    state = [numba.__version__.encode(), *(path.read_bytes() for path in [*sources, Path(tables.__file__), Path(__file__)])]
     return hashlib.blake2b(b"".join(state), digest_size=8).hexdigest()
 
 
 def _numba_type(types: Any, name: Any) -> Any:
-    arrays = {"I8": types.int8, "U8": types.uint8, "I32": types.int32, "U32": types.uint32, "I64": types.int64, "U64": types.uint64}
+    dtypes = {"I8": types.int8, "U8": types.uint8, "I32": types.int32, "U32": types.uint32, "I64": types.int64, "U64": types.uint64}
     if name == "int":
         return types.int64
     if isinstance(name, str):
         element, _, dimensions = name.partition(":")
-        return types.Array(arrays[element], int(dimensions or 1), "C")
+        return types.Array(dtypes[element], int(dimensions or 1), "C")
     hints = [getattr(hint, "__forward_arg__", hint) for hint in name.__annotations__.values()]
-    return types.BaseTuple.from_types([types.Array(arrays[hint], 1, "C") for hint in hints], name)
+    return types.BaseTuple.from_types([types.Array(dtypes[hint], 1, "C") for hint in hints], name)

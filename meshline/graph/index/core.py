@@ -376,11 +376,11 @@ class Core:
         found: list[int] = self.heads.of_rows(np.array(rows, np.int64), table).tolist()
         return found
 
-    def _rows(self, collect: Callable[[Ints], int]) -> list[int]:
-        n = collect(self._found)
+    def _rows(self, fill: Callable[[Ints], int]) -> list[int]:
+        n = fill(self._found)
         if n > len(self._found):
             self._found = np.empty(2 * n, np.int32)
-            collect(self._found)
+            fill(self._found)
         found: list[int] = self._found[:n].tolist()
         return found
 

@@ -186,7 +186,10 @@ def _dtype(hint: object) -> npt.DTypeLike:
 
 
 class Scratch(NamedTuple):
-    """What traversals write on, by node; marks tell whose they are, so that nothing need be wiped (see `meshline.graph.index.walking`)."""
+    """What traversals write on, by node; marks tell whose they are, so that nothing need be wiped.
+
+    See `meshline.graph.index.walking`.
+    """
 
     seen: I32  # the node's mark
     scanned: I32  # of a dataset: the mark of what its own edges were followed from

@@ -10,7 +10,7 @@ from meshline.graph.index.identity import Identity
 from meshline.graph.index.spans import rows_of
 from meshline.graph.index.tables import I64, U8
 
-_MENTIONS = 3  # the column of Heads.starts
+_FLOWS, _FACTS, _MENTIONS = 0, 2, 3  # columns of Heads.starts
 
 
 class Touched:

@@ -8,9 +8,9 @@ from meshline.graph.model import Content, Observation, source_kind
 from meshline.graph.store.base import Batch, Changes, Head, RunReader
 from meshline.graph.store.neo4j.connection import Transaction, run, run_in_chunks
 from meshline.graph.store.neo4j.contents import Contents
-from meshline.graph.store.neo4j.cypher import cypher
+from meshline.graph.store.neo4j.cypher import cypher, moment
 from meshline.graph.store.neo4j.drawing import draw
-from meshline.graph.store.neo4j.folding import ScopeState, moment, silent
+from meshline.graph.store.neo4j.folding import ScopeState, silent
 from meshline.graph.store.neo4j.journal import append
 from meshline.graph.store.neo4j.names import digest
 from meshline.graph.store.neo4j.records import Counters, Reader, add_raw_events, counters, put_runs

@@ -65,7 +65,7 @@ class Contents:
 def read(tx: Transaction, digests: Collection[str]) -> dict[str, bytes]:
     """The blobs of these digests, all as hexadecimal text, in one answer."""
     found = dict(rows(tx, cypher("contents"), digests=list(digests)))
-    for digest in digests:
-        if digest not in found:
-            raise StoreCorrupt(f"the content {digest} of a statement is missing: restore the store from a backup")
+    for wanted in digests:
+        if wanted not in found:
+            raise StoreCorrupt(f"the content {wanted} of a statement is missing: restore the store from a backup")
     return found

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, from_micros
 
 _NAME = re.compile(r"^//// (\w+)$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*//.*\n?", re.MULTILINE)
@@ -44,3 +44,11 @@ def cypher_of_edge(name: str, edge_type: str) -> str:
     """A named statement with `<edge>` replaced by an edge type."""
     assert edge_type in EDGE_TYPES
     return _STATEMENTS[name].replace("<edge>", edge_type)
+
+
+def moment(micros: int) -> str | None:
+    """For people, as text for Cypher's `datetime` (the driver's own times are slow); None where the calendar ends."""
+    try:
+        return from_micros(micros).isoformat()
+    except OverflowError:
+        return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from meshline.graph.content import EMPTY
-from meshline.graph.model import Content, Interval, Observation, Scope, from_micros, intervals, known_by, last_stretch
+from meshline.graph.model import Content, Interval, Observation, Scope, intervals, known_by, last_stretch
 from meshline.graph.store.base import Head
 
 __all__ = ["Kept", "ScopeState", "known_by", "last_stretch", "newest_stretch"]
@@ -96,11 +96,3 @@ def newest_stretch(before: Interval | None, removed: Iterable[Observation], adde
     if after.valid_from == before.observation.observed_at:
         after = after._replace(valid_from=before.valid_from)
     return True, after
-
-
-def moment(micros: int) -> str | None:
-    """For people, as text for Cypher's `datetime` (the driver's own times are slow); None where the calendar ends."""
-    try:
-        return from_micros(micros).isoformat()
-    except OverflowError:
-        return None

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from meshline.graph.store.base import Kept, Record
 from meshline.graph.store.neo4j.connection import Transaction, rows, run, run_in_chunks
-from meshline.graph.store.neo4j.cypher import cypher
-from meshline.graph.store.neo4j.folding import moment
+from meshline.graph.store.neo4j.cypher import cypher, moment
 from meshline.graph.store.neo4j.names import digest
 from meshline.graph.store.packing import pack, unpack
 

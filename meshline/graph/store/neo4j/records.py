@@ -10,8 +10,7 @@ from meshline.errors import StoreCorrupt
 from meshline.graph.model import job
 from meshline.graph.store.base import Pair, RawEvent, Run, RunKey, StoredEvent
 from meshline.graph.store.neo4j.connection import Transaction, rows, run, run_in_chunks
-from meshline.graph.store.neo4j.cypher import cypher
-from meshline.graph.store.neo4j.folding import moment
+from meshline.graph.store.neo4j.cypher import cypher, moment
 from meshline.graph.store.neo4j.names import digest, id_of
 from meshline.graph.store.packing import pack, unpack
 

@@ -35,8 +35,8 @@ class SqliteStore:
         with self._turn:
             self._writer.forget()  # what a commit that failed left behind
             with self._connections.writing() as connection:
-                reader = runs.SqliteRunReader(connection)
-                changes = self._writer.apply(connection, build(reader), reader)
+                run_reader = runs.SqliteRunReader(connection)
+                changes = self._writer.apply(connection, build(run_reader), run_reader)
             self._writer.keep()
             return changes
 

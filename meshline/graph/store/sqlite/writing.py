@@ -26,9 +26,9 @@ class Writer:
         self._numbering = Numbering()
         self._names = Names()
 
-    def apply(self, connection: sqlite3.Connection, batch: Batch, reader: SqliteRunReader) -> Changes:
-        """Write a batch that was built with what `reader` read in the same transaction."""
-        return _Commit(connection, self._numbering, self._names).apply(batch, reader)
+    def apply(self, connection: sqlite3.Connection, batch: Batch, run_reader: SqliteRunReader) -> Changes:
+        """Write a batch that was built with what `run_reader` read in the same transaction."""
+        return _Commit(connection, self._numbering, self._names).apply(batch, run_reader)
 
     def keep(self) -> None:
         """The commit succeeded."""
@@ -49,13 +49,13 @@ class _Commit:
         self._revision = reading.revision(connection)
         self._labels_written = 0
 
-    def apply(self, batch: Batch, reader: SqliteRunReader) -> Changes:
+    def apply(self, batch: Batch, run_reader: SqliteRunReader) -> Changes:
         rows = self._rows(batch.statements)
         self._add_names(batch.statements)
         removed = self._said_by(batch.withdrawals).difference(rows)  # what is restated stays
         written = self._write_observations(rows, removed)
         heads = self._change_heads(batch.statements, rows, removed)
-        put = bool(batch.runs or batch.pairs) and runs.put(self._connection, self._numbering.labels, reader, batch.runs, batch.pairs)
+        put = bool(batch.runs or batch.pairs) and runs.put(self._connection, self._numbering.labels, run_reader, batch.runs, batch.pairs)
         self._add_labels()
         self._keep_raw(batch.raw)
         self._connection.executemany(SQL["put_setting"], batch.settings.items())
