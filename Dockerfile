@@ -9,7 +9,7 @@ COPY examples examples
 RUN UV_PROJECT_ENVIRONMENT=/opt/meshline uv sync --frozen --no-dev --no-editable --extra all --compile-bytecode
 # The kernels are compiled once, here, for any processor of the architecture: those of the machine that runs may be others.
 ENV NUMBA_CPU_NAME=generic
-RUN /opt/meshline/bin/python -c "from meshline.graph.index import LineageIndex; from meshline.graph.index.compiled import compile_kernels; compile_kernels()"
+RUN /opt/meshline/bin/python -c "from meshline.graph.index import LineageIndex; from meshline.graph.index.kernels.jit import compile_kernels; compile_kernels()"
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 meshline && mkdir /data && chown meshline /data

@@ -17,9 +17,8 @@ from benchmarks.traversal import CLOSURES
 from meshline.api.check_request import Asked, Compared, File
 from meshline.api.checking import checked
 from meshline.api.graphql import Bounds, GraphQL
-from meshline.graph.garbage import collect_seldom
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 

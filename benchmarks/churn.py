@@ -11,8 +11,8 @@ from benchmarks.figures import Benchmark, Figure, at_most
 from benchmarks.meshes import Meshes, received
 from benchmarks.sizes import Size
 from benchmarks.timing import spent
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder

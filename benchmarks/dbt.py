@@ -19,8 +19,8 @@ from benchmarks.memory import status
 from benchmarks.meshes import Meshes
 from benchmarks.sizes import Size
 from benchmarks.timing import Spent, spent
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import now

@@ -12,9 +12,8 @@ from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best, spent
 from benchmarks.traversal import CLOSURES, kernel_run
 from meshline.api.graphql import Bounds, GraphQL
-from meshline.graph.garbage import collect_seldom
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 

@@ -13,8 +13,8 @@ from benchmarks.meshes import Meshes, mesh_of, received
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import spent
 from meshline.graph.index import Direction, LineageIndex
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Changes
 from meshline.graph.store.sqlite import SqliteStore

@@ -15,9 +15,8 @@ from benchmarks.generate import Mesh, Shape
 from benchmarks.meshes import Meshes, groups, received
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import Spent, spent
-from meshline.graph.garbage import collect_seldom
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore

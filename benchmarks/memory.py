@@ -13,8 +13,8 @@ from benchmarks.figures import Benchmark, Figure, at_most
 from benchmarks.generate import Shape
 from benchmarks.meshes import Meshes, mesh_of
 from benchmarks.sizes import SHAPES, Size
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.sqlite import SqliteStore
 
 ABOUT = """\

@@ -15,7 +15,7 @@ from benchmarks.meshes import Meshes, groups, received
 from benchmarks.sizes import Size
 from benchmarks.timing import Spent, spent
 from meshline.graph.content import decode
-from meshline.graph.index.compiled import compile_kernels
+from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.model import Facts, Flow, Json, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RunReader

@@ -13,8 +13,8 @@ from benchmarks.generate import Shape
 from benchmarks.meshes import Meshes, fill, mesh_of
 from benchmarks.sizes import Size
 from benchmarks.timing import Action, best
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.neo4j import Neo4jStore
 
 GRAPH = (

@@ -17,8 +17,8 @@ from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import spent
 from benchmarks.traversal import check, kernel_run
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.sqlite import SqliteStore
 
 # Whole datasets, and jobs without column lineage, are vertices too, as for igraph (`closures.PlainGraph`).

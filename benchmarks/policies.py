@@ -19,9 +19,8 @@ from meshline.governance.policies.monitor import Watch
 from meshline.governance.policies.policy import Expression, Policy
 from meshline.graph import model
 from meshline.graph.content import encode
-from meshline.graph.garbage import collect_seldom
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.model import AssetFact, Facts, Statement
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore

@@ -14,10 +14,9 @@ from benchmarks.meshes import Meshes, mesh_of
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best, spent
 from meshline.api.graphql import Bounds, GraphQL
-from meshline.graph.garbage import collect_seldom
 from meshline.graph.index import Direction, LineageIndex
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.model import owner
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore

@@ -12,8 +12,8 @@ from benchmarks.meshes import Meshes, mesh_of
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best
 from meshline.graph.index import Direction, LineageIndex
-from meshline.graph.index.compiled import compile_kernels
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.kernels.jit import compile_kernels
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.store.sqlite import SqliteStore
 

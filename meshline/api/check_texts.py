@@ -27,13 +27,12 @@ from meshline.governance.diff import changes
 from meshline.governance.gate import Raised, Versions
 from meshline.governance.types import unknown_names
 from meshline.governance.waivers import Waiver, waivers
-from meshline.graph.definitions import AnyPair, Definition
-from meshline.graph.live import LiveGraph
+from meshline.graph.contracts import AnyPair, Contract, Definition, Product
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import consumer, from_micros
 from meshline.graph.naming import Naming
-from meshline.graph.promises import Contract, Product
-from meshline.graph.queries.limits import Limits
-from meshline.graph.supposing import Saying
+from meshline.graph.queries.pages import Limits
+from meshline.graph.what_if import Saying
 from meshline.ingest.changes import propose
 from meshline.ingest.changes.base import Given, Known, Text
 from meshline.ingest.changes.graph_state import known, stored, with_queries

@@ -20,10 +20,10 @@ from meshline.governance.policies.policy import Given as PolicyFile
 from meshline.governance.report import Report
 from meshline.governance.rules import Verdict
 from meshline.governance.waivers import applied
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import from_micros, to_micros
 from meshline.graph.naming import Naming
-from meshline.graph.queries.limits import UNLIMITED, Limits
+from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.ingest.file_times import now
 
 MOST = 1_000  # things that one check compares

@@ -20,7 +20,7 @@ from meshline.api.errors import JSON
 from meshline.api.service import Opened, Service
 from meshline.api.threads import Lane
 from meshline.governance.report import Report
-from meshline.graph.queries.limits import Limits
+from meshline.graph.queries.pages import Limits
 
 MEDIA = frozenset({JSON})
 

@@ -11,8 +11,8 @@ from meshline.governance.policies.monitor import Watch
 from meshline.governance.policies.policy import Policy
 from meshline.governance.report import Violation
 from meshline.governance.rules import Verdict
-from meshline.graph.live import LiveGraph
-from meshline.graph.supposing import Saying, supposed
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.what_if import Saying, supposed
 
 
 class Governing:

@@ -15,7 +15,7 @@ from meshline.governance.notify.change_detector import Lander
 from meshline.governance.notify.follower import Follower
 from meshline.governance.notify.sender import Sender
 from meshline.governance.notify.violation_events import Watched
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.ingest.file_times import now
 
 log = logging.getLogger("meshline.notify")

@@ -24,11 +24,10 @@ from meshline.api.settings import Settings
 from meshline.api.threads import run_in_thread
 from meshline.errors import MeshlineError, NotReady, StoreUnavailable
 from meshline.governance.notify.violation_events import Watched
-from meshline.graph.garbage import collect_as_usual, collect_seldom
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph, collect_as_usual, collect_seldom
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from meshline.ingest import mesh
 from meshline.ingest.catalog_aliases import Rule, apply, remembered
 from meshline.ingest.openlineage.builder import BatchBuilder

@@ -73,7 +73,7 @@ def _story(url: str) -> list[Line]:
     from meshline.cli.local import Local, opened
     from meshline.cli.terminal import Line
     from meshline.errors import InvalidInput
-    from meshline.graph.store.opening import shown
+    from meshline.graph.store.factory import shown
 
     with opened(url, must_exist=True) as graph:
         if not graph.graph.index.said_by(SOURCE):

@@ -17,7 +17,7 @@ from meshline.cli.stores import opened_store, store_url
 from meshline.cli.tokens import token_to_send
 from meshline.distribution import extras, install_command, missing, requirement
 from meshline.errors import MeshlineError
-from meshline.graph.store.opening import shown, sqlite_path
+from meshline.graph.store.factory import shown, sqlite_path
 
 SERVER_SECONDS = 10.0  # to wait for each answer
 SKEW_SECONDS = 5.0  # between two clocks that nothing depends on: HTTP's are in whole seconds
@@ -60,8 +60,8 @@ def _extras() -> Iterator[Finding]:
 
 def _kernels() -> Finding:
     import meshline.graph.index  # noqa: F401 - registers the kernels
-    from meshline.graph.index.compiled import cached_kernels
-    from meshline.graph.index.kernel_cache import SECONDS
+    from meshline.graph.index.kernels.jit import cached_kernels
+    from meshline.graph.index.kernels.kernel_cache import SECONDS
 
     found = cached_kernels()
     if found.cached == found.kernels:

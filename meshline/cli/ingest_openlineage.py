@@ -99,7 +99,7 @@ def _join_names(store: OpenStore, precedence: Precedence) -> None:
     from meshline.ingest.catalog_aliases import remembered
 
     if remembered(store):
-        from meshline.graph.live import LiveGraph
+        from meshline.graph.live_graph import LiveGraph
         from meshline.ingest.catalog_aliases import apply
 
         apply(LiveGraph.open(store, precedence))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from meshline.cli.serve import make_executor
 from meshline.cli.shapes import Refused
 from meshline.cli.stores import opened_store
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Json
 from meshline.graph.naming import Naming
 from meshline.ingest.mesh import Mesh, configuration, configure

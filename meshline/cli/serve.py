@@ -12,7 +12,7 @@ from meshline.cli.options import Config, Store
 
 if TYPE_CHECKING:
     from meshline.api.settings import Settings
-    from meshline.graph.live import LiveGraph
+    from meshline.graph.live_graph import LiveGraph
     from meshline.graph.naming import Naming
 
 Host: TypeAlias = Annotated[

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshline.cli.terminal import Advance
-    from meshline.graph.store.checking import Check
+    from meshline.graph.store.integrity import Check
 
 
 def check(*, store: Store = None, config: Config = None) -> None:
@@ -42,10 +42,10 @@ def check(*, store: Store = None, config: Config = None) -> None:
 def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterator[Check]:
     from meshline.cli.stores import opened_store, store_url
     from meshline.errors import StoreCorrupt
-    from meshline.graph.checking import index_checks
-    from meshline.graph.store.checking import Findings, checks
-    from meshline.graph.store.opening import sqlite_path
-    from meshline.graph.store.sqlite.checking import file_checks
+    from meshline.graph.index.integrity import index_checks
+    from meshline.graph.store.factory import sqlite_path
+    from meshline.graph.store.integrity import Findings, checks
+    from meshline.graph.store.sqlite.maintenance import file_checks
     from meshline.ingest.mesh import stored
 
     try:
@@ -71,8 +71,8 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     from meshline.cli.stores import opened_store
     from meshline.cli.terminal import tell
     from meshline.errors import NotFound
-    from meshline.graph.store.opening import sqlite_path
-    from meshline.graph.store.sqlite.compacting import compact as compacted
+    from meshline.graph.store.factory import sqlite_path
+    from meshline.graph.store.sqlite.maintenance import compact as compacted
     from meshline.words import counted
 
     settings = load(store=store, config=config)
@@ -105,7 +105,7 @@ def backup(
     """
     from meshline.cli.stores import store_url
     from meshline.cli.terminal import progress, tell
-    from meshline.graph.store.opening import backup_store
+    from meshline.graph.store.factory import backup_store
 
     with progress("rows copied") as advance:
         size = backup_store(store_url(store, config), file, overwrite=overwrite, advance=advance)

@@ -23,7 +23,7 @@ def store_url(url: str | None = None, config: Path | None = None) -> str:
 @contextmanager
 def opened_store(url: str | None, *, must_exist: bool = False) -> Iterator[OpenStore]:
     """The store at an address (None: as the settings say). Raises NotFound instead of making one that must exist."""
-    from meshline.graph.store.opening import open_store, sqlite_path
+    from meshline.graph.store.factory import open_store, sqlite_path
 
     url = store_url(url)
     path = sqlite_path(url)

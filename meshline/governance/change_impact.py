@@ -10,14 +10,13 @@ import numpy as np
 
 from meshline.governance.report_values import Telling
 from meshline.graph.index import LineageIndex, Reach
-from meshline.graph.index.answers import Ints
-from meshline.graph.index.between import FlowTable
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.flow_tables import FlowTable
+from meshline.graph.index.results import Ints
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType
 from meshline.graph.queries.impact import Impact, impact
-from meshline.graph.queries.limits import UNLIMITED, Limits
-from meshline.graph.queries.pages import KIND_ORDER
-from meshline.graph.queries.via import Via
+from meshline.graph.queries.impact_paths import Via
+from meshline.graph.queries.pages import KIND_ORDER, UNLIMITED, Limits
 
 _HELD = frozenset({AssetKind.COLUMN, AssetKind.DATASET})
 

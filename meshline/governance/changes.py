@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from meshline.graph.definitions import Part
+from meshline.graph.contracts import Part
 from meshline.graph.model import AssetKey, Json
 
 

@@ -11,12 +11,12 @@ from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.freshness_feasibility import FRESHNESS, no_longer_holding
 from meshline.governance.report_values import worded
 from meshline.governance.rules import AdjustedVerdict, Verdict
-from meshline.graph import measures, model
+from meshline.graph import durations, model
+from meshline.graph.durations import Measure
 from meshline.graph.index import Reach
-from meshline.graph.measures import Measure
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json
 from meshline.graph.queries.assets import attributes
-from meshline.graph.queries.contracts import versions
+from meshline.graph.queries.contract_versions import versions
 
 _SUBJECTS = {SubjectKind.CONTRACT: model.contract, SubjectKind.PRODUCT: model.data_product}
 
@@ -84,7 +84,7 @@ def promised(change: Change, touched: Touched) -> AdjustedVerdict | None:
     """Products and contracts further down whose own promise no longer holds."""
     name = change.subject.part[1] if len(change.subject.part) > 1 else ""
     own = subject_node(change, touched)
-    before, after = (None if value is None else measures.measure(worded(value)) for value in (change.before, change.after))
+    before, after = (None if value is None else durations.measure(worded(value)) for value in (change.before, change.after))
     reasons: dict[int, str] = {}
     if name == FRESHNESS and own is not None:
         seconds = None if after is None else after.seconds
@@ -111,7 +111,7 @@ def _promises(touched: Touched, name: str, own: int | None) -> Iterable[tuple[in
             yield from ((node, level.measure) for level in (current.sla if current else ()) if level.name == name)
         else:
             slo = known.value("slo")
-            measure = measures.said(slo[name]) if isinstance(slo, dict) and name in slo else None
+            measure = durations.said(slo[name]) if isinstance(slo, dict) and name in slo else None
             if measure is not None:
                 yield node, measure
 
@@ -168,7 +168,7 @@ def closing(change: Change, touched: Touched) -> AdjustedVerdict | None:
 
 def _slo(touched: Touched, product: int) -> dict[str, Measure]:
     slo = attributes(touched.live, touched.index, [product])[0].value("slo")
-    said = {name: measures.said(value) for name, value in slo.items()} if isinstance(slo, dict) else {}
+    said = {name: durations.said(value) for name, value in slo.items()} if isinstance(slo, dict) else {}
     return {name: measure for name, measure in said.items() if measure is not None}
 
 

@@ -17,14 +17,14 @@ from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.rules import AdjustedVerdict, Verdict
 from meshline.governance.types import Type, same, specified, widening
 from meshline.governance.types.normalization import normal
+from meshline.graph.contracts import Contract
 from meshline.graph.index import Direction, Reach
-from meshline.graph.index.answers import Flags, Ints
-from meshline.graph.index.between import FlowTable
-from meshline.graph.index.tables import NONE
+from meshline.graph.index.arrays import NONE
+from meshline.graph.index.flow_tables import FlowTable
+from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import AssetKey, AssetKind, EdgeType
-from meshline.graph.promises import Contract
 from meshline.graph.queries.assets import attributes
-from meshline.graph.queries.contracts import versions
+from meshline.graph.queries.contract_versions import versions
 
 IDENTITY = "IDENTITY"
 KEYS = frozenset({"JOIN", "GROUP_BY"})

@@ -14,9 +14,9 @@ from meshline.governance.report_values import names, sentence
 from meshline.governance.rules import RULES, Profile, Verdict
 from meshline.governance.verdict_adjustment import Refined, refined
 from meshline.graph.index import LineageIndex
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind
-from meshline.graph.queries.limits import UNLIMITED, Limits
+from meshline.graph.queries.pages import UNLIMITED, Limits
 
 # Rules of assets that do not exist yet, so that the graph need not know them; of a new column it need not know more than the table.
 NEW = frozenset({"table-added", "contract-added", "product-added", "output-port-added", "input-port-added"})

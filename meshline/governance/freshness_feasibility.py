@@ -11,13 +11,13 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from meshline.graph import measures
-from meshline.graph.cadence import cadence, length
+from meshline.graph import durations
+from meshline.graph.durations import cadence, length
 from meshline.graph.index import Edge, LineageIndex
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.queries.assets import Attributes, attributes
-from meshline.graph.queries.contracts import versions
+from meshline.graph.queries.contract_versions import versions
 
 FRESHNESS = "freshness"
 
@@ -122,7 +122,7 @@ def _promise(index: LineageIndex, node: int, known: Attributes) -> float | None:
             return None
         return min((one.seconds for one in found[0].contract.sla if one.name == FRESHNESS and one.seconds is not None), default=None)
     slo = known.value("slo")
-    measure = measures.said(slo[FRESHNESS]) if isinstance(slo, dict) and FRESHNESS in slo else None
+    measure = durations.said(slo[FRESHNESS]) if isinstance(slo, dict) and FRESHNESS in slo else None
     return None if measure is None else measure.seconds
 
 

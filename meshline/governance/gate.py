@@ -16,13 +16,13 @@ from meshline.governance.report import Finding, LineageChange, LineageSince, Rep
 from meshline.governance.report_values import completeness, of_key
 from meshline.governance.rules import Profile, Verdict
 from meshline.governance.waivers import judged as decided
+from meshline.graph.contracts import major
 from meshline.graph.index import LineageIndex
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import from_micros
-from meshline.graph.queries.diff import Change as FlowChange
-from meshline.graph.queries.diff import lineage_diff
-from meshline.graph.queries.limits import UNLIMITED, Limits
-from meshline.graph.versions import major
+from meshline.graph.queries.lineage_diff import Change as FlowChange
+from meshline.graph.queries.lineage_diff import lineage_diff
+from meshline.graph.queries.pages import UNLIMITED, Limits
 
 FLOWS = 100  # changes of lineage that a report names
 _MISSING = "major-version-missing"

@@ -12,9 +12,9 @@ import numpy as np
 
 from meshline.governance.change_impact import Touched
 from meshline.graph.index import Direction, Reach, Truncated
-from meshline.graph.index.answers import Flags
-from meshline.graph.index.between import FlowTable
-from meshline.graph.index.tables import NONE
+from meshline.graph.index.arrays import NONE
+from meshline.graph.index.flow_tables import FlowTable
+from meshline.graph.index.results import Flags
 from meshline.graph.model import AssetKind, EdgeType
 
 

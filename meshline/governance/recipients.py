@@ -10,12 +10,12 @@ from meshline.governance.findings import Judged
 from meshline.governance.report import Asset, Notice
 from meshline.governance.report_values import names
 from meshline.graph.index import LineageIndex, Reach
-from meshline.graph.live import LiveGraph
-from meshline.graph.owner_names import address
-from meshline.graph.queries import notices
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.naming import address
+from meshline.graph.queries import impact_recipients
 from meshline.graph.queries.assets import Attributes, attributes
 from meshline.graph.queries.impact import Impact, impact
-from meshline.graph.queries.limits import Limits
+from meshline.graph.queries.pages import Limits
 
 CONTACTS = ("email", "slack")
 SHOWN = 20  # assets of one notice
@@ -41,7 +41,7 @@ def notify(live: LiveGraph, index: LineageIndex, found: Sequence[Judged], limits
         )
         for one in said
     ]
-    known = {one.recipient.qualified_name for one in told if one.reason == notices.NoticeReason.CONSUMES}
+    known = {one.recipient.qualified_name for one in told if one.reason == impact_recipients.NoticeReason.CONSUMES}
     return [*told, *(one for one in _bound(live, index, found) if one.recipient.qualified_name not in known)]
 
 
@@ -62,23 +62,25 @@ def _union(index: LineageIndex, touched: Sequence[Touched], limits: Limits) -> I
     return same or impact(index, starts, promises=False, limits=limits)
 
 
-def _said(found: Impact) -> list[notices.Notice]:
+def _said(found: Impact) -> list[impact_recipients.Notice]:
     """As of an impact; and the owners of what is changed itself, first of all owners."""
     index = found.index
     owned: dict[int, list[int]] = {}
     for start in found.starts:
         for owner in dict.fromkeys(said.owner for said in index.owners(start)):
             owned.setdefault(owner, []).append(start)
-    said = notices.notices(found)
-    others = {one.recipient: one.assets for one in said if one.reason is notices.NoticeReason.OWNS}
+    said = impact_recipients.notices(found)
+    others = {one.recipient: one.assets for one in said if one.reason is impact_recipients.NoticeReason.OWNS}
     first = [_owner(index, owner, (*starts, *others.get(owner, ()))) for owner, starts in owned.items()]
     first.sort(key=lambda one: index.key(one.recipient))
-    consumers = [one for one in said if one.reason is notices.NoticeReason.CONSUMES]
-    return [*consumers, *first, *(one for one in said if one.reason is notices.NoticeReason.OWNS and one.recipient not in owned)]
+    consumers = [one for one in said if one.reason is impact_recipients.NoticeReason.CONSUMES]
+    return [*consumers, *first, *(one for one in said if one.reason is impact_recipients.NoticeReason.OWNS and one.recipient not in owned)]
 
 
-def _owner(index: LineageIndex, owner: int, assets: tuple[int, ...]) -> notices.Notice:
-    return notices.Notice(owner, notices.NoticeReason.OWNS, Reach.DIRECT, assets, notices.owns(index, owner, assets))
+def _owner(index: LineageIndex, owner: int, assets: tuple[int, ...]) -> impact_recipients.Notice:
+    return impact_recipients.Notice(
+        owner, impact_recipients.NoticeReason.OWNS, Reach.DIRECT, assets, impact_recipients.owns(index, owner, assets)
+    )
 
 
 def _contacts(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> dict[int, dict[str, str]]:
@@ -107,7 +109,7 @@ def _bound(live: LiveGraph, index: LineageIndex, found: Sequence[Judged]) -> lis
         Notice(
             recipient=asset,
             contacts=contacts.get(nodes.get(asset) or -1, {}),
-            reason=notices.NoticeReason.CONSUMES,
+            reason=impact_recipients.NoticeReason.CONSUMES,
             reach=BOUND,
             why=f"is bound to {names(by_consumer[asset])}",
             assets=(),

@@ -9,7 +9,7 @@ from meshline.governance.report import Asset, Completeness, Step
 from meshline.graph.index import Completeness as Counts
 from meshline.graph.index import LineageIndex, Truncated
 from meshline.graph.model import AssetKey, Json, from_micros
-from meshline.graph.queries.paths import PathStep
+from meshline.graph.queries.impact_paths import PathStep
 
 NAMED = 10  # things that a sentence names
 

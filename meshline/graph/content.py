@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.memory import Memory
+from meshline.graph.bounded_cache import Memory
 from meshline.graph.model import (
     EDGE_TYPES,
     KINDS,

@@ -1,14 +1,21 @@
-"""Names of datasets: one key for all spellings of one name, and the words by which names are found.
+"""Names: one key for all spellings of a dataset's name, the forms of an owner's name, and patterns of names.
 
 Normalising is lossless (semantics, Identity): aliases of a scheme, default ports, doubled and
 trailing slashes. What would lose something (partition suffixes) is the work of configured trimmers.
+
+Of owners, OpenLineage recommends `team:NAME` and `user:NAME` (specification, OwnershipDatasetFacet); Airflow, Debezium and
+contracts give e-mail addresses. Which forms are one owner is worked out by `meshline.graph.index.identity`.
+
+Rules by which names belong to a product or domain are `fnmatch` patterns, of which the longest that matches decides.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import translate
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
@@ -133,3 +140,106 @@ def words(text: str) -> Iterator[str]:
 def terms(text: str) -> list[str]:
     """What a person typed, as search terms: the words, camelCase kept together."""
     return list(dict.fromkeys(run.casefold() for run in _WORD.findall(text)))
+
+
+TEAM, PERSON = "team", "person"
+
+_KINDS = {"team": TEAM, "group": TEAM, "user": PERSON, "person": PERSON, "mailto": ""}
+_EMAIL = re.compile(r"[^\s@:/]+@[^\s@:/]+")
+
+
+class OwnerForm(NamedTuple):
+    """A written owner, taken apart. `name`: without its prefix; an e-mail address in lower case. `kind`: TEAM, PERSON or ''."""
+
+    name: str
+    kind: str
+
+    @property
+    def is_email(self) -> bool:
+        return is_email(self.name)
+
+
+def owner_form(written: str) -> OwnerForm:
+    text = written.strip()
+    prefix, _, rest = text.partition(":")
+    kind = _KINDS.get(prefix.strip().casefold())
+    if kind is None or not rest.strip():
+        kind, rest = "", text
+    name = rest.strip()
+    return OwnerForm(name.casefold() if is_email(name) else name, kind)
+
+
+def is_email(text: str) -> bool:
+    return _EMAIL.fullmatch(text.strip()) is not None
+
+
+def address(written: str) -> str:
+    """The e-mail address that an owner is written as; empty if it is not."""
+    form = owner_form(written)
+    return form.name if form.is_email else ""
+
+
+_WILD = re.compile(r"[*?\[]")
+
+
+class Rule(NamedTuple):
+    """A pattern, who holds what it matches, and the holder's name."""
+
+    text: str
+    holder: int
+    label: tuple[str, ...]
+
+
+class Patterns:
+    """Many rules, tried few at a time: only those that begin, up to their first wildcard, as the name does."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """Of rules that match, the longest decides; of those the first by the holder's name, then by the pattern."""
+        self._by_beginning: dict[str, list[_Ranked]] = {}
+        for rank, rule in enumerate(sorted(rules, key=lambda rule: (-len(rule.text), rule.label, rule.text))):
+            wild = _WILD.search(rule.text)
+            beginning = rule.text[: wild.start()] if wild else rule.text
+            self._by_beginning.setdefault(beginning, []).append(_Ranked(rank, rule.text, len(beginning), rule.holder))
+        self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
+
+    def holder(self, names: Iterable[str]) -> int | None:
+        """Who holds an asset that has these names."""
+        best: _Ranked | None = None
+        for name in names:
+            for length in self._lengths:
+                if length > len(name):
+                    break
+                for rule in self._by_beginning.get(name[:length], ()):
+                    if best is not None and rule.rank >= best.rank:
+                        break
+                    if rule.matches(name):
+                        best = rule
+                        break
+        return None if best is None else best.holder
+
+
+class _Ranked:
+    """A rule in its place among all."""
+
+    def __init__(self, rank: int, text: str, beginning: int, holder: int) -> None:
+        self.rank = rank
+        self.text = text
+        self.beginning = beginning  # what is before the first wildcard; the name begins so
+        self.holder = holder
+
+    def matches(self, name: str) -> bool:
+        rest = self._rest
+        if rest == "*":
+            return True
+        if "*" not in rest and "[" not in rest:
+            same = zip(rest, name[self.beginning :], strict=False)
+            return len(name) == len(self.text) and all(wanted in ("?", given) for wanted, given in same)
+        return self._compiled.match(name) is not None
+
+    @property
+    def _rest(self) -> str:
+        return self.text[self.beginning :]
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(translate(self.text))

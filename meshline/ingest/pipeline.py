@@ -73,7 +73,7 @@ log = logging.getLogger("meshline.ingest")
 
 
 class Committing(Protocol):
-    """What the pipeline needs of a graph (`meshline.graph.live.LiveGraph`)."""
+    """What the pipeline needs of a graph (`meshline.graph.live_graph.LiveGraph`)."""
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes: ...
 

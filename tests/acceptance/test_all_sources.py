@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meshline.cli.local import opened
-from meshline.graph.queries.schemas import schemas
+from meshline.graph.queries.schema_history import schemas
 from tests.cli.running import EXAMPLE, Ran, done
 
 SOURCES = ("openlineage", "iceberg", "delta", "debezium", "dbt", "sql", "contract", "product", "gx", "soda")

@@ -15,7 +15,7 @@ from meshline.governance.gate import Mode
 from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode
 from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, job
-from meshline.graph.supposing import Saying, supposed
+from meshline.graph.what_if import Saying, supposed
 from meshline.ingest.file_times import now
 from tests.cli.running import EXAMPLE, done
 

@@ -15,10 +15,10 @@ from meshline.api.checking import checked
 from meshline.api.graphql import Bounds
 from meshline.errors import LimitExceeded
 from meshline.governance.report import Report
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, Json, column, consumer, data_product, dataset, job
 from meshline.graph.naming import Naming
-from meshline.graph.queries.limits import UNLIMITED
+from meshline.graph.queries.pages import UNLIMITED
 from tests.api.conftest import Asking, running
 from tests.queries import mesh
 from tests.queries.mesh import about, edge, flow, run, schema

@@ -14,7 +14,7 @@ from meshline.api.checking import checked
 from meshline.api.governing import Governing
 from meshline.governance.change_impact import Touched
 from meshline.governance.gate import Options, judge
-from meshline.graph import live
+from meshline.graph import live_graph
 from meshline.graph.naming import Naming
 from meshline.graph.queries.impact import Impact
 from tests.api.conftest import Asking
@@ -43,7 +43,7 @@ def test_what_a_check_touches_ends_with_its_report(ask: Asking) -> None:
 
 def test_memory_stays_level(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over hundreds of impacts, checks and questions as of times, of names and times that were never asked for before."""
-    monkeypatch.setattr(live, "SPARE_NODES", 400)
+    monkeypatch.setattr(live_graph, "SPARE_NODES", 400)
     governing = Governing(ask.graph)
     numbers = itertools.count()
 

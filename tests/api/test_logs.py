@@ -17,7 +17,7 @@ from meshline.api.logs import DETAILS, REQUEST_ID, JsonLines, TextLines, configu
 from meshline.api.settings import load
 from meshline.api.tokens import Role, new_token
 from meshline.errors import MeshlineError
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from tests.api.conftest import URL, running
 from tests.api.test_auth import SECRETS, TOKENS, bearer
 from tests.api.test_ingest import event

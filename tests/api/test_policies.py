@@ -9,7 +9,7 @@ import pytest
 
 from meshline.api.governing import Governing
 from meshline.api.graphql import GraphQL
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, column, consumer, data_product
 from meshline.graph.naming import Naming
 from tests.queries import mesh

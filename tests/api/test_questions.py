@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, column, dataset, from_micros
 from meshline.graph.model import contract as model_contract
 from meshline.graph.store.base import Head

@@ -14,7 +14,7 @@ import pytest
 from meshline.api.scheduling import Plan, Scheduler
 from meshline.errors import StoreUnavailable
 from meshline.graph import model
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.ingest.mesh.mesh_file import Configured
 from meshline.ingest.sources.base import Context, Found, Reading

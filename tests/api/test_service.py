@@ -15,7 +15,7 @@ from meshline.api.app import create_app
 from meshline.api.settings import load
 from meshline.errors import MeshlineError, StoreCorrupt, StoreUnavailable
 from meshline.graph.store.base import Store
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from tests.api.conftest import URL, running
 
 EXAMPLE = Path(__file__).parents[2] / "examples"

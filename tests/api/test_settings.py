@@ -195,5 +195,5 @@ def test_only_the_settings_read_the_environment() -> None:
     assert readers == {
         "ingest/sources/secrets.py",  # the secrets of sources, by name
         "ingest/changes/git_repository.py",  # handed on to git
-        "graph/index/kernel_cache.py",  # numba's own variable, before numba is imported
+        "graph/index/kernels/kernel_cache.py",  # numba's own variable, before numba is imported
     }

@@ -13,7 +13,7 @@ from meshline.cli.remote import Remote
 from meshline.cli.remote_target import RemoteTarget
 from meshline.graph import model
 from meshline.graph.content import encode
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Flow, Json
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Entry, Found, Reading, Refused, Unchanged

@@ -20,7 +20,7 @@ from benchmarks.page import page
 from benchmarks.sizes import Size
 from benchmarks.table import HEADINGS, row
 from meshline.graph.index import Direction
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.store.sqlite import SqliteStore
 from tests.servers import Neo4jServer

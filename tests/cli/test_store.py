@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.mesh import stored
 from meshline.ingest.openlineage.builder import BatchBuilder

@@ -9,8 +9,8 @@ import pytest
 
 from meshline.graph.model import Interval
 from meshline.graph.store.base import Head, Store
+from meshline.graph.store.factory import open_store
 from meshline.graph.store.neo4j.connection import Address
-from meshline.graph.store.opening import open_store
 from tests.api.test_ingest import event
 from tests.cli.running import EXAMPLE, done, run
 from tests.cli.test_server import QUESTIONS

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from meshline.graph.live import LiveGraph
-from meshline.graph.store.opening import open_store
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.store.factory import open_store
 from tests.cli.running import EXAMPLE, Ran, done, executable, run
 from tests.cli.test_server import serving
 from tests.ingest.sources.stating import timeless

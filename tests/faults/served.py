@@ -24,7 +24,7 @@ NURSERY = """
 import json, os, sys
 from meshline.api import app, serve
 from meshline.cli import app, main
-from meshline.graph.index.compiled import compile_kernels
+from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.store.neo4j import Neo4jStore
 compile_kernels()
 for line in sys.stdin:

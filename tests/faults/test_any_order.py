@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from tests.faults.corpus import is_event, samples
 from tests.faults.served import Server, serving
 from tests.faults.traffic import bodies

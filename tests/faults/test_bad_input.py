@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from meshline.errors import InvalidInput
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder

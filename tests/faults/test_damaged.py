@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from meshline.errors import MeshlineError, StoreCorrupt
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
-from meshline.graph.store.heads import scope_of
+from meshline.graph.store.head_table import scope_of
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
 from tests.faults.served import Started, serving

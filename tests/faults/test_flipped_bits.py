@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import job
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Record, RunKey, Store

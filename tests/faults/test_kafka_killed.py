@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from tests.faults import wire
 from tests.faults.served import Nursery, Server, nursery
 from tests.faults.traffic import bodies

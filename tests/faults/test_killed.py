@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from tests.cli.running import executable
 from tests.faults.served import Nursery, Server, nursery
 from tests.faults.traffic import bodies

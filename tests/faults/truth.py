@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 
 from meshline.api.graphql import GraphQL
-from meshline.graph.index.lineage import LineageIndex
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.lineage_index import LineageIndex
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store, StoredEvent

@@ -17,7 +17,7 @@ from typing import Any
 from meshline.api.check_request import Asked, Compared, file
 from meshline.api.checking import checked
 from meshline.governance.rules import Profile
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 

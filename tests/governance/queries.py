@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.diff.change_builder import Draft
 from meshline.governance.diff.sql import sql_changes
-from meshline.graph.definitions import Definition, Version
+from meshline.graph.contracts import Definition, Field, Model, Version
 from meshline.graph.model import dataset
-from meshline.graph.promises import Field, Model
 
 TABLE = dataset("wh", "mart.t")
 Columns = Mapping[str, Sequence[str]]

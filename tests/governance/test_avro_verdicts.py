@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from meshline.governance.changes import Change
 from meshline.governance.diff import changes
 from meshline.governance.rules import RULES, Profile, Verdict
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.changes import graph_state

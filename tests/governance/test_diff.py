@@ -7,9 +7,8 @@ from msgspec.structs import replace
 
 from meshline.governance.changes import Change
 from meshline.governance.diff import changes
-from meshline.graph.definitions import Definition, Pair, Version
+from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Version, level
 from meshline.graph.model import AssetKey, AssetKind, column, consumer, contract, dataset
-from meshline.graph.promises import Contract, Field, Level, Model, Party, Role, Rule, Server, level
 
 ORDERS, LINES, LAKE = dataset("pg", "shop.orders"), dataset("pg", "shop.lines"), dataset("lake", "orders")
 ADDRESS = (Field("address", type="struct"), Field("address.city", type="string"), Field("address.zip", type="string"))

@@ -15,9 +15,8 @@ from meshline.governance.changes import Change
 from meshline.governance.diff import changes
 from meshline.governance.report_values import sentence
 from meshline.governance.rules import RULES
-from meshline.graph.definitions import Definition, Pair, Version
+from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Terms, Version, level
 from meshline.graph.model import column, dataset
-from meshline.graph.promises import Contract, Field, Level, Model, Party, Role, Rule, Server, Terms, level
 
 T = TypeVar("T")
 NAMES = ("id", "email", "amount", "status", "address", "tags", "created_at", "country")

@@ -11,7 +11,7 @@ from meshline.governance.changes import Change, Subject, SubjectKind
 from meshline.governance.gate import FailOn, Mode, Raised, settled
 from meshline.governance.report import Waived
 from meshline.governance.rules import RULES, Profile
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, column, consumer, contract, dataset, job, owner
 from tests.governance.verdicts import change, finding, hits, report, verdicts
 from tests.queries import mesh

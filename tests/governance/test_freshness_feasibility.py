@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from meshline.governance.freshness_feasibility import Feasibility, Standing, feasible, no_longer_holding
-from meshline.graph.cadence import cadence, length
-from meshline.graph.live import LiveGraph
+from meshline.graph.durations import cadence, length
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Json, Statement, contract, data_product, dataset
 from tests.queries import mesh
 

@@ -15,7 +15,7 @@ from meshline.governance.gate import Mode, Raised, Versions
 from meshline.governance.report import Finding
 from meshline.governance.rules import RULES, Profile, Verdict
 from meshline.graph.index import Reach
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Flow, Statement, consumer, data_product, job
 from meshline.graph.queries.impact import impact
 from tests.governance.verdicts import report

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from meshline.governance.diff import changes
-from meshline.graph.definitions import Definition, Pair, Version
+from meshline.graph.contracts import Contract, Definition, Field, Model, Pair, Server, Version
 from meshline.graph.model import dataset
-from meshline.graph.promises import Contract, Field, Model, Server
 
 ORDERS = dataset("db", "orders")
 DCS, ODCS = "Data Contract Specification 1.1.0", "Open Data Contract Standard 3.1.0"

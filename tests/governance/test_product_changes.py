@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from meshline.governance.changes import Change
 from meshline.governance.diff.product_diff import product_changes
-from meshline.graph.definitions import Pair, Version
+from meshline.graph.contracts import Pair, PortSpec, Product, Version, port_names
 from meshline.graph.model import column, data_product, dataset
-from meshline.graph.promises import PortSpec, Product, port_names
 
 KEPT = (
     PortSpec("output", type="sql", endpoint="trino://t/orders/daily"),

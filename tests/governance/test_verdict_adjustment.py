@@ -10,7 +10,7 @@ from meshline.governance.changes import Change, Subject, SubjectKind
 from meshline.governance.gate import Mode
 from meshline.governance.rules import Profile
 from meshline.graph.content import decode
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
     EdgeFact,
     EdgeType,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshline.governance.changes import Change, Subject, SubjectKind
 from meshline.governance.gate import Mode, Options, judge
 from meshline.governance.report import Finding, Report
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Json
 
 

@@ -9,7 +9,7 @@ from random import Random
 from meshline.errors import StoreCorrupt
 from meshline.graph.content import encode
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.compiled import is_compiled
+from meshline.graph.index.kernels.jit import is_compiled
 from meshline.graph.model import AssetFact, Content, Facts
 from meshline.graph.store.base import Head
 from tests.index.heads import ds, flow, lists, same

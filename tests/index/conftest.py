@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshline.graph.index.compiled import compile_kernels
+from meshline.graph.index.kernels.jit import compile_kernels
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.index.ahead import ahead
-from meshline.graph.index.lineage import LineageIndex
+from meshline.graph.index.lineage_index import LineageIndex
+from meshline.graph.index.loader import ahead
 from meshline.graph.model import Content
 from meshline.graph.store.base import Batch, Head
-from meshline.graph.store.heads import HeadTable
+from meshline.graph.store.head_table import HeadTable
 from meshline.graph.store.sqlite import SqliteStore
 from tests.index.heads import flow, lineage
 

@@ -15,20 +15,20 @@ from typing import Any, NamedTuple
 import pytest
 
 import meshline
-from meshline.graph.index.compiled import cached_kernels
+from meshline.graph.index.kernels.jit import cached_kernels
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 
 LOOK = """
 import json, sys
 import meshline.graph.index
-import meshline.graph.index.compiled as kernels
+import meshline.graph.index.kernels.jit as kernels
 made = kernels.cached_kernels()
 print(json.dumps([made.kernels, made.cached, str(made.kept)]))
 """
 KEPT = """
 import json, os, sys
-from meshline.graph.index.kernel_cache import folders, writable
+from meshline.graph.index.kernels.kernel_cache import folders, writable
 for asked in json.loads(sys.stdin.read()):
     os.environ.update(asked)
     print(writable(folders("x")))
@@ -41,7 +41,7 @@ assert kernels.is_compiled()
 """
 COMPILE_ONE = """
 import meshline.graph.index
-import meshline.graph.index.compiled as kernels
+import meshline.graph.index.kernels.jit as kernels
 made, _ = kernels._dispatchers()
 dispatcher, signature = next(iter(made.values()))
 dispatcher.compile(signature)

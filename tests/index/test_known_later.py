@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from meshline.graph.content import decode
 from meshline.graph.index import Direction
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
     AssetKind,
     EdgeFact,

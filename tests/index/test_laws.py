@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.graph.index import Direction, LineageIndex, core
-from meshline.graph.index.dumping import traversable
-from meshline.graph.index.tables import DEAD, N_FLOWS
+from meshline.graph.index import Direction, LineageIndex, index_tables
+from meshline.graph.index.arrays import DEAD, N_FLOWS
+from meshline.graph.index.dump import traversable
 from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
 from tests.index.heads import Fold, col, dropped, ds, flow, lineage, renamed, same, says
 from tests.index.strategies import COLUMNS, DATASETS, any_statement, column_drops, column_renames, merges, partings, plain, sets_of
@@ -21,8 +21,8 @@ Answer = list[tuple[AssetKey, int, int, bool]]
 @pytest.fixture(autouse=True)
 def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fold and compact after every few rows."""
-    monkeypatch.setattr(core, "OVERLAY", 3)
-    monkeypatch.setattr(core, "GARBAGE", 5)
+    monkeypatch.setattr(index_tables, "OVERLAY", 3)
+    monkeypatch.setattr(index_tables, "GARBAGE", 5)
 
 
 def answers(index: LineageIndex) -> dict[tuple[AssetKey, Direction], Answer]:

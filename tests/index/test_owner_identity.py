@@ -8,7 +8,7 @@ import pytest
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, owner
-from meshline.graph.owner_names import address, owner_form
+from meshline.graph.naming import address, owner_form
 from tests.index.heads import Fold, ds, says
 
 

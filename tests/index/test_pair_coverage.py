@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.graph.index import Direction, LineageIndex, core
+from meshline.graph.index import Direction, LineageIndex, index_tables
 from meshline.graph.model import AssetFact, Facts, Flow, Statement, job
 from tests.index.graphs import affected, down, found, reached
 from tests.index.heads import NS, Fold, dropped, ds, flow, index_of, merged, output_scope, renamed, says, schema
@@ -213,8 +213,8 @@ _statement = st.one_of(_models, _runs, _builds, _names_of_datasets)
 
 @pytest.fixture
 def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core, "OVERLAY", 3)
-    monkeypatch.setattr(core, "GARBAGE", 5)
+    monkeypatch.setattr(index_tables, "OVERLAY", 3)
+    monkeypatch.setattr(index_tables, "GARBAGE", 5)
 
 
 @pytest.mark.usefixtures("_fold_often")

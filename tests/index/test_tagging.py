@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Facts, Json, Statement
 from meshline.graph.queries.assets import attributes
 from meshline.graph.store.base import Batch

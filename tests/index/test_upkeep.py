@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.graph.index import Direction, LineageIndex, core
+from meshline.graph.index import Direction, LineageIndex, index_tables
 from meshline.graph.model import (
     AssetFact,
     AssetKey,
@@ -93,7 +93,7 @@ def test_what_is_remembered_is_what_is_said(*, compacting: bool, batches: list[l
     index = LineageIndex.load([], 0)
     with pytest.MonkeyPatch.context() as patch:
         if compacting:
-            patch.setattr(core, "GARBAGE", 5)
+            patch.setattr(index_tables, "GARBAGE", 5)
         for batch in batches:
             index.apply(fold.add(*batch))
             if random.random() < 0.3:

@@ -11,7 +11,7 @@ from meshline.graph.content import decode
 from meshline.graph.model import AssetKind, EdgeFact, Facts, Flow, FlowType
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Head, Store
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 
 Event = dict[str, Any]

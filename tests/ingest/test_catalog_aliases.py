@@ -10,7 +10,7 @@ from meshline.cli.replaying import copied
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeType, Facts
 from meshline.graph.naming import Naming
 from meshline.ingest import mesh

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import from_micros
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore

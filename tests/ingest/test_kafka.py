@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from meshline.errors import InvalidInput, StoreUnavailable
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, RunReader, Store
 from meshline.graph.store.sqlite import SqliteStore

@@ -8,10 +8,10 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType, Precedence
 from meshline.graph.naming import Naming
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from meshline.ingest import mesh
 
 T = 1_709_294_400_000_000

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from meshline.graph.index import Direction
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, dataset
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
 from tests.ingest.speaking import (

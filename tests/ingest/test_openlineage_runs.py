@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from meshline.graph.memory import Memory
+from meshline.graph.bounded_cache import Memory
 from meshline.graph.model import AssetFact, EdgeType, job
 from meshline.graph.store.base import Pair, RunKey, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received

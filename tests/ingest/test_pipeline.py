@@ -15,7 +15,7 @@ import pytest
 from meshline.errors import InvalidInput, QueueFull, StoreUnavailable
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, RunReader
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.pipeline import Accepted, Committed, Limits, Pipeline, ingest_all, replay
 from tests.ingest.speaking import CLOCK, Event, ds, event, observable

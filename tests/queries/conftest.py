@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from tests.queries import mesh
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshline.graph.content import EMPTY, encode
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
     JOB_OUTPUT,
     AssetFact,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, dataset
 from meshline.graph.queries.assets import Attributes, aliases, attributes, last_observed
 from tests.queries import mesh

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.model import AssetKind, Statement
-from meshline.graph.queries.drawing import Granularity
-from meshline.graph.queries.lineage import lineage
+from meshline.graph.queries.lineage import Granularity, lineage
 from tests.index.heads import index_of
 from tests.index.strategies import any_statement, sets_of
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.queries.coverage import Covered, coverage
 from tests.queries import mesh
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Flow, Json
 from meshline.graph.queries.assets import aliases, attributes
-from meshline.graph.queries.conflicts import Conflict, ConflictKind, conflicts
 from meshline.graph.queries.identity import Identity, NameRank, identity
+from meshline.graph.queries.identity_conflicts import Conflict, ConflictKind, conflicts
 from meshline.ingest.sources.base import Entry
 from tests.api.conftest import Asking
 from tests.ingest.sources.stating import T, graph, say, table

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import pytest
 
 from meshline.graph.index import Direction, Reach, Truncated
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, contract, dataset
 from meshline.graph.queries.impact import Impact, ImpactOrder, Wanted, impact
-from meshline.graph.queries.limits import Limits
-from meshline.graph.queries.notices import NoticeReason, notices
-from meshline.graph.queries.pages import SortKey
-from meshline.graph.queries.via import Via
+from meshline.graph.queries.impact_paths import Via
+from meshline.graph.queries.impact_recipients import NoticeReason, notices
+from meshline.graph.queries.pages import Limits, SortKey
 from tests.queries import mesh
 
 TOTAL = column(mesh.REVENUE, "total")

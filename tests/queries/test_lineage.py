@@ -4,11 +4,10 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph.index import Direction, Truncated
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, column
-from meshline.graph.queries.drawing import Granularity, Lineage
-from meshline.graph.queries.lineage import lineage
-from meshline.graph.queries.paths import paths
+from meshline.graph.queries.impact_paths import paths
+from meshline.graph.queries.lineage import Granularity, Lineage, lineage
 from tests.queries import mesh
 
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, contract, owner
 from meshline.graph.queries.coverage import coverage
 from meshline.graph.queries.impact import impact
-from meshline.graph.queries.notices import notices
+from meshline.graph.queries.impact_recipients import notices
 from meshline.graph.queries.ownership import count_orphans, count_owned, orphans, owned_by
 from meshline.graph.queries.pages import SortKey
 from tests.queries import mesh

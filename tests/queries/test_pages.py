@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshline.errors import InvalidInput
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, dataset
-from meshline.graph.queries.listing import Filter, columns, count, listing
+from meshline.graph.queries.asset_lists import Filter, columns, count, listing
 from meshline.graph.queries.pages import SortKey, decode_cursor, encode_cursor
 from tests.queries import mesh
 

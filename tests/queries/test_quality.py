@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Statement, column, dataset
 from meshline.graph.naming import Naming
 from meshline.graph.quality import Outcome
-from meshline.graph.queries.failures import checked_datasets, count_failures, failures
-from meshline.graph.queries.listing import Filter
-from meshline.graph.queries.quality import Counts, Result, counts, failing_since, history, latest, sort_key
+from meshline.graph.queries.asset_lists import Filter
+from meshline.graph.queries.quality import (
+    Counts,
+    Result,
+    checked_datasets,
+    count_failures,
+    counts,
+    failing_since,
+    failures,
+    history,
+    latest,
+    sort_key,
+)
 from meshline.ingest.check_facts import Check, expectations, facts
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
 from tests.ingest.sources.checking import CORPUS, needs_corpus

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeFact, EdgeType, Facts, column, data_product, dataset, domain, owner
 from meshline.graph.naming import Naming
 from meshline.graph.queries.resolve import find, resolve

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType, column, dataset, job
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.queries.search import search

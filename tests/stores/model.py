@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from meshline.graph.content import EMPTY, columns, keys_of
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, intervals
 from meshline.graph.store.base import Batch, Changes, Head, Kept, Pair, RawEvent, Record, Run, RunKey, RunReader, StoredEvent
-from meshline.graph.store.documents import asked, documents, key_words
+from meshline.graph.store.search_words import asked, documents, key_words
 
 
 def known_by(observations: Iterable[Observation], at: int) -> list[Observation]:

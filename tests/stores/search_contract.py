@@ -24,7 +24,7 @@ from meshline.graph.model import (
 )
 from meshline.graph.naming import terms
 from meshline.graph.store.base import Store
-from meshline.graph.store.documents import MAX_TERMS
+from meshline.graph.store.search_words import MAX_TERMS
 from tests.stores.said import SOURCE, commit, withdraw
 
 ORDERS = dataset("postgres://shop", "public.customer_orders")

@@ -19,12 +19,12 @@ from meshline.errors import StoreCorrupt, StoreUnavailable
 from meshline.graph.content import EMPTY, encode
 from meshline.graph.model import AssetFact, AssetKind, Facts, Observation, Statement, column, dataset, last_stretch
 from meshline.graph.store.base import Batch, Head, RawEvent, Store
-from meshline.graph.store.sqlite import SqliteStore, names, reading, writing
-from meshline.graph.store.sqlite.checking import file_checks
-from meshline.graph.store.sqlite.checksums import TABLES
-from meshline.graph.store.sqlite.connections import APPLICATION_ID
-from meshline.graph.store.sqlite.folding import HeadRow
-from meshline.graph.store.sqlite.queries import MIGRATIONS
+from meshline.graph.store.sqlite import SqliteStore, reader, search_index
+from meshline.graph.store.sqlite import writer as sqlite_writer
+from meshline.graph.store.sqlite.connection import APPLICATION_ID
+from meshline.graph.store.sqlite.maintenance import file_checks
+from meshline.graph.store.sqlite.reader import HeadRow
+from meshline.graph.store.sqlite.sql import MIGRATIONS, TABLES
 from tests.stores.contract import DurableStoreContract, StoreContract
 from tests.stores.journal_contract import append, record, records
 from tests.stores.said import all_heads, commit, head_of, say, says
@@ -134,7 +134,7 @@ class TestFiles:
         with closing(SqliteStore(str(path))) as store:
             commit(store, Statement("s", ("a",), 1, encode(Facts(assets=(AssetFact(column(orders, "id"), {}),)))))
             with monkeypatch.context() as broken:
-                broken.setattr(writing._Commit, "_keep_raw", fail)
+                broken.setattr(sqlite_writer._Commit, "_keep_raw", fail)
                 with pytest.raises(ValueError, match="at the end"):
                     commit(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
             assert store.search(["city"], [], 9) == []
@@ -188,7 +188,7 @@ class TestFiles:
             store.close()
 
     def test_a_list_of_changes_that_was_dropped_is_not_missed(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(writing, "CHANGES_KEPT", 3)
+        monkeypatch.setattr(sqlite_writer, "CHANGES_KEPT", 3)
         with closing(SqliteStore(str(path))) as store:
             commit(store, say("A", 1), say("A", 1, scope="gone"))
             commit(store, say("", 2, scope="gone"))
@@ -308,13 +308,13 @@ SqliteStore(sys.argv[1])
     def test_runs_of_one_time_do_not_read_the_history(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """All jobs of a scheduler's round state the same of a shared dataset, each in a run of its own."""
         folded: list[int] = []
-        fold = reading.folded
+        fold = reader.folded
 
         def counted(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, HeadRow]:
             folded.extend(scope_ids)
             return fold(connection, scope_ids)
 
-        monkeypatch.setattr(reading, "folded", counted)
+        monkeypatch.setattr(reader, "folded", counted)
         with closing(SqliteStore(str(path))) as store:
             for at in range(20):
                 commit(store, *(say("A", at, version=f"{job} at {at}") for job in range(5)))
@@ -363,9 +363,9 @@ class TestSortable:
         "parts", [("",), ("", ""), ("a",), ("a\x00",), ("\x00", "\x01"), ("\x01\x02", "\x00\x01"), ("é", "🚀"), ("\x00",)]
     )
     def test_round_trip(self, parts: tuple[str, ...]) -> None:
-        assert names.parts_of(names.sortable(parts)) == parts
+        assert search_index.parts_of(search_index.sortable(parts)) == parts
 
     @given(st.lists(st.tuples(*[st.text("\x00\x01\x02aé🚀\uffff", max_size=4)] * 2), min_size=2, max_size=2))
     def test_order(self, pair: list[tuple[str, ...]]) -> None:
-        assert sorted(pair, key=names.sortable) == sorted(pair)
-        assert [names.parts_of(names.sortable(parts)) for parts in pair] == pair
+        assert sorted(pair, key=search_index.sortable) == sorted(pair)
+        assert [search_index.parts_of(search_index.sortable(parts)) for parts in pair] == pair

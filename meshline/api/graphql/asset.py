@@ -15,7 +15,7 @@ from meshline.api.graphql.context import View
 from meshline.api.graphql.enums import AssetKind
 from meshline.api.graphql.fields import documented, reference
 from meshline.graph.index import Ownership as Owned
-from meshline.graph.live import FactRow
+from meshline.graph.live_graph import FactRow
 from meshline.graph.model import AssetKey, from_micros
 from meshline.graph.queries import assets, ownership
 

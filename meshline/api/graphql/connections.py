@@ -10,7 +10,7 @@ import strawberry
 from meshline.api.graphql.context import View
 from meshline.api.graphql.fields import documented
 from meshline.graph.model import AssetKind
-from meshline.graph.queries import listing
+from meshline.graph.queries import asset_lists
 from meshline.graph.queries.pages import Page, SortKey, decode_cursor, encode_cursor
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ def key_after(after: str | None, numbers: int) -> SortKey | None:
     return None if after is None else decode_cursor(after, numbers)
 
 
-def listed(view: View, kind: AssetKind, type_: type[T], wanted: listing.Filter, first: int | None, after: str | None) -> Connection[T]:
+def listed(view: View, kind: AssetKind, type_: type[T], wanted: asset_lists.Filter, first: int | None, after: str | None) -> Connection[T]:
     """All assets of a kind that pass a filter, by name."""
-    page = listing.listing(view.index, kind, wanted, first=view.request.page(first), after=key_after(after, 1))
-    return connection(view, page, type_, lambda: listing.count(view.index, kind, wanted), after=after)
+    page = asset_lists.listing(view.index, kind, wanted, first=view.request.page(first), after=key_after(after, 1))
+    return connection(view, page, type_, lambda: asset_lists.count(view.index, kind, wanted), after=after)

@@ -13,11 +13,12 @@ from meshline.api.graphql.observing import REFUSED
 from meshline.api.tokens import ANYBODY, Actor
 from meshline.errors import InvalidInput, LimitExceeded, StoreUnavailable
 from meshline.graph.index import Direction, LineageIndex, Truncated
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.naming import Naming
-from meshline.graph.queries import assets, health, quality, resolve
-from meshline.graph.queries.limits import Limits
+from meshline.graph.queries import assets, quality, resolve
+from meshline.graph.queries import product_health as health
+from meshline.graph.queries.pages import Limits
 from meshline.ingest.file_times import now
 
 T = TypeVar("T")

@@ -15,8 +15,8 @@ from meshline.api.graphql.promises import ContractField, ContractRole, ContractS
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType, from_micros
 from meshline.graph.model import contract as contract_key
-from meshline.graph.queries import contracts, listing
-from meshline.graph.queries.contracts import consumed_version
+from meshline.graph.queries import asset_lists, contract_versions
+from meshline.graph.queries.contract_versions import consumed_version
 
 
 def _consumers(view: View, contract: int) -> list[Consumption]:
@@ -24,7 +24,7 @@ def _consumers(view: View, contract: int) -> list[Consumption]:
     index = view.index
     name, edges = index.label(contract).name, index.ties(EdgeType.CONSUMES)
     numbers = [number for number in np.unique(edges.said).tolist() if index.said(number).get("contract") == name]
-    governed = set(listing.linked(index, contract, EdgeType.GOVERNS))
+    governed = set(asset_lists.linked(index, contract, EdgeType.GOVERNS))
     governed.update(column for dataset in tuple(governed) if index.kind(dataset) is AssetKind.DATASET for column in index.columns(dataset))
     used = np.unique(edges.end[np.isin(edges.said, numbers) | np.isin(edges.end, sorted(governed))]).tolist()
     found = consumptions(view, *used, contract=contract)
@@ -34,7 +34,7 @@ def _consumers(view: View, contract: int) -> list[Consumption]:
 @strawberry.type(description="One version of a contract.")
 class ContractVersion:
     view: strawberry.Private[View]
-    known: strawberry.Private[contracts.Version]
+    known: strawberry.Private[contract_versions.Version]
     version: str | None
     status: str | None
     in_force: bool = strawberry.field(description="Whether somebody may rely on it now: it is neither a draft nor retired.")
@@ -52,7 +52,7 @@ class ContractVersion:
     observed_at: datetime
 
     @classmethod
-    def of(cls, view: View, known: contracts.Version) -> Self:
+    def of(cls, view: View, known: contract_versions.Version) -> Self:
         view.request.spend()
         contract = known.contract
         return cls(
@@ -152,10 +152,10 @@ class Contract(Asset):
         return [one for one in _consumers(self.view, self.node) if version in (None, one.version)]
 
     def _governed(self) -> list[int]:
-        return list(listing.linked(self.view.index, self.node, EdgeType.GOVERNS))
+        return list(asset_lists.linked(self.view.index, self.node, EdgeType.GOVERNS))
 
-    async def _known(self) -> list[contracts.Version]:
-        return contracts.versions(self.name, (await self.view.attributes(self.node)).rows)
+    async def _known(self) -> list[contract_versions.Version]:
+        return contract_versions.versions(self.name, (await self.view.attributes(self.node)).rows)
 
     async def _shown(self) -> ContractVersion | None:
         known = await self._known()

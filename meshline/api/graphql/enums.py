@@ -13,12 +13,12 @@ from meshline.governance.rules import Verdict
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.model import AssetKind, EdgeType, FlowType
 from meshline.graph.quality import Outcome as CheckOutcome
-from meshline.graph.queries.conflicts import ConflictKind
-from meshline.graph.queries.drawing import Granularity
-from meshline.graph.queries.health import Evidence, Standing
 from meshline.graph.queries.identity import NameRank
+from meshline.graph.queries.identity_conflicts import ConflictKind
 from meshline.graph.queries.impact import ImpactOrder
-from meshline.graph.queries.notices import NoticeReason
+from meshline.graph.queries.impact_recipients import NoticeReason
+from meshline.graph.queries.lineage import Granularity
+from meshline.graph.queries.product_health import Evidence, Standing
 
 strawberry.enum(AssetKind, description="What a person asks about.")
 strawberry.enum(AuditAction, name="AuditAction", description="What an entry of the audit log records. WAIVER: it let a finding pass.")

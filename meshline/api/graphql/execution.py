@@ -24,7 +24,7 @@ from meshline.api.graphql.observing import Asked, Observer
 from meshline.api.graphql.schema import make_schema
 from meshline.api.tokens import ANYBODY, Actor
 from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError, StoreUnavailable
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 
 log = logging.getLogger("meshline.api")

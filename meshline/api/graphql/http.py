@@ -21,7 +21,7 @@ from meshline.api.service import Service
 from meshline.api.threads import Lane
 from meshline.api.tokens import Actor, Role
 from meshline.errors import InvalidInput
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 
 GRAPHQL_JSON = "application/graphql-response+json"

@@ -12,7 +12,7 @@ from meshline.api.graphql.context import View
 from meshline.api.graphql.enums import ConflictKind, EdgeType, NameRank
 from meshline.api.graphql.fields import documented, reference
 from meshline.graph.model import AssetKey, AssetKind, from_micros
-from meshline.graph.queries import conflicts, identity
+from meshline.graph.queries import identity, identity_conflicts
 
 
 @strawberry.type(description="One name of a dataset.")
@@ -132,7 +132,7 @@ class IdentityConflict:
 def conflicts_of(view: View, first: int | None, after: str | None) -> Connection[IdentityConflict]:
     """A page of what looks wrong."""
     size, start = view.request.page(first), key_after(after, 3)
-    found = conflicts.conflicts(view.index)
+    found = identity_conflicts.conflicts(view.index)
     rest = [conflict for conflict in found if start is None or conflict.key > start]
     page = rest[:size]
     view.request.spend(len(page))

@@ -13,10 +13,10 @@ from meshline.api.graphql.context import View
 from meshline.api.graphql.enums import AssetKind, ImpactOrder, NoticeReason, Reach
 from meshline.api.graphql.fields import documented
 from meshline.api.graphql.lineage import Completeness, PathStep
-from meshline.graph.queries import impact, notices
+from meshline.graph.queries import impact, impact_recipients
 from meshline.graph.queries.assets import contact
+from meshline.graph.queries.impact_paths import Via
 from meshline.graph.queries.pages import encode_cursor
-from meshline.graph.queries.via import Via
 
 
 @strawberry.type(description="How many of something.")
@@ -100,7 +100,7 @@ class ImpactConnection:
 @strawberry.type(description="Somebody to tell, once.")
 class Notice:
     view: strawberry.Private[View]
-    notice: strawberry.Private[notices.Notice]
+    notice: strawberry.Private[impact_recipients.Notice]
     recipient: Asset = strawberry.field(description="An owner or a consumer.")
     reason: NoticeReason
     why: str = strawberry.field(description="The reason as the end of a sentence.")
@@ -108,7 +108,7 @@ class Notice:
     total: int = strawberry.field(description="How many assets it is about.")
 
     @classmethod
-    def of(cls, view: View, notice: notices.Notice) -> Self:
+    def of(cls, view: View, notice: impact_recipients.Notice) -> Self:
         view.request.spend()
         return cls(
             view=view,
@@ -187,7 +187,7 @@ class Impact:
 
     @documented("Whom to tell: consumers and owners, each once.")
     def notify(self) -> list[Notice]:
-        return [Notice.of(self.view, notice) for notice in notices.notices(self.found)]
+        return [Notice.of(self.view, notice) for notice in impact_recipients.notices(self.found)]
 
     @strawberry.field
     def completeness(self) -> Completeness:

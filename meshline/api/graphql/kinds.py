@@ -16,7 +16,7 @@ from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, checks
 from meshline.api.graphql.schemas import ListedSchema
 from meshline.graph.model import AssetKind, EdgeType, from_micros
-from meshline.graph.queries import listing, quality, schemas
+from meshline.graph.queries import asset_lists, quality, schema_history
 from meshline.graph.queries.assets import contact
 
 
@@ -36,11 +36,11 @@ class Domain(Asset):
 
     @documented("The datasets that belong to it or to a domain below it.")
     def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Dataset]:
-        wanted = listing.Filter(domain=self.node)
+        wanted = asset_lists.Filter(domain=self.node)
         return listed(self.view, AssetKind.DATASET, Dataset, wanted, first, after)
 
     def _parts(self) -> list[Asset]:
-        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
+        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
 
 
 @strawberry.type
@@ -60,7 +60,7 @@ class Dataset(Asset):
     @documented("Its columns, by position.")
     def columns(self, first: int | None = None, after: str | None = None) -> Connection[Column]:
         index, size = self.view.index, self.view.request.page(first, 100)
-        page = listing.columns(index, self.node, first=size, after=key_after(after, 2))
+        page = asset_lists.columns(index, self.node, first=size, after=key_after(after, 2))
         return connection(self.view, page, Column, lambda: len(index.columns(self.node)), after=after)
 
     @documented("Whether some source lists its columns.")
@@ -81,15 +81,15 @@ class Dataset(Asset):
 
     @documented("The jobs that write it.")
     def written_by(self) -> list[Job]:
-        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.WRITES, incoming=True), Job)
+        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.WRITES, incoming=True), Job)
 
     @documented("The jobs that read it.")
     def read_by(self) -> list[Job]:
-        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
+        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
 
     @documented("The ports of data products that hand it out or take it in.")
     def products(self) -> list[DataProduct]:
-        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
+        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
 
     @documented("Who uses it as a whole, or a column of it.")
     def consumers(self) -> list[Consumption]:
@@ -105,12 +105,12 @@ class Dataset(Asset):
 
     @documented("The columns that it had, as each source listed them: the newest first.")
     def schema_history(self, first: int | None = None) -> list[ListedSchema]:
-        found = schemas.schemas(self.view.request.live, self.view.index, self.node)
+        found = schema_history.schemas(self.view.request.live, self.view.index, self.node)
         return [ListedSchema.of(self.view, schema) for schema in found[: self.view.request.page(first, 25)]]
 
     @strawberry.field
     def contracts(self) -> list[Contract]:
-        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
+        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
 
 
 @strawberry.type(description="A name that a column had, as its catalog says.")
@@ -184,19 +184,19 @@ class Job(Asset):
 
     @strawberry.field
     def reads(self) -> list[Dataset]:
-        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.READS), Dataset)
+        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.READS), Dataset)
 
     @strawberry.field
     def writes(self) -> list[Dataset]:
-        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.WRITES), Dataset)
+        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.WRITES), Dataset)
 
     @documented("The jobs that this one is a part of.")
     def parents(self) -> list[Job]:
-        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.PART_OF), Job)
+        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF), Job)
 
     @strawberry.field
     def children(self) -> list[Job]:
-        return self.view.all_typed(listing.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
+        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
 
 
 @strawberry.type

@@ -14,9 +14,10 @@ from meshline.api.graphql.enums import EdgeType, FlowType, Reach, Truncated
 from meshline.api.graphql.fields import documented
 from meshline.api.graphql.kinds import Job
 from meshline.graph.index import Completeness as Counts
-from meshline.graph.index.answers import KnownLater as Later
+from meshline.graph.index.results import KnownLater as Later
 from meshline.graph.model import AssetKey, from_micros
-from meshline.graph.queries import diff, drawing, paths
+from meshline.graph.queries import impact_paths, lineage_diff
+from meshline.graph.queries import lineage as lineage_graph
 
 
 @strawberry.type(description="Relations of a type that no source of a kind stated at `asOf`, and one states now.")
@@ -102,7 +103,7 @@ class LineageGraph:
     completeness: Completeness
 
     @classmethod
-    def of(cls, view: View, lineage: drawing.Lineage) -> Self:
+    def of(cls, view: View, lineage: lineage_graph.Lineage) -> Self:
         view.request.spend(len(lineage.nodes) + len(lineage.edges))
         return cls(
             nodes=[_node(view, node) for node in lineage.nodes],
@@ -112,11 +113,11 @@ class LineageGraph:
         )
 
 
-def _node(view: View, node: drawing.LineageNode) -> LineageNode:
+def _node(view: View, node: lineage_graph.LineageNode) -> LineageNode:
     return LineageNode(asset=view.typed(node.node, Asset), reach=node.reach, distance=node.distance, masked=node.masked, start=node.start)
 
 
-def _edge(view: View, edge: drawing.LineageEdge) -> LineageEdge:
+def _edge(view: View, edge: lineage_graph.LineageEdge) -> LineageEdge:
     return LineageEdge(
         view=view,
         job_nodes=edge.jobs,
@@ -143,7 +144,7 @@ class PathStep:
     last_observed: datetime | None
 
     @classmethod
-    def of(cls, view: View, step: paths.PathStep) -> Self:
+    def of(cls, view: View, step: impact_paths.PathStep) -> Self:
         scope = None if step.scope_id is None else view.index.scope(step.scope_id)
         flow = step.flow
         return cls(
@@ -164,7 +165,7 @@ class Path:
     steps: list[PathStep]
 
     @classmethod
-    def of(cls, view: View, steps: Sequence[paths.PathStep]) -> Self:
+    def of(cls, view: View, steps: Sequence[impact_paths.PathStep]) -> Self:
         view.request.spend(len(steps))
         return cls(steps=[PathStep.of(view, step) for step in steps])
 
@@ -172,7 +173,7 @@ class Path:
 @strawberry.type(description="A flow that is there at one time and not at the other.")
 class DiffEdge:
     view: strawberry.Private[View]
-    change: strawberry.Private[diff.Change]
+    change: strawberry.Private[lineage_diff.Change]
 
     @documented("Null if it has gone meanwhile; `fromName` stays.", name="from")
     def start(self) -> Asset | None:
@@ -227,7 +228,7 @@ class LineageDiff:
     total_removed: int
 
     @classmethod
-    def of(cls, before: View, after: View, found: diff.LineageDiff) -> Self:
+    def of(cls, before: View, after: View, found: lineage_diff.LineageDiff) -> Self:
         after.request.spend(len(found.added) + len(found.removed))
         return cls(
             added=[DiffEdge(view=after, change=change) for change in found.added],

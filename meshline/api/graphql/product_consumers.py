@@ -18,8 +18,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.queries.impact import Impact, impact
+from meshline.graph.queries.impact_paths import Via
 from meshline.graph.queries.pages import KIND_ORDER
-from meshline.graph.queries.via import Via
 
 
 @strawberry.type(description="A consumer of something that is made of the product's data.")

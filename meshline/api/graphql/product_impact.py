@@ -21,7 +21,7 @@ from meshline.errors import InvalidInput
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.freshness_feasibility import FRESHNESS, Feasibility, feasible, no_longer_holding
 from meshline.governance.gate import Options, judge
-from meshline.graph import measures, model
+from meshline.graph import durations, model
 from meshline.graph.index import Direction
 from meshline.graph.model import AssetKind
 from meshline.graph.queries.impact import impact
@@ -132,7 +132,7 @@ def _promised(view: View, changes: Iterable[Change]) -> dict[int, float | None]:
         if node is None:
             continue
         if one.subject.part[:2] == ("slo", FRESHNESS):
-            found[node] = None if one.after is None else measures.seconds(str(one.after))
+            found[node] = None if one.after is None else durations.seconds(str(one.after))
         elif one.rule in _GONE:
             found[node] = None
     return found

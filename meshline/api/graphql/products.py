@@ -14,10 +14,10 @@ from meshline.api.graphql.contracts import Consumption, Contract, attribute, con
 from meshline.api.graphql.fields import documented, reference
 from meshline.api.graphql.promises import QualitySuite, ServiceLevel, service_levels
 from meshline.api.graphql.quality import ProductHealth
+from meshline.graph.contracts import suites_of
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType
-from meshline.graph.promises import suites_of
-from meshline.graph.queries import listing
+from meshline.graph.queries import asset_lists
 
 
 @strawberry.type(description="Where a data product hands out data, or takes it in.")
@@ -108,7 +108,7 @@ class DataProduct(Asset):
         type_=reference("Dataset", Connection),
     )
     def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Asset]:
-        return listed(self.view, AssetKind.DATASET, Asset, listing.Filter(product=self.node), first, after)
+        return listed(self.view, AssetKind.DATASET, Asset, asset_lists.Filter(product=self.node), first, after)
 
     @documented("Who uses the product, or a dataset or column of its output ports.")
     def consumers(self) -> list[Consumption]:

@@ -7,7 +7,7 @@ from typing import Self
 import strawberry
 from strawberry.scalars import JSON
 
-from meshline.graph import measures, promises
+from meshline.graph import contracts, durations
 from meshline.graph.model import Json
 
 
@@ -31,7 +31,7 @@ class ServiceLevel:
     driver: str | None
 
     @classmethod
-    def of(cls, level: promises.Level) -> Self:
+    def of(cls, level: contracts.Level) -> Self:
         return cls(
             name=level.name,
             text=level.text,
@@ -46,13 +46,13 @@ class ServiceLevel:
 
 def service_levels(slo: Json) -> list[ServiceLevel]:
     """The service levels of a product, by name, whether its source measured them or not."""
-    found = [(name, value, measures.said(value)) for name, value in slo.items()] if isinstance(slo, dict) else []
+    found = [(name, value, durations.said(value)) for name, value in slo.items()] if isinstance(slo, dict) else []
     return [ServiceLevel.of(_level(name, value, measure)) for name, value, measure in sorted(found) if measure is not None]
 
 
-def _level(name: str, value: Json, measure: measures.Measure) -> promises.Level:
+def _level(name: str, value: Json, measure: durations.Measure) -> contracts.Level:
     more = {key: text for key in ("element", "description", "schedule", "driver") if isinstance(text := _part(value, key), str)}
-    return promises.Level(name, measure.text, measure.seconds, measure.ratio, **more)
+    return contracts.Level(name, measure.text, measure.seconds, measure.ratio, **more)
 
 
 def _part(value: Json, key: str) -> Json:
@@ -87,7 +87,7 @@ class ContractField:
     tags: list[str]
 
     @classmethod
-    def of(cls, model: str, field: promises.Field) -> Self:
+    def of(cls, model: str, field: contracts.Field) -> Self:
         return cls(
             model=model,
             name=field.name,
@@ -135,7 +135,7 @@ class QualityRule:
     specification: JSON | None = strawberry.field(description="In the language of its engine, or the name of the file that holds it.")
 
     @classmethod
-    def of(cls, rule: promises.Rule) -> Self:
+    def of(cls, rule: contracts.Rule) -> Self:
         return cls(
             type=rule.type,
             model=_said(rule.model),
@@ -166,7 +166,7 @@ class Terms:
     policies: list[str]
 
     @classmethod
-    def of(cls, terms: promises.Terms) -> Self:
+    def of(cls, terms: contracts.Terms) -> Self:
         return cls(
             usage=_said(terms.usage),
             limitations=_said(terms.limitations),
@@ -187,7 +187,7 @@ class ContractRole:
     server: str | None = strawberry.field(description="Where it is valid; null: on all servers.")
 
     @classmethod
-    def of(cls, role: promises.Role) -> Self:
+    def of(cls, role: contracts.Role) -> Self:
         return cls(
             name=role.name,
             access=_said(role.access),
@@ -206,7 +206,7 @@ class ContractServer:
     settings: JSON = strawberry.field(description="host, catalog, schema, ...; never secrets.")
 
     @classmethod
-    def of(cls, server: promises.Server) -> Self:
+    def of(cls, server: contracts.Server) -> Self:
         return cls(
             name=server.name,
             type=_said(server.type),
@@ -229,5 +229,5 @@ class QualitySuite:
     run: str | None = strawberry.field(description="When, as its source gives it.")
 
     @classmethod
-    def of(cls, suite: promises.Suite) -> Self:
+    def of(cls, suite: contracts.Suite) -> Self:
         return cls(tool=suite.tool, suite=_said(suite.suite), run=_said(suite.run))

@@ -15,9 +15,9 @@ from meshline.api.graphql.context import View
 from meshline.api.graphql.enums import CheckOutcome, Evidence, Standing
 from meshline.api.graphql.fields import documented, reference
 from meshline.graph.model import Json, from_micros
-from meshline.graph.queries import failures as failing
-from meshline.graph.queries import health, quality
-from meshline.graph.queries.listing import Filter
+from meshline.graph.queries import product_health, quality
+from meshline.graph.queries import quality as failing
+from meshline.graph.queries.asset_lists import Filter
 from meshline.graph.queries.pages import SortKey
 
 
@@ -136,7 +136,7 @@ class PortFreshness:
     age_seconds: float | None
 
     @classmethod
-    def of(cls, view: View, port: health.Freshness) -> Self:
+    def of(cls, view: View, port: product_health.Freshness) -> Self:
         view.request.spend()
         return cls(
             view=view,
@@ -163,11 +163,11 @@ class ProductFreshness:
 @strawberry.type(description="How well a product is: how fresh its output ports are, and what their checks say.")
 class ProductHealth:
     view: strawberry.Private[View]
-    found: strawberry.Private[health.Health]
+    found: strawberry.Private[product_health.Health]
     state: Standing = strawberry.field(description="BROKEN: its freshness is, or a check failed. Never KEPT for want of knowledge.")
 
     @classmethod
-    def of(cls, view: View, found: health.Health) -> Self:
+    def of(cls, view: View, found: product_health.Health) -> Self:
         return cls(view=view, found=found, state=found.standing)
 
     @strawberry.field

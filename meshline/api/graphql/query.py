@@ -46,7 +46,7 @@ from meshline.api.graphql.sources import Source, sources_of
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
 from meshline.graph.quality import OPEN
-from meshline.graph.queries import coverage, diff, impact, lineage, listing, ownership, paths, resolve, search
+from meshline.graph.queries import asset_lists, coverage, impact, impact_paths, lineage, lineage_diff, ownership, resolve, search
 
 Context = Info[Request, None]
 
@@ -60,18 +60,18 @@ class AssetFilter:
     owner: strawberry.ID | None = strawberry.field(default=None, description="Owned by it at some level.")
     described: bool | None = strawberry.field(default=None, description="Datasets: whether some source lists their columns.")
 
-    def wanted(self, view: View) -> listing.Filter:
+    def wanted(self, view: View) -> asset_lists.Filter:
         def find(asset_id: str | None) -> int | None:
             return None if asset_id is None else view.find(asset_id)
 
-        return listing.Filter(self.text, self.namespace, find(self.domain), find(self.product), find(self.owner), self.described)
+        return asset_lists.Filter(self.text, self.namespace, find(self.domain), find(self.product), find(self.owner), self.described)
 
 
 Wanted = Annotated[AssetFilter | None, strawberry.argument(name="filter")]
 
 
-def _filter(view: View, wanted: AssetFilter | None) -> listing.Filter:
-    return listing.EVERYTHING if wanted is None else wanted.wanted(view)
+def _filter(view: View, wanted: AssetFilter | None) -> asset_lists.Filter:
+    return asset_lists.EVERYTHING if wanted is None else wanted.wanted(view)
 
 
 def _view(info: Context, as_of: datetime | None) -> View:
@@ -245,7 +245,7 @@ class Query:
         as_of: datetime | None = None,
     ) -> list[Path]:
         view = _view(info, as_of)
-        found = paths.paths(view.index, view.find(start), view.find(end), reach=reach, first=first)
+        found = impact_paths.paths(view.index, view.find(start), view.find(end), reach=reach, first=first)
         return [Path.of(view, steps) for steps in found]
 
     @documented("What an owner owns; inherited: also what is inside, unless owners of its own are nearer.")
@@ -286,7 +286,7 @@ class Query:
     ) -> LineageDiff:
         info.context.prepare(to_micros(start), to_micros(end))
         before, after = _view(info, start), _view(info, end)
-        found = diff.lineage_diff(
+        found = lineage_diff.lineage_diff(
             info.context.live,
             to_micros(start),
             to_micros(end),
@@ -357,7 +357,7 @@ class Query:
         view = info.context.now
         domain_, product_, owner_ = (None if one is None else view.find(one) for one in (domain, product, owner))
         return failures(
-            view, listing.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
+            view, asset_lists.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
         )
 
     @documented("Who asked for which check, used which waiver, said what by hand; which policies were broken. Needs the role writer.")
@@ -383,7 +383,7 @@ class Query:
         return About(
             version=__version__,
             revision=index.revision,
-            assets=[KindCount(kind=kind, count=listing.count(index, kind)) for kind in KINDS],
+            assets=[KindCount(kind=kind, count=asset_lists.count(index, kind)) for kind in KINDS],
         )
 
 

@@ -10,7 +10,7 @@ import strawberry
 from meshline.api.graphql.asset import statement_id
 from meshline.api.graphql.context import View
 from meshline.graph.model import from_micros
-from meshline.graph.queries import schemas
+from meshline.graph.queries import schema_history
 
 
 @strawberry.type(description="A column as a source listed it.")
@@ -30,7 +30,7 @@ class ListedSchema:
     columns: list[ListedColumn]
 
     @classmethod
-    def of(cls, view: View, schema: schemas.Schema) -> Self:
+    def of(cls, view: View, schema: schema_history.Schema) -> Self:
         view.request.spend(1 + len(schema.columns))
         return cls(
             source=schema.source,

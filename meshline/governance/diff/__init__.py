@@ -8,8 +8,7 @@ from meshline.governance.changes import Change
 from meshline.governance.diff.contract_diff import contract_changes
 from meshline.governance.diff.product_diff import product_changes
 from meshline.governance.diff.table_diff import table_changes
-from meshline.graph.definitions import AnyPair, Definition, Pair
-from meshline.graph.promises import Contract, Product
+from meshline.graph.contracts import AnyPair, Contract, Definition, Pair, Product
 
 
 def changes(pair: AnyPair) -> list[Change]:

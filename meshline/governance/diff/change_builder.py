@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from meshline.governance.changes import Change, Subject, SubjectKind
 from meshline.governance.diff.schema_match import Column, Fold, Forms
 from meshline.graph import model
-from meshline.graph.definitions import Part, Version
+from meshline.graph.contracts import Part, Version
 from meshline.graph.model import AssetKey, Json
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from meshline.governance.changes import Change
 from meshline.governance.diff.change_builder import Draft, folded
 from meshline.governance.diff.service_levels import amount, normal_level
-from meshline.graph.definitions import Version
+from meshline.graph.contracts import Contract, Level, Party, Role, Server, Terms, Version
 from meshline.graph.model import AssetKey
-from meshline.graph.promises import Contract, Level, Party, Role, Server, Terms
 
 _LADDER = (
     ("none", "private"),

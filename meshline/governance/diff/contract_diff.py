@@ -14,9 +14,8 @@ from meshline.governance.diff.quality_rules import rule_changes
 from meshline.governance.diff.schema_match import Words, columns, matched_models, same_names, words
 from meshline.governance.diff.service_levels import level_changes
 from meshline.graph import model
-from meshline.graph.definitions import Pair, Version
+from meshline.graph.contracts import Contract, Level, Model, Pair, Role, Rule, Version
 from meshline.graph.model import AssetKey
-from meshline.graph.promises import Contract, Level, Model, Role, Rule
 
 _DEPRECATED = frozenset({"deprecated", "sunset"})
 

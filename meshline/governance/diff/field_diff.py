@@ -11,7 +11,7 @@ from meshline.governance.diff.constraints import bound_changes, enum_changes
 from meshline.governance.diff.schema_match import Column, Matched, above, columns, holdings, is_union, keeps_quoted, kind, matched
 from meshline.governance.types import Type, is_worded, promotes, same, specified, widening
 from meshline.governance.types.normalization import normal
-from meshline.graph.promises import Field, Model
+from meshline.graph.contracts import Field, Model
 
 _PII = "pii"
 # The less sensitive first; words of one line are the same to us.

@@ -15,9 +15,8 @@ from meshline.governance.diff.change_builder import Draft, folded
 from meshline.governance.diff.contract_attributes import owner_changes, term_changes
 from meshline.governance.diff.service_levels import level_changes
 from meshline.graph import model
-from meshline.graph.definitions import Pair, Version
+from meshline.graph.contracts import ENDED, NOT_YET, Level, Pair, PortSpec, Product, Suite, Version, level, port_names
 from meshline.graph.model import AssetKey
-from meshline.graph.promises import ENDED, NOT_YET, Level, PortSpec, Product, Suite, level, port_names
 
 
 class _Port(NamedTuple):

@@ -10,8 +10,8 @@ import msgspec
 
 from meshline.governance.changes import Change
 from meshline.governance.diff.change_builder import Draft, folded
+from meshline.graph.contracts import Rule
 from meshline.graph.model import AssetKey, Json
-from meshline.graph.promises import Rule
 
 _Key: TypeAlias = tuple[str, str, str]  # model, field, what the rule is called
 _VALIDITY = frozenset({"invalidValues", "validValues"})

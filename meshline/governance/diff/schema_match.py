@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from meshline.governance.types import NESTED, Type
 from meshline.governance.types.normalization import normal
 from meshline.governance.types.type_form import FAMILIES
-from meshline.graph.promises import Contract, Field, Model, Server
+from meshline.graph.contracts import Contract, Field, Model, Server
 
 Fold: TypeAlias = Callable[[str], str]
 

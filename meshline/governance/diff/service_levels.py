@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeAlias
 
 from meshline.governance.changes import Change
 from meshline.governance.diff.change_builder import Draft, folded
+from meshline.graph.contracts import Level
 from meshline.graph.model import AssetKey
-from meshline.graph.promises import Level
 
 _UNLIMITED = frozenset({"unlimited", "forever", "indefinite", "indefinitely", "infinite", "permanent"})
 _NUMBER = re.compile(

@@ -13,8 +13,7 @@ from meshline.governance.diff.field_diff import field_changes, moved
 from meshline.governance.diff.quality_rules import rule_changes
 from meshline.governance.diff.schema_match import folding
 from meshline.graph import model
-from meshline.graph.definitions import Definition, Pair, Version
-from meshline.graph.promises import Party
+from meshline.graph.contracts import Definition, Pair, Party, Version
 
 _UNORDERED = frozenset({"avro", "json"})  # columns are found by name
 _HIDDEN = frozenset({"iceberg"})  # no query names the partitions

@@ -20,9 +20,9 @@ from meshline.governance.report import Finding, Notice
 from meshline.governance.rules import Verdict
 from meshline.graph import model
 from meshline.graph.content import EMPTY
-from meshline.graph.definitions import AnyPair, Definition
+from meshline.graph.contracts import AnyPair, Contract, Definition, Product
 from meshline.graph.index import LineageIndex, Truncated
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
     CATALOG_KINDS,
     JOB_OUTPUT,
@@ -35,8 +35,7 @@ from meshline.graph.model import (
     lists_some_columns,
     source_kind,
 )
-from meshline.graph.promises import Contract, Product
-from meshline.graph.queries.limits import Limits
+from meshline.graph.queries.pages import Limits
 from meshline.graph.store.base import Head, Record
 
 log = logging.getLogger("meshline.notify")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from meshline.governance.notify import violation_events
 from meshline.governance.notify.change_detector import Lander
 from meshline.governance.notify.violation_events import Watched
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Batch, Record
 
 SINCE = "notify:since"  # microseconds: what began before is history, of which nobody is told

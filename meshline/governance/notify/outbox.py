@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.owner_names import address
+from meshline.graph.naming import address
 from meshline.graph.store.base import Batch, Kept, Record, Store
 
 NOTICE = "notice"

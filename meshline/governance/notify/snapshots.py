@@ -6,9 +6,22 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from meshline.graph.content import decode
-from meshline.graph.definitions import AnyPair, Definition, Pair, Version
+from meshline.graph.contracts import (
+    AnyPair,
+    Contract,
+    Definition,
+    Field,
+    Model,
+    Pair,
+    Party,
+    PortSpec,
+    Product,
+    Version,
+    contract_of,
+    port_names,
+    product_of,
+)
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Json, source_kind
-from meshline.graph.promises import Contract, Field, Model, Party, PortSpec, Product, contract_of, port_names, product_of
 
 # What makes a fact about a dataset a definition of it, beside a list of its columns.
 _DEFINING = frozenset({"partition_spec", "partition_columns", "sql"})

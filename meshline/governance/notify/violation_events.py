@@ -16,7 +16,7 @@ from meshline.governance.notify.outbox import WEBHOOK, Owed, Receiver, identity,
 from meshline.governance.policies.evaluation import Breach, Place, violation_fingerprint
 from meshline.governance.policies.monitor import Watch
 from meshline.governance.report import Violation
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
 from meshline.graph.queries.assets import attributes
 from meshline.graph.store.base import Record, Store

@@ -9,9 +9,9 @@ import numpy as np
 
 from meshline.governance.policies.evaluation_context import Look
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.answers import Flags, Ints
-from meshline.graph.index.tables import COLUMN, DATASET, N_NODES
-from meshline.graph.index.trail import Moved
+from meshline.graph.index.arrays import COLUMN, DATASET, N_NODES
+from meshline.graph.index.mentions import Moved
+from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import KINDS, AssetKind, EdgeType
 
 _OWNER = KINDS.index(AssetKind.OWNER)

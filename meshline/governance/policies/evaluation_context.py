@@ -11,11 +11,11 @@ import numpy as np
 
 from meshline.governance.policies.personal_data import Personal
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.answers import Ints, Tied
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.results import Ints, Tied
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType, Json
 from meshline.graph.queries.assets import Attributes, attributes
-from meshline.graph.queries.contracts import Version, versions
+from meshline.graph.queries.contract_versions import Version, versions
 
 MOST = 100  # of a list that a policy is given
 

@@ -17,7 +17,7 @@ from meshline.governance.policies.subjects.change_subject import CHANGES, Govern
 from meshline.governance.report import Violation
 from meshline.governance.rules import Verdict
 from meshline.graph.index import LineageIndex
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 
 
 class Differs(NamedTuple):
@@ -85,7 +85,7 @@ class Watch:
             self._judged = governed(self._look(), judged) if wanted else []
 
     def supposing(self, would: LiveGraph) -> Differs:
-        """What would come and go in a supposed graph (`meshline.graph.supposing.supposed`, of this live one), which holds the lock.
+        """What would come and go in a supposed graph (`meshline.graph.what_if.supposed`, of this live one), which holds the lock.
 
         To be called once after `settle`, while the graph is supposed. The violations that are held stay as they are.
         """

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.answers import Flags, Ints
-from meshline.graph.index.core import Core
-from meshline.graph.index.tables import COLUMN, MERGED, N_NAMES, N_NODES
-from meshline.graph.index.values import Undo
+from meshline.graph.index.arrays import COLUMN, MERGED, N_NAMES, N_NODES
+from meshline.graph.index.index_tables import Core
+from meshline.graph.index.results import Flags, Ints
+from meshline.graph.index.value_flow import Undo
 
 # The parameters that say what personal data is. `tags` and `harmless_tags`: `key` or `key=value`, in any case; `words`: of names of
 # columns; `harmless_words`: with which such a name means something else.

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from meshline.graph.index.answers import Ints, ScopeInfo, Spoken
-from meshline.graph.index.tables import I32, I64, NONE, U8, extended
+from meshline.graph.index.arrays import I32, I64, NONE, U8, extended
+from meshline.graph.index.results import Ints, ScopeInfo, Spoken
 from meshline.graph.model import CONTENT_REPLACED, JOB_OUTPUT, PARTIAL_SCHEMA, QUERY, Scope, family_of, lists_some_columns, source_kind
 from meshline.graph.store.base import Head
-from meshline.graph.store.heads import HeadTable, scope_of, scope_text
+from meshline.graph.store.head_table import HeadTable, scope_of, scope_text
 
 # How the text of a job-output scope begins, and where its parts meet: within a part, quotes are escaped.
 _JOB_OUTPUT = scope_text((JOB_OUTPUT, ""))[:-2]

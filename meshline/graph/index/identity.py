@@ -1,20 +1,33 @@
-"""Identity classes: datasets joined by SAME_AS (and by renames), and their columns joined by name.
+"""Identity classes: of datasets, joined by SAME_AS and by renames; of their columns, joined by name; and of owners.
 
 DIFFERENT_FROM parts two datasets whatever joins them. Of the SAME_AS that connect the two, directly or through other
 names, the weakest are without effect: they are followed from the strongest on, and one that would join two datasets
 that are different is passed over. The strongest is that of the strongest source (`Precedence`, as of what people say),
 of equal ones the first by its two names. So the result depends on nothing but what is stated now, neither on order nor
 on time. A rename is never parted: it is one dataset, at two times.
+
+Which owners are one depends on the forms of a name, and on the e-mail address that a source states of it:
+
+1. `team:x`, `group:x`, `user:x` and `person:x` are `x`, unless the sources state that `x` is of the other kind; where none
+   states a kind, and forms of both kinds are in use, none of them is `x`.
+2. An e-mail address is the owner of whom the strongest source states it (`Precedence`, as of owners); if that source states
+   it of several, it is nobody's but its own.
+3. So is another name of whom the same address is stated, by weaker sources only.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from meshline.graph.index.core import Core
-from meshline.graph.index.tables import COLLIDES, GONE, MERGED, PAST
-from meshline.graph.model import EDGE_TYPES, EdgeType, Precedence
+import numpy as np
+
+from meshline.graph.index.arrays import COLLIDES, GONE, MERGED, N_NODES, NONE, PAST
+from meshline.graph.index.index_tables import Core
+from meshline.graph.index.results import Flags, Ints
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Json, Precedence
+from meshline.graph.naming import OwnerForm, is_email, owner_form
 
 _DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
@@ -27,7 +40,7 @@ class Identity:
     def __init__(self, core: Core, precedence: Precedence) -> None:
         self._core = core
         self._precedence = precedence
-        # A dataset's name as it was until a rename, and the name that continues it (`meshline.graph.index.moves`).
+        # A dataset's name as it was until a rename, and the name that continues it (`meshline.graph.index.renames`).
         self.continued: dict[int, int] = {}
         self._continues: dict[int, set[int]] = defaultdict(set)
         self.renamed: dict[int, str] = {}  # a column's name as it was until a rename -> the name that the column has now
@@ -227,3 +240,144 @@ def join(core: Core, nodes: list[int]) -> None:
             core.nodes.traits[node] |= MERGED
         else:
             core.nodes.traits[node] &= 255 - MERGED
+
+
+_OWNER = KINDS.index(AssetKind.OWNER)
+
+
+class _Stated(NamedTuple):
+    """What a head states of an owner."""
+
+    node: int
+    email: str
+    type: str
+
+
+class _Known(NamedTuple):
+    """What is known of a name. `rank`: of the strongest source that describes it; `email`: as (rank, address) of the strongest."""
+
+    rank: int
+    email: tuple[int, str] | None
+
+
+class OwnerIdentity:
+    """Keeps rings and representatives of owners, and which of their names is shown."""
+
+    def __init__(self, core: Core, precedence: Precedence) -> None:
+        self._core = core
+        self._precedence = precedence
+        self.shown: dict[int, int] = {}  # representative of a class of several -> the node whose name is shown
+        self.version = 0  # counts changes of classes, and of the names that they show
+        self._stated: dict[int, list[_Stated]] = {}  # by scope id
+        self._nodes: Ints = np.empty(0, np.int32)
+        self._upto = 0
+        self._in_use: Flags = np.empty(0, np.bool_)  # by position in `_nodes`
+        self._restated = False
+        self._classes: dict[int, tuple[int, ...]] = {}  # node -> the class, of classes of several
+
+    def state(self, scope_id: int, node: int, attributes: Mapping[str, Json]) -> None:
+        """A head states attributes of an owner."""
+        email, type_ = attributes.get("email"), attributes.get("owner_type")
+        address = email.strip().casefold() if isinstance(email, str) and is_email(email) else ""
+        stated = _Stated(node, address, type_ if isinstance(type_, str) else "")
+        if stated.email or stated.type:
+            self._stated.setdefault(scope_id, []).append(stated)
+            self._restated = True
+
+    def unsay(self, scope_id: int) -> None:
+        """A head that may have stated something is gone."""
+        if self._stated.pop(scope_id, None) is not None:
+            self._restated = True
+
+    def settle(self) -> set[int]:
+        """Make the rings anew; the owners of which the class, or the name that it shows, is another."""
+        if not self._follow() and not self._restated:
+            return set()
+        self._restated = False
+        wanted: dict[int, tuple[int, ...]] = {}
+        shown: dict[int, int] = {}
+        for name, nodes in self._grouped().items():
+            if len(nodes) > 1:
+                members = tuple(sorted(nodes))
+                wanted.update(dict.fromkeys(members, members))
+                shown[members[0]] = min(nodes, key=lambda node, name=name: (self._text(node) != name, self._text(node)))  # type: ignore[misc]
+        changed = {node for node in {*wanted, *self._classes} if wanted.get(node) != self._classes.get(node)}
+        renamed = {node for node, members in wanted.items() if shown[members[0]] != self.shown.get(members[0])}
+        for node in changed:
+            join(self._core, list(wanted.get(node, (node,))))
+        self._classes, self.shown = wanted, shown
+        self.version += bool(changed or renamed)
+        return changed | renamed
+
+    def _grouped(self) -> dict[str, list[int]]:
+        """The owners that are in use, by the name that means them."""
+        forms = {node: owner_form(self._text(node)) for node in self._nodes[self._in_use].tolist()}
+        plain = self._plain(forms)
+        known = self._known(plain)
+        heads = _holders(known)
+        found: dict[str, list[int]] = defaultdict(list)
+        for node in forms:
+            name = plain[node]
+            of = known.get(name)
+            email = name if is_email(name) else of.email[1] if of is not None and of.email is not None else ""
+            rank, holder = heads.get(email, (NONE, name))
+            found[holder if is_email(name) or (of is not None and of.rank > rank) else name].append(node)
+        return found
+
+    def _plain(self, forms: Mapping[int, OwnerForm]) -> dict[int, str]:
+        """The name of each owner without its prefix; the text as it is where the prefix tells it from another one."""
+        kinds: dict[str, set[str]] = defaultdict(set)
+        types: dict[str, set[str]] = defaultdict(set)
+        for form in forms.values():
+            kinds[form.name].add(form.kind)
+        for stated in self._all_stated():
+            if stated.type and stated.node in forms and not forms[stated.node].kind:
+                types[forms[stated.node].name].add(stated.type)
+
+        def fits(form: OwnerForm) -> bool:
+            if form.is_email or not form.kind:
+                return True
+            return form.kind in types[form.name] if types[form.name] else len(kinds[form.name] - {""}) == 1
+
+        return {node: form.name if fits(form) else self._text(node) for node, form in forms.items()}
+
+    def _known(self, plain: Mapping[int, str]) -> dict[str, _Known]:
+        """What sources state of each name that is no address."""
+        found: dict[str, _Known] = {}
+        core = self._core
+        for scope_id, of_scope in self._stated.items():
+            rank = self._precedence.rank(core.heads.source_of(core.heads.current(scope_id)), "owners")
+            for stated in of_scope:
+                name = plain.get(stated.node)
+                if name is None or is_email(name):
+                    continue
+                before = found.get(name, _Known(rank, None))
+                email = min((one for one in (before.email, (rank, stated.email) if stated.email else None) if one), default=None)
+                found[name] = _Known(min(before.rank, rank), email)
+        return found
+
+    def _all_stated(self) -> list[_Stated]:
+        return [stated for of_scope in self._stated.values() for stated in of_scope]
+
+    def _follow(self) -> bool:
+        """Look which owners are in use; whether they are others than before."""
+        nodes, n = self._core.nodes, int(self._core.counts[N_NODES])
+        self._nodes = np.concatenate(
+            [self._nodes, np.flatnonzero(nodes.kind[self._upto : n] == _OWNER).astype(np.int32) + np.int32(self._upto)]
+        )
+        self._upto = n
+        before, self._in_use = self._in_use, nodes.live[self._nodes] > 0
+        return not np.array_equal(before, self._in_use)
+
+    def _text(self, node: int) -> str:
+        return self._core.parts(node)[0]
+
+
+def _holders(known: Mapping[str, _Known]) -> dict[str, tuple[int, str]]:
+    """By address: whose it is, and the rank of the source that states so; without those that several have."""
+    by_address: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for name, of in known.items():
+        if of.email is not None:
+            by_address[of.email[1]].append((of.email[0], name))
+    strongest = {address: sorted(names)[:2] for address, names in by_address.items()}
+    return {address: names[0] for address, names in strongest.items() if len(names) == 1 or names[0][0] < names[1][0]}

@@ -19,10 +19,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from meshline.graph.index.core import Core
-from meshline.graph.index.tables import CLASS, COVERED
+from meshline.graph.index.arrays import CLASS, COVERED
+from meshline.graph.index.index_tables import Core
 from meshline.graph.model import DBT, DBT_ID, DBT_LINEAGE, Json, source_kind
-from meshline.graph.store.heads import HeadTable, scope_of, scope_text
+from meshline.graph.store.head_table import HeadTable, scope_of, scope_text
 
 _Pair: TypeAlias = tuple[int, int]
 

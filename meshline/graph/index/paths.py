@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meshline.graph.index.answers import Direction, FlowStep, Reach
-from meshline.graph.index.core import Core
-from meshline.graph.index.steps import flow_step, order
-from meshline.graph.index.tables import CLASS, COLUMN, DATASET, PASSED_OVER
-from meshline.graph.index.walks import NO_LIMIT, Limits, Walker
+from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, PASSED_OVER
+from meshline.graph.index.flow_tables import flow_step, order
+from meshline.graph.index.index_tables import Core
+from meshline.graph.index.passes import NO_LIMIT, Limits, Walker
+from meshline.graph.index.results import Direction, FlowStep, Reach
 
 WORK = 5_000  # partial paths that are looked at per class, before the search gives up
 

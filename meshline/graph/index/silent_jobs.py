@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meshline.graph.index import copying
-from meshline.graph.index.answers import Direction, Flags, Ints, Reach
-from meshline.graph.index.core import Core
-from meshline.graph.index.slots import Slots
-from meshline.graph.index.tables import COLUMN, N_NODES, NONE, U8
+from meshline.graph.index.arrays import COLUMN, N_NODES, NONE, U8
+from meshline.graph.index.index_tables import Core, Slots
+from meshline.graph.index.kernels import collect
+from meshline.graph.index.results import Direction, Flags, Ints, Reach
 from meshline.graph.model import SILENT_ON_FILTERS, Json
 
 _ROOM = 1024  # rows for which there is room at first
@@ -142,7 +141,7 @@ class _Search:
         room = _ROOM
         while True:
             near, far, jobs = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-            n = copying.copying(
+            n = collect.copying(
                 datasets, self._silent, self._empty, self._weakest, int(stated), *self._flows, self._slots.array, near, far, jobs
             )
             if n <= room:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from meshline.graph.content import decode
 from meshline.graph.index import Edge, LineageIndex
-from meshline.graph.live import FactRow, LiveGraph
+from meshline.graph.live_graph import FactRow, LiveGraph
 from meshline.graph.model import EdgeType, Json
-from meshline.graph.owner_names import address
+from meshline.graph.naming import address
 from meshline.graph.store.base import Head
 
 

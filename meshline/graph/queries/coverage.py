@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.answers import Flags
+from meshline.graph.index.results import Flags
 from meshline.graph.model import AssetKind
 from meshline.graph.queries.groups import NOTHING, Groups
 

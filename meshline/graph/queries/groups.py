@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.answers import Bytes, Flags, Ints
+from meshline.graph.index.results import Bytes, Flags, Ints
 from meshline.graph.model import AssetKind
 from meshline.graph.queries.pages import KIND_ORDER
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from meshline.graph.content import decode
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.tables import PAST
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.arrays import PAST
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import CATALOG_KINDS, AssetKey, AssetKind, EdgeFact, EdgeType, Json, source_kind
 from meshline.graph.store.base import Head
 

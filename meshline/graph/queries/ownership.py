@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
-from meshline.graph.index.lineage import LineageIndex
+from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.model import KINDS, AssetKind, EdgeType
 from meshline.graph.queries.groups import NOTHING, Groups
 from meshline.graph.queries.pages import Entry, Page, SortKey, by_name, in_order, page_of

@@ -1,18 +1,22 @@
-"""Pages of sorted answers. A cursor is the sort key of the last entry and its id, so writes between two pages lose or repeat nothing."""
+"""Pages of sorted answers, and limits of questions.
+
+A cursor is the sort key of the last entry and its id, so writes between two pages lose or repeat nothing.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import bisect
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
-from meshline.errors import InvalidInput
-from meshline.graph.index.lineage import LineageIndex
+from meshline.errors import InvalidInput, LimitExceeded
+from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.model import KINDS, AssetKey
 
 KIND_ORDER = {kind: position for position, kind in enumerate(KINDS)}
@@ -111,3 +115,18 @@ def in_order(index: LineageIndex, nodes: Sequence[int], after: SortKey | None) -
 def shown(key: AssetKey) -> str:
     """A name that `resolve` understands whatever else has the same: `kind:qualified name`."""
     return f"{key.kind.lower()}:{key.qualified_name}"
+
+
+class Limits(NamedTuple):
+    """`nodes`: columns and datasets that one traversal visits; `deadline` as `time.monotonic()`. An answer says where it stopped."""
+
+    nodes: int = 2_000_000
+    deadline: float | None = None
+
+    def check(self) -> None:
+        """Raises LimitExceeded when the deadline is over: for work of many steps, of which each is short."""
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise LimitExceeded("it took longer than it may: ask for less at once (MESHLINE_CHECK_SECONDS, MESHLINE_QUERY_SECONDS)")
+
+
+UNLIMITED = Limits()

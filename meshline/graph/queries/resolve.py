@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.index import Direction
-from meshline.graph.index.lineage import LineageIndex
+from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind
 from meshline.graph.naming import Naming, terms
 from meshline.graph.queries.pages import name_key, shown

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from meshline.graph.index.lineage import LineageIndex
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.lineage_index import LineageIndex
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.naming import terms
 from meshline.graph.queries.assets import attributes

@@ -173,7 +173,7 @@ class Store(Protocol):
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         """Assets of which every term is the start of a word of one of its documents.
 
-        Documents and their words are made by `meshline.graph.store.documents`, so that every store
+        Documents and their words are made by `meshline.graph.store.search_words`, so that every store
         finds the same; of many terms only the first (`documents.MAX_TERMS`) are looked at. Of these kinds
         (none given: of all), at most `limit`, in the order of
         `AssetKind`, then of the key's parts by code point. May hold assets that are visible no more:

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from meshline.graph.definitions import Definition
+from meshline.graph.contracts import Definition, Field
 from meshline.graph.model import Json
-from meshline.graph.promises import Field
 
 _NUMBERED = frozenset({"iceberg", "delta"})  # formats that give columns ids
 _KINDS = frozenset({"table", "view", "materialized view"})  # as DDL and catalogs call them; others have words of their own

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from meshline.graph.definitions import AnyPair, Definition, Version
+from meshline.graph.contracts import AnyPair, Contract, Definition, Product, Version
 from meshline.graph.model import AssetKey
-from meshline.graph.promises import Contract, Product
 from meshline.ingest.sources.base import Context, Entry
 
 

@@ -12,9 +12,8 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from meshline.errors import Ambiguous, InvalidInput, MissingExtra, NotFound
-from meshline.graph.definitions import Definition
+from meshline.graph.contracts import Definition, Field
 from meshline.graph.model import AssetKey, AssetKind, dataset
-from meshline.graph.promises import Field
 from meshline.ingest.changes.base import Given, Known, Proposal, Text
 from meshline.ingest.changes.change_grammar import VERBS, Action, NotUnderstood, actions
 from meshline.ingest.changes.edited_tables import Table

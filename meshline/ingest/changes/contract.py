@@ -5,9 +5,8 @@ from __future__ import annotations
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
-from meshline.graph.definitions import Pair, Version
+from meshline.graph.contracts import Contract, Pair, Version
 from meshline.graph.model import AssetKey, Scope
-from meshline.graph.promises import Contract
 from meshline.ingest.changes.base import Given, Known, Proposal, Text
 from meshline.ingest.sources.base import Entry
 from meshline.ingest.sources.contracts.facts import bind, said

@@ -9,9 +9,8 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY
-from meshline.graph.definitions import Definition, Pair, Version
+from meshline.graph.contracts import Definition, Field, Pair, Version
 from meshline.graph.model import AssetKey
-from meshline.graph.promises import Field
 from meshline.ingest.changes.alignment import aligned
 from meshline.ingest.changes.base import Given, Known, Proposal, Text
 from meshline.ingest.changes.dbt_project import Settings, State, artifacts_of, declared, raw_codes, whole

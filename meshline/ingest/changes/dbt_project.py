@@ -12,9 +12,8 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
-from meshline.graph.definitions import Definition
+from meshline.graph.contracts import Definition, Field, Model, Rule
 from meshline.graph.model import AssetKey, AssetKind, Facts, Json
-from meshline.graph.promises import Field, Model, Rule
 from meshline.ingest.changes.base import Text
 from meshline.ingest.check_facts import Check
 from meshline.ingest.sources.base import Context, Entry

@@ -11,9 +11,8 @@ from typing import TypeAlias
 import msgspec
 
 from meshline.errors import Ambiguous, InvalidInput, MeshlineError, NotFound
-from meshline.graph.definitions import Definition, Pair, Part, Version
+from meshline.graph.contracts import Definition, Field, Pair, Part, Version
 from meshline.graph.model import AssetKey, AssetKind
-from meshline.graph.promises import Field
 from meshline.ingest.changes.base import Known
 from meshline.sql.statement_lineage import Relation
 from meshline.words import closest

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from meshline.errors import InvalidInput
-from meshline.graph.versions import version_order
+from meshline.graph.contracts import version_order
 from meshline.ingest.changes import git_dbt
 from meshline.ingest.changes.base import Given, Text, warned
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Blob, Repository, Side

@@ -10,12 +10,11 @@ from msgspec.structs import replace
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import decode
-from meshline.graph.definitions import Definition, Version
-from meshline.graph.live import LiveGraph
+from meshline.graph.contracts import Contract, Definition, Field, Model, Party, PortSpec, Product, Version, port_names, product_of
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, source_kind
 from meshline.graph.naming import Naming
-from meshline.graph.promises import Contract, Field, Model, Party, PortSpec, Product, port_names, product_of
-from meshline.graph.queries import contracts
+from meshline.graph.queries import contract_versions
 from meshline.graph.queries.assets import Attributes, attributes
 from meshline.graph.queries.resolve import resolve
 from meshline.ingest.changes.alignment import by_field
@@ -104,7 +103,7 @@ class _Reader:
         if node is None:
             return None
         rows = attributes(self._live, index, [node])[0].rows
-        versions = contracts.versions(key.name, rows)
+        versions = contract_versions.versions(key.name, rows)
         if not versions:
             return None
         contract = versions[0].contract

@@ -8,10 +8,9 @@ from typing import NamedTuple, TypeVar
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import EMPTY
-from meshline.graph.definitions import AnyPair, Pair, Part, Version
+from meshline.graph.contracts import AnyPair, Contract, Pair, Part, Party, PortSpec, Product, Version, level, port_names
 from meshline.graph.model import AssetKey, Content, Scope, source_kind
 from meshline.graph.naming import Naming
-from meshline.graph.promises import Contract, Party, PortSpec, Product, level, port_names
 from meshline.ingest.changes.base import Given, Known, Proposal, Text
 from meshline.ingest.mesh import Mesh, parse, statements
 from meshline.ingest.mesh import format as form

@@ -7,9 +7,8 @@ from typing import NamedTuple
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
-from meshline.graph.definitions import Pair, Part, Version
+from meshline.graph.contracts import Pair, Part, Product, Version, port_names
 from meshline.graph.model import Content, Scope
-from meshline.graph.promises import Product, port_names
 from meshline.ingest.changes.base import Given, Known, Proposal, Text
 from meshline.ingest.documents import Document, document
 from meshline.ingest.sources.base import Context, Entry

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from meshline.graph import model
 from meshline.graph.content import decode, encode
-from meshline.graph.definitions import Definition, Pair
+from meshline.graph.contracts import Definition, Field, Pair
 from meshline.graph.model import CATALOG_KINDS, AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, source_kind
-from meshline.graph.promises import Field
 from meshline.ingest.changes.base import Known
 from meshline.ingest.sources.base import Entry
 

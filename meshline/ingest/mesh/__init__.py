@@ -25,7 +25,7 @@ from meshline.ingest.sources.scope_loader import Loading
 from meshline.ingest.sources.scope_loader import load as load_reading
 
 if TYPE_CHECKING:
-    from meshline.graph.live import LiveGraph
+    from meshline.graph.live_graph import LiveGraph
 
 __all__ = [
     "Loading",

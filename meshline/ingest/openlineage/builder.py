@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.graph import model
-from meshline.graph.memory import Memory
+from meshline.graph.bounded_cache import Memory
 from meshline.graph.model import Scope, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunReader, Withdrawal

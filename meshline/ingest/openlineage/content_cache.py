@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import msgspec
 
+from meshline.graph.bounded_cache import Memory
 from meshline.graph.content import EMPTY, Draft, encode
-from meshline.graph.memory import Memory
 from meshline.graph.model import AssetKey, Content, Facts
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import column_lineage, facet_facts, facet_types

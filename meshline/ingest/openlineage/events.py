@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.graph.memory import Memory
+from meshline.graph.bounded_cache import Memory
 from meshline.graph.model import to_micros
 from meshline.ingest.file_times import AHEAD
 from meshline.ingest.openlineage.column_lineage import lists_column

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from meshline.graph.memory import Memory
+from meshline.graph.bounded_cache import Memory
 from meshline.ingest.openlineage import facet_types
 from meshline.ingest.openlineage.event_limits import SMALL, EventLimits, Extent, extent
 from meshline.ingest.openlineage.facet_schemas import SchemaCheck

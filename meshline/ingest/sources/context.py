@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from meshline.graph.content import decode
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, contract
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.ingest.sources.base import ColumnOf, Context

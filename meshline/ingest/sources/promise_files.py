@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.graph.content import encode
+from meshline.graph.contracts import Party
 from meshline.graph.model import Facts, Json, Scope
-from meshline.graph.promises import Party
 from meshline.ingest.documents import MAX_BYTES, mapping, mappings, text
 from meshline.ingest.file_times import file_time
 from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source

@@ -14,7 +14,7 @@ from meshline.graph.store.base import Batch, RunReader, Store
 from meshline.ingest.sources.base import Entry, Found, Reading, Refused
 
 if TYPE_CHECKING:  # who only parses a file does not wait for the index to be imported
-    from meshline.graph.live import LiveGraph
+    from meshline.graph.live_graph import LiveGraph
 
 TOGETHER = 500  # statements in one commit, about
 MAX_GONE = 100_000  # retracted scopes of one source that are remembered

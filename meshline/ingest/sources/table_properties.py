@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
-from meshline.graph.owner_names import address
+from meshline.graph.naming import address
 
 _PREFIX = "data-product."
 _LEVELS = (f"{_PREFIX}sla.", f"{_PREFIX}slo.")

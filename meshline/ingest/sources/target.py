@@ -18,7 +18,7 @@ from meshline.ingest.sources.scope_loader import Loading
 from meshline.ingest.sources.sync_status import Status, note, status_of
 
 if TYPE_CHECKING:
-    from meshline.graph.live import LiveGraph
+    from meshline.graph.live_graph import LiveGraph
     from meshline.ingest.pipeline import Pipeline
 
 

@@ -15,7 +15,7 @@ from meshline.governance.diff import changes
 from meshline.governance.notify.change_detector import Lander
 from meshline.governance.notify.follower import POSITION, Follower, Noted
 from meshline.governance.notify.outbox import Outbox, Owed
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, Content, EdgeFact, EdgeType, Facts, Interval, Json, Statement, contract, data_product
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
@@ -211,7 +211,7 @@ import os, signal, sys
 from meshline.governance.diff import changes
 from meshline.governance.notify.follower import Follower
 from meshline.governance.notify.change_detector import Lander
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.sqlite import SqliteStore
 store = SqliteStore(sys.argv[1])
 commit = store.commit

@@ -19,7 +19,7 @@ from meshline.governance.notify.follower import Follower
 from meshline.governance.notify.outbox import Outbox
 from meshline.governance.notify.violation_events import Watched
 from meshline.governance.policies.monitor import Watch
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
 from tests.governance.notify.test_change_detector import LATER, clock, orders

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from meshline.api.policies import known_policies
 from meshline.governance.policies.monitor import Watch
 from meshline.governance.report import Violation
-from meshline.graph.index import core
-from meshline.graph.live import LiveGraph
+from meshline.graph.index import index_tables
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
     AssetFact,
     EdgeFact,
@@ -32,7 +32,7 @@ from meshline.graph.model import (
 )
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.graph.supposing import Saying, supposed
+from meshline.graph.what_if import Saying, supposed
 from tests.index.heads import NS, col, ds, says
 from tests.index.strategies import COLUMNS, any_statement, columns, datasets, times
 
@@ -137,8 +137,8 @@ statements = st.one_of(
 @pytest.fixture(autouse=True)
 def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fold and compact after every few rows."""
-    monkeypatch.setattr(core, "OVERLAY", 3)
-    monkeypatch.setattr(core, "GARBAGE", 40)
+    monkeypatch.setattr(index_tables, "OVERLAY", 3)
+    monkeypatch.setattr(index_tables, "GARBAGE", 40)
 
 
 def graph() -> LiveGraph:

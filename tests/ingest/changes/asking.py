@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from meshline.graph.definitions import Definition, Pair, Version
+from meshline.graph.contracts import Definition, Field, Pair, Version
 from meshline.graph.model import AssetKey, dataset
-from meshline.graph.promises import Field
 from meshline.ingest.changes.base import Proposal
 
 LAKE = "http://iceberg-rest.internal:8181"

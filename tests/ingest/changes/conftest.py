@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest import mesh

@@ -8,9 +8,8 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY, decode
-from meshline.graph.definitions import Part, Version
+from meshline.graph.contracts import Contract, Part, Version
 from meshline.graph.model import dataset
-from meshline.graph.promises import Contract
 from meshline.ingest.changes.base import Known, Proposal
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 

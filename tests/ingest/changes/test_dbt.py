@@ -14,8 +14,8 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.governance.diff.table_diff import table_changes
 from meshline.graph.content import EMPTY, decode
-from meshline.graph.definitions import Definition, Pair
-from meshline.graph.live import LiveGraph
+from meshline.graph.contracts import Definition, Pair
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import FlowType, column, dataset
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore

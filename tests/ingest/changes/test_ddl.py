@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
-from meshline.graph.definitions import Definition
+from meshline.graph.contracts import Definition
 from meshline.graph.model import dataset
 from meshline.ingest.changes import propose
 from meshline.ingest.changes.base import Given, Known, Text

@@ -7,10 +7,10 @@ import pytest
 from meshline.errors import Ambiguous, NotFound
 from meshline.graph import model
 from meshline.graph.content import encode
-from meshline.graph.live import LiveGraph
+from meshline.graph.contracts import Product
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
-from meshline.graph.promises import Product
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.changes.base import Known

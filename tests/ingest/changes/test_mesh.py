@@ -8,8 +8,8 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY
+from meshline.graph.contracts import Contract, Product
 from meshline.graph.model import dataset
-from meshline.graph.promises import Contract, Product
 from tests.ingest.changes.asking import CUSTOMERS, LAKE
 from tests.ingest.changes.conftest import Ask
 

@@ -9,9 +9,8 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.governance.diff.product_diff import product_changes
 from meshline.graph.content import EMPTY, decode
-from meshline.graph.definitions import Pair
+from meshline.graph.contracts import Pair, Product, port_names
 from meshline.graph.model import EdgeType, data_product, dataset
-from meshline.graph.promises import Product, port_names
 from meshline.ingest.changes.base import Proposal
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, Json
 from meshline.graph.naming import Naming
 from meshline.graph.queries.quality import Result, latest

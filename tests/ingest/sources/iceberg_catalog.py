@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from pyiceberg.catalog import Catalog, load_catalog
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey
 from meshline.graph.naming import Naming
 from meshline.ingest.file_times import now

@@ -9,10 +9,10 @@ from typing import ClassVar
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
-from meshline.graph.index.dumping import Dump
-from meshline.graph.live import LiveGraph
+from meshline.graph.index.dump import Dump
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.base import Context, Entry, Found, Reading, Source
 from meshline.ingest.sources.scope_loader import Loading, load
 

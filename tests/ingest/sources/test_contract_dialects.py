@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from meshline.graph.promises import Contract, Field, Level, Model, Party, Role, Rule, Server, Terms, contract_attributes, contract_of, level
+from meshline.graph.contracts import (
+    Contract,
+    Field,
+    Level,
+    Model,
+    Party,
+    Role,
+    Rule,
+    Server,
+    Terms,
+    contract_attributes,
+    contract_of,
+    level,
+)
 from meshline.ingest.sources.contracts.source import parse
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 

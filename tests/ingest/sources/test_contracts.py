@@ -11,11 +11,11 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeType, Facts, Json, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.queries.assets import attributes
-from meshline.graph.queries.contracts import Version, versions
+from meshline.graph.queries.contract_versions import Version, versions
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.context import context_of

@@ -15,7 +15,7 @@ from deltalake.schema import ArrayType, MapType, PrimitiveType, StructType
 
 from meshline.graph import model
 from meshline.graph.content import decode
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore

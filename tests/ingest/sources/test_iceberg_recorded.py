@@ -12,11 +12,11 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from meshline.ingest.file_times import now
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.sources.base import Refused

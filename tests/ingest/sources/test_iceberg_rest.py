@@ -19,11 +19,11 @@ from pyiceberg.view.metadata import SQLViewRepresentation, ViewRepresentation, V
 from meshline.errors import StoreUnavailable
 from meshline.graph import model
 from meshline.graph.content import decode, encode
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
-from meshline.graph.store.opening import open_store
+from meshline.graph.store.factory import open_store
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Found
 from meshline.ingest.sources.context import context_of

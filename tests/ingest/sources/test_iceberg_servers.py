@@ -12,8 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from meshline.errors import InvalidInput, StoreUnavailable
-from meshline.graph.live import LiveGraph
-from meshline.graph.store.opening import open_store
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.iceberg.source import Iceberg
 from tests.ingest.sources.iceberg_catalog import done, quiet, sync
 

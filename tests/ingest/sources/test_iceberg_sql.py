@@ -11,8 +11,8 @@ from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField, StringType, StructType
 
 from meshline.graph import model
-from meshline.graph.live import LiveGraph
-from meshline.graph.store.opening import open_store
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.iceberg.source import Iceberg
 from tests.ingest.sources.iceberg_catalog import LOCAL_FILES, done, quiet, said, sync
 

@@ -12,8 +12,8 @@ import pytest
 
 from meshline.graph import model
 from meshline.graph.index import Direction, Reach
-from meshline.graph.live import LiveGraph
-from meshline.graph.store.opening import open_store
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.store.factory import open_store
 from meshline.ingest.sources.iceberg.source import Iceberg
 from tests.ingest.sources.iceberg_catalog import sync
 

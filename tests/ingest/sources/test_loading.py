@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.errors import InvalidInput
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Scope
 from meshline.ingest.sources.base import Entry, Found, Refused, Unchanged
 from meshline.ingest.sources.scope_loader import TOGETHER, remember, remembered

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshline.graph.measures import Measure, measure, said, seconds
+from meshline.graph.contracts import version_order
+from meshline.graph.durations import Measure, measure, said, seconds
 from meshline.graph.model import Json
-from meshline.graph.versions import version_order
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 

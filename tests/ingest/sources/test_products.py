@@ -10,10 +10,10 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
-from meshline.graph.live import LiveGraph
+from meshline.graph.contracts import Level, Party, PortSpec, Product, Suite, Terms
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
-from meshline.graph.promises import Level, Party, PortSpec, Product, Suite, Terms
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.products.formats import Parsed, parse

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, Json, column, consumer, dataset
 from meshline.graph.queries.impact import impact
 from meshline.graph.queries.quality import history

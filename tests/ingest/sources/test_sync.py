@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshline.errors import InvalidInput, StoreUnavailable
-from meshline.graph.live import LiveGraph
+from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Found, Reading, Refused

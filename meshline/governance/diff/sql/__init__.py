@@ -16,7 +16,7 @@ from meshline.governance.diff.sql.normal_form import digest
 from meshline.governance.diff.sql.query_facts import Query, branch_of, read
 from meshline.governance.diff.sql.query_reader import FILTER, GROUPING, JOIN, OTHER, Output, Settings, TooMuch, written
 from meshline.graph import model
-from meshline.graph.definitions import Definition
+from meshline.graph.contracts import Definition
 
 MAX_SQL = 1_000_000  # characters of one query that is parsed
 MAX_SHOWN = 500  # characters of a part that a change shows

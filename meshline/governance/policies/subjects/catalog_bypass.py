@@ -9,10 +9,10 @@ import numpy as np
 from meshline.governance.policies.affected_scope import Scope
 from meshline.governance.policies.evaluation_context import Look
 from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
-from meshline.graph.index.answers import Flags, Ints
-from meshline.graph.index.core import Core
-from meshline.graph.index.spans import rows_of
-from meshline.graph.index.tables import CLASS, COLUMN, DATASET, DEAD, N_FLOWS, N_NODES
+from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, DEAD, N_FLOWS, N_NODES
+from meshline.graph.index.flow_tables import rows_of
+from meshline.graph.index.index_tables import Core
+from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import CATALOG_KINDS, source_kind
 
 FIELDS = {

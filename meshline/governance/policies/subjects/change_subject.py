@@ -10,8 +10,8 @@ from meshline.governance.policies.affected_scope import Scope
 from meshline.governance.policies.evaluation_context import Look
 from meshline.governance.policies.subjects.subject import NOBODY, Candidate, Fields, Parameters, Subject
 from meshline.governance.rules import Verdict
+from meshline.graph.contracts import major
 from meshline.graph.model import AssetKey, AssetKind, EdgeType
-from meshline.graph.versions import major
 
 FIELDS = {
     "rule": "the id of the rule of change",

@@ -12,9 +12,9 @@ from meshline.governance.policies.evaluation_context import MOST, Look
 from meshline.governance.policies.subjects.contract_subject import past
 from meshline.governance.policies.subjects.product_subject import registered
 from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
-from meshline.graph.index.answers import Flags, Ints
+from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import AssetKey, AssetKind
-from meshline.graph.queries.contracts import Version
+from meshline.graph.queries.contract_versions import Version
 
 FIELDS = {
     "consumer": "the name of who uses it",

@@ -10,8 +10,8 @@ from meshline.governance.policies.affected_scope import Scope
 from meshline.governance.policies.evaluation_context import MOST, Look
 from meshline.governance.policies.subjects import product_subject
 from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
+from meshline.graph.contracts import Contract
 from meshline.graph.model import AssetKind
-from meshline.graph.promises import Contract
 
 FIELDS = {
     "title": "its title, or an empty text",

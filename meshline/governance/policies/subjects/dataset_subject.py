@@ -10,8 +10,8 @@ import numpy as np
 from meshline.governance.policies.affected_scope import Scope, used_datasets
 from meshline.governance.policies.evaluation_context import Look
 from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
-from meshline.graph.index.answers import Ints
-from meshline.graph.index.tables import COLUMN, DATASET
+from meshline.graph.index.arrays import COLUMN, DATASET
+from meshline.graph.index.results import Ints
 
 FIELDS = {
     "dataset": "its qualified name",

@@ -15,9 +15,9 @@ from meshline.governance.policies.affected_scope import Scope
 from meshline.governance.policies.evaluation_context import Look
 from meshline.governance.policies.personal_data import PARAMETERS, WAYS, Personal, Way
 from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
-from meshline.graph.index.answers import Flags, Ints
+from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import KINDS, AssetKind, EdgeType
-from meshline.graph.queries.paths import PathStep, steps_of
+from meshline.graph.queries.impact_paths import PathStep, steps_of
 
 FIELDS = {
     "column": "the name of the column in which it leaves; empty where nobody recorded the columns",

@@ -9,7 +9,7 @@ from meshline.governance.freshness_feasibility import Feasibility, of_products
 from meshline.governance.policies.affected_scope import Scope
 from meshline.governance.policies.evaluation_context import MOST, Look
 from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
-from meshline.graph import measures
+from meshline.graph import durations
 from meshline.graph.model import AssetKind, Json
 
 FIELDS = {
@@ -100,7 +100,7 @@ def all_tags(look: Look, product: int) -> list[str]:
 def _levels(said: Json) -> dict[str, dict[str, Json]]:
     found: dict[str, dict[str, Json]] = {}
     for name, value in said.items() if isinstance(said, dict) else ():
-        measure = measures.said(value)
+        measure = durations.said(value)
         if measure is not None:
             found[name] = {"text": measure.text, "seconds": measure.seconds, "ratio": measure.ratio}
     return found

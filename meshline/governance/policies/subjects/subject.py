@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from meshline.governance.policies.affected_scope import Scope
     from meshline.governance.policies.evaluation_context import Look
-    from meshline.graph.queries.paths import PathStep
+    from meshline.graph.queries.impact_paths import PathStep
 
 NOBODY = -1
 

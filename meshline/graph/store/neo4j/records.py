@@ -1,18 +1,22 @@
-"""Runs, pairs and raw events."""
+"""Runs, pairs, raw events, records of the journal, and contents.
+
+Contents are by digest: written once, never changed, never deleted; so what was read once may be remembered.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from threading import Lock
 from typing import NamedTuple
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.model import job
-from meshline.graph.store.base import Pair, RawEvent, Run, RunKey, StoredEvent
+from meshline.graph.model import Content, job
+from meshline.graph.store.base import Kept, Pair, RawEvent, Record, Run, RunKey, StoredEvent
+from meshline.graph.store.compression import pack, unpack
 from meshline.graph.store.neo4j.connection import Transaction, rows, run, run_in_chunks
 from meshline.graph.store.neo4j.cypher import cypher, moment
-from meshline.graph.store.neo4j.names import digest, id_of
-from meshline.graph.store.packing import pack, unpack
+from meshline.graph.store.neo4j.search_names import digest, id_of
 
 
 class Counters(NamedTuple):
@@ -128,3 +132,102 @@ def read_raw_events(tx: Transaction, after: int, limit: int) -> list[StoredEvent
         StoredEvent(position, RawEvent(source, received, unpack(deflated, body)))
         for position, source, received, deflated, body in rows(tx, cypher("raw_events"), after=after, limit=limit)
     ]
+
+
+def append(tx: Transaction, records: Sequence[Record], last: int) -> int:
+    """Add those that are not there yet, after the position `last`; the last position then."""
+    if not records:
+        return last
+    ids = {digest(record.kind, record.key) for record in records if record.key}
+    known: set[str] = set(run(tx, cypher("records_by_id"), ids=list(ids))[0]) if ids else set()
+    added: list[dict[str, object]] = []
+    for record in records:
+        row = _row(last + len(added) + 1, record)
+        if record.key:
+            if row["id"] in known:
+                continue
+            known.add(str(row["id"]))
+        added.append(row)
+    run_in_chunks(tx, cypher("add_records"), added)
+    return last + len(added)
+
+
+def read_journal(tx: Transaction, kind: str, after: int, limit: int) -> list[Kept]:
+    asked = {"after": after, "limit": limit}
+    found = rows(tx, cypher("records_of_kind"), kind=digest(kind), **asked) if kind else rows(tx, cypher("records"), **asked)
+    return [Kept(position, Record(of, key, at, unpack(deflated, body))) for position, of, key, at, deflated, body in found]
+
+
+def _row(position: int, record: Record) -> dict[str, object]:
+    deflated, body = pack(bytes(record.body))
+    return {
+        "position": position,
+        "id": digest(record.kind, record.key) if record.key else None,
+        "kind": record.kind,
+        "kindKey": digest(record.kind),
+        "key": record.key,
+        "at": moment(record.at),
+        "atMicros": record.at,
+        "deflated": deflated,
+        "body": body,
+    }
+
+
+REMEMBERED = 64_000_000  # bytes
+READ_OF_UNKNOWN_SIZE = 200  # contents
+
+
+class Contents:
+    """Reads and adds contents, remembering the newest ones that were read. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._remembered: OrderedDict[bytes, bytes] = OrderedDict()
+        self._size = 0
+        self._turn = Lock()
+
+    def read(self, tx: Transaction, digests: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The blobs of these digests."""
+        found: dict[bytes, bytes] = {}
+        missing: list[bytes] = []
+        with self._turn:
+            for digest in digests:
+                blob = self._remembered.get(digest)
+                if blob is None:
+                    missing.append(digest)
+                else:
+                    self._remembered.move_to_end(digest)
+                    found[digest] = blob
+        for at in range(0, len(missing), READ_OF_UNKNOWN_SIZE):
+            blobs = read(tx, [digest.hex() for digest in missing[at : at + READ_OF_UNKNOWN_SIZE]])
+            part = {bytes.fromhex(digest): blob for digest, blob in blobs.items()}
+            found.update(part)
+            self._remember(part)
+        return found
+
+    def add(self, tx: Transaction, contents: Iterable[Content]) -> list[Content]:
+        """Write those that the store does not have; which those are."""
+        by_digest = {content.digest.hex(): content for content in contents}
+        if not by_digest:
+            return []
+        for (known,) in rows(tx, cypher("known_contents"), digests=list(by_digest)):
+            del by_digest[known]
+        run_in_chunks(tx, cypher("add_contents"), [{"digest": digest, "blob": content.blob} for digest, content in by_digest.items()])
+        return list(by_digest.values())
+
+    def _remember(self, blobs: Mapping[bytes, bytes]) -> None:
+        with self._turn:
+            for digest, blob in blobs.items():
+                if digest not in self._remembered:
+                    self._remembered[digest] = blob
+                    self._size += len(blob)
+            while self._size > REMEMBERED:
+                self._size -= len(self._remembered.popitem(last=False)[1])
+
+
+def read(tx: Transaction, digests: Collection[str]) -> dict[str, bytes]:
+    """The blobs of these digests, all as hexadecimal text, in one answer."""
+    found = dict(rows(tx, cypher("contents"), digests=list(digests)))
+    for wanted in digests:
+        if wanted not in found:
+            raise StoreCorrupt(f"the content {wanted} of a statement is missing: restore the store from a backup")
+    return found

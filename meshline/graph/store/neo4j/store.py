@@ -11,16 +11,14 @@ from functools import partial
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
-from meshline.graph.store import documents
+from meshline.graph.store import search_words
 from meshline.graph.store.base import Batch, Changes, Head, Kept, Run, RunKey, RunReader, StoredEvent
-from meshline.graph.store.neo4j import reading
+from meshline.graph.store.neo4j import reader
 from meshline.graph.store.neo4j.commit import commit
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, rows, run
-from meshline.graph.store.neo4j.contents import Contents
 from meshline.graph.store.neo4j.cypher import MIGRATIONS, cypher
-from meshline.graph.store.neo4j.journal import read_journal
-from meshline.graph.store.neo4j.names import digest, lucene
-from meshline.graph.store.neo4j.records import counters, read_raw_events, read_runs
+from meshline.graph.store.neo4j.records import Contents, counters, read_journal, read_raw_events, read_runs
+from meshline.graph.store.neo4j.search_names import digest, lucene
 
 PRUNED_AT_ONCE = 10_000  # raw events
 
@@ -65,30 +63,30 @@ class Neo4jStore:
         """
         after: int | None = 0
         while after is not None:
-            after, kept = self._connection.read_locked(partial(reading.page, after=after, at=as_of))
-            for part in reading.parts(kept):
-                yield self._connection.read(partial(reading.table, kept=part))
+            after, kept = self._connection.read_locked(partial(reader.page, after=after, at=as_of))
+            for part in reader.parts(kept):
+                yield self._connection.read(partial(reader.table, kept=part))
 
     def changes(self, since: int) -> Changes:
         if (now := self.revision()) <= since:
             return Changes(now, [])
-        revision, kept = self._connection.read_locked(lambda tx: (_revision(tx), reading.kept_since(tx, since)))
-        return Changes(revision, self._connection.read(lambda tx: reading.heads(tx, self._contents, kept)))
+        revision, kept = self._connection.read_locked(lambda tx: (_revision(tx), reader.kept_since(tx, since)))
+        return Changes(revision, self._connection.read(lambda tx: reader.heads(tx, self._contents, kept)))
 
     def statements(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         def read(tx: Transaction) -> list[Head]:
-            kept = reading.speaking(tx, reading.kept_by_id(tx, scope_ids), as_of)
-            return reading.heads(tx, self._contents, kept)
+            kept = reader.speaking(tx, reader.kept_by_id(tx, scope_ids), as_of)
+            return reader.heads(tx, self._contents, kept)
 
         return self._connection.read(read) if scope_ids else []
 
     def history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
-        return self._connection.read(lambda tx: reading.histories(tx, self._contents, scope_ids)) if scope_ids else {}
+        return self._connection.read(lambda tx: reader.histories(tx, self._contents, scope_ids)) if scope_ids else {}
 
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         if not terms or limit <= 0:
             return []
-        asked = {"query": lucene(documents.asked(terms)), "kinds": [kind.value for kind in kinds], "limit": limit}
+        asked = {"query": lucene(search_words.asked(terms)), "kinds": [kind.value for kind in kinds], "limit": limit}
         found = self._connection.read(lambda tx: rows(tx, cypher("search"), **asked))
         return [AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found]
 

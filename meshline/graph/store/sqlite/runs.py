@@ -10,10 +10,10 @@ import msgspec
 
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.store.base import Pair, Run, RunKey
-from meshline.graph.store.heads import scope_of
-from meshline.graph.store.packing import pack, unpack
-from meshline.graph.store.sqlite.numbering import Numbers
-from meshline.graph.store.sqlite.queries import SQL
+from meshline.graph.store.compression import pack, unpack
+from meshline.graph.store.head_table import scope_of
+from meshline.graph.store.sqlite.id_allocator import Numbers
+from meshline.graph.store.sqlite.sql import SQL
 
 PairRow: TypeAlias = tuple[int, bytes, int, int]
 

@@ -10,11 +10,11 @@ from itertools import pairwise
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
 from meshline.graph.store.base import Batch, Changes, Head, Kept, RawEvent, Record, Run, RunKey, RunReader, StoredEvent
-from meshline.graph.store.packing import unpack
-from meshline.graph.store.sqlite import names, reading, runs
-from meshline.graph.store.sqlite.connections import MEMORY, Connections
-from meshline.graph.store.sqlite.queries import SQL
-from meshline.graph.store.sqlite.writing import Writer
+from meshline.graph.store.compression import unpack
+from meshline.graph.store.sqlite import reader, runs, search_index
+from meshline.graph.store.sqlite.connection import MEMORY, Connections
+from meshline.graph.store.sqlite.sql import SQL
+from meshline.graph.store.sqlite.writer import Writer
 
 BUSY_SECONDS = 8.0  # less than a server gives its requests when it is told to stop, so that they fail for this reason
 
@@ -50,19 +50,19 @@ class SqliteStore:
 
     def changes(self, since: int) -> Changes:
         with self._connections.reading() as connection:
-            return reading.changes(connection, since)
+            return reader.changes(connection, since)
 
     def statements(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         with self._connections.reading() as connection:
-            return reading.heads(connection, scope_ids) if as_of is None else reading.heads_as_of(connection, scope_ids, as_of)
+            return reader.heads(connection, scope_ids) if as_of is None else reader.heads_as_of(connection, scope_ids, as_of)
 
     def history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         with self._connections.reading() as connection:
-            return reading.history(connection, scope_ids)
+            return reader.history(connection, scope_ids)
 
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         with self._connections.reading() as connection:
-            return names.search(connection, terms, kinds, limit)
+            return search_index.search(connection, terms, kinds, limit)
 
     def run(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         with self._connections.reading() as connection:
@@ -99,7 +99,7 @@ class SqliteStore:
 
     def revision(self) -> int:
         with self._connections.reading() as connection:
-            return reading.revision(connection)
+            return reader.revision(connection)
 
     def setting(self, name: str, value: str | None = None) -> str | None:
         if value is not None:
@@ -115,7 +115,7 @@ class SqliteStore:
 
 
 def _heads(connection: sqlite3.Connection, as_of: int | None) -> Iterator[Sequence[Head]]:
-    return reading.all_heads(connection) if as_of is None else reading.all_heads_as_of(connection, as_of)
+    return reader.all_heads(connection) if as_of is None else reader.all_heads_as_of(connection, as_of)
 
 
 def _check_order(after: int, positions: Sequence[int]) -> None:

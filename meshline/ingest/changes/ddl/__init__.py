@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshline.graph.definitions import Definition, Pair, Version
+from meshline.graph.contracts import Definition, Pair, Version
 from meshline.ingest.changes.base import Given, Known, Proposal
 from meshline.ingest.changes.ddl.ddl_script import Script
 from meshline.ingest.changes.proposed_facts import entries

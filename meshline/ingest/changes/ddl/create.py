@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlglot import exp
 
-from meshline.graph.definitions import Definition
-from meshline.graph.promises import Field, Model
+from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.alignment import by_text
 from meshline.ingest.changes.edited_tables import Table, Tables
 from meshline.sql.dialects import Rules

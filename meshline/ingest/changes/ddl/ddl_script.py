@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from meshline.errors import Ambiguous, InvalidInput, MeshlineError, NotFound
-from meshline.graph.definitions import Definition, Version
+from meshline.graph.contracts import Definition, Version
 from meshline.ingest.changes.alignment import aligned
 from meshline.ingest.changes.base import Known
 from meshline.ingest.changes.ddl.alter import Altering

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound, required_extra
-from meshline.graph.definitions import Definition, Pair, Part, Version
+from meshline.graph.contracts import Definition, Pair, Part, Version
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.ingest.changes.alignment import aligned, declared
 from meshline.ingest.changes.base import Given, Known, Proposal, Text

@@ -8,8 +8,7 @@ from typing import Any
 from msgspec import structs
 
 from meshline.errors import InvalidInput, required_extra
-from meshline.graph.definitions import Definition
-from meshline.graph.promises import Field, Model
+from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.schema.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
 
 NAMED = frozenset({"record", "error", "enum", "fixed"})  # types that a reader finds by their names

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.graph.definitions import Definition, Part
+from meshline.graph.contracts import Definition, Part
 from meshline.ingest.documents import not_json, text_of
 
 MAX_BYTES = 64 * 2**20

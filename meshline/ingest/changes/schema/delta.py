@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.graph.definitions import Definition
-from meshline.graph.promises import Field, Model
+from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.schema.base import Schema, json_value
 from meshline.ingest.documents import text_of
 from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, Column, columns

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.graph.definitions import Definition
-from meshline.graph.promises import Field, Model
+from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.alignment import by_transform
 from meshline.ingest.changes.schema.base import Path
 from meshline.ingest.changes.schema.base import Schema as Read

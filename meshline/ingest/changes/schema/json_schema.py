@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from meshline.errors import InvalidInput
-from meshline.graph.definitions import Definition
-from meshline.graph.promises import Field, Model
+from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.schema.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
 from meshline.ingest.documents import flag, text, whole
 from meshline.ingest.validation import shown

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshline.graph import model
+from meshline.graph.contracts import Contract, Field, Model, Server, contract_attributes
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
-from meshline.graph.owner_names import address, is_email
-from meshline.graph.promises import Contract, Field, Model, Server, contract_attributes
+from meshline.graph.naming import address, is_email
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.contracts.servers import is_production, place
 

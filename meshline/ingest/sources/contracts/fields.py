@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.graph.definitions import Part
+from meshline.graph.contracts import Contract, Part, Rule
 from meshline.graph.model import Json
-from meshline.graph.promises import Contract, Rule
 from meshline.ingest.documents import Document, Path, mapping, mappings, text
 from meshline.ingest.validation import Validated
 from meshline.words import closest
@@ -114,7 +113,7 @@ MAX_NAME = 500  # characters of an id or version
 class Parsed(NamedTuple):
     """A contract as a file says it; None if any of it is refused: half a promise would look like one that was withdrawn.
 
-    `lines`: where its parts stand (`meshline.graph.definitions.Part`).
+    `lines`: where its parts stand (`meshline.graph.contracts.Part`).
     """
 
     contract: Contract | None

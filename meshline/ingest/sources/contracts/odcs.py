@@ -7,8 +7,8 @@ from typing import Any
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaProperty
 
+from meshline.graph.contracts import Contract, Field, Level, Model, Party, Role, Rule, Terms, level
 from meshline.graph.model import Json
-from meshline.graph.promises import Contract, Field, Level, Model, Party, Role, Rule, Terms, level
 from meshline.ingest.documents import Document, Path, flag, mapping, mappings, snake, text, texts, whole
 from meshline.ingest.sources.contracts.fields import FieldReader, Parsed, is_pii, parsed, rules
 from meshline.ingest.sources.contracts.servers import server

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import NamedTuple, TypeAlias
 
+from meshline.graph.contracts import Server
 from meshline.graph.model import Json
-from meshline.graph.promises import Server
 from meshline.ingest.dataset_refs import located, without_password
 from meshline.ingest.documents import text
 

@@ -11,8 +11,7 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
-from meshline.graph.naming import Naming
-from meshline.graph.owner_names import address
+from meshline.graph.naming import Naming, address
 from meshline.ingest.sources.dbt.artifacts import CatalogColumn, CatalogTable, Column, Config, Constraint, Exposure, Group, Node, Person
 from meshline.sql.statement_lineage import Relation
 
@@ -151,7 +150,7 @@ class Owner(NamedTuple):
 
 
 def owner_of_person(person: Person) -> Owner | None:
-    """By the name as written, else by the address. Whose the address is, the graph knows (`meshline.graph.index.owner_identity`)."""
+    """By the name as written, else by the address. Whose the address is, the graph knows (`meshline.graph.index.identity`)."""
     emails = person.email if isinstance(person.email, list) else [person.email or ""]
     email = next((text.strip() for text in emails if text.strip()), None)
     name = (person.name or "").strip() or None

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from meshline.errors import InvalidInput
 from meshline.graph.content import Draft, encode
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts, Json
-from meshline.graph.owner_names import address
+from meshline.graph.naming import address
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.iceberg.parse import (
     Column,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meshline.graph import model
+from meshline.graph.contracts import PortSpec, Product, product_attributes
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
-from meshline.graph.owner_names import address
-from meshline.graph.promises import PortSpec, Product, product_attributes
+from meshline.graph.naming import address
 from meshline.ingest.dataset_refs import located
 from meshline.ingest.sources.base import Context
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from meshline.errors import InvalidInput
+from meshline.graph.contracts import Party, PortSpec, Product, Suite, Terms, level
 from meshline.graph.model import Json
-from meshline.graph.promises import Party, PortSpec, Product, Suite, Terms, level
 from meshline.ingest.dataset_refs import without_password
 from meshline.ingest.documents import Document, document, flag, mapping, mappings, text, texts
 from meshline.ingest.sources.promise_files import owners

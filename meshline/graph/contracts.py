@@ -1,0 +1,398 @@
+"""Contracts, data products and definitions of datasets as frozen values, whatever the dialect they were written in.
+
+Ingest makes them of files, the graph keeps contracts and products as attributes of the asset (`contract_attributes`),
+queries and the gate read them back (`contract_of`) and compare two versions. `version_order` sorts versions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+
+from meshline.graph.durations import Measure, measure
+from meshline.graph.model import AssetKey, Json
+
+
+class Level(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A service level: freshness, retention, availability, ... `seconds` of a duration, `ratio` (1 is all) of a share."""
+
+    name: str
+    text: str
+    seconds: float | None = None
+    ratio: float | None = None
+    element: str = ""  # the model or field that it is about; empty: all
+    description: str = ""
+    schedule: str = ""
+    driver: str = ""
+
+    @property
+    def measure(self) -> Measure:
+        return Measure(self.text, self.seconds, self.ratio)
+
+
+def level(name: str, text: str, *, element: str = "", description: str = "", schedule: str = "", driver: str = "") -> Level:
+    """A service level, its text measured."""
+    found = measure(text)
+    return Level(name, text, found.seconds, found.ratio, element, description, schedule, driver)
+
+
+class Field(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A field of a model. None, or empty: the contract does not say."""
+
+    name: str  # a dotted path: address.city, tags.element, prices.key
+    physical_name: str = ""  # the column's name, where it is another
+    type: str = ""  # in the contract's own words
+    physical_type: str = ""
+    id: str = ""  # stays the same when the field is renamed
+    title: str = ""
+    description: str = ""
+    required: bool | None = None
+    unique: bool | None = None
+    primary_key: bool | None = None
+    type_names: tuple[str, ...] = ()  # of a named type of Avro: its full name, then its aliases
+    defaulted: bool | None = None  # whether a reader or writer without it gets a default
+    enum: tuple[Any, ...] = ()
+    enum_default: str = ""  # what a reader of Avro takes for a value that it does not know
+    minimum: Any = None
+    maximum: Any = None
+    exclusive_minimum: Any = None
+    exclusive_maximum: Any = None
+    min_length: int | None = None
+    max_length: int | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    pattern: str = ""
+    format: str = ""
+    classification: str = ""
+    pii: bool | None = None
+    partitioned: bool | None = None
+    deprecated: bool | None = None
+    references: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rule of quality. `type`: who evaluates it (text, sql, library, custom, a tool); `expected`: comparison -> value."""
+
+    type: str
+    model: str = ""
+    field: str = ""
+    name: str = ""
+    description: str = ""
+    dimension: str = ""
+    metric: str = ""
+    severity: str = ""
+    schedule: str = ""
+    query: str = ""
+    engine: str = ""
+    unit: str = ""
+    expected: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
+    specification: Any = None  # in the language of its engine, or the name of the file that holds it
+
+
+class Model(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A table, topic or file with its fields, in the contract's order."""
+
+    name: str
+    physical_name: str = ""
+    type: str = ""
+    id: str = ""
+    title: str = ""
+    description: str = ""
+    deprecated: bool | None = None
+    tags: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
+
+
+class Role(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A role that may use the data."""
+
+    name: str
+    access: str = ""
+    description: str = ""
+    approvers: tuple[str, ...] = ()
+    server: str = ""  # where it is valid; empty: on all servers
+
+
+class Server(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the data is. `settings`: host, catalog, schema, ...; never secrets."""
+
+    name: str
+    type: str = ""
+    environment: str = ""
+    description: str = ""
+    settings: dict[str, Any] = {}
+
+
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the data may be used. `notice_period` in seconds beside its text."""
+
+    usage: str = ""
+    limitations: str = ""
+    purpose: str = ""
+    description: str = ""
+    billing: str = ""
+    notice_period: Level | None = None
+    policies: tuple[str, ...] = ()
+
+
+class Party(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A team or person in a role: `technical`, `business`, `steward`, ..."""
+
+    name: str
+    type: str = "technical"
+    title: str = ""
+
+
+class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One version of a data contract."""
+
+    id: str
+    version: str = ""
+    status: str = ""
+    standard: str = ""  # the dialect and its version
+    title: str = ""
+    description: str = ""
+    domain: str = ""
+    product: str = ""
+    contact: str = ""
+    models: tuple[Model, ...] = ()
+    quality_rules: tuple[Rule, ...] = ()
+    sla: tuple[Level, ...] = ()
+    terms: Terms = Terms()
+    roles: tuple[Role, ...] = ()
+    servers: tuple[Server, ...] = ()
+    links: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    owners: tuple[Party, ...] = ()
+    consumers: tuple[str, ...] = ()
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it is in force now: it is neither a draft nor retired."""
+        return in_force(self.status)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was in force and is no more."""
+        return _plain_status(self.status) in ENDED
+
+
+# Words for the status of a contract; any other, or none, is in force.
+NOT_YET = frozenset({"draft", "proposed", "pending", "in development", "development"})
+ENDED = frozenset({"retired", "inactive", "archived"})
+
+
+def in_force(status: str) -> bool:
+    """Whether a contract of this status is in force."""
+    return _plain_status(status) not in NOT_YET | ENDED
+
+
+def _plain_status(status: str) -> str:
+    return status.strip().lower().replace("_", " ")
+
+
+class PortSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A port of a product: an endpoint, or the contract that says where it is."""
+
+    direction: str  # input or output
+    name: str = ""
+    type: str = ""
+    endpoint: str = ""
+    format: str = ""
+    description: str = ""
+    refresh: str = ""
+    version: str = ""
+    contract: str = ""
+    deprecated: bool | None = None
+    tags: tuple[str, ...] = ()
+
+
+def port_names(ports: Sequence[PortSpec]) -> tuple[str, ...]:
+    """What each port is called: its name, else its contract, its endpoint or its type; `name#2` if others of its direction are
+    called so too, in the order of what they say, so that no other order of the ports changes a name.
+    """
+    called: dict[tuple[str, str], list[PortSpec]] = {}
+    for port in ports:
+        called.setdefault(_called(port), []).append(port)
+    for same in called.values():
+        same.sort(key=lambda port: (port.version, port.contract, port.type, port.endpoint, port.format))
+    return tuple(_nth(_called(port)[1], called[_called(port)].index(port)) for port in ports)
+
+
+def _called(port: PortSpec) -> tuple[str, str]:
+    return port.direction, port.name or port.contract or port.endpoint or port.type or "port"
+
+
+def _nth(name: str, i: int) -> str:
+    return f"{name}#{i + 1}" if i else name
+
+
+class Suite(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Checks that a product has run."""
+
+    tool: str
+    suite: str = ""
+    run: str = ""  # when
+
+
+class Product(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One data product as its specification says it."""
+
+    name: str
+    id: str = ""
+    version: str = ""
+    status: str = ""
+    standard: str = ""
+    title: str = ""
+    description: str = ""
+    domain: str = ""
+    contact: str = ""
+    slo: tuple[Level, ...] = ()
+    ports: tuple[PortSpec, ...] = ()
+    quality_checks: tuple[Suite, ...] = ()
+    registered_in: tuple[str, ...] = ()
+    pii_columns: tuple[str, ...] = ()
+    terms: Terms = Terms()
+    tags: tuple[str, ...] = ()
+    links: dict[str, str] = {}
+    owners: tuple[Party, ...] = ()
+
+
+def contract_attributes(contract: Contract) -> dict[str, Json]:
+    """What is said of a contract's asset: all but its id."""
+    return _plain(contract, {"id"})
+
+
+def product_attributes(product: Product) -> dict[str, Json]:
+    """What is said of a product's asset and not by edges. Service levels are a mapping by name."""
+    said = _plain(product, {"name", "domain", "owners", "ports", "slo"})
+    if product.slo:
+        said["slo"] = {one.name: _plain(one, {"name"}) for one in product.slo}
+    return said
+
+
+def _plain(value: msgspec.Struct, without: set[str]) -> dict[str, Json]:
+    said: dict[str, Json] = msgspec.json.decode(msgspec.json.encode(value))
+    return {name: part for name, part in said.items() if name not in without}
+
+
+def contract_of(identifier: str, said: Mapping[str, Json]) -> Contract:
+    """A contract read back from attributes of its asset; what has another shape is left out."""
+    return Contract(**{**_fitting(Contract, said), "id": identifier})
+
+
+def product_of(
+    name: str, said: Mapping[str, Json], ports: Sequence[PortSpec] = (), owners: Sequence[Party] = (), domain: str = ""
+) -> Product:
+    """A product read back from attributes of its asset, and from what edges say of it."""
+    levels = said.get("slo")
+    named: list[Json] = [{"name": key, **one} for key, one in levels.items() if isinstance(one, dict)] if isinstance(levels, dict) else []
+    fitting = _fitting(Product, {**said, "slo": named})
+    return Product(**{**fitting, "name": name, "ports": tuple(ports), "owners": tuple(owners), "domain": domain})
+
+
+def suites_of(said: Json) -> tuple[Suite, ...]:
+    """A product's checks read back from its attribute."""
+    try:
+        return msgspec.convert(said, tuple[Suite, ...])
+    except msgspec.ValidationError:
+        return ()
+
+
+def _fitting(type_: type[msgspec.Struct], said: Mapping[str, Json]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in msgspec.structs.fields(type_):
+        if one.name in said:
+            try:
+                found[one.name] = msgspec.convert(said[one.name], one.type)
+            except msgspec.ValidationError:
+                continue
+    return found
+
+
+# Where in a thing: ("model", name, "field", name), ("slo", name), ("port", "output", name), ...; empty: the thing itself.
+Part: TypeAlias = tuple[str, ...]
+
+
+class Definition(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A table, view, topic or file as a tool defines it.
+
+    `model`: its columns in order, with their types in the words of `format` (iceberg, delta, avro, json, dbt, or a dialect
+    of SQL); a field's `id` stays the same when the column is renamed. `kind`: table, view, ...; `partitioning`: one text for
+    each part, e.g. `days(created_at)`. `sql`: the query that computes it, compiled, in a `dialect` of sqlglot. `reads`: all
+    columns of tables that it reads, by their names in it, in lower case; of those that are not here they are not known.
+    `rules`: what is tested of its rows. `closed`: the paths of objects that allow no other columns than theirs; "": the whole.
+    """
+
+    model: Model
+    format: str = ""
+    kind: str = ""
+    partitioning: tuple[str, ...] = ()
+    sql: str = ""
+    dialect: str = ""
+    reads: dict[str, tuple[str, ...]] = {}
+    rules: tuple[Rule, ...] = ()
+    owner: str = ""
+    access: str = ""  # dbt: private, protected or public; empty: not said
+    deprecated: bool | None = None
+    contracted: bool = False  # dbt compares the columns and types with those that are declared
+    constraints: tuple[str, ...] = ()  # kinds of constraints (not_null, unique, ...) that the database enforces
+    version: str = ""  # dbt: of a model that has several
+    latest_version: str = ""  # the version that a reference without one means
+    closed: tuple[str, ...] = ()
+
+
+Described = TypeVar("Described", bound=Contract | Product | Definition)
+
+
+class Version(NamedTuple, Generic[Described]):
+    """One version of a thing. `datasets`: which datasets of the graph its parts are: of a contract by the name of the model,
+    of a product by `direction/port` (`port_names`), of a definition under "". `file`, `lines`: where its parts stand.
+    """
+
+    value: Described
+    datasets: Mapping[str, tuple[AssetKey, ...]] = {}
+    file: str = ""
+    lines: Mapping[Part, int] = {}
+
+    def line(self, part: Part) -> int:
+        """Where a part stands, or the nearest around it that has a line; 0: not known."""
+        while part and part not in self.lines:
+            part = part[:-1]
+        return self.lines.get(part, 1 if self.file else 0)
+
+
+class Pair(NamedTuple, Generic[Described]):
+    """A thing before and after; None: it was not there, or is gone. Never both."""
+
+    before: Version[Described] | None
+    after: Version[Described] | None
+
+
+AnyPair: TypeAlias = Pair[Contract] | Pair[Product] | Pair[Definition]
+
+
+def version_order(version: str) -> tuple[tuple[int, ...], bool, tuple[tuple[int, str], ...], str]:
+    """A sort key: 1.10.0 is newer than 1.9.0, 2.0.0 than 2.0.0-rc.1; `v` in front has no meaning."""
+    core, dash, rest = version.strip().lower().removeprefix("v").partition("+")[0].partition("-")
+    found = _NUMBERS.match(core)
+    numbers = tuple(int(part) for part in found[0].split(".")) if found else ()
+    rest = rest if dash else core[found.end() :] if found else core
+    pieces = tuple((int(piece), "") if piece.isdigit() else (-1, piece) for piece in _PIECES.findall(rest)[:20])
+    while numbers and numbers[-1] == 0:
+        numbers = numbers[:-1]
+    return numbers, not pieces, pieces, version
+
+
+def major(version: str) -> int:
+    """The first number of a version; 0 if it has none."""
+    return next(iter(version_order(version)[0]), 0)
+
+
+_NUMBERS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,9}")
+_PIECES = re.compile(r"[0-9]{1,9}|[a-z]+")

@@ -1,0 +1,145 @@
+"""Durations, ratios and frequencies as people write them (`1h`, `P1D`, `99.9%`, `nightly`) -> seconds and ratios; and back to words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+from meshline.graph.model import Json
+
+
+class Measure(NamedTuple):
+    """An amount as it was written; `seconds` of a duration, `ratio` (1 is all) of a share, neither if it is another thing."""
+
+    text: str
+    seconds: float | None = None
+    ratio: float | None = None
+
+
+def measure(text: str) -> Measure:
+    """What a text measures. A leading comparison (`>= 99.9%`, `< 1h`) is not looked at."""
+    return Measure(text, seconds(text), ratio(text))
+
+
+def said(value: Json) -> Measure | None:
+    """What an attribute of an asset measures: a text or number, or a mapping with `text`, `seconds` and `ratio`."""
+    if isinstance(value, Mapping):
+        text = value.get("text")
+        if not isinstance(text, str):
+            return None
+        known = measure(text)
+        return Measure(text, _number(value.get("seconds"), known.seconds), _number(value.get("ratio"), known.ratio))
+    return measure(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+
+
+def seconds(text: str) -> float | None:
+    """The length of a duration: `1h`, `25 hours`, `1d 12h`, `P1DT12H`, `hourly`. A month has 30 days, a year 365."""
+    plain = _COMPARISON.sub("", text.strip())
+    if plain.lower() in _WORDS:
+        return _WORDS[plain.lower()]
+    if iso := _ISO.fullmatch(plain):
+        parts = iso.groupdict()
+        known = [float(Decimal(parts[name].replace(",", "."))) * length for name, length in _ISO_PARTS.items() if parts[name]]
+        return sum(known) if known else None
+    total, end = 0.0, 0
+    for part in _PART.finditer(plain):
+        length = unit_seconds(part["unit"])
+        if length is None or part.start() != end:
+            return None
+        total, end = total + float(part["number"]) * length, part.end()
+    return total if end and end == len(plain) else None
+
+
+def unit_seconds(unit: str) -> float | None:
+    """The length of a unit of time: `h`, `hours`, `d`, `mo`, ...; `m` is a minute."""
+    name = unit.strip().lower()
+    return _UNITS.get(name, _UNITS.get(name.removesuffix("s")))
+
+
+def ratio(text: str) -> float | None:
+    """The share that a percentage is: 0.999 of `99.9%`."""
+    found = _PERCENT.fullmatch(_COMPARISON.sub("", text.strip()))
+    if found is None:
+        return None
+    try:
+        return float(Decimal(found["number"].replace(",", ".")) / 100)
+    except InvalidOperation:
+        return None
+
+
+def _number(value: Json, otherwise: float | None) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
+
+
+_COMPARISON = re.compile(r"^(<=|>=|<|>|=|≤|≥|~)\s*")
+_NUMBER = r"[0-9]{1,12}(?:[.,][0-9]{1,12})?"
+_PERCENT = re.compile(rf"(?P<number>{_NUMBER})\s*(%|percent)", re.IGNORECASE)
+_PART = re.compile(r"(?P<number>[0-9]{1,12}(?:\.[0-9]{1,12})?)\s*(?P<unit>[A-Za-zµ]{1,12})(?:\s*,?\s+|\s*)")
+_ISO = re.compile(
+    rf"P(?:(?P<y>{_NUMBER})Y)?(?:(?P<mo>{_NUMBER})M)?(?:(?P<w>{_NUMBER})W)?(?:(?P<d>{_NUMBER})D)?"
+    rf"(?:T(?:(?P<h>{_NUMBER})H)?(?:(?P<m>{_NUMBER})M)?(?:(?P<s>{_NUMBER})S)?)?",
+    re.IGNORECASE,
+)
+_MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
+_ISO_PARTS = {"y": 365 * _DAY, "mo": 30 * _DAY, "w": 7 * _DAY, "d": _DAY, "h": _HOUR, "m": _MINUTE, "s": 1.0}
+_UNITS = {
+    **dict.fromkeys(("ms", "milli", "millisecond"), 0.001),
+    **dict.fromkeys(("s", "sec", "second"), 1.0),
+    **dict.fromkeys(("m", "min", "minute"), _MINUTE),
+    **dict.fromkeys(("h", "hr", "hour"), _HOUR),
+    **dict.fromkeys(("d", "day"), _DAY),
+    **dict.fromkeys(("w", "wk", "week"), 7 * _DAY),
+    **dict.fromkeys(("mo", "mon", "month"), 30 * _DAY),
+    **dict.fromkeys(("q", "quarter"), 91 * _DAY),
+    **dict.fromkeys(("y", "yr", "year"), 365 * _DAY),
+}
+_WORDS = {
+    "minutely": _MINUTE,
+    "hourly": _HOUR,
+    "daily": _DAY,
+    "weekly": 7 * _DAY,
+    "monthly": 30 * _DAY,
+    "quarterly": 91 * _DAY,
+    "yearly": 365 * _DAY,
+    "annually": 365 * _DAY,
+}
+
+
+_DAY_LENGTH = 86_400.0
+_AT_ONCE = re.compile(r"\b(stream(ing|ed|s)?|cdc|real[- ]?time|continuous(ly)?)\b")
+_CADENCES = {
+    "nightly": _DAY_LENGTH,
+    "every night": _DAY_LENGTH,
+    "every day": _DAY_LENGTH,
+    "every hour": 3_600.0,
+    "every minute": 60.0,
+    "every week": 7 * _DAY_LENGTH,
+}
+_EVERY = re.compile(r"(?:every|each)\s+(?P<length>.+)")
+_LENGTH_UNITS = (("d", _DAY_LENGTH), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
+
+
+def cadence(text: str) -> float | None:
+    """The longest time between two renewals; 0: as it comes; None: it does not say."""
+    plain = " ".join(text.strip().lower().split())
+    if not plain:
+        return None
+    if _AT_ONCE.search(plain):
+        return 0.0
+    if plain in _CADENCES:
+        return _CADENCES[plain]
+    every = _EVERY.fullmatch(plain)
+    return seconds(every["length"] if every else plain)
+
+
+def length(seconds: float) -> str:
+    """`1d 1h`, `5min`, `0s`: the two largest units that are not nothing."""
+    left, parts = seconds, []
+    for unit, size in _LENGTH_UNITS:
+        number = int(left // size)
+        if number:
+            parts.append(f"{number}{unit}")
+            left -= number * size
+    return " ".join(parts[:2]) or f"{seconds:g}s"

@@ -1,0 +1,234 @@
+"""The arrays of the index: what each holds, and how they grow.
+
+Every group is a NamedTuple of numpy arrays, the form in which the compiled kernels take them. Rows
+beyond the count in use are garbage. Nothing here is an object per node or per edge.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+I8: TypeAlias = npt.NDArray[np.int8]
+U8: TypeAlias = npt.NDArray[np.uint8]
+I32: TypeAlias = npt.NDArray[np.int32]
+U32: TypeAlias = npt.NDArray[np.uint32]
+I64: TypeAlias = npt.NDArray[np.int64]
+
+NONE = -1
+
+# Kinds of nodes are the wire codes of `meshline.graph.content`.
+DATASET = 2
+COLUMN = 3
+
+# What Names.fold says of a string that is not ASCII: casefolding it is Python's work.
+FOREIGN = -2
+
+# Flow flags. The class of an edge is a Reach.
+CLASS = 3
+MASKED = 4
+DEAD = 8
+COVERED = 16
+PROVISIONAL = 32
+STALE = 64
+REPLACED = 128  # of a query whose output was replaced since
+PASSED_OVER = DEAD | COVERED | REPLACED  # what no walk follows
+
+# Node traits.
+IS_COLUMN = 1
+MERGED = 2  # its identity class has other members
+MOVED = 4  # its dataset was renamed or dropped at some time: facts go where their time says
+CASED = 8  # a dataset with a column whose name is not its own casefolded form
+COLLIDES = 16  # a dataset of which two columns may differ in case only
+GONE = 32  # of a dataset that was dropped later
+PAST = 64  # a dataset's (or column's) name as it was until a rename or drop: not found by key
+
+
+class Names(NamedTuple):
+    """Interned strings. A string's number is its row; slots are an open hash table of row + 1."""
+
+    text: U8  # UTF-8, one after another
+    end: I64  # end of the string in text; it starts where the one before ends
+    hash: U32
+    fold: I32  # the casefolded string's number, or FOREIGN
+    slots: I32
+
+
+class Nodes(NamedTuple):
+    """Assets by the names as they came; slots are an open hash table of row + 1 by (kind, part1, part2)."""
+
+    kind: I8
+    part1: I32  # string number; of a column, its dataset's node
+    part2: I32  # string number or NONE
+    child: I32  # of a dataset: the column that came last, or NONE
+    sibling: I32  # of a column: the one that came next; the last one's is the first
+    ring: I32  # the next member of the identity class, in a circle
+    rep: I32  # the member that stands for the class
+    traits: U8
+    live: I32  # heads that name it
+    solid: I32  # of a dataset: facts other than flows about it or its columns
+    listed: I32  # HAS_COLUMN rows that begin (dataset) or end (column) here
+    fact: I32  # its newest row in Facts
+    out: I32  # its newest row in Relations as start
+    into: I32  # as end
+    over_out: I32  # its newest flow that is not in the CSR arrays yet, as start
+    over_in: I32  # as end
+    slots: I32
+
+
+class Folds(NamedTuple):
+    """(dataset, casefolded name) of columns whose name is not casefolded: to see that two differ in case only."""
+
+    dataset: I32
+    fold: I32
+    slots: I32
+
+
+class Flows(NamedTuple):
+    """FLOWS_TO edges as their heads say them. A head's rows are neighbours."""
+
+    start: I32
+    end: I32
+    flags: U8
+    kind: I32
+
+
+class FlowKinds(NamedTuple):
+    """What flows share: (INDIRECT 1 | masking 2 | covered 4, subtype's string number, job's node or NONE)."""
+
+    flags: U8
+    subtype: I32
+    job: I32
+    slots: I32
+
+
+class Relations(NamedTuple):
+    """Edges other than FLOWS_TO, linked by start and by end."""
+
+    type: I8  # the wire code of `meshline.graph.content`; NONE: dead
+    start: I32
+    end: I32
+    value: I32  # HAS_COLUMN: the position or NONE; others: the number of their attributes or NONE
+    next_out: I32
+    next_in: I32
+
+
+class Facts(NamedTuple):
+    """Which head says attributes of which asset, linked by asset."""
+
+    node: I32  # NONE: dead
+    solid: U8  # not only the spelling of its name
+    next: I32
+    tags: I32  # the number of the tags that it gives, or NONE: see `Feed.tag_sets`
+
+
+class Csr(NamedTuple):
+    """Flows by start or by end: those of node n are at ptr[n]..ptr[n + 1], in the order of Flows."""
+
+    ptr: I32
+    other: I32
+    flags: U8
+    flow: I32
+
+
+class Overlay(NamedTuple):
+    """Links of the flows that are newer than the CSR arrays, by row in Flows minus their number."""
+
+    next_out: I32
+    next_in: I32
+
+
+# Rows in use, by table. CHANGED is set when an asset appears or disappears. SALT begins the hashes of names: which of them collide is
+# another matter in each process, so that none can choose names that make it slow.
+N_NAMES, N_TEXT, N_NODES, N_FOLDS, N_KINDS, N_FLOWS, N_RELATIONS, N_FACTS, N_NAMED, N_SPECIAL, CHANGED, SALT = range(12)
+N_COUNTS = 12
+
+# Special rows are what a kernel leaves to Python: (which, head, node or row, start and end in the buffer).
+SPECIAL_FACT, SPECIAL_RELATION, SPECIAL_DATASET, SPECIAL_MOVED, SPECIAL_TAGS = range(5)
+
+Group = TypeVar("Group", bound=tuple[Any, ...])
+
+
+def allocated(group: type[Group], size: int, slots: int = 0, text: int = 0) -> Group:
+    """A group of zeros with room for `size` rows: untouched pages cost no memory."""
+    sizes = {"slots": slots, "text": text}
+    return group(*(np.zeros(sizes.get(name, size), _dtype(hint)) for name, hint in _fields(group)))
+
+
+def widened(group: Group, used: int, need: int, expected: int = 0) -> Group:
+    """The group with room for `need` rows, as `extended`; slots and text stay as they are."""
+    arrays: list[npt.NDArray[Any]] = []
+    for (name, _), array in zip(_fields(type(group)), group, strict=True):
+        arrays.append(array if name in {"slots", "text"} else extended(array, used, need, expected))
+    return type(group)(*arrays)
+
+
+def extended(array: npt.NDArray[Any], used: int, need: int, expected: int = 0) -> npt.NDArray[Any]:
+    """The array, or a copy with room for what is expected, or else twice the room."""
+    if len(array) >= need:
+        return array
+    larger = np.empty(max(expected if expected > need else 2 * len(array), need, 64), array.dtype)
+    larger[:used] = array[:used]
+    return larger
+
+
+_DTYPES: dict[str, npt.DTypeLike] = {"I8": np.int8, "U8": np.uint8, "I32": np.int32, "U32": np.uint32, "I64": np.int64}
+
+
+def _fields(group: type[Group]) -> list[tuple[str, str]]:
+    return list(group.__annotations__.items())
+
+
+def _dtype(hint: object) -> npt.DTypeLike:
+    return _DTYPES[hint.__forward_arg__ if hasattr(hint, "__forward_arg__") else str(hint)]
+
+
+class Scratch(NamedTuple):
+    """What traversals write on, by node; marks tell whose they are, so that nothing need be wiped.
+
+    See `meshline.graph.index.kernels.traverse`.
+    """
+
+    seen: I32  # the node's mark
+    scanned: I32  # of a dataset: the mark of what its own edges were followed from
+    paired: I32  # the scan that followed a dataset-level edge to the dataset
+    queue: I32  # 4 * node + 2 if its edges were not counted yet + whether it is a column
+    late: I32  # what turned out to be clean after its edges were followed
+    nodes: I32  # the answer: representatives in order of reach, then distance
+    reach: I8
+    distance: I32
+    masked: U8
+    later: I32  # edges put off by a pass, by level, each level closed by -1: 4 * where it leads + 2 if clean + class - 1
+
+
+# The state of a traversal, an array of int64. Parts of Scratch.later are from NEXT to END; counts of edges are by class.
+(
+    HEAD,
+    TAIL,
+    LATE,
+    LEVEL_END,
+    LEVEL,
+    UNTIL,
+    DEPTH,
+    STAMP,
+    CEILING,
+    UNCOUNTED,
+    FIRST_NEXT,
+    FIRST_END,
+    SECOND_NEXT,
+    SECOND_END,
+    PUT_OFF,
+    DONE,
+    SCAN,
+    FOUND,
+    BEYOND,
+    SAW_MASKED,
+    CUT,
+    UNDESCRIBED,
+    PAIRS,
+    STALE_EDGES,
+) = range(24)
+PROVISIONAL_EDGES = STALE_EDGES + 3
+N_STATE = PROVISIONAL_EDGES + 3

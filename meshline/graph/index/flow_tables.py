@@ -1,0 +1,163 @@
+"""Flows as tables, as rows and as steps of a path: those between what a traversal began with and what it reached, and others."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index.arrays import (
+    CLASS,
+    COLUMN,
+    COVERED,
+    DATASET,
+    DEAD,
+    I64,
+    MERGED,
+    N_FLOWS,
+    N_NODES,
+    NONE,
+    PASSED_OVER,
+    REPLACED,
+    U8,
+)
+from meshline.graph.index.index_tables import Core
+from meshline.graph.index.results import Bytes, Direction, Flags, FlowStep, Ints, Reach
+from meshline.graph.model import FlowType
+
+
+def rows_of(begin: I64, end: I64) -> I64:
+    """All of begin[0]..end[0], then all of begin[1]..end[1], and so on."""
+    lengths = end - begin
+    offsets = np.cumsum(lengths) - lengths
+    rows: I64 = np.arange(int(lengths.sum())) + np.repeat(begin - offsets, lengths)
+    return rows
+
+
+_MASKING = 2  # FlowKinds.flags
+
+
+class FlowTable(NamedTuple):
+    """Flows by column, all of equal length; ends are representatives. One row for each time that a head says one."""
+
+    start: Ints
+    end: Ints
+    reach: Bytes
+    masking: Flags
+    job: Ints  # or NONE
+    subtype: Ints  # the number of its text: `Core.text`
+    covered: Flags  # a pair of datasets of which the columns are known, so that it is not followed
+
+    def where(self, chosen: Flags) -> FlowTable:
+        columns = (self.start, self.end, self.reach, self.masking, self.job, self.subtype, self.covered)
+        start, end, reach, masking, job, subtype, covered = (column[chosen] for column in columns)
+        return FlowTable(start, end, reach, masking, job, subtype, covered)  # type: ignore[arg-type]  # each as it was
+
+
+def table_of(core: Core, rows: I64) -> FlowTable:
+    """These rows of Flows."""
+    kinds = core.flows.kind[rows]
+    reach = (core.flows.flags[rows] & CLASS).astype(np.int8)
+    return FlowTable(
+        core.nodes.rep[core.flows.start[rows]],
+        core.nodes.rep[core.flows.end[rows]],
+        reach,
+        (core.kinds.flags[kinds] & _MASKING != 0) & (reach != Reach.POSSIBLE),
+        core.kinds.job[kinds],
+        core.kinds.subtype[kinds],
+        core.flows.flags[rows] & COVERED != 0,
+    )
+
+
+def leaving(core: Core, datasets: Ints) -> FlowTable:
+    """The flows that begin at these representatives of datasets or at their columns, covered pairs too."""
+    touched = np.zeros(int(core.counts[N_NODES]), np.bool_)
+    members = [member for dataset in datasets.tolist() for member in core.ring(dataset)]
+    touched[members] = True
+    touched[[column for member in members for column in core.children(member)]] = True
+    rows = _leaving(core, touched)
+    return table_of(core, rows[core.flows.flags[rows] & (DEAD | REPLACED) == 0])
+
+
+def rows_between(core: Core, starts: Ints, reached: Ints, direction: Direction, weakest: int, wanted: U8 | None) -> I64:
+    """The flows between these representatives, no weaker than a class, from a dataset to itself or not.
+
+    The columns of a start that is a dataset belong to it. A dataset's own flows count from any of its columns on.
+    """
+    inside, touched = _inside(core, starts, reached)
+    rows = _leaving(core, touched)
+    flags = core.flows.flags[rows]
+    kept = (flags & PASSED_OVER == 0) & (flags & CLASS <= weakest)
+    if wanted is not None:
+        kept &= wanted[rows] != 0
+    rows = rows[kept]
+    start, end = core.flows.start[rows], core.flows.end[rows]
+    near, far = (start, end) if direction is Direction.DOWNSTREAM else (end, start)
+    passed = np.where(core.nodes.kind[near] == DATASET, touched[near], inside[near]) & inside[far]
+    found: I64 = rows[passed]
+    return found
+
+
+def _inside(core: Core, starts: Ints, reached: Ints) -> tuple[Flags, Flags]:
+    """By node: whether it is a member of a start or of something reached; and the same with the datasets of columns."""
+    nodes = core.nodes
+    inside = np.zeros(int(core.counts[N_NODES]), np.bool_)
+    datasets = starts[nodes.kind[starts] == DATASET]
+    columns = [column for dataset in datasets.tolist() for member in core.ring(dataset) for column in core.children(member)]
+    inside[_members(core, np.concatenate([starts, reached, nodes.rep[np.array(columns, np.int32)]]))] = True
+    touched = inside.copy()
+    own = np.flatnonzero(inside)
+    touched[_members(core, np.unique(nodes.part1[own[nodes.kind[own] == COLUMN]]))] = True
+    return inside, touched
+
+
+def _members(core: Core, found: Ints) -> Ints:
+    """These nodes and the other members of their classes."""
+    merged = found[core.nodes.traits[found] & MERGED != 0]
+    return np.concatenate([found, np.array([other for node in merged.tolist() for other in core.ring(node)], np.int32)])
+
+
+def _leaving(core: Core, touched: Flags) -> I64:
+    """The flows that begin at these nodes."""
+    csr, n = core.outgoing, int(core.counts[N_FLOWS])
+    nodes = np.flatnonzero(touched[: len(csr.ptr) - 1])
+    folded = csr.flow[rows_of(csr.ptr[nodes].astype(np.int64), csr.ptr[nodes + 1].astype(np.int64))]
+    newer = np.arange(core.folded, n)
+    return np.concatenate([folded.astype(np.int64), newer[touched[core.flows.start[core.folded : n]]]])
+
+
+# FlowKinds.flags
+
+
+def flow_step(core: Core, flow: int) -> FlowStep:
+    """A row of Flows as a step between representatives."""
+    kind = int(core.flows.kind[flow])
+    reach = Reach(int(core.flows.flags[flow]) & CLASS)
+    job = int(core.kinds.job[kind])
+    return FlowStep(
+        int(core.nodes.rep[core.flows.start[flow]]),
+        int(core.nodes.rep[core.flows.end[flow]]),
+        reach,
+        None if reach is Reach.POSSIBLE else FlowType.INDIRECT if reach is Reach.INDIRECT else FlowType.DIRECT,
+        core.text(int(core.kinds.subtype[kind])),
+        masking(core, flow),
+        None if job == NONE else job,
+        int(core.heads.scope_id[core.heads_of([flow], 0)[0]]),
+    )
+
+
+def masking(core: Core, flow: int) -> bool:
+    return bool(int(core.kinds.flags[core.flows.kind[flow]]) & _MASKING) and int(core.flows.flags[flow]) & CLASS != Reach.POSSIBLE
+
+
+def order(core: Core, step: FlowStep) -> tuple[object, ...]:
+    """Steps in an order that depends on what is said only, not on when it came."""
+    return (
+        core.label(step.start),
+        core.label(step.end),
+        step.reach,
+        step.subtype,
+        step.masking,
+        () if step.job is None else core.label(step.job),
+        core.heads.scope_of(core.heads.current(step.scope_id)),
+    )

@@ -1,0 +1,416 @@
+"""The tables of the index and the work on them: read heads, take them back, fold, compact, number groups."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from meshline.errors import StoreCorrupt
+from meshline.graph.index.arrays import (
+    COLUMN,
+    DATASET,
+    DEAD,
+    I64,
+    MERGED,
+    N_COUNTS,
+    N_FACTS,
+    N_FLOWS,
+    N_FOLDS,
+    N_KINDS,
+    N_NAMED,
+    N_NAMES,
+    N_NODES,
+    N_RELATIONS,
+    N_SPECIAL,
+    N_TEXT,
+    NONE,
+    SALT,
+    U8,
+    Csr,
+    Facts,
+    FlowKinds,
+    Flows,
+    Folds,
+    Names,
+    Nodes,
+    Overlay,
+    Relations,
+    allocated,
+    extended,
+    widened,
+)
+from meshline.graph.index.heads import Heads
+from meshline.graph.index.kernels import collect, decode, hash_tables, mutate
+from meshline.graph.index.kernels.messagepack import Malformed
+from meshline.graph.index.results import Ints
+from meshline.graph.model import KINDS, AssetKey, AssetKind, asset_id
+from meshline.graph.store.head_table import HeadTable
+
+_KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
+
+OVERLAY = 65_536  # flows outside the CSR arrays before they are folded in; or an eighth of all
+GARBAGE = 131_072  # dead rows before tables are compacted; or a third of all
+SPARE = 1.1  # room, in terms of the rows that a load is expected to bring
+STRIDE = 4  # times the rows in use, at most: the first heads may be unlike the rest
+
+
+class Core:
+    """The tables, and what is done to them. Knows what rows are, not what they mean."""
+
+    def __init__(self) -> None:
+        self.names = allocated(Names, 64, slots=256, text=4096)
+        self.nodes = allocated(Nodes, 64, slots=256)
+        self.folds = allocated(Folds, 16, slots=64)
+        self.kinds = allocated(FlowKinds, 16, slots=64)
+        self.flows = allocated(Flows, 64)
+        self.relations = allocated(Relations, 64)
+        self.facts = allocated(Facts, 64)
+        self.mentions: Ints = np.empty(64, np.int32)
+        self.overlay = allocated(Overlay, 64)
+        self.outgoing = _csr(0, 0)
+        self.incoming = _csr(0, 0)
+        self.folded = 0  # flows in the CSR arrays
+        self.counts: I64 = np.zeros(N_COUNTS, np.int64)
+        self.counts[SALT] = secrets.randbits(31)
+        self.heads = Heads()
+        self.dead_rows = 0
+        self.bytes_read = 0
+        self.share = 0.0  # of all heads that a load brings, those that were read; 0: not known
+        self._local: Ints = np.empty(64, np.int32)
+        self._wanted: U8 = np.empty(0, np.uint8)  # zeros, by node
+        self._found: Ints = np.empty(256, np.int32)
+        self._itself: Ints = np.empty(0, np.int32)
+        self._supported: Ints = np.empty(0, np.int32)
+
+    @property
+    def bytes(self) -> int:
+        """The memory of the tables, without what Python keeps beside them."""
+        groups = (
+            self.names,
+            self.nodes,
+            self.folds,
+            self.kinds,
+            self.flows,
+            self.relations,
+            self.facts,
+            self.overlay,
+            self.outgoing,
+            self.incoming,
+        )
+        return sum(array.nbytes for group in groups for array in group) + self.mentions.nbytes
+
+    @property
+    def unused(self) -> int:
+        """How many nodes no head names any more: they stay, for a name that was there may come again."""
+        return int(np.count_nonzero(self.nodes.live[: self.counts[N_NODES]] <= 0))
+
+    # -- reading heads
+
+    def read(self, heads: HeadTable) -> tuple[bytearray, I64]:
+        """Take in heads whose scopes have none: (contents, special rows). See `link`."""
+        blobs = heads.blobs
+        ends = np.cumsum([len(blob) for blob in blobs], dtype=np.int64)
+        joined = bytearray().join([*blobs, bytes(decode.PADDING)])
+        self.bytes_read += len(joined)
+        buffer = np.frombuffer(joined, np.uint8)
+        provisional = np.array(heads.provisional, np.uint8)
+        first = self.heads.add(heads)
+        specials = np.empty((64, 5), np.int64)
+        self.counts[N_SPECIAL] = 0
+        done = 0
+        while done < len(blobs):
+            specials = self._reserve(len(blobs[done]) + 1, specials)
+            local_kinds = np.empty_like(self._local)
+            try:
+                done = decode.read(
+                    buffer, ends, provisional, done, first, self.heads.starts, self._local, local_kinds, self.names, self.nodes,
+                    self.folds, self.kinds, self.flows, self.relations, self.facts, self.mentions, specials, self.counts,
+                )  # fmt: skip
+            except Malformed as error:
+                raise StoreCorrupt("a statement's content cannot be read: restore the store from a backup") from error
+        return joined, specials[: self.counts[N_SPECIAL]]
+
+    def link(self, first: int) -> None:
+        """Make the flows from row `first` on traversable."""
+        n = int(self.counts[N_FLOWS])
+        self.overlay = widened(self.overlay, first - self.folded, n - self.folded)
+        mutate.link(first, n, self.folded, self.flows, self.nodes, self.overlay)
+
+    def withdraw(self, head: int) -> None:
+        """Take back what a head said."""
+        self._bury(head)
+        self.heads.remove(head)
+
+    def reflag(self, head: int, clear: int, add: int) -> None:
+        """Change the flags of a head's flows."""
+        first, last = int(self.heads.starts[head, 0]), int(self.heads.starts[head + 1, 0])
+        mutate.reflag(first, last, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
+
+    def reflag_row(self, row: int, clear: int, add: int) -> None:
+        """Change the flags of one flow."""
+        mutate.reflag(row, row + 1, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
+
+    def recast(self, head: int, mapping: dict[int, int]) -> int:
+        """Let a head say the same of other nodes; its new number."""
+        begin, end = self.heads.starts[head].copy(), self.heads.starts[head + 1].copy()
+        rows = (end - begin).tolist()
+        self.flows = widened(self.flows, int(self.counts[N_FLOWS]), int(self.counts[N_FLOWS]) + rows[0])
+        self.relations = widened(self.relations, int(self.counts[N_RELATIONS]), int(self.counts[N_RELATIONS]) + rows[1])
+        self.facts = widened(self.facts, int(self.counts[N_FACTS]), int(self.counts[N_FACTS]) + rows[2])
+        self.mentions = extended(self.mentions, int(self.counts[N_NAMED]), int(self.counts[N_NAMED]) + rows[3])
+        cast, supported = self._cast_tables()
+        cast[list(mapping)] = list(mapping.values())
+        new = self.heads.copy(head)
+        first = int(self.counts[N_FLOWS])
+        mutate.recast(
+            begin, end, new, self.heads.starts, cast, supported, self.nodes, self.flows, self.relations, self.facts,
+            self.mentions, self.counts,
+        )  # fmt: skip
+        mentions = self.mentions[self.heads.starts[new, 3] : self.heads.starts[new + 1, 3]]
+        cast[list(mapping)] = list(mapping)
+        supported[named_by(mentions)] = 0
+        self.link(first)
+        self._bury(head)
+        return new
+
+    def _cast_tables(self) -> tuple[Ints, Ints]:
+        """(each node itself, zeros), with room for all nodes; `recast` leaves them as they were."""
+        need = int(self.counts[N_NODES])
+        if len(self._itself) < need:
+            self._itself = np.arange(2 * need, dtype=np.int32)
+            self._supported = np.zeros(2 * need, np.int32)
+        return self._itself, self._supported
+
+    def _bury(self, head: int) -> None:
+        begin, end = self.heads.starts[head], self.heads.starts[head + 1]
+        self.reflag(head, 0, DEAD)
+        mutate.withdraw(begin, end, self.nodes, self.relations, self.facts, self.mentions, self.counts)
+        self.dead_rows += int((end - begin).sum())
+
+    def fold_if_due(self) -> bool:
+        """Keep the tables lean; whether rows have other numbers now."""
+        total = int(self.heads.starts[self.heads.n].sum())
+        if self.dead_rows > max(GARBAGE, total // 3):
+            self.compact()
+            return True
+        overlay = int(self.counts[N_FLOWS]) - self.folded
+        if overlay > max(OVERLAY, self.folded // 8):
+            self.fold()
+        return False
+
+    def fold(self) -> None:
+        """Put all flows into CSR arrays."""
+        n = int(self.counts[N_FLOWS])
+        live = n - int(np.count_nonzero(self.flows.flags[:n] & DEAD))
+        nodes = int(self.counts[N_NODES])
+        self.outgoing, self.incoming = _csr(nodes, live), _csr(nodes, live)
+        mutate.fold(self.flows, self.nodes, self.outgoing, self.incoming, self.counts)
+        self.folded = n
+        self.overlay = allocated(Overlay, 64)
+
+    def compact(self) -> None:
+        """Drop the rows of dead heads."""
+        heads = self.heads
+        kept = mutate.compact(
+            heads.alive, heads.n, heads.starts, self.nodes, self.flows, self.relations, self.facts, self.mentions, self.counts
+        )
+        heads.compacted(kept)
+        self.dead_rows = 0
+        self.fold()
+
+    def _reserve(self, size: int, specials: I64) -> I64:
+        """Room for a content of so many bytes (reading.has_room asks for the same), or for all that is to come, if that is known."""
+        n = self.counts
+
+        def room(table: int, width: int = 1) -> tuple[int, int, int]:
+            """(rows in use, rows needed, rows expected)."""
+            used, more = int(n[table]), width * size + 1
+            expected = min(used / self.share * SPARE, STRIDE * used) if self.share else 0
+            return used, used + more, int(expected) + more
+
+        self.names = widened(self.names, *room(N_NAMES))
+        self.names = self.names._replace(text=extended(self.names.text, *room(N_TEXT, 2)))
+        self.nodes = widened(self.nodes, *room(N_NODES))
+        self.folds = widened(self.folds, *room(N_FOLDS))
+        self.kinds = widened(self.kinds, *room(N_KINDS))
+        self.flows = widened(self.flows, *room(N_FLOWS))
+        self.relations = widened(self.relations, *room(N_RELATIONS))
+        self.facts = widened(self.facts, *room(N_FACTS))
+        self.mentions = extended(self.mentions, *room(N_NAMED))
+        self._local = extended(self._local, 0, size + 1)
+        for table in (N_NAMES, N_NODES, N_FOLDS, N_KINDS):
+            _, need, expected = room(table)
+            self._reserve_slots(table, 2 * need, 2 * expected)
+        if len(specials) < n[N_SPECIAL] + size + 1:
+            larger = np.empty((max(int(n[N_SPECIAL]) + size + 1, 2 * len(specials)), 5), np.int64)
+            larger[: n[N_SPECIAL]] = specials[: n[N_SPECIAL]]
+            return larger
+        return specials
+
+    def _reserve_slots(self, table: int, need: int, expected: int = 0) -> None:
+        known = {N_NAMES: self.names.slots, N_NODES: self.nodes.slots, N_FOLDS: self.folds.slots, N_KINDS: self.kinds.slots}[table]
+        if len(known) >= need:
+            return
+        slots = np.zeros(1 << max(need, expected).bit_length(), np.int32)
+        if table == N_NAMES:
+            self.names = self.names._replace(slots=slots)
+        elif table == N_NODES:
+            self.nodes = self.nodes._replace(slots=slots)
+        elif table == N_FOLDS:
+            self.folds = self.folds._replace(slots=slots)
+        else:
+            self.kinds = self.kinds._replace(slots=slots)
+        hash_tables.rehash(table, self.names, self.nodes, self.folds, self.kinds, self.counts)
+
+    # -- names and nodes
+
+    def text(self, name: int) -> str:
+        begin = int(self.names.end[name - 1]) if name > 0 else 0
+        try:
+            return self.names.text[begin : self.names.end[name]].tobytes().decode()
+        except UnicodeDecodeError as error:
+            raise StoreCorrupt(f"a name in a statement cannot be read ({error}): restore the store from a backup") from error
+
+    def name_number(self, text: str) -> int:
+        """The number of a known string, or NONE."""
+        raw = np.frombuffer(text.encode() + b"\0", np.uint8)[:-1]
+        mask = len(self.names.slots) - 1
+        h = 2166136261 ^ int(self.counts[SALT])
+        for byte in raw.tolist():
+            h = ((h ^ byte) * 16777619) & 0xFFFFFFFF
+        h ^= h >> 15
+        slot = h & mask
+        while self.names.slots[slot]:
+            name = int(self.names.slots[slot]) - 1
+            if self.names.hash[name] == h and self.text(name) == text:
+                return name
+            slot = (slot + 1) & mask
+        return NONE
+
+    def node(self, kind: int, part1: int, part2: int) -> int:
+        """The known node of a key in numbers, or NONE."""
+        return hash_tables.node_row(kind, part1, part2, self.nodes)
+
+    def key_node(self, key: AssetKey) -> int:
+        """The known node of exactly this key, or NONE."""
+        numbers = [self.name_number(part) for part in key.parts]
+        if NONE in numbers:
+            return NONE
+        if key.kind is AssetKind.COLUMN:
+            dataset = self.node(DATASET, numbers[0], numbers[1])
+            return NONE if dataset == NONE else self.node(COLUMN, dataset, numbers[2])
+        return self.node(_KIND_CODE[key.kind], numbers[0], numbers[1] if len(numbers) > 1 else NONE)
+
+    def parts(self, node: int) -> tuple[str, ...]:
+        """The parts of a node's own key."""
+        first, second = int(self.nodes.part1[node]), int(self.nodes.part2[node])
+        if self.nodes.kind[node] == COLUMN:
+            return (*self.parts(first), self.text(second))
+        return (self.text(first),) if second == NONE else (self.text(first), self.text(second))
+
+    def label(self, node: int) -> tuple[str, ...]:
+        """The first by name of the visible members of a class: an order that does not depend on what came first."""
+        if not self.nodes.traits[node] & MERGED:
+            return self.parts(node)
+        members = self.ring(node)
+        return min(self.parts(member) for member in [m for m in members if self.nodes.live[m] > 0] or members)
+
+    def key(self, node: int) -> AssetKey:
+        return AssetKey(KINDS[self.nodes.kind[node]], self.parts(node))
+
+    def id(self, node: int) -> str:
+        return asset_id(KINDS[self.nodes.kind[node]], self.parts(node))
+
+    def ring(self, node: int) -> list[int]:
+        """All members of a node's identity class."""
+        members = [node]
+        member = int(self.nodes.ring[node])
+        while member != node:
+            members.append(member)
+            member = int(self.nodes.ring[member])
+        return members
+
+    def make(self, kind: int, part1: int, part2: int, *, past: bool = False) -> int:
+        """The node of a key in numbers, made if new; `past`: a new one that no key finds."""
+        n = int(self.counts[N_NODES])
+        self.nodes = widened(self.nodes, n, n + 1)
+        self.folds = widened(self.folds, int(self.counts[N_FOLDS]), int(self.counts[N_FOLDS]) + 1)
+        self._reserve_slots(N_NODES, 2 * n + 3)
+        self._reserve_slots(N_FOLDS, 2 * int(self.counts[N_FOLDS]) + 3)
+        return mutate.add(kind, part1, part2, int(past), self.names, self.nodes, self.folds, self.counts)
+
+    # -- rows by node
+
+    def relation_rows(self, node: int, type_: int, *, incoming: bool = False) -> list[int]:
+        """The visible relations of a type (NONE: all) that begin or end at exactly this node."""
+        return self._rows(lambda found: collect.relation_rows(node, type_, int(incoming), self.nodes, self.relations, found))
+
+    def fact_rows(self, node: int) -> list[int]:
+        return self._rows(lambda found: collect.fact_rows(node, self.nodes, self.facts, found))
+
+    def flow_rows(self, node: int, *, incoming: bool = False) -> list[int]:
+        return self._rows(
+            lambda found: collect.flow_rows(
+                node, int(incoming), self.outgoing, self.incoming, self.nodes, self.overlay, self.flows, self.folded, found
+            )
+        )
+
+    def children(self, dataset: int) -> list[int]:
+        """The columns of exactly this dataset, in the order in which they came."""
+        return self._rows(lambda found: collect.children(dataset, self.nodes, found))
+
+    def mention_rows(self, nodes: Sequence[int]) -> list[int]:
+        """The mentions of any of exactly these nodes, even those of facts that are not seen: a look at all mentions."""
+        if len(self._wanted) < len(self.nodes.kind):
+            self._wanted = np.zeros(len(self.nodes.kind), np.uint8)
+        self._wanted[list(nodes)] = 1
+        n = int(self.heads.starts[self.heads.n, 3])
+        found = self._rows(lambda found: collect.mention_rows(self.mentions, n, self._wanted, found))
+        self._wanted[list(nodes)] = 0
+        return found
+
+    def heads_of(self, rows: Sequence[int], table: int) -> list[int]:
+        """The heads of rows of a table: 0 flows, 1 relations, 2 facts, 3 mentions."""
+        found: list[int] = self.heads.of_rows(np.array(rows, np.int64), table).tolist()
+        return found
+
+    def _rows(self, fill: Callable[[Ints], int]) -> list[int]:
+        n = fill(self._found)
+        if n > len(self._found):
+            self._found = np.empty(2 * n, np.int32)
+            fill(self._found)
+        found: list[int] = self._found[:n].tolist()
+        return found
+
+
+def named_by(mentions: Ints) -> Ints:
+    """The nodes of mentions, even of those that nothing that is seen supports (`storing.recast`)."""
+    return np.where(mentions >= 0, mentions, -2 - mentions)
+
+
+def _csr(nodes: int, flows: int) -> Csr:
+    return Csr(np.zeros(nodes + 1, np.int32), np.empty(flows, np.int32), np.empty(flows, np.uint8), np.empty(flows, np.int32))
+
+
+class Slots:
+    """By node, room for a number. All NONE except while somebody uses it."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._array: Ints = np.empty(0, np.int32)
+
+    @property
+    def array(self) -> Ints:
+        """Leave it as you found it."""
+        n = int(self._core.counts[N_NODES])
+        if len(self._array) < n:
+            self._array = np.full(max(n, 2 * len(self._array)), NONE, np.int32)
+        return self._array
+
+    def numbered(self, nodes: Ints) -> tuple[Ints, Ints]:
+        """(the distinct nodes as they come, of each node the number of it in these)."""
+        found, number = np.empty(len(nodes), np.int32), np.empty(len(nodes), np.int32)
+        n = collect.numbered(nodes, self.array, found, number)
+        return found[:n].copy(), number

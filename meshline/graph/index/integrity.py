@@ -1,0 +1,92 @@
+"""Does the index agree with itself? Made at once or by what changed, walked down or up, it says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from meshline.graph.index import Direction, LineageIndex, Reach, Truncated
+from meshline.graph.model import AssetKey, AssetKind, Precedence
+from meshline.graph.store.base import Store
+from meshline.graph.store.integrity import Check, Findings
+
+SAMPLE = 50  # columns and datasets that are walked from
+MAX_NODES = 5_000  # of one walk; larger ones are not compared
+ENDS = 5  # of what one walk reaches, walked back from
+
+Reached = dict[AssetKey, tuple[Reach, int, bool]]
+
+
+class Walk(NamedTuple):
+    """One walk, by the shown names. `silent_on_filters`: as in its completeness."""
+
+    reached: Reached
+    silent_on_filters: int
+
+
+def index_checks(store: Store, precedence: Precedence, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
+    """Two checks of indexes that are made from the store. If others write meanwhile, both follow first."""
+    revision = store.revision()
+    whole = LineageIndex.load(store.heads(), revision, precedence=precedence)
+    followed = LineageIndex.load([], 0, precedence=precedence)
+    followed.apply(store.changes(0))
+    since = store.changes(min(whole.revision, followed.revision))
+    whole.apply(since)
+    followed.apply(since)
+    yield _same(whole, followed, advance)
+    yield _symmetric(whole, advance)
+
+
+def _same(whole: LineageIndex, followed: LineageIndex, advance: Callable[[int], None]) -> Check:
+    found = Findings("index: loaded at once and followed change by change it is the same (walks from a sample)")
+    if whole.size() != followed.size():
+        found.problem(f"loaded it has {whole.size()}, followed {followed.size()}")
+    for key in _sample(whole):
+        found.count += 1
+        other = followed.node(key)
+        node = whole.node(key)
+        if other is None or node is None:
+            found.problem(f"{key.kind} {key.qualified_name} is in one of them only")
+        elif any(_differ(_walk(whole, node, way), _walk(followed, other, way)) for way in Direction):
+            found.problem(f"from {key.kind} {key.qualified_name} they reach otherwise")
+        advance(1)
+    return found.check()
+
+
+def _symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Check:
+    found = Findings("index: what a column reaches comes from it (a sample)")
+    for key in _sample(index):
+        node = index.node(key)
+        if node is None or key.kind is not AssetKind.COLUMN:
+            continue
+        walk = _walk(index, node, Direction.DOWNSTREAM)
+        if walk is None:
+            continue
+        reached = walk.reached
+        found.count += 1
+        for end in sorted(reached)[:: max(1, len(reached) // ENDS)]:
+            there = index.node(end)
+            back = Walk({}, 0) if there is None else _walk(index, there, Direction.UPSTREAM)
+            if end.kind is AssetKind.COLUMN and back is not None and back.reached.get(key) != reached[end]:
+                found.problem(f"{key.qualified_name} reaches {end.qualified_name}, which does not come from it alike")
+        advance(1)
+    return found.check()
+
+
+def _sample(index: LineageIndex) -> list[AssetKey]:
+    nodes = [*index.of_kind(AssetKind.COLUMN), *index.of_kind(AssetKind.DATASET)]
+    return [index.key(node) for node in nodes[:: max(1, len(nodes) // SAMPLE)]]
+
+
+def _differ(one: Walk | None, other: Walk | None) -> bool:
+    return one is not None and other is not None and one != other
+
+
+def _walk(index: LineageIndex, start: int, direction: Direction) -> Walk | None:
+    """None if it is too much."""
+    walked = index.traverse([start], direction, reach=Reach.POSSIBLE, depth=None, max_nodes=MAX_NODES, deadline=None, seen_since=None)
+    if walked.completeness.truncated is not Truncated.NONE:
+        return None
+    rows = zip(walked.nodes.tolist(), walked.reach.tolist(), walked.distance.tolist(), walked.masked.tolist(), strict=True)
+    reached = {index.key(node): (Reach(reach), distance, bool(masked)) for node, reach, distance, masked in rows}
+    return Walk(reached, walked.completeness.silent_on_filters)

@@ -1,0 +1,452 @@
+"""The kernel that reads contents: MessagePack as `meshline.graph.content` writes it, straight into the tables.
+
+Decoding five million flows into Python objects costs seconds and gigabytes; this costs neither. What
+is rare and needs attributes (ports, owners, identity, ...) is left to Python as special rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from meshline.graph.index.arrays import (
+    COLLIDES,
+    COLUMN,
+    COVERED,
+    DATASET,
+    DEAD,
+    I32,
+    I64,
+    MASKED,
+    MERGED,
+    MOVED,
+    N_FACTS,
+    N_FLOWS,
+    N_FOLDS,
+    N_KINDS,
+    N_NAMED,
+    N_NAMES,
+    N_NODES,
+    N_RELATIONS,
+    N_SPECIAL,
+    N_TEXT,
+    NONE,
+    PAST,
+    PROVISIONAL,
+    SPECIAL_DATASET,
+    SPECIAL_FACT,
+    SPECIAL_MOVED,
+    SPECIAL_RELATION,
+    SPECIAL_TAGS,
+    U8,
+    Facts,
+    FlowKinds,
+    Flows,
+    Folds,
+    Names,
+    Nodes,
+    Relations,
+)
+from meshline.graph.index.kernels.hash_tables import begin_of, column_of, flow_kind, interned, named, node_of, relisted, same_text, touched
+from meshline.graph.index.kernels.jit import inner, kernel
+from meshline.graph.index.kernels.messagepack import Malformed, entries, integer, items, skipped, text
+
+# The wire codes of what is told apart here.
+HAS_COLUMN, READS, WRITES, RENAMED_TO = 0, 1, 2, 10
+DOMAIN, DATA_PRODUCT, JOB, OWNER = 0, 1, 4, 6
+KINDS = 8
+EDGE_TYPES = 12
+
+_SPELLING = np.frombuffer(b"spelling", np.uint8).copy()
+_SESSION_NAMES = np.frombuffer(b"session_names", np.uint8).copy()
+_DROPPED = np.frombuffer(b"dropped", np.uint8).copy()
+_INTEGRATION = np.frombuffer(b"integration", np.uint8).copy()
+_MEMBERS = np.frombuffer(b"members", np.uint8).copy()
+_TAGS = np.frombuffer(b"tags", np.uint8).copy()
+_DBT_ID = np.frombuffer(b"dbt_id", np.uint8).copy()
+_POSITION = np.frombuffer(b"position", np.uint8).copy()
+
+GUESSES = 4
+
+GREATEST = 2**31 - 1  # position that a column of relations holds
+
+PADDING = 40  # bytes after the last content: an array's length and three numbers may be read beyond a broken end
+
+
+@inner
+def is_word(buffer: U8, begin: int, end: int, word: U8) -> bool:
+    if end - begin != len(word):
+        return False
+    return same_text(buffer, begin, word, 0, len(word))
+
+
+@inner
+def special(specials: I64, which: int, head: int, subject: int, begin: int, end: int, counts: I64) -> None:
+    row = counts[N_SPECIAL]
+    specials[row, 0] = which
+    specials[row, 1] = head
+    specials[row, 2] = subject
+    specials[row, 3] = begin
+    specials[row, 4] = end
+    counts[N_SPECIAL] = row + 1
+
+
+@inner
+def regroup(specials: I64, head: int, dataset: int, counts: I64) -> None:
+    """Leave to Python: the columns of this dataset must be grouped anew."""
+    row = counts[N_SPECIAL] - 1
+    if row < 0 or specials[row, 0] != SPECIAL_DATASET or specials[row, 2] != dataset:
+        special(specials, SPECIAL_DATASET, head, dataset, 0, 0, counts)
+
+
+@inner
+def known_column(buffer: U8, begin: int, end: int, dataset: int, guess: int, names: Names, nodes: Nodes) -> tuple[int, int]:
+    """(a column of the name or NONE, where to look next), from a few guesses.
+
+    Contents give the columns of a dataset by name, and did so when the nodes were made: the next one
+    is most often among the siblings next to the one before. This spares half of the time of a load.
+    """
+    if guess == NONE or nodes.part1[guess] != dataset:
+        guess = nodes.child[dataset]
+        if guess == NONE:
+            return NONE, NONE
+    last = guess
+    for _ in range(GUESSES):
+        guess = nodes.sibling[guess]
+        name = nodes.part2[guess]
+        first = begin_of(names, name)
+        same = names.end[name] - first == end - begin and same_text(buffer, begin, names.text, first, end - begin)
+        if same and not nodes.traits[guess] & PAST:
+            return guess, guess
+    return NONE, last
+
+
+@inner
+def new_column(dataset: int, name: int, head: int, names: Names, nodes: Nodes, folds: Folds, specials: I64, counts: I64) -> int:
+    """The column that no guess found; if it is new, its dataset's columns may have to be grouped anew."""
+    before = nodes.traits[dataset] & COLLIDES
+    known = nodes.child[dataset]
+    node = column_of(dataset, name, names, nodes, folds, counts)
+    if nodes.child[dataset] != known and (before or nodes.traits[dataset] & (COLLIDES | MERGED)):
+        regroup(specials, head, dataset, counts)
+    return node
+
+
+@inner
+def read_keys(
+    buffer: U8,
+    at: int,
+    end: int,
+    head: int,
+    local: I32,
+    names: Names,
+    nodes: Nodes,
+    folds: Folds,
+    mentions: I32,
+    specials: I64,
+    counts: I64,
+) -> tuple[int, int]:
+    """(number of keys, where they end); `local` gets the node of each."""
+    n, at = items(buffer, at)
+    guess = NONE
+    for i in range(n):
+        if at >= end:
+            raise Malformed
+        size, at = items(buffer, at)
+        kind, at = integer(buffer, at)
+        if kind == COLUMN:
+            of, at = integer(buffer, at)
+            begin, at = text(buffer, at, end)
+            if not 0 <= of < i or nodes.kind[local[of]] != DATASET:
+                raise Malformed
+            dataset = local[of]
+            node, guess = known_column(buffer, begin, at, dataset, guess, names, nodes)
+            if node == NONE:
+                node = new_column(dataset, interned(buffer, begin, at, names, counts), head, names, nodes, folds, specials, counts)
+                guess = node
+        else:
+            if not 0 <= kind < KINDS or size > 3:
+                raise Malformed
+            part1 = part2 = NONE
+            if size > 1:
+                begin, at = text(buffer, at, end)
+                part1 = interned(buffer, begin, at, names, counts)
+            if size > 2:
+                begin, at = text(buffer, at, end)
+                part2 = interned(buffer, begin, at, names, counts)
+            node = node_of(kind, part1, part2, nodes, counts)
+            if nodes.traits[node] & MOVED:
+                special(specials, SPECIAL_MOVED, head, node, 0, 0, counts)
+        local[i] = node
+        mentions[counts[N_NAMED]] = node
+        counts[N_NAMED] += 1
+        named(node, 1, nodes, counts)
+    return n, at
+
+
+@inner
+def add_fact(node: int, solid: int, nodes: Nodes, facts: Facts, counts: I64) -> None:
+    row = counts[N_FACTS]
+    facts.node[row] = node
+    facts.solid[row] = solid
+    facts.next[row] = nodes.fact[node]
+    facts.tags[row] = NONE
+    nodes.fact[node] = row
+    counts[N_FACTS] = row + 1
+    if solid:
+        touched(node, 1, nodes, counts)
+
+
+@inner
+def read_assets(
+    buffer: U8, at: int, end: int, head: int, n_keys: int, local: I32, nodes: Nodes, facts: Facts, specials: I64, counts: I64
+) -> int:
+    """Notes who has attributes; leaves to Python those that the index itself needs."""
+    n, at = items(buffer, at)
+    for _ in range(n):
+        if at >= end:
+            raise Malformed
+        _, at = items(buffer, at)
+        key, at = integer(buffer, at)
+        if not 0 <= key < n_keys:
+            raise Malformed
+        node = local[key]
+        begin = at
+        size, at = entries(buffer, at)
+        solid = size == 0
+        needed = nodes.kind[node] == OWNER
+        tagged = False
+        for _ in range(size):
+            first, at = text(buffer, at, end)
+            solid |= not is_word(buffer, first, at, _SPELLING)
+            tagged |= is_word(buffer, first, at, _TAGS)
+            if nodes.kind[node] == DATASET or nodes.kind[node] == COLUMN:
+                needed |= is_word(buffer, first, at, _DROPPED)
+                needed |= is_word(buffer, first, at, _SESSION_NAMES)
+            elif nodes.kind[node] == DOMAIN or nodes.kind[node] == DATA_PRODUCT:
+                needed |= is_word(buffer, first, at, _MEMBERS)
+            elif nodes.kind[node] == JOB:
+                needed |= is_word(buffer, first, at, _DBT_ID) or is_word(buffer, first, at, _INTEGRATION)
+            at = skipped(buffer, at, end)
+        add_fact(node, 1 if solid else 0, nodes, facts, counts)
+        if needed:
+            special(specials, SPECIAL_FACT, head, node, begin, at, counts)
+        if tagged:
+            special(specials, SPECIAL_TAGS, head, counts[N_FACTS] - 1, begin, at, counts)
+    return at
+
+
+@inner
+def add_relation(type_: int, start: int, end: int, value: int, nodes: Nodes, relations: Relations, counts: I64) -> int:
+    row = counts[N_RELATIONS]
+    relations.type[row] = type_
+    relations.start[row] = start
+    relations.end[row] = end
+    relations.value[row] = value
+    relations.next_out[row] = nodes.out[start]
+    relations.next_in[row] = nodes.into[end]
+    nodes.out[start] = row
+    nodes.into[end] = row
+    counts[N_RELATIONS] = row + 1
+    if type_ < 0:  # not seen: see `recast`
+        return int(row)
+    if type_ < RENAMED_TO:  # neither a rename nor DIFFERENT_FROM makes a dataset
+        touched(start, 1, nodes, counts)
+        touched(end, 1, nodes, counts)
+    if type_ == HAS_COLUMN:
+        relisted(start, 1, nodes, counts)
+        relisted(end, 1, nodes, counts)
+    return int(row)
+
+
+@inner
+def position_in(buffer: U8, at: int, end: int) -> int:
+    """The position that the attributes of a HAS_COLUMN edge give, or NONE."""
+    size, at = entries(buffer, at)
+    for _ in range(size):
+        first, at = text(buffer, at, end)
+        if is_word(buffer, first, at, _POSITION):
+            value = integer(buffer, at)[0] if buffer[at] < 0x80 or 0xCC <= buffer[at] <= 0xD3 else NONE
+            return value if 0 <= value <= GREATEST else NONE
+        at = skipped(buffer, at, end)
+    return NONE
+
+
+@inner
+def read_relations(
+    buffer: U8, at: int, end: int, head: int, n_keys: int, local: I32, nodes: Nodes, relations: Relations, specials: I64, counts: I64
+) -> int:
+    n, at = items(buffer, at)
+    for _ in range(n):
+        if at >= end:
+            raise Malformed
+        _, at = items(buffer, at)
+        type_, at = integer(buffer, at)
+        first, at = integer(buffer, at)
+        last, at = integer(buffer, at)
+        if not (0 <= type_ < EDGE_TYPES and 0 <= first < n_keys and 0 <= last < n_keys):
+            raise Malformed
+        begin = at
+        at = skipped(buffer, at, end)
+        start = local[first]
+        if type_ == HAS_COLUMN:
+            add_relation(type_, start, local[last], position_in(buffer, begin, at), nodes, relations, counts)
+            if nodes.traits[start] & COLLIDES:
+                regroup(specials, head, start, counts)
+        else:
+            row = add_relation(type_, start, local[last], NONE, nodes, relations, counts)
+            if type_ > WRITES or buffer[begin] != 0x80:
+                special(specials, SPECIAL_RELATION, head, row, begin, at, counts)
+    return at
+
+
+@inner
+def flow_flags(start: int, end: int, shared: int, nodes: Nodes) -> int:
+    """The flags of a flow from what it shares with others (FlowKinds.flags) and what it joins."""
+    if nodes.kind[end] == COLUMN:
+        if nodes.kind[start] != COLUMN:
+            return DEAD  # Dataset -> Column has no meaning
+        flags = shared & 1
+    elif nodes.kind[start] == COLUMN:
+        flags = 1
+    else:
+        return 2 | (COVERED if shared & 4 else 0)
+    return flags | (MASKED if shared & 2 else 0)
+
+
+@inner
+def read_flows(
+    buffer: U8,
+    at: int,
+    end: int,
+    n_keys: int,
+    provisional: int,
+    local: I32,
+    local_kinds: I32,
+    names: Names,
+    nodes: Nodes,
+    kinds: FlowKinds,
+    flows: Flows,
+    facts: Facts,
+    counts: I64,
+) -> int:
+    n_kinds, at = items(buffer, at)
+    first_fact = counts[N_FACTS]
+    for i in range(n_kinds):
+        if at >= end:
+            raise Malformed
+        _, at = items(buffer, at)
+        indirect, at = integer(buffer, at)
+        begin, at = text(buffer, at, end)
+        subtype = interned(buffer, begin, at, names, counts)
+        masking, at = integer(buffer, at)
+        covered, at = integer(buffer, at)
+        key, at = integer(buffer, at)
+        if key >= n_keys or not (0 <= indirect <= 1 and 0 <= masking <= 1 and 0 <= covered <= 1):
+            raise Malformed
+        job = NONE
+        if key >= 0:
+            job = local[key]
+            if nodes.fact[job] < first_fact:
+                add_fact(job, 0, nodes, facts, counts)
+        local_kinds[i] = flow_kind(indirect | masking << 1 | covered << 2, subtype, job, kinds, counts)
+    n, at = items(buffer, at)
+    row = counts[N_FLOWS]
+    for _ in range(n // 3):
+        if at >= end:
+            raise Malformed
+        first, at = integer(buffer, at)
+        last, at = integer(buffer, at)
+        kind, at = integer(buffer, at)
+        if not (0 <= first < n_keys and 0 <= last < n_keys and 0 <= kind < n_kinds):
+            raise Malformed
+        shared = kinds.flags[local_kinds[kind]]
+        flows.start[row] = local[first]
+        flows.end[row] = local[last]
+        flows.kind[row] = local_kinds[kind]
+        flows.flags[row] = flow_flags(local[first], local[last], shared, nodes) | (PROVISIONAL if provisional else 0)
+        row += 1
+    counts[N_FLOWS] = row
+    return at
+
+
+@inner
+def has_room(
+    size: int,
+    names: Names,
+    nodes: Nodes,
+    folds: Folds,
+    kinds: FlowKinds,
+    flows: Flows,
+    relations: Relations,
+    facts: Facts,
+    mentions: I32,
+    specials: I64,
+    local: I32,
+    counts: I64,
+) -> bool:
+    """Whether a content of so many bytes fits, whatever it says (Core.reserve makes the same room)."""
+    return (
+        counts[N_NAMES] + size < len(names.end)
+        and 2 * (counts[N_NAMES] + size) < len(names.slots)
+        and counts[N_TEXT] + 2 * size < len(names.text)
+        and counts[N_NODES] + size < len(nodes.kind)
+        and 2 * (counts[N_NODES] + size) < len(nodes.slots)
+        and counts[N_FOLDS] + size < len(folds.fold)
+        and 2 * (counts[N_FOLDS] + size) < len(folds.slots)
+        and counts[N_KINDS] + size < len(kinds.job)
+        and 2 * (counts[N_KINDS] + size) < len(kinds.slots)
+        and counts[N_FLOWS] + size < len(flows.start)
+        and counts[N_RELATIONS] + size < len(relations.start)
+        and counts[N_FACTS] + size < len(facts.node)
+        and counts[N_NAMED] + size < len(mentions)
+        and counts[N_SPECIAL] + size < len(specials)
+        and size < len(local)
+    )
+
+
+@kernel(
+    "U8", "I64", "U8", "int", "int", "I64:2", "I32", "I32", Names, Nodes, Folds, FlowKinds, Flows, Relations, Facts, "I32", "I64:2", "I64"
+)
+def read(
+    buffer: U8,
+    ends: I64,
+    provisional: U8,
+    first: int,
+    head: int,
+    starts: I64,
+    local: I32,
+    local_kinds: I32,
+    names: Names,
+    nodes: Nodes,
+    folds: Folds,
+    kinds: FlowKinds,
+    flows: Flows,
+    relations: Relations,
+    facts: Facts,
+    mentions: I32,
+    specials: I64,
+    counts: I64,
+) -> int:
+    """Read contents, one after another in the buffer, as heads `head`, `head` + 1, ...; from the `first` of them on.
+
+    Returns the number of the first content that there was no room for; `starts` gets where each head's rows begin.
+    """
+    for i in range(first, len(ends)):
+        at = ends[i - 1] if i > 0 else 0
+        end = ends[i]
+        if not has_room(end - at, names, nodes, folds, kinds, flows, relations, facts, mentions, specials, local, counts):
+            return i
+        sections, at = items(buffer, at)
+        if sections != 5:
+            raise Malformed
+        n_keys, at = read_keys(buffer, at, end, head + i, local, names, nodes, folds, mentions, specials, counts)
+        at = read_assets(buffer, at, end, head + i, n_keys, local, nodes, facts, specials, counts)
+        at = read_relations(buffer, at, end, head + i, n_keys, local, nodes, relations, specials, counts)
+        at = read_flows(buffer, at, end, n_keys, provisional[i], local, local_kinds, names, nodes, kinds, flows, facts, counts)
+        if at != end:
+            raise Malformed
+        starts[head + i + 1, 0] = counts[N_FLOWS]
+        starts[head + i + 1, 1] = counts[N_RELATIONS]
+        starts[head + i + 1, 2] = counts[N_FACTS]
+        starts[head + i + 1, 3] = counts[N_NAMED]
+    return len(ends)

@@ -1,0 +1,279 @@
+"""Kernels that change what heads say: link, take back, cast anew, fold the overlay in, drop the dead."""
+
+from __future__ import annotations
+
+from meshline.graph.index.arrays import (
+    COLUMN,
+    DEAD,
+    GONE,
+    I32,
+    I64,
+    N_FACTS,
+    N_FLOWS,
+    N_NAMED,
+    N_NODES,
+    N_RELATIONS,
+    NONE,
+    PAST,
+    U8,
+    Csr,
+    Facts,
+    Flows,
+    Folds,
+    Names,
+    Nodes,
+    Overlay,
+    Relations,
+)
+from meshline.graph.index.kernels.decode import HAS_COLUMN, RENAMED_TO, add_fact, add_relation
+from meshline.graph.index.kernels.hash_tables import added_node, column_of, named, node_of, relisted, touched
+from meshline.graph.index.kernels.jit import inner, kernel
+
+
+@kernel("int", "int", "int", Flows, Nodes, Overlay)
+def link(first: int, last: int, base: int, flows: Flows, nodes: Nodes, overlay: Overlay) -> int:
+    """Make flows first..last traversable; `base`: how many are in the CSR arrays."""
+    for row in range(first, last):
+        start, end = flows.start[row], flows.end[row]
+        overlay.next_out[row - base] = nodes.over_out[start]
+        overlay.next_in[row - base] = nodes.over_in[end]
+        nodes.over_out[start] = row
+        nodes.over_in[end] = row
+    return last - first
+
+
+@inner
+def reflag_copy(csr: Csr, node: int, flow: int, flags: int) -> None:
+    low, high = csr.ptr[node], csr.ptr[node + 1]
+    while low < high:
+        middle = (low + high) >> 1
+        if csr.flow[middle] < flow:
+            low = middle + 1
+        else:
+            high = middle
+    if low < csr.ptr[node + 1] and csr.flow[low] == flow:
+        csr.flags[low] = flags
+
+
+@kernel("int", "int", "int", "int", "int", Flows, Csr, Csr)
+def reflag(first: int, last: int, base: int, keep: int, add: int, flows: Flows, outgoing: Csr, incoming: Csr) -> int:
+    """Set the flags of flows first..last to (flags & keep | add), wherever they are kept."""
+    for row in range(first, last):
+        flags = (flows.flags[row] & keep) | add
+        flows.flags[row] = flags
+        if row < base:
+            reflag_copy(outgoing, flows.start[row], row, flags)
+            reflag_copy(incoming, flows.end[row], row, flags)
+    return last - first
+
+
+@inner
+def withdraw_relation(row: int, nodes: Nodes, relations: Relations, counts: I64) -> None:
+    type_ = relations.type[row]
+    start, end = relations.start[row], relations.end[row]
+    relations.type[row] = NONE
+    if type_ < 0:
+        return
+    if type_ < RENAMED_TO:
+        touched(start, -1, nodes, counts)
+        touched(end, -1, nodes, counts)
+    if type_ == HAS_COLUMN:
+        relisted(start, -1, nodes, counts)
+        relisted(end, -1, nodes, counts)
+
+
+@kernel("I64", "I64", Nodes, Relations, Facts, "I32", "I64")
+def withdraw(begin: I64, end: I64, nodes: Nodes, relations: Relations, facts: Facts, mentions: I32, counts: I64) -> int:
+    """Take back all that a head said but its flows (see `reflag`); `begin`, `end`: its rows, as in `read`."""
+    for row in range(begin[1], end[1]):
+        withdraw_relation(row, nodes, relations, counts)
+    for row in range(begin[2], end[2]):
+        if facts.solid[row]:
+            touched(facts.node[row], -1, nodes, counts)
+        facts.node[row] = NONE
+    for row in range(begin[3], end[3]):
+        if mentions[row] >= 0:
+            named(mentions[row], -1, nodes, counts)
+    return 0
+
+
+@kernel("int", "int", "int", "int", Names, Nodes, Folds, "I64")
+def add(kind: int, part1: int, part2: int, past: int, names: Names, nodes: Nodes, folds: Folds, counts: I64) -> int:
+    """The node of a key, made if new; `past`: a new one that no key finds."""
+    if past:
+        node = added_node(kind, part1, part2, nodes, counts)
+        nodes.traits[node] |= PAST
+        return node
+    if kind == COLUMN:
+        return column_of(part1, part2, names, nodes, folds, counts)
+    return node_of(kind, part1, part2, nodes, counts)
+
+
+@inner
+def support(node: int, supported: I32, nodes: Nodes) -> None:
+    """A visible fact touches the node, so the head that says it names the node, and a column's dataset."""
+    supported[node] = 1
+    if nodes.kind[node] == COLUMN:
+        supported[nodes.part1[node]] = 1
+
+
+@kernel("I64", "I64", "int", "I64:2", "I32", "I32", Nodes, Flows, Relations, Facts, "I32", "I64")
+def recast(
+    begin: I64,
+    end: I64,
+    head: int,
+    starts: I64,
+    mapping: I32,
+    supported: I32,
+    nodes: Nodes,
+    flows: Flows,
+    relations: Relations,
+    facts: Facts,
+    mentions: I32,
+    counts: I64,
+) -> int:
+    """Say all that one head says as head `head`, of the nodes that `mapping` gives.
+
+    `supported` is zeros, and gets marks at some of the nodes that the head mentions.
+
+    A fact that touches a node that is gone stays, so that it can be cast again, but is not seen: a flow
+    is dead, a relation has the type -2 - type; the nodes that nothing else of the head touches are
+    mentioned as -2 - node.
+    """
+    for row in range(begin[0], end[0]):
+        new = counts[N_FLOWS]
+        start, stop = mapping[flows.start[row]], mapping[flows.end[row]]
+        flows.start[new] = start
+        flows.end[new] = stop
+        flows.kind[new] = flows.kind[row]
+        gone = (nodes.traits[start] | nodes.traits[stop]) & GONE != 0
+        meaningless = nodes.kind[stop] == COLUMN and nodes.kind[start] != COLUMN
+        flows.flags[new] = (flows.flags[row] & (255 - DEAD)) | (DEAD if gone or meaningless else 0)
+        counts[N_FLOWS] = new + 1
+        if not gone:
+            support(start, supported, nodes)
+            support(stop, supported, nodes)
+    for row in range(begin[1], end[1]):
+        type_ = relations.type[row]
+        type_ = type_ if type_ >= 0 else -2 - type_
+        start, stop = mapping[relations.start[row]], mapping[relations.end[row]]
+        gone = (nodes.traits[start] | nodes.traits[stop]) & GONE != 0
+        add_relation(-2 - type_ if gone else type_, start, stop, relations.value[row], nodes, relations, counts)
+        if not gone:
+            support(start, supported, nodes)
+            support(stop, supported, nodes)
+    for row in range(begin[2], end[2]):
+        node = mapping[facts.node[row]]
+        add_fact(node, 1 if facts.solid[row] else 0, nodes, facts, counts)
+        facts.tags[counts[N_FACTS] - 1] = facts.tags[row]
+        if not nodes.traits[node] & GONE:
+            support(node, supported, nodes)
+    for row in range(begin[3], end[3]):
+        node = mentions[row]
+        node = mapping[node if node >= 0 else -2 - node]
+        if supported[node]:
+            named(node, 1, nodes, counts)
+        mentions[counts[N_NAMED]] = node if supported[node] else -2 - node
+        counts[N_NAMED] += 1
+    starts[head + 1, 0] = counts[N_FLOWS]
+    starts[head + 1, 1] = counts[N_RELATIONS]
+    starts[head + 1, 2] = counts[N_FACTS]
+    starts[head + 1, 3] = counts[N_NAMED]
+    return 0
+
+
+@kernel(Flows, Nodes, Csr, Csr, "I64")
+def fold(flows: Flows, nodes: Nodes, outgoing: Csr, incoming: Csr, counts: I64) -> int:
+    """Fill the CSR arrays (ptr zeroed) with all flows that are not dead; the overlay is empty then."""
+    n_nodes, n_flows = counts[N_NODES], counts[N_FLOWS]
+    for row in range(n_flows):
+        if not flows.flags[row] & DEAD:
+            outgoing.ptr[flows.start[row] + 1] += 1
+            incoming.ptr[flows.end[row] + 1] += 1
+    for node in range(n_nodes):
+        outgoing.ptr[node + 1] += outgoing.ptr[node]
+        incoming.ptr[node + 1] += incoming.ptr[node]
+        nodes.over_out[node] = NONE
+        nodes.over_in[node] = NONE
+    # ptr serves as the next free place while rows are filled, backwards so that they end up ascending.
+    for row in range(n_flows - 1, -1, -1):
+        flags = flows.flags[row]
+        if not flags & DEAD:
+            start, end = flows.start[row], flows.end[row]
+            outgoing.ptr[start + 1] -= 1
+            at = outgoing.ptr[start + 1]
+            outgoing.other[at] = end
+            outgoing.flags[at] = flags
+            outgoing.flow[at] = row
+            incoming.ptr[end + 1] -= 1
+            at = incoming.ptr[end + 1]
+            incoming.other[at] = start
+            incoming.flags[at] = flags
+            incoming.flow[at] = row
+    n_live = len(outgoing.other)
+    for node in range(n_nodes):
+        outgoing.ptr[node] = outgoing.ptr[node + 1]
+        incoming.ptr[node] = incoming.ptr[node + 1]
+    outgoing.ptr[n_nodes] = n_live
+    incoming.ptr[n_nodes] = n_live
+    return n_live
+
+
+@inner
+def relink(row: int, nodes: Nodes, relations: Relations) -> None:
+    start, end = relations.start[row], relations.end[row]
+    relations.next_out[row] = nodes.out[start]
+    relations.next_in[row] = nodes.into[end]
+    nodes.out[start] = row
+    nodes.into[end] = row
+
+
+@kernel("U8", "int", "I64:2", Nodes, Flows, Relations, Facts, "I32", "I64")
+def compact(
+    alive: U8, n_heads: int, starts: I64, nodes: Nodes, flows: Flows, relations: Relations, facts: Facts, mentions: I32, counts: I64
+) -> int:
+    """Drop the rows of heads that are not alive, and those heads; `fold` must follow."""
+    for node in range(counts[N_NODES]):
+        nodes.out[node] = NONE
+        nodes.into[node] = NONE
+        nodes.fact[node] = NONE
+    n_flows = n_relations = n_facts = n_named = kept = 0
+    begin_flow = begin_relation = begin_fact = begin_named = 0
+    for head in range(n_heads):
+        end_flow, end_relation, end_fact, end_named = starts[head + 1, 0], starts[head + 1, 1], starts[head + 1, 2], starts[head + 1, 3]
+        if alive[head]:
+            for row in range(begin_flow, end_flow):
+                flows.start[n_flows] = flows.start[row]
+                flows.end[n_flows] = flows.end[row]
+                flows.flags[n_flows] = flows.flags[row]
+                flows.kind[n_flows] = flows.kind[row]
+                n_flows += 1
+            for row in range(begin_relation, end_relation):
+                relations.type[n_relations] = relations.type[row]
+                relations.start[n_relations] = relations.start[row]
+                relations.end[n_relations] = relations.end[row]
+                relations.value[n_relations] = relations.value[row]
+                relink(n_relations, nodes, relations)
+                n_relations += 1
+            for row in range(begin_fact, end_fact):
+                node = facts.node[row]
+                facts.node[n_facts] = node
+                facts.solid[n_facts] = facts.solid[row]
+                facts.next[n_facts] = nodes.fact[node]
+                facts.tags[n_facts] = facts.tags[row]
+                nodes.fact[node] = n_facts
+                n_facts += 1
+            for row in range(begin_named, end_named):
+                mentions[n_named] = mentions[row]
+                n_named += 1
+            kept += 1
+            starts[kept, 0] = n_flows
+            starts[kept, 1] = n_relations
+            starts[kept, 2] = n_facts
+            starts[kept, 3] = n_named
+        begin_flow, begin_relation, begin_fact, begin_named = end_flow, end_relation, end_fact, end_named
+    counts[N_FLOWS] = n_flows
+    counts[N_RELATIONS] = n_relations
+    counts[N_FACTS] = n_facts
+    counts[N_NAMED] = n_named
+    return kept

@@ -1,0 +1,264 @@
+"""Walks: the passes of a traversal over the tables, and what one pass visited."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index.arrays import (
+    BEYOND,
+    CUT,
+    DONE,
+    FIRST_END,
+    FIRST_NEXT,
+    FOUND,
+    HEAD,
+    I64,
+    LATE,
+    LEVEL,
+    LEVEL_END,
+    N_FLOWS,
+    N_NODES,
+    N_STATE,
+    PAIRS,
+    PROVISIONAL_EDGES,
+    PUT_OFF,
+    SAW_MASKED,
+    SCAN,
+    SECOND_END,
+    SECOND_NEXT,
+    STALE_EDGES,
+    STAMP,
+    TAIL,
+    U8,
+    UNDESCRIBED,
+    Csr,
+    Flows,
+    Scratch,
+    allocated,
+)
+from meshline.graph.index.index_tables import Core
+from meshline.graph.index.kernels import traverse
+from meshline.graph.index.results import Bytes, Direction, Flags, Ints, Reach, Truncated
+
+STEP = 50_000  # nodes between two looks at the clock
+NO_LIMIT = 1 << 60
+_NONE = -1  # no limit of depth, no last level
+_LOWEST_STAMP = -(1 << 31)
+_LAST_SCAN = 1 << 30  # before Scratch.paired runs over
+
+
+class Limits(NamedTuple):
+    """How far a walk may go."""
+
+    reach: Reach
+    depth: int | None
+    max_nodes: int
+    deadline: float | None
+    seen_since: int | None
+
+
+class Walked(NamedTuple):
+    """What a traversal reached, by reach and distance, and what it met."""
+
+    nodes: Ints
+    reach: Bytes
+    distance: Ints
+    masked: Flags
+    truncated: Truncated
+    possible_only: int
+    undescribed: int
+    stale_edges: int
+    provisional: int
+
+
+class Walker:
+    """Runs walks over a core, on scratch arrays of its own."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._scratch = allocated(Scratch, 0)
+        self._stamp = 0
+        self._state: I64 = np.zeros(N_STATE, np.int64)
+
+    def traverse(self, starts: Ints, direction: Direction, limits: Limits) -> Walked:
+        """The passes of `G_0`, `G_1`, `G_2`, as far as edges lead."""
+        wanted = self.wanted(limits.seen_since)
+        aside = self._aside
+        self._begin(starts, limits.depth)
+        state = self._state
+        truncated = Truncated.NONE
+        for k in range(int(limits.reach) + 1):
+            if k > 0 and not state[BEYOND] & (1 << k):
+                continue
+            found = int(state[FOUND])
+            if k > 0:
+                self._go_back()
+            in_time = self._walk(k, direction, limits, wanted, weakest=int(limits.reach))
+            met, reached = self.met(k), int(state[FOUND])
+            if in_time and reached > limits.max_nodes and k > 0:
+                in_time = aside.walk_again(starts, k, direction, limits, wanted, until=int(state[LEVEL]))
+                met = aside.met(k)
+            if in_time and reached > found and state[SAW_MASKED] & ((2 << k) - 1):
+                in_time = self._unmask(starts, k, direction, limits, wanted, range(found, reached))
+            if not in_time:
+                self.correct(range(found, reached), self._scratch)
+                truncated = Truncated.TIME
+                break
+            if reached > limits.max_nodes:
+                truncated = Truncated.NODES
+                break
+        if truncated is Truncated.NONE and self.cut:
+            truncated = Truncated.DEPTH
+        return self._walked(limits.max_nodes, truncated, met)
+
+    def levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> dict[int, int]:
+        """Every node that a walk over `G_k` visits, with its distance."""
+        visited, distances = self._levels(starts, k, direction, limits)
+        return dict(zip(visited.tolist(), distances.tolist(), strict=True))
+
+    def distances(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> Ints:
+        """The same by node; -1: not visited."""
+        visited, distances = self._levels(starts, k, direction, limits)
+        found = np.full(int(self._core.counts[N_NODES]), _NONE, np.int32)
+        found[visited] = distances
+        return found
+
+    def _levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> tuple[Ints, Ints]:
+        self.walk_again(starts, k, direction, limits._replace(max_nodes=NO_LIMIT, deadline=None), self.wanted(limits.seen_since))
+        visited = self._scratch.queue[: self._state[TAIL]] >> 2
+        return visited, (self._scratch.seen[visited] - self._state[STAMP]) >> 1
+
+    def wanted(self, seen_since: int | None) -> U8 | None:
+        """By flow: whether its head was seen since then; None: all are wanted."""
+        if seen_since is None:
+            return None
+        heads = self._core.heads
+        seen = (heads.last_observed[: heads.n] >= seen_since).astype(np.uint8)
+        return np.repeat(seen, np.diff(heads.starts[: heads.n + 1, 0]))
+
+    def walk_again(
+        self, starts: Ints, k: int, direction: Direction, limits: Limits, wanted: U8 | None, *, until: int = _NONE, unmasked: bool = False
+    ) -> bool:
+        """A pass on its own, from the starts; whether there was time for it. `until`: the last level to walk."""
+        self._begin(starts, limits.depth, until)
+        return self._walk(k, direction, limits._replace(max_nodes=NO_LIMIT), wanted, weakest=k, unmasked=unmasked)
+
+    def met(self, k: int) -> list[int]:
+        """What the passes up to this one met: pairs, undescribed datasets, stale and provisional edges."""
+        state = self._state
+        pairs = int(state[PAIRS]) if k == Reach.POSSIBLE else 0
+        stale, provisional = (int(state[first : first + k + 1].sum()) for first in (STALE_EDGES, PROVISIONAL_EDGES))
+        return [pairs, int(state[UNDESCRIBED]), stale, provisional]
+
+    @property
+    def cut(self) -> int:
+        """Whether the limit of depth cut anything off."""
+        return int(self._state[CUT])
+
+    def correct(self, rows: range, answer: Scratch) -> None:
+        """Let rows of an answer that are masked be so no more if the marks here know a clean path to them."""
+        traverse.unmask(rows.start, rows.stop, answer, self._scratch, self._state)
+
+    @cached_property
+    def _aside(self) -> Walker:
+        """For passes that must not touch the marks of a traversal."""
+        return Walker(self._core)
+
+    def _begin(self, starts: Ints, depth: int | None, until: int = _NONE) -> None:
+        core, state = self._core, self._state
+        nodes, flows = len(core.nodes.kind), len(core.flows.flags)
+        room = 2 * int(core.counts[N_NODES]) + 4  # more than twice the greatest distance
+        if (
+            len(self._scratch.seen) < core.counts[N_NODES]
+            or len(self._scratch.later) < 2 * core.counts[N_FLOWS] + room
+            or self._stamp - room < _LOWEST_STAMP
+            or state[SCAN] > _LAST_SCAN
+        ):
+            self._scratch = allocated(Scratch, nodes)._replace(later=np.zeros(2 * (flows + nodes) + 4, np.int32))
+            self._stamp = 0
+            state[:] = 0
+        ceiling, self._stamp = self._stamp, self._stamp - room
+        traverse.begin(starts, self._stamp, ceiling, _NONE if depth is None else depth, until, core.nodes, self._scratch, state)
+
+    def _go_back(self) -> None:
+        """Begin the pass after: with the edges that the passes before put off."""
+        state = self._state
+        if not state[FIRST_END]:
+            state[FIRST_END] = state[PUT_OFF]
+        state[FIRST_NEXT], state[SECOND_NEXT], state[SECOND_END] = 0, state[FIRST_END], state[PUT_OFF]
+        state[[HEAD, TAIL, LEVEL, LEVEL_END]] = 0
+
+    def _walk(self, k: int, direction: Direction, limits: Limits, wanted: U8 | None, *, weakest: int, unmasked: bool = False) -> bool:
+        """Go on to the end of a pass; whether there was time for it."""
+        step = NO_LIMIT if limits.deadline is None else STEP
+        edges = self._edges(direction, wanted)
+        while traverse.walk(k, weakest, int(unmasked), limits.max_nodes, step, *edges, self._core.nodes, self._scratch, self._state):
+            if limits.deadline is not None and time.monotonic() > limits.deadline:
+                return False
+        self._state[DONE] = k
+        return True
+
+    def _unmask(self, starts: Ints, k: int, direction: Direction, limits: Limits, wanted: U8 | None, found: range) -> bool:
+        """Find out which of the answer's rows are masked; whether there was time for it.
+
+        The marks of the passes serve if nothing stopped them; else a path without masking may lead through
+        what they did not visit, or be too long, and the pass is done again without masking edges.
+        """
+        if limits.depth is None and found.stop <= limits.max_nodes:
+            in_time = not self._state[LATE] or self._spread(k, direction, limits.deadline, wanted)
+            self.correct(found, self._scratch)
+            return in_time
+        in_time = self._aside.walk_again(starts, k, direction, limits, wanted, unmasked=True)
+        self._scratch.masked[found.start : found.stop] = 1
+        self._aside.correct(found, self._scratch)
+        self._state[CUT] |= self._aside.cut  # of paths without masking, too
+        return in_time
+
+    def _spread(self, k: int, direction: Direction, deadline: float | None, wanted: U8 | None) -> bool:
+        """Pass on what turned out to be clean late; whether there was time for it."""
+        self._state[HEAD] = 0
+        step = NO_LIMIT if deadline is None else STEP
+        edges = self._edges(direction, wanted)
+        while traverse.spread(k, step, *edges, self._core.nodes, self._scratch, self._state):
+            if deadline is not None and time.monotonic() > deadline:
+                return False
+        return True
+
+    def _edges(self, direction: Direction, wanted: U8 | None) -> tuple[int, int, Csr, Ints, Ints, Ints, Flows, int, U8]:
+        """The flows as kernels take them, by the end that a walk comes from."""
+        core = self._core
+        down = direction is Direction.DOWNSTREAM
+        return (
+            core.folded,
+            int(core.folded < core.counts[N_FLOWS]),
+            core.outgoing if down else core.incoming,
+            core.nodes.over_out if down else core.nodes.over_in,
+            core.overlay.next_out if down else core.overlay.next_in,
+            core.flows.end if down else core.flows.start,
+            core.flows,
+            0 if wanted is None else 1,
+            _ANY if wanted is None else wanted,
+        )
+
+    def _walked(self, max_nodes: int, truncated: Truncated, met: list[int]) -> Walked:
+        n = int(self._state[FOUND])
+        nodes, distance = self._scratch.nodes[:n].copy(), self._scratch.distance[:n].copy()
+        reach, masked = self._scratch.reach[:n].copy(), self._scratch.masked[:n] != 0
+        if n > max_nodes:
+            kept = self._first(nodes, reach, distance, max_nodes)
+            nodes, reach, distance, masked = nodes[kept], reach[kept], distance[kept], masked[kept]
+        return Walked(nodes, reach, distance, masked, truncated, *met)
+
+    def _first(self, nodes: Ints, reach: Bytes, distance: Ints, most: int) -> Ints:
+        """The rows of the nearest ones; of those at the edge, the first by name, so that equal graphs give equal answers."""
+        last = most - 1 if most else 0
+        edge = np.flatnonzero((reach == reach[last]) & (distance == distance[last]))
+        order = sorted(edge.tolist(), key=lambda row: self._core.label(int(nodes[row])))
+        return np.array([*range(edge[0]), *order][:most], np.int32)
+
+
+_ANY: U8 = np.ones(1, np.uint8)

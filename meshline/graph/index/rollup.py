@@ -1,0 +1,192 @@
+"""What hangs on reached columns and datasets: what holds them, who consumes them, which jobs pass them on.
+
+- A dataset has the strongest class of what is reached of it: its columns, or itself as a whole.
+  Products (by output port or member pattern) and domains have the strongest of their datasets. The
+  dataset of a start counts for its product, at distance 0: who uses the product uses it. It does not
+  count for its domain, of which nothing else need be affected.
+- A consumer of a column has the column's class. A consumer (or contract) of a dataset has the class in
+  which the dataset as a whole is reached or started from; if only some columns are, POSSIBLE. A
+  consumer of a product: POSSIBLE, unless the product is a start.
+- A job: through which an edge leaves (upstream: enters) what is reached or started from: the weaker of
+  the classes of the edge and of its end there, one further. A job that reads a reached dataset and
+  names no output: POSSIBLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index.arrays import COLUMN, DATASET, I64, N_KINDS, NONE
+from meshline.graph.index.index_tables import Slots
+from meshline.graph.index.kernels import collect
+from meshline.graph.index.loader import Feed
+from meshline.graph.index.ownership import Holders
+from meshline.graph.index.results import Affected, Bytes, Direction, Flags, Ints, Reach
+from meshline.graph.model import EDGE_TYPES, EdgeType
+
+_CONSUMES = EDGE_TYPES.index(EdgeType.CONSUMES)
+_GOVERNS = EDGE_TYPES.index(EdgeType.GOVERNS)
+
+
+class Rows(NamedTuple):
+    """Assets, each with how it is reached; not necessarily distinct."""
+
+    nodes: Ints
+    reach: Bytes
+    distance: Ints
+    masked: Flags
+
+    def where(self, chosen: Flags | I64 | Ints | slice) -> Rows:
+        return Rows(self.nodes[chosen], self.reach[chosen], self.distance[chosen], self.masked[chosen])
+
+    def of(self, nodes: Ints) -> Rows:
+        """The same reached assets seen as other nodes."""
+        return self._replace(nodes=nodes)
+
+
+def joined(*parts: Rows) -> Rows:
+    return Rows(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def rows(nodes: Ints, reach: Reach = Reach.DIRECT) -> Rows:
+    """Assets that are reached at distance 0."""
+    n = len(nodes)
+    return Rows(nodes.astype(np.int32), np.full(n, reach, np.int8), np.zeros(n, np.int32), np.zeros(n, np.bool_))
+
+
+def strongest(found: Rows, slots: Slots) -> Rows:
+    """One row per node: the strongest reach, the shortest distance in it, masked if all in it are."""
+    n = len(found.nodes)
+    nodes, reach, distance, masked = np.empty(n, np.int32), np.empty(n, np.int8), np.empty(n, np.int32), np.empty(n, np.uint8)
+    kept = collect.strongest(
+        found.nodes, slots.array, found.reach, found.distance, found.masked.view(np.uint8), nodes, reach, distance, masked
+    )
+    return Rows(nodes[:kept], reach[:kept], distance[:kept], masked[:kept] != 0)
+
+
+class Reckoning:
+    """Works out one `Affected`. `reached` and `starts` are columns and datasets as wholes."""
+
+    def __init__(
+        self,
+        feed: Feed,
+        holders: Holders,
+        slots: Slots,
+        direction: Direction,
+        reach: Reach,
+        reached: Rows,
+        starts: Ints,
+        assets: set[int],
+    ) -> None:
+        self._core = feed.core
+        self._holders = holders
+        self._down = direction is Direction.DOWNSTREAM
+        self._limit = int(reach)
+        self._assets = assets  # what the caller started from
+        self._starts = starts
+        self._slots = slots
+        # The starts come first, so what was reached is what comes after them. The columns of a dataset start with it.
+        own = self._columns_of(starts)
+        everything = joined(rows(starts), rows(own), reached)
+        kinds = self._core.nodes.kind[everything.nodes]
+        self._whole = everything.where(kinds == DATASET)
+        self._columns = everything.where(kinds == COLUMN)
+        self._dataset_starts = int(np.count_nonzero(kinds[: len(starts)] == DATASET))
+        self._column_starts = len(starts) - self._dataset_starts + len(own)
+        self._of_columns = self._columns.of(self._core.nodes.rep[self._core.nodes.part1[self._columns.nodes]])
+        self._datasets = self._strongest(joined(self._whole, self._of_columns))
+
+    def affected(self) -> Affected:
+        """Everything, the reached columns first."""
+        reached = slice(self._column_starts, None)
+        whole = self._whole.where(slice(self._dataset_starts, None))
+        datasets = self._strongest(joined(whole, self._of_columns.where(reached)))
+        datasets = datasets.where(~np.isin(datasets.nodes, self._starts))
+        products = self._strongest(self._datasets.of(self._holders.products(self._datasets.nodes)))
+        touched = self._touched()
+        reached_or_touched = joined(datasets, touched.where(self._core.nodes.kind[touched.nodes] == DATASET))
+        domains = self._strongest(reached_or_touched.of(self._holders.domains(reached_or_touched.nodes)))
+        columns = self._columns.where(reached)
+        parts = [touched, columns, datasets, products, domains, *self._attached(products), self._passing()]
+        if self._down and self._limit == Reach.POSSIBLE:
+            parts.append(self._reading())
+        found = self._strongest(joined(*parts))
+        found = found.where(~np.isin(found.nodes, np.array(sorted(self._assets), np.int32)))
+        return Affected(*found)
+
+    def _touched(self) -> Rows:
+        """What a job that was started from writes, or a consumer uses: no asset that the caller named."""
+        touched = np.array([start for start in self._starts.tolist() if start not in self._assets], np.int32)
+        return rows(np.unique(np.concatenate([touched, self._columns_of(touched)])))
+
+    def _columns_of(self, nodes: Ints) -> Ints:
+        """The columns of those that are datasets, each once; none that no head mentions any more."""
+        core = self._core
+        datasets = nodes[core.nodes.kind[nodes] == DATASET].tolist()
+        own = [column for dataset in datasets for member in core.ring(dataset) for column in core.children(member)]
+        columns = np.array(own, np.int64)
+        return np.unique(core.nodes.rep[columns[core.nodes.live[columns] > 0]])
+
+    def _strongest(self, found: Rows) -> Rows:
+        return strongest(found, self._slots)
+
+    def _attached(self, products: Rows) -> Iterator[Rows]:
+        """Who governs what is reached, and, downstream, who consumes it."""
+        core = self._core
+        coarse = self._strongest(joined(self._whole, weakened(self._datasets), self._products(products)))
+        for type_ in (_GOVERNS, _CONSUMES) if self._down else (_GOVERNS,):
+            chosen = self._holders.ties.rows(type_)
+            ends, by = core.nodes.rep[core.relations.end[chosen]], core.relations.start[chosen]
+            fine = core.nodes.kind[ends] == COLUMN
+            yield self._matched(self._columns, ends[fine], by[fine])
+            yield self._matched(coarse, ends[~fine], by[~fine])
+
+    def _products(self, products: Rows) -> Rows:
+        started = np.isin(products.nodes, np.array(sorted(self._assets), np.int32))
+        return joined(products.where(started), weakened(products.where(~started)))
+
+    def _matched(self, found: Rows, ends: Ints, by: Ints) -> Rows:
+        """The rows of `found` that are one of `ends`, as what refers to them."""
+        if not len(ends):
+            return found.where(slice(0))
+        slots = self._slots.array
+        slots[found.nodes] = np.arange(len(found.nodes), dtype=np.int32)
+        at = slots[ends]
+        slots[found.nodes] = NONE
+        return found.where(at[at != NONE]).of(by[at != NONE])
+
+    def _passing(self) -> Rows:
+        """The jobs of the flows that go on from what is reached."""
+        ends = joined(self._columns, self._datasets)
+        core = self._core
+        nodes, overlay = core.nodes, core.overlay
+        csr, heads, links = (
+            (core.outgoing, nodes.over_out, overlay.next_out) if self._down else (core.incoming, nodes.over_in, overlay.next_in)
+        )
+        room = int(core.counts[N_KINDS])
+        jobs, reach, distance, masked = (
+            np.empty(room, np.int32),
+            np.empty(room, np.int8),
+            np.empty(room, np.int32),
+            np.empty(room, np.uint8),
+        )
+        n = collect.jobs_passed(
+            ends.nodes, ends.reach, ends.distance, ends.masked.view(np.uint8), self._limit, nodes, csr, heads, links, core.folded,
+            core.flows, core.kinds, self._slots.array, jobs, reach, distance, masked,
+        )  # fmt: skip
+        return Rows(jobs[:n], reach[:n], distance[:n], masked[:n] != 0)
+
+    def _reading(self) -> Rows:
+        """Jobs that read a reached dataset and name no output."""
+        core = self._core
+        reads = self._holders.ties.idle()
+        read = self._matched(weakened(self._datasets), core.nodes.rep[core.relations.end[reads]], core.relations.start[reads])
+        return read._replace(distance=read.distance + 1)
+
+
+def weakened(found: Rows) -> Rows:
+    """The same, known only at a coarser grain."""
+    return found._replace(reach=np.full(len(found.nodes), Reach.POSSIBLE, np.int8))

@@ -1,0 +1,140 @@
+"""Where values go: over DIRECT flows that do not mask, and (`possible`) from dataset to dataset where nobody recorded the columns.
+
+A label is by node: 1 + the least number of flows from a source, 0 where nothing of a source arrives. Of the members of a class
+only the representative has one. A dataset has one if values may arrive in any column of it, known or not. What changes is labelled
+anew from the labels around it, so that an event costs what hangs on it.
+
+A dataset is copied whole if every column of it goes, as it is, into another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from meshline.graph.index.arrays import COLUMN, DATASET, N_KINDS, N_NODES
+from meshline.graph.index.flow_tables import flow_step, order
+from meshline.graph.index.index_tables import Core
+from meshline.graph.index.kernels import propagate
+from meshline.graph.index.kernels.propagate import carries, carries_all
+from meshline.graph.index.results import Flags, FlowStep, Ints
+
+
+def trace(core: Core, labels: Ints, column: int) -> list[FlowStep]:
+    """A shortest way of values from a source to what is labelled, in the order in which they flow: of several, the first by names."""
+    steps: list[FlowStep] = []
+    node = int(core.nodes.rep[column])
+    while labels[node] > 1:
+        step, node = min(_before(core, labels, node), key=lambda one: (one[0].reach, core.label(one[1]), order(core, one[0])))
+        steps.append(step)
+    return steps[::-1]
+
+
+def _before(core: Core, labels: Ints, node: int) -> Iterator[tuple[FlowStep, int]]:
+    """The flows into a column or dataset from what is one nearer to a source, with that."""
+    nodes, wanted = core.nodes, int(labels[node]) - 1
+    for own in core.ring(node):
+        for flow in core.flow_rows(own, incoming=True):
+            start = int(core.flows.start[flow])
+            if carries(int(core.flows.flags[flow])) and nodes.kind[start] == COLUMN and labels[nodes.rep[start]] == wanted:
+                yield flow_step(core, flow), int(nodes.rep[start])
+    for dataset in core.ring(int(nodes.part1[node]) if nodes.kind[node] == COLUMN else node):
+        for flow in core.flow_rows(dataset, incoming=True):
+            start = int(core.flows.start[flow])
+            if carries_all(int(core.flows.flags[flow])) and nodes.kind[start] == DATASET:
+                own_columns = {int(nodes.rep[column]) for member in core.ring(start) for column in core.children(member)}
+                near = [column for column in own_columns if labels[column] == wanted]
+                whole = int(nodes.rep[start])
+                yield from ((flow_step(core, flow), one) for one in near or ([whole] if labels[whole] == wanted else []))
+
+
+class Undo(NamedTuple):
+    """What labels were."""
+
+    nodes: Ints
+    labels: Ints
+
+
+class Spread:
+    """The labels of everything that values of some columns reach."""
+
+    def __init__(self, core: Core, sources: Ints, *, possible: bool) -> None:
+        """`sources`: representatives of columns."""
+        self._core = core
+        self._possible = int(possible)
+        self._labels: Ints = np.zeros(int(core.counts[N_NODES]), np.int32)
+        self._labels[sources] = 1
+        self._run(sources.astype(np.int32), np.ones(len(sources), np.int32), self._labels)
+
+    @property
+    def labels(self) -> Ints:
+        """By node; of representatives."""
+        n = int(self._core.counts[N_NODES])
+        if len(self._labels) < n:
+            self._labels = np.concatenate([self._labels, np.zeros(n + n // 8 - len(self._labels), np.int32)])
+        return self._labels
+
+    def renew(self, changed: Ints, sources: Ints) -> Undo:
+        """Label anew these columns and datasets, which are all that they lead to; `sources`: those of all columns that are sources."""
+        labels = self.labels
+        before = Undo(changed, labels[changed].copy())
+        labels[changed] = 0
+        found = np.empty(len(changed), np.int32)
+        core = self._core
+        propagate.arriving(
+            changed, self._possible, core.nodes, core.incoming, core.folded, core.flows, core.overlay.next_in, labels, found
+        )  # fmt: skip
+        given = np.where(found > 0, found + 1, 0).astype(np.int32)
+        given[np.isin(changed, sources)] = 1
+        labels[changed] = given
+        begin = changed[given > 0]
+        order = np.argsort(labels[begin], kind="stable")
+        begin = begin[order].astype(np.int32)
+        self._run(begin, labels[begin].copy(), labels)
+        return before
+
+    def restore(self, before: Undo) -> None:
+        self.labels[before.nodes] = before.labels
+
+    def _run(self, begin: Ints, begin_labels: Ints, labels: Ints) -> None:
+        _spread(self._core, begin, begin_labels, self._possible, labels)
+
+
+def onward(core: Core, columns: Ints) -> Ints:
+    """These representatives of columns and datasets, and all to which values of them may go."""
+    labels = np.zeros(int(core.counts[N_NODES]), np.int32)
+    labels[columns] = 1
+    reached = _spread(core, columns.astype(np.int32), np.ones(len(columns), np.int32), 1, labels)
+    return np.unique(np.concatenate([columns, reached])).astype(np.int32)
+
+
+def _spread(core: Core, begin: Ints, begin_labels: Ints, possible: int, labels: Ints) -> Ints:
+    n = int(core.counts[N_NODES])
+    queue = np.empty(n + 1, np.int32)
+    reached = propagate.spread(
+        begin, begin_labels, possible, core.nodes, core.outgoing, core.folded, core.flows, core.overlay.next_out,
+        np.zeros(n, np.uint8), labels, queue,
+    )  # fmt: skip
+    return queue[:reached]
+
+
+def copies(core: Core, datasets: Ints, least: int, most: int) -> tuple[Ints, Ints]:
+    """(what is copied, into what), of these representatives of datasets; at most so many pairs."""
+    n, kinds = int(core.counts[N_NODES]), int(core.counts[N_KINDS])
+    identity = core.name_number("IDENTITY")
+    alike = ((core.kinds.subtype[:kinds] == identity) & (core.kinds.flags[:kinds] & 3 == 0)).astype(np.uint8)
+    found, into = np.empty(most, np.int32), np.empty(most, np.int32)
+    pairs = propagate.copied(
+        datasets.astype(np.int32), least, core.nodes, core.outgoing, core.folded, core.flows, core.overlay.next_out, alike,
+        np.zeros(n, np.int32), np.zeros(n, np.int32), np.empty(n, np.int32), found, into,
+    )  # fmt: skip
+    return found[:pairs], into[:pairs]
+
+
+def of_datasets(core: Core) -> Ints:
+    """The representatives of all datasets that heads name."""
+    n = int(core.counts[N_NODES])
+    named: Flags = (core.nodes.kind[:n] == DATASET) & (core.nodes.live[:n] > 0)
+    return np.unique(core.nodes.rep[:n][named])

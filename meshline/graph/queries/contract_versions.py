@@ -1,0 +1,72 @@
+"""The versions of a contract, which live side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from meshline.graph.contracts import Contract, contract_of, version_order
+from meshline.graph.index import Edge, LineageIndex
+from meshline.graph.live_graph import FactRow
+from meshline.graph.model import AssetKind, EdgeType, Json
+from meshline.graph.model import contract as contract_key
+
+
+class Version(NamedTuple):
+    """One version, as its sources together say it; `source` and `scope_id` of the strongest, `observed_at` of the newest."""
+
+    contract: Contract
+    source: str
+    scope_id: int
+    observed_at: int
+
+
+def versions(identifier: str, rows: Sequence[FactRow]) -> list[Version]:
+    """All versions: the one that is shown first, which is the newest that is in force; no matter when each was loaded.
+
+    `rows`: what is said of the contract, the strongest of each attribute first (`Attributes.rows`). What a source
+    says without naming a version is true of all of them.
+    """
+    named = {row.scope_id: str(row.value) for row in rows if row.attribute == "version" and row.value is not None}
+    known = set(named.values()) or {""}
+    found = [_version(identifier, version, [row for row in rows if named.get(row.scope_id, version) == version]) for version in known]
+    return sorted((one for one in found if one is not None), key=lambda one: _order(one.contract), reverse=True)
+
+
+def consumed_version(index: LineageIndex, use: Edge, contract: int | None = None) -> str | None:
+    """The version of its contract under which a consumer uses an asset; None: not known.
+
+    `use`: a CONSUMES edge. The version that it states, else the only one that governs what is used. `contract`: of a use
+    that names none, one that governs what is used.
+    """
+    stated = use.attributes.get("version")
+    if isinstance(stated, str):
+        return stated
+    name = use.attributes.get("contract")
+    if isinstance(name, str):
+        contract = index.node(contract_key(name))
+    if contract is None:
+        return None
+    dataset = index.dataset(use.end) if index.kind(use.end) is AssetKind.COLUMN else use.end
+    governs = index.edges(contract, EdgeType.GOVERNS)
+    found = {str(edge.attributes.get("version", "")) for edge in governs if edge.end == dataset} or {
+        str(edge.attributes.get("version", "")) for edge in governs
+    }
+    return (found.pop() or None) if len(found) == 1 else None
+
+
+def _version(identifier: str, version: str, rows: Sequence[FactRow]) -> Version | None:
+    if not rows:
+        return None
+    said: dict[str, Json] = {}
+    for row in rows:
+        said.setdefault(row.attribute, row.value)
+    strongest = next((row for row in rows if row.attribute == "version"), rows[0])
+    contract = contract_of(identifier, {**said, "version": version})
+    return Version(contract, strongest.source, strongest.scope_id, max(row.observed_at for row in rows))
+
+
+def _order(contract: Contract) -> tuple[int, object]:
+    """Active before deprecated before what is not in force; the newer first."""
+    standing = 0 if not contract.in_force else 1 if contract.status.strip().lower() == "deprecated" else 2
+    return standing, version_order(contract.version)

@@ -1,0 +1,191 @@
+"""Paths: how data gets from one asset to another, step by step, and by which path an impact reaches an asset.
+
+An impact also reaches assets only through what belongs to them or what they use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from meshline.errors import InvalidInput
+from meshline.graph.index import Direction, FlowStep, LineageIndex, Reach
+from meshline.graph.model import AssetKind, EdgeType
+from meshline.graph.queries.impact import Impact
+
+ENDS = frozenset({AssetKind.COLUMN, AssetKind.DATASET})
+MOST = 100
+
+
+class PathStep(NamedTuple):
+    """An asset on a path, and the edge by which the path came there (none at the beginning).
+
+    `edge` is FLOWS_TO with its `flow`, HAS_COLUMN where the path goes on by containment (a dataset and one
+    of its columns, either way), or the edge on which a container or consumer hangs at the end.
+    """
+
+    node: int
+    edge: EdgeType | None = None
+    flow: FlowStep | None = None
+    scope_id: int | None = None
+
+
+def paths(
+    index: LineageIndex, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
+) -> list[list[PathStep]]:
+    """Up to `first` simple paths from one column or dataset down to another, the strongest first, then the shortest."""
+    if not 0 <= first <= MOST:
+        raise InvalidInput(f"between 0 and {MOST} paths can be asked for", "first")
+    for node, name in ((start, "from"), (end, "to")):
+        if index.kind(node) not in ENDS:
+            raise InvalidInput(f"a path is between columns or datasets, and {index.key(node).name!r} is a {index.kind(node)}", name)
+    return [steps_of(path, start, end) for path in index.paths(start, end, reach=reach, first=first, depth=depth)]
+
+
+def steps_of(flows: Sequence[FlowStep], start: int, end: int) -> list[PathStep]:
+    """Flows in order as steps from `start` to `end`, containment made visible."""
+    return list(_steps(flows, start, end))
+
+
+def _steps(flows: Iterable[FlowStep], start: int, end: int) -> Iterable[PathStep]:
+    at = start
+    yield PathStep(start)
+    for flow in flows:
+        if at != flow.start:
+            yield PathStep(flow.start, EdgeType.HAS_COLUMN)
+        yield PathStep(flow.end, EdgeType.FLOWS_TO, flow, flow.scope_id)
+        at = flow.end
+    if at != end:
+        yield PathStep(end, EdgeType.HAS_COLUMN)
+
+
+# The edges on which an asset hangs, from it to what carries the impact to it. None = what it holds.
+_CARRIERS: dict[AssetKind, tuple[EdgeType, ...]] = {
+    AssetKind.CONSUMER: (EdgeType.CONSUMES,),
+    AssetKind.CONTRACT: (EdgeType.GOVERNS,),
+    AssetKind.JOB: (EdgeType.READS, EdgeType.WRITES),
+}
+
+
+class Via:
+    """Paths to the affected assets of one impact."""
+
+    def __init__(self, impact: Impact) -> None:
+        self.impact = impact
+        self.index = impact.index
+        self._names: dict[int, str] = {}
+
+    def path(self, node: int) -> list[PathStep]:
+        """A shortest path in the asset's class, in the order in which data flows.
+
+        An asset that hangs on another (a consumer, a contract, a product) is the last step downstream
+        and the first upstream, with the edge on which it hangs.
+        """
+        return self._path(node, frozenset())
+
+    def _path(self, node: int, seen: frozenset[int]) -> list[PathStep]:
+        if node in self._reached:
+            return self._flows(node)
+        carrier, edge, scope_id = self._carrier(node, seen | {node})
+        if carrier is None:
+            return [PathStep(node)]
+        before = [PathStep(carrier)] if carrier in self._begun else self._path(carrier, seen | {node})
+        if self.impact.traversal.direction is Direction.DOWNSTREAM:
+            return [*before, PathStep(node, edge, None, scope_id)]
+        first, *rest = before
+        return [PathStep(node), first._replace(edge=edge, scope_id=scope_id), *rest]
+
+    def _flows(self, node: int) -> list[PathStep]:
+        """From a start to a column or dataset that was reached by flows (upstream: from there to a start)."""
+        flows = self.impact.traversal.path(node)
+        if self.impact.traversal.direction is Direction.DOWNSTREAM:
+            return steps_of(flows, self._start(flows[0].start), node)
+        return steps_of(flows, node, self._start(flows[-1].end))
+
+    def _start(self, node: int) -> int:
+        """The start that a path touches at this node: itself, or the column by which its dataset was left."""
+        starts = self.impact.starts
+        if node in starts:
+            return node
+        within = (start for start in starts if self._dataset(start) == self._dataset(node))
+        return next(within, node)
+
+    def _dataset(self, node: int) -> int | None:
+        kind = self.index.kind(node)
+        return self.index.dataset(node) if kind is AssetKind.COLUMN else node if kind is AssetKind.DATASET else None
+
+    @cached_property
+    def _reached(self) -> frozenset[int]:
+        return frozenset(self.impact.traversal.nodes.tolist())
+
+    @cached_property
+    def _begun(self) -> frozenset[int]:
+        """The starts, and the datasets of those that are columns."""
+        starts = frozenset((*self.impact.traversal.starts.tolist(), *self.impact.starts))
+        columns = (node for node in starts if self.index.kind(node) is AssetKind.COLUMN)
+        return starts.union(self.index.dataset(node) for node in columns)
+
+    def _rank(self, node: int) -> tuple[int, int] | None:
+        """Reach and distance; None: not affected."""
+        if node in self._begun:
+            return -1, -1
+        row, known = self.impact.row(node), self.impact.affected
+        return None if row is None else (int(known.reach[row]), int(known.distance[row]))
+
+    def _carrier(self, node: int, seen: frozenset[int]) -> tuple[int | None, EdgeType | None, int | None]:
+        """The surest and nearest affected asset through which this one is affected, and the edge between them."""
+        found: list[tuple[tuple[int, int], int, EdgeType, int | None]] = []
+        for other, edge, scope_id in self._choices(node):
+            rank = self._rank(other)
+            if rank is not None and other not in seen and (not found or rank <= found[-1][0]):
+                found.append((rank, other, edge, scope_id))
+        if not found:
+            return None, None, None
+        best = [choice for choice in found if choice[0] == found[-1][0]]
+        _, carrier, edge, scope_id = best[0] if len(best) == 1 else min(best, key=lambda choice: (*self._named(choice[1]), choice[2]))
+        return carrier, edge, scope_id
+
+    def _named(self, node: int) -> tuple[str, str]:
+        """By qualified names: a dataset comes before its columns."""
+        if self.index.kind(node) is not AssetKind.COLUMN:
+            return self._name(node), ""
+        return self._name(self.index.dataset(node)), self.index.column_name(node)
+
+    def _name(self, node: int) -> str:
+        name = self._names.get(node)
+        if name is None:
+            name = self._names[node] = self.index.key(node).qualified_name
+        return name
+
+    def _choices(self, node: int) -> Iterable[tuple[int, EdgeType, int | None]]:
+        kind = self.index.kind(node)
+        if kind is AssetKind.DATASET:
+            for column in self._columns(node):
+                yield column, EdgeType.HAS_COLUMN, None
+        for type_ in _CARRIERS.get(kind, ()):
+            for edge in self.index.edges(node, type_):
+                yield edge.end, type_, edge.scope_id
+                if self.index.kind(edge.end) is AssetKind.DATASET:  # used as a whole, affected through a column
+                    yield from ((column, type_, edge.scope_id) for column in self._columns(edge.end))
+        if kind in (AssetKind.DATA_PRODUCT, AssetKind.DOMAIN):
+            yield from self._held(node, kind)
+
+    def _columns(self, dataset: int) -> list[int]:
+        """Those of its columns that are affected, or started from: in no order."""
+        core = self.index.core
+        columns = {int(core.nodes.rep[column]) for member in core.ring(dataset) for column in core.children(member)}
+        return [column for column in columns if self._rank(column) is not None]
+
+    def _held(self, node: int, kind: AssetKind) -> Iterable[tuple[int, EdgeType, int | None]]:
+        groups = self.impact.groups
+        held = groups.products if kind is AssetKind.DATA_PRODUCT else groups.domains
+        holders = groups.holders[held == node].tolist()
+        begun = [
+            other
+            for other in self._begun
+            if (self.index.product(other) if kind is AssetKind.DATA_PRODUCT else self.index.domain(other)) == node
+        ]
+        for other in (*holders, *begun):
+            if self.index.kind(other) is AssetKind.DATASET:
+                yield other, EdgeType.PORT if kind is AssetKind.DATA_PRODUCT else EdgeType.PART_OF, None

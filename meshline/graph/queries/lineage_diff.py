@@ -1,0 +1,213 @@
+"""What changed between two times: the flows that were added and removed.
+
+Only scopes that say something else are read, and what surrounds datasets that were renamed or dropped in
+between, so that the work grows with the change and not with the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from meshline.errors import InvalidInput
+from meshline.graph.content import decode
+from meshline.graph.index import Direction, FlowStep, LineageIndex
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, Facts, Flow, FlowType
+from meshline.graph.queries.pages import UNLIMITED, Limits
+from meshline.graph.store.base import Head
+
+
+class DiffEdge(NamedTuple):
+    """A flow between two assets by their keys as they were said; `job` if one is known."""
+
+    start: AssetKey
+    end: AssetKey
+    type: FlowType | None
+    subtype: str
+    masking: bool
+    job: AssetKey | None
+
+
+class Change(NamedTuple):
+    """A flow that is there at one time and not at the other, with the scope that says (or said) so."""
+
+    edge: DiffEdge
+    source: str
+    scope_id: int
+    observed_at: int
+
+
+class LineageDiff(NamedTuple):
+    """Both lists are sorted by names. Totals count what the limit left out, too."""
+
+    added: tuple[Change, ...]
+    removed: tuple[Change, ...]
+    total_added: int
+    total_removed: int
+
+
+def lineage_diff(
+    live: LiveGraph,
+    before: int,
+    after: int,
+    *,
+    of: Sequence[str] = (),
+    limit: int = 1000,
+    limits: Limits = UNLIMITED,
+    at: Callable[[int], LineageIndex] | None = None,
+) -> LineageDiff:
+    """Flows (of columns, and of datasets where no columns are known) between two times in microseconds.
+
+    `at`: the index as of a time, if not `live.at`.
+    `of`: only flows that have an end in what these assets (ids) reach, up or down, at either time.
+    """
+    if before > after:
+        raise InvalidInput("the first time is after the second: swap them", "from")
+    then, now = _heads(live, before, limits), _heads(live, after, limits)
+    differing = frozenset(scope for scope in then.keys() | now.keys() if _digest(then, scope) != _digest(now, scope))
+    index = at or live.at
+    graphs = index(before), index(after)
+    named = {key for heads in (then, now) for scope in differing if scope in heads for key in _moved(heads[scope])}
+    moved = frozenset(named.union(*(_names_of(graph, named) for graph in graphs)))
+    old, new = _Side(graphs[0], then, differing, moved), _Side(graphs[1], now, differing, moved)
+    near = _near((old.graph, new.graph), of, limits) if of else None
+    said, says = old.said(limits), new.said(limits)
+    removed = _without(said, says, old, near)
+    added = _without(says, said, new, near)
+    return LineageDiff(tuple(added[:limit]), tuple(removed[:limit]), len(added), len(removed))
+
+
+def _heads(live: LiveGraph, at: int, limits: Limits) -> dict[int, Head]:
+    found: dict[int, Head] = {}
+    for batch in live.store.heads(at):
+        limits.check()
+        found.update((head.scope_id, head) for head in batch)
+    return found
+
+
+def _digest(heads: dict[int, Head], scope_id: int) -> bytes | None:
+    head = heads.get(scope_id)
+    return None if head is None or head.content is None else head.content.digest
+
+
+def _flows(head: Head) -> Iterable[DiffEdge]:
+    """What a head says of flows. Covered pairs of datasets are left out: their columns say more."""
+    if head.content is not None:
+        for flow in decode(head.content.blob).flows:
+            if not flow.covered:
+                yield _edge(flow)
+
+
+def _edge(flow: Flow) -> DiffEdge:
+    if flow.start.kind is AssetKind.DATASET:
+        return DiffEdge(flow.start, flow.end, None, "", masking=False, job=flow.job)
+    return DiffEdge(flow.start, flow.end, flow.type, flow.subtype, flow.masking, flow.job)
+
+
+def _moved(head: Head) -> Iterable[AssetKey]:
+    """Datasets that a head renames or drops, or columns of which: what older heads say of them is read otherwise from then on."""
+    facts = decode(head.content.blob) if head.content is not None else Facts()
+    for edge in facts.edges:
+        if edge.type is EdgeType.RENAMED_TO:
+            yield from (_dataset(edge.start), _dataset(edge.end))
+    for asset in facts.assets:
+        if "dropped" in asset.attributes:
+            yield _dataset(asset.key)
+
+
+def _names_of(graph: LineageIndex, datasets: Iterable[AssetKey]) -> Iterable[AssetKey]:
+    """All names that these datasets have."""
+    for node in _nodes(graph, datasets):
+        yield from (graph.own_key(member) for member in graph.members(node))
+
+
+def _nodes(graph: LineageIndex, keys: Iterable[AssetKey]) -> Iterable[int]:
+    """The visible assets that have these names, each once, in the order of the names."""
+    return dict.fromkeys(node for key in sorted(keys) if (node := graph.node(key)) is not None)
+
+
+class _Side(NamedTuple):
+    """One of the two times. `differing`: the scopes that say something else at the other; `moved`: datasets renamed or dropped between."""
+
+    graph: LineageIndex
+    heads: dict[int, Head]
+    differing: frozenset[int]
+    moved: frozenset[AssetKey]
+
+    def said(self, limits: Limits) -> dict[DiffEdge, Change]:
+        """The flows that may differ: of differing scopes as they say them, around moved datasets as they are visible."""
+        result: dict[DiffEdge, Change] = {}
+        for scope in sorted(self.differing):
+            head = self.heads.get(scope)
+            if head is not None:
+                for edge in _flows(head):
+                    if not self._touches_moved(edge):
+                        result.setdefault(edge, Change(edge, head.source, head.scope_id, head.observed_at))
+        for node in _nodes(self.graph, self.moved):
+            for change in self._around(node, limits):
+                result.setdefault(change.edge, change)
+        return result
+
+    def unchanged(self, edges: Iterable[DiffEdge]) -> Iterable[Head]:
+        """Heads that say the same at both times, and mention where one of these edges begins."""
+        nodes = {self.graph.node(edge.start) for edge in edges if not self._touches_moved(edge)}
+        scopes = {scope for node in nodes if node is not None for scope in self.graph.scopes(node)}
+        return (self.heads[scope] for scope in scopes - self.differing if scope in self.heads)
+
+    def _touches_moved(self, edge: DiffEdge) -> bool:
+        return bool(self.moved) and not self.moved.isdisjoint({_dataset(edge.start), _dataset(edge.end)})
+
+    def _around(self, node: int, limits: Limits) -> Iterable[Change]:
+        for direction in Direction:
+            found = self.graph.traverse([node], direction, depth=1, max_nodes=limits.nodes, deadline=limits.deadline)
+            for flow in found.flows():
+                edge = self._shown(flow)
+                if self._touches_moved(edge):
+                    scope = self.graph.scope(flow.scope_id)
+                    yield Change(edge, scope.source, scope.scope_id, scope.observed_at)
+
+    def _shown(self, flow: FlowStep) -> DiffEdge:
+        job = None if flow.job is None else self.graph.key(flow.job)
+        return DiffEdge(self.graph.key(flow.start), self.graph.key(flow.end), flow.type, flow.subtype, flow.masking, job)
+
+
+def _dataset(key: AssetKey) -> AssetKey:
+    return AssetKey(AssetKind.DATASET, key.parts[:2])
+
+
+def _without(
+    here: dict[DiffEdge, Change], there: dict[DiffEdge, Change], side: _Side, near: Callable[[DiffEdge], bool] | None
+) -> list[Change]:
+    """Flows that only this side says, and that no unchanged scope says all the time."""
+    candidates = {edge for edge in here if edge not in there and (near is None or near(edge))}
+    for head in list(side.unchanged(candidates)):
+        candidates.difference_update(_flows(head))
+    return sorted((here[edge] for edge in candidates), key=lambda change: _names(change.edge))
+
+
+def _names(edge: DiffEdge) -> tuple[str, str, str, str, bool, str]:
+    return (
+        edge.start.qualified_name,
+        edge.end.qualified_name,
+        edge.type or "",
+        edge.subtype,
+        edge.masking,
+        edge.job.qualified_name if edge.job else "",
+    )
+
+
+def _near(graphs: Iterable[LineageIndex], of: Sequence[str], limits: Limits) -> Callable[[DiffEdge], bool]:
+    ids: set[str] = set()
+    for index in graphs:
+        starts = [node for asset_id in of if (node := index.find(asset_id)) is not None]
+        for direction in Direction:
+            ids.update(_reached(index, starts, direction, limits))
+    return lambda edge: edge.start.id in ids or edge.end.id in ids
+
+
+def _reached(index: LineageIndex, starts: Sequence[int], direction: Direction, limits: Limits) -> Iterable[str]:
+    found = index.traverse(starts, direction, max_nodes=limits.nodes, deadline=limits.deadline)
+    for node in {*found.starts.tolist(), *found.nodes.tolist()}:
+        for member in index.members(node):
+            yield index.own_key(member).id

@@ -1,0 +1,151 @@
+"""Is a data product well: how fresh are its output ports, measured against its promise, and what do its checks say.
+
+Never well for want of knowledge: what nobody measured is UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from meshline.graph import durations
+from meshline.graph.index import LineageIndex
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import JOB_OUTPUT, EdgeType, Json, source_kind, to_micros
+from meshline.graph.quality import OPEN, Outcome
+from meshline.graph.queries.assets import Attributes, attributes
+from meshline.graph.queries.quality import Counts, Result, counts, latest
+
+FRESHNESS = "freshness"
+_WRITTEN = frozenset({JOB_OUTPUT, "job-writes"})  # scopes of runs that wrote; what is only declared proves no writing
+_METRICS = "facet:dataQualityMetrics"
+
+
+class Standing(enum.StrEnum):
+    """KEPT: all that is promised and checked holds. BROKEN: something does not. UNKNOWN: not enough is known to say KEPT."""
+
+    KEPT = "KEPT"
+    BROKEN = "BROKEN"
+    UNKNOWN = "UNKNOWN"
+
+
+class Evidence(enum.StrEnum):
+    """How it is known when a dataset's data was last written."""
+
+    RUN = "RUN"  # a job's run wrote it
+    SNAPSHOT = "SNAPSHOT"  # the table's newest snapshot
+    METRICS = "METRICS"  # a producer's metrics of the dataset
+    CHECK = "CHECK"  # a freshness check saw data of that time
+
+
+class Freshness(NamedTuple):
+    """How old the data of an output port is. Times in microseconds, durations in seconds; None: not known."""
+
+    dataset: int
+    standing: Standing
+    last: int | None
+    evidence: Evidence | None
+    age: float | None
+
+
+class Health(NamedTuple):
+    """`promised`: the freshness that the product promises, as its source gives it. `checks`: of the output ports."""
+
+    product: int
+    standing: Standing
+    promised: durations.Measure | None
+    freshness: Standing
+    ports: tuple[Freshness, ...]
+    checks: tuple[Result, ...]
+
+    @property
+    def counts(self) -> Counts:
+        return counts(self.checks)
+
+    @property
+    def open_failures(self) -> tuple[Result, ...]:
+        return tuple(check for check in self.checks if check.outcome in OPEN)
+
+
+def health(live: LiveGraph, index: LineageIndex, products: Sequence[int], now: int) -> list[Health]:
+    """How well each of these products is. `now`: microseconds, the time that ages are measured to."""
+    ports = {product: _output_ports(index, product) for product in set(products)}
+    datasets = sorted({of for of_product in ports.values() for of in of_product})
+    known = dict(zip(datasets, attributes(live, index, datasets), strict=True))
+    checks = dict(zip(datasets, latest(live, index, datasets), strict=True))
+    promises = dict(zip(ports, attributes(live, index, list(ports)), strict=True))
+    found = {}
+    for product, of_product in ports.items():
+        promised = _promised(promises[product])
+        limit = None if promised is None else promised.seconds
+        fresh = tuple(_freshness(index, of, known[of], checks[of], limit, now) for of in of_product)
+        results = tuple(result for of in of_product for result in checks[of])
+        freshness = _freshness_of_all(fresh)
+        found[product] = Health(product, _standing(freshness, promised, results), promised, freshness, fresh, results)
+    return [found[product] for product in products]
+
+
+def _output_ports(index: LineageIndex, product: int) -> list[int]:
+    edges = index.edges(product, EdgeType.PORT)
+    ports = {edge.end for edge in edges if edge.attributes.get("direction", "output") == "output"}
+    return sorted(ports, key=lambda of: index.key(of).parts)
+
+
+def _promised(of_product: Attributes) -> durations.Measure | None:
+    slo = of_product.value("slo")
+    said = slo.get(FRESHNESS) if isinstance(slo, dict) else None
+    return None if said is None else durations.said(said)
+
+
+def _standing(freshness: Standing, promised: durations.Measure | None, results: Iterable[Result]) -> Standing:
+    outcomes = {result.outcome for result in results}
+    if freshness is Standing.BROKEN or Outcome.FAILED in outcomes:
+        return Standing.BROKEN
+    if (promised is not None and freshness is Standing.UNKNOWN) or Outcome.ERROR in outcomes:
+        return Standing.UNKNOWN
+    return Standing.KEPT if freshness is Standing.KEPT or outcomes & {Outcome.PASSED, Outcome.WARNED} else Standing.UNKNOWN
+
+
+def _freshness_of_all(ports: Sequence[Freshness]) -> Standing:
+    """The worst of the ports: BROKEN before UNKNOWN before KEPT."""
+    standings = {port.standing for port in ports}
+    if Standing.BROKEN in standings:
+        return Standing.BROKEN
+    return Standing.KEPT if standings == {Standing.KEPT} else Standing.UNKNOWN
+
+
+def _freshness(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result], limit: float | None, now: int) -> Freshness:
+    seen = max(((at, evidence) for at, evidence in _seen(index, of, known, checks) if at <= now), default=None, key=lambda one: one[0])
+    if seen is None:
+        return Freshness(of, Standing.UNKNOWN, None, None, None)
+    age = (now - seen[0]) / 1_000_000
+    standing = Standing.UNKNOWN if limit is None else Standing.KEPT if age <= limit else Standing.BROKEN
+    return Freshness(of, standing, *seen, age)
+
+
+def _seen(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result]) -> Iterator[tuple[int, Evidence]]:
+    """When data was there at the latest, and how that is known: each is true, so the newest counts."""
+    for edge in index.edges(of, EdgeType.WRITES, incoming=True):
+        said = index.scope(edge.scope_id)
+        if said.scope[0] in _WRITTEN and source_kind(said.source) == "openlineage" and not said.provisional:
+            yield said.last_observed, Evidence.RUN
+    for row in known.rows:
+        if row.attribute == "snapshot_at" and isinstance(row.value, int):
+            yield row.value * 1000, Evidence.SNAPSHOT
+        elif row.attribute == _METRICS and isinstance(row.value, dict) and (at := _micros(row.value.get("lastUpdated"))) is not None:
+            yield at, Evidence.METRICS
+    for check in checks:
+        observed = check.said.observed
+        if check.said.kind == FRESHNESS and isinstance(observed, dict) and (at := _micros(observed.get("max_loaded_at"))) is not None:
+            yield at, Evidence.CHECK
+
+
+def _micros(text: Json) -> int | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        return to_micros(datetime.fromisoformat(text))
+    except ValueError:
+        return None

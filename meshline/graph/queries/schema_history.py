@@ -1,0 +1,77 @@
+"""What columns a dataset had, and when, as each source listed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from meshline.graph.content import decode
+from meshline.graph.index import LineageIndex
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Json, lists_some_columns
+
+
+class ListedColumn(NamedTuple):
+    """A column as it was listed. `type`, `nullable`: None if the source did not say."""
+
+    name: str
+    position: int | None
+    type: str | None
+    nullable: bool | None
+
+
+class Schema(NamedTuple):
+    """What a source listed over a stretch of time; `until` None: still. Times are microseconds. No columns: it listed none any more."""
+
+    source: str
+    scope_id: int
+    since: int
+    until: int | None
+    columns: tuple[ListedColumn, ...]
+
+
+def schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Schema]:
+    """The schemas of a dataset under all its names: newest first. Stretches that differ in other things only are one."""
+    names = {key.parts for key in index.names(dataset)}
+    listed = {edge.scope_id for edge in index.edges(dataset, EdgeType.HAS_COLUMN)}
+    whole = {scope_id for scope_id in listed if not lists_some_columns(index.scope(scope_id).scope)}
+    scopes = sorted(whole or listed)  # what readers list is of interest only where nothing lists all
+    found: list[Schema] = []
+    for scope_id, intervals in live.store.history(scopes).items():
+        source = index.scope(scope_id).source
+        said: list[Schema] = []
+        for interval, content in intervals:
+            if index.as_of is not None and interval.valid_from > index.as_of:
+                break
+            schema = Schema(source, scope_id, interval.valid_from, interval.valid_to, tuple(_columns(content, names)))
+            if said and said[-1].columns == schema.columns and said[-1].until == schema.since:
+                schema = schema._replace(since=said.pop().since)
+            if schema.columns or said:
+                said.append(schema)
+        found += said
+    return sorted(found, key=lambda schema: (-schema.since, schema.source, schema.scope_id))
+
+
+def _columns(content: Content, names: set[tuple[str, ...]]) -> Iterator[ListedColumn]:
+    """By position, then name."""
+    facts = decode(content.blob)
+    said = {fact.key: fact.attributes for fact in facts.assets if fact.key.kind is AssetKind.COLUMN}
+    listed = [
+        (edge.attributes.get("position"), edge.end)
+        for edge in facts.edges
+        if edge.type is EdgeType.HAS_COLUMN and edge.start.parts in names
+    ]
+    yield from sorted(
+        (_column(key, position, said.get(key, {})) for position, key in listed), key=lambda c: (c.position is None, c.position or 0, c.name)
+    )
+
+
+def _column(key: AssetKey, position: Json, said: object) -> ListedColumn:
+    attributes = said if isinstance(said, dict) else {}
+    type_, nullable = attributes.get("type"), attributes.get("nullable")
+    return ListedColumn(
+        key.name,
+        position if isinstance(position, int) else None,
+        type_ if isinstance(type_, str) else None,
+        nullable if isinstance(nullable, bool) else None,
+    )

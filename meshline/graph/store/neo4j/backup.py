@@ -1,0 +1,109 @@
+"""A backup: one moment of a store in Neo4j as an SQLite store in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from meshline.errors import NotFound
+from meshline.graph.model import Content, Statement, job
+from meshline.graph.store.base import Batch, Pair, Run, RunKey, RunReader
+from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, rows, run
+from meshline.graph.store.neo4j.cypher import cypher, named
+from meshline.graph.store.neo4j.records import Contents, read_journal, read_raw_events
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.graph.store.sqlite.maintenance import making, settled
+
+PAGE = 1000  # scopes, runs or events at once
+_CYPHER = named("copying.cypher")
+
+Advance = Callable[[int], None]
+
+
+def backup(url: str, to: Path, *, overwrite: bool = False, advance: Advance = lambda _: None) -> int:
+    """Copy all statements, runs, events, records and settings; bytes written. What is copied answers the same.
+
+    Who writes to Neo4j meanwhile waits until it is done: Neo4j has no reading of one moment. Revisions, and the ids that
+    `retract` takes, are the copy's own. Raises as the SQLite store's backup does, and NotFound if there is no store.
+    """
+    connection = Connection(Address.parse(url))
+    try:
+        with making(to, overwrite=overwrite) as part:
+
+            def copied(tx: Transaction) -> None:
+                part.unlink(missing_ok=True)  # this may be called again, if a connection is lost
+                with closing(SqliteStore(str(part))) as copy:
+                    _copy(tx, copy, advance)
+
+            connection.read_locked(copied)
+            settled(part)
+    finally:
+        connection.close()
+    return to.stat().st_size
+
+
+def _copy(tx: Transaction, copy: SqliteStore, advance: Advance) -> None:
+    if run(tx, cypher("meta"))[0] is None:
+        raise NotFound("there is no store of meshline in this database")
+    for name, value in rows(tx, _CYPHER["settings"]):
+        copy.setting(name, value)
+    for batch in chain(_statements(tx), _runs(tx), _raw(tx), _journal(tx)):
+        copy.commit(partial(_built, batch))
+        advance(len(batch.statements) + len(batch.runs) + len(batch.raw) + len(batch.journal))
+
+
+def _built(batch: Batch, _reader: RunReader) -> Batch:
+    return batch
+
+
+def _statements(tx: Transaction) -> Iterator[Batch]:
+    contents = Contents()
+    after = 0
+    while page := rows(tx, _CYPHER["scopes_with_statements"], after=after, limit=PAGE):
+        after = page[-1][0]
+        digests = {bytes.fromhex(said[1]) for _, _, _, statements in page for said in statements}
+        blobs = contents.read(tx, digests)
+        yield Batch(
+            statements=[
+                _statement(source, tuple(parts), said, blobs[bytes.fromhex(said[1])])
+                for _, source, parts, statements in page
+                for said in statements
+            ]
+        )
+
+
+def _statement(source: str, scope: tuple[str, ...], said: list[Any], blob: bytes) -> Statement:
+    observed_at, digest, version, provisional, until = said
+    return Statement(source, scope, observed_at, Content(bytes.fromhex(digest), blob), version, provisional, until)
+
+
+def _runs(tx: Transaction) -> Iterator[Batch]:
+    after = ""
+    while page := rows(tx, _CYPHER["all_runs"], after=after, limit=PAGE):
+        after = page[-1][0]
+        runs: list[Run] = []
+        pairs: list[Pair] = []
+        for _, source, namespace, name, run_id, parent, state, kept in page:
+            key = RunKey(source, job(namespace, name), run_id)
+            runs.append(Run(key, parent, bytes(state)))
+            pairs += [Pair(of, bytes.fromhex(pair), key, covered) for of, pair, covered in kept]
+        yield Batch(runs=runs, pairs=pairs)
+
+
+def _raw(tx: Transaction) -> Iterator[Batch]:
+    after = 0
+    while page := read_raw_events(tx, after, PAGE):
+        after = page[-1].position
+        yield Batch(raw=[stored.event for stored in page])
+
+
+def _journal(tx: Transaction) -> Iterator[Batch]:
+    """In order and without gaps, so that the copy's positions are the same: settings may hold one."""
+    after = 0
+    while page := read_journal(tx, "", after, PAGE):
+        after = page[-1].position
+        yield Batch(journal=[kept.record for kept in page])

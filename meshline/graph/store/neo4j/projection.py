@@ -1,0 +1,328 @@
+"""The graph for people: the nodes and relationships of what scopes state, and the changes to them that a commit writes."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+
+from meshline.graph.bounded_cache import Memory
+from meshline.graph.content import columns, keys_of
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetFact, AssetKey, AssetKind, FlowType, Json, Precedence
+from meshline.graph.store.neo4j.connection import ROWS, Transaction, in_parts, rows, run, run_in_chunks
+from meshline.graph.store.neo4j.cypher import cypher, cypher_of_edge, cypher_of_kind
+from meshline.graph.store.neo4j.search_names import RESERVED, id_of, joined, name_row
+from meshline.graph.store.search_words import text_words
+
+Value: TypeAlias = str | int | float | bool | list[str]
+Properties: TypeAlias = Mapping[str, Value]
+
+# Only such attributes become properties: Neo4j never forgets a property's name, so names must be few.
+_ATTRIBUTE = re.compile(r"[a-z][a-z0-9_]{0,60}")
+_SNAKE = re.compile(r"_([a-z])")
+_INT64 = range(-(2**63), 2**63)
+
+# Between datasets a flow's type has no meaning.
+DATASET_FLOW = "DATASET"
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class Said(NamedTuple):
+    """The properties of a SAYS relationship: the simple attributes, and the words of the prose for search."""
+
+    attributes: Properties
+    words: str | None
+
+
+class FlowEdge(NamedTuple):
+    """What makes a FLOWS_TO relationship the same: said by two scopes, it is one relationship."""
+
+    start: str
+    end: str
+    type: str
+    subtype: str
+    masking: bool
+    covered: bool
+    jobId: str  # noqa: N815 - a property's name
+
+
+class OtherEdge(NamedTuple):
+    """What makes any other relationship the same: `said` is its attributes as JSON."""
+
+    type: str
+    start: str
+    end: str
+    said: str
+
+
+class Assertions(NamedTuple):
+    """All that one content says: by id, or by what makes a relationship the same."""
+
+    mentions: Mapping[str, AssetKey]  # all assets, also those below
+    sayings: Mapping[str, Said]  # of assets of which attributes are said (perhaps none)
+    flows: Mapping[FlowEdge, str]  # the job's name
+    edges: Mapping[OtherEdge, Properties]
+
+
+NOTHING = Assertions({}, {}, {}, {})
+
+
+_REMEMBERED = 4 * 2**20  # bytes of contents of which the assertions are remembered, which are some thirty times as large
+_remembered: Memory[bytes, Assertions] = Memory(_REMEMBERED)
+
+
+def assertions(blob: bytes) -> Assertions:
+    known = _remembered.get(blob)
+    return _remembered.keep(blob, _assertions(blob), len(blob)) if known is None else known
+
+
+def _assertions(blob: bytes) -> Assertions:
+    layout = columns(blob)
+    keys = keys_of(layout)
+    ids = [id_of(key) for key in keys]
+    kinds = [
+        (str(FlowType.INDIRECT if indirect else FlowType.DIRECT), subtype, bool(masking), bool(covered), job)
+        for indirect, subtype, masking, covered, job in layout.flow_kinds
+    ]
+    flows: dict[FlowEdge, str] = {}
+    flat = iter(layout.flows)
+    for a, b, kind in zip(flat, flat, flat, strict=True):
+        type_, subtype, masking, covered, job = kinds[kind]
+        if keys[a].kind is AssetKind.DATASET:
+            type_, subtype, masking = DATASET_FLOW, "", False
+        flows[FlowEdge(ids[a], ids[b], type_, subtype, masking, covered, ids[job] if job >= 0 else "")] = (
+            keys[job].qualified_name if job >= 0 else ""
+        )
+    return Assertions(
+        mentions=dict(zip(ids, keys, strict=True)),
+        sayings={ids[k]: said_of(AssetFact(keys[k], attributes)) for k, attributes in layout.assets},
+        flows=flows,
+        edges={
+            OtherEdge(str(EDGE_TYPES[t]), ids[a], ids[b], _encoder.encode(attributes).decode()): simple(attributes)
+            for t, a, b, attributes in layout.edges
+        },
+    )
+
+
+def said_of(fact: AssetFact) -> Said:
+    words = text_words(fact)
+    return Said(simple(fact.attributes), joined(words) if words else None)
+
+
+def simple(attributes: Mapping[str, Json]) -> dict[str, Value]:
+    """Attributes that can be properties, snake_case in camelCase: texts, numbers, flags, lists of texts."""
+    found: dict[str, Value] = {}
+    for name, value in attributes.items():
+        if _ATTRIBUTE.fullmatch(name):
+            name = _SNAKE.sub(lambda match: match[1].upper(), name)
+            kept = _simple(value)
+            if name == "tags" and isinstance(kept, list):
+                kept = sorted(set(kept))  # as they are united where several scopes name some
+            if kept is not None and name not in RESERVED and name not in {"said", "scopes"}:
+                found[name] = kept
+    return found
+
+
+def _simple(value: Json) -> Value | None:
+    if isinstance(value, bool | str | float):
+        return value
+    if isinstance(value, int):
+        return value if value in _INT64 else None
+    if isinstance(value, list) and value:
+        texts = [text for text in value if isinstance(text, str)]
+        return texts if len(texts) == len(value) else None
+    return None
+
+
+class Saying(NamedTuple):
+    """What one scope says of an asset."""
+
+    source: str
+    observed: int
+    attributes: Properties
+
+
+def merged(sayings: Iterable[Saying], precedence: Precedence) -> dict[str, Value]:
+    """The attributes that are shown: of the strongest source, then the newest statement, then the greater source; tags are united."""
+    shown: dict[str, tuple[tuple[int, int, str, bytes], Value]] = {}
+    tags: set[str] = set()
+    for said in sayings:
+        for name, value in said.attributes.items():
+            strength = (-precedence.rank(said.source, name), said.observed, said.source, _encoder.encode(value))
+            if name not in shown or strength > shown[name][0]:
+                shown[name] = (strength, value)
+            if name == "tags" and isinstance(value, list):
+                tags.update(value)
+    found = {name: value for name, (_, value) in shown.items()}
+    return {**found, "tags": sorted(tags)} if tags else found
+
+
+def difference(now: Properties, wanted: Properties) -> dict[str, Value | None]:
+    """What to set (None: remove) so that properties are as wanted."""
+    changed: dict[str, Value | None] = {name: value for name, value in wanted.items() if name not in now or not _same(now[name], value)}
+    changed.update({name: None for name in now if name not in wanted})
+    return changed
+
+
+def _same(a: Value, b: Value) -> bool:
+    return type(a) is type(b) and a == b
+
+
+class Move(NamedTuple):
+    """A scope that says something else, or the same at another time (then both are the same)."""
+
+    scope: int
+    before: Assertions
+    after: Assertions
+
+
+E = TypeVar("E", FlowEdge, OtherEdge)
+PRECEDENCE = Precedence()
+
+Group: TypeAlias = tuple[int, Sequence[object]]  # a scope, and what is to be done there
+
+
+class FlowRow(NamedTuple):
+    shared: FlowEdge
+    scopes: tuple[int, ...]
+    pairs: list[tuple[str, str]]  # start and end
+
+
+def draw(tx: Transaction, moves: Sequence[Move], named: Iterable[AssetKey]) -> None:
+    """Bring the graph from what the scopes said before to what they say after.
+
+    `named`: the keys of contents that are new to the store, whether they are said now or not. The
+    scopes themselves are written already, for attributes are merged by their times.
+    """
+    _add_names(tx, moves, named)
+    contested = _add_assertions(tx, moves)
+    _remove_assertions(tx, moves)
+    _hide(tx, moves)
+    _set_attributes(tx, moves, contested)
+
+
+def _add_names(tx: Transaction, moves: Sequence[Move], named: Iterable[AssetKey]) -> None:
+    said = {key for move in moves for id_, key in move.after.mentions.items() if id_ not in move.before.mentions}
+    only_named = [key for key in named if key not in said]
+    for kind in KINDS:
+        run_in_chunks(tx, cypher_of_kind("add_names", kind), [name_row(key)[:4] for key in only_named if key.kind is kind])
+        run_in_chunks(tx, cypher_of_kind("add_assets", kind), [name_row(key) for key in said if key.kind is kind])
+
+
+def _add_assertions(tx: Transaction, moves: Sequence[Move]) -> set[str]:
+    """Returns the assets of which somebody says something now, and not alone."""
+    mentions: list[Group] = []
+    new: list[Group] = []
+    changed: list[Group] = []
+    for scope, before, after in moves:
+        if ids := [id_ for id_ in after.mentions if id_ not in after.sayings and (id_ not in before.mentions or id_ in before.sayings)]:
+            mentions.append((scope, ids))
+        if added := [[id_, *said] for id_, said in after.sayings.items() if id_ not in before.sayings]:
+            new.append((scope, added))
+        if others := [
+            [id_, *said, difference(before.sayings[id_].attributes, said.attributes)]
+            for id_, said in after.sayings.items()
+            if id_ in before.sayings and before.sayings[id_] != said
+        ]:
+            changed.append((scope, others))
+    _run_groups(tx, cypher("add_mentions"), mentions)
+    contested: set[str] = {id_ for part in in_parts(new, _length, ROWS) for id_ in run(tx, cypher("add_sayings"), rows=part)[0]}
+    _run_groups(tx, cypher("change_sayings"), changed)
+    jobs = {edge.jobId: job for move in moves for edge, job in move.after.flows.items()}
+    flows = _scopes((move.scope, edge) for move in moves for edge in move.after.flows if edge not in move.before.flows)
+    _run_flows(tx, cypher("add_flows"), _flow_rows(flows), jobs)
+    properties: dict[OtherEdge, Properties] = {edge: found for move in moves for edge, found in move.after.edges.items()}
+    edges = _scopes((move.scope, edge) for move in moves for edge in move.after.edges if edge not in move.before.edges)
+    for edge_type, of_type in _edge_rows(edges, properties).items():
+        run_in_chunks(tx, cypher_of_edge("add_edges", edge_type), of_type)
+    return contested
+
+
+def _remove_assertions(tx: Transaction, moves: Sequence[Move]) -> None:
+    flows = _scopes((move.scope, edge) for move in moves for edge in move.before.flows if edge not in move.after.flows)
+    jobs = {edge.jobId: job for move in moves for edge, job in move.before.flows.items()}
+    _run_flows(tx, cypher("remove_flows"), _flow_rows(flows), jobs)
+    edges = _scopes((move.scope, edge) for move in moves for edge in move.before.edges if edge not in move.after.edges)
+    for edge_type, of_type in _edge_rows(edges, {}).items():
+        run_in_chunks(tx, cypher_of_edge("remove_edges", edge_type), of_type)
+    mentions: list[Group] = []
+    sayings: list[Group] = []
+    for scope, before, after in moves:
+        if ids := [id_ for id_ in before.sayings if id_ not in after.sayings]:
+            sayings.append((scope, ids))
+        if ids := [id_ for id_ in before.mentions if id_ not in before.sayings and (id_ not in after.mentions or id_ in after.sayings)]:
+            mentions.append((scope, ids))
+    _run_groups(tx, cypher("remove_sayings"), sayings)
+    _run_groups(tx, cypher("remove_mentions"), mentions)
+
+
+def _hide(tx: Transaction, moves: Sequence[Move]) -> None:
+    gone = list({id_ for move in moves for id_ in move.before.mentions if id_ not in move.after.mentions})
+    for at in range(0, len(gone), ROWS):
+        tx.run(cypher("hide_unsaid"), {"ids": gone[at : at + ROWS]}).consume()
+
+
+def _set_attributes(tx: Transaction, moves: Sequence[Move], contested: set[str]) -> None:
+    """Merge attributes anew where several scopes say something, or where one says nothing any more.
+
+    Also where only a statement's time moved: of two that are equally strong the newer is shown.
+    `contested`: of those of which somebody says something only now.
+    """
+    taken = {id_ for move in moves for id_ in move.before.sayings if id_ not in move.after.sayings}
+    kept = {id_ for move in moves for id_ in move.after.sayings if id_ in move.before.sayings}
+    given = (kept | contested) - taken
+    changed = []
+    for name, ids in (("sayings", list(taken)), ("contested_sayings", list(given))):
+        for at in range(0, len(ids), ROWS):
+            for id_, properties, said in rows(tx, cypher(name), ids=ids[at : at + ROWS]):
+                wanted = merged((Saying(source, observed, _attributes(found)) for source, observed, found in said), PRECEDENCE)
+                if to_set := difference(_attributes(properties), wanted):
+                    changed.append({"id": id_, "properties": to_set})
+    run_in_chunks(tx, cypher("set_attributes"), changed)
+
+
+def _attributes(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if name not in RESERVED}
+
+
+def _scopes(edges: Iterable[tuple[int, E]]) -> dict[E, list[int]]:
+    """The scopes of each edge."""
+    found: defaultdict[E, list[int]] = defaultdict(list)
+    for scope, edge in edges:
+        found[edge].append(scope)
+    return found
+
+
+def _flow_rows(flows: Mapping[FlowEdge, list[int]]) -> list[FlowRow]:
+    """Flows in groups that differ in nothing but their ends."""
+    groups: defaultdict[tuple[FlowEdge, tuple[int, ...]], list[tuple[str, str]]] = defaultdict(list)
+    for edge, scopes in flows.items():
+        groups[edge._replace(start="", end=""), tuple(scopes)].append((edge.start, edge.end))
+    return [FlowRow(shared, scopes, pairs) for (shared, scopes), pairs in groups.items()]
+
+
+def _run_flows(tx: Transaction, text: str, flows: Iterable[FlowRow], jobs: Mapping[str, str]) -> None:
+    for part in in_parts(flows, lambda row: len(row.pairs), ROWS):
+        shared = [{**row.shared._asdict(), "job": jobs[row.shared.jobId], "scopes": row.scopes, "pairs": row.pairs} for row in part]
+        tx.run(text, {"rows": shared}).consume()
+
+
+def _run_groups(tx: Transaction, text: str, groups: Iterable[Group]) -> None:
+    for part in in_parts(groups, _length, ROWS):
+        tx.run(text, {"rows": part}).consume()
+
+
+def _length(group: Group) -> int:
+    return len(group[1])
+
+
+def _edge_rows(edges: Mapping[OtherEdge, list[int]], properties: Mapping[OtherEdge, Properties]) -> dict[str, list[list[object]]]:
+    """By type."""
+    found: defaultdict[str, list[list[object]]] = defaultdict(list)
+    for edge, scopes in edges.items():
+        found[edge.type].append([edge.start, edge.end, edge.said, properties.get(edge), scopes])
+    return found

@@ -1,0 +1,205 @@
+"""Heads and histories, in pages; scopes as they are stored, and the open stretch that follows from their statements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from meshline.graph.content import EMPTY
+from meshline.graph.model import Content, Interval, Observation, Scope, intervals, known_by, last_stretch
+from meshline.graph.store.base import Head
+from meshline.graph.store.head_table import HeadTable, scope_text
+from meshline.graph.store.neo4j.connection import Transaction, in_parts, rows
+from meshline.graph.store.neo4j.cypher import cypher
+from meshline.graph.store.neo4j.records import Contents, read
+
+__all__ = ["Kept", "ScopeState", "known_by", "last_stretch", "newest_stretch"]
+
+
+_TOMBSTONE = EMPTY.digest.hex()
+
+
+class Kept(NamedTuple):
+    """A :Scope as the statements `heads...` return it, a row of a million: times in microseconds, all None if nothing holds."""
+
+    id: int
+    source: str
+    parts: list[str]
+    digest: str | None
+    observed: int
+    valid_from: int
+    last_observed: int
+    version: str
+    provisional: bool
+    size: int  # of the content, in bytes
+    statements: int
+
+    @property
+    def speaks(self) -> bool:
+        return self.digest is not None and self.digest != _TOMBSTONE
+
+    @property
+    def says(self) -> bytes | None:
+        """The digest of its content, None if it says nothing."""
+        return None if self.digest is None or self.digest == _TOMBSTONE else bytes.fromhex(self.digest)
+
+    def head(self, blobs: Mapping[bytes, bytes]) -> Head:
+        says, scope = self.says, tuple(self.parts)
+        if says is None:
+            return silent(self.id, self.source, scope)
+        content = Content(says, blobs[says])
+        return Head(
+            self.id, self.source, scope, self.observed, self.valid_from, self.last_observed, self.version, self.provisional, content
+        )
+
+
+def silent(number: int, source: str, scope: Scope) -> Head:
+    return Head(number, source, scope, observed_at=0, valid_from=0, last_observed=0, version="", provisional=False, content=None)
+
+
+def stretch_of(row: Sequence[Any]) -> Interval | None:
+    """The open stretch of a scope as the statement `scopes_by_key` returns it; None if nothing holds."""
+    digest, observed, valid_from, last_observed, version, provisional = row
+    if digest is None:
+        return None
+    return Interval(valid_from, None, last_observed, Observation(observed, bytes.fromhex(digest), version, provisional))
+
+
+def observation(row: Sequence[Any]) -> Observation:
+    """Of a row of `statements_...` without its scope."""
+    observed, digest, version, provisional, until = row
+    return Observation(observed, bytes.fromhex(digest), version, provisional, until)
+
+
+class ScopeState(NamedTuple):
+    """A scope before a commit: its number, the stretch that is open, how many statements it has."""
+
+    number: int
+    source: str
+    scope: Scope
+    stretch: Interval | None
+    statements: int
+
+
+def newest_stretch(before: Interval | None, removed: Iterable[Observation], added: Iterable[Observation]) -> tuple[bool, Interval | None]:
+    """(whether it is known, the stretch after) without the scope's other statements; (False, None): ask them.
+
+    While something settled holds, provisional statements mean nothing to the end of time; and settled
+    ones that are later than all before only continue or follow the open stretch.
+    """
+    if before is None or before.observation.provisional:
+        return False, None
+    if any(not o.provisional for o in removed):
+        return False, None
+    settled = [o for o in added if not o.provisional]
+    if any(o.observed_at <= before.observation.observed_at for o in settled):
+        return False, None
+    if not settled:
+        return True, before
+    after = intervals([before.observation, *settled])[-1]
+    if after.valid_from == before.observation.observed_at:
+        after = after._replace(valid_from=before.valid_from)
+    return True, after
+
+
+PAGE = 5_000  # scopes
+OBSERVATIONS = 50_000  # read at once
+READ_AT_ONCE = 16_000_000  # bytes of contents: the server builds the whole answer in its memory
+
+
+def page(tx: Transaction, after: int, at: int | None) -> tuple[int | None, list[Kept]]:
+    """Of the next scopes by number those that say something, now or as of a time; the last number, None at the end."""
+    kept = [Kept(*row) for row in rows(tx, cypher("page_of_heads"), after=after, limit=PAGE)]
+    return (kept[-1].id if len(kept) == PAGE else None), speaking(tx, kept, at)
+
+
+def kept_by_id(tx: Transaction, scope_ids: Iterable[int]) -> list[Kept]:
+    ids = list(dict.fromkeys(scope_ids))
+    return [Kept(*row) for at in range(0, len(ids), PAGE) for row in rows(tx, cypher("heads_by_id"), ids=ids[at : at + PAGE])]
+
+
+def kept_since(tx: Transaction, revision: int) -> list[Kept]:
+    return [Kept(*row) for row in rows(tx, cypher("heads_since"), since=revision)]
+
+
+def heads(tx: Transaction, contents: Contents, kept: Sequence[Kept]) -> list[Head]:
+    """Heads with what they say; content None for those that say nothing."""
+    blobs = contents.read(tx, {says for k in kept if (says := k.says) is not None})
+    return [k.head(blobs) for k in kept]
+
+
+def table(tx: Transaction, kept: Sequence[Kept]) -> HeadTable:
+    """The same for a part of `parts`, all of which say something: read at once and not remembered."""
+    ids, sources, scopes, digests, observed, valid_from, last_observed, versions, provisional, *_ = zip(*kept, strict=True)
+    blobs = read(tx, set(digests))
+    return HeadTable(
+        ids,
+        sources,
+        [scope_text(parts) for parts in scopes],
+        observed,
+        valid_from,
+        last_observed,
+        versions,
+        provisional,
+        list(map(bytes.fromhex, digests)),
+        [blobs[digest] for digest in digests],
+    )
+
+
+def parts(kept: Sequence[Kept]) -> Iterator[list[Kept]]:
+    """Heads in parts whose contents have about READ_AT_ONCE bytes."""
+    return in_parts(kept, lambda k: k.size, READ_AT_ONCE)
+
+
+def speaking(tx: Transaction, kept: Sequence[Kept], at: int | None) -> list[Kept]:
+    return [k for k in kept if k.speaks] if at is None else as_of(tx, kept, at)
+
+
+def as_of(tx: Transaction, kept: Sequence[Kept], at: int) -> list[Kept]:
+    """These scopes as they were at a time; those that said nothing are left out."""
+    settled = [k for k in kept if k.speaks and not k.provisional and k.last_observed <= at]
+    plain = {k.id for k in settled}
+    others = {k.id: k for k in kept if k.id not in plain}
+    found = observations(tx, {number: k.statements for number, k in others.items()}, at)
+    result = list(settled)
+    for number, said in found.items():
+        stretch = last_stretch(known_by(said, at))
+        if stretch is not None and stretch.observation.digest != EMPTY.digest:
+            now = stretch.observation
+            result.append(
+                others[number]._replace(
+                    digest=now.digest.hex(),
+                    observed=now.observed_at,
+                    valid_from=stretch.valid_from,
+                    last_observed=stretch.last_observed,
+                    version=now.version,
+                    provisional=now.provisional,
+                    size=0,
+                )
+            )
+    return result
+
+
+def observations(tx: Transaction, counts: Mapping[int, int], until: int | None = None) -> dict[int, set[Observation]]:
+    """The statements of scopes, optionally only up to a time. `counts`: how many each has."""
+    found: defaultdict[int, set[Observation]] = defaultdict(set)
+    for part in in_parts([item for item in counts.items() if item[1]], lambda item: item[1], OBSERVATIONS):
+        ids = [number for number, _ in part]
+        if until is None:
+            said = rows(tx, cypher("statements_of_scopes"), ids=ids)
+        else:
+            said = rows(tx, cypher("statements_of_scopes_until"), ids=ids, at=until)
+        for number, *row in said:
+            found[number].add(observation(row))
+    return found
+
+
+def histories(tx: Transaction, contents: Contents, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
+    found = observations(tx, {k.id: k.statements for k in kept_by_id(tx, scope_ids)})
+    stretches = {number: intervals(said) for number, said in found.items()}
+    blobs = contents.read(tx, {interval.observation.digest for history in stretches.values() for interval in history})
+    return {
+        number: [(interval, Content(interval.observation.digest, blobs[interval.observation.digest])) for interval in history]
+        for number, history in stretches.items()
+    }

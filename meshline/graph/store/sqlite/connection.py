@@ -1,0 +1,246 @@
+"""Connections to one SQLite file: one for writing, one for each concurrent reader; schema and errors.
+
+A file in WAL mode lets readers go on while one writes. An in-memory store has one connection only,
+and all take turns.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from meshline.errors import StoreCorrupt, StoreUnavailable
+from meshline.graph.content import EMPTY
+from meshline.graph.store.sqlite.sql import MAINTENANCE, MIGRATIONS, NEWEST_SCHEMA, OLDEST_SCHEMA, RAISED, SQL, register
+
+MEMORY = ":memory:"
+APPLICATION_ID = 0x6D65736C  # "mesl": written into the file's header
+OLDEST_SQLITE = (3, 38, 0)  # strict tables, json_each
+
+# The WAL is copied into the file when it has this many pages of 4 KiB: rarer than SQLite's default,
+# because one grouped commit touches thousands of pages, the same ones again and again.
+CHECKPOINT_PAGES = 16_384
+WRITER_CACHE_KIB = 131_072
+READER_CACHE_KIB = 16_384
+READERS_KEPT = 8  # that nobody uses: each keeps its cache
+
+# Files up to this size are checked as a whole when they are opened. Of larger ones not these tables.
+WHOLE_BYTES = 2**30
+NOT_CHECKED = frozenset({"raw", "run", "journal"})
+
+# A number that is given out is not there yet, so a key that is there twice is damage.
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})
+# Of text, of the schema's text, and of the full-text index.
+_DAMAGED = re.compile("Could not decode to UTF-8|no such (table|column)|has no column|malformed|invalid fts5 file format")
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: "another process is writing to it; try again",
+    sqlite3.SQLITE_LOCKED: "another process is writing to it; try again",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; does its folder exist, and may it be written to?",
+    sqlite3.SQLITE_READONLY: "it may not be written to; check its owner and permissions",
+    sqlite3.SQLITE_PERM: "it may not be written to; check its owner and permissions",
+    sqlite3.SQLITE_FULL: "its disk is full; make room and try again",
+    sqlite3.SQLITE_IOERR: "its disk does not answer; check the disk and try again",
+}
+
+
+class Connections:
+    """All connections of one store. `busy_timeout` is in seconds.
+
+    Raises StoreCorrupt for a file that is damaged or no store; `unchecked`: without looking for damage.
+    """
+
+    def __init__(self, path: str, busy_timeout: float, *, unchecked: bool = False) -> None:
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            needed = ".".join(map(str, OLDEST_SQLITE))
+            raise StoreUnavailable(f"this Python has SQLite {sqlite3.sqlite_version}, and {needed} is needed: use a newer Python or system")
+        self.path = path
+        self.in_memory = path == MEMORY
+        self._busy_timeout = busy_timeout
+        self._turn = threading.RLock()  # of the writer; in memory, of everybody
+        self._pool = threading.Lock()  # guards the two below
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        self._made: list[sqlite3.Connection] = []
+        weakref.finalize(self, _close_all, self._made)  # a store that nobody closes lets go of its file when it is forgotten
+        with self._translated():
+            self._writer = self._connect(WRITER_CACHE_KIB)
+            try:
+                _migrate(self._writer, path)
+                if not unchecked:
+                    _check_structure(self._writer, path)
+                self._file = None if self.in_memory else _identity(path)
+            except BaseException:
+                self._writer.close()
+                raise
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """The write lock, of this process and of all others, and one transaction."""
+        with self._turn, self._translated():
+            self._check_open()
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection that sees one moment of the store."""
+        with self._translated():
+            if self.in_memory:
+                with self._turn:
+                    self._check_open()
+                    yield self._writer
+                return
+            reader = self._take()
+            try:
+                reader.execute("BEGIN")
+                yield reader
+            finally:
+                self._give_back(reader)
+
+    def close(self) -> None:
+        """Close all; readers in use are closed when they are given back."""
+        with self._turn, self._pool:
+            if not self._closed:
+                self._closed = True
+                for connection in (*self._idle, self._writer):
+                    connection.close()
+                self._idle.clear()
+
+    def _connect(self, cache_kib: int) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            register(connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        except BaseException:
+            connection.close()
+            raise
+        self._made.append(connection)
+        return connection
+
+    def _take(self) -> sqlite3.Connection:
+        with self._pool:
+            self._check_open()
+            if self._idle:
+                return self._idle.pop()
+        return self._connect(READER_CACHE_KIB)
+
+    def _give_back(self, reader: sqlite3.Connection) -> None:
+        with suppress(sqlite3.Error):  # an error may have ended the transaction already
+            reader.execute("ROLLBACK")
+        with self._pool:
+            if self._closed or len(self._idle) >= READERS_KEPT:
+                self._made.remove(reader)
+                reader.close()
+            else:
+                self._idle.append(reader)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable(f"the store {self.path} is closed")
+        if self._file is not None and _identity(self.path) != self._file:
+            raise StoreUnavailable(f"another file is in the place of the store {self.path}: put it back, or start meshline again")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """What SQLite says, in the words of `meshline.errors`; our own mistakes stay what they are."""
+        try:
+            yield
+        except UnicodeDecodeError as error:  # of a text that SQLite gave
+            raise StoreCorrupt(f"{self.path} is damaged ({error}): restore it from a backup") from error
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte: without the extension
+            if str(error) == RAISED:
+                raise StoreCorrupt(f"{self.path} is damaged (a row does not fit its checksum): restore it from a backup") from error
+            if code in _CORRUPT or _DAMAGED.search(str(error)):
+                raise StoreCorrupt(f"{self.path} is damaged or no store of meshline ({error}): restore it from a backup") from error
+            if code in _UNAVAILABLE:
+                raise StoreUnavailable(f"the store {self.path} does not answer ({error}): {_UNAVAILABLE[code]}") from error
+            raise
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """Which file it is. SQLite would go on writing to one that was removed, where nobody finds it again."""
+    try:
+        found = Path(path).stat()
+    except OSError as error:
+        raise StoreUnavailable(f"the store {path} is gone ({error.strerror}): put it back, or start meshline again") from error
+    return found.st_dev, found.st_ino
+
+
+def _close_all(connections: list[sqlite3.Connection]) -> None:
+    for connection in connections:
+        connection.close()
+
+
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the schema up to date; PRAGMA user_version is its version."""
+    connection.execute("BEGIN")  # one snapshot: another process may be making the schema just now
+    try:
+        version = _version(connection, path)
+    finally:
+        connection.execute("ROLLBACK")
+    if version == NEWEST_SCHEMA:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(connection, path)  # read again: another process may have been first
+        for statement in [statement for number, script in MIGRATIONS.items() if number > version for statement in script]:
+            connection.execute(statement)
+        connection.execute(SQL["put_tombstone"], (EMPTY.digest, EMPTY.blob))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {NEWEST_SCHEMA}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _check_structure(connection: sqlite3.Connection, path: str) -> None:
+    """What no checksum of a row tells: rows that are lost, or out of order. Raises StoreCorrupt.
+
+    A tenth of the time that it takes to load the graph; of a large file what grows with events is left out.
+    """
+    (size,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()
+    checks = ["PRAGMA integrity_check(1)"]
+    if size > WHOLE_BYTES:
+        tables = [name for (name,) in connection.execute(MAINTENANCE["tables"])]
+        checks = [f"PRAGMA integrity_check('{name}')" for name in tables if name not in NOT_CHECKED]
+    for check in checks:
+        (found,) = connection.execute(check).fetchone()
+        if found != "ok":
+            raise StoreCorrupt(f"{path} is damaged ({found.splitlines()[0]}): restore it from a backup; `meshline store check` says more")
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID and (application or version or connection.execute("SELECT 1 FROM sqlite_schema").fetchone()):
+        raise StoreCorrupt(f"{path} is a database of another program: give the store a file of its own")
+    if version > NEWEST_SCHEMA:
+        raise StoreCorrupt(
+            f"{path} has schema version {version}, and this meshline knows {NEWEST_SCHEMA}: use the newer meshline that wrote it"
+        )
+    if 0 < version < OLDEST_SCHEMA:
+        raise StoreCorrupt(
+            f"{path} has schema version {version}, and this meshline reads {OLDEST_SCHEMA} and newer: "
+            "use the older meshline that wrote it, or ingest its sources into a new file"
+        )
+    assert isinstance(version, int)
+    return version

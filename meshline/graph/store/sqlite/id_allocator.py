@@ -1,0 +1,86 @@
+"""The numbers of scopes, labels and contents: remembered, else found in the file, else given out.
+
+A number is never changed or taken back once it is committed, by whichever process, so what is
+remembered stays true; only the numbers of a commit that failed have to be forgotten.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+from meshline.graph.model import Scope
+from meshline.graph.store.sqlite.reader import text_of
+from meshline.graph.store.sqlite.sql import SQL
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Numbers(Generic[K]):
+    """The numbers of one kind of key; at most `limit` are remembered.
+
+    `find` and `last` name the statements that ask for the number of a key and for the greatest one.
+    """
+
+    def __init__(self, find: str, last: str, columns: Callable[[K], tuple[Any, ...]], limit: int) -> None:
+        self.known: dict[K, int] = {}
+        self.new: dict[K, int] = {}  # those of `known` that the commit under way gave out
+        self._find = SQL[find]
+        self._last = SQL[last]
+        self._columns = columns
+        self._limit = limit
+        self._next = 0
+
+    def find(self, connection: sqlite3.Connection, key: K) -> int | None:
+        """The number of a key, if it has one."""
+        number = self.known.get(key)
+        if number is None:
+            row = connection.execute(self._find, self._columns(key)).fetchone()
+            if row is not None:
+                number = self._remember(key, row[0])
+        return number
+
+    def give(self, connection: sqlite3.Connection, key: K) -> int:
+        """The number of a key, a new one if it has none."""
+        number = self.find(connection, key)
+        if number is None:
+            if not self.new:
+                self._next = connection.execute(self._last).fetchone()[0] + 1
+            number = self.new[key] = self._remember(key, self._next)
+            self._next += 1
+        return number
+
+    def keep(self) -> None:
+        self.new.clear()
+
+    def forget(self) -> None:
+        for key in self.new:
+            del self.known[key]
+        self.new.clear()
+
+    def _remember(self, key: K, number: int) -> int:
+        if len(self.known) >= self._limit:
+            self.known.clear()
+            self.known.update(self.new)
+        self.known[key] = number
+        return number
+
+
+class Numbering:
+    """Scopes (source, scope), labels and contents (digest); the limits are about 100 MB each."""
+
+    def __init__(self) -> None:
+        self.scopes = Numbers[tuple[str, Scope]]("find_scope", "last_scope", lambda key: (text_of(key[1]).decode(), key[0]), 200_000)
+        self.labels = Numbers[str]("find_label", "last_label", lambda label: (label,), 100_000)
+        self.contents = Numbers[bytes]("number_content", "last_content", lambda digest: (digest,), 500_000)
+
+    def keep(self) -> None:
+        """The commit succeeded."""
+        for numbers in (self.scopes, self.labels, self.contents):
+            numbers.keep()
+
+    def forget(self) -> None:
+        """The commit was rolled back, and with it the numbers that it gave out."""
+        for numbers in (self.scopes, self.labels, self.contents):
+            numbers.forget()

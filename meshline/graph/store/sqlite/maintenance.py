@@ -1,0 +1,286 @@
+"""Maintenance of a store's file: is it sound, make it smaller, back it up.
+
+The checks are what SQLite itself finds and what rows promise each other. Compacting drops what nothing refers to and changes no answer.
+A backup is one moment of the store in a file of its own, made while others read and write.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
+from meshline.graph.model import Content
+from meshline.graph.store.compression import unpack
+from meshline.graph.store.integrity import Check, Findings, content_problem
+from meshline.graph.store.sqlite import reader
+from meshline.graph.store.sqlite.connection import Connections
+from meshline.graph.store.sqlite.reader import HeadRow, silent
+from meshline.graph.store.sqlite.sql import MAINTENANCE, TABLES, expanded
+
+BUSY_SECONDS = 10.0
+SCOPES = 2000  # heads folded at once
+REFERENCES = ("observation", "head", "run", "pair", "document")
+
+
+def file_checks(path: str, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
+    """All checks of one moment of the file. Safe while others write."""
+    connections = Connections(path, BUSY_SECONDS, unchecked=True)
+    try:
+        with connections.reading() as connection:
+            yield _integrity(connection)
+            yield _rows(connection)
+            yield references(connection)
+            yield _contents(connection, advance)
+            yield _folds(connection, advance)
+            yield _revisions(connection)
+            yield _states(connection)
+    finally:
+        connections.close()
+
+
+def _integrity(connection: sqlite3.Connection) -> Check:
+    """SQLite's own look at every page and index, the search tables included; see https://sqlite.org/pragma.html#pragma_integrity_check."""
+    found = Findings("file: pages, rows and indexes are sound (SQLite's integrity check)")
+    (found.count,) = connection.execute("PRAGMA page_count").fetchone()
+    for (line,) in connection.execute("PRAGMA integrity_check"):
+        if line != "ok":
+            found.problem(str(line))
+    return found.check()
+
+
+def _rows(connection: sqlite3.Connection) -> Check:
+    found = Findings("rows: each fits its checksum")
+    for table in TABLES:
+        (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - our own names
+        found.count += rows
+        try:
+            (wrong,) = connection.execute(expanded(f"SELECT count(*) FROM {table} WHERE NOT fits_{table}({table})")).fetchone()  # noqa: S608
+        except sqlite3.DatabaseError as error:
+            found.problem(f"{table} cannot be read: {error}")
+        else:
+            if wrong:
+                found.problem(f"{wrong} rows of {table} are not as they were written")
+    return found.check()
+
+
+def references(connection: sqlite3.Connection) -> Check:
+    """Whether all is there that rows of the file name."""
+    found = Findings("references: what a row names is there")
+    for table in REFERENCES:
+        (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - our own names
+        (dangling,) = connection.execute(MAINTENANCE[f"dangling_{table}"]).fetchone()
+        found.count += rows
+        if dangling:
+            found.problem(f"{dangling} rows of {table} name what is not there")
+    return found.check()
+
+
+def _contents(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Check:
+    found = Findings("contents: each can be read and fits its digest")
+    for number, digest, deflated, blob in connection.execute(MAINTENANCE["all_contents"]):
+        found.count += 1
+        try:
+            problem = content_problem(Content(digest, unpack(deflated, blob)))
+        except StoreCorrupt as error:
+            problem = str(error)
+        if problem is not None:
+            found.problem(f"content {number} {problem}")
+        if found.count % 1000 == 0:
+            advance(1000)
+    return found.check()
+
+
+def _folds(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Check:
+    """Heads are derived: made anew from all observations they are the same."""
+    found = Findings("heads: each is what the scope's observations make")
+    after = 0
+    while rows := connection.execute(MAINTENANCE["head_rows_from"], (after, SCOPES)).fetchall():
+        heads = [HeadRow(*row) for row in rows]
+        after = heads[-1].scope
+        try:
+            folded = reader.folded(connection, [head.scope for head in heads])
+        except sqlite3.DatabaseError:
+            found.problem(f"what scopes {heads[0].scope} to {after} state cannot be read: a row does not fit its checksum")
+            continue
+        for head in heads:
+            now = folded.get(head.scope, silent(head.scope))
+            if (head.speaks or now.speaks) and head != now:
+                found.problem(f"scope {head.scope} shows {_told(head)}, and its observations make {_told(now)}")
+        found.count += len(heads)
+        advance(len(heads))
+    (without,) = connection.execute(MAINTENANCE["observed_without_head"]).fetchone()
+    if without:
+        found.problem(f"{without} scopes have observations and no head")
+    return found.check()
+
+
+def _told(head: HeadRow) -> str:
+    return f"content {head.content} since {head.valid_from}" if head.speaks else "nothing"
+
+
+def _revisions(connection: sqlite3.Connection) -> Check:
+    found = Findings("revisions: without a gap, and no head is newer than the newest")
+    kept, first, newest = connection.execute(MAINTENANCE["change_span"]).fetchone()
+    (greatest,) = connection.execute(MAINTENANCE["greatest_head_revision"]).fetchone()
+    found.count = newest
+    if kept and newest - first + 1 != kept:
+        found.problem(f"{kept} revisions are listed between {first} and {newest}")
+    if greatest > newest:
+        found.problem(f"a head is of revision {greatest}, and the newest is {newest}")
+    return found.check()
+
+
+def _states(connection: sqlite3.Connection) -> Check:
+    found = Findings("runs: the state of each can be read")
+    for number, deflated, state in connection.execute(MAINTENANCE["all_states"]):
+        found.count += 1
+        try:
+            unpack(deflated, state)
+        except StoreCorrupt as error:
+            found.problem(f"run {number}: {error}")
+    return found.check()
+
+
+COMPACTION_BUSY_SECONDS = 2.0
+
+
+class Compacted(NamedTuple):
+    """What went. Sizes are in bytes, with what was in the WAL."""
+
+    contents: int
+    labels: int
+    raw: int
+    before: int
+    after: int
+
+
+def compact(path: str, raw_before: int) -> Compacted:
+    """Drop contents and labels that nothing refers to, and raw events received before a time (microseconds).
+
+    They are left behind when a run says otherwise than it did while it ran. Needs the file for itself, since a process that
+    has it open remembers the numbers of what it wrote and would go on to use them: raises StoreUnavailable if one has.
+    """
+    Connections(path, COMPACTION_BUSY_SECONDS).close()  # a store of ours, brought up to date
+    before = _size(path)
+    with closing(sqlite3.connect(path, timeout=COMPACTION_BUSY_SECONDS, isolation_level=None)) as connection:
+        _alone(connection, path)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            contents = connection.execute(MAINTENANCE["remove_unused_contents"]).rowcount
+            labels = connection.execute(MAINTENANCE["remove_unused_labels"]).rowcount
+            raw = connection.execute(MAINTENANCE["remove_old_raw"], (raw_before,)).rowcount
+            _check(connection, path)
+            for (table,) in connection.execute(MAINTENANCE["search_tables"]).fetchall():
+                connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608 - our own names
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA journal_mode = WAL")
+    return Compacted(contents, labels, raw, before, _size(path))
+
+
+def _check(connection: sqlite3.Connection, path: str) -> None:
+    """Raises StoreCorrupt if something that is named is not there: then nothing is dropped."""
+    check = references(connection)
+    if not check.passed:
+        raise StoreCorrupt(f"{path} is not sound, so nothing was dropped ({'; '.join(check.problems)}): see `meshline store check`")
+
+
+def _alone(connection: sqlite3.Connection, path: str) -> None:
+    """Take the file for this connection until it is closed. Raises StoreUnavailable.
+
+    Leaving WAL mode needs that nobody else has the file open (https://sqlite.org/wal.html), and exclusive locking keeps
+    others from opening it: they wait, and then say so.
+    """
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    try:
+        (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    except sqlite3.OperationalError:
+        mode = "wal"
+    if mode == "wal":
+        raise StoreUnavailable(f"another process has {path} open: stop the servers that use it, then compact it")
+
+
+def _size(path: str) -> int:
+    return sum(each.stat().st_size for each in (Path(path), Path(f"{path}-wal")) if each.exists())
+
+
+TAKEN = "there is a file of this name: name another, or say --overwrite"
+
+
+def backup(path: str, to: Path, *, overwrite: bool = False) -> int:
+    """Copy a store's file; bytes written. The copy has its name when it is whole and on disk, never before.
+
+    Raises InvalidInput if there is a file of that name (unless `overwrite`), StoreUnavailable if it cannot be written.
+    """
+    with making(to, overwrite=overwrite) as part:
+        _copy(path, part)
+    return to.stat().st_size
+
+
+@contextmanager
+def making(to: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A path beside a new file, to write what will have its name if all goes well; errors as `backup` has them."""
+    if to.exists() and not overwrite:
+        raise InvalidInput(TAKEN, str(to))
+    part = to.with_name(f".{to.name}.{os.getpid()}.part")
+    try:
+        yield part
+        _name(part, to, overwrite=overwrite)
+    except FileExistsError as error:
+        raise InvalidInput(TAKEN, str(to)) from error
+    except OSError as error:
+        raise StoreUnavailable(f"the copy {to} cannot be written: {error.strerror or error}") from error
+    finally:
+        for leftover in ("", "-wal", "-shm", "-journal"):
+            Path(f"{part}{leftover}").unlink(missing_ok=True)
+
+
+def _copy(path: str, part: Path) -> None:
+    """All pages in one step, under one read transaction: writers go on meanwhile, into the WAL.
+
+    See https://sqlite.org/backup.html: in smaller steps the copy would begin anew at each commit.
+    """
+    connections = Connections(path, BUSY_SECONDS)
+    try:
+        with connections.reading() as source:
+            _fill(source, part)
+    finally:
+        connections.close()
+
+
+def _fill(source: sqlite3.Connection, part: Path) -> None:
+    try:
+        with closing(sqlite3.connect(part, isolation_level=None)) as target:
+            source.backup(target, pages=-1)
+        settled(part)
+    except sqlite3.OperationalError as error:  # the folder, or its room; damage of the source is another error
+        raise StoreUnavailable(f"the copy {part} cannot be written ({error}): make room, and see that its folder is there") from error
+
+
+def settled(path: Path) -> None:
+    """Let a store that nobody has open be one file, with nothing beside it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+
+
+def _name(part: Path, to: Path, *, overwrite: bool) -> None:
+    """Give a file that is whole its name, durably. Raises FileExistsError."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    if overwrite:
+        part.replace(to)
+    else:
+        os.link(part, to)  # fails if the name is taken, unlike a rename
+    folder = os.open(to.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

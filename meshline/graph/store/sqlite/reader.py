@@ -1,0 +1,289 @@
+"""Heads and histories out of one connection, which sees one moment of the store.
+
+Heads follow from observations: by a short cut for what is plainly the newest, by `intervals` for all else.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from meshline.errors import StoreCorrupt
+from meshline.graph.content import EMPTY
+from meshline.graph.model import Content, Interval, Observation, Scope, intervals, known_by, last_stretch
+from meshline.graph.store.base import Changes, Head
+from meshline.graph.store.compression import unpack_content
+from meshline.graph.store.head_table import HeadTable, scope_of
+from meshline.graph.store.sqlite.sql import SQL
+
+TOMBSTONE = 0  # the number of the empty content
+
+
+class Said(NamedTuple):
+    """A row of `observation`."""
+
+    scope: int
+    observed_at: int
+    content: int
+    version: int
+    provisional: int
+    lasts: int
+
+
+class HeadRow(NamedTuple):
+    """A row of `head`: what a scope says at the end of time; content None = nothing holds."""
+
+    scope: int
+    content: int | None
+    observed_at: int
+    valid_from: int
+    last_observed: int
+    version: int
+    provisional: int
+    revision: int = 0
+
+    @property
+    def speaks(self) -> bool:
+        return bool(self.content)
+
+
+def lasts(observed_at: int, until: int | None) -> int:
+    """How long a statement lasts, as kept: 0 = without an end, negative = it never holds."""
+    if until is None:
+        return 0
+    return until - observed_at if until > observed_at else -1
+
+
+def observation(observed_at: int, digest: bytes, version: str, provisional: int, lasts: int) -> Observation:
+    return Observation(observed_at, digest, version, bool(provisional), observed_at + lasts if lasts else None)
+
+
+def silent(scope: int) -> HeadRow:
+    return HeadRow(scope, None, 0, 0, 0, 0, 0)
+
+
+def begun(said: Said) -> HeadRow:
+    """The head of a stretch that begins with this observation."""
+    return HeadRow(said.scope, said.content, said.observed_at, said.observed_at, said.observed_at, said.version, said.provisional)
+
+
+def first(said: Said) -> HeadRow:
+    """The head of a scope that has no other observation."""
+    return silent(said.scope) if said.provisional and said.lasts else begun(said)
+
+
+def tied(head: HeadRow, said: Said) -> bool:
+    """Whether two settled observations are of one time: all runs of a scheduler's round are, for what they state of shared datasets."""
+    return head.content is not None and not (head.provisional or said.provisional) and said.observed_at == head.observed_at
+
+
+def followed_tied(head: HeadRow, said: Said, *, wins: bool) -> HeadRow | None:
+    """`followed` for a tie. `wins`: the new one by digest and version, as `meshline.graph.model.holding` orders them."""
+    if not wins:
+        return head
+    if said.content == head.content:
+        return head._replace(version=said.version)
+    if head.valid_from < head.observed_at:  # the head's content was stated before, too: that stretch ends here
+        return begun(said)
+    return None
+
+
+def followed(head: HeadRow, said: Said) -> HeadRow | None:
+    """The head after one more observation (the same object if it stays), or None: ask `intervals`.
+
+    Sound only if `head` is what `intervals` gives for the observations before.
+    """
+    if head.content is None or (head.provisional and said.provisional):
+        return None
+    if head.provisional:
+        return begun(said)  # the first that is settled
+    return head if said.provisional else _settled(head, said)
+
+
+def _settled(head: HeadRow, said: Said) -> HeadRow | None:
+    """`followed` for a settled head and a settled observation."""
+    same = said.content == head.content
+    if said.observed_at > head.observed_at:
+        valid_from = head.valid_from if same else said.observed_at
+        return HeadRow(said.scope, said.content, said.observed_at, valid_from, said.observed_at, said.version, 0)
+    if said.observed_at == head.observed_at and not (same and said.version == head.version):
+        return None
+    return head if same is (said.observed_at >= head.valid_from) else None
+
+
+BATCH = 1000  # heads at a time: some megabytes
+END_OF_TIME = 2**63 - 1
+
+HeadColumns: TypeAlias = tuple[int, str, str, int, int, int, str, int, bytes, int, bytes]
+
+text_of = msgspec.json.Encoder().encode
+_list_of = msgspec.msgpack.Decoder(list[int]).decode
+packed_list = msgspec.msgpack.Encoder().encode
+
+
+def list_of(encoded: bytes) -> list[int]:
+    """The inverse of `packed_list`. Raises StoreCorrupt."""
+    try:
+        return _list_of(encoded)
+    except msgspec.MsgspecError as error:
+        raise StoreCorrupt(f"a list of scopes cannot be read ({error}): restore the store from a backup") from error
+
+
+def numbers(values: Iterable[int]) -> str:
+    """A list of numbers as SQL takes it."""
+    return text_of(list(values)).decode()
+
+
+def revision(connection: sqlite3.Connection) -> int:
+    (newest,) = connection.execute(SQL["revision"]).fetchone()
+    assert isinstance(newest, int)
+    return newest
+
+
+def _head(row: HeadColumns) -> Head:
+    number, source, scope, observed_at, valid_from, last_observed, version, provisional, digest, deflated, blob = row
+    content = unpack_content(digest, deflated, blob)
+    return Head(number, source, scope_of(scope), observed_at, valid_from, last_observed, version, bool(provisional), content)
+
+
+def all_heads(connection: sqlite3.Connection) -> Iterator[HeadTable]:
+    (last,) = connection.execute(SQL["last_scope"]).fetchone()
+    cursor = connection.execute(SQL["all_heads"])
+    while rows := cursor.fetchmany(BATCH):
+        *columns, digests, deflated, blobs = zip(*rows, strict=True)
+        contents = [content.blob for content in map(unpack_content, digests, deflated, blobs)]
+        yield HeadTable(*(*columns, digests, contents), share=columns[0][-1] / last)
+
+
+def all_heads_as_of(connection: sqlite3.Connection, as_of: int) -> Iterator[list[Head]]:
+    scopes = [number for (number,) in connection.execute(SQL["scopes"])]
+    for start in range(0, len(scopes), BATCH):
+        if heads := heads_as_of(connection, scopes[start : start + BATCH], as_of):
+            yield heads
+
+
+def heads(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:
+    return [_head(row) for row in connection.execute(SQL["heads"], (numbers(dict.fromkeys(scope_ids)),))]
+
+
+def heads_as_of(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of: int) -> list[Head]:
+    """The heads that only the observations up to a time give.
+
+    SQL finds the stretch where the newest observation is settled and nothing else was said at the
+    times that decide; `intervals` does the rest.
+    """
+    wanted = dict.fromkeys(scope_ids)
+    connection.execute(SQL["check_observations"], (numbers(wanted),)).fetchone()
+    settled: dict[int, list[tuple[HeadColumns, int, int]]] = {}
+    for row in connection.execute(SQL["settled_as_of"], (numbers(wanted), as_of)):
+        settled.setdefault(row[0], []).append((row[:11], row[11], row[12]))
+    result: list[Head] = []
+    unclear: list[int] = []
+    for number in wanted:
+        match settled.get(number):
+            case [(columns, content, 0)]:
+                if content != TOMBSTONE:
+                    result.append(_head(columns))
+            case _:
+                unclear.append(number)
+    return result + _folded_as_of(connection, unclear, as_of)
+
+
+def _folded_as_of(connection: sqlite3.Connection, scope_ids: list[int], as_of: int) -> list[Head]:
+    stretches: dict[int, Interval] = {}
+    for number, observations in _observations(connection, scope_ids, as_of).said.items():
+        stretch = last_stretch(known_by(observations, as_of))
+        if stretch is not None and stretch.observation.digest != EMPTY.digest:
+            stretches[number] = stretch
+    names = scope_names(connection, stretches)
+    contents = contents_by_digest(connection, (stretch.observation.digest for stretch in stretches.values()))
+    return [
+        Head(
+            number,
+            *names[number],
+            said.observed_at,
+            valid_from,
+            last_observed,
+            said.version,
+            said.provisional,
+            contents[said.digest],
+        )
+        for number, (valid_from, _, last_observed, said) in stretches.items()
+    ]
+
+
+class Observations(NamedTuple):
+    """All that scopes said, and the numbers of the contents and versions in it."""
+
+    said: dict[int, list[Observation]]
+    contents: dict[bytes, int]
+    versions: dict[str, int]
+
+
+def _observations(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of: int = END_OF_TIME) -> Observations:
+    result = Observations(defaultdict(list), {}, {})
+    rows = connection.execute(SQL["observations"], (numbers(dict.fromkeys(scope_ids)), as_of))
+    for scope, observed_at, digest, version, provisional, lasts, content_id, version_id in rows:
+        result.said[scope].append(observation(observed_at, digest, version, provisional, lasts))
+        result.contents[digest] = content_id
+        result.versions[version] = version_id
+    return result
+
+
+def folded(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, HeadRow]:
+    """The heads of scopes from all their observations; scopes that say nothing are left out."""
+    said, contents, versions = _observations(connection, scope_ids)
+    result: dict[int, HeadRow] = {}
+    for number, observations in said.items():
+        stretch = last_stretch(observations)
+        if stretch is not None:
+            o = stretch.observation
+            times = o.observed_at, stretch.valid_from, stretch.last_observed
+            result[number] = HeadRow(number, contents[o.digest], *times, versions[o.version], int(o.provisional))
+    return result
+
+
+def history(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
+    stretches = {number: intervals(said) for number, said in _observations(connection, scope_ids).said.items()}
+    contents = contents_by_digest(connection, (each.observation.digest for history in stretches.values() for each in history))
+    return {number: [(each, contents[each.observation.digest]) for each in history] for number, history in stretches.items() if history}
+
+
+def scope_names(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, tuple[str, Scope]]:
+    return {number: (source, scope_of(scope)) for number, source, scope in connection.execute(SQL["name_scopes"], (numbers(scope_ids),))}
+
+
+def contents_by_digest(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, Content]:
+    result: dict[bytes, Content] = {}
+    for digest in set(digests):
+        row = connection.execute(SQL["find_content"], (digest,)).fetchone()
+        if row is None:
+            raise StoreCorrupt("a statement's content is not there: restore the store from a backup")
+        result[digest] = unpack_content(digest, *row[1:])
+    return result
+
+
+def changes(connection: sqlite3.Connection, since: int) -> Changes:
+    """Heads that changed after a revision: by the lists that commits left, or, where they are gone, by asking all heads."""
+    newest = revision(connection)
+    lists = connection.execute(SQL["changes"], (since,)).fetchall()
+    if len(lists) == max(newest - since, 0):
+        changed = {number for (scopes,) in lists for number in list_of(scopes)}
+    else:
+        changed = {number for (number,) in connection.execute(SQL["scopes_changed"], (since,))}
+    return Changes(newest, with_silence(connection, changed))
+
+
+def with_silence(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> list[Head]:
+    """The heads of scopes, without content for those that say nothing."""
+    wanted = list(scope_ids)
+    speaking = heads(connection, wanted)
+    silent = set(wanted) - {head.scope_id for head in speaking}
+    return speaking + [
+        Head(number, source, scope, observed_at=0, valid_from=0, last_observed=0, version="", provisional=False, content=None)
+        for number, (source, scope) in scope_names(connection, silent).items()
+    ]

@@ -1,0 +1,200 @@
+"""Search: the words of every asset's key, and of what heads say in prose, in two FTS5 tables."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+from meshline.errors import StoreCorrupt
+from meshline.graph.content import key_rows
+from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, dataset
+from meshline.graph.store.search_words import asked, documents, key_words, part_words
+from meshline.graph.store.sqlite.reader import numbers, text_of
+from meshline.graph.store.sqlite.sql import SQL
+
+KIND_SHIFT = 48  # the number of an asset, or of the name of columns: its kind above, a counter below
+OF_COLUMNS = 1 << 52  # + the number of a dataset: the words that its columns have of it, those of its name only
+COUNTER = (1 << KIND_SHIFT) - 1
+REMEMBERED = 300_000  # assets, and as many columns: about 60 MB each
+
+_CODE = {kind: code for code, kind in enumerate(KINDS)}
+_COLUMN, _DATASET = _CODE[AssetKind.COLUMN], _CODE[AssetKind.DATASET]
+
+# (kind, part, ...) of an asset; of the name of columns (COLUMN, name).
+Row: TypeAlias = tuple[int | str, ...]
+
+# What words() makes: lower-case letters and digits, and whatever is not ASCII.
+_TERM = re.compile(r"[0-9a-z\x80-\U0010ffff]+")
+
+
+def sortable(parts: Sequence[str]) -> bytes:
+    """Bytes that sort as the tuple of strings does: NUL parts the strings, and is escaped inside them."""
+    text = "\x00".join(parts)
+    if "\x01" in text or text.count("\x00") >= len(parts):
+        text = "\x00".join(part.replace("\x01", "\x01\x02").replace("\x00", "\x01\x01") for part in parts)
+    return text.encode()
+
+
+def parts_of(name: bytes) -> tuple[str, ...]:
+    """The inverse of `sortable`. Raises StoreCorrupt."""
+    try:
+        text = name.decode()
+    except UnicodeDecodeError as error:
+        raise StoreCorrupt(f"a name cannot be read ({error}): restore the store from a backup") from error
+    return tuple(part.replace("\x01\x01", "\x00").replace("\x01\x02", "\x01") for part in text.split("\x00"))
+
+
+def search(connection: sqlite3.Connection, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> list[AssetKey]:
+    """All in one statement: what costs is to gather the matches of a prefix, and that once."""
+    if not terms or limit <= 0 or not all(_TERM.fullmatch(term) for term in terms):
+        return []
+    quoted = [f'"{term}"*' for term in asked(terms)]
+    wanted = kinds or KINDS
+    codes = numbers(_CODE[kind] for kind in wanted)
+    given = (text_of(quoted).decode(), (1 << len(quoted)) - 1, " ".join(quoted), codes, AssetKind.COLUMN in wanted, limit)
+    return [
+        AssetKey(KINDS[kind], parts_of(name) if column is None else parts_of(name) + parts_of(column))
+        for kind, name, column in connection.execute(SQL["search"], given)
+    ]
+
+
+def _range(code: int) -> tuple[int, int]:
+    return code << KIND_SHIFT, ((code + 1) << KIND_SHIFT) - 1
+
+
+class Names:
+    """Writes what search reads. Remembers the numbers of assets; `forget` those that a rollback took back."""
+
+    def __init__(self) -> None:
+        self._known: dict[Row, int] = {}
+        self._new: dict[Row, int] = {}  # those of `_known` that the commit under way gave out
+        self._last: dict[int, int] = {}  # the greatest number of each kind, in the commit under way
+        self._columns: dict[int, set[str]] = {}  # of datasets, by number: the names of all
+        self._listed: list[tuple[int, list[str]]] = []  # datasets, and the columns that the commit under way gave them
+        self._remembered = 0  # about how many columns
+
+    def add_contents(self, connection: sqlite3.Connection, contents: Iterable[Content]) -> None:
+        """See that every asset that new contents mention can be found by its key."""
+        first = len(self._new), len(self._listed)
+        for content in contents:
+            self._add_keys(connection, key_rows(content.blob))
+        listings = [
+            (dataset_id, [self._number(connection, (_COLUMN, name)) & COUNTER for name in names])
+            for dataset_id, names in self._listed[first[1] :]
+        ]
+        new = list(self._new.items())[first[0] :]
+        connection.executemany(SQL["add_assets"], [(number, row[0], _name(row)) for row, number in new])
+        # In order: FTS5 begins a segment anew when a rowid is less than the one before.
+        connection.executemany(SQL["add_names"], sorted([said for row, number in new for said in _documents(row, number)]))
+        if listings:
+            (last,) = connection.execute(SQL["last_listing"]).fetchone()
+            numbered = list(enumerate(listings, last + 1))
+            connection.executemany(SQL["add_listings"], [(number, of, numbers(columns)) for number, (of, columns) in numbered])
+            connection.executemany(SQL["add_listed"], [(number, " ".join(map(str, columns))) for number, (_, columns) in numbered])
+
+    def _add_keys(self, connection: sqlite3.Connection, keys: list[list[int | str]]) -> None:
+        """Give numbers to the unknown ones of a layout's assets, and take down its unknown columns."""
+        assets: list[int] = []
+        columns: dict[int, list[str]] = {}  # by the position of the dataset
+        for key in keys:
+            if key[0] == _COLUMN:
+                columns.setdefault(key[1], []).append(key[2])  # type: ignore[arg-type]
+            else:
+                assets.append(self._number(connection, tuple(key)))
+        for position, names in columns.items():
+            known = self._columns_of(connection, assets[position])
+            if not known.issuperset(names):
+                new = [name for name in names if name not in known]
+                known.update(new)
+                self._listed.append((assets[position], new))
+
+    def _columns_of(self, connection: sqlite3.Connection, dataset_id: int) -> set[str]:
+        """The names of the columns that a dataset is known to have."""
+        columns = self._columns.get(dataset_id)
+        if columns is None:
+            columns = {parts_of(name)[0] for (name,) in connection.execute(SQL["columns_of"], (dataset_id,))}
+            self._remembered += 20
+            if self._remembered > REMEMBERED:
+                self._columns.clear()
+                self._remembered = 0
+            self._columns[dataset_id] = columns
+        return columns
+
+    def _number(self, connection: sqlite3.Connection, row: Row) -> int:
+        """The number of a row, a new one if it has none."""
+        number = self._known.get(row)
+        return self._give(connection, row) if number is None else number
+
+    def _give(self, connection: sqlite3.Connection, row: Row) -> int:
+        """The number of a row that is not remembered."""
+        code = _integer(row[0])
+        found = connection.execute(SQL["find_asset"], (code, _name(row))).fetchone()
+        if found is not None:
+            return self._remember(row, found[0])
+        if code not in self._last:
+            (self._last[code],) = connection.execute(SQL["last_asset"], _range(code)).fetchone()
+        self._last[code] += 1
+        number = self._new[row] = self._remember(row, self._last[code])
+        return number
+
+    def _remember(self, row: Row, number: int) -> int:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+            self._known.update(self._new)
+        self._known[row] = number
+        return number
+
+    def replace_documents(self, connection: sqlite3.Connection, said: Sequence[tuple[int, Content | None]]) -> None:
+        """Scopes now say this: replace the prose of what they said before."""
+        old = connection.execute(SQL["documents_of_scopes"], (numbers(scope for scope, _ in said),)).fetchall()
+        connection.executemany(SQL["remove_prose"], old)
+        connection.executemany(SQL["remove_documents"], old)
+        new = [(scope, key, words) for scope, content in said if content is not None for key, words in documents(content.blob)]
+        if new:
+            (last,) = connection.execute(SQL["last_document"]).fetchone()
+            rows = [(last + n, scope, *self._place(connection, key)) for n, (scope, key, _) in enumerate(new, 1)]
+            connection.executemany(SQL["add_documents"], rows)
+            connection.executemany(SQL["add_prose"], [(last + n, " ".join(words)) for n, (_, _, words) in enumerate(new, 1)])
+
+    def _place(self, connection: sqlite3.Connection, key: AssetKey) -> tuple[int, int]:
+        """(asset, 0), or of a column (its dataset, its name); they are there already."""
+        if key.kind is AssetKind.COLUMN:
+            of_dataset, _ = self._place(connection, dataset(*key.parts[:2]))
+            return of_dataset, self._number(connection, (_COLUMN, key.parts[2]))
+        return self._number(connection, (_CODE[key.kind], *key.parts)), 0
+
+    def keep(self) -> None:
+        """The commit succeeded."""
+        self._new.clear()
+        self._last.clear()
+        self._listed.clear()
+
+    def forget(self) -> None:
+        """The commit was rolled back."""
+        for row in self._new:
+            self._known.pop(row, None)
+        for dataset_id, _ in self._listed:
+            self._columns.pop(dataset_id, None)
+        self.keep()
+
+
+def _name(row: Row) -> bytes:
+    return sortable(tuple(map(str, row[1:])))
+
+
+def _documents(row: Row, number: int) -> Iterator[tuple[int, str]]:
+    """(number, words) to be found by."""
+    parts = tuple(map(str, row[1:]))
+    if row[0] == _COLUMN:
+        yield number, " ".join(part_words(parts[0]))
+    else:
+        yield number, " ".join(key_words(AssetKey(KINDS[_integer(row[0])], parts)))
+        if row[0] == _DATASET:
+            yield number + OF_COLUMNS, " ".join(part_words(parts[1]))
+
+
+def _integer(value: int | str) -> int:
+    assert isinstance(value, int)
+    return value

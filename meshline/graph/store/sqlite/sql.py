@@ -1,0 +1,124 @@
+"""The SQL of this store: named statements of queries.sql, and the migrations, loaded at import; and the checksums of rows.
+
+Each row of a store's file has a checksum over its other columns, so that what was damaged is refused when it is read.
+In SQL, `crc_TABLE(row)` is the checksum of a row (the name or alias of the table), `crc_TABLE(?1, ?2, ...)` of one that is written,
+and `sound_TABLE(row)` is true, or ends the statement with an error: also for a row of a LEFT JOIN that is not there. These are
+replaced by plain SQL before SQLite sees them. Rows of numbers are summed up in SQL, since there are millions of them: one flipped
+bit changes one number by a power of two, so any prime that is no power of two, as modulus and as weights, tells it.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from importlib.resources import files
+from zlib import crc32
+
+_NUMBERS: dict[str, tuple[str, ...]] = {
+    "observation": ("scope_id", "observed_at", "content_id", "version_id", "provisional", "lasts"),
+    "head": ("scope_id", "content_id", "observed_at", "valid_from", "last_observed", "version_id", "provisional", "revision"),
+    "document": ("document_id", "scope_id", "asset_id", "column_id"),
+}
+# Of `content` the blob has a digest, of `run` the state a checksum of its own; numbers that SQLite gives out are not known before.
+_VALUES: dict[str, tuple[str, ...]] = {
+    "change": ("revision", "scopes"),
+    "scope": ("scope_id", "source", "scope"),
+    "label": ("label_id", "label"),
+    "content": ("content_id", "digest", "deflated"),
+    "run": ("run_id", "name", "source", "job", "parent", "deflated"),
+    "pair": ("run_id", "pair", "parent", "covered"),
+    "raw": ("source", "received_at", "deflated", "body"),
+    "journal": ("kind", "key", "at", "deflated", "body"),
+    "setting": ("name", "value"),
+    "asset": ("asset_id", "kind", "name"),
+    "listing": ("listing_id", "dataset_id", "columns"),
+}
+TABLES = (*_NUMBERS, *_VALUES)
+WITHOUT = frozenset({"raw"})  # has rows from before there were checksums
+
+_MODULUS = 2**31 - 1
+_WEIGHTS = (3, 5, 7, 11, 13, 17, 19, 23)
+_ABSENT = 2**30  # stands for NULL
+
+_MACRO = re.compile(r"\b(crc|fits|sound)_(" + "|".join(TABLES) + r")\(([^()]*)\)")
+
+
+def expanded(sql: str) -> str:
+    """SQL with plain SQL in place of the words above."""
+    return _MACRO.sub(_plain, sql)
+
+
+def register(connection: sqlite3.Connection) -> None:
+    """Let a connection run such SQL."""
+    connection.create_function("crc_of", -1, _crc, deterministic=True)
+    connection.create_function("damaged", 1, _damaged)
+
+
+class Damaged(Exception):
+    """A row that is not as it was written. SQLite does not hand it on: the message of its own error is `RAISED`."""
+
+
+RAISED = "user-defined function raised exception"
+
+
+def _plain(found: re.Match[str]) -> str:
+    what, table, given = found.groups()
+    columns = _NUMBERS.get(table) or _VALUES[table]
+    values = [part.strip() for part in given.split(",")] if "," in given else [f"{given}.{column}" for column in columns]
+    assert len(values) == len(columns), (table, given)
+    checksum = _sum(values) if table in _NUMBERS else f"crc_of({', '.join(values)})"
+    if what == "crc":
+        return checksum
+    fits = f"{given}.crc = {checksum}" + (f" OR {given}.crc IS NULL" if table in WITHOUT else "")
+    return f"({fits})" if what == "fits" else f"CASE WHEN {fits} THEN 1 ELSE damaged('{table}') END"
+
+
+def _sum(values: list[str]) -> str:
+    terms = (f"ifnull({value}, {_ABSENT}) % {_MODULUS} * {weight}" for value, weight in zip(values, _WEIGHTS, strict=False))
+    return f"(({' + '.join(terms)}) % {_MODULUS})"
+
+
+def _crc(*values: str | bytes | float | None) -> int:
+    crc = 0
+    for value in values:
+        crc = crc32(value if isinstance(value, bytes) else f"{value}\0".encode("utf-8", "surrogatepass"), crc)
+    return crc
+
+
+def _damaged(table: str) -> int:
+    raise Damaged(table)
+
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def named(text: str) -> dict[str, str]:
+    """The statements of a file, each after a line `-- name: NAME`."""
+    _, *parts = _NAME.split(text)
+    return {name: expanded(sql.partition(";\n")[0].strip()) for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def statements(script: str) -> list[str]:
+    """The single statements of a script, so that it can run inside a transaction."""
+    result: list[str] = []
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            result.append(expanded(pending))
+            pending = ""
+    assert not pending.strip(), "a migration ends with a semicolon"
+    return result
+
+
+_FOLDER = files(__package__)
+SQL = named(_FOLDER.joinpath("queries.sql").read_text("utf-8"))
+MAINTENANCE = named(_FOLDER.joinpath("maintenance.sql").read_text("utf-8"))
+
+# By number: the migration n brings a store from schema n - 1 to schema n; the first makes one.
+MIGRATIONS = {
+    int(migration.name[:4]): statements(migration.read_text("utf-8"))
+    for migration in sorted(_FOLDER.joinpath("migrations").iterdir(), key=lambda path: path.name)
+    if migration.name.endswith(".sql")
+}
+OLDEST_SCHEMA, NEWEST_SCHEMA = min(MIGRATIONS), max(MIGRATIONS)

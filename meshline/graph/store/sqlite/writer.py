@@ -1,0 +1,209 @@
+"""One commit: what a batch adds and takes back, and the heads that follow from it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+
+from meshline.graph.model import Content, Statement
+from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Withdrawal
+from meshline.graph.store.compression import pack
+from meshline.graph.store.sqlite import reader, runs
+from meshline.graph.store.sqlite.id_allocator import Numbering
+from meshline.graph.store.sqlite.reader import HeadRow, Said, first, followed, followed_tied, lasts, silent, tied
+from meshline.graph.store.sqlite.runs import SqliteRunReader
+from meshline.graph.store.sqlite.search_index import Names
+from meshline.graph.store.sqlite.sql import SQL
+
+CHANGES_KEPT = 500  # revisions of which the list of changed scopes is kept
+
+
+class Writer:
+    """Applies batches, one at a time, under the write lock. Remembers what was committed."""
+
+    def __init__(self) -> None:
+        self._numbering = Numbering()
+        self._names = Names()
+
+    def apply(self, connection: sqlite3.Connection, batch: Batch, run_reader: SqliteRunReader) -> Changes:
+        """Write a batch that was built with what `run_reader` read in the same transaction."""
+        return _Commit(connection, self._numbering, self._names).apply(batch, run_reader)
+
+    def keep(self) -> None:
+        """The commit succeeded."""
+        self._numbering.keep()
+        self._names.keep()
+
+    def forget(self) -> None:
+        """The commit was rolled back."""
+        self._numbering.forget()
+        self._names.forget()
+
+
+class _Commit:
+    def __init__(self, connection: sqlite3.Connection, numbering: Numbering, names: Names) -> None:
+        self._connection = connection
+        self._numbering = numbering
+        self._names = names
+        self._revision = reader.revision(connection)
+        self._labels_written = 0
+
+    def apply(self, batch: Batch, run_reader: SqliteRunReader) -> Changes:
+        rows = self._rows(batch.statements)
+        self._add_names(batch.statements)
+        removed = self._said_by(batch.withdrawals).difference(rows)  # what is restated stays
+        written = self._write_observations(rows, removed)
+        heads = self._change_heads(batch.statements, rows, removed)
+        put = bool(batch.runs or batch.pairs) and runs.put(self._connection, self._numbering.labels, run_reader, batch.runs, batch.pairs)
+        self._add_labels()
+        self._keep_raw(batch.raw)
+        self._connection.executemany(SQL["put_setting"], batch.settings.items())
+        self._append(batch.journal)
+        if not (written or put or batch.raw):
+            return Changes(self._revision, [])
+        scopes = [head.scope_id for head in heads]
+        self._connection.execute(SQL["add_change"], (self._revision + 1, reader.packed_list(scopes)))
+        self._connection.execute(SQL["drop_changes"], (self._revision + 1 - CHANGES_KEPT,))
+        return Changes(self._revision + 1, heads)
+
+    def _rows(self, statements: Sequence[Statement]) -> list[Said]:
+        """The statements as rows, with numbers; new ones where needed. As flat as can be: this runs for every statement."""
+        connection, numbering = self._connection, self._numbering
+        known_scopes, known_contents, known_labels = (
+            numbering.scopes.known.get,
+            numbering.contents.known.get,
+            numbering.labels.known.get,
+        )
+        result: list[Said] = []
+        for source, scope, observed_at, content, version, provisional, until in statements:
+            scope_id = known_scopes((source, scope))
+            if scope_id is None:
+                scope_id = numbering.scopes.give(connection, (source, scope))
+            content_id = known_contents(content.digest)
+            if content_id is None:
+                content_id = numbering.contents.give(connection, content.digest)
+            version_id = known_labels(version)
+            if version_id is None:
+                version_id = numbering.labels.give(connection, version)
+            result.append(
+                Said(
+                    scope_id,
+                    observed_at,
+                    content_id,
+                    version_id,
+                    int(provisional),
+                    lasts(observed_at, until) if provisional and until is not None else 0,
+                )
+            )
+        return result
+
+    def _add_names(self, statements: Sequence[Statement]) -> None:
+        """Write the scopes, labels and contents that got new numbers."""
+        connection, numbering = self._connection, self._numbering
+        connection.executemany(
+            SQL["add_scopes"],
+            [(number, reader.text_of(scope).decode(), source) for (source, scope), number in numbering.scopes.new.items()],
+        )
+        self._add_labels()
+        if numbering.contents.new:
+            contents = {statement.content.digest: statement.content for statement in statements}
+            new = [(number, contents[digest]) for digest, number in numbering.contents.new.items()]
+            connection.executemany(SQL["add_contents"], [(number, content.digest, *pack(content.blob)) for number, content in new])
+            self._names.add_contents(connection, [content for _, content in new])
+
+    def _add_labels(self) -> None:
+        """Write the labels that got numbers since the last call."""
+        labels = self._numbering.labels
+        self._connection.executemany(SQL["add_labels"], [(number, label) for label, number in labels.new.items()][self._labels_written :])
+        self._labels_written = len(labels.new)
+
+    def _said_by(self, withdrawals: Iterable[Withdrawal]) -> set[Said]:
+        """All that the withdrawn versions said."""
+        result: set[Said] = set()
+        for source, scope, version in withdrawals:
+            scope_id = self._numbering.scopes.find(self._connection, (source, scope))
+            version_id = self._numbering.labels.find(self._connection, version)
+            if scope_id is not None and version_id is not None:
+                result.update(map(Said._make, self._connection.execute(SQL["said_by_version"], (version_id, scope_id))))
+        return result
+
+    def _write_observations(self, added: list[Said], removed: set[Said]) -> bool:
+        """Whether that changed anything. Sorted, because neighbours share pages."""
+        before = self._connection.total_changes
+        self._connection.executemany(SQL["remove_observations"], sorted(removed))
+        self._connection.executemany(SQL["add_observations"], sorted(added))
+        return self._connection.total_changes != before
+
+    def _change_heads(self, statements: Sequence[Statement], rows: list[Said], removed: set[Said]) -> list[Head]:
+        """Write the heads that follow; those that changed for a reader."""
+        old = self._heads({row.scope for row in rows} | {row.scope for row in removed})
+        unclear = {row.scope for row in removed if row.provisional == old[row.scope].provisional}
+        new = dict(old)
+        holders: dict[int, Statement] = {}
+        for row, statement in zip(rows, statements, strict=True):
+            scope = row.scope
+            head = new.get(scope)
+            if head is not None and tied(head, row):
+                now = followed_tied(head, row, wins=self._wins(statement, head))
+            else:
+                now = first(row) if head is None else followed(head, row)
+            if now is None:
+                unclear.add(scope)
+            elif now is not head:
+                new[scope] = now
+                holders[scope] = statement
+        if unclear:
+            folded = reader.folded(self._connection, unclear)
+            new.update((scope, folded.get(scope) or silent(scope)) for scope in unclear)
+        return self._write_heads(old, new, {scope: statement for scope, statement in holders.items() if scope not in unclear}, unclear)
+
+    def _wins(self, statement: Statement, head: HeadRow) -> bool:
+        """Whether a statement holds against the head's, which is of the same time."""
+        (digest,) = self._connection.execute(SQL["digest_of"], (head.content,)).fetchone()
+        (version,) = self._connection.execute(SQL["label_of"], (head.version,)).fetchone()
+        return (statement.content.digest, statement.version) > (digest, version)
+
+    def _heads(self, scopes: Iterable[int]) -> dict[int, HeadRow]:
+        return {row[0]: HeadRow(*row) for row in self._connection.execute(SQL["head_rows"], (reader.numbers(scopes),))}
+
+    def _write_heads(self, old: dict[int, HeadRow], new: dict[int, HeadRow], holders: dict[int, Statement], folded: set[int]) -> list[Head]:
+        """`holders`: the statements that hold now in scopes that followed plainly; `folded`: the other scopes to look at."""
+        revision = self._revision + 1
+        rows: list[tuple[int | None, ...]] = []
+        result: list[Head] = []
+        restated: list[tuple[int, Content | None]] = []
+        reread: list[int] = []
+        for scope, statement in holders.items():
+            now = new[scope]
+            if not now.speaks:
+                folded.add(scope)
+                continue
+            _, content, observed_at, valid_from, last_observed, version, provisional, _ = now
+            rows.append((scope, content, observed_at, valid_from, last_observed, version, provisional, revision))
+            source, name, _, said, version_name, is_provisional, _ = statement
+            result.append(Head(scope, source, name, observed_at, valid_from, last_observed, version_name, is_provisional, said))
+            before = old.get(scope)
+            if before is None or before.content != content:
+                restated.append((scope, said))
+        for scope in folded:
+            now, before = new[scope], old.get(scope)
+            if before is None or now[:7] != before[:7]:
+                seen = now.speaks or (before is not None and before.speaks)
+                rows.append(now._replace(revision=revision if seen else 0))
+                if seen:
+                    reread.append(scope)
+        rows.sort(key=itemgetter(0))
+        self._connection.executemany(SQL["put_heads"], rows)
+        others = reader.with_silence(self._connection, reread) if reread else []
+        restated += [(head.scope_id, head.content) for head in others]
+        if restated:
+            self._names.replace_documents(self._connection, restated)
+        return result + others
+
+    def _keep_raw(self, raw: Sequence[RawEvent]) -> None:
+        self._connection.executemany(SQL["add_raw"], [(event.source, event.received_at, *pack(event.body)) for event in raw])
+
+    def _append(self, records: Sequence[Record]) -> None:
+        rows = [(kind, key or None, at, *pack(body)) for kind, key, at, body in records]
+        self._connection.executemany(SQL["add_records"], rows)

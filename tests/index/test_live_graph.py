@@ -1,0 +1,191 @@
+"""A store and its index in step: commits, other writers, the past, facts."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from meshline.errors import StoreUnavailable
+from meshline.graph import live_graph
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import AssetFact, EdgeType, Facts, Statement
+from meshline.graph.store.base import Batch, Changes, Head
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.graph.what_if import Saying, supposed
+from tests.index.graphs import down, found, reached
+from tests.index.heads import ds, flow, lineage, same, says
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    opened = SqliteStore(str(tmp_path / "graph.db"))
+    yield opened
+    opened.close()
+
+
+def commit(graph: LiveGraph, *statements: Statement) -> Changes:
+    return graph.commit(lambda _: Batch(statements=statements))
+
+
+def described(text: str, at: int, source: str) -> Statement:
+    return says(Facts(assets=(AssetFact(ds("a"), {"description": text, "storage": source}),)), ("dataset", "a", source), at, source=source)
+
+
+def test_a_commit_is_seen_when_it_returns(store: SqliteStore) -> None:
+    graph = LiveGraph.open(store)
+    commit(graph, lineage(flow("a.x", "b.x")))
+    assert reached(graph.index, down(graph.index, "a.x")) == {"b.x": "DIRECT 1"}
+    assert graph.index.revision == store.revision()
+
+
+def test_what_another_writer_commits_is_followed(store: SqliteStore, tmp_path: Path) -> None:
+    other = SqliteStore(str(tmp_path / "graph.db"))
+    graph, theirs = LiveGraph.open(store), LiveGraph.open(other)
+    commit(theirs, lineage(flow("a.x", "b.x")))
+    assert graph.index.node(ds("a")) is None
+    assert graph.refresh() == store.revision()
+    commit(theirs, lineage(flow("b.x", "c.x"), scope="two"))
+    commit(graph, lineage(flow("c.x", "d.x"), scope="three"))
+    assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "c.x", "d.x"}
+    assert graph.index.dump() == LiveGraph.open(store).index.dump()
+    other.close()
+
+
+def test_the_past_is_asked_for_and_kept_until_something_changes(store: SqliteStore) -> None:
+    graph = LiveGraph.open(store)
+    commit(graph, lineage(flow("a.x", "b.x"), at=1), lineage(flow("a.x", "c.x"), at=5))
+    past = graph.at(3)
+    assert (past.as_of, set(reached(past, down(past, "a.x")))) == (3, {"b.x"})
+    assert graph.at(3) is past
+    assert graph.at(None) is graph.index
+    commit(graph, lineage(flow("a.x", "d.x"), at=2))
+    late = graph.at(3)
+    assert set(reached(late, down(late, "a.x"))) == {"d.x"}
+    for at in range(10):
+        graph.at(at)
+    assert len(graph._past) <= 4
+
+
+def test_names_that_stand_for_nothing_do_not_stay(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_graph, "SPARE_NODES", 100)
+    graph = LiveGraph.open(store)
+    commit(graph, lineage(flow("a.x", "b.x")))
+    before, sizes = graph.index.dump(), []
+    for n in range(100):
+        names = [flow(f"a{n}.x{m}", f"b{n}.x{m}") for m in range(10)]
+        with supposed(graph, [Saying("person/check", (str(n),), lineage(*names).content)], 1_000):
+            pass
+        graph.renew()
+        sizes.append(graph.index.nodes)
+    assert max(sizes) < 200
+    assert graph.index.dump() == before
+    commit(graph, lineage(flow("b.x", "c.x"), scope="two"))
+    assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "c.x"}
+
+
+def test_what_is_committed_while_the_index_is_read_anew_is_in_it(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_graph, "SPARE_NODES", 0)
+    graph = LiveGraph.open(store)
+    heads, changes = store.heads, store.changes
+
+    def late_heads(as_of: int | None = None) -> Iterator[Sequence[Head]]:
+        yield from heads(as_of)
+        commit(graph, lineage(flow("a.x", "b.x")))
+
+    def late_changes(since: int) -> Changes:
+        found = changes(since)
+        monkeypatch.setattr(store, "changes", changes)
+        commit(graph, lineage(flow("b.x", "c.x"), scope="two"))
+        return found
+
+    monkeypatch.setattr(store, "heads", late_heads)
+    monkeypatch.setattr(store, "changes", late_changes)
+    before = graph.index
+    assert graph.renew()
+    assert graph.index is not before
+    assert graph.index.revision == store.revision() == 2
+    assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "c.x"}
+
+
+def test_what_is_committed_is_shown_whatever_the_deadline(store: SqliteStore) -> None:
+    graph = LiveGraph.open(store)
+    held, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with graph.lock:
+            held.set()
+            go.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        holding = pool.submit(hold)
+        assert held.wait(30)
+        threading.Timer(0.2, go.set).start()
+        with graph.lock.until(time.monotonic()):
+            with pytest.raises(StoreUnavailable), graph.lock:
+                pass
+            commit(graph, lineage(flow("a.x", "b.x")))
+        holding.result(30)
+    assert graph.index.revision == 1
+
+
+def test_a_past_that_is_forgotten_is_gone(store: SqliteStore) -> None:
+    graph = LiveGraph.open(store)
+    commit(graph, lineage(flow("a.x", "b.x"), at=1))
+    first = weakref.ref(graph.at(3))
+    for at in range(10, 15):
+        graph.at(at)
+    gc.collect()
+    assert first() is None
+
+
+def test_a_past_is_built_while_the_graph_is_held_by_others_and_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = LiveGraph.open(store)
+    commit(graph, lineage(flow("a.x", "b.x"), at=1))
+    heads, built, go = store.heads, threading.Semaphore(0), threading.Event()
+
+    def slow(as_of: int | None = None) -> Iterator[Sequence[Head]]:
+        built.release()
+        go.wait(30)
+        return heads(as_of)
+
+    monkeypatch.setattr(store, "heads", slow)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(graph.at, 3) for _ in range(4)]
+        assert built.acquire(timeout=30)
+        commit(graph, lineage(flow("b.x", "c.x"), scope="two", at=1))  # nothing waits for the past
+        with pytest.raises(StoreUnavailable, match="ask again"):
+            graph.at(3, revision=1, deadline=time.monotonic())
+        go.set()
+        assert len({id(one.result(30)) for one in asked}) == 1
+    assert not built.acquire(blocking=False), "it was read once"
+
+
+def test_facts_say_who_said_what_and_which_is_shown(store: SqliteStore) -> None:
+    graph = LiveGraph.open(store)
+    commit(graph, described("new", 9, "openlineage/a"), described("old", 1, "dbt/b"), described("older", 0, "openlineage/c"))
+    node = found(graph.index, "a")
+    rows = graph.facts(graph.index, [node])[node]
+    assert [(row.attribute, row.value, row.chosen) for row in rows] == [
+        ("description", "old", True),
+        ("description", "new", False),
+        ("description", "older", False),
+        ("storage", "dbt/b", True),
+        ("storage", "openlineage/a", False),
+        ("storage", "openlineage/c", False),
+    ]
+
+
+def test_facts_of_all_names_of_a_dataset(store: SqliteStore) -> None:
+    graph = LiveGraph.open(store)
+    commit(graph, described("it", 1, "dbt/b"), says(Facts(edges=(same("a", "b"),)), ("p",), 2, source="person/p"))
+    node = found(graph.index, "b")
+    assert [row.value for row in graph.facts(graph.index, [node])[node]] == ["it", "dbt/b"]
+    assert [edge.attributes for edge in graph.index.edges(node, EdgeType.SAME_AS)] == [{"why": "person"}]
+    assert [graph.index.scope(scope).source for scope in graph.index.scopes(node)] == ["dbt/b", "person/p"]

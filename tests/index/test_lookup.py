@@ -1,0 +1,104 @@
+"""Ids of very many assets are worked out by a kernel: they must be the model's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.graph.index import LineageIndex, lookup
+from meshline.graph.index.arrays import COLUMN
+from meshline.graph.index.index_tables import Core
+from meshline.graph.model import AssetFact, AssetKey, Facts, column, consumer, dataset, job
+from tests.index.heads import Fold, col, column_renamed, index_of, merged, says, schema
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
+keys = st.one_of(
+    st.builds(dataset, texts, texts),
+    st.builds(lambda ns, name, own: column(dataset(ns, name), own), texts, texts, texts),
+    st.builds(job, texts, texts),
+    st.builds(consumer, texts),
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(keys, min_size=1, max_size=6))
+def test_the_kernel_s_ids_are_the_model_s(found: list[AssetKey]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookup, "_RECENT", 0)
+        index = index_of(says(Facts(assets=tuple(AssetFact(key, {}) for key in found)), ("s",)))
+        for key in found:
+            assert index.find(key.id) == index.node(key) is not None
+
+
+def spellings(names: Iterable[str]) -> tuple[dict[str, int], Callable[[Core, int], str]]:
+    """How often each of these names is read, and `Core.text` that counts it."""
+    counts = dict.fromkeys(names, 0)
+    text = Core.text
+
+    def counted(core: Core, name: int) -> str:
+        found = text(core, name)
+        if found in counts:
+            counts[found] += 1
+        return found
+
+    return counts, counted
+
+
+def test_names_that_are_not_there_are_looked_up_without_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"Column{n}" for n in range(300)]
+    index = index_of(schema("a", *names))
+    counts, counted = spellings(names)
+    monkeypatch.setattr(Core, "text", counted)
+    for n in range(100):
+        assert index.node(col(f"a.missing{n}")) is None
+    assert set(counts.values()) == {1}
+    assert index.node(col("a.cOLUMN7")) is not None
+    assert sum(counts.values()) <= len(names) + 3, "what is found is named"
+
+
+def test_columns_that_come_are_found_whatever_their_case() -> None:
+    fold = Fold()
+    index = LineageIndex(0)
+    index.apply(fold.add(schema("a", "One", "Straße")))
+    assert [index.node(col(f"a.{name}")) is not None for name in ("ONE", "STRASSE", "two")] == [True, True, False]
+    index.apply(fold.add(schema("a", "One", "TWO", at=1), schema("b", "Other", at=1)))
+    assert [index.node(col(f"a.{name}")) is not None for name in ("ONE", "STRASSE", "two", "Two")] == [True, False, True, True]
+    index.apply(fold.add(merged("a", "b", 2)))
+    assert index.node(col("a.oTHER")) == index.node(col("b.Other")) is not None
+    index.apply(fold.add(column_renamed("a", "TWO", "Three", 3), schema("a", "One", "Three", at=3)))
+    assert index.node(col("a.THREE")) == index.node(col("a.two")) is not None
+
+
+def test_few_columns_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "_FOLDED", 10)
+    fold = Fold()
+    index = LineageIndex(0)
+    index.apply(fold.add(*(schema(f"t{n}", *(f"C{n}_{m}" for m in range(4))) for n in range(6))))
+    for at in range(1, 4):
+        for n in range(6):
+            assert index.node(col(f"t{n}.c{n}_{at}")) is not None
+            assert index.node(col(f"t{n}.c{n}_{at + 100}")) is None
+        index.apply(fold.add(*(schema(f"t{n}", *(f"C{n}_{m}" for m in range(4 + at)), at=at) for n in range(6))))
+        assert index.node(col(f"t5.c5_{3 + at}")) is not None
+    folded = index._finder._folded
+    assert folded._size == sum(len(columns) for _, names in folded._known.values() for columns in names.values()) <= 10
+
+
+@pytest.mark.parametrize("recent", [0, 4096])
+def test_a_merge_that_is_grouped_again_and_again_takes_no_more_room(monkeypatch: pytest.MonkeyPatch, recent: int) -> None:
+    """Columns of merged datasets have an id by each name of the dataset: those are kept once."""
+    monkeypatch.setattr(lookup, "_RECENT", recent)
+    fold = Fold()
+    index = LineageIndex(0)
+    index.apply(fold.add(schema("a", "x", "y"), schema("b", "x", "z"), merged("a", "b")))
+    sizes = set()
+    for at in range(1, 30):
+        index.apply(fold.add(schema("a", "x", "y", *(["w"] if at % 2 else []), at=at)))
+        assert index.find(col("b.y").id) == index.node(col("a.y")) is not None
+        ids = index._finder._ids(COLUMN)
+        sizes.add(len(ids._parts) + sum(len(known) for known in ids._recent.values()))
+        assert not index._feed.identity.grouped, "what was followed is forgotten"
+    assert sizes == {8}  # x, y, w of a; x, z of b; and by the other's name y, w of b, z of a

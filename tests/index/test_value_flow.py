@@ -1,0 +1,72 @@
+"""Where values go unmasked is where a traversal of DIRECT flows goes unmasked; copies are counted column by column."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meshline.graph.index import Direction, Reach
+from meshline.graph.index.arrays import COLUMN
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import Facts, Statement
+from meshline.graph.store.base import Batch
+from meshline.graph.store.sqlite import SqliteStore
+from tests.index.heads import col, says
+from tests.index.strategies import any_statement, columns, sets_of
+from tests.queries import mesh
+
+
+@given(sets_of(any_statement, most=20), st.lists(columns, min_size=1, max_size=3))
+def test_values_go_where_unmasked_direct_flows_lead(said: list[Statement], names: list[str]) -> None:
+    live = LiveGraph.open(SqliteStore())
+    live.commit(lambda _: Batch(statements=said))
+    index = live.index
+    starts = sorted({index.representative(node) for name in names if (node := index.node(col(name))) is not None})
+    labels = index.spread(np.array(starts, np.int32), possible=False).labels
+    found = index.traverse(starts, Direction.DOWNSTREAM, reach=Reach.DIRECT)
+    unmasked = {node for node, masked in zip(found.nodes.tolist(), found.masked.tolist(), strict=True) if not masked}
+    assert set(np.flatnonzero(labels).tolist()) == unmasked | set(starts)
+    for node in unmasked:
+        steps = index.trace(labels, node)
+        assert len(steps) == labels[node] - 1
+        assert (steps[0].start in starts, steps[-1].end) == (True, node)
+        assert not any(step.masking or step.reach is not Reach.DIRECT for step in steps)
+
+
+@given(sets_of(any_statement, most=20), columns)
+def test_where_columns_are_not_recorded_more_may_be_reached_and_never_less(said: list[Statement], name: str) -> None:
+    live = LiveGraph.open(SqliteStore())
+    live.commit(lambda _: Batch(statements=said))
+    index = live.index
+    node = index.node(col(name))
+    if node is None:
+        return
+    start = index.representative(node)
+    sure, possible = (index.spread(np.array([start], np.int32), possible=how).labels for how in (False, True))
+    everything = index.traverse([start], Direction.DOWNSTREAM, reach=Reach.POSSIBLE).nodes.tolist()
+    reached = np.flatnonzero(possible).astype(np.int32)
+    assert set(np.flatnonzero(sure).tolist()) <= set(reached.tolist())
+    assert set(reached[index.kinds(reached) == COLUMN].tolist()) <= {*everything, start}
+    for one in reached.tolist():
+        assert len(index.trace(possible, one)) == possible[one] - 1
+
+
+def test_a_copy_has_all_columns_as_they_are() -> None:
+    def flows(*pairs: str, subtype: str = "IDENTITY") -> Statement:
+        ends = (pair.split(">") for pair in pairs)
+        return says(Facts(flows=tuple(mesh.flow(col(a), col(b), subtype) for a, b in ends)), ("test", *pairs))
+
+    def copied(*said: Statement, least: int = 2) -> list[tuple[str, str]]:
+        live = LiveGraph.open(SqliteStore())
+        live.commit(lambda _: Batch(statements=said))
+        pairs = live.index.copies(None, least, 100)
+        return sorted((live.index.key(a).name, live.index.key(b).name) for a, b in zip(*(side.tolist() for side in pairs), strict=True))
+
+    whole = flows("a.x>b.x", "a.y>b.z")
+    assert copied(whole) == [("a", "b")]
+    assert copied(whole, least=3) == []
+    assert copied(flows("a.x>b.x", "a.x>b.y", "a.y>c.y")) == []
+    assert copied(flows("a.x>b.x"), flows("a.y>b.y", subtype="TRANSFORMATION")) == []
+    assert copied(whole, flows("a.w>c.w")) == []
+    assert copied(whole, flows("a.x>c.x", "a.y>c.y")) == [("a", "b"), ("a", "c")]

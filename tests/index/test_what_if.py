@@ -1,0 +1,91 @@
+"""The graph as it would be: what is supposed is as if it had been said, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.graph.index import index_tables
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import Statement
+from meshline.graph.store.base import Batch, Store
+from meshline.graph.store.factory import open_store
+from meshline.graph.what_if import Saying, supposed
+from tests.index.graphs import down, found, reached
+from tests.index.heads import flow, lineage, says, schema
+from tests.index.strategies import any_statement, sets_of
+from tests.index.test_laws import answers, names, sound
+
+NOW = 1_000  # after all that is drawn
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Iterator[LiveGraph]:
+    with closing(open_store(f"sqlite:///{tmp_path / 'graph.db'}")) as store:
+        yield LiveGraph.open(store)
+
+
+def say(store: Store, statements: list[Statement]) -> None:
+    store.commit(lambda _: Batch(statements=statements))
+
+
+def saying(statement: Statement) -> Saying:
+    return Saying(statement.source, statement.scope, statement.content)
+
+
+def test_what_is_supposed_is_asked_like_the_graph_and_then_gone(graph: LiveGraph) -> None:
+    graph.commit(lambda _: Batch(statements=[schema("a", "x", "y", source="iceberg/cat"), lineage(flow("a.x", "b.x"))]))
+    without = [saying(schema("a", "y", source="iceberg/cat")), saying(lineage(flow("a.y", "c.y"), scope="new"))]
+    with supposed(graph, without, NOW) as would:
+        assert [would.index.key(column).name for column in would.index.columns(found(would.index, "a"))] == ["y"]
+        assert reached(would.index, down(would.index, "a.y")) == {"c.y": "DIRECT 1"}
+        assert {row.observed_at for rows in would.facts(would.index, [found(would.index, "a.y")]).values() for row in rows} <= {NOW}
+        with pytest.raises(AssertionError, match="only supposed"):
+            would.commit(lambda _: Batch())
+    assert [graph.index.key(column).name for column in graph.index.columns(found(graph.index, "a"))] == ["x", "y"]
+    assert reached(graph.index, down(graph.index, "a.y")) == {}
+
+
+def test_an_error_meanwhile_leaves_the_graph_as_it_was(graph: LiveGraph) -> None:
+    graph.commit(lambda _: Batch(statements=[lineage(flow("a.x", "b.x"))]))
+    before = graph.index.dump()
+    with pytest.raises(KeyError), supposed(graph, [saying(lineage(flow("a.x", "c.x")))], NOW):
+        raise KeyError
+    assert graph.index.dump() == before
+    graph.commit(lambda _: Batch(statements=[lineage(flow("b.x", "d.x"), scope="two")]))
+    assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "d.x"}
+
+
+@settings(max_examples=100)
+@given(sets_of(any_statement), sets_of(any_statement, 4), st.booleans())
+def test_supposing_is_saying_and_taking_back(said: list[Statement], more: list[Statement], often: bool) -> None:  # noqa: FBT001 - drawn
+    with pytest.MonkeyPatch.context() as patched:
+        if often:
+            patched.setattr(index_tables, "OVERLAY", 3)
+            patched.setattr(index_tables, "GARBAGE", 5)
+        more = [one._replace(observed_at=NOW, version="", provisional=False, until=None) for one in more]
+        with closing(open_store("sqlite:///:memory:")) as store, closing(open_store("sqlite:///:memory:")) as other:
+            say(store, said)
+            graph = LiveGraph.open(store)
+            known = {(one.source, one.scope): graph.index.said_by(one.source).get(one.scope) for one in more}
+            more = [*{(one.source, one.scope): one for one in more}.values()]
+            more = [one for one in more if (was := known[one.source, one.scope]) is None or was.digest != one.content.digest]
+            say(other, [*said, *more])
+            really = LiveGraph.open(other)
+            before = graph.index.dump(), answers(graph.index), names(graph.index)
+            with supposed(graph, [*map(saying, more)], NOW) as would:
+                sound(would.index)
+                assert would.index.dump() == really.index.dump()
+                assert answers(would.index) == answers(really.index)
+            sound(graph.index)
+            assert (graph.index.dump(), answers(graph.index), names(graph.index)) == before
+
+
+def test_nothing_is_supposed_of_nothing(graph: LiveGraph) -> None:
+    with supposed(graph, [saying(says(None, ("test", "s"), 0))], NOW) as would:
+        assert would.index.dump() == graph.index.dump()

@@ -1,0 +1,171 @@
+"""How well products are: never well for want of knowledge."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import (
+    JOB_OUTPUT,
+    AssetFact,
+    AssetKey,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Json,
+    Statement,
+    column,
+    data_product,
+    dataset,
+    job,
+)
+from meshline.graph.queries.product_health import Evidence, Freshness, Health, Standing, health
+from tests.queries import mesh
+from tests.queries.test_quality import check, run
+
+HOUR = 3_600 * mesh.SECOND
+NOW = mesh.START + 10 * HOUR
+PRODUCT = data_product("p")
+PORT = dataset("wh", "port")
+METRICS = Facts(assets=(AssetFact(PORT, {"facet:dataQualityMetrics": {"lastUpdated": "2023-11-15T08:13:20Z"}}),))
+
+
+def product(slo: Json = None, *ports: AssetKey) -> list[Statement]:
+    of_product = mesh.about(PRODUCT, title="P") if slo is None else mesh.about(PRODUCT, slo=slo)
+    return [of_product, *(mesh.edge(EdgeType.PORT, PRODUCT, port) for port in ports or (PORT,))]
+
+
+def written(at: int, of: AssetKey = PORT, source: str = mesh.LINEAGE, kind: str = JOB_OUTPUT, *, provisional: bool = False) -> Statement:
+    facts = Facts(edges=(EdgeFact(EdgeType.WRITES, job("a", "b"), of),))
+    return mesh.said(source, (kind, "a", "b", *of.parts), facts, at)._replace(provisional=provisional)
+
+
+def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tuple[LiveGraph, Health]:
+    graph = mesh.live(*statements)
+    index = graph.at(at)
+    node = index.node(PRODUCT)
+    assert node is not None
+    return graph, health(graph, index, [node], now)[0]
+
+
+@pytest.mark.parametrize(
+    ("slo", "evidence", "expected", "age"),
+    [
+        ({"freshness": "1h"}, written(NOW - HOUR), Standing.KEPT, 3600),
+        ({"freshness": "1h"}, written(NOW - HOUR - mesh.SECOND), Standing.BROKEN, 3601),
+        ({"freshness": {"text": "1 hour", "seconds": 3600}}, written(NOW - HOUR), Standing.KEPT, 3600),
+        ({"freshness": {"text": "an hour", "seconds": 3600}}, written(NOW - 2 * HOUR), Standing.BROKEN, 7200),
+        ({"freshness": "soon"}, written(NOW - HOUR), Standing.UNKNOWN, 3600),
+        ({"completeness": "99.9%"}, written(NOW - HOUR), Standing.UNKNOWN, 3600),
+        (None, written(NOW - HOUR), Standing.UNKNOWN, 3600),
+        ("daily", written(NOW - HOUR), Standing.UNKNOWN, 3600),
+        ({"freshness": "1h"}, written(NOW - HOUR, kind="job-writes"), Standing.KEPT, 3600),
+        ({"freshness": "1h"}, written(NOW - HOUR, kind="job-declared"), Standing.UNKNOWN, None),
+        ({"freshness": "1h"}, written(NOW - HOUR, source="dbt/shop"), Standing.UNKNOWN, None),
+        ({"freshness": "1h"}, written(NOW - HOUR, provisional=True), Standing.UNKNOWN, None),
+        ({"freshness": "1h"}, written(NOW + HOUR), Standing.UNKNOWN, None),
+        ({"freshness": "1h"}, mesh.about(PORT, source="iceberg/lake", snapshot_at=(NOW - HOUR) // 1000), Standing.KEPT, 3600),
+        ({"freshness": "1h"}, mesh.about(PORT, snapshot_at="yesterday"), Standing.UNKNOWN, None),
+        (
+            {"freshness": "1h"},
+            mesh.said(mesh.LINEAGE, ("dataset", *PORT.parts, "dataQualityMetrics"), METRICS),
+            Standing.KEPT,
+            0,
+        ),
+        (
+            {"freshness": "1h"},
+            run(check(column(PORT, "at"), "freshness(at)", observed={"max_loaded_at": "2023-11-15 06:13:20+00:00"})),
+            Standing.UNKNOWN,
+            None,
+        ),
+        (
+            {"freshness": "1h"},
+            run(check(column(PORT, "at"), "f", observed={"max_loaded_at": "2023-11-15 06:13:20+00:00"})._replace(kind="freshness")),
+            Standing.BROKEN,
+            7200,
+        ),
+        (
+            {"freshness": "1h"},
+            run(check(PORT, "f", observed={"max_loaded_at": "soon"})._replace(kind="freshness")),
+            Standing.UNKNOWN,
+            None,
+        ),
+    ],
+)
+def test_freshness_against_what_is_promised(slo: Json, evidence: Statement, expected: Standing, age: float | None) -> None:
+    graph, found = healthy(*product(slo), evidence)
+    (port,) = found.ports
+    assert (found.freshness, port.standing, port.age) == (expected, expected, age)
+    assert graph.index.key(port.dataset) == PORT
+
+
+def test_the_newest_of_all_that_is_known_counts() -> None:
+    graph, found = healthy(
+        *product({"freshness": "1h"}),
+        written(NOW - 3 * HOUR),
+        mesh.about(PORT, source="iceberg/lake", snapshot_at=(NOW - HOUR) // 1000),
+        run(check(PORT, "f", observed={"max_loaded_at": "2023-11-15 01:00:00"})._replace(kind="freshness")),
+    )
+    port = mesh.node(graph, PORT)
+    assert found.ports == (Freshness(port, Standing.KEPT, NOW - HOUR, Evidence.SNAPSHOT, 3600),)
+
+
+def test_of_several_ports_the_worst_counts() -> None:
+    other = dataset("wh", "other")
+    slo: Json = {"freshness": "1h"}
+    fresh, stale = written(NOW), written(NOW - 2 * HOUR, other)
+    assert healthy(*product(slo, PORT, other), fresh, mesh.about(other, x=1))[1].freshness is Standing.UNKNOWN
+    assert healthy(*product(slo, PORT, other), fresh, stale)[1].freshness is Standing.BROKEN
+    assert healthy(*product(slo, PORT, other), mesh.about(PORT, x=1), stale)[1].freshness is Standing.BROKEN
+    assert healthy(*product(slo, PORT, other), fresh, written(NOW, other))[1].freshness is Standing.KEPT
+    of_input = mesh.edge(EdgeType.PORT, PRODUCT, other, direction="input")
+    assert healthy(*product(slo), fresh, stale, of_input)[1].freshness is Standing.KEPT
+
+
+@pytest.mark.parametrize(
+    ("freshness", "outcomes", "expected"),
+    [
+        (None, [], Standing.UNKNOWN),
+        (None, ["PASSED"], Standing.KEPT),
+        (None, ["WARNED"], Standing.KEPT),
+        (None, ["PASSED", "FAILED"], Standing.BROKEN),
+        (None, ["PASSED", "ERROR"], Standing.UNKNOWN),
+        (None, ["ERROR", "FAILED"], Standing.BROKEN),
+        (None, ["SKIPPED"], Standing.UNKNOWN),
+        (None, ["NOT_RUN"], Standing.UNKNOWN),
+        (NOW, [], Standing.KEPT),
+        (NOW, ["SKIPPED"], Standing.KEPT),
+        (NOW, ["FAILED"], Standing.BROKEN),
+        (NOW, ["ERROR"], Standing.UNKNOWN),
+        (NOW - 2 * HOUR, ["PASSED"], Standing.BROKEN),
+        (0, ["PASSED"], Standing.UNKNOWN),  # promised, and nobody knows
+    ],
+)
+def test_a_product_is_kept_only_where_something_says_so(freshness: int | None, outcomes: list[str], expected: Standing) -> None:
+    """`freshness`: when it was written, of what is promised; 0: nobody knows; None: nothing is promised."""
+    said = [mesh.about(PORT, x=1), *product({"freshness": "1h"} if freshness is not None else None)]
+    said += [written(freshness)] if freshness else []
+    if outcomes:
+        said.append(run(*(check(PORT, str(n), outcome) for n, outcome in enumerate(outcomes))))
+    found = healthy(*said)[1]
+    assert found.standing is expected
+    assert [str(result.outcome) for result in found.open_failures] == [one for one in outcomes if one in ("FAILED", "ERROR")]
+    assert sum(found.counts) == len(outcomes)
+
+
+def test_many_products_and_the_past() -> None:
+    graph, then = healthy(
+        *mesh.mesh(),
+        *product({"freshness": "1h"}),
+        written(mesh.START),
+        run(check(PORT, "a", "FAILED"), at=mesh.START + HOUR),
+        at=mesh.START,
+        now=mesh.START,
+    )
+    assert then.standing is Standing.KEPT
+    nodes = [mesh.node(graph, key) for key in (PRODUCT, mesh.REVENUE_PRODUCT, PRODUCT)]
+    found = health(graph, graph.index, nodes, NOW)
+    assert [(one.product, one.standing) for one in found] == [
+        (nodes[0], Standing.BROKEN), (nodes[1], Standing.KEPT), (nodes[0], Standing.BROKEN),
+    ]  # fmt: skip
+    assert health(graph, graph.index, [], NOW) == []

@@ -1,0 +1,57 @@
+"""The schemas that a dataset had, by source and under all its names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from meshline.graph import model
+from meshline.graph.content import encode
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import EdgeFact, EdgeType, Facts
+from meshline.graph.queries.schema_history import schemas
+from meshline.ingest.sources.base import Entry
+from tests.ingest.sources.stating import T, entry, graph, say, table
+
+LAKE, FILE = model.dataset("lake", "a"), model.dataset("s3://wh", "a")
+
+
+@pytest.fixture
+def live() -> Iterator[LiveGraph]:
+    with graph() as found:
+        yield found
+
+
+def shown(live: LiveGraph, as_of: int | None = None) -> list[tuple[str, list[str], int, int | None]]:
+    index = live.at(as_of)
+    node = index.node(LAKE)
+    assert node is not None
+    return [
+        (found.source, [c.name for c in found.columns], found.since - T, None if found.until is None else found.until - T)
+        for found in schemas(live, index, node)
+    ]
+
+
+def test_each_change_of_the_columns_is_a_schema(live: LiveGraph) -> None:
+    say(live, [entry("a", "x", "y", time=T, past=[(T - 20, table("a", "x")), (T - 10, table("a", "x", location="moved"))])])
+    say(live, [entry("a", "y", "z", time=T + 10)], T + 10)
+    assert shown(live) == [
+        ("iceberg/lake", ["y", "z"], 10, None),
+        ("iceberg/lake", ["x", "y"], 0, 10),
+        ("iceberg/lake", ["x"], -20, 0),  # of two stretches that differ in the location only
+    ]
+    assert [columns for _, columns, _, _ in shown(live, T + 5)] == [["x", "y"], ["x"]]
+
+
+def test_every_source_under_every_name_is_listed(live: LiveGraph) -> None:
+    say(live, [entry("a", "x", time=T)])
+    say(live, [Entry(("dataset", *FILE.parts), table("a", "x", "y", namespace="s3://wh"), T + 1)], source="openlineage/x")
+    same = encode(Facts(edges=(EdgeFact(EdgeType.SAME_AS, LAKE, FILE, {"why": "location"}),)))
+    say(live, [Entry(("same",), same, T + 2)], source="mesh/x")
+    assert shown(live) == [("openlineage/x", ["x", "y"], 1, None), ("iceberg/lake", ["x"], 0, None)]
+
+
+def test_a_dataset_that_nobody_lists_has_none(live: LiveGraph) -> None:
+    say(live, [Entry(("seen",), encode(Facts(edges=(EdgeFact(EdgeType.READS, model.job("j", "j"), LAKE),))))])
+    assert shown(live) == []

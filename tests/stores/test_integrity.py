@@ -1,0 +1,63 @@
+"""A check finds nothing in a store that nobody damaged, whatever it was told; and compacting changes no answer."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meshline.graph.index.integrity import index_checks
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import Precedence, Statement
+from meshline.graph.store.base import Batch, Store
+from meshline.graph.store.integrity import Check, checks
+from meshline.graph.store.sqlite import SqliteStore
+from meshline.graph.store.sqlite.maintenance import compact, file_checks
+from tests.index.strategies import any_statement
+from tests.stores.strategies import batches
+
+
+def problems(found: list[Check]) -> list[str]:
+    return [problem for check in found for problem in check.problems]
+
+
+def answers(store: Store) -> tuple[Any, ...]:
+    heads = sorted(head for batch in store.heads() for head in batch)
+    past = [sorted(head for batch in store.heads(at) for head in batch) for at in range(14)]
+    scopes = [head.scope_id for head in store.changes(0).heads]
+    return heads, past, dict(store.history(scopes)), store.revision(), store.raw(0, 1000), store.journal("", 0, 1000)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(any_statement, max_size=6), max_size=5))
+def test_a_sound_graph_passes(said: list[list[Statement]]) -> None:
+    with closing(SqliteStore()) as store:
+        for batch in said:
+            store.commit(lambda _, batch=batch: Batch(statements=batch))  # type: ignore[misc]
+        assert problems([*checks(store), *index_checks(store, Precedence())]) == []
+        assert LiveGraph.open(store).index.revision == store.revision()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(batches(), max_size=6))
+def test_a_sound_file_passes_and_compacting_changes_nothing(said: list[Batch]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "mesh.db")
+        with closing(SqliteStore(path)) as store:
+            for batch in said:
+                store.commit(lambda _, batch=batch: batch)  # type: ignore[misc]
+            runs = {run.key for batch in said for run in batch.runs}
+            before, known = answers(store), store.run(runs)
+        assert problems(list(file_checks(path))) == []
+        compact(path, raw_before=-(2**60))
+        assert problems(list(file_checks(path))) == []
+        with closing(SqliteStore(path)) as store:
+            assert (answers(store), store.run(runs)) == (before, known)
+            for batch in said:  # said again, with what was remembered gone: nothing new comes of it
+                store.commit(lambda _, batch=batch: batch._replace(raw=(), journal=()))  # type: ignore[misc]
+            assert sorted(head for each in store.heads() for head in each) == before[0]
+        assert problems(list(file_checks(path))) == []
