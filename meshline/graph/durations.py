@@ -107,18 +107,17 @@ _WORDS = {
 }
 
 
-_DAY_LENGTH = 86_400.0
 _AT_ONCE = re.compile(r"\b(stream(ing|ed|s)?|cdc|real[- ]?time|continuous(ly)?)\b")
 _CADENCES = {
-    "nightly": _DAY_LENGTH,
-    "every night": _DAY_LENGTH,
-    "every day": _DAY_LENGTH,
+    "nightly": _DAY,
+    "every night": _DAY,
+    "every day": _DAY,
     "every hour": 3_600.0,
     "every minute": 60.0,
-    "every week": 7 * _DAY_LENGTH,
+    "every week": 7 * _DAY,
 }
 _EVERY = re.compile(r"(?:every|each)\s+(?P<length>.+)")
-_LENGTH_UNITS = (("d", _DAY_LENGTH), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
+_LENGTH_UNITS = (("d", _DAY), ("h", 3_600.0), ("min", 60.0), ("s", 1.0))
 
 
 def cadence(text: str) -> float | None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import meshline
+from meshline.graph.index.kernels import jit
 from meshline.graph.index.kernels.jit import cached_kernels
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
@@ -47,6 +48,17 @@ dispatcher, signature = next(iter(made.values()))
 dispatcher.compile(signature)
 """
 
+DIGESTS = """
+import json, sys
+from pathlib import Path
+import meshline.graph.index
+import meshline.graph.index.kernels.jit as kernels
+for source in map(Path, json.loads(sys.stdin.read())):
+    before = kernels._digest()
+    source.write_text(source.read_text() + "# another state")
+    print(source.stem if kernels._digest() == before else "")
+"""
+
 
 class Package(NamedTuple):
     """A copy of the package, and an empty home."""
@@ -56,7 +68,7 @@ class Package(NamedTuple):
 
     @property
     def caches(self) -> Path:
-        return self.folder / "meshline" / "graph" / "index" / "__pycache__"
+        return self.folder / "meshline" / "graph" / "index" / "kernels" / "__pycache__"
 
     def lock(self) -> None:
         """Let no process write into it; root is bound by this only without CAP_DAC_OVERRIDE."""
@@ -161,3 +173,15 @@ def test_without_a_folder_to_keep_them_in_that_is_said(package: Package) -> None
     package.lock()
     nowhere = {"NUMBA_CACHE_DIR": "/proc/none", "XDG_CACHE_HOME": "/proc/none"}
     assert "in each process: no folder can be written, set NUMBA_CACHE_DIR" in package.run(COMPILE_ONE, **nowhere).stderr
+
+
+def test_each_source_of_the_kernels_is_in_their_digest(package: Package) -> None:
+    index = package.folder / "meshline" / "graph" / "index"
+    sources = [index / "arrays.py", *sorted((index / "kernels").glob("*.py"))]
+    unnoticed = package.run(DIGESTS, json.dumps([str(source) for source in sources])).stdout.split()
+    assert unnoticed == ["__init__", "kernel_cache"]  # there is nothing in them that is compiled, or compiles
+
+
+def test_kernels_are_in_their_package_only() -> None:
+    kernels = {function.__module__ for function in (*jit._inner, *jit._kernels)}
+    assert {name.rpartition(".")[0] for name in kernels} == {"meshline.graph.index.kernels"}

@@ -282,13 +282,13 @@ class TestFiles:
         before = older(path)
         program = """
 import itertools, os, signal, sys
-from meshline.graph.store.sqlite import SqliteStore, checksums
-made, calls = checksums._crc, itertools.count()
+from meshline.graph.store.sqlite import SqliteStore, sql
+made, calls = sql._crc, itertools.count()
 def dying(*values):
     if next(calls) == 6:
         os.kill(os.getpid(), signal.SIGKILL)
     return made(*values)
-checksums._crc = dying
+sql._crc = dying
 SqliteStore(sys.argv[1])
 """
         done = subprocess.run([sys.executable, "-c", program, str(path)], check=False, timeout=60)

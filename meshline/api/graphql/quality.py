@@ -16,7 +16,6 @@ from meshline.api.graphql.enums import CheckOutcome, Evidence, Standing
 from meshline.api.graphql.fields import documented, reference
 from meshline.graph.model import Json, from_micros
 from meshline.graph.queries import product_health, quality
-from meshline.graph.queries import quality as failing
 from meshline.graph.queries.asset_lists import Filter
 from meshline.graph.queries.pages import SortKey
 
@@ -195,10 +194,10 @@ def failures(
     """A page of the checks with these outcomes."""
     live, index = view.request.live, view.index
     size = view.request.page(first)
-    found = failing.failures(live, index, wanted, outcomes, first=size, after=key_after(after, 0))
+    found = quality.failures(live, index, wanted, outcomes, first=size, after=key_after(after, 0))
 
     def count() -> int:
-        return failing.count_failures(live, index, wanted, outcomes)
+        return quality.count_failures(live, index, wanted, outcomes)
 
     keys: list[tuple[SortKey, str]] = [(quality.sort_key(index, result), statement_id(result.scope_id)) for result in found.results]
     return Connection(nodes=checks(view, found.results), keys=keys, has_next=found.has_next, has_previous=after is not None, count=count)

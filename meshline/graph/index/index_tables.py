@@ -386,7 +386,7 @@ class Core:
 
 
 def named_by(mentions: Ints) -> Ints:
-    """The nodes of mentions, even of those that nothing that is seen supports (`storing.recast`)."""
+    """The nodes of mentions, even of those that nothing that is seen supports (`mutate.recast`)."""
     return np.where(mentions >= 0, mentions, -2 - mentions)
 
 

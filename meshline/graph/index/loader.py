@@ -83,7 +83,7 @@ _DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
 _IDENTITY = (EDGE_TYPES.index(EdgeType.SAME_AS), _DIFFERENT_FROM)
 _RENAMED_TO = EDGE_TYPES.index(EdgeType.RENAMED_TO)
 
-_HIDDEN_COLUMN = -2 - _HAS_COLUMN  # a listed column that is gone: see `storing.recast`
+_HIDDEN_COLUMN = -2 - _HAS_COLUMN  # a listed column that is gone: see `mutate.recast`
 
 # Contents of so many bytes are read before kernels are compiled: that takes half as long as loading what was compiled before.
 INTERPRETED_BYTES = 600_000

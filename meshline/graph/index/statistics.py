@@ -65,7 +65,7 @@ def spoken_of(core: Core) -> list[tuple[str, Ints]]:
     for number, source in enumerate(heads.sources):
         own = alive[heads.source[alive] == number]
         mentions = core.mentions[rows_of(heads.starts[own, _MENTIONS], heads.starts[own + 1, _MENTIONS])]
-        mentions = mentions[mentions >= 0]  # see `storing.recast`
+        mentions = mentions[mentions >= 0]  # see `mutate.recast`
         kinds = core.nodes.kind[mentions]
         datasets = np.concatenate([mentions[kinds == DATASET], core.nodes.part1[mentions[kinds == COLUMN]]])
         found.append((source, np.flatnonzero(_marked(n, core.nodes.rep[datasets])).astype(np.int32)))

@@ -174,7 +174,7 @@ class Store(Protocol):
         """Assets of which every term is the start of a word of one of its documents.
 
         Documents and their words are made by `meshline.graph.store.search_words`, so that every store
-        finds the same; of many terms only the first (`documents.MAX_TERMS`) are looked at. Of these kinds
+        finds the same; of many terms only the first (`search_words.MAX_TERMS`) are looked at. Of these kinds
         (none given: of all), at most `limit`, in the order of
         `AssetKind`, then of the key's parts by code point. May hold assets that are visible no more:
         the caller checks with the index.

@@ -30,7 +30,7 @@ from meshline.graph.index.kernels.jit import inner, kernel
 def relation_rows(node: int, type_: int, incoming: int, nodes: Nodes, relations: Relations, found: I32) -> int:
     """The visible relations of a type (NONE: of all) that begin or end at exactly this node, newest first.
 
-    A type -2 - type gives those of the type that are not seen (see `storing.recast`).
+    A type -2 - type gives those of the type that are not seen (see `mutate.recast`).
 
     Returns their number; those beyond the room in `found` are counted only.
     """
@@ -241,7 +241,7 @@ def jobs_passed(
 
     Each job with the strongest of its flows (the weaker of the flow and its end, one further), the shortest
     distance in that, and whether all flows of it are masked. `csr`, `heads` and `links` are of one direction;
-    `slots` as in `collecting.strongest`; there is room for all jobs in the arrays after it.
+    `slots` as in `strongest`; there is room for all jobs in the arrays after it.
     """
     n = 0
     for row in range(len(ends)):

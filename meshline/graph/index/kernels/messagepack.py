@@ -1,7 +1,7 @@
 """Kernels' inner functions: MessagePack, as far as contents have it.
 
 Strings and whole values end where the content ends (`end`), or are Malformed. Numbers and the lengths of arrays and maps are read
-without looking: whoever reads several of them begins before `end`, and `reading.PADDING` is more than they can be together.
+without looking: whoever reads several of them begins before `end`, and `decode.PADDING` is more than they can be together.
 """
 
 from __future__ import annotations

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from meshline.graph.content import EMPTY
-from meshline.graph.model import Content, Interval, Observation, Scope, source_kind
+from meshline.graph.model import Content, Interval, Observation, Scope, last_stretch, source_kind
 from meshline.graph.store.base import Batch, Changes, Head, RunReader
 from meshline.graph.store.neo4j.connection import Transaction, rows, run, run_in_chunks
 from meshline.graph.store.neo4j.cypher import cypher, moment
 from meshline.graph.store.neo4j.projection import NOTHING, Assertions, Move, assertions, draw
-from meshline.graph.store.neo4j.reader import ScopeState, last_stretch, newest_stretch, observation, observations, silent, stretch_of
+from meshline.graph.store.neo4j.reader import ScopeState, newest_stretch, observation, observations, silent, stretch_of
 from meshline.graph.store.neo4j.records import Contents, Counters, Reader, add_raw_events, append, counters, put_runs
 from meshline.graph.store.neo4j.search_names import digest
 

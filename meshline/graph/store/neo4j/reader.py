@@ -14,9 +14,6 @@ from meshline.graph.store.neo4j.connection import Transaction, in_parts, rows
 from meshline.graph.store.neo4j.cypher import cypher
 from meshline.graph.store.neo4j.records import Contents, read
 
-__all__ = ["Kept", "ScopeState", "known_by", "last_stretch", "newest_stretch"]
-
-
 _TOMBSTONE = EMPTY.digest.hex()
 
 
