@@ -14,9 +14,9 @@ from benchmarks.queries import ask, of_command_line
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best, spent
 from benchmarks.traversal import CLOSURES
-from meshline.api.check_request import Asked, Compared, File
-from meshline.api.checking import checked
 from meshline.api.graphql import Bounds, GraphQL
+from meshline.app.check import checked
+from meshline.app.check_request import Asked, Compared, File
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.naming import Naming

@@ -14,7 +14,7 @@ from benchmarks.increments import increments
 from benchmarks.meshes import Meshes, mesh_of
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import spent
-from meshline.api.policies import known_policies
+from meshline.app.policy_files import known_policies
 from meshline.governance.policies.monitor import Watch
 from meshline.governance.policies.policy import Expression, Policy
 from meshline.graph import model

@@ -1,1 +1,1 @@
-"""The surfaces over HTTP. Everything is wired in `app.create_app`; only `settings` reads the environment."""
+"""The surfaces over HTTP. Everything is wired in `app.create_app`; the use cases are those of `meshline.app`."""

@@ -11,7 +11,6 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from meshline.api.auth import Gate
-from meshline.api.bodies import BodyBudget
 from meshline.api.errors import http_error, known_error
 from meshline.api.front_page import make_front_page
 from meshline.api.graphql import Bounds
@@ -19,10 +18,11 @@ from meshline.api.graphql.http import Endpoint
 from meshline.api.metrics import Metrics
 from meshline.api.middleware import Envelope
 from meshline.api.openapi import document
+from meshline.api.rest.request_body import BodyBudget
 from meshline.api.routes import ADDRESSES, QUIET
-from meshline.api.service import Service
-from meshline.api.settings import Settings
-from meshline.api.threads import Lane
+from meshline.app.service import Service
+from meshline.app.settings import Settings
+from meshline.app.threads import Lane
 from meshline.errors import MeshlineError
 
 BODIES = 4

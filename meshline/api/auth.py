@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshline.api.errors import Forbidden, Unauthenticated, WrongHost, response_of
-from meshline.api.settings import Settings
-from meshline.api.tokens import ANYBODY, Actor, Role, Tokens
+from meshline.app.settings import Settings
+from meshline.app.tokens import ANYBODY, Actor, Role, Tokens
 from meshline.errors import InvalidInput, MeshlineError
 
 EXPOSED = """\

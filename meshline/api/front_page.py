@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from meshline import __version__
 from meshline.api.openapi import HTML, OPERATIONS
-from meshline.api.tokens import Role
+from meshline.app.tokens import Role
 
 _PAGE = """\
 <!doctype html>

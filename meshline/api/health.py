@@ -11,7 +11,7 @@ from starlette.responses import Response
 from meshline import __version__
 from meshline.api.auth import actor_of
 from meshline.api.errors import JSON, RETRY_AFTER
-from meshline.api.service import LOADING, Service
+from meshline.app.service import LOADING, Service
 
 
 class Alive(msgspec.Struct, frozen=True, omit_defaults=True):

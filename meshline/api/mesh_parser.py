@@ -6,7 +6,7 @@ import time
 import traceback
 from multiprocessing.connection import Connection
 
-from meshline.api.check_texts import MEMORY, end_with_server, forks, start_forks
+from meshline.app.check_process import MEMORY, end_with_server, forks, start_forks
 from meshline.errors import LimitExceeded, MeshlineError
 from meshline.ingest import mesh
 

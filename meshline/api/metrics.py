@@ -18,10 +18,9 @@ from starlette.responses import Response
 
 from meshline import __version__
 from meshline.api.errors import BodyTooLarge, UnsupportedMedia
-from meshline.api.graphql.observing import Asked
-from meshline.api.probe import STORE_SECONDS
-from meshline.api.service import Opened, Service
-from meshline.api.threads import run_in_thread
+from meshline.api.graphql.telemetry import Asked
+from meshline.app.service import STORE_SECONDS, Opened, Service
+from meshline.app.threads import run_in_thread
 from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable
 from meshline.graph.index import Size
 from meshline.ingest.pipeline import Committed

@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from meshline.api.bodies import give_back
 from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE, JSON, error_body, response_of
-from meshline.api.logs import DETAILS, REQUEST_ID
 from meshline.api.metrics import OTHER, Metrics
+from meshline.api.rest.request_body import give_back
+from meshline.app.logs import DETAILS, REQUEST_ID
 from meshline.errors import NotReady
 
 log = logging.getLogger("meshline.http")

@@ -10,20 +10,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline import __version__
-from meshline.api.bodies import COMPRESSED, IDENTITY
-from meshline.api.check_request import Asked as CheckAsked
 from meshline.api.errors import JSON, ErrorAnswer
 from meshline.api.graphql.http import GRAPHQL_JSON, Asked
 from meshline.api.health import Alive, NotReadyYet, Ready
-from meshline.api.mesh import MEDIA as MESH_MEDIA
-from meshline.api.mesh import Loaded
 from meshline.api.metrics import CONTENT_TYPE
-from meshline.api.openlineage import MEDIA as EVENT_MEDIA
-from meshline.api.openlineage import SOURCE_NAME, BatchAnswer, Taken
-from meshline.api.sources import LOOKUPS as SOURCE_LOOKUPS
-from meshline.api.sources import MEDIA as SOURCE_MEDIA
-from meshline.api.sources import NAME as SOURCE
-from meshline.api.tokens import Role
+from meshline.api.rest.mesh import MEDIA as MESH_MEDIA
+from meshline.api.rest.mesh import Loaded
+from meshline.api.rest.openlineage import MEDIA as EVENT_MEDIA
+from meshline.api.rest.openlineage import SOURCE_NAME, BatchAnswer, Taken
+from meshline.api.rest.request_body import COMPRESSED, IDENTITY
+from meshline.api.rest.sources import LOOKUPS as SOURCE_LOOKUPS
+from meshline.api.rest.sources import MEDIA as SOURCE_MEDIA
+from meshline.api.rest.sources import NAME as SOURCE
+from meshline.app.check_request import Asked as CheckAsked
+from meshline.app.tokens import Role
 from meshline.governance.report import Report
 from meshline.ingest.sources.transfer import Known, Sent
 from meshline.ingest.sources.transfer import Taken as SourceTaken

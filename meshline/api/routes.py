@@ -8,16 +8,16 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meshline.api.checks import post_check
 from meshline.api.front_page import front_page
 from meshline.api.graphql.http import graphql
 from meshline.api.health import healthz, readyz
-from meshline.api.mesh import put_mesh
 from meshline.api.metrics import metrics
 from meshline.api.openapi import openapi
-from meshline.api.openlineage import post_batch, post_event
-from meshline.api.sources import source
-from meshline.api.tokens import Role
+from meshline.api.rest.check import post_check
+from meshline.api.rest.mesh import put_mesh
+from meshline.api.rest.openlineage import post_batch, post_event
+from meshline.api.rest.sources import source
+from meshline.app.tokens import Role
 
 
 class Address(NamedTuple):

@@ -17,8 +17,8 @@ import uvicorn
 
 from meshline.api.app import create_app
 from meshline.api.auth import check_exposure
-from meshline.api.logs import DETAILS, configure
-from meshline.api.settings import Settings
+from meshline.app.logs import DETAILS, configure
+from meshline.app.settings import Settings
 from meshline.errors import InvalidInput, MeshlineError
 
 log = logging.getLogger("meshline.api")

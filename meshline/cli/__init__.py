@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from meshline.cli.deciding import FAILED
+from meshline.cli.exit_codes import FAILED
 from meshline.errors import MeshlineError
 
 

@@ -6,27 +6,10 @@ from typing import Annotated
 
 import typer
 
-from meshline.cli import (
-    check_change,
-    check_contract,
-    check_dbt,
-    check_ddl,
-    check_git,
-    check_product,
-    check_schema,
-    ingest_contract,
-    ingest_dbt,
-    ingest_debezium,
-    ingest_delta,
-    ingest_gx,
-    ingest_iceberg,
-    ingest_mesh,
-    ingest_openlineage,
-    ingest_product,
-    ingest_soda,
-    ingest_sql,
-)
+from meshline.cli import check as check_commands
 from meshline.cli import identity as identities
+from meshline.cli import ingest as ingest_commands
+from meshline.cli import ingest_openlineage
 from meshline.cli import store as stores
 from meshline.cli import token as tokens
 from meshline.cli.audit import audit
@@ -77,25 +60,25 @@ def _group() -> None:
 
 ingest = typer.Typer(help="Take metadata into the graph.", no_args_is_help=True)
 ingest.command()(ingest_openlineage.openlineage)
-ingest.command()(ingest_mesh.mesh)
-ingest.command()(ingest_contract.contract)
-ingest.command()(ingest_product.product)
-ingest.command()(ingest_iceberg.iceberg)
-ingest.command()(ingest_delta.delta)
-ingest.command()(ingest_debezium.debezium)
-ingest.command()(ingest_dbt.dbt)
-ingest.command()(ingest_gx.gx)
-ingest.command()(ingest_soda.soda)
-ingest.command()(ingest_sql.sql)
+ingest.command()(ingest_commands.mesh)
+ingest.command()(ingest_commands.contract)
+ingest.command()(ingest_commands.product)
+ingest.command()(ingest_commands.iceberg)
+ingest.command()(ingest_commands.delta)
+ingest.command()(ingest_commands.debezium)
+ingest.command()(ingest_commands.dbt)
+ingest.command()(ingest_commands.gx)
+ingest.command()(ingest_commands.soda)
+ingest.command()(ingest_commands.sql)
 
 check = typer.Typer(invoke_without_command=True)
-check.callback()(check_git.check)
-check.command()(check_contract.contract)
-check.command()(check_product.product)
-check.command()(check_dbt.dbt)
-check.command()(check_schema.schema)
-check.command()(check_ddl.ddl)
-check.command()(check_change.change)
+check.callback()(check_commands.check)
+check.command()(check_commands.contract)
+check.command()(check_commands.product)
+check.command()(check_commands.dbt)
+check.command()(check_commands.schema)
+check.command()(check_commands.ddl)
+check.command()(check_commands.change)
 
 store = typer.Typer(help="Look after a store.", no_args_is_help=True)
 store.command()(stores.check)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
-from meshline.cli.options import ListFormat, Server, Store, TextFormat, iso
-from meshline.cli.time_option import HELP, parse_time
+from meshline.cli.client import Answers, question, shaped
+from meshline.cli.options import HELP, ListFormat, Server, Store, TextFormat, iso, parse_time
 
 
 class ActionName(enum.StrEnum):
@@ -44,8 +46,7 @@ def audit(
 
     import msgspec
 
-    from meshline.cli.answers import answers
-    from meshline.cli.audited import entries, line
+    from meshline.cli.client import answers
     from meshline.cli.terminal import Line, write
 
     asked = {"since": iso(since), "kind": None if kind is None else kind.name, "actor": actor}
@@ -59,3 +60,45 @@ def audit(
                 write([Line(line(entry))])
         if empty and format is TextFormat.TEXT:
             write([Line("nothing is recorded")])
+
+
+PAGE = 1000
+
+
+class Entry(msgspec.Struct, rename="camel", frozen=True):
+    """See the schema."""
+
+    id: str
+    at: str
+    action: str
+    actor: str | None
+    subject: str
+    details: dict[str, Any]
+
+
+class _PageInfo(msgspec.Struct, rename="camel", frozen=True):
+    has_next_page: bool
+    end_cursor: str | None
+
+
+class _Page(msgspec.Struct, rename="camel", frozen=True):
+    nodes: list[Entry]
+    page_info: _PageInfo
+
+
+def entries(source: Answers, asked: Mapping[str, str | None]) -> Iterator[Entry]:
+    """All entries, page by page."""
+    after: str | None = None
+    while True:
+        page = shaped(source.ask(question("audit"), {**asked, "first": PAGE, "after": after})["audit"], _Page)
+        yield from page.nodes
+        if not page.page_info.has_next_page:
+            return
+        after = page.page_info.end_cursor
+
+
+def line(entry: Entry) -> str:
+    from meshline.governance.audit import told
+
+    action = entry.action.lower()
+    return f"{entry.at[:19]}  {action:8}  {entry.actor or '-'}  {told(action, entry.subject, entry.details)}"

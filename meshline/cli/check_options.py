@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 import typer
 
-from meshline.cli.time_option import HELP, parse_time
+from meshline.cli.options import HELP, parse_time
 from meshline.governance.reports.report_formats import Format
 
 if TYPE_CHECKING:

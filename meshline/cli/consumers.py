@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
+import msgspec
 import typer
 
+from meshline.cli.answer_types import Asset, Named, Names, table
+from meshline.cli.client import Answers, assets, question, shaped
 from meshline.cli.options import ListFormat, Server, Store, TextFormat
+from meshline.cli.owners import Answer
+from meshline.cli.terminal import Line
+from meshline.errors import InvalidInput
+from meshline.words import counted
 
 
 def consumers(
@@ -18,8 +26,7 @@ def consumers(
     server: Server = None,
 ) -> None:
     """List the consumers of a contract, by version."""
-    from meshline.cli.answers import answers
-    from meshline.cli.contract_consumers import of_contract
+    from meshline.cli.client import answers
     from meshline.cli.terminal import write, write_json
 
     with answers(store, server) as source:
@@ -28,3 +35,78 @@ def consumers(
         write_json(answer.data)
     else:
         write(answer.lines)
+
+
+class Version(msgspec.Struct, rename="camel", frozen=True):
+    version: str | None
+    status: str | None
+
+
+class Use(msgspec.Struct, rename="camel", frozen=True):
+    version: str | None
+    contract_name: str | None
+    source: str
+    consumer: Named
+    asset: Asset
+
+
+class Versioned(msgspec.Struct, rename="camel", frozen=True):
+    version: str | None
+
+
+class Contract(msgspec.Struct, rename="camel", frozen=True):
+    """The answer to `consumers.graphql`."""
+
+    name: str
+    versions: list[Version]
+    of_any_version: list[Versioned]
+    consumers: list[Use]
+
+
+def of_contract(source: Answers, name: str, version: str | None) -> Answer:
+    """The consumers of a contract, or of one version of it."""
+    (found,) = assets(source, [name if name.lower().startswith(("contract:", "ctr_")) else f"contract:{name}"])
+    if found.kind != "CONTRACT":
+        raise InvalidInput(f"{found.qualified_name} is a {found.kind.lower()}; accepted is a contract", "CONTRACT")
+    data = source.ask(question("consumers"), {"contract": found.id, "version": version})["node"]
+    contract = shaped(data, Contract)
+    versions = [one.version for one in contract.versions if one.version is not None]
+    if version is not None and version not in (*versions, *(use.version for use in contract.consumers)):
+        raise InvalidInput(f"{contract.name} has no version {version!r}; it has {', '.join(versions) or 'none that is known'}", "--version")
+    return Answer(data, list(_lines(contract, version)))
+
+
+def _lines(contract: Contract, version: str | None) -> Iterator[Line]:
+    """The versions, then a line for each version and consumer with what it uses."""
+    known = ", ".join(f"{one.version} ({one.status})" if one.status else one.version for one in contract.versions if one.version)
+    yield Line(f"{contract.name}: {f'versions {known}' if known else 'no version is known'}", "bold")
+    if not contract.consumers:
+        of = f" of version {version}" if version else ""
+        yield Line(f"  no consumer{of} is known; consumers further on: meshline impact contract:{contract.name}")
+    order = [one.version for one in contract.versions]
+    names = Names([use.asset for use in contract.consumers])
+    uses: dict[tuple[int, str, str], list[Use]] = {}
+    for use in contract.consumers:
+        place = order.index(use.version) if use.version in order else len(order)
+        uses.setdefault((place, use.version or "", use.consumer.name), []).append(use)
+    rows = [
+        (f"version {stated}" if stated else "version not known", consumer, _used(names, of), _sources(of))
+        for (_, stated, consumer), of in sorted(uses.items())
+    ]
+    yield from table(rows, indent="  ")
+    unknown = sum(use.version is None for use in contract.of_any_version)
+    if version is not None and unknown:
+        yield Line(f"  ! of {counted(unknown, 'use')} the version is not known: not listed here")
+
+
+def _sources(uses: Sequence[Use]) -> str:
+    unnamed = "" if all(use.contract_name for use in uses) else ", which names no contract"
+    return ", ".join(sorted({use.source for use in uses})) + unnamed
+
+
+def _used(names: Names, uses: Sequence[Use]) -> str:
+    """Columns of one dataset together."""
+    columns: dict[str, list[str]] = {}
+    for use in uses:
+        columns.setdefault(names(use.asset.dataset or use.asset), []).extend([use.asset.name] if use.asset.dataset else [])
+    return ", ".join(f"{of} ({', '.join(dict.fromkeys(own))})" if own else of for of, own in columns.items())

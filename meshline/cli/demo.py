@@ -1,4 +1,4 @@
-"""`meshline demo`."""
+"""`meshline demo`, with the example mesh of the installed package or of a checkout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+import meshline
 from meshline.cli.serve import Host, Port
+from meshline.errors import NotFound
 
 if TYPE_CHECKING:
     from meshline.cli.terminal import Line
@@ -26,7 +28,7 @@ Store: TypeAlias = Annotated[
 
 def demo(*, store: Store = None, host: Host = None, port: Port = None) -> None:
     """Serve the example mesh, from a store of its own. Needs no extra."""
-    from meshline.api.settings import load
+    from meshline.app.settings import load
     from meshline.cli.serve import run_server
     from meshline.cli.terminal import write
 
@@ -67,10 +69,9 @@ def _story(url: str) -> list[Line]:
     """The question that the example is made for, and how its answer begins: the verdict, and whom to tell."""
     from itertools import takewhile
 
-    from meshline.cli.answers import assets, shaped
-    from meshline.cli.impact import asked
-    from meshline.cli.impact_text import Impact, lines
-    from meshline.cli.local import Local, opened
+    from meshline.cli.client import assets, shaped
+    from meshline.cli.impact import Impact, asked, lines
+    from meshline.cli.local_client import Local, opened
     from meshline.cli.terminal import Line
     from meshline.errors import InvalidInput
     from meshline.graph.store.factory import shown
@@ -101,9 +102,8 @@ def _store(given: str | None) -> Iterator[str]:
 
 def fill(url: str) -> None:
     """Load the example, unless the store holds something already."""
-    from meshline.cli.example import example
-    from meshline.cli.local import opened
-    from meshline.cli.stores import opened_store
+    from meshline.cli.local_client import opened
+    from meshline.cli.store import opened_store
     from meshline.ingest.mesh import file_time, load, parse, read
     from meshline.ingest.openlineage.builder import BatchBuilder
     from meshline.ingest.openlineage.event_files import events_in
@@ -124,3 +124,12 @@ def fill(url: str) -> None:
                     raise outcome.refused
         finally:
             pipeline.close()
+
+
+def example() -> Path:
+    """The folder with the example's `mesh.yaml` and `events`. Raises NotFound."""
+    package = Path(meshline.__file__).parent
+    for folder in (package / "example", package.parent / "examples" / "mesh"):
+        if (folder / "mesh.yaml").is_file():
+            return folder
+    raise NotFound("the example mesh is not installed: reinstall meshline, or run `meshline demo` from a checkout")

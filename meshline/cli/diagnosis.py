@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import httpx
 
 from meshline import __version__
-from meshline.cli.stores import opened_store, store_url
-from meshline.cli.tokens import token_to_send
+from meshline.cli.store import opened_store, store_url
+from meshline.cli.token import token_to_send
 from meshline.distribution import extras, install_command, missing, requirement
 from meshline.errors import MeshlineError
 from meshline.graph.store.factory import shown, sqlite_path

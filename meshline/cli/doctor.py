@@ -40,8 +40,8 @@ def doctor(
 
     Exit code 1 if something does not work; extras that are not installed and kernels that are not compiled are only noted.
     """
-    from meshline.cli.deciding import REFUSED
     from meshline.cli.diagnosis import findings
+    from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import write, write_json
 
     found = list(findings(store, server, config))

@@ -1,14 +1,27 @@
-"""`meshline export networkx|graphml|openlineage`."""
+"""`meshline export networkx|graphml|openlineage`: the visible graph in other programs' formats, and the events it was made from.
+
+Nodes are the names as they came; SAME_AS edges say which are one dataset. Where sources differ on an
+attribute, the node has the one that is believed.
+
+"""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
+import msgspec
 import typer
 
 from meshline.cli.options import AsOf, Store
+from meshline.errors import required_extra
+from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Precedence, from_micros
+
+if TYPE_CHECKING:
+    from meshline.graph.store.base import Head
+    from meshline.graph.store.base import Store as OpenStore
 
 
 class ExportFormat(enum.StrEnum):
@@ -31,8 +44,7 @@ def export(
     store: Store = None,
 ) -> None:
     """Write the whole graph, or the events that it was made from."""
-    from meshline.cli.exporting import event_lines, graphml, node_link
-    from meshline.cli.stores import opened_store
+    from meshline.cli.store import opened_store
     from meshline.cli.terminal import write_bytes
     from meshline.graph.model import to_micros
     from meshline.ingest.mesh import stored
@@ -47,3 +59,114 @@ def export(
                 write_bytes(node_link(source, precedence, at), output)
             case ExportFormat.GRAPHML:
                 write_bytes(graphml(source, precedence, at), output)
+
+
+PAGE = 1000  # raw events read at once
+
+Row: TypeAlias = dict[str, Json]
+
+
+class Graph:
+    """Nodes by key, and edges, of all that the heads say."""
+
+    def __init__(self, precedence: Precedence) -> None:
+        self._precedence = precedence
+        self._nodes: dict[AssetKey, dict[str, tuple[tuple[int, int, str], Json]]] = {}
+        self.edges: list[Row] = []
+
+    def add(self, head: Head) -> None:
+        from meshline.graph.content import decode
+
+        if head.content is None:
+            return
+        facts = decode(head.content.blob)
+        for fact in facts.assets:
+            known = self._node(fact.key)
+            for name, value in fact.attributes.items():
+                strength = (-self._precedence.rank(head.source, name), head.observed_at, head.source)
+                if name not in known or known[name][0] < strength:
+                    known[name] = (strength, value)
+        self.edges += [self._edge(start, end, {**said, **_who(head)}) for start, end, said in _edges(facts)]
+
+    def nodes(self) -> Iterator[Row]:
+        for key in sorted(self._nodes):
+            attributes = {name: value for name, (_, value) in sorted(self._nodes[key].items())}
+            yield {"id": key.id, "kind": key.kind, "name": key.name, "qualified_name": key.qualified_name, "attributes": attributes}
+
+    def _node(self, key: AssetKey) -> dict[str, tuple[tuple[int, int, str], Json]]:
+        return self._nodes.setdefault(key, {})
+
+    def _edge(self, start: AssetKey, end: AssetKey, said: Row) -> Row:
+        self._node(start)
+        self._node(end)
+        return {"source": start.id, "target": end.id, **said}
+
+
+def _edges(facts: Facts) -> Iterator[tuple[AssetKey, AssetKey, Row]]:
+    for edge in facts.edges:
+        yield edge.start, edge.end, {"type": edge.type, "attributes": dict(edge.attributes)}
+    for flow in facts.flows:
+        said: Row = {
+            "type": EdgeType.FLOWS_TO,
+            "flow": flow.type,
+            "subtype": flow.subtype,
+            "masking": flow.masking,
+            "covered": flow.covered,
+        }
+        yield flow.start, flow.end, said | ({"job": flow.job.id} if flow.job else {})
+
+
+def _who(head: Head) -> Row:
+    return {"said_by": head.source, "since": from_micros(head.valid_from).isoformat(), "provisional": head.provisional}
+
+
+def graph_of(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Graph:
+    """All that a store says, now or as of a time."""
+    graph = Graph(precedence)
+    for heads in store.heads(as_of):
+        for head in heads:
+            graph.add(head)
+    return graph
+
+
+def node_link(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
+    """Node-link JSON: `networkx.node_link_graph(json.load(file), edges="edges")` reads it."""
+    graph = graph_of(store, precedence, as_of)
+    whole = {"directed": True, "multigraph": True, "graph": {}, "nodes": list(graph.nodes()), "edges": sorted(graph.edges, key=_order)}
+    yield msgspec.json.encode(whole) + b"\n"
+
+
+def _order(edge: Row) -> bytes:
+    """The same graph is the same text."""
+    return msgspec.json.encode(edge, order="sorted")
+
+
+def graphml(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
+    """GraphML, in which lists and mappings are JSON texts. Raises MissingExtra."""
+    with required_extra("networkx", "export to GraphML"):
+        import networkx as nx
+    graph = graph_of(store, precedence, as_of)
+    result = nx.MultiDiGraph()
+    for node in graph.nodes():
+        attributes = node.pop("attributes")
+        assert isinstance(attributes, dict)
+        result.add_node(node.pop("id"), **{name: _flat(value) for name, value in (node | attributes).items()})
+    for edge in sorted(graph.edges, key=_order):
+        result.add_edge(edge.pop("source"), edge.pop("target"), **{name: _flat(value) for name, value in edge.items()})
+    yield from (line.encode() + b"\n" for line in nx.generate_graphml(result, named_key_ids=False))
+
+
+def _flat(value: Json) -> str | bool | int | float:
+    """A value as GraphML can hold it: without the characters that XML forbids."""
+    if isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return "".join(sign if sign >= " " or sign in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def event_lines(store: OpenStore) -> Iterator[bytes]:
+    """Raw events in order of arrival, one on each line."""
+    after = 0
+    while page := store.raw(after, PAGE):
+        after = page[-1].position
+        yield from (b" ".join(kept.event.body.split(b"\n")) + b"\n" for kept in page)

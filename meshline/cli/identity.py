@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
+import msgspec
 import typer
 
+from meshline.cli.answer_types import table
+from meshline.cli.client import shaped
 from meshline.cli.options import Limit, ListFormat, Server, Store, TextFormat
+from meshline.cli.terminal import Line
+from meshline.errors import InvalidInput
+from meshline.words import counted
 
 
 def explain(
@@ -17,8 +24,7 @@ def explain(
     server: Server = None,
 ) -> None:
     """Say by which names a dataset is known, who says that they are one, and why one of them is shown."""
-    from meshline.cli.answers import answers, question
-    from meshline.cli.identities import explained
+    from meshline.cli.client import answers, question
     from meshline.cli.terminal import write, write_json
     from meshline.errors import InvalidInput
 
@@ -41,8 +47,7 @@ def conflicts(
     server: Server = None,
 ) -> None:
     """List merges that look wrong, and names that probably mean one dataset and are not joined."""
-    from meshline.cli.answers import answers, question
-    from meshline.cli.identities import conflicting
+    from meshline.cli.client import answers, question
     from meshline.cli.terminal import write, write_json
 
     with answers(store, server) as source:
@@ -73,8 +78,7 @@ def part(
     server: Server = None,
 ) -> None:
     """Part two names that were joined by mistake, whatever joins them. It can be retracted."""
-    from meshline.cli.answers import answers, question
-    from meshline.cli.identities import parting
+    from meshline.cli.client import answers, question
     from meshline.cli.terminal import Line, write
 
     with answers(store, server) as source:
@@ -92,7 +96,7 @@ def retract(
     server: Server = None,
 ) -> None:
     """Take back what a person stated."""
-    from meshline.cli.answers import answers, question
+    from meshline.cli.client import answers, question
     from meshline.cli.terminal import Line, write
 
     with answers(store, server) as source:
@@ -104,3 +108,178 @@ def _speaker(by: str | None, server: str | None) -> str | None:
     import getpass
 
     return by if by is not None or server is not None else getpass.getuser()
+
+
+class Name(msgspec.Struct, frozen=True):
+    """One name of a dataset."""
+
+    namespace: str
+    name: str
+    id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class Member(msgspec.Struct, frozen=True):
+    name: Name
+    rank: str
+    source: str | None
+    shown: bool
+    past: bool
+
+
+class Reason(msgspec.Struct, frozen=True):
+    start: Name
+    end: Name
+    type: str
+    why: str
+    rule: str | None
+    source: str
+    since: str
+    statement: str
+    overruled: bool
+
+
+class Spelling(msgspec.Struct, frozen=True):
+    name: str
+    datasets: list[Name]
+
+
+class ColumnName(msgspec.Struct, frozen=True):
+    name: str
+
+
+class MergedColumn(msgspec.Struct, frozen=True):
+    column: ColumnName
+    spellings: list[Spelling]
+
+
+class Identity(msgspec.Struct, rename="camel", frozen=True):
+    shown: Name
+    members: list[Member]
+    reasons: list[Reason]
+    partings: list[Reason]
+    merged_columns: list[MergedColumn]
+
+
+class Alias(msgspec.Struct, frozen=True):
+    """Another name; those with the reason `spelling` are ways in which a member was written."""
+
+    namespace: str
+    name: str
+    why: str
+    source: str
+
+
+class Explained(msgspec.Struct, frozen=True):
+    identity: Identity
+    aliases: list[Alias]
+
+
+class Conflict(msgspec.Struct, rename="camel", frozen=True):
+    kind: str
+    similarity: float
+    sources: list[str]
+    session_name: Name | None
+    names: list[Name]
+
+
+class Conflicts(msgspec.Struct, rename="camel", frozen=True):
+    total_count: int
+    nodes: list[Conflict]
+
+
+RANKS = {
+    "OUTPUT_PORT": "an output port hands it out",
+    "CATALOG": "a catalog describes it",
+    "TABLE_SYMLINK": "it is a symlink of type TABLE",
+    "NAME": "",
+}
+ARROWS = {"RENAMED_TO": "was renamed to", "DIFFERENT_FROM": "is not"}
+KINDS = {
+    "TWO_TABLES": "one dataset, but two tables of catalogs",
+    "UNLIKE_COLUMNS": "one dataset, but unlike columns",
+    "NEAR_MISS": "two datasets, but the same name and alike columns",
+    "SESSION_NAME": "several datasets, not joined by a name that holds in a session only",
+}
+
+
+def explained(data: object) -> Iterator[Line]:
+    """The names, which is shown and why, each statement that joins or parts, columns with several spellings."""
+    found = shaped(data, Explained)
+    identity = found.identity
+    yield Line(str(identity.shown), "bold")
+    yield Line(f"shown because {_why_shown(identity)}")
+    yield Line("")
+    yield Line(f"{counted(len(identity.members), 'name')}:")
+    yield from table([(str(one.name), _rank(one)) for one in identity.members], indent="  ")
+    for why, title in (("spelling", "also written:"), ("name in a session", "called in sessions, which is no identity:")):
+        written = sorted({(f"{alias.namespace}/{alias.name}", alias.source) for alias in found.aliases if alias.why == why})
+        if written:
+            yield Line(title)
+            yield from table(written, indent="  ")
+    joining = [reason for reason in identity.reasons if not reason.overruled]
+    overruled = [reason for reason in identity.reasons if reason.overruled]
+    for title, reasons in (("one because:", joining), ("parted because:", identity.partings), ("so without effect:", overruled)):
+        if reasons:
+            yield Line(title)
+        for reason in reasons:
+            yield Line(f"  {reason.start} {ARROWS.get(reason.type, 'is')} {reason.end}")
+            yield Line(f"    {reason.rule or reason.why} ({reason.source} since {reason.since[:19]}, {reason.statement})")
+    if identity.merged_columns:
+        yield Line("columns with several spellings:")
+        for merged in identity.merged_columns:
+            spelled = "; ".join(f"{one.name} in {', '.join(map(str, one.datasets))}" for one in merged.spellings)
+            yield Line(f"  {merged.column.name}: {spelled}")
+
+
+def parting(resolved: Sequence[object], written: Sequence[str]) -> dict[str, str]:
+    """The ids of two names of datasets, and the names, for the mutation. Raises InvalidInput if one means no or several names."""
+    first, second = (_member(data, text) for data, text in zip(resolved, written, strict=True))
+    return {"dataset": first.id, "other": second.id, "first": str(first), "second": str(second)}
+
+
+def _member(data: object, text: str) -> Name:
+    """The one name of a dataset that a person means: names of one dataset are not told apart by `resolve`."""
+    if not (isinstance(data, dict) and "identity" in data):
+        raise InvalidInput(f"{text!r} is no dataset", "NAME")
+    members = [one.name for one in shaped(data, Explained).identity.members if not one.past]
+    for fits in (lambda name: str(name) == text, lambda name: name.name == text, lambda name: str(name).endswith((f"/{text}", f".{text}"))):
+        found = [name for name in members if fits(name)]
+        if len(found) == 1:
+            return found[0]
+    raise InvalidInput(f"{text!r} may be {', '.join(map(str, members))}: write the name in full", "NAME")
+
+
+def _why_shown(identity: Identity) -> str:
+    if len(identity.members) < 2:
+        return "it has no other name"
+    shown = next((one for one in identity.members if one.shown), identity.members[0])
+    equals = sum(one.rank == shown.rank for one in identity.members) > 1
+    first = "it is the first by name of those of which that is so"
+    if not RANKS[shown.rank]:
+        return "it is the first by name, and nothing speaks for another"
+    return _rank(shown) + (f", and {first}" if equals else "")
+
+
+def _rank(one: Member) -> str:
+    if one.past:
+        return "until it was renamed"
+    said = RANKS[one.rank]
+    return f"{said} ({one.source})" if said and one.source is not None else said
+
+
+def conflicting(data: object) -> Iterator[Line]:
+    """Three lines each: what looks wrong, and the names."""
+    page = shaped(data, Conflicts)
+    if not page.nodes:
+        yield Line("no identity looks wrong")
+    for conflict in page.nodes:
+        of = f" of {' and '.join(conflict.sources)}" if conflict.sources else ""
+        of += f": {conflict.session_name}" if conflict.session_name is not None else ""
+        yield Line(f"{KINDS[conflict.kind]}{of} ({conflict.similarity:.0%} of columns in common)")
+        yield from (Line(f"  {name}") for name in conflict.names)
+    hidden = page.total_count - len(page.nodes)
+    if hidden > 0:
+        yield Line(f"and {hidden} more: --limit shows more of them", "dim")

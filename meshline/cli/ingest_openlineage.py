@@ -32,7 +32,7 @@ def openlineage(
     """Ingest OpenLineage events."""
     from contextlib import closing
 
-    from meshline.cli.deciding import FAILED, REFUSED
+    from meshline.cli.exit_codes import FAILED, REFUSED
     from meshline.cli.terminal import progress, refusal_exit, tell
     from meshline.ingest.openlineage.event_files import SUFFIXES, events_in
     from meshline.words import counted
@@ -74,7 +74,7 @@ def openlineage(
 
 
 def _to_store(events: Iterable[Found], store: str | None, source: str) -> Generator[Ingested, None, None]:
-    from meshline.cli.stores import opened_store
+    from meshline.cli.store import opened_store
     from meshline.ingest.mesh import stored
     from meshline.ingest.openlineage.builder import BatchBuilder
     from meshline.ingest.pipeline import Pipeline, ingest_all
@@ -106,8 +106,7 @@ def _join_names(store: OpenStore, precedence: Precedence) -> None:
 
 
 def _to_server(events: Iterable[Found], server: str) -> Generator[Ingested, None, None]:
-    from meshline.cli.posting import post
-    from meshline.cli.remote import Remote
+    from meshline.cli.http_client import Remote, post
 
     with Remote.connected(server) as remote:
         yield from post(remote, events)

@@ -1,13 +1,18 @@
-"""`meshline lineage ASSET...`."""
+"""`meshline lineage ASSET...`: a lineage graph as text, Graphviz dot and Mermaid."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator, Sequence
 from typing import Annotated, TypeAlias
 
+import msgspec
 import typer
 
+from meshline.cli.answer_types import Asset, Completeness, Named, Names
 from meshline.cli.options import AsOf, Assets, Depth, Reach, ReachName, Server, Store, iso
+from meshline.cli.terminal import Line
+from meshline.words import counted, is_
 
 
 class GranularityName(enum.StrEnum):
@@ -48,8 +53,7 @@ def lineage(
 
     By column, or contracted to the datasets, products or domains that hold the columns.
     """
-    from meshline.cli import drawing
-    from meshline.cli.answers import answers, assets, question, shaped
+    from meshline.cli.client import answers, assets, question, shaped
     from meshline.cli.terminal import Line, write, write_json
 
     with answers(store, server) as source:
@@ -64,13 +68,189 @@ def lineage(
             "asOf": iso(as_of),
         }
         data = source.ask(question("lineage"), variables)["lineage"]
-    graph = shaped(data, drawing.Graph)
+    graph = shaped(data, Graph)
     match format:
         case LineageFormat.JSON:
             write_json(data)
         case LineageFormat.DOT:
-            write(Line(line) for line in drawing.dot(graph))
+            write(Line(line) for line in dot(graph))
         case LineageFormat.MERMAID:
-            write(Line(line) for line in drawing.mermaid(graph))
+            write(Line(line) for line in mermaid(graph))
         case LineageFormat.TEXT:
-            write(drawing.text(graph, found, upstream=upstream, granularity=granularity))
+            write(text(graph, found, upstream=upstream, granularity=granularity))
+
+
+class Node(msgspec.Struct, rename="camel", frozen=True):
+    asset: Asset
+    reach: str
+    distance: int
+    masked: bool
+    start: bool
+
+
+class Edge(msgspec.Struct, rename="camel", frozen=True):
+    """Data flows from `begin` to `end`; both are ids."""
+
+    begin: Named = msgspec.field(name="from")
+    end: Named = msgspec.field(name="to")
+    reach: str
+    subtype: str
+    masking: bool
+    count: int
+    jobs: list[Named]
+
+
+class Graph(msgspec.Struct, rename="camel", frozen=True):
+    """The answer to `lineage.graphql`."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    ungrouped: int
+    completeness: Completeness
+
+
+_NOUNS = {"dataset": "dataset", "product": "product", "domain": "domain"}  # what a node stands for, where all nodes are of one kind
+_WITH_COLUMNS = {"COLUMN", "DATASET", "DATA_PRODUCT", "DOMAIN"}
+_SHOWN = 20  # datasets with which the way of a job, a contract or an owner begins
+# As in docs/concepts.md: possible flows are drawn thick.
+_STYLE = {"DIRECT": "solid", "INDIRECT": "dashed", "POSSIBLE": "bold"}
+_ARROW = {"DIRECT": "-->", "INDIRECT": "-.->", "POSSIBLE": "==>"}
+
+
+def text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granularity: str) -> Iterator[Line]:
+    """Each node once, by distance, with what it comes from (or, upstream, what it goes into). `granularity`: column, dataset, ..."""
+    names = Names([*asked, *(node.asset for node in graph.nodes), *(job for edge in graph.edges for job in edge.jobs)])
+    others = [node for node in graph.nodes if not node.start]
+    way = "comes from" if upstream else "flows to"
+    yield Line(f"{', '.join(names(one) for one in asked)} {way} {counted(len(others), _NOUNS.get(granularity, 'asset'))}", "bold")
+    if granularity not in _NOUNS:
+        yield from _beginning(graph, asked, names)
+    else:
+        yield from _standing_for(graph, asked, names, granularity)
+    for distance in sorted({node.distance for node in others}):
+        yield Line("")
+        yield Line(f"{counted(distance, 'step')} away", "bold")
+        for node in others:
+            if node.distance == distance:
+                yield Line(f"  {names(node.asset)}{_marks(node)}")
+                yield from (Line(f"      {line}", "dim") for line in _links(graph, node, names, upstream=upstream))
+    notes = graph.completeness.notes
+    if graph.ungrouped:
+        belong = "belongs" if graph.ungrouped == 1 else "belong"
+        notes.insert(0, f"{counted(graph.ungrouped, 'dataset')} {belong} to no {granularity} and {is_(graph.ungrouped)} not shown.")
+    if notes:
+        yield Line("")
+        yield from (Line(f"! {note}", "yellow") for note in notes)
+
+
+def _beginning(graph: Graph, asked: Sequence[Asset], names: Names) -> Iterator[Line]:
+    """The datasets with which the way begins where the asked assets have no columns themselves: a job's, a contract's, an owner's."""
+    own = {one.id for one in asked}
+    starts: list[Named | Asset] = [node.asset.dataset or node.asset for node in graph.nodes if node.start and node.asset.id not in own]
+    if all(one.kind in _WITH_COLUMNS for one in asked) or not starts:
+        return
+    shown = list(dict.fromkeys(map(names, starts)))
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    yield Line(f"beginning with {', '.join(shown[:_SHOWN])}{more}")
+
+
+def _standing_for(graph: Graph, asked: Sequence[Asset], names: Names, granularity: str) -> Iterator[Line]:
+    """Which products or domains the answer is about, where others were asked about."""
+    shown = [node.asset for node in graph.nodes if node.start]
+    if {one.id for one in shown} == {one.id for one in asked}:
+        return
+    about = ", ".join(names(one) for one in shown)
+    noun = _NOUNS[granularity] if len(shown) == 1 else f"{_NOUNS[granularity]}s"
+    yield Line(
+        f"This is the lineage of the {noun} {about}, by --granularity {granularity}." if shown else f"It belongs to no {granularity}."
+    )
+
+
+def _marks(node: Node) -> str:
+    marks = [] if node.reach == "DIRECT" else [node.reach.lower()]
+    if node.masked:
+        marks.append("masked")
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def _links(graph: Graph, node: Node, names: Names, *, upstream: bool) -> Iterator[str]:
+    """The edges by which data comes to a node (upstream: goes on from it), without repeating lines."""
+    assets = {known.asset.id: known.asset for known in graph.nodes}
+    seen: set[str] = set()
+    for edge in graph.edges:
+        here, there = (edge.begin, edge.end) if upstream else (edge.end, edge.begin)
+        if here.id != node.asset.id:
+            continue
+        line = f"{'to' if upstream else 'from'} {names(assets[there.id])}{_through(edge, names)}"
+        if line not in seen:
+            seen.add(line)
+            yield line
+
+
+def _through(edge: Edge, names: Names) -> str:
+    kind = edge.subtype.lower() or ("" if edge.reach == "DIRECT" else edge.reach.lower())
+    notes = [kind] if kind else []
+    if edge.masking:
+        notes.append("masking")
+    if edge.count > 1:
+        notes.append(counted(edge.count, "flow"))
+    by = f" by {', '.join(map(names, edge.jobs))}" if edge.jobs else ""
+    return by + (f" ({', '.join(notes)})" if notes else "")
+
+
+def dot(graph: Graph) -> Iterator[str]:
+    """Graphviz: columns inside a cluster per dataset."""
+    yield "digraph lineage {"
+    yield "  rankdir=LR;"
+    yield '  node [shape=box, fontname="sans-serif"];'
+    for cluster, (label, members) in enumerate(_clusters(graph)):
+        indent = "  "
+        if label:
+            yield f"  subgraph cluster_{cluster} {{"
+            yield f"    label={_quoted(label)};"
+            indent = "    "
+        for node in members:
+            bold = ", penwidth=2" if node.start else ""
+            yield f"{indent}{_quoted(node.asset.id)} [label={_quoted(node.asset.name)}{bold}];"
+        if label:
+            yield "  }"
+    for edge in graph.edges:
+        label = f", label={_quoted(edge.subtype.lower())}" if edge.subtype else ""
+        yield f"  {_quoted(edge.begin.id)} -> {_quoted(edge.end.id)} [style={_STYLE[edge.reach]}{label}];"
+    yield "}"
+
+
+def mermaid(graph: Graph) -> Iterator[str]:
+    """A Mermaid flowchart: columns inside a subgraph per dataset."""
+    yield "flowchart LR"
+    for cluster, (label, members) in enumerate(_clusters(graph)):
+        indent = "  "
+        if label:
+            yield f"  subgraph cluster_{cluster}[{_mermaid_text(label)}]"
+            indent = "    "
+        for node in members:
+            yield f"{indent}{node.asset.id}[{_mermaid_text(node.asset.name)}]{':::start' if node.start else ''}"
+        if label:
+            yield "  end"
+    for edge in graph.edges:
+        label = f"|{_mermaid_text(edge.subtype.lower())}|" if edge.subtype else ""
+        yield f"  {edge.begin.id} {_ARROW[edge.reach]}{label} {edge.end.id}"
+    yield "  classDef start stroke-width:3px"
+
+
+def _clusters(graph: Graph) -> Sequence[tuple[str, list[Node]]]:
+    """Columns by dataset, all else by itself (label '')."""
+    found: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        found.setdefault(node.asset.dataset.qualified_name if node.asset.dataset else "", []).append(node)
+    return list(found.items())
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'"{escaped}"'
+
+
+def _mermaid_text(text: str) -> str:
+    """Mermaid has no escapes inside quotes but entities."""
+    return '"' + "".join(sign if sign.isalnum() or sign in " _-.,/:@" else f"#{ord(sign)};" for sign in text) + '"'

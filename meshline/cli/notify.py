@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from meshline.cli.options import Config, ListFormat, Store, TextFormat
+from meshline.cli.terminal import Line
+from meshline.graph.model import Json, from_micros
+from meshline.words import counted
+
+if TYPE_CHECKING:
+    from meshline.governance.notify.outbox import Pending
+    from meshline.governance.notify.sender import Parcel
 
 
 def notify(
@@ -23,18 +32,17 @@ def notify(
     where to begin. Nothing is sent without --send. A server does both by itself (notify, notify_send). Exit code 1 if something
     could not be sent.
     """
-    from meshline.api.settings import load
-    from meshline.api.telling import sender
-    from meshline.cli.deciding import REFUSED
-    from meshline.cli.noticed import listed, plain
-    from meshline.cli.stores import opened_store
+    from meshline.app.notification_config import sender
+    from meshline.app.settings import load
+    from meshline.cli.exit_codes import REFUSED
+    from meshline.cli.store import opened_store
     from meshline.cli.terminal import tell, write, write_json
 
     settings = load(store=store, config=config)
     if not pending:
-        from meshline.api.governing import Governing
-        from meshline.api.notifying import follower
-        from meshline.cli.local import opened
+        from meshline.app.notification_worker import follower
+        from meshline.app.policy_service import Governing
+        from meshline.cli.local_client import opened
         from meshline.governance.notify.violation_events import Watched
 
         with opened(settings.store, must_exist=True) as graph:
@@ -56,3 +64,52 @@ def notify(
             write(listed(parcels))
     if refused:
         raise typer.Exit(REFUSED)
+
+
+SHOWN = 20  # notices of one receiver
+
+
+def listed(parcels: Sequence[Parcel]) -> Iterator[Line]:
+    """Each receiver, how it is reached, and of what it has to hear."""
+    if not parcels:
+        yield Line("no notice is pending")
+        return
+    for parcel in parcels:
+        names = dict.fromkeys(one.notice.owed.receiver.name for one in parcel.pending)
+        way = f" by {parcel.route.shown}" if parcel.route.urls else f": {parcel.route.shown}"
+        yield Line(f"{', '.join(names)}{way}", "bold")
+        for one in parcel.pending[:SHOWN]:
+            owed = one.notice.owed
+            yield Line(f"  {owed.verdict}: {owed.text} in {owed.subject}, since {_minute(owed.at)} ({owed.rule})")
+            if one.tried.attempts:
+                yield Line(f"    tried {counted(one.tried.attempts, 'time')}, again at {_minute(one.due)}: {one.tried.error}", "dim")
+        if len(parcel.pending) > SHOWN:
+            yield Line(f"  and {len(parcel.pending) - SHOWN} more", "dim")
+
+
+def plain(parcels: Sequence[Parcel]) -> list[Json]:
+    return [{"by": parcel.route.shown, "notices": [_plain(one) for one in parcel.pending]} for parcel in parcels]
+
+
+def _plain(one: Pending) -> Json:
+    owed = one.notice.owed
+    return {
+        "id": one.notice.key,
+        "event": owed.event,
+        "receiver": {"kind": owed.receiver.kind, "name": owed.receiver.name, "id": owed.receiver.id},
+        "verdict": owed.verdict,
+        "rule": owed.rule,
+        "subject": owed.subject,
+        "text": owed.text,
+        "why": owed.why,
+        "source": owed.source,
+        "since": from_micros(owed.at).isoformat(),
+        "assets": list(owed.assets),
+        "attempts": one.tried.attempts,
+        "error": one.tried.error or None,
+        "due": from_micros(one.due).isoformat(),
+    }
+
+
+def _minute(micros: int) -> str:
+    return datetime.fromtimestamp(micros / 1e6, UTC).strftime("%Y-%m-%d %H:%M")

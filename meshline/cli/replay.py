@@ -21,9 +21,9 @@ def replay(
     For example under other naming rules: events that are still kept are taken again; what else the store knows, and what
     events said that are kept no more, is copied.
     """
-    from meshline.cli.deciding import REFUSED
-    from meshline.cli.replaying import copied
-    from meshline.cli.stores import opened_store
+    from meshline.app.replay import copied
+    from meshline.cli.exit_codes import REFUSED
+    from meshline.cli.store import opened_store
     from meshline.cli.terminal import progress, tell
     from meshline.ingest.mesh import parse, read
 

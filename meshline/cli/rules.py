@@ -36,7 +36,7 @@ def rules(
 
 
 def _listed() -> Iterator[Line]:
-    from meshline.cli.listing import table
+    from meshline.cli.answer_types import table
     from meshline.cli.terminal import Line
     from meshline.governance.docs_pages import shown, word
     from meshline.governance.rules import RULES
@@ -52,7 +52,7 @@ def _listed() -> Iterator[Line]:
 
 
 def _whole(rule: Rule) -> Iterator[Line]:
-    from meshline.cli.listing import table
+    from meshline.cli.answer_types import table
     from meshline.cli.terminal import Line
     from meshline.governance.docs_pages import lineage, readers, shown, word
     from meshline.governance.rules import Profile

@@ -19,8 +19,8 @@ def search(
     server: Server = None,
 ) -> None:
     """Find assets by the words of their names, descriptions and tags."""
-    from meshline.cli.answers import answers, question, shaped
-    from meshline.cli.listing import Assets, listed
+    from meshline.cli.answer_types import Assets, listed
+    from meshline.cli.client import answers, question, shaped
     from meshline.cli.terminal import write, write_json
 
     with answers(store, server) as source:

@@ -11,7 +11,7 @@ import typer
 from meshline.cli.options import Config, Store
 
 if TYPE_CHECKING:
-    from meshline.api.settings import Settings
+    from meshline.app.settings import Settings
     from meshline.graph.live_graph import LiveGraph
     from meshline.graph.naming import Naming
 
@@ -41,7 +41,7 @@ def serve(
     config: Config = None,
 ) -> None:
     """Serve GraphQL, and take OpenLineage events by HTTP or Kafka."""
-    from meshline.api.settings import load
+    from meshline.app.settings import load
 
     consume = {"kafka": kafka, "kafka_topic": kafka_topic, "kafka_group": kafka_group}
     run_server(load(store=store, host=host, port=port, mesh=mesh, insecure=insecure or None, config=config, **consume))
@@ -62,9 +62,9 @@ class Executor(Protocol):
 
 def make_executor(graph: LiveGraph, naming: Naming, policies: Path | None, *, seconds: float, objects: int) -> Executor:
     """What a server answers, over a graph in this process. `policies`: a folder of the user's; `seconds`, `objects`: for one request."""
-    from meshline.api.governing import Governing
     from meshline.api.graphql import Bounds, GraphQL
     from meshline.api.graphql.execution import ALL, QUERIES
+    from meshline.app.policy_service import Governing
 
     graphql = GraphQL(graph, naming, Bounds(seconds=seconds, objects=objects), governing=Governing(graph, policies))
 

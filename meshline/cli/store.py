@@ -1,18 +1,22 @@
-"""`meshline store check|compact|backup`."""
+"""`meshline store check|compact|backup`, and the store that a command opens."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from meshline.cli.options import Config, Store
+from meshline.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshline.cli.terminal import Advance
+    from meshline.graph.store.base import Store as OpenStore
     from meshline.graph.store.integrity import Check
 
 
@@ -21,7 +25,7 @@ def check(*, store: Store = None, config: Config = None) -> None:
 
     Changes nothing, and may run beside servers. Exit code 1 if something is wrong.
     """
-    from meshline.cli.deciding import REFUSED
+    from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import Line, progress, tell, write
 
     wrong = 0
@@ -40,7 +44,6 @@ def check(*, store: Store = None, config: Config = None) -> None:
 
 
 def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterator[Check]:
-    from meshline.cli.stores import opened_store, store_url
     from meshline.errors import StoreCorrupt
     from meshline.graph.index.integrity import index_checks
     from meshline.graph.store.factory import sqlite_path
@@ -67,8 +70,7 @@ def compact(*, store: Store = None, config: Config = None) -> None:
 
     No answer changes. An SQLite store must not be open elsewhere: stop its server first.
     """
-    from meshline.api.settings import load
-    from meshline.cli.stores import opened_store
+    from meshline.app.settings import load
     from meshline.cli.terminal import tell
     from meshline.errors import NotFound
     from meshline.graph.store.factory import sqlite_path
@@ -103,10 +105,29 @@ def backup(
 
     The file is a store: `--store sqlite:///FILE` asks it, and in the store's place it is the restored store.
     """
-    from meshline.cli.stores import store_url
     from meshline.cli.terminal import progress, tell
     from meshline.graph.store.factory import backup_store
 
     with progress("rows copied") as advance:
         size = backup_store(store_url(store, config), file, overwrite=overwrite, advance=advance)
     tell(f"{file}: {size:,} bytes")
+
+
+def store_url(url: str | None = None, config: Path | None = None) -> str:
+    """The address of the store: the given one, else as the settings say."""
+    from meshline.app.settings import load
+
+    return load(store=url, config=config).store
+
+
+@contextmanager
+def opened_store(url: str | None, *, must_exist: bool = False) -> Iterator[OpenStore]:
+    """The store at an address (None: as the settings say). Raises NotFound instead of making one that must exist."""
+    from meshline.graph.store.factory import open_store, sqlite_path
+
+    url = store_url(url)
+    path = sqlite_path(url)
+    if must_exist and path is not None and not path.exists():
+        raise NotFound(f"there is no store at {path}: `meshline ingest` and `meshline serve` make one, --store names another")
+    with closing(open_store(url)) as store:
+        yield store

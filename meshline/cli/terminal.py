@@ -65,7 +65,7 @@ def tell(message: str) -> None:
 @contextmanager
 def refusal_exit() -> Iterator[None]:
     """Leave with the exit code of a refusal if input is refused inside: for --strict."""
-    from meshline.cli.deciding import REFUSED
+    from meshline.cli.exit_codes import REFUSED
     from meshline.errors import InvalidInput
 
     try:

@@ -1,11 +1,14 @@
-"""`meshline token new NAME`."""
+"""`meshline token new NAME`, and the token that commands send to a server."""
 
 from __future__ import annotations
 
 import enum
+import json
 from typing import Annotated
 
 import typer
+
+from meshline.errors import InvalidInput
 
 
 class RoleName(enum.StrEnum):
@@ -32,9 +35,8 @@ def new(
     """
     import sys
 
-    from meshline.api.tokens import new_token
+    from meshline.app.tokens import new_token
     from meshline.cli.terminal import tell
-    from meshline.cli.tokens import entry
 
     token = new_token()
     lines = entry(name, role, token)
@@ -42,3 +44,39 @@ def new(
     sys.stdout.flush()
     for line in lines:
         tell(line)
+
+
+def entry(name: str, role: str, token: str) -> list[str]:
+    """The lines of TOML by which a server knows a token. Raises InvalidInput."""
+    from pydantic import ValidationError
+
+    from meshline.app.tokens import Role, Token, hashed
+
+    try:
+        known = Token(name=name, role=Role(role), hash=hashed(token))
+    except ValidationError as error:
+        raise InvalidInput(f"{name!r} is no name of a token: use letters, digits and any of _.@:/+-", "NAME") from error
+    return ["[[tokens]]", f"name = {json.dumps(known.name)}", f'role = "{known.role}"', f'hash = "{known.hash}"']
+
+
+def token_to_send() -> str | None:
+    """The token of the settings, if any. Raises InvalidInput for a file that has none."""
+    from meshline.app.settings import load
+
+    settings = load()
+    if settings.token is not None:
+        return _one(settings.token.get_secret_value(), "MESHLINE_TOKEN")
+    if settings.token_file is None:
+        return None
+    try:
+        return _one(settings.token_file.read_text("utf-8"), str(settings.token_file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"no token can be read there ({error})", str(settings.token_file)) from error
+
+
+def _one(text: str, where: str) -> str:
+    """The token in a text; a wrong one is not repeated."""
+    words = text.split()
+    if len(words) != 1 or not words[0].isascii() or not words[0].isprintable():
+        raise InvalidInput("this is no token: one word of ASCII characters is", where)
+    return words[0]

@@ -12,7 +12,7 @@ import httpx
 from starlette.testclient import TestClient
 
 from meshline.api.app import create_app
-from meshline.api.settings import load
+from meshline.app.settings import load
 from tests.acceptance.oracle import Column, Event, Oracle
 
 IMPACT = """query($id:ID!,$after:String){impact(of:[$id]){total byKind{key count}

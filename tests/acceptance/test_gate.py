@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from meshline.api.check_request import Asked, Compared, File
-from meshline.api.checking import checked
-from meshline.api.governing import Governing
-from meshline.cli.local import Opened, opened
+from meshline.app.check import checked
+from meshline.app.check_request import Asked, Compared, File
+from meshline.app.policy_service import Governing
+from meshline.cli.local_client import Opened, opened
 from meshline.governance.gate import Mode
 from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode

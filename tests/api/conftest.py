@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from meshline.api.app import create_app
 from meshline.api.graphql import Bounds, GraphQL
-from meshline.api.settings import load
+from meshline.app.settings import load
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from tests.queries import mesh

@@ -19,8 +19,8 @@ from schemathesis import GenerationMode, checks
 from meshline.api.app import create_app
 from meshline.api.openapi import OPERATIONS, document
 from meshline.api.routes import ADDRESSES
-from meshline.api.settings import load
-from meshline.api.tokens import Role
+from meshline.app.settings import load
+from meshline.app.tokens import Role
 from tests.api.test_auth import SECRETS, TOKENS, bearer
 
 WANTED = [

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from meshline.api.tokens import Role
+from meshline.app.tokens import Role
 from meshline.governance import audit
 from meshline.graph.store.base import Batch, Record
 from tests.api.conftest import Asking, running

@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 
 from meshline.api.auth import check_exposure, is_loopback
 from meshline.api.routes import ADDRESSES
-from meshline.api.settings import load
-from meshline.api.tokens import PREFIX, Role, Token, Tokens, hashed, new_token
+from meshline.app.settings import load
+from meshline.app.tokens import PREFIX, Role, Token, Tokens, hashed, new_token
 from meshline.errors import InvalidInput
 from tests.api.conftest import URL, running
 from tests.api.test_ingest import event

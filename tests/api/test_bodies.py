@@ -15,8 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from meshline.api.bodies import BodyBudget, check_media, read_body
 from meshline.api.errors import JSON, known_error
+from meshline.api.rest.request_body import BodyBudget, check_media, read_body
 from meshline.errors import MeshlineError
 from tests.api.conftest import running
 from tests.api.test_ingest import event

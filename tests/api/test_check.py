@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from meshline.api.check_request import Asked, Compared, File
-from meshline.api.check_texts import texts_apart
-from meshline.api.checking import checked
 from meshline.api.graphql import Bounds
+from meshline.app.check import checked
+from meshline.app.check_process import texts_apart
+from meshline.app.check_request import Asked, Compared, File
 from meshline.errors import LimitExceeded
 from meshline.governance.report import Report
 from meshline.graph.live_graph import LiveGraph

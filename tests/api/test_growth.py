@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from meshline.api.check_request import Asked, Compared, File
-from meshline.api.checking import checked
-from meshline.api.governing import Governing
+from meshline.app.check import checked
+from meshline.app.check_request import Asked, Compared, File
+from meshline.app.policy_service import Governing
 from meshline.governance.change_impact import Touched
 from meshline.governance.gate import Options, judge
 from meshline.graph import live_graph

@@ -13,9 +13,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from meshline.api.app import create_app
-from meshline.api.logs import DETAILS, REQUEST_ID, JsonLines, TextLines, configure
-from meshline.api.settings import load
-from meshline.api.tokens import Role, new_token
+from meshline.app.logs import DETAILS, REQUEST_ID, JsonLines, TextLines, configure
+from meshline.app.settings import load
+from meshline.app.tokens import Role, new_token
 from meshline.errors import MeshlineError
 from meshline.graph.store.factory import open_store
 from tests.api.conftest import URL, running
@@ -186,8 +186,8 @@ def test_the_password_of_the_store_is_not_told(url: str, monkeypatch: pytest.Mon
         tried.append(given)
         return open_store(given)
 
-    monkeypatch.setattr("meshline.api.service.open_store", opening)
-    monkeypatch.setattr("meshline.api.service.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("meshline.app.service.open_store", opening)
+    monkeypatch.setattr("meshline.app.service.RETRY_SECONDS", 0.05)
     with logging_to(stream, "text", "debug"):
         app = create_app(load(store=url), on_failure=failures.append)
         with TestClient(app, base_url=URL) as client:

@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from meshline.api.app import create_app
 from meshline.api.graphql.schema import make_schema
 from meshline.api.metrics import OTHER, OUTCOMES, REFUSALS
-from meshline.api.settings import load
-from meshline.api.tokens import Role
+from meshline.app.settings import load
+from meshline.app.tokens import Role
 from meshline.errors import StoreUnavailable
 from tests.api.conftest import URL, running
 from tests.api.test_auth import SECRETS, TOKENS, bearer
@@ -187,7 +187,7 @@ def test_before_the_graph_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def opening(_url: str) -> object:
         raise StoreUnavailable("nobody is there")
 
-    monkeypatch.setattr("meshline.api.service.open_store", opening)
+    monkeypatch.setattr("meshline.app.service.open_store", opening)
     with TestClient(create_app(load(store=":memory:")), base_url=URL) as client:
         assert client.post("/api/v1/lineage", json=event()).status_code == 503
         found = seen(client)

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from meshline.api.settings import load
-from meshline.api.telling import sender
+from meshline.app.notification_config import sender
+from meshline.app.settings import load
 from meshline.errors import InvalidInput
 from meshline.graph.model import from_micros
 from meshline.graph.store.sqlite import SqliteStore

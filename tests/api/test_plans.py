@@ -11,7 +11,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from meshline.api.graphql import Bounds, GraphQL
 from meshline.api.graphql.asset import Asset
-from meshline.api.graphql.plans import PlanningExecutor
+from meshline.api.graphql.fast_executor import PlanningExecutor
 from meshline.graph.model import EdgeType, dataset
 from meshline.graph.naming import Naming
 from tests.api.test_any_query import queries

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from meshline.api.governing import Governing
 from meshline.api.graphql import GraphQL
+from meshline.app.policy_service import Governing
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, column, consumer, data_product
 from meshline.graph.naming import Naming

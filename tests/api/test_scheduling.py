@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from meshline.api.scheduling import Plan, Scheduler
+from meshline.app.sync_scheduler import Plan, Scheduler
 from meshline.errors import StoreUnavailable
 from meshline.graph import model
 from meshline.graph.live_graph import LiveGraph

@@ -24,7 +24,7 @@ from tests.api.test_ingest import event
 CODE = """
 import json, sys
 from meshline.api.serve import serve
-from meshline.api.settings import load
+from meshline.app.settings import load
 from meshline.errors import MeshlineError
 try:
     serve(load(store=sys.argv[1], port=int(sys.argv[2]), mesh=sys.argv[3] or None, **json.loads(sys.argv[4])))
@@ -217,7 +217,7 @@ def test_it_does_not_listen_where_strangers_are(tmp_path: Path) -> None:
 SEEING = """
 import json, sys
 from meshline.api import serve
-from meshline.api.settings import load
+from meshline.app.settings import load
 
 async def seen(scope, receive, send):
     if scope["type"] == "lifespan":

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from meshline.api import service as services
 from meshline.api.app import create_app
-from meshline.api.settings import load
+from meshline.app import service as services
+from meshline.app.settings import load
 from meshline.errors import MeshlineError, StoreCorrupt, StoreUnavailable
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store

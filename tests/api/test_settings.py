@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from meshline.api.settings import DEFAULT_FILE, IN_FILE, PREFIX, Settings, load, table
-from meshline.api.tokens import Role, Token, hashed
+from meshline.app.settings import DEFAULT_FILE, IN_FILE, PREFIX, Settings, load, table
+from meshline.app.tokens import Role, Token, hashed
 from meshline.errors import InvalidInput
 
 TOKEN = {"name": "eve", "role": "reader", "hash": hashed("secret")}

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from meshline.cli.remote import Remote
-from meshline.cli.remote_target import RemoteTarget
+from meshline.cli.http_client import Remote
+from meshline.cli.http_target import RemoteTarget
 from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.live_graph import LiveGraph
@@ -172,7 +172,7 @@ def test_every_type_of_edge_has_its_ends() -> None:
 @pytest.mark.parametrize("part", [1, 3000, 10_000_000])
 def test_a_reading_in_parts_ends_the_same(monkeypatch: pytest.MonkeyPatch, part: int) -> None:
     """Sent in one part, in some, or one for each entry: the graph and the counts are those of a loading."""
-    monkeypatch.setattr("meshline.cli.remote_target.PART_BYTES", part)
+    monkeypatch.setattr("meshline.cli.http_target.PART_BYTES", part)
     before: list[Found] = [entry(f"t{i}", "x") for i in range(0, 60, 2)]
     after: list[Found] = [
         *(entry(f"t{i}", "x", "y", time=T + i, past=[(T - i, table(f"t{i}", "z"))]) for i in range(1, 40)),

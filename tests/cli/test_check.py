@@ -187,7 +187,7 @@ def test_a_server_that_is_none_is_2() -> None:
 
 def test_a_crash_is_2(example: str, here: Path) -> None:
     """Also one while modules are imported."""
-    for module in ("meshline.api.checking", "meshline.governance.reports.presentation"):
+    for module in ("meshline.app.check", "meshline.governance.reports.presentation"):
         code = f"import sys; sys.modules[{module!r}] = None; from meshline.cli import main; main(sys.argv[1:])"
         command = [sys.executable, "-c", code, "check", "change", COMPATIBLE, "--store", example]
         ran = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from meshline import __version__
-from meshline.cli.time_option import time_of
+from meshline.cli.options import time_of
 from meshline.governance.reports.markdown_escape import prose
 from tests.cli.running import EXAMPLE, done, executable, run
 

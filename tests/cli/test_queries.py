@@ -8,7 +8,7 @@ import pytest
 from graphql import build_schema, parse, validate
 
 from meshline.api.graphql.schema import printed
-from meshline.cli.answers import question
+from meshline.cli.client import question
 
 NAMES = sorted(path.name.removesuffix(".graphql") for path in (files("meshline.cli") / "queries").iterdir())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.api.tokens import hashed
+from meshline.app.tokens import hashed
 from tests.cli.running import EXAMPLE, ROOT, done, run
 from tests.cli.test_server import serving
 

@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from meshline.api.settings import table
+from meshline.app.settings import table
 from meshline.cli.app import app
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"

@@ -14,8 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from meshline.api.check_request import Asked, Compared, file
-from meshline.api.checking import checked
+from meshline.app.check import checked
+from meshline.app.check_request import Asked, Compared, file
 from meshline.governance.rules import Profile
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from meshline.cli.replaying import copied
+from meshline.app.replay import copied
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode

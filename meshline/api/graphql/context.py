@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol, Self, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from meshline.api.governing import Governing
-from meshline.api.graphql.observing import REFUSED
-from meshline.api.tokens import ANYBODY, Actor
+from meshline.api.graphql.telemetry import REFUSED
+from meshline.app.policy_service import Governing
+from meshline.app.tokens import ANYBODY, Actor
 from meshline.errors import InvalidInput, LimitExceeded, StoreUnavailable
 from meshline.graph.index import Direction, LineageIndex, Truncated
 from meshline.graph.live_graph import LiveGraph
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Bounds(NamedTuple):
-    """The configured limits of one request (see `meshline.api.settings`)."""
+    """The configured limits of one request (see `meshline.app.settings`)."""
 
     seconds: float = 10.0
     nodes: int = 2_000_000

@@ -10,8 +10,8 @@ import strawberry
 
 from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.context import View
+from meshline.api.graphql.contract_terms import ContractField, ContractRole, ContractServer, Link, QualityRule, ServiceLevel, Terms
 from meshline.api.graphql.fields import documented, reference
-from meshline.api.graphql.promises import ContractField, ContractRole, ContractServer, Link, QualityRule, ServiceLevel, Terms
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType, from_micros
 from meshline.graph.model import contract as contract_key

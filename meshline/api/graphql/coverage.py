@@ -6,9 +6,9 @@ from typing import Self
 
 import strawberry
 
+from meshline.api.graphql.asset_types import Domain
 from meshline.api.graphql.context import View
 from meshline.api.graphql.enums import AssetKind
-from meshline.api.graphql.kinds import Domain
 from meshline.graph.queries import coverage
 
 

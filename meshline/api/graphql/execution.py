@@ -17,12 +17,12 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE
-from meshline.api.governing import Governing
+from meshline.api.graphql.asset_types import TYPES
 from meshline.api.graphql.context import Bounds, Request
-from meshline.api.graphql.kinds import TYPES
-from meshline.api.graphql.observing import Asked, Observer
 from meshline.api.graphql.schema import make_schema
-from meshline.api.tokens import ANYBODY, Actor
+from meshline.api.graphql.telemetry import Asked, Observer
+from meshline.app.policy_service import Governing
+from meshline.app.tokens import ANYBODY, Actor
 from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError, StoreUnavailable
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming

@@ -9,7 +9,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
-_TYPES = "meshline.api.graphql.kinds"  # where the types are that others refer to by name
+_TYPES = "meshline.api.graphql.asset_types"  # where the types are that others refer to by name
 
 
 def reference(name: str, many: Any = None) -> Any:

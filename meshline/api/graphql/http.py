@@ -11,15 +11,15 @@ from starlette.responses import RedirectResponse, Response
 from strawberry.schema.exceptions import InvalidOperationTypeError
 
 from meshline.api.auth import check_role
-from meshline.api.bodies import check_media, decode, read_body
 from meshline.api.errors import JSON, error_body
-from meshline.api.governing import Governing
 from meshline.api.graphql.context import Bounds
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, GraphQL
-from meshline.api.graphql.observing import Observer
-from meshline.api.service import Service
-from meshline.api.threads import Lane
-from meshline.api.tokens import Actor, Role
+from meshline.api.graphql.telemetry import Observer
+from meshline.api.rest.request_body import check_media, decode, read_body
+from meshline.app.policy_service import Governing
+from meshline.app.service import Service
+from meshline.app.threads import Lane
+from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming

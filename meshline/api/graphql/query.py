@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Self
 
 import strawberry
 from strawberry.types import Info
 
 from meshline import __version__
 from meshline.api.graphql.asset import Asset, owned
-from meshline.api.graphql.audit import AuditEntry, audited
+from meshline.api.graphql.asset_types import Consumer, Dataset, Domain, Job, Owner
 from meshline.api.graphql.blast_radius import BlastRadius, BrokenPolicy, blast_radius
-from meshline.api.graphql.change_input import ChangeInput
-from meshline.api.graphql.connections import Connection, connection, key_after, listed
+from meshline.api.graphql.compliance import AuditEntry, Policy, audited, policies, violations
+from meshline.api.graphql.connections import Connection, Edge, PageInfo, connection, key_after, listed, page_info
 from meshline.api.graphql.context import Request, View
 from meshline.api.graphql.contracts import Contract
 from meshline.api.graphql.coverage import About, Coverage, KindCount
@@ -33,20 +33,48 @@ from meshline.api.graphql.enums import (
 from meshline.api.graphql.fields import documented
 from meshline.api.graphql.identity import IdentityConflict, conflicts_of
 from meshline.api.graphql.impact import Impact
-from meshline.api.graphql.kinds import Consumer, Dataset, Domain, Job, Owner
+from meshline.api.graphql.inputs import ChangeInput
 from meshline.api.graphql.lineage import KnownLater, LineageDiff, LineageGraph, Path
-from meshline.api.graphql.observing import MATCHES
-from meshline.api.graphql.policies import Policy, policies, violations
-from meshline.api.graphql.product_consumers import ProductConsumers
-from meshline.api.graphql.product_impact import ProductImpact, product_impact
+from meshline.api.graphql.product_impact import ProductConsumers, ProductImpact, product_impact
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, failures
-from meshline.api.graphql.search import SearchConnection
 from meshline.api.graphql.sources import Source, sources_of
+from meshline.api.graphql.telemetry import MATCHES
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
 from meshline.graph.quality import OPEN
 from meshline.graph.queries import asset_lists, coverage, impact, impact_paths, lineage, lineage_diff, ownership, resolve, search
+from meshline.graph.queries.pages import SortKey, encode_cursor
+
+
+@strawberry.type(description="A page of hits, the best first.")
+class SearchConnection:
+    nodes: list[Asset]
+    keys: strawberry.Private[list[tuple[SortKey, str]]]
+    has_next: strawberry.Private[bool]
+    has_previous: strawberry.Private[bool]
+    total_count: int
+    truncated: bool = strawberry.field(description="Whether the text fits more assets than one search looks at: say more.")
+
+    @classmethod
+    def of(cls, view: View, found: search.Found, *, after: str | None) -> Self:
+        return cls(
+            nodes=view.all_typed([entry.node for entry in found.page.entries], Asset),
+            keys=[(entry.key, view.index.key(entry.node).id) for entry in found.page.entries],
+            has_next=found.page.has_next,
+            has_previous=after is not None,
+            total_count=found.total,
+            truncated=found.truncated,
+        )
+
+    @strawberry.field
+    def edges(self) -> list[Edge[Asset]]:
+        return [Edge(cursor=encode_cursor(*key), node=node) for key, node in zip(self.keys, self.nodes, strict=True)]
+
+    @strawberry.field
+    def page_info(self) -> PageInfo:
+        return page_info(self.keys, has_next=self.has_next, has_previous=self.has_previous)
+
 
 Context = Info[Request, None]
 

@@ -7,12 +7,12 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
-from meshline.api.graphql.guard import rules
-from meshline.api.graphql.kinds import TYPES
+from meshline.api.graphql.asset_types import TYPES
+from meshline.api.graphql.fast_executor import PlanningExecutor
 from meshline.api.graphql.mutation import Mutation
-from meshline.api.graphql.observing import Observing
-from meshline.api.graphql.plans import PlanningExecutor
 from meshline.api.graphql.query import Query
+from meshline.api.graphql.query_limits import rules
+from meshline.api.graphql.telemetry import Observing
 
 
 class Schema(strawberry.Schema):

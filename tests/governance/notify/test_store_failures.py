@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from meshline.api.policies import known_policies
+from meshline.app.policy_files import known_policies
 from meshline.errors import StoreUnavailable
 from meshline.governance import audit
 from meshline.governance.diff import changes

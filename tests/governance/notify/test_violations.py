@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.api.policies import known_policies
+from meshline.app.policy_files import known_policies
 from meshline.governance import audit
 from meshline.governance.diff import changes
 from meshline.governance.notify.change_detector import Lander

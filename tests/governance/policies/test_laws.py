@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.api.policies import known_policies
+from meshline.app.policy_files import known_policies
 from meshline.governance.policies.monitor import Watch
 from meshline.governance.report import Violation
 from meshline.graph.index import index_tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshline.api.policies import with_own
+from meshline.app.policy_files import with_own
 from meshline.errors import InvalidInput
 from meshline.governance.policies.policy import Expression, Given, Policy, Severity
 from meshline.graph.model import Json

@@ -1,0 +1,128 @@
+"""Policies and their violations, and the audit log for those who may write."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import datetime
+from functools import partial
+
+import strawberry
+from strawberry.scalars import JSON
+
+from meshline.api.auth import check_role
+from meshline.api.graphql.blast_radius import BrokenPolicy, Shown
+from meshline.api.graphql.connections import Connection, key_after
+from meshline.api.graphql.context import Request
+from meshline.api.graphql.enums import AuditAction, Severity
+from meshline.api.graphql.fields import documented
+from meshline.app.tokens import Actor, Role
+from meshline.errors import InvalidInput
+from meshline.governance import audit
+from meshline.governance.policies import policy as policies_
+from meshline.governance.policies.evaluation import Breach, Place, rank, violation_fingerprint
+from meshline.graph.model import from_micros, to_micros
+from meshline.graph.queries.pages import SortKey
+from meshline.words import closest
+
+
+@strawberry.type(description="A rule about the graph; see docs/policies.")
+class Policy:
+    request: strawberry.Private[Request]
+    policy: strawberry.Private[policies_.Policy]
+    id: strawberry.ID = strawberry.field(description="Its name.")
+    title: str
+    kind: str = strawberry.field(description="What it is about: product, contract, consumption, exposure, ...")
+    severity: Severity
+    parameters: JSON
+    documentation: str | None
+    off: str | None = strawberry.field(description="Why it is switched off; null: it is on.")
+    own: bool = strawberry.field(description="Whether a file of this installation makes or changes it.")
+
+    @documented("How often it is broken now.")
+    def violations(self) -> int:
+        self.request.now  # noqa: B018 - holds the lock
+        return sum(place.policy == self.policy.id for place, _ in self.request.governing.watch.violations())
+
+    @classmethod
+    def of(cls, request: Request, policy: policies_.Policy) -> Policy:
+        request.spend()
+        return cls(
+            request=request,
+            policy=policy,
+            id=strawberry.ID(policy.id),
+            title=policy.title,
+            kind=policy.kind,
+            severity=policy.severity,
+            parameters=JSON(dict(policy.parameters)),
+            documentation=policy.documentation or None,
+            off=policy.off or None,
+            own=policy.own,
+        )
+
+
+def policies(request: Request) -> list[Policy]:
+    """All, by id."""
+    return [Policy.of(request, policy) for policy in request.governing.policies]
+
+
+def violations(
+    request: Request, policy: str | None, severity: Severity | None, first: int | None, after: str | None
+) -> Connection[BrokenPolicy]:
+    """A page: the worst first, then by policy and names. Raises InvalidInput for a policy that there is not."""
+    known = [one.id for one in request.governing.policies]
+    if policy is not None and policy not in known:
+        raise InvalidInput(f"there is no policy {policy!r}{closest(policy, known)}; accepted: {', '.join(known)}", "policy")
+    view, size = request.now, request.page(first)
+    watch = request.governing.watch
+    found = [one for one in watch.violations() if policy in (None, one[0].policy) and severity in (None, one[1].severity)]
+    start = key_after(after, 1)
+    begin = 0 if start is None else bisect_right(found, start, key=lambda one: _key(request, one))
+    page = found[begin : begin + size]
+    shown = Shown(view)
+    return Connection(
+        nodes=[BrokenPolicy.of(shown, one) for one in watch.shown(page)],
+        keys=[(_key(request, one), violation_fingerprint(view.index, one[0])) for one in page],
+        has_next=len(found) > begin + size,
+        has_previous=after is not None,
+        count=lambda: len(found),
+    )
+
+
+def _key(request: Request, one: tuple[Place, Breach]) -> SortKey:
+    return SortKey(*rank(request.now.index, *one))
+
+
+@strawberry.type(description="One entry of the audit log. Entries are never changed nor deleted.")
+class AuditEntry:
+    id: strawberry.ID
+    at: datetime
+    action: AuditAction
+    actor: str | None = strawberry.field(description="Whom the token names, or who was named where there are no tokens.")
+    subject: str = strawberry.field(description="What it is about, in words.")
+    details: JSON = strawberry.field(description="By the action; see docs/audit.md.")
+
+
+def audited(
+    request: Request, action: AuditAction | None, since: datetime | None, actor: str | None, first: int | None, after: str | None
+) -> Connection[AuditEntry]:
+    """A page of the log, oldest first. Raises Forbidden for readers."""
+    check_role(Actor(request.actor, request.role), Role.WRITER)
+    start = key_after(after, 1)
+    wanted = partial(audit.entries, request.live.store, action=action, since=None if since is None else to_micros(since), actor=actor)
+    page = audit.page(wanted(after=0 if start is None else start.numbers[0]), request.page(first, default=100))
+    request.spend(len(page.entries))
+    keys: list[tuple[SortKey, str]] = [(SortKey((one.position,), ()), "") for one in page.entries]
+    nodes = [
+        AuditEntry(
+            id=strawberry.ID(f"aud_{position}"),
+            at=from_micros(at),
+            action=entry.action,
+            actor=entry.actor or None,
+            subject=entry.subject,
+            details=JSON(entry.details),
+        )
+        for position, at, entry in page.entries
+    ]
+    return Connection(
+        nodes=nodes, keys=keys, has_next=page.has_next, has_previous=after is not None, count=lambda: sum(1 for _ in wanted())
+    )

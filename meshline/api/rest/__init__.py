@@ -1,0 +1,1 @@
+"""REST: one module for each address below `/api/v1`."""

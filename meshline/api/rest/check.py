@@ -1,0 +1,47 @@
+"""`POST /api/v1/check`: may this change ship?"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline.api.auth import actor_of
+from meshline.api.errors import JSON
+from meshline.api.rest.request_body import check_media, decode, read_body
+from meshline.app.check import checked, digest, record_check
+from meshline.app.check_process import start_forks
+from meshline.app.check_request import Asked
+from meshline.app.service import Opened, Service
+from meshline.app.threads import Lane
+from meshline.governance.report import Report
+from meshline.graph.queries.pages import Limits
+
+MEDIA = frozenset({JSON})
+
+_decoder = msgspec.json.Decoder(Asked)
+
+
+async def post_check(request: Request) -> Response:
+    """200 with the report, whatever the verdict; 400 with `path` if it cannot be decided, 404 and 409 for a name of none or of many."""
+    service: Service = request.app.state.service
+    opened = service.opened
+    check_media(request, MEDIA)
+    body = await read_body(request, service.settings.max_body_bytes)
+    asked = decode(_decoder, body, "check")
+    limits = (service.settings.query_nodes, service.settings.check_seconds)
+    lane: Lane = request.app.state.checks
+    report = await lane.run(partial(_answer, opened, asked, *limits))
+    actor = actor_of(request)
+    name, needed = ("" if actor is None else actor.name), bool(service.settings.tokens)
+    await run_in_threadpool(partial(record_check, opened.live.store, name, report, digest(body), needed=needed))
+    return Response(msgspec.json.encode(report), media_type=JSON)
+
+
+def _answer(opened: Opened, asked: Asked, nodes: int, seconds: float) -> Report:
+    start_forks()
+    return checked(opened.live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.governing, apart=True)

@@ -1,0 +1,79 @@
+"""`PUT /api/v1/mesh`: what a mesh file says replaces what the same file said before."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline.api.errors import JSON
+from meshline.api.mesh_parser import parse
+from meshline.api.rest.request_body import check_media, read_body
+from meshline.app.service import Opened, Service
+from meshline.app.threads import Lane
+from meshline.errors import InvalidInput
+from meshline.ingest import mesh
+from meshline.ingest.file_times import now
+from meshline.ingest.sources.sync import taken
+from meshline.ingest.sources.target import Local
+
+# JSON is YAML. A web page cannot send any of these across origins without asking first.
+MEDIA = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", JSON})
+DEFAULT_NAME = "mesh.yaml"  # names the source if the file does not, and nor does `?name=`
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What loading a file did, in entries. `new`: of those that changed, the ones that were not there before."""
+
+    source: str
+    revision: int
+    changed: int
+    new: int
+    unchanged: int
+    retracted: int
+    warnings: list[str]
+
+
+async def put_mesh(request: Request) -> Response:
+    """200 with what changed; 400 with `path` (line and column) if the file cannot be used, or an entry of it.
+
+    `?name=` names the file for messages and, if it names no source itself, its source.
+    """
+    service: Service = request.app.state.service
+    opened = service.opened
+    check_media(request, MEDIA)
+    body = await read_body(request, service.settings.max_body_bytes)
+    name = request.query_params.get("name") or DEFAULT_NAME
+
+    lane: Lane = request.app.state.checks  # few processes that parse at once, whatever they parse
+    file = await lane.run(partial(parse, body, name, service.settings.check_seconds))
+
+    def load() -> mesh.Loading:
+        warnings = _configured(file, opened)
+        take = partial(mesh.load, opened.live, file, opened.naming, now())
+        loading = taken(Local(opened.live, opened.naming), file.source, take)
+        return loading._replace(warnings=(*loading.warnings, *warnings))
+
+    loading = await run_in_threadpool(load)
+    counts = (loading.new + loading.changed, loading.new, loading.unchanged, loading.retracted)
+    answer = Loaded(loading.source, loading.revision, *counts, list(loading.warnings))
+    return Response(msgspec.json.encode(answer), media_type=JSON)
+
+
+def _configured(file: mesh.Mesh, opened: Opened) -> list[str]:
+    """Remember the file's rules as far as a running server can; what it cannot is said. Raises InvalidInput."""
+    naming, precedence = mesh.configuration(file)
+    store = opened.live.store
+    if naming is not None and naming.digest != opened.naming.digest and store.revision() == 0:
+        raise InvalidInput(
+            "this server was started without the file's naming rules: start it with `meshline serve --mesh FILE`,"
+            " or load the file with `meshline ingest mesh FILE` before it starts",
+            "naming",
+        )
+    if precedence is None or precedence == mesh.stored(store)[1]:
+        return []
+    mesh.configure(store, None, precedence)
+    return ["precedence: holds from the next start of each server on"]

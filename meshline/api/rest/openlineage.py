@@ -1,0 +1,176 @@
+"""OpenLineage over HTTP: one event, or a batch of events. An answer is given when what it accepts is durable."""
+
+from __future__ import annotations
+
+import logging
+import re
+from concurrent.futures import Future
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline.api.errors import INTERNAL_MESSAGE, JSON
+from meshline.api.metrics import Metrics
+from meshline.api.rest.request_body import check_media, read_body
+from meshline.app.service import Service
+from meshline.app.threads import Lane
+from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
+from meshline.ingest.openlineage.event_files import events_of
+from meshline.ingest.pipeline import Accepted, Pipeline
+
+log = logging.getLogger("meshline.api")
+
+SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+AT_ONCE = 64 * 1024  # bytes of an event that is parsed while others wait, in less than a millisecond
+WARNINGS_LISTED = 100  # of a batch: a client shows few, and 100,000 events may have many each
+MEDIA = frozenset({JSON, "application/vnd.openlineage+json"})
+
+
+class Warned(msgspec.Struct, frozen=True):
+    """What of an event was not taken as it came; `path` is a JSON path."""
+
+    path: str
+    message: str
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """An event that is durable. A graph of at least this revision shows it."""
+
+    revision: int
+    warnings: list[Warned]
+
+
+async def post_event(request: Request) -> Response:
+    """201 when the event is durable and shown, with warnings about what of it was not taken as it came."""
+    service: Service = request.app.state.service
+    metrics: Metrics = request.app.state.metrics
+    try:
+        pipeline = service.opened.pipeline  # before the body: what cannot be taken need not be read
+        body = await _body(request, service)
+        if len(body) <= AT_ONCE:
+            accepted = await pipeline.ingest(body, service.settings.source)
+        else:
+            lane: Lane = request.app.state.bodies
+            accepted = await lane.run(lambda: pipeline.submit(body, service.settings.source).result())
+    except Exception as error:
+        metrics.refused(error)
+        raise
+    answer = Taken(accepted.revision, [Warned(note.where, note.what) for note in accepted.warnings])
+    return Response(msgspec.json.encode(answer), 201, media_type=JSON)
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """An event of a batch that was not taken. `retriable`: sending it again may work."""
+
+    index: int
+    reason: str
+    retriable: bool
+
+
+class Summary(msgspec.Struct, frozen=True):
+    received: int
+    successful: int
+    failed: int
+    retriable: int
+    non_retriable: int
+
+
+class WarnedOf(Warned, frozen=True):
+    """What of an event of a batch was not taken as it came."""
+
+    index: int
+
+
+class BatchAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """As the OpenLineage API specifies (spec/OpenLineage.yml, /lineage/batch): `status` is success or partial_success.
+
+    `warnings` is ours: the first of them. `more_warnings`: how many are not listed.
+    """
+
+    status: str
+    summary: Summary
+    failed_events: list[Failed]
+    warnings: list[WarnedOf] = []
+    more_warnings: int = 0
+
+
+class _Outcome(NamedTuple):
+    """What became of a batch of so many events: errors by position, the first warnings, and the number of the others."""
+
+    events: int
+    errors: dict[int, Exception]
+    warnings: list[WarnedOf]
+    more_warnings: int
+
+
+async def post_batch(request: Request) -> Response:
+    """200 with what became of each event: those that are usable are taken, whatever the others are.
+
+    `?source=NAME`: they are those of the source openlineage/NAME.
+    """
+    service: Service = request.app.state.service
+    metrics: Metrics = request.app.state.metrics
+    pipeline, source = service.opened.pipeline, _source(request, service)
+    body = await _body(request, service)
+    lane: Lane = request.app.state.bodies
+    done = await lane.run(partial(_ingest_batch, pipeline, body, source))
+    for error in done.errors.values():
+        metrics.refused(error)
+    failed = [_failed(index, error) for index, error in done.errors.items()]
+    retriable = sum(one.retriable for one in failed)
+    answer = BatchAnswer(
+        status="partial_success" if failed else "success",
+        summary=Summary(done.events, done.events - len(failed), len(failed), retriable, len(failed) - retriable),
+        failed_events=failed,
+        warnings=done.warnings,
+        more_warnings=done.more_warnings,
+    )
+    return Response(msgspec.json.encode(answer), 200, media_type=JSON)
+
+
+def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _Outcome:
+    waiting: list[tuple[int, Future[Accepted]]] = []
+    errors: dict[int, Exception] = {}
+    events = events_of(body)
+    for index, event in enumerate(events):
+        try:
+            waiting.append((index, pipeline.submit(event, source)))
+        except Exception as error:  # noqa: BLE001 - what is wrong with one event is no matter of the others
+            errors[index] = error
+    warnings: list[WarnedOf] = []
+    more = 0
+    for index, answer in waiting:
+        failure = answer.exception()
+        if isinstance(failure, Exception):
+            errors[index] = failure
+        elif failure is None:
+            notes = answer.result().warnings
+            listed = notes[: WARNINGS_LISTED - len(warnings)]
+            warnings += [WarnedOf(note.where, note.what, index) for note in listed]
+            more += len(notes) - len(listed)
+    return _Outcome(len(events), dict(sorted(errors.items())), warnings, more)
+
+
+def _source(request: Request, service: Service) -> str:
+    """Whose the events are."""
+    name = request.query_params.get("source")
+    if name is None:
+        return service.settings.source
+    if not SOURCE_NAME.fullmatch(name):
+        raise InvalidInput(f"found {name[:200]!r}; accepted is a name of letters, digits, dots and dashes", "source")
+    return f"openlineage/{name}"
+
+
+async def _body(request: Request, service: Service) -> bytes:
+    check_media(request, MEDIA, optional=True)
+    return await read_body(request, service.settings.max_body_bytes)
+
+
+def _failed(index: int, error: Exception) -> Failed:
+    if isinstance(error, MeshlineError):
+        return Failed(index, str(error), isinstance(error, QueueFull | StoreUnavailable))
+    log.error("event %d of a batch failed", index, exc_info=error)
+    return Failed(index, INTERNAL_MESSAGE, retriable=True)

@@ -1,0 +1,157 @@
+"""Request bodies, bounded: whatever the length that is announced and however well it is compressed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from functools import partial
+from threading import Lock
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
+
+from meshline.api.errors import BodyTooLarge, UnsupportedMedia
+from meshline.app.threads import run_in_thread
+from meshline.errors import InvalidInput, QueueFull
+
+GZIP = 31  # zlib's window bits for a gzip header and trailer
+UNSAID = frozenset({"", "application/x-www-form-urlencoded"})  # the second is what `curl -d` sends whatever the data is
+IDENTITY = frozenset({"", "identity"})
+COMPRESSED = frozenset({"gzip", "x-gzip"})
+
+AT_ONCE = 4096  # bytes of gzip that are unpacked while others wait: to 4 MiB at most
+STEP = 2**20  # bytes that are unpacked before there is another look at the limits
+MOST_MEMBERS = 1_000  # of a gzip body
+
+T = TypeVar("T")
+_HELD = "body_bytes"  # in a request's state: its budget, and how much it has of that
+
+
+class BodyBudget:
+    """The memory that the bodies of all requests under way may take together. Thread-safe."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._turn = Lock()
+        self._used = 0
+
+    @property
+    def used(self) -> int:
+        """Bytes that requests hold."""
+        return self._used
+
+    def take(self, size: int, held: int) -> None:
+        """`size` bytes more for a request that has `held` already; what is alone may be as large as any body. Raises QueueFull."""
+        with self._turn:
+            if self._used + size > self._limit and self._used > held:
+                raise QueueFull("the bodies of other requests take all the memory that there is for them: send it again", retry_after=2)
+            self._used += size
+
+    def give(self, size: int) -> None:
+        """Back."""
+        with self._turn:
+            self._used -= size
+
+
+def _take(request: Request, size: int) -> None:
+    """Count bytes of a request's body until it is answered (`give_back`)."""
+    budget: BodyBudget | None = getattr(request.app.state, "body_budget", None)
+    if budget is not None:
+        held = request.scope["state"].get(_HELD, (budget, 0))[1]
+        budget.take(size, held)
+        request.scope["state"][_HELD] = (budget, held + size)
+
+
+def give_back(scope: Scope) -> None:
+    """What a request took is free again: it is answered."""
+    budget, held = scope["state"].pop(_HELD, (None, 0))
+    if budget is not None:
+        budget.give(held)
+
+
+def check_media(request: Request, allowed: frozenset[str], *, optional: bool = False) -> None:
+    """Refuse a content type that is not one of these, so that no form or script of a foreign web page gets through unasked.
+
+    `optional`: a program need not say, as with `curl -d`. A browser must: it names the page's origin.
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media in allowed or (media in UNSAID and optional and "origin" not in request.headers):
+        return
+    raise UnsupportedMedia(f"content type {media or '(none)'!r}: send {' or '.join(sorted(allowed))}")
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes | str, expected: str, where: str = "") -> T:
+    """The value of a JSON body. Raises InvalidInput: "no `expected`: why"."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"no {expected}: {error}", where) from error
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, decompressed, of at most `limit` bytes. Raises BodyTooLarge, UnsupportedMedia, InvalidInput."""
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in IDENTITY | COMPRESSED:
+        raise UnsupportedMedia(f"content encoding {encoding!r}: send gzip or none")
+    try:
+        return await (_plain if encoding in IDENTITY else _gzip)(request, limit)
+    except ClientDisconnect as error:  # nobody is there to be answered; and it is no failure of ours
+        raise InvalidInput("the connection ended before the body did") from error
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body is larger than {limit} bytes: send less at once, or raise MESHLINE_MAX_BODY_BYTES")
+
+
+async def _plain(request: Request, limit: int) -> bytes:
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        _take(request, len(part))
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _gzip(request: Request, limit: int) -> bytes:
+    packed = await _plain(request, limit)
+    unpack = partial(_unpacked, packed, limit, partial(_take, request))
+    return unpack() if len(packed) <= AT_ONCE else await run_in_thread(unpack)
+
+
+def _unpacked(packed: bytes, limit: int, take: Callable[[int], None]) -> bytes:
+    """One or more gzip members. Never makes more than `limit` + 1 bytes, whatever they expand to."""
+    decoder = zlib.decompressobj(GZIP)
+    parts: list[bytes] = []
+    size = members = 0
+    while packed:
+        try:
+            plain = decoder.decompress(packed, min(STEP, limit - size + 1))
+        except zlib.error as error:
+            raise InvalidInput(f"the body is not gzip ({error})") from error
+        size += len(plain)
+        if size > limit:
+            raise _too_large(limit)
+        take(len(plain))
+        parts.append(plain)
+        if decoder.eof:
+            packed = decoder.unused_data
+            members += 1
+            if members > MOST_MEMBERS:
+                raise InvalidInput(f"the gzip body has more than {MOST_MEMBERS} members: compress it as one")
+            if packed:
+                decoder = zlib.decompressobj(GZIP)
+        else:
+            packed = decoder.unconsumed_tail
+            if not packed and not plain:
+                break
+    if not decoder.eof:
+        raise InvalidInput("the gzip body ends too early")
+    return b"".join(parts)

@@ -1,0 +1,108 @@
+"""`/api/v1/sources?source=kind/name`: what a source says, read elsewhere; and what it needs to know to be read."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from meshline.api.errors import JSON
+from meshline.api.rest.request_body import check_media, decode, read_body
+from meshline.app.service import Opened, Service
+from meshline.errors import InvalidInput, LimitExceeded
+from meshline.graph.model import source_kind
+from meshline.ingest.file_times import AHEAD, now
+from meshline.ingest.sources.base import Found, Reading
+from meshline.ingest.sources.context import context_of, people
+from meshline.ingest.sources.registry import KINDS
+from meshline.ingest.sources.scope_loader import load, remember, remembered
+from meshline.ingest.sources.sync_status import note, status_of
+from meshline.ingest.sources.transfer import Known, Sent, Taken, found_of
+
+MEDIA = frozenset({JSON})
+EVENTS = "openlineage"  # what it says goes to /api/v1/lineage
+LOOKUPS = {
+    "ending": "Tell the datasets of which some name ends so, instead.",
+    "contract": "Tell the datasets that the contract with this id governs, instead.",
+    "namespace": "Tell the datasets of this namespace, instead.",
+}
+LONGEST = 4096  # characters of a name that is looked for
+MESH = "mesh"  # what it says goes to /api/v1/mesh
+
+NAME = re.compile(f"({'|'.join((*KINDS, MESH))})/[A-Za-z0-9_.-]{{1,100}}")
+_decoder = msgspec.json.Decoder(Sent)
+
+
+async def source(request: Request) -> Response:
+    """GET: 200 with what whoever reads the source must know of the graph.
+
+    PUT: 200 with what changed; 400 with `path` if any of it cannot be used, and then nothing is written.
+    """
+    service: Service = request.app.state.service
+    opened, name = service.opened, _name(request)
+    if request.method == "GET":
+        return _json(await run_in_threadpool(_known, opened, name, request.query_params))
+    check_media(request, MEDIA)
+    body = await read_body(request, service.settings.max_body_bytes)
+    return _json(await run_in_threadpool(lambda: _taken(opened, name, _sent(body, name), service.settings.check_seconds)))
+
+
+def _json(answer: msgspec.Struct) -> Response:
+    return Response(msgspec.json.encode(answer), media_type=JSON)
+
+
+def _name(request: Request) -> str:
+    """The source that is meant: one of those that say things by being read."""
+    given = request.query_params.get("source", "")
+    if not NAME.fullmatch(given):
+        raise InvalidInput(f"found {given[:200]!r}; accepted is KIND/NAME, where KIND is one of {', '.join((*KINDS, MESH))}", "source")
+    return given
+
+
+def _sent(body: bytes, source: str) -> Sent:
+    sent = decode(_decoder, body, "reading of a source")
+    kind = source_kind(source)
+    if sent.finds and kind in (EVENTS, MESH):
+        raise InvalidInput(f"what {kind} sources say goes to another address, in their own format", "source")
+    if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0) > now() + AHEAD:
+        raise InvalidInput("a sync lies more than a day ahead", "status")
+    return sent
+
+
+def _known(opened: Opened, source: str, asked: Mapping[str, str]) -> Known:
+    live = opened.live
+    looked_for = next((name for name in LOOKUPS if name in asked), None)
+    if looked_for is not None:
+        context = context_of(live, opened.naming, Path(), source)
+        find = {"ending": context.ending, "contract": context.governed, "namespace": context.datasets}[looked_for]
+        return Known(source, datasets=[key.parts for key in find(asked[looked_for][:LONGEST])])
+    trimmers = [(trimmer.pattern.pattern, trimmer.replacement) for trimmer in opened.naming.trimmers]
+    return Known(source, remembered(live.store, source), people(live), trimmers, status_of(live.store, source))
+
+
+def _until(seconds: float, found: Iterable[Found]) -> Iterator[Found]:
+    """What is found, as long as looking at it takes no longer than this. Raises LimitExceeded."""
+    end = time.monotonic() + seconds
+    for one in found:
+        if time.monotonic() > end:
+            raise LimitExceeded(f"reading it took longer than {seconds:g} seconds (MESHLINE_CHECK_SECONDS): send it in smaller parts")
+        yield one
+
+
+def _taken(opened: Opened, source: str, sent: Sent, seconds: float) -> Taken:
+    live = opened.live
+    answer = Taken(source, live.index.revision, 0, 0, 0, 0, 0, 0)
+    if sent.finds:
+        done = load(live, Reading(source, list(_until(seconds, found_of(sent))), complete=sent.complete), now())
+        answer = Taken(source, done.revision, done.read, done.unchanged, done.new, done.changed, done.retracted, done.kept)
+    if sent.memory is not None:
+        remember(live.store, source, sent.memory)
+    if sent.status is not None:
+        note(live.store, source, msgspec.structs.replace(sent.status, next=None))
+    return answer

@@ -1,0 +1,375 @@
+"""The texts of a check, read: here, or in a process of its own.
+
+Parsers of SQL and YAML cannot be interrupted, and a small text may keep them busy for minutes and take gigabytes. A server reads
+texts in a process that is forked for one check, asks the server for what the graph knows, and is killed when the check's time is
+over: neither its memory nor its processor time outlives the check.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, cached_property, partial
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from meshline.app.check_request import Asked, File
+from meshline.errors import LimitExceeded, MeshlineError
+from meshline.governance.changes import Change, SubjectKind
+from meshline.governance.diff import changes
+from meshline.governance.gate import Raised, Versions
+from meshline.governance.types import unknown_names
+from meshline.governance.waivers import Waiver, waivers
+from meshline.graph.contracts import AnyPair, Contract, Definition, Product
+from meshline.graph.live_graph import LiveGraph
+from meshline.graph.model import consumer, from_micros
+from meshline.graph.naming import Naming
+from meshline.graph.queries.pages import Limits
+from meshline.graph.what_if import Saying
+from meshline.ingest.changes import propose
+from meshline.ingest.changes.base import Given, Known, Text
+from meshline.ingest.changes.graph_state import known, stored, with_queries
+from meshline.ingest.documents import Document, document
+from meshline.ingest.sources.base import Context
+from meshline.ingest.sources.context import context_of
+
+if TYPE_CHECKING:  # not every system has both
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
+MOST_CHANGES = 10_000  # differences that one check judges
+MEMORY = 2**30  # bytes that reading the texts of one check may take
+LOOK_SECONDS = 0.05  # between two looks at how much it takes
+SOURCE = "person/check"  # remembers nothing
+
+
+class Difference(NamedTuple):
+    """What is changed. `things`: how many were compared; `versions`: theirs; `warnings`: what could not be bound."""
+
+    changes: tuple[Change, ...]
+    things: int
+    versions: Versions
+    warnings: tuple[str, ...]
+    sayings: tuple[Saying, ...]  # what would be said of them
+
+
+class Texts(Protocol):
+    """What the texts of one check come to. Everything raises InvalidInput, NotFound, Ambiguous, MissingExtra, LimitExceeded."""
+
+    def waivers(self, time: int) -> tuple[Waiver, ...]:
+        """Those that count at a time (microseconds)."""
+
+    def policies(self) -> tuple[Document, ...]:
+        """The policy files that the check brings."""
+
+    def difference(self) -> Difference:
+        """What differs between the versions."""
+
+    def before(self) -> tuple[Saying, ...]:
+        """What would be said of the old versions: the graph need not know them, and what breaks a policy in them is nothing new."""
+
+
+class _Read:
+    """`Texts`, parsed when they are asked for."""
+
+    def __init__(self, graph: Known, asked: Asked) -> None:
+        self._graph = graph
+        self._asked = asked
+
+    def waivers(self, time: int) -> tuple[Waiver, ...]:
+        if self._asked.waivers is None:
+            return ()
+        read = document(self._asked.waivers.text.encode(), self._asked.waivers.name)
+        return waivers(read.value, read.where, from_micros(time).date())
+
+    def policies(self) -> tuple[Document, ...]:
+        return tuple(document(one.text.encode(), one.name) for one in self._asked.policies)
+
+    def difference(self) -> Difference:
+        return self._difference
+
+    @cached_property
+    def _difference(self) -> Difference:
+        graph = self._graph
+        given = (Given(one.kind, _text(one.before), _text(one.after), one.options) for one in self._asked.things)
+        proposals = [propose(one, graph) for one in given]
+        pairs = [pair for proposal in proposals for pair in proposal.pairs]
+        found = tuple(_named(change, graph) for pair in pairs for change in changes(pair))
+        spelled = (
+            pair for one, proposal in zip(self._asked.things, proposals, strict=True) if one.kind == "change" for pair in proposal.pairs
+        )
+        told = (text for proposal in proposals for text in proposal.warnings)
+        warnings = tuple(dict.fromkeys((*told, *(text for pair in spelled for text in _unknown_types(pair)))))
+        entries = (one for proposal in proposals for one in proposal.entries)
+        sayings = tuple(Saying(source, entry.scope, entry.content) for source, entry in entries)
+        compared = sum(max(1, len(proposal.pairs)) for proposal in proposals)  # what is equal has no pair, and is compared
+        return Difference(found, compared, _versions(pairs), warnings, sayings)
+
+    def before(self) -> tuple[Saying, ...]:
+        old = (Given(one.kind, None, _text(one.before), one.options) for one in self._asked.things if one.before is not None)
+        entries = (entry for given in old for entry in propose(given, self._graph).entries)
+        return tuple(Saying(source, entry.scope, entry.content) for source, entry in entries)
+
+
+def texts_here(live: LiveGraph, naming: Naming, asked: Asked, *, graph: bool = True) -> Texts:
+    """The texts of a check, parsed in this thread. `graph` False: `live` is empty because there is no graph."""
+    return _Read(known(live, naming, _context(live, naming, asked), asked=graph), asked)
+
+
+def _context(live: LiveGraph, naming: Naming, asked: Asked) -> Context:
+    return context_of(live, naming, Path(), SOURCE, asked.namespaces)
+
+
+def _unknown_types(pair: AnyPair) -> Iterator[str]:
+    """New types that no format is known to have: what somebody types may be a mistake."""
+    if pair.after is None or not isinstance(pair.after.value, Definition):
+        return
+    old = (
+        {field.type for field in pair.before.value.model.fields}
+        if pair.before is not None and isinstance(pair.before.value, Definition)
+        else set()
+    )
+    for field in pair.after.value.model.fields:
+        names = [] if not field.type or field.type in old else unknown_names(field.type, pair.after.value.format)
+        if names:
+            yield f"the type {field.type!r} of {field.name} is unknown ({', '.join(names)}): check its spelling"
+
+
+def _named(change: Change, graph: Known) -> Change:
+    """With consumers by their names, where a file has their e-mail addresses."""
+    if not change.consumers:
+        return change
+    return change._replace(consumers=tuple(consumer(graph.context.person(key.name)) for key in change.consumers))
+
+
+def _text(given: File | None) -> Text | None:
+    return None if given is None else Text(given.name, given.text.encode())
+
+
+def _versions(pairs: Iterable[AnyPair]) -> Versions:
+    """Of contracts and products that were there and are still."""
+    found: dict[tuple[SubjectKind, str], Raised] = {}
+    for before, after in pairs:
+        if before is None or after is None:
+            continue
+        old, new = before.value, after.value
+        line = after.line(("version",))
+        if isinstance(old, Contract) and isinstance(new, Contract):
+            found[SubjectKind.CONTRACT, old.id] = Raised(old.version, new.version, after.file, line)
+        elif isinstance(old, Product) and isinstance(new, Product):
+            found[SubjectKind.PRODUCT, old.name] = Raised(old.version, new.version, after.file, line)
+    return found
+
+
+# -- in a process of its own
+#
+# Each message is (what, value). The server sends the names of methods of `Texts` with their arguments; until the process sends
+# DONE or FAILED it may ASK for what the graph knows, by the names of the fields of Known and Context.
+
+_ASK, _DONE, _FAILED, _BROKEN = range(4)
+_KNOWN = ("asset", "definition", "contract", "product", "said", "names")
+_CONTEXT = ("columns", "ending", "governed", "datasets")
+_PEOPLE = "people"
+
+
+@cache
+def forks() -> ForkServerContext | SpawnContext:
+    """Processes are forked from one that has imported what they need, and that has no threads; where there is no fork, made anew."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", __name__, "meshline.app.check_imports", "meshline.api.mesh_parser"])
+    return context
+
+
+_starting = threading.Lock()
+_started: list[bool] = []
+
+
+def start_forks() -> None:
+    """Wait until processes can be forked at once: the first time that takes seconds, which are no check's."""
+    with _starting:
+        if not _started:
+            process = forks().Process(target=_nothing)
+            process.start()
+            process.join()
+            process.close()
+            _started.append(True)
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def texts_apart(live: LiveGraph, naming: Naming, asked: Asked, limits: Limits, memory: int = MEMORY) -> Iterator[Texts]:
+    """The texts of a check, parsed in a process of their own that ends with the block.
+
+    Its methods raise LimitExceeded when the deadline of `limits` is over, or when parsing takes more than `memory` bytes.
+    """
+    graph = stored(live, naming, _context(live, naming, asked))
+    ours, theirs = forks().Pipe()
+    process = forks().Process(target=_serve, args=(theirs, naming, asked, memory), name="meshline-check", daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield _Apart(ours, graph, limits)
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+        ours.close()
+
+
+class _Apart:
+    """`Texts` of the process at the other end."""
+
+    def __init__(self, link: Connection, graph: Known, limits: Limits) -> None:
+        self._link = link
+        self._limits = limits
+        self._answers: dict[str, Callable[[Any], Any]] = {
+            **{name: getattr(graph, name) for name in _KNOWN},
+            **{name: getattr(graph.context, name) for name in _CONTEXT},
+            _PEOPLE: lambda _: dict(graph.context.people),
+        }
+
+    def waivers(self, time: int) -> tuple[Waiver, ...]:
+        found: tuple[Waiver, ...] = self._call("waivers", time)
+        return found
+
+    def policies(self) -> tuple[Document, ...]:
+        found: tuple[Document, ...] = self._call("policies")
+        return found
+
+    def difference(self) -> Difference:
+        return self._difference
+
+    @cached_property
+    def _difference(self) -> Difference:
+        found: Difference = self._call("difference")
+        return found
+
+    def before(self) -> tuple[Saying, ...]:
+        found: tuple[Saying, ...] = self._call("before")
+        return found
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        try:
+            self._link.send((method, arguments))
+            while True:
+                what, value = self._receive()
+                if what == _DONE:
+                    return value
+                if what == _FAILED:
+                    raise value
+                if what == _BROKEN:
+                    raise RuntimeError(f"the texts of a check cannot be read: {value}")
+                self._link.send(self._answer(*value))
+        except (EOFError, ConnectionError) as error:
+            raise LimitExceeded("reading what is to be checked took too much memory: check fewer or smaller files at once") from error
+
+    def _receive(self) -> tuple[int, Any]:
+        deadline = self._limits.deadline
+        while not self._link.poll(None if deadline is None else max(0.0, deadline - time.monotonic())):
+            self._limits.check()
+        found: tuple[int, Any] = self._link.recv()
+        return found
+
+    def _answer(self, name: str, argument: object) -> tuple[int, Any]:
+        try:
+            return _DONE, self._answers[name](argument)
+        except MeshlineError as error:
+            return _FAILED, error
+
+
+def _serve(link: Connection, naming: Naming, asked: Asked, memory: int) -> None:
+    """In the process: answer the server's calls until it ends, or ends us."""
+    end_with_server(memory)
+    texts = _Read(_known(link, naming, asked.namespaces), asked)
+    while True:
+        method, arguments = link.recv()
+        try:
+            answer = (_DONE, _bounded(getattr(texts, method)(*arguments)))
+        except MeshlineError as error:
+            answer = (_FAILED, error)
+        except BaseException:  # noqa: BLE001 - the server raises it
+            answer = (_BROKEN, traceback.format_exc())
+        try:
+            link.send(answer)
+        except Exception:  # noqa: BLE001 - as it cannot be sent
+            link.send((_BROKEN, traceback.format_exc()))
+
+
+def _bounded(found: object) -> object:
+    if isinstance(found, Difference) and max(len(found.changes), len(found.sayings)) > MOST_CHANGES:
+        number = max(len(found.changes), len(found.sayings))
+        raise LimitExceeded(f"{number} differences are too many; {MOST_CHANGES} may be judged at once: check fewer files at once")
+    return found
+
+
+def end_with_server(memory: int) -> None:
+    """End this process when the server is gone, which cannot end it then, and when it takes more memory than it may.
+
+    A limit of the system's would be a MemoryError anywhere, and what a parser makes of that may look like an answer.
+    """
+    server = multiprocessing.parent_process()
+    assert server is not None
+    limit = _resident() + memory
+
+    def watch() -> None:
+        while not connection.wait([server.sentinel], LOOK_SECONDS) and _resident() < limit:
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has; 0 where the system does not say so."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _known(link: Connection, naming: Naming, namespaces: Mapping[str, str]) -> Known:
+    """What the server's graph knows."""
+
+    def ask(name: str, argument: object) -> Any:
+        link.send((_ASK, (name, argument)))
+        what, value = link.recv()
+        if what == _FAILED:
+            raise value
+        return value
+
+    by_name: dict[str, Any] = {name: partial(ask, name) for name in (*_KNOWN, *_CONTEXT)}
+    context = Context(naming, Path(), namespaces, people=_People(ask), **{name: by_name[name] for name in _CONTEXT})
+    return with_queries(Known(context, **{name: by_name[name] for name in _KNOWN}))
+
+
+class _People(Mapping[str, str]):
+    """The names of owners by their e-mail addresses, asked for when the first is needed."""
+
+    def __init__(self, ask: Callable[[str, object], Any]) -> None:
+        self._ask = ask
+
+    @cached_property
+    def _found(self) -> dict[str, str]:
+        found: dict[str, str] = self._ask(_PEOPLE, None)
+        return found
+
+    def __getitem__(self, address: str) -> str:
+        return self._found[address]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)

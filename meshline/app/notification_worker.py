@@ -1,0 +1,82 @@
+"""The task of a server that follows what is committed, notes who has to hear of it, and sends what is owed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from meshline.app.logs import DETAILS
+from meshline.app.settings import Settings
+from meshline.app.threads import run_in_thread
+from meshline.errors import MeshlineError
+from meshline.governance.diff import changes
+from meshline.governance.notify.change_detector import Lander
+from meshline.governance.notify.follower import Follower
+from meshline.governance.notify.sender import Sender
+from meshline.governance.notify.violation_events import Watched
+from meshline.graph.live_graph import LiveGraph
+from meshline.ingest.file_times import now
+
+log = logging.getLogger("meshline.notify")
+
+PAUSE = 3  # times as long as a look took, before the next
+GRACE_SECONDS = 3.0  # for what it is at when told to stop
+LONGEST_PAUSE = 60.0  # seconds
+WARN_AGAIN_SECONDS = 300.0
+
+
+def follower(settings: Settings, live: LiveGraph, watched: Watched) -> Follower:
+    """What notes who has to hear of what is committed."""
+    lander = Lander(live, changes, breaking_only=settings.notify_on == "breaking")
+    return Follower(live, lander, watched, now, webhook=settings.notify_webhook is not None)
+
+
+class Notifier:
+    """Looks when something was committed, in a thread; ingest never waits for it."""
+
+    def __init__(self, live: LiveGraph, follower: Follower, sender: Sender | None, seconds: float) -> None:
+        """`seconds`: between two looks, at least. `sender`: None where nothing is sent."""
+        self._live = live
+        self._follower = follower
+        self._sender = sender
+        self._seconds = seconds
+        self._revision = -1
+        self._warned = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        wait = 0.0
+        while True:
+            await asyncio.sleep(wait)
+            wait = self._seconds
+            try:
+                wait = max(wait, min(PAUSE * await run_in_thread(self._look, grace=GRACE_SECONDS), LONGEST_PAUSE))
+                await run_in_thread(self._send, grace=GRACE_SECONDS)
+            except MeshlineError as error:
+                self._warn(error)
+            except Exception:
+                log.exception("who has to be told is not known, or not told")
+
+    def _look(self) -> float:
+        """Note what was committed; how many seconds that took."""
+        begun = time.monotonic()
+        revision = self._live.index.revision
+        if revision != self._revision:
+            noted = self._follower.step()
+            self._revision = revision
+            if noted.notices or noted.opened or noted.closed or noted.began:
+                log.info("noted", extra={DETAILS: noted._asdict()})
+        return time.monotonic() - begun
+
+    def _send(self) -> None:
+        if self._sender is not None:
+            done = self._sender.send()
+            if any(done):
+                log.info("told", extra={DETAILS: done._asdict()})
+
+    def _warn(self, error: MeshlineError) -> None:
+        """Not again and again."""
+        if time.monotonic() - self._warned > WARN_AGAIN_SECONDS:
+            self._warned = time.monotonic()
+            log.warning("who has to be told is not known, or not told: %s", error)

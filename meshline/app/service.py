@@ -1,0 +1,344 @@
+"""What runs behind every surface: the store, the live graph, the writer, and the tasks that keep them going."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from starlette.concurrency import run_in_threadpool
+
+from meshline.app import notification_config, notification_worker
+from meshline.app.check_process import start_forks
+from meshline.app.logs import DETAILS
+from meshline.app.notification_worker import Notifier
+from meshline.app.policy_service import Governing
+from meshline.app.settings import Settings
+from meshline.app.sync_scheduler import Plan, Scheduler
+from meshline.app.threads import run_in_thread
+from meshline.errors import MeshlineError, NotReady, StoreUnavailable, required_extra
+from meshline.governance.notify.violation_events import Watched
+from meshline.graph.live_graph import LiveGraph, collect_as_usual, collect_seldom
+from meshline.graph.naming import Naming
+from meshline.graph.store.base import Store
+from meshline.graph.store.factory import open_store
+from meshline.ingest import mesh
+from meshline.ingest.catalog_aliases import Rule, apply, remembered
+from meshline.ingest.openlineage.builder import BatchBuilder
+from meshline.ingest.openlineage.event_limits import EventLimits
+from meshline.ingest.pipeline import Committed, Limits, Pipeline
+from meshline.ingest.sources.sync import Synced, taken
+from meshline.ingest.sources.sync_status import Status
+from meshline.ingest.sources.target import Local
+
+if TYPE_CHECKING:
+    from meshline.ingest.kafka import EventConsumer, Subscription
+    from meshline.ingest.kafka import Observer as KafkaObserver
+
+STORE_SECONDS = 3.0  # within which the store must answer
+PATIENCE = 0.05  # seconds for which a health check waits for news; else it answers what was known before
+
+
+class StoreProbe:
+    """The newest revision of a store, or why it is not known."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._asking: asyncio.Task[None] | None = None
+        self._known: int | str = ""
+        self._known_at = float("-inf")
+
+    async def revision(self, patience: float = PATIENCE) -> int | str:
+        """The newest revision, or a sentence that says why it is not known. What was known before counts for `STORE_SECONDS`."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        if time.monotonic() - self._known_at > STORE_SECONDS:
+            patience = STORE_SECONDS
+        done, _ = await asyncio.wait({self._asking}, timeout=patience)
+        if not done and time.monotonic() - self._known_at > STORE_SECONDS:
+            return f"the store has not answered for {STORE_SECONDS:g} seconds"
+        return self._known
+
+    async def _ask(self) -> None:
+        try:
+            self._known = await run_in_thread(self._store.revision)
+        except MeshlineError as error:
+            self._known = f"the store does not answer: {error}"
+        self._known_at = time.monotonic()
+
+
+def subscription(settings: Settings) -> Subscription | None:
+    """What is to be consumed, if anything. Raises InvalidInput if it cannot be, MissingExtra."""
+    if settings.kafka is None:
+        return None
+    with required_extra("kafka", "consuming from Kafka"):
+        from meshline.ingest.kafka import Subscription, check, read_properties  # noqa: PLC0415
+    properties = {} if settings.kafka_config is None else read_properties(settings.kafka_config)
+    found = Subscription(settings.kafka, settings.kafka_topic, settings.kafka_group, properties, settings.max_body_bytes)
+    check(found)
+    return found
+
+
+def consumer(
+    wanted: Subscription | None, settings: Settings, pipeline: Pipeline, store: Store, observer: KafkaObserver
+) -> EventConsumer | None:
+    """What consumes it, when it is started."""
+    if wanted is None:
+        return None
+    from meshline.ingest.kafka import EventConsumer  # noqa: PLC0415
+
+    return EventConsumer(wanted, pipeline, store, settings.source, observer)
+
+
+log = logging.getLogger("meshline.api")
+
+LOADING = "the graph is being loaded"
+CLOSING = "the process is stopping"
+RETRY_SECONDS = 2.0
+PRUNE_SECONDS = 3600.0
+TASK_GRACE = 3.0  # seconds for what a task is at when told to stop
+PAUSE = 10  # times as long as joining names took, before it is done again
+
+in_task = partial(run_in_thread, grace=TASK_GRACE)
+
+
+class Observer(Protocol):
+    """Counts what a service does. For use by any thread."""
+
+    def committed(self, commit: Committed) -> None: ...
+
+    def synced(self, source: str, status: Status, done: Synced | None) -> None: ...
+
+    # see `meshline.ingest.kafka.Observer`
+
+    def consumed(self, outcome: str, number: int) -> None: ...
+
+    def lagging(self, partition: int, messages: int) -> None: ...
+
+    def released(self, partition: int) -> None: ...
+
+
+class Opened(NamedTuple):
+    """Everything that requests use."""
+
+    live: LiveGraph
+    naming: Naming
+    governing: Governing
+    pipeline: Pipeline
+    scheduler: Scheduler | None
+    consumer: EventConsumer | None
+    notifier: Notifier | None
+    probe: StoreProbe
+
+
+class Service:
+    """Opens in the background, so that the process answers at once; closes only after what was accepted is written."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        observer: Observer,
+        prepare: Callable[[LiveGraph, Naming, Governing], None],
+        on_failure: Callable[[MeshlineError], None] | None = None,
+        on_ready: Callable[[], None] | None = None,
+    ) -> None:
+        """`prepare` is called in the thread that opens the graph, before anything is answered. `on_ready` is told once when all is
+        open; `on_failure` of an error that waiting does not mend.
+        """
+        self.settings = settings
+        self.observer = observer
+        self.prepare = prepare
+        self.on_failure = on_failure
+        self.on_ready = on_ready
+        self.waiting_for = LOADING  # empty when ready
+        self._opened: Opened | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def opened(self) -> Opened:
+        """Raises NotReady."""
+        self.check_open()
+        assert self._opened is not None
+        return self._opened
+
+    @property
+    def opened_or_none(self) -> Opened | None:
+        return self._opened
+
+    def check_open(self) -> None:
+        """Raises NotReady."""
+        if self._opened is None:
+            raise NotReady(f"{self.waiting_for or LOADING}: try again")
+
+    async def start(self) -> None:
+        self._tasks.append(asyncio.create_task(self._open()))
+
+    async def close(self) -> None:
+        """Stop taking, write what was taken, let go of the store."""
+        self.waiting_for = CLOSING
+        for task in self._tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*self._tasks, return_exceptions=True):  # none keeps what was taken from being written
+            if isinstance(ended, Exception):
+                log.error("a task had failed", exc_info=ended)
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            waiting = opened.pipeline.waiting
+            log.info("stopping", extra={DETAILS: {"waiting": waiting}})
+            if opened.consumer is not None:
+                await run_in_threadpool(opened.consumer.stop)
+            await run_in_threadpool(opened.pipeline.close)
+            await run_in_threadpool(opened.live.store.close)
+            collect_as_usual()
+            log.info("stopped")
+
+    async def _open(self) -> None:
+        """Open, trying again as long as the store cannot be reached."""
+        begun = time.monotonic()
+        while self._opened is None:
+            opening = asyncio.ensure_future(run_in_threadpool(self._opened_now))
+            try:
+                self._opened = await asyncio.shield(opening)
+            except asyncio.CancelledError:  # a thread cannot be stopped: what it opens must still be closed
+                with suppress(MeshlineError):
+                    self._opened = await opening
+                raise
+            except StoreUnavailable as error:
+                self.waiting_for = str(error)
+                log.warning("%s; trying again", error)
+                await asyncio.sleep(RETRY_SECONDS)
+            except MeshlineError as error:
+                self.waiting_for = str(error)
+                if self.on_failure is None:
+                    raise
+                self.on_failure(error)
+                return
+        self.waiting_for = ""
+        collect_seldom()
+        size = self._opened.live.index.size()
+        log.info(
+            "ready",
+            extra={
+                DETAILS: {"revision": self._opened.live.index.revision, "seconds": round(time.monotonic() - begun, 1), **size._asdict()}
+            },
+        )
+        if self.on_ready is not None:
+            self.on_ready()
+        self._tasks.append(asyncio.create_task(self._follow(self._opened.live)))
+        self._tasks.append(asyncio.create_task(self._prune(self._opened.live.store)))
+        self._tasks.append(asyncio.create_task(self._join(self._opened.live)))
+        self._tasks.append(asyncio.create_task(run_in_thread(start_forks)))
+        if self._opened.scheduler is not None:
+            self._tasks.append(asyncio.create_task(self._opened.scheduler.run()))
+        if self._opened.notifier is not None:
+            self._tasks.append(asyncio.create_task(self._opened.notifier.run()))
+        if self._opened.consumer is not None:
+            self._opened.consumer.start()
+
+    def _opened_now(self) -> Opened:
+        settings = self.settings
+        store = open_store(settings.store)
+        try:
+            file = None if settings.mesh is None else mesh.parse(mesh.read(settings.mesh), str(settings.mesh))
+            wanted = (None, None) if file is None else mesh.configuration(file)
+            naming, precedence = mesh.configure(store, *wanted)
+            live = LiveGraph.open(store, precedence)
+            if file is not None and settings.mesh is not None:
+                loading = taken(Local(live, naming), file.source, partial(mesh.load, live, file, naming, mesh.file_time(settings.mesh)))
+                for message in (*map(str, loading.refused), *loading.warnings):
+                    log.warning("%s", message)
+            live.index.prepare_ids()
+            governing = Governing(live, settings.policies)
+            wanted_events = subscription(settings)
+            notifier = self._notifier(live, governing)
+        except BaseException:
+            store.close()
+            raise
+        self.prepare(live, naming, governing)
+        limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
+        pipeline = Pipeline(live, BatchBuilder(naming, _event_limits(settings)), limits, observe=self.observer.committed)
+        consuming = consumer(wanted_events, settings, pipeline, store, self.observer)
+        return Opened(
+            live, naming, governing, pipeline, self._scheduler(live, naming, pipeline, file), consuming, notifier, StoreProbe(store)
+        )
+
+    def _notifier(self, live: LiveGraph, governing: Governing) -> Notifier | None:
+        """What follows commits to tell people; None if that is switched off. Raises InvalidInput."""
+        settings = self.settings
+        if not settings.notify:
+            return None
+        sending = notification_config.sender(settings, live.store)
+        return Notifier(
+            live,
+            notification_worker.follower(settings, live, Watched(governing.watch)),
+            sending if settings.notify_send else None,
+            settings.refresh_seconds,
+        )
+
+    def _scheduler(self, live: LiveGraph, naming: Naming, pipeline: Pipeline, file: mesh.Mesh | None) -> Scheduler | None:
+        """What syncs the sources of the mesh file; None if there are none to be synced."""
+        settings = self.settings
+        if file is None or settings.mesh is None or not settings.sync_at_once or all(one.every is None for one in file.sources):
+            return None
+        plan = Plan(file.sources, settings.mesh.absolute().parent, file.namespaces, settings.sync_at_once)
+        return Scheduler(Local(live, naming, lambda: nullcontext(pipeline)), plan, self.observer.synced)
+
+    async def _join(self, live: LiveGraph) -> None:
+        """Join what the rules of catalogs join, whenever there is something new."""
+        seen: tuple[int, list[Rule]] = (-1, [])
+        wait = self.settings.refresh_seconds
+        while True:
+            await asyncio.sleep(wait)
+            begun = time.monotonic()
+            try:
+                state = (live.index.revision, await in_task(partial(remembered, live.store)))
+                if state != seen:
+                    await in_task(partial(apply, live))
+                    seen = state
+            except MeshlineError as error:
+                log.warning("names are not joined by the rules of catalogs: %s", error)
+            except Exception:
+                log.exception("names are not joined by the rules of catalogs")
+            wait = max(self.settings.refresh_seconds, PAUSE * (time.monotonic() - begun))
+
+    async def _follow(self, live: LiveGraph) -> None:
+        """Show what other processes write to the same store."""
+        while True:
+            await asyncio.sleep(self.settings.refresh_seconds)
+            try:
+                await in_task(live.refresh)
+                await in_task(live.renew)
+                self.waiting_for = ""
+            except MeshlineError as error:
+                if not self.waiting_for:
+                    log.warning("what others write is not shown: %s", error)
+                self.waiting_for = str(error)
+            except Exception:
+                if not self.waiting_for:
+                    log.exception("what others write cannot be shown")
+                self.waiting_for = "what others write to the store cannot be shown: see the log"
+
+    async def _prune(self, store: Store) -> None:
+        """Forget raw events that are older than configured."""
+        while True:
+            try:
+                await in_task(partial(store.prune_raw, self.settings.raw_before()))
+            except MeshlineError as error:
+                log.warning("old raw events are still there: %s", error)
+            except Exception:
+                log.exception("old raw events are still there")
+            await asyncio.sleep(PRUNE_SECONDS)
+
+
+def _event_limits(settings: Settings) -> EventLimits:
+    return EventLimits(
+        datasets=settings.event_datasets,
+        pairs=settings.event_pairs,
+        facets=settings.event_facets,
+        columns=settings.event_columns,
+        flows=settings.event_flows,
+    )

@@ -1,0 +1,296 @@
+"""Every setting, in one table. The only module that reads the environment (`MESHLINE_<NAME>`) and the settings file."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import TomlConfigSettingsSource as TomlSource
+
+from meshline.app.tokens import Token
+from meshline.errors import InvalidInput
+
+MEBIBYTE = 1024 * 1024
+DAY = 86_400_000_000  # microseconds
+PREFIX = "MESHLINE_"
+DEFAULT_FILE = Path("meshline.toml")  # of the current folder; read if it is there
+NO_FILE = Path()  # MESHLINE_CONFIG= (empty): read none
+
+
+class Settings(BaseSettings):
+    """What one process needs to know. Values come from arguments, the environment, the settings file, and then from here."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    config: Path | None = Field(
+        default=None, description="The settings file. By default `meshline.toml` of the current folder, if it is there; empty: none."
+    )
+    store: str = Field(
+        default="sqlite:///meshline.db",
+        repr=False,  # it may hold a password
+        description="Where the graph is kept: `sqlite:///file.db`, `sqlite://:memory:` or `neo4j://user:password@host`.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Any but a loopback address needs `tokens` (or `insecure`).")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    tokens: tuple[Token, ...] = Field(
+        default=(),
+        repr=False,
+        description="Who may ask: entries with `name`, `role` (`reader`, `writer`, `admin`) and `hash`, made by `meshline token new`."
+        " If there are any, every request but health checks needs one.",
+    )
+    insecure: bool = Field(default=False, description="Listen on any address without tokens: whoever reaches the port may do everything.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Names under which clients may ask (the `Host` header, without the port), besides loopback names."
+        " If empty, loopback names only where there are no tokens and the address is loopback, else any.",
+    )
+    source: str = Field(
+        default="openlineage/default",
+        min_length=1,
+        description="Name of the source that events over HTTP and from Kafka belong to.",
+    )
+    mesh: Path | None = Field(
+        default=None, description="A mesh file (domains, products, owners, consumers; naming and precedence rules) to load at start."
+    )
+    policies: Path | None = Field(
+        default=None, description="A folder with policies (`*.yaml`) of your own, beside those of the product; see docs/policies."
+    )
+    kafka: str | None = Field(
+        default=None, description="Take OpenLineage events from this Kafka, too: its bootstrap servers, `host:port` or several with commas."
+    )
+    kafka_topic: str = Field(
+        default="openlineage.events",
+        min_length=1,
+        description="The topic of the events. What of it cannot be taken goes to the topic of this name and `.dead-letter`.",
+    )
+    kafka_group: str = Field(default="meshline", min_length=1, description="The consumer group. A new one takes all that the topic holds.")
+    kafka_config: Path | None = Field(
+        default=None, description="A properties file for Kafka's client (librdkafka's names): how to log in, certificates, timeouts."
+    )
+    raw_retention_days: int = Field(default=30, ge=0, description="Events are kept as they came, for replay, for this many days.")
+    queue_size: int = Field(default=10_000, ge=1, description="Events that may wait to be written; more are answered 503 with Retry-After.")
+    queue_bytes: int = Field(default=256 * MEBIBYTE, ge=1, description="Bytes of events that may wait to be written.")
+    max_body_bytes: int = Field(default=32 * MEBIBYTE, ge=1024, description="Largest request body, before and after decompression.")
+    bodies_bytes: int = Field(
+        default=256 * MEBIBYTE,
+        ge=1024,
+        description="Bytes of all request bodies under way, before and after decompression; more are answered 503 with Retry-After.",
+    )
+    event_datasets: int = Field(
+        default=10_000,
+        ge=1,
+        description="Most inputs and outputs of one event, and of all events of a run; an event over a limit is refused.",
+    )
+    event_pairs: int = Field(default=100_000, ge=1, description="Most inputs times outputs of one event, and of all events of a run.")
+    event_facets: int = Field(default=20_000, ge=1, description="Most facets of one event.")
+    event_columns: int = Field(
+        default=50_000, ge=1, description="Most columns in the schemas of one event, and most in its column lineage."
+    )
+    event_flows: int = Field(default=200_000, ge=1, description="Most input fields in the column lineage of one event.")
+    refresh_seconds: float = Field(default=1.0, gt=0, description="How often to look for what other processes wrote to the same store.")
+    sync_at_once: int = Field(
+        default=2, ge=0, description="How many sources of the mesh file (those with `every`) are synced at the same time; 0: none at all."
+    )
+    query_seconds: float = Field(default=10.0, gt=0, description="Longest time for one GraphQL request.")
+    check_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Longest time for one check, from when its turn comes; and for reading a mesh file or a source that is sent.",
+    )
+    request_queue: int = Field(
+        default=200, ge=1, description="Questions, and checks, that may wait for their turn; more are answered 503 with Retry-After."
+    )
+    query_nodes: int = Field(
+        default=2_000_000, ge=1, description="Most columns and datasets that one traversal visits; an answer says when it stopped there."
+    )
+    query_objects: int = Field(default=50_000, ge=1, description="Most objects that one GraphQL answer may hold.")
+    query_depth: int = Field(default=20, ge=1, description="Deepest nesting of a GraphQL request.")
+    query_aliases: int = Field(default=100, ge=0, description="Most aliases in a GraphQL request.")
+    query_tokens: int = Field(default=4_000, ge=1, description="Longest GraphQL request, in tokens.")
+    page_size: int = Field(default=1_000, ge=1, description="Largest page (`first`) of a connection.")
+    notify: bool = Field(
+        default=False,
+        description="Record notifications for landed changes and policy violations; see docs/notifications.md.",
+    )
+    notify_send: bool = Field(
+        default=False, description="Send notifications. If false they are recorded but not sent: `meshline notify --pending` shows them."
+    )
+    notify_on: Literal["breaking", "conditional"] = Field(
+        default="conditional",
+        description="The mildest verdict that is notified; `conditional` includes deprecations and changes of owners.",
+    )
+    notify_channels: dict[str, SecretStr] = Field(
+        default={},
+        description="Channels by kind of contact (`email`, `slack`, ...): an address of apprise with `{email}`, `{slack}`, ... as a"
+        " placeholder for the contact. The first kind for which the recipient has a valid contact is used."
+        " `${NAME}` is the environment's NAME.",
+    )
+    notify_owners: dict[str, tuple[SecretStr, ...]] = Field(
+        default={}, description="Addresses of apprise for owners and consumers by name, in place of their channels."
+    )
+    notify_fallback: tuple[SecretStr, ...] = Field(
+        default=(), description="Addresses of apprise for notices whose recipients have no channel."
+    )
+    notify_webhook: SecretStr | None = Field(
+        default=None, description="An address that receives every notice: a POST with one CloudEvent each, signed."
+    )
+    notify_webhook_secret: SecretStr | None = Field(
+        default=None, description="The key that signs them: `whsec_` and base64 of 24 random bytes or more."
+    )
+    notify_markdown: bool = Field(default=False, description="Send messages in Markdown; else as plain text.")
+    notify_templates: Path | None = Field(default=None, description="A folder with templates of messages, in place of the product's.")
+    notify_wait_seconds: float = Field(default=30.0, ge=0, description="How long to gather what goes into one message.")
+    notify_every_seconds: float = Field(default=300.0, ge=0, description="Least time between two messages to one address.")
+    notify_per_minute: int = Field(default=30, ge=1, description="Most messages in a minute, to all together.")
+    notify_attempts: int = Field(default=10, ge=1, description="After so many attempts a message is given up.")
+    notify_days: float = Field(default=7.0, gt=0, description="What could not be told in so many days is given up.")
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(default="info", description="How much to log.")
+    log_format: Literal["text", "json"] = Field(default="text", description="How to log: lines for people, or one JSON object per line.")
+    token: SecretStr | None = Field(default=None, description="The token that commands with `--server` send.")
+    token_file: Path | None = Field(default=None, description="A file that holds that token.")
+
+    def raw_before(self) -> int:
+        """Events that were received before this time need not be kept any more: microseconds since the epoch."""
+        return time.time_ns() // 1000 - self.raw_retention_days * DAY
+
+    @field_validator("tokens")
+    @classmethod
+    def _each_once(cls, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+        names = [token.name for token in tokens]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"each token needs a name of its own, and there are several called {', '.join(twice)}")
+        if len({token.hash for token in tokens}) < len(tokens):
+            raise ValueError("two entries have the same hash: make a token for each with `meshline token new`")
+        return tokens
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        path = _file(init_settings(), env_settings())
+        return (init_settings, env_settings) if path is None else (init_settings, env_settings, TomlSource(settings_cls, path))
+
+
+NOT_IN_FILE = frozenset({"config"})
+IN_FILE = [name for name in Settings.model_fields if name not in NOT_IN_FILE]
+
+
+def load(**given: object) -> Settings:
+    """Settings from arguments (those that are not None), the environment and the settings file.
+
+    Raises InvalidInput that says where a setting that cannot be used comes from.
+    """
+    arguments = {name: value for name, value in given.items() if value is not None}
+    try:
+        environment = EnvSettingsSource(Settings, env_prefix=PREFIX)()
+        path = _file(arguments, environment)
+        if path is not None:
+            _check_keys(path)
+        return Settings(**arguments)  # type: ignore[arg-type]  # pydantic checks them
+    except SettingsError as error:
+        raise InvalidInput(f"no JSON ({error})", "the environment") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        inner = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"][1:])
+        raise InvalidInput(str(first["msg"]), f"{_origin(name, arguments, environment, path)}{inner}") from error
+
+
+def _file(arguments: Mapping[str, Any], environment: Mapping[str, Any]) -> Path | None:
+    """The settings file to read, if any. One that is named is read in any case."""
+    named = arguments.get("config", environment.get("config"))
+    if named is None:
+        return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+    return None if Path(named) == NO_FILE else Path(named)
+
+
+def _check_keys(path: Path) -> None:
+    """Raises InvalidInput for a file that cannot be read, or has a key that no setting has."""
+    try:
+        keys = tomllib.loads(path.read_text("utf-8")).keys()
+    except OSError as error:
+        raise InvalidInput(f"cannot be read ({error.strerror or error}): it is the settings file", str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"is no TOML: {error}", str(path)) from error
+    if unknown := sorted(keys - set(IN_FILE)):
+        raise InvalidInput(f"there is no setting {unknown[0]!r}; there are {', '.join(IN_FILE)}", str(path))
+
+
+def _origin(name: str, arguments: Mapping[str, object], environment: Mapping[str, object], path: Path | None) -> str:
+    """Where a setting was given, as a person finds it."""
+    if name in arguments:
+        return f"--{name.replace('_', '-')}"
+    return f"{path}: {name}" if path is not None and name not in environment else f"{PREFIX}{name.upper()}"
+
+
+class Documented(NamedTuple):
+    """One row of the table of settings. `key` is empty for what cannot be in the file."""
+
+    variable: str
+    key: str
+    default: str
+    meaning: str
+
+
+def table() -> Iterator[Documented]:
+    """The settings for the documentation, in order."""
+    for name, field in Settings.model_fields.items():
+        key = name if name in IN_FILE else ""
+        yield Documented(f"{PREFIX}{name.upper()}", key, _toml(field.default), str(field.description))
+
+
+def _toml(default: object) -> str:
+    """A default as the file would have it; empty for none."""
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, dict):
+        return "{}"
+    return f'"{default}"' if isinstance(default, str) else str(default if default != () else [])
+
+
+INTRODUCTION = """\
+# Settings
+
+Made from the code by `scripts/make-docs`. Options of the command line win over the environment, that over the settings file, that
+over the defaults. The file is TOML: the one that `--config` or `MESHLINE_CONFIG` names, else `meshline.toml` of the current folder if
+there is one. Keys that are in no row are refused. In the environment lists and tables (`MESHLINE_TOKENS`, `MESHLINE_ALLOWED_HOSTS`,
+`MESHLINE_NOTIFY_CHANNELS`, ...) are JSON.
+
+```toml
+store = "sqlite:////var/lib/meshline/mesh.db"
+host = "0.0.0.0"
+log_format = "json"
+
+[[tokens]]
+name = "airflow"
+role = "writer"
+hash = "sha256:..."
+
+[notify_channels]
+email = "mailtos://mesh:${SMTP_PASSWORD}@smtp.company.com/{email}"
+```
+"""
+
+
+def settings_page() -> str:
+    """`docs/settings.md`."""
+    rows = [f"| `{row.variable}` | {_shown(row.key)} | {_shown(row.default)} | {row.meaning} |" for row in table()]
+    return "\n".join([INTRODUCTION, "| variable | in the file | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
+
+
+def _shown(code: str) -> str:
+    return f"`{code}`" if code else ""

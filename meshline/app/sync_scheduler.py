@@ -1,0 +1,123 @@
+"""The sources of the mesh file that a server syncs by itself, each as often as its entry says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, ParamSpec, TypeVar
+
+import msgspec
+
+from meshline.app.logs import DETAILS
+from meshline.app.threads import run_in_thread
+from meshline.errors import MeshlineError
+from meshline.ingest.file_times import now
+from meshline.ingest.mesh.mesh_file import Configured
+from meshline.ingest.sources.base import Named
+from meshline.ingest.sources.sync import Stopped, Synced, sync
+from meshline.ingest.sources.sync_status import SECOND, Status, due
+from meshline.ingest.sources.target import Target
+
+log = logging.getLogger("meshline.api")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+GRACE_SECONDS = 10.0  # for a source that is being read when told to stop
+TRY_AGAIN_SECONDS = 5.0  # where the store does not answer
+
+
+class Plan(NamedTuple):
+    """What is synced, with what. `folder`: where relative paths begin. `at_once`: how many sources."""
+
+    sources: Sequence[Configured]
+    folder: Path
+    aliases: Mapping[str, str]
+    at_once: int
+
+
+class Scheduler:
+    """Reads in threads of its own, one for each source that is being read; the event loop only waits."""
+
+    def __init__(self, target: Target, plan: Plan, observe: Callable[[str, Status, Synced | None], None]) -> None:
+        """`observe` is told of each source how its last sync went: once at the start (without what was done), then after each."""
+        self._target = target
+        self._plan = plan
+        self._observe = observe
+        self._room = asyncio.Semaphore(plan.at_once)
+        self._stop = threading.Event()
+        self._observed: set[str] = set()
+
+    async def run(self) -> None:
+        """Until cancelled; then what is being read ends where it is, or is left behind."""
+        tasks = [asyncio.create_task(self._keep(one.source, one.every)) for one in self._plan.sources if one.every is not None]
+        try:
+            await asyncio.wait(tasks)
+        finally:
+            self._stop.set()  # before the tasks end: they wait for what is being read
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep(self, source: Named, every: int) -> None:
+        """Sync a source again and again."""
+        while True:
+            try:
+                await self._turn(source, every)
+            except MeshlineError as error:
+                log.warning("%s is not synced: %s", source.source, error)
+                await asyncio.sleep(TRY_AGAIN_SECONDS)
+            except Exception:
+                log.exception("%s is not synced", source.source)
+                await asyncio.sleep(TRY_AGAIN_SECONDS)
+
+    async def _turn(self, source: Named, every: int) -> None:
+        """Wait until a source is due, and sync it; unless another process was sooner."""
+        name = source.source
+        status = await _in_thread(self._target.status, name)
+        at = due(status, every, now(), random.random())  # noqa: S311 - nobody gains by guessing it
+        if status is not None:
+            if name not in self._observed:
+                self._tell(name, status, None)
+            await _in_thread(self._target.note, name, msgspec.structs.replace(status, next=at))
+        await asyncio.sleep(max(0, at - now()) / SECOND)
+        async with self._room:
+            latest = await _in_thread(self._target.status, name)
+            if _at(latest) == _at(status):
+                await self._sync(source)
+
+    async def _sync(self, source: Named) -> None:
+        done = await _in_thread(partial(sync, self._target, source, self._plan.folder, self._plan.aliases, stop=self._stop))
+        if isinstance(done.error, Stopped):
+            return
+        _log(done)
+        status = await _in_thread(self._target.status, source.source)
+        if status is not None:
+            self._tell(source.source, status, done)
+
+    def _tell(self, name: str, status: Status, done: Synced | None) -> None:
+        self._observed.add(name)
+        self._observe(name, status, done)
+
+
+def _at(status: Status | None) -> int | None:
+    return None if status is None else status.at
+
+
+def _log(done: Synced) -> None:
+    if done.loading is None:
+        log.warning("%s could not be read: %s", done.source, done.error)
+        return
+    for message in (*map(str, done.loading.refused), *done.loading.warnings):
+        log.warning("%s: %s", done.source, message)
+    counts = {name: getattr(done.loading, name) for name in ("read", "unchanged", "new", "changed", "retracted")}
+    log.info("synced", extra={DETAILS: {"source": done.source, **counts, "refused": len(done.loading.refused)}})
+
+
+async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await run_in_thread(partial(work, *args, **kwargs), grace=GRACE_SECONDS)

@@ -1,0 +1,145 @@
+"""The parts of GraphQL answers that several commands read, and lists of assets as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from meshline.cli.terminal import Line
+from meshline.errors import MeshlineError
+from meshline.governance.reports.completeness_text import doubts, known_later
+from meshline.words import short_time
+
+
+class Refused(MeshlineError):
+    """What a server or the schema said about a question; the code is theirs."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Named(msgspec.Struct, rename="camel", frozen=True):
+    """An asset by its names."""
+
+    id: str
+    kind: str
+    name: str
+    qualified_name: str
+
+
+class Asset(msgspec.Struct, rename="camel", frozen=True):
+    """An asset with what holds it. `dataset` is a column's."""
+
+    id: str
+    kind: str
+    name: str
+    qualified_name: str
+    dataset: Named | None = None
+    product: Named | None = None
+    domain: Named | None = None
+
+
+class KnownLater(msgspec.Struct, rename="camel", frozen=True):
+    """What was first stated after the time asked for."""
+
+    relation: str
+    source_kind: str
+    since: str
+
+
+class Completeness(msgspec.Struct, rename="camel", frozen=True):
+    """What an answer may be lacking (semantics, Completeness)."""
+
+    truncated: str
+    possible_only: int
+    undescribed: int
+    stale_edges: int
+    provisional: int
+    as_of: str | None
+    revision: int
+    unbound: int = 0
+    silent_on_filters: int = 0
+    silent_producers: list[str] = []
+    known_later: list[KnownLater] = []
+
+    @property
+    def whole(self) -> bool:
+        counts = (self.possible_only, self.undescribed, self.stale_edges, self.provisional, self.unbound, self.silent_on_filters)
+        return self.truncated == "NONE" and not any(counts) and not self.known_later
+
+    @property
+    def notes(self) -> list[str]:
+        """One sentence for each reason to doubt the answer."""
+        return [*notes_of_the_past(self.as_of, self.known_later), *doubts(self)]
+
+    @property
+    def at(self) -> str:
+        """The time that was asked for; empty: now."""
+        return shown_time(self.as_of)
+
+
+def shown_time(as_of: str | None) -> str:
+    """A time that was asked for (ISO 8601); empty: now."""
+    return "" if as_of is None else short_time(datetime.fromisoformat(as_of))
+
+
+def notes_of_the_past(as_of: str | None, later: Iterable[KnownLater]) -> Iterator[str]:
+    """What an answer as of a time (ISO 8601; None: now) cannot know."""
+    if as_of is not None and datetime.fromisoformat(as_of) > datetime.now(UTC):
+        yield f"{shown_time(as_of)} is in the future: the answer is about what is known now."
+    yield from known_later((one.relation, one.source_kind, datetime.fromisoformat(one.since)) for one in later)
+
+
+class Names:
+    """The short names of assets: without the namespace, unless another in the same answer has that name too."""
+
+    def __init__(self, assets: Iterable[Asset | Named]) -> None:
+        holders: dict[str, set[str]] = {}
+        for asset in assets:
+            of = _holder(asset)
+            holders.setdefault(of.name, set()).add(of.qualified_name)
+        self._shared = {name for name, full in holders.items() if len(full) > 1}
+
+    def __call__(self, asset: Asset | Named) -> str:
+        of = _holder(asset)
+        name = of.qualified_name if of.name in self._shared else of.name
+        return f"{name}.{asset.name}" if of is not asset else name
+
+
+def _holder(asset: Asset | Named) -> Asset | Named:
+    """A column's dataset, else the asset."""
+    return asset.dataset if isinstance(asset, Asset) and asset.dataset is not None else asset
+
+
+class Assets(msgspec.Struct, rename="camel", frozen=True):
+    """A page of assets."""
+
+    total_count: int
+    nodes: list[Asset]
+
+
+def listed(page: Assets, nothing: str) -> Iterator[Line]:
+    """One line each: kind, qualified name, and where it belongs."""
+    if not page.nodes:
+        yield Line(nothing)
+        return
+    rows = [(asset.kind.lower().replace("data_", ""), asset.qualified_name, belongs(asset)) for asset in page.nodes]
+    yield from table(rows)
+    hidden = page.total_count - len(page.nodes)
+    if hidden > 0:
+        yield Line(f"and {hidden} more: --limit shows more of them", "dim")
+
+
+def belongs(asset: Asset) -> str:
+    return " in ".join(holder.name for holder in (asset.product, asset.domain) if holder is not None)
+
+
+def table(rows: Sequence[Sequence[str]], *, right: int = 0, indent: str = "") -> Iterator[Line]:
+    """Aligned cells; the first `right` columns are aligned right, the last is as long as it is."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    for row in rows:
+        cells = [text.rjust(width) if i < right else text.ljust(width) for i, (text, width) in enumerate(zip(row, widths, strict=True))]
+        yield Line((indent + "  ".join(cells)).rstrip())

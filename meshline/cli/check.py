@@ -1,0 +1,260 @@
+"""`meshline check`: what each command reads, and the options of all of them."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meshline.cli.check_options import (
+    Also,
+    Asked,
+    FailOn,
+    FailOnName,
+    Mode,
+    ModeName,
+    NoGraph,
+    Output,
+    Policies,
+    Profile,
+    ProfileName,
+    Reported,
+    Since,
+    Things,
+    Waivers,
+)
+from meshline.cli.exit_codes import deciding
+from meshline.cli.options import Server, Store
+from meshline.errors import InvalidInput
+from meshline.governance.reports.report_formats import Format
+
+
+def _asked(
+    *,
+    mode: Mode = ModeName.STRICT,
+    profile: Profile = ProfileName.MESH,
+    fail_on: FailOn = FailOnName.BREAKING,
+    format: Reported = Format.TEXT,  # noqa: A002 - the option's name
+    output: Output = None,
+    also: Also = None,
+    waivers: Waivers = None,
+    policies: Policies = None,
+    since: Since = None,
+    no_graph: NoGraph = False,
+    store: Store = None,
+    server: Server = None,
+) -> Asked:
+    return Asked(mode, profile, fail_on, format, output, tuple(also or ()), waivers, tuple(policies or ()), since, no_graph, store, server)
+
+
+_SHARED = tuple(inspect.signature(_asked, eval_str=True).parameters.values())
+OPTIONS = frozenset(parameter.name for parameter in _SHARED)
+
+
+def checking(read: Callable[..., Things]) -> Callable[..., None]:
+    """A command that judges what `read` makes of its own arguments; it has the options of all checks, too."""
+
+    def command(**given: object) -> None:
+        with deciding() as decision:
+            from meshline.cli.check_run import check
+
+            asked = _asked(**{name: value for name, value in given.items() if name in OPTIONS})  # type: ignore[arg-type]
+            decision.passed = check(read(**{name: value for name, value in given.items() if name not in OPTIONS}), asked)
+
+    own = inspect.signature(read, eval_str=True).parameters.values()
+    command.__signature__ = inspect.Signature([*own, *_SHARED])  # type: ignore[attr-defined]
+    command.__name__, command.__doc__ = read.__name__, read.__doc__
+    return command
+
+
+@checking
+def _changed(
+    *,
+    git: Annotated[
+        str | None,
+        typer.Option(
+            help="Judge what has changed since the branch left this one (or this commit), in the files that the mesh file names.",
+            show_default=False,
+            metavar="BASE",
+        ),
+    ] = None,
+    mesh: Annotated[Path, typer.Option(help="The mesh file.", metavar="FILE")] = Path("mesh.yaml"),
+    base_tree: Annotated[
+        Path | None,
+        typer.Option(
+            help="A checkout of the base (git worktree add) in which `dbt compile` ran: it has the base's target folders.",
+            show_default=False,
+            metavar="DIR",
+        ),
+    ] = None,
+) -> Things:
+    from meshline.errors import InvalidInput
+    from meshline.ingest.changes.git import changed, compared
+    from meshline.ingest.mesh import parse, read
+
+    assert git is not None
+    given, said = changed(git, mesh, base_tree), parse(read(mesh), str(mesh))
+    found = compared((one.source for one in said.sources), mesh.absolute().parent)
+    if not given and not any(found.values()):
+        raise InvalidInput("its sources name no contracts, product specs, schemas, SQL or dbt project that could be compared", str(mesh))
+    warnings = tuple(f"{source} has no files here, so it is not compared" for source, files in found.items() if not files)
+    return Things(given, mesh.parent, said.namespaces, warnings, unchanged=max(0, sum(found.values()) - len(given)))
+
+
+def check(context: typer.Context, **given: object) -> None:
+    """Judge a change: may it ship, and who is hit?
+
+    Exit code 0: it may. 1: there is a finding at or above --fail-on. 2: that could not be decided.
+    """
+    if context.invoked_subcommand is None:
+        if given["git"] is None:
+            raise typer.BadParameter("say what to check: a COMMAND, or --git BASE", context)
+        _changed(**given)
+        return
+    said = [name for name in given if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    if said:
+        raise typer.BadParameter(f"options of {context.invoked_subcommand} come behind it; found --{said[0].replace('_', '-')}", context)
+
+
+_OWN = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+check.__signature__ = inspect.Signature([_OWN, *inspect.signature(_changed).parameters.values()])  # type: ignore[attr-defined]
+
+
+@checking
+def contract(
+    old: Annotated[str, typer.Argument(help="The contract as it is; without NEW, as it is to be; or -.", metavar="OLD")],
+    new: Annotated[str | None, typer.Argument(help="The contract as it is to be.", show_default=False, metavar="NEW")] = None,
+) -> Things:
+    """Judge a change of a data contract. One file is compared with the contract that the graph knows."""
+    from meshline.cli.check_run import versions
+
+    return Things([versions("contract", old, new)], against_graph=new is None)
+
+
+@checking
+def product(
+    old: Annotated[str, typer.Argument(help="The product spec as it is; without NEW, as it is to be; or -.", metavar="OLD")],
+    new: Annotated[str | None, typer.Argument(help="The product spec as it is to be.", show_default=False, metavar="NEW")] = None,
+) -> Things:
+    """Judge a change of a product spec. One file is compared with the product that the graph knows."""
+    from meshline.cli.check_run import versions
+
+    return Things([versions("product", old, new)], against_graph=new is None)
+
+
+@checking
+def dbt(
+    old: Annotated[str, typer.Argument(help="manifest.json as it is, or the folder that has it (dbt's --state).", metavar="OLD")],
+    new: Annotated[str, typer.Argument(help="manifest.json as it is to be, or the folder that has it: target/.", metavar="NEW")],
+    *,
+    namespace: Annotated[
+        str | None, typer.Option(help="Of the project's datasets, as the graph has it: snowflake://account, ...", metavar="NAMESPACE")
+    ] = None,
+    dialect: Annotated[
+        str | None, typer.Option(help="Of the SQL, as sqlglot calls it. [default: the adapter's]", show_default=False)
+    ] = None,
+) -> Things:
+    """Judge what changed in a dbt project: columns, types, tests, access, and the SQL of models.
+
+    A catalog.json beside each of the manifests says the columns and types that the warehouse has. A manifest in the target folder
+    of its project must have been made from the project's files as they are.
+    """
+    from pathlib import Path
+
+    from meshline.cli.check_run import MANIFEST, STDIN, beside, chosen, versions
+    from meshline.ingest.changes.dbt_files import verified_target
+
+    paths = [Path(name) for name in (old, new) if name != STDIN]
+    warnings = [one for path in paths for one in verified_target(path / MANIFEST if path.is_dir() else path)]
+    catalogs = {"old-catalog": beside(old, "catalog.json"), "new-catalog": beside(new, "catalog.json")}
+    given = versions("dbt", old, new, chosen(namespace=namespace, dialect=dialect, **catalogs), inside=MANIFEST)
+    return Things([given], warnings=tuple(warnings))
+
+
+class SchemaFormat(enum.StrEnum):
+    ICEBERG = "iceberg"
+    DELTA = "delta"
+    AVRO = "avro"
+    JSON = "json"
+
+
+@checking
+def schema(
+    old: Annotated[str, typer.Argument(help="The schema as it is; without NEW, as it is to be; or -.", metavar="OLD")],
+    new: Annotated[str | None, typer.Argument(help="The schema as it is to be.", show_default=False, metavar="NEW")] = None,
+    *,
+    kind: Annotated[
+        SchemaFormat | None,
+        typer.Option(
+            "--as",
+            help="Iceberg table metadata, a Delta schema, an Avro or a JSON schema. [default: told from the content]",
+            show_default=False,
+            case_sensitive=False,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Whose schema it is, as any of its names or the end of one. [default: the name in the file]", show_default=False),
+    ] = None,
+    catalog: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare with the live table that --dataset names (as schema.table) in this Iceberg catalog: a URI, or pyiceberg's name.",
+            show_default=False,
+            metavar="URI",
+        ),
+    ] = None,
+) -> Things:
+    """Judge a change of a table's or a message's schema. One file is compared with what the graph knows of the dataset.
+
+    A folder is a Delta table, or an Iceberg table's with its metadata.
+    """
+    from pathlib import Path
+
+    from meshline.cli.check_run import STDIN, chosen, versions
+    from meshline.ingest.changes.schema import live_table, schema_file
+
+    files = [name if name == STDIN else str(schema_file(Path(name))) for name in (old, new) if name is not None]
+    options = chosen(format=kind, dataset=dataset)
+    if catalog is None:
+        return Things([versions("schema", files[0], files[1] if new is not None else None, options)], against_graph=new is None)
+    if dataset is None or new is not None:
+        raise InvalidInput("is for one file: say its table with --dataset", "--catalog")
+    given = versions("schema", files[0], None, options)
+    return Things([given._replace(before=live_table(catalog, dataset.rpartition("/")[2]))])
+
+
+@checking
+def ddl(
+    file: Annotated[list[str], typer.Argument(help="SQL, in the order in which it runs. - is standard input.", metavar="FILE...")],
+    *,
+    dialect: Annotated[str | None, typer.Option(help="Of the SQL, as sqlglot calls it: trino, spark, ...", show_default=False)] = None,
+    namespace: Annotated[str | None, typer.Option(help="Where the tables are.", show_default=False, metavar="NAMESPACE")] = None,
+    catalog: Annotated[str | None, typer.Option(help="The catalog of names that have none.", show_default=False)] = None,
+    schema: Annotated[str | None, typer.Option(help="The schema of names that have none.", show_default=False)] = None,
+) -> Things:
+    """Judge what CREATE, ALTER and DROP do to the tables that the graph knows."""
+    from meshline.cli.check_run import alone, chosen
+
+    options = chosen(dialect=dialect, namespace=namespace, catalog=catalog, schema=schema)
+    return Things([alone("ddl", name, options) for name in file], against_graph=True)
+
+
+@checking
+def change(
+    change: Annotated[
+        list[str],
+        typer.Argument(
+            help="'drop T.C', 'rename T.C to D', 'retype T.C to TYPE', 'add T.C TYPE', 'make T.C not null', 'drop T', 'ALTER TABLE ...'.",
+            metavar="CHANGE...",
+        ),
+    ],
+) -> Things:
+    """Judge changes in words, before anything is written. Several are judged as one."""
+    from meshline.ingest.changes.base import Given, Text
+
+    return Things([Given("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))], against_graph=True)

@@ -1,0 +1,259 @@
+"""A running meshline over HTTP: questions, checks, mesh files, sources, and events in batches."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from meshline.cli.answer_types import Refused
+from meshline.cli.token import token_to_send
+from meshline.errors import InvalidInput, StoreUnavailable
+from meshline.governance.report import Report
+from meshline.graph.model import Json
+from meshline.ingest.openlineage.event_files import Found
+from meshline.ingest.openlineage.repair import decoded
+from meshline.ingest.sources.target import Ingested
+
+T = TypeVar("T")
+
+ANSWER_SECONDS = 60.0
+WAIT_SECONDS = 120.0  # in all, for a server that says that it is busy
+JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+class GraphQLError(msgspec.Struct, frozen=True):
+    message: str
+    extensions: dict[str, Any] = {}
+
+
+class GraphQLAnswer(msgspec.Struct, frozen=True):
+    data: dict[str, Any] | None = None
+    errors: list[GraphQLError] | None = None
+
+
+class FailedEvent(msgspec.Struct, frozen=True):
+    """One refused event of a batch, by its position in it."""
+
+    index: int
+    reason: str
+    retriable: bool = False
+
+
+class EventWarning(msgspec.Struct, frozen=True):
+    """What of an event of a batch was not taken as it came; `path` is a JSON path."""
+
+    index: int
+    path: str
+    message: str
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """OpenLineage's answer to a batch. `more_warnings`: how many are not listed."""
+
+    status: str
+    summary: dict[str, int] = {}
+    failed_events: list[FailedEvent] = []
+    warnings: list[EventWarning] = []
+    more_warnings: int = 0
+
+
+class MeshAnswer(msgspec.Struct, frozen=True):
+    """What loading a mesh file did, in entries. `new`: of those that changed."""
+
+    source: str
+    revision: int
+    changed: int
+    new: int
+    unchanged: int
+    retracted: int
+    warnings: list[str]
+
+
+class Remote:
+    """A server. Every error is one that a person can read."""
+
+    def __init__(self, client: httpx.Client, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    @classmethod
+    @contextmanager
+    def connected(cls, url: str) -> Iterator[Remote]:
+        """A server by its address. Nothing is sent yet."""
+        if not url.startswith(("http://", "https://")):
+            raise InvalidInput(f"found {url!r}; accepted is an address like http://127.0.0.1:8080", "--server")
+        token = token_to_send()
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=url.rstrip("/"), timeout=ANSWER_SECONDS, headers=headers) as client:
+            yield cls(client, url)
+
+    def ask(self, query: str, variables: Mapping[str, object]) -> dict[str, Json]:
+        response = self._send("POST", "/graphql", msgspec.json.encode({"query": query, "variables": variables}), JSON)
+        answer = self._decoded(response, GraphQLAnswer)
+        if answer.errors:
+            first = answer.errors[0]
+            raise Refused(first.message, str(first.extensions.get("code", "INTERNAL")))
+        if answer.data is None:
+            raise self._not_meshline(response)
+        return answer.data
+
+    def mutate(self, mutation: str, variables: Mapping[str, object]) -> dict[str, Json]:
+        return self.ask(mutation, variables)
+
+    def post_events(self, events: Sequence[bytes], source: str | None = None) -> BatchAnswer:
+        """Send a batch, waiting as long as the server asks to. `source`: openlineage/<source>; else the server's own."""
+        body = gzip.compress(b"[" + b",".join(events) + b"]", compresslevel=1)
+        path = "/api/v1/lineage/batch" + (f"?{httpx.QueryParams({'source': source})}" if source is not None else "")
+        response = self._send("POST", path, body, {**JSON, "Content-Encoding": "gzip"})
+        return self._decoded(response, BatchAnswer)
+
+    def put_mesh(self, data: bytes, *, name: str) -> MeshAnswer:
+        """Send a mesh file; what loading it did."""
+        path = f"/api/v1/mesh?{httpx.QueryParams({'name': name})}"
+        return self._decoded(self._send("PUT", path, data, {"Content-Type": "application/yaml"}), MeshAnswer)
+
+    def get_source(self, source: str, **asked: str) -> bytes:
+        """What whoever reads a source must know of the graph, as JSON (`meshline.ingest.sources.transfer.Known`)."""
+        return self._send("GET", f"/api/v1/sources?{httpx.QueryParams({'source': source, **asked})}", b"", JSON).content
+
+    def put_source(self, source: str, sent: bytes) -> bytes:
+        """Send a reading as JSON (`Sent`); what taking it did (`Taken`)."""
+        headers = {**JSON, "Content-Encoding": "gzip"}
+        path = f"/api/v1/sources?{httpx.QueryParams({'source': source})}"
+        return self._send("PUT", path, gzip.compress(sent, compresslevel=1), headers).content
+
+    def check(self, asked: bytes) -> Report:
+        """Send what is to be checked as JSON (`meshline.app.check_request.Asked`); the report."""
+        headers = {**JSON, "Content-Encoding": "gzip"}
+        return self._decoded(self._send("POST", "/api/v1/check", gzip.compress(asked, compresslevel=1), headers), Report)
+
+    def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+        patience = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                response = self._client.request(method, path, content=body, headers=dict(headers))
+            except httpx.HTTPError as error:
+                raise StoreUnavailable(f"no answer from {self._url}: {error or type(error).__name__}") from error
+            if response.status_code != 503:
+                return self._checked(response)
+            wait = _retry_after(response)
+            if time.monotonic() + wait > patience:
+                raise StoreUnavailable(f"{self._url} is busy: {self._reason(response)}")
+            time.sleep(wait)
+
+    def _checked(self, response: httpx.Response) -> httpx.Response:
+        """Raises for a refusal that has no body of its own kind (batches and GraphQL explain themselves)."""
+        if response.is_success or (response.status_code == 400 and b'"failed_events"' in response.content):
+            return response
+        if b'"errors"' in response.content and response.headers.get("content-type", "").startswith("application/"):
+            return response
+        reason = self._stated_reason(response)
+        if reason is None:
+            raise self._not_meshline(response)
+        raise Refused(f"{self._url} refused: {reason}", f"HTTP_{response.status_code}")
+
+    def _reason(self, response: httpx.Response) -> str:
+        return self._stated_reason(response) or f"HTTP status {response.status_code}"
+
+    def _stated_reason(self, response: httpx.Response) -> str | None:
+        """The message of meshline's own errors; None: the answer is none."""
+        try:
+            body = msgspec.json.decode(response.content, type=dict[str, dict[str, Any]])
+            return str(body["error"]["message"])
+        except (msgspec.MsgspecError, KeyError):
+            return None
+
+    def _decoded(self, response: httpx.Response, shape: type[T]) -> T:
+        try:
+            return msgspec.json.decode(response.content, type=shape)
+        except msgspec.MsgspecError as error:
+            raise self._not_meshline(response) from error
+
+    def _not_meshline(self, response: httpx.Response) -> Refused:
+        return Refused(
+            f"{self._url} does not answer like meshline (HTTP status {response.status_code}): is another program there?", "NOT_MESHLINE"
+        )
+
+
+def _retry_after(response: httpx.Response) -> float:
+    text = response.headers.get("Retry-After", "1")
+    return min(float(text), 30.0) if text.isdigit() else 1.0
+
+
+TOGETHER = 500  # events in one request
+MAX_BYTES = 8 * 2**20  # of one request, before compression
+TRIES = 5  # for events that the server says may be sent again
+
+
+def post(remote: Remote, events: Iterable[Found], source: str | None = None) -> Iterator[Ingested]:
+    """Send events in batches; what became of each, in their order. `source`: openlineage/<source>; else the server's own.
+
+    Raises StoreUnavailable when the server takes no more.
+    """
+    batch: list[Found] = []
+    size = 0
+    for event in events:
+        one = event if isinstance(event, InvalidInput) else _not_json(*event) or event
+        length = 0 if isinstance(one, InvalidInput) else len(one[1])
+        if batch and (len(batch) == TOGETHER or size + length > MAX_BYTES):
+            yield from _send(remote, batch, source)
+            batch, size = [], 0
+        batch.append(one)
+        size += length
+    yield from _send(remote, batch, source)
+
+
+def _not_json(place: str, body: bytes) -> InvalidInput | None:
+    """What is wrong with an event that would spoil the whole batch."""
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.MsgspecError, RecursionError):
+        try:
+            decoded(body, [])  # NaN, which Python's producers write, is read as null there
+        except InvalidInput as error:
+            return InvalidInput(str(error), place)
+    return None
+
+
+def _send(remote: Remote, batch: Sequence[Found], source: str | None) -> Iterator[Ingested]:
+    """Send a batch until nothing is left that may be sent again. What cannot be sent is refused in its place."""
+    for attempt in range(TRIES):
+        time.sleep(attempt)
+        sent = [one for one in batch if not isinstance(one, InvalidInput)]
+        outcomes = iter(_outcomes(sent, remote.post_events([body for _, body in sent], source))) if sent else iter(())
+        again: list[tuple[str, bytes]] = []
+        for one in batch:
+            outcome = Ingested(one) if isinstance(one, InvalidInput) else next(outcomes)
+            if outcome is not None:
+                yield outcome
+            elif not isinstance(one, InvalidInput):
+                again.append(one)
+        batch = again
+        if not batch:
+            return
+    raise StoreUnavailable(f"the server did not take {len(batch)} events, from {again[0][0]} on: try again later")
+
+
+def _outcomes(sent: Sequence[tuple[str, bytes]], answer: BatchAnswer) -> list[Ingested | None]:
+    """What became of each event; None of one that is to be sent again."""
+    failed = {one.index: one for one in answer.failed_events}
+    warnings: dict[int, list[str]] = {}
+    for one in answer.warnings:
+        warnings.setdefault(one.index, []).append(f"{sent[one.index][0]}: {one.path}: {one.message}")
+    found: list[Ingested | None] = []
+    for index, (place, _) in enumerate(sent):
+        failure = failed.get(index)
+        if failure is None:
+            found.append(Ingested(None, warnings.get(index, ())))
+        else:
+            found.append(None if failure.retriable else Ingested(InvalidInput(failure.reason, place)))
+    if answer.more_warnings:  # they come after those that are listed
+        last = max(warnings)
+        found[last] = Ingested(None, warnings[last], answer.more_warnings)
+    return found

@@ -1,0 +1,187 @@
+"""A running meshline as the place where what sources say goes to: they are read here, and it takes what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from meshline.cli.answer_types import Refused as NotMeshline
+from meshline.cli.client import question
+from meshline.cli.http_client import Remote, post
+from meshline.errors import InvalidInput
+from meshline.graph.model import AssetKey, AssetKind, Scope
+from meshline.graph.naming import Naming
+from meshline.ingest.openlineage.event_files import Found as FoundEvent
+from meshline.ingest.sources.base import ColumnOf, Context, Entry, Reading, Refused
+from meshline.ingest.sources.scope_loader import Loading
+from meshline.ingest.sources.sync_status import Status
+from meshline.ingest.sources.target import Ingested
+from meshline.ingest.sources.transfer import Known, Said, Sent, Taken, said
+
+T = TypeVar("T")
+
+PART_BYTES = 8 * 2**20  # of contents in one request, about
+
+
+class RemoteTarget:
+    """See `meshline.ingest.sources.target.Target`."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def context(self, source: str, folder: Path, aliases: Mapping[str, str]) -> Context:
+        known = self._known(source)
+        return Context(
+            Naming(known.trimmers),
+            folder,
+            aliases,
+            known.memory,
+            _Columns(self._remote),
+            known.people,
+            ending=cache(lambda text: self._datasets(source, ending=text)),
+            datasets=cache(lambda namespace: self._datasets(source, namespace=namespace)),
+            governed=cache(lambda contract: self._datasets(source, contract=contract)),
+        )
+
+    def load(self, reading: Reading) -> Loading:
+        sending = _Sending(self._remote, reading)
+        loading = sending.done()
+        if reading.remember is not None:
+            self.remember(reading.source, reading.remember())
+        return loading
+
+    def events(self, source: str, events: Iterable[FoundEvent]) -> Iterator[Ingested]:
+        return post(self._remote, events, source.partition("/")[2])
+
+    def remember(self, source: str, memory: Mapping[str, str]) -> None:
+        self._put(source, Sent(memory=dict(memory)))
+
+    def status(self, source: str) -> Status | None:
+        return self._known(source).status
+
+    def note(self, source: str, status: Status) -> None:
+        self._put(source, Sent(status=status))
+
+    def _put(self, source: str, sent: Sent) -> None:
+        self._remote.put_source(source, msgspec.json.encode(sent))
+
+    def _datasets(self, source: str, **asked: str) -> list[AssetKey]:
+        found = decoded(self._remote.get_source(source, **asked), Known).datasets
+        return [AssetKey(AssetKind.DATASET, parts) for parts in found]
+
+    def _known(self, source: str) -> Known:
+        return decoded(self._remote.get_source(source), Known)
+
+
+class _Sending:
+    """A reading on its way: in parts, of which the last one says that it was all."""
+
+    def __init__(self, remote: Remote, reading: Reading) -> None:
+        self._remote = remote
+        self._reading = reading
+        self._scopes: dict[Scope, bool] = {}  # those found: whether they were sent as an entry of an earlier part
+        self._entries: list[Said] = []
+        self._bytes = 0
+        self._refused: list[Refused] = []
+        self._taken: list[Taken] = []
+
+    def done(self) -> Loading:
+        """Send all of it. What the server did, added up."""
+        for one in self._reading.found:
+            if isinstance(one, Refused):
+                self._refused.append(one)
+            elif one.scope in self._scopes:
+                self._refused.append(Refused(InvalidInput(f"{' '.join(one.scope)} is here twice", self._reading.source), one.scope))
+            else:
+                self._scopes[one.scope] = False
+                if isinstance(one, Entry):
+                    self._add(one)
+        sent_before = sum(self._scopes.values())
+        here = {one.scope for one in self._entries}
+        others = tuple(scope for scope in self._scopes if scope not in here)
+        self._send(Sent(tuple(self._entries), others, tuple(one.about for one in self._refused), self._reading.complete))
+        return self._added_up(sent_before)
+
+    def _add(self, entry: Entry) -> None:
+        self._entries.append(said(entry))
+        self._bytes += len(entry.content.blob) + sum(len(content.blob) for _, content in entry.past)
+        if self._bytes > PART_BYTES:
+            self._send(Sent(tuple(self._entries)))
+            self._scopes.update((one.scope, True) for one in self._entries)
+            self._entries, self._bytes = [], 0
+
+    def _send(self, sent: Sent) -> None:
+        self._taken.append(decoded(self._remote.put_source(self._reading.source, msgspec.json.encode(sent)), Taken))
+
+    def _added_up(self, sent_before: int) -> Loading:
+        taken = self._taken
+        return Loading(
+            source=self._reading.source,
+            revision=taken[-1].revision,
+            read=sum(one.read for one in taken),
+            unchanged=sum(one.unchanged for one in taken) - sent_before,
+            new=sum(one.new for one in taken),
+            changed=sum(one.changed for one in taken),
+            retracted=taken[-1].retracted,
+            kept=taken[-1].kept,
+            refused=tuple(one.error for one in self._refused),
+            warnings=tuple(self._reading.warnings),
+        )
+
+
+class _Columns:
+    """The columns of datasets as the server knows them, each asked for once."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+        self._known: dict[AssetKey, list[ColumnOf]] = {}
+
+    def __call__(self, dataset: AssetKey) -> list[ColumnOf]:
+        if dataset not in self._known:
+            self._known[dataset] = list(self._asked(*dataset.parts))
+        return self._known[dataset]
+
+    def _asked(self, namespace: str, name: str) -> Iterator[ColumnOf]:
+        after: str | None = None
+        while True:
+            data = self._remote.ask(question("columns"), {"namespace": namespace, "name": name, "after": after})
+            found = msgspec.convert(data["dataset"], _Dataset | None)
+            if found is None or not found.described:
+                return
+            yield from (ColumnOf(column.name, column.data_type or "") for column in found.columns.nodes if not column.inferred)
+            if not found.columns.page_info.has_next_page:
+                return
+            after = found.columns.page_info.end_cursor
+
+
+class _Column(msgspec.Struct, rename="camel", frozen=True):
+    name: str
+    data_type: str | None
+    inferred: bool
+
+
+class _PageInfo(msgspec.Struct, rename="camel", frozen=True):
+    has_next_page: bool
+    end_cursor: str | None
+
+
+class _Page(msgspec.Struct, rename="camel", frozen=True):
+    nodes: list[_Column]
+    page_info: _PageInfo
+
+
+class _Dataset(msgspec.Struct, rename="camel", frozen=True):
+    described: bool
+    columns: _Page
+
+
+def decoded(answer: bytes, shape: type[T]) -> T:
+    """A server's answer. Raises MeshlineError for one that is no meshline's."""
+    try:
+        return msgspec.json.decode(answer, type=shape)
+    except msgspec.MsgspecError as error:
+        raise NotMeshline(f"the server does not answer like meshline: {error}", "NOT_MESHLINE") from error

@@ -1,0 +1,464 @@
+"""`meshline ingest KIND`: each kind of source but OpenLineage's, read, loaded, and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias
+
+import typer
+
+from meshline.cli.options import Server, Store, Strict
+
+if TYPE_CHECKING:
+    from meshline.ingest.mesh import Mesh
+    from meshline.ingest.sources.scope_loader import Loading
+    from meshline.ingest.sources.sync import Synced
+    from meshline.ingest.sources.target import Target
+
+
+def mesh(
+    file: Annotated[list[Path], typer.Argument(help="Mesh files.", metavar="FILE")],
+    *,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load mesh files: domains, products, teams, consumers.
+
+    What a file said before and says no more is retracted.
+    """
+    from meshline.cli.exit_codes import REFUSED
+    from meshline.cli.terminal import refusal_exit
+    from meshline.ingest.mesh import parse, read
+
+    contents = [(path, read(path)) for path in file]
+    if strict:
+        with refusal_exit():  # before anything is written
+            for path, data in contents:
+                parse(data, str(path), strict=True)
+    refused = sum(_loaded(path, data, store, server) for path, data in contents)
+    if refused:
+        raise typer.Exit(REFUSED)
+
+
+def _loaded(path: Path, data: bytes, store: str | None, server: str | None) -> int:
+    """Load one file; how much of it was refused."""
+    from meshline.cli.terminal import tell
+    from meshline.errors import InvalidInput
+    from meshline.ingest.mesh import parse
+
+    try:
+        said = parse(data, str(path))
+    except InvalidInput as error:
+        tell(f"refused: {error}")
+        return 1
+    for refusal in said.refused:
+        tell(f"refused: {refusal}")
+    for warning in said.warnings:
+        tell(f"warning: {warning}")
+    if server is None:
+        tell(_to_store(path, said, store))
+    elif said.refused:
+        tell(f"{said.source}: nothing loaded, for a server takes a file as a whole")
+    else:
+        tell(_to_server(path, data, server))
+    return len(said.refused)
+
+
+def _to_store(path: Path, said: Mesh, store: str | None) -> str:
+    from meshline.cli.local_client import opened
+    from meshline.ingest.catalog_aliases import apply
+    from meshline.ingest.mesh import file_time, load
+    from meshline.ingest.sources.sync import taken
+    from meshline.ingest.sources.target import Local
+
+    with opened(store, mesh=said) as graph:
+        loading = taken(Local(graph.graph, graph.naming), said.source, lambda: load(graph.graph, said, graph.naming, file_time(path)))
+        apply(graph.graph)
+        return describe_mesh(loading)
+
+
+def describe_mesh(loading: Loading) -> str:
+    """What loading a file did, as a sentence."""
+    parts = [f"{loading.new + loading.changed} entries changed", f"{loading.unchanged} unchanged", f"{loading.retracted} retracted"]
+    if loading.kept:
+        parts.append(f"{loading.kept} that are gone kept, because entries were refused")
+    return f"{loading.source}: {', '.join(parts)}"
+
+
+def _to_server(path: Path, data: bytes, server: str) -> str:
+    from meshline.cli.http_client import Remote
+
+    with Remote.connected(server) as remote:
+        answer = remote.put_mesh(data, name=path.name)
+    return f"{answer.source}: {answer.changed} entries changed, {answer.unchanged} unchanged, {answer.retracted} retracted"
+
+
+def contract(
+    file: Annotated[list[str], typer.Argument(help="Contract files, and patterns such as 'contracts/**/*.yaml'.", metavar="FILE")],
+    *,
+    name: Annotated[str, typer.Option(help="What the source is called: contract/NAME.")] = "default",
+    complete: Annotated[bool, typer.Option("--complete", help="Retract what else the source said: these files are all.")] = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load data contracts: what is promised, about which datasets, to whom."""
+    take("contract", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)
+
+
+def product(
+    file: Annotated[list[str], typer.Argument(help="Specification files, and patterns such as 'products/**/*.yaml'.", metavar="FILE")],
+    *,
+    name: Annotated[str, typer.Option(help="What the source is called: product/NAME.")] = "default",
+    complete: Annotated[bool, typer.Option("--complete", help="Retract what else the source said: these files are all.")] = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load data product specifications: ports, service levels, owners, personal data."""
+    take("product", {"name": name, "files": file, "complete": complete}, strict=strict, store=store, server=server)
+
+
+def iceberg(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A catalog's address, e.g. http://iceberg-rest:8181; or metadata files, patterns such as 'iceberg/*.json'.", metavar="WHAT"
+        ),
+    ] = None,
+    *,
+    name: Annotated[str, typer.Option(help="What the source is called: iceberg/NAME.")] = "default",
+    catalog: Annotated[
+        str, typer.Option(help="The catalog's name in pyiceberg's configuration, or in a SQL catalog. [default: NAME]")
+    ] = "",
+    properties: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property", help="A property of the catalog, as pyiceberg names it; ${NAME} is an environment variable.", metavar="KEY=VALUE"
+        ),
+    ] = None,
+    namespace: Annotated[str, typer.Option(help="The namespace of the tables. [default: the catalog's address]", show_default=False)] = "",
+    table: Annotated[list[str] | None, typer.Option(help="Only these tables: patterns of schema.table.", metavar="PATTERN")] = None,
+    parallel: Annotated[int, typer.Option(help="How many tables are asked for at a time.", min=1, max=64)] = 8,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load the tables and views of an Iceberg catalog: columns, history, owners, products."""
+    from meshline.errors import InvalidInput
+
+    given = dict(one.partition("=")[::2] for one in properties or ())
+    if not all(given):
+        raise InvalidInput("accepted are properties such as warehouse=sales", "--property")
+    uris = [one for one in what or () if "://" in one]
+    if uris and len(what or ()) > 1:
+        raise InvalidInput(f"found {len(what or ())} places; accepted is one catalog, or files", "WHAT")
+    keys = {
+        "name": name,
+        "uri": uris[0] if uris else "",
+        "catalog": catalog,
+        "properties": given,
+        "files": [] if uris else list(what or ()),
+        "namespace": namespace,
+        "tables": list(table or ()),
+        "parallel": parallel,
+    }
+    take("iceberg", keys, strict=strict, store=store, server=server)
+
+
+def delta(
+    table: Annotated[
+        list[str], typer.Argument(help="Folders of Delta tables, patterns such as 'lake/*/*', and URLs such as s3://bucket/table.")
+    ],
+    *,
+    name: Annotated[str, typer.Option(help="What the source is called: delta/NAME.")] = "default",
+    storage_option: Annotated[
+        list[str] | None,
+        typer.Option(help="An option of the storage, as deltalake names it; ${NAME} is an environment variable.", metavar="KEY=VALUE"),
+    ] = None,
+    versions: Annotated[int, typer.Option(help="How many commits of a table are looked at for what it was.", min=1, max=10_000)] = 100,
+    complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other tables: these are all that it has.")] = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load Delta Lake tables: columns, constraints, properties, and what they were before."""
+    from meshline.errors import InvalidInput
+
+    options = dict(option.partition("=")[::2] for option in storage_option or ())
+    if not all(options.values()):
+        raise InvalidInput("accepted are options such as AWS_REGION=eu-west-1", "--storage-option")
+    keys = {"name": name, "tables": table, "storage_options": options, "versions": versions, "complete": complete}
+    take("delta", keys, strict=strict, store=store, server=server)
+
+
+def debezium(
+    file: Annotated[list[str], typer.Argument(help="Configs of connectors (JSON, YAML, properties), and patterns.", metavar="FILE")],
+    *,
+    name: Annotated[str, typer.Option(help="What the source is called: debezium/NAME.")] = "default",
+    kafka: Annotated[
+        str, typer.Option(help="The topics' broker. [default: as a config says]", metavar="HOST:PORT", show_default=False)
+    ] = "",
+    complete: Annotated[bool, typer.Option("--complete", help="Retract the source's other connectors: these are all that it has.")] = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load Debezium connectors: from database tables to Kafka topics."""
+    take("debezium", {"files": file, "name": name, "kafka": kafka, "complete": complete}, strict=strict, store=store, server=server)
+
+
+def dbt(
+    path: Annotated[Path, typer.Argument(help="The folder into which dbt writes manifest.json: target/.", metavar="TARGET")],
+    *,
+    name: Annotated[str, typer.Option(help="What the source is called: dbt/NAME. Each project has one of its own.")] = "default",
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the project's datasets, as its OpenLineage events have it: snowflake://account, postgres://host:port, ...",
+            metavar="NAMESPACE",
+        ),
+    ] = None,
+    profiles: Annotated[
+        Path | None, typer.Option(help="dbt's profiles.yml or its folder, from which the namespace is known instead.", metavar="PATH")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="Which of its profiles, if it has several.")] = None,
+    target: Annotated[str | None, typer.Option(help="Which of the profile's targets, if not its own choice.")] = None,
+    dialect: Annotated[
+        str | None, typer.Option(help="Of the SQL, as sqlglot calls it. [default: the adapter's]", show_default=False)
+    ] = None,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load a dbt project: models, sources, seeds, snapshots, exposures, tests, and column lineage from compiled SQL.
+
+    What the project no longer has is retracted.
+    """
+    keys = {
+        "path": str(path),
+        "name": name,
+        "namespace": namespace,
+        "profiles": str(profiles) if profiles is not None else None,
+        "profile": profile,
+        "target": target,
+        "dialect": dialect,
+    }
+    take("dbt", keys, strict=strict, store=store, server=server)
+
+
+Files = typer.Argument(help="Files and patterns.", metavar="FILE...")
+DatasetName: TypeAlias = Annotated[
+    str | None, typer.Option(help="The dataset that all of it is about.", show_default=False, metavar="NAMESPACE/NAME")
+]
+DatasetNames: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="The dataset that the tool calls so; may be repeated.", show_default=False, metavar="NAME=NAMESPACE/NAME"),
+]
+Namespace: TypeAlias = Annotated[
+    str | None, typer.Option(help="Where the tables are whose names have no namespace.", show_default=False, metavar="NAMESPACE")
+]
+Suite: TypeAlias = Annotated[str | None, typer.Option(help="The suite, where a file does not name it.", show_default=False, metavar="NAME")]
+Complete: TypeAlias = Annotated[
+    bool, typer.Option("--complete", help="Retract the source's other checks and results: these are all files that it has.")
+]
+SourceName: TypeAlias = Annotated[str, typer.Option(help="Which of several sources of the kind says it.", metavar="NAME")]
+
+
+def load(kind: str, given: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
+    """Load a source of these keys; `datasets` as they were typed. Raises InvalidInput."""
+    datasets = given.get("datasets")
+    take(kind, given if datasets is None else {**given, "datasets": _mapping(datasets)}, strict=strict, store=store, server=server)
+
+
+def _mapping(given: object) -> dict[str, str]:
+    """`NAME=NAMESPACE/NAME` as a mapping."""
+    from meshline.errors import InvalidInput
+
+    assert isinstance(given, list)
+    result: dict[str, str] = {}
+    for text in given:
+        name, _, dataset = str(text).partition("=")
+        if not (name and dataset):
+            raise InvalidInput(f"found {text!r}; accepted is NAME=NAMESPACE/NAME", "--map")
+        result[name] = dataset
+    return result
+
+
+def gx(
+    file: Annotated[list[str], Files],
+    *,
+    dataset: DatasetName = None,
+    map_: DatasetNames = None,
+    namespace: Namespace = None,
+    suite: Suite = None,
+    name: SourceName = "default",
+    complete: Complete = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load Great Expectations results and suites (JSON): checks of datasets and columns.
+
+    The last run of a suite on a dataset is shown, those before it are its history.
+    """
+    given = {
+        "name": name,
+        "files": file,
+        "complete": complete,
+        "dataset": dataset,
+        "datasets": map_,
+        "namespace": namespace,
+        "suite": suite,
+    }
+    load("gx", given, strict=strict, store=store, server=server)
+
+
+def soda(
+    file: Annotated[list[str], Files],
+    *,
+    dataset: DatasetName = None,
+    map_: DatasetNames = None,
+    namespace: Namespace = None,
+    suite: Suite = None,
+    name: SourceName = "default",
+    complete: Complete = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load Soda's scan results (JSON) and files of checks (YAML): checks of datasets and columns.
+
+    The last scan is shown, those before it are its history. A file of checks consumes the columns that its schema checks name.
+    """
+    given = {
+        "name": name,
+        "files": file,
+        "complete": complete,
+        "dataset": dataset,
+        "datasets": map_,
+        "namespace": namespace,
+        "suite": suite,
+    }
+    load("soda", given, strict=strict, store=store, server=server)
+
+
+def sql(
+    file: Annotated[list[str], typer.Argument(help="Files of SQL, and patterns.", metavar="FILE...")],
+    *,
+    dialect: Annotated[str, typer.Option(help="As sqlglot names it: trino, spark, snowflake, postgres, tsql, dremio, ...", metavar="NAME")],
+    namespace: Annotated[
+        str | None, typer.Option(help="Of the tables. [default: the dialect's name]", show_default=False, metavar="NAMESPACE")
+    ] = None,
+    catalog: Annotated[str | None, typer.Option(help="The catalog of names without one.", show_default=False, metavar="NAME")] = None,
+    schema: Annotated[str | None, typer.Option(help="The schema of names without one.", show_default=False, metavar="NAME")] = None,
+    name: SourceName = "default",
+    complete: Complete = False,
+    strict: Strict = False,
+    store: Store = None,
+    server: Server = None,
+) -> None:
+    """Load views and scripts in SQL: which columns come from which.
+
+    Names without a catalog or a schema are in the given ones. Columns are known from the graph, and from what the files create.
+    """
+    keys = {
+        "name": name,
+        "files": file,
+        "dialect": dialect,
+        "namespace": namespace,
+        "catalog": catalog,
+        "schema": schema,
+        "complete": complete,
+    }
+    take("sql", keys, strict=strict, store=store, server=server)
+
+
+def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
+    """Read a source and load what it says into a store or a server; exit code 1 if anything was refused.
+
+    `keys`: as in the mesh file; None is what was not given. Raises InvalidInput, MissingExtra.
+    """
+    from meshline.cli.exit_codes import REFUSED
+    from meshline.errors import InvalidInput
+    from meshline.ingest.sources.registry import source_of
+    from meshline.ingest.sources.sync import sync
+
+    source = source_of({"kind": kind, **{key: value for key, value in keys.items() if value is not None}})
+    with target(store, server) as into:
+        done = sync(into, source, Path.cwd(), strict=strict, configured=False)
+    if done.error is not None and not isinstance(done.error, InvalidInput):
+        raise done.error
+    told(done)
+    if done.refused:
+        raise typer.Exit(REFUSED)
+
+
+@contextmanager
+def target(store: str | None, server: str | None) -> Iterator[Target]:
+    """Where what sources say goes to: a server if one is named, else a store. In a store, names are joined by rule afterwards."""
+    if server is not None:
+        from meshline.cli.http_client import Remote
+        from meshline.cli.http_target import RemoteTarget
+
+        with Remote.connected(server) as remote:
+            yield RemoteTarget(remote)
+        return
+    from meshline.cli.local_client import opened
+    from meshline.ingest.catalog_aliases import apply
+    from meshline.ingest.sources.target import Local
+
+    with opened(store) as graph:
+        yield Local(graph.graph, graph.naming)
+        apply(graph.graph)
+
+
+def told(done: Synced) -> None:
+    """Say on stderr what became of a source: what was refused, warnings, and a line with the counts."""
+    from meshline.cli.terminal import tell
+    from meshline.errors import InvalidInput
+
+    if done.loading is None:
+        tell(f"refused: {done.error}" if isinstance(done.error, InvalidInput) else f"{done.source}: not read: {done.error}")
+        return
+    for refusal in done.loading.refused:
+        tell(f"refused: {refusal}")
+    for warning in done.loading.warnings:
+        tell(f"warning: {warning}")
+    tell(described(done.loading))
+
+
+def described(loading: Loading) -> str:
+    """What loading a source did, as a sentence."""
+    parts = [amount_read(loading.source, loading), f"{loading.unchanged} unchanged", f"{loading.new} new", f"{loading.changed} changed"]
+    parts += [f"{loading.retracted} retracted", f"{len(loading.refused)} refused"]
+    if loading.kept:
+        parts.append(f"{loading.kept} not found and kept")
+    return f"{loading.source}: {', '.join(parts)}"
+
+
+class Counts(Protocol):
+    """What a sync did, in statements or events."""
+
+    @property
+    def read(self) -> int: ...
+
+    @property
+    def unchanged(self) -> int: ...
+
+    @property
+    def new(self) -> int: ...
+
+    @property
+    def changed(self) -> int: ...
+
+
+def amount_read(source: str, counts: Counts) -> str:
+    """How much of a source was read, in the unit that all counts have: what its system says is unchanged is not read again."""
+    if source.partition("/")[0] == "openlineage":
+        return f"{counts.read} of {counts.read + counts.unchanged} events read"  # the events of a file that did not change are not read
+    known = max(counts.read, counts.unchanged + counts.new + counts.changed)  # an empty statement is read, and is none of these
+    return f"{counts.read} of {known} statements read"
