@@ -1,29 +1,63 @@
-"""The one place where everything is wired."""
+"""The HTTP application: its routes with the role that each needs, and what is around them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from meshline.api.auth import Gate
 from meshline.api.errors import http_error, known_error
-from meshline.api.front_page import make_front_page
+from meshline.api.front_page import front_page, make_front_page
 from meshline.api.graphql import Bounds
-from meshline.api.graphql.http import Endpoint
-from meshline.api.metrics import Metrics
+from meshline.api.graphql.http import Endpoint, graphql
+from meshline.api.health import healthz, readyz
+from meshline.api.metrics import Metrics, metrics
 from meshline.api.middleware import Envelope
-from meshline.api.openapi import document
+from meshline.api.openapi import document, openapi
+from meshline.api.rest.check import post_check
+from meshline.api.rest.mesh import put_mesh
+from meshline.api.rest.openlineage import post_batch, post_event
 from meshline.api.rest.request_body import BodyBudget
-from meshline.api.routes import ADDRESSES, QUIET
+from meshline.api.rest.sources import source
 from meshline.app.service import Service
 from meshline.app.settings import Settings
 from meshline.app.threads import Lane
+from meshline.app.tokens import Role
 from meshline.errors import MeshlineError
+
+
+class Address(NamedTuple):
+    """`role`: the least that somebody needs to be; None: nobody is asked. Mutations need more: see `graphql.http`."""
+
+    path: str
+    methods: tuple[str, ...]
+    role: Role | None
+    endpoint: Callable[[Request], Awaitable[Response]]
+
+
+ADDRESSES = (
+    Address("/", ("GET",), Role.READER, front_page),
+    Address("/healthz", ("GET",), None, healthz),
+    Address("/readyz", ("GET",), None, readyz),
+    Address("/metrics", ("GET",), Role.READER, metrics),
+    Address("/openapi.json", ("GET",), Role.READER, openapi),
+    Address("/graphql", ("GET", "POST"), Role.READER, graphql),
+    Address("/api/v1/check", ("POST",), Role.READER, post_check),
+    Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event),
+    Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch),
+    Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
+    Address("/api/v1/sources", ("GET", "PUT"), Role.WRITER, source),
+)
+QUIET = ("/healthz", "/readyz", "/metrics")  # what machines ask all the time
+
 
 BODIES = 4
 BODY_SECONDS = 60.0  # for which a large body waits for its turn

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from starlette.concurrency import run_in_threadpool
 
-from meshline.app import notification_config, notification_worker
+from meshline.app import notifications
 from meshline.app.check_process import start_forks
 from meshline.app.logs import DETAILS
-from meshline.app.notification_worker import Notifier
+from meshline.app.notifications import Notifier
 from meshline.app.policy_service import Governing
 from meshline.app.settings import Settings
 from meshline.app.sync_scheduler import Plan, Scheduler
@@ -271,10 +271,10 @@ class Service:
         settings = self.settings
         if not settings.notify:
             return None
-        sending = notification_config.sender(settings, live.store)
+        sending = notifications.sender(settings, live.store)
         return Notifier(
             live,
-            notification_worker.follower(settings, live, Watched(governing.watch)),
+            notifications.follower(settings, live, Watched(governing.watch)),
             sending if settings.notify_send else None,
             settings.refresh_seconds,
         )

@@ -32,7 +32,7 @@ def notify(
     where to begin. Nothing is sent without --send. A server does both by itself (notify, notify_send). Exit code 1 if something
     could not be sent.
     """
-    from meshline.app.notification_config import sender
+    from meshline.app.notifications import sender
     from meshline.app.settings import load
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.store import opened_store
@@ -40,7 +40,7 @@ def notify(
 
     settings = load(store=store, config=config)
     if not pending:
-        from meshline.app.notification_worker import follower
+        from meshline.app.notifications import follower
         from meshline.app.policy_service import Governing
         from meshline.cli.local_client import opened
         from meshline.governance.notify.violation_events import Watched

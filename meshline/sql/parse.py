@@ -7,12 +7,10 @@ from typing import TypeAlias
 
 from sqlglot import exp
 
-from meshline.sql.insert import insert, insert_several
-from meshline.sql.merge import merge
+from meshline.sql.dml import delete, insert, insert_several, merge, update
 from meshline.sql.scopes import Column, Table
 from meshline.sql.script_effects import Writing
 from meshline.sql.statement_lineage import Lineage, Relation
-from meshline.sql.update_delete import delete, update
 
 Step: TypeAlias = Callable[[Writing, exp.Expr], None]
 

@@ -19,7 +19,7 @@ from meshline.sql.known_tables import Known
 from meshline.sql.parse import read, statement
 from meshline.sql.script_effects import Writing
 from meshline.sql.statement_lineage import ColumnEdge, ColumnsOf, Lineage, Relation
-from meshline.sql.tokens import defines, depth, query_of, statements
+from meshline.sql.tokenizer import defines, depth, query_of, statements
 from meshline.words import short
 
 __all__ = ["ColumnEdge", "ColumnsOf", "Lineage", "Relation", "lineage_of"]

@@ -16,9 +16,8 @@ import uvicorn
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 
-from meshline.api.app import create_app
+from meshline.api.app import ADDRESSES, create_app
 from meshline.api.openapi import OPERATIONS, document
-from meshline.api.routes import ADDRESSES
 from meshline.app.settings import load
 from meshline.app.tokens import Role
 from tests.api.test_auth import SECRETS, TOKENS, bearer

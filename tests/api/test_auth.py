@@ -11,8 +11,8 @@ import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from meshline.api.app import ADDRESSES
 from meshline.api.auth import check_exposure, is_loopback
-from meshline.api.routes import ADDRESSES
 from meshline.app.settings import load
 from meshline.app.tokens import PREFIX, Role, Token, Tokens, hashed, new_token
 from meshline.errors import InvalidInput

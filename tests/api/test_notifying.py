@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from meshline.app.notification_config import sender
+from meshline.app.notifications import sender
 from meshline.app.settings import load
 from meshline.errors import InvalidInput
 from meshline.graph.model import from_micros

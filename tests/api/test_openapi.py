@@ -9,8 +9,8 @@ from openapi_spec_validator import validate
 from starlette.testclient import TestClient
 
 from meshline import __version__
+from meshline.api.app import ADDRESSES
 from meshline.api.openapi import OPERATIONS
-from meshline.api.routes import ADDRESSES
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaPr
 from meshline.graph.contracts import Contract, Field, Level, Model, Party, Role, Rule, Terms, level
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path, flag, mapping, mappings, snake, text, texts, whole
-from meshline.ingest.sources.contracts.fields import FieldReader, Parsed, is_pii, parsed, rules
+from meshline.ingest.sources.contracts.field_reader import FieldReader, Parsed, is_pii, parsed, rules
 from meshline.ingest.sources.contracts.servers import server
 from meshline.ingest.sources.promise_files import owners
 from meshline.ingest.validation import validated

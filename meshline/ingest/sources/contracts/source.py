@@ -12,7 +12,7 @@ from meshline.graph.model import Json
 from meshline.ingest.documents import Document, document, text
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.contracts.facts import said
-from meshline.ingest.sources.contracts.fields import Parsed
+from meshline.ingest.sources.contracts.field_reader import Parsed
 from meshline.ingest.sources.promise_files import Promised, PromisedFiles
 from meshline.ingest.validation import shown
 
