@@ -10,8 +10,8 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from meshline.app.check_process import Texts, texts_apart, texts_here
 from meshline.app.check_request import Asked
+from meshline.app.parser_process import Texts, texts_apart, texts_here
 from meshline.app.policy_files import with_own
 from meshline.app.policy_service import Governing, introduced
 from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable

@@ -1,4 +1,4 @@
-"""What reading the texts of a check needs, imported: by the process from which those of `meshline.app.check_process` are forked."""
+"""What reading texts needs, imported: by the process from which those of `meshline.app.parser_process` are forked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gc
 from contextlib import suppress
 from importlib import import_module
 
+from meshline.ingest import mesh  # noqa: F401
 from meshline.ingest.changes import KINDS
 
 for _module, _ in KINDS.values():

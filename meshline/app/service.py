@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from starlette.concurrency import run_in_threadpool
 
 from meshline.app import notifications
-from meshline.app.check_process import start_forks
 from meshline.app.logs import DETAILS
 from meshline.app.notifications import Notifier
+from meshline.app.parser_process import start_forks
 from meshline.app.policy_service import Governing
 from meshline.app.settings import Settings
 from meshline.app.sync_scheduler import Plan, Scheduler

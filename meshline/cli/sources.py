@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from meshline.cli.answer_types import table
-from meshline.cli.ingest import amount_read
+from meshline.cli.ingestion import amount_read
 from meshline.cli.options import ListFormat, Server, Store, TextFormat
 from meshline.cli.terminal import Line
 

@@ -37,7 +37,7 @@ def sync(
     has already is not written again. A source that is away does not stop the others. Exit code 1 if anything was refused or away.
     """
     from meshline.cli.exit_codes import REFUSED
-    from meshline.cli.ingest import told
+    from meshline.cli.ingestion import told
     from meshline.cli.terminal import tell
 
     refused = False

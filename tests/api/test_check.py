@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from meshline.api.graphql import Bounds
 from meshline.app.check import checked
-from meshline.app.check_process import texts_apart
 from meshline.app.check_request import Asked, Compared, File
+from meshline.app.parser_process import texts_apart
 from meshline.errors import LimitExceeded
 from meshline.governance.report import Report
 from meshline.graph.live_graph import LiveGraph

@@ -14,8 +14,8 @@ from meshline.api.auth import actor_of
 from meshline.api.errors import JSON
 from meshline.api.rest.request_body import check_media, decode, read_body
 from meshline.app.check import checked, digest, record_check
-from meshline.app.check_process import start_forks
 from meshline.app.check_request import Asked
+from meshline.app.parser_process import start_forks
 from meshline.app.service import Opened, Service
 from meshline.app.threads import Lane
 from meshline.governance.report import Report

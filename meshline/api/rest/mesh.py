@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline.api.errors import JSON
-from meshline.api.mesh_parser import parse
 from meshline.api.rest.request_body import check_media, read_body
+from meshline.app.parser_process import parse_mesh
 from meshline.app.service import Opened, Service
 from meshline.app.threads import Lane
 from meshline.errors import InvalidInput
@@ -49,7 +49,7 @@ async def put_mesh(request: Request) -> Response:
     name = request.query_params.get("name") or DEFAULT_NAME
 
     lane: Lane = request.app.state.checks  # few processes that parse at once, whatever they parse
-    file = await lane.run(partial(parse, body, name, service.settings.check_seconds))
+    file = await lane.run(partial(parse_mesh, body, name, service.settings.check_seconds))
 
     def load() -> mesh.Loading:
         warnings = _configured(file, opened)

@@ -1,8 +1,8 @@
-"""The texts of a check, read: here, or in a process of its own.
+"""Texts that a stranger sends, parsed in a process of its own.
 
 Parsers of SQL and YAML cannot be interrupted, and a small text may keep them busy for minutes and take gigabytes. A server reads
-texts in a process that is forked for one check, asks the server for what the graph knows, and is killed when the check's time is
-over: neither its memory nor its processor time outlives the check.
+the texts of a check, or a mesh file, in a process that is forked for it, asks the server for what the graph knows, and is killed
+when its time is over: neither its memory nor its processor time outlives the request.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ from meshline.ingest.sources.context import context_of
 
 if TYPE_CHECKING:  # not every system has both
     from multiprocessing.context import ForkServerContext, SpawnContext
+
+    from meshline.ingest.mesh import Mesh
 
 MOST_CHANGES = 10_000  # differences that one check judges
 MEMORY = 2**30  # bytes that reading the texts of one check may take
@@ -184,7 +186,7 @@ def forks() -> ForkServerContext | SpawnContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", __name__, "meshline.app.check_imports", "meshline.api.mesh_parser"])
+    context.set_forkserver_preload(["__main__", __name__, "meshline.app.check_imports"])
     return context
 
 
@@ -373,3 +375,45 @@ class _People(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._found)
+
+
+def parse_mesh(body: bytes, name: str, seconds: float, memory: int = MEMORY) -> Mesh:
+    """A mesh file, parsed strictly. Raises InvalidInput, and LimitExceeded if it takes longer, or more memory, than it may."""
+    start_forks()
+    ours, theirs = forks().Pipe(duplex=False)
+    process = forks().Process(target=_send_parsed, args=(theirs, body, name, memory), name="meshline-mesh", daemon=True)
+    process.start()
+    theirs.close()
+    deadline = time.monotonic() + seconds
+    try:
+        if not ours.poll(max(0.0, deadline - time.monotonic())):
+            raise LimitExceeded(
+                f"{name}: reading it took longer than {seconds:g} seconds (MESHLINE_CHECK_SECONDS): divide it into several files"
+            )
+        found: Mesh | MeshlineError | str = ours.recv()
+    except (EOFError, ConnectionError) as error:
+        raise LimitExceeded(f"{name}: reading it took too much memory: divide it into several files") from error
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+        ours.close()
+    match found:
+        case MeshlineError():
+            raise found
+        case str():
+            raise RuntimeError(f"a mesh file cannot be read: {found}")
+        case _:
+            return found
+
+
+def _send_parsed(link: Connection, body: bytes, name: str, memory: int) -> None:
+    end_with_server(memory)
+    try:
+        from meshline.ingest.mesh import parse  # noqa: PLC0415 - the command line's checks do not wait for it
+
+        link.send(parse(body, name, strict=True))
+    except MeshlineError as error:
+        link.send(error)
+    except BaseException:  # noqa: BLE001 - the server raises it
+        link.send(traceback.format_exc())
