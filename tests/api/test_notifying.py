@@ -110,7 +110,9 @@ def telling(box: Mailbox) -> list[EmailMessage]:
 
 
 def put_mesh(address: str) -> None:
-    answer = httpx.put(f"{address}/api/v1/mesh", content=MESH, headers={"Content-Type": "application/yaml"})
+    answer = httpx.put(
+        f"{address}/api/v1/mesh", content=MESH, headers={"Content-Type": "application/yaml"}, timeout=30
+    )  # the first text waits until processes can be forked
     assert answer.status_code < 300, answer.text
 
 

@@ -15,7 +15,6 @@ PACKAGE = ROOT / "meshline"
 NOUNS = {"naming", "grouping", "routing"}  # end like a participle, and are words for a thing
 SMALL = 60  # lines; what is smaller and has one importer belongs to that importer
 ALONE = {  # although they are small
-    "meshline.api.mesh_parser": "is all that a process which parses mesh files imports",
     "meshline.api.front_page": "a page, with its text",
     "meshline.api.rest.check": "one address, one file",
     "meshline.cli.replay": "one command, one file",
