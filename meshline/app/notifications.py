@@ -13,14 +13,12 @@ from meshline.app.settings import Settings
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.governance.diff import changes
-from meshline.governance.notify.change_detector import Lander
-from meshline.governance.notify.channels import Routes, Secret, checked, pattern
-from meshline.governance.notify.follower import Follower
+from meshline.governance.notify.channels import Routes, Secret, Webhook, checked, pattern, webhook
+from meshline.governance.notify.follower import Follower, Lander
 from meshline.governance.notify.outbox import Outbox
 from meshline.governance.notify.sender import Pace, Sender
 from meshline.governance.notify.templates import templates
 from meshline.governance.notify.violation_events import Watched
-from meshline.governance.notify.webhook import Webhook, webhook
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.ingest.file_times import now

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshline.governance.affected_consumers import BOUND
 from meshline.governance.change_impact import Touched
-from meshline.governance.findings import Judged
+from meshline.governance.findings import BOUND, Judged
 from meshline.governance.report import Asset, Notice
 from meshline.governance.report_values import names
 from meshline.graph.index import LineageIndex, Reach

@@ -15,7 +15,7 @@ import typer
 
 from meshline import __version__
 from meshline.cli.options import time_of
-from meshline.governance.reports.markdown_escape import prose
+from meshline.governance.reports.markdown import prose
 from tests.cli.running import EXAMPLE, done, executable, run
 
 GROUPS = {

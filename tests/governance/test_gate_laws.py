@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from meshline.governance.affected_consumers import BOUND
 from meshline.governance.changes import Change, Subject, SubjectKind
-from meshline.governance.findings import NEW, NEW_COLUMN
+from meshline.governance.findings import BOUND, NEW, NEW_COLUMN
 from meshline.governance.gate import Mode, Raised, Versions
 from meshline.governance.report import Finding
 from meshline.governance.rules import RULES, Profile, Verdict

@@ -18,7 +18,7 @@ from meshline.api.graphql.lineage import Completeness
 from meshline.app.check import judged, texts_of
 from meshline.app.check_request import Asked
 from meshline.governance import report
-from meshline.governance.affected_consumers import BOUND
+from meshline.governance.findings import BOUND
 
 
 def verdict_of(text: str) -> Verdict:

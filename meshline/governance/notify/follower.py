@@ -1,15 +1,231 @@
-"""Follows the store's revisions, and notes what is owed: the position moves in the commit that notes it, so nothing is lost or doubled."""
+"""Follows the store's revisions, and records notices: of changes that landed, which are found by comparing what scopes stated
+before and state now, and judged on the graph; and of violations. The position moves in the commit that records the notices, so
+nothing is lost or doubled.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
+
+from meshline.errors import MeshlineError
+from meshline.governance.changes import Change, SubjectKind
+from meshline.governance.gate import Options, judge
 from meshline.governance.notify import violation_events
-from meshline.governance.notify.change_detector import Lander
+from meshline.governance.notify.outbox import WEBHOOK, Owed, Receiver, identity, named, receiver, record
+from meshline.governance.notify.snapshots import NOTHING, Described, described, pairs
 from meshline.governance.notify.violation_events import Watched
+from meshline.governance.report import Finding, Notice
+from meshline.governance.rules import Verdict
+from meshline.graph import model
+from meshline.graph.content import EMPTY
+from meshline.graph.contracts import AnyPair, Contract, Definition, Product
+from meshline.graph.index import LineageIndex, Truncated
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.store.base import Batch, Record
+from meshline.graph.model import (
+    CATALOG_KINDS,
+    JOB_OUTPUT,
+    AssetKey,
+    AssetKind,
+    Content,
+    EdgeType,
+    Interval,
+    Scope,
+    lists_some_columns,
+    source_kind,
+)
+from meshline.graph.queries.pages import Limits
+from meshline.graph.store.base import Batch, Head, Record
+
+log = logging.getLogger("meshline.notify")
+
+LANDED = "change.landed"
+_BREAKING = Verdict.BREAKING.name.lower()
+REMEMBERED = 100_000  # stretches that were looked at
+TOGETHER = 200  # histories read at once
+JUDGE_SECONDS = 10.0  # for one change, at most
+# Scopes of runs: they say lineage, and are restated all the time.
+_SILENT = frozenset(
+    {JOB_OUTPUT, "job-writes", "job-reads", "job-declared", "job-parent", "job", "job-quality", "dataset-lineage", "dataset-replaced"}
+)
+
+
+class Landed(NamedTuple):
+    """Changes of one thing with which a stretch of a scope began."""
+
+    head: Head
+    since: int
+    changes: tuple[Change, ...]
+
+
+class Lander:
+    """Finds what landed. Remembers which stretches it looked at (see `keep`): what is restated is not compared again."""
+
+    def __init__(self, live: LiveGraph, changes: Callable[[AnyPair], list[Change]], *, breaking_only: bool = False) -> None:
+        """`changes`: what differs between the two of a pair."""
+        self._live = live
+        self._changes = changes
+        self._breaking_only = breaking_only
+        self._seen: OrderedDict[int, tuple[int, bytes | None]] = OrderedDict()
+        self._looked_at: dict[int, tuple[int, bytes | None]] = {}  # since the last `keep`
+
+    def keep(self) -> None:
+        """What was found is committed: the stretches that were looked at need not be compared again. Until then they are, each time."""
+        for scope_id, stretch in self._looked_at.items():
+            self._seen[scope_id] = stretch
+            self._seen.move_to_end(scope_id)
+        self._looked_at.clear()
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+
+    def owed(self, heads: Sequence[Head], since: int, now: int, *, webhook: bool) -> Iterator[Record]:
+        """What is owed for these heads, of stretches that began after `since`."""
+        for landed in self.landed(heads, since):
+            for change in landed.changes:
+                yield from self._told(landed, change, now, webhook=webhook)
+
+    def landed(self, heads: Sequence[Head], since: int) -> Iterator[Landed]:
+        """The changes of each new stretch, in no order."""
+        chosen = {head.scope_id: head for head in heads if head.scope[:1] and head.scope[0] not in _SILENT and self._is_new(head, since)}
+        ids = sorted(chosen)
+        for at in range(0, len(ids), TOGETHER):
+            for scope_id, history in self._live.store.history(ids[at : at + TOGETHER]).items():
+                yield from self._stretches(chosen[scope_id], history, since)
+
+    def _is_new(self, head: Head, since: int) -> bool:
+        stretch = (head.valid_from, None if head.content is None else head.content.digest)
+        if self._seen.get(head.scope_id) == stretch:
+            return False
+        self._looked_at[head.scope_id] = stretch
+        return head.content is None or head.valid_from > since
+
+    def _stretches(self, head: Head, history: Sequence[tuple[Interval, Content]], since: int) -> Iterator[Landed]:
+        """Provisional stretches are no news yet; a gap says nothing."""
+        settled = [(interval, content) for interval, content in history if not interval.observation.provisional]
+        for (_, before), (interval, after) in pairwise(settled):
+            if interval.valid_from <= since:
+                continue
+            try:
+                changes = self._between(head, _described(before, head), _described(after, head))
+            except MeshlineError as error:
+                log.warning("what %s changed in %s cannot be told: %s", head.source, list(head.scope), error)
+            except Exception:
+                log.exception("what %s changed in %s cannot be told", head.source, list(head.scope))
+            else:
+                if changes:
+                    yield Landed(head, interval.valid_from, tuple(changes))
+
+    def _between(self, head: Head, before: Described, after: Described) -> list[Change]:
+        found: list[Change] = []
+        for pair in pairs(before, after):
+            if self._counts(head, pair, before):
+                found += self._changes(pair)
+        return found
+
+    def _counts(self, head: Head, pair: AnyPair, before: Described) -> bool:
+        """Whether what this scope says of a thing is how it is."""
+        assert pair.before is not None, "what is new is no news"
+        match pair.before.value:
+            case Definition():
+                table = pair.before.datasets[""][0]
+                return table not in before.listed or self._decides(head, table)
+            case Contract(id=name):
+                return pair.after is not None or not self._told_by_others(head, model.contract(name))
+            case Product(name=name):
+                return pair.after is not None or not self._told_by_others(head, model.data_product(name))
+
+    def _told_by_others(self, head: Head, key: AssetKey) -> bool:
+        with self._live.lock:
+            node = self._live.index.node(key)
+            return node is not None and bool(self._live.index.fact_names(node).keys() - {head.scope_id})
+
+    def _decides(self, head: Head, dataset: AssetKey) -> bool:
+        """Whether of all sources that list a table's columns this one is believed: the others tell the same, or are wrong."""
+        with self._live.lock:
+            index = self._live.index
+            node = index.node(dataset)
+            listed = set() if node is None else {edge.scope_id for edge in index.edges(node, EdgeType.HAS_COLUMN)}
+            others = [scope for scope_id in listed - {head.scope_id} if not lists_some_columns((scope := index.scope(scope_id)).scope)]
+        if head.content is None:
+            return not others
+        own = self._strength(head.source, head.scope)
+        return all(own < self._strength(other.source, other.scope) for other in others)
+
+    def _strength(self, source: str, scope: Scope) -> tuple[bool, int, str, Scope]:
+        """The less is the stronger."""
+        return (source_kind(source) not in CATALOG_KINDS, self._live.precedence.rank(source, "columns"), source, scope)
+
+    # -- who is told
+
+    def _told(self, landed: Landed, change: Change, now: int, *, webhook: bool) -> Iterator[Record]:
+        live = self._live
+        with live.lock:
+            report = judge(live, live.index, [change], Options(now=now, limits=Limits(deadline=time.monotonic() + JUDGE_SECONDS)))
+            if report.completeness.truncated != Truncated.NONE:
+                log.warning("not all that %s reaches was looked at: it took longer than %g seconds", change.subject.name, JUDGE_SECONDS)
+            receivers = [(notice, _receiver(live.index, notice)) for notice in report.notify]
+            subject = _subject(live.index, change)
+        finding = next((one for one in report.findings if one.fingerprint == change.fingerprint), None)
+        if finding is None or not receivers or (self._breaking_only and finding.verdict != _BREAKING):
+            return
+        about = (landed.head.source, *landed.head.scope, change.fingerprint, landed.since)
+        whole = _owed(finding, landed, subject)
+        for notice, to in receivers:
+            if to is not None:
+                assets, more = named(asset.qualified_name for asset in notice.assets)
+                told = {"receiver": to, "reason": notice.reason, "reach": notice.reach, "assets": assets, "more": more, "details": {}}
+                yield record(identity(*about, to.kind, to.name), msgspec.structs.replace(whole, **told), now)
+        if webhook:
+            yield record(identity(*about, WEBHOOK), whole, now)
+
+
+def _described(content: Content, head: Head) -> Described:
+    return NOTHING if content.digest == EMPTY.digest else described(content, head.source)
+
+
+def _receiver(index: LineageIndex, notice: Notice) -> Receiver | None:
+    """None for a consumer whom nothing reaches but its owners: they are told of it."""
+    who = notice.recipient
+    found = receiver(who.kind, who.name, who.id, notice.contacts)
+    node = index.find(who.id) if who.id else None
+    if not found.contacts and who.kind == AssetKind.CONSUMER and node is not None and index.owners(node):
+        return None
+    return found
+
+
+def _subject(index: LineageIndex, change: Change) -> str:
+    """A table by the name that is shown of it."""
+    if change.subject.kind is SubjectKind.TABLE:
+        for key in change.assets:
+            node = index.node(AssetKey(AssetKind.DATASET, key.parts[:2])) if key.kind in (AssetKind.COLUMN, AssetKind.DATASET) else None
+            if node is not None:
+                return index.key(node).qualified_name
+    return change.subject.name
+
+
+def _owed(finding: Finding, landed: Landed, subject: str) -> Owed:
+    """A finding for the receiver of everything."""
+    return Owed(
+        event=LANDED,
+        receiver=Receiver(WEBHOOK, WEBHOOK),
+        fingerprint=finding.fingerprint,
+        rule=finding.rule,
+        verdict=finding.verdict,
+        subject=subject,
+        text=finding.text,
+        why=finding.reason,
+        safe=finding.safe,
+        source=landed.head.source,
+        at=landed.since,
+        details=msgspec.to_builtins(finding),
+    )
+
 
 SINCE = "notify:since"  # microseconds: what began before is history, of which nobody is told
 POSITION = "notify:revision"  # up to which revision it is noted what is owed

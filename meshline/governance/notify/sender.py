@@ -7,10 +7,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from meshline.governance.notify.channels import Route, Routes, Undelivered, check_available, deliver
+from meshline.governance.notify.channels import Route, Routes, Undelivered, Webhook, check_available, deliver
 from meshline.governance.notify.outbox import SECOND, WEBHOOK, Outbox, Pending
 from meshline.governance.notify.templates import Templates
-from meshline.governance.notify.webhook import Webhook
 from meshline.words import counted
 
 log = logging.getLogger("meshline.notify")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.governance.notify.outbox import Owed
-from meshline.governance.reports.markdown_escape import prose
+from meshline.governance.reports.markdown import prose
 from meshline.words import counted, printable, short
 
 MOST_ITEMS = 100  # of one message; the rest are counted

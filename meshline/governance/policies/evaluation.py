@@ -13,8 +13,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from meshline.governance.policies.affected_scope import Scope
-from meshline.governance.policies.evaluation_context import Look
+from meshline.governance.policies.evaluation_context import Look, Scope
 from meshline.governance.policies.policy import Policy, Severity, finished
 from meshline.governance.policies.subjects import SUBJECTS
 from meshline.governance.policies.subjects.subject import NOBODY, Candidate, Subject

@@ -7,9 +7,8 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from meshline.governance.changes import Change
-from meshline.governance.policies.affected_scope import patterns, scope
 from meshline.governance.policies.evaluation import Breach, Breaches, Held, Place, full, ordered, shown, within
-from meshline.governance.policies.evaluation_context import Look
+from meshline.governance.policies.evaluation_context import Look, patterns, scope
 from meshline.governance.policies.personal_data import Personal
 from meshline.governance.policies.policy import Policy
 from meshline.governance.policies.subjects.catalog_bypass import any_catalog

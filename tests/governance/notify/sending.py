@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from meshline.governance.notify.channels import Routes, Secret, pattern
+from meshline.governance.notify.channels import Routes, Secret, Webhook, pattern
 from meshline.governance.notify.outbox import SECOND, Outbox, Owed, Receiver, record
 from meshline.governance.notify.sender import Pace, Sender
 from meshline.governance.notify.templates import templates
-from meshline.governance.notify.webhook import Webhook
 from meshline.graph.store.base import Batch, Store
 
 START = 1_700_000_000 * SECOND

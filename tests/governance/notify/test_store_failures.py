@@ -14,15 +14,14 @@ from meshline.app.policy_files import known_policies
 from meshline.errors import StoreUnavailable
 from meshline.governance import audit
 from meshline.governance.diff import changes
-from meshline.governance.notify.change_detector import Lander
-from meshline.governance.notify.follower import Follower
+from meshline.governance.notify.follower import Follower, Lander
 from meshline.governance.notify.outbox import Outbox
 from meshline.governance.notify.violation_events import Watched
 from meshline.governance.policies.monitor import Watch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
-from tests.governance.notify.test_change_detector import LATER, clock, orders
+from tests.governance.notify.test_follower import LATER, clock, orders
 from tests.governance.notify.test_violations import OWNED, WORDS
 from tests.queries import mesh
 from tests.queries.mesh import about, retracted, schema

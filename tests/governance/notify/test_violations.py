@@ -11,15 +11,14 @@ import pytest
 from meshline.app.policy_files import known_policies
 from meshline.governance import audit
 from meshline.governance.diff import changes
-from meshline.governance.notify.change_detector import Lander
-from meshline.governance.notify.follower import Follower
+from meshline.governance.notify.follower import Follower, Lander
 from meshline.governance.notify.outbox import Outbox
 from meshline.governance.notify.violation_events import Watched
 from meshline.governance.policies.monitor import Watch
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType
 from meshline.graph.store.sqlite import SqliteStore
-from tests.governance.notify.test_change_detector import LATER, clock
+from tests.governance.notify.test_follower import LATER, clock
 from tests.queries import mesh
 from tests.queries.mesh import about, edge, retracted
 from tests.stores.said import commit

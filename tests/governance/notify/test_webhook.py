@@ -16,11 +16,10 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from meshline.errors import InvalidInput
-from meshline.governance.notify.channels import Secret
+from meshline.governance.notify.channels import Secret, webhook
 from meshline.governance.notify.outbox import WEBHOOK, Owed
 from meshline.governance.notify.outbox import Receiver as To
 from meshline.governance.notify.sender import Sending
-from meshline.governance.notify.webhook import webhook
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
 from tests.governance.notify.http import Receiver

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from meshline.governance.reports.markdown import LIMIT, MARK, markdown
-from meshline.governance.reports.markdown_escape import code, prose, row
+from meshline.governance.reports.markdown import LIMIT, MARK, code, markdown, prose, row
 from tests.governance.reports.made import HOSTILE, finding, hit, large, report, rich
 
 GITHUB = 65_536

@@ -12,9 +12,9 @@ from sqlglot.errors import SqlglotError
 
 from meshline.governance.changes import Change
 from meshline.governance.diff.change_builder import Draft
-from meshline.governance.diff.sql.normal_form import digest
 from meshline.governance.diff.sql.query_facts import Query, branch_of, read
 from meshline.governance.diff.sql.query_reader import FILTER, GROUPING, JOIN, OTHER, Output, Settings, TooMuch, written
+from meshline.governance.diff.sql.syntax import digest
 from meshline.graph import model
 from meshline.graph.contracts import Definition
 

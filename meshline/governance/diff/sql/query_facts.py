@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from meshline.governance.diff.sql.normal_form import Term, digest, name
 from meshline.governance.diff.sql.query_reader import (
     GROUPING,
     JOIN,
@@ -27,8 +26,8 @@ from meshline.governance.diff.sql.query_reader import (
     Settings,
     derived,
 )
-from meshline.governance.diff.sql.query_shape import SET_OPERATION, modified, set_kind_of
 from meshline.governance.diff.sql.select_clauses import close, cut, filtered, grouped, opened, projected, told_apart
+from meshline.governance.diff.sql.syntax import SET_OPERATION, Term, digest, modified, name, set_kind_of
 
 
 def united(reader: Reader, node: exp.SetOperation, ctes: CTEs, place: str, outer: Scope | None) -> list[Output]:

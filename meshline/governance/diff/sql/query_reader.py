@@ -8,8 +8,18 @@ from typing import NamedTuple, TypeAlias
 
 from sqlglot import Dialect, exp
 
-from meshline.governance.diff.sql.normal_form import Normal, Term, digest, name, text_of
-from meshline.governance.diff.sql.query_shape import UNDERSTOOD, first_table, modified, only_chooses, unwrapped
+from meshline.governance.diff.sql.syntax import (
+    UNDERSTOOD,
+    Normal,
+    Term,
+    digest,
+    first_table,
+    modified,
+    name,
+    only_chooses,
+    text_of,
+    unwrapped,
+)
 
 Identify: TypeAlias = Callable[[exp.Expr], str]
 

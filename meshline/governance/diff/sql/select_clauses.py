@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
-from meshline.governance.diff.sql.normal_form import Normal, Term, digest, name, text_of
 from meshline.governance.diff.sql.query_reader import (
     FILTER,
     GROUPING,
@@ -24,7 +23,20 @@ from meshline.governance.diff.sql.query_reader import (
     Source,
     derived,
 )
-from meshline.governance.diff.sql.query_shape import aggregates, is_bare_table, kind_of, merges, modified, only_chooses, star_of
+from meshline.governance.diff.sql.syntax import (
+    Normal,
+    Term,
+    aggregates,
+    digest,
+    is_bare_table,
+    kind_of,
+    merges,
+    modified,
+    name,
+    only_chooses,
+    star_of,
+    text_of,
+)
 
 
 def projected(reader: Reader, node: exp.Select, scope: Scope, ctes: CTEs) -> list[Output]:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.policies.affected_scope import Scope
-from meshline.governance.policies.evaluation_context import Look
+from meshline.governance.policies.evaluation_context import Look, Scope
 from meshline.governance.policies.subjects.subject import NOBODY, Candidate, Fields, Parameters, Subject
 from meshline.governance.rules import Verdict
 from meshline.graph.contracts import major

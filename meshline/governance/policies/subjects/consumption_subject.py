@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meshline.governance.policies.affected_scope import Scope
-from meshline.governance.policies.evaluation_context import MOST, Look
+from meshline.governance.policies.evaluation_context import MOST, Look, Scope
 from meshline.governance.policies.subjects.contract_subject import past
 from meshline.governance.policies.subjects.product_subject import registered
 from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject

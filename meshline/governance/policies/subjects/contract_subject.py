@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from meshline.governance.policies.affected_scope import Scope
-from meshline.governance.policies.evaluation_context import MOST, Look
+from meshline.governance.policies.evaluation_context import MOST, Look, Scope
 from meshline.governance.policies.subjects import product_subject
 from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
 from meshline.graph.contracts import Contract

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from meshline.governance.policies.affected_scope import Scope
-from meshline.governance.policies.evaluation_context import Look
+from meshline.governance.policies.evaluation_context import Look, Scope
 from meshline.governance.policies.personal_data import PARAMETERS, WAYS, Personal, Way
 from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
 from meshline.graph.index.results import Flags, Ints

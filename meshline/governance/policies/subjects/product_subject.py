@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from meshline.governance.freshness_feasibility import Feasibility, of_products
-from meshline.governance.policies.affected_scope import Scope
-from meshline.governance.policies.evaluation_context import MOST, Look
+from meshline.governance.policies.evaluation_context import MOST, Look, Scope
 from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
 from meshline.graph import durations
 from meshline.graph.model import AssetKind, Json

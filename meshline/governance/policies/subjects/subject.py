@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from meshline.governance.policies.affected_scope import Scope
-    from meshline.governance.policies.evaluation_context import Look
+    from meshline.governance.policies.evaluation_context import Look, Scope
     from meshline.graph.queries.impact_paths import PathStep
 
 NOBODY = -1

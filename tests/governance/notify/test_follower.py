@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from meshline.governance.diff import changes
-from meshline.governance.notify.change_detector import Lander
-from meshline.governance.notify.follower import POSITION, Follower, Noted
+from meshline.governance.notify.follower import POSITION, Follower, Lander, Noted
 from meshline.governance.notify.outbox import Outbox, Owed
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, Content, EdgeFact, EdgeType, Facts, Interval, Json, Statement, contract, data_product
@@ -210,7 +209,7 @@ PROGRAM = """
 import os, signal, sys
 from meshline.governance.diff import changes
 from meshline.governance.notify.follower import Follower
-from meshline.governance.notify.change_detector import Lander
+from meshline.governance.notify.follower import Lander
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.sqlite import SqliteStore
 store = SqliteStore(sys.argv[1])
