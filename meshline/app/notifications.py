@@ -9,7 +9,7 @@ import time
 from pydantic import SecretStr
 
 from meshline.app.logs import DETAILS
-from meshline.app.settings import Settings
+from meshline.app.settings import Settings, variable
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.governance.diff import changes
@@ -64,7 +64,7 @@ def _webhook(settings: Settings) -> Webhook | None:
 
 
 def _value(secret: SecretStr, where: str) -> str:
-    return expanded(secret.get_secret_value(), where)
+    return expanded(secret.get_secret_value(), where, variable)
 
 
 log = logging.getLogger("meshline.notify")

@@ -1,7 +1,8 @@
-"""Every setting, in one table. The only module that reads the environment (`MESHLINE_<NAME>`) and the settings file."""
+"""Every setting, in one table. The only module that reads the environment (`MESHLINE_<NAME>`, `variable`) and the settings file."""
 
 from __future__ import annotations
 
+import os
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -206,6 +207,11 @@ def load(**given: object) -> Settings:
         name = str(first["loc"][0]) if first["loc"] else "settings"
         inner = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"][1:])
         raise InvalidInput(str(first["msg"]), f"{_origin(name, arguments, environment, path)}{inner}") from error
+
+
+def variable(name: str) -> str | None:
+    """A variable of the environment, for `${NAME}` in settings, mesh files and commands; None if it is not set."""
+    return os.environ.get(name)
 
 
 def _file(arguments: Mapping[str, Any], environment: Mapping[str, Any]) -> Path | None:

@@ -14,6 +14,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 import msgspec
 
 from meshline.app.logs import DETAILS
+from meshline.app.settings import variable
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.ingest.file_times import now
@@ -92,7 +93,9 @@ class Scheduler:
                 await self._sync(source)
 
     async def _sync(self, source: Named) -> None:
-        done = await _in_thread(partial(sync, self._target, source, self._plan.folder, self._plan.aliases, stop=self._stop))
+        done = await _in_thread(
+            partial(sync, self._target, source, self._plan.folder, self._plan.aliases, variables=variable, stop=self._stop)
+        )
         if isinstance(done.error, Stopped):
             return
         _log(done)

@@ -215,6 +215,7 @@ def schema(
     """
     from pathlib import Path
 
+    from meshline.app.settings import variable
     from meshline.cli.check_run import STDIN, chosen, versions
     from meshline.ingest.changes.schema import live_table, schema_file
 
@@ -225,7 +226,7 @@ def schema(
     if dataset is None or new is not None:
         raise InvalidInput("is for one file: say its table with --dataset", "--catalog")
     given = versions("schema", files[0], None, options)
-    return Things([given._replace(before=live_table(catalog, dataset.rpartition("/")[2]))])
+    return Things([given._replace(before=live_table(catalog, dataset.rpartition("/")[2], variable))])
 
 
 @checking

@@ -20,6 +20,7 @@ def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | No
 
     `keys`: as in the mesh file; None is what was not given. Raises InvalidInput, MissingExtra.
     """
+    from meshline.app.settings import variable
     from meshline.cli.exit_codes import REFUSED
     from meshline.errors import InvalidInput
     from meshline.ingest.sources.registry import source_of
@@ -27,7 +28,7 @@ def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | No
 
     source = source_of({"kind": kind, **{key: value for key, value in keys.items() if value is not None}})
     with target(store, server) as into:
-        done = sync(into, source, Path.cwd(), strict=strict, configured=False)
+        done = sync(into, source, Path.cwd(), variables=variable, strict=strict, configured=False)
     if done.error is not None and not isinstance(done.error, InvalidInput):
         raise done.error
     told(done)

@@ -103,10 +103,11 @@ def _sent(remote: Remote, mesh: Mesh, data: bytes, name: str) -> Loading:
 
 
 def _sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> Iterator[Synced]:
+    from meshline.app.settings import variable
     from meshline.ingest.sources.sync import sync as sync_source
 
     for configured in mesh.sources:
-        done = sync_source(target, configured.source, file.absolute().parent, mesh.namespaces, strict=strict)
+        done = sync_source(target, configured.source, file.absolute().parent, mesh.namespaces, variables=variable, strict=strict)
         yield done
         if strict and done.refused:
             return

@@ -193,7 +193,6 @@ def test_only_the_settings_read_the_environment() -> None:
     texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in root.rglob("*.py")}
     readers = {name for name, text in texts.items() if "os.environ" in text or "getenv" in text}
     assert readers == {
-        "ingest/sources/secrets.py",  # the secrets of sources, by name
+        "app/settings.py",
         "ingest/changes/git_repository.py",  # handed on to git
-        "graph/index/kernels/kernel_cache.py",  # numba's own variable, before numba is imported
     }

@@ -29,9 +29,11 @@ print(json.dumps([made.kernels, made.cached, str(made.kept)]))
 """
 KEPT = """
 import json, os, sys
+from numba.core import config
 from meshline.graph.index.kernels.kernel_cache import folders, writable
 for asked in json.loads(sys.stdin.read()):
     os.environ.update(asked)
+    config.reload_config()
     print(writable(folders("x")))
     for name in asked:
         del os.environ[name]

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, Content, Scope
 from meshline.graph.naming import Naming
+from meshline.ingest.sources.secrets import Variables
 
 
 class Entry(NamedTuple):
@@ -78,7 +79,7 @@ class Context(NamedTuple):
     `columns`: the columns of a dataset as the graph knows them now; empty if it does not. `people`: names of
     owners by e-mail address, as the graph knows them. `ending`: the known datasets of which some name ends with a
     text at the boundary of a part. `governed`: the datasets that a contract governs, by its id. `datasets`: the known
-    datasets of a namespace.
+    datasets of a namespace. `variables`: values for `${NAME}`.
     """
 
     naming: Naming
@@ -90,6 +91,7 @@ class Context(NamedTuple):
     ending: Callable[[str], list[AssetKey]] = lambda _: []
     governed: Callable[[str], list[AssetKey]] = lambda _: []
     datasets: Callable[[str], list[AssetKey]] = lambda _: []
+    variables: Variables = lambda _: None
 
     def namespace(self, text: str) -> str:
         """A namespace, written out or as its alias."""

@@ -14,6 +14,7 @@ from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Named, Source
 from meshline.ingest.sources.openlineage_files import OpenLineageFiles, take_events
 from meshline.ingest.sources.scope_loader import Loading, checked
+from meshline.ingest.sources.secrets import Variables
 from meshline.ingest.sources.sync_status import LONGEST, Status
 from meshline.ingest.sources.target import Target
 
@@ -49,20 +50,30 @@ def sync(
     folder: Path,
     aliases: Mapping[str, str] | None = None,
     *,
+    variables: Variables,
     strict: bool = False,
     stop: threading.Event | None = None,
     configured: bool = True,
 ) -> Synced:
     """Take what a source says now. Never raises for the source: that is the answer's `error`.
 
-    `folder`: where its relative paths begin. `strict`: the first refusal is the error, and nothing is written.
+    `folder`: where its relative paths begin. `variables`: values for its `${NAME}`.
+    `strict`: the first refusal is the error, and nothing is written.
     `stop`: once it is set, reading ends with the error Stopped, as if it had not been begun.
     `configured`: whether the mesh file names it; see `noted`.
     """
     stopped = stop or threading.Event()
-    return noted(
-        target, source.source, lambda: _taken(target, source, folder, aliases or {}, strict=strict, stop=stopped), configured=configured
-    )
+
+    def take() -> Loading:
+        if isinstance(source, OpenLineageFiles):
+            return take_events(target, source, folder, strict=strict, going=lambda events: _until(stopped, events))
+        assert isinstance(source, Source), f"{source.kind} cannot be read"
+        context = target.context(source.source, folder, aliases or {})
+        reading = source.reading(context._replace(variables=variables))
+        reading = reading._replace(found=_until(stopped, reading.found))
+        return target.load(reading._replace(found=checked(reading)) if strict else reading)
+
+    return noted(target, source.source, take, configured=configured)
 
 
 def noted(target: Target, source: str, take: Callable[[], Loading], *, configured: bool = True) -> Synced:
@@ -101,15 +112,6 @@ def _guarded(source: str, take: Callable[[], Loading]) -> Synced:
     except Exception as error:  # a library's, perhaps: it must not stop the others, and may hold a secret
         log.exception("reading %s failed", source)
         return Synced(source, None, Fault(f"a fault while it was read ({type(error).__name__}): the log has the details"))
-
-
-def _taken(target: Target, source: Named, folder: Path, aliases: Mapping[str, str], *, strict: bool, stop: threading.Event) -> Loading:
-    if isinstance(source, OpenLineageFiles):
-        return take_events(target, source, folder, strict=strict, going=lambda events: _until(stop, events))
-    assert isinstance(source, Source), f"{source.kind} cannot be read"
-    reading = source.reading(target.context(source.source, folder, aliases))
-    reading = reading._replace(found=_until(stop, reading.found))
-    return target.load(reading._replace(found=checked(reading)) if strict else reading)
 
 
 def _until(stop: threading.Event, found: Iterable[T]) -> Iterator[T]:

@@ -17,6 +17,10 @@ from tests.ingest.changes.asking import both, renamed
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 
 
+def no_variables(name: str) -> None:
+    del name
+
+
 def test_the_folder_of_a_delta_table() -> None:
     table = EXAMPLE / "delta" / "customer_orders"
     assert schema_file(table) == schema_file(table / "_delta_log") == table / "_delta_log" / "00000000000000000001.json"
@@ -51,15 +55,15 @@ def test_a_live_table_beside_its_proposed_schema(tmp_path: Path, ask: Ask) -> No
         schema = json.loads(table.schema().model_dump_json())
         catalog.close()
     schema["fields"][1]["name"] = "title"
-    live = live_table(uri, "s.t")
+    live = live_table(uri, "s.t", no_variables)
     found = ask("schema", json.dumps(schema), before=live.data)
     assert renamed(found) == {"name": "title"}
     assert both(found)[0].value.partitioning == both(found)[1].value.partitioning == ()
     with pytest.raises(NotFound, match=r"has no table 's.u'"):
-        live_table(uri, "s.u")
+        live_table(uri, "s.u", no_variables)
 
 
 def test_a_catalog_that_does_not_answer_tells_no_secret(tmp_path: Path) -> None:
     with pytest.raises(MeshlineError) as raised:
-        live_table(f"postgresql://u:hunter22@127.0.0.1:1/{tmp_path.name}", "s.t")
+        live_table(f"postgresql://u:hunter22@127.0.0.1:1/{tmp_path.name}", "s.t", no_variables)
     assert "hunter22" not in str(raised.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -52,7 +53,7 @@ def serving(home: Path) -> Iterator[Server]:
 
 def sync(graph: LiveGraph, source: Iceberg, folder: Path = Path()) -> Loading:
     context = context_of(graph, Naming(), folder, source.source)
-    return load(graph, source.reading(context), now())
+    return load(graph, source.reading(context._replace(variables=os.environ.get)), now())
 
 
 def done(loading: Loading) -> tuple[int, int, int, int, int]:

@@ -59,7 +59,7 @@ def graph() -> Iterator[LiveGraph]:
 
 
 def found(source: Delta, memory: dict[str, str] | None = None) -> tuple[list[Found], dict[str, str], Sequence[str]]:
-    reading = source.reading(Context(Naming(), Path.cwd(), memory=memory or {}))
+    reading = source.reading(Context(Naming(), Path.cwd(), memory=memory or {}, variables=os.environ.get))
     items = list(reading.found)
     assert reading.remember is not None
     return items, dict(reading.remember()), list(reading.warnings)

@@ -286,14 +286,14 @@ def test_a_files_name_is_its_tables() -> None:
 # -- secrets
 
 
-def test_properties_take_the_environments_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAKE_TOKEN", "s3cr3t-token")
-    assert expanded({"token": "${LAKE_TOKEN}", "auth": {"oauth2": {"client_secret": "x-${LAKE_TOKEN}"}}}) == {
+def test_properties_take_the_environments_values() -> None:
+    variables = {"LAKE_TOKEN": "s3cr3t-token"}.get
+    assert expanded({"token": "${LAKE_TOKEN}", "auth": {"oauth2": {"client_secret": "x-${LAKE_TOKEN}"}}}, variables) == {
         "token": "s3cr3t-token",
         "auth": {"oauth2": {"client_secret": "x-s3cr3t-token"}},
     }
     with pytest.raises(InvalidInput, match=r"properties\.auth\.token: the environment has no LAKE_NOT_SET"):
-        expanded({"auth": {"token": "${LAKE_NOT_SET}"}})
+        expanded({"auth": {"token": "${LAKE_NOT_SET}"}}, variables)
 
 
 def test_secrets_are_taken_out_of_messages() -> None:

@@ -21,6 +21,7 @@ from meshline.ingest.sources.sync_status import LAST_RETRY, SECOND, SOON, SPREAD
 from meshline.ingest.sources.target import Local
 from tests.ingest.sources.stating import BAD, FOUND, Stating, counts, entry, graph, shown
 
+NONE: dict[str, str] = {}  # variables
 HERE = Path()
 
 
@@ -52,7 +53,7 @@ def target(live: LiveGraph) -> Local:
 def test_what_a_sync_did_is_remembered(live: LiveGraph, target: Local) -> None:
     before = now()
     FOUND["lake"] = [entry("a", "x"), entry("b", "x"), Refused(BAD, ("table", "c"))]
-    done = sync(target, Stating(name="lake"), HERE)
+    done = sync(target, Stating(name="lake"), HERE, variables=NONE.get)
     assert done.loading is not None
     assert counts(done.loading) == {"read": 2, "new": 2, "refused": 1}
     assert done.refused
@@ -62,7 +63,7 @@ def test_what_a_sync_did_is_remembered(live: LiveGraph, target: Local) -> None:
     assert before <= status.at <= now()
     assert status.succeeded == status.at
     FOUND["lake"] = [entry("a", "x")]
-    sync(target, Stating(name="lake"), HERE)
+    sync(target, Stating(name="lake"), HERE, variables=NONE.get)
     again = statuses(live.store)
     assert list(again) == ["iceberg/lake"]
     assert (again["iceberg/lake"].unchanged, again["iceberg/lake"].retracted) == (1, 1)
@@ -71,23 +72,23 @@ def test_what_a_sync_did_is_remembered(live: LiveGraph, target: Local) -> None:
 @pytest.mark.parametrize(("name", "refused"), [("away", 0), ("bad", 1), ("fault", 0)])
 def test_a_source_that_cannot_be_read_is_an_answer(live: LiveGraph, target: Local, name: str, refused: int) -> None:
     FOUND[name] = [entry("a", "x")]
-    sync(target, Stating(name=name), HERE)
+    sync(target, Stating(name=name), HERE, variables=NONE.get)
     succeeded = statuses(live.store)[f"iceberg/{name}"].succeeded
     for failures in (1, 2, 3):
-        done = sync(target, Away(name=name), HERE)
+        done = sync(target, Away(name=name), HERE, variables=NONE.get)
         assert (done.loading, done.refused) == (None, True)
         assert isinstance(done.error, Fault) == (name == "fault")
         assert "secret" not in str(done.error)
         status = statuses(live.store)[f"iceberg/{name}"]
         assert (status.error, status.failures, status.succeeded, status.refused) == (str(done.error), failures, succeeded, refused)
     assert shown(live) == {"lake/a": ["x"]}
-    assert not sync(target, Stating(name=name), HERE).refused
+    assert not sync(target, Stating(name=name), HERE, variables=NONE.get).refused
     assert statuses(live.store)[f"iceberg/{name}"].failures == 0
 
 
 def test_strict_is_an_error_and_writes_nothing(live: LiveGraph, target: Local) -> None:
     FOUND["lake"] = [entry("a", "x"), Refused(BAD)]
-    assert sync(target, Stating(name="lake"), HERE, strict=True).error is BAD
+    assert sync(target, Stating(name="lake"), HERE, variables=NONE.get, strict=True).error is BAD
     assert shown(live) == {}
 
 
@@ -100,7 +101,7 @@ def test_stopped_in_the_middle_is_as_if_not_begun(live: LiveGraph, target: Local
         yield entry("b", "x")
 
     FOUND["lake"] = found()
-    done = sync(target, Stating(name="lake"), HERE, stop=stop)
+    done = sync(target, Stating(name="lake"), HERE, variables=NONE.get, stop=stop)
     assert isinstance(done.error, Stopped)
     assert statuses(live.store) == {}
     assert shown(live) == {}

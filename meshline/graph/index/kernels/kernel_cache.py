@@ -7,7 +7,6 @@ kernels of others, while numba looks at the one module only. Here a folder belon
 from __future__ import annotations
 
 import logging
-import os
 import pickle
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from numba.core import caching
+from numba.core import caching, config
 
 SECONDS = "20 to 40"  # of processor time that compiling all kernels takes; more where others use the processor
 
@@ -31,7 +30,7 @@ def folders(digest: str) -> list[Path]:
     NUMBA_CACHE_DIR, if it is set; the package's own folder; the user's folder for caches.
     """
     name = f"kernels-{digest}"
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    chosen: str = config.CACHE_DIR  # type: ignore[attr-defined]  # numba has read the variable
     user = platformdirs.user_cache_path("meshline", appauthor=False)
     return [
         *([Path(chosen).absolute() / "meshline" / name] if chosen else []),

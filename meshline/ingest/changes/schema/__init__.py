@@ -19,6 +19,7 @@ from meshline.ingest.changes.schema import avro, delta, iceberg, json_schema
 from meshline.ingest.changes.schema.base import Schema, json_lines, json_value
 from meshline.ingest.dataset_refs import split_dataset
 from meshline.ingest.sources.files import read_bytes
+from meshline.ingest.sources.secrets import Variables
 from meshline.words import closest
 
 __all__ = ["propose"]
@@ -203,9 +204,11 @@ def _number(path: Path) -> tuple[int, str]:
     return int(match[1]) if match else -1, path.name
 
 
-def live_table(catalog: str, table: str) -> Text:
+def live_table(catalog: str, table: str, variables: Variables) -> Text:
     """The metadata of a table of an Iceberg catalog as it is now. `catalog`: its URI, or the name by which pyiceberg's own
-    configuration knows it; `table`: `schema.table`. Raises InvalidInput, NotFound, StoreUnavailable, MissingExtra.
+    configuration knows it; `table`: `schema.table`; `variables`: values for `${NAME}`.
+
+    Raises InvalidInput, NotFound, StoreUnavailable, MissingExtra.
     """
     with required_extra("iceberg", "reading a live table"):
         from meshline.ingest.sources.iceberg.catalogs import Gone  # noqa: PLC0415 - pyiceberg is slow to import
@@ -213,7 +216,7 @@ def live_table(catalog: str, table: str) -> Text:
         from meshline.ingest.sources.iceberg.properties import Properties, Redaction, expanded  # noqa: PLC0415
     is_uri = "://" in catalog
     written: Properties = {"uri": catalog} if is_uri else {}
-    properties = expanded(written, "catalog")
+    properties = expanded(written, variables, "catalog")
     name = "default" if is_uri else catalog
     kind, merged = kind_of(name, properties)
     redacted = Redaction(written, merged)

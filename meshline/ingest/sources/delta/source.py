@@ -30,7 +30,7 @@ class Delta(Source):
         with required_extra("delta", "reading Delta tables"):
             from meshline.ingest.sources.delta.facts import Reader  # noqa: PLC0415 - an extra
 
-        options = {name: expanded(text, f"storage_options.{name}") for name, text in self.storage_options.items()}
+        options = {name: expanded(text, f"storage_options.{name}", context.variables) for name, text in self.storage_options.items()}
         reader = Reader(self.tables, self.folder, options, context, versions=self.versions, complete=self.complete)
         return Reading(
             self.source, reader.found(), complete=self.complete, whole=False, warnings=reader.warnings, remember=lambda: reader.memory

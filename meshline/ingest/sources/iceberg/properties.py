@@ -17,15 +17,19 @@ _SECRET = re.compile(r"secret|password|token|credential|access-key|session|priva
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 
 
-def expanded(properties: Properties, where: str = "properties") -> Properties:
+def expanded(properties: Properties, variables: secrets.Variables, where: str = "properties") -> Properties:
     """With `${NAME}` replaced by the environment's NAME. Raises InvalidInput that names what is not set."""
-    return {name: _expanded(value, f"{where}.{name}") for name, value in properties.items()}
+    return {name: _expanded(value, variables, f"{where}.{name}") for name, value in properties.items()}
 
 
-def _expanded(value: str | float | bool | Properties, where: str) -> str | int | float | bool | Properties:  # noqa: FBT001
+def _expanded(
+    value: str | float | bool | Properties,  # noqa: FBT001
+    variables: secrets.Variables,
+    where: str,
+) -> str | int | float | bool | Properties:
     if isinstance(value, dict):
-        return expanded(value, where)
-    return secrets.expanded(value, where) if isinstance(value, str) else value
+        return expanded(value, variables, where)
+    return secrets.expanded(value, where, variables) if isinstance(value, str) else value
 
 
 class Redaction:

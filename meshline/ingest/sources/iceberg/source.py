@@ -135,7 +135,7 @@ class Iceberg(Source):
             )
 
         written = {**self.properties, **({"uri": self.uri} if self.uri else {})}
-        properties = expanded(written)
+        properties = expanded(written, context.variables)
         name = self.catalog or self.name
         kind, merged = kind_of(name, properties)
         redacted = Redaction(written, merged)
