@@ -17,7 +17,7 @@ from meshline.ingest.changes.dbt_project import Settings, State, artifacts_of, d
 from meshline.ingest.sources.base import Entry
 from meshline.ingest.sources.dbt.flows import dialect_of
 from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, project_name
-from meshline.ingest.sources.dbt.source import after_references
+from meshline.ingest.sources.dbt.project import after_references
 
 CHECK = "dbt/check"  # who says what nobody says yet
 SAMPLE = 50  # tables that are looked up to find out under which namespace the project is known

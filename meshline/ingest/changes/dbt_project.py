@@ -33,7 +33,7 @@ from meshline.ingest.sources.dbt.facts import (
 )
 from meshline.ingest.sources.dbt.flows import Defined, Names, Upstream, of_references, of_sql
 from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, project_name, read_texts
-from meshline.ingest.sources.dbt.source import References, after_references
+from meshline.ingest.sources.dbt.project import References, after_references
 
 MAX_PROBLEMS = 50  # bad entries that are named
 
