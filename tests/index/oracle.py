@@ -323,10 +323,11 @@ class Oracle:
         """What a traversal from a contract or an owner begins with: what it governs or owns; of products and domains what is inside."""
         found: set[AssetKey] = set()
         for edge, _ in self.edges:
-            owned = edge.type is EdgeType.OWNS and (edge.start, str(edge.attributes.get("type", "technical"))) in self._stated_owners(
-                edge.end
-            )
-            if edge.start == key and (owned or edge.type is EdgeType.GOVERNS):
+            if not self.same(edge.start, key):
+                continue
+            type_ = str(edge.attributes.get("type", "technical"))
+            owned = edge.type is EdgeType.OWNS and (self.owner(edge.start), type_) in self._stated_owners(edge.end)
+            if owned or edge.type is EdgeType.GOVERNS:
                 found |= {edge.end} if edge.end.kind in {AssetKind.DATASET, AssetKind.COLUMN} else self.stands_for(edge.end)
         for edge, _ in self.edges:
             if key.kind is AssetKind.DOMAIN and edge.type is EdgeType.PART_OF and edge.end == key:
@@ -337,9 +338,11 @@ class Oracle:
 
     def same(self, one: AssetKey, other: AssetKey) -> bool:
         """Whether two names mean one asset."""
-        if one.kind is not other.kind or one.kind not in {AssetKind.DATASET, AssetKind.COLUMN}:
-            return one == other or (one.kind is AssetKind.OWNER and self.owner(one) == self.owner(other))
-        return self.node(one) == self.node(other)
+        if one == other or one.kind is not other.kind:
+            return one == other
+        if one.kind is AssetKind.OWNER:
+            return self.owner(one) == self.owner(other)
+        return one.kind in {AssetKind.DATASET, AssetKind.COLUMN} and self.node(one) == self.node(other)
 
     # -- traversal
 

@@ -256,6 +256,14 @@ withdrawals = st.builds(
 batches = st.tuples(st.lists(withdrawals, max_size=2), st.lists(statements, max_size=4)).map(lambda said: Batch(*said))
 
 
+def test_true_takes_the_place_of_one(store: Neo4jStore, neo4j: Neo4jServer) -> None:
+    """Which are equal in Python."""
+    key = dataset("ns", "d")
+    for at, value in enumerate((1, True, 1.0)):
+        state(store, Facts(assets=(AssetFact(key, {"description": value}),)), at=at)
+        assert drawn(neo4j) == to_draw(all_heads(store))
+
+
 def put(store: Neo4jStore, batch: Batch) -> None:
     store.commit(lambda _: batch)
 

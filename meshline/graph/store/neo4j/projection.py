@@ -172,6 +172,11 @@ def _same(a: Value, b: Value) -> bool:
     return type(a) is type(b) and a == b
 
 
+def _differ(one: Said, other: Said) -> bool:
+    """Also where 1 became true, which are equal in Python."""
+    return one != other or bool(difference(one.attributes, other.attributes))
+
+
 class Move(NamedTuple):
     """A scope that says something else, or the same at another time (then both are the same)."""
 
@@ -226,7 +231,7 @@ def _add_assertions(tx: Transaction, moves: Sequence[Move]) -> set[str]:
         if others := [
             [id_, *said, difference(before.sayings[id_].attributes, said.attributes)]
             for id_, said in after.sayings.items()
-            if id_ in before.sayings and before.sayings[id_] != said
+            if id_ in before.sayings and _differ(before.sayings[id_], said)
         ]:
             changed.append((scope, others))
     _run_groups(tx, cypher("add_mentions"), mentions)
