@@ -117,6 +117,7 @@ def test_a_mesh_file_and_a_source_that_take_too_long_to_read(tmp_path: Path) -> 
         assert "longer than 0.2 seconds (MESHLINE_CHECK_SECONDS)" in long.body["error"]["message"]
         assert descendants(running.pid) <= idle, "nothing goes on"
         assert ask(port, "/graphql", {"query": "{ about { revision } }"}).body["data"]
+    with serving(tmp_path, check_seconds=0.01) as (port, _):
         sent = put(port, "/api/v1/sources?source=delta/x", json.dumps({"unchanged": scopes}).encode(), "application/json")
         assert (sent.status, sent.code) == (422, "LIMIT_EXCEEDED")
         assert "send it in smaller parts" in sent.body["error"]["message"]

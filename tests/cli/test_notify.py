@@ -76,7 +76,7 @@ def test_the_audit_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         asked = {"query": said, "variables": {"id": mesh.REPORT.id}}
         assert "errors" not in httpx.post(f"{address}/graphql", json=asked).json()
         check = {"things": [{"kind": "change", "after": {"name": "c", "text": "drop wh/sales.orders.email_hash"}}]}
-        assert httpx.post(f"{address}/api/v1/check", json=check).status_code == 200
+        assert httpx.post(f"{address}/api/v1/check", json=check, timeout=60).status_code == 200
         remote = done("audit", "--server", address)
     first, second = done("audit").out.splitlines()
     assert remote.out.splitlines() == [first, second]
