@@ -38,7 +38,7 @@ from meshline.ingest.changes.base import Given, Known, Text
 from meshline.ingest.changes.graph_state import known, stored, with_queries
 from meshline.ingest.documents import Document, document
 from meshline.ingest.sources.base import Context
-from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.context import LazyPeople, context_of
 
 if TYPE_CHECKING:  # not every system has both
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -352,29 +352,10 @@ def _known(link: Connection, naming: Naming, namespaces: Mapping[str, str]) -> K
         return value
 
     by_name: dict[str, Any] = {name: partial(ask, name) for name in (*_KNOWN, *_CONTEXT)}
-    context = Context(naming, Path(), namespaces, people=_People(ask), **{name: by_name[name] for name in _CONTEXT})
+    context = Context(
+        naming, Path(), namespaces, people=LazyPeople(partial(ask, _PEOPLE, None)), **{name: by_name[name] for name in _CONTEXT}
+    )
     return with_queries(Known(context, **{name: by_name[name] for name in _KNOWN}))
-
-
-class _People(Mapping[str, str]):
-    """The names of owners by their e-mail addresses, asked for when the first is needed."""
-
-    def __init__(self, ask: Callable[[str, object], Any]) -> None:
-        self._ask = ask
-
-    @cached_property
-    def _found(self) -> dict[str, str]:
-        found: dict[str, str] = self._ask(_PEOPLE, None)
-        return found
-
-    def __getitem__(self, address: str) -> str:
-        return self._found[address]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
 
 
 def parse_mesh(body: bytes, name: str, seconds: float, memory: int = MEMORY) -> Mesh:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def context_of(graph: LiveGraph, naming: Naming, folder: Path, source: str, alia
         aliases or {},
         remembered(graph.store, source),
         columns=_Columns(graph),
-        people=_People(graph),
+        people=LazyPeople(lambda: people(graph)),
         ending=_Ending(graph),
         datasets=_Datasets(graph),
         governed=_Governed(graph),
@@ -38,15 +38,15 @@ def people(graph: LiveGraph) -> dict[str, str]:
         return {str(email).strip().lower(): graph.index.key(owner).name for owner, email in found.items()}
 
 
-class _People(Mapping[str, str]):
-    """`people`, looked up when the first name is asked for: most sources name nobody."""
+class LazyPeople(Mapping[str, str]):
+    """The names of owners by their e-mail addresses, looked up when the first is needed: most sources name no person."""
 
-    def __init__(self, graph: LiveGraph) -> None:
-        self._graph = graph
+    def __init__(self, look_up: Callable[[], Mapping[str, str]]) -> None:
+        self._look_up = look_up
 
     @cached_property
-    def _found(self) -> dict[str, str]:
-        return people(self._graph)
+    def _found(self) -> Mapping[str, str]:
+        return self._look_up()
 
     def __getitem__(self, address: str) -> str:
         return self._found[address]
