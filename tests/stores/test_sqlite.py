@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given, settings
@@ -181,11 +182,25 @@ class TestFiles:
                 next(reading)
 
     def test_several_may_open_a_new_file_at_once(self, path: Path) -> None:
-        with ThreadPoolExecutor(8) as pool:
-            stores = list(pool.map(lambda _: SqliteStore(str(path)), range(8)))
-        for n, store in enumerate(stores):
-            assert commit(store, say("A", n)).revision == n + 1
-            store.close()
+        for round_ in range(60):  # about one in a hundred connections is refused when it switches the new file to WAL mode
+            new, start = path.with_name(f"{round_}.db"), Barrier(8)
+
+            def open_together(_: int, new: Path = new, start: Barrier = start) -> SqliteStore:
+                start.wait()
+                return SqliteStore(str(new))
+
+            with ThreadPoolExecutor(8) as pool:
+                stores = list(pool.map(open_together, range(8)))
+            for n, store in enumerate(stores):
+                if round_ == 0:
+                    assert commit(store, say("A", n)).revision == n + 1
+                store.close()
+
+    def test_a_new_file_that_stays_locked_is_refused(self, path: Path) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(StoreUnavailable, match="another process is writing to it"):
+                SqliteStore(str(path), busy_timeout=0.1)
 
     def test_a_list_of_changes_that_was_dropped_is_not_missed(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sqlite_writer, "CHANGES_KEPT", 3)

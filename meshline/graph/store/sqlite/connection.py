@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ CHECKPOINT_PAGES = 16_384
 WRITER_CACHE_KIB = 131_072
 READER_CACHE_KIB = 16_384
 READERS_KEPT = 8  # that nobody uses: each keeps its cache
+WAL_SWITCH_PAUSE = 0.005  # seconds
 
 # Files up to this size are checked as a whole when they are opened. Of larger ones not these tables.
 WHOLE_BYTES = 2**30
@@ -123,7 +125,7 @@ class Connections:
         )
         try:
             register(connection)
-            connection.execute("PRAGMA journal_mode = WAL")
+            self._switch_to_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute(f"PRAGMA cache_size = -{cache_kib}")
@@ -133,6 +135,23 @@ class Connections:
             raise
         self._made.append(connection)
         return connection
+
+    def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
+        """Switch a new file to WAL mode; of others, and in memory, nothing changes.
+
+        The switch locks the file twice, first to read and then to write, so SQLite does not wait for the second lock: of two
+        connections that both read, each would wait for the other. The one that is refused tries again, until its timeout.
+        """
+        end = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(WAL_SWITCH_PAUSE)
+            else:
+                return
 
     def _take(self) -> sqlite3.Connection:
         with self._pool:
