@@ -2,7 +2,7 @@
 
 Its size is `MESHLINE_TEST_MESH`, jobs x columns. The full size takes some ten minutes and 5 GB; `-s` shows the figures:
 
-    MESHLINE_TEST_MESH=10000x300000 scripts/test tests/acceptance/test_large_mesh.py -s
+    scripts/test --all tests/acceptance/test_large_mesh.py -s
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from tests.acceptance.reaching import DOWNSTREAM, UPSTREAM, Array, Edge, Found, 
 from tests.acceptance.service import CLASSES
 from tests.faults.served import Started, serving
 from tests.faults.wire import GRAPHQL, Posted, call
+from tests.sizes import ALL, choose_size
 
-JOBS, COLUMNS = (int(part) for part in os.environ.get("MESHLINE_TEST_MESH", "1000x30000").split("x"))
+JOBS, COLUMNS = (int(part) for part in os.environ.get("MESHLINE_TEST_MESH", "10000x300000" if ALL else "1000x30000").split("x"))
 SEED = int(os.environ.get("MESHLINE_FAULT_SEED", "11"))
 PHASES = ((1, 0.15), (8, 0.35), (32, 0.5))  # connections, share of the events
-KILLS = 1  # in each phase, and one at its end
+KILLS = choose_size(1, 3)  # in each phase, and one at its end
 DEPTHS = (2, 5, 20)
 STARTS = (8, 4)  # columns, datasets
 SMALL, LARGE = 25, 1000  # assets on a page: what is given if nobody says, and the most

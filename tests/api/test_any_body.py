@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from tests.api.conftest import running
 from tests.api.test_ingest import event
+from tests.sizes import count_examples
 
 ADDRESSES = [
     ("POST", "/graphql"),
@@ -50,7 +51,9 @@ def serving() -> Iterator[TestClient]:
         yield client
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=count_examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(where=st.sampled_from(ADDRESSES), media=st.sampled_from(MEDIA), body=BODIES, packed=st.booleans())
 def test_anything(serving: TestClient, where: tuple[str, str], media: str, body: bytes, packed: bool) -> None:  # noqa: FBT001
     headers = {"Content-Encoding": "gzip"} if packed else {}

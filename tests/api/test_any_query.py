@@ -28,6 +28,7 @@ from meshline.api.graphql.schema import printed
 from meshline.graph.model import EdgeType, column, dataset
 from tests.api.conftest import Asking
 from tests.queries import mesh
+from tests.sizes import count_examples
 
 KEYS = (mesh.EMAIL, mesh.HASH, mesh.CUSTOMERS, mesh.ORDERS, mesh.REVENUE, mesh.REPORT, mesh.SUM, mesh.COMMERCE, mesh.REVENUE_PRODUCT)
 MORE = (mesh.DASHBOARD, mesh.SHOP_TEAM, mesh.ANN, column(mesh.REVENUE, "total"), dataset("s3://lake", "orders"))
@@ -123,14 +124,14 @@ def check(asking: Asking, query: str) -> None:
         assert error["extensions"]["code"] in {"NOT_FOUND", "INVALID_INPUT", "AMBIGUOUS", "LIMIT_EXCEEDED"}, (error, query)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=count_examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(query=queries())
 @example(query="{ about { assets { kind count } } }")
 def test_any_query(asking: Asking, query: str) -> None:
     check(asking, query)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=count_examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(query=mutations())
 def test_any_mutation(asking: Asking, query: str) -> None:
     check(asking, query)

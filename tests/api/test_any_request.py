@@ -21,6 +21,7 @@ from meshline.api.openapi import OPERATIONS, document
 from meshline.app.settings import load
 from meshline.app.tokens import Role
 from tests.api.test_auth import SECRETS, TOKENS, bearer
+from tests.sizes import count_examples
 
 WANTED = [
     checks.not_a_server_error,
@@ -67,7 +68,9 @@ def modes(path: str) -> list[GenerationMode]:
 @pytest.mark.parametrize(("path", "method", "mode"), [(*operation, mode) for operation in OPERATIONS for mode in modes(operation[0])])
 def test_any_request(url: str, path: str, method: str, mode: GenerationMode) -> None:
     @given(case=DOCUMENT[path][method].as_strategy(generation_mode=mode))
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=count_examples(EXAMPLES), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
     def asked(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(base_url=url, headers=ADMIN, checks=WANTED)
 

@@ -16,6 +16,7 @@ from meshline.graph.model import EdgeType, dataset
 from meshline.graph.naming import Naming
 from tests.api.test_any_query import queries
 from tests.queries import mesh
+from tests.sizes import count_examples
 
 
 class Both(NamedTuple):
@@ -48,7 +49,7 @@ def both() -> Iterator[Both]:
     graph.store.close()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=count_examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(query=queries())
 def test_any_query(both: Both, query: str) -> None:
     both.same(query)

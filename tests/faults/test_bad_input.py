@@ -1,6 +1,6 @@
 """Bad input over HTTP: never a failure of ours, never a hang, never a lost good event beside a bad one.
 
-`MESHLINE_MUTATIONS` is how many changes of each real event are tried; a few by default, some hundred now and then.
+`MESHLINE_MUTATIONS` is how many changes of each real event are tried; a few in every run, 200 with `scripts/test --all`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from tests.faults.served import Server, serving
 from tests.faults.traffic import bodies
 from tests.faults.truth import Truth, check_file, check_oracle
 from tests.faults.wire import EVENT, JSON, Answer, wire
+from tests.sizes import choose_size
 
 FEW, EVENTS = 11, 60  # changes of each event, and events, where nothing else is asked for
-MUTATIONS = int(os.environ.get("MESHLINE_MUTATIONS", str(FEW)))
+MUTATIONS = int(os.environ.get("MESHLINE_MUTATIONS", str(choose_size(FEW, 200))))
 REFUSALS = {400, 413, 415, 422}
 CONNECTIONS = 8
 GOOD = 150  # events that are sent beside the bad ones

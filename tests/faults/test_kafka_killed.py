@@ -20,6 +20,7 @@ from tests.faults.traffic import bodies
 from tests.faults.truth import Truth, bodies_of, check_store
 from tests.kafka import KafkaBroker, headers_of
 from tests.servers import Neo4jServer
+from tests.sizes import choose_size
 
 pytestmark = pytest.mark.server
 
@@ -104,8 +105,8 @@ def lag(server: Server) -> list[int]:
 
 
 def test_sqlite(kafka: KafkaBroker, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    Trial(kafka, f"sqlite:///{tmp_path / 'mesh.db'}", tmp_path, seed, monkeypatch).run(kills=12)
+    Trial(kafka, f"sqlite:///{tmp_path / 'mesh.db'}", tmp_path, seed, monkeypatch).run(kills=choose_size(5, 40))
 
 
 def test_neo4j(kafka: KafkaBroker, neo4j: Neo4jServer, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    Trial(kafka, neo4j.url, tmp_path, seed, monkeypatch).run(kills=6)
+    Trial(kafka, neo4j.url, tmp_path, seed, monkeypatch).run(kills=choose_size(3, 20))

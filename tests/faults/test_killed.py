@@ -21,10 +21,11 @@ from tests.faults.traffic import bodies
 from tests.faults.truth import Truth, check_answers, check_oracle, check_store, raw_events, some
 from tests.faults.wire import Posted
 from tests.servers import Neo4jServer
+from tests.sizes import choose_size
 from tests.stores.drawn import drawn, to_draw
 from tests.stores.said import all_heads
 
-KILLS = 50
+KILLS = choose_size(15, 130)
 CONNECTIONS = (1, 8, 32)
 
 

@@ -27,6 +27,7 @@ from meshline.ingest.changes import graph_state
 from meshline.ingest.changes.base import Given, Text
 from meshline.ingest.changes.schema import propose
 from meshline.ingest.sources.base import Context
+from tests.sizes import count_examples
 
 # Why a change may be breaking although both directions are compatible for Avro: docs/profiles.md lists the same.
 STRICTER = {
@@ -249,7 +250,7 @@ def pair(seed: int, *, logical: bool) -> tuple[Any, Any]:
 # -- the laws
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=count_examples(400))
 @given(seed=st.integers(0, 2**32), logical=st.booleans())
 def test_no_profile_calls_compatible_what_its_direction_is_not(seed: int, *, logical: bool) -> None:
     before, after = pair(seed, logical=logical)
@@ -259,7 +260,7 @@ def test_no_profile_calls_compatible_what_its_direction_is_not(seed: int, *, log
         assert (backward and forward) or verdict(of, profile) > Verdict.COMPATIBLE, (profile, before, after)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=count_examples(400))
 @given(seed=st.integers(0, 2**32), logical=st.booleans())
 def test_what_is_compatible_in_both_directions_breaks_only_for_reasons_that_are_listed(seed: int, *, logical: bool) -> None:
     before, after = pair(seed, logical=logical)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from meshline.graph.model import column
 from tests.governance.queries import TABLE, compared, said
+from tests.sizes import count_examples
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mesh" / "dbt" / "target" / "manifest.json"
 COMPILED = [node["compiled_code"] for node in json.loads(EXAMPLE.read_text())["nodes"].values() if node["resource_type"] == "model"]
@@ -312,7 +313,7 @@ def queries(draw: st.DrawFn) -> Parts:
     return Parts(query(), edits)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=count_examples(40), deadline=None)
 @given(queries(), st.randoms(use_true_random=False))
 def test_an_edit_of_one_part_is_its_rule_however_all_is_written(parts: Parts, random: Random) -> None:
     def written(sql: str) -> str:

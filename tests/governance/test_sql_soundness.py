@@ -16,6 +16,7 @@ from sqlglot import exp
 
 from tests.governance.queries import compared
 from tests.ingest.sql.test_against_a_database import MANY, TABLES, Maker, values
+from tests.sizes import count_examples
 
 TRIES = 3  # tables of other values
 
@@ -92,7 +93,7 @@ def rows(sql: str, of: dict[tuple[str, str], list[int | None]]) -> tuple[list[st
     return names, found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=count_examples(60), deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_what_is_not_said_to_change_does_not(random: Random, known: bool) -> None:  # noqa: FBT001 - drawn
     query = sqlglot.parse_one(Maker(random).query(2).sql, dialect="sqlite")

@@ -20,6 +20,7 @@ from meshline.graph.model import Content, Facts
 from meshline.graph.store.base import Head
 from tests.index.forms import answers
 from tests.index.heads import Fold, flow, lists, same
+from tests.sizes import count_examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +34,7 @@ def head(blob: bytes) -> Head:
     return Head(1, "openlineage/x", ("s",), 0, 0, 0, "", provisional=False, content=Content(bytes(16), blob))
 
 
-@settings(max_examples=300)
+@settings(max_examples=count_examples(300))
 @given(st.data())
 def test_broken_contents_are_refused_or_read_never_worse(data: st.DataObject) -> None:
     edges = (*lists("a", "x", "y").edges, same("a", "b"))

@@ -25,6 +25,7 @@ from meshline.graph.model import (
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
 from tests.index.heads import NS, col, ds, flow, lineage, says
+from tests.sizes import count_examples
 
 EDGES = (
     EdgeFact(EdgeType.OWNS, owner("o"), ds("a")),
@@ -64,7 +65,7 @@ def _types(one: Statement) -> set[EdgeType]:
     return {edge.type for edge in decode(one.content.blob).edges if edge.end.kind is not AssetKind.JOB}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=count_examples(100), deadline=None)
 @given(st.lists(statements, max_size=6), st.integers(1, 9))
 def test_what_sources_stated_only_later_is_named(said: list[Statement], as_of: int) -> None:
     graph = LiveGraph.open(SqliteStore())

@@ -14,6 +14,7 @@ from meshline.graph.index.dump import traversable
 from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
 from tests.index.heads import Fold, col, dropped, ds, flow, lineage, renamed, same, says
 from tests.index.strategies import COLUMNS, DATASETS, any_statement, column_drops, column_renames, merges, partings, plain, sets_of
+from tests.sizes import count_examples
 
 Answer = list[tuple[AssetKey, int, int, bool]]
 
@@ -64,7 +65,7 @@ def sound(index: LineageIndex) -> None:
     assert traversable(tables) == {row for row in range(n) if not tables.flows.flags[row] & DEAD}
 
 
-@settings(max_examples=200)
+@settings(max_examples=count_examples(200))
 @given(st.lists(sets_of(any_statement, 5), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_increments_equal_a_rebuild(batches: list[list[Statement]], random: Random) -> None:
     fold = Fold()
@@ -79,7 +80,7 @@ def test_increments_equal_a_rebuild(batches: list[list[Statement]], random: Rand
     assert answers(index) == answers(rebuilt)
 
 
-@settings(max_examples=100)
+@settings(max_examples=count_examples(100))
 @given(st.lists(sets_of(any_statement, 4), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_names_are_those_of_a_rebuild(batches: list[list[Statement]], random: Random) -> None:
     """After every change: what was listed or looked up before is not what must be found now."""
@@ -92,7 +93,7 @@ def test_names_are_those_of_a_rebuild(batches: list[list[Statement]], random: Ra
         assert names(index) == names(fold.index())
 
 
-@settings(max_examples=100)
+@settings(max_examples=count_examples(100))
 @given(sets_of(any_statement, 14), st.randoms(use_true_random=False))
 def test_order_of_statements_is_nothing(statements: list[Statement], random: Random) -> None:
     one, other = Fold(), Fold()
@@ -109,7 +110,7 @@ def test_order_of_statements_is_nothing(statements: list[Statement], random: Ran
             assert paths(a, asset.shown) == paths(b, asset.shown)
 
 
-@settings(max_examples=150)
+@settings(max_examples=count_examples(150))
 @given(sets_of(any_statement, 10), any_statement)
 def test_taking_back_restores(statements: list[Statement], extra: Statement) -> None:
     fold = Fold()
@@ -122,7 +123,7 @@ def test_taking_back_restores(statements: list[Statement], extra: Statement) -> 
     assert answers(index) == answered
 
 
-@settings(max_examples=150)
+@settings(max_examples=count_examples(150))
 @given(sets_of(st.one_of(plain, column_renames, column_drops), 10), merges)
 def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: Statement) -> None:
     """Law 6, by a tombstone."""
@@ -135,7 +136,7 @@ def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: St
     assert index.dump() == never.index().dump()
 
 
-@settings(max_examples=150)
+@settings(max_examples=count_examples(150))
 @given(sets_of(st.one_of(plain, merges, column_renames), 10), partings)
 def test_a_retracted_parting_was_never_said(statements: list[Statement], parting: Statement) -> None:
     never, retracted = Fold(), Fold()
@@ -148,7 +149,7 @@ def test_a_retracted_parting_was_never_said(statements: list[Statement], parting
     assert index.dump() == never.index().dump()
 
 
-@settings(max_examples=60)
+@settings(max_examples=count_examples(60))
 @given(sets_of(any_statement, 14), st.integers(0, 12))
 def test_as_of_is_what_was_said_until_then(statements: list[Statement], time: int) -> None:
     """Law 4, as far as the index has a part in it."""

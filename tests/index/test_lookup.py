@@ -13,6 +13,7 @@ from meshline.graph.index.arrays import COLUMN
 from meshline.graph.index.index_tables import Core
 from meshline.graph.model import AssetFact, AssetKey, Facts, column, consumer, dataset, job
 from tests.index.heads import Fold, col, column_renamed, index_of, merged, says, schema
+from tests.sizes import count_examples
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
 keys = st.one_of(
@@ -23,7 +24,7 @@ keys = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=count_examples(200))
 @given(st.lists(keys, min_size=1, max_size=6))
 def test_the_kernel_s_ids_are_the_model_s(found: list[AssetKey]) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -9,13 +9,14 @@ from meshline.graph.model import AssetKind, Statement
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
 from tests.index.strategies import any_statement, sets_of
+from tests.sizes import count_examples
 
 
 def test_of_nothing() -> None:
     assert LineageIndex(0).size() == Size(0, 0, 0, 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=count_examples(60), deadline=None)
 @given(sets_of(any_statement))
 def test_of_anything(said: list[Statement]) -> None:
     store = SqliteStore()

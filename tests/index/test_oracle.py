@@ -12,6 +12,7 @@ from meshline.graph.model import AssetKey, AssetKind, Statement
 from tests.index.heads import Fold
 from tests.index.oracle import Node, Oracle, Reached
 from tests.index.strategies import any_statement, plain, sets_of
+from tests.sizes import count_examples
 
 directions = st.sampled_from(tuple(Direction))
 reaches = st.sampled_from(tuple(Reach))
@@ -80,19 +81,19 @@ def near(index: LineageIndex, node: int, wanted: set[int]) -> bool:
     return node in wanted or node in held or (index.kind(node) is AssetKind.COLUMN and index.dataset(node) in wanted)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=count_examples(300), deadline=None)
 @given(sets_of(plain), st.data())
 def test_traversals(statements: list[Statement], data: st.DataObject) -> None:
     check(statements, data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=count_examples(300), deadline=None)
 @given(sets_of(any_statement, 16), st.data())
 def test_traversals_with_renames_and_drops(statements: list[Statement], data: st.DataObject) -> None:
     check(statements, data)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=count_examples(150), deadline=None)
 @given(sets_of(any_statement, 16), directions)
 def test_contracts_and_owners_start_with_what_they_govern_and_own(statements: list[Statement], direction: Direction) -> None:
     fold = Fold()
@@ -107,7 +108,7 @@ def test_contracts_and_owners_start_with_what_they_govern_and_own(statements: li
             assert answer(index, oracle, traversal) == (oracle.traverse(sorted(starts), direction) if starts else {})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=count_examples(150), deadline=None)
 @given(sets_of(any_statement, 16))
 def test_visible(statements: list[Statement]) -> None:
     fold = Fold()
@@ -123,7 +124,7 @@ def test_visible(statements: list[Statement]) -> None:
             assert set(index.names(by_key)) <= oracle.mentioned
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=count_examples(200), deadline=None)
 @given(sets_of(plain), st.data())
 def test_upstream_is_downstream_backwards(statements: list[Statement], data: st.DataObject) -> None:
     fold = Fold()

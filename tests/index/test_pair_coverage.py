@@ -15,6 +15,7 @@ from tests.index.heads import NS, Fold, dropped, ds, flow, index_of, merged, out
 from tests.index.oracle import Oracle
 from tests.index.strategies import partings, sets_of
 from tests.index.test_oracle import answer
+from tests.sizes import count_examples
 
 M, N = "model.p.m", "model.p.n"
 POSSIBLE = {"b": "POSSIBLE 1", "b.x": "POSSIBLE 1", "b.y": "POSSIBLE 1"}
@@ -218,7 +219,7 @@ def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_fold_often")
-@settings(max_examples=300)
+@settings(max_examples=count_examples(300))
 @given(st.lists(sets_of(_statement, 3), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_increments_equal_a_rebuild_and_the_oracle(batches: list[list[Statement]], random: Random) -> None:
     fold = Fold()
@@ -237,7 +238,7 @@ def test_increments_equal_a_rebuild_and_the_oracle(batches: list[list[Statement]
             assert answer(index, oracle, index.traverse([node], direction)) == oracle.traverse([key], direction)
 
 
-@settings(max_examples=200)
+@settings(max_examples=count_examples(200))
 @given(sets_of(_statement, 10), _statement)
 def test_taking_back_restores(statements: list[Statement], extra: Statement) -> None:
     fold = Fold()
@@ -249,7 +250,7 @@ def test_taking_back_restores(statements: list[Statement], extra: Statement) -> 
     assert index.dump() == before
 
 
-@settings(max_examples=100)
+@settings(max_examples=count_examples(100))
 @given(sets_of(_statement, 10), _times)
 def test_as_of_is_what_was_stated_until_then(statements: list[Statement], time: int) -> None:
     whole, until = Fold(), Fold()

@@ -10,6 +10,7 @@ from meshline.graph.index import Direction, LineageIndex, Reach
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Facts, Flow, FlowType, Statement, job
 from tests.index.heads import NS, Fold, col, ds, flow, index_of, lineage, merged, output_scope, says
 from tests.index.oracle import Oracle
+from tests.sizes import count_examples
 
 J = job(NS, "j")
 
@@ -149,7 +150,7 @@ _STATEMENTS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=count_examples(200), deadline=None)
 @given(st.lists(_STATEMENTS, min_size=3, max_size=10), st.sampled_from(tuple(Direction)), st.sampled_from(tuple(Reach)))
 def test_the_count_is_the_oracles_at_once_and_change_by_change(statements: list[Statement], direction: Direction, reach: Reach) -> None:
     fold = Fold()

@@ -25,6 +25,7 @@ from meshline.graph.queries.groups import Groups
 from tests.index.heads import Fold, col, ds, flow, lineage, lists, says
 from tests.index.oracle import Oracle
 from tests.index.strategies import any_statement, columns, contracts, datasets, described_owners, owners, statuses, times
+from tests.sizes import count_examples
 
 PRODUCTS, DOMAINS = ("p", "q"), ("dom", "sub", "top")
 
@@ -86,7 +87,7 @@ def groups(index: LineageIndex, nodes: list[int]) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("compacting", [False, True])
-@settings(max_examples=150)
+@settings(max_examples=count_examples(150))
 @given(batches=st.lists(st.lists(statements, min_size=1, max_size=3), min_size=2, max_size=7), random=st.randoms(use_true_random=False))
 def test_what_is_remembered_is_what_is_said(*, compacting: bool, batches: list[list[Statement]], random: Random) -> None:
     fold = Fold()
@@ -103,7 +104,7 @@ def test_what_is_remembered_is_what_is_said(*, compacting: bool, batches: list[l
         assert holdings(index) == holdings(fold.index())
 
 
-@settings(max_examples=100)
+@settings(max_examples=count_examples(100))
 @given(st.lists(statements, min_size=1, max_size=8))
 def test_arrays_say_what_single_questions_say(said: list[Statement]) -> None:
     fold = Fold()
@@ -132,13 +133,13 @@ owning = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=count_examples(150))
 @given(st.lists(st.lists(statements, min_size=1, max_size=4), min_size=1, max_size=4), st.sampled_from((None, None, 6)))
 def test_owners_are_the_oracle_s(batches: list[list[Statement]], as_of: int | None) -> None:
     check_owners(batches, as_of)
 
 
-@settings(max_examples=150)
+@settings(max_examples=count_examples(150))
 @given(st.lists(st.lists(st.one_of(described_owners, owning), min_size=1, max_size=5), min_size=1, max_size=3), st.booleans())
 def test_forms_of_owners_are_the_oracle_s(batches: list[list[Statement]], withdrawn: bool) -> None:  # noqa: FBT001
     check_owners([[lineage(flow("a.x", "b.x"))], *batches], None, batches[-1][-1] if withdrawn else None)

@@ -20,6 +20,7 @@ from tests.index.graphs import down, found, reached
 from tests.index.heads import flow, lineage, says, schema
 from tests.index.strategies import any_statement, sets_of
 from tests.index.test_laws import answers, names, sound
+from tests.sizes import count_examples
 
 NOW = 1_000  # after all that is drawn
 
@@ -61,7 +62,7 @@ def test_an_error_meanwhile_leaves_the_graph_as_it_was(graph: LiveGraph) -> None
     assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "d.x"}
 
 
-@settings(max_examples=100)
+@settings(max_examples=count_examples(100))
 @given(sets_of(any_statement), sets_of(any_statement, 4), st.booleans())
 def test_supposing_is_saying_and_taking_back(said: list[Statement], more: list[Statement], often: bool) -> None:  # noqa: FBT001 - drawn
     with pytest.MonkeyPatch.context() as patched:

@@ -13,6 +13,7 @@ from meshline.ingest import mesh
 from meshline.ingest.documents import document
 from meshline.ingest.mesh.format import ENTRIES
 from tests.cli.running import EXAMPLE
+from tests.sizes import count_examples
 
 LINES = (EXAMPLE / "mesh.yaml").read_text(encoding="utf-8").splitlines()
 
@@ -57,7 +58,7 @@ def test_any_values(entries: dict[str, object]) -> None:
     taken_or_refused(json.dumps({"version": 1, **entries}).encode())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=count_examples(40), deadline=None)
 @given(st.data())
 def test_an_example_with_broken_lines(data: st.DataObject) -> None:
     lines = list(LINES)

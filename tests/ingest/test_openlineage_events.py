@@ -19,6 +19,7 @@ from meshline.ingest.openlineage.event_files import events_in
 from meshline.ingest.openlineage.events import MAX_BYTES, DatasetEvent, Event, EventParser, EventType, JobEvent, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
 from tests.ingest.speaking import CLOCK, graph
+from tests.sizes import count_examples
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 GOOD: dict[str, Any] = {
@@ -251,7 +252,7 @@ def mutated(event: Any, place: tuple[Any, ...], value: Any) -> Any:
 
 
 @needs_corpus
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=count_examples(400), deadline=None)
 @given(st.data())
 def test_a_mutated_real_event_is_taken_or_refused(data: st.DataObject) -> None:
     _, body = data.draw(st.sampled_from(SMALL or [("", b"{}")]))
@@ -265,7 +266,7 @@ def test_a_mutated_real_event_is_taken_or_refused(data: st.DataObject) -> None:
 
 
 @needs_corpus
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=count_examples(300), deadline=None)
 @given(st.data())
 def test_broken_bytes_are_taken_or_refused(data: st.DataObject) -> None:
     _, body = data.draw(st.sampled_from(SMALL or [("", b"{}")]))

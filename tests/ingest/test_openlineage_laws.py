@@ -12,6 +12,7 @@ from meshline.ingest.openlineage.events import EventParser, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
 from meshline.ingest.openlineage.run_state import decode_state, encode_state, join, merged
 from tests.ingest.speaking import CLOCK, Event, Graph, at, ds, event, graph, lineage, observable, schema, source_field
+from tests.sizes import count_examples
 
 NAMES = ["a", "b", "A", "x.b"]
 COLUMNS = ["id", "v", "_file"]
@@ -89,7 +90,7 @@ events = st.one_of(run_events, run_events, run_events, run_events.map(_job_event
 TIMES = [at(minute) for minute in range(7)]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=count_examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(events, max_size=9), st.randoms(use_true_random=False))
 def test_order_repetition_and_batching_do_not_matter(history: list[Event], chance: random.Random) -> None:
     check_any_order(history, chance)
@@ -127,13 +128,13 @@ siblings = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=count_examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(siblings, max_size=8), st.randoms(use_true_random=False))
 def test_siblings_know_of_each_other_in_any_order(history: list[Event], chance: random.Random) -> None:
     check_any_order(history, chance)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=count_examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(events, max_size=6))
 def test_what_is_known_changes_nothing(history: list[Event]) -> None:
     known = graph(history)
@@ -142,7 +143,7 @@ def test_what_is_known_changes_nothing(history: list[Event]) -> None:
     assert observable(known.store, TIMES) == before
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=count_examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(run_events, max_size=6))
 def test_the_same_run_a_day_later_moves_only_times(history: list[Event]) -> None:
     """Law 3, for unchanged content: a rename alone is a new fact each time, as its time is part of what it says."""
@@ -169,7 +170,7 @@ def contents(known: Graph) -> dict[tuple[str, ...], bytes]:
     return {scope: head.content.digest for scope, head in known.heads().items() if head.content and scope[0] != "dataset-renamed"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=count_examples(200), deadline=None)
 @given(st.lists(run_events, min_size=3, max_size=3))
 def test_run_state_is_a_semilattice(said: list[Event]) -> None:
     reader = FacetReader()

@@ -10,6 +10,7 @@ from meshline.graph.model import AssetKind, Statement
 from meshline.graph.queries.lineage import Granularity, lineage
 from tests.index.heads import index_of
 from tests.index.strategies import any_statement, sets_of
+from tests.sizes import count_examples
 
 
 def group(index: LineageIndex, node: int, granularity: Granularity) -> int | None:
@@ -19,7 +20,7 @@ def group(index: LineageIndex, node: int, granularity: Granularity) -> int | Non
     return index.product(dataset) if granularity is Granularity.PRODUCT else index.domain(dataset)
 
 
-@settings(max_examples=150)
+@settings(max_examples=count_examples(150))
 @given(
     sets_of(any_statement),
     st.sampled_from((Granularity.DATASET, Granularity.PRODUCT, Granularity.DOMAIN)),

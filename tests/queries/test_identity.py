@@ -19,6 +19,7 @@ from meshline.graph.queries.identity_conflicts import Conflict, ConflictKind, co
 from meshline.ingest.sources.base import Entry
 from tests.api.conftest import Asking
 from tests.ingest.sources.stating import T, graph, say, table
+from tests.sizes import count_examples
 
 LAKE = model.dataset("lake", "shop.orders")
 TRINO = model.dataset("trino://h", "delta.shop.orders")
@@ -176,7 +177,7 @@ def test_unlike_columns_whatever_their_number(live: LiveGraph, first: str, secon
     assert (found.kind, found.similarity, found.names) == (ConflictKind.UNLIKE_COLUMNS, similarity, (LAKE, FILE))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=count_examples(60), deadline=None)
 @given(st.lists(st.sets(st.sampled_from("abcdefgh"), max_size=8), min_size=2, max_size=5))
 def test_unlike_columns_are_those_that_a_slow_look_finds(tables: list[set[str]]) -> None:
     with graph() as live:
@@ -246,7 +247,7 @@ def test_the_most_doubtful_comes_first(live: LiveGraph) -> None:
 columns_of_one = st.sets(st.sampled_from("abcdefgh"), min_size=1, max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=count_examples(60), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["t", "u"]), columns_of_one), min_size=2, max_size=6))
 def test_near_misses_are_those_that_a_slow_look_finds(tables: list[tuple[str, set[str]]]) -> None:
     """Of few sets hashing may miss one that a slow look finds, but not one of equal columns; and it finds no others."""

@@ -18,6 +18,7 @@ from meshline.graph.store.integrity import Check, checks
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.maintenance import compact, file_checks
 from tests.index.strategies import any_statement
+from tests.sizes import count_examples
 from tests.stores.strategies import batches
 
 
@@ -32,7 +33,7 @@ def answers(store: Store) -> tuple[Any, ...]:
     return heads, past, dict(store.history(scopes)), store.revision(), store.raw(0, 1000), store.journal("", 0, 1000)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=count_examples(60), deadline=None)
 @given(st.lists(st.lists(any_statement, max_size=6), max_size=5))
 def test_a_sound_graph_passes(said: list[list[Statement]]) -> None:
     with closing(SqliteStore()) as store:
@@ -42,7 +43,7 @@ def test_a_sound_graph_passes(said: list[list[Statement]]) -> None:
         assert LiveGraph.open(store).index.revision == store.revision()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=count_examples(40), deadline=None)
 @given(st.lists(batches(), max_size=6))
 def test_a_sound_file_passes_and_compacting_changes_nothing(said: list[Batch]) -> None:
     with tempfile.TemporaryDirectory() as folder:

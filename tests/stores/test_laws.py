@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from meshline.graph.model import Statement
 from meshline.graph.store.sqlite import SqliteStore
+from tests.sizes import count_examples
 from tests.stores import laws
 from tests.stores.strategies import TIMES, rebatched, statements
 
 some = st.lists(statements(), min_size=1, max_size=12)
-many_examples = settings(max_examples=200, deadline=None)
+many_examples = settings(max_examples=count_examples(200), deadline=None)
 
 
 @many_examples

@@ -15,6 +15,7 @@ from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.neo4j import Neo4jStore
 from meshline.graph.store.neo4j.connection import Address
 from tests.servers import Neo4jServer
+from tests.sizes import count_examples
 from tests.stores.contract import DurableStoreContract
 from tests.stores.drawn import drawn, to_draw
 from tests.stores.journal_contract import append, record, records
@@ -53,7 +54,7 @@ def test_random_operations(neo4j: Neo4jServer) -> None:
             self.store.close()
             self.other.close()
 
-    chosen = settings(max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=[*HealthCheck])
+    chosen = settings(max_examples=count_examples(12), stateful_step_count=12, deadline=None, suppress_health_check=[*HealthCheck])
     run_state_machine_as_test(Machine, settings=chosen)
 
 

@@ -32,6 +32,7 @@ from meshline.graph.model import (
 from meshline.graph.store.base import Batch, Withdrawal
 from meshline.graph.store.neo4j import Neo4jStore
 from tests.servers import Neo4jServer
+from tests.sizes import count_examples
 from tests.stores.drawn import drawn, to_draw
 from tests.stores.said import all_heads
 
@@ -268,7 +269,7 @@ def put(store: Neo4jStore, batch: Batch) -> None:
     store.commit(lambda _: batch)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=count_examples(30), deadline=None, suppress_health_check=[*HealthCheck])
 @given(st.lists(batches, min_size=1, max_size=4))
 def test_it_is_what_the_heads_say_whatever_was_said_before(neo4j: Neo4jServer, said: list[Batch]) -> None:
     neo4j.wipe()

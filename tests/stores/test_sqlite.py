@@ -26,6 +26,7 @@ from meshline.graph.store.sqlite.connection import APPLICATION_ID
 from meshline.graph.store.sqlite.maintenance import file_checks
 from meshline.graph.store.sqlite.reader import HeadRow
 from meshline.graph.store.sqlite.sql import MIGRATIONS, TABLES
+from tests.sizes import count_examples
 from tests.stores.contract import DurableStoreContract, StoreContract
 from tests.stores.journal_contract import append, record, records
 from tests.stores.said import all_heads, commit, head_of, say, says
@@ -337,7 +338,7 @@ SqliteStore(sys.argv[1])
             (head,) = all_heads(store)
             assert (head.version, head.valid_from, head.observed_at) == ("4 at 19", 0, 19)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=count_examples(150), deadline=None)
     @given(st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 2), st.sampled_from("xyz")), max_size=8))
     def test_ties_end_as_the_fold_ends(self, stated: list[tuple[str, int, str]]) -> None:
         with closing(SqliteStore()) as store:

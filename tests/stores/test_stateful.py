@@ -10,6 +10,7 @@ from hypothesis.stateful import rule
 
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
+from tests.sizes import count_examples
 from tests.stores.stateful import StoreMachine
 
 
@@ -48,7 +49,7 @@ class FileMachine(StoreMachine):
 
 
 TestMemory = MemoryMachine.TestCase
-TestMemory.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+TestMemory.settings = settings(max_examples=count_examples(150), stateful_step_count=25, deadline=None)
 
 TestFile = FileMachine.TestCase
-TestFile.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestFile.settings = settings(max_examples=count_examples(40), stateful_step_count=25, deadline=None)

@@ -35,6 +35,7 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.what_if import Saying, supposed
 from tests.index.heads import NS, col, ds, says
 from tests.index.strategies import COLUMNS, any_statement, columns, datasets, times
+from tests.sizes import count_examples
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PRODUCTS = ("p", "q")
@@ -153,7 +154,7 @@ def shown(watch: Watch) -> dict[str, Violation]:
     return {violation.fingerprint: violation for violation in watch.shown(watch.violations())}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=count_examples(150), deadline=None)
 @given(st.lists(statements, max_size=25), st.lists(st.lists(statements, min_size=1, max_size=3), min_size=1, max_size=6))
 def test_following_commits_finds_what_a_full_pass_finds(first: list[Statement], commits: list[list[Statement]]) -> None:
     live = graph()
@@ -182,7 +183,7 @@ def test_a_dataset_as_a_whole_has_no_recorded_values_of_a_column_that_is_dropped
     assert shown(watch) == shown(Watch(live, known_policies(), NOW)) == {}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=count_examples(150), deadline=None)
 @given(st.lists(statements, max_size=25), st.lists(statements, min_size=1, max_size=3))
 def test_what_is_supposed_differs_as_if_it_were_so_and_changes_nothing(first: list[Statement], then: list[Statement]) -> None:
     live = graph()

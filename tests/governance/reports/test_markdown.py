@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 from meshline.governance.reports.markdown import LIMIT, MARK, code, markdown, prose, row
 from tests.governance.reports.made import HOSTILE, finding, hit, large, report, rich
+from tests.sizes import count_examples
 
 GITHUB = 65_536
 _CODE = re.compile(r"<code>.*?</code>", re.DOTALL)
@@ -45,7 +46,7 @@ def test_a_name_reads_as_it_is(name: str) -> None:
 
 
 @given(st.text(st.sampled_from("`\\|*_<>[]()!#@&$~:/.-+= ab1\n\t") | st.characters(), max_size=30))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=count_examples(500), deadline=None)
 def test_no_text_becomes_markup(text: str) -> None:
     table = "| a | b |\n| --- | --- |\n" + row(code(text), f"x{prose(text)}x")
     plain = _CODE.sub("", html(f"- x{prose(text)}x and {code(text)}\n\n{table}\n"))

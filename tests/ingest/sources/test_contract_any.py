@@ -24,6 +24,7 @@ from meshline.ingest.sources.products import formats as products
 from meshline.ingest.sources.products.facts import bind, facts
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 from tests.ingest.sources.test_products import STANDARD as PRODUCT
+from tests.sizes import count_examples
 
 SPEC = """\
 name: p
@@ -87,7 +88,7 @@ VALUES = st.one_of(
     [(SPECIFICATION, contract), (STANDARD, contract), (PRODUCT, product), (SPEC, product)],
     ids=["specification", "standard", "product standard", "product"],
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=count_examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_change_is_taken_or_refused(text: str, take: Callable[[bytes], tuple[InvalidInput, ...]], data: st.DataObject) -> None:
     value = copy.deepcopy(document(text.encode(), "f").value)

@@ -14,6 +14,7 @@ from meshline.graph.model import Scope
 from meshline.ingest.sources.base import Entry, Found, Refused, Unchanged
 from meshline.ingest.sources.scope_loader import TOGETHER, remember, remembered
 from tests.ingest.sources.stating import BAD, T, counts, entry, graph, say, shown, table, timeless
+from tests.sizes import count_examples
 
 # What a source says at one time: columns of tables, each in one of three versions.
 states = st.dictionaries(st.sampled_from("abcde"), st.sampled_from([("x",), ("x", "y"), ("z",)]), max_size=5)
@@ -114,7 +115,7 @@ def test_sources_do_not_touch_each_other(live: LiveGraph) -> None:
     assert shown(live) == {"lake/a": ["x"]}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=count_examples(60), deadline=None)
 @given(st.lists(st.tuples(states, st.integers(-50, 50), st.booleans()), min_size=1, max_size=6), st.randoms())
 def test_only_the_last_reading_counts(history: list[tuple[dict[str, tuple[str, ...]], int, bool]], random: object) -> None:
     """Whatever was read before, in whatever order, at whatever times: the graph is that of the last reading alone."""

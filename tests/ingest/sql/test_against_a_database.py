@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from meshline.sql.script import Lineage, lineage_of
+from tests.sizes import count_examples
 
 TABLES = {"a": ["id", "x", "y"], "b": ["id", "z", "w"], "c": ["k", "v"]}
 ROWS = 8
@@ -152,7 +153,7 @@ def result(sql: str, of: dict[tuple[str, str], list[int | None]]) -> list[list[i
     return [sorted((row[i] for row in found), key=lambda value: (value is None, value or 0)) for i in range(len(found[0]) if found else 0)]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=count_examples(100), deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.randoms(use_true_random=False))
 def test_what_changes_has_an_edge(random: Random) -> None:
     made = Maker(random).query(2)

@@ -1,0 +1,18 @@
+"""How much the tests try: in every run what fits into twenty minutes, in `scripts/test --all` all of it."""
+
+from __future__ import annotations
+
+import os
+
+ALL = bool(os.environ.get("MESHLINE_TEST_ALL"))  # set by `scripts/test --all`
+MORE_EXAMPLES = 5
+
+
+def choose_size(usual: int, full: int) -> int:
+    """`full` in a run with `--all`, else `usual`."""
+    return full if ALL else usual
+
+
+def count_examples(usual: int) -> int:
+    """For Hypothesis: five times as many in a run with `--all`."""
+    return choose_size(usual, MORE_EXAMPLES * usual)
