@@ -16,7 +16,7 @@ from meshline.graph.contracts import version_order
 from meshline.ingest.changes import git_dbt
 from meshline.ingest.changes.base import Given, Text, warned
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Blob, Repository, Side
-from meshline.ingest.changes.schema import delta
+from meshline.ingest.changes.schema.table_formats import LOG, find_metadata
 from meshline.ingest.documents import MAX_BYTES as MAX_DOCUMENT
 from meshline.ingest.documents import document, mapping, text
 from meshline.ingest.mesh.mesh_file import Configured, sources_of
@@ -34,7 +34,7 @@ def patterns(source: Named) -> list[str]:
     if source.kind == "dbt":
         return [git_dbt.manifest_path(source)]
     if source.kind == "delta":
-        return [f"{one}/{delta.LOG}/*.json" for one in getattr(source, "tables", ()) if "://" not in one]
+        return [f"{one}/{LOG}/*.json" for one in getattr(source, "tables", ()) if "://" not in one]
     return [one for one in getattr(source, "files", ()) if isinstance(one, str)] if source.kind in KINDS else []
 
 
@@ -146,11 +146,11 @@ def _delta(old: Named | None, new: Named | None, before: Side, after: Side) -> I
         if was is not None and now is not None and was.data == now.data:
             continue
         place = f"{used_in}/{Path(table).name}" if used_in else str(after.root / table)
-        there = [path for path in found.after if path.startswith(f"{table}/{delta.LOG}/")]
+        there = [path for path in found.after if path.startswith(f"{table}/{LOG}/")]
         given = Given("schema", was, now, {"format": "delta", "dataset": f"file/{place}", "new": "yes"})
         if now is None and there:  # its metadata is in a checkpoint, which is no text
             continue
-        if was is None and any(path.startswith(f"{table}/{delta.LOG}/") for path in found.before):
+        if was is None and any(path.startswith(f"{table}/{LOG}/") for path in found.before):
             given = warned(
                 given, f"{table}: the metadata of the base is in a checkpoint, which is not read: compared with what the graph knows"
             )
@@ -159,9 +159,9 @@ def _delta(old: Named | None, new: Named | None, before: Side, after: Side) -> I
 
 def _said(table: str, files: Mapping[str, bytes]) -> Text | None:
     """The newest commit of a table that says its schema."""
-    for path in sorted((path for path in files if path.startswith(f"{table}/{delta.LOG}/")), reverse=True):
+    for path in sorted((path for path in files if path.startswith(f"{table}/{LOG}/")), reverse=True):
         try:
-            if delta.commits(files[path], path) is not None:
+            if find_metadata(files[path], path) is not None:
                 return Text(path, files[path])
         except InvalidInput:
             continue

@@ -15,8 +15,10 @@ from meshline.graph.model import AssetKey, AssetKind
 from meshline.ingest.changes.alignment import aligned, declared
 from meshline.ingest.changes.base import Given, Known, Proposal, Text
 from meshline.ingest.changes.proposed_facts import entries
-from meshline.ingest.changes.schema import avro, delta, iceberg, json_schema
+from meshline.ingest.changes.schema.avro import is_avro, parse_avro
 from meshline.ingest.changes.schema.base import Schema, json_lines, json_value
+from meshline.ingest.changes.schema.json_schema import is_json_schema, parse_json_schema
+from meshline.ingest.changes.schema.table_formats import LOG, find_metadata, is_delta, is_iceberg, parse_delta, parse_iceberg
 from meshline.ingest.dataset_refs import split_dataset
 from meshline.ingest.sources.files import read_bytes
 from meshline.ingest.sources.secrets import Variables
@@ -25,10 +27,10 @@ from meshline.words import closest
 __all__ = ["propose"]
 
 _READERS: Mapping[str, Callable[[Any, str], Schema]] = {
-    "iceberg": iceberg.read,
-    "delta": delta.read,
-    "avro": avro.read,
-    "json": json_schema.read,
+    "iceberg": parse_iceberg,
+    "delta": parse_delta,
+    "avro": parse_avro,
+    "json": parse_json_schema,
 }
 ACCEPTED = (
     "accepted are metadata and schemas of Iceberg, schemas and commits of Delta (`_delta_log/*.json`), Avro (.avsc) and JSON Schema;"
@@ -95,7 +97,7 @@ def _schema(text: Text, options: Mapping[str, str]) -> Schema:
     written = options.get("format", "")
     if written and written not in _READERS:
         raise InvalidInput(f"found {written!r}{closest(written, _READERS)}; accepted: {', '.join(_READERS)}", "format")
-    commits = delta.commits(text.data, text.name) if written in ("", "delta") else None
+    commits = find_metadata(text.data, text.name) if written in ("", "delta") else None
     value = commits if commits is not None else json_value(text.data, text.name)
     if isinstance(value, dict) and isinstance(value.get("schema"), str):  # as a schema registry answers
         value = json_value(value["schema"].encode(), text.name)
@@ -122,8 +124,8 @@ def _format(value: object, file: str) -> str:
     if isinstance(value, list):
         return "avro"
     if isinstance(value, dict):
-        for name, reader in (("delta", delta), ("iceberg", iceberg), ("avro", avro), ("json", json_schema)):
-            if reader.is_one(value):
+        for name, accepts in (("delta", is_delta), ("iceberg", is_iceberg), ("avro", is_avro), ("json", is_json_schema)):
+            if accepts(value):
                 return name
     raise InvalidInput(f"this is no schema that is known; {ACCEPTED}", file)
 
@@ -179,20 +181,20 @@ def schema_file(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    log = path if path.name == delta.LOG else path / delta.LOG
+    log = path if path.name == LOG else path / LOG
     if log.is_dir():
         return _commit(log)
     metadata = path if path.name == _METADATA else path / _METADATA
     found = sorted(metadata.glob("*.metadata.json"), key=_number)
     if not found:
-        raise InvalidInput(f"the folder has neither a {delta.LOG} nor {_METADATA}/*.metadata.json", str(path))
+        raise InvalidInput(f"the folder has neither a {LOG} nor {_METADATA}/*.metadata.json", str(path))
     return found[-1]
 
 
 def _commit(log: Path) -> Path:
     for path in sorted(log.glob("*.json"), reverse=True)[:MAX_COMMITS]:
         try:
-            if delta.commits(read_bytes(path, 2**28), str(path)) is not None:
+            if find_metadata(read_bytes(path, 2**28), str(path)) is not None:
                 return path
         except InvalidInput:
             continue

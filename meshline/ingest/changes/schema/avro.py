@@ -15,14 +15,14 @@ NAMED = frozenset({"record", "error", "enum", "fixed"})  # types that a reader f
 HOLDING = frozenset({"array", "map"})
 
 
-def is_one(value: dict[str, Any]) -> bool:
+def is_avro(value: dict[str, Any]) -> bool:
     kind = value.get("type")
     return "$schema" not in value and (
         (kind in ("record", "error") and "fields" in value) or (kind in ("enum", "fixed") and "name" in value) or isinstance(kind, dict)
     )
 
 
-def read(value: Any, file: str) -> Schema:
+def parse_avro(value: Any, file: str) -> Schema:
     """Raises InvalidInput for what is no schema of Avro, or no record; MissingExtra."""
     with required_extra("avro", "reading an Avro schema"):
         from fastavro.schema import SchemaParseException, UnknownType, parse_schema  # noqa: PLC0415 - slow to import

@@ -24,14 +24,14 @@ LONGEST = 500  # characters of a warning
 PLACES = 5  # of one keyword that are named
 
 
-def is_one(value: dict[str, Any]) -> bool:
+def is_json_schema(value: dict[str, Any]) -> bool:
     return bool(value.keys() & {"$schema", "properties", "$defs", "definitions", "$ref", "allOf"}) or value.get("type") in (
         "object",
         "array",
     )
 
 
-def read(value: Any, file: str) -> Schema:
+def parse_json_schema(value: Any, file: str) -> Schema:
     """Raises InvalidInput."""
     if not isinstance(value, dict):
         raise InvalidInput(f"found {shown(value)}; a JSON schema is a mapping")
