@@ -74,7 +74,7 @@ class PlainGraph:
 
 def key_of(mesh: Mesh, column: int) -> AssetKey:
     dataset, name = mesh.column(column)
-    return model.column(model.dataset(mesh.namespace, mesh.dataset_name(dataset)), name)
+    return model.build_column_key(model.build_dataset_key(mesh.namespace, mesh.dataset_name(dataset)), name)
 
 
 def node_of(index: LineageIndex, mesh: Mesh, column: int) -> int:

@@ -25,9 +25,9 @@ def _said(mesh: Mesh) -> Iterator[tuple[Scope, Facts]]:
     products = range(0, mesh.datasets, DATASETS_OF_PRODUCT)
     for number, first in enumerate(products):
         numbers = range(first, min(first + DATASETS_OF_PRODUCT, mesh.datasets))
-        datasets = [model.dataset(mesh.namespace, mesh.dataset_name(d)) for d in numbers]
+        datasets = [model.build_dataset_key(mesh.namespace, mesh.dataset_name(d)) for d in numbers]
         yield ("mesh", "product", f"product_{number}"), _product(number, datasets, _patterns(mesh, numbers))
-        consumer = model.consumer(f"dashboard_{number}")
+        consumer = model.build_consumer_key(f"dashboard_{number}")
         reads = EdgeFact(EdgeType.CONSUMES, consumer, datasets[0], {"purpose": "reports"})
         yield ("mesh", "consumer", consumer.name), Facts(edges=(reads,))
 
@@ -39,9 +39,9 @@ def _patterns(mesh: Mesh, datasets: range) -> list[Json]:
 
 
 def _product(number: int, datasets: list[AssetKey], patterns: list[Json]) -> Facts:
-    product = model.data_product(f"product_{number}")
-    domain = model.domain(f"domain_{number // PRODUCTS_OF_DOMAIN}")
-    team = model.owner(f"team:team_{number // PRODUCTS_OF_TEAM}")
+    product = model.build_data_product_key(f"product_{number}")
+    domain = model.build_domain_key(f"domain_{number // PRODUCTS_OF_DOMAIN}")
+    team = model.build_owner_key(f"team:team_{number // PRODUCTS_OF_TEAM}")
     return Facts(
         assets=(AssetFact(product, {"title": f"Product {number}", "members": patterns}),),
         edges=(

@@ -83,7 +83,7 @@ def tags(mesh: Mesh) -> list[Statement]:
     found: list[Statement] = []
     for number in range(0, int(mesh.first[mesh.written]), TAGGED):
         dataset, name = mesh.column(number)
-        column = model.column(model.dataset(mesh.namespace, mesh.dataset_name(dataset)), name)
+        column = model.build_column_key(model.build_dataset_key(mesh.namespace, mesh.dataset_name(dataset)), name)
         facts = Facts(assets=(AssetFact(column, {"tags": ["pii"]}),))
         found.append(Statement("mesh/generated", ("mesh", "note", str(number)), at, encode(facts)))
     return found

@@ -17,7 +17,7 @@ from meshline.api.graphql import Bounds, GraphQL
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
-from meshline.graph.model import owner
+from meshline.graph.model import build_owner_key
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 
@@ -125,7 +125,7 @@ def looking(mesh: Mesh) -> Iterator[Asked]:
     yield Asked("search, one dataset", of_command_line("search"), {"text": name, "limit": 25})
     yield Asked("search, a word of all datasets", of_command_line("search"), {"text": "dataset", "limit": 25})
     yield Asked("owners", of_command_line("owners"), {"id": key_of(mesh, mesh.columns - 1).id})
-    yield Asked("what a team owns", of_command_line("owned-by"), {"owner": owner("team:team_0").id, "limit": 25})
+    yield Asked("what a team owns", of_command_line("owned-by"), {"owner": build_owner_key("team:team_0").id, "limit": 25})
     yield Asked("orphans", of_command_line("orphans"), {"limit": 25})
     yield Asked("coverage", "{ coverage { total { datasets described owned withColumnLineage } } }", {})
 

@@ -29,7 +29,7 @@ from meshline.governance.types import unknown_names
 from meshline.governance.waivers import Waiver, waivers
 from meshline.graph.contracts import AnyPair, Contract, Definition, Product
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import consumer, from_micros
+from meshline.graph.model import build_consumer_key, from_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import Limits
 from meshline.graph.what_if import Saying
@@ -147,7 +147,7 @@ def _named(change: Change, graph: Known) -> Change:
     """With consumers by their names, where a file has their e-mail addresses."""
     if not change.consumers:
         return change
-    return change._replace(consumers=tuple(consumer(graph.context.person(key.name)) for key in change.consumers))
+    return change._replace(consumers=tuple(build_consumer_key(graph.context.person(key.name)) for key in change.consumers))
 
 
 def _text(given: File | None) -> Text | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput, MeshlineError
 from meshline.graph.content import decode, encode
-from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement, run_of
+from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement, parse_run
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
 from meshline.ingest.catalog_aliases import RULES, remember
@@ -132,7 +132,7 @@ def _statements(head: Head, interval: Interval, content: Content, restated: _Res
     """A stretch as its first and its last statement; of one that a replayed run goes on with, only what came before."""
     told = interval.observation
     first = Statement(head.source, head.scope, interval.valid_from, content, told.version, told.provisional, told.until)
-    if told.version and run_of(told.version) in restated.versions:
+    if told.version and parse_run(told.version) in restated.versions:
         if restated.before(interval.valid_from):
             yield first._replace(version="", until=None)
         return

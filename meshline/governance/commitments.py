@@ -18,7 +18,7 @@ from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json
 from meshline.graph.queries.assets import attributes
 from meshline.graph.queries.contract_versions import versions
 
-_SUBJECTS = {SubjectKind.CONTRACT: model.contract, SubjectKind.PRODUCT: model.data_product}
+_SUBJECTS = {SubjectKind.CONTRACT: model.build_contract_key, SubjectKind.PRODUCT: model.build_data_product_key}
 
 
 def subject_node(change: Change, touched: Touched) -> int | None:

@@ -1,7 +1,7 @@
 """The vocabulary of the graph: assets, edges, facts, statements, and how statements of one scope fold.
 
 Everything here is frozen and does no I/O. The graph is a pure function of the set of statements:
-`holding` and `intervals` are the whole of that function for one scope, and both stores and the
+`find_active_observation` and `build_intervals` are the whole of that function for one scope, and both stores and the
 tests' oracle use them.
 """
 
@@ -76,7 +76,7 @@ class AssetKey(NamedTuple):
     @property
     def id(self) -> str:
         """Opaque and stable: the kind and a 128-bit hash of the key."""
-        return asset_id(self.kind, self.parts)
+        return compute_asset_id(self.kind, self.parts)
 
     @property
     def name(self) -> str:
@@ -90,39 +90,39 @@ class AssetKey(NamedTuple):
         return "/".join(self.parts)
 
 
-def asset_id(kind: AssetKind, parts: Sequence[str]) -> str:
+def compute_asset_id(kind: AssetKind, parts: Sequence[str]) -> str:
     return f"{ID_PREFIX[kind]}_{hashlib.blake2b(msgspec.json.encode([kind, *parts]), digest_size=16).hexdigest()}"
 
 
-def domain(name: str) -> AssetKey:
+def build_domain_key(name: str) -> AssetKey:
     return AssetKey(AssetKind.DOMAIN, (name,))
 
 
-def data_product(name: str) -> AssetKey:
+def build_data_product_key(name: str) -> AssetKey:
     return AssetKey(AssetKind.DATA_PRODUCT, (name,))
 
 
-def dataset(namespace: str, name: str) -> AssetKey:
+def build_dataset_key(namespace: str, name: str) -> AssetKey:
     return AssetKey(AssetKind.DATASET, (namespace, name))
 
 
-def column(of: AssetKey, name: str) -> AssetKey:
-    return AssetKey(AssetKind.COLUMN, (*of.parts, name))
+def build_column_key(dataset: AssetKey, name: str) -> AssetKey:
+    return AssetKey(AssetKind.COLUMN, (*dataset.parts, name))
 
 
-def job(namespace: str, name: str) -> AssetKey:
+def build_job_key(namespace: str, name: str) -> AssetKey:
     return AssetKey(AssetKind.JOB, (namespace, name))
 
 
-def consumer(name: str) -> AssetKey:
+def build_consumer_key(name: str) -> AssetKey:
     return AssetKey(AssetKind.CONSUMER, (name,))
 
 
-def owner(name: str) -> AssetKey:
+def build_owner_key(name: str) -> AssetKey:
     return AssetKey(AssetKind.OWNER, (name,))
 
 
-def contract(identifier: str) -> AssetKey:
+def build_contract_key(identifier: str) -> AssetKey:
     return AssetKey(AssetKind.CONTRACT, (identifier,))
 
 
@@ -236,7 +236,7 @@ class Interval(NamedTuple):
     observation: Observation
 
 
-def holding(observations: Iterable[Observation], at: int | None = None) -> Observation | None:
+def find_active_observation(observations: Iterable[Observation], at: int | None = None) -> Observation | None:
     """The observation that a scope says at a time (default: at the end of time).
 
     The newest that is not provisional, else the newest provisional one that has not ended; of two of
@@ -248,26 +248,26 @@ def holding(observations: Iterable[Observation], at: int | None = None) -> Obser
         if at is not None and o.observed_at > at:
             continue
         if not o.provisional:
-            if settled is None or _order(o) > _order(settled):
+            if settled is None or _rank_observation(o) > _rank_observation(settled):
                 settled = o
-        elif (o.until is None or (at is not None and at < o.until)) and (open_ is None or _order(o) > _order(open_)):
+        elif (o.until is None or (at is not None and at < o.until)) and (open_ is None or _rank_observation(o) > _rank_observation(open_)):
             open_ = o
     return settled if settled is not None else open_
 
 
-def _order(o: Observation) -> tuple[int, bytes, str, int]:
+def _rank_observation(o: Observation) -> tuple[int, bytes, str, int]:
     """Which of two observations wins: total, so that the order of arrival is nothing."""
     return (o.observed_at, o.digest, o.version, 0 if o.until is None else -o.until)
 
 
-def intervals(observations: Iterable[Observation]) -> list[Interval]:
+def build_intervals(observations: Iterable[Observation]) -> list[Interval]:
     """The history of one scope, oldest first. Neighbouring stretches never say the same.
 
-    Late observations split stretches: A at 1, 2, 4 and B at 3 gives A, B, A. Equal to asking `holding`
+    Late observations split stretches: A at 1, 2, 4 and B at 3 gives A, B, A. Equal to asking `find_active_observation`
     at every time at which something was observed or ended, in n log n.
     """
     result: list[Interval] = []
-    for at, now in _changes(sorted(observations, key=_order)):
+    for at, now in _iterate_active(sorted(observations, key=_rank_observation)):
         last = result[-1] if result else None
         if last is not None and last.valid_to is None:
             said = last.observation
@@ -280,7 +280,7 @@ def intervals(observations: Iterable[Observation]) -> list[Interval]:
     return result
 
 
-def _changes(ordered: Sequence[Observation]) -> Iterator[tuple[int, Observation | None]]:
+def _iterate_active(ordered: Sequence[Observation]) -> Iterator[tuple[int, Observation | None]]:
     """(time, what holds from then on), for every time at which that may change, oldest first."""
     ends = {o.until for o in ordered if o.provisional and o.until is not None}
     settled: Observation | None = None
@@ -302,40 +302,40 @@ def _changes(ordered: Sequence[Observation]) -> Iterator[tuple[int, Observation 
         yield at, provisional[-1] if provisional else None
 
 
-def known_by(observations: Iterable[Observation], at: int) -> list[Observation]:
+def list_known_observations(observations: Iterable[Observation], at: int) -> list[Observation]:
     """What was known at a time: nothing later, and no end that was still to come."""
     return [o._replace(until=None) if o.until is not None and o.until > at else o for o in observations if o.observed_at <= at]
 
 
-def last_stretch(observations: Iterable[Observation]) -> Interval | None:
+def find_open_interval(observations: Iterable[Observation]) -> Interval | None:
     """The stretch that is still open, if one is."""
-    history = intervals(observations)
+    history = build_intervals(observations)
     return history[-1] if history and history[-1].valid_to is None else None
 
 
-def run_version(run: str, family: str) -> str:
+def build_run_version(run: str, family: str) -> str:
     """The version of a run's statements. `family`: what it has in common with the runs that count as one with it, if any; no `@`."""
     return f"{run}#{family}" if family else run
 
 
-def run_of(version: str) -> str:
+def parse_run(version: str) -> str:
     """The run of a version."""
     run, _, family = version.rpartition("#")
     return version if "@" in family else run or version
 
 
-def family_of(version: str) -> str:
+def parse_family(version: str) -> str:
     """What the versions of all runs that count as one have in common: the version itself if it is alone."""
     _, _, family = version.rpartition("#")
     return version if "@" in family else family
 
 
-def lists_some_columns(scope: Scope) -> bool:
+def is_partial_schema(scope: Scope) -> bool:
     """Whether a scope lists some columns of a dataset: those that it lacks may exist as well."""
     return len(scope) == 5 and scope[0] == DATASET_SCOPE and scope[3] == PARTIAL_SCHEMA
 
 
-def source_kind(source: str) -> str:
+def parse_source_kind(source: str) -> str:
     """`openlineage` of `openlineage/prod`."""
     return source.partition("/")[0]
 
@@ -353,7 +353,7 @@ class Precedence(msgspec.Struct, frozen=True):
     def rank(self, source: str, attribute: str) -> int:
         """Smaller is stronger."""
         order = self.people if attribute in PEOPLE_ATTRIBUTES else self.structure
-        kind = source_kind(source)
+        kind = parse_source_kind(source)
         return order.index(kind) if kind in order else len(order)
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.graph.model import AssetKey, dataset
+from meshline.graph.model import AssetKey, build_dataset_key
 
 SCHEME_ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "postgresql": "postgres", "abfs": "abfss", "wasb": "wasbs"}
 
@@ -87,7 +87,7 @@ class Naming:
 
     def _normalise(self, namespace: str, name: str) -> AssetKey:
         scheme, namespace = normalise_namespace(namespace)
-        return dataset(namespace, self._trimmed(self._plain(scheme, name)))
+        return build_dataset_key(namespace, self._trimmed(self._plain(scheme, name)))
 
     @staticmethod
     def _plain(scheme: str, name: str) -> str:

@@ -181,7 +181,7 @@ def _links(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[_Link]:
                 other = rule.counterpart(name)
                 if other is not None:
                     if other in spoken[rule.names.namespace] and (namespace, name) != (rule.names.namespace, other):
-                        yield _Link(model.dataset(namespace, name), model.dataset(rule.names.namespace, other), rule)
+                        yield _Link(model.build_dataset_key(namespace, name), model.build_dataset_key(rule.names.namespace, other), rule)
                     break
 
 

@@ -71,7 +71,7 @@ def _said(checks: Iterable[Check], attribute: str) -> Iterable[AssetFact]:
             )
             if value is not None
         }
-    unchecked = {model.dataset(*key.parts[:2]) for key in said} - said.keys()
+    unchecked = {model.build_dataset_key(*key.parts[:2]) for key in said} - said.keys()
     return [*(AssetFact(key, {attribute: of_asset}) for key, of_asset in said.items()), *(AssetFact(key, {}) for key in unchecked)]
 
 

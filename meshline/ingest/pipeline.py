@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.graph import model
-from meshline.graph.model import Scope, run_of
+from meshline.graph.model import Scope, parse_run
 from meshline.graph.store.base import Batch, Changes, RunKey, RunReader, Store
 from meshline.ingest.file_times import now
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
@@ -52,12 +52,12 @@ def _news(batch: Batch, changes: Changes) -> set[tuple[str, str | int]]:
         if head.content is None:
             silent.add((head.source, head.scope))
         elif head.valid_from == head.observed_at:  # a stretch begins; one that goes on began before
-            news.add((head.source, run_of(head.version) or head.observed_at))
+            news.add((head.source, parse_run(head.version) or head.observed_at))
     if silent:  # who ended what was said
         news.update(
-            (said.source, run_of(said.version) or said.observed_at) for said in batch.statements if (said.source, said.scope) in silent
+            (said.source, parse_run(said.version) or said.observed_at) for said in batch.statements if (said.source, said.scope) in silent
         )
-        news.update((taken.source, run_of(taken.version)) for taken in batch.withdrawals if (taken.source, taken.scope) in silent)
+        news.update((taken.source, parse_run(taken.version)) for taken in batch.withdrawals if (taken.source, taken.scope) in silent)
     return news
 
 
@@ -65,7 +65,7 @@ def _voice(item: Received) -> str | int:
     """By what statements are known to come from an event: its run's version, or, if it has no run, its time."""
     event = item.event
     if isinstance(event, RunEvent):
-        return version_of(RunKey(item.source, model.job(*event.job), event.run_id))
+        return version_of(RunKey(item.source, model.build_job_key(*event.job), event.run_id))
     return event.time
 
 

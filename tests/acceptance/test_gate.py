@@ -14,7 +14,7 @@ from meshline.cli.local_client import Opened, opened
 from meshline.governance.gate import Mode
 from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode
-from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, job
+from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, build_job_key
 from meshline.graph.what_if import Saying, supposed
 from meshline.ingest.file_times import now
 from tests.cli.running import EXAMPLE, done
@@ -98,7 +98,7 @@ def test_a_column_that_nobody_reads_in_a_covered_corner(graph: Opened) -> None:
 
 def test_the_same_with_one_job_without_column_lineage(graph: Opened) -> None:
     campaigns = graph.naming.dataset("http://iceberg-rest.internal:8181", "marketing.campaigns")
-    board, blind = graph.naming.dataset("file", "/exports/board"), job("airflow", "board_export")
+    board, blind = graph.naming.dataset("file", "/exports/board"), build_job_key("airflow", "board_export")
     edges = (EdgeFact(EdgeType.READS, blind, campaigns), EdgeFact(EdgeType.WRITES, blind, board))
     content = encode(Facts(edges=edges, flows=(Flow(campaigns, board, job=blind),)))
     with supposed(graph.graph, [Saying("openlineage/late", ("job-output", *blind.parts, *board.parts), content)], now()) as would:

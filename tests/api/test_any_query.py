@@ -25,13 +25,13 @@ from hypothesis import strategies as st
 
 from meshline.api.graphql import Bounds
 from meshline.api.graphql.schema import printed
-from meshline.graph.model import EdgeType, column, dataset
+from meshline.graph.model import EdgeType, build_column_key, build_dataset_key
 from tests.api.conftest import Asking
 from tests.queries import mesh
 from tests.sizes import count_examples
 
 KEYS = (mesh.EMAIL, mesh.HASH, mesh.CUSTOMERS, mesh.ORDERS, mesh.REVENUE, mesh.REPORT, mesh.SUM, mesh.COMMERCE, mesh.REVENUE_PRODUCT)
-MORE = (mesh.DASHBOARD, mesh.SHOP_TEAM, mesh.ANN, column(mesh.REVENUE, "total"), dataset("s3://lake", "orders"))
+MORE = (mesh.DASHBOARD, mesh.SHOP_TEAM, mesh.ANN, build_column_key(mesh.REVENUE, "total"), build_dataset_key("s3://lake", "orders"))
 VALUES = {
     "ID": [f'"{key.id}"' for key in (*KEYS, *MORE)] + ['"nope"', '"st_1"', '"st_12"'],
     "String": ['"orders"', '"email"', '"wh"', '"pii"', '""', '"sales.orders"', '"a\\u0000b"', '"pg/shop.customers"'],
@@ -113,7 +113,7 @@ def mutations(draw: st.DrawFn) -> str:
 
 @pytest.fixture(scope="module")
 def asking() -> Iterator[Asking]:
-    same = mesh.edge(EdgeType.SAME_AS, dataset("s3://lake", "orders"), mesh.ORDERS, why="location")
+    same = mesh.edge(EdgeType.SAME_AS, build_dataset_key("s3://lake", "orders"), mesh.ORDERS, why="location")
     graph = mesh.live(*mesh.mesh(), same)
     yield Asking(graph, Bounds(depth=50, aliases=500))
     graph.store.close()

@@ -16,7 +16,15 @@ from meshline.app.parser_process import texts_apart
 from meshline.errors import LimitExceeded
 from meshline.governance.report import Report
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import EdgeType, Json, column, consumer, data_product, dataset, job
+from meshline.graph.model import (
+    EdgeType,
+    Json,
+    build_column_key,
+    build_consumer_key,
+    build_data_product_key,
+    build_dataset_key,
+    build_job_key,
+)
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import UNLIMITED
 from tests.api.conftest import Asking, running
@@ -238,16 +246,18 @@ def test_products_that_depend_on_assets(promising: Asking) -> None:
 
 
 def test_consumers_of_a_product_are_told_apart(ask: Asking) -> None:
-    inner, later = dataset("wh", "sales.inner"), dataset("wh", "sales.later")
+    inner, later = build_dataset_key("wh", "sales.inner"), build_dataset_key("wh", "sales.later")
     mesh.say(
         ask.graph,
         about(mesh.ORDERS_PRODUCT, members=["wh/sales.inner"]),
         schema(inner, "x"),
-        edge(EdgeType.CONSUMES, consumer("whole"), mesh.ORDERS_PRODUCT, contract="c"),
-        edge(EdgeType.CONSUMES, consumer("within"), inner),
-        edge(EdgeType.CONSUMES, consumer("after"), later),
+        edge(EdgeType.CONSUMES, build_consumer_key("whole"), mesh.ORDERS_PRODUCT, contract="c"),
+        edge(EdgeType.CONSUMES, build_consumer_key("within"), inner),
+        edge(EdgeType.CONSUMES, build_consumer_key("after"), later),
         schema(later, "t"),
-        run(job("etl", "later"), [mesh.ORDERS], later, flow(column(mesh.ORDERS, "total"), column(later, "t"))),
+        run(
+            build_job_key("etl", "later"), [mesh.ORDERS], later, flow(build_column_key(mesh.ORDERS, "total"), build_column_key(later, "t"))
+        ),
     )
     found = ask(
         """query($of: ID!) { consumersOf(product: $of) {
@@ -255,7 +265,7 @@ def test_consumers_of_a_product_are_told_apart(ask: Asking) -> None:
           directly { consumer { name } contractName } throughPorts { consumer { name } asset { name } } inside { consumer { name } }
           reached { consumer { name } reach distance via { asset { name } } uses { asset { name } contractName } }
         } }""",
-        of=data_product("orders").id,
+        of=build_data_product_key("orders").id,
     )["consumersOf"]
     assert found["directly"] == [{"consumer": {"name": "whole"}, "contractName": "c"}]
     assert found["throughPorts"] == [{"consumer": {"name": "campaign"}, "asset": {"name": "email_hash"}}]

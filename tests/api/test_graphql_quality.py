@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshline.graph.model import column, from_micros
+from meshline.graph.model import build_column_key, from_micros
 from tests.api.conftest import Asking
 from tests.queries import mesh
 from tests.queries.test_quality import check, run, written
 
-TOTAL = column(mesh.ORDERS, "total")
+TOTAL = build_column_key(mesh.ORDERS, "total")
 DAY = 86_400 * mesh.SECOND
 DECLARED = {"id": "ID", "after": "String"}
 
@@ -19,7 +19,7 @@ def checked(ask: Asking) -> Asking:
         ask.graph,
         run(check(TOTAL, "a"), check(mesh.ORDERS, "z", labels={"team": "x"})),
         run(check(TOTAL, "a", "FAILED", expected={"max": 1}, observed=2, message="too much"), check(mesh.ORDERS, "z"), at=mesh.START + DAY),
-        run(check(column(mesh.REVENUE, "day"), "e", "ERROR")),
+        run(check(build_column_key(mesh.REVENUE, "day"), "e", "ERROR")),
         written("w", check(mesh.ORDERS, "n", "NOT_RUN")),
     )
     return ask

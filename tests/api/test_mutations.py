@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshline.api.graphql import mutation
-from meshline.graph.model import AssetFact, EdgeType, Facts, column, dataset
+from meshline.graph.model import AssetFact, EdgeType, Facts, build_column_key, build_dataset_key
 from tests.api.conftest import Asking
 from tests.queries import mesh
 
@@ -69,7 +69,7 @@ def test_a_consumer(ask: Asking) -> None:
     said = ask(
         """mutation($id: ID!) { addConsumer(asset: $id, consumer: "forecast", purpose: "plans", by: "eve") {
         asset { ... on Column { consumers { purpose source consumer { name } } } } } }""",
-        id=column(mesh.REVENUE, "total").id,
+        id=build_column_key(mesh.REVENUE, "total").id,
     )["addConsumer"]
     assert said["asset"]["consumers"] == [{"purpose": "plans", "source": "person/eve", "consumer": {"name": "forecast"}}]
     told = ask("query($id: ID!) { impact(of: [$id]) { notify { recipient { name } } } }", id=mesh.EMAIL.id)["impact"]["notify"]
@@ -92,7 +92,7 @@ def test_same_as_and_back(ask: Asking) -> None:
 
 
 def test_a_merge_of_a_machine_is_parted_and_joined_again(ask: Asking) -> None:
-    path = dataset("s3://lake", "orders")
+    path = build_dataset_key("s3://lake", "orders")
     mesh.say(ask.graph, mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, why="symlink", source="openlineage/x"))
     names = "query($id: ID!) { node(id: $id) { id ... on Dataset { identity { members { name { id name } } } } } }"
     members = [one["name"]["id"] for one in ask(names, id=path.id)["node"]["identity"]["members"]]

@@ -12,7 +12,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from meshline.api.graphql import Bounds, GraphQL
 from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.fast_executor import PlanningExecutor
-from meshline.graph.model import EdgeType, dataset
+from meshline.graph.model import EdgeType, build_dataset_key
 from meshline.graph.naming import Naming
 from tests.api.test_any_query import queries
 from tests.queries import mesh
@@ -40,7 +40,7 @@ def _ordered(body: object) -> object:
 
 @pytest.fixture(scope="module")
 def both() -> Iterator[Both]:
-    same = mesh.edge(EdgeType.SAME_AS, dataset("s3://lake", "orders"), mesh.ORDERS, why="location")
+    same = mesh.edge(EdgeType.SAME_AS, build_dataset_key("s3://lake", "orders"), mesh.ORDERS, why="location")
     graph = mesh.live(*mesh.mesh(), same)
     bounds = Bounds(depth=50, aliases=500)
     found = Both(GraphQL(graph, Naming(), bounds), GraphQL(graph, Naming(), bounds))

@@ -10,7 +10,7 @@ import pytest
 from meshline.api.graphql import GraphQL
 from meshline.app.policy_service import Governing
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import EdgeType, column, consumer, data_product
+from meshline.graph.model import EdgeType, build_column_key, build_consumer_key, build_data_product_key
 from meshline.graph.naming import Naming
 from tests.queries import mesh
 
@@ -31,7 +31,7 @@ def ask(graphql: GraphQL, query: str = QUERY, **variables: object) -> dict[str, 
 
 @pytest.fixture
 def live() -> LiveGraph:
-    campaign = mesh.edge(EdgeType.CONSUMES, consumer("mailer"), column(mesh.CUSTOMERS, "email"))
+    campaign = mesh.edge(EdgeType.CONSUMES, build_consumer_key("mailer"), build_column_key(mesh.CUSTOMERS, "email"))
     return mesh.live(*mesh.mesh(), campaign)
 
 
@@ -69,7 +69,7 @@ def test_only_of_a_policy_or_a_severity(live: LiveGraph) -> None:
 def test_they_follow_the_graph(live: LiveGraph) -> None:
     graphql = GraphQL(live, Naming())
     before = ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"]
-    mesh.say(live, mesh.edge(EdgeType.CONSUMES, consumer("other"), column(mesh.CUSTOMERS, "email")))
+    mesh.say(live, mesh.edge(EdgeType.CONSUMES, build_consumer_key("other"), build_column_key(mesh.CUSTOMERS, "email")))
     assert ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == before + 1
     of_policies = ask(graphql, "{ policies { id violations } }")["policies"]
     assert {one["id"]: one["violations"] for one in of_policies}["pii-unmasked"] == before + 1
@@ -85,7 +85,7 @@ def test_ones_own_policies_count(live: LiveGraph, tmp_path: Path) -> None:
     assert [one["text"] for one in ask(graphql, policy="titled")["policyViolations"]["nodes"]] == [
         f"{mesh.ORDERS_PRODUCT.name} has no title"
     ]
-    assert data_product("revenue").name not in str(ask(graphql, policy="titled"))
+    assert build_data_product_key("revenue").name not in str(ask(graphql, policy="titled"))
 
 
 @pytest.mark.parametrize(

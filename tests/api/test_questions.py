@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, column, dataset, from_micros
-from meshline.graph.model import contract as model_contract
+from meshline.graph.model import (
+    AssetFact,
+    AssetKey,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    build_column_key,
+    build_contract_key,
+    build_dataset_key,
+    from_micros,
+)
 from meshline.graph.store.base import Head
 from tests.api.conftest import Asking
 from tests.queries import mesh
@@ -116,20 +125,20 @@ def test_what_each_kind_has(ask: Asking, key: AssetKey, fields: str, expected: d
 def test_columns_that_swapped_their_names(ask: Asking) -> None:
     """What was said of a name before the swap is said of what had it; one statement speaks of both."""
     later = mesh.START + mesh.SECOND
-    typed = tuple(AssetFact(column(mesh.REPORT, name), {"type": type_}) for name, type_ in (("a", "int"), ("b", "text")))
+    typed = tuple(AssetFact(build_column_key(mesh.REPORT, name), {"type": type_}) for name, type_ in (("a", "int"), ("b", "text")))
     mesh.say(ask.graph, mesh.said(mesh.LINEAGE, ("dataset", *mesh.REPORT.parts, "schema"), Facts(assets=typed)))
     for old, new in (("a", "b"), ("b", "a")):
-        swap = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, column(mesh.REPORT, old), column(mesh.REPORT, new)),))
+        swap = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, build_column_key(mesh.REPORT, old), build_column_key(mesh.REPORT, new)),))
         mesh.say(ask.graph, mesh.said("iceberg/lake", ("column-renamed", *mesh.REPORT.parts, old, new, str(later)), swap, later))
     query = "query($id: ID!) { node(id: $id) { name ... on Column { dataType formerNames { name until } } } }"
     until = "2023-11-14T22:13:21+00:00"
     for name, type_, former in (("a", "text", "b"), ("b", "int", "a")):
-        found = ask(query, id=column(mesh.REPORT, name).id)["node"]
+        found = ask(query, id=build_column_key(mesh.REPORT, name).id)["node"]
         assert found == {"name": name, "dataType": type_, "formerNames": [{"name": former, "until": until}]}
 
 
 def test_any_alias_finds_the_dataset(ask: Asking) -> None:
-    path = dataset("s3://lake", "orders")
+    path = build_dataset_key("s3://lake", "orders")
     mesh.say(ask.graph, mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, why="location"))
     query = "query($ns: String!, $n: String!) { dataset(namespace: $ns, name: $n) { id name aliases { namespace name why source since } } }"
     for namespace, name in (("s3a://lake/", "//orders"), ("wh", "sales.orders")):
@@ -242,7 +251,7 @@ def test_impact(ask: Asking) -> None:
 
 def test_contracts_and_owners_lead_to_what_they_govern_and_own(ask: Asking) -> None:
     """The same in every question that starts from assets; downstream of a consumer it is refused."""
-    contract = {"of": [model_contract("revenue-v1").id]}
+    contract = {"of": [build_contract_key("revenue-v1").id]}
     impact = (
         "query($of: [ID!]!) { impact(of: $of) { total assets(kinds: [DATASET]) { nodes { node { name } } } completeness { unbound } } }"
     )
@@ -297,7 +306,7 @@ def test_filters_of_an_impact(ask: Asking) -> None:
 
 def test_provenance(ask: Asking) -> None:
     query = "query($id: ID!) { provenance(of: [$id]) { assets(kinds: [COLUMN]) { nodes { reach node { name } via { asset { name } } } } } }"
-    nodes = ask(query, id=column(mesh.REVENUE, "total").id)["provenance"]["assets"]["nodes"]
+    nodes = ask(query, id=build_column_key(mesh.REVENUE, "total").id)["provenance"]["assets"]["nodes"]
     assert [(node["node"]["name"], node["reach"]) for node in nodes] == [
         ("email_hash", "DIRECT"), ("total", "DIRECT"), ("email", "DIRECT"), ("name", "INDIRECT"),
     ]  # fmt: skip
@@ -306,7 +315,7 @@ def test_provenance(ask: Asking) -> None:
 
 def test_paths(ask: Asking) -> None:
     query = "query($a: ID!, $b: ID!) { paths(from: $a, to: $b) { steps { asset { name } edgeType subtype masking job { name } source } } }"
-    (path,) = ask(query, a=mesh.EMAIL.id, b=column(mesh.REVENUE, "total").id)["paths"]
+    (path,) = ask(query, a=mesh.EMAIL.id, b=build_column_key(mesh.REVENUE, "total").id)["paths"]
     assert path["steps"][0] == {
         "asset": {"name": "email"},
         "edgeType": None,
@@ -364,9 +373,11 @@ def test_resolve(ask: Asking) -> None:
 
 
 def test_one_read_of_the_store_for_each_level(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
-    many = [mesh.about(column(dataset("n", f"d{n}"), f"c{m}"), description=f"{n}.{m}") for n in range(20) for m in range(5)]
+    many = [
+        mesh.about(build_column_key(build_dataset_key("n", f"d{n}"), f"c{m}"), description=f"{n}.{m}") for n in range(20) for m in range(5)
+    ]
     graph: LiveGraph = ask.graph
-    mesh.say(graph, *many, *(mesh.schema(dataset("n", f"d{n}"), *(f"c{m}" for m in range(5))) for n in range(20)))
+    mesh.say(graph, *many, *(mesh.schema(build_dataset_key("n", f"d{n}"), *(f"c{m}" for m in range(5))) for n in range(20)))
     statements = graph.store.statements
     reads: list[int] = []
 

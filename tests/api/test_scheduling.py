@@ -180,7 +180,7 @@ def test_metrics_and_names_of_a_server(tmp_path: Path) -> None:
         # what rules join is joined while it comes in
         live = live_of(client)
         say(live, [entry("orders", "x")])
-        both = model.dataset("lake", "orders"), model.dataset("trino://h", "delta.orders")
+        both = model.build_dataset_key("lake", "orders"), model.build_dataset_key("trino://h", "delta.orders")
         until(lambda: live.index.node(both[0]) == live.index.node(both[1]))
         say(live, [], complete=True)
         until(lambda: live.index.node(both[0]) is None)

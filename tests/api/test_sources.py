@@ -22,7 +22,7 @@ from meshline.ingest.sources.transfer import ENDS, MOST_FLOWS, MOST_KEYS, Sent, 
 from tests.api.conftest import running
 from tests.ingest.sources.stating import BAD, T, counts, entry, graph, say, shown, table, timeless
 
-A, B = model.dataset("lake", "a"), model.dataset("lake", "b")
+A, B = model.build_dataset_key("lake", "a"), model.build_dataset_key("lake", "b")
 PARAMS = {"source": "iceberg/lake"}
 
 
@@ -91,14 +91,14 @@ BAD_CONTENTS = {
     "positions that are not there": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [[5, {}]], [], [], []])).decode(),
     "a kind that is not there": base64.b64encode(msgspec.msgpack.encode([[[77, "n", "d"]], [], [], [], []])).decode(),
     "a name of too few parts": base64.b64encode(msgspec.msgpack.encode([[[2, "n"]], [[0, {}]], [], [], []])).decode(),
-    "an empty name": blob(encode(Facts(assets=(AssetFact(model.dataset("lake", ""), {}),)))),
+    "an empty name": blob(encode(Facts(assets=(AssetFact(model.build_dataset_key("lake", ""), {}),)))),
     "half a flow": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [], [], [[0, "", 0, 0, -1]], [0, 0]])).decode(),
     "bytes as an attribute": base64.b64encode(msgspec.msgpack.encode([[[2, "n", "d"]], [[0, {"x": b"y"}]], [], [], []])).decode(),
-    "an edge between the wrong kinds": edge(EdgeType.WRITES, A, model.job("j", "j")),
-    "another dataset's column": edge(EdgeType.HAS_COLUMN, A, model.column(B, "x")),
-    "a rename to another kind": edge(EdgeType.RENAMED_TO, A, model.column(A, "x")),
-    "a flow to a job": blob(encode(Facts(flows=(Flow(A, model.job("j", "j")),)))),
-    "a name too long": blob(encode(Facts(assets=(AssetFact(model.dataset("lake", "x" * 4_097), {}),)))),
+    "an edge between the wrong kinds": edge(EdgeType.WRITES, A, model.build_job_key("j", "j")),
+    "another dataset's column": edge(EdgeType.HAS_COLUMN, A, model.build_column_key(B, "x")),
+    "a rename to another kind": edge(EdgeType.RENAMED_TO, A, model.build_column_key(A, "x")),
+    "a flow to a job": blob(encode(Facts(flows=(Flow(A, model.build_job_key("j", "j")),)))),
+    "a name too long": blob(encode(Facts(assets=(AssetFact(model.build_dataset_key("lake", "x" * 4_097), {}),)))),
     "too many flows": base64.b64encode(
         msgspec.msgpack.encode([[[2, "n", "d"]], [], [], [[0, "", 0, 0, -1]], [0] * 3 * (MOST_FLOWS + 1)])
     ).decode(),
@@ -193,14 +193,14 @@ def test_a_reading_in_parts_ends_the_same(monkeypatch: pytest.MonkeyPatch, part:
 
 def test_what_a_source_may_know_is_the_same_over_http(client: TestClient) -> None:
     put(client, sent(entry("shop.orders", *(f"c{i}" for i in range(1500)))))
-    mail = encode(Facts(assets=(AssetFact(model.owner("ann"), {"email": "Ann@x.org"}),)))
+    mail = encode(Facts(assets=(AssetFact(model.build_owner_key("ann"), {"email": "Ann@x.org"}),)))
     put(client, sent(Entry(("owner", "ann"), mail)))
     context = RemoteTarget(Remote(client, "http://test")).context("dbt/x", None, {"lake": "lake"})  # type: ignore[arg-type]
-    dataset = model.dataset("lake", "shop.orders")
+    dataset = model.build_dataset_key("lake", "shop.orders")
     assert [column.name for column in context.columns(dataset)] == [f"c{i}" for i in range(1500)]
-    assert context.columns(model.dataset("lake", "none")) == []
+    assert context.columns(model.build_dataset_key("lake", "none")) == []
     assert context.person("ann@x.org") == "ann"
-    governs = encode(Facts(edges=(EdgeFact(EdgeType.GOVERNS, model.contract("c1"), dataset),)))
+    governs = encode(Facts(edges=(EdgeFact(EdgeType.GOVERNS, model.build_contract_key("c1"), dataset),)))
     put(client, sent(Entry(("contract", "c1"), governs)))
     assert context.ending("orders") == context.datasets("lake") == context.governed("c1") == [dataset]
     assert context.governed("c2") == context.ending("nothing") == context.datasets("elsewhere") == []

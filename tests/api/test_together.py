@@ -7,11 +7,11 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from meshline.graph.model import column, dataset
+from meshline.graph.model import build_column_key, build_dataset_key
 from tests.api.test_ingest import event
 
 WRITERS, EACH = 4, 15
-START = column(dataset("wh", "a"), "id").id
+START = build_column_key(build_dataset_key("wh", "a"), "id").id
 
 
 def write(client: TestClient, writer: int) -> list[int]:

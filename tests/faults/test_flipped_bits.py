@@ -15,7 +15,7 @@ import pytest
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import job
+from meshline.graph.model import build_job_key
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Record, RunKey, Store
 from meshline.graph.store.sqlite import SqliteStore
@@ -53,7 +53,7 @@ class Answers:
             times = sorted({head.observed_at for head in heads})
             self._times = [*times[:: max(1, len(times) // 5)], CLOCK]
             self._scopes = scopes
-            self._runs = [RunKey("openlineage/default", job(*parts), name) for name, parts in runs_of(path)]
+            self._runs = [RunKey("openlineage/default", build_job_key(*parts), name) for name, parts in runs_of(path)]
             self._settings = [f"s{number}" for number in range(20)]
             assert store.run(self._runs)
 

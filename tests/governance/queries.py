@@ -8,9 +8,9 @@ from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.diff.change_builder import Draft
 from meshline.governance.diff.sql import sql_changes
 from meshline.graph.contracts import Definition, Field, Model, Version
-from meshline.graph.model import dataset
+from meshline.graph.model import build_dataset_key
 
-TABLE = dataset("wh", "mart.t")
+TABLE = build_dataset_key("wh", "mart.t")
 Columns = Mapping[str, Sequence[str]]
 
 

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from meshline.governance.changes import Change
 from meshline.governance.diff import changes
 from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Version, level
-from meshline.graph.model import AssetKey, AssetKind, column, consumer, contract, dataset
+from meshline.graph.model import AssetKey, AssetKind, build_column_key, build_consumer_key, build_contract_key, build_dataset_key
 
-ORDERS, LINES, LAKE = dataset("pg", "shop.orders"), dataset("pg", "shop.lines"), dataset("lake", "orders")
+ORDERS, LINES, LAKE = build_dataset_key("pg", "shop.orders"), build_dataset_key("pg", "shop.lines"), build_dataset_key("lake", "orders")
 ADDRESS = (Field("address", type="struct"), Field("address.city", type="string"), Field("address.zip", type="string"))
 BASE = Contract(
     "orders",
@@ -47,8 +47,8 @@ def test_a_field_is_its_column_in_each_dataset() -> None:
     fields[1] = replace(fields[1], type="int")
     found = the(of(with_fields(*fields)))
     assert (found.rule, found.before, found.after) == ("type-changed", "string", "int")
-    assert found.assets == (column(ORDERS, "email_address"), column(LAKE, "email_address"))
-    assert found.consumers == (consumer("finance"),)
+    assert found.assets == (build_column_key(ORDERS, "email_address"), build_column_key(LAKE, "email_address"))
+    assert found.consumers == (build_consumer_key("finance"),)
     assert found.told["field"] == "orders.email_address"
     assert (found.file, found.line) == ("new.yaml", 12)
 
@@ -93,7 +93,7 @@ def test_levels_are_of_what_they_name() -> None:
     after = replace(BASE, sla=(level("freshness", "2h", element="orders.id"), level("retention", "P6M", element="lines, orders")))
     found = {(one.rule, *one.subject.part): one.assets for one in of(after)}
     assert found == {
-        ("slo-loosened", "slo", "freshness", "orders.id"): (column(ORDERS, "id"), column(LAKE, "id")),
+        ("slo-loosened", "slo", "freshness", "orders.id"): (build_column_key(ORDERS, "id"), build_column_key(LAKE, "id")),
         ("retention-shortened", "slo", "retention", "orders"): (ORDERS, LAKE),
         ("retention-shortened", "slo", "retention", "lines"): (LINES,),
         ("slo-removed", "slo", "availability"): (ORDERS, LAKE, LINES),
@@ -102,7 +102,7 @@ def test_levels_are_of_what_they_name() -> None:
 
 def test_what_is_about_the_contract() -> None:
     found = the(of(replace(BASE, owners=(Party("bob"),))))
-    assert (found.rule, found.before, found.after, found.assets) == ("owner-changed", "ann", "bob", (contract("orders"),))
+    assert (found.rule, found.before, found.after, found.assets) == ("owner-changed", "ann", "bob", (build_contract_key("orders"),))
 
 
 def test_data_that_moved_is_where_it_was() -> None:
@@ -114,7 +114,7 @@ def test_data_that_moved_is_where_it_was() -> None:
 
 def test_a_consumer_that_leaves_is_told() -> None:
     found = the(of(replace(BASE, consumers=())))
-    assert (found.rule, found.consumers) == ("consumer-removed", (consumer("finance"),))
+    assert (found.rule, found.consumers) == ("consumer-removed", (build_consumer_key("finance"),))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,12 @@ def test_a_renamed_table() -> None:
 
 def test_a_column_that_moves_with_another_in_front() -> None:
     moved = the(changes(Pair(table(A, B, Field("c")), table(Field("c"), A, B))))
-    assert (moved.rule, moved.assets, moved.told["position"], moved.told["new_position"]) == ("column-moved", (column(ORDERS, "c"),), 3, 1)
+    assert (moved.rule, moved.assets, moved.told["position"], moved.told["new_position"]) == (
+        "column-moved",
+        (build_column_key(ORDERS, "c"),),
+        3,
+        1,
+    )
 
 
 # -- levels

@@ -16,12 +16,12 @@ from meshline.governance.diff import changes
 from meshline.governance.report_values import sentence
 from meshline.governance.rules import RULES
 from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Terms, Version, level
-from meshline.graph.model import column, dataset
+from meshline.graph.model import build_column_key, build_dataset_key
 
 T = TypeVar("T")
 NAMES = ("id", "email", "amount", "status", "address", "tags", "created_at", "country")
 TYPES = ("string", "int", "bigint", "decimal", "decimal(18,2)", "timestamp", "varchar(20)")
-TABLE = dataset("wh", "sales.orders")
+TABLE = build_dataset_key("wh", "sales.orders")
 
 
 def some(draw: random.Random, things: Sequence[T], least: int = 0) -> tuple[T, ...]:
@@ -81,7 +81,7 @@ contracts = st.integers(0, 2**32).map(drawn)
 
 
 def of(before: Contract, after: Contract) -> list[Change]:
-    keys = {one.name: (dataset("wh", one.name),) for one in (*before.models, *after.models)}
+    keys = {one.name: (build_dataset_key("wh", one.name),) for one in (*before.models, *after.models)}
     return changes(Pair(Version(before, keys, "a.yaml"), Version(after, keys, "b.yaml")))
 
 
@@ -170,7 +170,7 @@ def test_an_edit_is_one_change_under_its_rule(base: Field, edit: Edit) -> None:
     (found,) = of(*edited(base, {"b": edit}))
     assert found.rule in edit.rules
     assert found.subject.part[:4] == ("model", "t", "field", "b")
-    assert found.assets == (column(dataset("wh", "t"), "b"),)
+    assert found.assets == (build_column_key(build_dataset_key("wh", "t"), "b"),)
 
 
 @given(st.sampled_from([PLAIN, FIRM]), st.sampled_from(EDITS), st.sampled_from(EDITS), st.sampled_from(EDITS))

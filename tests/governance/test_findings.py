@@ -12,7 +12,15 @@ from meshline.governance.gate import FailOn, Mode, Raised, settled
 from meshline.governance.report import Waived
 from meshline.governance.rules import RULES, Profile
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import EdgeType, column, consumer, contract, dataset, job, owner
+from meshline.graph.model import (
+    EdgeType,
+    build_column_key,
+    build_consumer_key,
+    build_contract_key,
+    build_dataset_key,
+    build_job_key,
+    build_owner_key,
+)
 from tests.governance.verdicts import change, finding, hits, report, verdicts
 from tests.queries import mesh
 from tests.queries.mesh import CAMPAIGN, CUSTOMERS, DASHBOARD, EMAIL, HASH, ORDERS, REVENUE, edge, run, schema
@@ -52,16 +60,16 @@ def test_a_hit_has_its_path_its_contract_and_its_owner(graph: LiveGraph) -> None
 
 
 def test_the_owner_of_a_contract_in_force_owns_what_it_governs(graph: LiveGraph) -> None:
-    keeper, promise = owner("keeper"), contract("customers-v1")
+    keeper, promise = build_owner_key("keeper"), build_contract_key("customers-v1")
     mesh.say(graph, edge(EdgeType.OWNS, keeper, promise), edge(EdgeType.GOVERNS, promise, CUSTOMERS, status="active"))
-    one = change("column-removed", column(CUSTOMERS, "name"))
+    one = change("column-removed", build_column_key(CUSTOMERS, "name"))
     assert [asset.name for asset in finding(graph, one).owners] == ["keeper"]
     why = {told.recipient.name: told.why for told in report(graph, one).notify if told.reason == "OWNS"}
     assert why["keeper"].startswith("owns pg/shop.customers.name (by contract customers-v1)")
 
 
 def test_a_contract_that_governs_what_is_used_covers_it(graph: LiveGraph) -> None:
-    mesh.say(graph, edge(EdgeType.GOVERNS, contract("orders-v1"), ORDERS))
+    mesh.say(graph, edge(EdgeType.GOVERNS, build_contract_key("orders-v1"), ORDERS))
     found = finding(graph, change("column-removed", HASH))
     assert {hit.consumer.name: hit.contract for hit in found.hits} == {"campaign": "orders-v1", "dashboard": "revenue-v1"}
 
@@ -74,11 +82,11 @@ def test_readers_of_a_change_that_hits_writers_are_told_what_it_means_for_them(g
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if "column" in rule and rule.endswith("-added")])
 def test_a_new_column_need_not_be_known(graph: LiveGraph, rule: str) -> None:
-    assert finding(graph, change(rule, column(ORDERS, "brand_new"))).unknown == ()
+    assert finding(graph, change(rule, build_column_key(ORDERS, "brand_new"))).unknown == ()
 
 
 def test_what_the_graph_does_not_know_is_said_and_never_relaxed(graph: LiveGraph) -> None:
-    one = change("column-removed", column(ORDERS, "nothing_of_this_name"))
+    one = change("column-removed", build_column_key(ORDERS, "nothing_of_this_name"))
     assert verdicts(graph, one) == ("breaking", "breaking")
     found = finding(graph, one)
     assert found.unknown == ("wh/sales.orders.nothing_of_this_name",)
@@ -86,16 +94,16 @@ def test_what_the_graph_does_not_know_is_said_and_never_relaxed(graph: LiveGraph
 
 
 def test_a_column_of_a_dataset_whose_columns_nobody_lists_reaches_what_the_dataset_does(graph: LiveGraph) -> None:
-    after = dataset("wh", "fin.board")
-    printing = run(job("airflow", "print"), [mesh.REPORT], after, covered=False)
-    mesh.say(graph, printing, edge(EdgeType.CONSUMES, consumer("board"), after))
-    found = finding(graph, change("column-removed", column(mesh.REPORT, "total")))
+    after = build_dataset_key("wh", "fin.board")
+    printing = run(build_job_key("airflow", "print"), [mesh.REPORT], after, covered=False)
+    mesh.say(graph, printing, edge(EdgeType.CONSUMES, build_consumer_key("board"), after))
+    found = finding(graph, change("column-removed", build_column_key(mesh.REPORT, "total")))
     assert found.unknown == ("wh/fin.report.total",)
     assert hits(found) == {"board": "breaking POSSIBLE 1"}
 
 
 def test_a_nested_column_that_is_not_known_is_looked_for_by_the_column_around_it(graph: LiveGraph) -> None:
-    one = change("column-removed", column(ORDERS, "email_hash.salt.value"))
+    one = change("column-removed", build_column_key(ORDERS, "email_hash.salt.value"))
     found = finding(graph, one)
     assert (found.unknown, found.verdict) == ((), "breaking")
     assert hits(found) == {"campaign": "breaking POSSIBLE 0", "dashboard": "breaking POSSIBLE 1"}
@@ -103,7 +111,7 @@ def test_a_nested_column_that_is_not_known_is_looked_for_by_the_column_around_it
 
 
 def test_who_is_bound_by_promise_is_hit_though_no_lineage_leads_there(graph: LiveGraph) -> None:
-    one = change("column-removed", column(CUSTOMERS, "id"), consumers=(CAMPAIGN, consumer("nobody-knows")))
+    one = change("column-removed", build_column_key(CUSTOMERS, "id"), consumers=(CAMPAIGN, build_consumer_key("nobody-knows")))
     found = finding(graph, one)
     assert hits(found) == {"campaign": "breaking BOUND 0", "nobody-knows": "breaking BOUND 0"}
     assert [hit.consumer.id for hit in found.hits] == [CAMPAIGN.id, ""]
@@ -112,15 +120,15 @@ def test_who_is_bound_by_promise_is_hit_though_no_lineage_leads_there(graph: Liv
 
 
 def test_the_report_tells_whom_to_tell_and_how(graph: LiveGraph) -> None:
-    said = report(graph, change("column-removed", column(ORDERS, "total"))).notify
+    said = report(graph, change("column-removed", build_column_key(ORDERS, "total"))).notify
     assert [(one.recipient.name, one.reason, one.reach) for one in said] == [
         ("dashboard", "CONSUMES", "POSSIBLE"),
         ("team:shop", "OWNS", "DIRECT"),
         ("team:finance", "OWNS", "DIRECT"),
     ]
     assert said[2].contacts == {"contact": "finance@example.org"}
-    assert not report(graph, change("column-added", column(ORDERS, "total"))).notify
-    assert report(graph, change("column-deprecated", column(ORDERS, "total"))).notify
+    assert not report(graph, change("column-added", build_column_key(ORDERS, "total"))).notify
+    assert report(graph, change("column-deprecated", build_column_key(ORDERS, "total"))).notify
 
 
 def test_the_verdict_of_the_report_is_the_worst_and_fail_on_says_what_passes(graph: LiveGraph) -> None:
@@ -135,7 +143,7 @@ def test_the_verdict_of_the_report_is_the_worst_and_fail_on_says_what_passes(gra
 
 
 def test_profiles_think_differently_and_full_is_the_stricter(graph: LiveGraph) -> None:
-    added = change("enum-value-added", column(ORDERS, "day"))
+    added = change("enum-value-added", build_column_key(ORDERS, "day"))
     assert [finding(graph, added, profile=profile).verdict for profile in Profile] == ["compatible", "breaking", "breaking"]
 
 
@@ -147,7 +155,9 @@ def test_a_change_that_is_told_twice_is_one_finding(graph: LiveGraph) -> None:
 
 
 def promise(rule: str) -> Change:
-    return Change(rule, Subject(SubjectKind.CONTRACT, "revenue-v1", ("model", "revenue", "field", "day")), assets=(column(REVENUE, "day"),))
+    return Change(
+        rule, Subject(SubjectKind.CONTRACT, "revenue-v1", ("model", "revenue", "field", "day")), assets=(build_column_key(REVENUE, "day"),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,10 +198,10 @@ def test_where_all_that_is_breaking_is_waived_no_version_is_missing(graph: LiveG
 
 def test_what_changed_in_the_lineage_since_a_time_is_told(graph: LiveGraph) -> None:
     later = mesh.START + 3600 * mesh.SECOND
-    other = dataset("wh", "fin.extra")
-    flow = mesh.flow(column(REVENUE, "day"), column(other, "day"))
-    mesh.say(graph, schema(other, "day"), run(job("airflow", "extra"), [REVENUE], other, flow, at=later))
-    found = report(graph, change("column-removed", column(REVENUE, "day")), since=mesh.START + mesh.SECOND, now=later).lineage
+    other = build_dataset_key("wh", "fin.extra")
+    flow = mesh.flow(build_column_key(REVENUE, "day"), build_column_key(other, "day"))
+    mesh.say(graph, schema(other, "day"), run(build_job_key("airflow", "extra"), [REVENUE], other, flow, at=later))
+    found = report(graph, change("column-removed", build_column_key(REVENUE, "day")), since=mesh.START + mesh.SECOND, now=later).lineage
     assert found is not None
     assert (found.added, found.removed) == (1, 0)
     assert [(flow.start.name, flow.end.name, flow.job and flow.job.name) for flow in found.flows] == [("day", "day", "extra")]

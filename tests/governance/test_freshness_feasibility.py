@@ -7,12 +7,12 @@ import pytest
 from meshline.governance.freshness_feasibility import Feasibility, Standing, feasible, no_longer_holding
 from meshline.graph.durations import cadence, length
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, EdgeType, Json, Statement, contract, data_product, dataset
+from meshline.graph.model import AssetKey, EdgeType, Json, Statement, build_contract_key, build_data_product_key, build_dataset_key
 from tests.queries import mesh
 
-SOURCE, OURS = data_product("source"), data_product("ours")
-DATA, PORT = dataset("wh", "data"), dataset("wh", "port")
-PROMISE = contract("c")
+SOURCE, OURS = build_data_product_key("source"), build_data_product_key("ours")
+DATA, PORT = build_dataset_key("wh", "data"), build_dataset_key("wh", "port")
+PROMISE = build_contract_key("c")
 HOUR, DAY = 3_600.0, 86_400.0
 
 

@@ -15,7 +15,17 @@ from meshline.governance.report import Finding
 from meshline.governance.rules import RULES, Profile, Verdict
 from meshline.graph.index import Reach
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Flow, Statement, consumer, data_product, job
+from meshline.graph.model import (
+    AssetKind,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Flow,
+    Statement,
+    build_consumer_key,
+    build_data_product_key,
+    build_job_key,
+)
 from meshline.graph.queries.impact import impact
 from tests.governance.verdicts import report
 from tests.index.heads import NS, ds, node, output_scope, says
@@ -24,7 +34,7 @@ from tests.queries import mesh
 
 SUBTYPES = ("IDENTITY", "TRANSFORMATION", "JOIN", "GROUP_BY", "FILTER", "CONDITIONAL", "SORT", "")
 assets = st.one_of(st.builds(lambda of, name: node(f"{of}.{name}"), datasets, st.sampled_from(COLUMNS)), datasets.map(ds))
-consumers = st.sampled_from(("team", "desk", "board")).map(consumer)
+consumers = st.sampled_from(("team", "desk", "board")).map(build_consumer_key)
 
 
 def using(who: object, what: object, contract: str | None) -> Statement:
@@ -33,17 +43,22 @@ def using(who: object, what: object, contract: str | None) -> Statement:
     return says(Facts(edges=(edge,)), ("uses", str(who), str(what)), source="mesh/m")
 
 
-uses = st.builds(using, consumers, st.one_of(assets, st.just(data_product("p"))), st.sampled_from((None, "c1", "c2")))
+uses = st.builds(using, consumers, st.one_of(assets, st.just(build_data_product_key("p"))), st.sampled_from((None, "c1", "c2")))
 ports = st.builds(
     lambda of, way: says(
-        Facts(edges=(EdgeFact(EdgeType.PORT, data_product("p"), ds(of), {"direction": way}),)), ("port", of, way), source="mesh/m"
+        Facts(edges=(EdgeFact(EdgeType.PORT, build_data_product_key("p"), ds(of), {"direction": way}),)), ("port", of, way), source="mesh/m"
     ),
     datasets,
     st.sampled_from(("input", "output")),
 )
 steps = st.builds(
     lambda flows, subtype, name, output: says(
-        Facts(flows=(*(flow._replace(subtype=subtype) for flow in flows), Flow(ds("a"), ds(output), covered=True, job=job(NS, name)))),
+        Facts(
+            flows=(
+                *(flow._replace(subtype=subtype) for flow in flows),
+                Flow(ds("a"), ds(output), covered=True, job=build_job_key(NS, name)),
+            )
+        ),
         output_scope(name, output),
     ),
     st.lists(column_flows, min_size=1, max_size=4),
@@ -158,7 +173,7 @@ def test_a_job_without_column_lineage_never_lowers_a_verdict(
 ) -> None:
     # After a rename or a drop its old name refers to another table, so a job that names it would say more than that it is blind.
     assume(not any(other.scope[0] in ("dataset-renamed", "dataset-dropped") and {start, end}.intersection(other.scope) for other in said))
-    blind = job(NS, "blind")
+    blind = build_job_key(NS, "blind")
     edges = (EdgeFact(EdgeType.READS, blind, ds(start)), EdgeFact(EdgeType.WRITES, blind, ds(end)))
     more = says(Facts(edges=edges, flows=(Flow(ds(start), ds(end), job=blind),)), output_scope("blind", end), 20)
     for mode in Mode:

@@ -6,9 +6,9 @@ import pytest
 
 from meshline.governance.diff import changes
 from meshline.graph.contracts import Contract, Definition, Field, Model, Pair, Server, Version
-from meshline.graph.model import dataset
+from meshline.graph.model import build_dataset_key
 
-ORDERS = dataset("db", "orders")
+ORDERS = build_dataset_key("db", "orders")
 DCS, ODCS = "Data Contract Specification 1.1.0", "Open Data Contract Standard 3.1.0"
 FOLDING = (
     "postgres",

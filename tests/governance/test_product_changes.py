@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from meshline.governance.changes import Change
 from meshline.governance.diff.product_diff import product_changes
 from meshline.graph.contracts import Pair, PortSpec, Product, Version, port_names
-from meshline.graph.model import column, data_product, dataset
+from meshline.graph.model import build_column_key, build_data_product_key, build_dataset_key
 
 KEPT = (
     PortSpec("output", type="sql", endpoint="trino://t/orders/daily"),
@@ -24,7 +24,7 @@ KEPT = (
 def version(*ports: PortSpec, pii: tuple[str, ...] = ()) -> Version[Product]:
     product = Product("orders", version="1.0", ports=ports, pii_columns=pii)
     names = (f"{port.direction}/{name}" for port, name in zip(ports, port_names(ports), strict=True))
-    datasets = {name: (dataset("wh", port.endpoint or port.contract),) for name, port in zip(names, ports, strict=True)}
+    datasets = {name: (build_dataset_key("wh", port.endpoint or port.contract),) for name, port in zip(names, ports, strict=True)}
     return Version(product, datasets)
 
 
@@ -50,7 +50,7 @@ def test_an_edited_endpoint_is_one_change_with_one_fingerprint(random: Random) -
     random.shuffle(after)
     [change] = compared(tuple(before), tuple(after))
     assert (change.rule, change.before, change.after) == ("output-port-changed", "trino://t/orders/daily", "trino://t/orders/daily_v2")
-    assert change.assets == (dataset("wh", "trino://t/orders/daily"),)
+    assert change.assets == (build_dataset_key("wh", "trino://t/orders/daily"),)
     [alone] = compared(KEPT[:1], (moved(KEPT[0], "trino://t/orders/daily_v2"),))
     assert alone.fingerprint == change.fingerprint
 
@@ -69,25 +69,28 @@ def test_another_type_is_another_port() -> None:
 def test_other_words_for_the_same_dataset_are_no_change() -> None:
     port = PortSpec("output", name="daily", type="sql", endpoint="trino://t/orders/daily")
     other = PortSpec("output", name="daily", type="sql", endpoint="warehouse/orders.daily")
-    same = {"output/daily": (dataset("wh", "orders.daily"),)}
+    same = {"output/daily": (build_dataset_key("wh", "orders.daily"),)}
     before, after = (Version(Product("orders", ports=(one,)), same) for one in (port, other))
     assert product_changes(Pair(before, after)) == []
-    elsewhere = after._replace(datasets={"output/daily": (dataset("wh", "sales.daily"),)})
+    elsewhere = after._replace(datasets={"output/daily": (build_dataset_key("wh", "sales.daily"),)})
     assert [change.rule for change in product_changes(Pair(before, elsewhere))] == ["output-port-changed"]
 
 
 def test_an_input_port_changes_the_product_and_names_what_it_reads() -> None:
     [change] = compared(KEPT, (*KEPT, PortSpec("input", endpoint="db.public.parcels")))
-    assert (change.rule, change.assets) == ("input-port-added", (data_product("orders"),))
+    assert (change.rule, change.assets) == ("input-port-added", (build_data_product_key("orders"),))
     assert change.told["datasets"] == ["wh/db.public.parcels"]
 
 
 def test_personal_columns_are_those_of_the_output_ports() -> None:
     [change] = product_changes(Pair(version(*KEPT[:2], KEPT[4]), version(*KEPT[:2], KEPT[4], pii=("email",))))
-    of = [dataset("wh", port.endpoint) for port in KEPT[:2]]
-    assert (change.rule, change.assets) == ("classification-raised", tuple(column(one, "email") for one in of))
+    of = [build_dataset_key("wh", port.endpoint) for port in KEPT[:2]]
+    assert (change.rule, change.assets) == ("classification-raised", tuple(build_column_key(one, "email") for one in of))
 
 
 def test_a_product_that_is_gone_takes_its_ports_with_it() -> None:
     [change] = product_changes(Pair(version(*KEPT[:1]), None))
-    assert (change.rule, change.assets) == ("product-removed", (data_product("orders"), dataset("wh", "trino://t/orders/daily")))
+    assert (change.rule, change.assets) == (
+        "product-removed",
+        (build_data_product_key("orders"), build_dataset_key("wh", "trino://t/orders/daily")),
+    )

@@ -12,7 +12,7 @@ import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.graph.model import column
+from meshline.graph.model import build_column_key
 from tests.governance.queries import TABLE, compared, said
 from tests.sizes import count_examples
 
@@ -219,7 +219,7 @@ def test_columns_that_only_the_query_says_are_not_lost() -> None:
 
 def test_a_projection_names_the_column_of_the_table() -> None:
     [change] = compared("select a, b from t", "select a, b + 1 as b from t", columns=("A", "B"))
-    assert (change.told["field"], change.assets, change.subject.part) == ("B", (column(TABLE, "B"),), ("field", "B"))
+    assert (change.told["field"], change.assets, change.subject.part) == ("B", (build_column_key(TABLE, "B"),), ("field", "B"))
     [change] = compared("select a from t", "select a from t where b", columns=("A",))
     assert (change.told["table"], change.assets, change.subject.part) == ("mart.t", (TABLE,), ("sql", "filter"))
 

@@ -18,25 +18,25 @@ from meshline.graph.model import (
     FlowType,
     Json,
     Statement,
-    column,
-    consumer,
-    contract,
-    data_product,
-    dataset,
-    job,
+    build_column_key,
+    build_consumer_key,
+    build_contract_key,
+    build_data_product_key,
+    build_dataset_key,
+    build_job_key,
 )
 from tests.governance.verdicts import change, finding, hits, report, verdicts
 from tests.queries import mesh
 from tests.queries.mesh import about, edge, flow, run, said, schema
 
-A, B, C = (dataset("wh", name) for name in "abc")
-LOAD, READ = job("etl", "load"), job("etl", "read")
-TEAM = consumer("team")
+A, B, C = (build_dataset_key("wh", name) for name in "abc")
+LOAD, READ = build_job_key("etl", "load"), build_job_key("etl", "read")
+TEAM = build_consumer_key("team")
 
 
 def corner(*more: Statement) -> LiveGraph:
     """a (x, y, z) is written by a job, and b is made of its x; all of that is recorded by column."""
-    copying = run(READ, [A], B, flow(column(A, "x"), column(B, "x")))
+    copying = run(READ, [A], B, flow(build_column_key(A, "x"), build_column_key(B, "x")))
     writing = said(mesh.LINEAGE, ("job-output", "etl", "load", *A.parts), Facts(edges=(EdgeFact(EdgeType.WRITES, LOAD, A),)))
     return mesh.live(schema(A, "x", "y", "z"), schema(B, "x"), copying, writing, *more)
 
@@ -50,20 +50,20 @@ def graph() -> Iterator[LiveGraph]:
 
 def making(subtype: str, end: str = "s", *, start: str = "y") -> Statement:
     """c is made of a, by one step."""
-    one = flow(column(A, start), C if end == "" else column(C, end), subtype)
+    one = flow(build_column_key(A, start), C if end == "" else build_column_key(C, end), subtype)
     if subtype == "CONDITIONAL":
         one = one._replace(type=FlowType.INDIRECT)
-    return run(job("etl", "make"), [A], C, one)
+    return run(build_job_key("etl", "make"), [A], C, one)
 
 
 # -- nobody reads it
 
 
 def test_a_column_that_nobody_reads_in_a_covered_corner(graph: LiveGraph) -> None:
-    one = change("column-removed", column(A, "z"))
+    one = change("column-removed", build_column_key(A, "z"))
     assert verdicts(graph, one) == ("breaking", "compatible")
     assert finding(graph, one).gaps == ()
-    assert verdicts(graph, change("column-removed", column(A, "x"))) == ("breaking", "breaking")
+    assert verdicts(graph, change("column-removed", build_column_key(A, "x"))) == ("breaking", "breaking")
     assert verdicts(graph, change("filter-changed", B)) == ("conditional", "compatible")
 
 
@@ -80,10 +80,13 @@ def test_a_column_that_nobody_reads_in_a_covered_corner(graph: LiveGraph) -> Non
 )
 def test_a_producer_that_states_no_filters_proves_nothing(integration: str, subtypes: list[str], verdict: str) -> None:
     """openlineage-sql lists the columns that are copied, and no more: z may be in the WHERE."""
-    flows = [flow(column(A, "y"), B, one) if one == "FILTER" else flow(column(A, "x"), column(B, "x"), one) for one in subtypes]
+    flows = [
+        flow(build_column_key(A, "y"), B, one) if one == "FILTER" else flow(build_column_key(A, "x"), build_column_key(B, "x"), one)
+        for one in subtypes
+    ]
     again = run(READ, [A], B, *flows, at=mesh.START + 1)
     graph = corner(again, about(READ, integration=integration))
-    one = change("column-removed", column(A, "z"))
+    one = change("column-removed", build_column_key(A, "z"))
     assert verdicts(graph, one) == ("breaking", verdict)
     silent = (1, (integration,)) if verdict == "breaking" else (0, ())
     assert (known := report(graph, one).completeness).silent_on_filters == silent[0]
@@ -94,8 +97,8 @@ def test_a_producer_that_states_no_filters_proves_nothing(integration: str, subt
 
 
 def test_one_job_without_column_lineage_and_it_is_not_safe() -> None:
-    graph = corner(run(job("etl", "blind"), [A], C, covered=False))
-    one = change("column-removed", column(A, "z"))
+    graph = corner(run(build_job_key("etl", "blind"), [A], C, covered=False))
+    one = change("column-removed", build_column_key(A, "z"))
     assert verdicts(graph, one) == ("breaking", "breaking")
     assert "record the column lineage of etl/blind: it is not known which columns of wh/a are read" in finding(graph, one).gaps
     graph.store.close()
@@ -103,8 +106,8 @@ def test_one_job_without_column_lineage_and_it_is_not_safe() -> None:
 
 @pytest.mark.parametrize("scope", [("job-reads", "etl", "export"), ("job-output", "etl", "export", "wh", "else")])
 def test_a_run_that_only_reads_is_such_a_job(scope: tuple[str, ...]) -> None:
-    graph = corner(said(mesh.LINEAGE, scope, Facts(edges=(EdgeFact(EdgeType.READS, job("etl", "export"), A),))))
-    one = change("column-removed", column(A, "z"))
+    graph = corner(said(mesh.LINEAGE, scope, Facts(edges=(EdgeFact(EdgeType.READS, build_job_key("etl", "export"), A),))))
+    one = change("column-removed", build_column_key(A, "z"))
     assert verdicts(graph, one) == ("breaking", "breaking")
     assert any("etl/export" in gap for gap in finding(graph, one).gaps)
     graph.store.close()
@@ -113,17 +116,22 @@ def test_a_run_that_only_reads_is_such_a_job(scope: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        edge(EdgeType.CONSUMES, TEAM, column(A, "z")),
+        edge(EdgeType.CONSUMES, TEAM, build_column_key(A, "z")),
         edge(EdgeType.CONSUMES, TEAM, A),
-        edge(EdgeType.PORT, data_product("p"), A, direction="output"),
-        run(job("etl", "nobody"), [A], dataset("wh", "undescribed"), flow(column(A, "z"), column(dataset("wh", "undescribed"), "z"))),
+        edge(EdgeType.PORT, build_data_product_key("p"), A, direction="output"),
+        run(
+            build_job_key("etl", "nobody"),
+            [A],
+            build_dataset_key("wh", "undescribed"),
+            flow(build_column_key(A, "z"), build_column_key(build_dataset_key("wh", "undescribed"), "z")),
+        ),
     ],
 )
 def test_who_uses_it_or_might(more: Statement) -> None:
     """A port alone is no reader: those who use it are."""
     graph = corner(more)
     ported = any(fact.type is EdgeType.PORT for fact in mesh_edges(more))
-    assert verdicts(graph, change("column-removed", column(A, "z"))) == ("breaking", "compatible" if ported else "breaking")
+    assert verdicts(graph, change("column-removed", build_column_key(A, "z"))) == ("breaking", "compatible" if ported else "breaking")
     graph.store.close()
 
 
@@ -132,21 +140,21 @@ def mesh_edges(statement: Statement) -> tuple[EdgeFact, ...]:
 
 
 def test_a_consumer_of_the_product_might_use_it() -> None:
-    product = data_product("p")
+    product = build_data_product_key("p")
     graph = corner(edge(EdgeType.PORT, product, A, direction="output"), edge(EdgeType.CONSUMES, TEAM, product))
-    one = change("column-removed", column(A, "z"))
+    one = change("column-removed", build_column_key(A, "z"))
     assert verdicts(graph, one) == ("breaking", "breaking")
     assert "say which columns team uses of p" in finding(graph, one).gaps
     graph.store.close()
 
 
 def test_a_contract_that_promises_it_keeps_it() -> None:
-    promise = contract("a-v1")
+    promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
     graph = corner(edge(EdgeType.GOVERNS, promise, A), about(promise, version="1", status="active", models=models))
-    assert verdicts(graph, change("column-removed", column(A, "z"))) == ("breaking", "breaking")
-    assert verdicts(graph, change("column-removed", column(A, "y"))) == ("breaking", "compatible")
-    own = Change("column-removed", Subject(SubjectKind.CONTRACT, "a-v1", ("model", "a", "field", "z")), assets=(column(A, "z"),))
+    assert verdicts(graph, change("column-removed", build_column_key(A, "z"))) == ("breaking", "breaking")
+    assert verdicts(graph, change("column-removed", build_column_key(A, "y"))) == ("breaking", "compatible")
+    own = Change("column-removed", Subject(SubjectKind.CONTRACT, "a-v1", ("model", "a", "field", "z")), assets=(build_column_key(A, "z"),))
     assert verdicts(graph, own) == ("breaking", "compatible")
     graph.store.close()
 
@@ -155,46 +163,46 @@ def test_a_contract_that_promises_it_keeps_it() -> None:
     ("status", "column_name", "expected"), [("active", "z", "breaking"), ("active", "y", "conditional"), ("retired", "z", "conditional")]
 )
 def test_a_legal_promotion_is_conditional_unless_a_contract_promises_the_type(status: str, column_name: str, expected: str) -> None:
-    promise = contract("a-v1")
+    promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
     graph = corner(edge(EdgeType.GOVERNS, promise, A), about(promise, version="1", status=status, models=models))
-    grown = change("type-promoted", column(A, column_name), before="int", after="long")
+    grown = change("type-promoted", build_column_key(A, column_name), before="int", after="long")
     found = finding(graph, grown)
     assert (found.verdict, "The contract a-v1 promises the type." in found.reason) == (expected, expected == "breaking")
     assert finding(graph, grown, profile=Profile.CONSUMER).verdict == "conditional"
-    nested = change("type-promoted", column(A, f"{column_name}.inner"), before="int", after="long")
+    nested = change("type-promoted", build_column_key(A, f"{column_name}.inner"), before="int", after="long")
     assert finding(graph, nested).verdict == expected
     graph.store.close()
 
 
 def test_a_legal_promotion_into_a_narrower_copy_is_breaking() -> None:
-    graph = corner(about(column(B, "x"), source="dbt/t", type="int"))
-    assert verdicts(graph, change("type-promoted", column(A, "x"), before="int", after="long")) == ("breaking", "breaking")
-    assert verdicts(graph, change("type-promoted", column(A, "z"), before="int", after="long")) == ("conditional", "compatible")
+    graph = corner(about(build_column_key(B, "x"), source="dbt/t", type="int"))
+    assert verdicts(graph, change("type-promoted", build_column_key(A, "x"), before="int", after="long")) == ("breaking", "breaking")
+    assert verdicts(graph, change("type-promoted", build_column_key(A, "z"), before="int", after="long")) == ("conditional", "compatible")
     graph.store.close()
 
 
 def test_a_contract_that_is_over_keeps_nothing() -> None:
-    promise = contract("a-v1")
+    promise = build_contract_key("a-v1")
     models: Json = [{"name": "a", "fields": [{"name": "z"}]}]
     graph = corner(edge(EdgeType.GOVERNS, promise, A), about(promise, version="1", status="retired", models=models))
-    assert verdicts(graph, change("column-removed", column(A, "z"))) == ("breaking", "compatible")
+    assert verdicts(graph, change("column-removed", build_column_key(A, "z"))) == ("breaking", "compatible")
     graph.store.close()
 
 
 def test_a_table_of_which_no_lineage_is_known_is_not_safe() -> None:
-    alone = dataset("wh", "alone")
+    alone = build_dataset_key("wh", "alone")
     graph = corner(schema(alone, "z"))
-    one = change("column-removed", column(alone, "z"))
+    one = change("column-removed", build_column_key(alone, "z"))
     assert verdicts(graph, one) == ("breaking", "breaking")
     assert finding(graph, one).gaps == ("no lineage of wh/alone is recorded: nobody knows who reads it",)
     graph.store.close()
 
 
 def test_who_is_bound_is_somebody_unless_the_columns_that_they_use_are_known(graph: LiveGraph) -> None:
-    one = change("column-removed", column(A, "z"), consumers=(TEAM,))
+    one = change("column-removed", build_column_key(A, "z"), consumers=(TEAM,))
     assert verdicts(graph, one) == ("breaking", "breaking")
-    mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, column(A, "y")))
+    mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, build_column_key(A, "y")))
     assert verdicts(graph, one) == ("breaking", "compatible")
     mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, A))
     assert verdicts(graph, one) == ("breaking", "breaking")
@@ -205,8 +213,8 @@ def test_who_is_bound_is_somebody_unless_the_columns_that_they_use_are_known(gra
 
 @pytest.mark.parametrize("subtype", ["JOIN", "GROUP_BY", "FILTER"])
 def test_a_key_that_joins_or_groups(subtype: str) -> None:
-    graph = corner(schema(C, "s"), making(subtype, ""), edge(EdgeType.CONSUMES, TEAM, column(C, "s")))
-    one = change("key-removed", column(A, "y"))
+    graph = corner(schema(C, "s"), making(subtype, ""), edge(EdgeType.CONSUMES, TEAM, build_column_key(C, "s")))
+    one = change("key-removed", build_column_key(A, "y"))
     wanted = "conditional" if subtype == "FILTER" else "breaking"
     assert verdicts(graph, one) == (wanted, wanted)
     found = finding(graph, one)
@@ -224,27 +232,29 @@ def test_a_key_that_joins_or_groups(subtype: str) -> None:
 ])  # fmt: skip
 def test_enum_values_and_who_branches_on_them(subtype: str, added: str, removed: tuple[str, str]) -> None:
     graph = corner(schema(C, "s"), making(subtype))
-    assert verdicts(graph, change("enum-value-added", column(A, "y"))) == (added, added)
-    assert verdicts(graph, change("enum-value-removed", column(A, "y"))) == removed
+    assert verdicts(graph, change("enum-value-added", build_column_key(A, "y"))) == (added, added)
+    assert verdicts(graph, change("enum-value-removed", build_column_key(A, "y"))) == removed
     graph.store.close()
 
 
 def test_a_filter_on_a_copy_is_a_filter(graph: LiveGraph) -> None:
-    mesh.say(graph, schema(C, "s"), run(job("etl", "further"), [B], C, flow(column(B, "x"), C, "FILTER")))
-    assert finding(graph, change("enum-value-added", column(A, "x"))).verdict == "conditional"
+    mesh.say(graph, schema(C, "s"), run(build_job_key("etl", "further"), [B], C, flow(build_column_key(B, "x"), C, "FILTER")))
+    assert finding(graph, change("enum-value-added", build_column_key(A, "x"))).verdict == "conditional"
 
 
 def test_what_a_consumer_does_with_the_values_is_not_known() -> None:
-    graph = corner(schema(C, "s"), making("IDENTITY"), edge(EdgeType.CONSUMES, TEAM, column(C, "s")))
-    assert verdicts(graph, change("enum-value-removed", column(A, "y"))) == ("breaking", "breaking")
+    graph = corner(schema(C, "s"), making("IDENTITY"), edge(EdgeType.CONSUMES, TEAM, build_column_key(C, "s")))
+    assert verdicts(graph, change("enum-value-removed", build_column_key(A, "y"))) == ("breaking", "breaking")
     graph.store.close()
 
 
 @pytest.mark.parametrize(("subtype", "relaxed"), [("FILTER", "conditional"), ("JOIN", "breaking"), ("IDENTITY", "breaking")])
 def test_a_column_that_may_be_empty_now(subtype: str, relaxed: str) -> None:
-    graph = corner(schema(C, "s"), making(subtype, "s" if subtype == "IDENTITY" else ""), edge(EdgeType.CONSUMES, TEAM, column(C, "s")))
-    assert verdicts(graph, change("column-nullable", column(A, "y"))) == ("breaking", relaxed)
-    assert verdicts(graph, change("column-nullable", column(A, "z"))) == ("breaking", "compatible")
+    graph = corner(
+        schema(C, "s"), making(subtype, "s" if subtype == "IDENTITY" else ""), edge(EdgeType.CONSUMES, TEAM, build_column_key(C, "s"))
+    )
+    assert verdicts(graph, change("column-nullable", build_column_key(A, "y"))) == ("breaking", relaxed)
+    assert verdicts(graph, change("column-nullable", build_column_key(A, "z"))) == ("breaking", "compatible")
     graph.store.close()
 
 
@@ -258,10 +268,12 @@ def test_a_column_that_may_be_empty_now(subtype: str, relaxed: str) -> None:
     (None, "conditional", "conditional"),
 ])  # fmt: skip
 def test_a_wider_type_and_the_copies_of_it(type_: str | None, strict: str, usage: str) -> None:
-    more = () if type_ is None else (about(column(C, "s"), source="dbt/t", type=type_),)
-    listing = said("dbt/t", ("dataset", *C.parts, "s"), Facts(edges=(EdgeFact(EdgeType.HAS_COLUMN, C, column(C, "s"), {"position": 1}),)))
+    more = () if type_ is None else (about(build_column_key(C, "s"), source="dbt/t", type=type_),)
+    listing = said(
+        "dbt/t", ("dataset", *C.parts, "s"), Facts(edges=(EdgeFact(EdgeType.HAS_COLUMN, C, build_column_key(C, "s"), {"position": 1}),))
+    )
     graph = corner(listing, making("IDENTITY"), *more)
-    one = change("type-widened", column(A, "y"), before="int", after="long")
+    one = change("type-widened", build_column_key(A, "y"), before="int", after="long")
     assert finding(graph, one, profile=Profile.CONSUMER).verdict == strict
     assert finding(graph, one, profile=Profile.CONSUMER, mode=Mode.USAGE).verdict == usage
     graph.store.close()
@@ -271,8 +283,8 @@ def test_a_wider_type_and_the_copies_of_it(type_: str | None, strict: str, usage
 
 
 def test_a_table_that_has_every_column_may_be_written_by_position() -> None:
-    copies = [flow(column(A, name), column(C, name)) for name in "xyz"]
-    graph = corner(schema(C, "x", "y", "z"), run(job("etl", "all"), [A], C, *copies))
+    copies = [flow(build_column_key(A, name), build_column_key(C, name)) for name in "xyz"]
+    graph = corner(schema(C, "x", "y", "z"), run(build_job_key("etl", "all"), [A], C, *copies))
     for rule in ("column-added", "column-moved"):
         assert finding(graph, change(rule, A)).verdict == "conditional"
         assert "wh/c has every column of it" in finding(graph, change(rule, A)).reason
@@ -286,36 +298,40 @@ def test_a_table_that_has_every_column_may_be_written_by_position() -> None:
 
 
 def test_personal_data_that_a_port_shows() -> None:
-    port = edge(EdgeType.PORT, data_product("p"), C, direction="output")
+    port = edge(EdgeType.PORT, build_data_product_key("p"), C, direction="output")
     shown = corner(schema(C, "s"), making("IDENTITY"), port)
-    assert finding(shown, change("classification-raised", column(A, "y"))).verdict == "breaking"
-    masked = run(job("etl", "make"), [A], C, flow(column(A, "y"), column(C, "s"), masking=True))
+    assert finding(shown, change("classification-raised", build_column_key(A, "y"))).verdict == "breaking"
+    masked = run(build_job_key("etl", "make"), [A], C, flow(build_column_key(A, "y"), build_column_key(C, "s"), masking=True))
     mesh.say(shown, masked._replace(observed_at=mesh.START + mesh.SECOND))
-    assert finding(shown, change("classification-raised", column(A, "y"))).verdict == "conditional"
-    mesh.say(shown, edge(EdgeType.PORT, data_product("q"), A, direction="output"))
-    assert finding(shown, change("classification-raised", column(A, "y"))).verdict == "breaking"
+    assert finding(shown, change("classification-raised", build_column_key(A, "y"))).verdict == "conditional"
+    mesh.say(shown, edge(EdgeType.PORT, build_data_product_key("q"), A, direction="output"))
+    assert finding(shown, change("classification-raised", build_column_key(A, "y"))).verdict == "breaking"
     shown.store.close()
 
 
 def test_access_that_somebody_uses() -> None:
-    graph = corner(edge(EdgeType.GOVERNS, contract("a-v1"), A), edge(EdgeType.CONSUMES, consumer("far"), column(B, "x")))
+    graph = corner(
+        edge(EdgeType.GOVERNS, build_contract_key("a-v1"), A), edge(EdgeType.CONSUMES, build_consumer_key("far"), build_column_key(B, "x"))
+    )
     one = Change(
         "access-narrowed", Subject(SubjectKind.CONTRACT, "a-v1", ("role", "reader")), "read", "none", (A,), told={"role": "reader"}
     )
     assert finding(graph, one).verdict == "conditional"
     assert hits(finding(graph, one)) == {"far": "conditional DIRECT 1"}
-    mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, column(A, "x"), contract="a-v1"))
+    mesh.say(graph, edge(EdgeType.CONSUMES, TEAM, build_column_key(A, "x"), contract="a-v1"))
     assert finding(graph, one).verdict == "breaking"
     assert hits(finding(graph, one)) == {"team": "breaking DIRECT 0", "far": "conditional DIRECT 1"}
     graph.store.close()
 
 
 def level(rule: str, before: str, after: str | None, name: str = "freshness") -> Change:
-    return Change(rule, Subject(SubjectKind.PRODUCT, "p", ("slo", name)), before, after, (data_product("p"), A), told={"slo": name})
+    return Change(
+        rule, Subject(SubjectKind.PRODUCT, "p", ("slo", name)), before, after, (build_data_product_key("p"), A), told={"slo": name}
+    )
 
 
 def promising(**slo: str) -> LiveGraph:
-    p, q = data_product("p"), data_product("q")
+    p, q = build_data_product_key("p"), build_data_product_key("q")
     return corner(
         schema(C, "s"),
         making("IDENTITY"),
@@ -350,11 +366,11 @@ def test_an_input_that_is_made_of_what_the_product_puts_out() -> None:
 
     def added(name: str, to: str) -> str:
         subject = Subject(SubjectKind.PRODUCT, to, ("port", "input", "new"))
-        one = Change("input-port-added", subject, assets=(data_product(to),), told={"port": "new", "datasets": [name]})
+        one = Change("input-port-added", subject, assets=(build_data_product_key(to),), told={"port": "new", "datasets": [name]})
         return finding(graph, one).verdict
 
     assert added("wh/c", "p") == "conditional"
     assert added("wh/a", "q") == "compatible"
-    mesh.say(graph, about(data_product("q"), slo={"freshness": "10m"}, at=mesh.START + mesh.SECOND))
+    mesh.say(graph, about(build_data_product_key("q"), slo={"freshness": "10m"}, at=mesh.START + mesh.SECOND))
     assert added("wh/a", "q") == "conditional"
     graph.store.close()

@@ -6,7 +6,7 @@ import sys
 from random import Random
 
 from meshline.graph.index import Direction, LineageIndex
-from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Flow, FlowType, Statement, job
+from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Flow, FlowType, Statement, build_job_key
 from tests.index.heads import Fold, col, column_dropped, column_renamed, ds, lists, output_scope, same, says
 
 NAMES = "abcdefgh"
@@ -20,7 +20,7 @@ def statements(random: Random) -> list[Statement]:
 
     def flow() -> Flow:
         end = col(column()) if random.random() < 0.8 else ds(random.choice(NAMES))
-        through = job("db", random.choice("jkl"))
+        through = build_job_key("db", random.choice("jkl"))
         return Flow(col(column()), end, random.choice(tuple(FlowType)), random.choice(("", "JOIN")), random.random() < 0.3, job=through)
 
     found: list[Statement] = []
@@ -30,7 +30,7 @@ def statements(random: Random) -> list[Statement]:
             flows.append(Flow(ds(random.choice(NAMES)), ds(random.choice(NAMES)), covered=random.random() < 0.5))
         found.append(says(Facts(flows=tuple(flows)), output_scope(random.choice("jk"), random.choice(NAMES)), at))
     found += [
-        says(Facts(assets=(AssetFact(job("db", name), {"integration": producer}),)), ("job", name), 1)
+        says(Facts(assets=(AssetFact(build_job_key("db", name), {"integration": producer}),)), ("job", name), 1)
         for name, producer in (("j", "DBT"), ("k", "AIRFLOW"), ("l", "SPARK"))
     ]
     found += [says(lists(name, "x", "Y", "z", "Z"), ("dataset", name), 3) for name in "abc"]

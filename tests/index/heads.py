@@ -19,10 +19,10 @@ from meshline.graph.model import (
     Observation,
     Scope,
     Statement,
-    column,
-    dataset,
-    intervals,
-    job,
+    build_column_key,
+    build_dataset_key,
+    build_intervals,
+    build_job_key,
 )
 from meshline.graph.store.base import Changes, Head
 
@@ -30,13 +30,13 @@ NS = "db"
 
 
 def ds(name: str) -> AssetKey:
-    return dataset(NS, name)
+    return build_dataset_key(NS, name)
 
 
 def col(name: str) -> AssetKey:
     """`a.x`: column x of dataset a."""
     of, _, own = name.partition(".")
-    return column(ds(of), own)
+    return build_column_key(ds(of), own)
 
 
 def node(name: str) -> AssetKey:
@@ -47,7 +47,7 @@ def flow(
     start: str, end: str, type_: str = "DIRECT", *, subtype: str = "", masking: bool = False, covered: bool = False, by: str = "j"
 ) -> Flow:
     """`flow("a.x", "b.y")`, `flow("a.x", "b", "INDIRECT")`, `flow("a", "b")`."""
-    return Flow(node(start), node(end), FlowType(type_), subtype, masking, covered, job(NS, by) if by else None)
+    return Flow(node(start), node(end), FlowType(type_), subtype, masking, covered, build_job_key(NS, by) if by else None)
 
 
 def same(a: str, b: str, **why: Json) -> EdgeFact:
@@ -60,7 +60,7 @@ def different(a: str, b: str, **why: Json) -> EdgeFact:
 
 def lists(of: str, *names: str) -> Facts:
     """A schema: the columns of a dataset, in order."""
-    edges = [EdgeFact(EdgeType.HAS_COLUMN, ds(of), column(ds(of), name), {"position": i + 1}) for i, name in enumerate(names)]
+    edges = [EdgeFact(EdgeType.HAS_COLUMN, ds(of), build_column_key(ds(of), name), {"position": i + 1}) for i, name in enumerate(names)]
     return Facts(assets=tuple(AssetFact(edge.end, {"type": "int"}) for edge in edges), edges=tuple(edges))
 
 
@@ -94,12 +94,12 @@ def dropped(name: str, at: int) -> Statement:
 
 
 def column_renamed(of: str, old: str, new: str, at: int, source: str = "iceberg/cat") -> Statement:
-    edge = EdgeFact(EdgeType.RENAMED_TO, column(ds(of), old), column(ds(of), new))
+    edge = EdgeFact(EdgeType.RENAMED_TO, build_column_key(ds(of), old), build_column_key(ds(of), new))
     return says(Facts(edges=(edge,)), ("column-renamed", NS, of, old, new, str(at)), at, source=source)
 
 
 def column_dropped(of: str, name: str, at: int, source: str = "iceberg/cat") -> Statement:
-    fact = AssetFact(column(ds(of), name), {"dropped": True})
+    fact = AssetFact(build_column_key(ds(of), name), {"dropped": True})
     return says(Facts(assets=(fact,)), ("column-dropped", NS, of, name, str(at)), at, source=source)
 
 
@@ -151,7 +151,7 @@ class Fold:
             for s in self.statements
             if (s.source, s.scope) == name and (as_of is None or s.observed_at <= as_of)
         ]
-        stretches = [i for i in intervals(said) if as_of is None or i.valid_from <= as_of]
+        stretches = [i for i in build_intervals(said) if as_of is None or i.valid_from <= as_of]
         last = stretches[-1] if stretches else None
         scope_id = self._ids[name]
         if last is None or last.valid_to is not None or last.observation.digest == EMPTY.digest:

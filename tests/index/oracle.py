@@ -15,7 +15,7 @@ import networkx as nx
 
 from meshline.graph.content import decode
 from meshline.graph.index import Direction
-from meshline.graph.model import JOB_OUTPUT, AssetKey, AssetKind, EdgeFact, EdgeType, Flow, FlowType, Precedence, owner
+from meshline.graph.model import JOB_OUTPUT, AssetKey, AssetKind, EdgeFact, EdgeType, Flow, FlowType, Precedence, build_owner_key
 from meshline.graph.store.base import Head
 
 # Whom identity is believed from, strongest first (semantics: precedence of what people say).
@@ -254,7 +254,7 @@ class Oracle:
         """The shown name of the owner that is meant: of those in use that mean the same."""
         meant = self.owners_meant[key.name]
         same = [name for name, other in self.owners_meant.items() if other == meant]
-        return owner(meant if meant in same else min(same))
+        return build_owner_key(meant if meant in same else min(same))
 
     @cached_property
     def owners_meant(self) -> dict[str, str]:

@@ -12,12 +12,12 @@ from meshline.graph.model import (
     Flow,
     FlowType,
     Statement,
-    consumer,
-    contract,
-    data_product,
-    domain,
-    job,
-    owner,
+    build_consumer_key,
+    build_contract_key,
+    build_data_product_key,
+    build_domain_key,
+    build_job_key,
+    build_owner_key,
 )
 from tests.index.heads import NS, col, different, ds, lists, output_scope, same, says
 
@@ -27,7 +27,7 @@ COLUMNS = ("x", "X", "y", "straße", "STRASSE")
 datasets = st.sampled_from(DATASETS)
 columns = st.builds(lambda of, name: f"{of}.{name}", datasets, st.sampled_from(COLUMNS))
 times = st.integers(0, 12)
-jobs = st.sampled_from((None, job(NS, "j"), job(NS, "k")))
+jobs = st.sampled_from((None, build_job_key(NS, "j"), build_job_key(NS, "k")))
 types = st.sampled_from(tuple(FlowType))
 
 column_flows = st.builds(
@@ -67,7 +67,7 @@ outputs = st.builds(
 )
 producers = st.builds(
     lambda name, integration, at, source: says(
-        Facts(assets=(AssetFact(job(NS, name), {"integration": integration, "processing_type": "BATCH"}),)),
+        Facts(assets=(AssetFact(build_job_key(NS, name), {"integration": integration, "processing_type": "BATCH"}),)),
         ("job", NS, name, "jobType"),
         at,
         source=source,
@@ -94,7 +94,7 @@ models = st.builds(
 )
 builds = st.builds(
     lambda name, node, at, source: says(
-        Facts(assets=(AssetFact(job(NS, name), {"dbt_id": node} if node else {"sql": ""}),)),
+        Facts(assets=(AssetFact(build_job_key(NS, name), {"dbt_id": node} if node else {"sql": ""}),)),
         ("job", NS, name, "dbt_node"),
         at,
         source=source,
@@ -153,9 +153,9 @@ column_drops = st.builds(
     column_names,
     times,
 )
-contracts = st.sampled_from((contract("c1"), contract("c2")))
+contracts = st.sampled_from((build_contract_key("c1"), build_contract_key("c2")))
 OWNERS = ("o", "team:o", "user:o", "boss", "o@x", "user:O@x", "team:boss")
-owners = st.sampled_from(OWNERS).map(owner)
+owners = st.sampled_from(OWNERS).map(build_owner_key)
 described_owners = st.builds(
     lambda who, email, type_, source, at: says(
         Facts(assets=(AssetFact(who, {name: text for name, text in (("email", email), ("owner_type", type_)) if text}),)),
@@ -170,33 +170,35 @@ described_owners = st.builds(
     times,
 )
 statuses = st.sampled_from(({}, {"status": "active"}, {"status": "active"}, {"status": "draft"}, {"status": "retired"}))
-READER = job(NS, "reader")
+READER = build_job_key(NS, "reader")
 others = st.builds(
     lambda edge, at, scope: says(Facts(edges=(edge,)), ("mesh", f"m{scope}"), at, source="mesh/m"),
     st.one_of(
         st.builds(
-            lambda d, way: EdgeFact(EdgeType.PORT, data_product("p"), ds(d), {"direction": way}),
+            lambda d, way: EdgeFact(EdgeType.PORT, build_data_product_key("p"), ds(d), {"direction": way}),
             datasets,
             st.sampled_from(("input", "output")),
         ),
         st.builds(lambda d: EdgeFact(EdgeType.READS, READER, ds(d)), datasets),
-        st.builds(lambda c: EdgeFact(EdgeType.CONSUMES, consumer("team"), col(c)), columns),
-        st.builds(lambda d: EdgeFact(EdgeType.CONSUMES, consumer("team"), ds(d)), datasets),
+        st.builds(lambda c: EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), col(c)), columns),
+        st.builds(lambda d: EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), ds(d)), datasets),
         st.builds(lambda who, d: EdgeFact(EdgeType.OWNS, who, ds(d), {"type": "business"}), owners, datasets),
-        st.builds(lambda c: EdgeFact(EdgeType.OWNS, owner("steward"), col(c), {"type": "steward"}), columns),
+        st.builds(lambda c: EdgeFact(EdgeType.OWNS, build_owner_key("steward"), col(c), {"type": "steward"}), columns),
         st.builds(lambda c, d, status: EdgeFact(EdgeType.GOVERNS, c, ds(d), status), contracts, datasets, statuses),
         st.builds(
-            lambda c, who: EdgeFact(EdgeType.OWNS, owner(who), c, {"type": "technical"}), contracts, st.sampled_from(("o", "keeper"))
+            lambda c, who: EdgeFact(EdgeType.OWNS, build_owner_key(who), c, {"type": "technical"}),
+            contracts,
+            st.sampled_from(("o", "keeper")),
         ),
-        st.just(EdgeFact(EdgeType.PART_OF, data_product("p"), domain("dom"))),
-        st.just(EdgeFact(EdgeType.OWNS, owner("boss"), domain("dom"))),
+        st.just(EdgeFact(EdgeType.PART_OF, build_data_product_key("p"), build_domain_key("dom"))),
+        st.just(EdgeFact(EdgeType.OWNS, build_owner_key("boss"), build_domain_key("dom"))),
     ),
     times,
     st.integers(0, 4),
 )
 patterns = st.builds(
     lambda names, at: says(
-        Facts(assets=(AssetFact(data_product("q"), {"members": names}),)), ("mesh", "product", "q"), at, source="mesh/m"
+        Facts(assets=(AssetFact(build_data_product_key("q"), {"members": names}),)), ("mesh", "product", "q"), at, source="mesh/m"
     ),
     st.lists(st.sampled_from(("db/*", "db/a", "db/[bc]", "other/*")), max_size=2),
     times,

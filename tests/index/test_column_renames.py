@@ -6,7 +6,7 @@ import pytest
 
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.column_renames import ColumnNames, ColumnStep
-from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Statement, consumer, job, owner
+from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Statement, build_consumer_key, build_job_key, build_owner_key
 from tests.index.graphs import affected, columns, down, found, reached, short, up
 from tests.index.heads import (
     NS,
@@ -65,7 +65,7 @@ def test_an_event_of_before_the_rename_that_comes_after_it() -> None:
 
 def test_who_still_says_the_old_name_speaks_of_an_unlisted_column() -> None:
     """A mesh file or contract of after the rename that was not brought up to date: it is not guessed what is meant."""
-    consumes = Facts(edges=(EdgeFact(EdgeType.CONSUMES, consumer("team"), col("a.x")),))
+    consumes = Facts(edges=(EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), col("a.x")),))
     index = step_by_step(
         says(lists("a", "y"), ("table", "a"), 5, source="iceberg/cat"),
         lineage(flow("src.s", "a.x"), at=1),
@@ -84,8 +84,8 @@ def test_who_still_says_the_old_name_speaks_of_an_unlisted_column() -> None:
 def test_owners_consumers_and_tags_of_before_go_with_the_column() -> None:
     people = Facts(
         edges=(
-            EdgeFact(EdgeType.CONSUMES, consumer("team"), col("a.x")),
-            EdgeFact(EdgeType.OWNS, owner("ann"), col("a.x"), {"type": "steward"}),
+            EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), col("a.x")),
+            EdgeFact(EdgeType.OWNS, build_owner_key("ann"), col("a.x"), {"type": "steward"}),
         )
     )
     index = step_by_step(schema("a", "x", at=1), says(people, ("mesh", "m"), 2, source="mesh/m"), column_renamed("a", "x", "y", 5))
@@ -209,9 +209,9 @@ def test_a_commit_that_drops_a_column_and_gives_its_name_to_another() -> None:
 
 
 def test_what_a_job_writes_has_no_columns_that_are_gone() -> None:
-    writes = says(Facts(edges=(EdgeFact(EdgeType.WRITES, job(NS, "j"), ds("t")),)), ("test", "run"), 1)
+    writes = says(Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key(NS, "j"), ds("t")),)), ("test", "run"), 1)
     index = step_by_step(writes, schema("t", "x", "y", at=1), column_dropped("t", "x", 3), column_renamed("t", "y", "z", 3))
-    assert affected(index, down(index, job(NS, "j"))) == {"t": "DIRECT 0", "t.z": "DIRECT 0"}
+    assert affected(index, down(index, build_job_key(NS, "j"))) == {"t": "DIRECT 0", "t.z": "DIRECT 0"}
 
 
 # -- the dataset's other names

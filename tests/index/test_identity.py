@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Statement, data_product, job, owner
+from meshline.graph.model import AssetKind, EdgeFact, EdgeType, Facts, Statement, build_data_product_key, build_job_key, build_owner_key
 from tests.index.graphs import columns, down, found, reached, short, up
 from tests.index.heads import (
     NS,
@@ -126,7 +126,7 @@ def test_what_was_parted_and_joined_again_is_looked_at_again() -> None:
     assert index.owners(found(index, "b")) == []
     index.apply(fold.add(says(None, ("same", "a", "x"), 1, source="iceberg/cat")))
     assert found(index, "x") == found(index, "b")
-    owns = EdgeFact(EdgeType.OWNS, owner("o"), ds("c"))
+    owns = EdgeFact(EdgeType.OWNS, build_owner_key("o"), ds("c"))
     index.apply(fold.add(says(Facts(edges=(owns,)), ("mesh", "c"), source="mesh/m")))
     assert len(index.owners(found(index, "b"))) == 1
     index.apply(fold.add(joined("a", "x", "iceberg/cat")._replace(observed_at=2)))
@@ -165,7 +165,9 @@ def test_the_shown_name() -> None:
     assert shown(index_of(*physical, table)) == "t"
     catalog = says(lists("z", "x"), ("table", "z"), source="iceberg/c")
     assert shown(index_of(*physical, table, catalog)) == "z"
-    port = says(Facts(edges=(EdgeFact(EdgeType.PORT, data_product("dp"), ds("p"), {"direction": "output"}),)), ("mesh", "product", "dp"))
+    port = says(
+        Facts(edges=(EdgeFact(EdgeType.PORT, build_data_product_key("dp"), ds("p"), {"direction": "output"}),)), ("mesh", "product", "dp")
+    )
     assert shown(index_of(*physical, table, catalog, port)) == "p"
 
 
@@ -272,7 +274,7 @@ def test_a_drop_ends_what_was_said_and_later_facts_begin_anew() -> None:
 def test_a_scope_that_is_gone_speaks_of_nothing() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    runs = Facts(edges=(EdgeFact(EdgeType.WRITES, job(NS, "j"), ds("b")),), flows=(flow("a.x", "b.y"),))
+    runs = Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key(NS, "j"), ds("b")),), flows=(flow("a.x", "b.y"),))
     index.apply(fold.add(schema("a", "x"), schema("b", "y"), says(runs, ("test", "run"))))
     before = set(index.scopes(found(index, "b")))
     index.apply(fold.add(says(None, ("test", "run"), 1)))

@@ -15,12 +15,12 @@ from meshline.graph.model import (
     Facts,
     Scope,
     Statement,
-    consumer,
-    contract,
-    data_product,
-    job,
-    owner,
-    source_kind,
+    build_consumer_key,
+    build_contract_key,
+    build_data_product_key,
+    build_job_key,
+    build_owner_key,
+    parse_source_kind,
 )
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
@@ -28,11 +28,11 @@ from tests.index.heads import NS, col, ds, flow, lineage, says
 from tests.sizes import count_examples
 
 EDGES = (
-    EdgeFact(EdgeType.OWNS, owner("o"), ds("a")),
-    EdgeFact(EdgeType.OWNS, owner("o"), job(NS, "j")),
-    EdgeFact(EdgeType.CONSUMES, consumer("team"), col("a.x")),
-    EdgeFact(EdgeType.GOVERNS, contract("c"), ds("a")),
-    EdgeFact(EdgeType.PORT, data_product("p"), ds("a"), {"direction": "output"}),
+    EdgeFact(EdgeType.OWNS, build_owner_key("o"), ds("a")),
+    EdgeFact(EdgeType.OWNS, build_owner_key("o"), build_job_key(NS, "j")),
+    EdgeFact(EdgeType.CONSUMES, build_consumer_key("team"), col("a.x")),
+    EdgeFact(EdgeType.GOVERNS, build_contract_key("c"), ds("a")),
+    EdgeFact(EdgeType.PORT, build_data_product_key("p"), ds("a"), {"direction": "output"}),
 )
 SOURCES = ("mesh/m", "mesh/n", "contract/c", "openlineage/x")
 
@@ -54,10 +54,10 @@ def expected(said: list[Statement], as_of: int) -> set[tuple[EdgeType, str, int]
     first: dict[tuple[EdgeType, str], int] = {}
     for (source, _), by_time in scopes.items():
         if any(at <= as_of for at in by_time):
-            known |= {(type_, source_kind(source)) for type_ in _types(by_time[max(at for at in by_time if at <= as_of)])}
+            known |= {(type_, parse_source_kind(source)) for type_ in _types(by_time[max(at for at in by_time if at <= as_of)])}
         for type_ in _types(by_time[max(by_time)]):
             times = [at for at, one in by_time.items() if type_ in _types(one)]
-            first[type_, source_kind(source)] = min([*times, first.get((type_, source_kind(source)), 99)])
+            first[type_, parse_source_kind(source)] = min([*times, first.get((type_, parse_source_kind(source)), 99)])
     return {(*key, at) for key, at in first.items() if key not in known}
 
 

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from meshline.graph.index import LineageIndex, lookup
 from meshline.graph.index.arrays import COLUMN
 from meshline.graph.index.index_tables import Core
-from meshline.graph.model import AssetFact, AssetKey, Facts, column, consumer, dataset, job
+from meshline.graph.model import AssetFact, AssetKey, Facts, build_column_key, build_consumer_key, build_dataset_key, build_job_key
 from tests.index.heads import Fold, col, column_renamed, index_of, merged, says, schema
 from tests.sizes import count_examples
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)
 keys = st.one_of(
-    st.builds(dataset, texts, texts),
-    st.builds(lambda ns, name, own: column(dataset(ns, name), own), texts, texts, texts),
-    st.builds(job, texts, texts),
-    st.builds(consumer, texts),
+    st.builds(build_dataset_key, texts, texts),
+    st.builds(lambda ns, name, own: build_column_key(build_dataset_key(ns, name), own), texts, texts, texts),
+    st.builds(build_job_key, texts, texts),
+    st.builds(build_consumer_key, texts),
 )
 
 

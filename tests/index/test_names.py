@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.model import AssetFact, Facts, dataset
+from meshline.graph.model import AssetFact, Facts, build_dataset_key
 from tests.index.heads import Fold, says
 
 
@@ -11,9 +11,9 @@ def test_nobody_chooses_which_names_collide() -> None:
     """Hashes differ from index to index."""
     fold = Fold()
     names = [f"name{number}" for number in range(50)]
-    fold.add(says(Facts(assets=tuple(AssetFact(dataset("n", name), {"x": 1}) for name in names)), ("s",), 1))
+    fold.add(says(Facts(assets=tuple(AssetFact(build_dataset_key("n", name), {"x": 1}) for name in names)), ("s",), 1))
     one, other = (fold.index() for _ in range(2))
-    assert all(index.node(dataset("n", name)) is not None for index in (one, other) for name in names)
+    assert all(index.node(build_dataset_key("n", name)) is not None for index in (one, other) for name in names)
     assert hashes(one) != hashes(other)
 
 

@@ -7,18 +7,18 @@ from itertools import permutations
 import pytest
 
 from meshline.graph.index import LineageIndex
-from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, owner
+from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, Facts, Statement, build_owner_key
 from meshline.graph.naming import address, owner_form
 from tests.index.heads import Fold, ds, says
 
 
 def owns(name: str, source: str = "openlineage/x") -> Statement:
-    return says(Facts(edges=(EdgeFact(EdgeType.OWNS, owner(name), ds("a"), {"type": name}),)), ("owns", name), source=source)
+    return says(Facts(edges=(EdgeFact(EdgeType.OWNS, build_owner_key(name), ds("a"), {"type": name}),)), ("owns", name), source=source)
 
 
 def described(name: str, email: str = "", type_: str = "", source: str = "mesh/m") -> Statement:
     attributes = {key: text for key, text in (("email", email), ("owner_type", type_)) if text}
-    return says(Facts(assets=(AssetFact(owner(name), attributes),)), ("owner", name), source=source)
+    return says(Facts(assets=(AssetFact(build_owner_key(name), attributes),)), ("owner", name), source=source)
 
 
 def classes(*statements: Statement) -> list[str]:
@@ -78,7 +78,7 @@ def test_which_are_one(statements: list[Statement], expected: list[str]) -> None
 
 def test_a_name_that_a_strong_source_describes_stays_itself() -> None:
     """The mesh file has two people; dbt gives the one the other's address."""
-    weak = says(Facts(assets=(AssetFact(owner("two"), {"email": "a@x"}),)), ("dbt", "two"), source="dbt/d")
+    weak = says(Facts(assets=(AssetFact(build_owner_key("two"), {"email": "a@x"}),)), ("dbt", "two"), source="dbt/d")
     assert classes(described("one", "a@x"), described("two", type_="person"), weak) == ["one = one", "two = two"]
 
 
@@ -88,7 +88,7 @@ def test_what_is_retracted_parts_them_again() -> None:
     before = index.dump()
     index.apply(fold.add(described("ana", "ana@x")))
     (ana,) = [one.owner for one in index.direct_owners(node(index)) if one.type == "ana@x"]
-    assert index.key(ana) == owner("ana")
+    assert index.key(ana) == build_owner_key("ana")
     assert index.label(ana).name == "ana"
     index.apply(fold.add(says(None, ("owner", "ana"), 1, source="mesh/m")))
     assert index.dump() == before

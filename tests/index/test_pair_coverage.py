@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.graph.index import Direction, LineageIndex, index_tables
-from meshline.graph.model import AssetFact, Facts, Flow, Statement, job
+from meshline.graph.model import AssetFact, Facts, Flow, Statement, build_job_key
 from tests.index.graphs import affected, down, found, reached
 from tests.index.heads import NS, Fold, dropped, ds, flow, index_of, merged, output_scope, renamed, says, schema
 from tests.index.oracle import Oracle
@@ -27,7 +27,7 @@ def model(*flows: Flow, node: str = M, at: int = 1, source: str = "dbt/d") -> St
 
 
 def builds(name: str, node: str = M, at: int = 1, source: str = "openlineage/test") -> Statement:
-    return says(Facts(assets=(AssetFact(job(NS, name), {"dbt_id": node}),)), ("job", NS, name, "dbt_node"), at, source=source)
+    return says(Facts(assets=(AssetFact(build_job_key(NS, name), {"dbt_id": node}),)), ("job", NS, name, "dbt_node"), at, source=source)
 
 
 def run(name: str = "j", *flows: Flow, output: str = "b", at: int = 1, part: str = "") -> Statement:

@@ -11,12 +11,12 @@ from meshline.graph.model import (
     Facts,
     Json,
     Statement,
-    consumer,
-    contract,
-    data_product,
-    domain,
-    job,
-    owner,
+    build_consumer_key,
+    build_contract_key,
+    build_data_product_key,
+    build_domain_key,
+    build_job_key,
+    build_owner_key,
 )
 from tests.index.graphs import affected, down, found, reached, up
 from tests.index.heads import NS, col, ds, flow, index_of, lineage, lists, node, says
@@ -27,11 +27,11 @@ def mesh(*edges: EdgeFact, name: str = "m", source: str = "mesh/m", at: int = 0)
 
 
 def port(product: str, dataset: str, direction: str = "output") -> EdgeFact:
-    return EdgeFact(EdgeType.PORT, data_product(product), ds(dataset), {"direction": direction})
+    return EdgeFact(EdgeType.PORT, build_data_product_key(product), ds(dataset), {"direction": direction})
 
 
 def consumes(who: str, what: AssetKey) -> EdgeFact:
-    return EdgeFact(EdgeType.CONSUMES, consumer(who), what)
+    return EdgeFact(EdgeType.CONSUMES, build_consumer_key(who), what)
 
 
 def members(of: AssetKey, *patterns: str) -> Statement:
@@ -40,21 +40,23 @@ def members(of: AssetKey, *patterns: str) -> Statement:
 
 
 def owns(who: str, what: AssetKey, type_: str = "technical") -> EdgeFact:
-    return EdgeFact(EdgeType.OWNS, owner(who), what, {"type": type_})
+    return EdgeFact(EdgeType.OWNS, build_owner_key(who), what, {"type": type_})
 
 
 LINEAGE = lineage(flow("a.x", "b.x", by="copy"), flow("b.x", "c.y", "INDIRECT", by="sum"), flow("a.x", "b.z", masking=True, by="copy"))
 
 
 def governs(name: str, of: AssetKey, **attributes: str) -> EdgeFact:
-    return EdgeFact(EdgeType.GOVERNS, contract(name), of, attributes)
+    return EdgeFact(EdgeType.GOVERNS, build_contract_key(name), of, attributes)
 
 
-READER = job(NS, "reader")
+READER = build_job_key(NS, "reader")
 
 
 def test_containers_take_the_strongest_class_of_what_they_hold() -> None:
-    index = index_of(LINEAGE, mesh(port("p", "b"), port("q", "c"), EdgeFact(EdgeType.PART_OF, data_product("q"), domain("d"))))
+    index = index_of(
+        LINEAGE, mesh(port("p", "b"), port("q", "c"), EdgeFact(EdgeType.PART_OF, build_data_product_key("q"), build_domain_key("d")))
+    )
     got = affected(index, down(index, "a.x"))
     assert {name: got[name] for name in ("b", "c", "data_product p", "data_product q", "domain d")} == {
         "b": "DIRECT 1",
@@ -67,15 +69,19 @@ def test_containers_take_the_strongest_class_of_what_they_hold() -> None:
 
 
 def test_the_domain_of_a_start_is_affected_only_through_something_else_in_it() -> None:
-    home = mesh(port("p", "a"), EdgeFact(EdgeType.PART_OF, data_product("p"), domain("home")))
+    home = mesh(port("p", "a"), EdgeFact(EdgeType.PART_OF, build_data_product_key("p"), build_domain_key("home")))
     alone = affected(index_of(LINEAGE, home), down(index_of(LINEAGE, home), "a.x"))
     assert "domain home" not in alone
     assert alone["data_product p"] == "DIRECT 0", "who uses the product uses the column"
-    both = index_of(LINEAGE, home, mesh(port("q", "c"), EdgeFact(EdgeType.PART_OF, data_product("q"), domain("home")), name="more"))
+    both = index_of(
+        LINEAGE, home, mesh(port("q", "c"), EdgeFact(EdgeType.PART_OF, build_data_product_key("q"), build_domain_key("home")), name="more")
+    )
     assert affected(both, down(both, "a.x"))["domain home"] == "INDIRECT 2"
-    writes = says(Facts(edges=(EdgeFact(EdgeType.WRITES, job(NS, "copy"), ds("a")),)), ("x",))
+    writes = says(Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key(NS, "copy"), ds("a")),)), ("x",))
     written = index_of(LINEAGE, home, writes)
-    assert affected(written, down(written, job(NS, "copy")))["domain home"] == "DIRECT 0", "what a job writes is part of the answer"
+    assert affected(written, down(written, build_job_key(NS, "copy")))["domain home"] == "DIRECT 0", (
+        "what a job writes is part of the answer"
+    )
 
 
 def test_masked_only_if_all_of_the_class_are() -> None:
@@ -102,8 +108,8 @@ def test_consumers_by_grain() -> None:
             consumes("column", col("b.x")),
             consumes("dataset", ds("b")),
             consumes("whole", ds("w")),
-            consumes("product", data_product("p")),
-            EdgeFact(EdgeType.GOVERNS, contract("k"), ds("b")),
+            consumes("product", build_data_product_key("p")),
+            EdgeFact(EdgeType.GOVERNS, build_contract_key("k"), ds("b")),
         ),
     )
     got = affected(index, down(index, "a.x"))
@@ -114,11 +120,11 @@ def test_consumers_by_grain() -> None:
         "consumer product": "POSSIBLE 1",
         "contract k": "POSSIBLE 1",
     }
-    assert affected(index, down(index, data_product("p")))["consumer product"] == "DIRECT 0"
+    assert affected(index, down(index, build_data_product_key("p")))["consumer product"] == "DIRECT 0"
 
 
 def test_jobs_are_those_through_which_data_goes_on() -> None:
-    reader = says(Facts(edges=(EdgeFact(EdgeType.READS, job(NS, "export"), ds("c")),)), ("job-reads", NS, "export"))
+    reader = says(Facts(edges=(EdgeFact(EdgeType.READS, build_job_key(NS, "export"), ds("c")),)), ("job-reads", NS, "export"))
     index = index_of(LINEAGE, lineage(flow("c", "d", by="load"), scope="two"), reader)
     got = affected(index, down(index, "a.x"))
     assert {name: got[name] for name in got if name.startswith("job")} == {
@@ -133,64 +139,87 @@ def test_jobs_are_those_through_which_data_goes_on() -> None:
 
 def test_starts_of_other_kinds() -> None:
     writes = says(
-        Facts(edges=(EdgeFact(EdgeType.WRITES, job(NS, "copy"), ds("a")), EdgeFact(EdgeType.READS, job(NS, "sum"), ds("c")))), ("x",)
+        Facts(
+            edges=(
+                EdgeFact(EdgeType.WRITES, build_job_key(NS, "copy"), ds("a")),
+                EdgeFact(EdgeType.READS, build_job_key(NS, "sum"), ds("c")),
+            )
+        ),
+        ("x",),
     )
     index = index_of(
-        LINEAGE, writes, mesh(port("p", "a"), EdgeFact(EdgeType.PART_OF, data_product("p"), domain("d")), consumes("team", col("c.y")))
+        LINEAGE,
+        writes,
+        mesh(port("p", "a"), EdgeFact(EdgeType.PART_OF, build_data_product_key("p"), build_domain_key("d")), consumes("team", col("c.y"))),
     )
     everything = {"b.x": "DIRECT 1", "b.z": "DIRECT 1 masked", "c.y": "INDIRECT 2"}
-    for start in (ds("a"), data_product("p"), domain("d"), job(NS, "copy")):
+    for start in (ds("a"), build_data_product_key("p"), build_domain_key("d"), build_job_key(NS, "copy")):
         assert reached(index, down(index, start)) == everything
-    assert reached(index, up(index, consumer("team"))) == {"b.x": "INDIRECT 1", "a.x": "INDIRECT 2"}
-    assert reached(index, down(index, consumer("team"))) == {}
-    assert set(reached(index, up(index, job(NS, "sum")))) == {"b.x", "a.x"}
+    assert reached(index, up(index, build_consumer_key("team"))) == {"b.x": "INDIRECT 1", "a.x": "INDIRECT 2"}
+    assert reached(index, down(index, build_consumer_key("team"))) == {}
+    assert set(reached(index, up(index, build_job_key(NS, "sum")))) == {"b.x", "a.x"}
 
 
 def test_a_contract_starts_with_what_it_governs_and_an_owner_with_what_it_owns() -> None:
     index = index_of(
         LINEAGE,
         mesh(port("p", "a"), consumes("team", ds("a")), governs("k", ds("a")), governs("other", ds("a")), governs("last", ds("c"))),
-        mesh(owns("lead", data_product("p")), owns("author", contract("k")), owns("dba", ds("b")), name="owners"),
+        mesh(owns("lead", build_data_product_key("p")), owns("author", build_contract_key("k")), owns("dba", ds("b")), name="owners"),
     )
     after_a = {"b.x": "DIRECT 1", "b.z": "DIRECT 1 masked", "c.y": "INDIRECT 2"}
-    for start in (contract("k"), owner("lead"), owner("author")):
+    for start in (build_contract_key("k"), build_owner_key("lead"), build_owner_key("author")):
         got = down(index, start)
         assert reached(index, got) == after_a
         everything = affected(index, got)
         assert everything["a"] == everything["consumer team"] == everything["contract other"] == "DIRECT 0"
         assert everything["contract last"] == "POSSIBLE 2"
-    assert "contract k" not in affected(index, down(index, contract("k")))
-    assert affected(index, down(index, owner("lead")))["data_product p"] == "DIRECT 0"
-    assert set(reached(index, up(index, owner("dba")))) == {"a.x"}
-    assert set(reached(index, up(index, contract("last")))) == {"b.x", "a.x"}
-    assert reached(index, down(index, contract("k"), promises=False)) == {}
+    assert "contract k" not in affected(index, down(index, build_contract_key("k")))
+    assert affected(index, down(index, build_owner_key("lead")))["data_product p"] == "DIRECT 0"
+    assert set(reached(index, up(index, build_owner_key("dba")))) == {"a.x"}
+    assert set(reached(index, up(index, build_contract_key("last")))) == {"b.x", "a.x"}
+    assert reached(index, down(index, build_contract_key("k"), promises=False)) == {}
 
 
 def test_what_leads_to_no_dataset_is_counted() -> None:
     index = index_of(
         LINEAGE,
-        mesh(owns("idle", contract("empty")), owns("lead", data_product("nothing")), consumes("team", col("c.y"))),
-        mesh(EdgeFact(EdgeType.PART_OF, data_product("nothing"), domain("d")), EdgeFact(EdgeType.READS, READER, ds("c")), name="more"),
+        mesh(owns("idle", build_contract_key("empty")), owns("lead", build_data_product_key("nothing")), consumes("team", col("c.y"))),
+        mesh(
+            EdgeFact(EdgeType.PART_OF, build_data_product_key("nothing"), build_domain_key("d")),
+            EdgeFact(EdgeType.READS, READER, ds("c")),
+            name="more",
+        ),
     )
-    for start in (contract("empty"), owner("idle"), owner("lead"), data_product("nothing"), domain("d"), READER):
+    for start in (
+        build_contract_key("empty"),
+        build_owner_key("idle"),
+        build_owner_key("lead"),
+        build_data_product_key("nothing"),
+        build_domain_key("d"),
+        READER,
+    ):
         assert down(index, start).completeness.unbound == 1
         assert down(index, start, ds("a")).completeness.unbound == 1
-    assert down(index, consumer("team")).completeness.unbound == 0, "no data leaves a consumer: nothing is unknown"
-    assert down(index, contract("empty"), promises=False).completeness.unbound == 0
-    assert up(index, consumer("team")).completeness.unbound == 0
+    assert down(index, build_consumer_key("team")).completeness.unbound == 0, "no data leaves a consumer: nothing is unknown"
+    assert down(index, build_contract_key("empty"), promises=False).completeness.unbound == 0
+    assert up(index, build_consumer_key("team")).completeness.unbound == 0
     assert down(index, ds("c")).completeness.unbound == 0
-    assert down(index, contract("empty"), owner("lead")).completeness.unbound == 2
+    assert down(index, build_contract_key("empty"), build_owner_key("lead")).completeness.unbound == 2
 
 
 def test_patterns_place_datasets_and_the_longest_wins() -> None:
     index = index_of(
-        says(lists("sales_orders", "x"), ("dataset",)), members(data_product("all"), "db/*"), members(data_product("sales"), "db/sales_*")
+        says(lists("sales_orders", "x"), ("dataset",)),
+        members(build_data_product_key("all"), "db/*"),
+        members(build_data_product_key("sales"), "db/sales_*"),
     )
-    assert index.product(found(index, "sales_orders.x")) == index.node(data_product("sales"))
+    assert index.product(found(index, "sales_orders.x")) == index.node(build_data_product_key("sales"))
     ported = index_of(
-        says(lists("sales_orders", "x"), ("dataset",)), members(data_product("sales"), "db/sales_*"), mesh(port("p", "sales_orders"))
+        says(lists("sales_orders", "x"), ("dataset",)),
+        members(build_data_product_key("sales"), "db/sales_*"),
+        mesh(port("p", "sales_orders")),
     )
-    assert ported.product(found(ported, "sales_orders")) == ported.node(data_product("p"))
+    assert ported.product(found(ported, "sales_orders")) == ported.node(build_data_product_key("p"))
 
 
 def who(index: LineageIndex, key: AssetKey) -> list[tuple[str, str, str]]:
@@ -200,14 +229,14 @@ def who(index: LineageIndex, key: AssetKey) -> list[tuple[str, str, str]]:
 def test_owners_are_the_nearest_level_s() -> None:
     held = [
         port("p", "a"),
-        EdgeFact(EdgeType.PART_OF, data_product("p"), domain("d")),
-        EdgeFact(EdgeType.PART_OF, domain("d"), domain("top")),
+        EdgeFact(EdgeType.PART_OF, build_data_product_key("p"), build_domain_key("d")),
+        EdgeFact(EdgeType.PART_OF, build_domain_key("d"), build_domain_key("top")),
     ]
     schema = says(lists("a", "x", "y"), ("dataset",))
     levels = [
-        owns("ceo", domain("top")),
-        owns("lead", domain("d")),
-        owns("team", data_product("p")),
+        owns("ceo", build_domain_key("top")),
+        owns("lead", build_domain_key("d")),
+        owns("team", build_data_product_key("p")),
         owns("dba", ds("a")),
         owns("me", col("a.x")),
     ]
@@ -229,7 +258,7 @@ def test_the_strongest_source_that_names_any_names_all() -> None:
 
 def test_a_contract_in_force_lends_its_owners() -> None:
     schema = says(lists("a", "x", "y"), ("dataset",))
-    held = [port("p", "a"), owns("team", data_product("p")), owns("keeper", contract("c")), owns("me", col("a.y"))]
+    held = [port("p", "a"), owns("team", build_data_product_key("p")), owns("keeper", build_contract_key("c")), owns("me", col("a.y"))]
 
     def owners(*edges: EdgeFact, of: str = "a") -> list[tuple[str, str, str]]:
         return who(index_of(schema, mesh(*held, *edges)), node(of))
@@ -242,7 +271,9 @@ def test_a_contract_in_force_lends_its_owners() -> None:
         assert owners(governs("c", ds("a"), status=status)) == by_product
     assert owners(governs("c", ds("a")), owns("dba", ds("a"))) == [("dba", "technical", "a")]
     assert owners(governs("d", ds("a"))) == by_product, "a contract without an owner lends none"
-    both = owners(governs("c", ds("a")), governs("d", ds("a")), owns("keeper", contract("d")), owns("boss", contract("d")))
+    both = owners(
+        governs("c", ds("a")), governs("d", ds("a")), owns("keeper", build_contract_key("d")), owns("boss", build_contract_key("d"))
+    )
     assert both == [("boss", "technical", "d"), ("keeper", "technical", "c")]
 
 

@@ -7,16 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshline.graph.index import Direction, LineageIndex, Reach
-from meshline.graph.model import AssetFact, AssetKey, AssetKind, Facts, Flow, FlowType, Statement, job
+from meshline.graph.model import AssetFact, AssetKey, AssetKind, Facts, Flow, FlowType, Statement, build_job_key
 from tests.index.heads import NS, Fold, col, ds, flow, index_of, lineage, merged, output_scope, says
 from tests.index.oracle import Oracle
 from tests.sizes import count_examples
 
-J = job(NS, "j")
+J = build_job_key(NS, "j")
 
 
 def by(producer: str, of: str = "j", *, at: int = 0, source: str = "openlineage/test") -> Statement:
-    facts = Facts(assets=(AssetFact(job(NS, of), {"integration": producer, "processing_type": "BATCH"}),))
+    facts = Facts(assets=(AssetFact(build_job_key(NS, of), {"integration": producer, "processing_type": "BATCH"}),))
     return says(facts, ("job", NS, of, "jobType"), at, source=source)
 
 
@@ -125,7 +125,7 @@ def test_a_producer_comes_and_goes() -> None:
 # -- by the oracle: few names, so that most answers count a job
 
 _DATASETS = st.sampled_from("abc")
-_JOBS = st.sampled_from((None, J, J, job(NS, "k")))
+_JOBS = st.sampled_from((None, J, J, build_job_key(NS, "k")))
 _FLOWS = st.one_of(
     st.builds(
         lambda a, b, column, type_, subtype, by: Flow(col(f"{a}.{column}"), col(f"{b}.x"), type_, subtype, job=by),

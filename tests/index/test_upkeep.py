@@ -18,8 +18,8 @@ from meshline.graph.model import (
     EdgeType,
     Facts,
     Statement,
-    data_product,
-    domain,
+    build_data_product_key,
+    build_domain_key,
 )
 from meshline.graph.queries.groups import Groups
 from tests.index.heads import Fold, col, ds, flow, lineage, lists, says
@@ -29,8 +29,8 @@ from tests.sizes import count_examples
 
 PRODUCTS, DOMAINS = ("p", "q"), ("dom", "sub", "top")
 
-products = st.sampled_from(PRODUCTS).map(data_product)
-domains = st.sampled_from(DOMAINS).map(domain)
+products = st.sampled_from(PRODUCTS).map(build_data_product_key)
+domains = st.sampled_from(DOMAINS).map(build_domain_key)
 owned = st.one_of(datasets.map(ds), columns.map(col), products, domains, contracts)
 edges = st.one_of(
     st.builds(lambda product, d: EdgeFact(EdgeType.PORT, product, ds(d), {"direction": "output"}), products, datasets),
@@ -171,7 +171,7 @@ def check_owners(batches: list[list[Statement]], as_of: int | None, withdrawn: S
 def test_a_change_costs_what_it_touches(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new dataset, or one more run of a job, asks nothing of the products of other datasets."""
     fold = Fold()
-    fold.add(says(Facts(assets=(AssetFact(data_product("p"), {"members": ["db/*"]}),)), ("mesh", "p"), source="mesh/m"))
+    fold.add(says(Facts(assets=(AssetFact(build_data_product_key("p"), {"members": ["db/*"]}),)), ("mesh", "p"), source="mesh/m"))
     fold.add(*(says(lists(name, "x"), ("dataset", "db", name)) for name in "abc"), lineage(flow("a.x", "b.x")))
     index = fold.index()
     everything = np.array([index.node(ds(name)) for name in "abc"], np.int32)

@@ -45,7 +45,7 @@ def known(live: LiveGraph, *names: tuple[str, str], source: str = "openlineage/x
 
 
 def joined(live: LiveGraph, namespace: str, name: str) -> set[str]:
-    return {key.qualified_name for key in keys(live, model.dataset(namespace, name))}
+    return {key.qualified_name for key in keys(live, model.build_dataset_key(namespace, name))}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
     assert counts(loading) == {"read": 2, "new": 2}
     assert joined(live, LAKE, "orders.items") == {f"{LAKE}/orders.items", f"{TRINO}/delta.orders.items", f"{PLATFORM}/orders.items"}
     assert joined(live, TRINO, "hive.orders.items") == {f"{TRINO}/hive.orders.items"}
-    node = live.index.node(model.dataset(LAKE, "orders.items"))
+    node = live.index.node(model.build_dataset_key(LAKE, "orders.items"))
     assert node is not None
     said = {(str(edge.attributes["why"]), str(edge.attributes["rule"])) for edge in live.index.edges(node, EdgeType.SAME_AS)}
     assert said == {("naming rule", f"{TRINO}/delta is {LAKE}"), ("naming rule", f"{PLATFORM} is {LAKE}")}
@@ -126,7 +126,11 @@ def test_when_a_dataset_goes_so_does_the_rest(live: LiveGraph, gone: str) -> Non
     assert loading is not None
     assert counts(loading) == {"retracted": 1}
     assert (
-        live.index.node(model.dataset(TRINO, "delta.orders.items") if gone == "openlineage/x" else model.dataset(LAKE, "orders.items"))
+        live.index.node(
+            model.build_dataset_key(TRINO, "delta.orders.items")
+            if gone == "openlineage/x"
+            else model.build_dataset_key(LAKE, "orders.items")
+        )
         is None
     )
 
@@ -151,7 +155,7 @@ def test_what_the_past_knew_is_joined_in_the_past(live: LiveGraph) -> None:
     apply(live)
     for time, names in ((T - 40, 2), (T - 60, 1)):
         index = live.at(time)
-        node = index.node(model.dataset(TRINO, "delta.orders.items"))
+        node = index.node(model.build_dataset_key(TRINO, "delta.orders.items"))
         assert node is not None
         assert len(index.members(node)) == names
 
@@ -176,8 +180,8 @@ def test_rules_of_several_files(live: LiveGraph) -> None:
 
 
 def test_only_a_mention_is_enough_and_a_column_is_one(live: LiveGraph) -> None:
-    key = model.dataset(TRINO, "delta.orders.items")
-    content = encode(Facts(assets=(AssetFact(model.column(key, "x"), {"description": "so"}),)))
+    key = model.build_dataset_key(TRINO, "delta.orders.items")
+    content = encode(Facts(assets=(AssetFact(model.build_column_key(key, "x"), {"description": "so"}),)))
     say(live, [Entry(("note",), content)], source="contract/x")
     known(live, (LAKE, "orders.items"))
     ruled(live)

@@ -126,7 +126,7 @@ def test_a_store_remembers_its_rules() -> None:
 def test_what_the_file_says_is_in_the_index(graph: LiveGraph) -> None:
     load(graph, "domains: [{name: a, owner: t@x.org}]\nteams: [{name: t, email: t@x.org}]\nproducts: [{name: p, domain: a}]", T)
     index = graph.index
-    product, domain = index.node(model.data_product("p")), index.node(model.domain("a"))
+    product, domain = index.node(model.build_data_product_key("p")), index.node(model.build_domain_key("a"))
     assert product is not None
     assert domain is not None
     assert index.domain(product) == domain

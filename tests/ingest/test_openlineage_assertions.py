@@ -10,14 +10,14 @@ from typing import Any, cast
 
 import pytest
 
-from meshline.graph.model import AssetKey, column, dataset
+from meshline.graph.model import AssetKey, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.run_statements import renamed_scope
 from tests.ingest.speaking import Event, Graph, at, ds, event, graph, observable, told
 
 CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))
 needs_corpus = pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS is not set")
-T = dataset("db", "t")
+T = build_dataset_key("db", "t")
 SCOPE = ("job-quality", "jobs", "etl", "db", "t")
 DBT = {"jobType": {"jobType": "TEST", "integration": "DBT", "processingType": "BATCH"}}
 
@@ -117,7 +117,7 @@ def test_dbt_tests() -> None:
         "duckdb:///warehouse/shop.duckdb",
         "shop.main.customer_ltv",
     )
-    of_tier = said(known, *scope)[column(dataset(*scope[3:]), "tier")]
+    of_tier = said(known, *scope)[build_column_key(build_dataset_key(*scope[3:]), "tier")]
     assert of_tier["accepted_values_customer_ltv_tier__std"] == {
         "kind": "accepted_values", "outcome": "FAILED", "suite": "shop.main.shop.customer_ltv.test", "expected": "0", "observed": "1",
     }  # fmt: skip
@@ -143,10 +143,10 @@ def test_a_test_that_dbt_skipped_did_not_fail() -> None:
 def test_the_specifications_own_example() -> None:
     known = told(json.loads((CORPUS / "openlineage-edge-cases" / "event_full.json").read_text()))
     (scope,) = known.of("job-quality")
-    of = dataset(*scope[3:])
+    of = build_dataset_key(*scope[3:])
     assert said(known, *scope) == {
         of: {"row_count_equal_to": {"kind": "row_count_equal_to", "outcome": "PASSED", "suite": scope[2]}},
-        column(of, "id"): {"no_null_values(id)": {"kind": "no_null_values", "outcome": "PASSED", "suite": scope[2]}},
+        build_column_key(of, "id"): {"no_null_values(id)": {"kind": "no_null_values", "outcome": "PASSED", "suite": scope[2]}},
     }
 
 
@@ -206,7 +206,7 @@ def test_names_are_unique_and_texts_stay_texts() -> None:
         )
     )  # fmt: skip
     found = said(known)
-    assert set(found[column(T, "v")]) == {"between(v)", "between(v) #2"}
+    assert set(found[build_column_key(T, "v")]) == {"between(v)", "between(v) #2"}
     assert set(found[T]) == {"assertion", "no orphans"}
     assert found[T]["no orphans"] == {
         "kind": "x", "outcome": "FAILED", "suite": "etl", "expected": 0, "observed": '{"rows":3}', "message": "one",

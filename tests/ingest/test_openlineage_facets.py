@@ -8,14 +8,23 @@ from typing import Any
 
 import pytest
 
-from meshline.graph.model import AssetFact, AssetKind, EdgeFact, EdgeType, column, dataset, job, owner
+from meshline.graph.model import (
+    AssetFact,
+    AssetKind,
+    EdgeFact,
+    EdgeType,
+    build_column_key,
+    build_dataset_key,
+    build_job_key,
+    build_owner_key,
+)
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE
 from meshline.ingest.openlineage.facets import RULES, Place, facets_page
 from tests.ingest.speaking import Event, Graph, at, ds, edges, event, graph, iso, schema, told
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 PAGE = Path(__file__).parents[2] / "docs" / "openlineage-facets.md"
-T = dataset("db", "t")
+T = build_dataset_key("db", "t")
 
 
 def described(**facets: Any) -> Graph:
@@ -65,7 +74,7 @@ def test_dataset_facets(name: str, facet: Event, expected: dict[str, Any]) -> No
 def test_job_facets(name: str, facet: Event, expected: dict[str, Any]) -> None:
     known = told(event("START", 1, job_facets={name: facet}))
     assert known.attributes("job", "jobs", "etl", name) == expected
-    assert AssetFact(job("jobs", "etl"), {**expected, f"facet:{name}": facet}) in known.facts("job", "jobs", "etl", name).assets
+    assert AssetFact(build_job_key("jobs", "etl"), {**expected, f"facet:{name}": facet}) in known.facts("job", "jobs", "etl", name).assets
 
 
 def test_a_schema_lists_columns_with_nested_ones_as_dotted_paths() -> None:
@@ -95,14 +104,14 @@ def test_ordinal_positions_order_columns() -> None:
 
 def test_tags_of_a_field_are_the_columns() -> None:
     said = described(tags={"tags": [{"key": "pii", "value": "true", "field": "email"}]}).facts("dataset", "db", "t", "tags")
-    assert AssetFact(column(T, "email"), {"tags": ["pii"]}) in said.assets
+    assert AssetFact(build_column_key(T, "email"), {"tags": ["pii"]}) in said.assets
 
 
 def test_owners() -> None:
     facet = {"owners": [{"name": " team:core "}, {"name": "user:eve", "type": "steward"}, {"name": " "}]}
     assert sorted(described(ownership=facet).facts("dataset", "db", "t", "ownership").edges, key=str) == [
-        EdgeFact(EdgeType.OWNS, owner("team:core"), T, {"type": "technical"}),
-        EdgeFact(EdgeType.OWNS, owner("user:eve"), T, {"type": "steward"}),
+        EdgeFact(EdgeType.OWNS, build_owner_key("team:core"), T, {"type": "technical"}),
+        EdgeFact(EdgeType.OWNS, build_owner_key("user:eve"), T, {"type": "steward"}),
     ]
     assert edges(told(event("START", 1, job_facets={"ownership": facet})).facts("job", "jobs", "etl", "ownership")) == {
         "team:core OWNS etl",
@@ -113,7 +122,7 @@ def test_owners() -> None:
 def test_symlinks_are_the_same_dataset() -> None:
     facet = {"identifiers": [{"namespace": "hive://h", "name": "d.t", "type": "TABLE"}, {"namespace": "db", "name": "t", "type": "TABLE"}]}
     (edge,) = described(symlinks=facet).facts("dataset", "db", "t", "symlinks").edges
-    assert (edge.type, edge.start, edge.end) == (EdgeType.SAME_AS, T, dataset("hive://h", "d.t"))
+    assert (edge.type, edge.start, edge.end) == (EdgeType.SAME_AS, T, build_dataset_key("hive://h", "d.t"))
     assert edge.attributes == {"why": "symlink", "type": "TABLE"}
 
 
@@ -137,14 +146,14 @@ def test_names_of_a_session_join_nothing(namespace: str, name: str, type_: str) 
         facts = known.facts("dataset", "kafka://broker", topic, "symlinks")
         assert facts.edges == ()
         names = [asset.attributes["session_names"] for asset in facts.assets if "session_names" in asset.attributes]
-        assert names == [[list(dataset(namespace.removesuffix(":9092"), name).parts)]]
+        assert names == [[list(build_dataset_key(namespace.removesuffix(":9092"), name).parts)]]
 
 
 def test_a_topic_is_still_joined_by_a_name_that_lasts() -> None:
     facet = {"symlinks": {"identifiers": [{"namespace": "kafka://other", "name": "orders", "type": "TOPIC"}]}}
     known = told(event("COMPLETE", 1, [], [ds("orders", TOPIC, **facet)]))
     (edge,) = known.facts("dataset", "kafka://broker", "orders", "symlinks").edges
-    assert edge.end == dataset("kafka://other", "orders")
+    assert edge.end == build_dataset_key("kafka://other", "orders")
 
 
 def test_facets_outlive_runs_and_the_newest_wins() -> None:
@@ -215,7 +224,7 @@ def test_a_rename_counts_from_a_completed_run_on() -> None:
     known = told(renaming("START"))
     assert not known.of("dataset-renamed")
     known.say([event("COMPLETE", 4)])
-    assert known.facts(*scope).edges == (EdgeFact(EdgeType.RENAMED_TO, dataset("db", "old"), dataset("db", "new")),)
+    assert known.facts(*scope).edges == (EdgeFact(EdgeType.RENAMED_TO, build_dataset_key("db", "old"), build_dataset_key("db", "new")),)
     known.say([event("FAIL", 5)])
     assert not known.of("dataset-renamed")
 
@@ -260,7 +269,7 @@ def test_a_facet_that_cannot_be_kept_as_json_is_kept_as_text() -> None:
 
 def test_schemas_of_unlike_types_are_read_leniently() -> None:
     said = described(schema={"fields": [{"name": "a", "type": {"kind": "struct"}, "description": 3}]}).facts("dataset", "db", "t", "schema")
-    assert AssetFact(column(T, "a"), {"type": '{"kind":"struct"}'}) in said.assets
+    assert AssetFact(build_column_key(T, "a"), {"type": '{"kind":"struct"}'}) in said.assets
 
 
 def test_facets_of_declared_jobs_and_described_datasets() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from meshline.graph.index import Direction
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, dataset
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key, build_dataset_key
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
 from tests.ingest.speaking import (
     CLOCK,
@@ -222,7 +222,7 @@ def silent_on(known: Graph, of: AssetKey) -> tuple[int, tuple[str, ...]]:
 
 def test_an_impact_counts_the_jobs_of_airflow_whose_sql_could_not_be_read() -> None:
     listed = "customer_id", "email", "total", "id", "_0", "_1"
-    customers = column(dataset(DB, "shop.raw.customers"), "country")
+    customers = build_column_key(build_dataset_key(DB, "shop.raw.customers"), "country")
     assert silent_on(told(by_position(query="{{ templated }}", listed=listed)), customers) == (1, ("AIRFLOW",))
     assert silent_on(told(by_position()), customers) == (0, ())
     plain = "CREATE TABLE mart.revenue AS SELECT id, email FROM raw.customers"
@@ -230,16 +230,19 @@ def test_an_impact_counts_the_jobs_of_airflow_whose_sql_could_not_be_read() -> N
 
 
 def test_where_all_is_possible_nothing_is_missing() -> None:
-    assert silent_on(told(by_position(query="")), column(dataset(DB, "shop.raw.customers"), "country")) == (0, ())
+    assert silent_on(told(by_position(query="")), build_column_key(build_dataset_key(DB, "shop.raw.customers"), "country")) == (0, ())
 
 
 def test_an_impact_counts_the_jobs_of_dbt() -> None:
     """As dbt-ol sent it: two staging tables, and the marts that are made of them."""
     known = told(*map(json.loads, DBT_EVENTS.read_text(encoding="utf-8").splitlines()))
     marts = "duckdb:///warehouse/marts.duckdb"
-    counts = {name: silent_on(known, dataset(marts, f"marts.{name}")) for name in ("staging.stg_customer_orders", "staging.stg_payments")}
+    counts = {
+        name: silent_on(known, build_dataset_key(marts, f"marts.{name}"))
+        for name in ("staging.stg_customer_orders", "staging.stg_payments")
+    }
     assert counts == {"staging.stg_customer_orders": (3, ("DBT",)), "staging.stg_payments": (2, ("DBT",))}
-    assert silent_on(known, dataset(marts, "marts.finance.buyer_ledger")) == (0, ()), "no job reads it"
+    assert silent_on(known, build_dataset_key(marts, "marts.finance.buyer_ledger")) == (0, ()), "no job reads it"
 
 
 # -- schemas that may lack columns
@@ -255,7 +258,7 @@ def listed(known: Graph, name: str, as_of: int | None = None) -> list[str]:
     """The columns that are shown of a dataset."""
     live = LiveGraph.open(known.store)
     index = live.at(as_of)
-    node = index.node(dataset("db", name))
+    node = index.node(build_dataset_key("db", name))
     assert node is not None
     return [index.column_name(column) for column in index.columns(node)]
 
@@ -319,14 +322,14 @@ def test_a_newer_schema_of_the_whole_table_replaces_what_readers_listed() -> Non
     assert listed(known, "t") == ["id", "country", "amount"]
     assert listed(known, "t", as_of=at(0)) == ["id", "old"]
     index = LiveGraph.open(known.store).index
-    old = index.node(column(dataset("db", "t"), "old"))
+    old = index.node(build_column_key(build_dataset_key("db", "t"), "old"))
     assert old is not None
     assert index.unlisted(old)
     again = event("COMPLETE", 3, [ds("t", schema=schema("id", "old"))], [], job_facets=by("TRINO"), run=3)
     live = LiveGraph.open(told(read, WHOLE).store)
     received = graph().builder
     live.commit(lambda runs: received.batch([parsed(again)], runs))
-    node = live.index.node(dataset("db", "t"))
+    node = live.index.node(build_dataset_key("db", "t"))
     assert node is not None
     assert [live.index.column_name(one) for one in live.index.columns(node)] == ["id", "country", "amount", "old"]
     assert len(live.index.of_kind(AssetKind.COLUMN)) == 4
@@ -337,7 +340,7 @@ def test_a_newer_schema_of_the_whole_table_replaces_what_readers_listed() -> Non
 
 def stale_edges(known: Graph, name: str, column_name: str) -> int:
     live = LiveGraph.open(known.store)
-    node = live.index.node(column(dataset("db", name), column_name))
+    node = live.index.node(build_column_key(build_dataset_key("db", name), column_name))
     assert node is not None
     return live.index.traverse([node], Direction.DOWNSTREAM).completeness.stale_edges
 
@@ -459,7 +462,7 @@ def test_a_tag_of_airflow_has_its_key_as_value() -> None:
 def affected(live: LiveGraph, name: str, column_name: str, as_of: int | None = None) -> set[str]:
     """The columns that a column reaches."""
     index = live.at(as_of)
-    node = index.node(column(dataset("db", name), column_name))
+    node = index.node(build_column_key(build_dataset_key("db", name), column_name))
     assert node is not None
     reached = index.traverse([node], Direction.DOWNSTREAM).nodes.tolist()
     return {".".join(index.key(one).parts[1:]) for one in reached if index.kind(one) is AssetKind.COLUMN}
@@ -521,8 +524,8 @@ def test_what_trino_sent() -> None:
     index = live.index
 
     def node(name: str, *names: str) -> int:
-        of = dataset("trino://trino.internal", name)
-        found = index.node(column(of, names[0]) if names else of)
+        of = build_dataset_key("trino://trino.internal", name)
+        found = index.node(build_column_key(of, names[0]) if names else of)
         assert found is not None
         return found
 

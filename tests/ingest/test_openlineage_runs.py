@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from meshline.graph.bounded_cache import Memory
-from meshline.graph.model import AssetFact, EdgeType, job
+from meshline.graph.model import AssetFact, EdgeType, build_job_key
 from meshline.graph.store.base import Pair, RunKey, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
 from meshline.ingest.openlineage.run_state import run_record
@@ -23,7 +23,7 @@ def test_a_completed_run_reads_writes_and_moves_columns() -> None:
     assert edges(said) == {"etl READS orders", "etl WRITES mart"}
     assert columns(said) == {"orders.id -> mart.id IDENTITY"}
     assert pairs(said) == {"orders -> mart": True}
-    assert {flow.job for flow in said.flows} == {job("jobs", "etl")}
+    assert {flow.job for flow in said.flows} == {build_job_key("jobs", "etl")}
 
 
 def test_it_is_provisional_from_its_first_event_and_settled_from_its_first_complete() -> None:
@@ -99,7 +99,7 @@ def test_a_run_of_nothing_says_nothing_of_lineage_but_its_job_is_seen() -> None:
     known = told(event("COMPLETE", 1, [ORDERS], [MART]), event("COMPLETE", 5, run=2))
     assert columns(known.output("mart"))
     for alone in (event("COMPLETE", 1, job="alone"), event("FAIL", 1, [ORDERS], [MART], job="alone")):
-        assert told(alone).facts("job", "jobs", "alone", "seen").assets == (AssetFact(job("jobs", "alone"), {}),)
+        assert told(alone).facts("job", "jobs", "alone", "seen").assets == (AssetFact(build_job_key("jobs", "alone"), {}),)
 
 
 def test_fail_is_sticky_in_any_order() -> None:
@@ -241,7 +241,7 @@ def test_the_target_of_a_merge_is_an_input_too() -> None:
 def test_the_record_of_a_run_keeps_every_facet_verbatim() -> None:
     read = {**ds("orders", version={"datasetVersion": "1"}), "inputFacets": {"subset": {"a": 1}}}
     known = told(event("START", 1, [read], run_facets={"nominalTime": {"x": "y"}}, job_facets={"own": 3}), event("FAIL", 2, [], [MART]))
-    key = RunKey(DEFAULT_SOURCE, job("jobs", "etl"), RUN.format(1))
+    key = RunKey(DEFAULT_SOURCE, build_job_key("jobs", "etl"), RUN.format(1))
     record = run_record(known.store.run([key])[key].state)
     assert (record.first, record.last, record.state) == (at(1), at(2), "FAIL")
     assert json.loads(record.run_facets["nominalTime"]) == {"x": "y"}
@@ -254,7 +254,7 @@ def test_the_record_of_a_run_keeps_every_facet_verbatim() -> None:
 def test_a_streaming_run_of_many_events_stays_small() -> None:
     facets = {"jobType": {"processingType": "STREAMING", "integration": "FLINK"}}
     known = graph([event("RUNNING", minute, [ORDERS], [MART], job_facets=facets) for minute in range(3)])
-    key = RunKey(DEFAULT_SOURCE, job("jobs", "etl"), RUN.format(1))
+    key = RunKey(DEFAULT_SOURCE, build_job_key("jobs", "etl"), RUN.format(1))
     size = len(known.store.run([key])[key].state)
     known.say([event("RUNNING", minute, [ORDERS], [MART], job_facets=facets) for minute in range(3, 300)])
     assert len(known.store.run([key])[key].state) == size

@@ -23,14 +23,14 @@ from meshline.graph.model import (
     Json,
     Scope,
     Statement,
-    column,
-    consumer,
-    contract,
-    data_product,
-    dataset,
-    domain,
-    job,
-    owner,
+    build_column_key,
+    build_consumer_key,
+    build_contract_key,
+    build_data_product_key,
+    build_dataset_key,
+    build_domain_key,
+    build_job_key,
+    build_owner_key,
 )
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
@@ -40,19 +40,19 @@ MESH = "mesh/test"
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
 
-CUSTOMERS = dataset("pg", "shop.customers")
-ORDERS = dataset("wh", "sales.orders")
-REVENUE = dataset("wh", "fin.revenue")
-REPORT = dataset("wh", "fin.report")
-EMAIL = column(CUSTOMERS, "email")
-HASH = column(ORDERS, "email_hash")
-LOAD = job("airflow", "load_orders")
-SUM = job("airflow", "sum_revenue")
-SEND = job("airflow", "send_report")
-COMMERCE, FINANCE, COMPANY = domain("commerce"), domain("finance"), domain("company")
-ORDERS_PRODUCT, REVENUE_PRODUCT = data_product("orders"), data_product("revenue")
-DASHBOARD, CAMPAIGN = consumer("dashboard"), consumer("campaign")
-SHOP_TEAM, FINANCE_TEAM, ANN = owner("team:shop"), owner("team:finance"), owner("ann")
+CUSTOMERS = build_dataset_key("pg", "shop.customers")
+ORDERS = build_dataset_key("wh", "sales.orders")
+REVENUE = build_dataset_key("wh", "fin.revenue")
+REPORT = build_dataset_key("wh", "fin.report")
+EMAIL = build_column_key(CUSTOMERS, "email")
+HASH = build_column_key(ORDERS, "email_hash")
+LOAD = build_job_key("airflow", "load_orders")
+SUM = build_job_key("airflow", "sum_revenue")
+SEND = build_job_key("airflow", "send_report")
+COMMERCE, FINANCE, COMPANY = build_domain_key("commerce"), build_domain_key("finance"), build_domain_key("company")
+ORDERS_PRODUCT, REVENUE_PRODUCT = build_data_product_key("orders"), build_data_product_key("revenue")
+DASHBOARD, CAMPAIGN = build_consumer_key("dashboard"), build_consumer_key("campaign")
+SHOP_TEAM, FINANCE_TEAM, ANN = build_owner_key("team:shop"), build_owner_key("team:finance"), build_owner_key("ann")
 
 
 def said(source: str, scope: Scope, facts: Facts, at: int = START) -> Statement:
@@ -72,8 +72,8 @@ def edge(type_: EdgeType, start: AssetKey, end: AssetKey, source: str = MESH, at
 
 
 def schema(of: AssetKey, *names: str, source: str = LINEAGE, at: int = START) -> Statement:
-    edges = tuple(EdgeFact(EdgeType.HAS_COLUMN, of, column(of, name), {"position": n}) for n, name in enumerate(names, 1))
-    assets = tuple(AssetFact(column(of, name), {"type": "string"}) for name in names)
+    edges = tuple(EdgeFact(EdgeType.HAS_COLUMN, of, build_column_key(of, name), {"position": n}) for n, name in enumerate(names, 1))
+    assets = tuple(AssetFact(build_column_key(of, name), {"type": "string"}) for name in names)
     return said(source, ("dataset", *of.parts, "schema"), Facts(edges=edges, assets=assets), at)
 
 
@@ -99,17 +99,17 @@ def mesh() -> list[Statement]:
             LOAD,
             [CUSTOMERS],
             ORDERS,
-            flow(column(CUSTOMERS, "id"), column(ORDERS, "id")),
+            flow(build_column_key(CUSTOMERS, "id"), build_column_key(ORDERS, "id")),
             flow(EMAIL, HASH, "TRANSFORMATION", masking=True),
-            flow(column(CUSTOMERS, "name"), ORDERS, "FILTER"),
+            flow(build_column_key(CUSTOMERS, "name"), ORDERS, "FILTER"),
         ),
         run(
             SUM,
             [ORDERS],
             REVENUE,
-            flow(column(ORDERS, "day"), column(REVENUE, "day")),
-            flow(column(ORDERS, "total"), column(REVENUE, "total"), "AGGREGATION"),
-            flow(HASH, column(REVENUE, "total"), "AGGREGATION"),
+            flow(build_column_key(ORDERS, "day"), build_column_key(REVENUE, "day")),
+            flow(build_column_key(ORDERS, "total"), build_column_key(REVENUE, "total"), "AGGREGATION"),
+            flow(HASH, build_column_key(REVENUE, "total"), "AGGREGATION"),
         ),
         run(SEND, [REVENUE], REPORT, covered=False),
         edge(EdgeType.PART_OF, ORDERS_PRODUCT, COMMERCE),
@@ -123,7 +123,7 @@ def mesh() -> list[Statement]:
         edge(EdgeType.OWNS, ANN, EMAIL, type="steward"),
         edge(EdgeType.CONSUMES, DASHBOARD, REVENUE, purpose="the board's numbers", contract="revenue-v1"),
         edge(EdgeType.CONSUMES, CAMPAIGN, HASH, purpose="matching"),
-        edge(EdgeType.GOVERNS, contract("revenue-v1"), REVENUE, version="1", status="active"),
+        edge(EdgeType.GOVERNS, build_contract_key("revenue-v1"), REVENUE, version="1", status="active"),
         about(EMAIL, description="Where the customer is written to", tags=["pii", "class=secret"]),
         about(EMAIL, source=LINEAGE, at=START + SECOND, description="from a producer", tags=["pii", "gdpr"]),
         about(ORDERS, description="One row for each order"),

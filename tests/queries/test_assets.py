@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, EdgeType, dataset
+from meshline.graph.model import AssetKey, EdgeType, build_dataset_key
 from meshline.graph.queries.assets import Attributes, aliases, attributes, last_observed
 from tests.queries import mesh
 
@@ -43,7 +43,7 @@ def test_last_observed(graph: LiveGraph) -> None:
 
 
 def test_aliases_say_why(graph: LiveGraph) -> None:
-    path = dataset("s3://lake", "orders")
+    path = build_dataset_key("s3://lake", "orders")
     mesh.say(
         graph,
         mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, at=mesh.START + 5, why="location"),

@@ -21,9 +21,9 @@ from tests.api.conftest import Asking
 from tests.ingest.sources.stating import T, graph, say, table
 from tests.sizes import count_examples
 
-LAKE = model.dataset("lake", "shop.orders")
-TRINO = model.dataset("trino://h", "delta.shop.orders")
-FILE = model.dataset("s3://wh", "shop/orders")
+LAKE = model.build_dataset_key("lake", "shop.orders")
+TRINO = model.build_dataset_key("trino://h", "delta.shop.orders")
+FILE = model.build_dataset_key("s3://wh", "shop/orders")
 COLUMNS = ("id", "total", "currency")
 
 
@@ -54,7 +54,7 @@ def of(live: LiveGraph, key: AssetKey) -> Identity:
 
 
 def port(product: str, key: AssetKey, direction: str) -> Content:
-    return encode(Facts(edges=(EdgeFact(EdgeType.PORT, model.data_product(product), key, {"direction": direction}),)))
+    return encode(Facts(edges=(EdgeFact(EdgeType.PORT, model.build_data_product_key(product), key, {"direction": direction}),)))
 
 
 def test_a_dataset_with_one_name(live: LiveGraph) -> None:
@@ -181,7 +181,7 @@ def test_unlike_columns_whatever_their_number(live: LiveGraph, first: str, secon
 @given(st.lists(st.sets(st.sampled_from("abcdefgh"), max_size=8), min_size=2, max_size=5))
 def test_unlike_columns_are_those_that_a_slow_look_finds(tables: list[set[str]]) -> None:
     with graph() as live:
-        keys = [model.dataset(f"x://{number}", "s.t") for number in range(len(tables))]
+        keys = [model.build_dataset_key(f"x://{number}", "s.t") for number in range(len(tables))]
         for key, columns in zip(keys, tables, strict=True):
             listed(live, key, sorted(columns))
             joined(live, keys[0], key)
@@ -194,7 +194,7 @@ def test_unlike_columns_are_those_that_a_slow_look_finds(tables: list[set[str]])
 
 def test_a_near_miss(live: LiveGraph) -> None:
     listed(live, LAKE)
-    listed(live, model.dataset("postgres://db", "public.Orders"), ("ID", "Total", "Currency"))
+    listed(live, model.build_dataset_key("postgres://db", "public.Orders"), ("ID", "Total", "Currency"))
     (found,) = conflicts(live.index)
     assert (found.kind, found.similarity) == (ConflictKind.NEAR_MISS, 1.0)
     assert names(found) == ("lake/shop.orders", "postgres://db/public.Orders")
@@ -203,10 +203,10 @@ def test_a_near_miss(live: LiveGraph) -> None:
 @pytest.mark.parametrize(
     ("key", "columns"),
     [
-        (model.dataset("postgres://db", "public.payments"), COLUMNS),  # another name
-        (model.dataset("postgres://db", "public.orders"), ("id", "a", "b")),  # other columns
-        (model.dataset("postgres://db", "public.orders"), ()),  # columns that nobody knows
-        (model.dataset("lake", "archive.orders"), COLUMNS),  # the same system knows them apart
+        (model.build_dataset_key("postgres://db", "public.payments"), COLUMNS),  # another name
+        (model.build_dataset_key("postgres://db", "public.orders"), ("id", "a", "b")),  # other columns
+        (model.build_dataset_key("postgres://db", "public.orders"), ()),  # columns that nobody knows
+        (model.build_dataset_key("lake", "archive.orders"), COLUMNS),  # the same system knows them apart
     ],
 )
 def test_no_near_miss(live: LiveGraph, key: AssetKey, columns: Sequence[str]) -> None:
@@ -216,7 +216,7 @@ def test_no_near_miss(live: LiveGraph, key: AssetKey, columns: Sequence[str]) ->
 
 
 def test_what_is_stated_to_be_different_is_no_near_miss(live: LiveGraph) -> None:
-    other = model.dataset("postgres://db", "public.orders")
+    other = model.build_dataset_key("postgres://db", "public.orders")
     listed(live, LAKE)
     listed(live, other)
     parted(live, other, LAKE)
@@ -224,10 +224,10 @@ def test_what_is_stated_to_be_different_is_no_near_miss(live: LiveGraph) -> None
 
 
 def test_a_copy_is_no_near_miss(live: LiveGraph) -> None:
-    copy = model.dataset("postgres://db", "orders")
+    copy = model.build_dataset_key("postgres://db", "orders")
     listed(live, LAKE)
     listed(live, copy)
-    flow = Flow(model.column(LAKE, "id"), model.column(copy, "id"))
+    flow = Flow(model.build_column_key(LAKE, "id"), model.build_column_key(copy, "id"))
     say(live, [Entry(("flow",), encode(Facts(flows=(flow,))))], complete=False, source="openlineage/x")
     assert conflicts(live.index) == []
 
@@ -237,8 +237,8 @@ def test_the_most_doubtful_comes_first(live: LiveGraph) -> None:
     listed(live, TRINO, ("a", "b"), source="iceberg/lake")
     joined(live, LAKE, TRINO)
     for namespace, columns in (("x://1", COLUMNS), ("x://2", (*COLUMNS, "more"))):
-        listed(live, model.dataset(namespace, "items"), columns)
-    listed(live, model.dataset("x://3", "items"), COLUMNS)
+        listed(live, model.build_dataset_key(namespace, "items"), columns)
+    listed(live, model.build_dataset_key("x://3", "items"), COLUMNS)
     found = conflicts(live.index)
     assert [conflict.kind for conflict in found] == [ConflictKind.TWO_TABLES, ConflictKind.UNLIKE_COLUMNS, *[ConflictKind.NEAR_MISS] * 3]
     assert [conflict.similarity for conflict in found[2:]] == [1.0, 0.75, 0.75]
@@ -252,7 +252,7 @@ columns_of_one = st.sets(st.sampled_from("abcdefgh"), min_size=1, max_size=8)
 def test_near_misses_are_those_that_a_slow_look_finds(tables: list[tuple[str, set[str]]]) -> None:
     """Of few sets hashing may miss one that a slow look finds, but not one of equal columns; and it finds no others."""
     with graph() as live:
-        keys = [model.dataset(f"x://{number}", f"s.{name}") for number, (name, _) in enumerate(tables)]
+        keys = [model.build_dataset_key(f"x://{number}", f"s.{name}") for number, (name, _) in enumerate(tables)]
         for key, (_, columns) in zip(keys, tables, strict=True):
             listed(live, key, sorted(columns))
         wanted = {}
@@ -272,14 +272,14 @@ def test_a_crowd_of_one_name_stays_small(live: LiveGraph) -> None:
 
 def test_datasets_that_had_one_name_in_sessions(live: LiveGraph) -> None:
     name: list[Json] = ["kafka://b", "default_catalog.default_database.snk"]
-    orders, payments = model.dataset("kafka://b", "orders"), model.dataset("kafka://b", "payments")
+    orders, payments = model.build_dataset_key("kafka://b", "orders"), model.build_dataset_key("kafka://b", "payments")
     for key, columns in ((orders, ("id", "total")), (payments, ("id", "iban"))):
         listed(live, key, columns)
         content = encode(Facts(assets=(AssetFact(key, {"session_names": [name]}),)))
         say(live, [Entry(("dataset", *key.parts, "symlinks"), content)], complete=False, source="openlineage/x")
     (found,) = conflicts(live.index)
     assert (found.kind, found.names, found.similarity) == (ConflictKind.SESSION_NAME, (orders, payments), 1 / 3)
-    assert found.session_name == model.dataset("kafka://b", "default_catalog.default_database.snk")
+    assert found.session_name == model.build_dataset_key("kafka://b", "default_catalog.default_database.snk")
     assert [member.key for member in of(live, orders).members] == [orders]
     say(live, [Entry(("dataset", *orders.parts, "symlinks"), EMPTY)], complete=False, source="openlineage/x")
     assert conflicts(live.index) == []
@@ -290,8 +290,8 @@ def test_datasets_that_had_one_name_in_sessions(live: LiveGraph) -> None:
 
 def test_pages_of_conflicts_and_an_identity(live: LiveGraph) -> None:
     for i in range(5):
-        listed(live, model.dataset(f"x://{i}", "orders"), ("id", "total", *(f"c{j}" for j in range(i))))
-    joined(live, model.dataset("x://0", "orders"), LAKE, why="so")
+        listed(live, model.build_dataset_key(f"x://{i}", "orders"), ("id", "total", *(f"c{j}" for j in range(i))))
+    joined(live, model.build_dataset_key("x://0", "orders"), LAKE, why="so")
     ask = Asking(live)
     query = (
         "query($after: String) { identityConflicts(first: 2, after: $after)"

@@ -6,14 +6,14 @@ import pytest
 
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, contract, dataset
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key, build_contract_key, build_dataset_key
 from meshline.graph.queries.impact import Impact, ImpactOrder, Wanted, impact
 from meshline.graph.queries.impact_paths import Via
 from meshline.graph.queries.impact_recipients import NoticeReason, notices
 from meshline.graph.queries.pages import Limits, SortKey
 from tests.queries import mesh
 
-TOTAL = column(mesh.REVENUE, "total")
+TOTAL = build_column_key(mesh.REVENUE, "total")
 
 
 def of(graph: LiveGraph, *starts: AssetKey, direction: Direction = Direction.DOWNSTREAM) -> Impact:
@@ -39,7 +39,7 @@ def test_a_column(graph: LiveGraph) -> None:
 
 
 def test_a_filter_reaches_all_columns(graph: LiveGraph) -> None:
-    found = of(graph, column(mesh.CUSTOMERS, "name"))
+    found = of(graph, build_column_key(mesh.CUSTOMERS, "name"))
     columns = reached(found, Wanted(kinds=[AssetKind.COLUMN], reach=[Reach.INDIRECT]))
     assert [name for name, *_ in columns] == [
         "wh/sales.orders.day",
@@ -114,7 +114,9 @@ def test_names_order(graph: LiveGraph) -> None:
 
 
 def test_nothing_affected(graph: LiveGraph) -> None:
-    found = of(graph, column(mesh.REPORT, "x")) if graph.index.node(column(mesh.REPORT, "x")) else of(graph, mesh.REPORT)
+    found = (
+        of(graph, build_column_key(mesh.REPORT, "x")) if graph.index.node(build_column_key(mesh.REPORT, "x")) else of(graph, mesh.REPORT)
+    )
     assert reached(found, Wanted(kinds=[AssetKind.COLUMN])) == []
     assert found.page(first=0).entries == ()
 
@@ -170,7 +172,7 @@ def test_by_which_path(graph: LiveGraph) -> None:
     assert path(found, mesh.REPORT)[-1] == ("FLOWS_TO", "wh/fin.report")
 
 
-@pytest.mark.parametrize("start", [None, contract("revenue-v1"), mesh.SHOP_TEAM, mesh.ANN], ids=str)
+@pytest.mark.parametrize("start", [None, build_contract_key("revenue-v1"), mesh.SHOP_TEAM, mesh.ANN], ids=str)
 def test_every_affected_asset_has_a_path(graph: LiveGraph, start: AssetKey | None) -> None:
     for direction in Direction:
         starts: Sequence[AssetKey] = [start or (mesh.CUSTOMERS if direction is Direction.DOWNSTREAM else mesh.REPORT)]
@@ -186,7 +188,7 @@ def test_every_affected_asset_has_a_path(graph: LiveGraph, start: AssetKey | Non
 
 
 def test_a_dataset_nobody_described(graph: LiveGraph) -> None:
-    unknown = dataset("wh", "nowhere")
+    unknown = build_dataset_key("wh", "nowhere")
     mesh.say(graph, mesh.run(mesh.LOAD, [unknown], mesh.CUSTOMERS, covered=False))
     found = of(graph, unknown)
     assert found.completeness.undescribed >= 1

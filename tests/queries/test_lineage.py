@@ -5,7 +5,7 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph.index import Direction, Truncated
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, column
+from meshline.graph.model import AssetKey, AssetKind, build_column_key
 from meshline.graph.queries.impact_paths import paths
 from meshline.graph.queries.lineage import Granularity, Lineage, lineage
 from tests.queries import mesh
@@ -83,7 +83,7 @@ def test_the_limit_is_told(graph: LiveGraph, granularity: Granularity) -> None:
 
 
 def test_a_self_edge_is_not_drawn(graph: LiveGraph) -> None:
-    mesh.say(graph, mesh.run(mesh.LOAD, [mesh.ORDERS], mesh.ORDERS, mesh.flow(mesh.HASH, column(mesh.ORDERS, "id"))))
+    mesh.say(graph, mesh.run(mesh.LOAD, [mesh.ORDERS], mesh.ORDERS, mesh.flow(mesh.HASH, build_column_key(mesh.ORDERS, "id"))))
     for granularity in Granularity:
         found = drawn(graph, mesh.ORDERS, granularity)
         assert all(edge.start != edge.end for edge in found.edges)
@@ -95,14 +95,14 @@ def steps(graph: LiveGraph, start: AssetKey, end: AssetKey) -> list[list[tuple[s
 
 
 def test_paths(graph: LiveGraph) -> None:
-    assert steps(graph, mesh.EMAIL, column(mesh.REVENUE, "total")) == [
+    assert steps(graph, mesh.EMAIL, build_column_key(mesh.REVENUE, "total")) == [
         [(None, "pg/shop.customers.email"), ("FLOWS_TO", "wh/sales.orders.email_hash"), ("FLOWS_TO", "wh/fin.revenue.total")]
     ]
-    assert steps(graph, column(mesh.REVENUE, "total"), mesh.EMAIL) == []
+    assert steps(graph, build_column_key(mesh.REVENUE, "total"), mesh.EMAIL) == []
 
 
 def test_a_path_through_a_filter_shows_the_containment(graph: LiveGraph) -> None:
-    found = steps(graph, column(mesh.CUSTOMERS, "name"), column(mesh.REVENUE, "day"))
+    found = steps(graph, build_column_key(mesh.CUSTOMERS, "name"), build_column_key(mesh.REVENUE, "day"))
     assert found[0] == [
         (None, "pg/shop.customers.name"),
         ("FLOWS_TO", "wh/sales.orders"),

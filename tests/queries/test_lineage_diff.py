@@ -4,7 +4,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, column, dataset, job
+from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.queries.lineage_diff import Change, lineage_diff
 from tests.queries import mesh
 
@@ -23,8 +23,8 @@ def changed(graph: LiveGraph) -> LiveGraph:
             mesh.SUM,
             [mesh.ORDERS],
             mesh.REVENUE,
-            mesh.flow(column(mesh.ORDERS, "day"), column(mesh.REVENUE, "day")),
-            mesh.flow(column(mesh.ORDERS, "id"), column(mesh.REVENUE, "total"), "AGGREGATION"),
+            mesh.flow(build_column_key(mesh.ORDERS, "day"), build_column_key(mesh.REVENUE, "day")),
+            mesh.flow(build_column_key(mesh.ORDERS, "id"), build_column_key(mesh.REVENUE, "total"), "AGGREGATION"),
             at=LATER,
         ),
     )
@@ -55,7 +55,7 @@ def test_the_limit_is_told(changed: LiveGraph) -> None:
 
 
 def test_what_another_scope_still_says_is_not_removed(changed: LiveGraph) -> None:
-    flow = mesh.flow(mesh.HASH, column(mesh.REVENUE, "total"), "AGGREGATION")._replace(job=mesh.SUM)
+    flow = mesh.flow(mesh.HASH, build_column_key(mesh.REVENUE, "total"), "AGGREGATION")._replace(job=mesh.SUM)
     mesh.say(changed, mesh.said("other/source", ("x",), Facts(flows=(flow,)), mesh.START))
     assert named(lineage_diff(changed, mesh.START, LATER).removed) == [("wh/sales.orders.total", "wh/fin.revenue.total")]
 
@@ -64,16 +64,16 @@ def test_of_some_assets(changed: LiveGraph) -> None:
     mesh.say(
         changed,
         mesh.run(
-            job("j", "x"),
-            [dataset("a", "a")],
-            dataset("a", "b"),
-            mesh.flow(column(dataset("a", "a"), "c"), column(dataset("a", "b"), "c")),
+            build_job_key("j", "x"),
+            [build_dataset_key("a", "a")],
+            build_dataset_key("a", "b"),
+            mesh.flow(build_column_key(build_dataset_key("a", "a"), "c"), build_column_key(build_dataset_key("a", "b"), "c")),
             at=LATER,
         ),
     )
     assert lineage_diff(changed, mesh.START, LATER).total_added == 2
     assert lineage_diff(changed, mesh.START, LATER, of=[mesh.REPORT.id]).total_added == 1
-    assert lineage_diff(changed, mesh.START, LATER, of=[column(dataset("a", "a"), "c").id]).total_added == 1
+    assert lineage_diff(changed, mesh.START, LATER, of=[build_column_key(build_dataset_key("a", "a"), "c").id]).total_added == 1
     assert lineage_diff(changed, mesh.START, LATER, of=[mesh.DASHBOARD.id]).total_removed == 2
 
 
@@ -95,12 +95,12 @@ def test_a_dropped_dataset_loses_its_flows(graph: LiveGraph) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", [mesh.REVENUE, dataset("cat", "fin.revenue")])
+@pytest.mark.parametrize("name", [mesh.REVENUE, build_dataset_key("cat", "fin.revenue")])
 def test_a_renamed_column_has_its_flows_under_the_new_name(graph: LiveGraph, name: AssetKey) -> None:
     """Whichever name of the dataset the catalog says it of."""
     if name != mesh.REVENUE:
         mesh.say(graph, mesh.said("iceberg/cat", ("same", *name.parts), Facts(edges=(EdgeFact(EdgeType.SAME_AS, name, mesh.REVENUE),)), 0))
-    renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, column(name, "day"), column(name, "date")),))
+    renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, build_column_key(name, "day"), build_column_key(name, "date")),))
     mesh.say(graph, mesh.said("iceberg/cat", ("column-renamed", *name.parts, "day", "date", str(LATER)), renamed, LATER))
     found = lineage_diff(graph, mesh.START, LATER)
     shown = graph.index.key(graph.index.node(name) or 0).qualified_name
@@ -109,7 +109,7 @@ def test_a_renamed_column_has_its_flows_under_the_new_name(graph: LiveGraph, nam
 
 
 def test_a_renamed_dataset_has_its_flows_under_the_new_name(graph: LiveGraph) -> None:
-    new = dataset("wh", "fin.income")
+    new = build_dataset_key("wh", "fin.income")
     renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, mesh.REVENUE, new),))
     mesh.say(graph, mesh.said(mesh.LINEAGE, ("dataset-renamed", *new.parts, *mesh.REVENUE.parts, str(LATER)), renamed, LATER))
     found = lineage_diff(graph, mesh.START, LATER)

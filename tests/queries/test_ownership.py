@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, EdgeType, column, contract, owner
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_column_key, build_contract_key, build_owner_key
 from meshline.graph.queries.coverage import coverage
 from meshline.graph.queries.impact import impact
 from meshline.graph.queries.impact_recipients import notices
@@ -41,11 +41,13 @@ def test_the_nearest_level_wins(graph: LiveGraph) -> None:
 
 
 def test_a_contract_in_force_lends_its_owner_to_what_it_governs() -> None:
-    keeper, promise = owner("keeper"), contract("orders-v1")
+    keeper, promise = build_owner_key("keeper"), build_contract_key("orders-v1")
     graph = mesh.live(
         mesh.schema(mesh.ORDERS, "id", "total"),
         mesh.schema(mesh.REPORT, "total"),
-        mesh.run(mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.flow(column(mesh.ORDERS, "total"), column(mesh.REPORT, "total"))),
+        mesh.run(
+            mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.flow(build_column_key(mesh.ORDERS, "total"), build_column_key(mesh.REPORT, "total"))
+        ),
         mesh.edge(EdgeType.OWNS, keeper, promise, type="technical"),
         mesh.edge(EdgeType.GOVERNS, promise, mesh.REPORT, status="active"),
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshline.errors import InvalidInput
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKind, dataset
+from meshline.graph.model import AssetKind, build_dataset_key
 from meshline.graph.queries.asset_lists import Filter, columns, count, listing
 from meshline.graph.queries.pages import SortKey, decode_cursor, encode_cursor
 from tests.queries import mesh
@@ -42,7 +42,7 @@ def names_of(graph: LiveGraph, first: int, after: SortKey | None = None) -> tupl
 def test_pages_are_stable_under_writes(graph: LiveGraph) -> None:
     first, after = names_of(graph, 2)
     assert first == ["pg/shop.customers", "wh/fin.report"]
-    mesh.say(graph, mesh.schema(dataset("aa", "earlier"), "x"), mesh.schema(dataset("wh", "fin.revenue.a"), "x"))
+    mesh.say(graph, mesh.schema(build_dataset_key("aa", "earlier"), "x"), mesh.schema(build_dataset_key("wh", "fin.revenue.a"), "x"))
     second, after = names_of(graph, 2, after)
     assert second == ["wh/fin.revenue", "wh/fin.revenue.a"]
     rest, after = names_of(graph, 2, after)
@@ -56,7 +56,13 @@ def test_the_entry_of_the_cursor_may_be_gone(graph: LiveGraph) -> None:
 
 
 def test_names_that_look_alike_are_all_listed() -> None:
-    keys = [dataset("a/b", "c"), dataset("a", "b/c"), dataset("a-b", "x"), dataset("a", "y"), dataset("A", "y")]
+    keys = [
+        build_dataset_key("a/b", "c"),
+        build_dataset_key("a", "b/c"),
+        build_dataset_key("a-b", "x"),
+        build_dataset_key("a", "y"),
+        build_dataset_key("A", "y"),
+    ]
     graph = mesh.live(*(mesh.schema(key, "x") for key in keys))
     seen: list[str] = []
     after: SortKey | None = None

@@ -14,10 +14,10 @@ from meshline.graph.model import (
     Facts,
     Json,
     Statement,
-    column,
-    data_product,
-    dataset,
-    job,
+    build_column_key,
+    build_data_product_key,
+    build_dataset_key,
+    build_job_key,
 )
 from meshline.graph.queries.product_health import Evidence, Freshness, Health, Standing, health
 from tests.queries import mesh
@@ -25,8 +25,8 @@ from tests.queries.test_quality import check, run
 
 HOUR = 3_600 * mesh.SECOND
 NOW = mesh.START + 10 * HOUR
-PRODUCT = data_product("p")
-PORT = dataset("wh", "port")
+PRODUCT = build_data_product_key("p")
+PORT = build_dataset_key("wh", "port")
 METRICS = Facts(assets=(AssetFact(PORT, {"facet:dataQualityMetrics": {"lastUpdated": "2023-11-15T08:13:20Z"}}),))
 
 
@@ -36,7 +36,7 @@ def product(slo: Json = None, *ports: AssetKey) -> list[Statement]:
 
 
 def written(at: int, of: AssetKey = PORT, source: str = mesh.LINEAGE, kind: str = JOB_OUTPUT, *, provisional: bool = False) -> Statement:
-    facts = Facts(edges=(EdgeFact(EdgeType.WRITES, job("a", "b"), of),))
+    facts = Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key("a", "b"), of),))
     return mesh.said(source, (kind, "a", "b", *of.parts), facts, at)._replace(provisional=provisional)
 
 
@@ -74,13 +74,15 @@ def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tu
         ),
         (
             {"freshness": "1h"},
-            run(check(column(PORT, "at"), "freshness(at)", observed={"max_loaded_at": "2023-11-15 06:13:20+00:00"})),
+            run(check(build_column_key(PORT, "at"), "freshness(at)", observed={"max_loaded_at": "2023-11-15 06:13:20+00:00"})),
             Standing.UNKNOWN,
             None,
         ),
         (
             {"freshness": "1h"},
-            run(check(column(PORT, "at"), "f", observed={"max_loaded_at": "2023-11-15 06:13:20+00:00"})._replace(kind="freshness")),
+            run(
+                check(build_column_key(PORT, "at"), "f", observed={"max_loaded_at": "2023-11-15 06:13:20+00:00"})._replace(kind="freshness")
+            ),
             Standing.BROKEN,
             7200,
         ),
@@ -111,7 +113,7 @@ def test_the_newest_of_all_that_is_known_counts() -> None:
 
 
 def test_of_several_ports_the_worst_counts() -> None:
-    other = dataset("wh", "other")
+    other = build_dataset_key("wh", "other")
     slo: Json = {"freshness": "1h"}
     fresh, stale = written(NOW), written(NOW - 2 * HOUR, other)
     assert healthy(*product(slo, PORT, other), fresh, mesh.about(other, x=1))[1].freshness is Standing.UNKNOWN

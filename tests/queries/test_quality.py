@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Statement, column, dataset
+from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Statement, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.graph.quality import Outcome
 from meshline.graph.queries.asset_lists import Filter
@@ -28,7 +28,7 @@ from tests.queries import mesh
 
 GX = "gx/test"
 DAY = 86_400 * mesh.SECOND
-TOTAL = column(mesh.ORDERS, "total")
+TOTAL = build_column_key(mesh.ORDERS, "total")
 
 
 def check(of: AssetKey, name: str, outcome: str = "PASSED", suite: str = "s", **said: Json) -> Check:
@@ -73,11 +73,11 @@ def test_checks_of_a_dataset_and_its_columns(graph: LiveGraph) -> None:
 
 
 def test_all_names_of_a_dataset_have_one_list_in_which_the_newest_run_counts(graph: LiveGraph) -> None:
-    path = dataset("s3://lake", "orders")
+    path = build_dataset_key("s3://lake", "orders")
     mesh.say(
         graph,
         mesh.edge(EdgeType.SAME_AS, path, mesh.ORDERS, why="location"),
-        run(check(column(path, "total"), "a", "FAILED"), at=mesh.START + 5),
+        run(check(build_column_key(path, "total"), "a", "FAILED"), at=mesh.START + 5),
         run(check(TOTAL, "a"), at=mesh.START),
     )
     assert shown(found(graph)) == [("a", "FAILED")]
@@ -107,7 +107,7 @@ def test_what_is_written_down_is_not_run_until_a_result_is_known(graph: LiveGrap
 
 def test_a_dbt_test_that_its_events_ran_is_one_check(graph: LiveGraph) -> None:
     """The project knows no result where another command has overwritten run_results.json; the events of `dbt-ol` have it."""
-    upper = column(mesh.ORDERS, "TOTAL")
+    upper = build_column_key(mesh.ORDERS, "TOTAL")
     expected = [check(mesh.ORDERS, "a", "NOT_RUN"), check(TOTAL, "not_null", "NOT_RUN"), check(TOTAL, "unique", "NOT_RUN")]
     mesh.say(graph, written("dbt/shop", *expected, source="dbt/shop"), run(check(upper, "not_null", "FAILED"), source="openlineage/x"))
     assert shown(found(graph)) == [("a", "NOT_RUN"), ("not_null", "FAILED"), ("unique", "NOT_RUN")]
@@ -146,13 +146,13 @@ def test_the_same_name_on_another_column_is_another_check(graph: LiveGraph) -> N
 
 def test_a_check_of_a_column_that_is_not_there_is_not_lost() -> None:
     catalog = mesh.schema(mesh.ORDERS, "id", source="iceberg/lake")
-    graph = mesh.live(catalog, run(check(column(mesh.ORDERS, "gone"), "a", "ERROR")))
-    assert graph.index.unlisted(mesh.node(graph, column(mesh.ORDERS, "gone")))
+    graph = mesh.live(catalog, run(check(build_column_key(mesh.ORDERS, "gone"), "a", "ERROR")))
+    assert graph.index.unlisted(mesh.node(graph, build_column_key(mesh.ORDERS, "gone")))
     assert shown(found(graph)) == [("a", "ERROR")]
 
 
 def test_failures_of_a_domain_a_product_an_owner_and_all_page_by_page(graph: LiveGraph) -> None:
-    revenue = column(mesh.REVENUE, "total")
+    revenue = build_column_key(mesh.REVENUE, "total")
     mesh.say(
         graph,
         run(check(TOTAL, "a", "FAILED"), check(TOTAL, "b", "ERROR"), check(TOTAL, "c", "WARNED"), check(mesh.ORDERS, "z", "FAILED")),
@@ -202,7 +202,7 @@ def test_of_dbt_build_and_dbt_test_the_newer_counts() -> None:
     for line in (CORPUS / "recorded" / "dbt_duckdb.ndjson").read_bytes().splitlines():
         received = Received("openlineage/x", builder.parser.parse(line, 4_000_000_000_000_000), 1, line)
         graph.commit(lambda runs, received=received: builder.batch([received], runs))  # type: ignore[misc]
-    orders = dataset("duckdb:///warehouse/shop.duckdb", "shop.main.stg_orders")
+    orders = build_dataset_key("duckdb:///warehouse/shop.duckdb", "shop.main.stg_orders")
     results = found(graph, orders)
     assert [(result.said.kind, str(result.outcome), result.said.suite) for result in results] == [
         ("relationships", "WARNED", "shop.main.shop.stg_orders.test"),

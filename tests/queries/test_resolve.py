@@ -8,7 +8,16 @@ import pytest
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import EdgeFact, EdgeType, Facts, column, data_product, dataset, domain, owner
+from meshline.graph.model import (
+    EdgeFact,
+    EdgeType,
+    Facts,
+    build_column_key,
+    build_data_product_key,
+    build_dataset_key,
+    build_domain_key,
+    build_owner_key,
+)
 from meshline.graph.naming import Naming
 from meshline.graph.queries.resolve import find, resolve
 from tests.queries import mesh
@@ -66,7 +75,7 @@ def test_a_former_name_finds_the_column_unless_another_has_the_name_now(graph: L
     later = mesh.START + mesh.SECOND
 
     def rename(old: str, new: str) -> None:
-        facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, column(mesh.REVENUE, old), column(mesh.REVENUE, new)),))
+        facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, build_column_key(mesh.REVENUE, old), build_column_key(mesh.REVENUE, new)),))
         mesh.say(graph, mesh.said("iceberg/lake", ("column-renamed", *mesh.REVENUE.parts, old, new), facts, later))
 
     rename("day", "date")
@@ -112,7 +121,7 @@ def test_near_misses_are_named(graph: LiveGraph) -> None:
 
 
 def test_an_alias_finds_the_class(graph: LiveGraph) -> None:
-    path = dataset("s3://lake", "raw/customers_v2")
+    path = build_dataset_key("s3://lake", "raw/customers_v2")
     mesh.say(graph, mesh.edge(EdgeType.SAME_AS, path, mesh.CUSTOMERS, why="location"))
     for text in ("s3a://lake/raw/customers_v2", "raw/customers_v2", "customers_v2", path.id):
         assert resolve(graph.index, graph.store, Naming(), text) == mesh.node(graph, mesh.CUSTOMERS)
@@ -120,12 +129,12 @@ def test_an_alias_finds_the_class(graph: LiveGraph) -> None:
 
 
 def test_the_exact_name_wins_over_the_suffix(graph: LiveGraph) -> None:
-    mesh.say(graph, mesh.schema(dataset("wh", "a.orders.orders"), "x"))
-    assert resolved(graph, "orders") == data_product("orders").qualified_name
+    mesh.say(graph, mesh.schema(build_dataset_key("wh", "a.orders.orders"), "x"))
+    assert resolved(graph, "orders") == build_data_product_key("orders").qualified_name
 
 
 def test_names_of_two_kinds(graph: LiveGraph) -> None:
-    mesh.say(graph, mesh.about(owner("finance"), title="x"))
+    mesh.say(graph, mesh.about(build_owner_key("finance"), title="x"))
     with pytest.raises(Ambiguous) as caught:
         resolved(graph, "finance")
     assert caught.value.candidates == ("domain:finance", "owner:finance")
@@ -146,7 +155,7 @@ def test_hostile_names_find_nothing(graph: LiveGraph, text: str) -> None:
 
 
 def test_ids(graph: LiveGraph) -> None:
-    assert find(graph.index, mesh.COMMERCE.id) == mesh.node(graph, domain("commerce"))
-    for unknown in ("", "ds_", "ds_" + "0" * 32, "x" * 10_000, column(mesh.ORDERS, "nope").id):
+    assert find(graph.index, mesh.COMMERCE.id) == mesh.node(graph, build_domain_key("commerce"))
+    for unknown in ("", "ds_", "ds_" + "0" * 32, "x" * 10_000, build_column_key(mesh.ORDERS, "nope").id):
         with pytest.raises(NotFound):
             find(graph.index, unknown)

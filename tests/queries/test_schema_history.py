@@ -14,7 +14,7 @@ from meshline.graph.queries.schema_history import schemas
 from meshline.ingest.sources.base import Entry
 from tests.ingest.sources.stating import T, entry, graph, say, table
 
-LAKE, FILE = model.dataset("lake", "a"), model.dataset("s3://wh", "a")
+LAKE, FILE = model.build_dataset_key("lake", "a"), model.build_dataset_key("s3://wh", "a")
 
 
 @pytest.fixture
@@ -53,5 +53,5 @@ def test_every_source_under_every_name_is_listed(live: LiveGraph) -> None:
 
 
 def test_a_dataset_that_nobody_lists_has_none(live: LiveGraph) -> None:
-    say(live, [Entry(("seen",), encode(Facts(edges=(EdgeFact(EdgeType.READS, model.job("j", "j"), LAKE),))))])
+    say(live, [Entry(("seen",), encode(Facts(edges=(EdgeFact(EdgeType.READS, model.build_job_key("j", "j"), LAKE),))))])
     assert shown(live) == []

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKind, EdgeType, column, dataset, job
+from meshline.graph.model import AssetKind, EdgeType, build_column_key, build_dataset_key, build_job_key
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.queries.search import search
 from tests.queries import mesh
@@ -38,14 +38,17 @@ def test_nothing_asked_nothing_found(graph: LiveGraph) -> None:
 
 
 def test_what_is_only_inferred_is_not_found(graph: LiveGraph) -> None:
-    cte = dataset("wh", "some_cte")
-    mesh.say(graph, mesh.run(mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.flow(column(cte, "total"), column(mesh.REPORT, "total"))))
+    cte = build_dataset_key("wh", "some_cte")
+    mesh.say(
+        graph,
+        mesh.run(mesh.SUM, [mesh.ORDERS], mesh.REPORT, mesh.flow(build_column_key(cte, "total"), build_column_key(mesh.REPORT, "total"))),
+    )
     assert "wh/some_cte.total" not in found(graph, "total")
     assert found(graph, "some_cte") == []
 
 
 def test_steps_that_touch_no_data_are_found_by_their_name_only(graph: LiveGraph) -> None:
-    parent, step, reader = (job("dbt", name) for name in ("stg_items", "stg_items.sql.1", "stg_items.check"))
+    parent, step, reader = (build_job_key("dbt", name) for name in ("stg_items", "stg_items.sql.1", "stg_items.check"))
     mesh.say(
         graph,
         mesh.edge(EdgeType.PART_OF, step, parent),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from meshline.graph.model import AssetFact, column
+from meshline.graph.model import AssetFact, build_column_key
 from meshline.graph.store.base import Batch, RawEvent, RunReader, Store
 from tests.stores.commits_contract import CommitContract
 from tests.stores.journal_contract import JournalContract, append, record, records
@@ -87,9 +87,9 @@ class DurableStoreContract(StoreContract):
         commit(store, state(AssetFact(EMAIL, {})))
         store.close()
         again = open_handle()
-        commit(again, state(AssetFact(EMAIL, {"type": "text"}), AssetFact(column(ORDERS, "other"), {}), scope="t"))
+        commit(again, state(AssetFact(EMAIL, {"type": "text"}), AssetFact(build_column_key(ORDERS, "other"), {}), scope="t"))
         assert found(again, "email") == [EMAIL]
-        assert found(again, "orders") == [ORDERS, EMAIL, column(ORDERS, "other")]
+        assert found(again, "orders") == [ORDERS, EMAIL, build_column_key(ORDERS, "other")]
 
     def test_two_handles_see_each_others_commits(self, store: Store, open_handle: Callable[[], Store]) -> None:
         other = open_handle()

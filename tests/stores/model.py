@@ -1,4 +1,4 @@
-"""The simplest store that could be right: dicts, and `intervals` asked anew every time.
+"""The simplest store that could be right: dicts, and `build_intervals` asked anew every time.
 
 It is what the stores are compared with, and it has to pass their contract itself.
 """
@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from meshline.graph.content import EMPTY, columns, keys_of
-from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, intervals
+from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, build_intervals
 from meshline.graph.store.base import Batch, Changes, Head, Kept, Pair, RawEvent, Record, Run, RunKey, RunReader, StoredEvent
 from meshline.graph.store.search_words import asked, documents, key_words
 
@@ -106,7 +106,7 @@ class ModelStore:
 
     def _head(self, number: int, as_of: int | None) -> Head | None:
         observations = self.said.get(number, set())
-        history = intervals(observations if as_of is None else known_by(observations, as_of))
+        history = build_intervals(observations if as_of is None else known_by(observations, as_of))
         if not history or history[-1].valid_to is not None or history[-1].observation.digest == EMPTY.digest:
             return None
         valid_from, _, last_observed, o = history[-1]
@@ -130,7 +130,7 @@ class ModelStore:
 
     def history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         return {
-            number: [(interval, self.contents[interval.observation.digest]) for interval in intervals(self.said[number])]
+            number: [(interval, self.contents[interval.observation.digest]) for interval in build_intervals(self.said[number])]
             for number in scope_ids
             if self.said.get(number)
         }

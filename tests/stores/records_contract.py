@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
-from meshline.graph.model import job
+from meshline.graph.model import build_job_key
 from meshline.graph.store.base import Batch, Pair, RawEvent, Run, RunKey, RunReader, Store
 from tests.stores.commits_contract import Boom
 from tests.stores.said import commit, say
 
-JOB = job("ns", "load")
-OTHER_JOB = job("ns", "other")
+JOB = build_job_key("ns", "load")
+OTHER_JOB = build_job_key("ns", "other")
 P1, P2, P3 = b"1" * 16, b"\x00" * 16, b"\xff" * 16
 
 
 def key(run_id: str = "r", of: str = "openlineage/test", job_name: str = "load") -> RunKey:
-    return RunKey(of, job("ns", job_name), run_id)
+    return RunKey(of, build_job_key("ns", job_name), run_id)
 
 
 def run(run_key: RunKey, state: bytes = b"state", parent: str = "p") -> Run:

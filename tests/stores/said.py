@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from meshline.graph.content import EMPTY, encode
-from meshline.graph.model import AssetFact, Content, Facts, Scope, Statement, dataset
+from meshline.graph.model import AssetFact, Content, Facts, Scope, Statement, build_dataset_key
 from meshline.graph.store.base import Batch, Changes, Head, Store, Withdrawal
 
 SOURCE = "openlineage/test"
@@ -14,7 +14,7 @@ SOURCE = "openlineage/test"
 
 def content(what: str) -> Content:
     """Content that says `what`; the empty string is a tombstone."""
-    return encode(Facts(assets=(AssetFact(dataset("ns", "d"), {"says": what}),))) if what else EMPTY
+    return encode(Facts(assets=(AssetFact(build_dataset_key("ns", "d"), {"says": what}),))) if what else EMPTY
 
 
 def say(

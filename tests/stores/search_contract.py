@@ -16,22 +16,22 @@ from meshline.graph.model import (
     Facts,
     Flow,
     Statement,
-    column,
-    data_product,
-    dataset,
-    job,
-    owner,
+    build_column_key,
+    build_data_product_key,
+    build_dataset_key,
+    build_job_key,
+    build_owner_key,
 )
 from meshline.graph.naming import terms
 from meshline.graph.store.base import Store
 from meshline.graph.store.search_words import MAX_TERMS
 from tests.stores.said import SOURCE, commit, withdraw
 
-ORDERS = dataset("postgres://shop", "public.customer_orders")
-EMAIL = column(ORDERS, "customerEmail")
-PAYMENTS = dataset("postgres://shop", "public.payments")
-LOAD = job("airflow", "load_orders")
-FINANCE = owner("team:finance")
+ORDERS = build_dataset_key("postgres://shop", "public.customer_orders")
+EMAIL = build_column_key(ORDERS, "customerEmail")
+PAYMENTS = build_dataset_key("postgres://shop", "public.payments")
+LOAD = build_job_key("airflow", "load_orders")
+FINANCE = build_owner_key("team:finance")
 
 
 def state(*facts: AssetFact | EdgeFact | Flow, at: int = 1, scope: str = "s", version: str = "") -> Statement:
@@ -105,25 +105,25 @@ class SearchContract:
 
     def test_answers_are_ordered_by_kind_and_key_and_limited(self, store: Store) -> None:
         keys = [
-            data_product("b shared"),
-            data_product("a shared"),
-            dataset("z", "shared"),
-            dataset("a", "shared b"),
-            dataset("a", "shared B"),
-            job("a", "shared"),
+            build_data_product_key("b shared"),
+            build_data_product_key("a shared"),
+            build_dataset_key("z", "shared"),
+            build_dataset_key("a", "shared b"),
+            build_dataset_key("a", "shared B"),
+            build_job_key("a", "shared"),
         ]
         keys += [
-            dataset("é", "shared"),
-            dataset("a\x00", "shared"),
-            dataset("a b", "shared"),
-            dataset("a\x01", "shared"),
-            dataset("🚀", "shared"),
-            dataset("\uffee", "shared"),
+            build_dataset_key("é", "shared"),
+            build_dataset_key("a\x00", "shared"),
+            build_dataset_key("a b", "shared"),
+            build_dataset_key("a\x01", "shared"),
+            build_dataset_key("🚀", "shared"),
+            build_dataset_key("\uffee", "shared"),
         ]
-        keys += [column(dataset("a", "shared"), str(n)) for n in range(30)]
+        keys += [build_column_key(build_dataset_key("a", "shared"), str(n)) for n in range(30)]
         commit(store, state(*(AssetFact(key, {}) for key in keys)))
         order = list(AssetKind)
-        expected = sorted({*keys, dataset("a", "shared")}, key=lambda key: (order.index(key.kind), key.parts))
+        expected = sorted({*keys, build_dataset_key("a", "shared")}, key=lambda key: (order.index(key.kind), key.parts))
         assert found(store, "shared", limit=1000) == expected
         for limit in (0, 1, 3, 12, 20):
             assert found(store, "shared", limit=limit) == expected[:limit]
@@ -161,40 +161,40 @@ class SearchContract:
 
     @pytest.mark.parametrize("word", ["or", "and", "not", "near", "to"])
     def test_operators_are_words(self, store: Store, word: str) -> None:
-        commit(store, state(AssetFact(dataset("x", word), {}), AssetFact(dataset("x", "else"), {})))
-        assert found(store, word) == [dataset("x", word)]
+        commit(store, state(AssetFact(build_dataset_key("x", word), {}), AssetFact(build_dataset_key("x", "else"), {})))
+        assert found(store, word) == [build_dataset_key("x", word)]
 
     @pytest.mark.parametrize("name", ["straße", "Ünïcode", "名前", "İstanbul", "данные", "ﬁle", "ñandú", "𐐷𐐲", "٣٤", "ⅷ", "𞤀𞤁"])
     def test_words_of_all_scripts(self, store: Store, name: str) -> None:
-        commit(store, state(AssetFact(dataset("ns", f"a.{name}_x"), {}), AssetFact(dataset("ns", "other"), {})))
-        assert found(store, name) == [dataset("ns", f"a.{name}_x")]
-        assert found(store, name[:1]) == [dataset("ns", f"a.{name}_x")]
+        commit(store, state(AssetFact(build_dataset_key("ns", f"a.{name}_x"), {}), AssetFact(build_dataset_key("ns", "other"), {})))
+        assert found(store, name) == [build_dataset_key("ns", f"a.{name}_x")]
+        assert found(store, name[:1]) == [build_dataset_key("ns", f"a.{name}_x")]
 
     def test_accents_are_not_folded(self, store: Store) -> None:
-        commit(store, state(AssetFact(dataset("x", "café"), {})))
+        commit(store, state(AssetFact(build_dataset_key("x", "café"), {})))
         assert found(store, "cafe") == []
 
     def test_long_names(self, store: Store) -> None:
-        long = dataset("x", "y" * 3000)
-        commit(store, state(AssetFact(long, {}), AssetFact(dataset("x", "z" + " w" * 5000), {})))
+        long = build_dataset_key("x", "y" * 3000)
+        commit(store, state(AssetFact(long, {}), AssetFact(build_dataset_key("x", "z" + " w" * 5000), {})))
         assert found(store, "yyy") == [long]
         assert found(store, "y" * 3000) == [long]
 
     def test_columns_that_come_later_are_found(self, store: Store) -> None:
         """Those of one dataset, by words of both, by either's, and each once however often it is said."""
-        city, street = column(ORDERS, "city"), column(ORDERS, "street_name")
-        commit(store, state(AssetFact(column(ORDERS, "city"), {})))
-        commit(store, state(AssetFact(city, {}), AssetFact(street, {}), AssetFact(column(PAYMENTS, "city"), {}), scope="t"))
+        city, street = build_column_key(ORDERS, "city"), build_column_key(ORDERS, "street_name")
+        commit(store, state(AssetFact(build_column_key(ORDERS, "city"), {})))
+        commit(store, state(AssetFact(city, {}), AssetFact(street, {}), AssetFact(build_column_key(PAYMENTS, "city"), {}), scope="t"))
         assert found(store, "orders", [AssetKind.COLUMN]) == [city, street]
         assert found(store, "orders city") == [city]
-        assert found(store, "city") == [city, column(PAYMENTS, "city")]
+        assert found(store, "city") == [city, build_column_key(PAYMENTS, "city")]
         assert found(store, "street name orders") == [street]
         assert found(store, "street city") == []
 
     def test_of_many_terms_the_first_count(self, store: Store) -> None:
         words = [f"w{n}x" for n in range(100)]
-        long = dataset("x", " ".join(words))
-        commit(store, state(AssetFact(long, {}), AssetFact(dataset("x", " ".join(words[:50])), {})))
+        long = build_dataset_key("x", " ".join(words))
+        commit(store, state(AssetFact(long, {}), AssetFact(build_dataset_key("x", " ".join(words[:50])), {})))
         assert found(store, " ".join(words)) == [long]
         assert found(store, " ".join([*words[:MAX_TERMS], "other"])) == [long]
         assert found(store, " ".join([*words[: MAX_TERMS - 1], "other"])) == []

@@ -5,11 +5,24 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from meshline.graph.content import encode
-from meshline.graph.model import AssetFact, Content, EdgeFact, EdgeType, Facts, Flow, Scope, Statement, column, dataset, job, owner
+from meshline.graph.model import (
+    AssetFact,
+    Content,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Flow,
+    Scope,
+    Statement,
+    build_column_key,
+    build_dataset_key,
+    build_job_key,
+    build_owner_key,
+)
 from meshline.graph.store.base import Batch, Pair, RawEvent, Record, Run, RunKey, Withdrawal
 
 TIMES = range(6)
-ORDERS, PAYMENTS = dataset("ns", "orders"), dataset("ns", "payments")
+ORDERS, PAYMENTS = build_dataset_key("ns", "orders"), build_dataset_key("ns", "payments")
 CONTENTS: tuple[Content, ...] = tuple(
     encode(facts)
     for facts in (
@@ -18,11 +31,16 @@ CONTENTS: tuple[Content, ...] = tuple(
         Facts(assets=(AssetFact(ORDERS, {"description": "green blue"}), AssetFact(PAYMENTS, {"title": "red"}))),
         Facts(
             edges=(
-                EdgeFact(EdgeType.HAS_COLUMN, ORDERS, column(ORDERS, "redCode"), {"position": 1}),
-                EdgeFact(EdgeType.OWNS, owner("blue"), ORDERS),
+                EdgeFact(EdgeType.HAS_COLUMN, ORDERS, build_column_key(ORDERS, "redCode"), {"position": 1}),
+                EdgeFact(EdgeType.OWNS, build_owner_key("blue"), ORDERS),
             )
         ),
-        Facts(flows=(Flow(ORDERS, PAYMENTS, job=job("ns", "green")), Flow(column(ORDERS, "id"), column(PAYMENTS, "id"), masking=True))),
+        Facts(
+            flows=(
+                Flow(ORDERS, PAYMENTS, job=build_job_key("ns", "green")),
+                Flow(build_column_key(ORDERS, "id"), build_column_key(PAYMENTS, "id"), masking=True),
+            )
+        ),
     )
 )
 WORDS = ("red", "green", "blue", "orders", "id", "code")
@@ -55,7 +73,9 @@ def rebatched(draw: st.DrawFn, said: list[Statement]) -> list[list[Statement]]:
 
 withdrawals = st.builds(Withdrawal, sources, scopes, versions)
 
-run_keys = st.builds(RunKey, sources, st.sampled_from((job("ns", "load"), job("ns", "other"))), st.sampled_from(("r1", "r2")))
+run_keys = st.builds(
+    RunKey, sources, st.sampled_from((build_job_key("ns", "load"), build_job_key("ns", "other"))), st.sampled_from(("r1", "r2"))
+)
 parents = st.sampled_from(("", "p", "q"))
 DIGESTS = (b"1" * 16, b"2" * 16)
 

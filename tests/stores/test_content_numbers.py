@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from meshline.graph.content import decode, encode
-from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Json, dataset, owner
+from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Json, build_dataset_key, build_owner_key
 
-TABLE = dataset("db", "t")
+TABLE = build_dataset_key("db", "t")
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,11 @@ TABLE = dataset("db", "t")
 def test_an_integer_that_has_no_room_is_kept_as_near_as_can_be(said: Json, kept: Json) -> None:
     facts = Facts(
         assets=(AssetFact(TABLE, {"limit": said, "flag": True}),),
-        edges=(EdgeFact(EdgeType.OWNS, owner("o"), TABLE, {"n": said}), EdgeFact(EdgeType.OWNS, owner("o"), TABLE, {"n": said})),
+        edges=(
+            EdgeFact(EdgeType.OWNS, build_owner_key("o"), TABLE, {"n": said}),
+            EdgeFact(EdgeType.OWNS, build_owner_key("o"), TABLE, {"n": said}),
+        ),
     )
     found = decode(encode(facts).blob)
     assert found.assets == (AssetFact(TABLE, {"limit": kept, "flag": True}),)
-    assert found.edges == (EdgeFact(EdgeType.OWNS, owner("o"), TABLE, {"n": kept}),)
+    assert found.edges == (EdgeFact(EdgeType.OWNS, build_owner_key("o"), TABLE, {"n": kept}),)

@@ -19,13 +19,13 @@ from meshline.graph.model import (
     Flow,
     FlowType,
     Statement,
-    column,
-    consumer,
-    data_product,
-    dataset,
-    domain,
-    job,
-    owner,
+    build_column_key,
+    build_consumer_key,
+    build_data_product_key,
+    build_dataset_key,
+    build_domain_key,
+    build_job_key,
+    build_owner_key,
 )
 from meshline.graph.store.base import Batch
 from meshline.graph.store.neo4j import Neo4jStore
@@ -36,14 +36,14 @@ pytestmark = pytest.mark.server
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "neo4j.md"
 QUERIES = re.findall(r"^([^\n]+):\n\n```cypher\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
 
-SHOP = dataset("postgres://shop", "public.orders")
-MART = dataset("postgres://shop", "mart.orders")
-FILES = dataset("s3://lake", "mart/orders")
-LOAD = job("airflow", "load_orders")
+SHOP = build_dataset_key("postgres://shop", "public.orders")
+MART = build_dataset_key("postgres://shop", "mart.orders")
+FILES = build_dataset_key("s3://lake", "mart/orders")
+LOAD = build_job_key("airflow", "load_orders")
 
 
 def listing(table: AssetKey, *names: str, **types: str) -> Facts:
-    columns = [column(table, name) for name in names]
+    columns = [build_column_key(table, name) for name in names]
     return Facts(
         assets=(AssetFact(table, {"description": f"The {table.name}", **types}), *(AssetFact(key, {"type": "text"}) for key in columns)),
         edges=tuple(EdgeFact(EdgeType.HAS_COLUMN, table, key, {"position": n}) for n, key in enumerate(columns, 1)),
@@ -56,12 +56,12 @@ def statements() -> Iterator[Statement]:
 
     yield state("openlineage/default", ("dataset", *SHOP.parts, "schema"), listing(SHOP, "id", "email"))
     yield state("openlineage/default", ("dataset", *MART.parts, "schema"), listing(MART, "order_id", "contact"))
-    email, contact = column(SHOP, "email"), column(MART, "contact")
+    email, contact = build_column_key(SHOP, "email"), build_column_key(MART, "contact")
     lineage = Facts(
         edges=(EdgeFact(EdgeType.READS, LOAD, SHOP), EdgeFact(EdgeType.WRITES, LOAD, MART)),
         flows=(
             Flow(email, contact, FlowType.DIRECT, "IDENTITY", job=LOAD),
-            Flow(column(SHOP, "id"), MART, FlowType.INDIRECT, "FILTER", job=LOAD),
+            Flow(build_column_key(SHOP, "id"), MART, FlowType.INDIRECT, "FILTER", job=LOAD),
             Flow(SHOP, MART, covered=True, job=LOAD),
         ),
     )
@@ -72,24 +72,29 @@ def statements() -> Iterator[Statement]:
         ("dataset", *FILES.parts, "symlinks"),
         Facts(edges=(EdgeFact(EdgeType.SAME_AS, FILES, MART, {"why": "symlink"}),)),
     )
-    product = data_product("orders")
+    product = build_data_product_key("orders")
     yield state(
         "mesh/shop",
         ("mesh", "product", "orders"),
         Facts(
             assets=(AssetFact(product, {"description": "All orders"}), AssetFact(email, {"tags": ["pii"]})),
             edges=(
-                EdgeFact(EdgeType.PART_OF, product, domain("sales")),
+                EdgeFact(EdgeType.PART_OF, product, build_domain_key("sales")),
                 EdgeFact(EdgeType.PORT, product, MART, {"direction": "output"}),
-                EdgeFact(EdgeType.OWNS, owner("team:orders"), product, {"type": "technical"}),
-                EdgeFact(EdgeType.OWNS, owner("team:sales"), domain("sales"), {"type": "business"}),
+                EdgeFact(EdgeType.OWNS, build_owner_key("team:orders"), product, {"type": "technical"}),
+                EdgeFact(EdgeType.OWNS, build_owner_key("team:sales"), build_domain_key("sales"), {"type": "business"}),
             ),
         ),
     )
     yield state(
         "mesh/shop",
         ("mesh", "consumer", "finance"),
-        Facts(edges=(EdgeFact(EdgeType.CONSUMES, consumer("finance"), contact), EdgeFact(EdgeType.CONSUMES, consumer("ml"), product))),
+        Facts(
+            edges=(
+                EdgeFact(EdgeType.CONSUMES, build_consumer_key("finance"), contact),
+                EdgeFact(EdgeType.CONSUMES, build_consumer_key("ml"), product),
+            )
+        ),
     )
 
 

@@ -22,12 +22,12 @@ from meshline.graph.model import (
     FlowType,
     Json,
     Statement,
-    column,
-    contract,
-    dataset,
-    domain,
-    job,
-    owner,
+    build_column_key,
+    build_contract_key,
+    build_dataset_key,
+    build_domain_key,
+    build_job_key,
+    build_owner_key,
 )
 from meshline.graph.store.base import Batch, Withdrawal
 from meshline.graph.store.neo4j import Neo4jStore
@@ -38,9 +38,9 @@ from tests.stores.said import all_heads
 
 pytestmark = pytest.mark.server
 
-ORDERS = dataset("postgres://shop", "public.orders")
-EMAIL = column(ORDERS, "email")
-LOAD = job("airflow", "load_orders")
+ORDERS = build_dataset_key("postgres://shop", "public.orders")
+EMAIL = build_column_key(ORDERS, "email")
+LOAD = build_job_key("airflow", "load_orders")
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_every_kind_and_every_edge_is_drawn(store: Neo4jStore, neo4j: Neo4jServe
 
 
 def test_an_asset_leads_to_who_says_so(store: Neo4jStore, neo4j: Neo4jServer) -> None:
-    state(store, Facts(edges=(EdgeFact(EdgeType.OWNS, owner("shop"), ORDERS, {"type": "technical"}),)), at=5_000_000)
+    state(store, Facts(edges=(EdgeFact(EdgeType.OWNS, build_owner_key("shop"), ORDERS, {"type": "technical"}),)), at=5_000_000)
     state(store, Facts(assets=(AssetFact(ORDERS, {"description": "mine"}),)), source="person/ann", scope="t")
     said = asked(
         neo4j,
@@ -129,7 +129,7 @@ def test_an_asset_leads_to_who_says_so(store: Neo4jStore, neo4j: Neo4jServer) ->
 
 
 def test_what_is_said_twice_is_one_relationship_until_nobody_says_it(store: Neo4jStore, neo4j: Neo4jServer) -> None:
-    flow = Flow(EMAIL, column(dataset("x", "y"), "z"), FlowType.DIRECT, "IDENTITY", job=LOAD)
+    flow = Flow(EMAIL, build_column_key(build_dataset_key("x", "y"), "z"), FlowType.DIRECT, "IDENTITY", job=LOAD)
     state(store, Facts(flows=(flow,)))
     state(store, Facts(flows=(flow,)), source="dbt/a")
     count = "MATCH ()-[r:FLOWS_TO {subtype: 'IDENTITY', job: 'airflow/load_orders'}]->() RETURN size(r.scopes)"
@@ -144,7 +144,7 @@ def test_what_is_said_twice_is_one_relationship_until_nobody_says_it(store: Neo4
 
 
 def test_a_new_statement_takes_away_only_what_it_omits(store: Neo4jStore, neo4j: Neo4jServer) -> None:
-    a, b, c = (column(ORDERS, name) for name in "abc")
+    a, b, c = (build_column_key(ORDERS, name) for name in "abc")
     state(store, Facts(edges=tuple(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, key, {"position": n}) for n, key in enumerate((a, b), 1))))
     before = asked(neo4j, "MATCH (n:Column {name: 'b'})<-[r]-() WHERE type(r) = 'HAS_COLUMN' RETURN elementId(n), r.position")
     state(store, Facts(edges=tuple(EdgeFact(EdgeType.HAS_COLUMN, ORDERS, key, {"position": n}) for n, key in enumerate((c, b), 1))), at=2)
@@ -190,18 +190,18 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_kept_as_they_are(store: Neo4jStore, neo4j: Neo4jServer, name: str) -> None:
-    table = dataset(name, name)
+    table = build_dataset_key(name, name)
     facts = Facts(
         assets=(
             AssetFact(table, {"description": name, name: name, "id": name, "scopes": name, "words": name, "big": 2**63, "tags": [name]}),
         ),
         edges=(
-            EdgeFact(EdgeType.HAS_COLUMN, table, column(table, name), {name: name, "said": name, "scopes": 3, "position": 1}),
-            EdgeFact(EdgeType.OWNS, owner(name), table, {"type": name}),
-            EdgeFact(EdgeType.PART_OF, domain(name), domain(f"{name} parent")),
-            EdgeFact(EdgeType.GOVERNS, contract(name), table),
+            EdgeFact(EdgeType.HAS_COLUMN, table, build_column_key(table, name), {name: name, "said": name, "scopes": 3, "position": 1}),
+            EdgeFact(EdgeType.OWNS, build_owner_key(name), table, {"type": name}),
+            EdgeFact(EdgeType.PART_OF, build_domain_key(name), build_domain_key(f"{name} parent")),
+            EdgeFact(EdgeType.GOVERNS, build_contract_key(name), table),
         ),
-        flows=(Flow(column(table, name), table, FlowType.INDIRECT, name, job=job(name, name)),),
+        flows=(Flow(build_column_key(table, name), table, FlowType.INDIRECT, name, job=build_job_key(name, name)),),
     )
     state(store, facts, source=f"{name}/{name}", scope=name, version=name)
     state(store, Facts(assets=(AssetFact(ORDERS, {}),)), scope="other")
@@ -212,10 +212,10 @@ def test_hostile_names_are_kept_as_they_are(store: Neo4jStore, neo4j: Neo4jServe
 
 
 KEYS = (
-    *(dataset("ns", name) for name in "de"),
-    *(column(dataset("ns", d), c) for d in "de" for c in "xy"),
-    job("ns", "j"),
-    owner("o"),
+    *(build_dataset_key("ns", name) for name in "de"),
+    *(build_column_key(build_dataset_key("ns", d), c) for d in "de" for c in "xy"),
+    build_job_key("ns", "j"),
+    build_owner_key("o"),
 )
 keys = st.sampled_from(KEYS)
 attributes = st.builds(
@@ -231,7 +231,7 @@ flows = st.builds(
     st.sampled_from(("", "IDENTITY")),
     st.booleans(),
     st.booleans(),
-    st.sampled_from((None, job("ns", "j"), job("ns", "k"))),
+    st.sampled_from((None, build_job_key("ns", "j"), build_job_key("ns", "k"))),
 )
 edge_types = st.sampled_from([t for t in EDGE_TYPES if t is not EdgeType.FLOWS_TO])
 edges = st.builds(EdgeFact, edge_types, keys, keys, st.sampled_from(({}, {"position": 1}, {"position": 2, "type": "t"})))
@@ -259,7 +259,7 @@ batches = st.tuples(st.lists(withdrawals, max_size=2), st.lists(statements, max_
 
 def test_true_takes_the_place_of_one(store: Neo4jStore, neo4j: Neo4jServer) -> None:
     """Which are equal in Python."""
-    key = dataset("ns", "d")
+    key = build_dataset_key("ns", "d")
     for at, value in enumerate((1, True, 1.0)):
         state(store, Facts(assets=(AssetFact(key, {"description": value}),)), at=at)
         assert drawn(neo4j) == to_draw(all_heads(store))

@@ -18,7 +18,16 @@ from hypothesis import strategies as st
 
 from meshline.errors import StoreCorrupt, StoreUnavailable
 from meshline.graph.content import EMPTY, encode
-from meshline.graph.model import AssetFact, AssetKind, Facts, Observation, Statement, column, dataset, last_stretch
+from meshline.graph.model import (
+    AssetFact,
+    AssetKind,
+    Facts,
+    Observation,
+    Statement,
+    build_column_key,
+    build_dataset_key,
+    find_open_interval,
+)
 from meshline.graph.store.base import Batch, Head, RawEvent, Store
 from meshline.graph.store.sqlite import SqliteStore, reader, search_index
 from meshline.graph.store.sqlite import writer as sqlite_writer
@@ -127,29 +136,32 @@ class TestFiles:
             SqliteStore(str(path))
 
     def test_a_name_is_found_that_a_failed_commit_took_along(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        orders = dataset("x", "orders")
-        facts = tuple(AssetFact(key, {}) for key in (column(orders, "city"), dataset("x", "payments")))
+        orders = build_dataset_key("x", "orders")
+        facts = tuple(AssetFact(key, {}) for key in (build_column_key(orders, "city"), build_dataset_key("x", "payments")))
 
         def fail(*_: object) -> None:
             raise ValueError("at the end")
 
         with closing(SqliteStore(str(path))) as store:
-            commit(store, Statement("s", ("a",), 1, encode(Facts(assets=(AssetFact(column(orders, "id"), {}),)))))
+            commit(store, Statement("s", ("a",), 1, encode(Facts(assets=(AssetFact(build_column_key(orders, "id"), {}),)))))
             with monkeypatch.context() as broken:
                 broken.setattr(sqlite_writer._Commit, "_keep_raw", fail)
                 with pytest.raises(ValueError, match="at the end"):
                     commit(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
             assert store.search(["city"], [], 9) == []
             commit(store, Statement("s", ("b",), 1, encode(Facts(assets=facts))))
-            assert store.search(["city"], [], 9) == [column(orders, "city")]
-            assert store.search(["payments"], [], 9) == [dataset("x", "payments")]
+            assert store.search(["city"], [], 9) == [build_column_key(orders, "city")]
+            assert store.search(["payments"], [], 9) == [build_dataset_key("x", "payments")]
 
     def test_two_processes_tell_of_the_same_columns(self, path: Path) -> None:
         """Each remembers what it wrote, not what the other did."""
-        orders = dataset("x", "orders")
+        orders = build_dataset_key("x", "orders")
 
         def tell(store: Store, *columns: str) -> None:
-            commit(store, Statement("s", columns, 1, encode(Facts(assets=tuple(AssetFact(column(orders, name), {}) for name in columns)))))
+            commit(
+                store,
+                Statement("s", columns, 1, encode(Facts(assets=tuple(AssetFact(build_column_key(orders, name), {}) for name in columns)))),
+            )
 
         with closing(SqliteStore(str(path))) as one, closing(SqliteStore(str(path))) as other:
             tell(one, "a")
@@ -157,8 +169,8 @@ class TestFiles:
             tell(one, "b", "c")
             tell(other, "c", "a")
             for store in (one, other):
-                assert store.search(["orders"], [AssetKind.COLUMN], 9) == [column(orders, name) for name in "abc"]
-                assert store.search(["b"], [], 9) == [column(orders, "b")]
+                assert store.search(["orders"], [AssetKind.COLUMN], 9) == [build_column_key(orders, name) for name in "abc"]
+                assert store.search(["b"], [], 9) == [build_column_key(orders, "b")]
 
     def test_an_empty_file_becomes_a_store(self, path: Path) -> None:
         path.touch()
@@ -344,7 +356,7 @@ SqliteStore(sys.argv[1])
         with closing(SqliteStore()) as store:
             for at in range(len(stated)):
                 commit(store, say(stated[at][0], stated[at][1], version=stated[at][2]))
-                last = last_stretch(
+                last = find_open_interval(
                     Observation(statement.observed_at, statement.content.digest, statement.version)
                     for statement in (say(what, time, version=version) for what, time, version in stated[: at + 1])
                 )

@@ -13,8 +13,7 @@ from meshline.api.graphql.context import View
 from meshline.api.graphql.contract_terms import ContractField, ContractRole, ContractServer, Link, QualityRule, ServiceLevel, Terms
 from meshline.api.graphql.fields import documented, reference
 from meshline.graph.index import Edge
-from meshline.graph.model import AssetKind, EdgeType, from_micros
-from meshline.graph.model import contract as contract_key
+from meshline.graph.model import AssetKind, EdgeType, build_contract_key, from_micros
 from meshline.graph.queries import asset_lists, contract_versions
 from meshline.graph.queries.contract_versions import consumed_version
 
@@ -77,7 +76,7 @@ class ContractVersion:
 
     @documented("Who uses what under this version of the contract; also who uses what it alone governs without naming a contract.")
     def consumers(self) -> list[Consumption]:
-        contract = self.view.index.node(contract_key(self.known.contract.id))
+        contract = self.view.index.node(build_contract_key(self.known.contract.id))
         uses = [] if contract is None else _consumers(self.view, contract)
         return [one for one in uses if one.version == self.version]
 
@@ -168,7 +167,7 @@ def attribute(edge: Edge, name: str) -> str | None:
 
 
 def contract(view: View, name: str | None) -> Contract | None:
-    return view.maybe(None if name is None else view.index.node(contract_key(name)), Contract)
+    return view.maybe(None if name is None else view.index.node(build_contract_key(name)), Contract)
 
 
 @strawberry.type(description="A consumer uses an asset.")

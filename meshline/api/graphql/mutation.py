@@ -16,7 +16,19 @@ from meshline.errors import InvalidInput, NotFound
 from meshline.governance.audit import mutation_record
 from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
-from meshline.graph.model import AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, Scope, Statement, from_micros, source_kind
+from meshline.graph.model import (
+    AssetFact,
+    AssetKey,
+    AssetKind,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Json,
+    Scope,
+    Statement,
+    from_micros,
+    parse_source_kind,
+)
 from meshline.graph.store.base import Batch, RunReader
 from meshline.ingest.file_times import now
 
@@ -48,7 +60,7 @@ class Mutation:
     def add_owner(self, info: Context, asset: strawberry.ID, owner: str, by: By = None, type: str = "technical") -> Stated:
         key = _key(info.context, asset)
         name, role = _name(owner, "owner"), _name(type, "type")
-        facts = Facts(edges=(EdgeFact(EdgeType.OWNS, model.owner(name), key, {"type": role}),))
+        facts = Facts(edges=(EdgeFact(EdgeType.OWNS, model.build_owner_key(name), key, {"type": role}),))
         return _say(info.context, by, ("owner", key.id, name, role), facts, key)
 
     @documented("An asset has a tag, `key` or `key=value`.")
@@ -70,7 +82,7 @@ class Mutation:
         if key.kind not in (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.DATA_PRODUCT):
             raise InvalidInput(f"a consumer uses a column, a dataset or a data product, not a {key.kind}", "asset")
         said: dict[str, Json] = {} if purpose is None else {"purpose": _name(purpose, "purpose")}
-        facts = Facts(edges=(EdgeFact(EdgeType.CONSUMES, model.consumer(name), key, said),))
+        facts = Facts(edges=(EdgeFact(EdgeType.CONSUMES, model.build_consumer_key(name), key, said),))
         return _say(info.context, by, ("consumer", key.id, name), facts, key)
 
     @documented(
@@ -103,7 +115,7 @@ class Mutation:
         if not heads or heads[0].content is None:
             raise NotFound(f"no statement {statement[:40]!r} holds")
         head = heads[0]
-        if source_kind(head.source) != PERSON:
+        if parse_source_kind(head.source) != PERSON:
             raise InvalidInput(f"{head.source} said so, not a person: correct it there", "statement")
         asset_id = head.scope[2]
         about = request.now.index.key(request.now.find(asset_id))

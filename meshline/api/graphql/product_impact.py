@@ -141,7 +141,7 @@ def _promised(view: View, changes: Iterable[Change]) -> dict[int, float | None]:
     return found
 
 
-_SUBJECTS = {SubjectKind.CONTRACT: model.contract, SubjectKind.PRODUCT: model.data_product}
+_SUBJECTS = {SubjectKind.CONTRACT: model.build_contract_key, SubjectKind.PRODUCT: model.build_data_product_key}
 _GONE = frozenset({"contract-removed", "contract-ended", "product-removed", "product-ended"})
 
 

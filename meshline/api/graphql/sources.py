@@ -8,7 +8,7 @@ import strawberry
 
 from meshline.api.graphql.context import View
 from meshline.api.graphql.fields import documented
-from meshline.graph.model import from_micros, source_kind
+from meshline.graph.model import from_micros, parse_source_kind
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.sync_status import Status, statuses
 
@@ -86,7 +86,9 @@ def sources_of(view: View) -> list[Source]:
     datasets = {name: len(spoken) for name, spoken in view.index.spoken_of()}
     names = sorted({*known, *datasets})
     view.request.spend(len(names))
-    return [Source(view=view, status=known.get(name), name=name, kind=source_kind(name), datasets=datasets.get(name, 0)) for name in names]
+    return [
+        Source(view=view, status=known.get(name), name=name, kind=parse_source_kind(name), datasets=datasets.get(name, 0)) for name in names
+    ]
 
 
 def _place(kind: str, order: tuple[str, ...]) -> int | None:

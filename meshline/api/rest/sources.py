@@ -16,7 +16,7 @@ from meshline.api.errors import JSON
 from meshline.api.rest.request_body import check_media, decode, read_body
 from meshline.app.service import Opened, Service
 from meshline.errors import InvalidInput, LimitExceeded
-from meshline.graph.model import source_kind
+from meshline.graph.model import parse_source_kind
 from meshline.ingest.file_times import AHEAD, now
 from meshline.ingest.sources.base import Found, Reading
 from meshline.ingest.sources.context import context_of, people
@@ -67,7 +67,7 @@ def _name(request: Request) -> str:
 
 def _sent(body: bytes, source: str) -> Sent:
     sent = decode(_decoder, body, "reading of a source")
-    kind = source_kind(source)
+    kind = parse_source_kind(source)
     if sent.finds and kind in (EVENTS, MESH):
         raise InvalidInput(f"what {kind} sources say goes to another address, in their own format", "source")
     if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0) > now() + AHEAD:

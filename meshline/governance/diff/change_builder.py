@@ -98,7 +98,7 @@ class Scope(NamedTuple):
         """A change of a column of before, or an added one. `now`: the same column after; `of`: what else of before is changed
         with it; `detail`: what of it, where several may change alike.
         """
-        assets = [model.column(dataset, one.name) for dataset in self.datasets for one in (column, *of)]
+        assets = [model.build_column_key(dataset, one.name) for dataset in self.datasets for one in (column, *of)]
         part = (*self.part, "field", column.path, *filter(None, (detail,)))
         at = (*self.at, "field", (now or column).path)
         change = self.draft.change(rule, part, *said, at=at, assets=assets)

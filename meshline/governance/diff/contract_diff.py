@@ -28,8 +28,8 @@ def contract_changes(pair: Pair[Contract]) -> list[Change]:
 
 
 def _draft(pair: Pair[Contract], contract: Contract) -> Draft:
-    consumers = tuple(model.consumer(name) for name in contract.consumers)
-    return Draft(SubjectKind.CONTRACT, contract.id, *pair, (model.contract(contract.id),), consumers)
+    consumers = tuple(model.build_consumer_key(name) for name in contract.consumers)
+    return Draft(SubjectKind.CONTRACT, contract.id, *pair, (model.build_contract_key(contract.id),), consumers)
 
 
 def _whole(pair: Pair[Contract]) -> Change:
@@ -97,7 +97,7 @@ def _assets(version: Version[Contract], said: Words) -> dict[tuple[str, str], tu
     for one in version.value.models:
         datasets = found[one.name, ""] = version.datasets.get(one.name, ())
         for column in columns(one.fields, said.read):
-            found[one.name, column.path] = tuple(model.column(dataset, column.name) for dataset in datasets)
+            found[one.name, column.path] = tuple(model.build_column_key(dataset, column.name) for dataset in datasets)
     return found
 
 
@@ -147,6 +147,6 @@ def _fields_alone(models: tuple[Model, ...], known: Mapping[str, tuple[AssetKey,
 def _consumers(draft: Draft, old: Contract, new: Contract) -> Iterator[Change]:
     was, now = ({folded(name).casefold(): name for name in one.consumers} for one in (old, new))
     for key in sorted(was.keys() - now.keys()):
-        yield draft.change("consumer-removed", ("consumer", was[key]), was[key], None, consumers=[model.consumer(was[key])])
+        yield draft.change("consumer-removed", ("consumer", was[key]), was[key], None, consumers=[model.build_consumer_key(was[key])])
     for key in sorted(now.keys() - was.keys()):
-        yield draft.change("consumer-added", ("consumer", now[key]), None, now[key], consumers=[model.consumer(now[key])])
+        yield draft.change("consumer-added", ("consumer", now[key]), None, now[key], consumers=[model.build_consumer_key(now[key])])

@@ -164,7 +164,7 @@ def product_changes(pair: Pair[Product]) -> list[Change]:
         return [_whole(pair)]
     if before.value.name != after.value.name:  # the name is its key in the graph
         return [_whole(Pair(before, None)), _whole(Pair(None, after))]
-    draft = Draft(SubjectKind.PRODUCT, before.value.name, before, after, (model.data_product(before.value.name),))
+    draft = Draft(SubjectKind.PRODUCT, before.value.name, before, after, (model.build_data_product_key(before.value.name),))
     old, new = before.value, after.value
     return [
         *_status(draft, old, new, _exposed(before)),
@@ -187,7 +187,7 @@ def _whole(pair: Pair[Product]) -> Change:
 
 def _exposed(version: Version[Product]) -> tuple[AssetKey, ...]:
     """The product, and the datasets of its output ports."""
-    return (model.data_product(version.value.name), *_outputs(version))
+    return (model.build_data_product_key(version.value.name), *_outputs(version))
 
 
 def _outputs(version: Version[Product]) -> list[AssetKey]:
@@ -217,7 +217,7 @@ def _personal(draft: Draft, before: Version[Product], after: Version[Product]) -
     new = {name.casefold(): name for name in after.value.pii_columns}
     for key in sorted(old.keys() ^ new.keys()):
         name = old.get(key) or new[key]
-        columns = [model.column(dataset, name) for dataset in _outputs(before if key in old else after)]
+        columns = [model.build_column_key(dataset, name) for dataset in _outputs(before if key in old else after)]
         rule, *said = ("classification-removed", "pii", None) if key in old else ("classification-raised", None, "pii")
         yield draft.change(rule, ("field", name), *said, assets=columns or None, field=name)
 

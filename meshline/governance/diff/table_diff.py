@@ -55,7 +55,9 @@ def _changes(draft: Draft, before: Version[Definition], after: Version[Definitio
         yield draft.change(rule, ("access",), old.access, new.access, role="other models")
     if (new.deprecated and not old.deprecated) or (new.model.deprecated and not old.model.deprecated):
         yield draft.change("table-deprecated", table=table)
-    columns = {("", field.name): tuple(model.column(dataset, field.name) for dataset in draft.assets) for field in old.model.fields}
+    columns = {
+        ("", field.name): tuple(model.build_column_key(dataset, field.name) for dataset in draft.assets) for field in old.model.fields
+    }
     yield from rule_changes(draft, old.rules, new.rules, columns)
     if old.sql or new.sql:
         yield from _computed(draft, old, new)
@@ -85,7 +87,7 @@ def _closed(draft: Draft, old: Definition, new: Definition) -> Iterator[Change]:
         return
     both = {"", *(one.name for one in old.model.fields)} & {"", *(one.name for one in new.model.fields)}
     for path in sorted(both & (set(old.closed) ^ set(new.closed))):
-        assets = [model.column(dataset, path) for dataset in draft.assets] if path else None
+        assets = [model.build_column_key(dataset, path) for dataset in draft.assets] if path else None
         part = ("field", path, "additional properties") if path else ("additional properties",)
         rule = "properties-closed" if path in new.closed else "properties-opened"
         yield draft.change(rule, part, assets=assets, object=path or old.model.name)

@@ -37,8 +37,8 @@ from meshline.graph.model import (
     EdgeType,
     Interval,
     Scope,
-    lists_some_columns,
-    source_kind,
+    is_partial_schema,
+    parse_source_kind,
 )
 from meshline.graph.queries.pages import Limits
 from meshline.graph.store.base import Batch, Head, Record
@@ -136,9 +136,9 @@ class Lander:
                 table = pair.before.datasets[""][0]
                 return table not in before.listed or self._decides(head, table)
             case Contract(id=name):
-                return pair.after is not None or not self._told_by_others(head, model.contract(name))
+                return pair.after is not None or not self._told_by_others(head, model.build_contract_key(name))
             case Product(name=name):
-                return pair.after is not None or not self._told_by_others(head, model.data_product(name))
+                return pair.after is not None or not self._told_by_others(head, model.build_data_product_key(name))
 
     def _told_by_others(self, head: Head, key: AssetKey) -> bool:
         with self._live.lock:
@@ -151,7 +151,7 @@ class Lander:
             index = self._live.index
             node = index.node(dataset)
             listed = set() if node is None else {edge.scope_id for edge in index.edges(node, EdgeType.HAS_COLUMN)}
-            others = [scope for scope_id in listed - {head.scope_id} if not lists_some_columns((scope := index.scope(scope_id)).scope)]
+            others = [scope for scope_id in listed - {head.scope_id} if not is_partial_schema((scope := index.scope(scope_id)).scope)]
         if head.content is None:
             return not others
         own = self._strength(head.source, head.scope)
@@ -159,7 +159,7 @@ class Lander:
 
     def _strength(self, source: str, scope: Scope) -> tuple[bool, int, str, Scope]:
         """The less is the stronger."""
-        return (source_kind(source) not in CATALOG_KINDS, self._live.precedence.rank(source, "columns"), source, scope)
+        return (parse_source_kind(source) not in CATALOG_KINDS, self._live.precedence.rank(source, "columns"), source, scope)
 
     # -- who is told
 

@@ -21,7 +21,7 @@ from meshline.graph.contracts import (
     port_names,
     product_of,
 )
-from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Json, source_kind
+from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Json, parse_source_kind
 
 # What makes a fact about a dataset a definition of it, beside a list of its columns.
 _DEFINING = frozenset({"partition_spec", "partition_columns", "sql"})
@@ -84,7 +84,7 @@ def _table(key: AssetKey, said: Mapping[str, Json], facts: Facts, source: str) -
     columns = {fact.key: fact for fact in facts.assets if fact.key.kind is AssetKind.COLUMN}
     listed = [edge for edge in facts.edges if edge.type is EdgeType.HAS_COLUMN and edge.start == key]
     fields = tuple(_field(edge.end, columns.get(edge.end)) for edge in sorted(listed, key=_place))
-    kind = source_kind(source)
+    kind = parse_source_kind(source)
     value = Definition(
         model=Model(name=key.qualified_name, physical_name=key.name, fields=fields),
         format=_text(said, "format") or ("" if kind == "openlineage" else kind),

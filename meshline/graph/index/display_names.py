@@ -19,8 +19,8 @@ from meshline.graph.model import (
     AssetKind,
     EdgeType,
     Precedence,
-    lists_some_columns,
-    source_kind,
+    is_partial_schema,
+    parse_source_kind,
 )
 
 _HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
@@ -154,7 +154,7 @@ class Shown:
     def _listing(self, head: int, columns: dict[int, int | None]) -> Listing:
         heads = self._core.heads
         source, scope = heads.source_of(head), heads.scope_of(head)
-        of_catalog, is_partial = source_kind(source) in CATALOG_KINDS, lists_some_columns(scope)
+        of_catalog, is_partial = parse_source_kind(source) in CATALOG_KINDS, is_partial_schema(scope)
         rank, time = self._precedence.rank(source, "columns"), int(heads.observed_at[head])
         strength = (0 if of_catalog else 1, rank, int(is_partial), -time, source, heads.scopes[head])
         return Listing(strength, columns, is_partial, scope[:1] == (DATASET_SCOPE,) and scope[3:] == (WHOLE_SCHEMA,))
@@ -227,7 +227,7 @@ class Shown:
             if is_output(self._feed.attributes(row).get("direction")):
                 return 0
         heads = core.heads_of(core.relation_rows(dataset, _HAS_COLUMN), 1) + core.heads_of(core.fact_rows(dataset), 2)
-        if any(source_kind(core.heads.source_of(head)) in CATALOG_KINDS for head in heads):
+        if any(parse_source_kind(core.heads.source_of(head)) in CATALOG_KINDS for head in heads):
             return 1
         for row in core.relation_rows(dataset, _SAME_AS, incoming=True):
             if str(self._feed.attributes(row).get("type", "")).upper() == "TABLE":
@@ -270,7 +270,7 @@ class Shown:
         return (DATASET_SCOPE, *self._core.key(dataset).parts) in self._core.heads.partial
 
     def _any_catalog(self) -> bool:
-        return any(source_kind(source) in CATALOG_KINDS for source in self._core.heads.sources)
+        return any(parse_source_kind(source) in CATALOG_KINDS for source in self._core.heads.sources)
 
 
 def is_output(direction: object) -> bool:

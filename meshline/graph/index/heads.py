@@ -8,7 +8,16 @@ import numpy as np
 
 from meshline.graph.index.arrays import I32, I64, NONE, U8, extended
 from meshline.graph.index.results import Ints, ScopeInfo, Spoken
-from meshline.graph.model import CONTENT_REPLACED, JOB_OUTPUT, PARTIAL_SCHEMA, QUERY, Scope, family_of, lists_some_columns, source_kind
+from meshline.graph.model import (
+    CONTENT_REPLACED,
+    JOB_OUTPUT,
+    PARTIAL_SCHEMA,
+    QUERY,
+    Scope,
+    is_partial_schema,
+    parse_family,
+    parse_source_kind,
+)
 from meshline.graph.store.base import Head
 from meshline.graph.store.head_table import HeadTable, scope_of, scope_text
 
@@ -33,7 +42,7 @@ class Heads:
         self.observed_at: I64 = np.empty(0, np.int64)
         self.valid_from: I64 = np.empty(0, np.int64)
         self.last_observed: I64 = np.empty(0, np.int64)
-        self.run: I64 = np.empty(0, np.int64)  # of job-output heads: a hash of `family_of`
+        self.run: I64 = np.empty(0, np.int64)  # of job-output heads: a hash of `parse_family`
         self.source: I32 = np.empty(0, np.int32)
         self.provisional: U8 = np.empty(0, np.uint8)
         self.stale: U8 = np.empty(0, np.uint8)
@@ -76,7 +85,7 @@ class Heads:
         self.run[new] = 0
         for head, scope_id, scope in zip(range(first, n), heads.scope_ids, heads.scopes, strict=True):
             if scope.startswith(_JOB_OUTPUT):
-                self.run[head] = hash(family_of(heads.versions[head - first]))
+                self.run[head] = hash(parse_family(heads.versions[head - first]))
                 self._jobs.setdefault(_job(scope), {})[scope_id] = None
                 if _is_query(scope):
                     self._queries.setdefault(_output(scope), {})[scope_id] = None
@@ -121,7 +130,7 @@ class Heads:
             _drop(self._replaced, _content(scope), int(self.scope_id[head]))
 
     def _count_partial(self, scope: Scope, more: int) -> None:
-        if lists_some_columns(scope):
+        if is_partial_schema(scope):
             count = self.partial.pop(scope[:3], 0) + more
             if count:
                 self.partial[scope[:3]] = count
@@ -131,7 +140,7 @@ class Heads:
         self.observed_at[head], self.valid_from[head], self.last_observed[head] = now.observed_at, now.valid_from, now.last_observed
         self.provisional[head] = now.provisional
         if self.run[head]:
-            self.run[head] = hash(family_of(now.version))
+            self.run[head] = hash(parse_family(now.version))
 
     def compacted(self, kept: int) -> None:
         """Forget the heads that are not alive; their rows are gone already (`compact`)."""
@@ -165,7 +174,7 @@ class Heads:
 
     def newest_of(self, kind: str) -> int:
         """The newest time of a statement of the sources of a kind, in microseconds; 0: there is none."""
-        numbers = [number for source, number in self._source_numbers.items() if source_kind(source) == kind]
+        numbers = [number for source, number in self._source_numbers.items() if parse_source_kind(source) == kind]
         own = (self.alive[: self.n] != 0) & np.isin(self.source[: self.n], numbers)
         return int(self.observed_at[: self.n][own].max(initial=0))
 

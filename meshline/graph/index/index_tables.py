@@ -45,7 +45,7 @@ from meshline.graph.index.heads import Heads
 from meshline.graph.index.kernels import collect, decode, hash_tables, mutate
 from meshline.graph.index.kernels.messagepack import Malformed
 from meshline.graph.index.results import Ints
-from meshline.graph.model import KINDS, AssetKey, AssetKind, asset_id
+from meshline.graph.model import KINDS, AssetKey, AssetKind, compute_asset_id
 from meshline.graph.store.head_table import HeadTable
 
 _KIND_CODE = {kind: code for code, kind in enumerate(KINDS)}
@@ -321,7 +321,7 @@ class Core:
         return AssetKey(KINDS[self.nodes.kind[node]], self.parts(node))
 
     def id(self, node: int) -> str:
-        return asset_id(KINDS[self.nodes.kind[node]], self.parts(node))
+        return compute_asset_id(KINDS[self.nodes.kind[node]], self.parts(node))
 
     def ring(self, node: int) -> list[int]:
         """All members of a node's identity class."""

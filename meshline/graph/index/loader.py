@@ -43,8 +43,8 @@ from meshline.graph.model import (
     Json,
     Precedence,
     Scope,
-    lists_some_columns,
-    source_kind,
+    is_partial_schema,
+    parse_source_kind,
 )
 from meshline.graph.store.base import Head
 from meshline.graph.store.head_table import HeadTable
@@ -191,7 +191,7 @@ class Feed:
                 self.identity.touch_columns(subject)
             else:
                 self.moves.cast_later(int(self.core.heads.scope_id[head]))
-        if any(source_kind(source) in CATALOG_KINDS for source in set(heads.sources)):
+        if any(parse_source_kind(source) in CATALOG_KINDS for source in set(heads.sources)):
             self.names_version += 1
 
     def _relation(self, head: int, row: int, attributes: bytes) -> None:
@@ -272,7 +272,7 @@ class Feed:
     def _listed_anew(self, scope: Scope) -> None:
         """Which columns are shown depends on the times of schemas, where some of them are partial."""
         if scope[:1] == (DATASET_SCOPE,) and (
-            lists_some_columns(scope) or (scope[3:] == (WHOLE_SCHEMA,) and scope[:3] in self.core.heads.partial)
+            is_partial_schema(scope) or (scope[3:] == (WHOLE_SCHEMA,) and scope[:3] in self.core.heads.partial)
         ):
             self.names_version += 1
 
@@ -288,7 +288,7 @@ class Feed:
         for row in (np.flatnonzero(np.isin(types, _IDENTITY)) + first).tolist():
             self.identity.touch(int(core.relations.start[row]))
             self.identity.touch(int(core.relations.end[row]))
-        if (types == _PORT).any() or source_kind(core.heads.source_of(head)) in CATALOG_KINDS:
+        if (types == _PORT).any() or parse_source_kind(core.heads.source_of(head)) in CATALOG_KINDS:
             self.names_version += 1
         self.moves.unsay(scope_id)
         self.columns.unsay(scope_id)

@@ -15,7 +15,7 @@ from meshline.graph.index.kernels import asset_ids
 from meshline.graph.index.kernels.jit import is_compiled
 from meshline.graph.index.loader import Feed
 from meshline.graph.index.results import Ints
-from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, asset_id
+from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, compute_asset_id
 
 _OF_PREFIX = {prefix: KINDS.index(kind) for kind, prefix in ID_PREFIX.items()}
 Hashes: TypeAlias = npt.NDArray[np.uint64]
@@ -203,7 +203,7 @@ class _Ids:
 
     def _add(self, part1: int, part2: int) -> None:
         key = self._key(part1, part2)
-        hash_ = int(asset_id(key.kind, key.parts)[-32:-16], 16)
+        hash_ = int(compute_asset_id(key.kind, key.parts)[-32:-16], 16)
         if (part1, part2) in self._sorted(hash_):  # a merged dataset is grouped again and again
             return
         self._recent.setdefault(hash_, set()).add((part1, part2))

@@ -16,7 +16,7 @@ from meshline.graph.index.index_tables import Core
 from meshline.graph.index.loader import Feed
 from meshline.graph.index.mentions import Touched
 from meshline.graph.index.results import Flags, Ints, Ownership, Tied
-from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Precedence, source_kind
+from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Precedence, parse_source_kind
 from meshline.graph.naming import Patterns, Rule
 from meshline.graph.store.head_table import scope_text
 
@@ -194,7 +194,7 @@ class Holders:
         heads = np.unique(core.heads.of_rows(rows, 1))
         found: dict[str, list[int]] = {}
         for source, scope_id in zip(core.heads.source[heads].tolist(), core.heads.scope_id[heads].tolist(), strict=True):
-            found.setdefault(source_kind(core.heads.sources[source]), []).append(scope_id)
+            found.setdefault(parse_source_kind(core.heads.sources[source]), []).append(scope_id)
         return found
 
     def levels(self, node: int) -> Iterator[int]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from meshline.graph.index.arrays import CLASS, COVERED
 from meshline.graph.index.index_tables import Core
-from meshline.graph.model import DBT, DBT_ID, DBT_LINEAGE, Json, source_kind
+from meshline.graph.model import DBT, DBT_ID, DBT_LINEAGE, Json, parse_source_kind
 from meshline.graph.store.head_table import HeadTable, scope_of, scope_text
 
 _Pair: TypeAlias = tuple[int, int]
@@ -48,10 +48,10 @@ class PairCoverage:
 
     def define(self, heads: HeadTable) -> None:
         """Note the lineages of dbt nodes among heads that were just read."""
-        if not any(source_kind(source) == DBT for source in set(heads.sources)):
+        if not any(parse_source_kind(source) == DBT for source in set(heads.sources)):
             return
         for scope_id, source, text in zip(heads.scope_ids, heads.sources, heads.scopes, strict=True):
-            if text.startswith(_NODE) and source_kind(source) == DBT:
+            if text.startswith(_NODE) and parse_source_kind(source) == DBT:
                 scope = scope_of(text)
                 if len(scope) == 3 and scope[2] == DBT_LINEAGE:
                     self._lineages[scope[1]][scope_id] = None

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from meshline.graph.contracts import Contract, contract_of, version_order
 from meshline.graph.index import Edge, LineageIndex
 from meshline.graph.live_graph import FactRow
-from meshline.graph.model import AssetKind, EdgeType, Json
-from meshline.graph.model import contract as contract_key
+from meshline.graph.model import AssetKind, EdgeType, Json, build_contract_key
 
 
 class Version(NamedTuple):
@@ -44,7 +43,7 @@ def consumed_version(index: LineageIndex, use: Edge, contract: int | None = None
         return stated
     name = use.attributes.get("contract")
     if isinstance(name, str):
-        contract = index.node(contract_key(name))
+        contract = index.node(build_contract_key(name))
     if contract is None:
         return None
     dataset = index.dataset(use.end) if index.kind(use.end) is AssetKind.COLUMN else use.end

@@ -10,7 +10,7 @@ from meshline.graph.content import decode
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.arrays import PAST
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import CATALOG_KINDS, AssetKey, AssetKind, EdgeFact, EdgeType, Json, source_kind
+from meshline.graph.model import CATALOG_KINDS, AssetKey, AssetKind, EdgeFact, EdgeType, Json, parse_source_kind
 from meshline.graph.store.base import Head
 
 
@@ -109,7 +109,7 @@ def _ranks(keys: Iterable[AssetKey], heads: Iterable[Head]) -> Mapping[AssetKey,
         facts = decode(head.content.blob) if head.content is not None else None
         if facts is None:
             continue
-        if source_kind(head.source) in CATALOG_KINDS:
+        if parse_source_kind(head.source) in CATALOG_KINDS:
             for fact in facts.assets:
                 take(fact.key, NameRank.CATALOG, head.source)
         for edge in facts.edges:
@@ -123,7 +123,7 @@ def _rank(edge: EdgeFact, source: str) -> NameRank | None:
     """What an edge says for one of its ends."""
     if edge.type is EdgeType.PORT and str(edge.attributes.get("direction")).lower() == "output":
         return NameRank.OUTPUT_PORT
-    if edge.type is EdgeType.HAS_COLUMN and source_kind(source) in CATALOG_KINDS:
+    if edge.type is EdgeType.HAS_COLUMN and parse_source_kind(source) in CATALOG_KINDS:
         return NameRank.CATALOG
     if edge.type is EdgeType.SAME_AS and str(edge.attributes.get("type", "")).upper() == "TABLE":
         return NameRank.TABLE_SYMLINK

@@ -17,7 +17,7 @@ from meshline.graph.index.flow_tables import rows_of
 from meshline.graph.index.index_tables import Core
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.index.results import Flags, Ints
-from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, AssetKey, EdgeType, dataset, source_kind
+from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, AssetKey, EdgeType, build_dataset_key, parse_source_kind
 from meshline.graph.queries.pages import SortKey
 from meshline.graph.queries.source_mentions import texts
 
@@ -107,7 +107,7 @@ def catalog_tables(core: Core) -> dict[int, set[str]]:
     heads = core.heads
     found: dict[int, set[str]] = {}
     for number, source in enumerate(heads.sources):
-        if source_kind(source) in CATALOG_KINDS:
+        if parse_source_kind(source) in CATALOG_KINDS:
             own = np.flatnonzero((heads.alive[: heads.n] != 0) & (heads.source[: heads.n] == number))
             relations = rows_of(heads.starts[own, _RELATIONS], heads.starts[own + 1, _RELATIONS])
             facts = rows_of(heads.starts[own, _FACTS], heads.starts[own + 1, _FACTS])
@@ -331,7 +331,7 @@ def _of_sessions(index: LineageIndex, sets: ColumnSets) -> Iterator[Conflict]:
             keys = tuple(sorted(map(index.key, datasets)))
             columns = [sets.of_class(one) for one in datasets]
             similarity = len(set.intersection(*columns)) / max(1, len(set.union(*columns)))
-            yield Conflict(ConflictKind.SESSION_NAME, keys, similarity, session_name=dataset(*name))
+            yield Conflict(ConflictKind.SESSION_NAME, keys, similarity, session_name=build_dataset_key(*name))
 
 
 def _keys(core: Core, nodes: list[int] | Ints) -> tuple[AssetKey, ...]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from meshline.graph import durations
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import JOB_OUTPUT, EdgeType, Json, source_kind, to_micros
+from meshline.graph.model import JOB_OUTPUT, EdgeType, Json, parse_source_kind, to_micros
 from meshline.graph.quality import OPEN, Outcome
 from meshline.graph.queries.assets import Attributes, attributes
 from meshline.graph.queries.quality import Counts, Result, counts, latest
@@ -129,7 +129,7 @@ def _seen(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Resu
     """When data was there at the latest, and how that is known: each is true, so the newest counts."""
     for edge in index.edges(of, EdgeType.WRITES, incoming=True):
         said = index.scope(edge.scope_id)
-        if said.scope[0] in _WRITTEN and source_kind(said.source) == "openlineage" and not said.provisional:
+        if said.scope[0] in _WRITTEN and parse_source_kind(said.source) == "openlineage" and not said.provisional:
             yield said.last_observed, Evidence.RUN
     for row in known.rows:
         if row.attribute == "snapshot_at" and isinstance(row.value, int):

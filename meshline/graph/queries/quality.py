@@ -9,7 +9,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import decode
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, Content, Interval, Json, dataset, source_kind
+from meshline.graph.model import AssetKey, AssetKind, Content, Interval, Json, build_dataset_key, parse_source_kind
 from meshline.graph.quality import EXPECTATIONS, JOB_QUALITY, OPEN, QUALITY, RESULTS, SCOPES, Outcome
 from meshline.graph.queries.asset_lists import EVERYTHING, Filter, listing
 from meshline.graph.queries.pages import SortKey, by_name
@@ -116,7 +116,7 @@ class _Found(NamedTuple):
     @property
     def test(self) -> tuple[str, str, str]:
         """What two tools would not both call a check: dbt's tests have the same names in its project and in its events."""
-        kind = source_kind(self.head.source)
+        kind = parse_source_kind(self.head.source)
         return self.column.casefold(), self.name, "dbt" if kind == "openlineage" else kind
 
 
@@ -229,7 +229,7 @@ def checked_datasets(index: LineageIndex) -> list[int]:
         if alive and text.startswith(beginnings):
             scope = heads.scope_of(head)
             at = _DATASET_AT[scope[0]]
-            node = index.node(dataset(*scope[at : at + 2]))
+            node = index.node(build_dataset_key(*scope[at : at + 2]))
             if node is not None:
                 found.add(node)
     return sorted(found)

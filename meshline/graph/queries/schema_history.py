@@ -8,7 +8,7 @@ from typing import NamedTuple
 from meshline.graph.content import decode
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Json, lists_some_columns
+from meshline.graph.model import AssetKey, AssetKind, Content, EdgeType, Json, is_partial_schema
 
 
 class ListedColumn(NamedTuple):
@@ -34,7 +34,7 @@ def schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Schema]:
     """The schemas of a dataset under all its names: newest first. Stretches that differ in other things only are one."""
     names = {key.parts for key in index.names(dataset)}
     listed = {edge.scope_id for edge in index.edges(dataset, EdgeType.HAS_COLUMN)}
-    whole = {scope_id for scope_id in listed if not lists_some_columns(index.scope(scope_id).scope)}
+    whole = {scope_id for scope_id in listed if not is_partial_schema(index.scope(scope_id).scope)}
     scopes = sorted(whole or listed)  # what readers list is of interest only where nothing lists all
     found: list[Schema] = []
     for scope_id, intervals in live.store.history(scopes).items():

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from meshline.errors import Ambiguous, InvalidInput, MissingExtra, NotFound
 from meshline.graph.contracts import Definition, Field
-from meshline.graph.model import AssetKey, AssetKind, dataset
+from meshline.graph.model import AssetKey, AssetKind, build_dataset_key
 from meshline.ingest.changes.base import Given, Known, Proposal, Text
 from meshline.ingest.changes.change_grammar import VERBS, Action, NotUnderstood, actions
 from meshline.ingest.changes.edited_tables import Table
@@ -134,7 +134,7 @@ class Work:
                 raise
             key = self._known.asset(name)
         if key.kind is AssetKind.COLUMN and kind is not AssetKind.DATASET:
-            table = self._table(dataset(*key.parts[:2]))
+            table = self._table(build_dataset_key(*key.parts[:2]))
             if table.now is not None and not table.has(key.name):
                 self._unlisted(table, key.name)
             return table, key.name

@@ -55,6 +55,6 @@ def _scope(contract: Contract) -> Scope:
 
 def _source(known: Known, identifier: str, scope: Scope) -> str:
     """Who says this version now, or another one of the contract."""
-    said_now = [(source, entry.scope) for source, entry in known.said(model.contract(identifier)) if entry.scope[:2] == scope[:2]]
+    said_now = [(source, entry.scope) for source, entry in known.said(model.build_contract_key(identifier)) if entry.scope[:2] == scope[:2]]
     same = [source for source, one in said_now if one == scope]
     return next(iter([*same, *(source for source, _ in said_now)]), CHECK)

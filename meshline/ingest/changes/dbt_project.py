@@ -90,7 +90,7 @@ class State:
         suite = f"{SCOPE}/{project_name(self.artifacts)}"
         for one in Checks(self.artifacts, self.tables, lambda _, column: column, suite).defined():
             of = one.check.of
-            found.setdefault(of if of.kind is AssetKind.DATASET else model.dataset(*of.parts[:2]), []).append(one.check)
+            found.setdefault(of if of.kind is AssetKind.DATASET else model.build_dataset_key(*of.parts[:2]), []).append(one.check)
         return found
 
     def upstream(self, id_: str) -> list[str]:

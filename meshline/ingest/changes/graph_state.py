@@ -12,7 +12,7 @@ from meshline.graph import model
 from meshline.graph.content import decode
 from meshline.graph.contracts import Contract, Definition, Field, Model, Party, PortSpec, Product, Version, port_names, product_of
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, source_kind
+from meshline.graph.model import AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, parse_source_kind
 from meshline.graph.naming import Naming
 from meshline.graph.queries import contract_versions
 from meshline.graph.queries.assets import Attributes, attributes
@@ -57,8 +57,8 @@ def stored(live: LiveGraph, naming: Naming, context: Context) -> Known:
         context=context,
         asset=reader.asset,
         definition=locked(reader.definition),
-        contract=lambda identifier: of_contract(model.contract(identifier)),
-        product=lambda name: of_product(model.data_product(name)),
+        contract=lambda identifier: of_contract(model.build_contract_key(identifier)),
+        product=lambda name: of_product(model.build_data_product_key(name)),
         said=locked(reader.said),
         names=locked(reader.names),
     )
@@ -88,7 +88,7 @@ class _Reader:
         source = self._listed_by(node) or next((row.source for row in whole.rows if row.attribute == "dataset_type" and row.chosen), "")
         value = Definition(
             model=Model(name=shown.qualified_name, physical_name=shown.name, fields=fields),
-            format=dialect if source_kind(source) == "sql" else whole.text("format") or source_kind(source),
+            format=dialect if parse_source_kind(source) == "sql" else whole.text("format") or parse_source_kind(source),
             kind=(whole.text("dataset_type") or "").lower(),
             partitioning=_partitioning(whole),
             sql=whole.text("sql") or "",
@@ -121,7 +121,9 @@ class _Reader:
         if node is None:
             return None
         said = [(source, decode(entry.content.blob)) for source, entry in self._entries(index.scopes(node))]
-        specified = [facts for source, facts in said if source_kind(source) == "product" and any(fact.key == key for fact in facts.assets)]
+        specified = [
+            facts for source, facts in said if parse_source_kind(source) == "product" and any(fact.key == key for fact in facts.assets)
+        ]
         rows = attributes(self._live, index, [node])[0]
         shown: dict[str, Json] = {row.attribute: row.value for row in rows.rows if row.chosen}
         for facts in specified[:1]:

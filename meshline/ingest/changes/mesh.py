@@ -9,7 +9,7 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import EMPTY
 from meshline.graph.contracts import AnyPair, Contract, Pair, Part, Party, PortSpec, Product, Version, level, port_names
-from meshline.graph.model import AssetKey, Content, Scope, source_kind
+from meshline.graph.model import AssetKey, Content, Scope, parse_source_kind
 from meshline.graph.naming import Naming
 from meshline.ingest.changes.base import Given, Known, Proposal, Text
 from meshline.ingest.mesh import Mesh, parse, statements
@@ -74,9 +74,13 @@ def _pairs(before: Mapping[str, Version[Thing]], after: Mapping[str, Version[Thi
 def _said_elsewhere(pair: AnyPair, known: Known) -> bool:
     value = pair.before.value if pair.before is not None else None
     key = (
-        model.contract(value.id) if isinstance(value, Contract) else model.data_product(value.name) if isinstance(value, Product) else None
+        model.build_contract_key(value.id)
+        if isinstance(value, Contract)
+        else model.build_data_product_key(value.name)
+        if isinstance(value, Product)
+        else None
     )
-    return key is not None and any(source_kind(source) in ("contract", "product") for source, _ in known.said(key))
+    return key is not None and any(parse_source_kind(source) in ("contract", "product") for source, _ in known.said(key))
 
 
 def _product(placed: Placed, entry: form.Product, mesh: Mesh, naming: Naming) -> Version[Product]:

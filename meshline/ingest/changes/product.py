@@ -97,5 +97,5 @@ def _entries(before: Version[Product] | None, new: _Read | None, known: Known) -
 
 def _entry(name: str, content: Content, known: Known) -> tuple[str, Entry]:
     scope: Scope = ("product", name)
-    said_by = (source for source, entry in known.said(model.data_product(name)) if entry.scope == scope)
+    said_by = (source for source, entry in known.said(model.build_data_product_key(name)) if entry.scope == scope)
     return next(said_by, CHECK), Entry(scope, content)

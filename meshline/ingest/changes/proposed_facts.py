@@ -8,7 +8,7 @@ from typing import NamedTuple
 from meshline.graph import model
 from meshline.graph.content import decode, encode
 from meshline.graph.contracts import Definition, Field, Pair
-from meshline.graph.model import CATALOG_KINDS, AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, source_kind
+from meshline.graph.model import CATALOG_KINDS, AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, parse_source_kind
 from meshline.ingest.changes.base import Known
 from meshline.ingest.sources.base import Entry
 
@@ -59,7 +59,7 @@ class _Edit(NamedTuple):
             was = old.get(name)
             if was is not None and was not in listed:
                 continue  # another source's column
-            column = model.column(of, name)
+            column = model.build_column_key(of, name)
             attributes = {**(told.get(was, {}) if was is not None else {}), **_said(field)}
             if attributes:
                 assets.append(AssetFact(column, attributes))
@@ -98,16 +98,16 @@ def _without(said: Facts, names: frozenset[AssetKey]) -> Facts:
 def _gone(edit: _Edit, listings: Iterable[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
     """As a catalog tells of renames and drops: what was recorded under the old name goes on under the new one, or ends."""
     for source, entry in listings:
-        if source_kind(source) not in CATALOG_KINDS:
+        if parse_source_kind(source) not in CATALOG_KINDS:
             continue
         for of in sorted({edge.start for edge in decode(entry.content.blob).edges if edge.type is EdgeType.HAS_COLUMN} & edit.names):
             for old, new in edit.moves.items():
-                was = model.column(of, old)
+                was = model.build_column_key(of, old)
                 if new is None:
                     facts = Facts(assets=(AssetFact(was, {"dropped": True}),))
                     yield source, Entry(("column-dropped", *of.parts, old, "check"), encode(facts))
                 elif new != old:
-                    facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, was, model.column(of, new)),))
+                    facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, was, model.build_column_key(of, new)),))
                     yield source, Entry(("column-renamed", *of.parts, old, new, "check"), encode(facts))
 
 
@@ -125,7 +125,7 @@ def _as(said: Facts, names: frozenset[AssetKey], new: AssetKey) -> Facts:
         if one in names:
             return new
         inside = one.kind is AssetKind.COLUMN and AssetKey(AssetKind.DATASET, one.parts[:2]) in names
-        return model.column(new, one.name) if inside else one
+        return model.build_column_key(new, one.name) if inside else one
 
     return Facts(
         tuple(fact._replace(key=key(fact.key)) for fact in said.assets if key(fact.key) != fact.key),
@@ -140,8 +140,8 @@ def _renamed(before: AssetKey, after: AssetKey) -> Entry:
 
 
 def _listing(of: AssetKey, definition: Definition) -> Entry:
-    assets = [AssetFact(model.column(of, field.name), said) for field in definition.model.fields if (said := _said(field))]
+    assets = [AssetFact(model.build_column_key(of, field.name), said) for field in definition.model.fields if (said := _said(field))]
     assets.append(AssetFact(of, {"dataset_type": definition.kind.upper() or "TABLE"}))
     fields = enumerate(definition.model.fields, 1)
-    edges = [EdgeFact(EdgeType.HAS_COLUMN, of, model.column(of, field.name), {"position": i}) for i, field in fields]
+    edges = [EdgeFact(EdgeType.HAS_COLUMN, of, model.build_column_key(of, field.name), {"position": i}) for i, field in fields]
     return Entry(("sql", *of.parts), encode(Facts(tuple(assets), tuple(edges))))

@@ -46,7 +46,7 @@ class _Names(NamedTuple):
         return self.naming.dataset(*pair(name, self.aliases))
 
     def owner(self, name: str) -> AssetKey:
-        return model.owner(self.emails.get(name, name))
+        return model.build_owner_key(self.emails.get(name, name))
 
     def pattern(self, written: str | FullPattern) -> str:
         """A pattern over `namespace/name` of normalised datasets."""
@@ -62,7 +62,7 @@ def _facts(entry: Entry, names: _Names) -> Facts:  # noqa: PLR0911 - one for eac
         case Domain():
             return _domain(entry, names)
         case Team() | Person():
-            return Facts(assets=(AssetFact(model.owner(entry.name), _owner_attributes(entry)),))
+            return Facts(assets=(AssetFact(model.build_owner_key(entry.name), _owner_attributes(entry)),))
         case Product():
             return _product(entry, names)
         case Ownership():
@@ -79,12 +79,12 @@ def _facts(entry: Entry, names: _Names) -> Facts:  # noqa: PLR0911 - one for eac
 
 
 def _domain(entry: Domain, names: _Names) -> Facts:
-    key = model.domain(entry.name)
+    key = model.build_domain_key(entry.name)
     patterns: list[Json] = [names.pattern(text) for text in entry.datasets]
     return Facts(
         assets=(AssetFact(key, _said(title=entry.title, description=entry.description, tags=list(entry.tags), members=patterns)),),
         edges=(
-            *([EdgeFact(EdgeType.PART_OF, key, model.domain(entry.parent))] if entry.parent else []),
+            *([EdgeFact(EdgeType.PART_OF, key, model.build_domain_key(entry.parent))] if entry.parent else []),
             *_owner_edges(entry.owner, key, names),
         ),
     )
@@ -104,7 +104,7 @@ def _owner_attributes(entry: Team | Person) -> dict[str, Json]:
 
 
 def _product(entry: Product, names: _Names) -> Facts:
-    key = model.data_product(entry.name)
+    key = model.build_data_product_key(entry.name)
     said = _said(
         title=entry.title,
         description=entry.description,
@@ -114,7 +114,7 @@ def _product(entry: Product, names: _Names) -> Facts:
         members=[names.pattern(text) for text in entry.datasets],
     )
     edges = [
-        *([EdgeFact(EdgeType.PART_OF, key, model.domain(entry.domain))] if entry.domain else []),
+        *([EdgeFact(EdgeType.PART_OF, key, model.build_domain_key(entry.domain))] if entry.domain else []),
         *_owner_edges(entry.owner, key, names),
         *(_port(key, "input", port, names) for port in entry.input_ports),
         *(_port(key, "output", port, names) for port in entry.output_ports),
@@ -129,23 +129,23 @@ def _port(product: AssetKey, direction: str, port: Port, names: _Names) -> EdgeF
 
 def _owned(entry: Ownership, names: _Names) -> AssetKey:
     if entry.product is not None:
-        return model.data_product(entry.product)
+        return model.build_data_product_key(entry.product)
     if entry.domain is not None:
-        return model.domain(entry.domain)
+        return model.build_domain_key(entry.domain)
     assert entry.dataset is not None
     dataset = names.dataset(entry.dataset)
-    return dataset if entry.column is None else model.column(dataset, entry.column)
+    return dataset if entry.column is None else model.build_column_key(dataset, entry.column)
 
 
 def _contract(entry: Contract, names: _Names) -> Facts:
-    key = model.contract(entry.id)
+    key = model.build_contract_key(entry.id)
     said = _said(title=entry.title, description=entry.description, version=entry.version, status=entry.status)
     governs = EdgeFact(EdgeType.GOVERNS, key, names.dataset(entry.dataset), _said(version=entry.version, status=entry.status))
     return Facts(assets=(AssetFact(key, said),), edges=(governs, *_owner_edges(entry.owner, key, names)))
 
 
 def _consumer(entry: Consumer, names: _Names) -> Facts:
-    key = model.consumer(entry.name)
+    key = model.build_consumer_key(entry.name)
     said = _said(title=entry.title, description=entry.description, consumer_type=entry.type, tags=list(entry.tags))
     return Facts(assets=(AssetFact(key, said),), edges=(*_consumes(entry, key, names), *_owner_edges(entry.owner, key, names)))
 
@@ -154,17 +154,17 @@ def _consumes(entry: Consumer, key: AssetKey, names: _Names) -> Iterator[EdgeFac
     for used in entry.consumes:
         said = _said(contract=used.contract, version=used.version, purpose=used.purpose)
         if used.product is not None:
-            yield EdgeFact(EdgeType.CONSUMES, key, model.data_product(used.product), said)
+            yield EdgeFact(EdgeType.CONSUMES, key, model.build_data_product_key(used.product), said)
         elif used.dataset is not None:
             dataset = names.dataset(used.dataset)
-            targets = [model.column(dataset, name) for name in used.columns] or [dataset]
+            targets = [model.build_column_key(dataset, name) for name in used.columns] or [dataset]
             yield from (EdgeFact(EdgeType.CONSUMES, key, target, said) for target in targets)
 
 
 def _dataset_note(entry: DatasetNote, names: _Names) -> Facts:
     key = names.dataset(entry.dataset)
     about = AssetFact(key, _said(description=entry.description, tags=list(entry.tags)))
-    columns = [AssetFact(model.column(key, c.name), _said(description=c.description, tags=list(c.tags))) for c in entry.columns]
+    columns = [AssetFact(model.build_column_key(key, c.name), _said(description=c.description, tags=list(c.tags))) for c in entry.columns]
     return Facts(assets=(about, *columns))
 
 

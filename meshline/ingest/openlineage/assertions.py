@@ -51,7 +51,7 @@ def _check(dataset: AssetKey, suite: str, said: facet_types.Assertion, *, by_dbt
     skipped = left_out and not said.success
     kind = said.assertion.strip() or "assertion"
     return Check(
-        of=model.column(dataset, said.column) if said.column else dataset,
+        of=model.build_column_key(dataset, said.column) if said.column else dataset,
         name=said.name or (f"{kind}({said.column})" if said.column else kind),
         kind=kind,
         outcome=Outcome.SKIPPED if skipped else _outcome(said, by_dbt=by_dbt),

@@ -64,7 +64,7 @@ class BatchBuilder:
         for item in received:
             event = item.event
             if isinstance(event, RunEvent):
-                by_run.setdefault(RunKey(item.source, model.job(*event.job), event.run_id), []).append(event)
+                by_run.setdefault(RunKey(item.source, model.build_job_key(*event.job), event.run_id), []).append(event)
             elif isinstance(event, JobEvent):
                 statements += job_event_statements(item.source, event, self.contents)
             else:

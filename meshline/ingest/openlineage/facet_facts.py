@@ -46,7 +46,7 @@ def part_draft(key: AssetKey, raw: bytes, facet: facet_types.Schema) -> Draft:
     result = Draft()
     result.asset(key, None, {VERBATIM + "schema": verbatim(raw)})
     for path, _, field in _columns(facet):
-        column = model.column(key, path)
+        column = model.build_column_key(key, path)
         result.add(Facts((AssetFact(column, _said_of_column(field)),), (EdgeFact(EdgeType.HAS_COLUMN, key, column),)))
     return result
 
@@ -157,14 +157,14 @@ def _owners(key: AssetKey, facet: facet_types.Ownership) -> Iterator[EdgeFact]:
     for owner in facet.owners or ():
         if name := owner.name.strip():
             kind = owner.type.strip() if isinstance(owner.type, str) else ""
-            yield EdgeFact(EdgeType.OWNS, model.owner(name), key, {"type": kind or "technical"})
+            yield EdgeFact(EdgeType.OWNS, model.build_owner_key(name), key, {"type": kind or "technical"})
 
 
 def _tags(key: AssetKey, facet: facet_types.Tags) -> Facts:
     """Tags of the asset, and of the columns that `field` names."""
     tags: dict[AssetKey, set[str]] = {}
     for tag in facet.tags or ():
-        on = model.column(key, tag.field) if tag.field and key.kind is AssetKind.DATASET else key
+        on = model.build_column_key(key, tag.field) if tag.field and key.kind is AssetKind.DATASET else key
         tags.setdefault(on, set()).add(_tag(tag))
     return Facts(assets=tuple(AssetFact(on, {"tags": list[Json](sorted(said))}) for on, said in tags.items()))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.graph.model import AssetKey, FlowType, dataset
+from meshline.graph.model import AssetKey, FlowType, build_dataset_key
 from meshline.graph.naming import normalise_namespace
 from meshline.ingest.openlineage.column_lineage import Flows, Kind, Name, lists_column
 
@@ -124,7 +124,7 @@ class _Tables:
             return ending[0]
         if ending or missing > 1:
             raise _UnknownTableError
-        return dataset(self._namespace, ".".join(full))
+        return build_dataset_key(self._namespace, ".".join(full))
 
 
 def _query_lineage(found: Sequence[Lineage], tables: _Tables) -> QueryLineage | None:

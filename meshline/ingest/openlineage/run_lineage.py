@@ -141,7 +141,7 @@ class _Reader:
         if self.slot is not None:
             named = sorted(self.by_target.keys() - self.outputs.keys())
             targets += [self._target(key, self.slot.first, self.slot.time, None) for key in named]
-        return Exchange(model.job(*self.job), self.producer, self.inputs, self.outputs, tuple(targets), self._consumed())
+        return Exchange(model.build_job_key(*self.job), self.producer, self.inputs, self.outputs, tuple(targets), self._consumed())
 
     def _target(self, key: AssetKey, first: int, last: int, side: Side | None) -> Target:
         described, source = self._described(key, side)
@@ -182,7 +182,7 @@ class _Reader:
         query = self.contents.query(sql, dialect, key, schemas)
         if query is None:
             return None
-        keys = {name: model.dataset(*name) for name in query.pairs}
+        keys = {name: model.build_dataset_key(*name) for name in query.pairs}
         covered = frozenset(keys[name] for name, is_covered in query.pairs.items() if is_covered)
         unread = {dataset for dataset in self.inputs if dataset.parts not in query.others}
         feeds = self._feeds(key, {*keys.values(), *unread}, covered)
@@ -259,7 +259,7 @@ class _Reader:
             if (entry.type or "").upper() == "JOB":
                 for source in entry.inputs or ():
                     if (source.type or "DATASET").upper() == "DATASET" and source.namespace is not None and source.name:
-                        pairs.add((model.job(*(job_name(entry) or self.job)), self._resolve((source.namespace, source.name))))
+                        pairs.add((model.build_job_key(*(job_name(entry) or self.job)), self._resolve((source.namespace, source.name))))
         return tuple(sorted(pairs))
 
     def _resolve(self, name: Name) -> AssetKey:
@@ -313,7 +313,7 @@ def edges(target: Target, of: Exchange) -> tuple[EdgeFact, ...]:
     job, described = of.job, target.described or NOTHING
     explicit = [target.resolved[name] for name in described.datasets or ()]
     result = [EdgeFact(EdgeType.READS, job, dataset) for dataset in sorted({*of.inputs, *explicit, *_unnamed_inputs(target, of)})]
-    result += [EdgeFact(EdgeType.WRITES, model.job(*writer), target.key) for writer in described.writers]
+    result += [EdgeFact(EdgeType.WRITES, model.build_job_key(*writer), target.key) for writer in described.writers]
     return (*result, EdgeFact(EdgeType.WRITES, job, target.key))
 
 

@@ -40,7 +40,7 @@ from meshline.graph.model import (
     Facts,
     Scope,
     Statement,
-    run_version,
+    build_run_version,
 )
 from meshline.graph.naming import Naming
 from meshline.graph.quality import JOB_QUALITY, QUALITY
@@ -72,7 +72,7 @@ class Outcome(NamedTuple):
 
 
 def version_of(run: RunKey) -> str:
-    """Who owns a run's statements (`run_of` their version): two jobs may share a run id, and both speak of the same datasets."""
+    """Who owns a run's statements (`parse_run` their version): two jobs may share a run id, and both speak of the same datasets."""
     return f"{run.run_id}@{_digest(run.job.parts)}"
 
 
@@ -104,7 +104,7 @@ class RunVoice:
         self.exchange = exchange((run.job.parts[0], run.job.parts[1]), state, contents)
         self.parent = parent
         self.group = parent.run_id if parent else ""  # what sibling runs have in common; '' = no siblings
-        self.version = run_version(version_of(run), _family(run, self.group))
+        self.version = build_run_version(version_of(run), _family(run, self.group))
         self.index = (QUERY,) if self.exchange.producer.is_query else map_index(state)
         self.pairs = self._pairs()
         self._said: tuple[tuple[bool, ...], list[Statement]] | None = None
@@ -200,7 +200,7 @@ class RunVoice:
         if parent is None:
             return []
         job = self.exchange.job
-        chain = [job, model.job(*parent.job), *([model.job(*parent.root)] if parent.root else [])]
+        chain = [job, model.build_job_key(*parent.job), *([model.build_job_key(*parent.root)] if parent.root else [])]
         edges = tuple(EdgeFact(EdgeType.PART_OF, child, above) for child, above in pairwise(chain) if child != above)
         if not edges:
             return []

@@ -157,9 +157,11 @@ class _Reading:
             if isinstance(one, Refused):
                 yield one
                 continue
-            self._checked.update(model.dataset(*check.of.parts[:2]) for check in one.checks)
+            self._checked.update(model.build_dataset_key(*check.of.parts[:2]) for check in one.checks)
             if isinstance(one, Written):
-                yield Entry((CHECKS, one.suite), encode(expectations(one.checks, model.consumer(one.suite), one.needs)), file_time(path))
+                yield Entry(
+                    (CHECKS, one.suite), encode(expectations(one.checks, model.build_consumer_key(one.suite), one.needs)), file_time(path)
+                )
             else:
                 self._keep(one, path)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from meshline.graph.content import decode
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetKey, AssetKind, EdgeType, contract
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_contract_key
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.ingest.sources.base import ColumnOf, Context
 from meshline.ingest.sources.scope_loader import remembered
@@ -99,7 +99,7 @@ class _Governed:
         self._graph = graph
 
     def __call__(self, identifier: str) -> list[AssetKey]:
-        key = contract(identifier)
+        key = build_contract_key(identifier)
         with self._graph.lock:
             node = self._graph.index.node(key)
             said_by = sorted({edge.scope_id for edge in self._graph.index.edges(node, EdgeType.GOVERNS)}) if node is not None else []

@@ -62,7 +62,7 @@ class GreatExpectations(CheckedFiles):
         dataset = _dataset(_batch_request(part), listed, where, datasets)
         checks = _Checks(dataset, suite)
         yield from checks.take(listed, where)
-        yield Written(suite, checks.named(), [model.column(dataset, name) for name in checks.needs])
+        yield Written(suite, checks.named(), [model.build_column_key(dataset, name) for name in checks.needs])
 
 
 def _parts(value: Json, where: str) -> Iterator[tuple[str, Json]]:
@@ -157,7 +157,7 @@ class _Checks:
         expected: dict[str, Json] = {name: value for name, value in kwargs.items() if name not in _NOT_EXPECTED and value is not None}
         meta = member(config, "meta")
         check = Check(
-            of=model.column(self._dataset, column) if column else self._dataset,
+            of=model.build_column_key(self._dataset, column) if column else self._dataset,
             name=f"{kind}({column})" if column else kind,
             kind=kind,
             outcome=_outcome(item, text(member(config, "severity"))),

@@ -98,7 +98,7 @@ class Soda(CheckedFiles):
                         yield one
                         continue
                     checks.append(_written(one, dataset, suite))
-                    needs += [model.column(dataset, column) for column in one.needs]
+                    needs += [model.build_column_key(dataset, column) for column in one.needs]
             except InvalidInput as error:
                 refused = True
                 yield Refused(error)
@@ -135,7 +135,7 @@ def _result(item: Json, dataset: AssetKey, suite: str, *, failed: bool) -> Check
     outcome = _OUTCOMES.get(str(member(item, "outcome")), Outcome.ERROR if failed else Outcome.SKIPPED)
     kind = meant.kind if meant else text(member(item, "type")) or "check"
     return Check(
-        of=model.column(dataset, column) if column else dataset,
+        of=model.build_column_key(dataset, column) if column else dataset,
         name=text(member(item, "name")) or kind,
         kind=kind,
         outcome=outcome,
@@ -211,5 +211,5 @@ def _listed(section: str, items: Json, file: Document) -> Iterator[Expected | Re
 
 
 def _written(one: Expected, dataset: AssetKey, suite: str) -> Check:
-    of = model.column(dataset, one.column) if one.column else dataset
+    of = model.build_column_key(dataset, one.column) if one.column else dataset
     return Check(of, one.name, one.kind, Outcome.NOT_RUN, suite, one.expected, labels=one.labels)

@@ -22,7 +22,7 @@ def owner_facts(name: str, of: AssetKey) -> Facts:
     text = name.strip()
     if not text:
         return Facts()
-    owner, email = model.owner(text), address(text)
+    owner, email = model.build_owner_key(text), address(text)
     about = [AssetFact(owner, {"email": email, "contact": email})] if email else []
     return Facts(assets=tuple(about), edges=(EdgeFact(EdgeType.OWNS, owner, of, {"type": "technical"}),))
 
@@ -36,7 +36,7 @@ def product_facts(properties: Mapping[str, str], table: AssetKey, form: tuple[st
     if not name:
         yield owner_facts(owner, table)
         return
-    product = model.data_product(name)
+    product = model.build_data_product_key(name)
     said: dict[str, Json] = {
         "title": properties.get(f"{_PREFIX}title", ""),
         "description": properties.get(f"{_PREFIX}description", ""),
@@ -47,7 +47,7 @@ def product_facts(properties: Mapping[str, str], table: AssetKey, form: tuple[st
     }
     edges = [EdgeFact(EdgeType.PORT, product, table, {"direction": "output", "type": form[0], "format": form[1]})]
     if domain := properties.get(f"{_PREFIX}domain", "").strip():
-        edges.append(EdgeFact(EdgeType.PART_OF, product, model.domain(domain)))
+        edges.append(EdgeFact(EdgeType.PART_OF, product, model.build_domain_key(domain)))
     yield Facts(assets=(AssetFact(product, {key: value for key, value in said.items() if value}),), edges=tuple(edges))
     yield owner_facts(owner, product)
 

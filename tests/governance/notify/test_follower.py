@@ -15,7 +15,18 @@ from meshline.governance.diff import changes
 from meshline.governance.notify.follower import POSITION, Follower, Lander, Noted
 from meshline.governance.notify.outbox import Outbox, Owed
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import AssetFact, Content, EdgeFact, EdgeType, Facts, Interval, Json, Statement, contract, data_product
+from meshline.graph.model import (
+    AssetFact,
+    Content,
+    EdgeFact,
+    EdgeType,
+    Facts,
+    Interval,
+    Json,
+    Statement,
+    build_contract_key,
+    build_data_product_key,
+)
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
 from tests.queries import mesh
@@ -142,7 +153,7 @@ def test_a_table_that_is_gone(live: LiveGraph) -> None:
 
 
 def promised(at: int, **attributes: Json) -> Statement:
-    key = contract("orders-contract")
+    key = build_contract_key("orders-contract")
     model: Json = {"name": "orders", "fields": [{"name": "email_hash", "type": "string", "required": True}]}
     said_of: dict[str, Json] = {
         "version": "1.0.0",
@@ -167,7 +178,7 @@ def test_a_contract_that_promises_less(live: LiveGraph) -> None:
 
 
 def test_a_product_that_loses_a_port(live: LiveGraph) -> None:
-    key = data_product("revenue")
+    key = build_data_product_key("revenue")
     port = EdgeFact(EdgeType.PORT, key, mesh.REVENUE, {"direction": "output", "name": "daily"})
     inside = EdgeFact(EdgeType.PART_OF, key, mesh.FINANCE)
     whole = Facts(assets=(AssetFact(key, {"version": "1"}),), edges=(port, inside))

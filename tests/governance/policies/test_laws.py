@@ -22,13 +22,13 @@ from meshline.graph.model import (
     FlowType,
     Json,
     Statement,
-    column,
-    consumer,
-    contract,
-    data_product,
-    dataset,
-    domain,
-    owner,
+    build_column_key,
+    build_consumer_key,
+    build_contract_key,
+    build_data_product_key,
+    build_dataset_key,
+    build_domain_key,
+    build_owner_key,
 )
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
@@ -55,14 +55,18 @@ tagged = st.builds(
     times,
 )
 named = st.builds(  # a column that is personal by its name
-    lambda d, e, at: says(Facts(flows=(Flow(column(ds(d), "email"), column(ds(e), "x"), subtype="IDENTITY"),)), ("test", f"email{d}"), at),
+    lambda d, e, at: says(
+        Facts(flows=(Flow(build_column_key(ds(d), "email"), build_column_key(ds(e), "x"), subtype="IDENTITY"),)), ("test", f"email{d}"), at
+    ),
     datasets,
     datasets,
     times,
 )
 copied = st.builds(
     lambda a, b, at: says(
-        Facts(flows=tuple(Flow(column(ds(a), name), column(ds(b), name), subtype="IDENTITY") for name in COLUMNS)), ("copy", a), at
+        Facts(flows=tuple(Flow(build_column_key(ds(a), name), build_column_key(ds(b), name), subtype="IDENTITY") for name in COLUMNS)),
+        ("copy", a),
+        at,
     ),
     datasets,
     datasets,
@@ -70,7 +74,9 @@ copied = st.builds(
 )
 exported = st.builds(
     lambda a, path, back, at: says(
-        Facts(flows=(Flow(ds(a), dataset("file", path)), *((Flow(dataset("file", path), ds(back)),) if back else ()))), ("export", path), at
+        Facts(flows=(Flow(ds(a), build_dataset_key("file", path)), *((Flow(build_dataset_key("file", path), ds(back)),) if back else ()))),
+        ("export", path),
+        at,
     ),
     datasets,
     st.sampled_from(PATHS),
@@ -78,7 +84,7 @@ exported = st.builds(
     times,
 )
 products = st.builds(
-    lambda p, said, at: says(Facts(assets=(AssetFact(data_product(p), said),)), ("product", p), at, source="product/x"),
+    lambda p, said, at: says(Facts(assets=(AssetFact(build_data_product_key(p), said),)), ("product", p), at, source="product/x"),
     st.sampled_from(PRODUCTS),
     st.sampled_from(
         (
@@ -92,7 +98,7 @@ products = st.builds(
 )
 contracts = st.builds(
     lambda k, version, status, at: says(
-        Facts(assets=(AssetFact(contract(k), {"version": version, "status": status, "models": MODELS}),)),
+        Facts(assets=(AssetFact(build_contract_key(k), {"version": version, "status": status, "models": MODELS}),)),
         ("contract", k, version),
         at,
         source="contract/x",
@@ -106,26 +112,28 @@ edges = st.builds(
     lambda edge, at, scope: says(Facts(edges=(edge,)), ("mesh", f"e{scope}"), at, source="mesh/m"),
     st.one_of(
         st.builds(
-            lambda p, d, way, refresh: EdgeFact(EdgeType.PORT, data_product(p), ds(d), {"direction": way, "refresh": refresh}),
+            lambda p, d, way, refresh: EdgeFact(EdgeType.PORT, build_data_product_key(p), ds(d), {"direction": way, "refresh": refresh}),
             promised,
             datasets,
             st.sampled_from(("input", "output")),
             st.sampled_from(("hourly", "nightly")),
         ),
-        st.builds(lambda k, d: EdgeFact(EdgeType.GOVERNS, contract(k), ds(d)), governing, datasets),
-        st.builds(lambda u, c, k: EdgeFact(EdgeType.CONSUMES, consumer(u), col(c), {"contract": k}), users, columns, governing),
-        st.builds(lambda u, d: EdgeFact(EdgeType.CONSUMES, consumer(u), ds(d)), users, datasets),
-        st.builds(lambda u, p: EdgeFact(EdgeType.CONSUMES, consumer(u), data_product(p)), users, promised),
-        st.builds(lambda u, path: EdgeFact(EdgeType.CONSUMES, consumer(u), dataset("file", path)), users, paths),
-        st.builds(lambda p, d: EdgeFact(EdgeType.PART_OF, data_product(p), domain(d)), promised, homes),
-        st.builds(lambda u: EdgeFact(EdgeType.OWNS, owner("o"), consumer(u)), users),
-        st.builds(lambda d: EdgeFact(EdgeType.OWNS, owner("o"), domain(d)), homes),
+        st.builds(lambda k, d: EdgeFact(EdgeType.GOVERNS, build_contract_key(k), ds(d)), governing, datasets),
+        st.builds(lambda u, c, k: EdgeFact(EdgeType.CONSUMES, build_consumer_key(u), col(c), {"contract": k}), users, columns, governing),
+        st.builds(lambda u, d: EdgeFact(EdgeType.CONSUMES, build_consumer_key(u), ds(d)), users, datasets),
+        st.builds(lambda u, p: EdgeFact(EdgeType.CONSUMES, build_consumer_key(u), build_data_product_key(p)), users, promised),
+        st.builds(lambda u, path: EdgeFact(EdgeType.CONSUMES, build_consumer_key(u), build_dataset_key("file", path)), users, paths),
+        st.builds(lambda p, d: EdgeFact(EdgeType.PART_OF, build_data_product_key(p), build_domain_key(d)), promised, homes),
+        st.builds(lambda u: EdgeFact(EdgeType.OWNS, build_owner_key("o"), build_consumer_key(u)), users),
+        st.builds(lambda d: EdgeFact(EdgeType.OWNS, build_owner_key("o"), build_domain_key(d)), homes),
     ),
     times,
     st.integers(0, 7),
 )  # fmt: skip
 placed = st.builds(
-    lambda names, d, at: says(Facts(assets=(AssetFact(domain(d), {"members": names}),)), ("mesh", "domain", d), at, source="mesh/m"),
+    lambda names, d, at: says(
+        Facts(assets=(AssetFact(build_domain_key(d), {"members": names}),)), ("mesh", "domain", d), at, source="mesh/m"
+    ),
     st.lists(st.sampled_from((f"{NS}/*", f"{NS}/a", "file//x")), max_size=2),
     homes,
     times,

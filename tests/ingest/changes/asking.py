@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from meshline.graph.contracts import Definition, Field, Pair, Version
-from meshline.graph.model import AssetKey, dataset
+from meshline.graph.model import AssetKey, build_dataset_key
 from meshline.ingest.changes.base import Proposal
 
 LAKE = "http://iceberg-rest.internal:8181"
-CUSTOMER_ORDERS = dataset(LAKE, "orders.customer_orders")
-CUSTOMERS = dataset(LAKE, "customers.customers")
-SHARED = dataset("file", "/warehouse/delta/customer_orders")
+CUSTOMER_ORDERS = build_dataset_key(LAKE, "orders.customer_orders")
+CUSTOMERS = build_dataset_key(LAKE, "customers.customers")
+SHARED = build_dataset_key("file", "/warehouse/delta/customer_orders")
 
 
 def only(found: Proposal) -> Pair[Definition]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.content import decode
-from meshline.graph.model import EdgeType, dataset
+from meshline.graph.model import EdgeType, build_dataset_key
 from meshline.ingest.changes import propose
 from meshline.ingest.changes.base import Given, Known, Text
 from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED, both, fields, gone, key, names, only, renamed
@@ -178,7 +178,7 @@ def test_a_new_name_with_spaces(ask: Ask) -> None:
 def test_a_table_is_renamed(ask: Ask, new: str, wanted: str) -> None:
     before, after = both(ask("change", f"rename table customers.customers to {new}"))
     assert key(before) == CUSTOMERS
-    assert key(after) == dataset(LAKE, wanted)
+    assert key(after) == build_dataset_key(LAKE, wanted)
     assert after.value.model.name == f"{LAKE}/{wanted}"
     assert names(before) == names(after)
 

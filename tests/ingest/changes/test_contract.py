@@ -9,13 +9,13 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY, decode
 from meshline.graph.contracts import Contract, Part, Version
-from meshline.graph.model import dataset
+from meshline.graph.model import build_dataset_key
 from meshline.ingest.changes.base import Known, Proposal
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 
 SPECIFIED = Path("contracts/customer_orders_v2.yaml")
 STANDARD = Path("contracts/campaign_audience.odcs.yaml")
-SHARED = dataset("trino://trino.internal", "delta.orders.customer_orders")
+SHARED = build_dataset_key("trino://trino.internal", "delta.orders.customer_orders")
 
 FULL = """\
 dataContractSpecification: 1.1.0
@@ -83,7 +83,7 @@ def test_a_contract_that_is_new_or_gone(ask: Ask) -> None:
     before, after = versions(ask("contract", FULL))
     assert before is None
     assert after is not None
-    assert after.datasets == {"orders": (dataset("trino://h", "c.s.orders"),)}
+    assert after.datasets == {"orders": (build_dataset_key("trino://h", "c.s.orders"),)}
     before, after = versions(ask("contract", None, before=SPECIFIED))
     assert before is not None
     assert before.datasets["customer_orders"] == (SHARED,)

@@ -16,7 +16,7 @@ from meshline.governance.diff.table_diff import table_changes
 from meshline.graph.content import EMPTY, decode
 from meshline.graph.contracts import Definition, Pair
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import FlowType, column, dataset
+from meshline.graph.model import FlowType, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.changes.base import Given, Known, Proposal, Text
@@ -96,7 +96,7 @@ def test_tables_are_those_that_the_graph_knows(known: Known) -> None:
     [pair] = definitions(asked(known, sql(REVENUE, "sum(paid_amount)", "max(paid_amount)")))
     assert pair.before is not None
     assert pair.after is not None
-    assert pair.before.datasets == pair.after.datasets == {"": (dataset(MARTS, "marts.finance.revenue_daily"),)}
+    assert pair.before.datasets == pair.after.datasets == {"": (build_dataset_key(MARTS, "marts.finance.revenue_daily"),)}
     assert pair.after.file == "dbt/models/finance/revenue_daily.sql"
     [pair] = definitions(asked(known, sql(REVENUE, "sum(", "max("), namespace="other", project="sub"))
     assert pair.after is not None
@@ -266,8 +266,8 @@ def test_what_would_be_said_is_what_the_source_says(known: Known) -> None:
     ]
     found = asked(known, sql(LEDGER, "p.paid_amount", "o.total_amount as paid_amount"))
     [_, (_, lineage)] = found.entries
-    paid = column(dataset(MARTS, "marts.finance.buyer_ledger"), "paid_amount")
-    start = column(dataset(MARTS, "marts.staging.stg_customer_orders"), "total_amount")
+    paid = build_column_key(build_dataset_key(MARTS, "marts.finance.buyer_ledger"), "paid_amount")
+    start = build_column_key(build_dataset_key(MARTS, "marts.staging.stg_customer_orders"), "total_amount")
     flows = decode(lineage.content.blob).flows
     assert [flow.start for flow in flows if flow.end == paid and flow.type is FlowType.DIRECT] == [start]
     gone = asked(known, lambda manifest: manifest["nodes"].pop(LEDGER))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.contracts import Definition
-from meshline.graph.model import dataset
+from meshline.graph.model import build_dataset_key
 from meshline.ingest.changes import propose
 from meshline.ingest.changes.base import Given, Known, Text
 from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, both, fields, gone, key, names, only, renamed
@@ -155,11 +155,11 @@ def test_what_is_not_there_is_dropped_only_if_it_exists(ask: Ask) -> None:
 def test_a_table_is_renamed_and_altered(ask: Ask) -> None:
     found = ask("ddl", f"ALTER TABLE {ORDERS} RENAME TO lake.sales.shop_orders; ALTER TABLE lake.sales.shop_orders DROP COLUMN status")
     before, after = both(found)
-    assert key(after) == dataset(LAKE, "sales.shop_orders")
+    assert key(after) == build_dataset_key(LAKE, "sales.shop_orders")
     assert after.value.model.name == f"{LAKE}/sales.shop_orders"
     assert gone(found) == {"status"}
     assert key(before) == CUSTOMER_ORDERS
-    assert key(both(ask("ddl", f"ALTER TABLE {ORDERS} RENAME TO other"))[1]) == dataset(LAKE, "orders.other")
+    assert key(both(ask("ddl", f"ALTER TABLE {ORDERS} RENAME TO other"))[1]) == build_dataset_key(LAKE, "orders.other")
 
 
 def test_a_table_is_defined_anew(ask: Ask) -> None:
@@ -202,7 +202,7 @@ def test_a_new_table_with_constraints(ask: Ask) -> None:
     assert before is None
     assert after is not None
     said = fields(after)
-    assert key(after) == dataset("postgres://shop", "shop.items")
+    assert key(after) == build_dataset_key("postgres://shop", "shop.items")
     assert (said["id"].primary_key, said["id"].required) == (True, True)
     assert said["sku"].unique is True
     assert said["size"].enum == ("S", "M", "L")
@@ -294,7 +294,7 @@ def test_use_and_defaults(ask: Ask) -> None:
     found = ask("ddl", "ALTER TABLE customer_orders ADD COLUMN x int", namespace="lake", schema="orders")
     assert key(both(found)[0]) == CUSTOMER_ORDERS
     found = ask("ddl", "ALTER TABLE orders.customer_orders ADD COLUMN x int", namespace="trino://trino.internal", catalog="delta")
-    assert key(both(found)[0]) == dataset("trino://trino.internal", "delta.orders.customer_orders")
+    assert key(both(found)[0]) == build_dataset_key("trino://trino.internal", "delta.orders.customer_orders")
 
 
 def test_a_script_in_two_versions(ask: Ask) -> None:

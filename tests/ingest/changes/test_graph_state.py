@@ -39,13 +39,13 @@ def test_a_table_by_any_of_its_names(known: Known) -> None:
     shared = known.definition(SHARED)
     assert shared is not None
     assert shared.value.format == "delta"
-    assert known.definition(model.dataset("file", "/warehouse/customers/customers")) == known.definition(CUSTOMERS)
-    assert known.definition(model.dataset("x", "nowhere")) is None
-    assert known.definition(model.contract("customer-orders-contract-v2")) is None
+    assert known.definition(model.build_dataset_key("file", "/warehouse/customers/customers")) == known.definition(CUSTOMERS)
+    assert known.definition(model.build_dataset_key("x", "nowhere")) is None
+    assert known.definition(model.build_contract_key("customer-orders-contract-v2")) is None
 
 
 def test_names_are_resolved(known: Known) -> None:
-    assert known.asset("customers.customers.email") == model.column(CUSTOMERS, "email")
+    assert known.asset("customers.customers.email") == model.build_column_key(CUSTOMERS, "email")
     with pytest.raises(NotFound, match="did you mean"):
         known.asset("customers.customers.emial")
     with pytest.raises(Ambiguous):
@@ -85,12 +85,12 @@ def test_a_product_that_only_the_mesh_file_tells_of(known: Known) -> None:
 
 
 def test_a_view_has_its_query_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
-    view = model.dataset("trino://t", "a.b.v")
+    view = model.build_dataset_key("trino://t", "a.b.v")
     facts = Facts(
         assets=(
             AssetFact(view, {"dataset_type": "VIEW", "sql": "CREATE OR REPLACE VIEW v AS SELECT a FROM t WHERE b", "dialect": "trino"}),
         ),
-        edges=(EdgeFact(EdgeType.HAS_COLUMN, view, model.column(view, "a"), {"position": 1}),),
+        edges=(EdgeFact(EdgeType.HAS_COLUMN, view, model.build_column_key(view, "a"), {"position": 1}),),
     )
     script = AssetFact(view, {"dialect": "trino"})
     store = SqliteStore(str(tmp_path_factory.mktemp("view") / "mesh.db"))
@@ -115,4 +115,4 @@ def test_who_says_what(known: Known) -> None:
     assert said[0][0] == "iceberg/lake"
     assert {entry.scope[0] for _, entry in said} >= {"iceberg"}
     assert known.names(CUSTOMER_ORDERS) != (CUSTOMER_ORDERS,)
-    assert known.said(model.dataset(LAKE, "no.where")) == ()
+    assert known.said(model.build_dataset_key(LAKE, "no.where")) == ()

@@ -9,7 +9,7 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY
 from meshline.graph.contracts import Contract, Product
-from meshline.graph.model import dataset
+from meshline.graph.model import build_dataset_key
 from tests.ingest.changes.asking import CUSTOMERS, LAKE
 from tests.ingest.changes.conftest import Ask
 
@@ -47,7 +47,7 @@ def test_a_port_that_is_gone(ask: Ask) -> None:
     assert after is not None
     assert isinstance(after.value, Product)
     assert before.datasets[f"output/{LAKE}/customers.customers"] == (CUSTOMERS,)
-    assert after.datasets == {f"output/{LAKE}/customers.customer_profiles": (dataset(LAKE, "customers.customer_profiles"),)}
+    assert after.datasets == {f"output/{LAKE}/customers.customer_profiles": (build_dataset_key(LAKE, "customers.customer_profiles"),)}
     assert [party.name for party in after.value.owners] == ["sellers"]
     assert after.line(("port", "output", "x")) == 9
     assert [(source, entry.scope) for source, entry in found.entries] == [("mesh/small", ("mesh", "product", "clients"))]

@@ -10,7 +10,7 @@ from meshline.errors import InvalidInput
 from meshline.governance.diff.product_diff import product_changes
 from meshline.graph.content import EMPTY, decode
 from meshline.graph.contracts import Pair, Product, port_names
-from meshline.graph.model import EdgeType, data_product, dataset
+from meshline.graph.model import EdgeType, build_data_product_key, build_dataset_key
 from meshline.ingest.changes.base import Proposal
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 
@@ -41,7 +41,9 @@ def test_ports_are_datasets_and_have_lines(ask: Ask) -> None:
     assert before.datasets == after.datasets
     names = zip(after.value.ports, port_names(after.value.ports), strict=True)
     assert list(after.datasets) == [f"{port.direction}/{name}" for port, name in names]
-    assert after.datasets["output/kafka://kafka.internal/shop.cdc.orders"] == (dataset("kafka://kafka.internal", "shop.cdc.orders"),)
+    assert after.datasets["output/kafka://kafka.internal/shop.cdc.orders"] == (
+        build_dataset_key("kafka://kafka.internal", "shop.cdc.orders"),
+    )
     lines = SPEC.splitlines()
     assert "freshness" in lines[after.line(("slo", "freshness")) - 1]
     assert "output_ports" in lines[after.line(("port", *next(iter(after.datasets)).split("/", 1))) - 2]
@@ -82,4 +84,4 @@ def test_a_port_that_is_bound_to_nothing_is_said(ask: Ask) -> None:
     [warning] = found.warnings
     assert warning.startswith("new:3: the port is bound to no known dataset")
     [change] = product_changes(only(found))
-    assert (change.rule, change.assets[0]) == ("product-added", data_product("fresh"))
+    assert (change.rule, change.assets[0]) == ("product-added", build_data_product_key("fresh"))

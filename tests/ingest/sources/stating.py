@@ -23,9 +23,11 @@ BAD = InvalidInput("broken", "x.yaml:1")
 
 def table(name: str, *columns: str, namespace: str = "lake", location: str = "") -> Content:
     """A table with columns; with nothing: nothing."""
-    key = model.dataset(namespace, name)
+    key = model.build_dataset_key(namespace, name)
     said = {"location": location} if location else {"dataset_type": "TABLE"}
-    edges = [EdgeFact(EdgeType.HAS_COLUMN, key, model.column(key, column), {"position": i}) for i, column in enumerate(columns, 1)]
+    edges = [
+        EdgeFact(EdgeType.HAS_COLUMN, key, model.build_column_key(key, column), {"position": i}) for i, column in enumerate(columns, 1)
+    ]
     return encode(Facts(assets=(AssetFact(key, said),), edges=tuple(edges)))
 
 

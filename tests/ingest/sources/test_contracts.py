@@ -24,9 +24,9 @@ from meshline.ingest.sources.scope_loader import Loading, load
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 from tests.queries.mesh import live, say
 
-SNOWFLAKE = model.dataset("snowflake://acme-eu", "SHOP.ORDERS.orders")
-DEVELOPMENT = model.dataset("s3://acme-dev", "data/orders")
-PAYMENTS = model.dataset("postgres://db.example.com", "money.public.payment_v2")
+SNOWFLAKE = model.build_dataset_key("snowflake://acme-eu", "SHOP.ORDERS.orders")
+DEVELOPMENT = model.build_dataset_key("s3://acme-dev", "data/orders")
+PAYMENTS = model.build_dataset_key("postgres://db.example.com", "money.public.payment_v2")
 
 
 def loaded(graph: LiveGraph, folder: Path, *paths: str, complete: bool = False, strict: bool = False) -> Loading:
@@ -53,7 +53,7 @@ def said(graph: LiveGraph, key: model.AssetKey, attribute: str) -> Json:
 
 
 def known(graph: LiveGraph, identifier: str) -> list[Version]:
-    node = graph.index.node(model.contract(identifier))
+    node = graph.index.node(model.build_contract_key(identifier))
     assert node is not None
     return versions(identifier, attributes(graph, graph.index, [node])[0].rows)
 
@@ -78,15 +78,15 @@ def test_what_a_contract_says(tmp_path: Path) -> None:
     write(tmp_path, a=SPECIFICATION)
     graph = live()
     assert counts(loaded(graph, tmp_path)) == (1, 0, 1, 0, 0)
-    contract = model.contract("orders-latest")
+    contract = model.build_contract_key("orders-latest")
     promised = {"version": "1.10.0", "status": "active", "model": "orders"}
     assert edges(graph, EdgeType.GOVERNS, contract) == {
         SNOWFLAKE.qualified_name: {**promised, "server": "production", "production": True},
         DEVELOPMENT.qualified_name: {**promised, "server": "development"},
     }
-    assert edges(graph, EdgeType.OWNS, model.owner("checkout@example.com")) == {"orders-latest": {"type": "technical"}}
-    assert said(graph, model.column(SNOWFLAKE, "customer_email"), "tags") == ["pii", "classification=sensitive"]
-    assert said(graph, model.column(SNOWFLAKE, "order_total"), "description") == "In cents."
+    assert edges(graph, EdgeType.OWNS, model.build_owner_key("checkout@example.com")) == {"orders-latest": {"type": "technical"}}
+    assert said(graph, model.build_column_key(SNOWFLAKE, "customer_email"), "tags") == ["pii", "classification=sensitive"]
+    assert said(graph, model.build_column_key(SNOWFLAKE, "order_total"), "description") == "In cents."
     assert said(graph, SNOWFLAKE, "description") == "One record for each order."
 
 
@@ -95,8 +95,8 @@ def test_a_promise_is_no_description_of_the_table(tmp_path: Path) -> None:
     graph = live()
     loaded(graph, tmp_path)
     for name in ("order_total", "address.city", "customer_email"):
-        assert said(graph, model.column(SNOWFLAKE, name), "type") is None
-        assert said(graph, model.column(SNOWFLAKE, name), "nullable") is None
+        assert said(graph, model.build_column_key(SNOWFLAKE, name), "type") is None
+        assert said(graph, model.build_column_key(SNOWFLAKE, name), "nullable") is None
     node = graph.index.node(SNOWFLAKE)
     assert node is not None
     assert not graph.index.described(node)
@@ -108,18 +108,18 @@ def test_the_consumer_uses_each_field_for_the_purpose(tmp_path: Path) -> None:
     loaded(graph, tmp_path)
     about = {"contract": "payments", "version": "2.0", "purpose": "Closing the books."}
     columns = ["amt", "holder", "holder.born", "holder.iban", "notes", "notes.element", "state"]
-    assert edges(graph, EdgeType.CONSUMES, model.consumer("closing@example.com")) == {
+    assert edges(graph, EdgeType.CONSUMES, model.build_consumer_key("closing@example.com")) == {
         f"{PAYMENTS.qualified_name}.{column}": about for column in columns
     }
-    assert edges(graph, EdgeType.OWNS, model.owner("ana@example.com")) == {"payments": {"type": "business"}}
-    assert edges(graph, EdgeType.OWNS, model.owner("bo@example.com")) == {"payments": {"type": "steward"}}
+    assert edges(graph, EdgeType.OWNS, model.build_owner_key("ana@example.com")) == {"payments": {"type": "business"}}
+    assert edges(graph, EdgeType.OWNS, model.build_owner_key("bo@example.com")) == {"payments": {"type": "steward"}}
 
 
 def test_a_consumer_uses_production_where_a_contract_names_it(tmp_path: Path) -> None:
     write(tmp_path, a=SPECIFICATION.replace("  owner:", "  consumer: reports\n  owner:"))
     graph = live()
     loaded(graph, tmp_path)
-    used = edges(graph, EdgeType.CONSUMES, model.consumer("reports"))
+    used = edges(graph, EdgeType.CONSUMES, model.build_consumer_key("reports"))
     assert len(used) == 12
     assert all(name.startswith(SNOWFLAKE.qualified_name) for name in used)
 
@@ -131,8 +131,8 @@ def test_people_are_known_by_their_addresses(tmp_path: Path) -> None:
     context = context_of(graph, Naming(), tmp_path, source.source)._replace(people={"fin@example.com": "finance"})
     load(graph, source.reading(context), now())
     about = {"contract": "orders", "version": "1.0.0"}
-    assert edges(graph, EdgeType.CONSUMES, model.consumer("finance")) == {"trino://t/c.s.orders.total": about}
-    assert edges(graph, EdgeType.OWNS, model.owner("fin@example.com")) == {"finance": {"type": "technical"}}
+    assert edges(graph, EdgeType.CONSUMES, model.build_consumer_key("finance")) == {"trino://t/c.s.orders.total": about}
+    assert edges(graph, EdgeType.OWNS, model.build_owner_key("fin@example.com")) == {"finance": {"type": "technical"}}
 
 
 FILES = {"a": version("1.9.0"), "b": version("1.10.0"), "c": version("2.0.0", "draft"), "d": version("1.11.0", "deprecated")}
@@ -151,7 +151,7 @@ def test_the_newest_in_force_is_shown_whatever_was_loaded_first(tmp_path: Path, 
         ("1.11.0", "deprecated", "Orders 1.11.0"),
         ("2.0.0", "draft", "Orders 2.0.0"),
     ]
-    assert edges(graph, EdgeType.GOVERNS, model.contract("orders")).keys() == {"trino://t/c.s.orders"}
+    assert edges(graph, EdgeType.GOVERNS, model.build_contract_key("orders")).keys() == {"trino://t/c.s.orders"}
 
 
 def test_only_what_is_in_force_is_consumed(tmp_path: Path) -> None:
@@ -159,9 +159,9 @@ def test_only_what_is_in_force_is_consumed(tmp_path: Path) -> None:
     write(tmp_path, c=version("3.0.0", "in development", consumer="fin", fields="{new: {}}"))
     graph = live()
     loaded(graph, tmp_path)
-    assert edges(graph, EdgeType.CONSUMES, model.consumer("fin")).keys() == {"trino://t/c.s.orders.total"}
+    assert edges(graph, EdgeType.CONSUMES, model.build_consumer_key("fin")).keys() == {"trino://t/c.s.orders.total"}
     for name in ("old", "new"):
-        assert graph.index.node(model.column(model.dataset("trino://t", "c.s.orders"), name)) is None
+        assert graph.index.node(model.build_column_key(model.build_dataset_key("trino://t", "c.s.orders"), name)) is None
 
 
 def test_a_retired_version_has_no_owner_any_more(tmp_path: Path) -> None:
@@ -169,8 +169,8 @@ def test_a_retired_version_has_no_owner_any_more(tmp_path: Path) -> None:
     write(tmp_path, b=version("2.0.0", "draft").replace("title:", "owner: bo, title:"))
     graph = live()
     loaded(graph, tmp_path)
-    assert graph.index.node(model.owner("ana")) is None
-    assert edges(graph, EdgeType.OWNS, model.owner("bo")) == {"orders": {"type": "technical"}}
+    assert graph.index.node(model.build_owner_key("ana")) is None
+    assert edges(graph, EdgeType.OWNS, model.build_owner_key("bo")) == {"orders": {"type": "technical"}}
 
 
 def test_a_second_load_changes_nothing_and_a_file_that_is_gone_is_retracted(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_mesh_file_s_word_on_a_version_is_weighed_with_it(tmp_path: Path) -> N
     write(tmp_path, a=version("1.0.0"), b=version("2.0.0"))
     graph = live()
     loaded(graph, tmp_path)
-    facts = Facts((AssetFact(model.contract("orders"), {"version": "2.0.0", "status": "retired"}),))
+    facts = Facts((AssetFact(model.build_contract_key("orders"), {"version": "2.0.0", "status": "retired"}),))
     say(graph, Statement("person/ana", ("contract", "orders"), now(), encode(facts)))
     assert [(one.contract.version, one.contract.status) for one in known(graph, "orders")] == [("1.0.0", "active"), ("2.0.0", "retired")]
     assert known(graph, "orders")[1].contract.title == "Orders 2.0.0"

@@ -35,11 +35,11 @@ Write = Callable[..., Path]
 
 
 def shop(name: str) -> AssetKey:
-    return model.dataset(SHOP, f"shop.{name}")
+    return model.build_dataset_key(SHOP, f"shop.{name}")
 
 
 def of(name: str) -> AssetKey:
-    return model.dataset(PG, name)
+    return model.build_dataset_key(PG, name)
 
 
 def recorded() -> Read:
@@ -87,7 +87,7 @@ def test_a_model() -> None:
         "path": "models/marts/customer_ltv.sql",
     }
     assert said.columns(shop("main.customer_ltv")) == ["customer_id", "ltv", "tier"]
-    assert said.attributes(model.column(shop("main.customer_ltv"), "ltv")) == {"type": "DECIMAL(38,2)"}
+    assert said.attributes(model.build_column_key(shop("main.customer_ltv"), "ltv")) == {"type": "DECIMAL(38,2)"}
     assert said.attributes(shop("main.stg_orders"))["dataset_type"] == "VIEW"
 
 
@@ -105,7 +105,7 @@ def test_owners_of_groups_meta_and_exposures() -> None:
     assert ("Retail Team", shop("main.customer_ltv").qualified_name) in owns
     assert ("@ingest", shop("main_raw.raw_customers").qualified_name) in owns
     assert ("Ana", "revenue_dashboard") in owns
-    retail = said.attributes(model.owner("Retail Team"))
+    retail = said.attributes(model.build_owner_key("Retail Team"))
     assert retail == {"email": "retail@example.com", "slack": "retail", "contact": "retail@example.com, retail"}
 
 
@@ -114,7 +114,7 @@ def test_exposures_are_consumers() -> None:
     said = recorded()
     consumed = {(edge.start.name, edge.end) for edge in said.edges(EdgeType.CONSUMES)}
     assert consumed == {("revenue_dashboard", shop("main.customer_ltv")), ("churn_model", shop("main.customer_orders"))}
-    assert said.attributes(model.consumer("revenue_dashboard")) == {
+    assert said.attributes(model.build_consumer_key("revenue_dashboard")) == {
         "consumer_type": "dashboard",
         "url": "https://bi.example.com/d/1",
         "maturity": "high",
@@ -148,8 +148,8 @@ def test_what_yaml_says_of_columns(target: Write) -> None:
     )
     orders = of("db.marts.orders")
     assert said.columns(orders) == ["at", "id"]
-    assert said.attributes(model.column(orders, "at")) == {"type": "date", "description": "when"}
-    assert said.attributes(model.column(orders, "id")) == {
+    assert said.attributes(model.build_column_key(orders, "at")) == {"type": "date", "description": "when"}
+    assert said.attributes(model.build_column_key(orders, "id")) == {
         "type": "bigint",
         "nullable": False,
         "description": "which",
@@ -165,7 +165,7 @@ def test_without_a_catalog_yaml_lists_the_columns(target: Write) -> None:
     node = source_node("orders", columns={"id": {"name": "id", "data_type": "int"}})
     said = read(target(manifest=manifest({}, sources={"source.shop.raw.orders": node})))
     assert said.columns(of("db.raw.orders")) == ["id"]
-    assert said.attributes(model.column(of("db.raw.orders"), "id")) == {"type": "int"}
+    assert said.attributes(model.build_column_key(of("db.raw.orders"), "id")) == {"type": "int"}
     assert any("there is no catalog.json" in warning for warning in said.warnings)
 
 

@@ -144,8 +144,8 @@ def test_a_bad_node_is_not_one_that_is_gone(target: Write) -> None:
     assert (spoilt.retracted, spoilt.kept, len(spoilt.refused)) == (0, 1, 1)
     gone = taken(graph, target(manifest=manifest(GOOD)))
     assert (gone.retracted, gone.kept) == (1, 0)
-    assert graph.index.node(model.dataset(PG, "db.marts.b")) is None
-    assert graph.index.node(model.dataset(PG, "db.marts.good")) is not None
+    assert graph.index.node(model.build_dataset_key(PG, "db.marts.b")) is None
+    assert graph.index.node(model.build_dataset_key(PG, "db.marts.good")) is not None
     store.close()
 
 
@@ -220,5 +220,5 @@ def test_any_value_in_any_place_is_read_or_refused(target: Write) -> None:
 def test_hostile_names_are_only_names(target: Write) -> None:
     id_ = "model.shop.'; drop table x; --\n\x00"
     said = read(target(manifest=manifest({id_: model_node("../../etc/passwd", alias="a.b\"c'")})))
-    assert said.attributes(model.dataset(PG, "db.marts.a.b\"c'"))["dbt_id"] == id_
+    assert said.attributes(model.build_dataset_key(PG, "db.marts.a.b\"c'"))["dbt_id"] == id_
     assert again(target(), said).unchanged

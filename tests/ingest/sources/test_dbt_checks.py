@@ -15,7 +15,7 @@ from tests.ingest.sources.dbt_target import PG, RECORDED, SHOP, Read, again, man
 __all__ = ["target"]
 
 Write = Callable[..., Path]
-ORDERS = model.dataset(PG, "db.marts.orders")
+ORDERS = model.build_dataset_key(PG, "db.marts.orders")
 T1, T2 = "test.shop.unique_orders_id.1", "test.shop.total_is_right"
 
 
@@ -69,7 +69,7 @@ def test_recorded_results() -> None:
     said = read(RECORDED / "dbt", namespace=SHOP)
 
     def of(table: str, column: str) -> dict[str, Any]:
-        return checks(said, model.column(model.dataset(SHOP, f"shop.{table}"), column))
+        return checks(said, model.build_column_key(model.build_dataset_key(SHOP, f"shop.{table}"), column))
 
     assert of("main.customer_ltv", "tier")["accepted_values_customer_ltv_tier__std"] == {
         "kind": "accepted_values",
@@ -93,7 +93,7 @@ def test_recorded_results() -> None:
 )
 def test_statuses(target: Write, status: str, outcome: str | None) -> None:
     folder = target(manifest=project(**{T1: generic()}), run_results=ran(result(T1, status, failures=3, message="why\nnot")))
-    found = checks(read(folder), model.column(ORDERS, "id"))
+    found = checks(read(folder), model.build_column_key(ORDERS, "id"))
     if outcome is None:
         assert found == {}
     else:
@@ -104,7 +104,7 @@ def test_statuses(target: Write, status: str, outcome: str | None) -> None:
 def test_a_singular_test_is_of_all_that_it_reads(target: Write) -> None:
     said = read(target(manifest=project(**{T2: singular()}), run_results=ran(result(T2, "warn"))))
     for table in ("orders", "totals"):
-        (check,) = checks(said, model.dataset(PG, f"db.marts.{table}")).values()
+        (check,) = checks(said, model.build_dataset_key(PG, f"db.marts.{table}")).values()
         assert (check["kind"], check["outcome"]) == ("singular", "WARNED")
         assert check["expected"] == {"severity": "warn", "where": "day > '2026-01-01'"}
 
@@ -115,41 +115,41 @@ def test_a_test_of_a_source_is_found_by_its_argument(target: Write) -> None:
     test = generic(attached_node=None, test_metadata=metadata, depends_on=reads)
     document = manifest({"model.shop.orders": model_node("orders"), T1: test}, sources={"source.shop.raw.events": source_node("events")})
     said = read(target(manifest=document, run_results=ran(result(T1, "pass"))))
-    assert outcomes(said, model.column(model.dataset(PG, "db.raw.events"), "id")) == {"unique_orders_id": "PASSED"}
+    assert outcomes(said, model.build_column_key(model.build_dataset_key(PG, "db.raw.events"), "id")) == {"unique_orders_id": "PASSED"}
 
 
 def test_tests_are_expectations_though_none_was_run(target: Write) -> None:
     metadata = {"name": "between", "namespace": "dbt_utils", "kwargs": {"min": 1, "column_name": "id", "model": "x"}}
     said = read(target(manifest=project(**{T1: generic(test_metadata=metadata)})))
-    expected = checks(said, model.column(ORDERS, "id"), "expectations")
+    expected = checks(said, model.build_column_key(ORDERS, "id"), "expectations")
     assert expected == {"unique_orders_id": {"kind": "dbt_utils.between", "suite": "dbt/shop", "expected": {"min": 1, "severity": "error"}}}
-    assert checks(said, model.column(ORDERS, "id")) == {}
+    assert checks(said, model.build_column_key(ORDERS, "id")) == {}
 
 
 def test_two_tests_of_one_name_are_two(target: Write) -> None:
     other = "test.other.unique_orders_id.2"
     folder = target(manifest=project(**{T1: generic(), other: generic()}), run_results=ran(result(T1, "pass"), result(other, "fail")))
-    assert sorted(outcomes(read(folder), model.column(ORDERS, "id")).values()) == ["FAILED", "PASSED"]
+    assert sorted(outcomes(read(folder), model.build_column_key(ORDERS, "id")).values()) == ["FAILED", "PASSED"]
 
 
 def test_results_of_tests_that_the_last_command_left_out_are_kept(target: Write) -> None:
     tests = {T1: generic(), T2: singular(depends_on={"nodes": ["model.shop.totals"]})}
-    totals = model.dataset(PG, "db.marts.totals")
+    totals = model.build_dataset_key(PG, "db.marts.totals")
     first = read(target(manifest=project(**tests), run_results=ran(result(T1, "fail"), result(T2, "pass"))))
     second = again(target(run_results=ran(result(T2, "warn", "2026-03-09T02:10:00Z"), which="test")), first)
-    assert outcomes(second, model.column(ORDERS, "id")) == {"unique_orders_id": "FAILED"}
+    assert outcomes(second, model.build_column_key(ORDERS, "id")) == {"unique_orders_id": "FAILED"}
     assert outcomes(second, totals) == {"total_is_right": "WARNED"}
     older = again(target(run_results=ran(result(T2, "pass", "2026-03-01T02:10:00Z"))), second)
     assert outcomes(older, totals) == {"total_is_right": "WARNED"}
     gone = again(target(manifest=project(**{T2: tests[T2]})), older)
-    assert checks(gone, model.column(ORDERS, "id")) == {}
+    assert checks(gone, model.build_column_key(ORDERS, "id")) == {}
 
 
 @pytest.mark.parametrize("which", ["compile", "generate"])
 def test_what_was_only_compiled_was_not_tested(target: Write, which: str) -> None:
     """`dbt docs generate` writes run results too, in which a test that does not compile has an error."""
     folder = target(manifest=project(**{T1: generic()}), run_results=ran(result(T1, "error"), which=which))
-    assert checks(read(folder), model.column(ORDERS, "id")) == {}
+    assert checks(read(folder), model.build_column_key(ORDERS, "id")) == {}
 
 
 def test_a_result_without_a_time_has_that_of_the_file(target: Write) -> None:

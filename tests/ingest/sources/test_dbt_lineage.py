@@ -37,7 +37,7 @@ SQL_B = 'select id, upper(status) as status from "db"."marts"."a" where amount >
 
 
 def of(name: str) -> AssetKey:
-    return model.dataset(PG, f"db.{name}")
+    return model.build_dataset_key(PG, f"db.{name}")
 
 
 def drawn(said: Read, name: str) -> set[tuple[str, str, str]]:
@@ -149,14 +149,16 @@ def test_a_table_that_is_no_node(target: Write) -> None:
     sql = 'select id from "other"."raw"."events" union all select id from stray'
     said = read(target(manifest=project(b={"compiled_code": sql, "depends_on": {"nodes": []}}), catalog=LISTED))
     (flow,) = [flow for flow in said.flows(of("marts.b")) if flow.end.kind is model.AssetKind.COLUMN]
-    assert flow.start == model.column(model.dataset(PG, "other.raw.events"), "id")
+    assert flow.start == model.build_column_key(model.build_dataset_key(PG, "other.raw.events"), "id")
     assert "models/b.sql: it reads stray, which is no node of the project" in said.warnings
 
 
 def test_an_incremental_model_reads_itself(target: Write) -> None:
     sql = 'select id from "db"."marts"."a" where id > (select max(id) from "db"."marts"."b")'
     said = read(target(manifest=project(b={"compiled_code": sql}), catalog=LISTED))
-    assert {flow.start for flow in said.flows(of("marts.b")) if flow.type is FlowType.INDIRECT} >= {model.column(of("marts.a"), "id")}
+    assert {flow.start for flow in said.flows(of("marts.b")) if flow.type is FlowType.INDIRECT} >= {
+        model.build_column_key(of("marts.a"), "id")
+    }
     assert pairs(said, "marts.b") == {("db.marts.a", True)}
 
 
@@ -167,10 +169,10 @@ def test_names_in_another_case_are_the_tables(target: Write) -> None:
     of_snowflake["metadata"]["adapter_type"] = "snowflake"
     folder = target(manifest=of_snowflake, catalog=catalog(**{RAW: ("ID", "STATUS"), A: ("ID", "STATUS")}))
     said = read(folder, namespace="snowflake://acme-main")
-    end = model.dataset("snowflake://acme-main", "db.marts.a")
-    start = model.dataset("snowflake://acme-main", "db.raw.orders")
+    end = model.build_dataset_key("snowflake://acme-main", "db.marts.a")
+    start = model.build_dataset_key("snowflake://acme-main", "db.raw.orders")
     flows = {(flow.start, flow.end) for flow in said.flows(end)}
-    assert flows == {(start, end), *((model.column(start, c), model.column(end, c)) for c in ("ID", "STATUS"))}
+    assert flows == {(start, end), *((model.build_column_key(start, c), model.build_column_key(end, c)) for c in ("ID", "STATUS"))}
 
 
 def test_columns_are_spelled_as_the_table_has_them(target: Write) -> None:
@@ -242,9 +244,9 @@ def test_warnings_come_again_though_nothing_is_read(target: Write) -> None:
 @needs_corpus
 def test_recorded_lineage_of_the_seeds_address() -> None:
     said = read(RECORDED / "dbt", namespace=SHOP)
-    email = model.column(model.dataset(SHOP, "shop.main_raw.raw_customers"), "email")
+    email = model.build_column_key(model.build_dataset_key(SHOP, "shop.main_raw.raw_customers"), "email")
     (flow,) = [flow for facts in said.said.values() for flow in facts.flows if flow.start == email]
-    assert flow.end == model.column(model.dataset(SHOP, "shop.main.stg_customers"), "email_hash")
+    assert flow.end == model.build_column_key(model.build_dataset_key(SHOP, "shop.main.stg_customers"), "email_hash")
     assert flow.masking
 
 
@@ -263,7 +265,7 @@ def test_agrees_with_the_column_lineage_of_the_examples_events() -> None:
                     start = naming.dataset(origin["namespace"], origin["name"])
                     if start in tables:
                         compared += 1
-                        assert (model.column(start, origin["field"]), model.column(end, column)) in ours
+                        assert (model.build_column_key(start, origin["field"]), model.build_column_key(end, column)) in ours
     assert compared > 20
 
 

@@ -27,9 +27,9 @@ POSTGRES = {
     "topic.prefix": "cdc",
     "kafka.bootstrap.servers": "kafka-1:9092,kafka-2:9092",
 }
-TABLE = model.dataset("postgres://orders-db", "orders.public.orders")
-TOPIC = model.dataset("kafka://kafka-1", "cdc.public.orders")
-JOB = model.job("cdc", "cdc.0")
+TABLE = model.build_dataset_key("postgres://orders-db", "orders.public.orders")
+TOPIC = model.build_dataset_key("kafka://kafka-1", "cdc.public.orders")
+JOB = model.build_job_key("cdc", "cdc.0")
 
 Known = Mapping[str, Sequence[str]]  # qualified names of datasets and their columns
 
@@ -66,7 +66,7 @@ def read(
 ) -> tuple[list[Found], list[str]]:
     (folder / file).write_text(content if isinstance(content, str) else json.dumps(content))
     names = known or {}
-    keys = [model.dataset(*text.rsplit("/", 1)) for text in names]
+    keys = [model.build_dataset_key(*text.rsplit("/", 1)) for text in names]
     context = Context(
         Naming(),
         folder,
@@ -306,7 +306,7 @@ def test_the_job_is_the_one_of_debeziums_own_events(tmp_path: Path) -> None:
         "openlineage.integration.job.tags": "env=prod,cdc", "openlineage.integration.job.owners": "Ann=maintainer,Data Platform",
     }  # fmt: skip
     one = said(tmp_path, config)
-    job = model.job("shop", "cdc.0")
+    job = model.build_job_key("shop", "cdc.0")
     about = one.job[job]
     assert (about["description"], about["tags"], about["snapshot_mode"], about["snapshot_data"]) == (
         "orders to Kafka", ["env=prod", "cdc"], "no_data", False,
@@ -328,9 +328,9 @@ def brokers(folder: Path, kafka: str = "", **config: str) -> set[AssetKey]:
 def test_the_broker_is_said_by_the_config_or_by_who_loads_it(tmp_path: Path) -> None:
     topic = "cdc.public.orders"
     assert brokers(tmp_path, schema_history_internal_kafka_bootstrap_servers="PLAINTEXT://k:9093") == {
-        model.dataset("kafka://k:9093", topic)
+        model.build_dataset_key("kafka://k:9093", topic)
     }
-    assert brokers(tmp_path, "mine:9092", kafka_bootstrap_servers="k:9092") == {model.dataset("kafka://mine", topic)}
+    assert brokers(tmp_path, "mine:9092", kafka_bootstrap_servers="k:9092") == {model.build_dataset_key("kafka://mine", topic)}
     nowhere = {key: value for key, value in POSTGRES.items() if not key.startswith("kafka.")}
     found, _ = read(tmp_path, {"name": "orders-connector", "config": {**nowhere, "table.include.list": "public.orders"}})
     (error,) = refusals(found)

@@ -90,7 +90,7 @@ def into(graph: LiveGraph, source: Delta, *, strict: bool = False) -> Loading:
 
 def test_a_table_is_what_its_newest_version_says(orders: Path) -> None:
     facts = decode(entry(of(orders)).content.blob)
-    key = model.dataset("file", str(orders))
+    key = model.build_dataset_key("file", str(orders))
     about = said(facts)
     table = DeltaTable(orders)
     assert about[key] == {
@@ -104,12 +104,12 @@ def test_a_table_is_what_its_newest_version_says(orders: Path) -> None:
         "properties": {"data-product.owner": "ana@example.com"},
         "constraints": [{"name": "id_positive", "type": "CHECK", "expression": "order_id > 0"}],
     }
-    assert about[model.column(key, "order_id")] == {"type": "long", "nullable": False}
-    assert about[model.column(key, "email")] == {
+    assert about[model.build_column_key(key, "order_id")] == {"type": "long", "nullable": False}
+    assert about[model.build_column_key(key, "email")] == {
         "type": "string", "nullable": True, "description": "who ordered", "properties": {"pii": "true"},
     }  # fmt: skip
-    assert about[model.column(key, "amounts")]["type"] == "map<string, struct<net: decimal(10,2)>>"
-    assert about[model.column(key, "amounts.value.net")]["type"] == "decimal(10,2)"
+    assert about[model.build_column_key(key, "amounts")]["type"] == "map<string, struct<net: decimal(10,2)>>"
+    assert about[model.build_column_key(key, "amounts.value.net")]["type"] == "decimal(10,2)"
     assert paths(facts) == [
         "order_id", "email", "day", "address", "address.city", "tags", "tags.element",
         "amounts", "amounts.key", "amounts.value", "amounts.value.net",
@@ -157,7 +157,9 @@ def test_a_changed_table_is_read_from_where_it_was(orders: Path, graph: LiveGrap
     assert len(one.past) == 1
     loading = into(graph, of(orders))
     assert loading[2:6] == (1, 0, 0, 1)
-    assert [column.name for column in context_of(graph, Naming(), Path.cwd(), "x").columns(model.dataset("file", str(orders)))] != []
+    assert [
+        column.name for column in context_of(graph, Naming(), Path.cwd(), "x").columns(model.build_dataset_key("file", str(orders)))
+    ] != []
 
 
 def test_another_table_at_the_same_place_is_read(orders: Path, tmp_path: Path, graph: LiveGraph) -> None:
@@ -213,13 +215,13 @@ def test_properties_make_a_product_and_its_owner(orders: Path) -> None:
     properties = {"data-product.name": "orders", "data-product.domain": "sales", "data-product.sla.freshness": "PT1H"}
     DeltaTable(orders).alter.set_table_properties(properties, raise_if_not_exists=False)
     facts = decode(entry(of(orders)).content.blob)
-    key, product = model.dataset("file", str(orders)), model.data_product("orders")
+    key, product = model.build_dataset_key("file", str(orders)), model.build_data_product_key("orders")
     assert said(facts)[product] == {"slo": {"freshness": "PT1H"}}
     edges = {(edge.type, edge.start, edge.end) for edge in facts.edges if edge.type is not EdgeType.HAS_COLUMN}
     assert edges == {
         (EdgeType.PORT, product, key),
-        (EdgeType.PART_OF, product, model.domain("sales")),
-        (EdgeType.OWNS, model.owner("ana@example.com"), product),
+        (EdgeType.PART_OF, product, model.build_domain_key("sales")),
+        (EdgeType.OWNS, model.build_owner_key("ana@example.com"), product),
     }
 
 
@@ -233,7 +235,7 @@ def test_the_newest_version_that_wrote_data_tells_how_fresh_it_is(tmp_path: Path
     [snapshot] = [item for item in items if isinstance(item, Entry) and item.scope[-1] == "snapshot"]
     time = next(commit["timestamp"] for commit in DeltaTable(path).history() if commit["version"] == 1)
     assert said(decode(snapshot.content.blob)) == {
-        model.dataset("file", str(path)): {"snapshot_id": "1", "snapshot_at": time, "snapshot_operation": "WRITE"}
+        model.build_dataset_key("file", str(path)): {"snapshot_id": "1", "snapshot_at": time, "snapshot_operation": "WRITE"}
     }
     DeltaTable(path).alter.set_table_properties({"a": "c"}, raise_if_not_exists=False)
     items, memory, _ = found(of(path), memory)
@@ -319,13 +321,17 @@ def test_a_renamed_column_goes_on_and_a_dropped_one_ends(tmp_path: Path) -> None
         ("column-dropped", "file", name, "note", str(dropped)),
     ]
     rename, drop = (item for item in items[1:] if isinstance(item, Entry))
-    key = model.dataset("file", name)
+    key = model.build_dataset_key("file", name)
     assert (rename.time, drop.time) == (renamed, dropped)
     [edge] = decode(rename.content.blob).edges
-    assert (edge.type, edge.start, edge.end) == (EdgeType.RENAMED_TO, model.column(key, "mail"), model.column(key, "email"))
-    assert said(decode(drop.content.blob)) == {model.column(key, "note"): {"dropped": True}}
+    assert (edge.type, edge.start, edge.end) == (
+        EdgeType.RENAMED_TO,
+        model.build_column_key(key, "mail"),
+        model.build_column_key(key, "email"),
+    )
+    assert said(decode(drop.content.blob)) == {model.build_column_key(key, "note"): {"dropped": True}}
     [table] = [item for item in items if isinstance(item, Entry) and item.scope[0] == "table"]
-    assert said(decode(table.content.blob))[model.column(key, "note")]["field_id"] == 4
+    assert said(decode(table.content.blob))[model.build_column_key(key, "note")]["field_id"] == 4
 
     again, _, _ = found(of(folder), memory)
     assert [type(item) for item in again] == [Unchanged] * 3

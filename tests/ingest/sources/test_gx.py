@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.graph.model import EdgeType, column, consumer, dataset
+from meshline.graph.model import EdgeType, build_column_key, build_consumer_key, build_dataset_key
 from meshline.graph.queries.quality import history
 from tests.ingest.sources.checking import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
 from tests.queries import mesh
 
 HERE = Path(__file__).parent / "great_expectations"
 RECORDED = CORPUS / "recorded"
-ORDERS = dataset("sqlite:///shop.db", "orders")
-LAKE = dataset("iceberg://lake", "clean.orders")
+ORDERS = build_dataset_key("sqlite:///shop.db", "orders")
+LAKE = build_dataset_key("iceberg://lake", "clean.orders")
 OF_LAKE: dict[str, Any] = {"dataset": "iceberg://lake/clean.orders"}
 NOT_NULL, BETWEEN = "expect_column_values_to_not_be_null", "expect_column_values_to_be_between"
 
@@ -132,7 +132,7 @@ def test_expectations_of_one_type_and_column_are_told_apart() -> None:
 
 
 def test_a_table_that_several_datasets_may_be_is_refused_with_the_candidates() -> None:
-    other = dataset("pg://db", "archive.orders")
+    other = build_dataset_key("pg://db", "archive.orders")
     live = mesh.live(mesh.about(ORDERS, description="x"), mesh.about(other, description="y"))
     assert refusals(loaded(live, "gx", HERE, "validation_1_24.json")) == [
         (
@@ -168,7 +168,7 @@ def test_a_dataset_that_nobody_knows_is_refused_and_the_options_name_it() -> Non
 
 
 def test_an_option_may_name_the_end_of_a_known_name() -> None:
-    other = dataset("pg://db", "archive.orders")
+    other = build_dataset_key("pg://db", "archive.orders")
     live = mesh.live(mesh.about(ORDERS, description="x"), mesh.about(other, description="y"))
     for text, expected in (("archive.orders", other), ("sqlite:///shop.db/orders", ORDERS)):
         assert not loaded(live, "gx", HERE, "validation_1_24.json", dataset=text).refused
@@ -190,8 +190,8 @@ def test_a_file_is_the_dataset_at_its_path(tmp_path: Path) -> None:
     result = recorded("validation_path_1_24.json")
     assert "no known dataset is called 'a_csv'" in refusals(loaded(graph(), "gx", HERE, "validation_path_1_24.json"))[0]
     for path, expected in (
-        ("/data/a.csv", dataset("file", "/data/a.csv")),
-        ("s3a://lake/in/a.csv", dataset("s3://lake", "in/a.csv")),
+        ("/data/a.csv", build_dataset_key("file", "/data/a.csv")),
+        ("s3a://lake/in/a.csv", build_dataset_key("s3://lake", "in/a.csv")),
     ):
         result["meta"]["batch_spec"]["path"] = path
         written(tmp_path, "result.json", result)
@@ -207,7 +207,7 @@ def test_a_suite_says_what_is_expected_and_which_columns_it_needs(file: str) -> 
     found = checks(live, ORDERS)
     assert {str(result.outcome) for result in found.values()} == {"NOT_RUN"}
     assert {result.at for result in found.values()} == {None}
-    suite = live.index.node(consumer("orders_suite"))
+    suite = live.index.node(build_consumer_key("orders_suite"))
     assert suite is not None
     needed = {live.index.key(edge.end).name for edge in live.index.edges(suite, EdgeType.CONSUMES)}
     assert needed == ({"tier"} if "0_18" in file else {"tier", "order_id", "customer_id", "amount", "status"})
@@ -231,7 +231,7 @@ def test_what_is_not_there_any_more_is_gone_if_the_files_are_all(tmp_path: Path)
     loaded(live, "gx", tmp_path, "*.json", **of)
     assert loaded(live, "gx", tmp_path, "val*.json", **of).retracted == 0
     assert loaded(live, "gx", tmp_path, "val*.json", complete=True, **of).retracted == 1
-    assert live.index.node(consumer("orders_suite")) is None
+    assert live.index.node(build_consumer_key("orders_suite")) is None
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_what_is_too_long_is_cut(tmp_path: Path) -> None:
 def test_results_of_columns_are_on_the_columns() -> None:
     live = graph()
     loaded(live, "gx", HERE, "validation_1_24.json", dataset="sqlite:///shop.db/orders")
-    node = live.index.node(column(ORDERS, "amount"))
+    node = live.index.node(build_column_key(ORDERS, "amount"))
     assert node is not None
     (row,) = [row for row in live.facts(live.index, [node])[node] if row.attribute == "quality"]
     assert isinstance(row.value, dict)

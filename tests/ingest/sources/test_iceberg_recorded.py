@@ -56,7 +56,7 @@ def events(graph: LiveGraph) -> None:
 
 def names(graph: LiveGraph, namespace: str, name: str) -> set[str]:
     with graph.lock:
-        node = graph.index.node(model.dataset(namespace, name))
+        node = graph.index.node(model.build_dataset_key(namespace, name))
         assert node is not None
         return {graph.index.own_key(member).qualified_name for member in graph.index.members(node)}
 
@@ -79,12 +79,12 @@ def test_catalog_symlink_and_path_are_one(graph: LiveGraph, files: Iceberg) -> N
 
 def test_the_catalog_describes_its_tables(graph: LiveGraph, files: Iceberg) -> None:
     sync(graph, files)
-    table = said(graph, model.dataset(LAKE, "mart.customer_orders"))
+    table = said(graph, model.build_dataset_key(LAKE, "mart.customer_orders"))
     assert table["dataset_type"] == "TABLE"
     assert table["location"] == "file:///warehouse/mart/customer_orders"
     assert table["snapshot_operation"] in {"append", "overwrite"}
     assert table["record_count"] > 0
-    view = said(graph, model.dataset(LAKE, "mart.v_gold"))
+    view = said(graph, model.build_dataset_key(LAKE, "mart.v_gold"))
     assert view["dataset_type"] == "VIEW"
     assert view["sql"].startswith("SELECT customer_id, total_amount FROM lake.mart.customer_orders")
     assert view["dialect"] == "spark"
@@ -92,7 +92,7 @@ def test_the_catalog_describes_its_tables(graph: LiveGraph, files: Iceberg) -> N
 
 def test_a_product_its_owner_and_levels_come_from_properties(graph: LiveGraph, files: Iceberg) -> None:
     sync(graph, files)
-    product = model.data_product("customer-value")
+    product = model.build_data_product_key("customer-value")
     assert said(graph, product)["slo"] == {"freshness": "PT24H"}
     with graph.lock:
         index = graph.index
@@ -109,10 +109,10 @@ def test_a_product_its_owner_and_levels_come_from_properties(graph: LiveGraph, f
 
 def test_a_known_persons_address_is_that_person(graph: LiveGraph, files: Iceberg) -> None:
     sync(graph, files)
-    about = Facts(assets=(AssetFact(model.owner("ana"), {"email": "ana@example.com"}),))
+    about = Facts(assets=(AssetFact(model.build_owner_key("ana"), {"email": "ana@example.com"}),))
     graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("mesh", "person", "ana"), now(), encode(about))]))
     with graph.lock:
-        node = graph.index.node(model.data_product("customer-value"))
+        node = graph.index.node(model.build_data_product_key("customer-value"))
         assert node is not None
         assert [graph.index.key(one.owner).name for one in graph.index.direct_owners(node)] == ["ana"]
 
@@ -130,14 +130,14 @@ def test_lineage_said_under_the_old_name_is_the_renamed_columns(graph: LiveGraph
     fields = [{one["id"]: one["name"] for one in schema["fields"]} for schema in schemas]
     renamed = [(old, fields[-1][id_]) for id_, old in fields[0].items() if id_ in fields[-1] and fields[-1][id_] != old]
     assert renamed, "the recorded run has a rename"
-    dataset = model.dataset(LAKE, "mart.customer_value")
+    dataset = model.build_dataset_key(LAKE, "mart.customer_value")
     with graph.lock:
         index = graph.index
         listed = {index.key(column).name for column in index.columns_by_name(int(index.node(dataset) or 0))}
         for old, new in renamed:
             assert new in listed
             assert old not in listed
-            nodes = [index.node(model.column(dataset, name)) for name in (old, new)]
+            nodes = [index.node(model.build_column_key(dataset, name)) for name in (old, new)]
             assert None not in nodes
             assert len({index.representative(int(node or 0)) for node in nodes}) == 1, "the old name means the renamed column"
 

@@ -91,7 +91,7 @@ def lake(server: Server, **keys: object) -> Iceberg:
 
 
 def table(server: Server, name: str) -> AssetKey:
-    return model.dataset(server.url, name)
+    return model.build_dataset_key(server.url, name)
 
 
 def listed(graph: LiveGraph, dataset: AssetKey) -> list[str]:
@@ -118,7 +118,7 @@ def same(graph: LiveGraph, a: AssetKey, b: AssetKey) -> bool:
 
 def people_say(graph: LiveGraph, column: AssetKey, owner: str) -> None:
     """Somebody else says now who owns a column, by the name that it has now."""
-    facts = Facts(edges=(model.EdgeFact(EdgeType.OWNS, model.owner(owner), column),))
+    facts = Facts(edges=(model.EdgeFact(EdgeType.OWNS, model.build_owner_key(owner), column),))
     graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("owner", *column.parts), now(), encode(facts))]))
     time.sleep(0.01)  # Iceberg's times are milliseconds
 
@@ -161,9 +161,9 @@ def test_a_table_is_described(server: Server, client: Catalog, graph: LiveGraph)
     assert shown["properties"]["write.x"] == "1"
     assert "hidden" not in json.dumps(shown)
     assert owners(graph, table(server, "sales.orders")) == ["sales-team@example.com"], "nobody owns the table itself"
-    column = said(graph, model.column(table(server, "sales.orders"), "id"))
+    column = said(graph, model.build_column_key(table(server, "sales.orders"), "id"))
     assert column == {"type": "long", "nullable": False, "field_id": 1, "identifies": True, "description": "the number"}
-    path = model.dataset("file", made.location().removeprefix("file://"))
+    path = model.build_dataset_key("file", made.location().removeprefix("file://"))
     assert same(graph, path, table(server, "sales.orders"))
 
 
@@ -211,7 +211,7 @@ def test_the_namespace_may_be_given(server: Server, client: Catalog, graph: Live
     client.create_namespace("a")
     client.create_table("a.t", SCHEMA)
     sync(graph, lake(server, namespace="http://iceberg-rest.internal:8181/"))
-    assert listed(graph, model.dataset("http://iceberg-rest.internal:8181", "a.t")) == PATHS
+    assert listed(graph, model.build_dataset_key("http://iceberg-rest.internal:8181", "a.t")) == PATHS
 
 
 # -- what changes
@@ -240,20 +240,20 @@ def test_a_renamed_column_keeps_what_was_said_of_it(server: Server, client: Cata
     made = client.create_table("a.t", SCHEMA)
     sync(graph, lake(server))
     key = table(server, "a.t")
-    people_say(graph, model.column(key, "mail"), "ana")
-    people_say(graph, model.column(key, "address.zip"), "bob")
+    people_say(graph, model.build_column_key(key, "mail"), "ana")
+    people_say(graph, model.build_column_key(key, "address.zip"), "bob")
     with made.update_schema() as update:
         update.rename_column("mail", "email")
         update.rename_column("address", "home")
     assert done(sync(graph, lake(server)))[4] == 0
-    assert owners(graph, model.column(key, "email")) == ["ana"]
-    assert owners(graph, model.column(key, "home.zip")) == ["bob"]
+    assert owners(graph, model.build_column_key(key, "email")) == ["ana"]
+    assert owners(graph, model.build_column_key(key, "home.zip")) == ["bob"]
     assert "mail" not in listed(graph, key)
     assert done(sync(graph, lake(server)))[:2] == (0, 0)
     with made.update_schema() as update:
         update.add_column("another", StringType())
     sync(graph, lake(server))
-    assert owners(graph, model.column(key, "email")) == ["ana"], "a rename is said for ever"
+    assert owners(graph, model.build_column_key(key, "email")) == ["ana"], "a rename is said for ever"
 
 
 def test_a_column_that_was_dropped_and_added_is_another(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -261,7 +261,7 @@ def test_a_column_that_was_dropped_and_added_is_another(server: Server, client: 
     made = client.create_table("a.t", SCHEMA)
     sync(graph, lake(server))
     key = table(server, "a.t")
-    people_say(graph, model.column(key, "mail"), "ana")
+    people_say(graph, model.build_column_key(key, "mail"), "ana")
     with made.update_schema() as update:
         update.delete_column("mail")
     time.sleep(0.01)
@@ -269,7 +269,7 @@ def test_a_column_that_was_dropped_and_added_is_another(server: Server, client: 
         update.add_column("mail", StringType())
     sync(graph, lake(server))
     assert "mail" in listed(graph, key)
-    assert owners(graph, model.column(key, "mail")) == []
+    assert owners(graph, model.build_column_key(key, "mail")) == []
 
 
 def test_the_past_is_there_from_before_the_first_sync(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -286,8 +286,8 @@ def test_the_past_is_there_from_before_the_first_sync(server: Server, client: Ca
     assert len(heads) == 1
     assert heads[0].content is not None
     past = decode(heads[0].content.blob)
-    assert model.column(key, "mail") in {edge.end for edge in past.edges}
-    assert model.column(key, "email") not in {edge.end for edge in past.edges}
+    assert model.build_column_key(key, "mail") in {edge.end for edge in past.edges}
+    assert model.build_column_key(key, "email") not in {edge.end for edge in past.edges}
 
 
 def columns_scopes(graph: LiveGraph, key: AssetKey) -> list[int]:
@@ -302,14 +302,14 @@ def test_a_table_made_anew_is_not_the_old_one(server: Server, client: Catalog, g
     client.create_table("a.t", SCHEMA)
     sync(graph, lake(server))
     key = table(server, "a.t")
-    people_say(graph, model.column(key, "mail"), "ana")
+    people_say(graph, model.build_column_key(key, "mail"), "ana")
     client.drop_table("a.t")
     client.create_table("a.t", SCHEMA)
     sync(graph, lake(server))
     assert listed(graph, key) == PATHS
-    assert owners(graph, model.column(key, "mail")) == []
+    assert owners(graph, model.build_column_key(key, "mail")) == []
     assert done(sync(graph, lake(server)))[:2] == (0, 0)
-    assert owners(graph, model.column(key, "mail")) == [], "that stays so"
+    assert owners(graph, model.build_column_key(key, "mail")) == [], "that stays so"
 
 
 def test_a_table_that_was_gone_for_a_while_may_be_another(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -317,13 +317,13 @@ def test_a_table_that_was_gone_for_a_while_may_be_another(server: Server, client
     client.create_table("a.t", SCHEMA)
     sync(graph, lake(server))
     key = table(server, "a.t")
-    people_say(graph, model.column(key, "mail"), "ana")
+    people_say(graph, model.build_column_key(key, "mail"), "ana")
     client.drop_table("a.t")
     assert done(sync(graph, lake(server)))[3] == 2
     client.create_table("a.t", SCHEMA)
     sync(graph, lake(server))
     assert listed(graph, key) == PATHS
-    assert owners(graph, model.column(key, "mail")) == []
+    assert owners(graph, model.build_column_key(key, "mail")) == []
 
 
 def test_a_renamed_table_goes_on(server: Server, client: Catalog, graph: LiveGraph) -> None:
@@ -332,12 +332,12 @@ def test_a_renamed_table_goes_on(server: Server, client: Catalog, graph: LiveGra
     with made.update_schema() as update:
         update.rename_column("mail", "email")
     sync(graph, lake(server))
-    people_say(graph, model.column(table(server, "a.old"), "email"), "ana")
+    people_say(graph, model.build_column_key(table(server, "a.old"), "email"), "ana")
     client.rename_table("a.old", "a.new")
     sync(graph, lake(server))
-    assert owners(graph, model.column(table(server, "a.new"), "email")) == ["ana"]
+    assert owners(graph, model.build_column_key(table(server, "a.new"), "email")) == ["ana"]
     assert done(sync(graph, lake(server)))[:4] == (0, 0, 6, 0), "columns, table, the column's rename under three names, the table's"
-    assert owners(graph, model.column(table(server, "a.new"), "email")) == ["ana"]
+    assert owners(graph, model.build_column_key(table(server, "a.new"), "email")) == ["ana"]
 
 
 # -- what goes wrong

@@ -50,7 +50,7 @@ def client(source: Iceberg) -> Iterator[Catalog]:
 @pytest.mark.usefixtures("client")
 def test_all_tables_of_all_namespaces(graph: LiveGraph, source: Iceberg, tmp_path: Path) -> None:
     assert done(sync(graph, source)) == (4, 0, 0, 0, 0)
-    column = said(graph, model.column(model.dataset(f"sqlite://{tmp_path}/catalog.db", "a.b.t"), "address.city"))
+    column = said(graph, model.build_column_key(model.build_dataset_key(f"sqlite://{tmp_path}/catalog.db", "a.b.t"), "address.city"))
     assert column["field_id"] == 3
     again = sync(graph, source)
     assert (again.read, again.unchanged) == (0, 4), "the metadata are in the same files"

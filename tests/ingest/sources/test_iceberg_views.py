@@ -18,8 +18,8 @@ from meshline.ingest.sources.iceberg.source import Iceberg
 from tests.ingest.sources.iceberg_catalog import sync
 
 LAKE = "http://lake:8181"
-REVENUE = model.dataset(LAKE, "gold.revenue")
-VIEW = model.dataset(LAKE, "gold.v_top")
+REVENUE = model.build_dataset_key(LAKE, "gold.revenue")
+VIEW = model.build_dataset_key(LAKE, "gold.v_top")
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def load(graph: LiveGraph, folder: Path) -> tuple[str, ...]:
 
 def upstream(graph: LiveGraph, *column: str) -> dict[str, Reach]:
     """What a column of the view (or all of it) comes from."""
-    start = graph.index.node(model.column(VIEW, *column) if column else VIEW)
+    start = graph.index.node(model.build_column_key(VIEW, *column) if column else VIEW)
     assert start is not None
     found = graph.index.traverse([start], Direction.UPSTREAM)
     rows = zip(found.nodes.tolist(), found.reach.tolist(), strict=True)
@@ -133,7 +133,7 @@ def test_without_sqlglot_it_is_possible_and_said(graph: LiveGraph, tmp_path: Pat
     view(tmp_path, ("SELECT country, revenue FROM lake.gold.revenue", "spark"), default_catalog="lake")
     (warning,) = load(graph, tmp_path)
     assert "needs the extra 'sql'" in warning
-    node = graph.index.node(model.column(REVENUE, "revenue"))
+    node = graph.index.node(model.build_column_key(REVENUE, "revenue"))
     assert node is not None
     found = graph.index.traverse([node], Direction.DOWNSTREAM)
     assert found.completeness.possible_only == 1

@@ -78,7 +78,7 @@ def read(text: str) -> Parsed:
 
 def described(*datasets: model.AssetKey) -> Statement:
     """Datasets with a column each, as a catalog knows them."""
-    columns = tuple(EdgeFact(EdgeType.HAS_COLUMN, dataset, model.column(dataset, "id"), {"position": 1}) for dataset in datasets)
+    columns = tuple(EdgeFact(EdgeType.HAS_COLUMN, dataset, model.build_column_key(dataset, "id"), {"position": 1}) for dataset in datasets)
     assets = tuple(AssetFact(dataset, {"dataset_type": "TABLE"}) for dataset in datasets)
     return Statement("iceberg/lake", ("tables",), now(), encode(Facts(assets, columns)))
 
@@ -122,13 +122,13 @@ def test_the_seeds_specification_in_the_graph() -> None:
     assert CORPUS
     graph = live()
     database, topic = (
-        model.dataset("postgres://orders-db:5433", "shop.public.orders"),
-        model.dataset("kafka://k", "payments.payment_confirmed"),
+        model.build_dataset_key("postgres://orders-db:5433", "shop.public.orders"),
+        model.build_dataset_key("kafka://k", "payments.payment_confirmed"),
     )
     say(graph, described(database, topic))
     done = loaded(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")
     assert (done.warnings, done.refused) == ((), ())
-    product = model.data_product("customer-orders")
+    product = model.build_data_product_key("customer-orders")
     ports = edges(graph, EdgeType.PORT, product)
     assert ports.keys() == {
         "trino://data-platform.internal/orders.customer_orders",
@@ -143,7 +143,7 @@ def test_the_seeds_specification_in_the_graph() -> None:
         "refresh": "streaming CDC (Debezium)",
     }
     assert edges(graph, EdgeType.PART_OF, product).keys() == {"orders"}
-    assert edges(graph, EdgeType.OWNS, model.owner("orders-engineering@company.com")).keys() == {"customer-orders"}
+    assert edges(graph, EdgeType.OWNS, model.build_owner_key("orders-engineering@company.com")).keys() == {"customer-orders"}
     assert said(graph, product, "slo") == {
         "freshness": {"text": "1h", "seconds": 3600},
         "completeness": {"text": "99.9%", "ratio": 0.999},
@@ -151,9 +151,9 @@ def test_the_seeds_specification_in_the_graph() -> None:
     }
     assert said(graph, product, "registered_in") == ["DataHub"]
     for output in (("trino://data-platform.internal", "orders.customer_orders"), ("kafka://kafka.internal", "orders.customer_orders.v2")):
-        dataset = model.dataset(*output)
-        assert said(graph, model.column(dataset, "phone_number"), "tags") == ["pii"]
-    assert graph.index.node(model.column(database, "phone_number")) is None
+        dataset = model.build_dataset_key(*output)
+        assert said(graph, model.build_column_key(dataset, "phone_number"), "tags") == ["pii"]
+    assert graph.index.node(model.build_column_key(database, "phone_number")) is None
     assert counts(loaded(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")) == (1, 1, 0, 0, 0)
 
 
@@ -187,7 +187,7 @@ def test_ports_of_the_standard_are_found_by_their_contracts(tmp_path: Path) -> N
     write(tmp_path, contract=SPECIFICATION, product=STANDARD)
     contracts_loaded(graph, tmp_path, "contract.yaml")
     done = loaded(graph, tmp_path, "product.yaml")
-    assert edges(graph, EdgeType.PORT, model.data_product("Order Analysis")) == {
+    assert edges(graph, EdgeType.PORT, model.build_data_product_key("Order Analysis")) == {
         "snowflake://acme-eu/SHOP.ORDERS.orders": {
             "direction": "input",
             "name": "orders",
@@ -219,12 +219,17 @@ def port(graph: LiveGraph, folder: Path, source: str) -> tuple[list[str], tuple[
     """Which datasets an input port is, and what is warned of."""
     write(folder, p=spec(source))
     done = loaded(graph, folder, "p.yaml")
-    return sorted(edges(graph, EdgeType.PORT, model.data_product("p"))), done.warnings
+    return sorted(edges(graph, EdgeType.PORT, model.build_data_product_key("p"))), done.warnings
 
 
 def test_an_endpoint_without_a_scheme_is_the_one_known_dataset_of_that_name(tmp_path: Path) -> None:
     graph = live()
-    say(graph, described(model.dataset("postgres://db", "shop.public.orders"), model.dataset("kafka://k", "shop.public.orders.v1")))
+    say(
+        graph,
+        described(
+            model.build_dataset_key("postgres://db", "shop.public.orders"), model.build_dataset_key("kafka://k", "shop.public.orders.v1")
+        ),
+    )
     assert port(graph, tmp_path, "public.orders") == (["postgres://db/shop.public.orders"], ())
     assert port(graph, tmp_path, "db.public.orders") == (["postgres://db/shop.public.orders"], ())
     assert port(graph, tmp_path, "shop.public.orders.v1 events") == (["kafka://k/shop.public.orders.v1"], ())
@@ -232,7 +237,7 @@ def test_an_endpoint_without_a_scheme_is_the_one_known_dataset_of_that_name(tmp_
 
 def test_an_endpoint_that_several_may_be_is_none_of_them(tmp_path: Path) -> None:
     graph = live()
-    say(graph, described(model.dataset("postgres://a", "x.orders"), model.dataset("postgres://b", "x.orders")))
+    say(graph, described(model.build_dataset_key("postgres://a", "x.orders"), model.build_dataset_key("postgres://b", "x.orders")))
     found, (warning,) = port(graph, tmp_path, "x.orders")
     assert found == ["unresolved/x.orders"]
     assert warning.endswith("'x.orders' may be any of 2 (postgres://a/x.orders, postgres://b/x.orders); write one of them out")
@@ -244,7 +249,7 @@ def test_what_nobody_knows_is_found_once_somebody_does(tmp_path: Path) -> None:
     assert found == ["unresolved/db.public.orders"]
     assert len(warnings) == 1
     assert port(graph, tmp_path, "db.public.orders")[0] == ["unresolved/db.public.orders"]
-    say(graph, described(model.dataset("postgres://db.internal", "shop.public.orders")))
+    say(graph, described(model.build_dataset_key("postgres://db.internal", "shop.public.orders")))
     assert port(graph, tmp_path, "db.public.orders") == (["postgres://db.internal/shop.public.orders"], ())
 
 
@@ -253,14 +258,14 @@ def test_aliases_of_the_mesh_file_are_names_of_ports(tmp_path: Path) -> None:
     graph = live()
     source = Products(files=("p.yaml",))
     load(graph, source.reading(context_of(graph, Naming(), tmp_path, source.source, {"lake": "http://rest:8181"})), now())
-    assert edges(graph, EdgeType.PORT, model.data_product("p")).keys() == {"http://rest:8181/orders.items"}
+    assert edges(graph, EdgeType.PORT, model.build_data_product_key("p")).keys() == {"http://rest:8181/orders.items"}
 
 
 def test_passwords_are_not_kept(tmp_path: Path) -> None:
     graph = live()
     write(tmp_path, p=spec("postgres://me:hunter2@db/shop/public/orders"))
     loaded(graph, tmp_path)
-    assert edges(graph, EdgeType.PORT, model.data_product("p")) == {
+    assert edges(graph, EdgeType.PORT, model.build_data_product_key("p")) == {
         "postgres://db/shop.public.orders": {"direction": "input", "endpoint": "postgres://db/shop/public/orders"}
     }
 
@@ -278,7 +283,7 @@ def test_a_product_that_is_gone_is_retracted_and_a_bad_one_kept(tmp_path: Path) 
         "b.yaml:3: version: found a list of 1; accepted is a text",
     ]
     assert (counts(done), done.kept) == ((1, 1, 0, 0, 1), 1)
-    assert said(graph, model.data_product("b"), "slo") == {"freshness": {"text": "1h", "seconds": 3600}}
+    assert said(graph, model.build_data_product_key("b"), "slo") == {"freshness": {"text": "1h", "seconds": 3600}}
     with pytest.raises(InvalidInput, match=r"b\.yaml:2"):
         loaded(graph, tmp_path, strict=True)
 

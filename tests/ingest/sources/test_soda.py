@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from meshline.graph.live_graph import LiveGraph
-from meshline.graph.model import EdgeType, Json, column, consumer, dataset
+from meshline.graph.model import EdgeType, Json, build_column_key, build_consumer_key, build_dataset_key
 from meshline.graph.queries.impact import impact
 from meshline.graph.queries.quality import history
 from meshline.ingest.sources.sodacl import Expected, dataset_of, expected
 from tests.ingest.sources.checking import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
 from tests.queries import mesh
 
-SHOP = dataset("duckdb:///shop", "customer_orders")
-LTV = dataset("duckdb:///shop", "customer_ltv")
-TRINO = dataset("trino://trino.internal", "delta.orders.customer_orders")
+SHOP = build_dataset_key("duckdb:///shop", "customer_orders")
+LTV = build_dataset_key("duckdb:///shop", "customer_ltv")
+TRINO = build_dataset_key("trino://trino.internal", "delta.orders.customer_orders")
 SEED = "soda_customer_orders.yml"
 
 
@@ -29,7 +29,7 @@ def scan() -> dict[str, Any]:
 
 
 def needed(live: LiveGraph, name: str) -> set[str]:
-    node = live.index.node(consumer(name))
+    node = live.index.node(build_consumer_key(name))
     assert node is not None
     return {live.index.key(edge.end).name for edge in live.index.edges(node, EdgeType.CONSUMES)}
 
@@ -92,7 +92,7 @@ def test_who_drops_a_column_of_a_schema_check_is_told() -> None:
     loaded(live, "soda", CORPUS / "seeds", SEED)
     assert needed(live, SEED) == {"order_id", "customer_id", "total_amount", "status", "created_at"}
     for name, told in (("total_amount", True), ("note", False)):
-        found = impact(live.index, [mesh.node(live, column(TRINO, name))])
+        found = impact(live.index, [mesh.node(live, build_column_key(TRINO, name))])
         assert (SEED in mesh.names(live, [entry.node for entry in found.page(first=100).entries])) is told
 
 
@@ -198,7 +198,7 @@ def test_bad_files_are_refused_by_line(tmp_path: Path, content: str, messages: l
     found = loaded(live, "soda", tmp_path, "*.yml", namespace="pg")
     assert len(found.refused) == len(messages)
     assert all(said.startswith(message) for said, message in zip(refusals(found), messages, strict=True)), refusals(found)
-    assert outcomes(checks(live, dataset("pg", "b"))) == {"row_count > 0": "NOT_RUN"}
+    assert outcomes(checks(live, build_dataset_key("pg", "b"))) == {"row_count > 0": "NOT_RUN"}
 
 
 def test_a_file_of_which_everything_is_refused_keeps_what_was_known(tmp_path: Path) -> None:
@@ -208,10 +208,10 @@ def test_a_file_of_which_everything_is_refused_keeps_what_was_known(tmp_path: Pa
     loaded(live, "soda", tmp_path, "checks.yml", namespace="pg")
     file.write_text("chocks for a:\n  - row_count > 0\n")
     assert loaded(live, "soda", tmp_path, "checks.yml", namespace="pg", complete=True).refused
-    assert checks(live, dataset("pg", "a"))
+    assert checks(live, build_dataset_key("pg", "a"))
     file.write_text("variables: {}\n")
     loaded(live, "soda", tmp_path, "checks.yml", namespace="pg", complete=True)
-    assert live.index.node(dataset("pg", "a")) is None
+    assert live.index.node(build_dataset_key("pg", "a")) is None
 
 
 @pytest.mark.parametrize(

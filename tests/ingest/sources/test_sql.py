@@ -20,8 +20,8 @@ from tests.ingest.sources.stating import counts, graph, say, table
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mesh" / "trino"
 NAMESPACE = "trino://trino.internal"
-ORDERS = model.dataset(NAMESPACE, "lake.raw.orders")
-TOTALS = model.dataset(NAMESPACE, "lake.gold.totals")
+ORDERS = model.build_dataset_key(NAMESPACE, "lake.raw.orders")
+TOTALS = model.build_dataset_key(NAMESPACE, "lake.gold.totals")
 
 Known = Mapping[str, Sequence[str]]  # columns by the name of a table
 
@@ -61,15 +61,15 @@ def read(folder: Path, files: Mapping[str, str], known: Known | None = None, **o
 )
 def test_a_catalog_is_that_of_names_with_a_schema(tmp_path: Path, catalog: str, schema: str, names: tuple[str, str]) -> None:
     said = read(tmp_path, {"v.sql": "CREATE VIEW mart.v AS SELECT id FROM raw.orders"}, catalog=catalog, schema=schema)
-    facts = said.of(model.dataset(NAMESPACE, names[0]))
+    facts = said.of(model.build_dataset_key(NAMESPACE, names[0]))
     assert pairs(facts) == {(names[1], names[0]): True}
 
 
 def test_use_changes_what_names_leave_out(tmp_path: Path) -> None:
     text = "USE DATABASE shop; CREATE VIEW mart.v AS SELECT id FROM raw.orders; USE SCHEMA raw; CREATE VIEW mart.w AS SELECT id FROM orders"
     said = read(tmp_path, {"v.sql": text}, dialect="snowflake", catalog="LAKE", schema="S")
-    assert pairs(said.of(model.dataset(NAMESPACE, "SHOP.MART.V"))) == {("SHOP.RAW.ORDERS", "SHOP.MART.V"): True}
-    assert pairs(said.of(model.dataset(NAMESPACE, "SHOP.MART.W"))) == {("SHOP.RAW.ORDERS", "SHOP.MART.W"): True}
+    assert pairs(said.of(model.build_dataset_key(NAMESPACE, "SHOP.MART.V"))) == {("SHOP.RAW.ORDERS", "SHOP.MART.V"): True}
+    assert pairs(said.of(model.build_dataset_key(NAMESPACE, "SHOP.MART.W"))) == {("SHOP.RAW.ORDERS", "SHOP.MART.W"): True}
 
 
 def flows(facts: Facts) -> set[tuple[str, str, str]]:
@@ -103,7 +103,7 @@ def test_a_view(tmp_path: Path) -> None:
 def test_a_script_is_a_job(tmp_path: Path) -> None:
     text = "INSERT INTO gold.totals (key) SELECT id FROM orders; SELECT max(id) FROM checks; DELETE FROM gold.totals WHERE key = 0"
     said = read(tmp_path, {"nightly.sql": text})
-    job = model.job(NAMESPACE, "nightly")
+    job = model.build_job_key(NAMESPACE, "nightly")
     facts = said.of(TOTALS)
     assert {(edge.type, edge.start, edge.end) for edge in facts.edges} == {
         (EdgeType.READS, job, ORDERS),
@@ -125,14 +125,14 @@ def test_files_of_one_name_are_different_jobs(tmp_path: Path) -> None:
 
 def test_several_statements_of_one_table_are_one_scope(tmp_path: Path) -> None:
     said = read(tmp_path, {"a.sql": "INSERT INTO t (x) SELECT x FROM a", "b.sql": "INSERT INTO t (x) SELECT y FROM b"})
-    assert flows(said.of(model.dataset(NAMESPACE, "lake.raw.t"))) == {("x", "x", "IDENTITY"), ("y", "x", "IDENTITY")}
+    assert flows(said.of(model.build_dataset_key(NAMESPACE, "lake.raw.t"))) == {("x", "x", "IDENTITY"), ("y", "x", "IDENTITY")}
 
 
 def test_a_pair_is_covered_only_if_all_columns_are_told(tmp_path: Path) -> None:
     known = {"lake.raw.a": ["x", "y"], "lake.raw.t": ["x", "y"]}
     files = {"a.sql": "INSERT INTO t SELECT x, y FROM a; INSERT INTO t SELECT 1, count(*) FROM a; INSERT INTO t SELECT * FROM unknown"}
     said = read(tmp_path, files, known)
-    facts = said.of(model.dataset(NAMESPACE, "lake.raw.t"))
+    facts = said.of(model.build_dataset_key(NAMESPACE, "lake.raw.t"))
     assert pairs(facts) == {("lake.raw.a", "lake.raw.t"): False, ("lake.raw.unknown", "lake.raw.t"): False}
     assert flows(facts) == {("x", "x", "IDENTITY"), ("y", "y", "IDENTITY")}
     assert said.warnings == ["a.sql:1: the columns of lake.raw.unknown are not known, and go into t by position"]
@@ -145,9 +145,9 @@ def test_files_need_each_other_in_any_order(tmp_path: Path) -> None:
         "3_first.sql": "CREATE TABLE first (id bigint, name varchar)",
     }
     said = read(tmp_path, files, {"lake.raw.middle": ["old"]})
-    assert flows(said.of(model.dataset(NAMESPACE, "lake.raw.last"))) == {("id", "id", "IDENTITY"), ("name", "name", "IDENTITY")}
+    assert flows(said.of(model.build_dataset_key(NAMESPACE, "lake.raw.last"))) == {("id", "id", "IDENTITY"), ("name", "name", "IDENTITY")}
     assert said.warnings == []
-    first = said.of(model.dataset(NAMESPACE, "lake.raw.first"))
+    first = said.of(model.build_dataset_key(NAMESPACE, "lake.raw.first"))
     assert [edge.end.name for edge in first.edges] == ["id", "name"]
     assert dict(first.assets[0].attributes) == {"dataset_type": "TABLE"}
 
@@ -174,7 +174,7 @@ def test_columns_and_nested_ones_come_from_the_graph(tmp_path: Path) -> None:
 def test_names_are_what_they_are_without_options(tmp_path: Path) -> None:
     said = read(tmp_path, {"v.sql": 'CREATE VIEW "V" AS SELECT a FROM s.t'}, dialect="postgres", namespace="", catalog="", schema="")
     assert list(said.facts) == [("sql", "postgres", "V")]
-    (pair,) = pairs(said.of(model.dataset("postgres", "V")))
+    (pair,) = pairs(said.of(model.build_dataset_key("postgres", "V")))
     assert pair == ("s.t", "V")
 
 
@@ -206,6 +206,6 @@ def test_the_example_twice() -> None:
         assert counts(first) == {"read": 3, "new": 3}
         again = load(live, source.reading(Context(Naming(), EXAMPLE)), 1_800_000_000_000_001)
         assert counts(again) == {"read": 3, "unchanged": 3}
-        node = live.index.node(model.dataset(NAMESPACE, "delta.orders.open_orders"))
+        node = live.index.node(model.build_dataset_key(NAMESPACE, "delta.orders.open_orders"))
         assert node is not None
         assert [live.index.key(column).name for column in live.index.columns(node)] == ["order_id", "customer_id", "created_at"]

@@ -119,7 +119,7 @@ class _Comparison:
             )
         for name in (name for name in old if name in new and old[name] != new[name]):
             field = self._names.get(name.casefold(), name)
-            columns = [model.column(dataset, field) for dataset in self._draft.assets if dataset.kind is model.AssetKind.DATASET]
+            columns = [model.build_column_key(dataset, field) for dataset in self._draft.assets if dataset.kind is model.AssetKind.DATASET]
             yield self._draft.change(
                 "projection-changed", ("field", field), _bounded(old[name]), _bounded(new[name]), assets=columns or None, field=field
             )

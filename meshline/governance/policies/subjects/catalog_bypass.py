@@ -12,7 +12,7 @@ from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, DEAD, N_FLOWS, N
 from meshline.graph.index.flow_tables import rows_of
 from meshline.graph.index.index_tables import Core
 from meshline.graph.index.results import Flags, Ints
-from meshline.graph.model import CATALOG_KINDS, source_kind
+from meshline.graph.model import CATALOG_KINDS, parse_source_kind
 
 FIELDS = {
     "dataset": "the path",
@@ -67,7 +67,7 @@ def _catalogued(core: Core) -> Flags:
     """By node, of representatives: whether a catalog's heads name the dataset. None, if no catalog says anything."""
     heads, n = core.heads, int(core.counts[N_NODES])
     found = np.zeros(n, np.bool_)
-    sources = [number for number, source in enumerate(heads.sources) if source_kind(source) in CATALOG_KINDS]
+    sources = [number for number, source in enumerate(heads.sources) if parse_source_kind(source) in CATALOG_KINDS]
     if sources:
         own = np.flatnonzero((heads.alive[: heads.n] != 0) & np.isin(heads.source[: heads.n], sources))
         mentions = core.mentions[rows_of(heads.starts[own, _MENTIONS], heads.starts[own + 1, _MENTIONS])]

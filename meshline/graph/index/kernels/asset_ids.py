@@ -1,4 +1,4 @@
-"""The kernel that works out ids of many nodes: `meshline.graph.model.asset_id`, that is BLAKE2b over JSON.
+"""The kernel that works out ids of many nodes: `meshline.graph.model.compute_asset_id`, that is BLAKE2b over JSON.
 
 In Python a million ids take four seconds, which the first question by id would have to wait for.
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from meshline.errors import NotFound
-from meshline.graph.model import Content, Statement, job
+from meshline.graph.model import Content, Statement, build_job_key
 from meshline.graph.store.base import Batch, Pair, Run, RunKey, RunReader
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, rows, run
 from meshline.graph.store.neo4j.cypher import cypher, named
@@ -88,7 +88,7 @@ def _runs(tx: Transaction) -> Iterator[Batch]:
         runs: list[Run] = []
         pairs: list[Pair] = []
         for _, source, namespace, name, run_id, parent, state, kept in page:
-            key = RunKey(source, job(namespace, name), run_id)
+            key = RunKey(source, build_job_key(namespace, name), run_id)
             runs.append(Run(key, parent, bytes(state)))
             pairs += [Pair(of, bytes.fromhex(pair), key, covered) for of, pair, covered in kept]
         yield Batch(runs=runs, pairs=pairs)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from meshline.graph.content import EMPTY
-from meshline.graph.model import Content, Interval, Observation, Scope, last_stretch, source_kind
+from meshline.graph.model import Content, Interval, Observation, Scope, find_open_interval, parse_source_kind
 from meshline.graph.store.base import Batch, Changes, Head, RunReader
 from meshline.graph.store.neo4j.connection import Transaction, rows, run, run_in_chunks
 from meshline.graph.store.neo4j.cypher import cypher, moment
@@ -128,7 +128,9 @@ def _folded(tx: Transaction, turns: Iterable[Turn]) -> list[Turn]:
         else:
             open_.append(turn)
     kept = observations(tx, {turn.state.number: turn.state.statements for turn in open_})
-    return folded + [turn._replace(after=last_stretch((kept.get(turn.state.number, set()) - turn.removed) | turn.added)) for turn in open_]
+    return folded + [
+        turn._replace(after=find_open_interval((kept.get(turn.state.number, set()) - turn.removed) | turn.added)) for turn in open_
+    ]
 
 
 def scope_key(name: ScopeName) -> str:
@@ -196,7 +198,7 @@ def _scope_row(state: ScopeState) -> dict[str, object]:
         "id": state.number,
         "source": state.source,
         "sourceKey": digest(state.source),
-        "sourceKind": source_kind(state.source),
+        "sourceKind": parse_source_kind(state.source),
         "kind": state.scope[0] if state.scope else "",
         "parts": list(state.scope),
     }

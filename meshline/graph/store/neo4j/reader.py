@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from meshline.graph.content import EMPTY
-from meshline.graph.model import Content, Interval, Observation, Scope, intervals, known_by, last_stretch
+from meshline.graph.model import Content, Interval, Observation, Scope, build_intervals, find_open_interval, list_known_observations
 from meshline.graph.store.base import Head
 from meshline.graph.store.head_table import HeadTable, scope_text
 from meshline.graph.store.neo4j.connection import Transaction, in_parts, rows
@@ -94,7 +94,7 @@ def newest_stretch(before: Interval | None, removed: Iterable[Observation], adde
         return False, None
     if not settled:
         return True, before
-    after = intervals([before.observation, *settled])[-1]
+    after = build_intervals([before.observation, *settled])[-1]
     if after.valid_from == before.observation.observed_at:
         after = after._replace(valid_from=before.valid_from)
     return True, after
@@ -161,7 +161,7 @@ def as_of(tx: Transaction, kept: Sequence[Kept], at: int) -> list[Kept]:
     found = observations(tx, {number: k.statements for number, k in others.items()}, at)
     result = list(settled)
     for number, said in found.items():
-        stretch = last_stretch(known_by(said, at))
+        stretch = find_open_interval(list_known_observations(said, at))
         if stretch is not None and stretch.observation.digest != EMPTY.digest:
             now = stretch.observation
             result.append(
@@ -194,7 +194,7 @@ def observations(tx: Transaction, counts: Mapping[int, int], until: int | None =
 
 def histories(tx: Transaction, contents: Contents, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
     found = observations(tx, {k.id: k.statements for k in kept_by_id(tx, scope_ids)})
-    stretches = {number: intervals(said) for number, said in found.items()}
+    stretches = {number: build_intervals(said) for number, said in found.items()}
     blobs = contents.read(tx, {interval.observation.digest for history in stretches.values() for interval in history})
     return {
         number: [(interval, Content(interval.observation.digest, blobs[interval.observation.digest])) for interval in history]

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from meshline.errors import StoreCorrupt
-from meshline.graph.model import Content, job
+from meshline.graph.model import Content, build_job_key
 from meshline.graph.store.base import Kept, Pair, RawEvent, Record, Run, RunKey, StoredEvent
 from meshline.graph.store.compression import pack, unpack
 from meshline.graph.store.neo4j.connection import Transaction, rows, run, run_in_chunks
@@ -50,7 +50,7 @@ class Reader:
         if asked:
             for key, covered, job_namespace, job_name, run_id in rows(self._tx, cypher("siblings"), keys=list(asked)):
                 source, parent, pair = asked[key]
-                found[asked[key]].append(Pair(parent, pair, RunKey(source, job(job_namespace, job_name), run_id), covered))
+                found[asked[key]].append(Pair(parent, pair, RunKey(source, build_job_key(job_namespace, job_name), run_id), covered))
         return found
 
 

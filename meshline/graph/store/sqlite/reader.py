@@ -1,6 +1,6 @@
 """Heads and histories out of one connection, which sees one moment of the store.
 
-Heads follow from observations: by a short cut for what is plainly the newest, by `intervals` for all else.
+Heads follow from observations: by a short cut for what is plainly the newest, by `build_intervals` for all else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.content import EMPTY
-from meshline.graph.model import Content, Interval, Observation, Scope, intervals, known_by, last_stretch
+from meshline.graph.model import Content, Interval, Observation, Scope, build_intervals, find_open_interval, list_known_observations
 from meshline.graph.store.base import Changes, Head
 from meshline.graph.store.compression import unpack_content
 from meshline.graph.store.head_table import HeadTable, scope_of
@@ -82,7 +82,7 @@ def tied(head: HeadRow, said: Said) -> bool:
 
 
 def followed_tied(head: HeadRow, said: Said, *, wins: bool) -> HeadRow | None:
-    """`followed` for a tie. `wins`: the new one by digest and version, as `meshline.graph.model.holding` orders them."""
+    """`followed` for a tie. `wins`: the new one by digest and version, as `meshline.graph.model.find_active_observation` orders them."""
     if not wins:
         return head
     if said.content == head.content:
@@ -93,9 +93,9 @@ def followed_tied(head: HeadRow, said: Said, *, wins: bool) -> HeadRow | None:
 
 
 def followed(head: HeadRow, said: Said) -> HeadRow | None:
-    """The head after one more observation (the same object if it stays), or None: ask `intervals`.
+    """The head after one more observation (the same object if it stays), or None: ask `build_intervals`.
 
-    Sound only if `head` is what `intervals` gives for the observations before.
+    Sound only if `head` is what `build_intervals` gives for the observations before.
     """
     if head.content is None or (head.provisional and said.provisional):
         return None
@@ -174,7 +174,7 @@ def heads_as_of(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of:
     """The heads that only the observations up to a time give.
 
     SQL finds the stretch where the newest observation is settled and nothing else was said at the
-    times that decide; `intervals` does the rest.
+    times that decide; `build_intervals` does the rest.
     """
     wanted = dict.fromkeys(scope_ids)
     connection.execute(SQL["check_observations"], (numbers(wanted),)).fetchone()
@@ -196,7 +196,7 @@ def heads_as_of(connection: sqlite3.Connection, scope_ids: Iterable[int], as_of:
 def _folded_as_of(connection: sqlite3.Connection, scope_ids: list[int], as_of: int) -> list[Head]:
     stretches: dict[int, Interval] = {}
     for number, observations in _observations(connection, scope_ids, as_of).said.items():
-        stretch = last_stretch(known_by(observations, as_of))
+        stretch = find_open_interval(list_known_observations(observations, as_of))
         if stretch is not None and stretch.observation.digest != EMPTY.digest:
             stretches[number] = stretch
     names = scope_names(connection, stretches)
@@ -239,7 +239,7 @@ def folded(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int
     said, contents, versions = _observations(connection, scope_ids)
     result: dict[int, HeadRow] = {}
     for number, observations in said.items():
-        stretch = last_stretch(observations)
+        stretch = find_open_interval(observations)
         if stretch is not None:
             o = stretch.observation
             times = o.observed_at, stretch.valid_from, stretch.last_observed
@@ -248,7 +248,7 @@ def folded(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int
 
 
 def history(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, list[tuple[Interval, Content]]]:
-    stretches = {number: intervals(said) for number, said in _observations(connection, scope_ids).said.items()}
+    stretches = {number: build_intervals(said) for number, said in _observations(connection, scope_ids).said.items()}
     contents = contents_by_digest(connection, (each.observation.digest for history in stretches.values() for each in history))
     return {number: [(each, contents[each.observation.digest]) for each in history] for number, history in stretches.items() if history}
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.content import key_rows
-from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, dataset
+from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, build_dataset_key
 from meshline.graph.store.search_words import asked, documents, key_words, part_words
 from meshline.graph.store.sqlite.reader import numbers, text_of
 from meshline.graph.store.sqlite.sql import SQL
@@ -161,7 +161,7 @@ class Names:
     def _place(self, connection: sqlite3.Connection, key: AssetKey) -> tuple[int, int]:
         """(asset, 0), or of a column (its dataset, its name); they are there already."""
         if key.kind is AssetKind.COLUMN:
-            of_dataset, _ = self._place(connection, dataset(*key.parts[:2]))
+            of_dataset, _ = self._place(connection, build_dataset_key(*key.parts[:2]))
             return of_dataset, self._number(connection, (_COLUMN, key.parts[2]))
         return self._number(connection, (_CODE[key.kind], *key.parts)), 0
 

@@ -28,7 +28,7 @@ class Said(NamedTuple):
 
 def said(contract: Contract, context: Context) -> Said:
     """The contract's own attributes, what it governs, who owns it; if it is in force, who consumes what for what."""
-    key = model.contract(contract.id)
+    key = model.build_contract_key(contract.id)
     bound, warnings = bind(contract, context)
     assets = [AssetFact(key, contract_attributes(contract))]
     edges = [
@@ -36,7 +36,7 @@ def said(contract: Contract, context: Context) -> Said:
         for dataset, one in {one.dataset: one for one in reversed(bound)}.items()
     ]
     for party in () if contract.ended else contract.owners:
-        owner = model.owner(party.name)
+        owner = model.build_owner_key(party.name)
         assets.append(AssetFact(owner, _person(party.name, party.title)))
         edges.append(EdgeFact(EdgeType.OWNS, owner, key, {"type": party.type}))
     if contract.in_force:
@@ -44,7 +44,7 @@ def said(contract: Contract, context: Context) -> Said:
             assets += _notes(one)
         consumed = [one for one in bound if is_production(one.server)] or bound
         for name in contract.consumers:
-            assets.append(AssetFact(model.consumer(context.person(name)), _given(contact=name)))
+            assets.append(AssetFact(model.build_consumer_key(context.person(name)), _given(contact=name)))
             edges += _consumes(contract, name, consumed, context)
     return Said(Facts(tuple(assets), tuple(edges)), tuple(warnings))
 
@@ -90,17 +90,17 @@ def _notes(bound: Bound) -> Iterator[AssetFact]:
 
 
 def _consumes(contract: Contract, name: str, bound: list[Bound], context: Context) -> Iterator[EdgeFact]:
-    consumer = model.consumer(context.person(name))
+    consumer = model.build_consumer_key(context.person(name))
     about = _given(contract=contract.id, version=contract.version, purpose=contract.terms.usage)
     if is_email(name):  # the owner of the address is notified when the contract breaks
-        yield EdgeFact(EdgeType.OWNS, model.owner(name), consumer, {"type": "technical"})
+        yield EdgeFact(EdgeType.OWNS, model.build_owner_key(name), consumer, {"type": "technical"})
     for one in bound:
         targets = [column(one.dataset, field) for field in one.model.fields] or [one.dataset]
         yield from (EdgeFact(EdgeType.CONSUMES, consumer, target, about) for target in targets)
 
 
 def column(dataset: AssetKey, field: Field) -> AssetKey:
-    return model.column(dataset, field.physical_name or field.name)
+    return model.build_column_key(dataset, field.physical_name or field.name)
 
 
 def _person(written: str, title: str) -> dict[str, Json]:

@@ -66,9 +66,9 @@ class Checks:
         self._known = self._results(memory, {one.id for one in defined})
         of_dataset: dict[AssetKey, list[Defined]] = {}
         for one in defined:
-            of_dataset.setdefault(model.dataset(*one.check.of.parts[:2]), []).append(one)
+            of_dataset.setdefault(model.build_dataset_key(*one.check.of.parts[:2]), []).append(one)
         for key, checks in of_dataset.items():
-            expected = check_facts.expectations((one.check for one in checks), model.consumer(self._suite), ())
+            expected = check_facts.expectations((one.check for one in checks), model.build_consumer_key(self._suite), ())
             yield Entry((CHECKS, self._suite, *key.parts), encode(expected), time)
             results = [_result(check, self._known[id_]) for id_, check in checks if id_ in self._known]
             if results:
@@ -93,7 +93,7 @@ class Checks:
         if generic is not None and test.attached_node is None:
             attached = _attached(test, references)
         for table in (self._tables[id_] for id_ in dict.fromkeys(attached) if id_ in self._tables):
-            of = model.column(table.key, self._column_of(table, test.column_name)) if test.column_name else table.key
+            of = model.build_column_key(table.key, self._column_of(table, test.column_name)) if test.column_name else table.key
             kind = "singular" if generic is None else ".".join(part for part in (generic.namespace, generic.name) if part)
             yield Check(of, test.name, kind, Outcome.NOT_RUN, self._suite, _expected(test))
 

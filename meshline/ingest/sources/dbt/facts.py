@@ -188,12 +188,12 @@ def _of_meta(meta: Mapping[str, Any]) -> Iterator[Owner]:
 
 def owner_asset(owner: Owner) -> AssetFact:
     contact = ", ".join(way for way in (owner.email, owner.slack) if way)
-    return AssetFact(model.owner(owner.name), said(email=owner.email, slack=owner.slack, contact=contact))
+    return AssetFact(model.build_owner_key(owner.name), said(email=owner.email, slack=owner.slack, contact=contact))
 
 
 def ownership_edges(owners: Iterable[Owner], of: AssetKey) -> Iterator[EdgeFact]:
     for owner in owners:
-        yield EdgeFact(EdgeType.OWNS, model.owner(owner.name), of, {"type": "technical"})
+        yield EdgeFact(EdgeType.OWNS, model.build_owner_key(owner.name), of, {"type": "technical"})
 
 
 _TYPES = {
@@ -211,7 +211,7 @@ _CATALOG_TYPES = {"base table": "TABLE", "materialized view": "MATERIALIZED_VIEW
 
 def table_facts(table: Table, columns: Sequence[ListedColumn], owned_by: Sequence[Owner]) -> Facts:
     """The table, its columns in order, and whose it is."""
-    keys = [model.column(table.key, column.name) for column in columns]
+    keys = [model.build_column_key(table.key, column.name) for column in columns]
     listing = [EdgeFact(EdgeType.HAS_COLUMN, table.key, key, {"position": position}) for position, key in enumerate(keys, start=1)]
     holds = enforced(table.node)
     return Facts(
@@ -299,7 +299,7 @@ def _text(value: str | float | None) -> str | None:
 
 def exposure_facts(id_: str, exposure: Exposure, used: Iterable[Table]) -> Facts:
     """A consumer, its owner, and the tables that it uses. dbt knows no columns of them."""
-    key = model.consumer(exposure.name)
+    key = model.build_consumer_key(exposure.name)
     owner = owner_of_person(exposure.owner)
     owned_by = [owner] if owner is not None else []
     attributes = said(

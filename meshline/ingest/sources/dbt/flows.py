@@ -133,11 +133,11 @@ class _Reader:
             if source != own:
                 yield Flow(source, own)
             return
-        start = model.column(source, self._spellings.get(source, {}).get(edge.column.casefold(), edge.column))
+        start = model.build_column_key(source, self._spellings.get(source, {}).get(edge.column.casefold(), edge.column))
         if edge.target is None:
             yield Flow(start, own, FlowType.INDIRECT, edge.subtype, edge.masking)
         else:
-            end = model.column(own, self._spellings.get(own, {}).get(edge.target.casefold(), edge.target))
+            end = model.build_column_key(own, self._spellings.get(own, {}).get(edge.target.casefold(), edge.target))
             yield Flow(start, end, edge.type, edge.subtype, edge.masking)
 
     def _key(self, relation: Relation) -> AssetKey | None:

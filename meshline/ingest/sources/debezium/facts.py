@@ -29,14 +29,14 @@ class Capture(NamedTuple):
 def job_of(config: Config) -> AssetKey:
     """The job by the name that Debezium's own OpenLineage events give it: that of its first task."""
     prefix = config.first("topic.prefix", "database.server.name", "mongodb.name")
-    return model.job(config.first("openlineage.integration.job.namespace") or prefix, f"{prefix}.0")
+    return model.build_job_key(config.first("openlineage.integration.job.namespace") or prefix, f"{prefix}.0")
 
 
 def connector_facts(config: Config, captures: Sequence[Capture]) -> Facts:
     job = job_of(config)
     edges = [EdgeFact(EdgeType.READS, job, table) for table in dict.fromkeys(capture.table for capture in captures)]
     edges += [EdgeFact(EdgeType.WRITES, job, topic) for topic in dict.fromkeys(capture.topic for capture in captures)]
-    edges += [EdgeFact(EdgeType.OWNS, model.owner(name), job, {"type": role}) for name, role in _pairs(config, "owners")]
+    edges += [EdgeFact(EdgeType.OWNS, model.build_owner_key(name), job, {"type": role}) for name, role in _pairs(config, "owners")]
     topics = {capture.topic: AssetFact(capture.topic, {"dataset_type": "TOPIC"}) for capture in captures}
     return Facts(
         assets=(AssetFact(job, _job(config, captures)), *topics.values()),
@@ -74,7 +74,14 @@ def _flows(job: AssetKey, capture: Capture) -> Iterator[Flow]:
     yield Flow(table, topic, covered=capture.passed is not None, job=job)
     for one in capture.passed or ():
         subtype = "TRANSFORMATION" if one.changed else "IDENTITY"
-        yield Flow(model.column(table, one.column), model.column(topic, one.field), FlowType.DIRECT, subtype, one.masked, job=job)
+        yield Flow(
+            model.build_column_key(table, one.column),
+            model.build_column_key(topic, one.field),
+            FlowType.DIRECT,
+            subtype,
+            one.masked,
+            job=job,
+        )
 
 
 NAMESPACE = "connect"  # of the jobs: a config does not say which Connect cluster runs it
@@ -93,7 +100,7 @@ def is_sink(config: Config) -> bool:
 
 def sink_facts(config: Config, broker: str, naming: Naming) -> Facts:
     """A job that reads topics and writes what they become: datasets only, for columns are not told. Raises InvalidInput."""
-    job = model.job(NAMESPACE, config.name)
+    job = model.build_job_key(NAMESPACE, config.name)
     topics = list(listed(config.first("topics")))
     if not topics:
         raise InvalidInput(

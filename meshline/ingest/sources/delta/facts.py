@@ -28,8 +28,13 @@ _CONSTRAINT = "delta.constraints."
 
 def table_facts(key: AssetKey, location: str, version: Version) -> Facts:
     """The table, its columns, what must hold for them, and what its properties say of people and products."""
-    assets = [AssetFact(key, _table(location, version)), *(AssetFact(model.column(key, one.path), _column(one)) for one in version.columns)]
-    edges = [EdgeFact(EdgeType.HAS_COLUMN, key, model.column(key, one.path), {"position": one.position}) for one in version.columns]
+    assets = [
+        AssetFact(key, _table(location, version)),
+        *(AssetFact(model.build_column_key(key, one.path), _column(one)) for one in version.columns),
+    ]
+    edges = [
+        EdgeFact(EdgeType.HAS_COLUMN, key, model.build_column_key(key, one.path), {"position": one.position}) for one in version.columns
+    ]
     for facts in product_facts(version.properties, key, ("delta", "Delta Lake table")):
         assets += facts.assets
         edges += facts.edges
@@ -53,10 +58,10 @@ def scope(key: AssetKey) -> Scope:
 
 def moved_entry(key: AssetKey, move: Moved, time: int) -> Entry:
     """A rename or drop of a column, in a scope of its own, for it is true of its time for good. `time`: of the commit."""
-    old = model.column(key, move.old)
+    old = model.build_column_key(key, move.old)
     if move.new:
         scope: Scope = ("column-renamed", *key.parts, move.old, move.new, str(time))
-        facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, model.column(key, move.new)),))
+        facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, model.build_column_key(key, move.new)),))
         return Entry(scope, encode(facts), time)
     # From that time on the name may be another column's; what was observed up to the moment before is gone.
     facts = Facts(assets=(AssetFact(old, {"dropped": True}),))

@@ -264,11 +264,11 @@ def _moved(names: Sequence[AssetKey], schemas: dict[int, Schema], began: Sequenc
 
 
 def _move(dataset: AssetKey, move: Move) -> Entry:
-    old = model.column(dataset, move.old)
+    old = model.build_column_key(dataset, move.old)
     if not move.new:
         dropped = Facts(assets=(AssetFact(old, {"dropped": True}),))
         return Entry((COLUMN_DROPPED, *dataset.parts, move.old, str(move.time)), encode(dropped), move.time)
-    facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, model.column(dataset, move.new)),))
+    facts = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, old, model.build_column_key(dataset, move.new)),))
     return Entry((COLUMN_RENAMED, *dataset.parts, move.old, move.new, str(move.time)), encode(facts), move.time)
 
 

@@ -146,10 +146,10 @@ class _Flows:
                 if key != own:
                     yield Flow(key, own)
             elif edge.target is None:
-                yield Flow(model.column(key, edge.column), own, FlowType.INDIRECT, edge.subtype, edge.masking)
+                yield Flow(model.build_column_key(key, edge.column), own, FlowType.INDIRECT, edge.subtype, edge.masking)
             else:
-                end = model.column(own, called.get(edge.target, edge.target))
-                yield Flow(model.column(key, edge.column), end, edge.type, edge.subtype, edge.masking)
+                end = model.build_column_key(own, called.get(edge.target, edge.target))
+                yield Flow(model.build_column_key(key, edge.column), end, edge.type, edge.subtype, edge.masking)
 
     def _key(self, relation: Relation) -> AssetKey | None:
         key = self._names.key(relation, self._view.version)

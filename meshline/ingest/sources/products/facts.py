@@ -69,13 +69,13 @@ def _on_host(text: str, context: Context) -> list[AssetKey]:
 
 def facts(product: Product, bound: tuple[Bound, ...]) -> Facts:
     """`bound`: the datasets of the product's ports, in their order."""
-    key = model.data_product(product.name)
+    key = model.build_data_product_key(product.name)
     assets = [AssetFact(key, product_attributes(product))]
     edges: list[EdgeFact] = []
     if product.domain:
-        edges.append(EdgeFact(EdgeType.PART_OF, key, model.domain(product.domain)))
+        edges.append(EdgeFact(EdgeType.PART_OF, key, model.build_domain_key(product.domain)))
     for party in product.owners:
-        owner, email = model.owner(party.name), address(party.name)
+        owner, email = model.build_owner_key(party.name), address(party.name)
         assets.append(AssetFact(owner, _given(email=email, contact=email, title=party.title)))
         edges.append(EdgeFact(EdgeType.OWNS, owner, key, {"type": party.type}))
     for port, found in zip(product.ports, bound, strict=True):
@@ -105,7 +105,7 @@ def _notes(product: Product, port: PortSpec, dataset: AssetKey) -> Iterator[Asse
     if port.tags:
         yield AssetFact(dataset, {"tags": list(port.tags)})
     for name in product.pii_columns:
-        yield AssetFact(model.column(dataset, name), {"tags": ["pii"]})
+        yield AssetFact(model.build_column_key(dataset, name), {"tags": ["pii"]})
 
 
 def _given(**attributes: Json) -> dict[str, Json]:

@@ -61,7 +61,7 @@ def _listing(target: AssetKey, statements: Sequence[Statement]) -> Iterator[Edge
     """The columns by the last statement that defines it, if it tells of all."""
     names: Sequence[str] = next((statement.lineage.columns for statement in reversed(statements) if statement.lineage.defines), ())
     for position, name in enumerate(dict.fromkeys(names), start=1):
-        yield EdgeFact(EdgeType.HAS_COLUMN, target, model.column(target, name), {"position": position})
+        yield EdgeFact(EdgeType.HAS_COLUMN, target, model.build_column_key(target, name), {"position": position})
 
 
 def _runs(target: AssetKey, statements: Sequence[Statement], key: Key) -> Iterator[EdgeFact]:
@@ -87,8 +87,8 @@ def _flows(target: AssetKey, statements: Sequence[Statement], key: Key) -> Itera
     for lineage, job, _ in statements:
         for edge in lineage.edges:
             if edge.column is not None:
-                start = model.column(key(edge.source), edge.column)
-                end = target if edge.target is None else model.column(target, edge.target)
+                start = model.build_column_key(key(edge.source), edge.column)
+                end = target if edge.target is None else model.build_column_key(target, edge.target)
                 yield Flow(start, end, FlowType.INDIRECT if edge.target is None else edge.type, edge.subtype, edge.masking, job=job)
 
 
@@ -193,4 +193,4 @@ def _jobs(files: Sequence[File], namespace: str) -> Mapping[Path, AssetKey]:
         for path, name in names.items():
             alike.setdefault(name, []).append(path)
         names.update({path: "/".join(path.with_suffix("").parts[-parts:]) for paths in alike.values() if len(paths) > 1 for path in paths})
-    return {path: model.job(namespace, name) for path, name in names.items()}
+    return {path: model.build_job_key(namespace, name) for path, name in names.items()}
