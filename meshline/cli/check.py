@@ -30,7 +30,7 @@ from meshline.cli.check_options import (
 from meshline.cli.exit_codes import deciding
 from meshline.cli.options import Server, Store
 from meshline.errors import InvalidInput
-from meshline.governance.reports.report_formats import Format
+from meshline.governance.reports import Format
 
 
 def _asked(

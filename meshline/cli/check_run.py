@@ -14,7 +14,7 @@ from meshline.cli.check_options import Asked, Things
 from meshline.cli.terminal import Line, write
 from meshline.errors import InvalidInput
 from meshline.governance.report import Report
-from meshline.governance.reports.report_formats import Format, rendered
+from meshline.governance.reports import Format, rendered
 from meshline.governance.reports.text import lines
 from meshline.ingest.changes.base import Given, Text
 from meshline.ingest.documents import MAX_BYTES, text_of

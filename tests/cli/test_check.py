@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.governance.reports.report_formats import Format
+from meshline.governance.reports import Format
 from tests.cli.running import EXAMPLE, executable, run
 
 CONTRACT = (EXAMPLE / "contracts" / "campaign_audience.odcs.yaml").read_text("utf-8")

@@ -14,9 +14,8 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from meshline.governance.policies.evaluation_context import Look, Scope
-from meshline.governance.policies.policy import Policy, Severity, finished
-from meshline.governance.policies.subjects import SUBJECTS
-from meshline.governance.policies.subjects.subject import NOBODY, Candidate, Subject
+from meshline.governance.policies.policy import SUBJECTS, Policy, Severity, finished
+from meshline.governance.policies.subjects import NOBODY, Candidate, Subject
 from meshline.governance.report import Step, Violation
 from meshline.governance.report_values import Telling
 from meshline.graph.index import LineageIndex

@@ -12,7 +12,7 @@ from meshline.governance.policies.evaluation_context import Look, patterns, scop
 from meshline.governance.policies.personal_data import Personal
 from meshline.governance.policies.policy import Policy
 from meshline.governance.policies.subjects.catalog_bypass import any_catalog
-from meshline.governance.policies.subjects.change_subject import CHANGES, Governed, governed
+from meshline.governance.policies.subjects.commitment_subjects import CHANGES, Governed, governed
 from meshline.governance.report import Violation
 from meshline.governance.rules import Verdict
 from meshline.graph.index import LineageIndex

@@ -19,10 +19,28 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from meshline.errors import InvalidInput, MeshlineError
-from meshline.governance.policies.subjects import SUBJECTS
-from meshline.governance.policies.subjects.subject import COMMON
+from meshline.governance.policies.subjects import COMMON, Subject, catalog_bypass, consumption_subject, dataset_subject
+from meshline.governance.policies.subjects import personal_data_exposure as exposure
+from meshline.governance.policies.subjects.commitment_subjects import CHANGE, CONTRACT, PRODUCT, PROMISE
 from meshline.governance.rules import Verdict
 from meshline.graph.model import Json
+
+# What policies can be about, by kind.
+SUBJECTS: Mapping[str, Subject] = {
+    one.kind: one
+    for one in (
+        PRODUCT,
+        CONTRACT,
+        PROMISE,
+        consumption_subject.SUBJECT,
+        exposure.SUBJECT,
+        exposure.COLUMN,
+        dataset_subject.SUBJECT,
+        dataset_subject.COPY,
+        catalog_bypass.SUBJECT,
+        CHANGE,
+    )
+}
 
 _PARAMETERS = re.compile(r"\bparameters\b")
 _PARAMETER = re.compile(r"\bparameters\.([A-Za-z_]\w*)")

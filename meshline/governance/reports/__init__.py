@@ -1,1 +1,44 @@
-"""A report as people and programs read it: one format, one module."""
+"""A report as people and programs read it: the formats by name, one module for each."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshline.governance.report import Report
+
+
+class Format(enum.StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+    JUNIT = "junit"
+    SARIF = "sarif"
+
+
+def rendered(report: Report, form: Format) -> bytes:
+    """UTF-8, the same from the same report."""
+    from meshline.governance.report import encode_report  # noqa: PLC0415
+    from meshline.governance.reports import github, junit, markdown, sarif, text  # noqa: PLC0415 - options of commands need the names only
+
+    match form:
+        case Format.TEXT:
+            return _joined(line.text for line in text.lines(report))
+        case Format.JSON:
+            return encode_report(report)
+        case Format.MARKDOWN:
+            return markdown.markdown(report).encode("utf-8", "replace")
+        case Format.GITHUB:
+            return _joined(github.commands(report))
+        case Format.JUNIT:
+            return junit.xml(report)
+        case Format.SARIF:
+            return sarif.encoded(report)
+
+
+def _joined(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")

@@ -15,8 +15,7 @@ from msgspec.structs import replace
 
 from meshline.governance import report as as_json
 from meshline.governance.report import Report, Waived
-from meshline.governance.reports import github, junit, sarif, text
-from meshline.governance.reports.report_formats import Format, rendered
+from meshline.governance.reports import Format, github, junit, rendered, sarif, text
 from meshline.governance.rules import RULES
 from tests.governance.reports.made import HOSTILE, finding, hit, large, report, rich, violation
 

@@ -1,31 +1,76 @@
-"""What policies can be about, by kind."""
+"""What a kind of policy is about, in one shape for all."""
 
-from meshline.governance.policies.subjects import (
-    catalog_bypass,
-    change_subject,
-    consumption_subject,
-    contract_subject,
-    dataset_subject,
-    personal_data_exposure,
-    product_subject,
-)
-from meshline.governance.policies.subjects.contract_subject import PROMISE
-from meshline.governance.policies.subjects.dataset_subject import COPY
-from meshline.governance.policies.subjects.personal_data_exposure import COLUMN
-from meshline.governance.policies.subjects.subject import Subject
+from __future__ import annotations
 
-SUBJECTS: dict[str, Subject] = {
-    one.kind: one
-    for one in (
-        product_subject.SUBJECT,
-        contract_subject.SUBJECT,
-        PROMISE,
-        consumption_subject.SUBJECT,
-        personal_data_exposure.SUBJECT,
-        COLUMN,
-        dataset_subject.SUBJECT,
-        COPY,
-        catalog_bypass.SUBJECT,
-        change_subject.SUBJECT,
-    )
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from meshline.governance.policies.evaluation_context import Look, Scope
+    from meshline.graph.queries.impact_paths import PathStep
+
+NOBODY = -1
+
+# Fields that candidates of every kind have.
+COMMON: Mapping[str, str] = {
+    "name": "the qualified name of what the candidate is about",
+    "parameters": "the parameters of the policy",
 }
+
+
+class Fields(dict[str, Any]):
+    """Fields by name. Those that cost something are found out when they are asked for, each by its own function or all by one."""
+
+    __slots__ = ("_costly",)
+
+    def __init__(self, known: Mapping[str, Any], costly: Mapping[str, Callable[[], Any]] | Callable[[str], Any] | None = None) -> None:
+        super().__init__(known)
+        self._costly = costly
+
+    def __missing__(self, name: str) -> Any:
+        costly = self._costly
+        if costly is None:
+            raise KeyError(name)
+        value = self[name] = costly(name) if callable(costly) else costly[name]()
+        return value
+
+
+class Candidate(NamedTuple):
+    """Something that a policy may be about. `asset`: whose violation it would be; `end`: of what at its other end, or NOBODY.
+    `doubts`: why what is said of it is not sure, in words.
+    """
+
+    fields: Fields
+    asset: int
+    end: int = NOBODY
+    doubts: tuple[str, ...] = ()
+
+
+Parameters: TypeAlias = Mapping[str, Any]
+Candidates: TypeAlias = "Callable[[Look, Parameters, Scope | None], Iterator[Candidate]]"
+Covers: TypeAlias = "Callable[[Look, Scope, int, int], bool]"
+Describing: TypeAlias = "Callable[[Look, Parameters, int, int, tuple[str, ...]], Fields]"
+Tracing: TypeAlias = "Callable[[Look, Parameters, int, int], tuple[list[PathStep], Mapping[str, str]]]"
+
+
+_NO_PARAMETERS: Parameters = {}
+_NO_FIELDS: Mapping[str, str] = {}
+
+
+class Subject(NamedTuple):
+    """A kind. `fields`: name -> what it is. `candidates`: all, or at least those that a scope covers. `covers`: whether a change of
+    that scope may take (asset, end) out of the candidates, or change what is said of it. `parameters`: those that the candidates
+    depend on, with what they are if nothing is said. `late`: fields of messages that are found out only when a violation is shown,
+    by `trace`, with the path. `describe`: the fields of (asset, end, doubts) once more, where there may be so many candidates that
+    texts are made only of those violations that are shown.
+    """
+
+    kind: str
+    about: str
+    fields: Mapping[str, str]
+    candidates: Candidates
+    covers: Covers
+    parameters: Parameters = _NO_PARAMETERS
+    late: Mapping[str, str] = _NO_FIELDS
+    trace: Tracing | None = None
+    describe: Describing | None = None

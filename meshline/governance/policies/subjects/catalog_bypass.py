@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from meshline.governance.policies.evaluation_context import Look, Scope
-from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
+from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
 from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, DEAD, N_FLOWS, N_NODES
 from meshline.graph.index.flow_tables import rows_of
 from meshline.graph.index.index_tables import Core

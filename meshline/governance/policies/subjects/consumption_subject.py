@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.governance.policies.evaluation_context import MOST, Look, Scope
-from meshline.governance.policies.subjects.contract_subject import past
-from meshline.governance.policies.subjects.product_subject import registered
-from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
+from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
+from meshline.governance.policies.subjects.commitment_subjects import past, registered
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.queries.contract_versions import Version

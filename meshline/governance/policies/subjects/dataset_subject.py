@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from meshline.governance.policies.evaluation_context import Look, Scope, used_datasets
-from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
+from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
 from meshline.graph.index.arrays import COLUMN, DATASET
 from meshline.graph.index.results import Ints
 

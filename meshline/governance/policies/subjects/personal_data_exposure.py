@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from meshline.governance.policies.evaluation_context import Look, Scope
 from meshline.governance.policies.personal_data import PARAMETERS, WAYS, Personal, Way
-from meshline.governance.policies.subjects.subject import Candidate, Fields, Parameters, Subject
+from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import KINDS, AssetKind, EdgeType
 from meshline.graph.queries.impact_paths import PathStep, steps_of

@@ -1,0 +1,336 @@
+"""Data products, contracts and the promises of both, and changes to tables that a contract governs: the kinds `product`, `contract`,
+`promise` and `change`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
+
+from meshline.governance.changes import Change, SubjectKind
+from meshline.governance.freshness_feasibility import Feasibility, of_products
+from meshline.governance.policies.evaluation_context import MOST, Look, Scope
+from meshline.governance.policies.subjects import NOBODY, Candidate, Fields, Parameters, Subject
+from meshline.governance.rules import Verdict
+from meshline.graph import durations
+from meshline.graph.contracts import Contract, major
+from meshline.graph.model import AssetKey, AssetKind, EdgeType, Json
+
+PRODUCT_FIELDS = {
+    "title": "its title, or an empty text",
+    "description": "its description, or an empty text",
+    "version": "its version, or an empty text",
+    "status": "its status, or an empty text",
+    "domain": "the name of its domain, or an empty text",
+    "owners": "the names of its owners, or of its domain's",
+    "tags": "its tags, `key` or `key=value`",
+    "all_tags": "its tags and those of the datasets at its output ports",
+    "slo": "its service levels: name -> {text, seconds, ratio}; seconds and ratio are null where the text is none",
+    "output_ports": "how many datasets are its output ports",
+    "input_ports": "how many datasets are its input ports",
+    "registered": "whether a source says what it is, and not only that it is used",
+    "registered_in": "the catalogs in which its specification says that it is registered",
+    "feasible": "whether it can be as fresh as it promises: FEASIBLE, INFEASIBLE or UNKNOWN",
+    "promised": "how old its data may be, in seconds, or null",
+    "least": "how old its data gets at least, by what is known, in seconds, or null",
+    "arithmetic": "how that is known",
+    "missing": "missing fields: owner, description, service level",
+}
+
+
+def list_product_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    chosen = look.all_of(AssetKind.DATA_PRODUCT) if scope is None else [node for node in sorted(scope.products) if look.index.visible(node)]
+    look.prefetch(chosen)
+    found: dict[int, Feasibility] = {}
+
+    def feasibility(product: int) -> Feasibility:
+        if not found:
+            found.update(zip(chosen, of_products(look.live, look.index, chosen), strict=True))
+        return found[product]
+
+    for product in chosen:
+        yield Candidate(_build_product_fields(look, parameters, product, partial(feasibility, product)), product)
+
+
+def _build_product_fields(look: Look, parameters: Parameters, product: int, feasibility: Callable[[], Feasibility]) -> Fields:
+    known = look.known(product)
+    return Fields(
+        {
+            "name": look.name(product),
+            "parameters": parameters,
+            "title": known.text("title") or "",
+            "description": known.text("description") or "",
+            "version": known.text("version") or "",
+            "status": known.text("status") or "",
+            "slo": _levels(known.value("slo")),
+            "registered_in": _texts(known.value("registered_in")),
+        },
+        {
+            "domain": lambda: look.name(look.index.domain(product)),
+            "owners": lambda: look.owners(product),
+            "tags": lambda: look.tags(product),
+            "all_tags": lambda: collect_product_tags(look, product),
+            "registered": lambda: registered(look, product),
+            "output_ports": lambda: len(set(look.outputs.dataset[look.outputs.product == product].tolist())),
+            "input_ports": lambda: len(set(look.inputs.dataset[look.inputs.product == product].tolist())),
+            "feasible": lambda: str(feasibility().standing),
+            "promised": lambda: feasibility().promised,
+            "least": lambda: feasibility().least,
+            "arithmetic": lambda: feasibility().text,
+            "missing": lambda: _missing(look, product),
+        },
+    )
+
+
+def _missing(look: Look, product: int) -> list[str]:
+    known = look.known(product)
+    has = {"owner": look.owners(product), "description": known.text("description"), "service level": _levels(known.value("slo"))}
+    return [name for name, found in has.items() if not found]
+
+
+def registered(look: Look, product: int) -> bool:
+    """Whether a source says something of it, or of its ports or domain."""
+    if any(row.attribute != "spelling" for row in look.known(product).rows):
+        return True
+    return bool((look.outputs.product == product).any()) or look.index.domain(product) is not None
+
+
+def collect_product_tags(look: Look, product: int) -> list[str]:
+    own = set(look.index.tags(product))
+    own.update(*(look.index.tags(dataset) for dataset in set(look.outputs.dataset[look.outputs.product == product].tolist())))
+    return sorted(own)[:MOST]
+
+
+def _levels(said: Json) -> dict[str, dict[str, Json]]:
+    found: dict[str, dict[str, Json]] = {}
+    for name, value in said.items() if isinstance(said, dict) else ():
+        measure = durations.said(value)
+        if measure is not None:
+            found[name] = {"text": measure.text, "seconds": measure.seconds, "ratio": measure.ratio}
+    return found
+
+
+def _texts(said: Json) -> list[str]:
+    values = said if isinstance(said, list) else [said]
+    return [value for value in values if isinstance(value, str)][:MOST]
+
+
+def _covers_product(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+    return asset in scope.products
+
+
+PRODUCT = Subject("product", "Every data product.", PRODUCT_FIELDS, list_product_candidates, _covers_product)
+
+
+CONTRACT_FIELDS = {
+    "title": "its title, or an empty text",
+    "description": "its description, or an empty text",
+    "version": "the version that is shown: the newest in force",
+    "status": "its status, or an empty text",
+    "in_force": "whether somebody may rely on it now: it is neither a draft nor ended",
+    "ended": "whether it is retired, or the date to which it is supported is past",
+    "owners": "the names of its owners",
+    "tags": "its tags, `key` or `key=value`",
+    "all_tags": "its tags and those of the datasets that it governs",
+    "slo": "its service levels: name -> {text, seconds, ratio}",
+    "datasets": "the datasets that it governs",
+    "roles": "the names of the roles that it lets read",
+}
+
+# Service levels that are dates to which a contract is kept.
+_ENDS = re.compile(r"end_?of_?(life|support)|expir(y|es|ation)|valid_?(to|until)", re.IGNORECASE)
+
+
+def list_contract_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    chosen = look.all_of(AssetKind.CONTRACT) if scope is None else [node for node in sorted(scope.contracts) if look.index.visible(node)]
+    look.prefetch(chosen)
+    for node in chosen:
+        yield Candidate(_build_contract_fields(look, parameters, node), node)
+
+
+def _build_contract_fields(look: Look, parameters: Parameters, node: int) -> Fields:
+    found = look.versions(node)
+    contract = found[0].contract if found else Contract(id=look.index.label(node).name)
+    return Fields(
+        {
+            "name": look.name(node),
+            "parameters": parameters,
+            "title": contract.title,
+            "description": contract.description,
+            "version": contract.version,
+            "status": contract.status,
+            "in_force": contract.in_force and not past(contract, look.now),
+            "ended": contract.ended or past(contract, look.now),
+            "slo": levels(contract),
+            "roles": [role.name for role in contract.roles][:MOST],
+        },
+        {
+            "owners": lambda: look.owners(node),
+            "tags": lambda: sorted({*look.index.tags(node), *contract.tags})[:MOST],
+            "all_tags": lambda: _collect_contract_tags(look, node, contract),
+            "datasets": lambda: [look.name(of) for of in _governed(look, node)][:MOST],
+        },
+    )
+
+
+def levels(contract: Contract) -> dict[str, Mapping[str, str | float | None]]:
+    """The levels that are about all of it; of several of a name the first."""
+    found: dict[str, Mapping[str, str | float | None]] = {}
+    for one in contract.sla:
+        found.setdefault(one.name, {"text": one.text, "seconds": one.seconds, "ratio": one.ratio})
+    return found
+
+
+def past(contract: Contract, now: datetime) -> bool:
+    """Whether a date to which it is kept is behind us."""
+    dates = [_time(one.text) for one in contract.sla if _ENDS.fullmatch(one.name)]
+    return any(date is not None and date < now for date in dates)
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _governed(look: Look, contract: int) -> list[int]:
+    return sorted(set(look.governs.end[look.governs.start == contract].tolist()))
+
+
+def _collect_contract_tags(look: Look, node: int, contract: Contract) -> list[str]:
+    own = {*look.index.tags(node), *contract.tags, *(tag for model in contract.models for tag in model.tags)}
+    own.update(*(look.index.tags(dataset) for dataset in _governed(look, node)))
+    return sorted(own)[:MOST]
+
+
+def _covers_contract(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+    return asset in scope.contracts
+
+
+CONTRACT = Subject("contract", "Every contract, by the version that is shown.", CONTRACT_FIELDS, list_contract_candidates, _covers_contract)
+
+
+PROMISE_FIELDS = {
+    "holder_kind": "DATA_PRODUCT or CONTRACT",
+    "in_force": "whether somebody may rely on it now; of a product true",
+    "version": "its version, or an empty text",
+    "tags": "its tags, `key` or `key=value`",
+    "all_tags": "its tags and those of the datasets at its output ports, or that it governs",
+    "slo": "its service levels: name -> {text, seconds, ratio}; seconds and ratio are null where the text is none",
+}
+
+
+def list_promise_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    for one in list_product_candidates(look, parameters, scope):
+        yield one._replace(fields=_build_promise_fields(look, one, in_force=True))
+    for one in list_contract_candidates(look, parameters, scope):
+        yield one._replace(fields=_build_promise_fields(look, one, in_force=one.fields["in_force"]))
+
+
+def _build_promise_fields(look: Look, one: Candidate, *, in_force: bool) -> Fields:
+    known = {name: one.fields[name] for name in ("name", "parameters", "version", "slo")}
+    costly = {"tags": lambda: one.fields["tags"], "all_tags": lambda: one.fields["all_tags"]}
+    return Fields({**known, "in_force": in_force, "holder_kind": str(look.index.kind(one.asset))}, costly)
+
+
+def _covers_promise(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+    return asset in scope.products or asset in scope.contracts
+
+
+PROMISE = Subject(
+    "promise",
+    "Every data product, and every contract by the version that is shown.",
+    PROMISE_FIELDS,
+    list_promise_candidates,
+    _covers_promise,
+)
+
+
+CHANGE_FIELDS = {
+    "rule": "the id of the rule of change",
+    "verdict": "its verdict: compatible, conditional or breaking",
+    "changed": "the name of what is changed",
+    "contract": "the contract in force that governs it",
+    "version": "the version of that contract in the graph",
+    "new_version": "the newest version of it as it would be after the change",
+    "new_major": "whether that is a new major version",
+}
+
+CHANGES = "changes"  # where `Look.shared` holds them: a sequence of Governed
+
+
+class Governed(NamedTuple):
+    """A change to a table that a contract in force governs, and that contract's version before it."""
+
+    change: Change
+    verdict: Verdict
+    contract: int
+    version: str
+    changed: int  # the column or dataset, or NOBODY
+
+
+def governed(look: Look, judged: Sequence[tuple[Change, Verdict]]) -> list[Governed]:
+    """To be looked up before the change is supposed: what is dropped is not found afterwards."""
+    found: list[Governed] = []
+    for change, verdict in judged:
+        for contract in _contracts(look, change) if change.subject.kind is SubjectKind.TABLE else ():
+            shown = next((one.contract for one in look.versions(contract)), None)
+            if shown is not None and shown.in_force:
+                found.append(Governed(change, verdict, contract, shown.version, _changed(look, change)))
+    return found
+
+
+def list_change_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:  # noqa: ARG001
+    said: Sequence[Governed] = look.shared.get(CHANGES, ())
+    for one in said:
+        after = next((version.contract for version in look.versions(one.contract)), None)
+        yield Candidate(_build_change_fields(look, parameters, one, "" if after is None else after.version), one.contract, one.changed)
+
+
+def _contracts(look: Look, change: Change) -> list[int]:
+    index = look.index
+    keys = {AssetKey(AssetKind.DATASET, key.parts[:2]) for key in change.assets if key.kind in (AssetKind.COLUMN, AssetKind.DATASET)}
+    datasets = {node for key in keys if (node := index.node(key)) is not None}
+    contracts = {edge.start for node in datasets for edge in index.edges(node, EdgeType.GOVERNS, incoming=True)}
+    return sorted(contracts, key=index.key)
+
+
+def _changed(look: Look, change: Change) -> int:
+    found = (look.index.node(key) for key in change.assets)
+    return next((node for node in found if node is not None), NOBODY)
+
+
+def _build_change_fields(look: Look, parameters: Parameters, one: Governed, version: str) -> Fields:
+    name = ".".join((one.change.subject.name, *one.change.subject.part[1::2]))
+    return Fields(
+        {
+            "name": name,
+            "parameters": parameters,
+            "rule": one.change.rule,
+            "verdict": one.verdict.name.lower(),
+            "changed": name,
+            "contract": look.index.label(one.contract).name,
+            "version": one.version,
+            "new_version": version,
+            "new_major": major(version) > major(one.version),
+        }
+    )
+
+
+def _covers_change(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+    return False
+
+
+CHANGE = Subject(
+    "change",
+    "Every change to a table that a check finds, once for each contract in force that governs it. Contracts and products have versions of"
+    " their own: the rule `major-version-missing` looks at those.",
+    CHANGE_FIELDS,
+    list_change_candidates,
+    _covers_change,
+)
