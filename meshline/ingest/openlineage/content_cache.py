@@ -12,9 +12,8 @@ from meshline.graph.content import EMPTY, Draft, encode
 from meshline.graph.model import AssetKey, Content, Facts
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage import column_lineage, facet_facts, facet_types
-from meshline.ingest.openlineage.column_lineage import Described, Name
+from meshline.ingest.openlineage.column_lineage import Described, Name, QueryLineage, read_query
 from meshline.ingest.openlineage.facets import FacetReader, Place, Text
-from meshline.ingest.openlineage.query_lineage import QueryLineage, read_query
 
 MAX_CONTENTS = 64 * 2**20  # bytes of content
 MAX_DESCRIBED = 64 * 2**20  # bytes, about, of lineage read

@@ -18,6 +18,7 @@ from meshline.ingest.openlineage.column_lineage import (
     Described,
     Name,
     describe,
+    dialect_of,
     job_name,
     of_dataset_lineage,
     together,
@@ -27,7 +28,6 @@ from meshline.ingest.openlineage.content_cache import Contents
 from meshline.ingest.openlineage.facet_types import LineageEntry, Symlinks
 from meshline.ingest.openlineage.facets import Place, Weight
 from meshline.ingest.openlineage.producers import Producer, change_of, ends, output_ends, producer_of
-from meshline.ingest.openlineage.query_lineage import dialect_of
 from meshline.ingest.openlineage.run_state import Mention, RunState, Slot, join_slots
 
 

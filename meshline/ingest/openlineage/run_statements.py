@@ -38,6 +38,7 @@ from meshline.graph.model import (
     EdgeFact,
     EdgeType,
     Facts,
+    Json,
     Scope,
     Statement,
     build_run_version,
@@ -45,13 +46,79 @@ from meshline.graph.model import (
 from meshline.graph.naming import Naming
 from meshline.graph.quality import JOB_QUALITY, QUALITY
 from meshline.graph.store.base import RunKey
-from meshline.ingest.openlineage.assertions import results
+from meshline.ingest.check_facts import Check, Outcome, facts, first_line, named
+from meshline.ingest.openlineage import facet_types
 from meshline.ingest.openlineage.content_cache import Contents
 from meshline.ingest.openlineage.facet_facts import is_session_name
 from meshline.ingest.openlineage.facet_types import LifecycleStateChange, Symlinks
-from meshline.ingest.openlineage.facets import RUN_OWNED_DATASET, RUN_OWNED_JOB, Place, Weight
+from meshline.ingest.openlineage.facets import RUN_OWNED_DATASET, RUN_OWNED_JOB, Place, Text, Weight
 from meshline.ingest.openlineage.run_lineage import Exchange, Side, content, exchange, reads, replaces, whole_schema, writes_only
-from meshline.ingest.openlineage.run_state import Mention, RunState, Slot, is_continuous, join_roles, map_index, parent_run
+from meshline.ingest.openlineage.run_state import Mention, RunState, Slot, is_continuous, join_roles, join_slot, map_index, parent_run
+
+ASSERTIONS = "dataQualityAssertions"
+DBT = "DBT"
+BUILD, TEST = ".build.test", ".test"  # one table's tests, run by `dbt build` and by `dbt test`
+
+
+def results(job: AssetKey, state: RunState, contents: Contents) -> Iterator[tuple[AssetKey, Slot, Content]]:
+    """The datasets on which a run ran checks, with what it found; for most runs, none: two look-ups for each dataset."""
+    found: dict[AssetKey, Slot] = {}
+    for mention in (*state.inputs, *state.outputs):
+        slot = mention.role_facets.get(ASSERTIONS) or mention.facets.get(ASSERTIONS)
+        if slot is not None and slot.readable:
+            key = contents.naming.dataset(mention.namespace, mention.name)
+            found[key] = slot if key not in found else join_slot(found[key], slot)
+    if not found:
+        return
+    by_dbt = _integration(state, contents) == DBT
+    suite = f"{job.name.removesuffix(BUILD)}{TEST}" if by_dbt and job.name.endswith(BUILD) else job.name
+    for key, slot in sorted(found.items()):
+        left_out = by_dbt and state.left_out
+        make = partial(_facts, key, suite, slot, contents, by_dbt=by_dbt, left_out=left_out)
+        yield key, slot, contents.of((ASSERTIONS, key, suite, slot.digest, by_dbt, left_out), make)
+
+
+def _facts(dataset: AssetKey, suite: str, facet: Text, contents: Contents, *, by_dbt: bool, left_out: bool) -> Facts:
+    """What one facet says; nothing if it takes itself back. `left_out`: dbt aborted the run, for what it tests was not built."""
+    value = contents.reader.read(Place.INPUT, ASSERTIONS, facet).value
+    if not isinstance(value, facet_types.DataQualityAssertions) or value.deleted is True:
+        return Facts()
+    checks = [_check(dataset, suite, assertion, by_dbt=by_dbt, left_out=left_out) for assertion in value.assertions or ()]
+    return facts(named(checks, [""] * len(checks)))
+
+
+def _check(dataset: AssetKey, suite: str, said: facet_types.Assertion, *, by_dbt: bool, left_out: bool) -> Check:
+    skipped = left_out and not said.success
+    kind = said.assertion.strip() or "assertion"
+    return Check(
+        of=model.build_column_key(dataset, said.column) if said.column else dataset,
+        name=said.name or (f"{kind}({said.column})" if said.column else kind),
+        kind=kind,
+        outcome=Outcome.SKIPPED if skipped else _outcome(said, by_dbt=by_dbt),
+        suite=suite,
+        expected=_text(said.expected),
+        observed=None if skipped else _text(said.actual),  # dbt-ol gives a 0 that nobody counted
+        message=first_line(said.description),
+    )
+
+
+def _outcome(said: facet_types.Assertion, *, by_dbt: bool) -> Outcome:
+    if said.success:
+        return Outcome.PASSED
+    if by_dbt and said.params is not None and said.actual is None:
+        return Outcome.SKIPPED  # dbt-ol has no other word for a test that was not run, because what it tests was not built
+    return Outcome.WARNED if str(said.severity or "").lower().startswith("warn") else Outcome.FAILED
+
+
+def _text(value: Json) -> Json:
+    return value if value is None or isinstance(value, str | int | float | bool) else msgspec.json.encode(value).decode()
+
+
+def _integration(state: RunState, contents: Contents) -> str:
+    slot = state.job_facets.get("jobType")
+    value = contents.reader.read(Place.JOB, "jobType", slot).value if slot else None
+    return (value.integration or "").upper() if isinstance(value, facet_types.JobType) else ""
+
 
 JOB_WRITES, JOB_READS, JOB_DECLARED, JOB_PARENT = "job-writes", "job-reads", "job-declared", "job-parent"
 JOB, DATASET, DATASET_LINEAGE = "job", DATASET_SCOPE, "dataset-lineage"
@@ -63,7 +130,7 @@ EMPTY = int(Weight.EMPTY)
 Covered = Callable[[bytes], bool]  # whether a sibling's column lineage covers a pair
 
 
-class Outcome(NamedTuple):
+class RunOutcome(NamedTuple):
     """How a run ended, as far as its statements are concerned."""
 
     completed: int | None
@@ -76,7 +143,7 @@ def version_of(run: RunKey) -> str:
     return f"{run.run_id}@{_digest(run.job.parts)}"
 
 
-def _family(run: RunKey, parent_run_id: str) -> str:
+def _retry_group(run: RunKey, parent_run_id: str) -> str:
     """The runs of a job under one parent run count as one: the tasks that Airflow maps, and what is tried again."""
     return _digest([*run.job.parts, parent_run_id]) if parent_run_id else ""
 
@@ -85,10 +152,10 @@ def _digest(parts: Sequence[str]) -> str:
     return hashlib.blake2b(msgspec.json.encode(parts), digest_size=6).hexdigest()
 
 
-def outcome(state: RunState, contents: Contents) -> Outcome:
+def run_outcome(state: RunState, contents: Contents) -> RunOutcome:
     """FAIL and ABORT are sticky, but what a continuous job did before it failed stays done."""
     continuous = is_continuous(state, contents.reader)
-    return Outcome(state.completed, None if continuous else state.failed, continuous)
+    return RunOutcome(state.completed, None if continuous else state.failed, continuous)
 
 
 class RunVoice:
@@ -100,11 +167,11 @@ class RunVoice:
         self.source = run.source
         self.state = state
         self.contents = contents
-        self.outcome = outcome(state, contents)
+        self.outcome = run_outcome(state, contents)
         self.exchange = exchange((run.job.parts[0], run.job.parts[1]), state, contents)
         self.parent = parent
         self.group = parent.run_id if parent else ""  # what sibling runs have in common; '' = no siblings
-        self.version = build_run_version(version_of(run), _family(run, self.group))
+        self.version = build_run_version(version_of(run), _retry_group(run, self.group))
         self.index = (QUERY,) if self.exchange.producer.is_query else map_index(state)
         self.pairs = self._pairs()
         self._said: tuple[tuple[bool, ...], list[Statement]] | None = None
