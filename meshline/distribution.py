@@ -21,42 +21,42 @@ _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?")
 
 def install_command(*extras: str) -> str:
     """The shell command that installs meshline with these extras."""
-    return f"pip install '{requirement(*extras)}'"
+    return f"pip install '{build_requirement(*extras)}'"
 
 
-def requirement(*extras: str) -> str:
+def build_requirement(*extras: str) -> str:
     """A requirement of meshline with these extras, at an address that works: `meshline[dbt] @ git+https://...@v0.1.0`.
 
     That is where this one came from (a git repository, a folder, a wheel: PEP 610). Else it is the tag of this version in the
     repository that the project's metadata names: `[project.urls]` in pyproject.toml is the one place for that address.
     """
     chosen = f"[{','.join(extras)}]" if extras else ""
-    found = _installed(NAME)
-    address = _origin(found) or _released(found)
+    found = _find_distribution(NAME)
+    address = _find_origin(found) or _find_release(found)
     return f"{NAME}{chosen} @ {address}" if address else f"{NAME}{chosen}"
 
 
-def extras() -> Mapping[str, tuple[str, ...]]:
+def list_extras() -> Mapping[str, tuple[str, ...]]:
     """The distributions that each extra installs. Empty if meshline itself is not installed as one."""
-    found = _installed(NAME)
+    found = _find_distribution(NAME)
     if found is None:
         return {}
-    return {extra: tuple(sorted(set(_libraries(found, extra)))) for extra in sorted(found.metadata.get_all("Provides-Extra") or ())}
+    return {extra: tuple(sorted(set(_list_libraries(found, extra)))) for extra in sorted(found.metadata.get_all("Provides-Extra") or ())}
 
 
-def missing(names: tuple[str, ...]) -> tuple[str, ...]:
+def find_missing(names: tuple[str, ...]) -> tuple[str, ...]:
     """The distributions among these that are not installed."""
-    return tuple(name for name in names if _installed(name) is None)
+    return tuple(name for name in names if _find_distribution(name) is None)
 
 
-def _installed(name: str) -> Distribution | None:
+def _find_distribution(name: str) -> Distribution | None:
     try:
         return distribution(name)
     except PackageNotFoundError:
         return None
 
 
-def _origin(found: Distribution | None) -> str:
+def _find_origin(found: Distribution | None) -> str:
     """Where this one was installed from, if that is recorded and still there."""
     try:
         origin: Any = json.loads((found and found.read_text("direct_url.json")) or "{}")
@@ -72,12 +72,12 @@ def _origin(found: Distribution | None) -> str:
     return ""
 
 
-def _released(found: Distribution | None) -> str:
+def _find_release(found: Distribution | None) -> str:
     urls = (found.metadata.get_all("Project-URL") or ()) if found is not None else ()
     return next((f"git+{url.removeprefix(_LABEL)}@v{__version__}" for url in urls if url.startswith(_LABEL)), "")
 
 
-def _libraries(found: Distribution, extra: str) -> Iterator[str]:
+def _list_libraries(found: Distribution, extra: str) -> Iterator[str]:
     """What the extra adds; where it uses extras of a library, what those add as well."""
     for line in found.requires or ():
         text, _, marker = line.partition(";")
@@ -85,7 +85,7 @@ def _libraries(found: Distribution, extra: str) -> Iterator[str]:
         if match is None or re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", marker) is None:
             continue
         yield match[1]
-        library = _installed(match[1])
+        library = _find_distribution(match[1])
         for inner in (match[2] or "").split(","):
             if library is not None and inner.strip():
-                yield from _libraries(library, inner.strip())
+                yield from _list_libraries(library, inner.strip())

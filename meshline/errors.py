@@ -13,10 +13,10 @@ class MeshlineError(Exception):
 
     def __reduce__(self) -> tuple[Callable[..., MeshlineError], tuple[object, ...]]:
         """As errors travel between processes: with what they know, whatever they are made from."""
-        return _restored, (type(self), self.args, self.__dict__)
+        return _restore_error, (type(self), self.args, self.__dict__)
 
 
-def _restored(kind: type[MeshlineError], arguments: tuple[object, ...], attributes: dict[str, object]) -> MeshlineError:
+def _restore_error(kind: type[MeshlineError], arguments: tuple[object, ...], attributes: dict[str, object]) -> MeshlineError:
     error = kind.__new__(kind)
     error.args = arguments
     error.__dict__.update(attributes)
@@ -95,7 +95,7 @@ class MissingExtra(MeshlineError):
 
 
 @contextmanager
-def required_extra(extra: str, needed_for: str) -> Iterator[None]:
+def require_extra(extra: str, needed_for: str) -> Iterator[None]:
     """Around imports that need the libraries of an extra. Raises MissingExtra if one of them is not installed."""
     try:
         yield

@@ -7,23 +7,23 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 
-def printable(text: str) -> str:
+def make_printable(text: str) -> str:
     """A text without control characters: a name must not steer the terminal."""
     return text if text.isprintable() else "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
-def short(text: str, most: int) -> str:
+def shorten_text(text: str, limit: int) -> str:
     """A printable text of at most so many characters."""
-    text = printable(text)
-    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+    text = make_printable(text)
+    return text if len(text) <= limit else f"{text[: limit - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def listing(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def short_time(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     """A time in UTC, no more exact than needed: `2026-03-08`, `2026-03-08T09:30Z`, `2026-03-08T09:30:05Z`."""
     time = time.astimezone(UTC)
     if time == time.replace(hour=0, minute=0, second=0, microsecond=0):
@@ -32,20 +32,20 @@ def short_time(time: datetime) -> str:
     return time.replace(tzinfo=None).isoformat(timespec=exactness) + "Z"
 
 
-def counted(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """`1 dataset`, `2 datasets`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def has(number: int) -> str:
+def has_or_have(number: int) -> str:
     return "has" if number == 1 else "have"
 
 
-def is_(number: int) -> str:
+def is_or_are(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
-def closest(name: str, known: Iterable[str]) -> str:
+def suggest_closest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or nothing."""
     found = difflib.get_close_matches(name.casefold(), list(known), n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else ""

@@ -20,7 +20,7 @@ from meshline.app.policy_service import Governing
 from meshline.app.settings import Settings
 from meshline.app.sync_scheduler import Plan, Scheduler
 from meshline.app.threads import run_in_thread
-from meshline.errors import MeshlineError, NotReady, StoreUnavailable, required_extra
+from meshline.errors import MeshlineError, NotReady, StoreUnavailable, require_extra
 from meshline.governance.notify.violation_events import Watched
 from meshline.graph.live_graph import LiveGraph, collect_as_usual, collect_seldom
 from meshline.graph.naming import Naming
@@ -75,7 +75,7 @@ def subscription(settings: Settings) -> Subscription | None:
     """What is to be consumed, if anything. Raises InvalidInput if it cannot be, MissingExtra."""
     if settings.kafka is None:
         return None
-    with required_extra("kafka", "consuming from Kafka"):
+    with require_extra("kafka", "consuming from Kafka"):
         from meshline.ingest.kafka import Subscription, check, read_properties  # noqa: PLC0415
     properties = {} if settings.kafka_config is None else read_properties(settings.kafka_config)
     found = Subscription(settings.kafka, settings.kafka_topic, settings.kafka_group, properties, settings.max_body_bytes)

@@ -10,7 +10,7 @@ import msgspec
 from meshline.cli.terminal import Line
 from meshline.errors import MeshlineError
 from meshline.governance.reports.completeness_text import doubts, known_later
-from meshline.words import short_time
+from meshline.words import format_time
 
 
 class Refused(MeshlineError):
@@ -83,7 +83,7 @@ class Completeness(msgspec.Struct, rename="camel", frozen=True):
 
 def shown_time(as_of: str | None) -> str:
     """A time that was asked for (ISO 8601); empty: now."""
-    return "" if as_of is None else short_time(datetime.fromisoformat(as_of))
+    return "" if as_of is None else format_time(datetime.fromisoformat(as_of))
 
 
 def notes_of_the_past(as_of: str | None, later: Iterable[KnownLater]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from meshline.cli.options import ListFormat, Server, Store, TextFormat
 from meshline.cli.owners import Answer
 from meshline.cli.terminal import Line
 from meshline.errors import InvalidInput
-from meshline.words import counted
+from meshline.words import format_count
 
 
 def consumers(
@@ -96,7 +96,7 @@ def _lines(contract: Contract, version: str | None) -> Iterator[Line]:
     yield from table(rows, indent="  ")
     unknown = sum(use.version is None for use in contract.of_any_version)
     if version is not None and unknown:
-        yield Line(f"  ! of {counted(unknown, 'use')} the version is not known: not listed here")
+        yield Line(f"  ! of {format_count(unknown, 'use')} the version is not known: not listed here")
 
 
 def _sources(uses: Sequence[Use]) -> str:

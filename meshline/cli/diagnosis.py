@@ -15,7 +15,7 @@ import httpx
 from meshline import __version__
 from meshline.cli.store import opened_store, store_url
 from meshline.cli.token import token_to_send
-from meshline.distribution import extras, install_command, missing, requirement
+from meshline.distribution import build_requirement, find_missing, install_command, list_extras
 from meshline.errors import MeshlineError
 from meshline.graph.store.factory import shown, sqlite_path
 
@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 
 def findings(store: str | None, server: str | None, config: Path | None) -> Iterator[Finding]:
     """One part after the other. `store`, `server`: those to examine; without a store that of the settings."""
-    yield Finding("meshline", "ok", f"{__version__}, as {requirement()}")
+    yield Finding("meshline", "ok", f"{__version__}, as {build_requirement()}")
     yield Finding("Python", "ok", f"{platform.python_version()} on {platform.platform()}: {sys.executable}")
     yield from _extras()
     yield _kernels()
@@ -48,10 +48,10 @@ def findings(store: str | None, server: str | None, config: Path | None) -> Iter
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, libraries in extras().items():
+    for extra, libraries in list_extras().items():
         if extra == "all":  # the sum of the others
             continue
-        absent = missing(libraries)
+        absent = find_missing(libraries)
         if absent:
             yield Finding(f"extra {extra}", "note", f"not installed ({', '.join(absent)})", install_command(extra))
         else:

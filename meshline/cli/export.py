@@ -16,7 +16,7 @@ import msgspec
 import typer
 
 from meshline.cli.options import AsOf, Store
-from meshline.errors import required_extra
+from meshline.errors import require_extra
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Precedence, from_micros
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _order(edge: Row) -> bytes:
 
 def graphml(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Iterator[bytes]:
     """GraphML, in which lists and mappings are JSON texts. Raises MissingExtra."""
-    with required_extra("networkx", "export to GraphML"):
+    with require_extra("networkx", "export to GraphML"):
         import networkx as nx
     graph = graph_of(store, precedence, as_of)
     result = nx.MultiDiGraph()

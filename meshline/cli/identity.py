@@ -13,7 +13,7 @@ from meshline.cli.client import shaped
 from meshline.cli.options import Limit, ListFormat, Server, Store, TextFormat
 from meshline.cli.terminal import Line
 from meshline.errors import InvalidInput
-from meshline.words import counted
+from meshline.words import format_count
 
 
 def explain(
@@ -212,7 +212,7 @@ def explained(data: object) -> Iterator[Line]:
     yield Line(str(identity.shown), "bold")
     yield Line(f"shown because {_why_shown(identity)}")
     yield Line("")
-    yield Line(f"{counted(len(identity.members), 'name')}:")
+    yield Line(f"{format_count(len(identity.members), 'name')}:")
     yield from table([(str(one.name), _rank(one)) for one in identity.members], indent="  ")
     for why, title in (("spelling", "also written:"), ("name in a session", "called in sessions, which is no identity:")):
         written = sorted({(f"{alias.namespace}/{alias.name}", alias.source) for alias in found.aliases if alias.why == why})

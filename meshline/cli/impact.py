@@ -13,7 +13,7 @@ import typer
 from meshline.cli.answer_types import Asset, Completeness, Named, Names, table
 from meshline.cli.options import AsOf, Assets, Depth, Limit, Reach, ReachName, Server, Store, iso
 from meshline.cli.terminal import Line
-from meshline.words import counted
+from meshline.words import format_count
 
 if TYPE_CHECKING:
     from meshline.cli.answer_types import Asset
@@ -190,15 +190,15 @@ def verdict(impact: Impact, starts: Sequence[Asset]) -> str:
             return f"Nothing depends on {of}{at}."
         return f"Nothing is known to depend on {of}{at}, but the answer may be incomplete: do not treat this as safe."
     ways = ", ".join(f"{count.count} {WORDS[count.key]}" for count in impact.by_reach if count.key in WORDS)
-    return f"{of} affects {counted(impact.total, 'asset')}{at}: {ways}."
+    return f"{of} affects {format_count(impact.total, 'asset')}{at}: {ways}."
 
 
 def headcount(impact: Impact) -> str:
     """The second line: what they are, and who must hear of it."""
     kinds = {count.key: count.count for count in impact.by_kind}
-    what = [counted(kinds[kind], noun) for kind, noun in KINDS.items() if kind in kinds]
+    what = [format_count(kinds[kind], noun) for kind, noun in KINDS.items() if kind in kinds]
     owners = sum(notice.reason == "OWNS" for notice in impact.notify)
-    told = [counted(number, noun) for number, noun in ((len(impact.notify) - owners, "consumer"), (owners, "owner")) if number]
+    told = [format_count(number, noun) for number, noun in ((len(impact.notify) - owners, "consumer"), (owners, "owner")) if number]
     tell = f"Tell {' and '.join(told)}." if told else "No consumer or owner of it is known."
     return f"That is {', '.join(what)}. {tell}"
 

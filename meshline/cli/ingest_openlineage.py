@@ -35,7 +35,7 @@ def openlineage(
     from meshline.cli.exit_codes import FAILED, REFUSED
     from meshline.cli.terminal import progress, refusal_exit, tell
     from meshline.ingest.openlineage.event_files import SUFFIXES, events_in
-    from meshline.words import counted
+    from meshline.words import format_count
 
     events: Iterable[Found] = events_in(file)
     if strict:
@@ -61,14 +61,14 @@ def openlineage(
                         tell(f"warning: {warning}")
                 warned += one.more_warnings
     except KeyboardInterrupt:
-        tell(f"interrupted: at least {counted(ingested, 'event')} ingested; the same command again ingests the rest, and none twice")
+        tell(f"interrupted: at least {format_count(ingested, 'event')} ingested; the same command again ingests the rest, and none twice")
         raise typer.Exit(INTERRUPTED) from None
     if warned > WARNINGS_SHOWN:
-        tell(f"and {counted(warned - WARNINGS_SHOWN, 'warning')} more")
+        tell(f"and {format_count(warned - WARNINGS_SHOWN, 'warning')} more")
     if not ingested and not refused:
         tell(f"meshline: no events in {', '.join(file)}: accepted are files with events, and folders with files {', '.join(SUFFIXES)}")
         raise typer.Exit(FAILED)
-    tell(f"{counted(ingested, 'event')} taken" + (f", {refused} refused" if refused else ""))
+    tell(f"{format_count(ingested, 'event')} taken" + (f", {refused} refused" if refused else ""))
     if refused:
         raise typer.Exit(REFUSED)
 

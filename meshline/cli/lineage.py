@@ -12,7 +12,7 @@ import typer
 from meshline.cli.answer_types import Asset, Completeness, Named, Names
 from meshline.cli.options import AsOf, Assets, Depth, Reach, ReachName, Server, Store, iso
 from meshline.cli.terminal import Line
-from meshline.words import counted, is_
+from meshline.words import format_count, is_or_are
 
 
 class GranularityName(enum.StrEnum):
@@ -122,14 +122,14 @@ def text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granularity: s
     names = Names([*asked, *(node.asset for node in graph.nodes), *(job for edge in graph.edges for job in edge.jobs)])
     others = [node for node in graph.nodes if not node.start]
     way = "comes from" if upstream else "flows to"
-    yield Line(f"{', '.join(names(one) for one in asked)} {way} {counted(len(others), _NOUNS.get(granularity, 'asset'))}", "bold")
+    yield Line(f"{', '.join(names(one) for one in asked)} {way} {format_count(len(others), _NOUNS.get(granularity, 'asset'))}", "bold")
     if granularity not in _NOUNS:
         yield from _beginning(graph, asked, names)
     else:
         yield from _standing_for(graph, asked, names, granularity)
     for distance in sorted({node.distance for node in others}):
         yield Line("")
-        yield Line(f"{counted(distance, 'step')} away", "bold")
+        yield Line(f"{format_count(distance, 'step')} away", "bold")
         for node in others:
             if node.distance == distance:
                 yield Line(f"  {names(node.asset)}{_marks(node)}")
@@ -137,7 +137,9 @@ def text(graph: Graph, asked: Sequence[Asset], *, upstream: bool, granularity: s
     notes = graph.completeness.notes
     if graph.ungrouped:
         belong = "belongs" if graph.ungrouped == 1 else "belong"
-        notes.insert(0, f"{counted(graph.ungrouped, 'dataset')} {belong} to no {granularity} and {is_(graph.ungrouped)} not shown.")
+        notes.insert(
+            0, f"{format_count(graph.ungrouped, 'dataset')} {belong} to no {granularity} and {is_or_are(graph.ungrouped)} not shown."
+        )
     if notes:
         yield Line("")
         yield from (Line(f"! {note}", "yellow") for note in notes)
@@ -193,7 +195,7 @@ def _through(edge: Edge, names: Names) -> str:
     if edge.masking:
         notes.append("masking")
     if edge.count > 1:
-        notes.append(counted(edge.count, "flow"))
+        notes.append(format_count(edge.count, "flow"))
     by = f" by {', '.join(map(names, edge.jobs))}" if edge.jobs else ""
     return by + (f" ({', '.join(notes)})" if notes else "")
 

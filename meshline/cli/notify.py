@@ -11,7 +11,7 @@ import typer
 from meshline.cli.options import Config, ListFormat, Store, TextFormat
 from meshline.cli.terminal import Line
 from meshline.graph.model import Json, from_micros
-from meshline.words import counted
+from meshline.words import format_count
 
 if TYPE_CHECKING:
     from meshline.governance.notify.outbox import Pending
@@ -82,7 +82,7 @@ def listed(parcels: Sequence[Parcel]) -> Iterator[Line]:
             owed = one.notice.owed
             yield Line(f"  {owed.verdict}: {owed.text} in {owed.subject}, since {_minute(owed.at)} ({owed.rule})")
             if one.tried.attempts:
-                yield Line(f"    tried {counted(one.tried.attempts, 'time')}, again at {_minute(one.due)}: {one.tried.error}", "dim")
+                yield Line(f"    tried {format_count(one.tried.attempts, 'time')}, again at {_minute(one.due)}: {one.tried.error}", "dim")
         if len(parcel.pending) > SHOWN:
             yield Line(f"  and {len(parcel.pending) - SHOWN} more", "dim")
 

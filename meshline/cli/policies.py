@@ -17,7 +17,7 @@ from meshline.cli.options import ListFormat, Server, Store, TextFormat
 from meshline.cli.terminal import Line
 from meshline.errors import NotFound
 from meshline.graph.model import Json
-from meshline.words import closest, counted
+from meshline.words import format_count, suggest_closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,9 @@ def listed(source: Answers, policy: str | None) -> list[Json]:
     found: Any = source.ask(question("policies"), {})["policies"]
     chosen = [one for one in found if policy in (None, one["id"])]
     if not chosen:
-        raise NotFound(f"there is no policy {policy!r}{closest(str(policy), [one['id'] for one in found])}; `meshline policies` lists them")
+        raise NotFound(
+            f"there is no policy {policy!r}{suggest_closest(str(policy), [one['id'] for one in found])}; `meshline policies` lists them"
+        )
     return chosen
 
 
@@ -128,7 +130,7 @@ def told(found: Sequence[Any], *, violations: bool) -> Iterator[Line]:
     groups = [(policy, list(group)) for policy, group in groupby(found, key=itemgetter("policy"))]
     for policy, broken in groups:
         if len(groups) > 1:
-            yield Line(f"{policy}: {counted(len(broken), 'violation')}", "bold")
+            yield Line(f"{policy}: {format_count(len(broken), 'violation')}", "bold")
         for one in broken:
             yield Line(f"{one['severity']}: {one['text']}", _STYLES[one["severity"]])
             yield Line(f"  {one['policy']} {one['fingerprint']}", "dim")

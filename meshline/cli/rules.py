@@ -25,10 +25,10 @@ def rules(
     from meshline.cli.terminal import write, write_json
     from meshline.errors import NotFound
     from meshline.governance.rules import RULES
-    from meshline.words import closest
+    from meshline.words import suggest_closest
 
     if id is not None and id not in RULES:
-        raise NotFound(f"there is no rule {id!r}{closest(id, RULES)}; `meshline rules` lists them")
+        raise NotFound(f"there is no rule {id!r}{suggest_closest(id, RULES)}; `meshline rules` lists them")
     if format is TextFormat.JSON:
         write_json([_plain(rule) for rule in RULES.values()] if id is None else _plain(RULES[id]))
     else:

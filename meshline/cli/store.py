@@ -75,7 +75,7 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     from meshline.errors import NotFound
     from meshline.graph.store.factory import sqlite_path
     from meshline.graph.store.sqlite.maintenance import compact as compacted
-    from meshline.words import counted
+    from meshline.words import format_count
 
     settings = load(store=store, config=config)
     before = settings.raw_before()
@@ -83,13 +83,13 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     if path is None:
         with opened_store(settings.store) as opened:
             forgotten = opened.prune_raw(before)
-        tell(f"{counted(forgotten, 'raw event')} forgotten; what else such a store holds, it keeps in order itself")
+        tell(f"{format_count(forgotten, 'raw event')} forgotten; what else such a store holds, it keeps in order itself")
         return
     if not path.exists():
         raise NotFound(f"there is no store at {path}")
     done = compacted(str(path), before)
     tell(
-        f"dropped {counted(done.contents, 'content')}, {counted(done.labels, 'label')} and {counted(done.raw, 'raw event')};"
+        f"dropped {format_count(done.contents, 'content')}, {format_count(done.labels, 'label')} and {format_count(done.raw, 'raw event')};"
         f" {done.before:,} bytes before, {done.after:,} now"
     )
 

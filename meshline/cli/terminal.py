@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from meshline.graph.model import Json
-from meshline.words import printable
+from meshline.words import make_printable
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Line(NamedTuple):
 def write(lines: Iterable[Line]) -> None:
     """Lines to stdout, in colour on a terminal only."""
     if not sys.stdout.isatty():
-        sys.stdout.writelines(f"{printable(line.text)}\n" for line in lines)
+        sys.stdout.writelines(f"{make_printable(line.text)}\n" for line in lines)
         sys.stdout.flush()  # a server goes on after this
         return
     from rich.console import Console
@@ -35,7 +35,7 @@ def write(lines: Iterable[Line]) -> None:
 
     console = Console(highlight=False)
     for line in lines:
-        console.print(Text(printable(line.text), style=line.style), soft_wrap=True)
+        console.print(Text(make_printable(line.text), style=line.style), soft_wrap=True)
 
 
 def write_json(value: Json) -> None:
@@ -59,7 +59,7 @@ def write_bytes(parts: Iterable[bytes], path: Path | None) -> None:
 
 def tell(message: str) -> None:
     """One line to stderr."""
-    sys.stderr.write(f"{printable(message)}\n")
+    sys.stderr.write(f"{make_printable(message)}\n")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path, text
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 
 def refusals(doc: Document, path: Path, error: ValidationError, keys: Iterable[str] = ()) -> list[InvalidInput]:
@@ -62,12 +62,12 @@ def _message(details: ErrorDetails, keys: Sequence[str]) -> str:
         return str(details["msg"])
     if kind == "extra_forbidden":
         key = str(details["loc"][-1])
-        return f"unknown key {key!r}{closest(key, keys)}; accepted: {', '.join(keys)}"
+        return f"unknown key {key!r}{suggest_closest(key, keys)}; accepted: {', '.join(keys)}"
     if kind == "missing":
         return f"the key {details['loc'][-1]!r} is missing"
     if kind == "literal_error":
         expected = str(details["ctx"]["expected"])
-        near = closest(str(details["input"]), re.findall(r"'([^']*)'", expected))
+        near = suggest_closest(str(details["input"]), re.findall(r"'([^']*)'", expected))
         return f"found {found}{near}; accepted is {expected}"
     if kind == "string_type" and isinstance(details["input"], int | float):
         return f"found {found}, which is no text; write it in quotes"
@@ -189,7 +189,7 @@ def _accepted(error: ErrorDetails) -> str:
     kind = error["type"]
     if kind == "literal_error":
         expected = str(error["ctx"]["expected"])
-        return expected + closest(str(error["input"]), re.findall("'([^']*)'", expected))
+        return expected + suggest_closest(str(error["input"]), re.findall("'([^']*)'", expected))
     return _ACCEPTED_TYPES.get(kind) or str(error["msg"])
 
 

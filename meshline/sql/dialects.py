@@ -11,7 +11,7 @@ from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
 
 from meshline.errors import InvalidInput
 from meshline.sql.statement_lineage import Relation
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 # Where `SELECT a AS x, x + 1` is allowed; a column of a table wins over the alias.
 _LATERAL_ALIASES = frozenset({"snowflake", "redshift", "databricks", "spark", "spark2", "duckdb", "clickhouse", "teradata"})
@@ -82,7 +82,7 @@ def rules_of(name: str) -> Rules:
     """The rules of a dialect by its name in sqlglot. Raises InvalidInput."""
     known = sorted(each for each in Dialect.classes if each)
     if name not in known:
-        raise InvalidInput(f"found {name!r}{closest(name, known)}; accepted: {', '.join(known)}", "dialect")
+        raise InvalidInput(f"found {name!r}{suggest_closest(name, known)}; accepted: {', '.join(known)}", "dialect")
     dialect = Dialect.get_or_raise(name)
     cases = _CASES[dialect.normalization_strategy]
     return Rules(

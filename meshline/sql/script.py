@@ -20,7 +20,7 @@ from meshline.sql.parse import read, statement
 from meshline.sql.script_effects import Writing
 from meshline.sql.statement_lineage import ColumnEdge, ColumnsOf, Lineage, Relation
 from meshline.sql.tokenizer import defines, depth, query_of, statements
-from meshline.words import short
+from meshline.words import shorten_text
 
 __all__ = ["ColumnEdge", "ColumnsOf", "Lineage", "Relation", "lineage_of"]
 
@@ -131,7 +131,7 @@ def is_statement(node: exp.Expr) -> bool:
 
 def no_sql(rules: Rules, first: Piece) -> InvalidInput:
     """The error of a text without a statement. `first`: its first piece."""
-    begin = short(first.text.partition("\n")[0], SHOWN)
+    begin = shorten_text(first.text.partition("\n")[0], SHOWN)
     return InvalidInput(f"found {begin!r}, and no statement of {rules.name}; accepted is SQL: CREATE, INSERT, ALTER, ...", first.where)
 
 

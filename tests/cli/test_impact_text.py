@@ -8,7 +8,7 @@ from meshline.cli import impact, lineage
 from meshline.cli.answer_types import Asset, Named, Names
 from meshline.cli.client import shaped
 from meshline.cli.terminal import Line
-from meshline.words import printable
+from meshline.words import make_printable
 
 CUSTOMERS = {"id": "ds_1", "kind": "DATASET", "name": "crm.customers", "qualifiedName": "lake/crm.customers"}
 AUDIENCE = {"id": "ds_2", "kind": "DATASET", "name": "mkt.audience", "qualifiedName": "lake/mkt.audience"}
@@ -196,7 +196,7 @@ def test_names_are_short_unless_two_share_one() -> None:
 
 
 def test_a_name_cannot_steer_the_terminal() -> None:
-    assert printable("a\x1b[31mb\r") == "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}"
+    assert make_printable("a\x1b[31mb\r") == "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}"
 
 
 GRAPH = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from meshline.distribution import extras, install_command, missing, requirement
-from meshline.errors import MissingExtra, required_extra
+from meshline.distribution import build_requirement, find_missing, install_command, list_extras
+from meshline.errors import MissingExtra, require_extra
 
 METADATA = """\
 Metadata-Version: 2.4
@@ -66,33 +66,33 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_address_is_where_it_came_from(site: Path, record: Any, address: str) -> None:
     if record is not None:
         site.write_text(json.dumps(record), "utf-8")
-    assert requirement("sql", "glue") == f"meshline[sql,glue] @ {address}"
+    assert build_requirement("sql", "glue") == f"meshline[sql,glue] @ {address}"
     assert install_command() == f"pip install 'meshline @ {address}'"
 
 
 def test_a_folder_that_is_there(site: Path, tmp_path: Path) -> None:
     site.write_text(json.dumps({"url": tmp_path.as_uri(), "dir_info": {"editable": True}}), "utf-8")
-    assert requirement() == f"meshline @ {tmp_path.as_uri()}"
+    assert build_requirement() == f"meshline @ {tmp_path.as_uri()}"
 
 
 def test_without_metadata_there_is_no_address(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert site.parent.exists()
     monkeypatch.setattr("meshline.distribution.NAME", "meshline-of-tests")
-    assert requirement("sql") == "meshline-of-tests[sql]"
-    assert extras() == {}
+    assert build_requirement("sql") == "meshline-of-tests[sql]"
+    assert list_extras() == {}
 
 
 def test_libraries_of_extras(site: Path) -> None:
     assert site.parent.exists()
-    assert extras() == {"glue": ("boto-of-tests", "lake"), "sql": ("sqlglot",)}
-    assert missing(("boto-of-tests", "lake")) == ("boto-of-tests",)
+    assert list_extras() == {"glue": ("boto-of-tests", "lake"), "sql": ("sqlglot",)}
+    assert find_missing(("boto-of-tests", "lake")) == ("boto-of-tests",)
 
 
 def test_a_module_of_ours_that_is_missing_is_no_missing_extra() -> None:
-    with pytest.raises(ModuleNotFoundError), required_extra("sql", "reading SQL"):
+    with pytest.raises(ModuleNotFoundError), require_extra("sql", "reading SQL"):
         import_module("meshline.nowhere")
     with (
         pytest.raises(MissingExtra, match=r"^reading SQL needs the extra 'sql': pip install 'meshline\[sql\] @ "),
-        required_extra("sql", "reading SQL"),
+        require_extra("sql", "reading SQL"),
     ):
         import_module("nowhere_of_tests")

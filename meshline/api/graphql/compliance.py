@@ -22,7 +22,7 @@ from meshline.governance.policies import policy as policies_
 from meshline.governance.policies.evaluation import Breach, Place, rank, violation_fingerprint
 from meshline.graph.model import from_micros, to_micros
 from meshline.graph.queries.pages import SortKey
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 
 @strawberry.type(description="A rule about the graph; see docs/policies.")
@@ -71,7 +71,7 @@ def violations(
     """A page: the worst first, then by policy and names. Raises InvalidInput for a policy that there is not."""
     known = [one.id for one in request.governing.policies]
     if policy is not None and policy not in known:
-        raise InvalidInput(f"there is no policy {policy!r}{closest(policy, known)}; accepted: {', '.join(known)}", "policy")
+        raise InvalidInput(f"there is no policy {policy!r}{suggest_closest(policy, known)}; accepted: {', '.join(known)}", "policy")
     view, size = request.now, request.page(first)
     watch = request.governing.watch
     found = [one for one in watch.violations() if policy in (None, one[0].policy) and severity in (None, one[1].severity)]

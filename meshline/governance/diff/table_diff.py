@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
-from meshline.errors import required_extra
+from meshline.errors import require_extra
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.diff.change_builder import Draft, Scope
 from meshline.governance.diff.contract_attributes import access_rule, owner_changes
@@ -76,7 +76,7 @@ def _contracted(draft: Draft, old: Definition, new: Definition) -> Iterator[Chan
 
 def _computed(draft: Draft, old: Definition, new: Definition) -> Iterator[Change]:
     """Raises MissingExtra."""
-    with required_extra("sql", "comparing queries"):
+    with require_extra("sql", "comparing queries"):
         sql = import_module("meshline.governance.diff.sql")
     yield from sql.sql_changes(draft, old, new)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from meshline.governance.notify.channels import Route, Routes, Undelivered, Webhook, check_available, deliver
 from meshline.governance.notify.outbox import SECOND, WEBHOOK, Outbox, Pending
 from meshline.governance.notify.templates import Templates
-from meshline.words import counted
+from meshline.words import format_count
 
 log = logging.getLogger("meshline.notify")
 
@@ -132,11 +132,11 @@ class Sender:
             else:
                 deliver(self._templates.message([one.notice.owed for one in claimed], markdown=self._markdown), parcel.route.urls)
         except Undelivered as error:
-            log.warning("not sent to %s (%s): %s", parcel.route.shown, counted(len(claimed), "notice"), error)
+            log.warning("not sent to %s (%s): %s", parcel.route.shown, format_count(len(claimed), "notice"), error)
             self._outbox.refused(claimed, str(error), self._clock())
             return False
         self._outbox.sent(claimed, parcel.route.shown, self._clock())
-        log.info("sent to %s (%s)", parcel.route.shown, counted(len(claimed), "notice"))
+        log.info("sent to %s (%s)", parcel.route.shown, format_count(len(claimed), "notice"))
         return True
 
     def _give_up(self, at: int) -> int:
@@ -147,5 +147,5 @@ class Sender:
         self._outbox.failed(often, f"tried {pace.attempts} times", at)
         self._outbox.failed(old, f"could not be told in {pace.days:g} days", at)
         if often or old:
-            log.warning("given up: %s", counted(len(often) + len(old), "notice"))
+            log.warning("given up: %s", format_count(len(often) + len(old), "notice"))
         return len(often) + len(old)

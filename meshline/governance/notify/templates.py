@@ -13,7 +13,7 @@ from typing import NamedTuple
 from meshline.errors import InvalidInput
 from meshline.governance.notify.outbox import Owed
 from meshline.governance.reports.markdown import prose
-from meshline.words import counted, printable, short
+from meshline.words import format_count, make_printable, shorten_text
 
 MOST_ITEMS = 100  # of one message; the rest are counted
 MOST_NAMES = 10
@@ -58,13 +58,13 @@ class Templates(NamedTuple):
         breaking = sum(1 for one in things if one.verdict == "breaking")
         subjects = list(dict.fromkeys(one.subject for one in things))
         said = {
-            "receiver": short(receivers, LONGEST_TITLE),
-            "count": counted(len(things), "thing"),
+            "receiver": shorten_text(receivers, LONGEST_TITLE),
+            "count": format_count(len(things), "thing"),
             "breaking": str(breaking),
-            "what": short(subjects[0], LONGEST_TITLE) + (f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""),
+            "what": shorten_text(subjects[0], LONGEST_TITLE) + (f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""),
             "more": f"and {len(things) - MOST_ITEMS} more" if len(things) > MOST_ITEMS else "",
         }
-        title = short(_plain(" ".join(self.texts["title.txt"].substitute(said).split())), LONGEST_TITLE)
+        title = shorten_text(_plain(" ".join(self.texts["title.txt"].substitute(said).split())), LONGEST_TITLE)
         shown = {name: inert(text) for name, text in said.items()}
         return Message(title, self.texts[f"message.{suffix}"].substitute(shown, items=items), markdown)
 
@@ -123,9 +123,9 @@ def _item(one: Owed, all_: Sequence[Owed], inert: Callable[[str], str]) -> dict[
         "assets": ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more else ""),
         "fingerprint": one.fingerprint,
     }
-    return {name: inert(short(text, LONGEST_TEXT)) for name, text in said.items()}
+    return {name: inert(shorten_text(text, LONGEST_TEXT)) for name, text in said.items()}
 
 
 def _plain(text: str) -> str:
     """Nothing in a name may call people."""
-    return _CALLS.sub(lambda found: f"{found[1]}\N{ZERO WIDTH SPACE}", printable(text))
+    return _CALLS.sub(lambda found: f"{found[1]}\N{ZERO WIDTH SPACE}", make_printable(text))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from meshline.words import counted, has, is_, listing, short_time
+from meshline.words import format_count, format_time, has_or_have, is_or_are, join_names
 
 _TRUNCATED = {
     "NODES": "The answer is cut off: it was larger than the limit. There is more.",
@@ -45,28 +45,32 @@ def doubts(completeness: Completeness) -> list[str]:
     said = [_TRUNCATED[c.truncated]] if c.truncated in _TRUNCATED else []
     if c.unbound:
         said.append(
-            f"{counted(c.unbound, 'asset')} of the question {'leads' if c.unbound == 1 else 'lead'} to no dataset that is known"
+            f"{format_count(c.unbound, 'asset')} of the question {'leads' if c.unbound == 1 else 'lead'} to no dataset that is known"
             " (what a product contains, a job writes, a contract governs, an owner owns): what depends on it is not known."
         )
     if c.undescribed:
-        said.append(f"{counted(c.undescribed, 'dataset')} on the way {has(c.undescribed)} no recorded columns: the answer may be larger.")
+        said.append(
+            f"{format_count(c.undescribed, 'dataset')} on the way {has_or_have(c.undescribed)} no recorded columns:"
+            " the answer may be larger."
+        )
     if c.possible_only:
         said.append(
-            f"{counted(c.possible_only, 'pair')} of datasets {has(c.possible_only)} no column lineage:"
+            f"{format_count(c.possible_only, 'pair')} of datasets {has_or_have(c.possible_only)} no column lineage:"
             " what lies behind is only possible, and more than is really affected."
         )
     if c.silent_on_filters:
-        of = f" ({listing(c.silent_producers)})" if c.silent_producers else ""
+        of = f" ({join_names(c.silent_producers)})" if c.silent_producers else ""
         said.append(
-            f"The producer of {counted(c.silent_on_filters, 'job')} on the way{of} states no filters or joins:"
+            f"The producer of {format_count(c.silent_on_filters, 'job')} on the way{of} states no filters or joins:"
             " what depends on a column through those is not in the answer."
         )
     if c.stale_edges:
         said.append(
-            f"{counted(c.stale_edges, 'lineage edge')} {is_(c.stale_edges)} older than the latest run of the job: it may hold no more."
+            f"{format_count(c.stale_edges, 'lineage edge')} {is_or_are(c.stale_edges)} older than the latest run of the job:"
+            " it may hold no more."
         )
     if c.provisional:
-        said.append(f"{counted(c.provisional, 'lineage edge')} {is_(c.provisional)} from runs that have not completed.")
+        said.append(f"{format_count(c.provisional, 'lineage edge')} {is_or_are(c.provisional)} from runs that have not completed.")
     return said
 
 
@@ -76,7 +80,7 @@ def known_later(relations: Iterable[tuple[str, str, datetime]]) -> list[str]:
     for relation, kind, since in relations:
         groups.setdefault((since, kind), []).append(_RELATIONS[relation])
     return [
-        f"{listing(groups[since, kind]).capitalize()} of the source kind {kind} are known only since {short_time(since)}:"
+        f"{join_names(groups[since, kind]).capitalize()} of the source kind {kind} are known only since {format_time(since)}:"
         " this answer may miss them."
         for since, kind in sorted(groups)
     ]

@@ -22,7 +22,7 @@ from meshline.governance.reports.presentation import (
     uncertain,
     way,
 )
-from meshline.words import printable, short
+from meshline.words import make_printable, shorten_text
 
 MOST = 10  # of one kind: GitHub shows no more of a step
 MOST_HITS = 10
@@ -66,11 +66,11 @@ def _properties(concern: Concern) -> str:
 def _message(report: Report, concern: Concern, name: Names) -> str:
     said = [told(concern) + unasked(report, concern)]
     if isinstance(concern, Finding):
-        said.append(short(concern.reason, LONGEST_TEXT))
+        said.append(shorten_text(concern.reason, LONGEST_TEXT))
         found = hits(concern)
         said += [f"hits {name(hit.consumer)} ({way(hit)})" for hit in found[:MOST_HITS]]
         said += [f"and {len(found) - MOST_HITS:,} more"] if len(found) > MOST_HITS else []
-        said += [f"safe: {short(concern.safe, LONGEST_TEXT)}"] if concern.safe else []
+        said += [f"safe: {shorten_text(concern.safe, LONGEST_TEXT)}"] if concern.safe else []
     return "\n".join([*said, f"fingerprint {concern.fingerprint}"])
 
 
@@ -79,7 +79,7 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")
+    return _data(make_printable(text)).replace(":", "%3A").replace(",", "%2C")
 
 
 def _plain(text: str) -> str:

@@ -21,7 +21,7 @@ from meshline.governance.reports.presentation import (
     way,
     where,
 )
-from meshline.words import printable
+from meshline.words import make_printable
 
 
 def xml(report: Report) -> bytes:
@@ -33,7 +33,7 @@ def xml(report: Report) -> bytes:
     if not report.consumers_checked:
         suite.add_property("consumers", UNASKED)
     for note in uncertain(report):
-        suite.add_property("not certain", printable(note))
+        suite.add_property("not certain", make_printable(note))
     cases = [_case(report, concern, name) for concern in concerns_of(report)]
     suite.add_testcases(cases or [TestCase(headline(report), "meshline")])
     file = JUnitXml("meshline")
@@ -47,7 +47,7 @@ def _case(report: Report, concern: Concern, name: Names) -> TestCase:
     said = "\n".join(_message(report, concern, name))
     if isinstance(concern, Finding | Violation) and concern.waived is not None:
         waived = concern.waived
-        case.result = [Skipped(printable(f"waived by {waived.approver} until {waived.expires}: {waived.reason}"))]
+        case.result = [Skipped(make_printable(f"waived by {waived.approver} until {waived.expires}: {waived.reason}"))]
     elif fails(report, concern):
         failure = Failure(f"{concern.verdict}: {told(concern)}{unasked(report, concern)}", concern.verdict)
         failure.text = said
@@ -68,6 +68,6 @@ def _message(report: Report, concern: Concern, name: Names) -> list[str]:
     if at := where(concern):
         said.append(f"at {at}")
     if isinstance(concern, Finding):
-        said += [printable(concern.reason), *([f"safe: {printable(concern.safe)}"] if concern.safe else [])]
+        said += [make_printable(concern.reason), *([f"safe: {make_printable(concern.safe)}"] if concern.safe else [])]
         said += [f"hits {name(hit.consumer)}: {hit.verdict}, {way(hit)}" for hit in hits(concern)]
     return said

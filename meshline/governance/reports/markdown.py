@@ -33,7 +33,7 @@ from meshline.governance.reports.presentation import (
     where,
     why,
 )
-from meshline.words import counted, printable, short
+from meshline.words import format_count, make_printable, shorten_text
 
 _MARKUP = re.compile(r"[\\`*_<>\[\]#|~&$!]")
 _CALLS = re.compile(r"([@#]|://|www)")  # people, issues, addresses
@@ -44,7 +44,7 @@ _PIPE = re.compile(r"(\\*)\|")
 
 def code(text: str) -> str:
     """A name as code."""
-    text = printable(text) or " "
+    text = make_printable(text) or " "
     fence = "`" * (1 + max((len(run) for run in _BACKTICKS.findall(text)), default=0))
     room = " " if text.startswith(("`", " ")) or text.endswith(("`", " ")) else ""
     return f"{fence}{room}{text}{room}{fence}"
@@ -52,7 +52,7 @@ def code(text: str) -> str:
 
 def prose(text: str) -> str:
     """A sentence, in which `names` stand in backticks."""
-    parts = printable(text).split("`")
+    parts = make_printable(text).split("`")
     if len(parts) % 2 == 0:
         return _inert("`".join(parts))
     return "".join(_inert(part) if place % 2 == 0 else code(part) for place, part in enumerate(parts))
@@ -142,11 +142,11 @@ def _owner(owner: Asset | None, reachable: Sequence[str], held: Sequence[Hit], n
     consumers: dict[str, Hit] = {}
     for hit in sorted(held, key=rank):
         consumers.setdefault(name(hit.consumer), hit)
-    shown = [f"{code(short(consumer, LONGEST))} ({way(hit)})" for consumer, hit in list(consumers.items())[:MOST_OF_OWNER]]
+    shown = [f"{code(shorten_text(consumer, LONGEST))} ({way(hit)})" for consumer, hit in list(consumers.items())[:MOST_OF_OWNER]]
     if len(consumers) > MOST_OF_OWNER:
         shown.append(f"and {len(consumers) - MOST_OF_OWNER:,} more")
     verdict = min((hit.verdict for hit in held), key=VERDICTS.index)
-    who = code(short(name(owner), LONGEST)) if owner is not None else "nobody known"
+    who = code(shorten_text(name(owner), LONGEST)) if owner is not None else "nobody known"
     return row(who, _some(reachable, 3), ", ".join(shown), _strong(verdict)) + "\n"
 
 
@@ -161,21 +161,22 @@ def _concern(concern: Concern, name: Names) -> str:
 
 def _title(concern: Concern, name: Names) -> str:
     waived = "waived, " if is_waived(concern) else ""
-    subject = f"{code(short(place(concern.subject), LONGEST))}: " if isinstance(concern, Finding) else ""
-    subject = f"{code(short(name(concern.asset), LONGEST))}: " if isinstance(concern, Violation) else subject
-    return f"**{waived}{concern.verdict}** {subject}{prose(short(concern.text, LONGEST_TEXT))}"
+    subject = f"{code(shorten_text(place(concern.subject), LONGEST))}: " if isinstance(concern, Finding) else ""
+    subject = f"{code(shorten_text(name(concern.asset), LONGEST))}: " if isinstance(concern, Violation) else subject
+    return f"**{waived}{concern.verdict}** {subject}{prose(shorten_text(concern.text, LONGEST_TEXT))}"
 
 
 def _told(concern: Concern, name: Names) -> Iterator[str]:
     if isinstance(concern, Finding | Violation) and concern.waived is not None:
         waived = concern.waived
-        yield f"- waived by {code(short(waived.approver, LONGEST))} until {waived.expires}: {prose(short(waived.reason, LONGEST_TEXT))}\n"
+        reason = prose(shorten_text(waived.reason, LONGEST_TEXT))
+        yield f"- waived by {code(shorten_text(waived.approver, LONGEST))} until {waived.expires}: {reason}\n"
     if not isinstance(concern, Finding):
         return
     if concern.verdict != "compatible":
-        yield f"- Why: {prose(short(concern.reason, LONGEST_TEXT))}\n"
+        yield f"- Why: {prose(shorten_text(concern.reason, LONGEST_TEXT))}\n"
         if concern.safe:
-            yield f"- To make it safe: {prose(short(concern.safe, LONGEST_TEXT))}\n"
+            yield f"- To make it safe: {prose(shorten_text(concern.safe, LONGEST_TEXT))}\n"
     for title, assets in (("products", concern.products), ("contracts", concern.contracts)):
         if assets:
             yield f"- {title}: {_some([name(asset) for asset in assets])}\n"
@@ -189,7 +190,7 @@ def _details(concern: Concern, name: Names) -> str:
         found = hits(concern)
         masked = sum(hit.masked for hit in found)
         clear = len(found) - masked
-        title = f"{counted(len(found), 'consumer')}, and by which path" + (f": {clear} unmasked, {masked} masked" if masked else "")
+        title = f"{format_count(len(found), 'consumer')}, and by which path" + (f": {clear} unmasked, {masked} masked" if masked else "")
         said = [*(_hit(concern, hit, name) for hit in found[:MOST_HITS]), *said]
         if len(found) > MOST_HITS:
             said.insert(MOST_HITS, f"- and {len(found) - MOST_HITS:,} more\n")
@@ -201,12 +202,12 @@ def _details(concern: Concern, name: Names) -> str:
 
 def _hit(finding: Finding, hit: Hit, name: Names) -> str:
     owners = f" of {_some([name(owner) for owner in hit.owners])}" if hit.owners else ""
-    contract = f", under {code(short(hit.contract, LONGEST))}" if hit.contract else ""
+    contract = f", under {code(shorten_text(hit.contract, LONGEST))}" if hit.contract else ""
     more = f": {prose(because)}" if (because := why(finding, hit)) else ""
     path = f"\n  - {code(route(hit.path, name))}" if hit.path else ""
     if by := jobs(hit.path, name):
         path += f" by {_some(by, MOST_JOBS)}"
-    return f"- {code(short(name(hit.consumer), LONGEST))}{owners}: {_strong(hit.verdict)}, {way(hit)}{contract}{more}{path}\n"
+    return f"- {code(shorten_text(name(hit.consumer), LONGEST))}{owners}: {_strong(hit.verdict)}, {way(hit)}{contract}{more}{path}\n"
 
 
 def _tell(report: Report, name: Names) -> str:
@@ -219,7 +220,7 @@ def _tell(report: Report, name: Names) -> str:
 
 def _notice(notice: Notice, name: Names) -> str:
     about = f"{prose(concerned(notice))} {_some([name(asset) for asset in notice.assets])}"
-    return row(code(short(name(notice.recipient), LONGEST)), about, _some(contacts(notice), 3)) + "\n"
+    return row(code(shorten_text(name(notice.recipient), LONGEST)), about, _some(contacts(notice), 3)) + "\n"
 
 
 def _lineage(report: Report, name: Names) -> str:
@@ -242,4 +243,4 @@ def _uncertain(report: Report) -> str:
 
 def _some(texts: Sequence[str], most: int = 4) -> str:
     more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
-    return ", ".join(code(short(text, LONGEST)) for text in texts[:most]) + more
+    return ", ".join(code(shorten_text(text, LONGEST)) for text in texts[:most]) + more

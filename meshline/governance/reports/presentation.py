@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from meshline.governance.changes import SubjectKind
 from meshline.governance.report import Asset, Concern, Finding, Hit, Notice, Report, Step, Subject, Violation, WaiverProblem
 from meshline.governance.reports.completeness_text import doubts
-from meshline.words import counted, short
+from meshline.words import format_count, shorten_text
 
 VERDICTS = ("breaking", "conditional", "compatible")
 _REACHES = {"BOUND": "by promise", "DIRECT": "directly", "INDIRECT": "indirectly", "POSSIBLE": "possibly"}
@@ -32,7 +32,7 @@ class Names:
 
     def __call__(self, asset: Asset) -> str:
         name = _short(asset)
-        return short(asset.qualified_name if name in self._shared else name, LONGEST_NAME)
+        return shorten_text(asset.qualified_name if name in self._shared else name, LONGEST_NAME)
 
 
 def _short(asset: Asset) -> str:
@@ -73,9 +73,9 @@ def headline(report: Report) -> str:
     if not (report.findings or report.violations or report.waivers):
         # A warning may name what was not compared, and the first line may be all that is read.
         what = "was compared" if report.warnings else "matters"
-        warned = f", {counted(len(report.warnings), 'warning')}" if report.warnings else ""
+        warned = f", {format_count(len(report.warnings), 'warning')}" if report.warnings else ""
         unasked = "" if report.consumers_checked else f"; {UNASKED}"
-        return f"COMPATIBLE: nothing that {what} has changed ({counted(report.checked, 'input')} compared{warned}){unasked}."
+        return f"COMPATIBLE: nothing that {what} has changed ({format_count(report.checked, 'input')} compared{warned}){unasked}."
     kinds: tuple[tuple[str, Sequence[Concern]], ...] = (
         ("change", report.findings),
         ("policy violation", report.violations),
@@ -97,8 +97,8 @@ def _counts(noun: str, concerns: Sequence[Concern]) -> str:
     found = Counter(one.verdict for one in concerns if not is_waived(one))
     parts = [f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict]]
     if len(parts) > 1:
-        return f"{counted(found.total(), noun)} ({', '.join(parts)})"
-    return counted(found.total(), f"{next(iter(found))} {noun}") if parts else ""
+        return f"{format_count(found.total(), noun)} ({', '.join(parts)})"
+    return format_count(found.total(), f"{next(iter(found))} {noun}") if parts else ""
 
 
 def _consumers(report: Report) -> str:
@@ -122,7 +122,7 @@ def _consumers(report: Report) -> str:
     more = (
         "" if not masked else ", all of them by masked values only" if masked == len(hit) else f", {masked} of them by masked values only"
     )
-    return f"{counted(len(hit), 'consumer')} hit{more}" + (f"; {unknown}" if unknown else "")
+    return f"{format_count(len(hit), 'consumer')} hit{more}" + (f"; {unknown}" if unknown else "")
 
 
 def unasked(report: Report, concern: Concern) -> str:
@@ -173,21 +173,21 @@ def place(subject: Subject) -> str:
     """What a change is of, e.g. `contract orders-v2, model orders`; a table without its namespace."""
     name = subject.name.rpartition("/")[2] if subject.kind is SubjectKind.TABLE else subject.name
     model = f", model {subject.part[1]}" if subject.part[:1] == ("model",) and len(subject.part) > 1 else ""
-    return short(f"{subject.kind} {name}{model}", LONGEST_NAME)
+    return shorten_text(f"{subject.kind} {name}{model}", LONGEST_NAME)
 
 
 def where(concern: Concern) -> str:
     """`file:line`, as far as it is known."""
     if isinstance(concern, Violation) or not concern.file:
         return ""
-    return short(f"{concern.file}:{concern.line}" if concern.line else concern.file, LONGEST_NAME)
+    return shorten_text(f"{concern.file}:{concern.line}" if concern.line else concern.file, LONGEST_NAME)
 
 
 def told(concern: Concern) -> str:
     """What is wrong, with what it is of."""
     if isinstance(concern, Finding):
-        return f"{place(concern.subject)}: {short(concern.text, LONGEST_TEXT)}"
-    return short(concern.text, LONGEST_TEXT)
+        return f"{place(concern.subject)}: {shorten_text(concern.text, LONGEST_TEXT)}"
+    return shorten_text(concern.text, LONGEST_TEXT)
 
 
 def hits(finding: Finding) -> list[Hit]:
@@ -206,7 +206,7 @@ def route(path: Sequence[Step], name: Names) -> str:
     if len(parts) > MOST_STEPS:
         half = MOST_STEPS // 2
         parts[half:-half] = [f"... {len(parts) - 2 * half} more ..."]
-    return short(" > ".join(parts), LONGEST_ROUTE)
+    return shorten_text(" > ".join(parts), LONGEST_ROUTE)
 
 
 def jobs(path: Sequence[Step], name: Names) -> list[str]:
@@ -216,13 +216,13 @@ def jobs(path: Sequence[Step], name: Names) -> list[str]:
 
 def concerned(notice: Notice) -> str:
     """How somebody is concerned, up to the assets that follow; all of it if none do."""
-    return _VERBS.get(notice.reason.upper(), "is concerned by") if notice.assets else short(notice.why, LONGEST_TEXT)
+    return _VERBS.get(notice.reason.upper(), "is concerned by") if notice.assets else shorten_text(notice.why, LONGEST_TEXT)
 
 
 def gaps(finding: Finding) -> list[str]:
     """Why nobody can be sure who is hit."""
     unknown = [f"the graph does not know {name}: nobody can say who reads it" for name in finding.unknown]
-    return [short(text, LONGEST_TEXT) for text in finding.gaps or unknown]
+    return [shorten_text(text, LONGEST_TEXT) for text in finding.gaps or unknown]
 
 
 def contacts(notice: Notice) -> list[str]:
@@ -238,7 +238,7 @@ def way(hit: Hit) -> str:
 
 def why(finding: Finding, hit: Hit) -> str:
     """What moved the verdict of a hit, if the finding does not say it."""
-    return "" if hit.why in finding.reason else short(hit.why, LONGEST_TEXT)
+    return "" if hit.why in finding.reason else shorten_text(hit.why, LONGEST_TEXT)
 
 
 def reached(finding: Finding) -> list[str]:
@@ -249,4 +249,4 @@ def reached(finding: Finding) -> list[str]:
 def uncertain(report: Report) -> list[str]:
     """What is not certain about the whole report."""
     unknown = [] if report.consumers_checked else [f"{UNASKED.capitalize()}: who is hit, and by which path, is unknown."]
-    return [*unknown, *doubts(report.completeness), *(short(text, LONGEST_TEXT) for text in report.warnings)]
+    return [*unknown, *doubts(report.completeness), *(shorten_text(text, LONGEST_TEXT) for text in report.warnings)]

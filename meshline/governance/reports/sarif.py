@@ -27,7 +27,7 @@ from meshline.governance.reports.presentation import (
 )
 from meshline.governance.rules import RULES
 from meshline.graph.model import Json
-from meshline.words import printable
+from meshline.words import make_printable
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"breaking": "error", "conditional": "warning", "compatible": "note"}
@@ -72,7 +72,7 @@ def _rule(rule: str, example: Concern) -> Json:
     known = RULES.get(rule)
     if known is None:
         text = _OURS.get(rule) or f"The policy {rule.removeprefix('policy/')} does not hold."
-        return {"id": rule, "shortDescription": {"text": printable(text)}, "defaultConfiguration": {"level": LEVELS[example.verdict]}}
+        return {"id": rule, "shortDescription": {"text": make_printable(text)}, "defaultConfiguration": {"level": LEVELS[example.verdict]}}
     helped = f"{known.reason} {known.safe}".strip()
     return {
         "id": rule,
@@ -111,7 +111,7 @@ def _message(report: Report, concern: Concern, name: Names) -> str:
     said = [told(concern) + unasked(report, concern)]
     if isinstance(concern, Finding):
         found = hits(concern)
-        said.append(printable(concern.reason))
+        said.append(make_printable(concern.reason))
         said += [_hit(hit, name) for hit in found[:MOST_HITS]]
         said += [f"and {len(found) - MOST_HITS:,} more"] if len(found) > MOST_HITS else []
     return "\n".join(said)
@@ -131,10 +131,10 @@ def _locations(concern: Concern) -> list[Json]:
         }
     if isinstance(concern, Finding):
         full = ".".join((concern.subject.name, *concern.subject.part))
-        location["logicalLocations"] = [{"name": place(concern.subject), "fullyQualifiedName": printable(full)}]
+        location["logicalLocations"] = [{"name": place(concern.subject), "fullyQualifiedName": make_printable(full)}]
     if isinstance(concern, Violation):
         location["logicalLocations"] = [
-            {"name": printable(concern.asset.name), "fullyQualifiedName": printable(concern.asset.qualified_name)}
+            {"name": make_printable(concern.asset.name), "fullyQualifiedName": make_printable(concern.asset.qualified_name)}
         ]
     return [location] if location else []
 
@@ -144,4 +144,4 @@ def _suppressions(concern: Finding | Violation) -> list[Json]:
     if not is_waived(concern) or concern.waived is None:
         return []
     said = f"{concern.waived.reason} (waived by {concern.waived.approver} until {concern.waived.expires})"
-    return [{"kind": "external", "status": "accepted", "justification": printable(said)}]
+    return [{"kind": "external", "status": "accepted", "justification": make_printable(said)}]

@@ -29,7 +29,7 @@ from meshline.governance.reports.presentation import (
     where,
     why,
 )
-from meshline.words import counted, short
+from meshline.words import format_count, shorten_text
 
 MOST = 100  # of anything that is listed; the JSON has all
 MOST_HITS = 20  # of one finding
@@ -70,9 +70,9 @@ def _concern(concern: Concern, name: Names) -> Iterator[Line]:
 
 
 def _finding(finding: Finding, name: Names) -> Iterator[Line]:
-    yield Line(f"  why   {short(finding.reason, LONGEST_TEXT)}")
+    yield Line(f"  why   {shorten_text(finding.reason, LONGEST_TEXT)}")
     if finding.safe and finding.verdict != "compatible":
-        yield Line(f"  safe  {short(finding.safe, LONGEST_TEXT)}")
+        yield Line(f"  safe  {shorten_text(finding.safe, LONGEST_TEXT)}")
     yield from _waived(finding)
     found = hits(finding)
     shown = found[:MOST_HITS]
@@ -97,7 +97,7 @@ def _hits(finding: Finding, found: Sequence[Hit], name: Names) -> Iterator[Line]
         if hit.owners:
             said.append(f"of {_some([name(owner) for owner in hit.owners])}")
         if hit.contract:
-            said.append(f"under {short(hit.contract, LONGEST_NAME)}")
+            said.append(f"under {shorten_text(hit.contract, LONGEST_NAME)}")
         yield Line("    " + "  ".join(said), STYLES[hit.verdict].removeprefix("bold "))
         if text := why(finding, hit):
             yield Line(f"        {text}")
@@ -117,7 +117,7 @@ def _violation(violation: Violation, name: Names) -> Iterator[Line]:
 
 def _waived(concern: Finding | Violation) -> Iterator[Line]:
     if concern.waived is not None:
-        by, why = short(concern.waived.approver, LONGEST_NAME), short(concern.waived.reason, LONGEST_TEXT)
+        by, why = shorten_text(concern.waived.approver, LONGEST_NAME), shorten_text(concern.waived.reason, LONGEST_TEXT)
         yield Line(f"  waived by {by} until {concern.waived.expires}: {why}")
 
 
@@ -143,7 +143,7 @@ def _lineage(report: Report, name: Names) -> Iterator[Line]:
         f"  {flow.change}  {name(flow.start)} > {name(flow.end)}{f' (by {name(flow.job)})' if flow.job is not None else ''}"
         for flow in since.flows[:MOST_HITS]
     ]
-    counts = f"  {counted(since.added, 'flow')} added, {since.removed} removed"
+    counts = f"  {format_count(since.added, 'flow')} added, {since.removed} removed"
     lines = [Line(text) for text in (counts, *dict.fromkeys(flows))]  # flows that differ only in their kind look alike
     yield from _section(f"LINEAGE SINCE {since.since}", [*lines, *_more(since.added + since.removed - len(flows), "  ")])
 
@@ -163,4 +163,4 @@ def _more(hidden: int, indent: str) -> Iterator[Line]:
 def _some(texts: Sequence[str] | Iterable[str], most: int = 6) -> str:
     shown = list(texts)
     more = f" and {len(shown) - most:,} more" if len(shown) > most else ""
-    return ", ".join(short(text, LONGEST_NAME) for text in shown[:most]) + more
+    return ", ".join(shorten_text(text, LONGEST_NAME) for text in shown[:most]) + more

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
-from meshline.errors import InvalidInput, NotFound, required_extra
+from meshline.errors import InvalidInput, NotFound, require_extra
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.maintenance import backup
@@ -39,7 +39,7 @@ def backup_store(url: str, to: Path, *, overwrite: bool = False, advance: Callab
     Raises InvalidInput (also for a store in memory), NotFound, MissingExtra, StoreUnavailable or StoreCorrupt.
     """
     if url.partition("://")[0] in NEO4J_SCHEMES:
-        with required_extra(*_NEO4J):
+        with require_extra(*_NEO4J):
             from meshline.graph.store.neo4j.backup import backup as backup_neo4j  # noqa: PLC0415 - an extra
         return backup_neo4j(url, to, overwrite=overwrite, advance=advance)
     path = sqlite_path(url)
@@ -74,6 +74,6 @@ def _sqlite(url: str, rest: str) -> Store:
 
 
 def _neo4j(url: str) -> Store:
-    with required_extra(*_NEO4J):
+    with require_extra(*_NEO4J):
         from meshline.graph.store.neo4j import Neo4jStore  # noqa: PLC0415 - an extra
     return Neo4jStore(url)

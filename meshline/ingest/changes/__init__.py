@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 
-from meshline.errors import InvalidInput, required_extra
+from meshline.errors import InvalidInput, require_extra
 from meshline.ingest.changes.base import Given, Known, Proposal, Proposing
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 # kind: (the module that has `propose`, the extra that it needs)
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -27,11 +27,11 @@ KINDS: Mapping[str, tuple[str, str]] = {
 def propose(given: Given, known: Known) -> Proposal:
     """The things in two versions that a given one tells of. Raises InvalidInput, NotFound, Ambiguous, MissingExtra."""
     if given.kind not in KINDS:
-        raise InvalidInput(f"found {given.kind!r}{closest(given.kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
+        raise InvalidInput(f"found {given.kind!r}{suggest_closest(given.kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
     if given.before is None and given.after is None:
         raise InvalidInput("neither an old nor a new version is given")
     module, extra = KINDS[given.kind]
-    with required_extra(extra, f"a check of {given.kind}"):
+    with require_extra(extra, f"a check of {given.kind}"):
         proposing: Proposing = import_module(module).propose
     found = proposing(given, known)
     told = tuple(filter(None, given.options.get("warning", "").splitlines()))

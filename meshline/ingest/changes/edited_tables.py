@@ -15,7 +15,7 @@ from meshline.graph.contracts import Definition, Field, Pair, Part, Version
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.ingest.changes.base import Known
 from meshline.sql.statement_lineage import Relation
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 Aligned: TypeAlias = Callable[[Definition, Definition], tuple[Definition, Definition]]
 
@@ -76,7 +76,7 @@ class Table:
         found = [field for field in fields if field.name == name] or [field for field in fields if field.name.casefold() == name.casefold()]
         if len(found) == 1:
             return found[0]
-        near = closest(name, [field.name for field in fields])
+        near = suggest_closest(name, [field.name for field in fields])
         has = f"has the columns {', '.join(field.name for field in fields[:10])}" if fields else "has no columns that are known"
         raise NotFound(f"{self.name} {has}{'' if len(fields) <= 10 else ', ...'}, and no {name!r}{near}")
 

@@ -13,7 +13,7 @@ from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Side
 from meshline.ingest.documents import text
 from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.files import read_bytes
-from meshline.words import counted
+from meshline.words import format_count
 
 
 def manifest_path(source: Named) -> str:
@@ -153,7 +153,7 @@ def _verify_head(head: _Head, project: str, base: _Base | None, before: Side, af
     blind = [path for path in changed if not path.endswith((".yml", ".yaml")) or "/" not in path]  # macros, the project, packages
     without = manifest.not_compiled() or (ManifestFiles(base.manifest).not_compiled() if base is not None else 0)
     if blind and without and base is not None:
-        why = f"{listed(blind)} changed, which could only be seen in compiled SQL, and {counted(without, 'model')} have none"
+        why = f"{listed(blind)} changed, which could only be seen in compiled SQL, and {format_count(without, 'model')} have none"
         raise InvalidInput(f"{why}; {run}, for the base too", head.manifest.name)
 
 

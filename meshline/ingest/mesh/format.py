@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from meshline.graph.model import Precedence
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.registry import KINDS, source_class
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
 Name: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -50,7 +50,7 @@ class Part(BaseModel):
         if isinstance(value, Mapping):
             for key in value:
                 if key not in cls.model_fields:
-                    message = f"unknown key {key!r}{closest(str(key), cls.model_fields)}; accepted: {', '.join(cls.model_fields)}"
+                    message = f"unknown key {key!r}{suggest_closest(str(key), cls.model_fields)}; accepted: {', '.join(cls.model_fields)}"
                     raise PydanticCustomError("unknown_key", "{message}", {"message": message, "key": key})
         return value
 

@@ -42,7 +42,7 @@ from meshline.ingest.mesh.format import (
 from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.registry import source_class, validated
 from meshline.ingest.validation import refusals, shown
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 
 class References(NamedTuple):
@@ -385,4 +385,4 @@ def _warnings(entries: Sequence[Placed]) -> Iterator[str]:
     for _, entry, where in entries:
         for kind, name in references(entry).uses:
             if declared[kind] and name not in declared[kind]:
-                yield f"{where}: the {kind} {name!r} is not declared in this file{closest(name, declared[kind])}"
+                yield f"{where}: the {kind} {name!r} is not declared in this file{suggest_closest(name, declared[kind])}"

@@ -16,7 +16,7 @@ from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.files import matching
 from meshline.ingest.sources.scope_loader import Loading
 from meshline.ingest.sources.target import Ingested, Target
-from meshline.words import counted
+from meshline.words import format_count
 
 
 class EventFile(NamedTuple):
@@ -136,7 +136,7 @@ class _Warnings:
         self._more += len(outcome.warnings) - len(listed) + outcome.more_warnings
 
     def shown(self) -> tuple[str, ...]:
-        return (*self._first, *([f"and {counted(self._more, 'more warning')} about events"] if self._more else ()))
+        return (*self._first, *([f"and {format_count(self._more, 'more warning')} about events"] if self._more else ()))
 
 
 def _take(target: Target, source: str, events: Iterable[Found], warnings: _Warnings) -> tuple[int, list[InvalidInput]]:

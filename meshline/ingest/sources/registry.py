@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from meshline.errors import InvalidInput
 from meshline.ingest.sources.base import Named
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 # kind: (module, class, the extra that reading it needs; the class itself needs none, so that every mesh file can be checked)
 KINDS: Mapping[str, tuple[str, str, str]] = {
@@ -32,7 +32,7 @@ def source_class(kind: str) -> type[Named]:
     Raises InvalidInput for an unknown kind.
     """
     if kind not in KINDS:
-        raise InvalidInput(f"found {kind!r}{closest(kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
+        raise InvalidInput(f"found {kind!r}{suggest_closest(kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
     module, name, _ = KINDS[kind]
     found: type[Named] = getattr(import_module(module), name)
     return found

@@ -14,7 +14,7 @@ from meshline.ingest.documents import Document, Path, document
 from meshline.ingest.sources.base import Refused
 from meshline.ingest.sources.check_results import CheckedFiles, Datasets, File, Run, Written, json_value, member, run_time, text
 from meshline.ingest.sources.sodacl import SCHEMA, Expected, dataset_of, expected
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 _OUTCOMES = {"pass": Outcome.PASSED, "fail": Outcome.FAILED, "warn": Outcome.WARNED}
 _MILLISECONDS = 1000
@@ -189,7 +189,7 @@ def _section(section: str, file: Document) -> str | None:
     name = dataset_of(section)
     if name is not None or section.startswith(_OTHER_SECTIONS):
         return name
-    hint = closest(section, ["checks for orders", *_OTHER_SECTIONS])
+    hint = suggest_closest(section, ["checks for orders", *_OTHER_SECTIONS])
     raise InvalidInput(f"found the section {section!r}{hint}; accepted are sections such as `checks for orders:`", file.where((section,)))
 
 

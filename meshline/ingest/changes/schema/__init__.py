@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from meshline.errors import Ambiguous, InvalidInput, NotFound, required_extra
+from meshline.errors import Ambiguous, InvalidInput, NotFound, require_extra
 from meshline.graph.contracts import Definition, Pair, Part, Version
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.ingest.changes.alignment import aligned, declared
@@ -22,7 +22,7 @@ from meshline.ingest.changes.schema.table_formats import LOG, find_metadata, is_
 from meshline.ingest.dataset_refs import split_dataset
 from meshline.ingest.sources.files import read_bytes
 from meshline.ingest.sources.secrets import Variables
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 __all__ = ["propose"]
 
@@ -96,7 +96,7 @@ def _named(value: Definition, name: str, physical: str) -> Definition:
 def _schema(text: Text, options: Mapping[str, str]) -> Schema:
     written = options.get("format", "")
     if written and written not in _READERS:
-        raise InvalidInput(f"found {written!r}{closest(written, _READERS)}; accepted: {', '.join(_READERS)}", "format")
+        raise InvalidInput(f"found {written!r}{suggest_closest(written, _READERS)}; accepted: {', '.join(_READERS)}", "format")
     commits = find_metadata(text.data, text.name) if written in ("", "delta") else None
     value = commits if commits is not None else json_value(text.data, text.name)
     if isinstance(value, dict) and isinstance(value.get("schema"), str):  # as a schema registry answers
@@ -212,7 +212,7 @@ def live_table(catalog: str, table: str, variables: Variables) -> Text:
 
     Raises InvalidInput, NotFound, StoreUnavailable, MissingExtra.
     """
-    with required_extra("iceberg", "reading a live table"):
+    with require_extra("iceberg", "reading a live table"):
         from meshline.ingest.sources.iceberg.catalogs import Gone  # noqa: PLC0415 - pyiceberg is slow to import
         from meshline.ingest.sources.iceberg.crawl import kind_of, opened  # noqa: PLC0415
         from meshline.ingest.sources.iceberg.properties import Properties, Redaction, expanded  # noqa: PLC0415

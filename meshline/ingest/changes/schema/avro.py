@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import structs
 
-from meshline.errors import InvalidInput, required_extra
+from meshline.errors import InvalidInput, require_extra
 from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.schema.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
 
@@ -24,7 +24,7 @@ def is_avro(value: dict[str, Any]) -> bool:
 
 def parse_avro(value: Any, file: str) -> Schema:
     """Raises InvalidInput for what is no schema of Avro, or no record; MissingExtra."""
-    with required_extra("avro", "reading an Avro schema"):
+    with require_extra("avro", "reading an Avro schema"):
         from fastavro.schema import SchemaParseException, UnknownType, parse_schema  # noqa: PLC0415 - slow to import
 
     named: dict[str, Any] = {}

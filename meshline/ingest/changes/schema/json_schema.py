@@ -10,7 +10,7 @@ from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.schema.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
 from meshline.ingest.documents import flag, text, whole
 from meshline.ingest.validation import shown
-from meshline.words import counted, short
+from meshline.words import format_count, shorten_text
 
 # What a schema may demand and no rule of change is about: a report names it, so that no reader believes that it was compared.
 _NOT_COMPARED = frozenset({
@@ -156,11 +156,11 @@ class _Walk:
         for what, places in self._warnings.items():
             named = [".".join(map(str, place)) or "the whole schema" for place in list(places)[:PLACES]]
             more = f" and {len(places) - PLACES:,} more" if len(places) > PLACES else ""
-            yield short(f"{what} is not compared (at {', '.join(named)}{more})", LONGEST)
-        references = [short(repr(one), LONGEST) for one in self._unread]
+            yield shorten_text(f"{what} is not compared (at {', '.join(named)}{more})", LONGEST)
+        references = [shorten_text(repr(one), LONGEST) for one in self._unread]
         yield from (f"{one} is outside the document or not there, and not read" for one in references[:PLACES])
         if len(references) > PLACES:
-            yield f"and {counted(len(references) - PLACES, 'more reference')} of this kind"
+            yield f"and {format_count(len(references) - PLACES, 'more reference')} of this kind"
 
 
 def _field(path: str, said: Mapping[str, Any], *, required: bool, type_: str) -> Field:

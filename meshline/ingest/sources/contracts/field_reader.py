@@ -11,7 +11,7 @@ from meshline.graph.contracts import Contract, Part, Rule
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path, mapping, mappings, text
 from meshline.ingest.validation import Validated
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 MAX_FIELDS = 20_000  # of one contract, nested ones and those that references repeat counted
 MAX_DEPTH = 24
@@ -62,7 +62,7 @@ class FieldReader:
         """Warn of keys that look like a known one: `requierd` would lose a promise."""
         for key in value:
             if key not in known and difflib.get_close_matches(key, list(known), n=1, cutoff=0.8):
-                self.warn((*place, key), f"unknown key {key!r}{closest(key, known)}")
+                self.warn((*place, key), f"unknown key {key!r}{suggest_closest(key, known)}")
 
     def resolved(self, place: Path, value: Mapping[str, Json]) -> dict[str, Json]:
         """A field with what its `$ref` into the same file says; its own keys are stronger. Nothing is fetched."""
@@ -94,7 +94,7 @@ class FieldReader:
         here = self._root
         for part in above:
             here = mapping(here).get(part)
-        return closest(name, mapping(here))
+        return suggest_closest(name, mapping(here))
 
 
 def _parts(reference: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import ClassVar
 
-from meshline.errors import InvalidInput, required_extra
+from meshline.errors import InvalidInput, require_extra
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, document, text
 from meshline.ingest.sources.base import Context
@@ -32,7 +32,7 @@ def parse(data: bytes, file: str) -> Parsed:
     try:
         found = document(data, file)
         module = _READERS[_dialect(found)]
-        with required_extra("contracts", "reading a data contract"):
+        with require_extra("contracts", "reading a data contract"):
             reader = import_module(module)
         parsed: Parsed = reader.read(found)
     except InvalidInput as error:

@@ -12,7 +12,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import Json
 from meshline.ingest.documents import MAX_BYTES, Document, document
 from meshline.ingest.sources.files import read_bytes
-from meshline.words import closest
+from meshline.words import suggest_closest
 
 _SPARK_PORTS = {"http": ":443", "odbc": ":443", "thrift": ":10001"}
 
@@ -143,5 +143,5 @@ def _one_of(what: str, wanted: str | None, found: Mapping[str, Json], where: str
     if wanted is None:
         raise InvalidInput(f"which {what}? give --{what}, one of: {', '.join(found)}", where)
     if wanted not in found:
-        raise InvalidInput(f"there is no {what} {wanted!r}{closest(wanted, found)}; accepted: {', '.join(found)}", where)
+        raise InvalidInput(f"there is no {what} {wanted!r}{suggest_closest(wanted, found)}; accepted: {', '.join(found)}", where)
     return wanted

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from meshline.errors import InvalidInput, required_extra
+from meshline.errors import InvalidInput, require_extra
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Reading, Source
 from meshline.ingest.sources.dbt.checks import micros
@@ -28,7 +28,7 @@ class Dbt(Source):
     dialect: str | None = Field(default=None, description="of the SQL; the adapter's by default")
 
     def reading(self, context: Context) -> Reading:
-        with required_extra("dbt", "reading a dbt project"):
+        with require_extra("dbt", "reading a dbt project"):
             from meshline.ingest.sources.dbt.flows import dialect_of  # noqa: PLC0415 - an extra
             from meshline.ingest.sources.dbt.project import Project, Settings, other_project  # noqa: PLC0415
 

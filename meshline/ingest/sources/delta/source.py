@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from meshline.errors import required_extra
+from meshline.errors import require_extra
 from meshline.ingest.sources.base import Context, Reading, Source
 from meshline.ingest.sources.secrets import expanded
 
@@ -27,7 +27,7 @@ class Delta(Source):
     folder: str = Field(default="", max_length=4096, pattern="^(/.*)?$")
 
     def reading(self, context: Context) -> Reading:
-        with required_extra("delta", "reading Delta tables"):
+        with require_extra("delta", "reading Delta tables"):
             from meshline.ingest.sources.delta.facts import Reader  # noqa: PLC0415 - an extra
 
         options = {name: expanded(text, f"storage_options.{name}", context.variables) for name, text in self.storage_options.items()}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from meshline.errors import InvalidInput, required_extra
+from meshline.errors import InvalidInput, require_extra
 from meshline.graph.model import AssetKey
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Found, Reading, Refused, Source, Unchanged
@@ -127,7 +127,7 @@ class Iceberg(Source):
         return Reading(self.source, tables.found(), complete=True, whole=False, warnings=tables.warnings, remember=tables.remember)
 
     def _of_catalog(self, context: Context) -> Reading:
-        with required_extra("glue" if self.properties.get("type") == "glue" else "iceberg", "reading an Iceberg catalog"):
+        with require_extra("glue" if self.properties.get("type") == "glue" else "iceberg", "reading an Iceberg catalog"):
             from meshline.ingest.sources.iceberg.crawl import (  # noqa: PLC0415 - pyiceberg is slow to import
                 Walk,
                 kind_of,

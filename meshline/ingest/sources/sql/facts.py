@@ -16,7 +16,7 @@ from meshline.ingest.sources.files import Paths, matching, read_bytes, shown_pat
 from meshline.sql.script import MAX_CHARACTERS
 from meshline.sql.script import Reader as SqlReader
 from meshline.sql.statement_lineage import Lineage, Relation
-from meshline.words import counted
+from meshline.words import format_count
 
 Key: TypeAlias = Callable[[Relation], AssetKey]  # the dataset of a name in SQL
 
@@ -166,7 +166,7 @@ class Reader:
     def _warn(self, warnings: Sequence[str]) -> None:
         self.warnings += warnings[:MAX_WARNINGS]
         if len(warnings) > MAX_WARNINGS:
-            self.warnings.append(f"and {counted(len(warnings) - MAX_WARNINGS, 'more warning')} of this kind")
+            self.warnings.append(f"and {format_count(len(warnings) - MAX_WARNINGS, 'more warning')} of this kind")
 
     def _entries(self, told: Iterable[tuple[File, Lineage]], jobs: Mapping[Path, AssetKey]) -> Iterator[Entry]:
         """A scope for each table that is written, and one for each script."""

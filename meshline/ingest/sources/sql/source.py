@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict, Field
 
-from meshline.errors import required_extra
+from meshline.errors import require_extra
 from meshline.ingest.sources.base import Context, Reading, Source
 from meshline.ingest.sources.files import Paths
 from meshline.sql.statement_lineage import Relation
@@ -35,7 +35,7 @@ class Sql(Source):
         return (self.schema_,) if self.schema_ else ()
 
     def reading(self, context: Context) -> Reading:
-        with required_extra("sql", "reading SQL"):
+        with require_extra("sql", "reading SQL"):
             from meshline.ingest.sources.sql.facts import Reader  # noqa: PLC0415 - an extra
 
         reader = Reader(self.files, self.dialect, self.namespace, self.defaults, context)
