@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from meshline import __version__
 from meshline.api.errors import BodyTooLarge, UnsupportedMedia
-from meshline.api.graphql.telemetry import Asked
+from meshline.api.graphql.context import Asked
 from meshline.app.service import STORE_SECONDS, Opened, Service
 from meshline.app.threads import run_in_thread
 from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable

@@ -6,8 +6,7 @@ import time
 
 from graphql import GraphQLError, parse, validate
 
-from meshline.api.graphql.query_limits import Guard
-from meshline.api.graphql.schema import make_schema
+from meshline.api.graphql.schema import Guard, make_schema
 
 SCHEMA = make_schema(depth=5, aliases=3, tokens=1000)
 

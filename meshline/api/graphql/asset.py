@@ -12,8 +12,7 @@ from strawberry.scalars import JSON
 
 from meshline.api.graphql.connections import Connection, connection, key_after
 from meshline.api.graphql.context import View
-from meshline.api.graphql.enums import AssetKind
-from meshline.api.graphql.fields import documented, reference
+from meshline.api.graphql.field_types import AssetKind, documented, reference
 from meshline.graph.index import Ownership as Owned
 from meshline.graph.live_graph import FactRow
 from meshline.graph.model import AssetKey, from_micros

@@ -12,7 +12,7 @@ from meshline.api.graphql.asset import Alias, Asset, owned, statement_id
 from meshline.api.graphql.connections import Connection, connection, key_after, listed
 from meshline.api.graphql.context import View
 from meshline.api.graphql.contracts import Consumption, Contract, consumptions
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.field_types import documented
 from meshline.api.graphql.identity import Identity
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, checks

@@ -13,8 +13,7 @@ from meshline.api.auth import check_role
 from meshline.api.graphql.blast_radius import BrokenPolicy, Shown
 from meshline.api.graphql.connections import Connection, key_after
 from meshline.api.graphql.context import Request
-from meshline.api.graphql.enums import AuditAction, Severity
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.field_types import AuditAction, Severity, documented
 from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput
 from meshline.governance import audit

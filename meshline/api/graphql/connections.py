@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import strawberry
 
 from meshline.api.graphql.context import View
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.field_types import documented
 from meshline.graph.model import AssetKind
 from meshline.graph.queries import asset_lists
 from meshline.graph.queries.pages import Page, SortKey, decode_cursor, encode_cursor

@@ -11,7 +11,7 @@ import strawberry
 from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.context import View
 from meshline.api.graphql.contract_terms import ContractField, ContractRole, ContractServer, Link, QualityRule, ServiceLevel, Terms
-from meshline.api.graphql.fields import documented, reference
+from meshline.api.graphql.field_types import documented, reference
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType, build_contract_key, from_micros
 from meshline.graph.queries import asset_lists, contract_versions

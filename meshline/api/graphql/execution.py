@@ -18,9 +18,8 @@ from strawberry.types.graphql import OperationType
 
 from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE
 from meshline.api.graphql.asset_types import TYPES
-from meshline.api.graphql.context import Bounds, Request
+from meshline.api.graphql.context import Asked, Bounds, Observer, Request
 from meshline.api.graphql.schema import make_schema
-from meshline.api.graphql.telemetry import Asked, Observer
 from meshline.app.policy_service import Governing
 from meshline.app.tokens import ANYBODY, Actor
 from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError, StoreUnavailable

@@ -12,9 +12,8 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 
 from meshline.api.auth import check_role
 from meshline.api.errors import JSON, error_body
-from meshline.api.graphql.context import Bounds
+from meshline.api.graphql.context import Bounds, Observer
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, GraphQL
-from meshline.api.graphql.telemetry import Observer
 from meshline.api.rest.request_body import check_media, decode, read_body
 from meshline.app.policy_service import Governing
 from meshline.app.service import Service

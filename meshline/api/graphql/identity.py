@@ -9,8 +9,7 @@ import strawberry
 from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.connections import Connection, key_after
 from meshline.api.graphql.context import View
-from meshline.api.graphql.enums import ConflictKind, EdgeType, NameRank
-from meshline.api.graphql.fields import documented, reference
+from meshline.api.graphql.field_types import ConflictKind, EdgeType, NameRank, documented, reference
 from meshline.graph.model import AssetKey, AssetKind, from_micros
 from meshline.graph.queries import identity, identity_conflicts
 

@@ -10,8 +10,7 @@ import strawberry
 from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.connections import PageInfo, key_after, page_info
 from meshline.api.graphql.context import View
-from meshline.api.graphql.enums import AssetKind, ImpactOrder, NoticeReason, Reach
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.field_types import AssetKind, ImpactOrder, NoticeReason, Reach, documented
 from meshline.api.graphql.lineage import Completeness, PathStep
 from meshline.graph.queries import impact, impact_recipients
 from meshline.graph.queries.assets import contact

@@ -11,8 +11,7 @@ import strawberry
 from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.asset_types import Job
 from meshline.api.graphql.context import View
-from meshline.api.graphql.enums import EdgeType, FlowType, Reach, Truncated
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.field_types import EdgeType, FlowType, Reach, Truncated, documented
 from meshline.graph.index import Completeness as Counts
 from meshline.graph.index.results import KnownLater as Later
 from meshline.graph.model import AssetKey, from_micros

@@ -11,7 +11,7 @@ from strawberry.types import Info
 
 from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.context import Request
-from meshline.api.graphql.fields import documented
+from meshline.api.graphql.field_types import documented
 from meshline.errors import InvalidInput, NotFound
 from meshline.governance.audit import mutation_record
 from meshline.graph import model

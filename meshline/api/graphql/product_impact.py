@@ -10,11 +10,10 @@ import strawberry
 
 from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.asset_types import Consumer
+from meshline.api.graphql.blast_radius import ChangeInput
 from meshline.api.graphql.context import Request, View
 from meshline.api.graphql.contracts import Consumption, consumptions
-from meshline.api.graphql.enums import Feasible, Reach, Verdict
-from meshline.api.graphql.fields import documented
-from meshline.api.graphql.inputs import ChangeInput
+from meshline.api.graphql.field_types import Feasible, Reach, Verdict, documented
 from meshline.api.graphql.lineage import Completeness, PathStep
 from meshline.api.graphql.products import DataProduct
 from meshline.app.check import texts_of

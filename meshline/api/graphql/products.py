@@ -12,7 +12,7 @@ from meshline.api.graphql.connections import Connection, listed
 from meshline.api.graphql.context import View
 from meshline.api.graphql.contract_terms import QualitySuite, ServiceLevel, service_levels
 from meshline.api.graphql.contracts import Consumption, Contract, attribute, consumptions, contract
-from meshline.api.graphql.fields import documented, reference
+from meshline.api.graphql.field_types import documented, reference
 from meshline.api.graphql.quality import ProductHealth
 from meshline.graph.contracts import suites_of
 from meshline.graph.index import Edge

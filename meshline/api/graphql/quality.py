@@ -12,8 +12,7 @@ from strawberry.scalars import JSON
 from meshline.api.graphql.asset import Asset, statement_id
 from meshline.api.graphql.connections import Connection, key_after
 from meshline.api.graphql.context import View
-from meshline.api.graphql.enums import CheckOutcome, Evidence, Standing
-from meshline.api.graphql.fields import documented, reference
+from meshline.api.graphql.field_types import CheckOutcome, Evidence, Standing, documented, reference
 from meshline.graph.model import Json, from_micros
 from meshline.graph.queries import product_health, quality
 from meshline.graph.queries.asset_lists import Filter

@@ -13,13 +13,12 @@ from strawberry.types import Info
 from meshline import __version__
 from meshline.api.graphql.asset import Asset, owned
 from meshline.api.graphql.asset_types import Consumer, Dataset, Domain, Job, Owner
-from meshline.api.graphql.blast_radius import BlastRadius, BrokenPolicy, blast_radius
+from meshline.api.graphql.blast_radius import BlastRadius, BrokenPolicy, ChangeInput, blast_radius
 from meshline.api.graphql.compliance import AuditEntry, Policy, audited, policies, violations
 from meshline.api.graphql.connections import Connection, Edge, PageInfo, connection, key_after, listed, page_info
-from meshline.api.graphql.context import Request, View
+from meshline.api.graphql.context import MATCHES, Request, View
 from meshline.api.graphql.contracts import Contract
-from meshline.api.graphql.coverage import About, Coverage, KindCount
-from meshline.api.graphql.enums import (
+from meshline.api.graphql.field_types import (
     AssetKind,
     AuditAction,
     CheckMode,
@@ -29,17 +28,15 @@ from meshline.api.graphql.enums import (
     Granularity,
     Reach,
     Severity,
+    documented,
 )
-from meshline.api.graphql.fields import documented
 from meshline.api.graphql.identity import IdentityConflict, conflicts_of
 from meshline.api.graphql.impact import Impact
-from meshline.api.graphql.inputs import ChangeInput
 from meshline.api.graphql.lineage import KnownLater, LineageDiff, LineageGraph, Path
 from meshline.api.graphql.product_impact import ProductConsumers, ProductImpact, product_impact
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, failures
-from meshline.api.graphql.sources import Source, sources_of
-from meshline.api.graphql.telemetry import MATCHES
+from meshline.api.graphql.service_info import About, Coverage, KindCount, Source, sources_of
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
 from meshline.graph.quality import OPEN

@@ -1,18 +1,98 @@
-"""The schema, and its text (`schema.graphql`)."""
+"""The GraphQL schema, the limits on the shape of a request, and the text of the schema (`schema.graphql`)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import strawberry
-from graphql import GraphQLError
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValidationContext,
+    ValidationRule,
+)
+from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, SchemaExtension, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from meshline.api.graphql.asset_types import TYPES
+from meshline.api.graphql.context import Observing
 from meshline.api.graphql.fast_executor import PlanningExecutor
 from meshline.api.graphql.mutation import Mutation
 from meshline.api.graphql.query import Query
-from meshline.api.graphql.query_limits import rules
-from meshline.api.graphql.telemetry import Observing
+from meshline.errors import LimitExceeded
+
+REMEMBERED = 128  # requests that need not be parsed and checked again
+
+
+class Measure(NamedTuple):
+    """Levels of nesting, and fields with an alias, of all that a selection spreads to."""
+
+    depth: int = 0
+    aliases: int = 0
+
+
+class Guard(ValidationRule):
+    """Measures each operation. The limits are on the subclass that `rules` makes."""
+
+    max_depth: int
+    max_aliases: int
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        definitions = context.document.definitions
+        self._fragments = {d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)}
+        self._measured: dict[str, Measure] = {}
+        self._open: set[str] = set()
+        for operation in definitions:
+            if isinstance(operation, OperationDefinitionNode):
+                self._check(self._selections(operation.selection_set))
+
+    def _check(self, found: Measure) -> None:
+        if found.depth > self.max_depth:
+            self._refuse(f"the request nests {found.depth} levels deep; {self.max_depth} are allowed")
+        if found.aliases > self.max_aliases:
+            self._refuse(f"the request has {found.aliases} aliases; {self.max_aliases} are allowed")
+
+    def _refuse(self, message: str) -> None:
+        self.report_error(GraphQLError(message, original_error=LimitExceeded(message)))
+
+    def _selections(self, selections: SelectionSetNode | None) -> Measure:
+        parts = [self._selection(node) for node in selections.selections] if selections else []
+        return Measure(max((part.depth for part in parts), default=0), sum(part.aliases for part in parts))
+
+    def _selection(self, node: object) -> Measure:
+        if isinstance(node, FieldNode):
+            inner = self._selections(node.selection_set)
+            return Measure(inner.depth + 1, inner.aliases + (node.alias is not None))
+        if isinstance(node, FragmentSpreadNode):
+            return self._fragment(node.name.value)
+        return self._selections(getattr(node, "selection_set", None))
+
+    def _fragment(self, name: str) -> Measure:
+        if name in self._open or name not in self._fragments:
+            return Measure()  # a cycle, or nothing of that name: other rules refuse it
+        if name not in self._measured:
+            self._open.add(name)
+            self._measured[name] = self._selections(self._fragments[name].selection_set)
+            self._open.discard(name)
+        return self._measured[name]
+
+
+def rules(*, depth: int, aliases: int, tokens: int) -> list[Callable[[], SchemaExtension]]:
+    """Extensions that hold a request to its limits. Programs send the same few requests, so what was checked is remembered."""
+    guard = type("Limits", (Guard,), {"max_depth": depth, "max_aliases": aliases})
+    return [
+        lambda: MaxTokensLimiter(max_token_count=tokens),
+        lambda: AddValidationRules([guard]),
+        lambda: ParserCache(maxsize=REMEMBERED),
+        lambda: ValidationCache(maxsize=REMEMBERED),
+    ]
 
 
 class Schema(strawberry.Schema):

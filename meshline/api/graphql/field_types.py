@@ -1,8 +1,13 @@
-"""The enumerations of the schema: those of the graph, under the same names."""
+"""The types of fields: the enumerations of the schema, fields that a method computes, and references to types by name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import strawberry
+from strawberry.types.field import StrawberryField
+from strawberry.types.lazy_type import LazyType
 
 from meshline.governance.audit import Action as AuditAction
 from meshline.governance.freshness_feasibility import Standing as Feasible
@@ -19,6 +24,54 @@ from meshline.graph.queries.impact import ImpactOrder
 from meshline.graph.queries.impact_recipients import NoticeReason
 from meshline.graph.queries.lineage import Granularity
 from meshline.graph.queries.product_health import Evidence, Standing
+
+__all__ = [
+    "AssetKind",
+    "AuditAction",
+    "CheckMode",
+    "CheckOutcome",
+    "CheckProfile",
+    "ConflictKind",
+    "Direction",
+    "EdgeType",
+    "Evidence",
+    "Feasible",
+    "FlowType",
+    "Granularity",
+    "ImpactOrder",
+    "NameRank",
+    "NoticeReason",
+    "Reach",
+    "Severity",
+    "Standing",
+    "Truncated",
+    "Verdict",
+]
+
+_TYPES = "meshline.api.graphql.asset_types"  # where the types are that others refer to by name
+
+
+def reference(name: str, many: Any = None) -> Any:
+    """A type of the schema by its name; with `many` (`list`, `Connection`), that of it.
+
+    Types of assets refer to each other in a circle, and modules must not: the name is looked up when the schema is made.
+    """
+    type_: Any = LazyType(name, _TYPES)
+    return type_ if many is None else many[type_]
+
+
+def documented(
+    description: str | None, *, name: str | None = None, type_: Any = None
+) -> Callable[[Callable[..., object]], StrawberryField]:
+    """Like `strawberry.field(description=...)`, which is not typed as a decorator. `type_`: the field's, where that of the resolver is
+    less exact because it cannot be imported (see `reference`).
+    """
+
+    def decorate(resolver: Callable[..., object]) -> StrawberryField:
+        return strawberry.field(resolver, description=description, name=name, graphql_type=type_)
+
+    return decorate
+
 
 strawberry.enum(AssetKind, description="What a person asks about.")
 strawberry.enum(AuditAction, name="AuditAction", description="What an entry of the audit log records. WAIVER: it let a finding pass.")
@@ -86,26 +139,3 @@ strawberry.enum(
 strawberry.enum(Verdict, description="What a change means. CONDITIONAL: it needs a look.")
 strawberry.enum(Severity, description="How bad it is that a policy does not hold: in a check, ERROR is breaking, WARNING conditional.")
 strawberry.enum(Truncated, description="The limit that cut an answer short.")
-
-__all__ = [
-    "AssetKind",
-    "AuditAction",
-    "CheckMode",
-    "CheckOutcome",
-    "CheckProfile",
-    "ConflictKind",
-    "Direction",
-    "EdgeType",
-    "Evidence",
-    "Feasible",
-    "FlowType",
-    "Granularity",
-    "ImpactOrder",
-    "NameRank",
-    "NoticeReason",
-    "Reach",
-    "Severity",
-    "Standing",
-    "Truncated",
-    "Verdict",
-]
