@@ -22,12 +22,11 @@ from meshline.cli.lineage import lineage
 from meshline.cli.notify import notify
 from meshline.cli.owners import owners
 from meshline.cli.policies import policies
-from meshline.cli.replay import replay
 from meshline.cli.rules import rules
 from meshline.cli.search import search
 from meshline.cli.serve import serve
-from meshline.cli.sources import sources
-from meshline.cli.sync import sync
+from meshline.cli.store import replay
+from meshline.cli.sync import sources, sync
 
 app = typer.Typer(
     name="meshline",

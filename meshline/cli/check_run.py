@@ -80,7 +80,7 @@ def _report(request: check_request.Asked, asked: Asked) -> Report:
         with Remote.connected(asked.server) as remote:
             return remote.check(msgspec.json.encode(request))
     from meshline.app.policy_service import Governing
-    from meshline.cli.local_client import opened
+    from meshline.cli.client import opened
 
     with opened("sqlite://:memory:" if asked.no_graph else asked.store, must_exist=not asked.no_graph) as graph:
         governing = None if asked.no_graph else Governing(graph.graph)

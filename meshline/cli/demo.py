@@ -69,9 +69,8 @@ def _story(url: str) -> list[Line]:
     """The question that the example is made for, and how its answer begins: the verdict, and whom to tell."""
     from itertools import takewhile
 
-    from meshline.cli.client import assets, shaped
+    from meshline.cli.client import Local, assets, opened, shaped
     from meshline.cli.impact import Impact, asked, lines
-    from meshline.cli.local_client import Local, opened
     from meshline.cli.terminal import Line
     from meshline.errors import InvalidInput
     from meshline.graph.store.factory import shown
@@ -102,7 +101,7 @@ def _store(given: str | None) -> Iterator[str]:
 
 def fill(url: str) -> None:
     """Load the example, unless the store holds something already."""
-    from meshline.cli.local_client import opened
+    from meshline.cli.client import opened
     from meshline.cli.store import opened_store
     from meshline.ingest.mesh import file_time, load, parse, read
     from meshline.ingest.openlineage.builder import BatchBuilder

@@ -1,18 +1,186 @@
-"""`meshline doctor`."""
+"""`meshline doctor`: examines each part of an installation, whether it works, and what to do."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import typer
 
+from meshline import __version__
 from meshline.cli.options import Config, ListFormat, TextFormat
+from meshline.cli.store import opened_store, store_url
+from meshline.cli.token import token_to_send
+from meshline.errors import MeshlineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import httpx
 
-    from meshline.cli.diagnosis import Finding
     from meshline.cli.terminal import Line
+
+SERVER_SECONDS = 10.0  # to wait for each answer
+SKEW_SECONDS = 5.0  # between two clocks that nothing depends on: HTTP's are in whole seconds
+
+State: TypeAlias = Literal["ok", "note", "warning", "failed"]
+
+
+class Finding(NamedTuple):
+    """`found`: how it is; `advice`: what to do, if anything."""
+
+    about: str
+    state: State
+    found: str
+    advice: str = ""
+
+
+def findings(store: str | None, server: str | None, config: Path | None) -> Iterator[Finding]:
+    """One part after the other. `store`, `server`: those to examine; without a store that of the settings."""
+    import platform
+
+    from meshline.distribution import build_requirement
+
+    yield Finding("meshline", "ok", f"{__version__}, as {build_requirement()}")
+    yield Finding("Python", "ok", f"{platform.python_version()} on {platform.platform()}: {sys.executable}")
+    yield from _extras()
+    yield _kernels()
+    yield _store(store, config)
+    token = _token()
+    yield token
+    if server is not None and token.state != "failed":
+        yield from _server(server)
+
+
+def _extras() -> Iterator[Finding]:
+    from meshline.distribution import find_missing, install_command, list_extras
+
+    for extra, libraries in list_extras().items():
+        if extra == "all":  # the sum of the others
+            continue
+        absent = find_missing(libraries)
+        if absent:
+            yield Finding(f"extra {extra}", "note", f"not installed ({', '.join(absent)})", install_command(extra))
+        else:
+            yield Finding(f"extra {extra}", "ok", ", ".join(libraries))
+
+
+def _kernels() -> Finding:
+    import meshline.graph.index  # noqa: F401 - registers the kernels
+    from meshline.graph.index.kernels.jit import cached_kernels
+    from meshline.graph.index.kernels.kernel_cache import SECONDS
+
+    found = cached_kernels()
+    if found.cached == found.kernels:
+        return Finding("kernels", "ok", f"compiled, in {', '.join(map(str, found.folders))}")
+    cold = f"{found.kernels - found.cached} of {found.kernels} are not compiled"
+    if found.kept is None:
+        advice = "no folder can be written to keep them in: set NUMBA_CACHE_DIR to one that can"
+        return Finding("kernels", "warning", f"{cold}: each process that needs them compiles for {SECONDS} seconds", advice)
+    advice = f"nothing: the first process with a large graph compiles them for {SECONDS} seconds and keeps them in {found.kept}"
+    return Finding("kernels", "note", cold, advice)
+
+
+def _store(given: str | None, config: Path | None) -> Finding:
+    from meshline.graph.store.factory import shown, sqlite_path
+
+    try:
+        url = store_url(given, config)
+        path = sqlite_path(url)
+        if path is not None and not path.exists():
+            state: State = "note" if given is None else "failed"
+            return Finding(
+                "store", state, f"there is none at {path}", "`meshline ingest` and `meshline serve` make one; --store names another"
+            )
+        begun = time.monotonic()
+        with opened_store(url, must_exist=True) as opened:
+            revision = opened.revision()
+    except MeshlineError as error:
+        return Finding(
+            "store", "failed", str(error), "correct --store, MESHLINE_STORE or the settings file; `meshline store check` examines a store"
+        )
+    return Finding("store", "ok", f"{shown(url)}, revision {revision}, opened in {time.monotonic() - begun:.1f} seconds")
+
+
+def _token() -> Finding:
+    try:
+        token = token_to_send()
+    except MeshlineError as error:
+        return Finding("token", "failed", str(error), "correct MESHLINE_TOKEN or MESHLINE_TOKEN_FILE")
+    if token is None:
+        return Finding("token", "note", "none is set", "for a server that asks for tokens: set MESHLINE_TOKEN or MESHLINE_TOKEN_FILE")
+    return Finding("token", "ok", f"one is set, of {len(token)} characters")
+
+
+def _server(url: str) -> Iterator[Finding]:
+    import httpx
+
+    token = token_to_send()
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    try:
+        with httpx.Client(base_url=url.rstrip("/"), timeout=SERVER_SECONDS, headers=headers) as client:
+            sent = time.time()
+            alive = client.get("/healthz")
+            arrived = time.time()
+            body = _body(alive)
+            if alive.status_code != 200 or body.get("status") != "ok":
+                yield Finding(
+                    "server", "failed", f"{url} does not answer like meshline (HTTP status {alive.status_code})", "correct --server"
+                )
+                return
+            yield _clock(alive, sent, arrived)
+            yield _access(client.post("/graphql", json={"query": "{about{version}}"}), token)
+            ready = client.get("/readyz")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        advice = "is it running at this address, and does a firewall or a proxy let it through?"
+        yield Finding("server", "failed", f"no answer from {url}: {error or type(error).__name__}", advice)
+        return
+    version = str(body.get("version") or "")
+    if ready.status_code != 200:
+        reasons = "; ".join(map(str, _body(ready).get("reasons") or [f"HTTP status {ready.status_code}"]))
+        yield Finding("server", "failed", f"{url} runs, and is not ready: {reasons}", "wait, or look into its log")
+    elif version not in ("", __version__):
+        yield Finding("server", "warning", f"{url} is ready, with version {version}", f"use one version: this is {__version__}")
+    else:
+        yield Finding("server", "ok", f"{url} is ready")
+
+
+def _clock(answer: httpx.Response, sent: float, arrived: float) -> Finding:
+    """The server's clock beside ours, as far as the time that the answer took allows."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        there = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except (TypeError, ValueError):
+        return Finding("clock", "note", "the server does not send its time")
+    apart = max(sent - (there + 1), there - arrived, 0.0)  # HTTP's times are cut to seconds
+    if apart > SKEW_SECONDS:
+        advice = "set both by NTP: answers as of a time, schedules and signatures of webhooks depend on it"
+        return Finding("clock", "warning", f"{apart:.0f} seconds apart from the server's", advice)
+    return Finding("clock", "ok", "that of the server")
+
+
+def _access(answer: httpx.Response, token: str | None) -> Finding:
+    if answer.status_code in (401, 403):
+        if token is None:
+            return Finding(
+                "access", "failed", "the server asks for a token", "set MESHLINE_TOKEN, made by `meshline token new` on the server"
+            )
+        advice = "compare it with the entries of `tokens` in the server's settings"
+        return Finding("access", "failed", f"the server refuses this token (HTTP status {answer.status_code})", advice)
+    if answer.status_code in (200, 503):
+        return Finding("access", "ok", "the server accepts this token" if token is not None else "the server asks for no token")
+    return Finding("access", "failed", f"questions are answered with HTTP status {answer.status_code}", "does a proxy change the address?")
+
+
+def _body(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        found = answer.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
 
 STYLES = {"ok": "green", "note": "dim", "warning": "yellow", "failed": "bold red"}
 
@@ -40,7 +208,6 @@ def doctor(
 
     Exit code 1 if something does not work; extras that are not installed and kernels that are not compiled are only noted.
     """
-    from meshline.cli.diagnosis import findings
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import write, write_json
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from meshline.cli.ingestion import take
 from meshline.cli.options import Server, Store, Strict
+from meshline.cli.sync import take
 
 if TYPE_CHECKING:
     from meshline.ingest.mesh import Mesh
@@ -66,7 +66,7 @@ def _loaded(path: Path, data: bytes, store: str | None, server: str | None) -> i
 
 
 def _to_store(path: Path, said: Mesh, store: str | None) -> str:
-    from meshline.cli.local_client import opened
+    from meshline.cli.client import opened
     from meshline.ingest.catalog_aliases import apply
     from meshline.ingest.mesh import file_time, load
     from meshline.ingest.sources.sync import taken

@@ -42,7 +42,7 @@ def notify(
     if not pending:
         from meshline.app.notifications import follower
         from meshline.app.policy_service import Governing
-        from meshline.cli.local_client import opened
+        from meshline.cli.client import opened
         from meshline.governance.notify.violation_events import Watched
 
         with opened(settings.store, must_exist=True) as graph:

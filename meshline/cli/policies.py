@@ -78,7 +78,7 @@ def _answers(store: str | None, server: str | None, folder: Path | None) -> Abst
 def _local(store: str | None, folder: Path) -> AbstractContextManager[Answers]:
     from contextlib import contextmanager
 
-    from meshline.cli.local_client import Local, opened
+    from meshline.cli.client import Local, opened
 
     @contextmanager
     def local() -> Iterator[Answers]:

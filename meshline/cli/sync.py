@@ -1,23 +1,115 @@
-"""`meshline sync [mesh.yaml]`: a mesh file and all its sources, one after another, into a store or to a server."""
+"""`meshline sync` and `meshline sources`: syncs of sources into a store or a server, and how the last ones went."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
+import msgspec
 import typer
 
-from meshline.cli.options import Server, Store
-from meshline.cli.terminal import refusal_exit
+from meshline.cli.answer_types import table
+from meshline.cli.options import ListFormat, Server, Store, TextFormat
+from meshline.cli.terminal import Line, refusal_exit
 
 if TYPE_CHECKING:
+    from meshline.cli.client import Opened
     from meshline.cli.http_client import Remote
-    from meshline.cli.local_client import Opened
     from meshline.ingest.mesh import Mesh
     from meshline.ingest.sources.scope_loader import Loading
     from meshline.ingest.sources.sync import Synced
     from meshline.ingest.sources.target import Target
+
+
+def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | None, server: str | None) -> None:
+    """Read a source and load what it says into a store or a server; exit code 1 if anything was refused.
+
+    `keys`: as in the mesh file; None is what was not given. Raises InvalidInput, MissingExtra.
+    """
+    from meshline.app.settings import variable
+    from meshline.cli.exit_codes import REFUSED
+    from meshline.errors import InvalidInput
+    from meshline.ingest.sources.registry import source_of
+    from meshline.ingest.sources.sync import sync
+
+    source = source_of({"kind": kind, **{key: value for key, value in keys.items() if value is not None}})
+    with target(store, server) as into:
+        done = sync(into, source, Path.cwd(), variables=variable, strict=strict, configured=False)
+    if done.error is not None and not isinstance(done.error, InvalidInput):
+        raise done.error
+    report_sync(done)
+    if done.refused:
+        raise typer.Exit(REFUSED)
+
+
+@contextmanager
+def target(store: str | None, server: str | None) -> Iterator[Target]:
+    """Where what sources say goes to: a server if one is named, else a store. In a store, names are joined by rule afterwards."""
+    if server is not None:
+        from meshline.cli.http_client import Remote
+        from meshline.cli.http_target import RemoteTarget
+
+        with Remote.connected(server) as remote:
+            yield RemoteTarget(remote)
+        return
+    from meshline.cli.client import opened
+    from meshline.ingest.catalog_aliases import apply
+    from meshline.ingest.sources.target import Local
+
+    with opened(store) as graph:
+        yield Local(graph.graph, graph.naming)
+        apply(graph.graph)
+
+
+def report_sync(done: Synced) -> None:
+    """Say on stderr what became of a source: what was refused, warnings, and a line with the counts."""
+    from meshline.cli.terminal import tell
+    from meshline.errors import InvalidInput
+
+    if done.loading is None:
+        tell(f"refused: {done.error}" if isinstance(done.error, InvalidInput) else f"{done.source}: not read: {done.error}")
+        return
+    for refusal in done.loading.refused:
+        tell(f"refused: {refusal}")
+    for warning in done.loading.warnings:
+        tell(f"warning: {warning}")
+    tell(described(done.loading))
+
+
+def described(loading: Loading) -> str:
+    """What loading a source did, as a sentence."""
+    parts = [amount_read(loading.source, loading), f"{loading.unchanged} unchanged", f"{loading.new} new", f"{loading.changed} changed"]
+    parts += [f"{loading.retracted} retracted", f"{len(loading.refused)} refused"]
+    if loading.kept:
+        parts.append(f"{loading.kept} not found and kept")
+    return f"{loading.source}: {', '.join(parts)}"
+
+
+class Counts(Protocol):
+    """What a sync did, in statements or events."""
+
+    @property
+    def read(self) -> int: ...
+
+    @property
+    def unchanged(self) -> int: ...
+
+    @property
+    def new(self) -> int: ...
+
+    @property
+    def changed(self) -> int: ...
+
+
+def amount_read(source: str, counts: Counts) -> str:
+    """How much of a source was read, in the unit that all counts have: what its system says is unchanged is not read again."""
+    if source.partition("/")[0] == "openlineage":
+        return f"{counts.read} of {counts.read + counts.unchanged} events read"  # the events of a file that did not change are not read
+    known = max(counts.read, counts.unchanged + counts.new + counts.changed)  # an empty statement is read, and is none of these
+    return f"{counts.read} of {known} statements read"
+
 
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first source of which anything is refused, before anything of it is written.")
@@ -37,7 +129,6 @@ def sync(
     has already is not written again. A source that is away does not stop the others. Exit code 1 if anything was refused or away.
     """
     from meshline.cli.exit_codes import REFUSED
-    from meshline.cli.ingestion import told
     from meshline.cli.terminal import tell
 
     refused = False
@@ -45,7 +136,7 @@ def sync(
         if done.loading is None:
             tell(f"{done.source}: not read: {done.error}")
         else:
-            told(done)
+            report_sync(done)
         refused = refused or done.refused
     if refused:
         raise typer.Exit(REFUSED)
@@ -56,7 +147,7 @@ def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -
 
     Raises InvalidInput if the file cannot be used as a whole. `strict`: ends after the first of which anything is refused.
     """
-    from meshline.cli.local_client import opened
+    from meshline.cli.client import opened
     from meshline.ingest import mesh as mesh_file
     from meshline.ingest.sources.sync import noted
     from meshline.ingest.sources.target import Local
@@ -76,12 +167,12 @@ def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -
             yield done
             if done.error is not None:  # its rules are not the server's, or there is none
                 return
-            yield from _sources(target, mesh, file, strict=strict)
+            yield from _sync_sources(target, mesh, file, strict=strict)
         return
     with opened(store, mesh=mesh) as graph:
         local = Local(graph.graph, graph.naming)
         yield noted(local, mesh.source, lambda: _loaded(graph, mesh, file))
-        yield from _sources(local, mesh, file, strict=strict)
+        yield from _sync_sources(local, mesh, file, strict=strict)
         yield from _joined(graph)
 
 
@@ -102,7 +193,7 @@ def _sent(remote: Remote, mesh: Mesh, data: bytes, name: str) -> Loading:
     return Loading(done.source, done.revision, *counts, (), tuple(done.warnings))
 
 
-def _sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> Iterator[Synced]:
+def _sync_sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> Iterator[Synced]:
     from meshline.app.settings import variable
     from meshline.ingest.sources.sync import sync as sync_source
 
@@ -121,3 +212,85 @@ def _joined(graph: Opened) -> Iterator[Synced]:
     loading = apply(graph.graph)
     if loading is not None:
         yield Synced(loading.source, loading, None)
+
+
+def sources(*, format: ListFormat = TextFormat.TEXT, store: Store = None, server: Server = None) -> None:  # noqa: A002 - the option's name
+    """Show who says how much, and how their last sync went."""
+    from meshline.cli.client import answers, question, shaped
+    from meshline.cli.terminal import write, write_json
+
+    with answers(store, server) as source:
+        data = source.ask(question("sources"), {})["sources"]
+    if format is TextFormat.JSON:
+        write_json(data)
+    else:
+        write(format_sources(shaped(data, list[SourceRow])))
+
+
+class LastSync(msgspec.Struct, rename="camel", frozen=True):
+    """See the schema."""
+
+    at: str
+    seconds: float
+    read: int
+    unchanged: int
+    new: int
+    changed: int
+    retracted: int
+    refused: int
+    error: str | None
+
+
+class SourceRow(msgspec.Struct, rename="camel", frozen=True):
+    """See the schema."""
+
+    name: str
+    datasets: int
+    statements: int
+    lag: float | None
+    next: str | None
+    last_sync: LastSync | None
+
+
+HEAD = ("source", "datasets", "statements", "last sync", "lag", "next", "what it did")
+
+
+def format_sources(sources: Sequence[SourceRow]) -> Iterator[Line]:
+    """One line each, under a head."""
+    if not sources:
+        yield Line("nobody has said anything yet")
+        return
+    rows = [
+        (
+            source.name,
+            str(source.datasets),
+            str(source.statements),
+            _minute(source.last_sync.at) if source.last_sync is not None else "",
+            span(source.lag) if source.lag is not None else "",
+            _minute(source.next) if source.next is not None else "",
+            "" if source.last_sync is None else _did(source.name, source.last_sync),
+        )
+        for source in sources
+    ]
+    yield from table([HEAD, *rows])
+
+
+def _did(source: str, sync: LastSync) -> str:
+    if sync.error:
+        return f"failed: {sync.error}"
+    counts = [amount_read(source, sync), f"{sync.unchanged} unchanged"]
+    counts += [f"{getattr(sync, name)} {name}" for name in ("new", "changed", "retracted", "refused") if getattr(sync, name)]
+    return ", ".join(counts)
+
+
+def _minute(time: str) -> str:
+    """A time of the schema to the second."""
+    return time[:19]
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest unit."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)}{unit}"
+    return f"{int(seconds)}s"

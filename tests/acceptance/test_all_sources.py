@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.cli.local_client import opened
+from meshline.cli.client import opened
 from meshline.graph.queries.schema_history import schemas
 from tests.cli.running import EXAMPLE, Ran, done
 

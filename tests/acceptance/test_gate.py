@@ -10,7 +10,7 @@ import pytest
 from meshline.app.check import checked
 from meshline.app.check_request import Asked, Compared, File
 from meshline.app.policy_service import Governing
-from meshline.cli.local_client import Opened, opened
+from meshline.cli.client import Opened, opened
 from meshline.governance.gate import Mode
 from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode

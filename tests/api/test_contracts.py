@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.cli.local_client import opened
+from meshline.cli.client import opened
 from meshline.graph.model import from_micros
 from meshline.ingest.file_times import now
 from tests.api.conftest import Asking

@@ -17,7 +17,6 @@ SMALL = 60  # lines; what is smaller and has one importer belongs to that import
 ALONE = {  # although they are small
     "meshline.api.front_page": "a page, with its text",
     "meshline.api.rest.check": "one address, one file",
-    "meshline.cli.replay": "one command, one file",
     "meshline.cli.search": "one command, one file",
 }
 SHARED = {  # names that mean the same wherever they are
