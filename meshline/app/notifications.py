@@ -22,7 +22,7 @@ from meshline.governance.notify.violation_events import Watched
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.secrets import expanded
+from meshline.ingest.sources.secrets import expand_variables
 
 
 def sender(settings: Settings, store: Store) -> Sender:
@@ -64,7 +64,7 @@ def _webhook(settings: Settings) -> Webhook | None:
 
 
 def _value(secret: SecretStr, where: str) -> str:
-    return expanded(secret.get_secret_value(), where, variable)
+    return expand_variables(secret.get_secret_value(), where, variable)
 
 
 log = logging.getLogger("meshline.notify")

@@ -1,10 +1,11 @@
-"""Secrets of sources: `${NAME}` in what a mesh file or a command gives is the value of the variable NAME. Reads no environment itself."""
+"""Secrets of sources: `${NAME}` is replaced by the value of the variable NAME, and values that are secret are kept out of messages."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias, Union
+from urllib.parse import urlsplit
 
 from meshline.errors import InvalidInput
 
@@ -13,7 +14,7 @@ Variables: TypeAlias = Callable[[str], str | None]  # the value of a variable of
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def expanded(text: str, where: str, variables: Variables) -> str:
+def expand_variables(text: str, where: str, variables: Variables) -> str:
     """The text with its variables' values. Raises InvalidInput that names the variable, never a value."""
 
     def value(match: re.Match[str]) -> str:
@@ -23,3 +24,61 @@ def expanded(text: str, where: str, variables: Variables) -> str:
         return found
 
     return _VARIABLE.sub(value, text)
+
+
+Properties: TypeAlias = dict[str, Union[str, int, float, bool, "Properties"]]
+
+MAX_MESSAGE = 300  # characters of what a server says that are shown
+
+_SECRET = re.compile(r"secret|password|token|credential|access-key|session|private|authorization|api-?key", re.IGNORECASE)
+_USER = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def expand_properties(properties: Properties, variables: Variables, where: str = "properties") -> Properties:
+    """With `${NAME}` replaced by the environment's NAME. Raises InvalidInput that names what is not set."""
+    return {name: _expand_value(value, variables, f"{where}.{name}") for name, value in properties.items()}
+
+
+def _expand_value(
+    value: str | float | bool | Properties,  # noqa: FBT001
+    variables: Variables,
+    where: str,
+) -> str | int | float | bool | Properties:
+    if isinstance(value, dict):
+        return expand_properties(value, variables, where)
+    return expand_variables(value, where, variables) if isinstance(value, str) else value
+
+
+class Redaction:
+    """Takes secrets out of texts: values that came from the environment, or whose names say that they are secret."""
+
+    def __init__(self, written: Mapping[str, object], properties: Mapping[str, object]) -> None:
+        """`written`: the properties before the environment's values were put in."""
+        self._secrets = sorted({text for text in _secrets(written, properties) if len(text) >= 4}, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        text = " ".join(_USER.sub("***@", text).split())
+        return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
+
+
+def _secrets(written: Mapping[str, object], properties: Mapping[str, object]) -> Iterator[str]:
+    for name, value in properties.items():
+        before = written.get(name)
+        if isinstance(value, Mapping):
+            yield from _secrets(before if isinstance(before, Mapping) else {}, value)
+        elif isinstance(value, str):
+            if value != before or _SECRET.search(name):
+                yield value
+            if name == "credential":  # client:secret
+                yield value.partition(":")[2]
+            if (password := _password(value)) is not None:
+                yield password
+
+
+def _password(text: str) -> str | None:
+    try:
+        return urlsplit(text).password
+    except ValueError:
+        return None

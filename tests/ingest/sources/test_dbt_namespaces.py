@@ -9,8 +9,7 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import Context
-from meshline.ingest.sources.dbt.names import namespace_of
-from meshline.ingest.sources.dbt.source import Dbt
+from meshline.ingest.sources.dbt.source import Dbt, namespace_of
 from tests.ingest.sources.dbt_target import EXAMPLE
 
 

@@ -21,7 +21,7 @@ from meshline.ingest.sources.iceberg.facts import (
     view_versions,
 )
 from meshline.ingest.sources.iceberg.parse import Table, View, columns, metadata_of
-from meshline.ingest.sources.iceberg.properties import Redaction, expanded
+from meshline.ingest.sources.secrets import Redaction, expand_properties
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 needs_corpus = pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: what real catalogs answered cannot be read")
@@ -288,12 +288,12 @@ def test_a_files_name_is_its_tables() -> None:
 
 def test_properties_take_the_environments_values() -> None:
     variables = {"LAKE_TOKEN": "s3cr3t-token"}.get
-    assert expanded({"token": "${LAKE_TOKEN}", "auth": {"oauth2": {"client_secret": "x-${LAKE_TOKEN}"}}}, variables) == {
+    assert expand_properties({"token": "${LAKE_TOKEN}", "auth": {"oauth2": {"client_secret": "x-${LAKE_TOKEN}"}}}, variables) == {
         "token": "s3cr3t-token",
         "auth": {"oauth2": {"client_secret": "x-s3cr3t-token"}},
     }
     with pytest.raises(InvalidInput, match=r"properties\.auth\.token: the environment has no LAKE_NOT_SET"):
-        expanded({"auth": {"token": "${LAKE_NOT_SET}"}}, variables)
+        expand_properties({"auth": {"token": "${LAKE_NOT_SET}"}}, variables)
 
 
 def test_secrets_are_taken_out_of_messages() -> None:

@@ -28,10 +28,10 @@ from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Found
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.iceberg.crawl import side_by_side
-from meshline.ingest.sources.iceberg.properties import Redaction
 from meshline.ingest.sources.iceberg.rest_catalog import RestAccess
 from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import load
+from meshline.ingest.sources.secrets import Redaction
 from tests.ingest.sources.iceberg_catalog import Server, done, quiet, said, serving, sync
 
 pytestmark = pytest.mark.server

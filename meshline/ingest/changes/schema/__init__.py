@@ -215,10 +215,10 @@ def live_table(catalog: str, table: str, variables: Variables) -> Text:
     with require_extra("iceberg", "reading a live table"):
         from meshline.ingest.sources.iceberg.catalogs import Gone  # noqa: PLC0415 - pyiceberg is slow to import
         from meshline.ingest.sources.iceberg.crawl import kind_of, opened  # noqa: PLC0415
-        from meshline.ingest.sources.iceberg.properties import Properties, Redaction, expanded  # noqa: PLC0415
+        from meshline.ingest.sources.secrets import Properties, Redaction, expand_properties  # noqa: PLC0415
     is_uri = "://" in catalog
     written: Properties = {"uri": catalog} if is_uri else {}
-    properties = expanded(written, variables, "catalog")
+    properties = expand_properties(written, variables, "catalog")
     name = "default" if is_uri else catalog
     kind, merged = kind_of(name, properties)
     redacted = Redaction(written, merged)

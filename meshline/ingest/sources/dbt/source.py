@@ -1,18 +1,22 @@
-"""dbt projects, from the artifacts of their target folder: each node after those that it refers to; only changed ones are read again."""
+"""dbt projects, from the artifacts of their target folder: the keys, and the namespace of the datasets from profiles.yml."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from meshline.errors import InvalidInput, require_extra
+from meshline.graph.model import Json
+from meshline.ingest.documents import MAX_BYTES, Document, document
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Reading, Source
 from meshline.ingest.sources.dbt.checks import micros
-from meshline.ingest.sources.dbt.names import namespace_of
 from meshline.ingest.sources.dbt.parse import project_name, read
+from meshline.ingest.sources.files import read_bytes
+from meshline.words import suggest_closest
 
 
 class Dbt(Source):
@@ -58,3 +62,136 @@ def _time(generated_at: str) -> int:
     """When the manifest was written; never later than now."""
     time = micros(generated_at)
     return now() if time is None else min(time, now())
+
+
+_SPARK_PORTS = {"http": ":443", "odbc": ":443", "thrift": ":10001"}
+
+
+class Connection:
+    """One output of profiles.yml."""
+
+    def __init__(self, values: Mapping[str, Json], where: str) -> None:
+        self._values = values
+        self._where = where
+
+    def __getitem__(self, key: str) -> str:
+        value = self._values.get(key)
+        if value is None or isinstance(value, (dict, list)):
+            raise InvalidInput(f"the connection has no {key!r}; give --namespace instead", self._where)
+        text = str(value)
+        if "{{" in text:
+            raise InvalidInput(f"{key!r} is a template, which is not evaluated; give --namespace instead", self._where)
+        return text
+
+    def __contains__(self, key: str) -> bool:
+        return self._values.get(key) is not None
+
+
+def _host(scheme: str, host: str = "host") -> Callable[[Connection], str]:
+    return lambda connection: f"{scheme}://{connection[host]}:{connection['port']}"
+
+
+def _snowflake(connection: Connection) -> str:
+    """`organisation-account` as it is; an account's locator with region and cloud (OpenLineage, Naming.md)."""
+    account = connection["account"]
+    locator, *rest = account.split(".")
+    if "-" in locator:
+        return f"snowflake://{locator}"
+    region, cloud = (*rest, *("us-west-1", "aws")[len(rest) :])[:2]
+    return f"snowflake://{account}" if len(rest) > 1 else f"snowflake://{locator}.{region}.{cloud}"
+
+
+def _spark(connection: Connection) -> str:
+    port = f":{connection['port']}" if "port" in connection else _SPARK_PORTS.get(connection["method"], "")
+    return f"spark://{connection['host']}{port}"
+
+
+def _fabric(connection: Connection) -> str:
+    return f"fabric-warehouse://{connection['server']}" + (f":{connection['port']}" if "port" in connection else "")
+
+
+def _glue(connection: Connection) -> str:
+    """The account is a part of the role, if it is not said."""
+    if "account_id" in connection:
+        return f"arn:aws:glue:{connection['region']}:{connection['account_id']}"
+    role = connection["role_arn"].split(":")
+    return f"arn:aws:glue:{connection['region']}:{role[4] if len(role) > 4 else ''}"
+
+
+_OF_ADAPTER: Mapping[str, Callable[[Connection], str]] = {
+    "athena": lambda connection: f"awsathena://athena.{connection['region_name']}.amazonaws.com",
+    "clickhouse": _host("clickhouse"),
+    "databricks": lambda connection: f"databricks://{connection['host']}",
+    "dremio": _host("dremio", "software_host"),
+    "duckdb": lambda connection: f"duckdb://{connection['path']}",
+    "fabric": _fabric,
+    "glue": _glue,
+    "postgres": _host("postgres"),
+    "presto": _host("presto"),
+    "redshift": _host("redshift"),
+    "snowflake": _snowflake,
+    "spark": _spark,
+    "sqlserver": _host("mssql", "server"),
+    "trino": _host("trino"),
+    "watsonx_presto": _host("presto"),
+}
+
+
+def namespace_of(adapter: str, profiles: Path | None, profile: str | None, target: str | None) -> str:
+    """Raises InvalidInput if it cannot be told."""
+    if adapter == "bigquery":
+        return "bigquery"
+    if profiles is None or adapter not in _OF_ADAPTER:
+        how = " or --profiles FILE (dbt's profiles.yml)" if adapter in _OF_ADAPTER else ""
+        example = _EXAMPLES.get(adapter, f"{adapter or 'postgres'}://host:port")
+        unknown = f"a manifest does not say where its {adapter or 'database'} is"
+        raise InvalidInput(f"{unknown}: give --namespace ({example}, as its OpenLineage events have it){how}", "namespace")
+    return _OF_ADAPTER[adapter](_connection(adapter, profiles, profile, target))
+
+
+_EXAMPLES = {
+    "athena": "awsathena://athena.eu-west-1.amazonaws.com",
+    "databricks": "databricks://host",
+    "duckdb": "duckdb:///path/file.duckdb",
+    "glue": "arn:aws:glue:region:account",
+    "snowflake": "snowflake://organisation-account",
+    "sqlserver": "mssql://host:port",
+}
+
+
+def _connection(adapter: str, file: Path, profile: str | None, target: str | None) -> Connection:
+    """The connection that a profile's target names. `file`: profiles.yml, or the folder that has it, as dbt's own option wants it.
+
+    Credentials beside the connection are not looked at.
+    """
+    if file.is_dir():
+        file /= "profiles.yml"
+    of_file = document(read_bytes(file, MAX_BYTES), str(file))
+    profiles = {name: value for name, value in _mapping(of_file, of_file.value, ()).items() if name != "config"}
+    name = _one_of("profile", profile, profiles, of_file.where(()))
+    here = _mapping(of_file, profiles[name], (name,))
+    outputs = _mapping(of_file, here.get("outputs"), (name, "outputs"))
+    default = here.get("target")
+    wanted = target or (default if isinstance(default, str) and default in outputs else None)
+    output = _one_of("target", wanted, outputs, of_file.where((name, "outputs")))
+    where = of_file.where((name, "outputs", output))
+    values = _mapping(of_file, outputs[output], (name, "outputs", output))
+    if values.get("type") != adapter:
+        raise InvalidInput(f"{output!r} is a connection of type {values.get('type')!r}, the manifest's adapter is {adapter!r}", where)
+    return Connection(values, where)
+
+
+def _mapping(of: Document, value: Json, path: tuple[str, ...]) -> Mapping[str, Json]:
+    if not isinstance(value, dict):
+        raise InvalidInput("expected a mapping, as dbt's profiles.yml has it", of.where(path))
+    return value
+
+
+def _one_of(what: str, wanted: str | None, found: Mapping[str, Json], where: str) -> str:
+    if wanted is None and len(found) == 1:
+        return next(iter(found))
+    if wanted is None:
+        raise InvalidInput(f"which {what}? give --{what}, one of: {', '.join(found)}", where)
+    if wanted not in found:
+        raise InvalidInput(f"there is no {what} {wanted!r}{suggest_closest(wanted, found)}; accepted: {', '.join(found)}", where)
+    return wanted

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from meshline.errors import require_extra
 from meshline.ingest.sources.base import Context, Reading, Source
-from meshline.ingest.sources.secrets import expanded
+from meshline.ingest.sources.secrets import expand_variables
 
 
 class Delta(Source):
@@ -30,7 +30,9 @@ class Delta(Source):
         with require_extra("delta", "reading Delta tables"):
             from meshline.ingest.sources.delta.facts import Reader  # noqa: PLC0415 - an extra
 
-        options = {name: expanded(text, f"storage_options.{name}", context.variables) for name, text in self.storage_options.items()}
+        options = {
+            name: expand_variables(text, f"storage_options.{name}", context.variables) for name, text in self.storage_options.items()
+        }
         reader = Reader(self.tables, self.folder, options, context, versions=self.versions, complete=self.complete)
         return Reading(
             self.source, reader.found(), complete=self.complete, whole=False, warnings=reader.warnings, remember=lambda: reader.memory

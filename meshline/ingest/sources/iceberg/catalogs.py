@@ -23,7 +23,7 @@ from pyiceberg.exceptions import (
 from meshline.errors import InvalidInput, MissingExtra, StoreUnavailable
 from meshline.ingest.sources.iceberg.facts import Around
 from meshline.ingest.sources.iceberg.parse import Table, View, table_of
-from meshline.ingest.sources.iceberg.properties import Properties, Redaction
+from meshline.ingest.sources.secrets import Properties, Redaction
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table as LibraryTable

@@ -20,7 +20,6 @@ from meshline.ingest.sources.base import Context, Found, Refused, Unchanged
 from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCatalog
 from meshline.ingest.sources.iceberg.facts import Around, table_name
 from meshline.ingest.sources.iceberg.parse import Table
-from meshline.ingest.sources.iceberg.properties import Properties, Redaction
 from meshline.ingest.sources.iceberg.table_scopes import (
     Memory,
     Remembered,
@@ -34,6 +33,7 @@ from meshline.ingest.sources.iceberg.table_scopes import (
     told_of_view,
 )
 from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText
+from meshline.ingest.sources.secrets import Properties, Redaction
 
 MAX_DEPTH = 32  # levels of namespaces
 AT_ONCE = 16  # tables that a thread asks for, one after the other

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCatalog, Loaded
 from meshline.ingest.sources.iceberg.parse import MAX_BYTES, table_of_answer, view_of_answer
-from meshline.ingest.sources.iceberg.properties import Redaction
+from meshline.ingest.sources.secrets import Redaction
 
 CONNECT, READ = 10.0, 60.0  # seconds to connect, and between two bytes
 WAITS = (0.5, 2.0)  # seconds before each further try

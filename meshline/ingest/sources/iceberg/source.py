@@ -15,7 +15,6 @@ from meshline.ingest.sources.base import Context, Found, Reading, Refused, Sourc
 from meshline.ingest.sources.files import matching, read_bytes
 from meshline.ingest.sources.iceberg.facts import Around, catalog_namespace, table_of_file
 from meshline.ingest.sources.iceberg.parse import MAX_BYTES, Table, metadata_of
-from meshline.ingest.sources.iceberg.properties import Redaction, expanded
 from meshline.ingest.sources.iceberg.table_scopes import (
     Memory,
     Remembered,
@@ -28,6 +27,7 @@ from meshline.ingest.sources.iceberg.table_scopes import (
     told_of_view,
 )
 from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText
+from meshline.ingest.sources.secrets import Redaction, expand_properties
 
 
 class RecordedTables:
@@ -135,7 +135,7 @@ class Iceberg(Source):
             )
 
         written = {**self.properties, **({"uri": self.uri} if self.uri else {})}
-        properties = expanded(written, context.variables)
+        properties = expand_properties(written, context.variables)
         name = self.catalog or self.name
         kind, merged = kind_of(name, properties)
         redacted = Redaction(written, merged)
