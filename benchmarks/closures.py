@@ -79,6 +79,6 @@ def key_of(mesh: Mesh, column: int) -> AssetKey:
 
 def node_of(index: LineageIndex, mesh: Mesh, column: int) -> int:
     """The column's node in the index."""
-    node = index.node(key_of(mesh, column))
+    node = index.assets.find_by_key(key_of(mesh, column))
     assert node is not None, f"column {column} of the mesh is not in the index"
     return node

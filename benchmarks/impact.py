@@ -19,7 +19,7 @@ from meshline.graph.store.sqlite import SqliteStore
 
 ABOUT = """\
 The GraphQL request `impact` of one column, executed in process: totals, groups by domain, product and owner, and the first 25
-assets. The reference is the traversal alone (`LineageIndex.traverse`) from the same column. The goal, three times the kernel's
+assets. The reference is the traversal alone (`LineageIndex.lineage.traverse`) from the same column. The goal, three times the kernel's
 time and 5 ms, is shown as a ratio. `first` is what
 the first request of that size took, in ms: what is looked up once and then remembered."""
 

@@ -21,7 +21,7 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder
 
 ABOUT = """\
-What one event of 20 new columns with column lineage changes in the index of a mesh (`LineageIndex.apply`, which is done before the
+What one event of 20 new columns with column lineage changes in the index of a mesh (`LineageIndex.changes.apply`, which is done before the
 event is acknowledged), and then the first question: the lineage of its output's first column, upstream. The median of many events, in
 the time of the processor; against the same in the smallest mesh."""
 
@@ -72,9 +72,9 @@ def _seconds(index: LineageIndex, mesh: Mesh, changes: Changes, output: int) -> 
 
 
 def _increment(index: LineageIndex, mesh: Mesh, changes: Changes, output: int) -> None:
-    index.apply(changes)
+    index.changes.apply(changes)
     column = node_of(index, mesh, int(mesh.first[output]))
-    found = index.traverse([column], Direction.UPSTREAM)
+    found = index.lineage.traverse([column], Direction.UPSTREAM)
     assert len(found.nodes), "the event's lineage is not there"
 
 

@@ -38,7 +38,7 @@ PRUNING = "VarLengthExpand(Pruning,BFS,All)"
 ROWS = 10_000  # of a batch
 
 ABOUT = f"""\
-`LineageIndex.traverse` as above against Neo4j 5, of which a query on the same graph asks how many columns are reached, nothing
+`LineageIndex.lineage.traverse` as above against Neo4j 5, of which a query on the same graph asks how many columns are reached, nothing
 else: no reach classes, no distances, no masking, nothing sent back but a number. Of several ways to say it in Cypher this was the
 fastest; the planner makes a breadth-first search of it that visits each node once (`{PRUNING}`, checked):
 

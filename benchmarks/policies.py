@@ -63,7 +63,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     events = ingest.mesh(EVENTS[size])
     costs: list[float] = []
     for changes, _ in increments(live.index, last, events):
-        live.index.apply(changes)
+        live.index.changes.apply(changes)
         costs.append(spent(watch.after).cpu)
     yield Figure(
         case=f"one event into {mesh.columns:,} columns",

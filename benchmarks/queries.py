@@ -145,7 +145,7 @@ def smallest(graphql: GraphQL) -> None:
 
 def walk(index: LineageIndex, node: int, asked: Asked) -> object:
     assert asked.direction is not None
-    return index.traverse([node], asked.direction, depth=asked.depth, max_nodes=10_000_000)
+    return index.lineage.traverse([node], asked.direction, depth=asked.depth, max_nodes=10_000_000)
 
 
 LIMITS = """\

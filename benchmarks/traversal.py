@@ -18,7 +18,7 @@ from meshline.graph.model import AssetKind
 from meshline.graph.store.sqlite import SqliteStore
 
 ABOUT = """\
-`LineageIndex.traverse` downstream from one column, without limits: every column that it reaches, with reach class, distance and
+`LineageIndex.lineage.traverse` downstream from one column, without limits: every column that it reaches, with reach class, distance and
 masking (a pass for each
 reach class, which goes on from the one before), for closures of about so many columns. The reference is igraph on the same graph
 (whole datasets and jobs without column lineage as vertices), which only finds what can be reached: `bfs`, with order and parents
@@ -100,13 +100,13 @@ def cost(meshes: Meshes, shape: Shape, rounds: int) -> float:
 
 
 def kernel_run(index: LineageIndex, start: int) -> object:
-    return index.traverse([start], Direction.DOWNSTREAM, max_nodes=10_000_000)
+    return index.lineage.traverse([start], Direction.DOWNSTREAM, max_nodes=10_000_000)
 
 
 def check(index: LineageIndex, start: int, closure: Closure) -> None:
     """That ours reaches as many columns as igraph."""
-    found = index.traverse([start], Direction.DOWNSTREAM, max_nodes=10_000_000)
-    columns = sum(index.kind(node) is AssetKind.COLUMN for node in found.nodes.tolist())
+    found = index.lineage.traverse([start], Direction.DOWNSTREAM, max_nodes=10_000_000)
+    columns = sum(index.assets.get_kind(node) is AssetKind.COLUMN for node in found.nodes.tolist())
     assert columns == closure.columns, f"ours reaches {columns} columns from column {closure.start}, igraph {closure.columns}"
 
 

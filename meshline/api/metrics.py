@@ -274,6 +274,6 @@ def _size(opened: Opened) -> Size | None:
     if not lock.acquire(timeout=LOCK_SECONDS):
         return None
     try:
-        return opened.live.index.size()
+        return opened.live.index.changes.measure_size()
     finally:
         lock.release()

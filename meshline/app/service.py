@@ -219,7 +219,7 @@ class Service:
                 return
         self.waiting_for = ""
         collect_seldom()
-        size = self._opened.live.index.size()
+        size = self._opened.live.index.changes.measure_size()
         log.info(
             "ready",
             extra={
@@ -251,7 +251,7 @@ class Service:
                 loading = taken(Local(live, naming), file.source, partial(mesh.load, live, file, naming, mesh.file_time(settings.mesh)))
                 for message in (*map(str, loading.refused), *loading.warnings):
                     log.warning("%s", message)
-            live.index.prepare_ids()
+            live.index.assets.prepare_ids()
             governing = Governing(live, settings.policies)
             wanted_events = subscription(settings)
             notifier = self._notifier(live, governing)

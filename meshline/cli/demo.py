@@ -76,7 +76,7 @@ def _story(url: str) -> list[Line]:
     from meshline.graph.store.factory import shown
 
     with opened(url, must_exist=True) as graph:
-        if not graph.graph.index.said_by(SOURCE):
+        if not graph.graph.index.changes.list_statements(SOURCE):
             raise InvalidInput(
                 f"{shown(url)} holds something else than the example: name a new store, or serve it by `meshline serve`", "--store"
             )

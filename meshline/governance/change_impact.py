@@ -42,7 +42,7 @@ class Touched:
         self.index = index
         self.telling = Telling(index)
         self._governing: dict[int, tuple[str, ...]] = {}
-        found = {key: index.node(key) for key in assets}
+        found = {key: index.assets.find_by_key(key) for key in assets}
         around = {key: self._around(key) for key, node in found.items() if node is None}
         self.unknown = tuple(key.qualified_name for key, node in around.items() if node is None)
         stand_ins = [self._listless(key) if node is None else node for key, node in around.items()]
@@ -57,17 +57,17 @@ class Touched:
         name = key.name
         while key.kind is AssetKind.COLUMN and "." in name:
             name = name.rpartition(".")[0]
-            node = self.index.node(AssetKey(key.kind, (*key.parts[:2], name)))
+            node = self.index.assets.find_by_key(AssetKey(key.kind, (*key.parts[:2], name)))
             if node is not None:
                 return node
         return None
 
     def _listless(self, key: AssetKey) -> int | None:
         dataset = self._dataset(key)
-        return None if dataset is None or self.index.described(dataset) else dataset
+        return None if dataset is None or self.index.assets.is_described(dataset) else dataset
 
     def _dataset(self, key: AssetKey) -> int | None:
-        return self.index.node(AssetKey(AssetKind.DATASET, key.parts[:2])) if key.kind is AssetKind.COLUMN else None
+        return self.index.assets.find_by_key(AssetKey(AssetKind.DATASET, key.parts[:2])) if key.kind is AssetKind.COLUMN else None
 
     # -- what is reached
 
@@ -95,8 +95,10 @@ class Touched:
         """The datasets that the starts are, or are of; of products and domains those that stand for them."""
         index = self.index
         starts = (*self.starts, *self.impact.traversal.starts.tolist())
-        held = [node for node in starts if index.kind(node) in _HELD]
-        return tuple(dict.fromkeys(index.dataset(node) if index.kind(node) is AssetKind.COLUMN else node for node in held))
+        held = [node for node in starts if index.assets.get_kind(node) in _HELD]
+        return tuple(
+            dict.fromkeys(index.assets.get_dataset(node) if index.assets.get_kind(node) is AssetKind.COLUMN else node for node in held)
+        )
 
     @cached_property
     def begun(self) -> frozenset[int]:
@@ -118,7 +120,12 @@ class Touched:
         """The columns and datasets that have the values of the starts: those themselves, and what they reach DIRECT."""
         found = self.impact.traversal
         begun = found.starts
-        own = [column for start in begun.tolist() if self.index.kind(start) is AssetKind.DATASET for column in self.index.columns(start)]
+        own = [
+            column
+            for start in begun.tolist()
+            if self.index.assets.get_kind(start) is AssetKind.DATASET
+            for column in self.index.assets.list_columns(start)
+        ]
         return np.concatenate([begun, np.array(own, np.int32), found.nodes[found.reach == Reach.DIRECT]])
 
     @cached_property
@@ -128,7 +135,7 @@ class Touched:
 
     def subtypes(self, flows: FlowTable) -> list[str]:
         """The subtype of each of these flows, in capitals; empty: not said."""
-        texts = {number: self.index.text(number).upper() for number in np.unique(flows.subtype).tolist()}
+        texts = {number: self.index.lineage.get_text(number).upper() for number in np.unique(flows.subtype).tolist()}
         return [texts[number] for number in flows.subtype.tolist()]
 
     # -- who consumes
@@ -137,17 +144,17 @@ class Touched:
         """The contracts that govern a dataset, by name."""
         names = self._governing.get(dataset)
         if names is None:
-            edges = self.index.edges(dataset, EdgeType.GOVERNS, incoming=True)
-            names = self._governing[dataset] = tuple(sorted({self.index.label(edge.start).name for edge in edges}))
+            edges = self.index.ownership.list_edges(dataset, EdgeType.GOVERNS, incoming=True)
+            names = self._governing[dataset] = tuple(sorted({self.index.assets.get_label(edge.start).name for edge in edges}))
         return names
 
     def uses(self, consumer: int) -> list[tuple[int, str]]:
         """What a consumer uses of all that is touched, with the contract that is said to cover it, or an empty text."""
-        edges = self.index.edges(consumer, EdgeType.CONSUMES)
+        edges = self.index.ownership.list_edges(consumer, EdgeType.CONSUMES)
         return [(edge.end, str(edge.attributes.get("contract") or "")) for edge in edges if self._uses(edge.end)]
 
     def _uses(self, node: int) -> bool:
         return self.is_touched(node) or any(self.is_touched(column) for column in self._columns(node))
 
     def _columns(self, node: int) -> Iterable[int]:
-        return self.index.columns(node) if self.index.kind(node) is AssetKind.DATASET else ()
+        return self.index.assets.list_columns(node) if self.index.assets.get_kind(node) is AssetKind.DATASET else ()

@@ -24,7 +24,7 @@ _SUBJECTS = {SubjectKind.CONTRACT: model.build_contract_key, SubjectKind.PRODUCT
 def subject_node(change: Change, touched: Touched) -> int | None:
     """The contract or product that is changed, if the graph knows it."""
     key = _SUBJECTS.get(change.subject.kind)
-    return None if key is None else touched.index.node(key(change.subject.name))
+    return None if key is None else touched.index.assets.find_by_key(key(change.subject.name))
 
 
 # -- who is bound
@@ -40,21 +40,21 @@ def bound(change: Change, touched: Touched) -> AdjustedVerdict | None:
 def bound_consumers(change: Change, touched: Touched) -> set[int]:
     """Those that the change names, and those that use under the contract, or use the product or its datasets themselves."""
     index = touched.index
-    named = {node for key in change.consumers if (node := index.node(key)) is not None}
+    named = {node for key in change.consumers if (node := index.assets.find_by_key(key)) is not None}
     own = subject_node(change, touched)
     if change.rule == "consumer-removed":
         return {node for node in named if touched.uses(node)}
     used = {*touched.starts, *touched.datasets, *(() if own is None else (own, *governed(touched, own)))}
     for node in tuple(used):
-        if index.kind(node) is AssetKind.DATASET:
-            used.update(index.columns(node))
-    edges = (edge for node in used for edge in index.edges(node, EdgeType.CONSUMES, incoming=True))
+        if index.assets.get_kind(node) is AssetKind.DATASET:
+            used.update(index.assets.list_columns(node))
+    edges = (edge for node in used for edge in index.ownership.list_edges(node, EdgeType.CONSUMES, incoming=True))
     under = change.subject.name if change.subject.kind is SubjectKind.CONTRACT else None
     return named | {edge.start for edge in edges if under is None or edge.attributes.get("contract", under) == under}
 
 
 def governed(touched: Touched, contract: int) -> set[int]:
-    return {edge.end for edge in touched.index.edges(contract, EdgeType.GOVERNS)}
+    return {edge.end for edge in touched.index.ownership.list_edges(contract, EdgeType.GOVERNS)}
 
 
 # -- who shows it
@@ -65,10 +65,12 @@ def exposed(_change: Change, touched: Touched) -> AdjustedVerdict | None:
     index = touched.index
     found = touched.impact.traversal
     unmasked = found.nodes[(found.reach == Reach.DIRECT) & ~found.masked]
-    of_column = unmasked[index.kinds(unmasked) == model.KINDS.index(AssetKind.COLUMN)]
-    datasets = {*touched.datasets, *np.unique(index.datasets(of_column)).tolist()}
+    of_column = unmasked[index.lineage.get_kinds(unmasked) == model.KINDS.index(AssetKind.COLUMN)]
+    datasets = {*touched.datasets, *np.unique(index.lineage.get_datasets(of_column)).tolist()}
     shown = [
-        dataset for dataset in datasets if any(_output(edge.attributes) for edge in index.edges(dataset, EdgeType.PORT, incoming=True))
+        dataset
+        for dataset in datasets
+        if any(_output(edge.attributes) for edge in index.ownership.list_edges(dataset, EdgeType.PORT, incoming=True))
     ]
     return AdjustedVerdict(Verdict.BREAKING, f"An output port shows it unmasked: {touched.telling.names(shown)}.") if shown else None
 
@@ -96,7 +98,7 @@ def promised(change: Change, touched: Touched) -> AdjustedVerdict | None:
             reasons[node] = f"{measure.text} promised"
     if not reasons:
         return None
-    said = "; ".join(f"{touched.telling.asset(node).name}: {reasons[node]}" for node in sorted(reasons, key=touched.index.key))
+    said = "; ".join(f"{touched.telling.asset(node).name}: {reasons[node]}" for node in sorted(reasons, key=touched.index.assets.get_key))
     return AdjustedVerdict(Verdict.BREAKING, f"A promise no longer holds: {said}.")
 
 
@@ -106,8 +108,8 @@ def _promises(touched: Touched, name: str, own: int | None) -> Iterable[tuple[in
     kinds = (AssetKind.DATA_PRODUCT, AssetKind.CONTRACT)
     nodes = sorted({one.node for one in touched.reached(*kinds)} - {own} - set(touched.starts))
     for node, known in zip(nodes, attributes(touched.live, index, nodes), strict=True):
-        if index.kind(node) is AssetKind.CONTRACT:
-            current = next((one.contract for one in versions(index.label(node).name, known.rows) if one.contract.in_force), None)
+        if index.assets.get_kind(node) is AssetKind.CONTRACT:
+            current = next((one.contract for one in versions(index.assets.get_label(node).name, known.rows) if one.contract.in_force), None)
             yield from ((node, level.measure) for level in (current.sla if current else ()) if level.name == name)
         else:
             slo = known.value("slo")
@@ -156,7 +158,7 @@ def closing(change: Change, touched: Touched) -> AdjustedVerdict | None:
         return None
     mine = _slo(touched, own)
     for node in inputs:
-        for edge in index.edges(node, EdgeType.PORT, incoming=True):
+        for edge in index.ownership.list_edges(node, EdgeType.PORT, incoming=True):
             if _output(edge.attributes) and edge.start != own:
                 theirs = _slo(touched, edge.start)
                 weak = [name for name, promise in mine.items() if name in theirs and _weaker(theirs[name], promise)]
@@ -180,4 +182,4 @@ def _dataset(touched: Touched, name: str) -> int | None:
     """A dataset by its qualified name: either part may have a slash."""
     parts = name.split("/")
     keys = (AssetKey(AssetKind.DATASET, ("/".join(parts[:at]), "/".join(parts[at:]))) for at in range(1, len(parts)))
-    return next((node for key in keys if (node := touched.index.node(key)) is not None), None)
+    return next((node for key in keys if (node := touched.index.assets.find_by_key(key)) is not None), None)

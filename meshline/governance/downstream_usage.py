@@ -135,17 +135,17 @@ def positional(_change: Change, touched: Touched) -> AdjustedVerdict | None:
 
 def _whole_copies(touched: Touched, dataset: int) -> list[int]:
     index = touched.index
-    columns = [column for column in index.columns(dataset) if not index.inferred(column)]
-    flows = index.traverse([dataset], Direction.DOWNSTREAM, reach=Reach.DIRECT, depth=1).flow_table()
+    columns = [column for column in index.assets.list_columns(dataset) if not index.assets.is_inferred(column)]
+    flows = index.lineage.traverse([dataset], Direction.DOWNSTREAM, reach=Reach.DIRECT, depth=1).flow_table()
     identity = np.array([subtype == IDENTITY for subtype in touched.subtypes(flows)], np.bool_)
     pairs = set(zip(flows.start[identity].tolist(), flows.end[identity].tolist(), strict=True))
-    targets = {index.dataset(end) for _, end in pairs if index.kind(end) is AssetKind.COLUMN} - {dataset}
+    targets = {index.assets.get_dataset(end) for _, end in pairs if index.assets.get_kind(end) is AssetKind.COLUMN} - {dataset}
     return [target for target in targets if columns and _copied(touched, columns, target, pairs)]
 
 
 def _copied(touched: Touched, columns: list[int], target: int, pairs: set[tuple[int, int]]) -> bool:
     """Whether the n-th column of the target is a copy of the n-th of these, and there are no others."""
-    others = [column for column in touched.index.columns(target) if not touched.index.inferred(column)]
+    others = [column for column in touched.index.assets.list_columns(target) if not touched.index.assets.is_inferred(column)]
     return len(others) == len(columns) and all(pair in pairs for pair in zip(columns, others, strict=True))
 
 
@@ -162,10 +162,10 @@ def unread(change: Change, touched: Touched) -> AdjustedVerdict | None:
 def bystander(touched: Touched, consumer: AssetKey) -> bool:
     """Whether a consumer that is bound says which columns it uses of the datasets, and uses none that is changed."""
     index = touched.index
-    node = index.node(consumer)
-    used = {edge.end for edge in index.edges(node, EdgeType.CONSUMES)} if node is not None else set()
-    whole = {*touched.begun, *(index.product(dataset) for dataset in touched.datasets)}
-    columns = {one for one in used if index.kind(one) is AssetKind.COLUMN and index.dataset(one) in touched.datasets}
+    node = index.assets.find_by_key(consumer)
+    used = {edge.end for edge in index.ownership.list_edges(node, EdgeType.CONSUMES)} if node is not None else set()
+    whole = {*touched.begun, *(index.ownership.find_product(dataset) for dataset in touched.datasets)}
+    columns = {one for one in used if index.assets.get_kind(one) is AssetKind.COLUMN and index.assets.get_dataset(one) in touched.datasets}
     return bool(columns) and used.isdisjoint(whole) and not any(map(touched.is_touched, columns))
 
 
@@ -173,13 +173,15 @@ def promising_contracts(change: Change, touched: Touched) -> list[str]:
     """The names of the contracts in force, except the one that is changed, which promise what is changed."""
     index = touched.index
     datasets = {*touched.datasets, *touched.homes}
-    governing = sorted({edge.start for dataset in datasets for edge in index.edges(dataset, EdgeType.GOVERNS, incoming=True)})
-    keys = (*change.assets, *map(index.key, touched.starts))
+    governing = sorted(
+        {edge.start for dataset in datasets for edge in index.ownership.list_edges(dataset, EdgeType.GOVERNS, incoming=True)}
+    )
+    keys = (*change.assets, *map(index.assets.get_key, touched.starts))
     paths = [key.name.casefold() for key in keys if key.kind is AssetKind.COLUMN]
     columns = {name for path in paths for name in (path, path.partition(".")[0])}
     found = []
     for node, known in zip(governing, attributes(touched.live, index, governing), strict=True):
-        name = index.label(node).name
+        name = index.assets.get_label(node).name
         if (change.subject.kind, change.subject.name) == (SubjectKind.CONTRACT, name):
             continue
         in_force = [version.contract for version in versions(name, known.rows) if version.contract.in_force]

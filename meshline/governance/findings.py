@@ -27,7 +27,7 @@ def hits(change: Change, touched: Touched, verdict: Refined) -> tuple[Hit, ...]:
     floors = _floors(reached, verdict)
     found = [
         _hit(touched, one, max(_own(verdict, one.node), floors[one.reach]), verdict)
-        for one in sorted(reached, key=lambda one: (one.reach, one.distance, touched.index.key(one.node)))
+        for one in sorted(reached, key=lambda one: (one.reach, one.distance, touched.index.assets.get_key(one.node)))
     ]
     known = {hit.consumer.qualified_name for hit in found}
     return (*found, *(hit for hit in _bound(change, touched, verdict) if hit.consumer.qualified_name not in known))
@@ -46,7 +46,7 @@ def _hit(touched: Touched, one: Reached, own: Verdict, verdict: Refined) -> Hit:
     index, telling = touched.index, touched.telling
     path = touched.via.path(one.node)
     last = path[-2].node if len(path) > 1 else one.node
-    domain = index.domain(last)
+    domain = index.ownership.find_domain(last)
     return Hit(
         consumer=telling.asset(one.node),
         verdict=own.name.lower(),
@@ -55,7 +55,7 @@ def _hit(touched: Touched, one: Reached, own: Verdict, verdict: Refined) -> Hit:
         masked=one.masked,
         path=tuple(telling.step(step) for step in path),
         contract=_covering(touched, one.node),
-        owners=telling.assets(owned.owner for owned in index.owners(one.node)),
+        owners=telling.assets(owned.owner for owned in index.ownership.list_owners(one.node)),
         domain=None if domain is None else telling.asset(domain),
         why=verdict.why if own is verdict.verdict else "",
     )
@@ -68,16 +68,16 @@ def _covering(touched: Touched, consumer: int) -> str:
     if said:
         return said[0]
     index = touched.index
-    datasets = (index.dataset(node) if index.kind(node) is AssetKind.COLUMN else node for node, _ in uses)
+    datasets = (index.assets.get_dataset(node) if index.assets.get_kind(node) is AssetKind.COLUMN else node for node, _ in uses)
     return min((contract for dataset in set(datasets) for contract in touched.governing(dataset)), default="")
 
 
 def _bound(change: Change, touched: Touched, verdict: Refined) -> Iterator[Hit]:
     index, telling = touched.index, touched.telling
-    named = {key: index.node(key) for key in change.consumers}
+    named = {key: index.assets.find_by_key(key) for key in change.consumers}
     promise = any(key.kind is AssetKind.CONTRACT for key in change.assets)
     if (promise or RULES[change.rule].refinement is Refinement.BOUND) and not change.rule.startswith("consumer-"):
-        named.update((index.key(node), node) for node in bound_consumers(change, touched))
+        named.update((index.assets.get_key(node), node) for node in bound_consumers(change, touched))
     for key, node in sorted(named.items()):
         own = verdict.readers if node is None else _own(verdict, node)
         asset: Asset = of_key(key, known=False) if node is None else telling.asset(node)
@@ -89,7 +89,7 @@ def _bound(change: Change, touched: Touched, verdict: Refined) -> Iterator[Hit]:
             masked=False,
             path=(Step(asset=asset),),
             contract=change.subject.name if change.subject.kind == "contract" else "",
-            owners=() if node is None else telling.assets(owned.owner for owned in index.owners(node)),
+            owners=() if node is None else telling.assets(owned.owner for owned in index.ownership.list_owners(node)),
             why=verdict.why if own is verdict.verdict else "",
         )
 
@@ -167,4 +167,4 @@ def _unknown(change: Change, touched: Touched) -> tuple[str, ...]:
 
 
 def _owners(index: LineageIndex, node: int) -> list[int]:
-    return [owned.owner for owned in index.owners(node)]
+    return [owned.owner for owned in index.ownership.list_owners(node)]

@@ -70,9 +70,11 @@ def of_products(
     live: LiveGraph, index: LineageIndex, products: Sequence[int], promised: Mapping[int, float | None] | None = None
 ) -> list[Feasibility]:
     """The same of many, in their order, with two reads of the store."""
-    ports = {product: index.edges(product, EdgeType.PORT) for product in products}
+    ports = {product: index.ownership.list_edges(product, EdgeType.PORT) for product in products}
     inputs = sorted({edge.end for edges in ports.values() for edge in edges if _direction(edge) == "input"})
-    governs = {dataset: sorted({edge.start for edge in index.edges(dataset, EdgeType.GOVERNS, incoming=True)}) for dataset in inputs}
+    governs = {
+        dataset: sorted({edge.start for edge in index.ownership.list_edges(dataset, EdgeType.GOVERNS, incoming=True)}) for dataset in inputs
+    }
     exposed = {dataset: _exposing(index, dataset) for dataset in inputs}
     asked = {*products, *(one for found in (*governs.values(), *exposed.values()) for one in found)}
     said = freshness(live, index, asked)
@@ -85,9 +87,16 @@ def of_products(
 
 def no_longer_holding(live: LiveGraph, index: LineageIndex, promised: Mapping[int, float | None]) -> list[tuple[Feasibility, Feasibility]]:
     """The products whose promise holds, or may hold, and would not if these products and contracts promised this: (now, then)."""
-    datasets = {edge.end for node in promised for edge in index.edges(node, _HELD[index.kind(node)]) if _offered(edge)}
-    taking = {edge.start for of in datasets for edge in index.edges(of, EdgeType.PORT, incoming=True) if _direction(edge) == "input"}
-    concerned = sorted(taking | {node for node in promised if index.kind(node) is AssetKind.DATA_PRODUCT})
+    datasets = {
+        edge.end for node in promised for edge in index.ownership.list_edges(node, _HELD[index.assets.get_kind(node)]) if _offered(edge)
+    }
+    taking = {
+        edge.start
+        for of in datasets
+        for edge in index.ownership.list_edges(of, EdgeType.PORT, incoming=True)
+        if _direction(edge) == "input"
+    }
+    concerned = sorted(taking | {node for node in promised if index.assets.get_kind(node) is AssetKind.DATA_PRODUCT})
     pairs = zip(of_products(live, index, concerned), of_products(live, index, concerned, promised), strict=True)
     return [(now, then) for now, then in pairs if then.standing is Standing.INFEASIBLE and now.standing is not Standing.INFEASIBLE]
 
@@ -112,12 +121,14 @@ def _offered(edge: Edge) -> bool:
 
 
 def _exposing(index: LineageIndex, dataset: int) -> list[int]:
-    return sorted({edge.start for edge in index.edges(dataset, EdgeType.PORT, incoming=True) if _direction(edge) == "output"})
+    return sorted(
+        {edge.start for edge in index.ownership.list_edges(dataset, EdgeType.PORT, incoming=True) if _direction(edge) == "output"}
+    )
 
 
 def _promise(index: LineageIndex, node: int, known: Attributes) -> float | None:
-    if index.kind(node) is AssetKind.CONTRACT:
-        found = versions(index.label(node).name, known.rows)
+    if index.assets.get_kind(node) is AssetKind.CONTRACT:
+        found = versions(index.assets.get_label(node).name, known.rows)
         if not found or not found[0].contract.in_force:
             return None
         return min((one.seconds for one in found[0].contract.sla if one.name == FRESHNESS and one.seconds is not None), default=None)
@@ -139,10 +150,10 @@ def _inputs(
     found: list[Input] = []
     for dataset in {edge.end for edge in ports if _direction(edge) == "input"}:
         said = [(seconds, node) for node in (*exposed[dataset], *governs[dataset]) if (seconds := promises.get(node)) is not None]
-        promised, by = min(said, key=lambda one: (one[0], index.key(one[1])), default=(None, None))
+        promised, by = min(said, key=lambda one: (one[0], index.assets.get_key(one[1])), default=(None, None))
         fetched = _slowest(edge for edge in ports if edge.end == dataset and _direction(edge) == "input")
         found.append(Input(dataset, promised, by, own if fetched is None else fetched))
-    return tuple(sorted(found, key=lambda one: index.key(one.dataset)))
+    return tuple(sorted(found, key=lambda one: index.assets.get_key(one.dataset)))
 
 
 def _slowest(ports: Iterable[Edge]) -> float | None:
@@ -173,11 +184,11 @@ def _text(index: LineageIndex, promised: float | None, least: float | None, wors
         return f"{said}; how old its data gets is not known"
     if worst is None or worst.least < least:
         return f"{said}; its output ports are renewed every {length(own or 0.0)}"
-    name = index.key(worst.dataset).qualified_name
+    name = index.assets.get_key(worst.dataset).qualified_name
     if worst.promised is None:
         given = f"{name} is fetched every {length(worst.cadence or 0.0)}, and nobody promises how old it is"
         return f"{said}; {given}: {length(least)} or more"
-    by = f" (promised by {index.key(worst.by).qualified_name})" if worst.by is not None else ""
+    by = f" (promised by {index.assets.get_key(worst.by).qualified_name})" if worst.by is not None else ""
     given = f"{name} may be {length(worst.promised)} old{by}"
     if worst.cadence is None:
         return f"{said}; {given}, and how often it is fetched is not known: {length(least)} or more"

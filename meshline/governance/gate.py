@@ -145,7 +145,7 @@ def _since(live: LiveGraph, found: Iterable[Judged], options: Options) -> Lineag
     """What changed in the lineage around what is touched."""
     if options.since is None:
         return None
-    of = sorted({live.index.key(start).id for one in found for start in one.touched.starts})
+    of = sorted({live.index.assets.get_key(start).id for one in found for start in one.touched.starts})
     if not of:
         return LineageSince(since=_time(options.since), added=0, removed=0)
     said = lineage_diff(live, options.since, options.now, of=of, limit=FLOWS, limits=options.limits, at=options.at)

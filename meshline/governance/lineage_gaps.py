@@ -28,7 +28,7 @@ def silent_on_filters(touched: Touched) -> tuple[str, ...]:
 
     A job of which more is stated is not among them (`Traversal.silent_jobs`).
     """
-    return tuple(touched.index.key(job).qualified_name for job in touched.impact.traversal.silent_jobs.tolist())
+    return tuple(touched.index.assets.get_key(job).qualified_name for job in touched.impact.traversal.silent_jobs.tolist())
 
 
 def _searched(touched: Touched) -> Iterator[str]:
@@ -41,9 +41,9 @@ def _read(touched: Touched) -> Iterator[str]:
     """Jobs that read the datasets themselves, and nobody knows which columns; datasets without any lineage."""
     index = touched.index
     for dataset in touched.datasets:
-        name = index.key(dataset).qualified_name
-        flows = index.flows_from([dataset])
-        readers = {edge.start for edge in index.edges(dataset, EdgeType.READS, incoming=True)}
+        name = index.assets.get_key(dataset).qualified_name
+        flows = index.lineage.list_flows_from([dataset])
+        readers = {edge.start for edge in index.ownership.list_edges(dataset, EdgeType.READS, incoming=True)}
         explained = set(flows.job[flows.covered | (flows.reach != Reach.POSSIBLE)].tolist())
         vague = _vague(flows)
         unexplained = (readers - explained) | (set(flows.job[vague].tolist()) - {NONE})
@@ -66,7 +66,8 @@ def _written(touched: Touched, dataset: int) -> bool:
     """Whether somebody is known to fill it: then those who record lineage know it."""
     index = touched.index
     return (
-        bool(index.edges(dataset, EdgeType.WRITES, incoming=True)) or index.traverse([dataset], Direction.UPSTREAM, depth=1).nodes.size > 0
+        bool(index.ownership.list_edges(dataset, EdgeType.WRITES, incoming=True))
+        or index.lineage.traverse([dataset], Direction.UPSTREAM, depth=1).nodes.size > 0
     )
 
 
@@ -87,19 +88,19 @@ def _passed(touched: Touched) -> Iterator[str]:
 def _described(touched: Touched) -> Iterator[str]:
     if touched.impact.completeness.undescribed:
         datasets = [one.node for one in touched.reached(AssetKind.DATASET)]
-        named = [node for node in (*touched.datasets, *datasets) if not touched.index.described(node)]
+        named = [node for node in (*touched.datasets, *datasets) if not touched.index.assets.is_described(node)]
         yield f"nobody has described {touched.telling.names(named)}: its columns are not known"
 
 
 def _consumed(touched: Touched) -> Iterator[str]:
     """Consumers that name no columns, where columns are what is changed."""
     index = touched.index
-    columns = any(index.kind(start) is AssetKind.COLUMN for start in touched.starts)
+    columns = any(index.assets.get_kind(start) is AssetKind.COLUMN for start in touched.starts)
     for one in touched.reached(AssetKind.CONSUMER) if columns else ():
         if one.reach is Reach.POSSIBLE:
-            whole = [node for node, _ in touched.uses(one.node) if index.kind(node) is not AssetKind.COLUMN]
+            whole = [node for node, _ in touched.uses(one.node) if index.assets.get_kind(node) is not AssetKind.COLUMN]
             if whole:
-                yield f"say which columns {index.key(one.node).name} uses of {touched.telling.names(whole)}"
+                yield f"say which columns {index.assets.get_key(one.node).name} uses of {touched.telling.names(whole)}"
 
 
 def _settled(touched: Touched) -> Iterator[str]:

@@ -33,7 +33,7 @@ def notify(live: LiveGraph, index: LineageIndex, found: Sequence[Judged], limits
             recipient=telling.asset(one.recipient),
             contacts=contacts[one.recipient],
             reason=one.reason,
-            reach=surest.get(index.key(one.recipient).id, one.reach).name,
+            reach=surest.get(index.assets.get_key(one.recipient).id, one.reach).name,
             why=one.why,
             assets=tuple(telling.asset(node) for node in one.assets[:SHOWN]),
             total=len(one.assets),
@@ -66,12 +66,12 @@ def _said(found: Impact) -> list[impact_recipients.Notice]:
     index = found.index
     owned: dict[int, list[int]] = {}
     for start in found.starts:
-        for owner in dict.fromkeys(said.owner for said in index.owners(start)):
+        for owner in dict.fromkeys(said.owner for said in index.ownership.list_owners(start)):
             owned.setdefault(owner, []).append(start)
     said = impact_recipients.notices(found)
     others = {one.recipient: one.assets for one in said if one.reason is impact_recipients.NoticeReason.OWNS}
     first = [_owner(index, owner, (*starts, *others.get(owner, ()))) for owner, starts in owned.items()]
-    first.sort(key=lambda one: index.key(one.recipient))
+    first.sort(key=lambda one: index.assets.get_key(one.recipient))
     consumers = [one for one in said if one.reason is impact_recipients.NoticeReason.CONSUMES]
     return [*consumers, *first, *(one for one in said if one.reason is impact_recipients.NoticeReason.OWNS and one.recipient not in owned)]
 
@@ -85,7 +85,7 @@ def _owner(index: LineageIndex, owner: int, assets: tuple[int, ...]) -> impact_r
 def _contacts(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> dict[int, dict[str, str]]:
     distinct = sorted(set(nodes))
     said = zip(distinct, attributes(live, index, distinct), strict=True)
-    return {node: _contact(known, index.key(node).name) for node, known in said}
+    return {node: _contact(known, index.assets.get_key(node).name) for node, known in said}
 
 
 def _contact(known: Attributes, name: str) -> dict[str, str]:
@@ -102,7 +102,7 @@ def _bound(live: LiveGraph, index: LineageIndex, found: Sequence[Judged]) -> lis
         for hit in one.finding.hits:
             if hit.reach == BOUND:
                 by_consumer.setdefault(hit.consumer, set()).add(one.change.subject.name)
-    nodes = {asset: index.find(asset.id) for asset in by_consumer if asset.id}
+    nodes = {asset: index.assets.find(asset.id) for asset in by_consumer if asset.id}
     contacts = _contacts(live, index, [node for node in nodes.values() if node is not None])
     return [
         Notice(

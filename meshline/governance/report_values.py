@@ -28,7 +28,7 @@ class Telling:
     def asset(self, node: int) -> Asset:
         found = self._known.get(node)
         if found is None:
-            found = self._known[node] = of_key(self.index.key(node))
+            found = self._known[node] = of_key(self.index.assets.get_key(node))
         return found
 
     def assets(self, nodes: Iterable[int]) -> tuple[Asset, ...]:

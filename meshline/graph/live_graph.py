@@ -100,7 +100,9 @@ class PastIndexes:
                 return
             self._known[as_of] = built
             self._known.move_to_end(as_of)
-            while len(self._known) > 1 and (len(self._known) > MOST or sum(one.bytes for one in self._known.values()) > BYTES):
+            while len(self._known) > 1 and (
+                len(self._known) > MOST or sum(one.changes.count_bytes() for one in self._known.values()) > BYTES
+            ):
                 self._known.popitem(last=False)
 
 
@@ -115,7 +117,7 @@ SPARE_NODES = 100_000  # that may stand for nothing; or a quarter of all
 SCOPES_AT_ONCE = 500  # whose histories are read together
 _RELATIONS = (EdgeType.OWNS, EdgeType.CONSUMES, EdgeType.GOVERNS, EdgeType.PORT)
 
-_Stating: TypeAlias = Mapping[EdgeType, Mapping[str, Sequence[int]]]  # see `LineageIndex.scopes_stating`
+_Stating: TypeAlias = Mapping[EdgeType, Mapping[str, Sequence[int]]]  # see `OwnershipFacet.list_scopes_stating`
 
 
 class FactRow(NamedTuple):
@@ -201,8 +203,8 @@ class LiveGraph:
         self.lock = GraphLock()
         self.precedence = precedence
         self._past = PastIndexes(store)
-        self._size = index.nodes  # when it was last looked how many of its nodes are in use
-        self._unused = index.unused  # after the last reading
+        self._size = index.changes.count_nodes()  # when it was last looked how many of its nodes are in use
+        self._unused = index.changes.count_unused()  # after the last reading
 
     @classmethod
     def open(cls, store: Store, precedence: Precedence | None = None, *, compiled: bool = False) -> LiveGraph:
@@ -220,7 +222,7 @@ class LiveGraph:
         changes = self.store.commit(build)
         with self.lock.whatever_the_deadline():  # it is committed: who is told otherwise would do it again
             if changes.revision == self.index.revision + 1:
-                self.index.apply(changes)
+                self.index.changes.apply(changes)
         if changes.revision > self.index.revision:
             self._follow()
         return changes
@@ -241,20 +243,20 @@ class LiveGraph:
 
         What is gone from the graph, and what checks suppose, leaves its names in the index: without this they would be ever more.
         """
-        if self.index.nodes - self._size < SPARE_NODES:
+        if self.index.changes.count_nodes() - self._size < SPARE_NODES:
             return False
         with self.lock:
-            self._size = self.index.nodes
-            wasted = self.index.unused - self._unused
+            self._size = self.index.changes.count_nodes()
+            wasted = self.index.changes.count_unused() - self._unused
         if wasted < max(SPARE_NODES, self._size // 4):
             return False
         fresh = _loaded(self.store, None, self.precedence)
-        fresh.prepare_ids()
-        fresh.apply(self.store.changes(fresh.revision))
+        fresh.assets.prepare_ids()
+        fresh.changes.apply(self.store.changes(fresh.revision))
         with self.lock:
             if self.index.revision > fresh.revision:
-                fresh.apply(self.store.changes(fresh.revision))
-            self.index, self._size, self._unused = fresh, fresh.nodes, fresh.unused
+                fresh.changes.apply(self.store.changes(fresh.revision))
+            self.index, self._size, self._unused = fresh, fresh.changes.count_nodes(), fresh.changes.count_unused()
         return True
 
     def at(self, as_of: int | None, *, revision: int | None = None, deadline: float | None = None) -> LineageIndex:
@@ -270,7 +272,7 @@ class LiveGraph:
         if found is not None:
             return found
         with self.lock:
-            stating = {type_: self.index.scopes_stating(type_) for type_ in _RELATIONS}
+            stating = {type_: self.index.ownership.list_scopes_stating(type_) for type_ in _RELATIONS}
 
         def load(heads: Iterator[Sequence[Head]], revision: int) -> LineageIndex:
             index = _read(heads, revision, as_of, self.precedence)
@@ -288,7 +290,7 @@ class LiveGraph:
 
         Rows are sorted by attribute, the chosen one first, then by strength.
         """
-        wanted = {node: index.fact_names(node) for node in nodes}
+        wanted = {node: index.changes.list_fact_names(node) for node in nodes}
         scope_ids = sorted({scope_id for of_node in wanted.values() for scope_id in of_node})
         heads = {head.scope_id: head for head in self.store.statements(scope_ids, index.as_of)}
         said = {scope_id: _said(head) for scope_id, head in heads.items()}
@@ -322,7 +324,7 @@ class LiveGraph:
         """Others do not wait while the store is read: what they commit meanwhile is newer, and then this changes nothing."""
         changes = self.store.changes(self.index.revision)
         with self.lock.whatever_the_deadline():
-            self.index.apply(changes)
+            self.index.changes.apply(changes)
 
 
 def _loaded(store: Store, as_of: int | None, precedence: Precedence) -> LineageIndex:
@@ -346,7 +348,7 @@ def _known_later(store: Store, now: _Stating, then: LineageIndex) -> tuple[Known
     """Which relations sources of a kind state now and none did then; each with the time of the first such statement."""
     found: list[KnownLater] = []
     for type_, stating in now.items():
-        known = then.scopes_stating(type_)
+        known = then.ownership.list_scopes_stating(type_)
         for kind, scopes in sorted(stating.items()):
             times = [] if kind in known else _stated_at(store, scopes, type_)
             if times:

@@ -31,7 +31,7 @@ def supposed(live: LiveGraph, sayings: Sequence[Saying], now: int) -> Iterator[L
         heads = _heads(live, sayings, now)
         before = {head.scope_id: head for head in live.store.statements([head.scope_id for head in heads])}
         try:
-            live.index.suppose(heads)
+            live.index.changes.suppose(heads)
             would = LiveGraph(cast("Store", _Supposed(live.store, heads)), live.index, live.precedence)
             would.lock = live.lock  # and the deadline of who holds it
             yield would
@@ -40,10 +40,10 @@ def supposed(live: LiveGraph, sayings: Sequence[Saying], now: int) -> Iterator[L
 
 
 def _heads(live: LiveGraph, sayings: Sequence[Saying], now: int) -> list[Head]:
-    unused = live.index.unused_scope_id()
+    unused = live.index.changes.find_unused_scope_id()
     heads: list[Head] = []
     for source, by_scope in _by_source(sayings).items():
-        said = live.index.said_by(source)
+        said = live.index.changes.list_statements(source)
         for scope, content in by_scope.items():
             known = said.get(scope)
             if known is not None and known.digest == content.digest:
@@ -66,7 +66,7 @@ def _by_source(sayings: Sequence[Saying]) -> dict[str, dict[Scope, Content]]:
 
 def _put_back(live: LiveGraph, heads: Sequence[Head]) -> None:
     try:
-        live.index.suppose(heads)
+        live.index.changes.suppose(heads)
     except BaseException:  # half of it may be put back: better read it all again
         live.reload()
         raise

@@ -152,7 +152,7 @@ def apply(graph: LiveGraph) -> Loading | None:
     """
     rules = remembered(graph.store)
     with graph.lock:
-        known = graph.index.said_by(SOURCE)
+        known = graph.index.changes.list_statements(SOURCE)
         if not rules and not known:
             return None
         spoken = _spoken(graph, rules)

@@ -97,15 +97,15 @@ def test_a_merge_of_a_machine_is_parted_and_joined_again(ask: Asking) -> None:
     names = "query($id: ID!) { node(id: $id) { id ... on Dataset { identity { members { name { id name } } } } } }"
     members = [one["name"]["id"] for one in ask(names, id=path.id)["node"]["identity"]["members"]]
     assert sorted(members) == sorted((path.id, mesh.ORDERS.id))
-    assert ask.graph.index.find(path.id) == ask.graph.index.find(mesh.ORDERS.id)
+    assert ask.graph.index.assets.find(path.id) == ask.graph.index.assets.find(mesh.ORDERS.id)
     query = """mutation($a: ID!, $b: ID!) { notSameAs(dataset: $a, other: $b, why: "two feeds", by: "eve") { statement asset {
         ... on Dataset { identity { partings { why source type } } } } } }"""
     assert ask.code(query, a=path.id, b=path.id) == "INVALID_INPUT"
     said = ask(query, a=members[0], b=members[1])["notSameAs"]
     assert said["asset"]["identity"]["partings"] == [{"why": "two feeds", "source": "person/eve", "type": "DIFFERENT_FROM"}]
-    assert ask.graph.index.find(path.id) != ask.graph.index.find(mesh.ORDERS.id)
+    assert ask.graph.index.assets.find(path.id) != ask.graph.index.assets.find(mesh.ORDERS.id)
     ask(RETRACT, s=said["statement"])
-    assert ask.graph.index.find(path.id) == ask.graph.index.find(mesh.ORDERS.id)
+    assert ask.graph.index.assets.find(path.id) == ask.graph.index.assets.find(mesh.ORDERS.id)
 
 
 def test_two_in_one_request(ask: Asking) -> None:

@@ -181,9 +181,9 @@ def test_metrics_and_names_of_a_server(tmp_path: Path) -> None:
         live = live_of(client)
         say(live, [entry("orders", "x")])
         both = model.build_dataset_key("lake", "orders"), model.build_dataset_key("trino://h", "delta.orders")
-        until(lambda: live.index.node(both[0]) == live.index.node(both[1]))
+        until(lambda: live.index.assets.find_by_key(both[0]) == live.index.assets.find_by_key(both[1]))
         say(live, [], complete=True)
-        until(lambda: live.index.node(both[0]) is None)
+        until(lambda: live.index.assets.find_by_key(both[0]) is None)
 
 
 def test_a_server_may_leave_it_to_others(tmp_path: Path) -> None:

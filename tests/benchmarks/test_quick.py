@@ -60,8 +60,8 @@ def graph(meshes: Meshes) -> Iterator[LiveGraph]:
 @pytest.mark.parametrize("start", [0, 3, 12, 40, 160])
 def test_index_and_reference_reach_the_same_columns(graph: LiveGraph, start: int) -> None:
     mesh, index = mesh_of(MESH), graph.index
-    found = index.traverse([node_of(index, mesh, start)], Direction.DOWNSTREAM).nodes.tolist()
-    ours = {index.key(node) for node in found if index.kind(node) is AssetKind.COLUMN}
+    found = index.lineage.traverse([node_of(index, mesh, start)], Direction.DOWNSTREAM).nodes.tolist()
+    ours = {index.assets.get_key(node) for node in found if index.assets.get_kind(node) is AssetKind.COLUMN}
     assert ours == {key_of(mesh, column) for column in PlainGraph(mesh).reached(start).tolist()}
 
 

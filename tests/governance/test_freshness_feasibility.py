@@ -29,8 +29,8 @@ def said(ours: Json, source: Json = None, refresh: str = "", *more: Statement) -
 
 def found(graph: LiveGraph, changed: dict[AssetKey, float | None] | None = None) -> Feasibility:
     index = graph.index
-    nodes = {node: value for key, value in (changed or {}).items() if (node := index.node(key)) is not None}
-    ours = index.node(OURS)
+    nodes = {node: value for key, value in (changed or {}).items() if (node := index.assets.find_by_key(key)) is not None}
+    ours = index.assets.find_by_key(OURS)
     assert ours is not None
     return feasible(graph, index, ours, nodes)
 
@@ -81,7 +81,7 @@ def test_what_would_be_promised_instead() -> None:
     assert found(graph, {SOURCE: DAY}).standing is Standing.INFEASIBLE
     assert found(graph, {SOURCE: None}).standing is Standing.UNKNOWN
     assert found(graph, {OURS: HOUR}).standing is Standing.INFEASIBLE
-    source, ours = graph.index.node(SOURCE), graph.index.node(OURS)
+    source, ours = graph.index.assets.find_by_key(SOURCE), graph.index.assets.find_by_key(OURS)
     assert source is not None
     pairs = no_longer_holding(graph, graph.index, {source: DAY})
     assert [(then.product, now.standing, then.standing) for now, then in pairs] == [(ours, Standing.FEASIBLE, Standing.INFEASIBLE)]

@@ -120,7 +120,7 @@ def test_a_change_set_in_two_checks_gives_the_findings_of_one(
 def test_the_consumers_of_the_gate_are_those_of_impact(said: list[Statement], one: Change) -> None:
     with graph_of(said) as graph:
         index = graph.index
-        known = [start for asset in one.assets if (start := index.node(asset)) is not None]
+        known = [start for asset in one.assets if (start := index.assets.find_by_key(asset)) is not None]
         finding = found(graph, one)[one.fingerprint]
         if len(known) < len(one.assets):
             if one.rule not in NEW_COLUMN:  # a new column is not known yet; its table may be
@@ -129,9 +129,9 @@ def test_the_consumers_of_the_gate_are_those_of_impact(said: list[Statement], on
         affected = impact(index, known).affected
         rows = zip(*(column.tolist() for column in affected), strict=True)
         expected = {
-            (index.key(asset).name, Reach(reach).name, distance, masked)
+            (index.assets.get_key(asset).name, Reach(reach).name, distance, masked)
             for asset, reach, distance, masked in rows
-            if index.kind(asset) is AssetKind.CONSUMER
+            if index.assets.get_kind(asset) is AssetKind.CONSUMER
         }
         hit = {(hit.consumer.name, hit.reach, hit.distance, hit.masked) for hit in finding.hits if hit.reach != BOUND}
         assert hit == expected

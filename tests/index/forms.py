@@ -48,8 +48,8 @@ def answers() -> str:
     fold.add(*said[:20])
     index = fold.index()
     for statement in said[20:]:
-        index.apply(fold.add(statement))
-    index.apply(fold.withdraw(said[-2]))
+        index.changes.apply(fold.add(statement))
+    index.changes.apply(fold.withdraw(said[-2]))
     before = walked(index)
     index._core.compact()
     assert walked(index) == before
@@ -59,13 +59,13 @@ def answers() -> str:
 def walked(index: LineageIndex) -> str:
     lines: list[str] = []
     for asset in index.dump().assets:
-        node = index.node(asset.shown)
+        node = index.assets.find_by_key(asset.shown)
         if node is not None and asset.shown.kind in {AssetKind.COLUMN, AssetKind.DATASET}:
             for direction in Direction:
                 for depth in (None, 2):
-                    found = index.traverse([node], direction, depth=depth)
+                    found = index.lineage.traverse([node], direction, depth=depth)
                     rows = zip(*(column.tolist() for column in found.affected()), strict=True)
-                    reached = sorted((index.key(n), reach, distance, masked) for n, reach, distance, masked in rows)
+                    reached = sorted((index.assets.get_key(n), reach, distance, masked) for n, reach, distance, masked in rows)
                     lines.append(f"{asset.shown} {direction} {depth} {found.completeness} {reached}")
     return "\n".join(lines)
 

@@ -10,27 +10,27 @@ from tests.index.heads import node
 def found(index: LineageIndex, key: AssetKey | str) -> int:
     """The node of an asset that must be there."""
     wanted = node(key) if isinstance(key, str) else key
-    result = index.node(wanted)
+    result = index.assets.find_by_key(wanted)
     assert result is not None, wanted
     return result
 
 
 def short(index: LineageIndex, asset: int) -> str:
     """`a`, `a.x`; other assets by their names."""
-    key = index.key(asset)
+    key = index.assets.get_key(asset)
     return ".".join(key.parts[1:]) if key.kind in {AssetKind.DATASET, AssetKind.COLUMN} else key.name
 
 
 def columns(index: LineageIndex, dataset: str) -> list[str]:
-    return [short(index, column) for column in index.columns(found(index, dataset))]
+    return [short(index, column) for column in index.assets.list_columns(found(index, dataset))]
 
 
 def down(index: LineageIndex, *starts: AssetKey | str, **limits: object) -> Traversal:
-    return index.traverse([found(index, start) for start in starts], Direction.DOWNSTREAM, **limits)  # type: ignore[arg-type]
+    return index.lineage.traverse([found(index, start) for start in starts], Direction.DOWNSTREAM, **limits)  # type: ignore[arg-type]
 
 
 def up(index: LineageIndex, *starts: AssetKey | str, **limits: object) -> Traversal:
-    return index.traverse([found(index, start) for start in starts], Direction.UPSTREAM, **limits)  # type: ignore[arg-type]
+    return index.lineage.traverse([found(index, start) for start in starts], Direction.UPSTREAM, **limits)  # type: ignore[arg-type]
 
 
 def reached(index: LineageIndex, traversal: Traversal) -> dict[str, str]:
@@ -46,7 +46,7 @@ def affected(index: LineageIndex, traversal: Traversal) -> dict[str, str]:
 
 
 def named(index: LineageIndex, asset: int) -> str:
-    kind = index.kind(asset)
+    kind = index.assets.get_kind(asset)
     return short(index, asset) if kind in {AssetKind.DATASET, AssetKind.COLUMN} else f"{kind.lower()} {short(index, asset)}"
 
 

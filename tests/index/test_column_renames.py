@@ -31,7 +31,7 @@ def step_by_step(*statements: Statement) -> LineageIndex:
     fold = Fold()
     index = LineageIndex.load([], 0)
     for statement in statements:
-        index.apply(fold.add(statement))
+        index.changes.apply(fold.add(statement))
     assert index.dump() == fold.index().dump()
     return index
 
@@ -47,9 +47,9 @@ def test_a_rename_carries_lineage_said_before() -> None:
     )
     assert reached(index, down(index, "src.s")) == {"a.y": "DIRECT 1", "out.o": "DIRECT 2"}
     assert found(index, "a.x") == found(index, "a.y"), "the old name finds what last had it"
-    assert index.find(col("a.x").id) == found(index, "a.y")
+    assert index.assets.find(col("a.x").id) == found(index, "a.y")
     assert columns(index, "a") == ["a.y"]
-    assert index.former_names(found(index, "a.y")) == [("x", 5)]
+    assert index.assets.list_former_names(found(index, "a.y")) == [("x", 5)]
 
 
 def test_a_fact_of_the_time_of_the_rename_is_about_what_has_the_name_then() -> None:
@@ -76,8 +76,8 @@ def test_who_still_says_the_old_name_speaks_of_an_unlisted_column() -> None:
     assert "consumer team" not in affected(index, down(index, "src.s"))
     old = found(index, "a.x")
     assert old != found(index, "a.y")
-    assert index.unlisted(old)
-    assert not index.unlisted(found(index, "a.y"))
+    assert index.assets.is_unlisted(old)
+    assert not index.assets.is_unlisted(found(index, "a.y"))
     assert columns(index, "a") == ["a.y"]
 
 
@@ -90,10 +90,12 @@ def test_owners_consumers_and_tags_of_before_go_with_the_column() -> None:
     )
     index = step_by_step(schema("a", "x", at=1), says(people, ("mesh", "m"), 2, source="mesh/m"), column_renamed("a", "x", "y", 5))
     column = found(index, "a.y")
-    assert [index.label(said.owner).name for said in index.direct_owners(column)] == ["ann"]
-    assert [index.label(edge.start).name for edge in index.edges(column, EdgeType.CONSUMES, incoming=True)] == ["team"]
-    assert index.position(column) == 1
-    told = {name for names in index.fact_names(column).values() for name in names}
+    assert [index.assets.get_label(said.owner).name for said in index.ownership.list_direct_owners(column)] == ["ann"]
+    assert [index.assets.get_label(edge.start).name for edge in index.ownership.list_edges(column, EdgeType.CONSUMES, incoming=True)] == [
+        "team"
+    ]
+    assert index.assets.find_position(column) == 1
+    told = {name for names in index.changes.list_fact_names(column).values() for name in names}
     assert told == {col("a.x")}, "where its attributes are said, and under which name"
 
 
@@ -107,11 +109,11 @@ def test_chains_and_names_that_are_used_again() -> None:
         lineage(flow("three.s", "a.x"), scope="three", at=7),
     )
     assert reached(index, down(index, "one.s")) == {"a.z": "DIRECT 1"}
-    assert index.node(col("two.s")) is None, "its only fact was about a column that is gone"
+    assert index.assets.find_by_key(col("two.s")) is None, "its only fact was about a column that is gone"
     assert reached(index, down(index, "three.s")) == {"a.x": "DIRECT 1"}
     assert found(index, "a.y") == found(index, "a.z")
-    assert index.former_names(found(index, "a.z")) == [("x", 3), ("y", 5)]
-    assert index.former_names(found(index, "a.x")) == []
+    assert index.assets.list_former_names(found(index, "a.z")) == [("x", 3), ("y", 5)]
+    assert index.assets.list_former_names(found(index, "a.x")) == []
 
 
 def test_columns_that_swap_their_names() -> None:
@@ -124,7 +126,7 @@ def test_columns_that_swap_their_names() -> None:
     assert reached(index, down(index, "one.s")) == {"a.y": "DIRECT 1"}
     assert reached(index, down(index, "two.s")) == {"a.x": "DIRECT 1"}
     assert columns(index, "a") == ["a.y", "a.x"], "in the places that they had as x and y"
-    assert index.fact_names(found(index, "a.y")) == {1: {col("a.x")}}
+    assert index.changes.list_fact_names(found(index, "a.y")) == {1: {col("a.x")}}
 
 
 def test_a_change_of_case_is_no_new_column() -> None:
@@ -148,14 +150,14 @@ def test_what_is_told_apart_by_case_stays_so_when_one_is_gone() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     listing = schema("a", "x", "X", at=1)
-    index.apply(fold.add(listing, lineage(flow("s.s", "a.x"), flow("t.t", "a.X"), at=1)))
-    index.apply(fold.add(column_dropped("a", "X", 3)))
-    index.apply(fold.add(merged("a", "b")))
+    index.changes.apply(fold.add(listing, lineage(flow("s.s", "a.x"), flow("t.t", "a.X"), at=1)))
+    index.changes.apply(fold.add(column_dropped("a", "X", 3)))
+    index.changes.apply(fold.add(merged("a", "b")))
     assert reached(index, down(index, "s.s")) == {"a.x": "DIRECT 1"}
-    assert index.node(col("t.t")) is None
-    index.apply(fold.withdraw(listing))
+    assert index.assets.find_by_key(col("t.t")) is None
+    index.changes.apply(fold.withdraw(listing))
     assert index.dump() == fold.index().dump()
-    assert index.node(col("s.s")) is None, "nobody says any more that these are two columns"
+    assert index.assets.find_by_key(col("s.s")) is None, "nobody says any more that these are two columns"
 
 
 def test_a_listing_of_columns_that_are_all_gone_tells_apart_by_case_until_it_is_taken_back() -> None:
@@ -163,9 +165,9 @@ def test_a_listing_of_columns_that_are_all_gone_tells_apart_by_case_until_it_is_
     index = LineageIndex.load([], 0)
     listing = schema("a", "x", "X", at=1)
     later = lineage(flow("s.s", "a.x"), flow("t.t", "a.X"), at=5)
-    index.apply(fold.add(listing, column_dropped("a", "x", 3), column_dropped("a", "X", 3), later))
+    index.changes.apply(fold.add(listing, column_dropped("a", "x", 3), column_dropped("a", "X", 3), later))
     assert found(index, "a.x") != found(index, "a.X")
-    index.apply(fold.withdraw(listing))
+    index.changes.apply(fold.withdraw(listing))
     assert index.dump() == fold.index().dump()
     assert found(index, "a.x") == found(index, "a.X")
 
@@ -177,21 +179,24 @@ def test_a_drop_ends_the_column_but_not_its_dataset() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     into, out = lineage(flow("a.x", "t.x"), flow("b.x", "t.y"), at=1), lineage(flow("t.x", "o.o"), scope="two", at=2)
-    index.apply(fold.add(schema("t", "x", "y", at=1), into, out))
+    index.changes.apply(fold.add(schema("t", "x", "y", at=1), into, out))
     before = index.dump()
-    index.apply(fold.add(column_dropped("t", "x", 3)))
-    assert index.node(col("t.x")) is None
-    assert {index.scope(scope).scope for scope in index.scopes(found(index, "t"))} == {into.scope, schema("t").scope}
-    assert index.find(col("t.x").id) is None
+    index.changes.apply(fold.add(column_dropped("t", "x", 3)))
+    assert index.assets.find_by_key(col("t.x")) is None
+    assert {index.changes.get_scope(scope).scope for scope in index.changes.list_scopes(found(index, "t"))} == {
+        into.scope,
+        schema("t").scope,
+    }
+    assert index.assets.find(col("t.x").id) is None
     assert columns(index, "t") == ["t.y"]
-    assert [short(index, column) for column in index.of_kind(AssetKind.COLUMN)] == ["t.y"]
-    assert index.node(col("o.o")) is None, "its only fact was about the dropped one"
+    assert [short(index, column) for column in index.assets.list_of_kind(AssetKind.COLUMN)] == ["t.y"]
+    assert index.assets.find_by_key(col("o.o")) is None, "its only fact was about the dropped one"
     assert reached(index, down(index, "t")) == {}
     assert reached(index, up(index, "t")) == {"b.x": "DIRECT 1"}
-    index.apply(fold.add(lineage(flow("t.x", "o.o"), scope="two", at=4)))
+    index.changes.apply(fold.add(lineage(flow("t.x", "o.o"), scope="two", at=4)))
     assert reached(index, down(index, "t.x")) == {"o.o": "DIRECT 1"}
-    index.apply(fold.withdraw(column_dropped("t", "x", 3)))
-    index.apply(fold.withdraw(fold.statements[-1]))
+    index.changes.apply(fold.withdraw(column_dropped("t", "x", 3)))
+    index.changes.apply(fold.withdraw(fold.statements[-1]))
     assert index.dump() == before
 
 
@@ -205,7 +210,7 @@ def test_a_commit_that_drops_a_column_and_gives_its_name_to_another() -> None:
     )
     assert reached(index, down(index, "is.s")) == {"a.y": "DIRECT 1"}
     assert columns(index, "a") == ["a.y"]
-    assert index.node(col("was.s")) is None
+    assert index.assets.find_by_key(col("was.s")) is None
 
 
 def test_what_a_job_writes_has_no_columns_that_are_gone() -> None:
@@ -221,15 +226,15 @@ def test_a_step_of_one_name_is_one_of_all_names_of_the_dataset() -> None:
     """Spark names the path, the catalog says the rename."""
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(lineage(flow("src.s", "path.X"), at=1), column_renamed("table", "x", "y", 5)))
+    index.changes.apply(fold.add(lineage(flow("src.s", "path.X"), at=1), column_renamed("table", "x", "y", 5)))
     assert reached(index, down(index, "src.s")) == {"path.X": "DIRECT 1"}
-    index.apply(fold.add(merged("table", "path", at=9)))
+    index.changes.apply(fold.add(merged("table", "path", at=9)))
     assert reached(index, down(index, "src.s")) == {"path.y": "DIRECT 1"}
     assert found(index, "path.x") == found(index, "table.y")
-    index.apply(fold.add(column_renamed("path", "x", "y", 5)))
-    assert index.former_names(found(index, "path.y")) == [("x", 5)], "said under each name"
-    index.apply(fold.withdraw(column_renamed("path", "x", "y", 5)))
-    index.apply(fold.add(says(None, ("person", "table", "path"), 10, source="person/p")))
+    index.changes.apply(fold.add(column_renamed("path", "x", "y", 5)))
+    assert index.assets.list_former_names(found(index, "path.y")) == [("x", 5)], "said under each name"
+    index.changes.apply(fold.withdraw(column_renamed("path", "x", "y", 5)))
+    index.changes.apply(fold.add(says(None, ("person", "table", "path"), 10, source="person/p")))
     assert reached(index, down(index, "src.s")) == {"path.X": "DIRECT 1"}
 
 
@@ -261,15 +266,15 @@ def test_a_dropped_table_takes_its_column_steps_along() -> None:
         dropped("t", 5),
         lineage(flow("is.s", "t.x"), scope="two", at=6),
     )
-    assert index.node(col("was.s")) is None
+    assert index.assets.find_by_key(col("was.s")) is None
     assert reached(index, down(index, "is.s")) == {"t.x": "DIRECT 1"}
 
 
 def test_a_table_that_was_not_dropped_after_all_has_its_column_steps() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(lineage(flow("src.s", "t.x"), at=1), column_renamed("t", "x", "y", 2), dropped("t", 5)))
-    index.apply(fold.withdraw(dropped("t", 5)))
+    index.changes.apply(fold.add(lineage(flow("src.s", "t.x"), at=1), column_renamed("t", "x", "y", 2), dropped("t", 5)))
+    index.changes.apply(fold.withdraw(dropped("t", 5)))
     assert reached(index, down(index, "src.s")) == {"t.y": "DIRECT 1"}
 
 
@@ -279,17 +284,19 @@ def test_a_table_that_was_not_dropped_after_all_has_its_column_steps() -> None:
 def test_renames_that_come_late_and_go_again() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(schema("a", "x", at=1), lineage(flow("src.s", "a.x"), at=1), lineage(flow("a.x", "o.o"), scope="two", at=4)))
-    index.apply(fold.add(lineage(flow("a.w", "o.w"), scope="three", at=4)))
+    index.changes.apply(
+        fold.add(schema("a", "x", at=1), lineage(flow("src.s", "a.x"), at=1), lineage(flow("a.x", "o.o"), scope="two", at=4))
+    )
+    index.changes.apply(fold.add(lineage(flow("a.w", "o.w"), scope="three", at=4)))
     before = index.dump()
-    index.apply(fold.add(column_renamed("a", "x", "z", 6)))
+    index.changes.apply(fold.add(column_renamed("a", "x", "z", 6)))
     assert reached(index, down(index, "src.s")) == {"a.z": "DIRECT 1", "o.o": "DIRECT 2"}
-    index.apply(fold.add(column_renamed("a", "x", "y", 3)))
+    index.changes.apply(fold.add(column_renamed("a", "x", "y", 3)))
     assert reached(index, down(index, "src.s")) == {"a.y": "DIRECT 1"}
     assert reached(index, up(index, "o.o")) == {"a.z": "DIRECT 1"}
-    index.apply(fold.withdraw(column_renamed("a", "x", "y", 3), column_renamed("a", "x", "z", 6)))
+    index.changes.apply(fold.withdraw(column_renamed("a", "x", "y", 3), column_renamed("a", "x", "z", 6)))
     assert index.dump() == before
-    index.apply(fold.add(lineage(flow("a.w", "p.w"), flow("a.x", "p.p"), flow("a", "q"), scope="four", at=9)))
+    index.changes.apply(fold.add(lineage(flow("a.w", "p.w"), flow("a.x", "p.p"), flow("a", "q"), scope="four", at=9)))
     assert index.dump() == fold.index().dump(), "names of stretches that are no more are not found when contents are read"
     assert reached(index, down(index, "src.s")) == {"a.x": "DIRECT 1", "o.o": "DIRECT 2", "p.p": "DIRECT 2", "q": "POSSIBLE 2"}
 
@@ -311,7 +318,7 @@ def test_of_two_renames_at_one_time_one_counts_whatever_came_first() -> None:
 
 def test_datasets_whose_columns_never_moved_have_no_names_to_look_up() -> None:
     index = step_by_step(schema("a", "x", at=1), schema("b", "x", at=1), column_renamed("a", "x", "y", 5))
-    assert index.former_names(found(index, "b.x")) == []
+    assert index.assets.list_former_names(found(index, "b.x")) == []
 
 
 # -- names alone

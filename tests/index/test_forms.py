@@ -64,5 +64,5 @@ def test_a_content_cut_short_says_what_to_do() -> None:
 def test_changes_that_are_known_are_ignored() -> None:
     fold = Fold()
     index = LineageIndex.load([], 5)
-    index.apply(fold.add())
+    index.changes.apply(fold.add())
     assert index.revision == 5

@@ -38,10 +38,10 @@ def test_lineage_goes_through_all_names_of_a_dataset() -> None:
 def test_classes_are_transitive_and_split_again() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(lineage(flow("a.x", "b.y"), flow("d.y", "e.z")), merged("b", "c"), merged("c", "d")))
+    index.changes.apply(fold.add(lineage(flow("a.x", "b.y"), flow("d.y", "e.z")), merged("b", "c"), merged("c", "d")))
     assert found(index, "b") == found(index, "d")
     assert set(reached(index, down(index, "a.x"))) == {"b.y", "e.z"}
-    index.apply(fold.add(says(None, ("person", "b", "c"), 1, source="person/p")))
+    index.changes.apply(fold.add(says(None, ("person", "b", "c"), 1, source="person/p")))
     assert found(index, "b") != found(index, "d")
     assert found(index, "c") == found(index, "d")
     assert set(reached(index, down(index, "a.x"))) == {"b.y"}
@@ -53,9 +53,9 @@ def test_one_change_may_split_a_class_and_join_its_parts_elsewhere(leaves: str) 
     index = LineageIndex.load([], 0)
     pairs = [pair for pair in (("b", "c"), ("c", "d"), ("b", "d")) if leaves in pair]
     stays, stays_too = (name for name in ("b", "c", "d") if name != leaves)
-    index.apply(fold.add(lineage(flow("a.x", "b.y")), merged(stays, stays_too), *(merged(*pair) for pair in pairs)))
+    index.changes.apply(fold.add(lineage(flow("a.x", "b.y")), merged(stays, stays_too), *(merged(*pair) for pair in pairs)))
     retracted = [says(None, ("person", *pair), 1, source="person/p") for pair in pairs]
-    index.apply(fold.add(*retracted, merged(leaves, "z", 1), merged(stays, "w", 1)))
+    index.changes.apply(fold.add(*retracted, merged(leaves, "z", 1), merged(stays, "w", 1)))
     assert found(index, leaves) == found(index, "z")
     assert found(index, stays) == found(index, stays_too) == found(index, "w") != found(index, "z")
 
@@ -77,10 +77,12 @@ def classes(*statements: Statement) -> list[str]:
     for ordered in (statements, statements[::-1]):
         fold, index = Fold(), LineageIndex.load([], 0)
         for statement in ordered:
-            index.apply(fold.add(statement))
+            index.changes.apply(fold.add(statement))
         assert index.dump() == fold.index().dump()
-        of_kind = index.of_kind(AssetKind.DATASET)
-        found.append(sorted("".join(index.own_key(member).name for member in index.members(node)) for node in of_kind))
+        of_kind = index.assets.list_of_kind(AssetKind.DATASET)
+        found.append(
+            sorted("".join(index.assets.get_own_key(member).name for member in index.assets.list_members(node)) for node in of_kind)
+        )
     assert found[0] == found[1]
     return found[0]
 
@@ -120,18 +122,18 @@ def test_a_rename_is_not_parted() -> None:
 def test_what_was_parted_and_joined_again_is_looked_at_again() -> None:
     """A statement about others changes what joins b, which that statement does not name."""
     fold, index = Fold(), LineageIndex.load([], 0)
-    index.apply(fold.add(schema("x", "x")))  # the first node stands for the class
-    index.apply(fold.add(schema("b", "x"), schema("c", "x"), joined("b", "c"), joined("b", "x"), joined("a", "x", "iceberg/cat")))
-    index.apply(fold.add(parted("a", "b")))
-    assert index.owners(found(index, "b")) == []
-    index.apply(fold.add(says(None, ("same", "a", "x"), 1, source="iceberg/cat")))
+    index.changes.apply(fold.add(schema("x", "x")))  # the first node stands for the class
+    index.changes.apply(fold.add(schema("b", "x"), schema("c", "x"), joined("b", "c"), joined("b", "x"), joined("a", "x", "iceberg/cat")))
+    index.changes.apply(fold.add(parted("a", "b")))
+    assert index.ownership.list_owners(found(index, "b")) == []
+    index.changes.apply(fold.add(says(None, ("same", "a", "x"), 1, source="iceberg/cat")))
     assert found(index, "x") == found(index, "b")
     owns = EdgeFact(EdgeType.OWNS, build_owner_key("o"), ds("c"))
-    index.apply(fold.add(says(Facts(edges=(owns,)), ("mesh", "c"), source="mesh/m")))
-    assert len(index.owners(found(index, "b"))) == 1
-    index.apply(fold.add(joined("a", "x", "iceberg/cat")._replace(observed_at=2)))
+    index.changes.apply(fold.add(says(Facts(edges=(owns,)), ("mesh", "c"), source="mesh/m")))
+    assert len(index.ownership.list_owners(found(index, "b"))) == 1
+    index.changes.apply(fold.add(joined("a", "x", "iceberg/cat")._replace(observed_at=2)))
     assert found(index, "x") != found(index, "b")
-    assert [index.key(one.owner).name for one in index.owners(found(index, "b"))] == ["o"]
+    assert [index.assets.get_key(one.owner).name for one in index.ownership.list_owners(found(index, "b"))] == ["o"]
     assert index.dump() == fold.index().dump()
 
 
@@ -146,11 +148,11 @@ def test_every_name_and_every_id_finds_the_class() -> None:
     index = index_of(schema("b", "y"), schema("c", "z"), merged("b", "c", type="TABLE"))
     assert short(index, found(index, "b")) == "c"
     for key in (ds("b"), ds("c"), col("b.y"), col("c.y"), col("b.z"), col("c.z")):
-        assert index.find(key.id) == index.node(key) is not None
+        assert index.assets.find(key.id) == index.assets.find_by_key(key) is not None
     assert short(index, found(index, "b.y")) == "c.y"
-    assert [index.own_key(member) for member in index.members(found(index, "b"))] == [ds("b"), ds("c")]
-    assert index.find("ds_nonsense") is None
-    assert index.find("col_" + 32 * "0") is None
+    assert [index.assets.get_own_key(member) for member in index.assets.list_members(found(index, "b"))] == [ds("b"), ds("c")]
+    assert index.assets.find("ds_nonsense") is None
+    assert index.assets.find("col_" + 32 * "0") is None
 
 
 def shown(index: LineageIndex) -> str:
@@ -184,11 +186,11 @@ def test_columns_match_whatever_their_case() -> None:
 def test_two_columns_that_differ_in_case_only_are_two() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(schema("a", "id", "ID", at=1), lineage(flow("a.id", "b.x"), flow("a.ID", "b.y"))))
+    index.changes.apply(fold.add(schema("a", "id", "ID", at=1), lineage(flow("a.id", "b.x"), flow("a.ID", "b.y"))))
     assert columns(index, "a") == ["a.id", "a.ID"]
     assert set(reached(index, down(index, "a.id"))) == {"b.x"}
-    assert index.node(col("a.Id")) is None
-    index.apply(fold.add(schema("a", "id", at=2)))
+    assert index.assets.find_by_key(col("a.Id")) is None
+    index.changes.apply(fold.add(schema("a", "id", at=2)))
     assert columns(index, "a") == ["a.id"]
     assert set(reached(index, down(index, "a.id"))) == {"b.x", "b.y"}
 
@@ -219,20 +221,20 @@ def test_listings_of_one_time_are_ordered_whatever_came_first(first: str) -> Non
 def test_columns_come_by_position_then_name_and_catalogs_decide() -> None:
     index = index_of(schema("a", "b", "a"), lineage(flow("a.z", "b.x"), flow("a.y", "b.x")))
     assert columns(index, "a") == ["a.b", "a.a", "a.y", "a.z"]
-    assert [index.position(found(index, name)) for name in ("a.b", "a.a", "a.z")] == [1, 2, None]
-    assert index.inferred(found(index, "a.z"))
+    assert [index.assets.find_position(found(index, name)) for name in ("a.b", "a.a", "a.z")] == [1, 2, None]
+    assert index.assets.is_inferred(found(index, "a.z"))
     catalog = index_of(schema("a", "b", "a"), says(lists("a", "b"), ("table", "a"), source="iceberg/c"))
     assert columns(catalog, "a") == ["a.b"]
-    assert catalog.unlisted(found(catalog, "a.a"))
-    assert "a.a" not in [short(catalog, column) for column in catalog.of_kind(AssetKind.COLUMN)]
+    assert catalog.assets.is_unlisted(found(catalog, "a.a"))
+    assert "a.a" not in [short(catalog, column) for column in catalog.assets.list_of_kind(AssetKind.COLUMN)]
 
 
 def test_datasets_known_from_flows_only_are_inferred() -> None:
     index = index_of(lineage(flow("cte.x", "b.x")), schema("b", "x"))
-    assert index.inferred(found(index, "cte"))
-    assert not index.described(found(index, "cte"))
-    assert [short(index, dataset) for dataset in index.of_kind(AssetKind.DATASET)] == ["b"]
-    assert [short(index, column) for column in index.of_kind(AssetKind.COLUMN)] == ["b.x"]
+    assert index.assets.is_inferred(found(index, "cte"))
+    assert not index.assets.is_described(found(index, "cte"))
+    assert [short(index, dataset) for dataset in index.assets.list_of_kind(AssetKind.DATASET)] == ["b"]
+    assert [short(index, column) for column in index.assets.list_of_kind(AssetKind.COLUMN)] == ["b.x"]
 
 
 # -- renames and drops
@@ -260,14 +262,14 @@ def test_what_takes_the_old_name_later_is_another() -> None:
 def test_a_drop_ends_what_was_said_and_later_facts_begin_anew() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(lineage(flow("a.x", "t.x"), at=1), lineage(flow("t.x", "b.x"), scope="two", at=2), schema("t", "x", at=1)))
+    index.changes.apply(fold.add(lineage(flow("a.x", "t.x"), at=1), lineage(flow("t.x", "b.x"), scope="two", at=2), schema("t", "x", at=1)))
     assert set(reached(index, down(index, "a.x"))) == {"t.x", "b.x"}
-    index.apply(fold.add(dropped("t", 3)))
-    assert index.node(ds("t")) is None
-    assert index.node(col("a.x")) is None, "its only fact was about the dropped one"
-    index.apply(fold.add(lineage(flow("t.x", "b.x"), scope="two", at=4)))
+    index.changes.apply(fold.add(dropped("t", 3)))
+    assert index.assets.find_by_key(ds("t")) is None
+    assert index.assets.find_by_key(col("a.x")) is None, "its only fact was about the dropped one"
+    index.changes.apply(fold.add(lineage(flow("t.x", "b.x"), scope="two", at=4)))
     assert reached(index, down(index, "t.x")) == {"b.x": "DIRECT 1"}
-    index.apply(fold.withdraw(dropped("t", 3)))
+    index.changes.apply(fold.withdraw(dropped("t", 3)))
     assert set(reached(index, down(index, "a.x"))) == {"t.x", "b.x"}
 
 
@@ -275,9 +277,9 @@ def test_a_scope_that_is_gone_speaks_of_nothing() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     runs = Facts(edges=(EdgeFact(EdgeType.WRITES, build_job_key(NS, "j"), ds("b")),), flows=(flow("a.x", "b.y"),))
-    index.apply(fold.add(schema("a", "x"), schema("b", "y"), says(runs, ("test", "run"))))
-    before = set(index.scopes(found(index, "b")))
-    index.apply(fold.add(says(None, ("test", "run"), 1)))
-    after = set(index.scopes(found(index, "b")))
+    index.changes.apply(fold.add(schema("a", "x"), schema("b", "y"), says(runs, ("test", "run"))))
+    before = set(index.changes.list_scopes(found(index, "b")))
+    index.changes.apply(fold.add(says(None, ("test", "run"), 1)))
+    after = set(index.changes.list_scopes(found(index, "b")))
     assert after < before
-    assert all(index.scope(scope_id) for scope_id in after)
+    assert all(index.changes.get_scope(scope_id) for scope_id in after)

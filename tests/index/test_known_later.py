@@ -71,10 +71,10 @@ def test_what_sources_stated_only_later_is_named(said: list[Statement], as_of: i
     graph = LiveGraph.open(SqliteStore())
     graph.commit(lambda _: Batch(statements=[lineage(flow("a.x", "b.x"), at=0), *said]))
     past = graph.at(as_of)
-    node = past.node(col("a.x"))
+    node = past.assets.find_by_key(col("a.x"))
     assert node is not None
     for direction in Direction:
-        assert set(past.traverse([node], direction).completeness.known_later) == expected(said, as_of)
-    now = graph.index.traverse([node], Direction.DOWNSTREAM).completeness
+        assert set(past.lineage.traverse([node], direction).completeness.known_later) == expected(said, as_of)
+    now = graph.index.lineage.traverse([node], Direction.DOWNSTREAM).completeness
     assert now.known_later == ()
     graph.store.close()

@@ -33,29 +33,34 @@ def answers(index: LineageIndex) -> dict[tuple[AssetKey, Direction], Answer]:
 
 
 def answer(index: LineageIndex, key: AssetKey, direction: Direction) -> Answer:
-    node = index.node(key)
+    node = index.assets.find_by_key(key)
     assert node is not None
-    found = index.traverse([node], direction)
+    found = index.lineage.traverse([node], direction)
     rows = zip(found.nodes.tolist(), found.reach.tolist(), found.distance.tolist(), found.masked.tolist(), strict=True)
-    return sorted((index.key(reached), reach, distance, masked) for reached, reach, distance, masked in rows)
+    return sorted((index.assets.get_key(reached), reach, distance, masked) for reached, reach, distance, masked in rows)
 
 
 def paths(index: LineageIndex, key: AssetKey) -> list[list[tuple[AssetKey, AssetKey, str]]]:
     """The path to every reached node, by names."""
-    node = index.node(key)
+    node = index.assets.find_by_key(key)
     assert node is not None
-    found = index.traverse([node], Direction.DOWNSTREAM)
-    named = [[(index.key(s.start), index.key(s.end), s.subtype) for s in found.path(reached)] for reached in found.nodes.tolist()]
+    found = index.lineage.traverse([node], Direction.DOWNSTREAM)
+    named = [
+        [(index.assets.get_key(s.start), index.assets.get_key(s.end), s.subtype) for s in found.path(reached)]
+        for reached in found.nodes.tolist()
+    ]
     return sorted(named)
 
 
 def names(index: LineageIndex) -> object:
     """What is listed, what each name finds, and what columns were called before."""
-    listed = {kind: [index.key(node) for node in index.of_kind(kind)] for kind in (AssetKind.DATASET, AssetKind.COLUMN)}
+    listed = {
+        kind: [index.assets.get_key(node) for node in index.assets.list_of_kind(kind)] for kind in (AssetKind.DATASET, AssetKind.COLUMN)
+    }
     keys = [*map(ds, DATASETS), *(col(f"{of}.{name}") for of in DATASETS for name in COLUMNS)]
-    found = {key: index.node(key) for key in keys}
-    former = {key: index.former_names(node) for key, node in found.items() if node is not None and key.kind is AssetKind.COLUMN}
-    return listed, {key: None if node is None else index.key(node) for key, node in found.items()}, former
+    found = {key: index.assets.find_by_key(key) for key in keys}
+    former = {key: index.assets.list_former_names(node) for key, node in found.items() if node is not None and key.kind is AssetKind.COLUMN}
+    return listed, {key: None if node is None else index.assets.get_key(node) for key, node in found.items()}, former
 
 
 def sound(index: LineageIndex) -> None:
@@ -71,9 +76,9 @@ def test_increments_equal_a_rebuild(batches: list[list[Statement]], random: Rand
     fold = Fold()
     index = LineageIndex.load([], 0)
     for batch in batches:
-        index.apply(fold.add(*batch))
+        index.changes.apply(fold.add(*batch))
         if random.random() < 0.3:
-            index.apply(fold.withdraw(random.choice(fold.statements)))
+            index.changes.apply(fold.withdraw(random.choice(fold.statements)))
         sound(index)
     rebuilt = fold.index()
     assert index.dump() == rebuilt.dump()
@@ -87,9 +92,9 @@ def test_names_are_those_of_a_rebuild(batches: list[list[Statement]], random: Ra
     fold = Fold()
     index = LineageIndex.load([], 0)
     for batch in batches:
-        index.apply(fold.add(*batch))
+        index.changes.apply(fold.add(*batch))
         if random.random() < 0.3:
-            index.apply(fold.withdraw(random.choice(fold.statements)))
+            index.changes.apply(fold.withdraw(random.choice(fold.statements)))
         assert names(index) == names(fold.index())
 
 
@@ -117,8 +122,8 @@ def test_taking_back_restores(statements: list[Statement], extra: Statement) -> 
     fold.add(*statements)
     index = fold.index()
     before, answered = index.dump(), answers(index)
-    index.apply(fold.add(extra))
-    index.apply(fold.withdraw(extra))
+    index.changes.apply(fold.add(extra))
+    index.changes.apply(fold.withdraw(extra))
     assert index.dump() == before
     assert answers(index) == answered
 
@@ -131,8 +136,8 @@ def test_a_retracted_merge_was_never_said(statements: list[Statement], merge: St
     others = [statement for statement in statements if statement.scope != merge.scope]
     never.add(*others)
     index = LineageIndex.load([], 0)
-    index.apply(retracted.add(*others, merge))
-    index.apply(retracted.add(says(None, merge.scope, merge.observed_at + 1, source=merge.source)))
+    index.changes.apply(retracted.add(*others, merge))
+    index.changes.apply(retracted.add(says(None, merge.scope, merge.observed_at + 1, source=merge.source)))
     assert index.dump() == never.index().dump()
 
 
@@ -143,9 +148,9 @@ def test_a_retracted_parting_was_never_said(statements: list[Statement], parting
     others = [statement for statement in statements if statement.scope != parting.scope]
     never.add(*others)
     index = LineageIndex.load([], 0)
-    index.apply(retracted.add(*others, parting))
+    index.changes.apply(retracted.add(*others, parting))
     answers(index)
-    index.apply(retracted.add(says(None, parting.scope, parting.observed_at + 1, source=parting.source)))
+    index.changes.apply(retracted.add(says(None, parting.scope, parting.observed_at + 1, source=parting.source)))
     assert index.dump() == never.index().dump()
 
 
@@ -163,21 +168,21 @@ def test_a_drop_that_is_stated_again_after_a_rename_no_longer_hides_the_rename()
     """The drop at 9 and the rename at 10 end the name at one moment; the same drop at 11 does not."""
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(dropped("d", 9), renamed("d", "b", 10)))
-    index.apply(fold.add(dropped("d", 11)))
+    index.changes.apply(fold.add(dropped("d", 9), renamed("d", "b", 10)))
+    index.changes.apply(fold.add(dropped("d", 11)))
     assert index.dump() == fold.index().dump()
-    index.apply(fold.withdraw(dropped("d", 11)))
+    index.changes.apply(fold.withdraw(dropped("d", 11)))
     assert index.dump() == fold.index().dump()
 
 
 def test_merge_and_retract_by_hand() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(lineage(flow("a.x", "b.y"), flow("c.Y", "d.z"))))
+    index.changes.apply(fold.add(lineage(flow("a.x", "b.y"), flow("c.Y", "d.z"))))
     before = index.dump()
-    index.apply(fold.add(says(Facts(edges=(same("b", "c"),)), ("person", "b", "c"), 1)))
-    node = index.node(AssetKey(AssetKind.COLUMN, ("db", "a", "x")))
+    index.changes.apply(fold.add(says(Facts(edges=(same("b", "c"),)), ("person", "b", "c"), 1)))
+    node = index.assets.find_by_key(AssetKey(AssetKind.COLUMN, ("db", "a", "x")))
     assert node is not None
-    assert len(index.traverse([node], Direction.DOWNSTREAM).nodes) == 2
-    index.apply(fold.add(says(None, ("person", "b", "c"), 2)))
+    assert len(index.lineage.traverse([node], Direction.DOWNSTREAM).nodes) == 2
+    index.changes.apply(fold.add(says(None, ("person", "b", "c"), 2)))
     assert index.dump() == before

@@ -49,7 +49,7 @@ def test_what_another_writer_commits_is_followed(store: SqliteStore, tmp_path: P
     other = SqliteStore(str(tmp_path / "graph.db"))
     graph, theirs = LiveGraph.open(store), LiveGraph.open(other)
     commit(theirs, lineage(flow("a.x", "b.x")))
-    assert graph.index.node(ds("a")) is None
+    assert graph.index.assets.find_by_key(ds("a")) is None
     assert graph.refresh() == store.revision()
     commit(theirs, lineage(flow("b.x", "c.x"), scope="two"))
     commit(graph, lineage(flow("c.x", "d.x"), scope="three"))
@@ -83,7 +83,7 @@ def test_names_that_stand_for_nothing_do_not_stay(store: SqliteStore, monkeypatc
         with supposed(graph, [Saying("person/check", (str(n),), lineage(*names).content)], 1_000):
             pass
         graph.renew()
-        sizes.append(graph.index.nodes)
+        sizes.append(graph.index.changes.count_nodes())
     assert max(sizes) < 200
     assert graph.index.dump() == before
     commit(graph, lineage(flow("b.x", "c.x"), scope="two"))
@@ -187,5 +187,5 @@ def test_facts_of_all_names_of_a_dataset(store: SqliteStore) -> None:
     commit(graph, described("it", 1, "dbt/b"), says(Facts(edges=(same("a", "b"),)), ("p",), 2, source="person/p"))
     node = found(graph.index, "b")
     assert [row.value for row in graph.facts(graph.index, [node])[node]] == ["it", "dbt/b"]
-    assert [edge.attributes for edge in graph.index.edges(node, EdgeType.SAME_AS)] == [{"why": "person"}]
-    assert [graph.index.scope(scope).source for scope in graph.index.scopes(node)] == ["dbt/b", "person/p"]
+    assert [edge.attributes for edge in graph.index.ownership.list_edges(node, EdgeType.SAME_AS)] == [{"why": "person"}]
+    assert [graph.index.changes.get_scope(scope).source for scope in graph.index.changes.list_scopes(node)] == ["dbt/b", "person/p"]

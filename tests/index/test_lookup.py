@@ -31,7 +31,7 @@ def test_the_kernel_s_ids_are_the_model_s(found: list[AssetKey]) -> None:
         patch.setattr(lookup, "_RECENT", 0)
         index = index_of(says(Facts(assets=tuple(AssetFact(key, {}) for key in found)), ("s",)))
         for key in found:
-            assert index.find(key.id) == index.node(key) is not None
+            assert index.assets.find(key.id) == index.assets.find_by_key(key) is not None
 
 
 def spellings(names: Iterable[str]) -> tuple[dict[str, int], Callable[[Core, int], str]]:
@@ -54,37 +54,42 @@ def test_names_that_are_not_there_are_looked_up_without_a_scan(monkeypatch: pyte
     counts, counted = spellings(names)
     monkeypatch.setattr(Core, "text", counted)
     for n in range(100):
-        assert index.node(col(f"a.missing{n}")) is None
+        assert index.assets.find_by_key(col(f"a.missing{n}")) is None
     assert set(counts.values()) == {1}
-    assert index.node(col("a.cOLUMN7")) is not None
+    assert index.assets.find_by_key(col("a.cOLUMN7")) is not None
     assert sum(counts.values()) <= len(names) + 3, "what is found is named"
 
 
 def test_columns_that_come_are_found_whatever_their_case() -> None:
     fold = Fold()
     index = LineageIndex(0)
-    index.apply(fold.add(schema("a", "One", "Straße")))
-    assert [index.node(col(f"a.{name}")) is not None for name in ("ONE", "STRASSE", "two")] == [True, True, False]
-    index.apply(fold.add(schema("a", "One", "TWO", at=1), schema("b", "Other", at=1)))
-    assert [index.node(col(f"a.{name}")) is not None for name in ("ONE", "STRASSE", "two", "Two")] == [True, False, True, True]
-    index.apply(fold.add(merged("a", "b", 2)))
-    assert index.node(col("a.oTHER")) == index.node(col("b.Other")) is not None
-    index.apply(fold.add(column_renamed("a", "TWO", "Three", 3), schema("a", "One", "Three", at=3)))
-    assert index.node(col("a.THREE")) == index.node(col("a.two")) is not None
+    index.changes.apply(fold.add(schema("a", "One", "Straße")))
+    assert [index.assets.find_by_key(col(f"a.{name}")) is not None for name in ("ONE", "STRASSE", "two")] == [True, True, False]
+    index.changes.apply(fold.add(schema("a", "One", "TWO", at=1), schema("b", "Other", at=1)))
+    assert [index.assets.find_by_key(col(f"a.{name}")) is not None for name in ("ONE", "STRASSE", "two", "Two")] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    index.changes.apply(fold.add(merged("a", "b", 2)))
+    assert index.assets.find_by_key(col("a.oTHER")) == index.assets.find_by_key(col("b.Other")) is not None
+    index.changes.apply(fold.add(column_renamed("a", "TWO", "Three", 3), schema("a", "One", "Three", at=3)))
+    assert index.assets.find_by_key(col("a.THREE")) == index.assets.find_by_key(col("a.two")) is not None
 
 
 def test_few_columns_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "_FOLDED", 10)
     fold = Fold()
     index = LineageIndex(0)
-    index.apply(fold.add(*(schema(f"t{n}", *(f"C{n}_{m}" for m in range(4))) for n in range(6))))
+    index.changes.apply(fold.add(*(schema(f"t{n}", *(f"C{n}_{m}" for m in range(4))) for n in range(6))))
     for at in range(1, 4):
         for n in range(6):
-            assert index.node(col(f"t{n}.c{n}_{at}")) is not None
-            assert index.node(col(f"t{n}.c{n}_{at + 100}")) is None
-        index.apply(fold.add(*(schema(f"t{n}", *(f"C{n}_{m}" for m in range(4 + at)), at=at) for n in range(6))))
-        assert index.node(col(f"t5.c5_{3 + at}")) is not None
-    folded = index._finder._folded
+            assert index.assets.find_by_key(col(f"t{n}.c{n}_{at}")) is not None
+            assert index.assets.find_by_key(col(f"t{n}.c{n}_{at + 100}")) is None
+        index.changes.apply(fold.add(*(schema(f"t{n}", *(f"C{n}_{m}" for m in range(4 + at)), at=at) for n in range(6))))
+        assert index.assets.find_by_key(col(f"t5.c5_{3 + at}")) is not None
+    folded = index.assets._finder._folded
     assert folded._size == sum(len(columns) for _, names in folded._known.values() for columns in names.values()) <= 10
 
 
@@ -94,12 +99,12 @@ def test_a_merge_that_is_grouped_again_and_again_takes_no_more_room(monkeypatch:
     monkeypatch.setattr(lookup, "_RECENT", recent)
     fold = Fold()
     index = LineageIndex(0)
-    index.apply(fold.add(schema("a", "x", "y"), schema("b", "x", "z"), merged("a", "b")))
+    index.changes.apply(fold.add(schema("a", "x", "y"), schema("b", "x", "z"), merged("a", "b")))
     sizes = set()
     for at in range(1, 30):
-        index.apply(fold.add(schema("a", "x", "y", *(["w"] if at % 2 else []), at=at)))
-        assert index.find(col("b.y").id) == index.node(col("a.y")) is not None
-        ids = index._finder._ids(COLUMN)
+        index.changes.apply(fold.add(schema("a", "x", "y", *(["w"] if at % 2 else []), at=at)))
+        assert index.assets.find(col("b.y").id) == index.assets.find_by_key(col("a.y")) is not None
+        ids = index.assets._finder._ids(COLUMN)
         sizes.add(len(ids._parts) + sum(len(known) for known in ids._recent.values()))
         assert not index._feed.identity.grouped, "what was followed is forgotten"
     assert sizes == {8}  # x, y, w of a; x, z of b; and by the other's name y, w of b, z of a

@@ -13,7 +13,7 @@ from tests.sizes import count_examples
 
 
 def test_of_nothing() -> None:
-    assert LineageIndex(0).size() == Size(0, 0, 0, 0)
+    assert LineageIndex(0).changes.measure_size() == Size(0, 0, 0, 0)
 
 
 @settings(max_examples=count_examples(60), deadline=None)
@@ -22,11 +22,11 @@ def test_of_anything(said: list[Statement]) -> None:
     store = SqliteStore()
     followed = LineageIndex(0)
     for statement in said:
-        followed.apply(store.commit(lambda _, statement=statement: Batch(statements=[statement])))  # type: ignore[misc]
+        followed.changes.apply(store.commit(lambda _, statement=statement: Batch(statements=[statement])))  # type: ignore[misc]
     dump = followed.dump()
     kinds = [member.kind for asset in dump.assets for member in asset.members]
-    size = followed.size()
+    size = followed.changes.measure_size()
     assert size.edges == len(dump.flows)
     assert size.jobs == kinds.count(AssetKind.JOB)
-    assert size == LineageIndex.load(store.heads(), store.revision()).size()
+    assert size == LineageIndex.load(store.heads(), store.revision()).changes.measure_size()
     store.close()

@@ -13,7 +13,7 @@ def test_nobody_chooses_which_names_collide() -> None:
     names = [f"name{number}" for number in range(50)]
     fold.add(says(Facts(assets=tuple(AssetFact(build_dataset_key("n", name), {"x": 1}) for name in names)), ("s",), 1))
     one, other = (fold.index() for _ in range(2))
-    assert all(index.node(build_dataset_key("n", name)) is not None for index in (one, other) for name in names)
+    assert all(index.assets.find_by_key(build_dataset_key("n", name)) is not None for index in (one, other) for name in names)
     assert hashes(one) != hashes(other)
 
 

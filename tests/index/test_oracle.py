@@ -24,7 +24,7 @@ def answer(index: LineageIndex, oracle: Oracle, traversal: Traversal) -> dict[No
     for node, reach, distance, masked in zip(
         traversal.nodes.tolist(), traversal.reach.tolist(), traversal.distance.tolist(), traversal.masked.tolist(), strict=True
     ):
-        nodes = {oracle.node(key) for key in (index.key(node), *index.names(node))}
+        nodes = {oracle.node(key) for key in (index.assets.get_key(node), *index.assets.list_names(node))}
         assert len(nodes) == 1, "members of one class are one node of the oracle's"
         assert nodes.isdisjoint(found)
         found[nodes.pop()] = Reached(reach, distance, masked)
@@ -46,14 +46,14 @@ def check(statements: list[Statement], data: st.DataObject) -> None:
     starts = data.draw(st.lists(st.sampled_from(keys), min_size=1, max_size=2))
     direction, reach, depth = data.draw(directions), data.draw(reaches), data.draw(depths)
     seen_since = data.draw(st.sampled_from((None, None, 5)))
-    nodes = [index.node(key) for key in starts]
+    nodes = [index.assets.find_by_key(key) for key in starts]
     assert None not in nodes, "what is mentioned is visible"
-    traversal = index.traverse([n for n in nodes if n is not None], direction, reach=reach, depth=depth, seen_since=seen_since)
+    traversal = index.lineage.traverse([n for n in nodes if n is not None], direction, reach=reach, depth=depth, seen_since=seen_since)
     expected = oracle.traverse(starts, direction, reach=reach, depth=depth, seen_since=seen_since)
     assert answer(index, oracle, traversal) == expected
     assert traversal.completeness[1:5] == oracle.met(starts, direction, reach=reach, depth=depth, seen_since=seen_since)
     silent = oracle.silent_on_filters(starts, direction, reach=reach, depth=depth, seen_since=seen_since)
-    assert {index.key(job) for job in traversal.silent_jobs.tolist()} == silent
+    assert {index.assets.get_key(job) for job in traversal.silent_jobs.tolist()} == silent
     assert traversal.completeness.silent_on_filters == len(silent)
     assert set(traversal.completeness.silent_producers) == {producer for job in silent for producer in oracle.producers[job]}
     check_paths(index, traversal)
@@ -77,8 +77,8 @@ def check_paths(index: LineageIndex, traversal: Traversal) -> None:
 
 def near(index: LineageIndex, node: int, wanted: set[int]) -> bool:
     """The same, or one is the other's dataset."""
-    held = {index.dataset(n) for n in wanted if index.kind(n) is AssetKind.COLUMN}
-    return node in wanted or node in held or (index.kind(node) is AssetKind.COLUMN and index.dataset(node) in wanted)
+    held = {index.assets.get_dataset(n) for n in wanted if index.assets.get_kind(n) is AssetKind.COLUMN}
+    return node in wanted or node in held or (index.assets.get_kind(node) is AssetKind.COLUMN and index.assets.get_dataset(node) in wanted)
 
 
 @settings(max_examples=count_examples(300), deadline=None)
@@ -101,9 +101,9 @@ def test_contracts_and_owners_start_with_what_they_govern_and_own(statements: li
     index, oracle = fold.index(), Oracle(fold.heads())
     for key in oracle.mentioned:
         if key.kind in {AssetKind.CONTRACT, AssetKind.OWNER}:
-            node, starts = index.node(key), oracle.stands_for(key)
+            node, starts = index.assets.find_by_key(key), oracle.stands_for(key)
             assert node is not None
-            traversal = index.traverse([node], direction)
+            traversal = index.lineage.traverse([node], direction)
             assert traversal.completeness.unbound == (not starts)
             assert answer(index, oracle, traversal) == (oracle.traverse(sorted(starts), direction) if starts else {})
 
@@ -114,14 +114,14 @@ def test_visible(statements: list[Statement]) -> None:
     fold = Fold()
     fold.add(*statements)
     index, oracle = fold.index(), Oracle(fold.heads())
-    assert {key for key in oracle.mentioned if index.node(key) is None} == set()
-    assets = [(asset.shown, index.node(asset.shown), index.find(asset.shown.id)) for asset in index.dump().assets]
+    assert {key for key in oracle.mentioned if index.assets.find_by_key(key) is None} == set()
+    assets = [(asset.shown, index.assets.find_by_key(asset.shown), index.assets.find(asset.shown.id)) for asset in index.dump().assets]
     for key, by_key, by_id in assets:
         assert by_key is not None
         assert by_id == by_key, "an id finds what its key finds"
-        assert index.key(by_key) == key
+        assert index.assets.get_key(by_key) == key
         if key.kind in {AssetKind.COLUMN, AssetKind.DATASET}:
-            assert set(index.names(by_key)) <= oracle.mentioned
+            assert set(index.assets.list_names(by_key)) <= oracle.mentioned
 
 
 @settings(max_examples=count_examples(200), deadline=None)
@@ -131,11 +131,13 @@ def test_upstream_is_downstream_backwards(statements: list[Statement], data: st.
     fold.add(*statements)
     index = fold.index()
     columns = [
-        node for node in (index.node(key) for key in startable(Oracle(fold.heads())) if key.kind is AssetKind.COLUMN) if node is not None
+        node
+        for node in (index.assets.find_by_key(key) for key in startable(Oracle(fold.heads())) if key.kind is AssetKind.COLUMN)
+        if node is not None
     ]
     if columns:
         a, b = data.draw(st.sampled_from(columns)), data.draw(st.sampled_from(columns))
-        down, up = index.traverse([a], Direction.DOWNSTREAM), index.traverse([b], Direction.UPSTREAM)
+        down, up = index.lineage.traverse([a], Direction.DOWNSTREAM), index.lineage.traverse([b], Direction.UPSTREAM)
         assert row(down, b) == row(up, a)
 
 

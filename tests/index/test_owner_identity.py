@@ -27,9 +27,12 @@ def classes(*statements: Statement) -> list[str]:
     for ordered in list(permutations(statements))[:24]:
         fold, index = Fold(), LineageIndex.load([], 0)
         for statement in ordered:
-            index.apply(fold.add(statement))
+            index.changes.apply(fold.add(statement))
         assert index.dump() == fold.index().dump()
-        named = {index.key(node).name: sorted(key.name for key in index.names(node)) for node in index.of_kind(AssetKind.OWNER)}
+        named = {
+            index.assets.get_key(node).name: sorted(key.name for key in index.assets.list_names(node))
+            for node in index.assets.list_of_kind(AssetKind.OWNER)
+        }
         found.append([f"{name} = {', '.join(forms)}" for name, forms in sorted(named.items())])
     assert all(one == found[0] for one in found)
     return found[0]
@@ -84,19 +87,22 @@ def test_a_name_that_a_strong_source_describes_stays_itself() -> None:
 
 def test_what_is_retracted_parts_them_again() -> None:
     fold, index = Fold(), LineageIndex.load([], 0)
-    index.apply(fold.add(owns("ana@x"), owns("team:lake")))
+    index.changes.apply(fold.add(owns("ana@x"), owns("team:lake")))
     before = index.dump()
-    index.apply(fold.add(described("ana", "ana@x")))
-    (ana,) = [one.owner for one in index.direct_owners(node(index)) if one.type == "ana@x"]
-    assert index.key(ana) == build_owner_key("ana")
-    assert index.label(ana).name == "ana"
-    index.apply(fold.add(says(None, ("owner", "ana"), 1, source="mesh/m")))
+    index.changes.apply(fold.add(described("ana", "ana@x")))
+    (ana,) = [one.owner for one in index.ownership.list_direct_owners(node(index)) if one.type == "ana@x"]
+    assert index.assets.get_key(ana) == build_owner_key("ana")
+    assert index.assets.get_label(ana).name == "ana"
+    index.changes.apply(fold.add(says(None, ("owner", "ana"), 1, source="mesh/m")))
     assert index.dump() == before
-    assert sorted(index.label(one.owner).name for one in index.direct_owners(node(index))) == ["ana@x", "team:lake"]
+    assert sorted(index.assets.get_label(one.owner).name for one in index.ownership.list_direct_owners(node(index))) == [
+        "ana@x",
+        "team:lake",
+    ]
 
 
 def node(index: LineageIndex) -> int:
-    found = index.node(ds("a"))
+    found = index.assets.find_by_key(ds("a"))
     assert found is not None
     return found
 

@@ -46,7 +46,7 @@ def affects(*statements: Statement) -> dict[str, str]:
     other = LineageIndex.load([], 0)
     fold = Fold()
     for statement in reversed((*statements, *COLUMNS)):
-        other.apply(fold.add(statement))
+        other.changes.apply(fold.add(statement))
     assert index.dump() == other.dump()
     return reached(index, down(index, "a.x"))
 
@@ -108,16 +108,16 @@ def test_only_the_lineage_of_a_dbt_source_counts() -> None:
 def test_what_is_retracted_brings_the_possible_back() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(run(), builds("j"), *COLUMNS))
+    index.changes.apply(fold.add(run(), builds("j"), *COLUMNS))
     before = index.dump()
-    index.apply(fold.add(EXACTLY))
+    index.changes.apply(fold.add(EXACTLY))
     assert reached(index, down(index, "a.x")) == EXACT
-    index.apply(fold.withdraw(EXACTLY))
+    index.changes.apply(fold.withdraw(EXACTLY))
     assert index.dump() == before
-    index.apply(fold.add(EXACTLY))
-    index.apply(fold.withdraw(builds("j")))
+    index.changes.apply(fold.add(EXACTLY))
+    index.changes.apply(fold.withdraw(builds("j")))
     assert reached(index, down(index, "a.x")) == POSSIBLE | EXACT
-    index.apply(fold.add(builds("j"), says(None, EXACTLY.scope, 5, source="dbt/d")))
+    index.changes.apply(fold.add(builds("j"), says(None, EXACTLY.scope, 5, source="dbt/d")))
     assert index.dump() == before
 
 
@@ -134,36 +134,36 @@ def test_names_of_one_dataset_are_one() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
     elsewhere = model(flow("s", "b", covered=True, by=""), flow("s.x", "b.x", by=""))
-    index.apply(fold.add(run(), builds("j"), elsewhere, *COLUMNS))
+    index.changes.apply(fold.add(run(), builds("j"), elsewhere, *COLUMNS))
     assert reached(index, down(index, "a.x")) == POSSIBLE
-    index.apply(fold.add(merged("s", "a")))
+    index.changes.apply(fold.add(merged("s", "a")))
     assert reached(index, down(index, "a.x")) == EXACT
-    index.apply(fold.withdraw(merged("s", "a")))
+    index.changes.apply(fold.withdraw(merged("s", "a")))
     assert reached(index, down(index, "a.x")) == POSSIBLE
 
 
 def test_a_dataset_that_is_renamed_stays_covered_and_one_that_is_dropped_does_not() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(run(at=2), builds("j"), EXACTLY, *COLUMNS))
-    index.apply(fold.add(renamed("a", "c", 5)))
+    index.changes.apply(fold.add(run(at=2), builds("j"), EXACTLY, *COLUMNS))
+    index.changes.apply(fold.add(renamed("a", "c", 5)))
     assert reached(index, down(index, "c.x")) == EXACT
-    index.apply(fold.withdraw(renamed("a", "c", 5)))
-    index.apply(fold.add(dropped("a", 1)))  # and made anew, by the run alone
-    index.apply(fold.add(schema("a", "x", at=2)))
+    index.changes.apply(fold.withdraw(renamed("a", "c", 5)))
+    index.changes.apply(fold.add(dropped("a", 1)))  # and made anew, by the run alone
+    index.changes.apply(fold.add(schema("a", "x", at=2)))
     assert reached(index, down(index, "a.x")) == POSSIBLE
 
 
 def test_who_follows_changes_hears_that_a_column_is_fed_otherwise() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(run(), builds("j"), *COLUMNS))
-    trail = index.trail()
-    index.apply(fold.add(EXACTLY))
+    index.changes.apply(fold.add(run(), builds("j"), *COLUMNS))
+    trail = index.changes.open_trail()
+    index.changes.apply(fold.add(EXACTLY))
     came = trail.since()
     assert came is not None
     assert found(index, "b") in came.fed.tolist(), "nothing is possible any more"
-    index.apply(fold.withdraw(EXACTLY))
+    index.changes.apply(fold.withdraw(EXACTLY))
     went = trail.since()
     assert went is not None
     assert found(index, "b") in went.fed.tolist()
@@ -172,9 +172,9 @@ def test_who_follows_changes_hears_that_a_column_is_fed_otherwise() -> None:
 def test_who_follows_changes_hears_that_what_a_query_stated_has_ended() -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(run(part="query"), *COLUMNS))
-    trail = index.trail()
-    index.apply(fold.add(says(Facts(assets=(AssetFact(ds("b"), {}),)), ("dataset-replaced", NS, "b"), 5)))
+    index.changes.apply(fold.add(run(part="query"), *COLUMNS))
+    trail = index.changes.open_trail()
+    index.changes.apply(fold.add(says(Facts(assets=(AssetFact(ds("b"), {}),)), ("dataset-replaced", NS, "b"), 5)))
     assert reached(index, down(index, "a.x")) == {}
     moved = trail.since()
     assert moved is not None
@@ -224,18 +224,18 @@ def _fold_often(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_increments_equal_a_rebuild_and_the_oracle(batches: list[list[Statement]], random: Random) -> None:
     fold = Fold()
     index = LineageIndex.load([], 0)
-    index.apply(fold.add(run(), builds("j"), EXACTLY))
+    index.changes.apply(fold.add(run(), builds("j"), EXACTLY))
     for batch in batches:
-        index.apply(fold.add(*batch))
+        index.changes.apply(fold.add(*batch))
         if random.random() < 0.4:
-            index.apply(fold.withdraw(random.choice(fold.statements)))
+            index.changes.apply(fold.withdraw(random.choice(fold.statements)))
     assert index.dump() == fold.index().dump()
     oracle = Oracle(fold.heads())
     for key in oracle.of_dataset:
-        node = index.node(key)
+        node = index.assets.find_by_key(key)
         assert node is not None
         for direction in Direction:
-            assert answer(index, oracle, index.traverse([node], direction)) == oracle.traverse([key], direction)
+            assert answer(index, oracle, index.lineage.traverse([node], direction)) == oracle.traverse([key], direction)
 
 
 @settings(max_examples=count_examples(200))
@@ -245,8 +245,8 @@ def test_taking_back_restores(statements: list[Statement], extra: Statement) -> 
     fold.add(run(), builds("j"), EXACTLY, *statements)
     index = fold.index()
     before = index.dump()
-    index.apply(fold.add(extra))
-    index.apply(fold.withdraw(extra))
+    index.changes.apply(fold.add(extra))
+    index.changes.apply(fold.withdraw(extra))
     assert index.dump() == before
 
 

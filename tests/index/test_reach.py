@@ -233,11 +233,11 @@ def test_paths_come_strongest_first_then_shortest() -> None:
             flow("d.x", "c.x"),
         )
     )
-    paths = index.paths(found(index, "a.x"), found(index, "z.z"))
+    paths = index.lineage.find_paths(found(index, "a.x"), found(index, "z.z"))
     assert [(len(steps), max(step.reach for step in steps)) for steps in paths] == [
         (2, Reach.DIRECT),
         (3, Reach.DIRECT),
         (1, Reach.INDIRECT),
     ]
-    assert len(index.paths(found(index, "a.x"), found(index, "z.z"), first=1)) == 1
-    assert index.paths(found(index, "z.z"), found(index, "a.x")) == []
+    assert len(index.lineage.find_paths(found(index, "a.x"), found(index, "z.z"), first=1)) == 1
+    assert index.lineage.find_paths(found(index, "z.z"), found(index, "a.x")) == []

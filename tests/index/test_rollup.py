@@ -213,17 +213,20 @@ def test_patterns_place_datasets_and_the_longest_wins() -> None:
         members(build_data_product_key("all"), "db/*"),
         members(build_data_product_key("sales"), "db/sales_*"),
     )
-    assert index.product(found(index, "sales_orders.x")) == index.node(build_data_product_key("sales"))
+    assert index.ownership.find_product(found(index, "sales_orders.x")) == index.assets.find_by_key(build_data_product_key("sales"))
     ported = index_of(
         says(lists("sales_orders", "x"), ("dataset",)),
         members(build_data_product_key("sales"), "db/sales_*"),
         mesh(port("p", "sales_orders")),
     )
-    assert ported.product(found(ported, "sales_orders")) == ported.node(build_data_product_key("p"))
+    assert ported.ownership.find_product(found(ported, "sales_orders")) == ported.assets.find_by_key(build_data_product_key("p"))
 
 
 def who(index: LineageIndex, key: AssetKey) -> list[tuple[str, str, str]]:
-    return [(index.key(o.owner).name, o.type, index.key(o.level).name) for o in index.owners(found(index, key))]
+    return [
+        (index.assets.get_key(o.owner).name, o.type, index.assets.get_key(o.level).name)
+        for o in index.ownership.list_owners(found(index, key))
+    ]
 
 
 def test_owners_are_the_nearest_level_s() -> None:

@@ -22,11 +22,11 @@ def by(producer: str, of: str = "j", *, at: int = 0, source: str = "openlineage/
 
 def silent(index: LineageIndex, *starts: AssetKey, direction: Direction = Direction.DOWNSTREAM, **limits: object) -> set[str]:
     """The names of the jobs that an answer counts."""
-    nodes = [node for start in starts if (node := index.node(start)) is not None]
+    nodes = [node for start in starts if (node := index.assets.find_by_key(start)) is not None]
     assert len(nodes) == len(starts)
-    found = index.traverse(nodes, direction, **limits)  # type: ignore[arg-type]
+    found = index.lineage.traverse(nodes, direction, **limits)  # type: ignore[arg-type]
     assert found.completeness.silent_on_filters == len(found.silent_jobs)
-    return {index.key(node).name for node in found.silent_jobs.tolist()}
+    return {index.assets.get_key(node).name for node in found.silent_jobs.tolist()}
 
 
 COPY = lineage(flow("a.x", "b.x"), flow("a", "b", covered=True))
@@ -39,9 +39,9 @@ def test_a_column_of_which_no_flow_is_known(producer: str, counts: bool) -> None
     index = index_of(COPY, other, by(producer))
     for start in ("a.z", "a.x"):
         assert silent(index, col(start)) == ({"j"} if counts else set())
-    node = index.node(col("a.z"))
+    node = index.assets.find_by_key(col("a.z"))
     assert node is not None
-    found = index.traverse([node], Direction.DOWNSTREAM)
+    found = index.lineage.traverse([node], Direction.DOWNSTREAM)
     assert found.nodes.size == 0
     assert found.completeness.silent_producers == ((producer.strip().upper(),) if counts else ())
 
@@ -112,12 +112,15 @@ def test_a_producer_comes_and_goes() -> None:
     fold.add(COPY)
     index = fold.index()
     assert silent(index, col("a.x")) == set()
-    index.apply(fold.add(by("DBT", at=1)))
-    index.apply(fold.add(by("AIRFLOW", at=1, source="openlineage/other")))
-    assert index.traverse([index.node(col("a.x")) or 0], Direction.DOWNSTREAM).completeness.silent_producers == ("AIRFLOW", "DBT")
-    index.apply(fold.add(by("SPARK", at=2)))
+    index.changes.apply(fold.add(by("DBT", at=1)))
+    index.changes.apply(fold.add(by("AIRFLOW", at=1, source="openlineage/other")))
+    assert index.lineage.traverse([index.assets.find_by_key(col("a.x")) or 0], Direction.DOWNSTREAM).completeness.silent_producers == (
+        "AIRFLOW",
+        "DBT",
+    )
+    index.changes.apply(fold.add(by("SPARK", at=2)))
     assert index.dump().silent_on_filters == [(J, ("AIRFLOW",))]
-    index.apply(fold.add(by("SPARK", at=2, source="openlineage/other")))
+    index.changes.apply(fold.add(by("SPARK", at=2, source="openlineage/other")))
     assert silent(index, col("a.x")) == set()
     assert index.dump().silent_on_filters == []
 
@@ -156,7 +159,7 @@ def test_the_count_is_the_oracles_at_once_and_change_by_change(statements: list[
     fold = Fold()
     followed = fold.index()
     for statement in statements:
-        followed.apply(fold.add(statement))
+        followed.changes.apply(fold.add(statement))
     loaded, oracle = fold.index(), Oracle(fold.heads())
     for start in sorted(key for key in oracle.mentioned if key.kind in {AssetKind.DATASET, AssetKind.COLUMN}):
         expected = {key.name for key in oracle.silent_on_filters([start], direction, reach=reach)}

@@ -31,12 +31,12 @@ def test_tags_are_those_of_the_facts(commits: list[list[Statement]]) -> None:
         live.commit(lambda _, commit=commit: Batch(statements=commit))  # type: ignore[misc]
     index = live.index
     keys = {key for commit in commits for one in commit for key in _columns(one)}
-    some = [node for key in keys if (node := index.node(key)) is not None]
+    some = [node for key in keys if (node := index.assets.find_by_key(key)) is not None]
     known = attributes(live, index, some)
     for node, of_node in zip(some, known, strict=True):
-        assert index.tags(node) == {tag.key if tag.value is None else f"{tag.key}={tag.value}" for tag in of_node.tags}
-    personal = {index.representative(node) for node in some if "pii" in index.tags(node)}
-    assert personal <= set(index.tagged(lambda tags: "pii" in tags).tolist())
+        assert index.assets.list_tags(node) == {tag.key if tag.value is None else f"{tag.key}={tag.value}" for tag in of_node.tags}
+    personal = {index.assets.get_representative(node) for node in some if "pii" in index.assets.list_tags(node)}
+    assert personal <= set(index.assets.find_tagged(lambda tags: "pii" in tags).tolist())
 
 
 def _columns(statement: Statement) -> list[AssetKey]:

@@ -64,12 +64,12 @@ statements = st.one_of(held, held, rules, described_owners, any_statement)
 def holdings(index: LineageIndex) -> object:
     """Of every asset by name what holds it, whose it is, and what those that hold others begin with."""
     dump = index.dump()
-    asked = [found for asset in dump.assets if (found := index.node(asset.shown)) is not None]
+    asked = [found for asset in dump.assets if (found := index.assets.find_by_key(asset.shown)) is not None]
     starts = {}
     for node in asked:
-        if index.kind(node) in {AssetKind.DATA_PRODUCT, AssetKind.DOMAIN}:
-            begun = index.traverse([node], Direction.DOWNSTREAM).starts.tolist()
-            starts[index.key(node)] = sorted(index.key(start) for start in begun if index.visible(start))
+        if index.assets.get_kind(node) in {AssetKind.DATA_PRODUCT, AssetKind.DOMAIN}:
+            begun = index.lineage.traverse([node], Direction.DOWNSTREAM).starts.tolist()
+            starts[index.assets.get_key(node)] = sorted(index.assets.get_key(start) for start in begun if index.assets.is_visible(start))
     return dump.assets, starts, groups(index, asked)
 
 
@@ -80,9 +80,11 @@ def groups(index: LineageIndex, nodes: list[int]) -> list[tuple[object, ...]]:
     rows = zip(found.nodes.tolist(), found.products[found.at].tolist(), found.domains[found.at].tolist(), owners, strict=True)
 
     def name(node: int) -> AssetKey | None:
-        return None if node < 0 else index.key(node)
+        return None if node < 0 else index.assets.get_key(node)
 
-    named = [(index.key(node), name(product), name(of), sorted(map(index.key, who))) for node, product, of, who in rows]
+    named = [
+        (index.assets.get_key(node), name(product), name(of), sorted(map(index.assets.get_key, who))) for node, product, of, who in rows
+    ]
     return sorted(named, key=repr)
 
 
@@ -96,9 +98,9 @@ def test_what_is_remembered_is_what_is_said(*, compacting: bool, batches: list[l
         if compacting:
             patch.setattr(index_tables, "GARBAGE", 5)
         for batch in batches:
-            index.apply(fold.add(*batch))
+            index.changes.apply(fold.add(*batch))
             if random.random() < 0.3:
-                index.apply(fold.withdraw(random.choice(fold.statements)))
+                index.changes.apply(fold.withdraw(random.choice(fold.statements)))
             if random.random() < 0.7:  # sometimes several changes between two questions
                 assert holdings(index) == holdings(fold.index())
         assert holdings(index) == holdings(fold.index())
@@ -110,16 +112,16 @@ def test_arrays_say_what_single_questions_say(said: list[Statement]) -> None:
     fold = Fold()
     fold.add(*said)
     index = fold.index()
-    nodes = [node for asset in index.dump().assets if (node := index.node(asset.shown)) is not None]
+    nodes = [node for asset in index.dump().assets if (node := index.assets.find_by_key(asset.shown)) is not None]
     for key, product, of, whose in groups(index, nodes):
         assert isinstance(key, AssetKey)
-        node = index.node(key)
+        node = index.assets.find_by_key(key)
         assert node is not None
         if key.kind is not AssetKind.DATA_PRODUCT:
-            assert product == (None if (found := index.product(node)) is None else index.key(found))
+            assert product == (None if (found := index.ownership.find_product(node)) is None else index.assets.get_key(found))
         if key.kind is not AssetKind.DOMAIN:
-            assert of == (None if (found := index.domain(node)) is None else index.key(found))
-        assert whose == sorted({index.key(one.owner) for one in index.owners(node)})
+            assert of == (None if (found := index.ownership.find_domain(node)) is None else index.assets.get_key(found))
+        assert whose == sorted({index.assets.get_key(one.owner) for one in index.ownership.list_owners(node)})
 
 
 owning = st.builds(
@@ -148,24 +150,27 @@ def test_forms_of_owners_are_the_oracle_s(batches: list[list[Statement]], withdr
 def check_owners(batches: list[list[Statement]], as_of: int | None, withdrawn: Statement | None = None) -> None:
     fold, live = Fold(), LineageIndex.load([], 0)
     for batch in batches:
-        live.apply(fold.add(*batch))
+        live.changes.apply(fold.add(*batch))
         live.dump()  # what is remembered of each asset has to be forgotten where the next batch changes it
     if withdrawn is not None:
-        live.apply(fold.withdraw(withdrawn))
+        live.changes.apply(fold.withdraw(withdrawn))
     index = live if as_of is None else fold.index(as_of)
     assert as_of is not None or index.dump() == fold.index().dump()
     oracle = Oracle(fold.heads(as_of))
     for key in oracle.mentioned:
-        node = index.node(key)
+        node = index.assets.find_by_key(key)
         assert node is not None
-        found = {(index.key(one.owner), one.type, index.kind(one.level)) for one in index.direct_owners(node)}
+        found = {
+            (index.assets.get_key(one.owner), one.type, index.assets.get_kind(one.level))
+            for one in index.ownership.list_direct_owners(node)
+        }
         assert found == oracle.direct_owners(key), key
     for key in oracle.mentioned:
         if key.kind is AssetKind.OWNER:
-            node = index.node(key)
+            node = index.assets.find_by_key(key)
             assert node is not None
-            assert index.key(node) == oracle.owner(key)
-            assert index.label(node).id == oracle.owner(key).id
+            assert index.assets.get_key(node) == oracle.owner(key)
+            assert index.assets.get_label(node).id == oracle.owner(key).id
 
 
 def test_a_change_costs_what_it_touches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,8 +179,8 @@ def test_a_change_costs_what_it_touches(monkeypatch: pytest.MonkeyPatch) -> None
     fold.add(says(Facts(assets=(AssetFact(build_data_product_key("p"), {"members": ["db/*"]}),)), ("mesh", "p"), source="mesh/m"))
     fold.add(*(says(lists(name, "x"), ("dataset", "db", name)) for name in "abc"), lineage(flow("a.x", "b.x")))
     index = fold.index()
-    everything = np.array([index.node(ds(name)) for name in "abc"], np.int32)
-    index.products(everything)
+    everything = np.array([index.assets.find_by_key(ds(name)) for name in "abc"], np.int32)
+    index.ownership.find_products(everything)
     placed: list[int] = []
     place = index._holders._place
 
@@ -184,7 +189,7 @@ def test_a_change_costs_what_it_touches(monkeypatch: pytest.MonkeyPatch) -> None
         place(dataset)
 
     monkeypatch.setattr(index._holders, "_place", counted)
-    index.apply(fold.add(says(lists("d", "x"), ("dataset", "db", "d"))))
-    index.apply(fold.add(lineage(flow("a.x", "b.x"), at=1)))
-    index.products(everything)
-    assert {index.key(node) for node in placed} == {ds("a"), ds("b")}
+    index.changes.apply(fold.add(says(lists("d", "x"), ("dataset", "db", "d"))))
+    index.changes.apply(fold.add(lineage(flow("a.x", "b.x"), at=1)))
+    index.ownership.find_products(everything)
+    assert {index.assets.get_key(node) for node in placed} == {ds("a"), ds("b")}

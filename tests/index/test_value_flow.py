@@ -22,13 +22,13 @@ def test_values_go_where_unmasked_direct_flows_lead(said: list[Statement], names
     live = LiveGraph.open(SqliteStore())
     live.commit(lambda _: Batch(statements=said))
     index = live.index
-    starts = sorted({index.representative(node) for name in names if (node := index.node(col(name))) is not None})
-    labels = index.spread(np.array(starts, np.int32), possible=False).labels
-    found = index.traverse(starts, Direction.DOWNSTREAM, reach=Reach.DIRECT)
+    starts = sorted({index.assets.get_representative(node) for name in names if (node := index.assets.find_by_key(col(name))) is not None})
+    labels = index.lineage.build_spread(np.array(starts, np.int32), possible=False).labels
+    found = index.lineage.traverse(starts, Direction.DOWNSTREAM, reach=Reach.DIRECT)
     unmasked = {node for node, masked in zip(found.nodes.tolist(), found.masked.tolist(), strict=True) if not masked}
     assert set(np.flatnonzero(labels).tolist()) == unmasked | set(starts)
     for node in unmasked:
-        steps = index.trace(labels, node)
+        steps = index.lineage.find_trace(labels, node)
         assert len(steps) == labels[node] - 1
         assert (steps[0].start in starts, steps[-1].end) == (True, node)
         assert not any(step.masking or step.reach is not Reach.DIRECT for step in steps)
@@ -39,17 +39,17 @@ def test_where_columns_are_not_recorded_more_may_be_reached_and_never_less(said:
     live = LiveGraph.open(SqliteStore())
     live.commit(lambda _: Batch(statements=said))
     index = live.index
-    node = index.node(col(name))
+    node = index.assets.find_by_key(col(name))
     if node is None:
         return
-    start = index.representative(node)
-    sure, possible = (index.spread(np.array([start], np.int32), possible=how).labels for how in (False, True))
-    everything = index.traverse([start], Direction.DOWNSTREAM, reach=Reach.POSSIBLE).nodes.tolist()
+    start = index.assets.get_representative(node)
+    sure, possible = (index.lineage.build_spread(np.array([start], np.int32), possible=how).labels for how in (False, True))
+    everything = index.lineage.traverse([start], Direction.DOWNSTREAM, reach=Reach.POSSIBLE).nodes.tolist()
     reached = np.flatnonzero(possible).astype(np.int32)
     assert set(np.flatnonzero(sure).tolist()) <= set(reached.tolist())
-    assert set(reached[index.kinds(reached) == COLUMN].tolist()) <= {*everything, start}
+    assert set(reached[index.lineage.get_kinds(reached) == COLUMN].tolist()) <= {*everything, start}
     for one in reached.tolist():
-        assert len(index.trace(possible, one)) == possible[one] - 1
+        assert len(index.lineage.find_trace(possible, one)) == possible[one] - 1
 
 
 def test_a_copy_has_all_columns_as_they_are() -> None:
@@ -60,8 +60,11 @@ def test_a_copy_has_all_columns_as_they_are() -> None:
     def copied(*said: Statement, least: int = 2) -> list[tuple[str, str]]:
         live = LiveGraph.open(SqliteStore())
         live.commit(lambda _: Batch(statements=said))
-        pairs = live.index.copies(None, least, 100)
-        return sorted((live.index.key(a).name, live.index.key(b).name) for a, b in zip(*(side.tolist() for side in pairs), strict=True))
+        pairs = live.index.lineage.find_copies(None, least, 100)
+        return sorted(
+            (live.index.assets.get_key(a).name, live.index.assets.get_key(b).name)
+            for a, b in zip(*(side.tolist() for side in pairs), strict=True)
+        )
 
     whole = flows("a.x>b.x", "a.y>b.z")
     assert copied(whole) == [("a", "b")]

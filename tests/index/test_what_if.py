@@ -43,12 +43,12 @@ def test_what_is_supposed_is_asked_like_the_graph_and_then_gone(graph: LiveGraph
     graph.commit(lambda _: Batch(statements=[schema("a", "x", "y", source="iceberg/cat"), lineage(flow("a.x", "b.x"))]))
     without = [saying(schema("a", "y", source="iceberg/cat")), saying(lineage(flow("a.y", "c.y"), scope="new"))]
     with supposed(graph, without, NOW) as would:
-        assert [would.index.key(column).name for column in would.index.columns(found(would.index, "a"))] == ["y"]
+        assert [would.index.assets.get_key(column).name for column in would.index.assets.list_columns(found(would.index, "a"))] == ["y"]
         assert reached(would.index, down(would.index, "a.y")) == {"c.y": "DIRECT 1"}
         assert {row.observed_at for rows in would.facts(would.index, [found(would.index, "a.y")]).values() for row in rows} <= {NOW}
         with pytest.raises(AssertionError, match="only supposed"):
             would.commit(lambda _: Batch())
-    assert [graph.index.key(column).name for column in graph.index.columns(found(graph.index, "a"))] == ["x", "y"]
+    assert [graph.index.assets.get_key(column).name for column in graph.index.assets.list_columns(found(graph.index, "a"))] == ["x", "y"]
     assert reached(graph.index, down(graph.index, "a.y")) == {}
 
 
@@ -73,7 +73,7 @@ def test_supposing_is_saying_and_taking_back(said: list[Statement], more: list[S
         with closing(open_store("sqlite:///:memory:")) as store, closing(open_store("sqlite:///:memory:")) as other:
             say(store, said)
             graph = LiveGraph.open(store)
-            known = {(one.source, one.scope): graph.index.said_by(one.source).get(one.scope) for one in more}
+            known = {(one.source, one.scope): graph.index.changes.list_statements(one.source).get(one.scope) for one in more}
             more = [*{(one.source, one.scope): one for one in more}.values()]
             more = [one for one in more if (was := known[one.source, one.scope]) is None or was.digest != one.content.digest]
             say(other, [*said, *more])

@@ -95,9 +95,9 @@ def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
     assert counts(loading) == {"read": 2, "new": 2}
     assert joined(live, LAKE, "orders.items") == {f"{LAKE}/orders.items", f"{TRINO}/delta.orders.items", f"{PLATFORM}/orders.items"}
     assert joined(live, TRINO, "hive.orders.items") == {f"{TRINO}/hive.orders.items"}
-    node = live.index.node(model.build_dataset_key(LAKE, "orders.items"))
+    node = live.index.assets.find_by_key(model.build_dataset_key(LAKE, "orders.items"))
     assert node is not None
-    said = {(str(edge.attributes["why"]), str(edge.attributes["rule"])) for edge in live.index.edges(node, EdgeType.SAME_AS)}
+    said = {(str(edge.attributes["why"]), str(edge.attributes["rule"])) for edge in live.index.ownership.list_edges(node, EdgeType.SAME_AS)}
     assert said == {("naming rule", f"{TRINO}/delta is {LAKE}"), ("naming rule", f"{PLATFORM} is {LAKE}")}
     again = apply(live)
     assert again is not None
@@ -108,7 +108,7 @@ def test_no_rule_makes_a_dataset(live: LiveGraph) -> None:
     known(live, (TRINO, "delta.orders.items"))
     ruled(live)
     apply(live)
-    assert live.index.said_by(SOURCE) == {}
+    assert live.index.changes.list_statements(SOURCE) == {}
     assert joined(live, LAKE, "orders.items") == set()
     known(live, (LAKE, "orders.items"), source="iceberg/lake")
     apply(live)
@@ -126,7 +126,7 @@ def test_when_a_dataset_goes_so_does_the_rest(live: LiveGraph, gone: str) -> Non
     assert loading is not None
     assert counts(loading) == {"retracted": 1}
     assert (
-        live.index.node(
+        live.index.assets.find_by_key(
             model.build_dataset_key(TRINO, "delta.orders.items")
             if gone == "openlineage/x"
             else model.build_dataset_key(LAKE, "orders.items")
@@ -155,9 +155,9 @@ def test_what_the_past_knew_is_joined_in_the_past(live: LiveGraph) -> None:
     apply(live)
     for time, names in ((T - 40, 2), (T - 60, 1)):
         index = live.at(time)
-        node = index.node(model.build_dataset_key(TRINO, "delta.orders.items"))
+        node = index.assets.find_by_key(model.build_dataset_key(TRINO, "delta.orders.items"))
         assert node is not None
-        assert len(index.members(node)) == names
+        assert len(index.assets.list_members(node)) == names
 
 
 def test_an_inner_prefix_goes_before_an_outer_one(live: LiveGraph) -> None:

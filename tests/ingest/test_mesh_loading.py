@@ -33,7 +33,7 @@ def done(loading: mesh.Loading) -> tuple[int, int, int, int]:
 
 
 def names(graph: LiveGraph, kind: AssetKind) -> list[str]:
-    return [graph.index.key(node).name for node in graph.index.of_kind(kind)]
+    return [graph.index.assets.get_key(node).name for node in graph.index.assets.list_of_kind(kind)]
 
 
 AB = "domains: [{name: a}, {name: b, owner: o}]"
@@ -47,7 +47,7 @@ def test_what_is_gone_from_the_file_is_retracted(graph: LiveGraph) -> None:
     assert names(graph, AssetKind.DOMAIN) == ["a"]
     assert names(graph, AssetKind.OWNER) == []
     before = graph.at(T + 5)
-    assert [before.key(node).name for node in before.of_kind(AssetKind.DOMAIN)] == ["a", "b"]
+    assert [before.assets.get_key(node).name for node in before.assets.list_of_kind(AssetKind.DOMAIN)] == ["a", "b"]
 
 
 def test_the_same_file_twice_changes_nothing(graph: LiveGraph) -> None:
@@ -68,7 +68,7 @@ def test_a_rollback_takes_effect_whatever_its_time(graph: LiveGraph, time: int) 
 def test_a_change_at_the_same_time_takes_effect(graph: LiveGraph) -> None:
     for title in ("One", "Two", "Three"):
         load(graph, f"domains: [{{name: a, title: {title}}}]", T)
-        node = graph.index.of_kind(AssetKind.DOMAIN)[0]
+        node = graph.index.assets.list_of_kind(AssetKind.DOMAIN)[0]
         assert [row.value for row in graph.facts(graph.index, [node])[node] if row.attribute == "title"] == [title]
 
 
@@ -126,9 +126,9 @@ def test_a_store_remembers_its_rules() -> None:
 def test_what_the_file_says_is_in_the_index(graph: LiveGraph) -> None:
     load(graph, "domains: [{name: a, owner: t@x.org}]\nteams: [{name: t, email: t@x.org}]\nproducts: [{name: p, domain: a}]", T)
     index = graph.index
-    product, domain = index.node(model.build_data_product_key("p")), index.node(model.build_domain_key("a"))
+    product, domain = index.assets.find_by_key(model.build_data_product_key("p")), index.assets.find_by_key(model.build_domain_key("a"))
     assert product is not None
     assert domain is not None
-    assert index.domain(product) == domain
-    assert [index.key(said.owner).name for said in index.owners(product)] == ["t"]
-    assert [index.key(edge.start).name for edge in index.edges(domain, EdgeType.OWNS, incoming=True)] == ["t"]
+    assert index.ownership.find_domain(product) == domain
+    assert [index.assets.get_key(said.owner).name for said in index.ownership.list_owners(product)] == ["t"]
+    assert [index.assets.get_key(edge.start).name for edge in index.ownership.list_edges(domain, EdgeType.OWNS, incoming=True)] == ["t"]

@@ -214,9 +214,9 @@ DBT_EVENTS = Path(__file__).parents[2] / "examples" / "mesh" / "events" / "dbt.n
 def silent_on(known: Graph, of: AssetKey) -> tuple[int, tuple[str, ...]]:
     """What an impact of an asset says of producers that state no filters."""
     index = LiveGraph.open(known.store).index
-    node = index.node(of)
+    node = index.assets.find_by_key(of)
     assert node is not None
-    found = index.traverse([node], Direction.DOWNSTREAM).completeness
+    found = index.lineage.traverse([node], Direction.DOWNSTREAM).completeness
     return found.silent_on_filters, found.silent_producers
 
 
@@ -258,9 +258,9 @@ def listed(known: Graph, name: str, as_of: int | None = None) -> list[str]:
     """The columns that are shown of a dataset."""
     live = LiveGraph.open(known.store)
     index = live.at(as_of)
-    node = index.node(build_dataset_key("db", name))
+    node = index.assets.find_by_key(build_dataset_key("db", name))
     assert node is not None
-    return [index.column_name(column) for column in index.columns(node)]
+    return [index.assets.get_column_name(column) for column in index.assets.list_columns(node)]
 
 
 WHOLE = event("COMPLETE", 1, [], [ds("t", schema=schema("id", "country", "amount"))], job_facets=by("SPARK"), job="load")
@@ -322,17 +322,17 @@ def test_a_newer_schema_of_the_whole_table_replaces_what_readers_listed() -> Non
     assert listed(known, "t") == ["id", "country", "amount"]
     assert listed(known, "t", as_of=at(0)) == ["id", "old"]
     index = LiveGraph.open(known.store).index
-    old = index.node(build_column_key(build_dataset_key("db", "t"), "old"))
+    old = index.assets.find_by_key(build_column_key(build_dataset_key("db", "t"), "old"))
     assert old is not None
-    assert index.unlisted(old)
+    assert index.assets.is_unlisted(old)
     again = event("COMPLETE", 3, [ds("t", schema=schema("id", "old"))], [], job_facets=by("TRINO"), run=3)
     live = LiveGraph.open(told(read, WHOLE).store)
     received = graph().builder
     live.commit(lambda runs: received.batch([parsed(again)], runs))
-    node = live.index.node(build_dataset_key("db", "t"))
+    node = live.index.assets.find_by_key(build_dataset_key("db", "t"))
     assert node is not None
-    assert [live.index.column_name(one) for one in live.index.columns(node)] == ["id", "country", "amount", "old"]
-    assert len(live.index.of_kind(AssetKind.COLUMN)) == 4
+    assert [live.index.assets.get_column_name(one) for one in live.index.assets.list_columns(node)] == ["id", "country", "amount", "old"]
+    assert len(live.index.assets.list_of_kind(AssetKind.COLUMN)) == 4
 
 
 # -- runs side by side
@@ -340,9 +340,9 @@ def test_a_newer_schema_of_the_whole_table_replaces_what_readers_listed() -> Non
 
 def stale_edges(known: Graph, name: str, column_name: str) -> int:
     live = LiveGraph.open(known.store)
-    node = live.index.node(build_column_key(build_dataset_key("db", name), column_name))
+    node = live.index.assets.find_by_key(build_column_key(build_dataset_key("db", name), column_name))
     assert node is not None
-    return live.index.traverse([node], Direction.DOWNSTREAM).completeness.stale_edges
+    return live.index.lineage.traverse([node], Direction.DOWNSTREAM).completeness.stale_edges
 
 
 def mapped(index: int, minute: float, *, parent: int = 1, run: int = 1, reads: str, writes: str | None) -> Event:
@@ -462,10 +462,10 @@ def test_a_tag_of_airflow_has_its_key_as_value() -> None:
 def affected(live: LiveGraph, name: str, column_name: str, as_of: int | None = None) -> set[str]:
     """The columns that a column reaches."""
     index = live.at(as_of)
-    node = index.node(build_column_key(build_dataset_key("db", name), column_name))
+    node = index.assets.find_by_key(build_column_key(build_dataset_key("db", name), column_name))
     assert node is not None
-    reached = index.traverse([node], Direction.DOWNSTREAM).nodes.tolist()
-    return {".".join(index.key(one).parts[1:]) for one in reached if index.kind(one) is AssetKind.COLUMN}
+    reached = index.lineage.traverse([node], Direction.DOWNSTREAM).nodes.tolist()
+    return {".".join(index.assets.get_key(one).parts[1:]) for one in reached if index.assets.get_kind(one) is AssetKind.COLUMN}
 
 
 def query(minute: float, statement: str, to: str, kind: str = "COMPLETE", **fields: tuple[str, str]) -> Event:
@@ -525,12 +525,12 @@ def test_what_trino_sent() -> None:
 
     def node(name: str, *names: str) -> int:
         of = build_dataset_key("trino://trino.internal", name)
-        found = index.node(build_column_key(of, names[0]) if names else of)
+        found = index.assets.find_by_key(build_column_key(of, names[0]) if names else of)
         assert found is not None
         return found
 
-    assert [index.column_name(one) for one in index.columns(node("lake.trino.daily"))] == ["country", "total", "n"]
-    orders = {index.column_name(one) for one in index.columns(node("lake.silver.orders"))}
+    assert [index.assets.get_column_name(one) for one in index.assets.list_columns(node("lake.trino.daily"))] == ["country", "total", "n"]
+    orders = {index.assets.get_column_name(one) for one in index.assets.list_columns(node("lake.silver.orders"))}
     assert orders == {"country", "amount", "customer_id", "order_id", "status", "email_hash"}
-    reached = index.traverse([node("pg.raw.customers", "email")], Direction.DOWNSTREAM).nodes.tolist()
-    assert "lake.trino.order_facts" not in {index.key(one).parts[1] for one in reached}
+    reached = index.lineage.traverse([node("pg.raw.customers", "email")], Direction.DOWNSTREAM).nodes.tolist()
+    assert "lake.trino.order_facts" not in {index.assets.get_key(one).parts[1] for one in reached}

@@ -145,10 +145,10 @@ def say(graph: LiveGraph, *statements: Statement) -> None:
 
 
 def names(graph: LiveGraph, nodes: Iterable[int]) -> list[str]:
-    return [graph.index.key(node).qualified_name for node in nodes]
+    return [graph.index.assets.get_key(node).qualified_name for node in nodes]
 
 
 def node(graph: LiveGraph, key: AssetKey) -> int:
-    found = graph.index.node(key)
+    found = graph.index.assets.find_by_key(key)
     assert found is not None, key
     return found

@@ -14,10 +14,10 @@ from tests.sizes import count_examples
 
 
 def group(index: LineageIndex, node: int, granularity: Granularity) -> int | None:
-    dataset = index.dataset(node) if index.kind(node) is AssetKind.COLUMN else node
+    dataset = index.assets.get_dataset(node) if index.assets.get_kind(node) is AssetKind.COLUMN else node
     if granularity is Granularity.DATASET:
         return dataset
-    return index.product(dataset) if granularity is Granularity.PRODUCT else index.domain(dataset)
+    return index.ownership.find_product(dataset) if granularity is Granularity.PRODUCT else index.ownership.find_domain(dataset)
 
 
 @settings(max_examples=count_examples(150))
@@ -30,8 +30,8 @@ def group(index: LineageIndex, node: int, granularity: Granularity) -> int | Non
 )
 def test_by_hand(statements: list[Statement], granularity: Granularity, direction: Direction, depth: int | None, limit: int) -> None:
     index = index_of(*statements)
-    for start in index.of_kind(AssetKind.DATASET):
-        found = index.traverse([start], direction, depth=depth)
+    for start in index.assets.list_of_kind(AssetKind.DATASET):
+        found = index.lineage.traverse([start], direction, depth=depth)
         drawing = lineage(index, [start], direction, granularity=granularity, depth=depth, limit=limit)
         drawn = {node.node for node in drawing.nodes}
         edges: dict[tuple[int, int], list[tuple[int, int, int, bool, int | None]]] = {}

@@ -8,7 +8,7 @@ from tests.queries import mesh
 def test_coverage(graph: LiveGraph) -> None:
     found = coverage(graph.index)
     assert found.total == Covered(datasets=4, described=3, owned=2, with_lineage=3, with_column_lineage=2)
-    by_domain = {None if part.domain is None else graph.index.key(part.domain).name: part.covered for part in found.by_domain}
+    by_domain = {None if part.domain is None else graph.index.assets.get_key(part.domain).name: part.covered for part in found.by_domain}
     assert by_domain == {
         "commerce": Covered(1, 1, 1, 1, 1),
         "finance": Covered(1, 1, 1, 1, 1),

@@ -46,10 +46,10 @@ def joined(live: LiveGraph, a: AssetKey, b: AssetKey, source: str = "mesh/x", **
 
 
 def of(live: LiveGraph, key: AssetKey) -> Identity:
-    node = live.index.node(key)
+    node = live.index.assets.find_by_key(key)
     assert node is not None
     found = identity(live, live.index, node)
-    assert found.shown == live.index.key(node) == found.members[0].key, "the first is the one that is shown"
+    assert found.shown == live.index.assets.get_key(node) == found.members[0].key, "the first is the one that is shown"
     return found
 
 
@@ -92,7 +92,7 @@ def test_columns_that_are_spelled_in_several_ways(live: LiveGraph) -> None:
     listed(live, TRINO, ("id", "total"))
     joined(live, LAKE, TRINO)
     ((column, spellings),) = of(live, LAKE).columns
-    assert live.index.key(column).name.casefold() == "total"
+    assert live.index.assets.get_key(column).name.casefold() == "total"
     assert [(spelling.name, spelling.datasets) for spelling in spellings] == [("Total", (LAKE,)), ("total", (TRINO,))]
 
 
@@ -121,7 +121,7 @@ def test_a_parting_is_told_and_what_it_overrules(live: LiveGraph) -> None:
         assert [(one.start, one.end, one.why, one.source) for one in found.partings] == [(LAKE, FILE, "two feeds", "mesh/x")]
         assert [(one.start, one.end, one.why) for one in found.reasons if one.overruled] == [(TRINO, FILE, "symlink")]
     assert [one.source for one in of(live, LAKE).reasons if not one.overruled] == ["iceberg/x"]
-    node = live.index.node(TRINO)
+    node = live.index.assets.find_by_key(TRINO)
     assert node is not None
     known = attributes(live, live.index, [node])
     assert [alias.name for alias in aliases(live, live.index, [node], known)[0]] == [TRINO.name], "of what it is not, there is no alias"

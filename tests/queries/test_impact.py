@@ -23,7 +23,7 @@ def of(graph: LiveGraph, *starts: AssetKey, direction: Direction = Direction.DOW
 def reached(found: Impact, wanted: Wanted | None = None, order: ImpactOrder = ImpactOrder.REACH) -> list[tuple[str, str, int]]:
     page = found.page(wanted or Wanted(), order, first=1000)
     assert page.total == len(page.entries)
-    return [(found.index.key(entry.node).qualified_name, entry.reach.name, entry.distance) for entry in page.entries]
+    return [(found.index.assets.get_key(entry.node).qualified_name, entry.reach.name, entry.distance) for entry in page.entries]
 
 
 def test_a_column(graph: LiveGraph) -> None:
@@ -115,7 +115,9 @@ def test_names_order(graph: LiveGraph) -> None:
 
 def test_nothing_affected(graph: LiveGraph) -> None:
     found = (
-        of(graph, build_column_key(mesh.REPORT, "x")) if graph.index.node(build_column_key(mesh.REPORT, "x")) else of(graph, mesh.REPORT)
+        of(graph, build_column_key(mesh.REPORT, "x"))
+        if graph.index.assets.find_by_key(build_column_key(mesh.REPORT, "x"))
+        else of(graph, mesh.REPORT)
     )
     assert reached(found, Wanted(kinds=[AssetKind.COLUMN])) == []
     assert found.page(first=0).entries == ()
@@ -129,7 +131,7 @@ def test_limits_are_told(graph: LiveGraph) -> None:
 
 
 def told(found: Impact) -> dict[tuple[str, str], tuple[str, list[str]]]:
-    name = found.index.key
+    name = found.index.assets.get_key
     return {
         (notice.reason, name(notice.recipient).name): (notice.reach.name, [name(node).qualified_name for node in notice.assets])
         for notice in notices(found)
@@ -154,9 +156,9 @@ def test_an_owned_column_is_told(graph: LiveGraph) -> None:
 
 
 def path(found: Impact, key: AssetKey) -> list[tuple[str | None, str]]:
-    node = found.index.node(key)
+    node = found.index.assets.find_by_key(key)
     assert node is not None
-    return [(step.edge, found.index.key(step.node).qualified_name) for step in Via(found).path(node)]
+    return [(step.edge, found.index.assets.get_key(step.node).qualified_name) for step in Via(found).path(node)]
 
 
 def test_by_which_path(graph: LiveGraph) -> None:
@@ -181,7 +183,7 @@ def test_every_affected_asset_has_a_path(graph: LiveGraph, start: AssetKey | Non
         via = Via(found)
         for entry in found.page(first=1000).entries:
             steps = via.path(entry.node)
-            assert steps, found.index.key(entry.node)
+            assert steps, found.index.assets.get_key(entry.node)
             assert steps[0].edge is None
             end = steps[-1] if direction is Direction.DOWNSTREAM else steps[0]
             assert end.node == entry.node

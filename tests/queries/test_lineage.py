@@ -16,11 +16,11 @@ def drawn(graph: LiveGraph, start: AssetKey, granularity: Granularity, direction
 
 
 def nodes(graph: LiveGraph, found: Lineage) -> list[tuple[str, str, int]]:
-    return [(graph.index.key(n.node).qualified_name, n.reach.name, n.distance) for n in found.nodes]
+    return [(graph.index.assets.get_key(n.node).qualified_name, n.reach.name, n.distance) for n in found.nodes]
 
 
 def edges(graph: LiveGraph, found: Lineage) -> set[tuple[str, str, str, int]]:
-    name = graph.index.key
+    name = graph.index.assets.get_key
     return {(name(e.start).qualified_name, name(e.end).qualified_name, e.reach.name, e.flows) for e in found.edges}
 
 
@@ -44,8 +44,8 @@ def test_every_node_but_the_starts_hangs_together(graph: LiveGraph) -> None:
         for start in (mesh.EMAIL, mesh.HASH, mesh.ORDERS, mesh.REVENUE):
             found = drawn(graph, start, Granularity.COLUMN, direction)
             ends = {end for edge in found.edges for end in (edge.start, edge.end)}
-            datasets = {node for node in ends if graph.index.kind(node) is AssetKind.DATASET}
-            held = {column for dataset in datasets for column in graph.index.columns(dataset)}
+            datasets = {node for node in ends if graph.index.assets.get_kind(node) is AssetKind.DATASET}
+            held = {column for dataset in datasets for column in graph.index.assets.list_columns(dataset)}
             assert {node.node for node in found.nodes if not node.start} <= ends | held
 
 
@@ -91,7 +91,7 @@ def test_a_self_edge_is_not_drawn(graph: LiveGraph) -> None:
 
 def steps(graph: LiveGraph, start: AssetKey, end: AssetKey) -> list[list[tuple[str | None, str]]]:
     found = paths(graph.index, mesh.node(graph, start), mesh.node(graph, end))
-    return [[(step.edge, graph.index.key(step.node).qualified_name) for step in path] for path in found]
+    return [[(step.edge, graph.index.assets.get_key(step.node).qualified_name) for step in path] for path in found]
 
 
 def test_paths(graph: LiveGraph) -> None:

@@ -103,7 +103,7 @@ def test_a_renamed_column_has_its_flows_under_the_new_name(graph: LiveGraph, nam
     renamed = Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, build_column_key(name, "day"), build_column_key(name, "date")),))
     mesh.say(graph, mesh.said("iceberg/cat", ("column-renamed", *name.parts, "day", "date", str(LATER)), renamed, LATER))
     found = lineage_diff(graph, mesh.START, LATER)
-    shown = graph.index.key(graph.index.node(name) or 0).qualified_name
+    shown = graph.index.assets.get_key(graph.index.assets.find_by_key(name) or 0).qualified_name
     assert ("wh/sales.orders.day", f"{shown}.date") in named(found.added)
     assert ("wh/sales.orders.day", f"{shown}.day") in named(found.removed)
 

@@ -68,7 +68,7 @@ def test_names_that_look_alike_are_all_listed() -> None:
     after: SortKey | None = None
     while True:
         page = listing(graph.index, AssetKind.DATASET, first=1, after=after)
-        seen += [graph.index.key(entry.node).id for entry in page.entries]
+        seen += [graph.index.assets.get_key(entry.node).id for entry in page.entries]
         if not page.has_next:
             break
         after = page.entries[-1].key
@@ -95,7 +95,7 @@ def test_filters(graph: LiveGraph) -> None:
 def test_columns_come_by_position(graph: LiveGraph) -> None:
     orders = mesh.node(graph, mesh.ORDERS)
     page = columns(graph.index, orders, first=3)
-    assert [graph.index.key(entry.node).name for entry in page.entries] == ["id", "email_hash", "total"]
+    assert [graph.index.assets.get_key(entry.node).name for entry in page.entries] == ["id", "email_hash", "total"]
     assert page.has_next
     rest = columns(graph.index, orders, first=3, after=page.entries[-1].key)
-    assert ([graph.index.key(entry.node).name for entry in rest.entries], rest.has_next) == (["day"], False)
+    assert ([graph.index.assets.get_key(entry.node).name for entry in rest.entries], rest.has_next) == (["day"], False)

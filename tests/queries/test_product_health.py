@@ -43,7 +43,7 @@ def written(at: int, of: AssetKey = PORT, source: str = mesh.LINEAGE, kind: str 
 def healthy(*statements: Statement, at: int | None = None, now: int = NOW) -> tuple[LiveGraph, Health]:
     graph = mesh.live(*statements)
     index = graph.at(at)
-    node = index.node(PRODUCT)
+    node = index.assets.find_by_key(PRODUCT)
     assert node is not None
     return graph, health(graph, index, [node], now)[0]
 
@@ -98,7 +98,7 @@ def test_freshness_against_what_is_promised(slo: Json, evidence: Statement, expe
     graph, found = healthy(*product(slo), evidence)
     (port,) = found.ports
     assert (found.freshness, port.standing, port.age) == (expected, expected, age)
-    assert graph.index.key(port.dataset) == PORT
+    assert graph.index.assets.get_key(port.dataset) == PORT
 
 
 def test_the_newest_of_all_that_is_known_counts() -> None:

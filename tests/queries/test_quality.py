@@ -125,7 +125,7 @@ def test_history_is_the_newest_first(graph: LiveGraph) -> None:
     assert history(graph, graph.index, result, 2) == past[:2]
     assert failing_since(graph, graph.index, result) == mesh.START + DAY
     before = graph.at(mesh.START + DAY)
-    (then,) = latest(graph, before, [before.node(mesh.ORDERS) or 0])[0]
+    (then,) = latest(graph, before, [before.assets.find_by_key(mesh.ORDERS) or 0])[0]
     assert (str(then.outcome), len(history(graph, before, then))) == ("FAILED", 2)
     mesh.say(graph, run(check(TOTAL, "a"), at=mesh.START + 9 * DAY))
     assert failing_since(graph, graph.index, found(graph)[0]) is None
@@ -147,7 +147,7 @@ def test_the_same_name_on_another_column_is_another_check(graph: LiveGraph) -> N
 def test_a_check_of_a_column_that_is_not_there_is_not_lost() -> None:
     catalog = mesh.schema(mesh.ORDERS, "id", source="iceberg/lake")
     graph = mesh.live(catalog, run(check(build_column_key(mesh.ORDERS, "gone"), "a", "ERROR")))
-    assert graph.index.unlisted(mesh.node(graph, build_column_key(mesh.ORDERS, "gone")))
+    assert graph.index.assets.is_unlisted(mesh.node(graph, build_column_key(mesh.ORDERS, "gone")))
     assert shown(found(graph)) == [("a", "ERROR")]
 
 
@@ -164,7 +164,7 @@ def test_failures_of_a_domain_a_product_an_owner_and_all_page_by_page(graph: Liv
     everything = [("fin.revenue", "a"), ("sales.orders", "z"), ("sales.orders", "a"), ("sales.orders", "b")]
 
     def named(results: tuple[Result, ...]) -> list[tuple[str, str]]:
-        return [(index.key(result.dataset).name, result.name) for result in results]
+        return [(index.assets.get_key(result.dataset).name, result.name) for result in results]
 
     assert named(failures(graph, index, first=9).results) == everything
     for size in (1, 2, 3):

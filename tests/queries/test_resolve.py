@@ -40,7 +40,7 @@ def test_a_column_in_a_column_is_found_by_its_path(graph: LiveGraph) -> None:
 
 
 def resolved(graph: LiveGraph, text: str) -> str:
-    return graph.index.key(resolve(graph.index, graph.store, Naming(), text)).qualified_name
+    return graph.index.assets.get_key(resolve(graph.index, graph.store, Naming(), text)).qualified_name
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def live() -> Iterator[LiveGraph]:
 
 def shown(live: LiveGraph, as_of: int | None = None) -> list[tuple[str, list[str], int, int | None]]:
     index = live.at(as_of)
-    node = index.node(LAKE)
+    node = index.assets.find_by_key(LAKE)
     assert node is not None
     return [
         (found.source, [c.name for c in found.columns], found.since - T, None if found.until is None else found.until - T)

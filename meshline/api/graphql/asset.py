@@ -47,15 +47,15 @@ class Asset:
 
     @documented("The domain it belongs to; of a domain, the one above.", type_=reference("Domain") | None)
     def domain(self) -> Asset | None:
-        return self.view.maybe(self.view.index.domain(self.node), Asset)
+        return self.view.maybe(self.view.index.ownership.find_domain(self.node), Asset)
 
     @documented("The data product that a dataset or column belongs to.", type_=reference("DataProduct") | None)
     def product(self) -> Asset | None:
-        return self.view.maybe(self.view.index.product(self.node), Asset)
+        return self.view.maybe(self.view.index.ownership.find_product(self.node), Asset)
 
     @documented("The owners at the nearest level that has any.")
     def owners(self) -> list[Ownership]:
-        return [Ownership.said(self.view, self.node, owned) for owned in self.view.index.owners(self.node)]
+        return [Ownership.said(self.view, self.node, owned) for owned in self.view.index.ownership.list_owners(self.node)]
 
     @documented("Who said what, when: all that any source says of it, what is shown (`chosen`) first.")
     async def facts(self, attribute: str | None = None) -> list[Fact]:

@@ -76,7 +76,7 @@ class Domain(Asset):
 class Dataset(Asset):
     @strawberry.field
     def namespace(self) -> str:
-        return self.view.index.key(self.node).parts[0]
+        return self.view.index.assets.get_key(self.node).parts[0]
 
     @documented("Its other names, and why they are the same.")
     async def aliases(self) -> list[Alias]:
@@ -90,15 +90,15 @@ class Dataset(Asset):
     def columns(self, first: int | None = None, after: str | None = None) -> Connection[Column]:
         index, size = self.view.index, self.view.request.page(first, 100)
         page = asset_lists.columns(index, self.node, first=size, after=key_after(after, 2))
-        return connection(self.view, page, Column, lambda: len(index.columns(self.node)), after=after)
+        return connection(self.view, page, Column, lambda: len(index.assets.list_columns(self.node)), after=after)
 
     @documented("Whether some source lists its columns.")
     def described(self) -> bool:
-        return self.view.index.described(self.node)
+        return self.view.index.assets.is_described(self.node)
 
     @documented("Whether it is only mentioned inside column lineages: it may be no table at all.")
     def inferred(self) -> bool:
-        return self.view.index.inferred(self.node)
+        return self.view.index.assets.is_inferred(self.node)
 
     @documented("TABLE, VIEW, TOPIC, ... as its source says.")
     async def dataset_type(self) -> str | None:
@@ -122,7 +122,7 @@ class Dataset(Asset):
 
     @documented("Who uses it as a whole, or a column of it.")
     def consumers(self) -> list[Consumption]:
-        return consumptions(self.view, self.node, *self.view.index.columns(self.node))
+        return consumptions(self.view, self.node, *self.view.index.assets.list_columns(self.node))
 
     @documented("The checks of it and of its columns, with their last results.")
     async def quality(self) -> list[QualityCheck]:
@@ -152,7 +152,7 @@ class FormerName:
 class Column(Asset):
     @strawberry.field
     def dataset(self) -> Dataset:
-        return self.view.typed(self.view.index.dataset(self.node), Dataset)
+        return self.view.typed(self.view.index.assets.get_dataset(self.node), Dataset)
 
     @strawberry.field
     async def data_type(self) -> str | None:
@@ -165,24 +165,24 @@ class Column(Asset):
 
     @documented("1 is the first.")
     def position(self) -> int | None:
-        return self.view.index.position(self.node)
+        return self.view.index.assets.find_position(self.node)
 
     @documented("Whether it is known from lineage only: no source lists it among the columns of its dataset.")
     def inferred(self) -> bool:
-        return self.view.index.inferred(self.node)
+        return self.view.index.assets.is_inferred(self.node)
 
     @documented("Whether the catalog that holds the table lacks it; without one, whether a newer schema of the whole table does.")
     def unlisted(self) -> bool:
-        return self.view.index.unlisted(self.node)
+        return self.view.index.assets.is_unlisted(self.node)
 
     @documented("The checks of this very column, with their last results.")
     async def quality(self) -> list[QualityCheck]:
-        known = await self.view.checks(self.view.index.dataset(self.node))
+        known = await self.view.checks(self.view.index.assets.get_dataset(self.node))
         return checks(self.view, [result for result in known if result.asset == self.node])
 
     @documented("The names that it had before it was renamed, the oldest first. What was said under them until then is said of it.")
     def former_names(self) -> list[FormerName]:
-        return [FormerName(name=name, until=from_micros(until)) for name, until in self.view.index.former_names(self.node)]
+        return [FormerName(name=name, until=from_micros(until)) for name, until in self.view.index.assets.list_former_names(self.node)]
 
     @documented("Who uses this very column.")
     def consumers(self) -> list[Consumption]:
@@ -193,7 +193,7 @@ class Column(Asset):
 class Job(Asset):
     @strawberry.field
     def namespace(self) -> str:
-        return self.view.index.key(self.node).parts[0]
+        return self.view.index.assets.get_key(self.node).parts[0]
 
     @strawberry.field
     async def job_type(self) -> str | None:
@@ -241,7 +241,10 @@ class Consumer(Asset):
     @strawberry.field
     def consumes(self) -> list[Consumption]:
         index = self.view.index
-        edges = sorted(index.edges(self.node, EdgeType.CONSUMES), key=lambda edge: (index.key(edge.end).qualified_name, edge.scope_id))
+        edges = sorted(
+            index.ownership.list_edges(self.node, EdgeType.CONSUMES),
+            key=lambda edge: (index.assets.get_key(edge.end).qualified_name, edge.scope_id),
+        )
         return [Consumption.said(self.view, edge) for edge in edges]
 
 

@@ -101,7 +101,7 @@ class Shown:
         self.view = view
 
     def asset(self, asset: report.Asset | None) -> Asset | None:
-        node = self.view.index.find(asset.id) if asset is not None and asset.id else None
+        node = self.view.index.assets.find(asset.id) if asset is not None and asset.id else None
         return None if node is None else self.view.typed(node, Asset)
 
     def all(self, assets: Iterable[report.Asset]) -> list[Asset]:

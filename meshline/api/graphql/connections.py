@@ -65,7 +65,7 @@ def page_info(keys: list[tuple[SortKey, str]], *, has_next: bool, has_previous: 
 def connection(view: View, page: Page, type_: type[T], count: Callable[[], int], *, after: str | None) -> Connection[T]:
     """A page of the index as a connection of assets of one type."""
     nodes = view.all_typed([entry.node for entry in page.entries], type_)
-    keys = [(entry.key, view.index.key(entry.node).id) for entry in page.entries]
+    keys = [(entry.key, view.index.assets.get_key(entry.node).id) for entry in page.entries]
     return Connection(nodes=nodes, keys=keys, has_next=page.has_next, has_previous=after is not None, count=count)
 
 

@@ -244,7 +244,7 @@ class View:
         asset = self._known.get(node)
         if asset is None:
             self.request.spend()
-            key = self.index.key(node)
+            key = self.index.assets.get_key(node)
             asset = self._known[node] = self.request.types[key.kind].of(self, node, key)
         assert isinstance(asset, type_), f"{asset.kind} is no {type_.__name__}"
         return asset

@@ -21,10 +21,15 @@ from meshline.graph.queries.contract_versions import consumed_version
 def _consumers(view: View, contract: int) -> list[Consumption]:
     """Who uses what under a contract: the uses that name it, and those of what it governs that name none."""
     index = view.index
-    name, edges = index.label(contract).name, index.ties(EdgeType.CONSUMES)
-    numbers = [number for number in np.unique(edges.said).tolist() if index.said(number).get("contract") == name]
+    name, edges = index.assets.get_label(contract).name, index.ownership.list_all_edges(EdgeType.CONSUMES)
+    numbers = [number for number in np.unique(edges.said).tolist() if index.ownership.get_attributes(number).get("contract") == name]
     governed = set(asset_lists.linked(index, contract, EdgeType.GOVERNS))
-    governed.update(column for dataset in tuple(governed) if index.kind(dataset) is AssetKind.DATASET for column in index.columns(dataset))
+    governed.update(
+        column
+        for dataset in tuple(governed)
+        if index.assets.get_kind(dataset) is AssetKind.DATASET
+        for column in index.assets.list_columns(dataset)
+    )
     used = np.unique(edges.end[np.isin(edges.said, numbers) | np.isin(edges.end, sorted(governed))]).tolist()
     found = consumptions(view, *used, contract=contract)
     return [one for one in found if one.contract_name == name or (one.contract_name is None and one.asset_node in governed)]
@@ -76,7 +81,7 @@ class ContractVersion:
 
     @documented("Who uses what under this version of the contract; also who uses what it alone governs without naming a contract.")
     def consumers(self) -> list[Consumption]:
-        contract = self.view.index.node(build_contract_key(self.known.contract.id))
+        contract = self.view.index.assets.find_by_key(build_contract_key(self.known.contract.id))
         uses = [] if contract is None else _consumers(self.view, contract)
         return [one for one in uses if one.version == self.version]
 
@@ -167,7 +172,7 @@ def attribute(edge: Edge, name: str) -> str | None:
 
 
 def contract(view: View, name: str | None) -> Contract | None:
-    return view.maybe(None if name is None else view.index.node(build_contract_key(name)), Contract)
+    return view.maybe(None if name is None else view.index.assets.find_by_key(build_contract_key(name)), Contract)
 
 
 @strawberry.type(description="A consumer uses an asset.")
@@ -194,7 +199,7 @@ class Consumption:
             purpose=attribute(edge, "purpose"),
             contract_name=attribute(edge, "contract"),
             version=consumed_version(view.index, edge, contract),
-            source=view.index.scope(edge.scope_id).source,
+            source=view.index.changes.get_scope(edge.scope_id).source,
             statement=statement_id(edge.scope_id),
         )
 
@@ -214,9 +219,12 @@ class Consumption:
 def consumptions(view: View, *nodes: int, contract: int | None = None) -> list[Consumption]:
     """By whom assets are used, by the names of the consumers. `contract`: one that governs them, of uses that name none."""
     edges = {
-        (edge.start, edge.end, edge.scope_id): edge for node in nodes for edge in view.index.edges(node, EdgeType.CONSUMES, incoming=True)
+        (edge.start, edge.end, edge.scope_id): edge
+        for node in nodes
+        for edge in view.index.ownership.list_edges(node, EdgeType.CONSUMES, incoming=True)
     }
     ordered = sorted(
-        edges.values(), key=lambda edge: (view.index.key(edge.start).name, view.index.key(edge.end).qualified_name, edge.scope_id)
+        edges.values(),
+        key=lambda edge: (view.index.assets.get_key(edge.start).name, view.index.assets.get_key(edge.end).qualified_name, edge.scope_id),
     )
     return [Consumption.said(view, edge, contract) for edge in ordered]

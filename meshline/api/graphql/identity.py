@@ -124,7 +124,7 @@ class IdentityConflict:
     @documented("The dataset that is merged, or the two that are not.", type_=reference("Dataset", list))
     def datasets(self) -> list[Asset]:
         keys = [AssetKey(AssetKind.DATASET, (name.namespace, name.name)) for name in self.names]
-        nodes = dict.fromkeys(node for key in keys if (node := self.view.index.node(key)) is not None)
+        nodes = dict.fromkeys(node for key in keys if (node := self.view.index.assets.find_by_key(key)) is not None)
         return self.view.all_typed(list(nodes), Asset)
 
 

@@ -82,7 +82,7 @@ class ImpactConnection:
         return self.page.total
 
     def _id(self, entry: impact.Impacted) -> str:
-        return self.view.index.key(entry.node).id
+        return self.view.index.assets.get_key(entry.node).id
 
     def _node(self, entry: impact.Impacted) -> ImpactedAsset:
         self.view.request.spend()
@@ -127,7 +127,7 @@ class Notice:
     @documented("How to reach them, if their source says.")
     async def contact(self) -> str | None:
         node = self.notice.recipient
-        return contact(await self.view.attributes(node), self.view.index.key(node).name)
+        return contact(await self.view.attributes(node), self.view.index.assets.get_key(node).name)
 
 
 @strawberry.type(description="Everything that some assets affect, or that they come from.")

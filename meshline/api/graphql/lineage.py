@@ -144,7 +144,7 @@ class PathStep:
 
     @classmethod
     def of(cls, view: View, step: impact_paths.PathStep) -> Self:
-        scope = None if step.scope_id is None else view.index.scope(step.scope_id)
+        scope = None if step.scope_id is None else view.index.changes.get_scope(step.scope_id)
         flow = step.flow
         return cls(
             asset=view.typed(step.node, Asset),
@@ -215,8 +215,8 @@ class DiffEdge:
         return from_micros(self.change.observed_at)
 
     def _asset(self, key: AssetKey) -> Asset | None:
-        node = self.view.index.node(key)
-        return None if node is None or not self.view.index.visible(node) else self.view.typed(node, Asset)
+        node = self.view.index.assets.find_by_key(key)
+        return None if node is None or not self.view.index.assets.is_visible(node) else self.view.typed(node, Asset)
 
 
 @strawberry.type(description="What changed in the lineage between two times, by names. The totals count what `limit` left out, too.")

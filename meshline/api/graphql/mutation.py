@@ -118,21 +118,21 @@ class Mutation:
         if parse_source_kind(head.source) != PERSON:
             raise InvalidInput(f"{head.source} said so, not a person: correct it there", "statement")
         asset_id = head.scope[2]
-        about = request.now.index.key(request.now.find(asset_id))
+        about = request.now.index.assets.get_key(request.now.find(asset_id))
         _commit(request, request.actor, "retract", about, Statement(head.source, head.scope, head.observed_at + 1, EMPTY))
         return Stated(asset=request.now.typed(request.now.find(asset_id), Asset), statement=None)
 
 
 def _key(request: Request, asset_id: str) -> AssetKey:
     view = request.now
-    return view.index.key(view.find(asset_id))
+    return view.index.assets.get_key(view.find(asset_id))
 
 
 def _own_key(request: Request, asset_id: str, where: str) -> AssetKey:
     """The name of a dataset that has exactly this id, which need not be the shown one."""
     view = request.now
     node = view.find(asset_id)
-    key = next((key for key in view.index.names(node, former=True) if key.id == asset_id), view.index.key(node))
+    key = next((key for key in view.index.assets.list_names(node, former=True) if key.id == asset_id), view.index.assets.get_key(node))
     if key.kind is not AssetKind.DATASET:
         raise InvalidInput(f"only datasets have several names, and {key.qualified_name!r} is a {key.kind}", where)
     return key
@@ -167,14 +167,14 @@ def _say(request: Request, by: str | None, scope: tuple[str, ...], facts: Facts,
     said = Statement(f"{PERSON}/{speaker}", (PERSON, *scope), 0, encode(facts))
     _commit(request, speaker, scope[0], about, said)
     view = request.now
-    node = view.index.node(about)
+    node = view.index.assets.find_by_key(about)
     assert node is not None, "what a statement is about is visible"
     return Stated(asset=view.typed(node, Asset), statement=_statement(request, node, said.source, said.scope))
 
 
 def _statement(request: Request, node: int, source: str, scope: Scope) -> strawberry.ID | None:
     index = request.now.index
-    infos = (index.scope(scope_id) for scope_id in index.scopes(node))
+    infos = (index.changes.get_scope(scope_id) for scope_id in index.changes.list_scopes(node))
     return next((statement_id(found.scope_id) for found in infos if (found.source, found.scope) == (source, scope)), None)
 
 
@@ -201,7 +201,7 @@ def _newest(request: Request) -> int:
     if live.store.setting(NEWEST) is not None:
         return 0
     with live.lock:
-        return live.index.newest_of(PERSON)
+        return live.index.changes.find_newest_time(PERSON)
 
 
 def _scope_id(statement: str) -> int | None:

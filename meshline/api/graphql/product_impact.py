@@ -88,9 +88,13 @@ def product_impact(request: Request, change: ChangeInput | None, of: Sequence[st
         found = texts.difference()
     view = request.now
     report = judge(request.live, view.index, found.changes, Options(versions=found.versions, limits=request.limits))
-    verdicts = {view.index.find(product.id): Verdict[one.verdict.upper()] for one in reversed(report.findings) for product in one.products}
+    verdicts = {
+        view.index.assets.find(product.id): Verdict[one.verdict.upper()] for one in reversed(report.findings) for product in one.products
+    }
     starts = [
-        node for asset in dict.fromkeys(key for one in found.changes for key in one.assets) if (node := view.index.node(asset)) is not None
+        node
+        for asset in dict.fromkeys(key for one in found.changes for key in one.assets)
+        if (node := view.index.assets.find_by_key(asset)) is not None
     ]
     return _answer(view, starts, verdicts, _promised(view, found.changes))
 
@@ -103,7 +107,7 @@ def _answer(
     request.stopped(found.completeness.truncated)
     rows = np.flatnonzero(found.groups.kind == KIND_ORDER[AssetKind.DATA_PRODUCT])
     columns = (column[rows].tolist() for column in found.affected)
-    reached = [(reach, distance, index.key(node), node, masked) for node, reach, distance, masked in zip(*columns, strict=True)]
+    reached = [(reach, distance, index.assets.get_key(node), node, masked) for node, reach, distance, masked in zip(*columns, strict=True)]
     request.spend(len(reached))
     return ProductImpact(
         products=[
@@ -130,7 +134,7 @@ def _promised(view: View, changes: Iterable[Change]) -> dict[int, float | None]:
     found: dict[int, float | None] = {}
     for one in changes:
         kind = _SUBJECTS.get(one.subject.kind)
-        node = None if kind is None else view.index.node(kind(one.subject.name))
+        node = None if kind is None else view.index.assets.find_by_key(kind(one.subject.name))
         if node is None:
             continue
         if one.subject.part[:2] == ("slo", FRESHNESS):
@@ -161,7 +165,7 @@ class ReachedConsumer:
 
     @documented("All that it uses, and under which contract.")
     def uses(self) -> list[Consumption]:
-        edges = self.view.index.edges(self.consumer.node, EdgeType.CONSUMES)
+        edges = self.view.index.ownership.list_edges(self.consumer.node, EdgeType.CONSUMES)
         self.view.request.spend(len(edges))
         return [Consumption.said(self.view, edge) for edge in edges]
 
@@ -179,13 +183,16 @@ class ProductConsumers:
     def of(cls, request: Request, product_id: str) -> Self:
         view = request.now
         index, product = view.index, view.find(product_id)
-        if index.kind(product) is not AssetKind.DATA_PRODUCT:
-            raise InvalidInput(f"{index.key(product).qualified_name!r} is a {index.kind(product)}, and a product is asked for", "product")
+        if index.assets.get_kind(product) is not AssetKind.DATA_PRODUCT:
+            raise InvalidInput(
+                f"{index.assets.get_key(product).qualified_name!r} is a {index.assets.get_kind(product)}, and a product is asked for",
+                "product",
+            )
         found = impact(index, [product], limits=request.limits)
         request.stopped(found.completeness.truncated)
-        ported = {edge.end for edge in index.edges(product, EdgeType.PORT) if _output(edge)}
-        datasets = np.array(index.of_kind(AssetKind.DATASET), np.int32)
-        held = set(datasets[index.products(datasets) == product].tolist())
+        ported = {edge.end for edge in index.ownership.list_edges(product, EdgeType.PORT) if _output(edge)}
+        datasets = np.array(index.assets.list_of_kind(AssetKind.DATASET), np.int32)
+        held = set(datasets[index.ownership.find_products(datasets) == product].tolist())
         directly, through, inside = (_uses(view, nodes) for nodes in ({product}, ported, held - ported))
         known = {use.consumer_node for use in (*directly, *through, *inside)}
         return cls(
@@ -201,7 +208,9 @@ class ProductConsumers:
 def _reached(view: View, found: Impact, known: set[int]) -> list[ReachedConsumer]:
     rows = np.flatnonzero(found.groups.kind == KIND_ORDER[AssetKind.CONSUMER])
     columns = (column[rows].tolist() for column in found.affected)
-    reached = [(reach, distance, view.index.key(node), node, masked) for node, reach, distance, masked in zip(*columns, strict=True)]
+    reached = [
+        (reach, distance, view.index.assets.get_key(node), node, masked) for node, reach, distance, masked in zip(*columns, strict=True)
+    ]
     paths = Via(found)
     return [
         ReachedConsumer(view=view, paths=paths, consumer=view.typed(node, Consumer), reach=Reach(reach), distance=distance, masked=masked)
@@ -215,7 +224,9 @@ def _output(edge: Edge) -> bool:
 
 
 def _uses(view: View, nodes: set[int]) -> list[Consumption]:
-    columns = [column for node in nodes if view.index.kind(node) is AssetKind.DATASET for column in view.index.columns(node)]
+    columns = [
+        column for node in nodes if view.index.assets.get_kind(node) is AssetKind.DATASET for column in view.index.assets.list_columns(node)
+    ]
     found = consumptions(view, *nodes, *columns)
     view.request.spend(len(found))
     return found

@@ -52,7 +52,7 @@ class Port:
             refresh=attribute(edge, "refresh"),
             contract_name=attribute(edge, "contract"),
             deprecated=edge.attributes.get("deprecated") is True,
-            source=view.index.scope(edge.scope_id).source,
+            source=view.index.changes.get_scope(edge.scope_id).source,
             statement=statement_id(edge.scope_id),
         )
 
@@ -99,9 +99,11 @@ class DataProduct(Asset):
 
     @strawberry.field
     def ports(self) -> list[Port]:
-        edges = self.view.index.edges(self.node, EdgeType.PORT)
+        edges = self.view.index.ownership.list_edges(self.node, EdgeType.PORT)
         ports = [Port.said(self.view, edge) for edge in edges]
-        return sorted(ports, key=lambda port: (port.direction, self.view.index.key(port.dataset_node).qualified_name, port.statement))
+        return sorted(
+            ports, key=lambda port: (port.direction, self.view.index.assets.get_key(port.dataset_node).qualified_name, port.statement)
+        )
 
     @documented(
         "The datasets that belong to it: those of its output ports, and those that its patterns match.",
@@ -113,8 +115,12 @@ class DataProduct(Asset):
     @documented("Who uses the product, or a dataset or column of its output ports.")
     def consumers(self) -> list[Consumption]:
         index = self.view.index
-        ports = {edge.end for edge in index.edges(self.node, EdgeType.PORT) if edge.attributes.get("direction", "output") == "output"}
-        columns = [column for dataset in ports for column in index.columns(dataset)]
+        ports = {
+            edge.end
+            for edge in index.ownership.list_edges(self.node, EdgeType.PORT)
+            if edge.attributes.get("direction", "output") == "output"
+        }
+        columns = [column for dataset in ports for column in index.assets.list_columns(dataset)]
         return consumptions(self.view, self.node, *ports, *columns)
 
     @documented("How fresh its output ports are, measured against its promise, and what their checks say.")

@@ -57,7 +57,7 @@ class SearchConnection:
     def of(cls, view: View, found: search.Found, *, after: str | None) -> Self:
         return cls(
             nodes=view.all_typed([entry.node for entry in found.page.entries], Asset),
-            keys=[(entry.key, view.index.key(entry.node).id) for entry in found.page.entries],
+            keys=[(entry.key, view.index.assets.get_key(entry.node).id) for entry in found.page.entries],
             has_next=found.page.has_next,
             has_previous=after is not None,
             total_count=found.total,
@@ -413,8 +413,8 @@ class Query:
 
 
 def _maybe(view: View, asset_id: str) -> Asset | None:
-    node = view.index.find(asset_id)
-    return None if node is None or not view.index.visible(node) else view.typed(node, Asset)
+    node = view.index.assets.find(asset_id)
+    return None if node is None or not view.index.assets.is_visible(node) else view.typed(node, Asset)
 
 
 def _impact(

@@ -119,7 +119,7 @@ class Source:
 
     @documented("Scopes of which it says something now.")
     def statements(self) -> int:
-        return len(self.view.index.said_by(self.name))
+        return len(self.view.index.changes.list_statements(self.name))
 
     @strawberry.field
     def precedence(self) -> SourcePrecedence:
@@ -144,7 +144,7 @@ class Source:
 def sources_of(view: View) -> list[Source]:
     """All sources, by name."""
     known = statuses(view.request.live.store)
-    datasets = {name: len(spoken) for name, spoken in view.index.spoken_of()}
+    datasets = {name: len(spoken) for name, spoken in view.index.changes.list_mentioned()}
     names = sorted({*known, *datasets})
     view.request.spend(len(names))
     return [

@@ -142,16 +142,18 @@ class Lander:
 
     def _told_by_others(self, head: Head, key: AssetKey) -> bool:
         with self._live.lock:
-            node = self._live.index.node(key)
-            return node is not None and bool(self._live.index.fact_names(node).keys() - {head.scope_id})
+            node = self._live.index.assets.find_by_key(key)
+            return node is not None and bool(self._live.index.changes.list_fact_names(node).keys() - {head.scope_id})
 
     def _decides(self, head: Head, dataset: AssetKey) -> bool:
         """Whether of all sources that list a table's columns this one is believed: the others tell the same, or are wrong."""
         with self._live.lock:
             index = self._live.index
-            node = index.node(dataset)
-            listed = set() if node is None else {edge.scope_id for edge in index.edges(node, EdgeType.HAS_COLUMN)}
-            others = [scope for scope_id in listed - {head.scope_id} if not is_partial_schema((scope := index.scope(scope_id)).scope)]
+            node = index.assets.find_by_key(dataset)
+            listed = set() if node is None else {edge.scope_id for edge in index.ownership.list_edges(node, EdgeType.HAS_COLUMN)}
+            others = [
+                scope for scope_id in listed - {head.scope_id} if not is_partial_schema((scope := index.changes.get_scope(scope_id)).scope)
+            ]
         if head.content is None:
             return not others
         own = self._strength(head.source, head.scope)
@@ -193,8 +195,8 @@ def _receiver(index: LineageIndex, notice: Notice) -> Receiver | None:
     """None for a consumer whom nothing reaches but its owners: they are told of it."""
     who = notice.recipient
     found = receiver(who.kind, who.name, who.id, notice.contacts)
-    node = index.find(who.id) if who.id else None
-    if not found.contacts and who.kind == AssetKind.CONSUMER and node is not None and index.owners(node):
+    node = index.assets.find(who.id) if who.id else None
+    if not found.contacts and who.kind == AssetKind.CONSUMER and node is not None and index.ownership.list_owners(node):
         return None
     return found
 
@@ -203,9 +205,13 @@ def _subject(index: LineageIndex, change: Change) -> str:
     """A table by the name that is shown of it."""
     if change.subject.kind is SubjectKind.TABLE:
         for key in change.assets:
-            node = index.node(AssetKey(AssetKind.DATASET, key.parts[:2])) if key.kind in (AssetKind.COLUMN, AssetKind.DATASET) else None
+            node = (
+                index.assets.find_by_key(AssetKey(AssetKind.DATASET, key.parts[:2]))
+                if key.kind in (AssetKind.COLUMN, AssetKind.DATASET)
+                else None
+            )
             if node is not None:
-                return index.key(node).qualified_name
+                return index.assets.get_key(node).qualified_name
     return change.subject.name
 
 

@@ -144,14 +144,14 @@ def owed(live: LiveGraph, violation: Violation, turn: str, at: int, *, webhook: 
 def _receivers(live: LiveGraph, violation: Violation) -> list[tuple[Receiver, str]]:
     with live.lock:
         index = live.index
-        node = index.find(violation.asset.id) if violation.asset.id else None
+        node = index.assets.find(violation.asset.id) if violation.asset.id else None
         if node is None:
             return []
-        found = dict.fromkeys((said.owner, "OWNS") for said in index.owners(node))
-        if index.kind(node) is AssetKind.CONSUMER and not found:
+        found = dict.fromkeys((said.owner, "OWNS") for said in index.ownership.list_owners(node))
+        if index.assets.get_kind(node) is AssetKind.CONSUMER and not found:
             found[node, "CONSUMES"] = None
         nodes = [one for one, _ in found]
-        keys = [index.key(one) for one in nodes]
+        keys = [index.assets.get_key(one) for one in nodes]
         said = attributes(live, index, nodes)
     contacts = [{name: text for name in CONTACTS if (text := each.text(name))} for each in said]
     return [(receiver(key.kind, key.name, key.id, ways), reason) for key, ways, (_, reason) in zip(keys, contacts, found, strict=True)]

@@ -78,8 +78,8 @@ def _by_policy(places: Iterable[Place]) -> dict[str, set[Place]]:
 
 def _covered(look: Look, scope: Scope, subject: Subject, place: Place) -> bool:
     """Also what goes by another node now."""
-    asset = look.index.representative(place.asset)
-    end = place.end if place.end == NOBODY else look.index.representative(place.end)
+    asset = look.index.assets.get_representative(place.asset)
+    end = place.end if place.end == NOBODY else look.index.assets.get_representative(place.end)
     return (asset, end) != (place.asset, place.end) or subject.covers(look, scope, asset, end)
 
 
@@ -198,7 +198,7 @@ def violation_fingerprint(index: LineageIndex, place: Place) -> str:
 
 
 def _key(index: LineageIndex, node: int) -> tuple[str, ...]:
-    return () if node < 0 else (index.kind(node), *index.key(node).parts)
+    return () if node < 0 else (index.assets.get_kind(node), *index.assets.get_key(node).parts)
 
 
 def _shown(look: Look, telling: Telling, policy: Policy, place: Place, breach: Breach, *, new: bool) -> Violation:

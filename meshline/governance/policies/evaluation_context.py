@@ -60,12 +60,12 @@ class Look:
     @cached_property
     def consumes(self) -> Tied:
         """Consumer -> column, dataset or product."""
-        return self.index.ties(EdgeType.CONSUMES)
+        return self.index.ownership.list_all_edges(EdgeType.CONSUMES)
 
     @cached_property
     def governs(self) -> Tied:
         """Contract -> dataset."""
-        return self.index.ties(EdgeType.GOVERNS)
+        return self.index.ownership.list_all_edges(EdgeType.GOVERNS)
 
     @cached_property
     def exposed(self) -> frozenset[int]:
@@ -73,10 +73,10 @@ class Look:
         return frozenset(self.outputs.dataset.tolist())
 
     def said(self, number: int) -> Mapping[str, Json]:
-        return self.index.said(number)
+        return self.index.ownership.get_attributes(number)
 
     def _ports(self, direction: str) -> Ports:
-        tied = self.index.ties(EdgeType.PORT)
+        tied = self.index.ownership.list_all_edges(EdgeType.PORT)
         numbers = {number: _direction(self.said(number)) == direction for number in np.unique(tied.said).tolist()}
         kept = np.array([numbers[number] for number in tied.said.tolist()], np.bool_)
         return Ports(tied.start[kept], tied.end[kept], tied.said[kept])
@@ -94,7 +94,7 @@ class Look:
         return self._attributes[node]
 
     def versions(self, contract: int) -> list[Version]:
-        return versions(self.index.label(contract).name, self.known(contract).rows)
+        return versions(self.index.assets.get_label(contract).name, self.known(contract).rows)
 
     def name(self, node: int | None) -> str:
         """The qualified name; empty for none."""
@@ -102,15 +102,15 @@ class Look:
             return ""
         found = self._names.get(node)
         if found is None:
-            found = self._names[node] = self.index.key(node).qualified_name
+            found = self._names[node] = self.index.assets.get_key(node).qualified_name
         return found
 
     def tags(self, node: int | None) -> list[str]:
-        return [] if node is None or node < 0 else sorted(self.index.tags(node))[:MOST]
+        return [] if node is None or node < 0 else sorted(self.index.assets.list_tags(node))[:MOST]
 
     def owners(self, node: int) -> list[str]:
         """The names of the owners at the nearest level that has any."""
-        return sorted({self.index.label(found.owner).name for found in self.index.owners(node)})[:MOST]
+        return sorted({self.index.assets.get_label(found.owner).name for found in self.index.ownership.list_owners(node)})[:MOST]
 
     def circles(self, user: int) -> tuple[str, ...]:
         """To whom a consumer or product belongs: its name, its tags, its owners, the domains that these own, its own domain."""
@@ -121,20 +121,20 @@ class Look:
 
     def _circles_of(self, user: int) -> tuple[str, ...]:
         index = self.index
-        names = {index.label(user).name, *index.tags(user)}
-        for owner in index.direct_owners(user):
-            names.add(index.label(owner.owner).name)
-            for edge in index.edges(owner.owner, EdgeType.OWNS):
-                if index.kind(edge.end) is AssetKind.DOMAIN:
-                    names.add(index.label(edge.end).name)
-        if index.kind(user) is AssetKind.DATA_PRODUCT and (domain := index.domain(user)) is not None:
-            names.add(index.label(domain).name)
+        names = {index.assets.get_label(user).name, *index.assets.list_tags(user)}
+        for owner in index.ownership.list_direct_owners(user):
+            names.add(index.assets.get_label(owner.owner).name)
+            for edge in index.ownership.list_edges(owner.owner, EdgeType.OWNS):
+                if index.assets.get_kind(edge.end) is AssetKind.DOMAIN:
+                    names.add(index.assets.get_label(edge.end).name)
+        if index.assets.get_kind(user) is AssetKind.DATA_PRODUCT and (domain := index.ownership.find_domain(user)) is not None:
+            names.add(index.assets.get_label(domain).name)
         return tuple(sorted(name.lower() for name in names))[:MOST]
 
     # -- columns
 
     def all_of(self, kind: AssetKind) -> list[int]:
-        return list(self.index.of_kind(kind))
+        return list(self.index.assets.list_of_kind(kind))
 
     def personal(self, parameters: Mapping[str, Any]) -> Personal:
         """Where personal data is, by these parameters; kept from pass to pass."""
@@ -171,7 +171,10 @@ class Scope(NamedTuple):
 
 def patterns(index: LineageIndex) -> Mapping[int, frozenset[str]]:
     """Which names belong to which product or domain."""
-    return {node: frozenset(text for texts in said.values() for text in texts) for node, said in index.members_of.items()}
+    return {
+        node: frozenset(text for texts in said.values() for text in texts)
+        for node, said in index.ownership.collect_member_patterns().items()
+    }
 
 
 def scope(look: Look, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
@@ -188,22 +191,22 @@ def scope(look: Look, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
         set(by_kind[kind].tolist()) for kind in (AssetKind.DATA_PRODUCT, AssetKind.CONTRACT, AssetKind.CONSUMER, AssetKind.OWNER)
     )
     owners.update(fed[fed_kinds == _OWNER].tolist())  # those whose forms mean another one now
-    datasets = {*by_kind[AssetKind.DATASET].tolist(), *index.datasets(by_kind[AssetKind.COLUMN]).tolist()}
+    datasets = {*by_kind[AssetKind.DATASET].tolist(), *index.lineage.get_datasets(by_kind[AssetKind.COLUMN]).tolist()}
     if owners:
-        owned = index.ties(EdgeType.OWNS)
+        owned = index.ownership.list_all_edges(EdgeType.OWNS)
         for node in np.unique(owned.end[np.isin(owned.start, sorted(owners))]).tolist():
             {
                 AssetKind.DATASET: datasets,
                 AssetKind.DATA_PRODUCT: products,
                 AssetKind.CONTRACT: contracts,
                 AssetKind.CONSUMER: consumers,
-            }.get(index.kind(node), set()).add(node)
-    datasets.update(fed[fed_kinds == DATASET].tolist(), index.datasets(fed[fed_kinds == COLUMN]).tolist())
+            }.get(index.assets.get_kind(node), set()).add(node)
+    datasets.update(fed[fed_kinds == DATASET].tolist(), index.lineage.get_datasets(fed[fed_kinds == COLUMN]).tolist())
     datasets.update(_hanging(look, products, contracts))
     changed = _changed(look, moved.fed)
     marked = np.zeros(int(core.counts[N_NODES]), np.bool_)
     marked[changed] = True
-    marked[index.datasets(changed[core.nodes.kind[changed] == COLUMN])] = True
+    marked[index.lineage.get_datasets(changed[core.nodes.kind[changed] == COLUMN])] = True
     wanted = sorted(datasets)
     governing = look.governs.start[np.isin(look.governs.end, wanted)].tolist()
     return Scope(
@@ -235,7 +238,7 @@ def _hanging(look: Look, products: set[int], contracts: set[int]) -> Iterable[in
         for ports in (look.outputs, look.inputs):
             yield from ports.dataset[np.isin(ports.product, wanted)].tolist()
         used = used_datasets(look)
-        yield from used[np.isin(look.index.products(used), wanted)].tolist()
+        yield from used[np.isin(look.index.ownership.find_products(used), wanted)].tolist()
 
 
 def _columns(look: Look, nodes: set[int]) -> Iterable[int]:
@@ -257,8 +260,8 @@ def _with_ports(look: Look, wanted: Sequence[int]) -> Iterable[int]:
 def used_datasets(look: Look) -> Ints:
     """The datasets that consumers, or products by their input ports, use."""
     ends = np.concatenate([look.consumes.end, look.inputs.dataset])
-    kinds = look.index.kinds(ends)
-    return np.unique(np.concatenate([ends[kinds == DATASET], look.index.datasets(ends[kinds == COLUMN])])).astype(np.int32)
+    kinds = look.index.lineage.get_kinds(ends)
+    return np.unique(np.concatenate([ends[kinds == DATASET], look.index.lineage.get_datasets(ends[kinds == COLUMN])])).astype(np.int32)
 
 
 def _changed(look: Look, fed: Ints) -> Ints:
@@ -271,4 +274,4 @@ def _changed(look: Look, fed: Ints) -> Ints:
     own = [column for dataset in datasets.tolist() for member in core.ring(dataset) for column in core.children(member)]
     begun = np.unique(np.concatenate([current[core.nodes.kind[current] == COLUMN], datasets, core.nodes.rep[np.array(own, np.int32)]]))
     former = fed[core.nodes.rep[fed] != fed]
-    return np.unique(np.concatenate([look.index.onward(begun.astype(np.int32)), former])).astype(np.int32)
+    return np.unique(np.concatenate([look.index.lineage.collect_onward(begun.astype(np.int32)), former])).astype(np.int32)

@@ -109,7 +109,7 @@ class Watch:
     def _begin(self, index: LineageIndex) -> None:
         """Raises what the store raises; then all is as it was before."""
         personal: dict[str, Personal] = {}
-        trail = index.trail()
+        trail = index.changes.open_trail()
         held = Held(full(Look(self.live, index, self._time(), personal), self.policies.values()))
         self._index, self._personal, self._trail, self._held = index, personal, trail, held
         self._note(index)

@@ -47,7 +47,7 @@ class Personal:
         self._names = _Names(index.core, _lower(parameters.get("words")), _lower(parameters.get("harmless_words")))
         tagged = self._tagged()
         guessed = self._guess(tagged)
-        self._spreads = {way: index.spread(guessed if way.guess else tagged, possible=way.possible) for way in WAYS}
+        self._spreads = {way: index.lineage.build_spread(guessed if way.guess else tagged, possible=way.possible) for way in WAYS}
 
     @staticmethod
     def key(parameters: Mapping[str, Any]) -> str:
@@ -87,8 +87,8 @@ class Personal:
             self._spreads[way].restore(undo)
 
     def _tagged(self) -> Ints:
-        found = self._index.tagged(lambda tags: any(_is_one(tag, self._tags) for tag in tags))
-        columns: Ints = found[self._index.kinds(found) == COLUMN]
+        found = self._index.assets.find_tagged(lambda tags: any(_is_one(tag, self._tags) for tag in tags))
+        columns: Ints = found[self._index.lineage.get_kinds(found) == COLUMN]
         return columns
 
     def _guess(self, tagged: Ints, among: Ints | None = None) -> Ints:
@@ -103,7 +103,7 @@ class Personal:
         found = np.unique(core.nodes.rep[named])
         found = found[~np.isin(found, tagged)]
         if self._harmless:
-            harmless = self._index.tagged(lambda tags: any(tag.lower() in self._harmless for tag in tags))
+            harmless = self._index.assets.find_tagged(lambda tags: any(tag.lower() in self._harmless for tag in tags))
             found = found[~np.isin(found, harmless)]
         return found.astype(np.int32)
 

@@ -29,22 +29,22 @@ def index_checks(store: Store, precedence: Precedence, advance: Callable[[int], 
     revision = store.revision()
     whole = LineageIndex.load(store.heads(), revision, precedence=precedence)
     followed = LineageIndex.load([], 0, precedence=precedence)
-    followed.apply(store.changes(0))
+    followed.changes.apply(store.changes(0))
     since = store.changes(min(whole.revision, followed.revision))
-    whole.apply(since)
-    followed.apply(since)
+    whole.changes.apply(since)
+    followed.changes.apply(since)
     yield _same(whole, followed, advance)
     yield _symmetric(whole, advance)
 
 
 def _same(whole: LineageIndex, followed: LineageIndex, advance: Callable[[int], None]) -> Check:
     found = Findings("index: loaded at once and followed change by change it is the same (walks from a sample)")
-    if whole.size() != followed.size():
-        found.problem(f"loaded it has {whole.size()}, followed {followed.size()}")
+    if whole.changes.measure_size() != followed.changes.measure_size():
+        found.problem(f"loaded it has {whole.changes.measure_size()}, followed {followed.changes.measure_size()}")
     for key in _sample(whole):
         found.count += 1
-        other = followed.node(key)
-        node = whole.node(key)
+        other = followed.assets.find_by_key(key)
+        node = whole.assets.find_by_key(key)
         if other is None or node is None:
             found.problem(f"{key.kind} {key.qualified_name} is in one of them only")
         elif any(_differ(_walk(whole, node, way), _walk(followed, other, way)) for way in Direction):
@@ -56,7 +56,7 @@ def _same(whole: LineageIndex, followed: LineageIndex, advance: Callable[[int], 
 def _symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Check:
     found = Findings("index: what a column reaches comes from it (a sample)")
     for key in _sample(index):
-        node = index.node(key)
+        node = index.assets.find_by_key(key)
         if node is None or key.kind is not AssetKind.COLUMN:
             continue
         walk = _walk(index, node, Direction.DOWNSTREAM)
@@ -65,7 +65,7 @@ def _symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Check:
         reached = walk.reached
         found.count += 1
         for end in sorted(reached)[:: max(1, len(reached) // ENDS)]:
-            there = index.node(end)
+            there = index.assets.find_by_key(end)
             back = Walk({}, 0) if there is None else _walk(index, there, Direction.UPSTREAM)
             if end.kind is AssetKind.COLUMN and back is not None and back.reached.get(key) != reached[end]:
                 found.problem(f"{key.qualified_name} reaches {end.qualified_name}, which does not come from it alike")
@@ -74,8 +74,8 @@ def _symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Check:
 
 
 def _sample(index: LineageIndex) -> list[AssetKey]:
-    nodes = [*index.of_kind(AssetKind.COLUMN), *index.of_kind(AssetKind.DATASET)]
-    return [index.key(node) for node in nodes[:: max(1, len(nodes) // SAMPLE)]]
+    nodes = [*index.assets.list_of_kind(AssetKind.COLUMN), *index.assets.list_of_kind(AssetKind.DATASET)]
+    return [index.assets.get_key(node) for node in nodes[:: max(1, len(nodes) // SAMPLE)]]
 
 
 def _differ(one: Walk | None, other: Walk | None) -> bool:
@@ -84,9 +84,11 @@ def _differ(one: Walk | None, other: Walk | None) -> bool:
 
 def _walk(index: LineageIndex, start: int, direction: Direction) -> Walk | None:
     """None if it is too much."""
-    walked = index.traverse([start], direction, reach=Reach.POSSIBLE, depth=None, max_nodes=MAX_NODES, deadline=None, seen_since=None)
+    walked = index.lineage.traverse(
+        [start], direction, reach=Reach.POSSIBLE, depth=None, max_nodes=MAX_NODES, deadline=None, seen_since=None
+    )
     if walked.completeness.truncated is not Truncated.NONE:
         return None
     rows = zip(walked.nodes.tolist(), walked.reach.tolist(), walked.distance.tolist(), walked.masked.tolist(), strict=True)
-    reached = {index.key(node): (Reach(reach), distance, bool(masked)) for node, reach, distance, masked in rows}
+    reached = {index.assets.get_key(node): (Reach(reach), distance, bool(masked)) for node, reach, distance, masked in rows}
     return Walk(reached, walked.completeness.silent_on_filters)

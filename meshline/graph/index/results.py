@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -44,6 +45,15 @@ class KnownLater(NamedTuple):
     type: EdgeType
     source_kind: str  # mesh, contract, openlineage, ...
     since: int  # microseconds
+
+
+@dataclass(slots=True)
+class View:
+    """Which state of the store an index shows. One for each index: its facets share it."""
+
+    revision: int
+    as_of: int | None  # microseconds; None: now
+    known_later: tuple[KnownLater, ...] = ()
 
 
 class Completeness(NamedTuple):
@@ -90,7 +100,7 @@ class Edge(NamedTuple):
 class Tied(NamedTuple):
     """Edges of one type by column, one row for each scope that says one. The ends are representatives.
 
-    `said`: the number of an edge's attributes (`LineageIndex.said`), or -1.
+    `said`: the number of an edge's attributes (`OwnershipFacet.get_attributes`), or -1.
     """
 
     start: Ints

@@ -15,7 +15,7 @@ from meshline.graph.index.index_tables import Slots
 from meshline.graph.index.loader import Feed
 from meshline.graph.index.ownership import Holders
 from meshline.graph.index.passes import Limits, Walked, Walker
-from meshline.graph.index.results import Affected, Bytes, Completeness, Direction, Flags, FlowStep, Ints, KnownLater
+from meshline.graph.index.results import Affected, Bytes, Completeness, Direction, Flags, FlowStep, Ints, View
 from meshline.graph.index.rollup import Reckoning, Rows
 from meshline.graph.index.silent_jobs import silent_on
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType
@@ -160,7 +160,6 @@ def _datasets(feed: Feed) -> list[int]:
 
 
 Distances: TypeAlias = Ints  # by node; -1: not visited
-View: TypeAlias = tuple[int | None, int, tuple[KnownLater, ...]]  # the index's as_of, revision and known_later
 
 
 class Traversal:
@@ -331,4 +330,4 @@ class Traversal:
 
 def _completeness(walked: Walked, unbound: int, silent: Ints, producers: tuple[str, ...], view: View) -> Completeness:
     counts = (walked.possible_only, walked.undescribed, walked.stale_edges, walked.provisional, unbound, len(silent))
-    return Completeness(walked.truncated, *counts, producers, *view)
+    return Completeness(walked.truncated, *counts, producers, view.as_of, view.revision, view.known_later)

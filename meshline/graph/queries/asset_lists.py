@@ -33,13 +33,13 @@ def listing(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHING, *
 
 def count(index: LineageIndex, kind: AssetKind, wanted: Filter = EVERYTHING) -> int:
     if wanted == EVERYTHING:
-        return len(index.of_kind(kind))
+        return len(index.assets.list_of_kind(kind))
     return sum(1 for _ in _entries(index, kind, wanted, None))
 
 
 def _entries(index: LineageIndex, kind: AssetKind, wanted: Filter, after: SortKey | None) -> Iterator[Entry]:
     tests = _tests(index, wanted)
-    for entry in in_order(index, index.of_kind(kind), after):
+    for entry in in_order(index, index.assets.list_of_kind(kind), after):
         if all(test(entry) for test in tests):
             yield entry
 
@@ -48,35 +48,35 @@ def _tests(index: LineageIndex, wanted: Filter) -> list[Callable[[Entry], bool]]
     tests: list[Callable[[Entry], bool]] = []
     if wanted.text is not None:
         text = wanted.text.casefold()
-        tests.append(lambda entry: text in index.key(entry.node).qualified_name.casefold())
+        tests.append(lambda entry: text in index.assets.get_key(entry.node).qualified_name.casefold())
     if wanted.namespace is not None:
-        tests.append(lambda entry: index.key(entry.node).parts[0] == wanted.namespace)
+        tests.append(lambda entry: index.assets.get_key(entry.node).parts[0] == wanted.namespace)
     if wanted.domain is not None:
         domain = wanted.domain
         tests.append(lambda entry: in_domain(index, entry.node, domain))
     if wanted.product is not None:
-        tests.append(lambda entry: index.product(entry.node) == wanted.product)
+        tests.append(lambda entry: index.ownership.find_product(entry.node) == wanted.product)
     if wanted.owner is not None:
         owned = owned_nodes(index, wanted.owner)
         tests.append(lambda entry: entry.node in owned)
     if wanted.described is not None:
-        tests.append(lambda entry: index.described(entry.node) == wanted.described)
+        tests.append(lambda entry: index.assets.is_described(entry.node) == wanted.described)
     return tests
 
 
 def columns(index: LineageIndex, dataset: int, *, first: int, after: SortKey | None = None) -> Page:
     """The columns of a dataset by position; those without one come last."""
-    entries = (Entry(_column_key(index, column), column) for column in index.columns(dataset))
+    entries = (Entry(_column_key(index, column), column) for column in index.assets.list_columns(dataset))
     return page_of(sorted(entry for entry in entries if after is None or entry.key > after), first)
 
 
 def _column_key(index: LineageIndex, column: int) -> SortKey:
-    position = index.position(column)
-    return SortKey((int(position is None), position or 0), (index.key(column).name,))
+    position = index.assets.find_position(column)
+    return SortKey((int(position is None), position or 0), (index.assets.get_key(column).name,))
 
 
 def linked(index: LineageIndex, node: int, type_: EdgeType, *, incoming: bool = False) -> list[int]:
     """The assets at the other ends of a node's edges of a type, by name, each once."""
-    edges = index.edges(node, type_, incoming=incoming)
+    edges = index.ownership.list_edges(node, type_, incoming=incoming)
     nodes = {edge.start if incoming else edge.end for edge in edges}
-    return sorted(nodes, key=lambda other: index.key(other).qualified_name)
+    return sorted(nodes, key=lambda other: index.assets.get_key(other).qualified_name)

@@ -71,7 +71,7 @@ def attributes(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> li
 
 def last_observed(index: LineageIndex, node: int) -> int | None:
     """When any source last said anything about the asset (microseconds)."""
-    return max((index.scope(scope).last_observed for scope in index.scopes(node)), default=None)
+    return max((index.changes.get_scope(scope).last_observed for scope in index.changes.list_scopes(node)), default=None)
 
 
 class Alias(NamedTuple):
@@ -98,14 +98,14 @@ def aliases(live: LiveGraph, index: LineageIndex, datasets: Sequence[int], known
 
 def _naming_edges(index: LineageIndex, dataset: int) -> Iterator[Edge]:
     for type_ in _WHY:
-        yield from index.edges(dataset, type_)
-        yield from index.edges(dataset, type_, incoming=True)
+        yield from index.ownership.list_edges(dataset, type_)
+        yield from index.ownership.list_edges(dataset, type_, incoming=True)
 
 
 def _said(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> Iterator[Alias]:
     """Names in the edges as they were said. The index knows the whole class, not which member an edge begins at."""
-    members = {index.own_key(member) for member in index.members(dataset)}
-    shown = index.key(dataset)
+    members = {index.assets.get_own_key(member) for member in index.assets.list_members(dataset)}
+    shown = index.assets.get_key(dataset)
     for head in heads:
         for edge in decode(head.content.blob).edges if head.content else ():
             ends = {edge.start, edge.end}

@@ -43,11 +43,11 @@ def consumed_version(index: LineageIndex, use: Edge, contract: int | None = None
         return stated
     name = use.attributes.get("contract")
     if isinstance(name, str):
-        contract = index.node(build_contract_key(name))
+        contract = index.assets.find_by_key(build_contract_key(name))
     if contract is None:
         return None
-    dataset = index.dataset(use.end) if index.kind(use.end) is AssetKind.COLUMN else use.end
-    governs = index.edges(contract, EdgeType.GOVERNS)
+    dataset = index.assets.get_dataset(use.end) if index.assets.get_kind(use.end) is AssetKind.COLUMN else use.end
+    governs = index.ownership.list_edges(contract, EdgeType.GOVERNS)
     found = {str(edge.attributes.get("version", "")) for edge in governs if edge.end == dataset} or {
         str(edge.attributes.get("version", "")) for edge in governs
     }

@@ -48,8 +48,8 @@ class Coverage(NamedTuple):
 
 def coverage(index: LineageIndex) -> Coverage:
     """Counts over the visible graph."""
-    datasets = np.array(index.of_kind(AssetKind.DATASET), np.int32)
-    groups, known = Groups(index, datasets), index.survey()
+    datasets = np.array(index.assets.list_of_kind(AssetKind.DATASET), np.int32)
+    groups, known = Groups(index, datasets), index.assets.survey()
     rows = np.stack(
         [
             np.ones(datasets.size, np.bool_),
@@ -61,8 +61,8 @@ def coverage(index: LineageIndex) -> Coverage:
         axis=1,
     )
     domains = groups.domains[groups.at]
-    named = sorted(set(domains.tolist()), key=lambda node: (node == NOTHING, "" if node == NOTHING else index.key(node).name))
-    sources = ((source, rows[np.isin(datasets, of_source)]) for source, of_source in index.spoken_of())
+    named = sorted(set(domains.tolist()), key=lambda node: (node == NOTHING, "" if node == NOTHING else index.assets.get_key(node).name))
+    sources = ((source, rows[np.isin(datasets, of_source)]) for source, of_source in index.changes.list_mentioned())
     return Coverage(
         _covered(rows),
         tuple(SourceCoverage(source, _covered(of_source)) for source, of_source in sorted(sources, key=itemgetter(0)) if len(of_source)),

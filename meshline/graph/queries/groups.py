@@ -29,11 +29,13 @@ class Groups:
     def __init__(self, index: LineageIndex, nodes: Ints) -> None:
         self.index = index
         self.nodes = nodes
-        self.kind: Bytes = index.kinds(nodes)
+        self.kind: Bytes = index.lineage.get_kinds(nodes)
         self.holder = nodes.copy()  # per node: a column's dataset, else the node itself
         of_column = self.kind == COLUMN
-        self.holder[of_column] = index.datasets(nodes[of_column])
-        self.holders, self.at = index.numbered(self.holder)  # the distinct ones; per node: the position of its holder in these
+        self.holder[of_column] = index.lineage.get_datasets(nodes[of_column])
+        self.holders, self.at = index.lineage.number_distinct(
+            self.holder
+        )  # the distinct ones; per node: the position of its holder in these
 
     @cached_property
     def _sizes(self) -> Ints:
@@ -42,14 +44,14 @@ class Groups:
 
     @cached_property
     def _kinds(self) -> Bytes:
-        return self.index.kinds(self.holders)
+        return self.index.lineage.get_kinds(self.holders)
 
     @cached_property
     def products(self) -> Ints:
         """Per holder: its product, or NOTHING; a product is its own."""
         found = np.where(self._kinds == _DATA_PRODUCT, self.holders, np.int32(NOTHING))
         datasets = self._kinds == _DATASET
-        found[datasets] = self.index.products(self.holders[datasets])
+        found[datasets] = self.index.ownership.find_products(self.holders[datasets])
         return found
 
     @cached_property
@@ -57,16 +59,16 @@ class Groups:
         """Per holder: its domain, or NOTHING; a domain is its own."""
         found = np.where(self._kinds == _DOMAIN, self.holders, np.int32(NOTHING))
         held = (self._kinds == _DATASET) | (self._kinds == _DATA_PRODUCT)
-        found[held] = self.index.domains(self.holders[held])
+        found[held] = self.index.ownership.find_domains(self.holders[held])
         return found
 
     @cached_property
     def levels(self) -> Ints:
-        """Per holder: the nearest level that has owners, or NOTHING (the rule of `LineageIndex.owners`)."""
+        """Per holder: the nearest level that has owners, or NOTHING (the rule of `OwnershipFacet.list_owners`)."""
         domains, at = np.unique(self.domains, return_inverse=True)
         found = np.array([self._owned_domain(domain) for domain in domains.tolist()], np.int32)[at]
         for nearer in (self.products, self.holders):
-            owned = (nearer != NOTHING) & self.index.owned(nearer)
+            owned = (nearer != NOTHING) & self.index.ownership.has_owners(nearer)
             found[owned] = nearer[owned]
         return found
 
@@ -85,7 +87,7 @@ class Groups:
         np.subtract.at(sizes, self.at[columns], 1)
         result: dict[int | None, int] = {}
         for level, size in [*_sums(self.levels, sizes), *((column, 1) for column in self.nodes[columns].tolist())]:
-            for owner in (None,) if level == NOTHING else self.index.owner_nodes(level):
+            for owner in (None,) if level == NOTHING else self.index.ownership.collect_owner_nodes(level):
                 result[owner] = result.get(owner, 0) + size
         return {owner: size for owner, size in result.items() if size}
 
@@ -105,10 +107,14 @@ class Groups:
         return found
 
     def owned_by(self, owner: int) -> Flags:
-        levels = [level for level in np.unique(self.levels).tolist() if level != NOTHING and owner in self.index.owner_nodes(level)]
+        levels = [
+            level
+            for level in np.unique(self.levels).tolist()
+            if level != NOTHING and owner in self.index.ownership.collect_owner_nodes(level)
+        ]
         found: Flags = np.isin(self.levels, levels)[self.at]
         for row in np.flatnonzero(self.owned_columns).tolist():
-            found[row] = owner in self.index.owner_nodes(int(self.nodes[row]))
+            found[row] = owner in self.index.ownership.collect_owner_nodes(int(self.nodes[row]))
         return found
 
     # -- owners
@@ -116,7 +122,7 @@ class Groups:
     @cached_property
     def owned_columns(self) -> Flags:
         """Per node: whether it is a column that somebody owns itself."""
-        owned: Flags = (self.kind == COLUMN) & self.index.owned(self.nodes)
+        owned: Flags = (self.kind == COLUMN) & self.index.ownership.has_owners(self.nodes)
         return owned
 
     def owners(self, rows: Iterable[int]) -> list[frozenset[int]]:
@@ -124,14 +130,14 @@ class Groups:
         found: list[frozenset[int]] = []
         for row in rows:
             level = int(self.nodes[row]) if self.owned_columns[row] else int(self.levels[self.at[row]])
-            found.append(frozenset() if level == NOTHING else self.index.owner_nodes(level))
+            found.append(frozenset() if level == NOTHING else self.index.ownership.collect_owner_nodes(level))
         return found
 
     def _owned_domain(self, domain: int) -> int:
         """The nearest of a domain and those above it that has owners, or NOTHING."""
         if domain == NOTHING:
             return NOTHING
-        return next((level for level in self._above(domain) if self.index.owner_nodes(level)), NOTHING)
+        return next((level for level in self._above(domain) if self.index.ownership.collect_owner_nodes(level)), NOTHING)
 
     def _above(self, domain: int) -> list[int]:
         """A domain and those above it, the nearest first."""
@@ -139,7 +145,7 @@ class Groups:
         at: int | None = domain
         while at is not None and at not in chain:
             chain.append(at)
-            at = self.index.domain(at)
+            at = self.index.ownership.find_domain(at)
         return chain
 
 

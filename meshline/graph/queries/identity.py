@@ -76,7 +76,7 @@ _ORDER = {rank: place for place, rank in enumerate(NameRank)}
 def identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
     """What makes a dataset one, with one read of the store. Members are in the order in which they would be shown."""
     traits = index.core.nodes.traits
-    past = {index.own_key(member): bool(traits[member] & PAST) for member in index.members(dataset)}
+    past = {index.assets.get_own_key(member): bool(traits[member] & PAST) for member in index.assets.list_members(dataset)}
     keys = list(past)
     heads = live.store.statements(sorted(_scopes(index, dataset)), index.as_of)
     ranks = _ranks(keys, heads)
@@ -85,14 +85,14 @@ def identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
     reasons = _reasons(index, dataset, heads)
     partings = [reason for reason in reasons if reason.type is EdgeType.DIFFERENT_FROM]
     joining = [reason for reason in reasons if reason.type is not EdgeType.DIFFERENT_FROM]
-    return Identity(index.key(dataset), tuple(members), tuple(joining), tuple(partings), tuple(_spellings(index, dataset)))
+    return Identity(index.assets.get_key(dataset), tuple(members), tuple(joining), tuple(partings), tuple(_spellings(index, dataset)))
 
 
 def _scopes(index: LineageIndex, dataset: int) -> Iterator[int]:
     """The scopes that may say what joins the members or parts them from others, or what speaks for one."""
-    yield from index.fact_names(dataset)
+    yield from index.changes.list_fact_names(dataset)
     for type_, incoming in ((EdgeType.HAS_COLUMN, False), (EdgeType.PORT, True), *((t, i) for t in _NAMING for i in (False, True))):
-        yield from (edge.scope_id for edge in index.edges(dataset, type_, incoming=incoming))
+        yield from (edge.scope_id for edge in index.ownership.list_edges(dataset, type_, incoming=incoming))
 
 
 def _ranks(keys: Iterable[AssetKey], heads: Iterable[Head]) -> Mapping[AssetKey, tuple[NameRank, str | None]]:
@@ -131,7 +131,7 @@ def _rank(edge: EdgeFact, source: str) -> NameRank | None:
 
 
 def _reasons(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> list[Reason]:
-    keys = {index.own_key(member) for member in index.members(dataset)}
+    keys = {index.assets.get_own_key(member) for member in index.assets.list_members(dataset)}
     found = [
         _reason(edge, head, overruled=edge.type is EdgeType.SAME_AS and _overruled(index, dataset, edge))
         for head in heads
@@ -143,8 +143,10 @@ def _reasons(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> list[R
 
 def _overruled(index: LineageIndex, dataset: int, edge: EdgeFact) -> bool:
     """Whether it leads to a dataset that is another one nevertheless."""
-    of = index.representative(dataset)
-    return any(node is not None and index.representative(node) != of for node in map(index.node, (edge.start, edge.end)))
+    of = index.assets.get_representative(dataset)
+    return any(
+        node is not None and index.assets.get_representative(node) != of for node in map(index.assets.find_by_key, (edge.start, edge.end))
+    )
 
 
 def _reason(edge: EdgeFact, head: Head, *, overruled: bool) -> Reason:
@@ -153,10 +155,10 @@ def _reason(edge: EdgeFact, head: Head, *, overruled: bool) -> Reason:
 
 
 def _spellings(index: LineageIndex, dataset: int) -> Iterator[tuple[int, tuple[Spelling, ...]]]:
-    for column in index.columns(dataset):
+    for column in index.assets.list_columns(dataset):
         by_name: dict[str, list[AssetKey]] = {}
-        for member in index.members(column):
-            key = index.own_key(member)
+        for member in index.assets.list_members(column):
+            key = index.assets.get_own_key(member)
             by_name.setdefault(key.name, []).append(AssetKey(AssetKind.DATASET, key.parts[:2]))
         if len(by_name) > 1:
             yield column, tuple(Spelling(name, tuple(sorted(of))) for name, of in sorted(by_name.items()))

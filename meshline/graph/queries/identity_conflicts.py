@@ -326,9 +326,9 @@ def _near(core: Core, sets: ColumnSets) -> Iterator[Conflict]:
 
 
 def _of_sessions(index: LineageIndex, sets: ColumnSets) -> Iterator[Conflict]:
-    for name, datasets in index.session_names().items():
+    for name, datasets in index.assets.list_session_names().items():
         if len(datasets) > 1:
-            keys = tuple(sorted(map(index.key, datasets)))
+            keys = tuple(sorted(map(index.assets.get_key, datasets)))
             columns = [sets.of_class(one) for one in datasets]
             similarity = len(set.intersection(*columns)) / max(1, len(set.union(*columns)))
             yield Conflict(ConflictKind.SESSION_NAME, keys, similarity, session_name=build_dataset_key(*name))

@@ -81,11 +81,11 @@ class Ranking:
 
     def _name(self, node: int) -> tuple[str, ...]:
         """The namespace tells apart `a/b` + `c` and `a` + `b/c`."""
-        key = self.index.key(node)
+        key = self.index.assets.get_key(node)
         return (key.qualified_name, key.parts[0], key.kind)
 
     def _full_name(self, row: int, holder: tuple[str, ...]) -> tuple[str, ...]:
-        key = self.index.key(int(self.affected.nodes[row]))
+        key = self.index.assets.get_key(int(self.affected.nodes[row]))
         return (*holder, key.name) if key.kind is AssetKind.COLUMN else holder
 
 
@@ -165,7 +165,7 @@ def impact(
     limits: Limits = UNLIMITED,
 ) -> Impact:
     """What the starts affect downstream; UPSTREAM: what they come from (provenance). See `LineageIndex.traverse`."""
-    found = index.traverse(
+    found = index.lineage.traverse(
         starts,
         direction,
         reach=reach,
@@ -243,7 +243,7 @@ class Impact:
     def _count(self, node: int | None, size: int, nothing: str) -> Count:
         if node is None:
             return Count("", nothing, None, size)
-        label = self.index.label(node)
+        label = self.index.assets.get_label(node)
         return Count(label.id, label.name, node, size)
 
     # -- pages

@@ -38,9 +38,11 @@ def paths(
     if not 0 <= first <= MOST:
         raise InvalidInput(f"between 0 and {MOST} paths can be asked for", "first")
     for node, name in ((start, "from"), (end, "to")):
-        if index.kind(node) not in ENDS:
-            raise InvalidInput(f"a path is between columns or datasets, and {index.key(node).name!r} is a {index.kind(node)}", name)
-    return [steps_of(path, start, end) for path in index.paths(start, end, reach=reach, first=first, depth=depth)]
+        if index.assets.get_kind(node) not in ENDS:
+            raise InvalidInput(
+                f"a path is between columns or datasets, and {index.assets.get_key(node).name!r} is a {index.assets.get_kind(node)}", name
+            )
+    return [steps_of(path, start, end) for path in index.lineage.find_paths(start, end, reach=reach, first=first, depth=depth)]
 
 
 def steps_of(flows: Sequence[FlowStep], start: int, end: int) -> list[PathStep]:
@@ -112,8 +114,8 @@ class Via:
         return next(within, node)
 
     def _dataset(self, node: int) -> int | None:
-        kind = self.index.kind(node)
-        return self.index.dataset(node) if kind is AssetKind.COLUMN else node if kind is AssetKind.DATASET else None
+        kind = self.index.assets.get_kind(node)
+        return self.index.assets.get_dataset(node) if kind is AssetKind.COLUMN else node if kind is AssetKind.DATASET else None
 
     @cached_property
     def _reached(self) -> frozenset[int]:
@@ -123,8 +125,8 @@ class Via:
     def _begun(self) -> frozenset[int]:
         """The starts, and the datasets of those that are columns."""
         starts = frozenset((*self.impact.traversal.starts.tolist(), *self.impact.starts))
-        columns = (node for node in starts if self.index.kind(node) is AssetKind.COLUMN)
-        return starts.union(self.index.dataset(node) for node in columns)
+        columns = (node for node in starts if self.index.assets.get_kind(node) is AssetKind.COLUMN)
+        return starts.union(self.index.assets.get_dataset(node) for node in columns)
 
     def _rank(self, node: int) -> tuple[int, int] | None:
         """Reach and distance; None: not affected."""
@@ -148,25 +150,25 @@ class Via:
 
     def _named(self, node: int) -> tuple[str, str]:
         """By qualified names: a dataset comes before its columns."""
-        if self.index.kind(node) is not AssetKind.COLUMN:
+        if self.index.assets.get_kind(node) is not AssetKind.COLUMN:
             return self._name(node), ""
-        return self._name(self.index.dataset(node)), self.index.column_name(node)
+        return self._name(self.index.assets.get_dataset(node)), self.index.assets.get_column_name(node)
 
     def _name(self, node: int) -> str:
         name = self._names.get(node)
         if name is None:
-            name = self._names[node] = self.index.key(node).qualified_name
+            name = self._names[node] = self.index.assets.get_key(node).qualified_name
         return name
 
     def _choices(self, node: int) -> Iterable[tuple[int, EdgeType, int | None]]:
-        kind = self.index.kind(node)
+        kind = self.index.assets.get_kind(node)
         if kind is AssetKind.DATASET:
             for column in self._columns(node):
                 yield column, EdgeType.HAS_COLUMN, None
         for type_ in _CARRIERS.get(kind, ()):
-            for edge in self.index.edges(node, type_):
+            for edge in self.index.ownership.list_edges(node, type_):
                 yield edge.end, type_, edge.scope_id
-                if self.index.kind(edge.end) is AssetKind.DATASET:  # used as a whole, affected through a column
+                if self.index.assets.get_kind(edge.end) is AssetKind.DATASET:  # used as a whole, affected through a column
                     yield from ((column, type_, edge.scope_id) for column in self._columns(edge.end))
         if kind in (AssetKind.DATA_PRODUCT, AssetKind.DOMAIN):
             yield from self._held(node, kind)
@@ -184,8 +186,9 @@ class Via:
         begun = [
             other
             for other in self._begun
-            if (self.index.product(other) if kind is AssetKind.DATA_PRODUCT else self.index.domain(other)) == node
+            if (self.index.ownership.find_product(other) if kind is AssetKind.DATA_PRODUCT else self.index.ownership.find_domain(other))
+            == node
         ]
         for other in (*holders, *begun):
-            if self.index.kind(other) is AssetKind.DATASET:
+            if self.index.assets.get_kind(other) is AssetKind.DATASET:
                 yield other, EdgeType.PORT if kind is AssetKind.DATA_PRODUCT else EdgeType.PART_OF, None

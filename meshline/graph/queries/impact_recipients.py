@@ -52,7 +52,7 @@ _SILENT = [KIND_ORDER[kind] for kind in (AssetKind.DOMAIN, AssetKind.OWNER)]
 def notices(impact: Impact) -> list[Notice]:
     """Consumers first, then owners; the surest affected first, then by name."""
     found = [*_consumers(impact), *_owners(impact)]
-    name = impact.index.key
+    name = impact.index.assets.get_key
     return sorted(found, key=lambda notice: (notice.reason, notice.reach, name(notice.recipient).qualified_name))
 
 
@@ -60,7 +60,7 @@ def _consumers(impact: Impact) -> Iterator[Notice]:
     begun = {*impact.starts, *impact.traversal.starts.tolist()}
     for row in np.flatnonzero(impact.groups.kind == KIND_ORDER[AssetKind.CONSUMER]).tolist():
         consumer = int(impact.affected.nodes[row])
-        uses = {edge.end for edge in impact.index.edges(consumer, EdgeType.CONSUMES)}
+        uses = {edge.end for edge in impact.index.ownership.list_edges(consumer, EdgeType.CONSUMES)}
         hits = sorted(_hit(impact, node) for node in uses if node in begun or impact.row(node) is not None)
         assets = tuple(hit.node for hit in hits)
         why = f"consumes {_names(hits)}" if hits else "consumes what is affected"
@@ -85,19 +85,21 @@ def _owners(impact: Impact) -> Iterator[Notice]:
 
 def owns(index: LineageIndex, owner: int, nodes: Sequence[int]) -> str:
     """What an owner owns as the end of a sentence; by which contract, where it is an owner by contract only."""
-    names = [index.key(node).qualified_name + _by_contract(index, owner, node) for node in nodes[:SHOWN]]
+    names = [index.assets.get_key(node).qualified_name + _by_contract(index, owner, node) for node in nodes[:SHOWN]]
     return f"owns {', '.join(names)}{_more(nodes)}"
 
 
 def _by_contract(index: LineageIndex, owner: int, node: int) -> str:
-    levels = {found.level for found in index.owners(node) if found.owner == owner}
-    contracts = sorted(index.label(level).name for level in levels if level != node and index.kind(level) is AssetKind.CONTRACT)
+    levels = {found.level for found in index.ownership.list_owners(node) if found.owner == owner}
+    contracts = sorted(
+        index.assets.get_label(level).name for level in levels if level != node and index.assets.get_kind(level) is AssetKind.CONTRACT
+    )
     return f" (by contract {', '.join(contracts)})" if contracts else ""
 
 
 def _hit(impact: Impact, node: int) -> _Hit:
     row = impact.row(node)
-    name = impact.index.key(node).qualified_name
+    name = impact.index.assets.get_key(node).qualified_name
     return (
         _Hit(-1, -1, name, node) if row is None else _Hit(int(impact.affected.reach[row]), int(impact.affected.distance[row]), name, node)
     )

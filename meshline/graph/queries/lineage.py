@@ -101,18 +101,18 @@ def contracted(index: LineageIndex, found: Traversal, granularity: Granularity, 
 def _datasets(index: LineageIndex, nodes: Ints) -> Ints:
     """Columns as their datasets."""
     datasets = nodes.copy()
-    of_column = index.kinds(nodes) == COLUMN
-    datasets[of_column] = index.datasets(nodes[of_column])
+    of_column = index.lineage.get_kinds(nodes) == COLUMN
+    datasets[of_column] = index.lineage.get_datasets(nodes[of_column])
     return datasets
 
 
 def _grouping(index: LineageIndex, granularity: Granularity) -> Grouping:
     if granularity is Granularity.DATASET:
         return lambda nodes: _datasets(index, nodes)
-    holders = index.products if granularity is Granularity.PRODUCT else index.domains
+    holders = index.ownership.find_products if granularity is Granularity.PRODUCT else index.ownership.find_domains
 
     def group(nodes: Ints) -> Ints:
-        distinct, at = index.numbered(_datasets(index, nodes))
+        distinct, at = index.lineage.number_distinct(_datasets(index, nodes))
         return holders(distinct)[at]
 
     return group
@@ -121,7 +121,7 @@ def _grouping(index: LineageIndex, granularity: Granularity) -> Grouping:
 def _nodes(index: LineageIndex, starts: Ints, of: Ints, found: Traversal, limit: int) -> list[LineageNode]:
     """In order, the first so many, and more if there are more. `of`: what stands for each reached node."""
     inside = (of != NOTHING) & ~np.isin(of, starts)
-    best = index.strongest(of[inside], found.reach[inside], found.distance[inside], found.masked[inside])
+    best = index.lineage.roll_up(of[inside], found.reach[inside], found.distance[inside], found.masked[inside])
     near = _nearest(best, limit + 1)
     nodes = [LineageNode(node, Reach.DIRECT, 0, masked=False, start=True) for node in starts.tolist()]
     rows = zip(*(column[near].tolist() for column in best), strict=True)
@@ -193,9 +193,11 @@ def lineage(
     """
     if granularity is Granularity.COLUMN:
         most = min(max(limit - len(set(starts)), 0), limits.nodes)
-        found = index.traverse(starts, direction, reach=reach, depth=depth, max_nodes=most, deadline=limits.deadline, seen_since=seen_since)
+        found = index.lineage.traverse(
+            starts, direction, reach=reach, depth=depth, max_nodes=most, deadline=limits.deadline, seen_since=seen_since
+        )
         return _by_column(index, found, limit)
-    found = index.traverse(
+    found = index.lineage.traverse(
         starts, direction, reach=reach, depth=depth, max_nodes=limits.nodes, deadline=limits.deadline, seen_since=seen_since
     )
     return contracted(index, found, granularity, limit)
@@ -217,8 +219,8 @@ def _wholes(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[F
     """The datasets of shown columns at which flows begin or end, as near as the nearest of these columns."""
     nearest: dict[int, LineageNode] = {}
     for node in shown:
-        if index.kind(node.node) is AssetKind.COLUMN:
-            dataset = index.dataset(node.node)
+        if index.assets.get_kind(node.node) is AssetKind.COLUMN:
+            dataset = index.assets.get_dataset(node.node)
             known = nearest.get(dataset)
             if known is None or (node.reach, node.distance, node.masked) < (known.reach, known.distance, known.masked):
                 nearest[dataset] = node._replace(node=dataset)
@@ -228,10 +230,10 @@ def _wholes(index: LineageIndex, shown: Sequence[LineageNode], flows: Iterable[F
 
 def _own(index: LineageIndex, starts: Sequence[int], shown: Sequence[LineageNode], flows: Iterable[FlowStep]) -> list[LineageNode]:
     """The columns of datasets among the starts at which flows from or to what is shown begin or end."""
-    datasets = {start for start in starts if index.kind(start) is AssetKind.DATASET}
+    datasets = {start for start in starts if index.assets.get_kind(start) is AssetKind.DATASET}
     drawn = {node.node for node in shown}
     ends = {end for flow in flows for end in (flow.start, flow.end)} - drawn
-    own = {end for end in ends if index.kind(end) is AssetKind.COLUMN and index.dataset(end) in datasets}
+    own = {end for end in ends if index.assets.get_kind(end) is AssetKind.COLUMN and index.assets.get_dataset(end) in datasets}
     inside = drawn | own
     joined = {end for flow in flows if flow.start in inside and flow.end in inside for end in (flow.start, flow.end)}
     return by_name(index, (LineageNode(column, Reach.DIRECT, 0, masked=False, start=True) for column in own & joined))

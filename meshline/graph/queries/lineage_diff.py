@@ -119,12 +119,12 @@ def _moved(head: Head) -> Iterable[AssetKey]:
 def _names_of(graph: LineageIndex, datasets: Iterable[AssetKey]) -> Iterable[AssetKey]:
     """All names that these datasets have."""
     for node in _nodes(graph, datasets):
-        yield from (graph.own_key(member) for member in graph.members(node))
+        yield from (graph.assets.get_own_key(member) for member in graph.assets.list_members(node))
 
 
 def _nodes(graph: LineageIndex, keys: Iterable[AssetKey]) -> Iterable[int]:
     """The visible assets that have these names, each once, in the order of the names."""
-    return dict.fromkeys(node for key in sorted(keys) if (node := graph.node(key)) is not None)
+    return dict.fromkeys(node for key in sorted(keys) if (node := graph.assets.find_by_key(key)) is not None)
 
 
 class _Side(NamedTuple):
@@ -151,8 +151,8 @@ class _Side(NamedTuple):
 
     def unchanged(self, edges: Iterable[DiffEdge]) -> Iterable[Head]:
         """Heads that say the same at both times, and mention where one of these edges begins."""
-        nodes = {self.graph.node(edge.start) for edge in edges if not self._touches_moved(edge)}
-        scopes = {scope for node in nodes if node is not None for scope in self.graph.scopes(node)}
+        nodes = {self.graph.assets.find_by_key(edge.start) for edge in edges if not self._touches_moved(edge)}
+        scopes = {scope for node in nodes if node is not None for scope in self.graph.changes.list_scopes(node)}
         return (self.heads[scope] for scope in scopes - self.differing if scope in self.heads)
 
     def _touches_moved(self, edge: DiffEdge) -> bool:
@@ -160,16 +160,18 @@ class _Side(NamedTuple):
 
     def _around(self, node: int, limits: Limits) -> Iterable[Change]:
         for direction in Direction:
-            found = self.graph.traverse([node], direction, depth=1, max_nodes=limits.nodes, deadline=limits.deadline)
+            found = self.graph.lineage.traverse([node], direction, depth=1, max_nodes=limits.nodes, deadline=limits.deadline)
             for flow in found.flows():
                 edge = self._shown(flow)
                 if self._touches_moved(edge):
-                    scope = self.graph.scope(flow.scope_id)
+                    scope = self.graph.changes.get_scope(flow.scope_id)
                     yield Change(edge, scope.source, scope.scope_id, scope.observed_at)
 
     def _shown(self, flow: FlowStep) -> DiffEdge:
-        job = None if flow.job is None else self.graph.key(flow.job)
-        return DiffEdge(self.graph.key(flow.start), self.graph.key(flow.end), flow.type, flow.subtype, flow.masking, job)
+        job = None if flow.job is None else self.graph.assets.get_key(flow.job)
+        return DiffEdge(
+            self.graph.assets.get_key(flow.start), self.graph.assets.get_key(flow.end), flow.type, flow.subtype, flow.masking, job
+        )
 
 
 def _dataset(key: AssetKey) -> AssetKey:
@@ -200,14 +202,14 @@ def _names(edge: DiffEdge) -> tuple[str, str, str, str, bool, str]:
 def _near(graphs: Iterable[LineageIndex], of: Sequence[str], limits: Limits) -> Callable[[DiffEdge], bool]:
     ids: set[str] = set()
     for index in graphs:
-        starts = [node for asset_id in of if (node := index.find(asset_id)) is not None]
+        starts = [node for asset_id in of if (node := index.assets.find(asset_id)) is not None]
         for direction in Direction:
             ids.update(_reached(index, starts, direction, limits))
     return lambda edge: edge.start.id in ids or edge.end.id in ids
 
 
 def _reached(index: LineageIndex, starts: Sequence[int], direction: Direction, limits: Limits) -> Iterable[str]:
-    found = index.traverse(starts, direction, max_nodes=limits.nodes, deadline=limits.deadline)
+    found = index.lineage.traverse(starts, direction, max_nodes=limits.nodes, deadline=limits.deadline)
     for node in {*found.starts.tolist(), *found.nodes.tolist()}:
-        for member in index.members(node):
-            yield index.own_key(member).id
+        for member in index.assets.list_members(node):
+            yield index.assets.get_own_key(member).id

@@ -30,7 +30,7 @@ def count_owned(index: LineageIndex, owner: int, *, inherited: bool, kinds: Sequ
 def _owned(index: LineageIndex, owner: int, *, inherited: bool, kinds: Sequence[AssetKind]) -> set[int]:
     nodes = owned_nodes(index, owner) if inherited else _direct(index, owner)
     wanted = frozenset(kinds or KINDS)
-    return {node for node in nodes if index.kind(node) in wanted}
+    return {node for node in nodes if index.assets.get_kind(node) in wanted}
 
 
 def owned_nodes(index: LineageIndex, owner: int) -> set[int]:
@@ -38,36 +38,36 @@ def owned_nodes(index: LineageIndex, owner: int) -> set[int]:
     direct = _direct(index, owner)
     direct |= _by_contract(index, owner, direct)
     result = set(direct)
-    if any(index.kind(node) in CONTAINERS for node in direct):
+    if any(index.assets.get_kind(node) in CONTAINERS for node in direct):
         for kind in CONTAINERS:
             groups = _groups(index, kind)
             result.update(groups.nodes[groups.owned_by(owner)].tolist())
-        for dataset in [node for node in result if index.kind(node) is AssetKind.DATASET]:
-            result.update(_inheriting(index, index.columns(dataset)))
+        for dataset in [node for node in result if index.assets.get_kind(node) is AssetKind.DATASET]:
+            result.update(_inheriting(index, index.assets.list_columns(dataset)))
     return result
 
 
 def _groups(index: LineageIndex, kind: AssetKind) -> Groups:
-    return Groups(index, np.array(index.of_kind(kind), np.int32))
+    return Groups(index, np.array(index.assets.list_of_kind(kind), np.int32))
 
 
 def _inheriting(index: LineageIndex, columns: Sequence[int]) -> list[int]:
     """Those of these columns that have no owners of their own."""
-    owned = index.owned(np.array(columns, np.int32)).tolist()
+    owned = index.ownership.has_owners(np.array(columns, np.int32)).tolist()
     return [column for column, own in zip(columns, owned, strict=True) if not own]
 
 
 def _direct(index: LineageIndex, owner: int) -> set[int]:
     """What an owner is said to own itself, where no stronger source names others."""
-    nodes = {edge.end for edge in index.edges(owner, EdgeType.OWNS)}
-    return {node for node in nodes if any(said.owner == owner for said in index.direct_owners(node))}
+    nodes = {edge.end for edge in index.ownership.list_edges(owner, EdgeType.OWNS)}
+    return {node for node in nodes if any(said.owner == owner for said in index.ownership.list_direct_owners(node))}
 
 
 def _by_contract(index: LineageIndex, owner: int, owned: Collection[int]) -> set[int]:
     """What the contracts among these govern, where it is the owner for that."""
-    contracts = [node for node in owned if index.kind(node) is AssetKind.CONTRACT]
-    governed = {edge.end for contract in contracts for edge in index.edges(contract, EdgeType.GOVERNS)}
-    return {node for node in governed if owner in index.owner_nodes(node)}
+    contracts = [node for node in owned if index.assets.get_kind(node) is AssetKind.CONTRACT]
+    governed = {edge.end for contract in contracts for edge in index.ownership.list_edges(contract, EdgeType.GOVERNS)}
+    return {node for node in governed if owner in index.ownership.collect_owner_nodes(node)}
 
 
 def orphans(index: LineageIndex, *, kinds: Sequence[AssetKind], first: int, after: SortKey | None = None) -> Page:
@@ -94,8 +94,8 @@ def _orphaned_columns(index: LineageIndex, after: SortKey | None) -> Iterator[En
     """Dataset by dataset: the order of all columns by name, without the names of all columns."""
     within = () if after is None or after.numbers[0] < KINDS.index(AssetKind.COLUMN) else after.names
     for dataset in _unowned(index, AssetKind.DATASET):
-        if index.key(dataset).parts >= within[:2]:
-            yield from in_order(index, _inheriting(index, index.columns_by_name(dataset)), after)
+        if index.assets.get_key(dataset).parts >= within[:2]:
+            yield from in_order(index, _inheriting(index, index.assets.list_columns_by_name(dataset)), after)
 
 
 def _unowned(index: LineageIndex, kind: AssetKind) -> list[int]:

@@ -92,7 +92,7 @@ def start_after(nodes: Sequence[int], key_of: Callable[[int], SortKey], after: S
 
 def name_key(index: LineageIndex, node: int) -> SortKey:
     """By kind, then by the parts of the shown key: the order of `LineageIndex.of_kind`."""
-    key = index.key(node)
+    key = index.assets.get_key(node)
     return SortKey((KIND_ORDER[key.kind],), key.parts)
 
 

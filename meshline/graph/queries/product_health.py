@@ -88,9 +88,9 @@ def health(live: LiveGraph, index: LineageIndex, products: Sequence[int], now: i
 
 
 def _output_ports(index: LineageIndex, product: int) -> list[int]:
-    edges = index.edges(product, EdgeType.PORT)
+    edges = index.ownership.list_edges(product, EdgeType.PORT)
     ports = {edge.end for edge in edges if edge.attributes.get("direction", "output") == "output"}
-    return sorted(ports, key=lambda of: index.key(of).parts)
+    return sorted(ports, key=lambda of: index.assets.get_key(of).parts)
 
 
 def _promised(of_product: Attributes) -> durations.Measure | None:
@@ -127,8 +127,8 @@ def _freshness(index: LineageIndex, of: int, known: Attributes, checks: Iterable
 
 def _seen(index: LineageIndex, of: int, known: Attributes, checks: Iterable[Result]) -> Iterator[tuple[int, Evidence]]:
     """When data was there at the latest, and how that is known: each is true, so the newest counts."""
-    for edge in index.edges(of, EdgeType.WRITES, incoming=True):
-        said = index.scope(edge.scope_id)
+    for edge in index.ownership.list_edges(of, EdgeType.WRITES, incoming=True):
+        said = index.changes.get_scope(edge.scope_id)
         if said.scope[0] in _WRITTEN and parse_source_kind(said.source) == "openlineage" and not said.provisional:
             yield said.last_observed, Evidence.RUN
     for row in known.rows:

@@ -90,7 +90,10 @@ class Spoken(NamedTuple):
 
 def said_of(live: LiveGraph, index: LineageIndex, datasets: Iterable[int]) -> dict[int, list[Spoken]]:
     """What is said of checks, by dataset, with the names under which it means the dataset."""
-    names = {of: {id_: keys for id_, keys in index.fact_names(of).items() if index.scope(id_).scope[0] in SCOPES} for of in set(datasets)}
+    names = {
+        of: {id_: keys for id_, keys in index.changes.list_fact_names(of).items() if index.changes.get_scope(id_).scope[0] in SCOPES}
+        for of in set(datasets)
+    }
     ids = sorted({id_ for of_dataset in names.values() for id_ in of_dataset})
     heads = {head.scope_id: head for head in live.store.statements(ids, index.as_of)} if ids else {}
     return {
@@ -143,7 +146,7 @@ def results_in(index: LineageIndex, of: int, spoken: Iterable[Spoken], outcomes:
 
 
 def _result(index: LineageIndex, of: int, found: _Found) -> Result:
-    asset = index.node(found.key) if found.column else of
+    asset = index.assets.find_by_key(found.key) if found.column else of
     head = found.head
     return Result(of, of if asset is None else asset, found.column, found.name, found.said, found.at, head.source, head.scope_id)
 
@@ -178,7 +181,7 @@ def _time(said: Mapping[str, Json], otherwise: int) -> int:
 
 def sort_key(index: LineageIndex, result: Result) -> SortKey:
     """By dataset; checks of the dataset before those of columns, then by name."""
-    return SortKey((), (*index.key(result.dataset).parts, result.column, result.name, result.said.suite, result.source))
+    return SortKey((), (*index.assets.get_key(result.dataset).parts, result.column, result.name, result.said.suite, result.source))
 
 
 def history(live: LiveGraph, index: LineageIndex, result: Result, first: int | None = None) -> list[Past]:
@@ -229,7 +232,7 @@ def checked_datasets(index: LineageIndex) -> list[int]:
         if alive and text.startswith(beginnings):
             scope = heads.scope_of(head)
             at = _DATASET_AT[scope[0]]
-            node = index.node(build_dataset_key(*scope[at : at + 2]))
+            node = index.assets.find_by_key(build_dataset_key(*scope[at : at + 2]))
             if node is not None:
                 found.add(node)
     return sorted(found)
@@ -274,11 +277,11 @@ def _failures(
 ) -> Iterator[Result]:
     nodes = checked_datasets(index)
     if wanted != EVERYTHING:
-        page = listing(index, AssetKind.DATASET, wanted, first=len(index.of_kind(AssetKind.DATASET)))
+        page = listing(index, AssetKind.DATASET, wanted, first=len(index.assets.list_of_kind(AssetKind.DATASET)))
         nodes = sorted({entry.node for entry in page.entries} & set(nodes))
     ordered = [entry.node for entry in by_name(index, nodes)]
     if after is not None:
-        ordered = [node for node in ordered if index.key(node).parts >= after.names[:2]]
+        ordered = [node for node in ordered if index.assets.get_key(node).parts >= after.names[:2]]
     words = [outcome.encode() for outcome in outcomes]
     for begin in range(0, len(ordered), TOGETHER):
         spoken = said_of(live, index, ordered[begin : begin + TOGETHER])

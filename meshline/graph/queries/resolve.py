@@ -32,8 +32,8 @@ _SINGLE = tuple(kind for kind in KINDS if kind not in (AssetKind.DATASET, AssetK
 
 def find(index: LineageIndex, asset_id: str) -> int:
     """The node of an id. Raises NotFound."""
-    node = index.find(asset_id)
-    if node is None or not index.visible(node):
+    node = index.assets.find(asset_id)
+    if node is None or not index.assets.is_visible(node):
         hint = "" if _ID.fullmatch(asset_id) else ": that is no id; `resolve` gives the id of what a name means"
         raise NotFound(f"no asset has the id {asset_id[:80]!r}{hint}")
     return node
@@ -43,9 +43,10 @@ def find_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Direct
     """The nodes that a traversal is to begin with. Raises NotFound; InvalidInput downstream of a consumer, which no data leaves."""
     nodes = [find(index, asset_id) for asset_id in asset_ids]
     for node in nodes:
-        if direction is Direction.DOWNSTREAM and index.kind(node) is AssetKind.CONSUMER:
+        if direction is Direction.DOWNSTREAM and index.assets.get_kind(node) is AssetKind.CONSUMER:
+            name = index.assets.get_label(node).name
             raise InvalidInput(
-                f"{index.label(node).name!r} is a consumer, which no recorded data leaves: ask where its data comes from (provenance,"
+                f"{name!r} is a consumer, which no recorded data leaves: ask where its data comes from (provenance,"
                 " `meshline lineage --upstream`); impact starts at columns, datasets, products, domains, jobs, contracts and owners",
                 "of",
             )
@@ -55,8 +56,8 @@ def find_starts(index: LineageIndex, asset_ids: Iterable[str], direction: Direct
 def dataset(index: LineageIndex, naming: Naming, namespace: str, name: str) -> int | None:
     """The dataset that answers to this name, in whatever spelling."""
     for key in (naming.dataset(namespace, name), AssetKey(AssetKind.DATASET, (namespace, name))):
-        node = index.node(key)
-        if node is not None and index.visible(node):
+        node = index.assets.find_by_key(key)
+        if node is not None and index.assets.is_visible(node):
             return node
     return None
 
@@ -92,7 +93,7 @@ class _Lookup:
 
     def one(self, text: str, kinds: Sequence[AssetKind]) -> int | None:
         for tier in (self.exact, self.suffix, self.folded):
-            found = self._believed({node for node in tier(text, kinds) if self.index.visible(node)})
+            found = self._believed({node for node in tier(text, kinds) if self.index.assets.is_visible(node)})
             if len(found) == 1:
                 return found[0]
             if found:
@@ -105,10 +106,10 @@ class _Lookup:
         return known or list(found)
 
     def _doubtful(self, node: int) -> bool:
-        kind = self.index.kind(node)
+        kind = self.index.assets.get_kind(node)
         if kind is AssetKind.COLUMN:
-            return self.index.unlisted(node) or self.index.inferred(self.index.dataset(node))
-        return kind is AssetKind.DATASET and self.index.inferred(node)
+            return self.index.assets.is_unlisted(node) or self.index.assets.is_inferred(self.index.assets.get_dataset(node))
+        return kind is AssetKind.DATASET and self.index.assets.is_inferred(node)
 
     def exact(self, text: str, kinds: Sequence[AssetKind]) -> Iterator[int]:
         for kind in kinds:
@@ -131,7 +132,7 @@ class _Lookup:
 
     def _nodes(self, keys: Iterable[AssetKey]) -> Iterator[int]:
         for key in keys:
-            node = self.index.node(key)
+            node = self.index.assets.find_by_key(key)
             if node is not None:
                 yield node
 
@@ -142,7 +143,7 @@ class _Lookup:
                 yield node
 
     def _columns(self, of: int, wanted: Callable[[str], bool]) -> list[int]:
-        return self._meant(self.index.columns(of), lambda key: wanted(key.name))
+        return self._meant(self.index.assets.list_columns(of), lambda key: wanted(key.name))
 
     def _by_suffix(self, text: str, kinds: Sequence[AssetKind], fold: Callable[[str], str]) -> Iterator[int]:
         wanted = fold(text)
@@ -163,16 +164,16 @@ class _Lookup:
 
         words = terms(wanted)
         keys = self.store.search(words, (kind,), SEARCHED) if words else ()
-        nodes = {node for key in keys if (node := self.index.node(key)) is not None}
+        nodes = {node for key in keys if (node := self.index.assets.find_by_key(key)) is not None}
         found = self._meant(nodes, answers)
         if len(found) < 2 and (not words or len(keys) >= SEARCHED):
-            found = self._meant([node for node in self.index.ending(kind, wanted, fold) if listed(self.index, node)], answers)
+            found = self._meant([node for node in self.index.assets.find_ending(kind, wanted, fold) if listed(self.index, node)], answers)
         return found
 
     def _meant(self, nodes: Collection[int], wanted: Callable[[AssetKey], bool]) -> list[int]:
         """The nodes that have a wanted name; if there are none, those that had one before they were renamed."""
         for former in (False, True):
-            found = [node for node in nodes if any(wanted(key) for key in self.index.names(node, former=former))]
+            found = [node for node in nodes if any(wanted(key) for key in self.index.assets.list_names(node, former=former))]
             if found:
                 return found
         return []
@@ -181,11 +182,14 @@ class _Lookup:
         """The columns of the datasets that a text begins with, each as the text would spell it. `text`: folded."""
         for name, _ in _halves(text, "."):
             for node in self._named(name, AssetKind.DATASET, str.casefold):
-                yield from ((f"{name}.{self.index.column_name(column).casefold()}", column) for column in self.index.columns(node))
+                yield from (
+                    (f"{name}.{self.index.assets.get_column_name(column).casefold()}", column)
+                    for column in self.index.assets.list_columns(node)
+                )
 
     def _ambiguous(self, text: str, found: Iterable[int]) -> Ambiguous:
         nodes = sorted(found, key=lambda node: name_key(self.index, node))
-        names = tuple(shown(self.index.key(node)) for node in nodes)
+        names = tuple(shown(self.index.assets.get_key(node)) for node in nodes)
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         return Ambiguous(f"{text!r} may be {', '.join(names[:SHOWN])}{more}: say which", names[:SHOWN])
 
@@ -223,11 +227,11 @@ def _not_found(lookup: _Lookup, text: str) -> str:
     names: dict[str, str] = {}
     for word in terms(text)[-3:]:
         for key in lookup.store.search([word[:3]], (), 500):
-            node = index.node(key)
-            if node is not None and index.visible(node):
-                qualified = index.key(node).qualified_name
+            node = index.assets.find_by_key(key)
+            if node is not None and index.assets.is_visible(node):
+                qualified = index.assets.get_key(node).qualified_name
                 names[key.name.casefold()] = names[qualified.casefold()] = qualified
-    names |= {spelled: index.key(column).qualified_name for spelled, column in lookup.columns_like(text.casefold())}
+    names |= {spelled: index.assets.get_key(column).qualified_name for spelled, column in lookup.columns_like(text.casefold())}
     close = difflib.get_close_matches(text.casefold(), names, NEAR, 0.6)
     near = list(dict.fromkeys(names[name] for name in close))
     hint = f": did you mean {' or '.join(near)}?" if near else ": meshline search finds names"

@@ -32,13 +32,13 @@ class Schema(NamedTuple):
 
 def schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Schema]:
     """The schemas of a dataset under all its names: newest first. Stretches that differ in other things only are one."""
-    names = {key.parts for key in index.names(dataset)}
-    listed = {edge.scope_id for edge in index.edges(dataset, EdgeType.HAS_COLUMN)}
-    whole = {scope_id for scope_id in listed if not is_partial_schema(index.scope(scope_id).scope)}
+    names = {key.parts for key in index.assets.list_names(dataset)}
+    listed = {edge.scope_id for edge in index.ownership.list_edges(dataset, EdgeType.HAS_COLUMN)}
+    whole = {scope_id for scope_id in listed if not is_partial_schema(index.changes.get_scope(scope_id).scope)}
     scopes = sorted(whole or listed)  # what readers list is of interest only where nothing lists all
     found: list[Schema] = []
     for scope_id, intervals in live.store.history(scopes).items():
-        source = index.scope(scope_id).source
+        source = index.changes.get_scope(scope_id).source
         said: list[Schema] = []
         for interval, content in intervals:
             if index.as_of is not None and interval.valid_from > index.as_of:

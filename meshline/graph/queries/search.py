@@ -64,26 +64,28 @@ def _matches(live: LiveGraph, index: LineageIndex, words: Sequence[str], kinds: 
     if not words:
         return set(), False
     keys = live.store.search(words, kinds, FOUND)
-    nodes = {node for key in keys if (node := index.node(key)) is not None}
+    nodes = {node for key in keys if (node := index.assets.find_by_key(key)) is not None}
     return {node for node in nodes if listed(index, node)}, len(keys) >= FOUND
 
 
 def listed(index: LineageIndex, node: int) -> bool:
     """Whether an asset shows in searches and lists: not what is only inferred, not a column that the catalog lacks."""
-    if not index.visible(node):
+    if not index.assets.is_visible(node):
         return False
-    kind = index.kind(node)
+    kind = index.assets.get_kind(node)
     if kind is AssetKind.DATASET:
-        return not index.inferred(node)
-    return kind is not AssetKind.COLUMN or not (index.unlisted(node) or index.inferred(index.dataset(node)))
+        return not index.assets.is_inferred(node)
+    return kind is not AssetKind.COLUMN or not (index.assets.is_unlisted(node) or index.assets.is_inferred(index.assets.get_dataset(node)))
 
 
 def _is_mere_step(index: LineageIndex, node: int) -> bool:
     """Whether it is a job within another, with nothing within itself, that reads and writes nothing: dbt reports each statement so."""
-    if index.kind(node) is not AssetKind.JOB or not index.edges(node, EdgeType.PART_OF):
+    if index.assets.get_kind(node) is not AssetKind.JOB or not index.ownership.list_edges(node, EdgeType.PART_OF):
         return False
     return not (
-        index.edges(node, EdgeType.READS) or index.edges(node, EdgeType.WRITES) or index.edges(node, EdgeType.PART_OF, incoming=True)
+        index.ownership.list_edges(node, EdgeType.READS)
+        or index.ownership.list_edges(node, EdgeType.WRITES)
+        or index.ownership.list_edges(node, EdgeType.PART_OF, incoming=True)
     )
 
 
@@ -93,7 +95,7 @@ def in_domain(index: LineageIndex, node: int, domain: int) -> bool:
     at: int | None = node
     while at is not None and at not in seen:
         seen.add(at)
-        at = index.domain(at)
+        at = index.ownership.find_domain(at)
         if at == domain:
             return True
     return False
@@ -112,7 +114,7 @@ def _tagged(live: LiveGraph, index: LineageIndex, nodes: Iterable[int], tag: str
 
 def _rank(index: LineageIndex, node: int, text: str, words: Sequence[str]) -> SortKey:
     """0 that very name, 1 its last part, 2 the name begins so, 3 all words are in the name, 4 elsewhere; then kind and name."""
-    key = index.key(node)
+    key = index.assets.get_key(node)
     wanted = text.strip().casefold()
     name = key.name.casefold()
     if wanted in (name, key.qualified_name.casefold()):

@@ -72,18 +72,18 @@ class _Reader:
     def asset(self, text: str) -> AssetKey:
         with self._live.lock:
             index = self._live.index
-            return index.key(resolve(index, self._live.store, self._naming, text))
+            return index.assets.get_key(resolve(index, self._live.store, self._naming, text))
 
     def definition(self, key: AssetKey) -> Version[Definition] | None:
         """The columns that a dataset has, in order; without any, where none is known."""
         index = self._live.index
-        node = index.node(key)
-        if node is None or index.kind(node) is not AssetKind.DATASET:
+        node = index.assets.find_by_key(key)
+        if node is None or index.assets.get_kind(node) is not AssetKind.DATASET:
             return None
-        columns = index.columns(node)
+        columns = index.assets.list_columns(node)
         whole, *of_columns = attributes(self._live, index, [node, *columns])
-        shown = index.key(node)
-        fields = tuple(_field(index.key(column).name, said) for column, said in zip(columns, of_columns, strict=True))
+        shown = index.assets.get_key(node)
+        fields = tuple(_field(index.assets.get_key(column).name, said) for column, said in zip(columns, of_columns, strict=True))
         dialect = whole.text("dialect") or ""
         source = self._listed_by(node) or next((row.source for row in whole.rows if row.attribute == "dataset_type" and row.chosen), "")
         value = Definition(
@@ -99,7 +99,7 @@ class _Reader:
     def contract(self, key: AssetKey) -> Version[Contract] | None:
         """The version that is shown: the newest that is in force."""
         index = self._live.index
-        node = index.node(key)
+        node = index.assets.find_by_key(key)
         if node is None:
             return None
         rows = attributes(self._live, index, [node])[0].rows
@@ -117,10 +117,10 @@ class _Reader:
     def product(self, key: AssetKey) -> Version[Product] | None:
         """As its specification says it, if one was read; else as all who speak of it say it together."""
         index = self._live.index
-        node = index.node(key)
+        node = index.assets.find_by_key(key)
         if node is None:
             return None
-        said = [(source, decode(entry.content.blob)) for source, entry in self._entries(index.scopes(node))]
+        said = [(source, decode(entry.content.blob)) for source, entry in self._entries(index.changes.list_scopes(node))]
         specified = [
             facts for source, facts in said if parse_source_kind(source) == "product" and any(fact.key == key for fact in facts.assets)
         ]
@@ -132,16 +132,16 @@ class _Reader:
 
     def said(self, key: AssetKey) -> Sequence[tuple[str, Entry]]:
         index = self._live.index
-        node = index.node(key)
+        node = index.assets.find_by_key(key)
         if node is None:
             return ()
-        listed = {edge.scope_id for edge in index.edges(node, EdgeType.HAS_COLUMN)}
-        found = self._entries(sorted(listed | index.fact_names(node).keys()))
+        listed = {edge.scope_id for edge in index.ownership.list_edges(node, EdgeType.HAS_COLUMN)}
+        found = self._entries(sorted(listed | index.changes.list_fact_names(node).keys()))
         return sorted(found, key=lambda one: self._live.precedence.rank(one[0], "type"))
 
     def names(self, key: AssetKey) -> Sequence[AssetKey]:
-        node = self._live.index.node(key)
-        return (key,) if node is None else self._live.index.names(node)
+        node = self._live.index.assets.find_by_key(key)
+        return (key,) if node is None else self._live.index.assets.list_names(node)
 
     def _entries(self, scope_ids: Sequence[int]) -> list[tuple[str, Entry]]:
         heads = self._live.store.statements(scope_ids)
@@ -149,13 +149,13 @@ class _Reader:
 
     def _edges(self, node: int, type_: EdgeType) -> Iterator[EdgeFact]:
         """The edges that begin at an asset as they were said, with the names that they use."""
-        for _, entry in self._entries(sorted({edge.scope_id for edge in self._live.index.edges(node, type_)})):
+        for _, entry in self._entries(sorted({edge.scope_id for edge in self._live.index.ownership.list_edges(node, type_)})):
             yield from (edge for edge in decode(entry.content.blob).edges if edge.type is type_)
 
     def _listed_by(self, dataset: int) -> str:
         """The strongest source that lists the columns."""
         index = self._live.index
-        sources = {index.scope(edge.scope_id).source for edge in index.edges(dataset, EdgeType.HAS_COLUMN)}
+        sources = {index.changes.get_scope(edge.scope_id).source for edge in index.ownership.list_edges(dataset, EdgeType.HAS_COLUMN)}
         return min(sources, key=lambda source: (self._live.precedence.rank(source, "type"), source), default="")
 
 

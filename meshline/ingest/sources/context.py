@@ -32,10 +32,10 @@ def context_of(graph: LiveGraph, naming: Naming, folder: Path, source: str, alia
 def people(graph: LiveGraph) -> dict[str, str]:
     """The names of owners by their e-mail addresses, in lower case."""
     with graph.lock:
-        owners = graph.index.of_kind(AssetKind.OWNER)
+        owners = graph.index.assets.list_of_kind(AssetKind.OWNER)
         rows = graph.facts(graph.index, owners)
         found = {owner: row.value for owner in owners for row in rows[owner] if row.attribute == "email" and row.chosen}
-        return {str(email).strip().lower(): graph.index.key(owner).name for owner, email in found.items()}
+        return {str(email).strip().lower(): graph.index.assets.get_key(owner).name for owner, email in found.items()}
 
 
 class LazyPeople(Mapping[str, str]):
@@ -68,13 +68,13 @@ class _Columns:
         graph = self._graph
         with graph.lock:
             index = graph.index
-            node = index.node(dataset)
-            if node is None or not index.described(node):
+            node = index.assets.find_by_key(dataset)
+            if node is None or not index.assets.is_described(node):
                 return []
-            columns = [column for column in index.columns(node) if not index.inferred(column)]
+            columns = [column for column in index.assets.list_columns(node) if not index.assets.is_inferred(column)]
             rows = graph.facts(index, columns)
         types = {column: row.value for column in columns for row in rows[column] if row.attribute == "type" and row.chosen}
-        return [ColumnOf(index.key(column).name, str(types.get(column, ""))) for column in columns]
+        return [ColumnOf(index.assets.get_key(column).name, str(types.get(column, ""))) for column in columns]
 
 
 class _Ending:
@@ -87,8 +87,12 @@ class _Ending:
         wanted = text.casefold()
         with self._graph.lock:
             index = self._graph.index
-            classes = (index.members(node) for node in index.ending(AssetKind.DATASET, wanted, str.casefold) if not index.inferred(node))
-            named = ([key for member in members if _ends_with(key := index.own_key(member), wanted)] for members in classes)
+            classes = (
+                index.assets.list_members(node)
+                for node in index.assets.find_ending(AssetKind.DATASET, wanted, str.casefold)
+                if not index.assets.is_inferred(node)
+            )
+            named = ([key for member in members if _ends_with(key := index.assets.get_own_key(member), wanted)] for members in classes)
             return sorted(min(keys) for keys in named if keys)
 
 
@@ -101,8 +105,12 @@ class _Governed:
     def __call__(self, identifier: str) -> list[AssetKey]:
         key = build_contract_key(identifier)
         with self._graph.lock:
-            node = self._graph.index.node(key)
-            said_by = sorted({edge.scope_id for edge in self._graph.index.edges(node, EdgeType.GOVERNS)}) if node is not None else []
+            node = self._graph.index.assets.find_by_key(key)
+            said_by = (
+                sorted({edge.scope_id for edge in self._graph.index.ownership.list_edges(node, EdgeType.GOVERNS)})
+                if node is not None
+                else []
+            )
             heads = self._graph.store.statements(said_by)
         edges = [edge for head in heads if head.content for edge in decode(head.content.blob).edges]
         governed = [edge for edge in edges if edge.type is EdgeType.GOVERNS and edge.start == key]
@@ -131,8 +139,8 @@ class _Datasets:
         found: dict[str, list[AssetKey]] = {}
         with self._graph.lock:
             index = self._graph.index
-            for node in index.of_kind(AssetKind.DATASET):
-                for member in index.members(node):
-                    key = index.own_key(member)
+            for node in index.assets.list_of_kind(AssetKind.DATASET):
+                for member in index.assets.list_members(node):
+                    key = index.assets.get_own_key(member)
                     found.setdefault(key.parts[0], []).append(key)
         return found

@@ -64,7 +64,7 @@ class _Loader:
         self._reading = reading
         self._source = reading.source
         with graph.lock:
-            self._known = graph.index.said_by(reading.source)
+            self._known = graph.index.changes.list_statements(reading.source)
         clock = graph.store.setting(_clock(reading.source))
         self._before = None if clock is None else int(clock)  # what was said by earlier loadings is not newer than this
         self._newest = self._before

@@ -67,7 +67,9 @@ def orders(*names: str, at: int = LATER, **given: str) -> Statement:
 
 
 def columns(live: LiveGraph) -> list[str]:
-    return [live.index.key(node).name for node in live.index.columns(live.index.node(mesh.ORDERS) or -1)]
+    return [
+        live.index.assets.get_key(node).name for node in live.index.assets.list_columns(live.index.assets.find_by_key(mesh.ORDERS) or -1)
+    ]
 
 
 def test_nobody_is_told_of_history(live: LiveGraph) -> None:

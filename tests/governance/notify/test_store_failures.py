@@ -68,7 +68,10 @@ def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
         store = Failing(inside)
         live = LiveGraph.open(store)
         follow = Follower(live, Lander(live, changes), Watched(Watch(live, known_policies())), clock, webhook=True)
-        names = [live.index.key(node).name for node in live.index.columns(live.index.node(mesh.ORDERS) or -1)]
+        names = [
+            live.index.assets.get_key(node).name
+            for node in live.index.assets.list_columns(live.index.assets.find_by_key(mesh.ORDERS) or -1)
+        ]
         follow.step()
         store.calls, store.fails, store.after = 0, fails, after
         failed = False

@@ -36,14 +36,14 @@ def loaded(live: LiveGraph, kind: str, folder: Path, *paths: str, at: int = NOW,
 
 def checks(live: LiveGraph, dataset: AssetKey) -> dict[str, Result]:
     """The checks of a dataset by name, those of columns as `column: name`."""
-    node = live.index.node(dataset)
+    node = live.index.assets.find_by_key(dataset)
     assert node is not None, dataset
     (results,) = latest(live, live.index, [node])
     return {_called(live, result): result for result in results}
 
 
 def _called(live: LiveGraph, result: Result) -> str:
-    return result.name if result.asset == result.dataset else f"{live.index.key(result.asset).name}: {result.name}"
+    return result.name if result.asset == result.dataset else f"{live.index.assets.get_key(result.asset).name}: {result.name}"
 
 
 def outcomes(found: Mapping[str, Result]) -> dict[str, str]:

@@ -64,7 +64,7 @@ def done(loading: Loading) -> tuple[int, int, int, int, int]:
 def said(graph: LiveGraph, key: AssetKey) -> dict[str, Any]:
     """The shown attributes of an asset, by name."""
     with graph.lock:
-        node = graph.index.node(key)
+        node = graph.index.assets.find_by_key(key)
         assert node is not None, f"there is no {key}"
         return {row.attribute: row.value for row in graph.facts(graph.index, [node])[node] if row.chosen}
 

@@ -75,8 +75,8 @@ def shown(live: LiveGraph, as_of: int | None = None) -> dict[str, list[str]]:
     """The tables that the graph shows, with their columns."""
     index = live.at(as_of)
     return {
-        index.key(node).qualified_name: [index.key(column).name for column in index.columns(node)]
-        for node in index.of_kind(model.AssetKind.DATASET)
+        index.assets.get_key(node).qualified_name: [index.assets.get_key(column).name for column in index.assets.list_columns(node)]
+        for node in index.assets.list_of_kind(model.AssetKind.DATASET)
     }
 
 
@@ -87,8 +87,8 @@ def timeless(dump: Dump) -> Dump:
 
 def keys(live: LiveGraph, dataset: AssetKey) -> list[AssetKey]:
     """All names of the class of a dataset."""
-    node = live.index.node(dataset)
-    return [] if node is None else [live.index.own_key(member) for member in live.index.members(node)]
+    node = live.index.assets.find_by_key(dataset)
+    return [] if node is None else [live.index.assets.get_own_key(member) for member in live.index.assets.list_members(node)]
 
 
 def counts(loading: Loading) -> Mapping[str, int]:

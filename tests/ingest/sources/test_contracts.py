@@ -41,19 +41,21 @@ def counts(loading: Loading) -> tuple[int, int, int, int, int]:
 
 def edges(graph: LiveGraph, type_: EdgeType, key: model.AssetKey) -> dict[str, dict[str, Json]]:
     """What an asset's edges lead to, and what they say."""
-    node = graph.index.node(key)
+    node = graph.index.assets.find_by_key(key)
     assert node is not None
-    return {graph.index.key(edge.end).qualified_name: dict(edge.attributes) for edge in graph.index.edges(node, type_)}
+    return {
+        graph.index.assets.get_key(edge.end).qualified_name: dict(edge.attributes) for edge in graph.index.ownership.list_edges(node, type_)
+    }
 
 
 def said(graph: LiveGraph, key: model.AssetKey, attribute: str) -> Json:
-    node = graph.index.node(key)
+    node = graph.index.assets.find_by_key(key)
     assert node is not None, key
     return attributes(graph, graph.index, [node])[0].value(attribute)
 
 
 def known(graph: LiveGraph, identifier: str) -> list[Version]:
-    node = graph.index.node(model.build_contract_key(identifier))
+    node = graph.index.assets.find_by_key(model.build_contract_key(identifier))
     assert node is not None
     return versions(identifier, attributes(graph, graph.index, [node])[0].rows)
 
@@ -97,9 +99,9 @@ def test_a_promise_is_no_description_of_the_table(tmp_path: Path) -> None:
     for name in ("order_total", "address.city", "customer_email"):
         assert said(graph, model.build_column_key(SNOWFLAKE, name), "type") is None
         assert said(graph, model.build_column_key(SNOWFLAKE, name), "nullable") is None
-    node = graph.index.node(SNOWFLAKE)
+    node = graph.index.assets.find_by_key(SNOWFLAKE)
     assert node is not None
-    assert not graph.index.described(node)
+    assert not graph.index.assets.is_described(node)
 
 
 def test_the_consumer_uses_each_field_for_the_purpose(tmp_path: Path) -> None:
@@ -161,7 +163,7 @@ def test_only_what_is_in_force_is_consumed(tmp_path: Path) -> None:
     loaded(graph, tmp_path)
     assert edges(graph, EdgeType.CONSUMES, model.build_consumer_key("fin")).keys() == {"trino://t/c.s.orders.total"}
     for name in ("old", "new"):
-        assert graph.index.node(model.build_column_key(model.build_dataset_key("trino://t", "c.s.orders"), name)) is None
+        assert graph.index.assets.find_by_key(model.build_column_key(model.build_dataset_key("trino://t", "c.s.orders"), name)) is None
 
 
 def test_a_retired_version_has_no_owner_any_more(tmp_path: Path) -> None:
@@ -169,7 +171,7 @@ def test_a_retired_version_has_no_owner_any_more(tmp_path: Path) -> None:
     write(tmp_path, b=version("2.0.0", "draft").replace("title:", "owner: bo, title:"))
     graph = live()
     loaded(graph, tmp_path)
-    assert graph.index.node(model.build_owner_key("ana")) is None
+    assert graph.index.assets.find_by_key(model.build_owner_key("ana")) is None
     assert edges(graph, EdgeType.OWNS, model.build_owner_key("bo")) == {"orders": {"type": "technical"}}
 
 

@@ -144,8 +144,8 @@ def test_a_bad_node_is_not_one_that_is_gone(target: Write) -> None:
     assert (spoilt.retracted, spoilt.kept, len(spoilt.refused)) == (0, 1, 1)
     gone = taken(graph, target(manifest=manifest(GOOD)))
     assert (gone.retracted, gone.kept) == (1, 0)
-    assert graph.index.node(model.build_dataset_key(PG, "db.marts.b")) is None
-    assert graph.index.node(model.build_dataset_key(PG, "db.marts.good")) is not None
+    assert graph.index.assets.find_by_key(model.build_dataset_key(PG, "db.marts.b")) is None
+    assert graph.index.assets.find_by_key(model.build_dataset_key(PG, "db.marts.good")) is not None
     store.close()
 
 

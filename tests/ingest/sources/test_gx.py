@@ -207,9 +207,9 @@ def test_a_suite_says_what_is_expected_and_which_columns_it_needs(file: str) -> 
     found = checks(live, ORDERS)
     assert {str(result.outcome) for result in found.values()} == {"NOT_RUN"}
     assert {result.at for result in found.values()} == {None}
-    suite = live.index.node(build_consumer_key("orders_suite"))
+    suite = live.index.assets.find_by_key(build_consumer_key("orders_suite"))
     assert suite is not None
-    needed = {live.index.key(edge.end).name for edge in live.index.edges(suite, EdgeType.CONSUMES)}
+    needed = {live.index.assets.get_key(edge.end).name for edge in live.index.ownership.list_edges(suite, EdgeType.CONSUMES)}
     assert needed == ({"tier"} if "0_18" in file else {"tier", "order_id", "customer_id", "amount", "status"})
 
 
@@ -231,7 +231,7 @@ def test_what_is_not_there_any_more_is_gone_if_the_files_are_all(tmp_path: Path)
     loaded(live, "gx", tmp_path, "*.json", **of)
     assert loaded(live, "gx", tmp_path, "val*.json", **of).retracted == 0
     assert loaded(live, "gx", tmp_path, "val*.json", complete=True, **of).retracted == 1
-    assert live.index.node(build_consumer_key("orders_suite")) is None
+    assert live.index.assets.find_by_key(build_consumer_key("orders_suite")) is None
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_what_is_too_long_is_cut(tmp_path: Path) -> None:
 def test_results_of_columns_are_on_the_columns() -> None:
     live = graph()
     loaded(live, "gx", HERE, "validation_1_24.json", dataset="sqlite:///shop.db/orders")
-    node = live.index.node(build_column_key(ORDERS, "amount"))
+    node = live.index.assets.find_by_key(build_column_key(ORDERS, "amount"))
     assert node is not None
     (row,) = [row for row in live.facts(live.index, [node])[node] if row.attribute == "quality"]
     assert isinstance(row.value, dict)

@@ -56,9 +56,9 @@ def events(graph: LiveGraph) -> None:
 
 def names(graph: LiveGraph, namespace: str, name: str) -> set[str]:
     with graph.lock:
-        node = graph.index.node(model.build_dataset_key(namespace, name))
+        node = graph.index.assets.find_by_key(model.build_dataset_key(namespace, name))
         assert node is not None
-        return {graph.index.own_key(member).qualified_name for member in graph.index.members(node)}
+        return {graph.index.assets.get_own_key(member).qualified_name for member in graph.index.assets.list_members(node)}
 
 
 def test_all_tables_and_views_are_loaded_once(graph: LiveGraph, files: Iceberg) -> None:
@@ -96,13 +96,13 @@ def test_a_product_its_owner_and_levels_come_from_properties(graph: LiveGraph, f
     assert said(graph, product)["slo"] == {"freshness": "PT24H"}
     with graph.lock:
         index = graph.index
-        node = index.node(product)
+        node = index.assets.find_by_key(product)
         assert node is not None
-        ports = {index.key(edge.end).name for edge in index.edges(node, EdgeType.PORT)}
-        owners = [index.key(one.owner).name for one in index.direct_owners(node)]
-        domain = index.domain(node)
+        ports = {index.assets.get_key(edge.end).name for edge in index.ownership.list_edges(node, EdgeType.PORT)}
+        owners = [index.assets.get_key(one.owner).name for one in index.ownership.list_direct_owners(node)]
+        domain = index.ownership.find_domain(node)
         assert domain is not None
-        assert index.key(domain).name == "retail"
+        assert index.assets.get_key(domain).name == "retail"
     assert ports == {"mart.customer_orders", "mart.customer_value"}
     assert owners == ["ana@example.com"]
 
@@ -112,9 +112,9 @@ def test_a_known_persons_address_is_that_person(graph: LiveGraph, files: Iceberg
     about = Facts(assets=(AssetFact(model.build_owner_key("ana"), {"email": "ana@example.com"}),))
     graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("mesh", "person", "ana"), now(), encode(about))]))
     with graph.lock:
-        node = graph.index.node(model.build_data_product_key("customer-value"))
+        node = graph.index.assets.find_by_key(model.build_data_product_key("customer-value"))
         assert node is not None
-        assert [graph.index.key(one.owner).name for one in graph.index.direct_owners(node)] == ["ana"]
+        assert [graph.index.assets.get_key(one.owner).name for one in graph.index.ownership.list_direct_owners(node)] == ["ana"]
 
 
 def test_lineage_said_under_the_old_name_is_the_renamed_columns(graph: LiveGraph, files: Iceberg) -> None:
@@ -133,13 +133,15 @@ def test_lineage_said_under_the_old_name_is_the_renamed_columns(graph: LiveGraph
     dataset = model.build_dataset_key(LAKE, "mart.customer_value")
     with graph.lock:
         index = graph.index
-        listed = {index.key(column).name for column in index.columns_by_name(int(index.node(dataset) or 0))}
+        listed = {
+            index.assets.get_key(column).name for column in index.assets.list_columns_by_name(int(index.assets.find_by_key(dataset) or 0))
+        }
         for old, new in renamed:
             assert new in listed
             assert old not in listed
-            nodes = [index.node(model.build_column_key(dataset, name)) for name in (old, new)]
+            nodes = [index.assets.find_by_key(model.build_column_key(dataset, name)) for name in (old, new)]
             assert None not in nodes
-            assert len({index.representative(int(node or 0)) for node in nodes}) == 1, "the old name means the renamed column"
+            assert len({index.assets.get_representative(int(node or 0)) for node in nodes}) == 1, "the old name means the renamed column"
 
 
 def test_a_bad_file_is_one_message_and_the_others_are_taken(graph: LiveGraph, files: Iceberg, tmp_path: Path) -> None:

@@ -97,23 +97,23 @@ def table(server: Server, name: str) -> AssetKey:
 def listed(graph: LiveGraph, dataset: AssetKey) -> list[str]:
     """The columns that a dataset has now."""
     with graph.lock:
-        node = graph.index.node(dataset)
-        return [] if node is None else [graph.index.key(column).name for column in graph.index.columns_by_name(node)]
+        node = graph.index.assets.find_by_key(dataset)
+        return [] if node is None else [graph.index.assets.get_key(column).name for column in graph.index.assets.list_columns_by_name(node)]
 
 
 def owners(graph: LiveGraph, key: AssetKey) -> list[str]:
     with graph.lock:
-        node = graph.index.node(key)
+        node = graph.index.assets.find_by_key(key)
         assert node is not None
-        return sorted(graph.index.key(one.owner).name for one in graph.index.direct_owners(node))
+        return sorted(graph.index.assets.get_key(one.owner).name for one in graph.index.ownership.list_direct_owners(node))
 
 
 def same(graph: LiveGraph, a: AssetKey, b: AssetKey) -> bool:
     """Whether both names mean one asset."""
     with graph.lock:
-        nodes = [graph.index.node(key) for key in (a, b)]
+        nodes = [graph.index.assets.find_by_key(key) for key in (a, b)]
         assert None not in nodes
-        return len({graph.index.representative(int(node or 0)) for node in nodes}) == 1
+        return len({graph.index.assets.get_representative(int(node or 0)) for node in nodes}) == 1
 
 
 def people_say(graph: LiveGraph, column: AssetKey, owner: str) -> None:
@@ -292,9 +292,9 @@ def test_the_past_is_there_from_before_the_first_sync(server: Server, client: Ca
 
 def columns_scopes(graph: LiveGraph, key: AssetKey) -> list[int]:
     with graph.lock:
-        node = graph.index.node(key)
+        node = graph.index.assets.find_by_key(key)
         assert node is not None
-        return [scope for scope in graph.index.scopes(node) if graph.index.scope(scope).scope[-1] == "columns"]
+        return [scope for scope in graph.index.changes.list_scopes(node) if graph.index.changes.get_scope(scope).scope[-1] == "columns"]
 
 
 def test_a_table_made_anew_is_not_the_old_one(server: Server, client: Catalog, graph: LiveGraph) -> None:

@@ -74,11 +74,11 @@ def load(graph: LiveGraph, folder: Path) -> tuple[str, ...]:
 
 def upstream(graph: LiveGraph, *column: str) -> dict[str, Reach]:
     """What a column of the view (or all of it) comes from."""
-    start = graph.index.node(model.build_column_key(VIEW, *column) if column else VIEW)
+    start = graph.index.assets.find_by_key(model.build_column_key(VIEW, *column) if column else VIEW)
     assert start is not None
-    found = graph.index.traverse([start], Direction.UPSTREAM)
+    found = graph.index.lineage.traverse([start], Direction.UPSTREAM)
     rows = zip(found.nodes.tolist(), found.reach.tolist(), strict=True)
-    named = ((graph.index.key(node), Reach(reach)) for node, reach in rows)
+    named = ((graph.index.assets.get_key(node), Reach(reach)) for node, reach in rows)
     return {key.qualified_name.removeprefix(f"{LAKE}/"): reach for key, reach in named if key.kind is model.AssetKind.COLUMN}
 
 
@@ -133,9 +133,9 @@ def test_without_sqlglot_it_is_possible_and_said(graph: LiveGraph, tmp_path: Pat
     view(tmp_path, ("SELECT country, revenue FROM lake.gold.revenue", "spark"), default_catalog="lake")
     (warning,) = load(graph, tmp_path)
     assert "needs the extra 'sql'" in warning
-    node = graph.index.node(model.build_column_key(REVENUE, "revenue"))
+    node = graph.index.assets.find_by_key(model.build_column_key(REVENUE, "revenue"))
     assert node is not None
-    found = graph.index.traverse([node], Direction.DOWNSTREAM)
+    found = graph.index.lineage.traverse([node], Direction.DOWNSTREAM)
     assert found.completeness.possible_only == 1
     assert {Reach(reach) for reach in found.reach.tolist()} == {Reach.POSSIBLE}
 
@@ -159,4 +159,4 @@ def test_a_view_that_changes_and_goes(graph: LiveGraph, tmp_path: Path) -> None:
     assert set(upstream(graph, "revenue")) == {"gold.other.revenue"}
     (tmp_path / "gold.v_top.json").unlink()
     load(graph, tmp_path)
-    assert graph.index.node(VIEW) is None
+    assert graph.index.assets.find_by_key(VIEW) is None

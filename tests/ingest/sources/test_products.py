@@ -153,7 +153,7 @@ def test_the_seeds_specification_in_the_graph() -> None:
     for output in (("trino://data-platform.internal", "orders.customer_orders"), ("kafka://kafka.internal", "orders.customer_orders.v2")):
         dataset = model.build_dataset_key(*output)
         assert said(graph, model.build_column_key(dataset, "phone_number"), "tags") == ["pii"]
-    assert graph.index.node(model.build_column_key(database, "phone_number")) is None
+    assert graph.index.assets.find_by_key(model.build_column_key(database, "phone_number")) is None
     assert counts(loaded(graph, Path(CORPUS) / "seeds", "data-product-spec.yaml")) == (1, 1, 0, 0, 0)
 
 

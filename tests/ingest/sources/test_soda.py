@@ -29,9 +29,9 @@ def scan() -> dict[str, Any]:
 
 
 def needed(live: LiveGraph, name: str) -> set[str]:
-    node = live.index.node(build_consumer_key(name))
+    node = live.index.assets.find_by_key(build_consumer_key(name))
     assert node is not None
-    return {live.index.key(edge.end).name for edge in live.index.edges(node, EdgeType.CONSUMES)}
+    return {live.index.assets.get_key(edge.end).name for edge in live.index.ownership.list_edges(node, EdgeType.CONSUMES)}
 
 
 @needs_corpus
@@ -211,7 +211,7 @@ def test_a_file_of_which_everything_is_refused_keeps_what_was_known(tmp_path: Pa
     assert checks(live, build_dataset_key("pg", "a"))
     file.write_text("variables: {}\n")
     loaded(live, "soda", tmp_path, "checks.yml", namespace="pg", complete=True)
-    assert live.index.node(build_dataset_key("pg", "a")) is None
+    assert live.index.assets.find_by_key(build_dataset_key("pg", "a")) is None
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,10 @@ def test_the_example_twice() -> None:
         assert counts(first) == {"read": 3, "new": 3}
         again = load(live, source.reading(Context(Naming(), EXAMPLE)), 1_800_000_000_000_001)
         assert counts(again) == {"read": 3, "unchanged": 3}
-        node = live.index.node(model.build_dataset_key(NAMESPACE, "delta.orders.open_orders"))
+        node = live.index.assets.find_by_key(model.build_dataset_key(NAMESPACE, "delta.orders.open_orders"))
         assert node is not None
-        assert [live.index.key(column).name for column in live.index.columns(node)] == ["order_id", "customer_id", "created_at"]
+        assert [live.index.assets.get_key(column).name for column in live.index.assets.list_columns(node)] == [
+            "order_id",
+            "customer_id",
+            "created_at",
+        ]

@@ -53,8 +53,8 @@ def _fields(look: Look, parameters: Parameters, path: int, origins: list[str], r
         {
             "name": lambda: look.name(path),
             "dataset": lambda: look.name(path),
-            "product": lambda: look.name(look.index.product(path)),
-            "domain": lambda: look.name(look.index.domain(path)),
+            "product": lambda: look.name(look.index.ownership.find_product(path)),
+            "domain": lambda: look.name(look.index.ownership.find_domain(path)),
         },
     )
 
@@ -130,9 +130,9 @@ def _sides(starts: Ints, ends: Ints, chosen: Flags) -> tuple[dict[int, set[int]]
 
 def _consumers(look: Look) -> dict[int, set[int]]:
     tied, index = look.consumes, look.index
-    kinds = index.kinds(tied.end)
+    kinds = index.lineage.get_kinds(tied.end)
     used = tied.end.copy()
-    used[kinds == COLUMN] = index.datasets(tied.end[kinds == COLUMN])
+    used[kinds == COLUMN] = index.lineage.get_datasets(tied.end[kinds == COLUMN])
     found: dict[int, set[int]] = {}
     for user, of in zip(tied.start.tolist(), used.tolist(), strict=True):
         found.setdefault(of, set()).add(user)

@@ -42,7 +42,11 @@ PRODUCT_FIELDS = {
 
 
 def list_product_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    chosen = look.all_of(AssetKind.DATA_PRODUCT) if scope is None else [node for node in sorted(scope.products) if look.index.visible(node)]
+    chosen = (
+        look.all_of(AssetKind.DATA_PRODUCT)
+        if scope is None
+        else [node for node in sorted(scope.products) if look.index.assets.is_visible(node)]
+    )
     look.prefetch(chosen)
     found: dict[int, Feasibility] = {}
 
@@ -69,7 +73,7 @@ def _build_product_fields(look: Look, parameters: Parameters, product: int, feas
             "registered_in": _texts(known.value("registered_in")),
         },
         {
-            "domain": lambda: look.name(look.index.domain(product)),
+            "domain": lambda: look.name(look.index.ownership.find_domain(product)),
             "owners": lambda: look.owners(product),
             "tags": lambda: look.tags(product),
             "all_tags": lambda: collect_product_tags(look, product),
@@ -95,12 +99,12 @@ def registered(look: Look, product: int) -> bool:
     """Whether a source says something of it, or of its ports or domain."""
     if any(row.attribute != "spelling" for row in look.known(product).rows):
         return True
-    return bool((look.outputs.product == product).any()) or look.index.domain(product) is not None
+    return bool((look.outputs.product == product).any()) or look.index.ownership.find_domain(product) is not None
 
 
 def collect_product_tags(look: Look, product: int) -> list[str]:
-    own = set(look.index.tags(product))
-    own.update(*(look.index.tags(dataset) for dataset in set(look.outputs.dataset[look.outputs.product == product].tolist())))
+    own = set(look.index.assets.list_tags(product))
+    own.update(*(look.index.assets.list_tags(dataset) for dataset in set(look.outputs.dataset[look.outputs.product == product].tolist())))
     return sorted(own)[:MOST]
 
 
@@ -145,7 +149,11 @@ _ENDS = re.compile(r"end_?of_?(life|support)|expir(y|es|ation)|valid_?(to|until)
 
 
 def list_contract_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    chosen = look.all_of(AssetKind.CONTRACT) if scope is None else [node for node in sorted(scope.contracts) if look.index.visible(node)]
+    chosen = (
+        look.all_of(AssetKind.CONTRACT)
+        if scope is None
+        else [node for node in sorted(scope.contracts) if look.index.assets.is_visible(node)]
+    )
     look.prefetch(chosen)
     for node in chosen:
         yield Candidate(_build_contract_fields(look, parameters, node), node)
@@ -153,7 +161,7 @@ def list_contract_candidates(look: Look, parameters: Parameters, scope: Scope | 
 
 def _build_contract_fields(look: Look, parameters: Parameters, node: int) -> Fields:
     found = look.versions(node)
-    contract = found[0].contract if found else Contract(id=look.index.label(node).name)
+    contract = found[0].contract if found else Contract(id=look.index.assets.get_label(node).name)
     return Fields(
         {
             "name": look.name(node),
@@ -169,7 +177,7 @@ def _build_contract_fields(look: Look, parameters: Parameters, node: int) -> Fie
         },
         {
             "owners": lambda: look.owners(node),
-            "tags": lambda: sorted({*look.index.tags(node), *contract.tags})[:MOST],
+            "tags": lambda: sorted({*look.index.assets.list_tags(node), *contract.tags})[:MOST],
             "all_tags": lambda: _collect_contract_tags(look, node, contract),
             "datasets": lambda: [look.name(of) for of in _governed(look, node)][:MOST],
         },
@@ -203,8 +211,8 @@ def _governed(look: Look, contract: int) -> list[int]:
 
 
 def _collect_contract_tags(look: Look, node: int, contract: Contract) -> list[str]:
-    own = {*look.index.tags(node), *contract.tags, *(tag for model in contract.models for tag in model.tags)}
-    own.update(*(look.index.tags(dataset) for dataset in _governed(look, node)))
+    own = {*look.index.assets.list_tags(node), *contract.tags, *(tag for model in contract.models for tag in model.tags)}
+    own.update(*(look.index.assets.list_tags(dataset) for dataset in _governed(look, node)))
     return sorted(own)[:MOST]
 
 
@@ -235,7 +243,7 @@ def list_promise_candidates(look: Look, parameters: Parameters, scope: Scope | N
 def _build_promise_fields(look: Look, one: Candidate, *, in_force: bool) -> Fields:
     known = {name: one.fields[name] for name in ("name", "parameters", "version", "slo")}
     costly = {"tags": lambda: one.fields["tags"], "all_tags": lambda: one.fields["all_tags"]}
-    return Fields({**known, "in_force": in_force, "holder_kind": str(look.index.kind(one.asset))}, costly)
+    return Fields({**known, "in_force": in_force, "holder_kind": str(look.index.assets.get_kind(one.asset))}, costly)
 
 
 def _covers_promise(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
@@ -295,13 +303,13 @@ def list_change_candidates(look: Look, parameters: Parameters, scope: Scope | No
 def _contracts(look: Look, change: Change) -> list[int]:
     index = look.index
     keys = {AssetKey(AssetKind.DATASET, key.parts[:2]) for key in change.assets if key.kind in (AssetKind.COLUMN, AssetKind.DATASET)}
-    datasets = {node for key in keys if (node := index.node(key)) is not None}
-    contracts = {edge.start for node in datasets for edge in index.edges(node, EdgeType.GOVERNS, incoming=True)}
-    return sorted(contracts, key=index.key)
+    datasets = {node for key in keys if (node := index.assets.find_by_key(key)) is not None}
+    contracts = {edge.start for node in datasets for edge in index.ownership.list_edges(node, EdgeType.GOVERNS, incoming=True)}
+    return sorted(contracts, key=index.assets.get_key)
 
 
 def _changed(look: Look, change: Change) -> int:
-    found = (look.index.node(key) for key in change.assets)
+    found = (look.index.assets.find_by_key(key) for key in change.assets)
     return next((node for node in found if node is not None), NOBODY)
 
 
@@ -314,7 +322,7 @@ def _build_change_fields(look: Look, parameters: Parameters, one: Governed, vers
             "rule": one.change.rule,
             "verdict": one.verdict.name.lower(),
             "changed": name,
-            "contract": look.index.label(one.contract).name,
+            "contract": look.index.assets.get_label(one.contract).name,
             "version": one.version,
             "new_version": version,
             "new_major": major(version) > major(one.version),

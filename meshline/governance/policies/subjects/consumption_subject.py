@@ -58,9 +58,9 @@ def _uses(look: Look, scope: Scope | None) -> Iterator[Use]:
     users = np.concatenate([tied.start, ports.product])
     ends = np.concatenate([tied.end, ports.dataset])
     said = np.concatenate([tied.said, ports.said])
-    of_column = index.kinds(ends) == _COLUMN
+    of_column = index.lineage.get_kinds(ends) == _COLUMN
     used = ends.copy()
-    used[of_column] = index.datasets(ends[of_column])
+    used[of_column] = index.lineage.get_datasets(ends[of_column])
     if scope is not None:
         rows = np.flatnonzero(_touched(look, scope, users, used, said))
         users, used, said, of_column, ends = users[rows], used[rows], said[rows], of_column[rows], ends[rows]
@@ -78,7 +78,7 @@ def _uses(look: Look, scope: Scope | None) -> Iterator[Use]:
 def _touched(look: Look, scope: Scope, users: Ints, used: Ints, said: Ints) -> Flags:
     """What is used by who is touched, is touched itself, or is covered by a contract that is."""
     wanted = np.array(sorted(scope.datasets | scope.products), np.int32)
-    contracts = {look.index.label(node).name for node in scope.touched if look.index.kind(node) is AssetKind.CONTRACT}
+    contracts = {look.index.assets.get_label(node).name for node in scope.touched if look.index.assets.get_kind(node) is AssetKind.CONTRACT}
     numbers = [number for number in np.unique(said).tolist() if look.said(number).get("contract") in contracts] if contracts else []
     found: Flags = np.isin(users, sorted(scope.touched)) | np.isin(used, wanted) | np.isin(said, numbers)
     return found
@@ -87,9 +87,9 @@ def _touched(look: Look, scope: Scope, users: Ints, used: Ints, said: Ints) -> F
 def candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
     index = look.index
     chosen = uses(look) if scope is None else list(_uses(look, scope))
-    products = {use.used for use in chosen if index.kind(use.used) is AssetKind.DATA_PRODUCT}
+    products = {use.used for use in chosen if index.assets.get_kind(use.used) is AssetKind.DATA_PRODUCT}
     datasets = np.array(sorted({use.used for use in chosen} - products), np.int32)
-    holders = dict(zip(datasets.tolist(), index.products(datasets).tolist(), strict=True))
+    holders = dict(zip(datasets.tolist(), index.ownership.find_products(datasets).tolist(), strict=True))
     contracts = {name: node for use in chosen if (name := _text(look, use, "contract")) and (node := _contract(look, name)) is not None}
     look.prefetch({*contracts.values(), *products, *(node for node in holders.values() if node >= 0)})
     for use in chosen:
@@ -110,7 +110,7 @@ class _Use:
         look, use, product = self._look, self._use, self._product
         known: dict[str, object] = {
             "parameters": self._parameters,
-            "consumer_kind": str(look.index.kind(use.user)),
+            "consumer_kind": str(look.index.assets.get_kind(use.user)),
             "port": self._whole or use.used in look.exposed,
             "own": product == use.user,
             "columns": use.columns,
@@ -131,7 +131,7 @@ class _Use:
                 "product_tags": lambda: look.tags(product),
                 "registered": lambda: product >= 0 and registered(look, product),
                 "registered_in": lambda: [] if product < 0 else _listed(look.known(product).value("registered_in")),
-                "domain": lambda: look.name(look.index.domain(use.used)),
+                "domain": lambda: look.name(look.index.ownership.find_domain(use.used)),
                 "contract_version": self._used_version,
                 "contract_ended": self._ended,
                 "contract_roles": lambda: [role.name for role in self._versions()[0].contract.roles][:MOST] if self._versions() else [],
@@ -161,7 +161,7 @@ def _text(look: Look, use: Use, name: str) -> str:
 
 
 def _contract(look: Look, identifier: str) -> int | None:
-    return look.index.node(AssetKey(AssetKind.CONTRACT, (identifier,)))
+    return look.index.assets.find_by_key(AssetKey(AssetKind.CONTRACT, (identifier,)))
 
 
 def _listed(said: object) -> list[str]:

@@ -47,19 +47,21 @@ def _fields(look: Look, parameters: Parameters, dataset: int, marks: Mapping[str
             "dataset": lambda: look.name(dataset),
             "tags": lambda: look.tags(dataset),
             "description": lambda: look.known(dataset).text("description") or "",
-            "product": lambda: look.name(index.product(dataset)),
-            "domain": lambda: look.name(index.domain(dataset)),
+            "product": lambda: look.name(index.ownership.find_product(dataset)),
+            "domain": lambda: look.name(index.ownership.find_domain(dataset)),
             "owners": lambda: look.owners(dataset),
-            "described": lambda: index.described(dataset),
-            "columns": lambda: len(index.columns(dataset)),
+            "described": lambda: index.assets.is_described(dataset),
+            "columns": lambda: len(index.assets.list_columns(dataset)),
         },
     )
 
 
 def _chosen(look: Look) -> Ints:
-    tagged = look.index.tagged(bool)
+    tagged = look.index.assets.find_tagged(bool)
     return np.unique(
-        np.concatenate([look.outputs.dataset, look.governs.end, used_datasets(look), tagged[look.index.kinds(tagged) == DATASET]])
+        np.concatenate(
+            [look.outputs.dataset, look.governs.end, used_datasets(look), tagged[look.index.lineage.get_kinds(tagged) == DATASET]]
+        )
     ).astype(np.int32)
 
 
@@ -95,7 +97,7 @@ PARAMETERS: dict[str, Any] = {"least_columns": 3}
 def copy_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
     datasets = None if scope is None else _near(look, scope)
     least = parameters.get("least_columns", PARAMETERS["least_columns"])
-    found = look.index.copies(
+    found = look.index.lineage.find_copies(
         datasets, least if isinstance(least, int) else PARAMETERS["least_columns"], MOST if scope is None else 100_000
     )
     for origin, copy in zip(*(side.tolist() for side in found), strict=True):
@@ -110,11 +112,11 @@ def _copy_fields(look: Look, parameters: Parameters, origin: int, copy: int) -> 
             "name": lambda: look.name(copy),
             "origin": lambda: look.name(origin),
             "copy": lambda: look.name(copy),
-            "origin_domain": lambda: look.name(index.domain(origin)),
-            "copy_domain": lambda: look.name(index.domain(copy)),
-            "origin_product": lambda: look.name(index.product(origin)),
-            "copy_product": lambda: look.name(index.product(copy)),
-            "columns": lambda: len(index.columns(origin)),
+            "origin_domain": lambda: look.name(index.ownership.find_domain(origin)),
+            "copy_domain": lambda: look.name(index.ownership.find_domain(copy)),
+            "origin_product": lambda: look.name(index.ownership.find_product(origin)),
+            "copy_product": lambda: look.name(index.ownership.find_product(copy)),
+            "columns": lambda: len(index.assets.list_columns(origin)),
             "port": lambda: copy in look.exposed,
         },
     )
@@ -128,7 +130,7 @@ def _near(look: Look, scope: Scope) -> Ints:
         for member in core.ring(dataset):
             for column in core.children(member):
                 starts = core.flows.start[core.flow_rows(column, incoming=True)]
-                near.update(look.index.datasets(starts[core.nodes.kind[starts] == COLUMN]).tolist())
+                near.update(look.index.lineage.get_datasets(starts[core.nodes.kind[starts] == COLUMN]).tolist())
     return np.array(sorted(near), np.int32)
 
 

@@ -91,13 +91,13 @@ def _costly(look: Look, one: Exposed, name: str) -> object:
     of_column = not one.way.possible
     found: dict[str, Callable[[], object]] = {
         "name": lambda: look.name(end),
-        "column": lambda: index.key(end).name if of_column else "",
+        "column": lambda: index.assets.get_key(end).name if of_column else "",
         "column_tags": lambda: look.tags(end) if of_column else [],
-        "dataset": lambda: look.name(index.dataset(end) if of_column else end),
+        "dataset": lambda: look.name(index.assets.get_dataset(end) if of_column else end),
         "holder": lambda: look.name(holder),
-        "holder_kind": lambda: str(index.kind(holder)),
+        "holder_kind": lambda: str(index.assets.get_kind(holder)),
         "holder_tags": lambda: look.tags(holder),
-        "circles": lambda: list(look.circles(holder)) if index.kind(holder) is not AssetKind.CONTRACT else [],
+        "circles": lambda: list(look.circles(holder)) if index.assets.get_kind(holder) is not AssetKind.CONTRACT else [],
     }
     return found[name]()
 
@@ -105,7 +105,7 @@ def _costly(look: Look, one: Exposed, name: str) -> object:
 def _exposed(look: Look, columns: Ints) -> tuple[Ints, Ints, Flags]:
     """(who shows or gets it, the column, whether that is not sure), each pair once."""
     datasets = _datasets(look, columns)
-    consumes, kinds = look.consumes, look.index.kinds(look.consumes.end)
+    consumes, kinds = look.consumes, look.index.lineage.get_kinds(look.consumes.end)
     of_product = (kinds != _COLUMN) & (kinds != _DATASET)
     through, port = _joined(consumes.end[of_product], look.outputs.product)
     consumed_ports = look.outputs.dataset[port], consumes.start[of_product][through]
@@ -130,19 +130,23 @@ def _exposed(look: Look, columns: Ints) -> tuple[Ints, Ints, Flags]:
 def _datasets(look: Look, nodes: Ints) -> Ints:
     """Columns as their datasets."""
     found = nodes.copy()
-    of_column = look.index.kinds(nodes) == _COLUMN
-    found[of_column] = look.index.datasets(nodes[of_column])
+    of_column = look.index.lineage.get_kinds(nodes) == _COLUMN
+    found[of_column] = look.index.lineage.get_datasets(nodes[of_column])
     return found
 
 
 def _promised(look: Look, holders: Ints, columns: Ints) -> Flags:
     """Not the columns that are beside a contract's fields: it does not show those."""
     kept = np.ones(len(holders), np.bool_)
-    rows = np.flatnonzero(look.index.kinds(holders) == KINDS.index(AssetKind.CONTRACT))
+    rows = np.flatnonzero(look.index.lineage.get_kinds(holders) == KINDS.index(AssetKind.CONTRACT))
     look.prefetch(holders[rows].tolist())
     for row in rows.tolist():
         names = _fields_of(look, int(holders[row]))
-        if look.index.kind(int(columns[row])) is AssetKind.COLUMN and names and not names.intersection(_folded(look, int(columns[row]))):
+        if (
+            look.index.assets.get_kind(int(columns[row])) is AssetKind.COLUMN
+            and names
+            and not names.intersection(_folded(look, int(columns[row])))
+        ):
             kept[row] = False
     return kept
 
@@ -158,7 +162,7 @@ def _fields_of(look: Look, contract: int) -> frozenset[str]:
 
 
 def _folded(look: Look, column: int) -> set[str]:
-    return {key.name.lower() for key in look.index.names(column)} or {look.index.key(column).name.lower()}
+    return {key.name.lower() for key in look.index.assets.list_names(column)} or {look.index.assets.get_key(column).name.lower()}
 
 
 def _joined(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -183,14 +187,14 @@ def _used(look: Look, scope: Scope) -> set[int]:
     """The datasets that touched consumers use."""
     consumes = look.consumes
     ends = consumes.end[np.isin(consumes.start, sorted(scope.touched))]
-    kinds = look.index.kinds(ends)
+    kinds = look.index.lineage.get_kinds(ends)
     products = ends[(kinds != _COLUMN) & (kinds != _DATASET)]
     ported = look.outputs.dataset[np.isin(look.outputs.product, products)]
-    return {*ends[kinds == _DATASET].tolist(), *look.index.datasets(ends[kinds == _COLUMN]).tolist(), *ported.tolist()}
+    return {*ends[kinds == _DATASET].tolist(), *look.index.lineage.get_datasets(ends[kinds == _COLUMN]).tolist(), *ported.tolist()}
 
 
 def _covers(look: Look, scope: Scope, asset: int, end: int) -> bool:
-    dataset = end if look.index.kind(end) is AssetKind.DATASET else look.index.dataset(end)
+    dataset = end if look.index.assets.get_kind(end) is AssetKind.DATASET else look.index.assets.get_dataset(end)
     return bool(scope.marked[dataset]) or dataset in scope.datasets or asset in scope.touched
 
 
@@ -200,7 +204,7 @@ def traced(look: Look, parameters: Parameters, column: int) -> tuple[list[PathSt
     way = personal.way(column)
     if way is None:
         return [PathStep(column)], {"source": look.name(column)}
-    flows = look.index.trace(personal.labels(way), column)
+    flows = look.index.lineage.find_trace(personal.labels(way), column)
     start = _start(look, personal, way, flows[0].start) if flows else column
     return steps_of(flows, start, column), {"source": look.name(start)}
 
@@ -208,27 +212,29 @@ def traced(look: Look, parameters: Parameters, column: int) -> tuple[list[PathSt
 def _start(look: Look, personal: Personal, way: Way, start: int) -> int:
     """The source itself: of a dataset that was left as a whole, its first column that is one."""
     index = look.index
-    if index.kind(start) is AssetKind.COLUMN:
+    if index.assets.get_kind(start) is AssetKind.COLUMN:
         return start
-    own = [column for column in index.columns_by_name(start) if personal.labels(way)[column] == 1]
+    own = [column for column in index.assets.list_columns_by_name(start) if personal.labels(way)[column] == 1]
     return own[0] if own else start
 
 
 def _nearest(look: Look, parameters: Parameters, dataset: int) -> int:
     """The column of a dataset, or the dataset itself, to which personal data may come in the fewest steps."""
     personal = look.personal(parameters)
-    own = [*look.index.columns(dataset), dataset]
+    own = [*look.index.assets.list_columns(dataset), dataset]
     ways = [(way, int(personal.labels(way)[one]), one) for one in own if (way := personal.way(one))]
     unsure = [one for one in ways if one[0].possible]
     return min(unsure, key=lambda one: (one[0], one[1], look.name(one[2])), default=(None, 0, dataset))[2]
 
 
 def _trace(look: Look, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:
-    of_dataset = look.index.kind(end) is AssetKind.DATASET
+    of_dataset = look.index.assets.get_kind(end) is AssetKind.DATASET
     column = _nearest(look, parameters, end) if of_dataset else end
     steps, late = traced(look, parameters, column)
     late = {**late, "origin": "" if late["source"] == look.name(end) else f"; it comes from {late['source']}"}
-    edge = {AssetKind.CONSUMER: EdgeType.CONSUMES, AssetKind.CONTRACT: EdgeType.GOVERNS}.get(look.index.kind(asset), EdgeType.PORT)
+    edge = {AssetKind.CONSUMER: EdgeType.CONSUMES, AssetKind.CONTRACT: EdgeType.GOVERNS}.get(
+        look.index.assets.get_kind(asset), EdgeType.PORT
+    )
     return [*steps, *([PathStep(end, EdgeType.HAS_COLUMN)] if of_dataset and column != end else ()), PathStep(asset, edge)], late
 
 
@@ -279,11 +285,11 @@ def _costly_of_column(look: Look, personal: Personal, column: int, name: str) ->
     index = look.index
     found: dict[str, Callable[[], object]] = {
         "name": lambda: look.name(column),
-        "column": lambda: index.key(column).name,
+        "column": lambda: index.assets.get_key(column).name,
         "tags": lambda: look.tags(column),
-        "dataset": lambda: look.name(index.dataset(column)),
-        "product": lambda: look.name(index.product(column)),
-        "domain": lambda: look.name(index.domain(column)),
+        "dataset": lambda: look.name(index.assets.get_dataset(column)),
+        "product": lambda: look.name(index.ownership.find_product(column)),
+        "domain": lambda: look.name(index.ownership.find_domain(column)),
         "owners": lambda: look.owners(column),
         "distance": lambda: int(personal.labels(WAYS[0])[column]) - 1,
     }

@@ -1,0 +1,149 @@
+"""What is asked about single assets: which one a name means, how it is shown, what it consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from meshline.graph.index.arrays import NONE
+from meshline.graph.index.display_names import Shown
+from meshline.graph.index.loader import Feed
+from meshline.graph.index.lookup import Finder
+from meshline.graph.index.results import Ints, Label
+from meshline.graph.index.statistics import Survey, surveyed, tagged, tags_of
+from meshline.graph.model import KINDS, AssetKey, AssetKind
+
+
+class AssetFacet:
+    """Names, kinds, columns and tags of assets. Part of `LineageIndex`, which says what nodes are."""
+
+    def __init__(self, feed: Feed, shown: Shown) -> None:
+        self._feed = feed
+        self._core = feed.core
+        self._shown = shown
+        self._finder = Finder(feed, shown)
+        self._labels: dict[int, Label] = {}
+        self._labels_version = 0
+
+    def find(self, asset_id: str) -> int | None:
+        """The visible asset of which a member has this id; None if there is none."""
+        node = self._finder.by_id(asset_id)
+        return None if node == NONE else node
+
+    def find_by_key(self, key: AssetKey) -> int | None:
+        """The visible asset of which a member has this key; None if there is none."""
+        node = self._finder.by_key(key)
+        return None if node == NONE else node
+
+    def find_ending(self, kind: AssetKind, text: str, fold: Callable[[str], str]) -> list[int]:
+        """All visible assets of a kind with a qualified name that, folded, ends with a text; and a few others."""
+        return self._finder.ending(KINDS.index(kind), text, fold)
+
+    def prepare_ids(self) -> None:
+        """Make the first `find` as fast as later ones. Takes about a second for a million columns; a server does it at its start."""
+        self._finder.prepare_ids()
+
+    def get_key(self, node: int) -> AssetKey:
+        """The shown name: of a dataset the output port's, else the catalog's, else the TABLE symlink's, else the
+        physical one; of a column the catalog's spelling, else the newest schema's.
+        """
+        return self._shown.key(node)
+
+    def get_column_name(self, column: int) -> str:
+        """The last part of the shown name of a column."""
+        return self._shown.column_name(column)
+
+    def get_label(self, node: int) -> Label:
+        """The id and the shown name of an asset, cached: not for datasets and columns."""
+        if self._labels_version != self._feed.owners.version:  # names of owners may have changed
+            self._labels_version = self._feed.owners.version
+            self._labels.clear()
+        label = self._labels.get(node)
+        if label is None:
+            key = self._shown.key(node)
+            label = self._labels[node] = Label(key.id, key.qualified_name)
+        return label
+
+    def get_own_key(self, node: int) -> AssetKey:
+        """The key of exactly this node."""
+        return self._core.key(node)
+
+    def get_kind(self, node: int) -> AssetKind:
+        """The kind of an asset."""
+        kind: AssetKind = KINDS[self._core.nodes.kind[node]]
+        return kind
+
+    def get_representative(self, node: int) -> int:
+        """The node that represents the identity class of this node."""
+        return int(self._core.nodes.rep[node])
+
+    def list_members(self, node: int) -> list[int]:
+        """The visible own nodes of the class, sorted by key; see `get_own_key`."""
+        return self._shown.members(node)
+
+    def list_names(self, node: int, *, former: bool = False) -> list[AssetKey]:
+        """The names that mean the asset, sorted. `former`: also those that it had until a rename, which may mean another asset now."""
+        return [self._core.key(member) for member in self._shown.members(node) if former or not self._shown.former(member)]
+
+    def list_former_names(self, column: int) -> list[tuple[str, int]]:
+        """The earlier names of a column according to catalogs, each with the time (microseconds) until which it had it; oldest first."""
+        return self._shown.former_names(column)
+
+    def is_visible(self, node: int) -> bool:
+        """Whether a head mentions it."""
+        return self._shown.visible(node)
+
+    def list_of_kind(self, kind: AssetKind) -> Sequence[int]:
+        """The visible assets of a kind, sorted by shown qualified name, without inferred datasets and their
+        columns, and without unlisted columns.
+        """
+        found: list[int] = self._shown.of_kind(kind).tolist()
+        return found
+
+    def list_columns(self, dataset: int) -> list[int]:
+        """The columns of a dataset by position, then name: with inferred ones, without unlisted ones."""
+        return self._shown.columns(dataset)
+
+    def list_columns_by_name(self, dataset: int) -> list[int]:
+        """The same columns by name, as in `list_of_kind`."""
+        return self._shown.columns_by_name(dataset)
+
+    def get_dataset(self, column: int) -> int:
+        """The dataset of a column."""
+        return int(self._core.nodes.rep[self._core.nodes.part1[column]])
+
+    def is_inferred(self, node: int) -> bool:
+        """Whether only flows mention a dataset; whether no visible head lists a column."""
+        return self._shown.inferred(node)
+
+    def is_unlisted(self, column: int) -> bool:
+        """Whether a catalog lists the columns of its dataset without this one."""
+        return self._shown.unlisted(column)
+
+    def is_described(self, dataset: int) -> bool:
+        """Whether a visible head lists its columns."""
+        return self._shown.described(dataset)
+
+    def find_position(self, column: int) -> int | None:
+        """The position of a column from 1 on, by the strongest listing; None if no listing has one."""
+        return self._shown.position(column)
+
+    def list_tags(self, node: int) -> frozenset[str]:
+        """The tags that any source gives an asset, each as `key` or `key=value`."""
+        return tags_of(self._feed, node)
+
+    def find_tagged(self, is_wanted: Callable[[frozenset[str]], bool]) -> Ints:
+        """The assets with tags that are wanted from some source: representatives, int32, sorted. Looks at every fact."""
+        return tagged(self._feed, is_wanted)
+
+    def list_session_names(self) -> dict[tuple[str, ...], set[int]]:
+        """The names that producers gave datasets within a session (namespace, name), with all datasets that had one."""
+        found: dict[tuple[str, ...], set[int]] = {}
+        for said in self._feed.session_names.values():
+            for node, name in said:
+                if self.is_visible(node):
+                    found.setdefault(name, set()).add(self.get_representative(node))
+        return found
+
+    def survey(self) -> Survey:
+        """What is known of all datasets."""
+        return surveyed(self._core)

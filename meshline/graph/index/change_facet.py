@@ -1,0 +1,86 @@
+"""What is asked about statements: what sources state now, what changed; and how the index follows the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshline.graph.index.arrays import N_NODES, NONE
+from meshline.graph.index.loader import Feed
+from meshline.graph.index.mentions import Trail, fact_names, scopes_of
+from meshline.graph.index.results import Ints, ScopeInfo, Spoken, View
+from meshline.graph.index.statistics import Size, measured, spoken_of
+from meshline.graph.model import AssetKey, Scope
+from meshline.graph.store.base import Changes, Head
+
+
+class ChangeFacet:
+    """Scopes, their heads, and changes of these. Part of `LineageIndex`, which says what nodes are."""
+
+    def __init__(self, feed: Feed, view: View) -> None:
+        self._feed = feed
+        self._core = feed.core
+        self._view = view
+
+    def apply(self, changes: Changes) -> None:
+        """Follow the store: replace these heads. Changes that are not newer than the revision of the index are ignored."""
+        if changes.revision > self._view.revision:
+            self._feed.apply(changes.heads)
+            self._view.revision = changes.revision
+
+    def suppose(self, heads: Iterable[Head]) -> None:
+        """Replace heads temporarily, at the same revision. The caller restores the former heads (`meshline.graph.what_if`)."""
+        self._feed.apply([*heads])
+
+    def open_trail(self) -> Trail:
+        """What changes from now on, for a caller that caches findings about the graph."""
+        return Trail(self._core)
+
+    def get_scope(self, scope_id: int) -> ScopeInfo:
+        """Raises KeyError for a scope without a head."""
+        head = self._core.heads.current(scope_id)
+        if head == NONE:
+            raise KeyError(scope_id)
+        return self._core.heads.info(head)
+
+    def list_scopes(self, node: int) -> list[int]:
+        """The ids of the scopes whose heads mention any member, ascending."""
+        return scopes_of(self._core, node)
+
+    def list_fact_names(self, node: int) -> dict[int, set[AssetKey]]:
+        """By id of each scope whose head states attributes of a member: the names under which it means this asset.
+
+        A name may mean another asset in a head of another time, so facts are to be read under these names.
+        """
+        return fact_names(self._core, node)
+
+    def list_statements(self, source: str) -> dict[Scope, Spoken]:
+        """What a source states now, by scope: with it a load writes only what differs."""
+        return self._core.heads.of_source(source)
+
+    def find_newest_time(self, kind: str) -> int:
+        """The time of the newest visible statement of the sources of a kind (`person`), in microseconds; 0 if there is none."""
+        return self._core.heads.newest_of(kind)
+
+    def find_unused_scope_id(self) -> int:
+        """A number that is not the id of a scope with a head."""
+        return self._core.heads.unused_scope_id()
+
+    def list_mentioned(self) -> list[tuple[str, Ints]]:
+        """Each source with the datasets (representatives, int32) that it mentions, as a whole or by a column."""
+        return spoken_of(self._core)
+
+    def count_bytes(self) -> int:
+        """The memory of the tables in bytes, without Python objects."""
+        return self._core.bytes
+
+    def count_nodes(self) -> int:
+        """How many nodes there are, whether any head mentions them or not: the length of arrays that are indexed by node."""
+        return int(self._core.counts[N_NODES])
+
+    def count_unused(self) -> int:
+        """How many nodes no head mentions any more. Looks at each."""
+        return self._core.unused
+
+    def measure_size(self) -> Size:
+        """How many assets and flows there are. Looks at every node and flow: some milliseconds per million."""
+        return measured(self._core)

@@ -1,0 +1,103 @@
+"""What is asked about flows: traversals, paths, where values go, and the arrays of nodes that these answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from meshline.graph.index.flow_tables import FlowTable, leaving
+from meshline.graph.index.index_tables import Slots
+from meshline.graph.index.loader import Feed
+from meshline.graph.index.ownership import Holders
+from meshline.graph.index.passes import Limits, Walker
+from meshline.graph.index.paths import PathSearch
+from meshline.graph.index.results import Affected, Bytes, Direction, Flags, FlowStep, Ints, Reach, View
+from meshline.graph.index.rollup import Rows, strongest
+from meshline.graph.index.traversal import Traversal, starting
+from meshline.graph.index.value_flow import Spread, copies, of_datasets, onward, trace
+
+
+class LineageFacet:
+    """Flows between assets, and arrays of nodes. Part of `LineageIndex`, which says what nodes are."""
+
+    def __init__(self, feed: Feed, holders: Holders, view: View) -> None:
+        self._feed = feed
+        self._core = feed.core
+        self._holders = holders
+        self._view = view
+        self._slots = Slots(feed.core)
+        self._walker = Walker(feed.core)
+
+    def traverse(
+        self,
+        starts: Sequence[int],
+        direction: Direction,
+        *,
+        reach: Reach = Reach.POSSIBLE,
+        depth: int | None = None,
+        max_nodes: int = 1_000_000,
+        deadline: float | None = None,
+        seen_since: int | None = None,
+        promises: bool = True,
+    ) -> Traversal:
+        """Everything that the starts reach.
+
+        Starts may be columns, datasets (as a whole), products and domains (their datasets), jobs (what
+        they write; upstream what they read), contracts (what they govern, unless `promises` is off), owners
+        (what they own) and, upstream, consumers (what they consume).
+        `reach`: the weakest class to follow. `depth`: in FLOWS_TO edges. `deadline`: as
+        `time.monotonic()`, in seconds. `seen_since`: follow only flows that were observed at or after this time (microseconds).
+        """
+        limits = Limits(reach, depth, max_nodes, deadline, seen_since)
+        begin = starting(self._feed, self._holders, starts, direction, promises=promises)
+        return Traversal(self._feed, self._holders, self._slots, self._walker, begin, direction, limits, self._view)
+
+    def find_paths(
+        self, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
+    ) -> list[list[FlowStep]]:
+        """Up to `first` simple paths from `start` down to `end`: the strongest class first, then the shortest."""
+        return PathSearch(self._core, self._walker, start, end, depth).best(reach, first)
+
+    def list_flows_from(self, datasets: Sequence[int]) -> FlowTable:
+        """The flows that begin at these datasets or at their columns, with pairs of datasets whose columns are known."""
+        return leaving(self._core, self._core.nodes.rep[np.array(sorted(set(datasets)), np.int32)])
+
+    def get_text(self, number: int) -> str:
+        """A text by its number in a `FlowTable`."""
+        return self._core.text(number)
+
+    def build_spread(self, sources: Ints, *, possible: bool) -> Spread:
+        """Everything that values of these columns (representatives) reach unmasked. `possible`: also over flows without known columns."""
+        return Spread(self._core, sources, possible=possible)
+
+    def collect_onward(self, columns: Ints) -> Ints:
+        """These columns (representatives), and all that values of them may reach: int32, sorted."""
+        return onward(self._core, columns)
+
+    def find_trace(self, labels: Ints, column: int) -> list[FlowStep]:
+        """A shortest path of values to a column that a `Spread` with these labels reached."""
+        return trace(self._core, labels, column)
+
+    def find_copies(self, datasets: Ints | None, least: int, most: int) -> tuple[Ints, Ints]:
+        """(datasets that are copied whole, their copies), as int32 arrays of equal length.
+
+        Of these datasets (None: of all) those with at least `least` columns; at most `most` pairs.
+        """
+        return copies(self._core, of_datasets(self._core) if datasets is None else datasets, least, most)
+
+    def roll_up(self, nodes: Ints, reach: Bytes, distance: Ints, masked: Flags) -> Affected:
+        """Each of these nodes once: its strongest reach, the shortest distance with that reach, masked if all rows with it are."""
+        return Affected(*strongest(Rows(nodes, reach, distance, masked), self._slots))
+
+    def number_distinct(self, nodes: Ints) -> tuple[Ints, Ints]:
+        """(the distinct nodes in the order of their first occurrence, for each node its place among these), both int32."""
+        return self._slots.numbered(nodes)
+
+    def get_kinds(self, nodes: Ints) -> Bytes:
+        """The kinds of nodes: int8, positions in `meshline.graph.model.KINDS`."""
+        return self._core.nodes.kind[nodes]
+
+    def get_datasets(self, columns: Ints) -> Ints:
+        """The datasets (representatives) of columns: int32, of equal length."""
+        return self._core.nodes.rep[self._core.nodes.part1[columns]]

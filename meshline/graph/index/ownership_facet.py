@@ -1,0 +1,87 @@
+"""What is asked about owners, products, domains, contracts and consumers: the stated relations between assets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from meshline.graph.index.loader import Feed
+from meshline.graph.index.ownership import Holders
+from meshline.graph.index.results import Edge, Flags, Ints, Ownership, Tied
+from meshline.graph.model import EDGE_TYPES, EdgeType, Json
+
+
+class OwnershipFacet:
+    """Who owns, contains, governs and uses assets. Part of `LineageIndex`, which says what nodes are."""
+
+    def __init__(self, feed: Feed, holders: Holders) -> None:
+        self._feed = feed
+        self._core = feed.core
+        self._holders = holders
+
+    def list_owners(self, node: int) -> list[Ownership]:
+        """The owners at the nearest level that has any: the asset, its dataset, data product, domain, the parents of that.
+
+        At each level these are the stated owners, else the owners of the contracts in force that govern it.
+        """
+        return self._holders.owners(node)
+
+    def list_direct_owners(self, node: int) -> list[Ownership]:
+        """The owners stated of this very asset, by the strongest source that names any; else those of its contracts in force."""
+        return self._holders.direct_owners(node)
+
+    def collect_owner_nodes(self, node: int) -> frozenset[int]:
+        """The nodes of the owners in `list_direct_owners`, for a representative."""
+        return self._holders.owner_nodes(node)
+
+    def has_owners(self, nodes: Ints) -> Flags:
+        """Boolean array: which of these representatives have owners of their own (`list_direct_owners`), not inherited ones."""
+        return self._holders.owned()[nodes]
+
+    def find_product(self, node: int) -> int | None:
+        """The data product of a dataset or column: by output port, else by the patterns of its members."""
+        return self._holders.product(node)
+
+    def find_domain(self, node: int) -> int | None:
+        """The domain of a dataset, column or product; of a domain its parent."""
+        return self._holders.domain(node)
+
+    def find_products(self, datasets: Ints) -> Ints:
+        """The products of these representatives of datasets: int32, -1 where there is none."""
+        return self._holders.products(datasets)
+
+    def find_domains(self, nodes: Ints) -> Ints:
+        """The domains of these representatives of datasets, products and domains: int32, -1 where there is none."""
+        return self._holders.domains(nodes)
+
+    def collect_member_patterns(self) -> Mapping[int, Mapping[int, Sequence[str]]]:
+        """By product or domain and by id of the scope that states them: the patterns of the names of its members."""
+        return self._feed.patterns
+
+    def list_edges(self, node: int, type: EdgeType, *, incoming: bool = False) -> list[Edge]:  # noqa: A002 - OpenLineage and GraphQL call it type
+        """The edges of a type other than FLOWS_TO that begin (or end) at any member, one for each scope that states it."""
+        core = self._core
+        code = EDGE_TYPES.index(type)
+        rows = [row for member in core.ring(node) for row in core.relation_rows(member, code, incoming=incoming)]
+        found = [
+            Edge(
+                type,
+                int(core.nodes.rep[core.relations.start[row]]),
+                int(core.nodes.rep[core.relations.end[row]]),
+                self._feed.attributes(row),
+                int(core.heads.scope_id[head]),
+            )
+            for row, head in zip(rows, core.heads_of(rows, 1), strict=True)
+        ]
+        return sorted(found, key=lambda edge: (core.label(edge.start), core.label(edge.end), edge.scope_id))
+
+    def list_all_edges(self, type: EdgeType) -> Tied:  # noqa: A002 - as in `list_edges`
+        """All edges of a type as columns: PORT, OWNS, CONSUMES or GOVERNS."""
+        return self._holders.tied(EDGE_TYPES.index(type))
+
+    def get_attributes(self, number: int) -> Mapping[str, Json]:
+        """The attributes of an edge by their number in `list_all_edges`."""
+        return self._feed.said(number)
+
+    def list_scopes_stating(self, type: EdgeType) -> dict[str, list[int]]:  # noqa: A002 - as in `list_edges`
+        """By kind of source: the ids of the scopes that state edges of a type, as in `list_all_edges`, except owners of jobs."""
+        return self._holders.scopes_stating(EDGE_TYPES.index(type))
