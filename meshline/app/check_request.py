@@ -8,7 +8,7 @@ import msgspec
 
 from meshline.governance.gate import FailOn, Mode
 from meshline.governance.rules import Profile
-from meshline.ingest.changes.base import Given, Text
+from meshline.ingest.changes.base import ChangeInput, Text
 from meshline.ingest.documents import text_of
 
 
@@ -46,7 +46,7 @@ class Asked(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     namespaces: dict[str, str] = {}
 
 
-def thing(given: Given) -> Compared:
+def thing(given: ChangeInput) -> Compared:
     """What was read from files, to be sent. Raises InvalidInput for what is no text."""
     return Compared(given.kind, _file(given.before), _file(given.after), dict(given.options))
 

@@ -33,9 +33,9 @@ from meshline.graph.model import build_consumer_key, from_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import Limits
 from meshline.graph.what_if import Saying
-from meshline.ingest.changes import propose
-from meshline.ingest.changes.base import Given, Known, Text
-from meshline.ingest.changes.graph_state import known, stored, with_queries
+from meshline.ingest.changes import build_proposal
+from meshline.ingest.changes.base import ChangeInput, GraphState, Text
+from meshline.ingest.changes.graph_state import build_graph_state, build_stored_state, parse_views
 from meshline.ingest.documents import Document, document
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.context import LazyPeople, context_of
@@ -80,7 +80,7 @@ class Texts(Protocol):
 class _Read:
     """`Texts`, parsed when they are asked for."""
 
-    def __init__(self, graph: Known, asked: Asked) -> None:
+    def __init__(self, graph: GraphState, asked: Asked) -> None:
         self._graph = graph
         self._asked = asked
 
@@ -99,8 +99,8 @@ class _Read:
     @cached_property
     def _difference(self) -> Difference:
         graph = self._graph
-        given = (Given(one.kind, _text(one.before), _text(one.after), one.options) for one in self._asked.things)
-        proposals = [propose(one, graph) for one in given]
+        given = (ChangeInput(one.kind, _text(one.before), _text(one.after), one.options) for one in self._asked.things)
+        proposals = [build_proposal(one, graph) for one in given]
         pairs = [pair for proposal in proposals for pair in proposal.pairs]
         found = tuple(_named(change, graph) for pair in pairs for change in changes(pair))
         spelled = (
@@ -114,14 +114,14 @@ class _Read:
         return Difference(found, compared, _versions(pairs), warnings, sayings)
 
     def before(self) -> tuple[Saying, ...]:
-        old = (Given(one.kind, None, _text(one.before), one.options) for one in self._asked.things if one.before is not None)
-        entries = (entry for given in old for entry in propose(given, self._graph).entries)
+        old = (ChangeInput(one.kind, None, _text(one.before), one.options) for one in self._asked.things if one.before is not None)
+        entries = (entry for given in old for entry in build_proposal(given, self._graph).entries)
         return tuple(Saying(source, entry.scope, entry.content) for source, entry in entries)
 
 
 def texts_here(live: LiveGraph, naming: Naming, asked: Asked, *, graph: bool = True) -> Texts:
     """The texts of a check, parsed in this thread. `graph` False: `live` is empty because there is no graph."""
-    return _Read(known(live, naming, _context(live, naming, asked), asked=graph), asked)
+    return _Read(build_graph_state(live, naming, _context(live, naming, asked), has_graph=graph), asked)
 
 
 def _context(live: LiveGraph, naming: Naming, asked: Asked) -> Context:
@@ -143,7 +143,7 @@ def _unknown_types(pair: AnyPair) -> Iterator[str]:
             yield f"the type {field.type!r} of {field.name} is unknown ({', '.join(names)}): check its spelling"
 
 
-def _named(change: Change, graph: Known) -> Change:
+def _named(change: Change, graph: GraphState) -> Change:
     """With consumers by their names, where a file has their e-mail addresses."""
     if not change.consumers:
         return change
@@ -175,7 +175,7 @@ def _versions(pairs: Iterable[AnyPair]) -> Versions:
 # DONE or FAILED it may ASK for what the graph knows, by the names of the fields of Known and Context.
 
 _ASK, _DONE, _FAILED, _BROKEN = range(4)
-_KNOWN = ("asset", "definition", "contract", "product", "said", "names")
+_KNOWN = ("resolve", "find_definition", "find_contract", "find_product", "list_statements", "list_names")
 _CONTEXT = ("columns", "ending", "governed", "datasets")
 _PEOPLE = "people"
 
@@ -215,7 +215,7 @@ def texts_apart(live: LiveGraph, naming: Naming, asked: Asked, limits: Limits, m
 
     Its methods raise LimitExceeded when the deadline of `limits` is over, or when parsing takes more than `memory` bytes.
     """
-    graph = stored(live, naming, _context(live, naming, asked))
+    graph = build_stored_state(live, naming, _context(live, naming, asked))
     ours, theirs = forks().Pipe()
     process = forks().Process(target=_serve, args=(theirs, naming, asked, memory), name="meshline-check", daemon=True)
     process.start()
@@ -232,7 +232,7 @@ def texts_apart(live: LiveGraph, naming: Naming, asked: Asked, limits: Limits, m
 class _Apart:
     """`Texts` of the process at the other end."""
 
-    def __init__(self, link: Connection, graph: Known, limits: Limits) -> None:
+    def __init__(self, link: Connection, graph: GraphState, limits: Limits) -> None:
         self._link = link
         self._limits = limits
         self._answers: dict[str, Callable[[Any], Any]] = {
@@ -341,7 +341,7 @@ def _resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _known(link: Connection, naming: Naming, namespaces: Mapping[str, str]) -> Known:
+def _known(link: Connection, naming: Naming, namespaces: Mapping[str, str]) -> GraphState:
     """What the server's graph knows."""
 
     def ask(name: str, argument: object) -> Any:
@@ -355,7 +355,7 @@ def _known(link: Connection, naming: Naming, namespaces: Mapping[str, str]) -> K
     context = Context(
         naming, Path(), namespaces, people=LazyPeople(partial(ask, _PEOPLE, None)), **{name: by_name[name] for name in _CONTEXT}
     )
-    return with_queries(Known(context, **{name: by_name[name] for name in _KNOWN}))
+    return parse_views(GraphState(context, **{name: by_name[name] for name in _KNOWN}))
 
 
 def parse_mesh(body: bytes, name: str, seconds: float, memory: int = MEMORY) -> Mesh:

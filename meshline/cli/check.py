@@ -93,12 +93,12 @@ def _changed(
     ] = None,
 ) -> Things:
     from meshline.errors import InvalidInput
-    from meshline.ingest.changes.git import changed, compared
+    from meshline.ingest.changes.git import count_files, list_changes
     from meshline.ingest.mesh import parse, read
 
     assert git is not None
-    given, said = changed(git, mesh, base_tree), parse(read(mesh), str(mesh))
-    found = compared((one.source for one in said.sources), mesh.absolute().parent)
+    given, said = list_changes(git, mesh, base_tree), parse(read(mesh), str(mesh))
+    found = count_files((one.source for one in said.sources), mesh.absolute().parent)
     if not given and not any(found.values()):
         raise InvalidInput("its sources name no contracts, product specs, schemas, SQL or dbt project that could be compared", str(mesh))
     warnings = tuple(f"{source} has no files here, so it is not compared" for source, files in found.items() if not files)
@@ -166,10 +166,10 @@ def dbt(
     from pathlib import Path
 
     from meshline.cli.check_run import MANIFEST, STDIN, beside, chosen, versions
-    from meshline.ingest.changes.dbt_files import verified_target
+    from meshline.ingest.changes.dbt_files import check_target
 
     paths = [Path(name) for name in (old, new) if name != STDIN]
-    warnings = [one for path in paths for one in verified_target(path / MANIFEST if path.is_dir() else path)]
+    warnings = [one for path in paths for one in check_target(path / MANIFEST if path.is_dir() else path)]
     catalogs = {"old-catalog": beside(old, "catalog.json"), "new-catalog": beside(new, "catalog.json")}
     given = versions("dbt", old, new, chosen(namespace=namespace, dialect=dialect, **catalogs), inside=MANIFEST)
     return Things([given], warnings=tuple(warnings))
@@ -217,16 +217,16 @@ def schema(
 
     from meshline.app.settings import variable
     from meshline.cli.check_run import STDIN, chosen, versions
-    from meshline.ingest.changes.schema import live_table, schema_file
+    from meshline.ingest.changes.schema import find_schema_file, read_live_table
 
-    files = [name if name == STDIN else str(schema_file(Path(name))) for name in (old, new) if name is not None]
+    files = [name if name == STDIN else str(find_schema_file(Path(name))) for name in (old, new) if name is not None]
     options = chosen(format=kind, dataset=dataset)
     if catalog is None:
         return Things([versions("schema", files[0], files[1] if new is not None else None, options)], against_graph=new is None)
     if dataset is None or new is not None:
         raise InvalidInput("is for one file: say its table with --dataset", "--catalog")
     given = versions("schema", files[0], None, options)
-    return Things([given._replace(before=live_table(catalog, dataset.rpartition("/")[2], variable))])
+    return Things([given._replace(before=read_live_table(catalog, dataset.rpartition("/")[2], variable))])
 
 
 @checking
@@ -256,6 +256,6 @@ def change(
     ],
 ) -> Things:
     """Judge changes in words, before anything is written. Several are judged as one."""
-    from meshline.ingest.changes.base import Given, Text
+    from meshline.ingest.changes.base import ChangeInput, Text
 
-    return Things([Given("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))], against_graph=True)
+    return Things([ChangeInput("change", None, Text("", "\n".join(change).encode("utf-8", "replace")))], against_graph=True)

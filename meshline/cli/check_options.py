@@ -14,7 +14,7 @@ from meshline.cli.options import HELP, parse_time
 from meshline.governance.reports import Format
 
 if TYPE_CHECKING:
-    from meshline.ingest.changes.base import Given
+    from meshline.ingest.changes.base import ChangeInput
 
 
 class ModeName(enum.StrEnum):
@@ -79,7 +79,7 @@ class Things(NamedTuple):
     `unchanged`: how many more files are the same in both versions.
     """
 
-    given: Sequence[Given]
+    given: Sequence[ChangeInput]
     folder: Path = Path()
     namespaces: Mapping[str, str] = {}
     warnings: tuple[str, ...] = ()

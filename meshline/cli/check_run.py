@@ -16,7 +16,7 @@ from meshline.errors import InvalidInput
 from meshline.governance.report import Report
 from meshline.governance.reports import Format, rendered
 from meshline.governance.reports.text import lines
-from meshline.ingest.changes.base import Given, Text
+from meshline.ingest.changes.base import ChangeInput, Text
 from meshline.ingest.documents import MAX_BYTES, text_of
 from meshline.ingest.sources.files import read_bytes
 
@@ -117,18 +117,18 @@ MANIFEST = "manifest.json"
 STDIN = "-"
 
 
-def versions(kind: str, old: str, new: str | None, options: Mapping[str, str] | None = None, *, inside: str = "") -> Given:
+def versions(kind: str, old: str, new: str | None, options: Mapping[str, str] | None = None, *, inside: str = "") -> ChangeInput:
     """Two versions of a thing; or one, to be compared with what the graph knows. `inside`: the file that is meant by a folder."""
     if new is None:
         return alone(kind, old, options, inside=inside)
     if old == new == STDIN:
         raise InvalidInput("both versions cannot come from standard input", STDIN)
-    return Given(kind, _text(old, inside), _text(new, inside), options or {})
+    return ChangeInput(kind, _text(old, inside), _text(new, inside), options or {})
 
 
-def alone(kind: str, name: str, options: Mapping[str, str] | None = None, *, inside: str = "") -> Given:
+def alone(kind: str, name: str, options: Mapping[str, str] | None = None, *, inside: str = "") -> ChangeInput:
     """One version of a thing."""
-    return Given(kind, None, _text(name, inside), options or {})
+    return ChangeInput(kind, None, _text(name, inside), options or {})
 
 
 def beside(name: str, other: str) -> str | None:

@@ -24,8 +24,8 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.changes import graph_state
-from meshline.ingest.changes.base import Given, Text
-from meshline.ingest.changes.schema import propose
+from meshline.ingest.changes.base import ChangeInput, Text
+from meshline.ingest.changes.schema import build_proposal
 from meshline.ingest.sources.base import Context
 from tests.sizes import count_examples
 
@@ -42,12 +42,12 @@ STRICTER = {
 TEXTS = {"string", "binary", "bytes"}
 LOSSY = {"type-changed": TEXTS, "branch-added": {*TEXTS, "int", "long"}, "branch-removed": {*TEXTS, "int", "long"}}
 
-KNOWN = graph_state.known(LiveGraph.open(SqliteStore()), Naming(), Context(Naming(), Path()))
+KNOWN = graph_state.build_graph_state(LiveGraph.open(SqliteStore()), Naming(), Context(Naming(), Path()))
 
 
 def found(before: Any, after: Any) -> list[Change]:
     old, new = (Text(f"{name}.avsc", json.dumps(one).encode()) for name, one in (("old", before), ("new", after)))
-    (pair,) = propose(Given("schema", old, new, {"format": "avro"}), KNOWN).pairs
+    (pair,) = build_proposal(ChangeInput("schema", old, new, {"format": "avro"}), KNOWN).pairs
     return changes(pair)
 
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from meshline.errors import InvalidInput, require_extra
-from meshline.ingest.changes.base import Given, Known, Proposal, Proposing
+from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, ProposalBuilder
 from meshline.words import suggest_closest
 
-# kind: (the module that has `propose`, the extra that it needs)
+# kind: (the module that has `build_proposal`, the extra that it needs)
 KINDS: Mapping[str, tuple[str, str]] = {
     "contract": ("meshline.ingest.changes.contract", "contracts"),
     "product": ("meshline.ingest.changes.product", ""),
@@ -24,7 +24,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def propose(given: Given, known: Known) -> Proposal:
+def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     """The things in two versions that a given one tells of. Raises InvalidInput, NotFound, Ambiguous, MissingExtra."""
     if given.kind not in KINDS:
         raise InvalidInput(f"found {given.kind!r}{suggest_closest(given.kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
@@ -32,7 +32,7 @@ def propose(given: Given, known: Known) -> Proposal:
         raise InvalidInput("neither an old nor a new version is given")
     module, extra = KINDS[given.kind]
     with require_extra(extra, f"a check of {given.kind}"):
-        proposing: Proposing = import_module(module).propose
+        proposing: ProposalBuilder = import_module(module).build_proposal
     found = proposing(given, known)
     told = tuple(filter(None, given.options.get("warning", "").splitlines()))
     return found._replace(warnings=(*told, *found.warnings))

@@ -15,26 +15,27 @@ from meshline.graph.model import Json
 
 _NUMBERED = frozenset({"iceberg", "delta"})  # formats that give columns ids
 _KINDS = frozenset({"table", "view", "materialized view"})  # as DDL and catalogs call them; others have words of their own
-_UNDIVIDED = frozenset({"avro", "json"})  # formats that cannot say how a table is divided
+_UNPARTITIONED = frozenset({"avro", "json"})  # formats that cannot say how a table is divided
 
 
-def aligned(known: Definition, file: Definition) -> tuple[Definition, Definition]:
+def align_with_graph(known: Definition, file: Definition) -> tuple[Definition, Definition]:
     """What the graph knows beside what a file says. Types, nullability and keys that the graph does not know, and bounds
     and values, which it never does, are as the file has them; ids are compared within one format only, if the file has any.
     """
     same = known.format == file.format and any(one.id for one in file.model.fields)
     news = {one.id: one for one in file.model.fields if one.id} if same else {}
-    names = _by_name(file.model.fields)
+    names = _index_by_name(file.model.fields)
     before = [
-        _known(one, news.get(one.id) or names.get(one.name) or names.get(one.name.casefold()), ids=same) for one in known.model.fields
+        _complete_field(one, news.get(one.id) or names.get(one.name) or names.get(one.name.casefold()), ids=same)
+        for one in known.model.fields
     ]
-    after = [one if same else msgspec.structs.replace(one, id="") for one in _told(known.model.fields, file.model.fields)]
+    after = [one if same else msgspec.structs.replace(one, id="") for one in _drop_unknown_nested(known.model.fields, file.model.fields)]
     return (
         msgspec.structs.replace(
             known,
-            model=msgspec.structs.replace(known.model, fields=tuple(_ordered(before, after))),
+            model=msgspec.structs.replace(known.model, fields=tuple(_order_fields(before, after))),
             kind=known.kind or file.kind,
-            partitioning=file.partitioning if _undivided(known, file) else known.partitioning,
+            partitioning=file.partitioning if _has_no_partitioning(known, file) else known.partitioning,
             sql=known.sql if file.sql else "",
             dialect=known.dialect if file.sql else "",
         ),
@@ -46,10 +47,10 @@ def aligned(known: Definition, file: Definition) -> tuple[Definition, Definition
     )
 
 
-def declared(before: Definition, after: Definition, aliases: Mapping[str, Sequence[str]]) -> tuple[Definition, Definition]:
+def align_files(before: Definition, after: Definition, aliases: Mapping[str, Sequence[str]]) -> tuple[Definition, Definition]:
     """Two versions of files. A new field with the alias of one that is not there any more is that one, by an id that both get."""
     if before.format != after.format or bool(before.kind) is not bool(after.kind):
-        before, after = (_with_ids(one, {}, keep=before.format == after.format) for one in (before, after))
+        before, after = (_replace_ids(one, {}, keep=before.format == after.format) for one in (before, after))
         if not (before.format in _NUMBERED and after.format in _NUMBERED and before.kind and after.kind):
             before = msgspec.structs.replace(before, partitioning=after.partitioning)
     names = {one.name for one in after.model.fields}
@@ -59,102 +60,102 @@ def declared(before: Definition, after: Definition, aliases: Mapping[str, Sequen
         return before, after
     news = {new: old for old, new in renamed.items()}
     return (
-        _with_ids(before, {old: f"was {old}" for old in renamed}),
-        _with_ids(after, {new: f"was {old}" for new, old in news.items()}),
+        _replace_ids(before, {old: f"was {old}" for old in renamed}),
+        _replace_ids(after, {new: f"was {old}" for new, old in news.items()}),
     )
 
 
-def _with_ids(definition: Definition, ids: Mapping[str, str], *, keep: bool = True) -> Definition:
+def _replace_ids(definition: Definition, ids: Mapping[str, str], *, keep: bool = True) -> Definition:
     fields = tuple(msgspec.structs.replace(one, id=ids.get(one.name, one.id if keep else "")) for one in definition.model.fields)
     return msgspec.structs.replace(definition, model=msgspec.structs.replace(definition.model, fields=fields))
 
 
-def _known(one: Field, told: Field | None, *, ids: bool) -> Field:
+def _complete_field(one: Field, stated: Field | None, *, ids: bool) -> Field:
     """A column of the graph, with what only the file says of it."""
     identity = one.id if ids else ""
-    if told is None:
+    if stated is None:
         return msgspec.structs.replace(one, id=identity)
     return msgspec.structs.replace(
-        told,
+        stated,
         name=one.name,
         id=identity,
-        type=one.type or told.type,
-        required=told.required if one.required is None else one.required,
-        primary_key=one.primary_key if ids else told.primary_key,
+        type=one.type or stated.type,
+        required=stated.required if one.required is None else one.required,
+        primary_key=one.primary_key if ids else stated.primary_key,
     )
 
 
-def _told(known: Sequence[Field], told: Sequence[Field]) -> list[Field]:
+def _drop_unknown_nested(known: Sequence[Field], stated: Sequence[Field]) -> list[Field]:
     """Without what is nested in columns of which the graph does not know what is in them."""
     holders = {one.name.casefold().rpartition(".")[0] for one in known}
     plain = {one.name.casefold() for one in known if not set("<({") & set(one.type)} - holders
-    return [one for one in told if not any(around in plain for around in _around(one.name.casefold()))]
+    return [one for one in stated if not any(around in plain for around in _list_prefixes(one.name.casefold()))]
 
 
-def _around(name: str) -> list[str]:
+def _list_prefixes(name: str) -> list[str]:
     return [name[:i] for i, character in enumerate(name) if character == "."]
 
 
-def _ordered(known: Sequence[Field], told: Sequence[Field]) -> list[Field]:
+def _order_fields(known: Sequence[Field], stated: Sequence[Field]) -> list[Field]:
     """In the graph what is nested in one column has no order of its own: it is that of the file."""
-    at = {one.name.casefold(): i for i, one in enumerate(told)}
+    at = {one.name.casefold(): i for i, one in enumerate(stated)}
     top = {one.name: i for i, one in enumerate(known) if "." not in one.name}
 
     def place(item: tuple[int, Field]) -> tuple[int, int, int]:
         i, one = item
         if "." not in one.name:
             return (i, 0, 0)
-        outer = next((around for around in _around(one.name) if around in top), None)
-        return (i, 0, 0) if outer is None else (top[outer], 1 + at.get(one.name.casefold(), len(told)), i)
+        outer = next((around for around in _list_prefixes(one.name) if around in top), None)
+        return (i, 0, 0) if outer is None else (top[outer], 1 + at.get(one.name.casefold(), len(stated)), i)
 
     return [one for _, one in sorted(enumerate(known), key=place)]
 
 
-def _undivided(known: Definition, file: Definition) -> bool:
+def _has_no_partitioning(known: Definition, file: Definition) -> bool:
     """Whether one of them cannot say how the table is divided."""
     bare = file.format in ("iceberg", "delta") and not file.kind  # a schema alone
-    return bare or file.format in _UNDIVIDED or known.format not in _NUMBERED
+    return bare or file.format in _UNPARTITIONED or known.format not in _NUMBERED
 
 
-def _by_name(fields: Sequence[Field]) -> dict[str, Field]:
+def _index_by_name(fields: Sequence[Field]) -> dict[str, Field]:
     return {**{one.name.casefold(): one for one in fields}, **{one.name: one for one in fields}}
 
 
 # As Spark and Iceberg's specification name transforms, and Trino.
 _PERIODS = {"year": "years", "month": "months", "day": "days", "hour": "hours", "date": "days", "date_hour": "hours"}
-_COUNTED = re.compile(r"(\w+)\[(\d+)\]")
+_NUMBERED_TRANSFORM = re.compile(r"(\w+)\[(\d+)\]")
 _CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
 
 
-def by_transform(transform: str, columns: Sequence[str]) -> str:
+def format_transform(transform: str, columns: Sequence[str]) -> str:
     """`day`, `bucket[16]`, `identity` of columns, as Iceberg's metadata have it; empty if it divides no more (`void`)."""
     transform = transform.strip().lower()
     if transform == "void":
         return ""
     if transform == "identity":
         return ", ".join(columns)
-    counted = _COUNTED.fullmatch(transform)
+    counted = _NUMBERED_TRANSFORM.fullmatch(transform)
     arguments = [counted[2], *columns] if counted else columns
     name = counted[1] if counted else transform
     return f"{_PERIODS.get(name, name)}({', '.join(arguments)})"
 
 
-def by_field(said: Mapping[str, Json]) -> str:
+def format_partition_field(field: Mapping[str, Json]) -> str:
     """A field of a partition spec as the graph keeps it: its columns and its transform."""
-    columns = said.get("columns")
-    return by_transform(str(said.get("transform") or "identity"), [str(one) for one in columns] if isinstance(columns, list) else [])
+    columns = field.get("columns")
+    return format_transform(str(field.get("transform") or "identity"), [str(one) for one in columns] if isinstance(columns, list) else [])
 
 
-def by_text(text: str) -> str:
+def parse_partition(text: str) -> str:
     """As SQL writes it: `days(ts)`, `day(ts)`, `bucket(16, id)`, `bucket(id, 16)`, a column."""
     call = _CALL.fullmatch(text.strip())
     if call is None:
-        return _plain(text)
-    arguments = [_plain(one) for one in call[2].split(",")]
+        return _strip_quotes(text)
+    arguments = [_strip_quotes(one) for one in call[2].split(",")]
     arguments.sort(key=lambda one: not one.isdecimal())
     name = call[1].lower()
     return f"{_PERIODS.get(name, name)}({', '.join(arguments)})"
 
 
-def _plain(text: str) -> str:
+def _strip_quotes(text: str) -> str:
     return text.strip().strip('`"')

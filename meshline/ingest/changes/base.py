@@ -17,7 +17,7 @@ class Text(NamedTuple):
     data: bytes
 
 
-class Given(NamedTuple):
+class ChangeInput(NamedTuple):
     """Two versions of one thing, or (`before` None) one to be compared with what the graph knows.
 
     `kind`: contract, product, schema, ddl, dbt, mesh, change. `after` None: it is gone. A `change` has its sentences, one a line, in
@@ -32,7 +32,7 @@ class Given(NamedTuple):
     options: Mapping[str, str] = {}
 
 
-def warned(given: Given, message: str) -> Given:
+def add_warning(given: ChangeInput, message: str) -> ChangeInput:
     """With something that whoever asked is to be told."""
     before = given.options.get("warning", "")
     return given._replace(options={**given.options, "warning": f"{before}\n{message}".strip()})
@@ -48,7 +48,7 @@ class Proposal(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-class Known(NamedTuple):
+class GraphState(NamedTuple):
     """What the graph knows of things. `asset` resolves what a person typed: raises NotFound, Ambiguous.
 
     `said`: (source, what it says of one scope) for all scopes that say attributes or columns of an asset now; the strongest first.
@@ -56,13 +56,13 @@ class Known(NamedTuple):
     """
 
     context: Context
-    asset: Callable[[str], AssetKey]
-    definition: Callable[[AssetKey], Version[Definition] | None]
-    contract: Callable[[str], Version[Contract] | None]
-    product: Callable[[str], Version[Product] | None]
-    said: Callable[[AssetKey], Sequence[tuple[str, Entry]]] = lambda _: ()
-    names: Callable[[AssetKey], Sequence[AssetKey]] = lambda key: (key,)
-    asked: bool = True
+    resolve: Callable[[str], AssetKey]
+    find_definition: Callable[[AssetKey], Version[Definition] | None]
+    find_contract: Callable[[str], Version[Contract] | None]
+    find_product: Callable[[str], Version[Product] | None]
+    list_statements: Callable[[AssetKey], Sequence[tuple[str, Entry]]] = lambda _: ()
+    list_names: Callable[[AssetKey], Sequence[AssetKey]] = lambda key: (key,)
+    has_graph: bool = True
 
 
-Proposing: TypeAlias = Callable[[Given, Known], Proposal]  # raises InvalidInput
+ProposalBuilder: TypeAlias = Callable[[ChangeInput, GraphState], Proposal]  # raises InvalidInput

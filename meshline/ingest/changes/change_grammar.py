@@ -56,10 +56,10 @@ class Action(NamedTuple):
     quoted: bool = False
 
 
-def actions(text: str) -> list[Action]:
+def parse_sentence(text: str) -> list[Action]:
     """What a sentence asks for. Raises NotUnderstood."""
     reader = _Reader(text)
-    rule = _VERBS.get(reader.next().lower())
+    rule = _VERBS.get(reader.read_word().lower())
     if rule is None:
         raise NotUnderstood
     return rule(reader)
@@ -79,7 +79,7 @@ class _Reader:
         at = self._at + ahead
         return self._matches[at][0] if at < len(self._matches) else ""
 
-    def next(self) -> str:
+    def read_word(self) -> str:
         word = self.peek()
         self._at += 1
         return word
@@ -99,13 +99,13 @@ class _Reader:
         if self.peek():
             raise NotUnderstood
 
-    def rest(self) -> str:
+    def read_rest(self) -> str:
         """The text that is left, as written."""
         found = self._text[self._matches[self._at].start() :].strip() if self.peek() else ""
         self._at = len(self._matches)
         return found
 
-    def rest_before(self, word: str) -> tuple[str, _Reader | None]:
+    def read_before(self, word: str) -> tuple[str, _Reader | None]:
         """The text that is left up to a word, and what follows the word if it is there."""
         first = self._at
         while self.peek() and self.peek().lower() != word:
@@ -113,7 +113,7 @@ class _Reader:
         found = self._text[self._matches[first].start() : self._matches[self._at - 1].end()] if self._at > first else ""
         return found, self if self.accept(word) else None
 
-    def until(self, word: str) -> str:
+    def read_until(self, word: str) -> str:
         """The text up to a word, which is passed over."""
         first = self._at
         while self.peek() and self.peek().lower() != word:
@@ -124,41 +124,41 @@ class _Reader:
         self._at += 1
         return found
 
-    def subject(self) -> tuple[AssetKind | None, str]:
+    def read_subject(self) -> tuple[AssetKind | None, str]:
         """What something is said to be, and its name."""
-        self._article()
-        kind = self._kind()
-        name = self.name()
+        self._skip_article()
+        kind = self._read_kind()
+        name = self.read_name()
         if kind is None and self.peek().lower() in ("column", "field") and (not self.peek(1) or self.peek(1).lower() in _JOINING):
             self._at += 1
             kind = AssetKind.COLUMN
         return kind, name
 
-    def name(self) -> str:
-        word = self.next()
+    def read_name(self) -> str:
+        word = self.read_word()
         if not word or word.lower() in _JOINING:
             raise NotUnderstood
-        return unquoted(word)
+        return unquote_word(word)
 
-    def table(self) -> str:
+    def read_table(self) -> str:
         """`from customers.customers`; empty if nothing of the kind comes."""
         if self.peek().lower() not in _OF:
             return ""
         self._at += 1
-        return self.table_name()
+        return self.read_table_name()
 
-    def table_name(self) -> str:
-        self._article()
-        kind = self._kind()
+    def read_table_name(self) -> str:
+        self._skip_article()
+        kind = self._read_kind()
         if kind is AssetKind.COLUMN:
             raise NotUnderstood
-        return self.name()
+        return self.read_name()
 
-    def _article(self) -> None:
+    def _skip_article(self) -> None:
         if self.peek().lower() == "the" and self._is_name(1):
             self._at += 1
 
-    def _kind(self) -> AssetKind | None:
+    def _read_kind(self) -> AssetKind | None:
         kind = _KINDS.get(self.peek().lower())
         if kind is None or not self._is_name(1):
             return None
@@ -170,66 +170,66 @@ class _Reader:
         return bool(word) and word.lower() not in _JOINING
 
 
-def _drop(reader: _Reader) -> list[Action]:
-    named = [reader.subject()]
+def _parse_drop(reader: _Reader) -> list[Action]:
+    named = [reader.read_subject()]
     while reader.accept(",", "and"):
         reader.accept("and")
-        kind, name = reader.subject()
+        kind, name = reader.read_subject()
         named.append((kind or named[0][0], name))
-    table = reader.table()
+    table = reader.read_table()
     reader.end()
     if table and any(kind is AssetKind.DATASET for kind, _ in named):
         raise NotUnderstood("a table is not in a table")
     return [Action("drop", kind, name, table) for kind, name in named]
 
 
-def _rename(reader: _Reader) -> list[Action]:
-    kind, name = reader.subject()
-    table = reader.table()
+def _parse_rename(reader: _Reader) -> list[Action]:
+    kind, name = reader.read_subject()
+    table = reader.read_table()
     reader.expect(*_TO, missing="its new name is missing: rename A to B")
     quoted = '"' in reader.peek()
-    new = reader.name()
-    table = table or reader.table()
+    new = reader.read_name()
+    table = table or reader.read_table()
     reader.end()
     if table and kind is AssetKind.DATASET:
         raise NotUnderstood("a table is not in a table")
     return [Action("rename", kind, name, table, new, quoted=quoted)]
 
 
-def _retype(reader: _Reader) -> list[Action]:
-    kind, name = reader.subject()
-    table = reader.table()
+def _parse_retype(reader: _Reader) -> list[Action]:
+    kind, name = reader.read_subject()
+    table = reader.read_table()
     reader.expect(*_TO, missing="its new type is missing: retype A to TYPE")
-    return [Action("retype", kind, name, table, _type(reader.rest()))]
+    return [Action("retype", kind, name, table, _parse_type(reader.read_rest()))]
 
 
-def _change(reader: _Reader) -> list[Action]:
+def _parse_change(reader: _Reader) -> list[Action]:
     if reader.peek().lower() == "the" and reader.peek(1).lower() == "type":
-        reader.next()
+        reader.read_word()
     typed = reader.peek().lower() == "type" and reader.peek(1).lower() == "of"
     if typed:
-        reader.next()
-        reader.next()
-    kind, name = reader.subject()
-    table = "" if reader.peek().lower() == "from" else reader.table()
+        reader.read_word()
+        reader.read_word()
+    kind, name = reader.read_subject()
+    table = "" if reader.peek().lower() == "from" else reader.read_table()
     was = ""
     if reader.accept("from"):
-        was = reader.until("to")
+        was = reader.read_until("to")
     elif typed:
         reader.expect("to", missing="its new type is missing: change type of A to TYPE")
     else:
         raise NotUnderstood("it is a new name or a new type: write `rename A to B` or `retype A to TYPE`")
     if not typed and was.casefold() == name.rpartition(".")[2].casefold():
         raise NotUnderstood("it is a new name or a new type: write `rename A to B` or `retype A to TYPE`")
-    return [Action("retype", kind, name, table, _type(reader.rest()), was)]
+    return [Action("retype", kind, name, table, _parse_type(reader.read_rest()), was)]
 
 
-def _add(reader: _Reader) -> list[Action]:
-    kind, name = reader.subject()
+def _parse_add(reader: _Reader) -> list[Action]:
+    kind, name = reader.read_subject()
     if kind is AssetKind.DATASET:
         raise NotUnderstood("a table is added by SQL: meshline check ddl")
-    type_, into = reader.rest_before("to")
-    table = into.table_name() if into is not None else ""
+    type_, into = reader.read_before("to")
+    table = into.read_table_name() if into is not None else ""
     if into is not None:
         into.end()
     nullable = _NULLABLE.search(type_)
@@ -237,43 +237,43 @@ def _add(reader: _Reader) -> list[Action]:
     type_ = type_[: nullable.start()] if nullable is not None else type_
     if not type_.strip():
         raise NotUnderstood("its type is missing: add A TYPE")
-    return [Action("add", kind, name, table, _type(type_), required=required)]
+    return [Action("add", kind, name, table, _parse_type(type_), required=required)]
 
 
-def _require(reader: _Reader) -> list[Action]:
-    kind, name = reader.subject()
-    table = reader.table()
+def _parse_require(reader: _Reader) -> list[Action]:
+    kind, name = reader.read_subject()
+    table = reader.read_table()
     reader.end()
     return [Action("require" if reader.verb == "require" else "optional", kind, name, table)]
 
 
-def _make(reader: _Reader) -> list[Action]:
-    kind, name = reader.subject()
-    table = reader.table()
-    found = _NULLABLE.fullmatch(reader.rest())
+def _parse_make(reader: _Reader) -> list[Action]:
+    kind, name = reader.read_subject()
+    table = reader.read_table()
+    found = _NULLABLE.fullmatch(reader.read_rest())
     if found is None:
         raise NotUnderstood("write `make A not null` or `make A nullable`")
     return [Action("require" if found["required"] else "optional", kind, name, table)]
 
 
-def _type(text: str) -> str:
+def _parse_type(text: str) -> str:
     """The text of a type. No type has a word that joins a name to it."""
     if not text or any(match[0].lower() in _TO | {"from", "in"} for match in _TOKEN.finditer(text)):
         raise NotUnderstood("its type is missing, or has words that no type has")
     return text.strip()
 
 
-def unquoted(word: str) -> str:
+def unquote_word(word: str) -> str:
     return _QUOTED.sub(lambda quoted: quoted[1].replace('""', '"'), word)
 
 
 _VERBS: Mapping[str, Callable[[_Reader], list[Action]]] = {
-    **dict.fromkeys(("drop", "remove", "delete"), _drop),
-    "rename": _rename,
-    "retype": _retype,
-    "change": _change,
-    "add": _add,
-    **dict.fromkeys(("require", "unrequire", "optional"), _require),
-    "make": _make,
+    **dict.fromkeys(("drop", "remove", "delete"), _parse_drop),
+    "rename": _parse_rename,
+    "retype": _parse_retype,
+    "change": _parse_change,
+    "add": _parse_add,
+    **dict.fromkeys(("require", "unrequire", "optional"), _parse_require),
+    "make": _parse_make,
 }
 VERBS = frozenset(_VERBS)

@@ -15,7 +15,7 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json, to_micros
 from meshline.ingest.changes.base import Text
-from meshline.ingest.changes.git_repository import LFS, matching
+from meshline.ingest.changes.git_repository import LFS, match_paths
 from meshline.ingest.documents import document, mapping, not_json
 from meshline.ingest.sources.files import read_bytes
 
@@ -46,14 +46,14 @@ class ProjectFiles(NamedTuple):
     read: Callable[[Sequence[str]], Mapping[str, bytes]]
 
     @classmethod
-    def in_folder(cls, folder: Path) -> ProjectFiles:
+    def from_folder(cls, folder: Path) -> ProjectFiles:
         """Those of a folder on disk in which dbt looks."""
 
         def read(paths: Sequence[str]) -> dict[str, bytes]:
             return {path: read_bytes(folder / path, MAX_BYTES) for path in paths}
 
         top = [name for name in (*_AT_THE_TOP, ".dbtignore") if (folder / name).is_file()]
-        layout = _layout(ProjectFiles(top, read))
+        layout = _read_layout(ProjectFiles(top, read))
         found = dict.fromkeys(top)
         for beginning in dict.fromkeys(one for paths in layout.values() for one in paths):
             for at, _, names in os.walk(folder / beginning, followlinks=True):
@@ -122,19 +122,19 @@ class ManifestFiles:
 
     def is_of(self, project_file: bytes) -> bool:
         """Whether a dbt_project.yml is that of the manifest's project."""
-        name = _project_name(project_file)
+        name = _read_project_name(project_file)
         metadata = self._manifest.metadata
         digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
         return bool(name) and (metadata.project_name == name if metadata.project_name else metadata.project_id in (None, digest))
 
-    def differences(self, files: ProjectFiles) -> list[str]:
+    def find_differences(self, files: ProjectFiles) -> list[str]:
         """What tells that it was made from other files, in words: models, seeds, snapshots and tests that have changed, are gone or new.
 
         Checksums as dbt makes them (FileHash of dbt-core): SHA-256 of the stripped text; of a seed above 1 MiB it has only the path.
         """
-        layout = _layout(files)
+        layout = _read_layout(files)
         project_file = _read_one(files, PROJECT)
-        package = _project_name(project_file)
+        package = _read_project_name(project_file)
         if not self.is_of(project_file):
             return [f"it is of another project than {package}"]
         nodes = [
@@ -143,7 +143,7 @@ class ManifestFiles:
             if one.package_name == package and one.resource_type in _CHECKED and not one.path.startswith(("../", "/"))
         ]
         disabled = [one for several in self._manifest.disabled.values() for one in several]
-        hashed = {one.path: _hash_of(one) for one in nodes if _hash_of(one)}
+        hashed = {one.path: _get_hash(one) for one in nodes if _get_hash(one)}
         known = {one.path for one in (*nodes, *disabled)}
         candidates = [path for path in sorted(set(files.paths) - known) if _is_node(path, layout)]
         contents = files.read([path for path in {**hashed, **dict.fromkeys(candidates)} if path in files.paths])
@@ -151,40 +151,44 @@ class ManifestFiles:
         changed = [
             path
             for path, checksum in sorted(hashed.items())
-            if path in contents and not contents[path].startswith(LFS) and checksum not in _checksums(contents[path])
+            if path in contents and not contents[path].startswith(LFS) and checksum not in _compute_checksums(contents[path])
         ]
         ignored = _read_one(files, ".dbtignore").decode("utf-8", "replace").splitlines() if ".dbtignore" in files.paths else []
-        added = [path for path in candidates if _makes_nodes(path, contents[path], layout) and not _is_ignored(path, ignored)]
+        added = [path for path in candidates if _has_nodes(path, contents[path], layout) and not _is_ignored(path, ignored)]
         return [
             *(f"{path} has changed" for path in changed),
             *(f"{path} is gone" for path in gone),
             *(f"{path} is not in it" for path in added),
         ]
 
-    def names(self, path: str) -> bool:
+    def has_entry_in(self, path: str) -> bool:
         """Whether something in it stands in a file: an entry of YAML, or a macro."""
         groups = (self._manifest.nodes, self._manifest.sources, self._manifest.exposures, self._manifest.macros)
         return any(path in (one.path, (one.patch_path or "").rpartition("://")[2]) for group in groups for one in group.values())
 
-    def not_compiled(self) -> int:
+    def count_uncompiled(self) -> int:
         """How many models have SQL that is not compiled."""
         models = (one for one in self._manifest.nodes.values() if one.resource_type in ("model", "snapshot"))
-        return sum((one.language or "sql") == "sql" and not _text(one.compiled_code) and bool(_text(one.raw_code)) for one in models)
+        return sum(
+            (one.language or "sql") == "sql" and not _decode_text(one.compiled_code) and bool(_decode_text(one.raw_code)) for one in models
+        )
 
 
-def unchecked(files: ProjectFiles) -> list[str]:
+def list_unchecked(files: ProjectFiles) -> list[str]:
     """The files that dbt reads and of which a manifest has no checksum: YAML, macros, packages, the project's own."""
-    layout = _layout(files)
+    layout = _read_layout(files)
     everywhere = [one for paths in layout.values() for one in paths]
     macros = [*layout["macro-paths"], *(f"{one}/generic" for one in layout["test-paths"])]
     return sorted(
         path
         for path in files.paths
-        if path in _AT_THE_TOP or (path.endswith(_YAML) and _within(path, everywhere)) or (path.endswith(".sql") and _within(path, macros))
+        if path in _AT_THE_TOP
+        or (path.endswith(_YAML) and _is_within(path, everywhere))
+        or (path.endswith(".sql") and _is_within(path, macros))
     )
 
 
-def verified_target(manifest: Path) -> list[str]:
+def check_target(manifest: Path) -> list[str]:
     """What may be out of date about a manifest in the target folder of its project. Of one that lies elsewhere nothing is known.
 
     Raises InvalidInput if it was made from other files than those of the project.
@@ -192,14 +196,14 @@ def verified_target(manifest: Path) -> list[str]:
     folder = manifest.absolute().parent.parent
     if not (folder / PROJECT).is_file() or not manifest.is_file():
         return []
-    said = _project(read_bytes(folder / PROJECT, MAX_BYTES)).get("target-path")
+    said = _parse_project(read_bytes(folder / PROJECT, MAX_BYTES)).get("target-path")
     if manifest.absolute().parent.name != (said if isinstance(said, str) and said else "target"):
         return []
-    files, made = ProjectFiles.in_folder(folder), ManifestFiles(Text(str(manifest), read_bytes(manifest, MAX_BYTES)))
-    if problems := made.differences(files):
-        raise InvalidInput(f"it was not made from the files that are there: {listed(problems)}; run `dbt compile`", str(manifest))
-    newer = [path for path in unchecked(files) if is_newer(folder / path, made.generated_at)]
-    return [f"{manifest}: {listed(newer)} newer than the manifest: run `dbt compile` if they changed since"] if newer else []
+    files, made = ProjectFiles.from_folder(folder), ManifestFiles(Text(str(manifest), read_bytes(manifest, MAX_BYTES)))
+    if problems := made.find_differences(files):
+        raise InvalidInput(f"it was not made from the files that are there: {format_some(problems)}; run `dbt compile`", str(manifest))
+    newer = [path for path in list_unchecked(files) if is_newer(folder / path, made.generated_at)]
+    return [f"{manifest}: {format_some(newer)} newer than the manifest: run `dbt compile` if they changed since"] if newer else []
 
 
 def is_newer(file: Path, micros: int | None) -> bool:
@@ -207,20 +211,20 @@ def is_newer(file: Path, micros: int | None) -> bool:
     return file.stat().st_mtime_ns // 1000 > (micros or 0)
 
 
-def listed(problems: Sequence[str]) -> str:
+def format_some(problems: Sequence[str]) -> str:
     """Some of them, and how many more."""
     more = f" and {len(problems) - MAX_NAMED:,} more" if len(problems) > MAX_NAMED else ""
     return ", ".join(problems[:MAX_NAMED]) + more
 
 
-def same_text(one: bytes, other: bytes) -> bool:
+def is_same_text(one: bytes, other: bytes) -> bool:
     """Whether two files differ in the ends of their lines at most: git may change those."""
     return one.replace(b"\r\n", b"\n").strip() == other.replace(b"\r\n", b"\n").strip()
 
 
-def _layout(files: ProjectFiles) -> Mapping[str, tuple[str, ...]]:
+def _read_layout(files: ProjectFiles) -> Mapping[str, tuple[str, ...]]:
     """The folders in which dbt looks for each kind of file."""
-    value = _project(_read_one(files, PROJECT))
+    value = _parse_project(_read_one(files, PROJECT))
     found: dict[str, tuple[str, ...]] = {}
     for key, default in _DEFAULTS.items():
         said = value.get(key)
@@ -230,12 +234,12 @@ def _layout(files: ProjectFiles) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def _project(data: bytes) -> Mapping[str, Json]:
+def _parse_project(data: bytes) -> Mapping[str, Json]:
     return mapping(document(data, PROJECT).value)
 
 
-def _project_name(data: bytes) -> str:
-    name = _project(data).get("name")
+def _read_project_name(data: bytes) -> str:
+    name = _parse_project(data).get("name")
     return name if isinstance(name, str) else ""
 
 
@@ -243,12 +247,12 @@ def _read_one(files: ProjectFiles, path: str) -> bytes:
     return files.read([path])[path]
 
 
-def _text(raw: msgspec.Raw) -> str:
+def _decode_text(raw: msgspec.Raw) -> str:
     value = msgspec.json.decode(raw)
     return value.strip() if isinstance(value, str) else ""
 
 
-def _hash_of(node: _Node) -> str:
+def _get_hash(node: _Node) -> str:
     """In hexadecimal digits; empty if there is none of the content."""
     said = node.checksum
     if isinstance(said, str):
@@ -256,7 +260,7 @@ def _hash_of(node: _Node) -> str:
     return said.checksum.lower() if said is not None and said.name.lower() == "sha256" else ""
 
 
-def _checksums(data: bytes) -> Iterator[str]:
+def _compute_checksums(data: bytes) -> Iterator[str]:
     """Those that dbt may have made of a file, whatever the ends of its lines were then."""
     unix = data.replace(b"\r\n", b"\n")
     for one in (data, unix, unix.replace(b"\n", b"\r\n")):
@@ -266,17 +270,17 @@ def _checksums(data: bytes) -> Iterator[str]:
 
 
 def _is_node(path: str, layout: Mapping[str, tuple[str, ...]]) -> bool:
-    return any(path.endswith(endings) and _within(path, layout[key]) for key, endings in _NODES.items())
+    return any(path.endswith(endings) and _is_within(path, layout[key]) for key, endings in _NODES.items())
 
 
-def _makes_nodes(path: str, data: bytes, layout: Mapping[str, tuple[str, ...]]) -> bool:
+def _has_nodes(path: str, data: bytes, layout: Mapping[str, tuple[str, ...]]) -> bool:
     """A file of snapshots may have none."""
-    if _within(path, layout["snapshot-paths"]) and not _within(path, layout["model-paths"]):
+    if _is_within(path, layout["snapshot-paths"]) and not _is_within(path, layout["model-paths"]):
         return _SNAPSHOT.search(data) is not None
     return True
 
 
-def _within(path: str, folders: Iterable[str]) -> bool:
+def _is_within(path: str, folders: Iterable[str]) -> bool:
     return any(one == "." or path.startswith(f"{one}/") for one in folders)
 
 
@@ -293,6 +297,6 @@ def _is_ignored(path: str, lines: Iterable[str]) -> bool:
         tops = around[:-1] if pattern.endswith("/") else around
         pattern = pattern.rstrip("/")
         anchored = pattern.removeprefix("/") if "/" in pattern else f"**/{pattern}"
-        if matching(tops, [anchored]):
+        if match_paths(tops, [anchored]):
             ignored = wanted
     return ignored

@@ -38,7 +38,7 @@ from meshline.ingest.sources.dbt.project import References, after_references
 MAX_PROBLEMS = 50  # bad entries that are named
 
 
-class Settings(NamedTuple):
+class ProjectSettings(NamedTuple):
     """`dialect`: of the SQL in sqlglot's words; None if it does not read that. `folder`: of the project, as it is shown.
     `typed`: whether the types of the catalog count: all that is compared has one.
     """
@@ -55,7 +55,7 @@ class _Code(msgspec.Struct, frozen=True, gc=False):
     raw_code: str | None = None
 
 
-def artifacts_of(manifest: Text, catalog: str) -> Artifacts:
+def parse_artifacts(manifest: Text, catalog: str) -> Artifacts:
     """Raises InvalidInput with all that cannot be read."""
     found = read_texts(Path(manifest.name), manifest.data, catalog.encode() if catalog else None)
     if found.refused:
@@ -65,14 +65,14 @@ def artifacts_of(manifest: Text, catalog: str) -> Artifacts:
     return found
 
 
-class State:
+class ProjectVersion:
     """A project in one version."""
 
-    def __init__(self, artifacts: Artifacts, settings: Settings, context: Context) -> None:
+    def __init__(self, artifacts: Artifacts, settings: ProjectSettings, context: Context) -> None:
         """Raises InvalidInput for a table that cannot be named."""
         self.artifacts = artifacts
         self.settings = settings
-        self.tables = _tables(artifacts, settings.namespace, context)
+        self.tables = _build_tables(artifacts, settings.namespace, context)
         self._context = context
         self._names = Names(Relations(self.tables), settings.namespace, context.naming)
         self._references = References(artifacts)
@@ -93,42 +93,42 @@ class State:
             found.setdefault(of if of.kind is AssetKind.DATASET else model.build_dataset_key(*of.parts[:2]), []).append(one.check)
         return found
 
-    def upstream(self, id_: str) -> list[str]:
+    def list_upstream(self, id_: str) -> list[str]:
         """The tables that one refers to."""
         return self._references.tables(self.tables[id_].node.depends_on, self.tables)
 
-    def reads(self, id_: str) -> dict[str, tuple[str, ...]]:
+    def list_read_columns(self, id_: str) -> dict[str, tuple[str, ...]]:
         """All columns of what a table reads, by its name in SQL; after `listing`."""
         found = {}
-        for one in self._upstream(self.tables[id_]):
+        for one in self._build_upstream(self.tables[id_]):
             if one.columns:
                 found[".".join(one.table.relation).lower()] = tuple(one.columns)
         return found
 
-    def listing(self, id_: str) -> Sequence[str]:
+    def list_columns(self, id_: str) -> Sequence[str]:
         """All columns of a table, in order; empty if they are not known for sure."""
-        return certain(self.tables[id_], self.defined(id_).columns)
+        return certain(self.tables[id_], self.analyse_sql(id_).columns)
 
-    def defined(self, id_: str) -> Defined:
+    def analyse_sql(self, id_: str) -> Defined:
         """What a table's SQL says, after that of all that is behind it."""
         if id_ not in self._defined:
-            for one in after_references([id_], lambda one: () if one in self._defined else self.upstream(one)):
+            for one in after_references([id_], lambda one: () if one in self._defined else self.list_upstream(one)):
                 if one not in self._defined:
-                    self._defined[one] = self._read(self.tables[one])
+                    self._defined[one] = self._analyse_table(self.tables[one])
         return self._defined[id_]
 
-    def owners(self, id_: str) -> str:
+    def format_owners(self, id_: str) -> str:
         """Who owns a table, by the names that the graph shows."""
         found = owners_of_table(self.tables[id_].node, self.artifacts.groups)
-        return ", ".join(sorted({self._named(owner) for owner in found}))
+        return ", ".join(sorted({self._format_owner(owner) for owner in found}))
 
-    def _named(self, owner: Owner) -> str:
+    def _format_owner(self, owner: Owner) -> str:
         known = self._context.person(owner.email or owner.name)
         return owner.name if known == owner.email else known
 
-    def entries(self, id_: str) -> list[Entry]:
+    def build_entries(self, id_: str) -> list[Entry]:
         """What the dbt source says of a table."""
-        table, defined = self.tables[id_], self.defined(id_)
+        table, defined = self.tables[id_], self.analyse_sql(id_)
         owned_by = owners_of_table(table.node, self.artifacts.groups)
         facts = table_facts(table, listed(table, defined.columns), owned_by)
         return [
@@ -136,22 +136,22 @@ class State:
             Entry((SCOPE, id_, "lineage"), encode(Facts(flows=defined.flows))),
         ]
 
-    def _read(self, table: Table) -> Defined:
-        upstream = self._upstream(table)
+    def _analyse_table(self, table: Table) -> Defined:
+        upstream = self._build_upstream(table)
         sql, dialect = table.node.compiled_code, self.settings.dialect
         if not sql or dialect is None or (table.node.language or "sql") != "sql":
             return Defined(of_references(table, upstream))
         return of_sql(table, sql, dialect, upstream, self._names)
 
-    def _upstream(self, table: Table) -> list[Upstream]:
-        found = [Upstream(self.tables[id_], self._certain(id_)) for id_ in self.upstream(table.id) if id_ != table.id]
+    def _build_upstream(self, table: Table) -> list[Upstream]:
+        found = [Upstream(self.tables[id_], self._list_certain_columns(id_)) for id_ in self.list_upstream(table.id) if id_ != table.id]
         return [*found, Upstream(table, certain(table, ()))] if table.node.resource_type == "model" else found
 
-    def _certain(self, id_: str) -> Sequence[str]:
+    def _list_certain_columns(self, id_: str) -> Sequence[str]:
         return certain(self.tables[id_], self._defined[id_].columns if id_ in self._defined else ())
 
 
-def _tables(artifacts: Artifacts, namespace: str, context: Context) -> dict[str, Table]:
+def _build_tables(artifacts: Artifacts, namespace: str, context: Context) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     for id_, node in artifacts.nodes.items():
         try:
@@ -164,7 +164,7 @@ def _tables(artifacts: Artifacts, namespace: str, context: Context) -> dict[str,
     return tables
 
 
-def raw_codes(manifest: Text, ids: Sequence[str]) -> dict[str, str]:
+def read_raw_codes(manifest: Text, ids: Sequence[str]) -> dict[str, str]:
     """The SQL of nodes before it is compiled."""
     if not ids:
         return {}
@@ -178,74 +178,74 @@ _DETAILS = frozenset({"severity"})  # of a test, which is no argument
 _ENFORCING = frozenset({"table", "incremental"})  # materializations: ModelNode.materialization_enforces_constraints of dbt-core
 
 
-def declared(state: State, id_: str) -> Definition:
+def build_declared(state: ProjectVersion, id_: str) -> Definition:
     """A table as its YAML and its catalog say it, without looking into its SQL."""
     table = state.tables[id_]
     node, config = table.node, table.node.config or Config()
     is_source = node.source_name is not None
     checks = state.checks.get(table.key, ())
     return Definition(
-        model=Model(table.key.name, fields=tuple(_fields(state, table, [one.name for one in (node.columns or {}).values()], checks))),
+        model=Model(table.key.name, fields=tuple(_build_fields(state, table, [one.name for one in (node.columns or {}).values()], checks))),
         format=state.settings.dialect or "dbt",
         kind="" if is_source else config.materialized or "",
-        partitioning=tuple(_partitioning(config.partition_by)),
+        partitioning=tuple(_format_partitioning(config.partition_by)),
         sql="" if is_source else node.compiled_code or "",
         dialect=state.settings.dialect or "",
-        rules=(*_promised(node), *(_rule(one) for one in checks if not _lists_values(one))),
-        owner=state.owners(id_),
+        rules=(*_list_promises(node), *(_build_rule(one) for one in checks if not _has_values(one))),
+        owner=state.format_owners(id_),
         access="" if is_source else node.access or config.access or "",
         deprecated=node.deprecation_date is not None,
         contracted=enforced(node),
-        constraints=_enforced_constraints(node),
+        constraints=_list_enforced_constraints(node),
         version="" if node.version is None else str(node.version),
         latest_version="" if node.latest_version is None else str(node.latest_version),
     )
 
 
-def whole(state: State, id_: str, found: Definition, columns: Sequence[str]) -> Definition:
+def add_columns(state: ProjectVersion, id_: str, found: Definition, columns: Sequence[str]) -> Definition:
     """The same with these columns, and with those of what it reads."""
     table = state.tables[id_]
-    model = msgspec.structs.replace(found.model, fields=tuple(_fields(state, table, columns, state.checks.get(table.key, ()))))
-    return msgspec.structs.replace(found, model=model, reads=state.reads(id_))
+    model = msgspec.structs.replace(found.model, fields=tuple(_build_fields(state, table, columns, state.checks.get(table.key, ()))))
+    return msgspec.structs.replace(found, model=model, reads=state.list_read_columns(id_))
 
 
-def _fields(state: State, table: Table, columns: Iterable[str], checks: Sequence[Check]) -> Iterable[Field]:
+def _build_fields(state: ProjectVersion, table: Table, columns: Iterable[str], checks: Sequence[Check]) -> Iterable[Field]:
     """Promises of the database, and types that YAML declares, hold only where dbt enforces them."""
     node = table.node
     by_name = {one.name.casefold(): one for one in (node.columns or {}).values()}
     types = {one.name.casefold(): one.type or "" for one in table.listing} if state.settings.typed else {}
-    values = {one.of.name.casefold(): one for one in checks if _lists_values(one)}
+    values = {one.of.name.casefold(): one for one in checks if _has_values(one)}
     holds = enforced(node)
-    keys = _keys(node) if holds else {}
+    keys = _collect_keys(node) if holds else {}
     for name in columns:
         key = name.casefold()
-        yield _field(name, by_name.get(key), types.get(key, ""), values.get(key), holds=holds, keys=keys.get(key, frozenset()))
+        yield _build_field(name, by_name.get(key), types.get(key, ""), values.get(key), holds=holds, keys=keys.get(key, frozenset()))
 
 
-def _field(name: str, column: Column | None, of_catalog: str, values: Check | None, *, holds: bool, keys: frozenset[str]) -> Field:
+def _build_field(name: str, column: Column | None, of_catalog: str, values: Check | None, *, holds: bool, keys: frozenset[str]) -> Field:
     promised = {one.type for one in (column.constraints if column is not None else None) or ()} | keys if holds else keys
     declared_type = (column.data_type if column is not None else None) or ""
-    meta = _meta(column)
+    meta = _merge_meta(column)
     return Field(
         name=name,
         type=(declared_type or of_catalog) if holds else (of_catalog or declared_type),
         required=bool(promised & {"not_null", "primary_key"}),
         unique=True if "unique" in promised else None,
         primary_key=True if "primary_key" in promised else None,
-        enum=tuple(_arguments(values).get("values") or ()) if values is not None else (),
-        classification=_text(meta.get("classification")),
+        enum=tuple(_get_arguments(values).get("values") or ()) if values is not None else (),
+        classification=_to_text(meta.get("classification")),
         pii=meta.get("pii") if isinstance(meta.get("pii"), bool) else None,
-        tags=_tags(column),
+        tags=_list_tags(column),
     )
 
 
-def _tags(column: Column | None) -> tuple[str, ...]:
+def _list_tags(column: Column | None) -> tuple[str, ...]:
     if column is None:
         return ()
     return tuple(map(str, tags(column.tags, column.config.tags if column.config is not None else None)))
 
 
-def _keys(node: Node) -> dict[str, frozenset[str]]:
+def _collect_keys(node: Node) -> dict[str, frozenset[str]]:
     """What constraints of the whole model say of single columns."""
     single: list[Constraint] = [one for one in node.constraints or () if one.columns and len(one.columns) == 1]
     found: dict[str, frozenset[str]] = {}
@@ -255,7 +255,7 @@ def _keys(node: Node) -> dict[str, frozenset[str]]:
     return found
 
 
-def _enforced_constraints(node: Node) -> tuple[str, ...]:
+def _list_enforced_constraints(node: Node) -> tuple[str, ...]:
     """The kinds of constraints that dbt gives the database to enforce: under a contract, and of tables only."""
     materialized = (node.config.materialized if node.config is not None else None) or ""
     if not enforced(node) or materialized not in _ENFORCING:
@@ -264,7 +264,7 @@ def _enforced_constraints(node: Node) -> tuple[str, ...]:
     return tuple(sorted({one.type for one in (*of_columns, *(node.constraints or ()))}))
 
 
-def _promised(node: Node) -> Iterable[Rule]:
+def _list_promises(node: Node) -> Iterable[Rule]:
     """Keys of several columns, and checks."""
     if not enforced(node):
         return
@@ -276,40 +276,43 @@ def _promised(node: Node) -> Iterable[Rule]:
             yield Rule(type="constraint", field=name, metric=one.type, query=one.expression or "", arguments=said)
 
 
-def _rule(check: Check) -> Rule:
-    arguments = _arguments(check)
+def _build_rule(check: Check) -> Rule:
+    arguments = _get_arguments(check)
     kept = {name: value for name, value in arguments.items() if name not in _DETAILS}
     named = check.name if check.kind == "singular" else ""
     of = check.of.name if check.of.kind is AssetKind.COLUMN else ""
-    return Rule(type="test", field=of, name=named, metric=check.kind, severity=_text(arguments.get("severity")), arguments=kept)
+    return Rule(type="test", field=of, name=named, metric=check.kind, severity=_to_text(arguments.get("severity")), arguments=kept)
 
 
-def _lists_values(check: Check) -> bool:
+def _has_values(check: Check) -> bool:
     """Whether it says which values a column may have, in all rows."""
-    arguments = _arguments(check)
+    arguments = _get_arguments(check)
     is_list = check.kind.rpartition(".")[2] == _VALUES and isinstance(arguments.get("values"), list)
     return is_list and not arguments.get("where") and check.of.kind is AssetKind.COLUMN
 
 
-def _arguments(check: Check) -> Mapping[str, Any]:
+def _get_arguments(check: Check) -> Mapping[str, Any]:
     return check.expected if isinstance(check.expected, dict) else {}
 
 
-def _meta(column: Column | None) -> Mapping[str, Any]:
+def _merge_meta(column: Column | None) -> Mapping[str, Any]:
     if column is None:
         return {}
     return {**((column.config.meta if column.config is not None else None) or {}), **(column.meta or {})}
 
 
-def _partitioning(said: Json) -> Iterable[str]:
+def _format_partitioning(partition_by: Json) -> Iterable[str]:
     """`day(created_at)` of BigQuery, names of columns elsewhere."""
-    for one in said if isinstance(said, list) else [said]:
+    for one in partition_by if isinstance(partition_by, list) else [partition_by]:
         if isinstance(one, dict):
-            field, granularity = _text(one.get("field")), _text(one.get("granularity")) or ("" if one.get("range") is None else "range")
+            field, granularity = (
+                _to_text(one.get("field")),
+                _to_text(one.get("granularity")) or ("" if one.get("range") is None else "range"),
+            )
             yield f"{granularity}({field})" if granularity else field
         elif one:
             yield str(one)
 
 
-def _text(value: object) -> str:
+def _to_text(value: object) -> str:
     return value if isinstance(value, str) else ""

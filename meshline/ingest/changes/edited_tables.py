@@ -13,14 +13,14 @@ import msgspec
 from meshline.errors import Ambiguous, InvalidInput, MeshlineError, NotFound
 from meshline.graph.contracts import Definition, Field, Pair, Part, Version
 from meshline.graph.model import AssetKey, AssetKind
-from meshline.ingest.changes.base import Known
+from meshline.ingest.changes.base import GraphState
 from meshline.sql.statement_lineage import Relation
 from meshline.words import suggest_closest
 
-Aligned: TypeAlias = Callable[[Definition, Definition], tuple[Definition, Definition]]
+Align: TypeAlias = Callable[[Definition, Definition], tuple[Definition, Definition]]
 
 
-class Table:
+class EditedTable:
     """A table at work. `now` None: it is dropped, or not there yet. `key` None: the graph does not know it."""
 
     def __init__(self, before: Version[Definition] | None, key: AssetKey | None, name: str) -> None:
@@ -44,33 +44,33 @@ class Table:
     def names(self) -> Sequence[str]:
         return [field.name for field in self.definition.model.fields]
 
-    def before_fields(self) -> Sequence[Field]:
+    def list_old_fields(self) -> Sequence[Field]:
         return self._before.value.model.fields if self._before is not None else ()
 
-    def knew(self, field: Field) -> None:
+    def add_known_column(self, field: Field) -> None:
         """A column that it had already, though nobody lists it."""
         if self._before is not None:
-            self._before = self._before._replace(value=_with(self._before.value, (*self.before_fields(), field)))
+            self._before = self._before._replace(value=_replace_fields(self._before.value, (*self.list_old_fields(), field)))
         self._put([*self.definition.model.fields, field])
 
-    def pair(self, file: str) -> Pair[Definition] | None:
+    def build_pair(self, file: str) -> Pair[Definition] | None:
         """What became of it; None: nothing."""
         before = self._before
         datasets = {"": (self.key,)} if self.key is not None else {}
         if before is not None:
-            fields = tuple(self._numbered(field) for field in before.value.model.fields)
-            before = before._replace(value=_with(before.value, fields), file=file, lines=self._lines)
+            fields = tuple(self._apply_id(field) for field in before.value.model.fields)
+            before = before._replace(value=_replace_fields(before.value, fields), file=file, lines=self._lines)
         after = Version(self.now, datasets, file, self._lines) if self.now is not None else None
         if (before is None and after is None) or (before is not None and after is not None and before.value == after.value):
             return None
         return Pair(before, after)
 
-    def at(self, line: int, *part: str) -> None:
+    def mark(self, line: int, *part: str) -> None:
         """The part stands on a line."""
         self._lines[part] = line
         self._lines[()] = line
 
-    def column(self, name: str) -> Field:
+    def get_column(self, name: str) -> Field:
         """By its name: exact, or the only one in whatever case. Raises NotFound."""
         fields = self.definition.model.fields
         found = [field for field in fields if field.name == name] or [field for field in fields if field.name.casefold() == name.casefold()]
@@ -80,13 +80,13 @@ class Table:
         has = f"has the columns {', '.join(field.name for field in fields[:10])}" if fields else "has no columns that are known"
         raise NotFound(f"{self.name} {has}{'' if len(fields) <= 10 else ', ...'}, and no {name!r}{near}")
 
-    def has(self, name: str) -> bool:
+    def has_column(self, name: str) -> bool:
         return any(field.name.casefold() == name.casefold() for field in self.definition.model.fields)
 
-    def become(self, definition: Definition, aligned: Aligned) -> None:
+    def replace_definition(self, definition: Definition, align: Align) -> None:
         """It is defined anew. `aligned`: as which two it is compared with what it was."""
         if self._before is not None:
-            before, definition = aligned(self._before.value, definition)
+            before, definition = align(self._before.value, definition)
             self._before = self._before._replace(value=before)
         shown = (self.key.qualified_name, self.key.name) if self.key is not None else (self.name, "")
         model = msgspec.structs.replace(definition.model, name=shown[0], physical_name=shown[1])
@@ -105,35 +105,35 @@ class Table:
 
     def add_column(self, field: Field, after: str | None = None) -> None:
         """At the end; after a column; or (`after` empty) as the first. Raises InvalidInput if it is there."""
-        if self.has(field.name):
+        if self.has_column(field.name):
             raise InvalidInput(f"{self.name} has a column {field.name!r} already")
-        gone = next((one for one in self.before_fields() if one.name == field.name), None)
+        gone = next((one for one in self.list_old_fields() if one.name == field.name), None)
         if gone is not None and gone.name not in [one.name for one in self.definition.model.fields]:
-            self._numbered_as_changed(gone)  # another column of the same name
+            self._assign_id(gone)  # another column of the same name
             self._added += 1
             field = msgspec.structs.replace(field, id=f"new {self._added}")
         fields = list(self.definition.model.fields)
-        at = len(fields) if after is None else 0 if not after else self._end_of(self.column(after).name)
-        if after is None and "." in field.name and self.has(field.name.rpartition(".")[0]):
-            at = self._end_of(self.column(field.name.rpartition(".")[0]).name)
+        at = len(fields) if after is None else 0 if not after else self._end_of(self.get_column(after).name)
+        if after is None and "." in field.name and self.has_column(field.name.rpartition(".")[0]):
+            at = self._end_of(self.get_column(field.name.rpartition(".")[0]).name)
         self._put([*fields[:at], field, *fields[at:]])
 
     def drop_column(self, name: str) -> None:
         """With what is nested in it."""
-        own = self.column(name).name
-        self._put([field for field in self.definition.model.fields if not _within(field.name, own)])
+        own = self.get_column(name).name
+        self._put([field for field in self.definition.model.fields if not _is_within(field.name, own)])
 
     def rename_column(self, name: str, new: str) -> None:
         """With what is nested in it; `new` is its whole path. Raises InvalidInput if that is there."""
-        own = self.column(name).name
+        own = self.get_column(name).name
         if new == own:
             return
-        if self.has(new) and new.casefold() != own.casefold():
+        if self.has_column(new) and new.casefold() != own.casefold():
             raise InvalidInput(f"{self.name} has a column {new!r} already")
         self._put(
             [
-                msgspec.structs.replace(self._numbered_as_changed(field), name=new + field.name[len(own) :], physical_name="")
-                if _within(field.name, own)
+                msgspec.structs.replace(self._assign_id(field), name=new + field.name[len(own) :], physical_name="")
+                if _is_within(field.name, own)
                 else field
                 for field in self.definition.model.fields
             ]
@@ -141,19 +141,19 @@ class Table:
 
     def change_column(self, name: str, **values: object) -> None:
         """Other values of a field: type, required, unique, ..."""
-        own = self.column(name)
+        own = self.get_column(name)
         changed = msgspec.structs.replace(own, **values)
         fields = [changed if field is own else field for field in self.definition.model.fields]
         if changed.type != own.type:  # what was nested in it is not there any more
-            fields = [field for field in fields if field is changed or not _within(field.name, own.name)]
+            fields = [field for field in fields if field is changed or not _is_within(field.name, own.name)]
         self._put(fields)
 
     def move_column(self, name: str, after: str) -> None:
         """After a column, or (empty) to the first place."""
-        own = self.column(name)
-        moved = [field for field in self.definition.model.fields if _within(field.name, own.name)]
+        own = self.get_column(name)
+        moved = [field for field in self.definition.model.fields if _is_within(field.name, own.name)]
         self._put([field for field in self.definition.model.fields if field not in moved])
-        at = self._end_of(self.column(after).name) if after else 0
+        at = self._end_of(self.get_column(after).name) if after else 0
         fields = list(self.definition.model.fields)
         self._put([*fields[:at], *moved, *fields[at:]])
 
@@ -161,46 +161,46 @@ class Table:
         self.now = msgspec.structs.replace(self.definition, partitioning=tuple(partitioning))
 
     def _put(self, fields: Sequence[Field]) -> None:
-        self.now = _with(self.definition, tuple(fields))
+        self.now = _replace_fields(self.definition, tuple(fields))
 
     def _end_of(self, name: str) -> int:
         """The position after a column and what is nested in it."""
-        return max(i for i, field in enumerate(self.definition.model.fields) if _within(field.name, name)) + 1
+        return max(i for i, field in enumerate(self.definition.model.fields) if _is_within(field.name, name)) + 1
 
-    def _numbered_as_changed(self, field: Field) -> Field:
+    def _assign_id(self, field: Field) -> Field:
         """With an id, by which it is the same column whatever its name becomes."""
-        if not field.id and any(one.name == field.name for one in self.before_fields()):
+        if not field.id and any(one.name == field.name for one in self.list_old_fields()):
             self._ids[field.name] = f"was {field.name}"
-        return self._numbered(field)
+        return self._apply_id(field)
 
-    def _numbered(self, field: Field) -> Field:
+    def _apply_id(self, field: Field) -> Field:
         return field if field.id or field.name not in self._ids else msgspec.structs.replace(field, id=self._ids[field.name])
 
 
-def _with(definition: Definition, fields: tuple[Field, ...]) -> Definition:
+def _replace_fields(definition: Definition, fields: tuple[Field, ...]) -> Definition:
     return msgspec.structs.replace(definition, model=msgspec.structs.replace(definition.model, fields=fields))
 
 
-def _within(name: str, outer: str) -> bool:
+def _is_within(name: str, outer: str) -> bool:
     return name == outer or name.startswith(f"{outer}.")
 
 
-class Tables:
+class EditedTables:
     """`by_name`: those that were asked for. `base`: what tables were before the script, where the graph is not asked.
     `defaults`: the catalog and the schema that names may leave out; '' for one that is not known.
     """
 
-    def __init__(self, known: Known, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]) -> None:
+    def __init__(self, known: GraphState, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]) -> None:
         self._known = known
         self._namespace = known.context.namespace(options.get("namespace", ""))
         self._base = base
-        self._by_key: dict[AssetKey, Table] = {}
+        self._by_key: dict[AssetKey, EditedTable] = {}
         catalog, schema = options.get("catalog", ""), options.get("schema", "")
         self.defaults: Relation = (catalog, schema) if catalog else (schema,) if schema else ()
-        self.by_name: dict[Relation, Table] = {}
+        self.by_name: dict[Relation, EditedTable] = {}
         self.guessed: dict[AssetKey, str] = {}  # by names without their catalog: as the script writes them
 
-    def full(self, relation: Relation) -> Relation:
+    def complete_name(self, relation: Relation) -> Relation:
         """A name with the parts that it leaves out, as far as they are known."""
         missing = len(self.defaults) + 1 - len(relation)
         return (*filter(None, self.defaults[:missing]), *relation) if missing > 0 else relation
@@ -209,39 +209,39 @@ class Tables:
         """`USE lake.orders`: what names leave out from now on."""
         self.defaults = parts if len(parts) > 1 or not self.defaults else (*self.defaults[:-1], *parts)
 
-    def columns(self, relation: Relation) -> list[str]:
+    def list_columns(self, relation: Relation) -> list[str]:
         """Of a table as it is now; empty if it is not known."""
         try:
-            table = self.table(relation)
+            table = self.get_table(relation)
         except MeshlineError:
             return []
         return list(table.names) if table.now is not None else []
 
-    def found(self, relation: Relation) -> Table | None:
+    def find_table(self, relation: Relation) -> EditedTable | None:
         try:
-            return self.table(relation)
+            return self.get_table(relation)
         except NotFound:
             return None
 
-    def table(self, relation: Relation) -> Table:
+    def get_table(self, relation: Relation) -> EditedTable:
         """As the script made it, else as it was before. Raises NotFound, Ambiguous."""
-        full = self.full(relation)
-        name = folded(full)
+        full = self.complete_name(relation)
+        name = fold_case(full)
         if name in self.by_name:
             return self.by_name[name]
         key, error = None, None
         try:
-            key = self._key(full)
+            key = self._find_key(full)
         except NotFound as found:
             error = found
         if key is not None and key in self._by_key:
             return self._by_key[key]
         version = self._base.get(name)
         if version is not None:
-            key = self._said(full) if key is None else key
-            table = Table(version._replace(datasets={"": (key,)} if key is not None else {}), key, ".".join(full))
+            key = self._build_key(full) if key is None else key
+            table = EditedTable(version._replace(datasets={"": (key,)} if key is not None else {}), key, ".".join(full))
         elif key is not None:
-            table = Table(self._known.definition(key), key, key.qualified_name)
+            table = EditedTable(self._known.find_definition(key), key, key.qualified_name)
         else:
             assert error is not None
             raise error
@@ -250,23 +250,23 @@ class Tables:
         self.by_name[name] = table
         return table
 
-    def _key(self, full: Relation) -> AssetKey:
+    def _find_key(self, full: Relation) -> AssetKey:
         """The dataset of a name: by what was said of the namespace, else by an alias of the catalog, else without the catalog."""
         aliases = self._known.context.aliases
         dotted = ".".join(full)
         if self._namespace:
-            return self._dataset([f"{self._namespace}/{dotted}"])
+            return self._resolve_dataset([f"{self._namespace}/{dotted}"])
         aliased = [f"{aliases[full[0]]}/{'.'.join(full[1:])}"] if len(full) > 1 and full[0] in aliases else []
-        return self._dataset([*aliased, dotted], [".".join(full[i:]) for i in range(1, len(full) - 1)])
+        return self._resolve_dataset([*aliased, dotted], [".".join(full[i:]) for i in range(1, len(full) - 1)])
 
-    def _dataset(self, forms: Sequence[str], shorter: Sequence[str] = ()) -> AssetKey:
+    def _resolve_dataset(self, forms: Sequence[str], shorter: Sequence[str] = ()) -> AssetKey:
         """The first of these names that is one's. `shorter`: names that may leave out too much, so that a whole name goes before the
         end of one. Raises NotFound, Ambiguous.
         """
         first: NotFound | None = None
         for form in (*forms, *shorter):
             try:
-                key = self._known.asset(f"dataset:{form}")
+                key = self._known.resolve(f"dataset:{form}")
             except NotFound as error:
                 first = first or error
                 continue
@@ -274,24 +274,24 @@ class Tables:
                 whole = [one for one in error.candidates if one.endswith(f"/{form}")]
                 if form not in shorter or len(whole) != 1:
                     raise Ambiguous(f"{error} (by its namespace: --namespace)", error.candidates) from error
-                key = self._known.asset(whole[0])
+                key = self._known.resolve(whole[0])
             if key.kind is AssetKind.DATASET:
                 if form in shorter:
                     self.guessed[key] = forms[-1]
                 return key
         raise NotFound(str(first).replace("'dataset:", "'"))
 
-    def new(self, full: Relation) -> Table:
+    def add_table(self, full: Relation) -> EditedTable:
         """One that nobody knows yet; a dataset if its namespace was said."""
-        key = self._said(full)
-        table = self.by_name[folded(full)] = Table(None, key, ".".join(full) if key is None else key.qualified_name)
+        key = self._build_key(full)
+        table = self.by_name[fold_case(full)] = EditedTable(None, key, ".".join(full) if key is None else key.qualified_name)
         return table
 
-    def _said(self, full: Relation) -> AssetKey | None:
+    def _build_key(self, full: Relation) -> AssetKey | None:
         """The dataset that a name means where the graph knows none: of the namespace that is given; None without one."""
         return self._known.context.naming.dataset(self._namespace, ".".join(full)) if self._namespace else None
 
-    def rename(self, table: Table, old: Relation, new: Relation) -> None:
+    def rename(self, table: EditedTable, old: Relation, new: Relation) -> None:
         """`new` stays in the schema of the old name if it names none."""
         full = (*old[:-1], *new) if len(new) == 1 else new
         key = table.key
@@ -301,10 +301,10 @@ class Tables:
             parts = known[cut:].split(".")
             key = self._known.context.naming.dataset(key.parts[0], known[:cut] + ".".join(full[-len(parts) :] if not cut else full[-1:]))
         table.rename(key, ".".join(full))
-        self.by_name.pop(folded(old), None)
-        self.by_name[folded(full)] = table
+        self.by_name.pop(fold_case(old), None)
+        self.by_name[fold_case(full)] = table
 
 
-def folded(relation: Relation) -> Relation:
+def fold_case(relation: Relation) -> Relation:
     """As names are compared: whatever their case."""
     return tuple(part.casefold() for part in relation)

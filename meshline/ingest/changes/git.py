@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 from meshline.errors import InvalidInput
 from meshline.graph.contracts import version_order
 from meshline.ingest.changes import git_dbt
-from meshline.ingest.changes.base import Given, Text, warned
+from meshline.ingest.changes.base import ChangeInput, Text, add_warning
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Blob, Repository, Side
 from meshline.ingest.changes.schema.table_formats import LOG, find_metadata
 from meshline.ingest.documents import MAX_BYTES as MAX_DOCUMENT
@@ -23,22 +23,22 @@ from meshline.ingest.mesh.mesh_file import Configured, sources_of
 from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.files import read_bytes
 
-_MADE = re.compile(r"\bCREATE\b[^;(]*?\b(?:TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?([^\s(;]+)", re.IGNORECASE)
+_CREATE = re.compile(r"\bCREATE\b[^;(]*?\b(?:TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?([^\s(;]+)", re.IGNORECASE)
 
 
-Giving: TypeAlias = Callable[[Named | None, Named | None, Side, Side], Iterator[Given]]
+Comparison: TypeAlias = Callable[[Named | None, Named | None, Side, Side], Iterator[ChangeInput]]
 
 
-def patterns(source: Named) -> list[str]:
+def list_patterns(source: Named) -> list[str]:
     """The files that a source names, as patterns from the folder of the mesh file."""
     if source.kind == "dbt":
-        return [git_dbt.manifest_path(source)]
+        return [git_dbt.build_manifest_path(source)]
     if source.kind == "delta":
         return [f"{one}/{LOG}/*.json" for one in getattr(source, "tables", ()) if "://" not in one]
     return [one for one in getattr(source, "files", ()) if isinstance(one, str)] if source.kind in KINDS else []
 
 
-class Changes(NamedTuple):
+class FileChanges(NamedTuple):
     """The files of a source in both versions: what they held and hold."""
 
     before: Mapping[str, bytes]
@@ -49,115 +49,115 @@ class Changes(NamedTuple):
         return sorted(path for path in {*self.before, *self.after} if self.before.get(path) != self.after.get(path))
 
 
-def _contents(old: Named | None, new: Named | None, before: Side, after: Side) -> Changes:
-    was = before.read(before.files(patterns(old))) if old is not None else {}
-    now = after.read(after.files(patterns(new))) if new is not None else {}
+def _read_contents(old: Named | None, new: Named | None, before: Side, after: Side) -> FileChanges:
+    was = before.read(before.find_files(list_patterns(old))) if old is not None else {}
+    now = after.read(after.find_files(list_patterns(new))) if new is not None else {}
     for path, data in (*was.items(), *now.items()):
         if data.startswith(LFS):
             raise InvalidInput("the file is kept in git LFS, and only its pointer is there: git lfs pull, and keep it in git itself", path)
-    return Changes(was, now)
+    return FileChanges(was, now)
 
 
-Called: TypeAlias = tuple[str, str]  # the name and the version of a thing
+Identity: TypeAlias = tuple[str, str]  # the name and the version of a thing
 
 
-def _by_name(kind: str, called: Callable[[bytes, str], Called]) -> Giving:
+def _compare_by_name(kind: str, identify: Callable[[bytes, str], Identity]) -> Comparison:
     """Files that say who they are: a thing is compared with what had its name, in whatever file."""
 
-    def given(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
-        found = _contents(old, new, before, after)
-        names = {path: called(data, path) for path, data in found.before.items()}
+    def compare_files(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[ChangeInput]:
+        found = _read_contents(old, new, before, after)
+        names = {path: identify(data, path) for path, data in found.before.items()}
         newest_first = sorted(names, key=lambda path: (version_order(names[path][1]), path), reverse=True)
         gone = {path for path in found.differing if path not in found.after}
         for path in found.differing:
             if path not in found.after:
                 continue
             data = found.after[path]
-            name, _ = called(data, path)
+            name, _ = identify(data, path)
             same = [one for one in (path, *sorted(gone), *newest_first) if one in names and names[one][0] == name]
             was = path if not name and path in names else same[0] if name and same else None
             gone.discard(was or "")
             if path in names and was != path:
                 gone.add(path)  # what was there has gone elsewhere, or is gone
             if was is None or found.before[was] != data:
-                yield Given(kind, _text(was, found.before) if was is not None else None, Text(path, data))
-        still = {called(data, path)[0] for path, data in found.after.items()} if gone else set()
-        yield from (Given(kind, Text(path, found.before[path]), None) for path in sorted(gone) if names[path][0] not in still)
+                yield ChangeInput(kind, _get_text(was, found.before) if was is not None else None, Text(path, data))
+        still = {identify(data, path)[0] for path, data in found.after.items()} if gone else set()
+        yield from (ChangeInput(kind, Text(path, found.before[path]), None) for path in sorted(gone) if names[path][0] not in still)
 
-    return given
+    return compare_files
 
 
-def _contract(data: bytes, file: str) -> Called:
+def _identify_contract(data: bytes, file: str) -> Identity:
     from meshline.ingest.sources.contracts.source import parse  # noqa: PLC0415 - its models are slow to import
 
     parsed = parse(data, file)
     return parsed.id, parsed.contract.version if parsed.contract is not None else ""
 
 
-def _product(data: bytes, file: str) -> Called:
+def _identify_product(data: bytes, file: str) -> Identity:
     from meshline.ingest.sources.products.formats import parse  # noqa: PLC0415
 
     parsed = parse(data, file)
     return parsed.name, parsed.product.version if parsed.product is not None else ""
 
 
-def _scripts(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
+def _compare_scripts(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[ChangeInput]:
     """SQL by its file; a file that creates what another one created has taken its place."""
-    found = _contents(old, new, before, after)
+    found = _read_contents(old, new, before, after)
     source = new or old
     options = {key: text(str(getattr(source, key, ""))) for key in ("dialect", "namespace", "catalog")}
     options["schema"] = text(str(getattr(source, "schema_", "")))
     options["namespace"] = after.aliases.get(options["namespace"], options["namespace"]) or options["dialect"]
     options = {key: value for key, value in options.items() if value}
-    gone = {path: _made(found.before[path]) for path in found.differing if path not in found.after}
+    gone = {path: _find_created(found.before[path]) for path in found.differing if path not in found.after}
     for path in found.differing:
         if path not in found.after:
             continue
-        was = path if path in found.before else next((one for one, made in gone.items() if made & _made(found.after[path])), "")
+        was = path if path in found.before else next((one for one, made in gone.items() if made & _find_created(found.after[path])), "")
         gone.pop(was, None)
         if not was or found.before[was] != found.after[path]:
-            yield Given("ddl", Text(was, found.before[was]) if was else None, Text(path, found.after[path]), options)
+            yield ChangeInput("ddl", Text(was, found.before[was]) if was else None, Text(path, found.after[path]), options)
     for path in gone:
-        yield Given("ddl", Text(path, found.before[path]), None, options)
+        yield ChangeInput("ddl", Text(path, found.before[path]), None, options)
 
 
-def _made(data: bytes) -> set[str]:
-    return {match[1].casefold() for match in _MADE.finditer(data.decode("utf-8", "replace"))}
+def _find_created(data: bytes) -> set[str]:
+    return {match[1].casefold() for match in _CREATE.finditer(data.decode("utf-8", "replace"))}
 
 
-def _iceberg(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
+def _compare_iceberg(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[ChangeInput]:
     from meshline.ingest.sources.iceberg.facts import table_of_file  # noqa: PLC0415
 
-    found = _contents(old, new, before, after)
+    found = _read_contents(old, new, before, after)
     namespace = text(str(getattr(new or old, "namespace", "")))
     for path in found.differing:
         dataset = f"{after.aliases.get(namespace, namespace)}/{table_of_file(Path(path).name)}"
         options = {"format": "iceberg", "dataset": dataset, "new": "yes"}
-        yield Given("schema", _text(path, found.before), _text(path, found.after), options)
+        yield ChangeInput("schema", _get_text(path, found.before), _get_text(path, found.after), options)
 
 
-def _delta(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
+def _compare_delta(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[ChangeInput]:
     """Tables by their folders: the last commit of each log that has metadata."""
-    found = _contents(old, new, before, after)
+    found = _read_contents(old, new, before, after)
     used_in = text(str(getattr(new or old, "folder", "")))
     tables = dict.fromkeys(str(Path(path).parent.parent.as_posix()) for path in found.differing)
     for table in tables:
-        was, now = (_said(table, side) for side in found)
+        was, now = (_find_newest_schema(table, side) for side in found)
         if was is not None and now is not None and was.data == now.data:
             continue
         place = f"{used_in}/{Path(table).name}" if used_in else str(after.root / table)
         there = [path for path in found.after if path.startswith(f"{table}/{LOG}/")]
-        given = Given("schema", was, now, {"format": "delta", "dataset": f"file/{place}", "new": "yes"})
+        given = ChangeInput("schema", was, now, {"format": "delta", "dataset": f"file/{place}", "new": "yes"})
         if now is None and there:  # its metadata is in a checkpoint, which is no text
             continue
         if was is None and any(path.startswith(f"{table}/{LOG}/") for path in found.before):
-            given = warned(
+            given = add_warning(
                 given, f"{table}: the metadata of the base is in a checkpoint, which is not read: compared with what the graph knows"
             )
         yield given
 
 
-def _said(table: str, files: Mapping[str, bytes]) -> Text | None:
+def _find_newest_schema(table: str, files: Mapping[str, bytes]) -> Text | None:
     """The newest commit of a table that says its schema."""
     for path in sorted((path for path in files if path.startswith(f"{table}/{LOG}/")), reverse=True):
         try:
@@ -168,22 +168,22 @@ def _said(table: str, files: Mapping[str, bytes]) -> Text | None:
     return None
 
 
-def _text(path: str, files: Mapping[str, bytes]) -> Text | None:
+def _get_text(path: str, files: Mapping[str, bytes]) -> Text | None:
     return Text(path, files[path]) if path in files else None
 
 
 # Kinds of sources whose files say something that can be compared.
-KINDS: Mapping[str, Giving] = {
-    "contract": _by_name("contract", _contract),
-    "product": _by_name("product", _product),
-    "sql": _scripts,
-    "iceberg": _iceberg,
-    "delta": _delta,
-    "dbt": git_dbt.given,
+KINDS: Mapping[str, Comparison] = {
+    "contract": _compare_by_name("contract", _identify_contract),
+    "product": _compare_by_name("product", _identify_product),
+    "sql": _compare_scripts,
+    "iceberg": _compare_iceberg,
+    "delta": _compare_delta,
+    "dbt": git_dbt.compare_manifests,
 }
 
 
-def changed(base: str, mesh_file: Path, base_tree: Path | None = None) -> list[Given]:
+def list_changes(base: str, mesh_file: Path, base_tree: Path | None = None) -> list[ChangeInput]:
     """What a check compares: each contract, product, script, schema and manifest that is another now, and the mesh file.
 
     The base is what the branch began with (`git merge-base`), the new version is the working tree with files that are not added
@@ -191,18 +191,18 @@ def changed(base: str, mesh_file: Path, base_tree: Path | None = None) -> list[G
     in git, such as dbt's target folders. Raises InvalidInput, also for a source that has no files in either version.
     """
     repository = Repository(mesh_file.absolute().parent)
-    commit = repository.base(base)
-    blobs = repository.files(commit)
-    name = repository.relative(mesh_file)
+    commit = repository.find_base(base)
+    blobs = repository.list_files(commit)
+    name = repository.get_relative_path(mesh_file)
     if not name:
         raise InvalidInput("the mesh file is not in the repository", str(mesh_file))
-    after = _after(mesh_file, name, repository)
+    after = _read_after(mesh_file, name, repository)
     if base_tree is not None and not base_tree.is_dir():
         raise InvalidInput(f"there is no folder {base_tree}", "--base-tree")
-    before = _before(name, repository, blobs, after)._replace(commit=commit, tree=base_tree)
+    before = _read_before(name, repository, blobs, after)._replace(commit=commit, tree=base_tree)
     _check_files(after, before, str(mesh_file))
     _check_kept(after)
-    given = list(_mesh(name, mesh_file, repository, blobs))
+    given = list(_compare_mesh_file(name, mesh_file, repository, blobs))
     for source in dict.fromkeys((*after.sources, *before.sources)):
         old, new = before.sources.get(source), after.sources.get(source)
         kind = next(one.kind for one in (new, old) if one is not None)
@@ -212,10 +212,10 @@ def changed(base: str, mesh_file: Path, base_tree: Path | None = None) -> list[G
     return given
 
 
-def compared(sources: Iterable[Named], folder: Path) -> dict[str, int]:
+def count_files(sources: Iterable[Named], folder: Path) -> dict[str, int]:
     """How many files of the working tree a check compares, by source. `folder`: of the mesh file."""
     return {
-        source.source: len({path for pattern in patterns(source) for path in _glob(folder, pattern) if path.is_file()})
+        source.source: len({path for pattern in list_patterns(source) for path in _find_paths(folder, pattern) if path.is_file()})
         for source in sources
         if source.kind in KINDS
     }
@@ -225,11 +225,11 @@ def _check_files(after: Side, before: Side, mesh_file: str) -> None:
     """Raises InvalidInput for sources whose patterns mean no file, now or in the base: nothing of them would be compared."""
     wrong = [
         InvalidInput(
-            f"{name} has no files: nothing is at {', '.join(patterns(source))}; correct the paths, or remove the source", mesh_file
+            f"{name} has no files: nothing is at {', '.join(list_patterns(source))}; correct the paths, or remove the source", mesh_file
         )
         for name, source in after.sources.items()
-        if source.kind in KINDS and source.kind != "dbt" and (wanted := patterns(source)) and not after.files(wanted)
-        if name not in before.sources or not before.files(patterns(before.sources[name]))
+        if source.kind in KINDS and source.kind != "dbt" and (wanted := list_patterns(source)) and not after.find_files(wanted)
+        if name not in before.sources or not before.find_files(list_patterns(before.sources[name]))
     ]
     if wrong:
         raise InvalidInput("\n".join(map(str, wrong)))
@@ -237,27 +237,27 @@ def _check_files(after: Side, before: Side, mesh_file: str) -> None:
 
 def _check_kept(after: Side) -> None:
     """Raises InvalidInput for files of which this repository has no history."""
-    other = [path for path in after.paths if after.repository.is_of_another(path)]
+    other = [path for path in after.paths if after.repository.is_in_other_repository(path)]
     if other:
         raise InvalidInput("it is in a repository of its own (a submodule?), so it cannot be compared: run the check there", other[0])
 
 
-def _check_not_ignored(given: Iterable[Given], repository: Repository) -> None:
+def _check_not_ignored(given: Iterable[ChangeInput], repository: Repository) -> None:
     """Raises InvalidInput for what looks new because git does not keep it."""
     new = [one.after.name for one in given if one.before is None and one.after is not None and one.kind not in ("mesh", "dbt")]
-    if ignored := repository.ignored(new):
+    if ignored := repository.list_ignored(new):
         raise InvalidInput("git ignores it (.gitignore), so the base has no version to compare it with: commit it", ignored[0])
 
 
-def _mesh(name: str, mesh_file: Path, repository: Repository, blobs: Mapping[str, Blob]) -> Iterator[Given]:
+def _compare_mesh_file(name: str, mesh_file: Path, repository: Repository, blobs: Mapping[str, Blob]) -> Iterator[ChangeInput]:
     """The mesh file itself."""
-    before = repository.contents({name: blobs[name]})[name] if name in blobs else None
+    before = repository.read_files({name: blobs[name]})[name] if name in blobs else None
     after = read_bytes(mesh_file, MAX_DOCUMENT)
     if before != after:
-        yield Given("mesh", None if before is None else Text(name, before), Text(name, after))
+        yield ChangeInput("mesh", None if before is None else Text(name, before), Text(name, after))
 
 
-def _after(mesh_file: Path, name: str, repository: Repository) -> Side:
+def _read_after(mesh_file: Path, name: str, repository: Repository) -> Side:
     found = document(read_bytes(mesh_file, MAX_DOCUMENT), name)
     sources: dict[str, Named] = {}
     refused: list[InvalidInput] = []
@@ -274,22 +274,22 @@ def _after(mesh_file: Path, name: str, repository: Repository) -> Side:
     def read(paths: Sequence[str]) -> dict[str, bytes]:
         return {path: read_bytes(repository.root / path, MAX_BYTES) for path in paths}
 
-    paths = _there(mesh_file.absolute().parent, sources.values(), repository)
+    paths = _list_files(mesh_file.absolute().parent, sources.values(), repository)
     return Side(sources, aliases, repository.root, "" if folder == "." else folder, paths, read, repository)
 
 
-def _there(folder: Path, sources: Iterable[Named], repository: Repository) -> list[str]:
+def _list_files(folder: Path, sources: Iterable[Named], repository: Repository) -> list[str]:
     """The files of the working tree that sources name, from the root; none that are outside of it."""
     found: dict[str, None] = {}
     for source in sources:
-        for pattern in patterns(source):
-            for path in _glob(folder, pattern):
-                if path.is_file() and (name := repository.relative(path)):
+        for pattern in list_patterns(source):
+            for path in _find_paths(folder, pattern):
+                if path.is_file() and (name := repository.get_relative_path(path)):
                     found[name] = None
     return list(found)
 
 
-def _glob(folder: Path, pattern: str) -> Iterable[Path]:
+def _find_paths(folder: Path, pattern: str) -> Iterable[Path]:
     path = Path(os.path.normpath(folder / pattern))
     try:
         return [path] if path.is_file() else sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
@@ -297,11 +297,11 @@ def _glob(folder: Path, pattern: str) -> Iterable[Path]:
         return []
 
 
-def _before(name: str, repository: Repository, blobs: Mapping[str, Blob], after: Side) -> Side:
+def _read_before(name: str, repository: Repository, blobs: Mapping[str, Blob], after: Side) -> Side:
     """By the mesh file of then, if there was one that can be read; else by that of now."""
 
     def read(paths: Sequence[str]) -> dict[str, bytes]:
-        return repository.contents({path: blobs[path] for path in paths})
+        return repository.read_files({path: blobs[path] for path in paths})
 
     sources, aliases = after.sources, after.aliases
     if name in blobs:

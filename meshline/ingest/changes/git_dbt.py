@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.ingest.changes.base import Given, Text, warned
-from meshline.ingest.changes.dbt_files import PROJECT, ManifestFiles, ProjectFiles, is_newer, listed, same_text, unchecked
+from meshline.ingest.changes.base import ChangeInput, Text, add_warning
+from meshline.ingest.changes.dbt_files import PROJECT, ManifestFiles, ProjectFiles, format_some, is_newer, is_same_text, list_unchecked
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Side
 from meshline.ingest.documents import text
 from meshline.ingest.sources.base import Named
@@ -16,40 +16,40 @@ from meshline.ingest.sources.files import read_bytes
 from meshline.words import format_count
 
 
-def manifest_path(source: Named) -> str:
+def build_manifest_path(source: Named) -> str:
     """From the folder of the mesh file."""
     path = text(str(getattr(source, "path", "")))
     return path if path.endswith(".json") else f"{path}/manifest.json"
 
 
-def given(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[Given]:
+def compare_manifests(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[ChangeInput]:
     """The project's manifests, if they differ. Raises InvalidInput for one that is missing or was made from other files."""
     source = new or old
     assert source is not None
-    head = _Head.read(after.path_of(manifest_path(source)), after)
+    head = _Head.read(after.build_path(build_manifest_path(source)), after)
     if head.project is None:
-        head = head._replace(project=_elsewhere(head.manifest, before, lambda path: (after.root / path).is_file()))
-    base = _base(before.path_of(manifest_path(old or source)), before, head)
+        head = head._replace(project=_find_only_project(head.manifest, before, lambda path: (after.root / path).is_file()))
+    base = _read_base(before.build_path(build_manifest_path(old or source)), before, head)
     if base is not None and base.project is None:
-        base = base._replace(project=_elsewhere(base.manifest, before, lambda _: True))
+        base = base._replace(project=_find_only_project(base.manifest, before, lambda _: True))
     warnings: list[str] = []
     if base is not None and base.project is not None:
         _verify_base(base, base.project, before)
     elif base is not None:
-        warnings.append(_unverified(base.manifest.name))
+        warnings.append(_describe_unverified(base.manifest.name))
     if head.project is not None:
         _verify_head(head, head.project, base, before, after)
     else:
-        warnings.append(_unverified(head.manifest.name))
+        warnings.append(_describe_unverified(head.manifest.name))
     options = {key: str(value) for key in ("name", "namespace", "dialect") if (value := getattr(source, key, None))}
     if "namespace" in options:
         options["namespace"] = after.aliases.get(options["namespace"], options["namespace"])
     if head.project is not None:
         options["project"] = head.project or "."
     if base is None or base.manifest.data != head.manifest.data or warnings:
-        found = Given("dbt", None if base is None else base.manifest, head.manifest, options)
+        found = ChangeInput("dbt", None if base is None else base.manifest, head.manifest, options)
         for message in dict.fromkeys(warnings):
-            found = warned(found, message)
+            found = add_warning(found, message)
         yield found
 
 
@@ -63,10 +63,10 @@ class _Head(NamedTuple):
     def read(cls, path: str, after: Side) -> _Head:
         if path.startswith("../"):
             raise InvalidInput("it is outside of the repository, so that it cannot be compared with the base", path)
-        around = _around(path, lambda one: (after.root / one).is_file())
+        around = _find_project(path, lambda one: (after.root / one).is_file())
         if not (after.root / path).is_file():
-            raise InvalidInput(f"it is missing: run `dbt compile`{_in(around)}", path)
-        return cls(_text(path, read_bytes(after.root / path, MAX_BYTES)), around)
+            raise InvalidInput(f"it is missing: run `dbt compile`{_format_folder(around)}", path)
+        return cls(_build_text(path, read_bytes(after.root / path, MAX_BYTES)), around)
 
 
 class _Base(NamedTuple):
@@ -77,15 +77,15 @@ class _Base(NamedTuple):
     folder: Path | None
 
 
-def _base(path: str, before: Side, head: _Head) -> _Base | None:
+def _read_base(path: str, before: Side, head: _Head) -> _Base | None:
     """None: the project is new. Raises InvalidInput if the manifest is missing."""
     blobs = set(before.paths)
-    project = _around(path, blobs.__contains__)
+    project = _find_project(path, blobs.__contains__)
     if before.tree is not None and (before.tree / path).is_file():
         file = before.tree / path
-        return _Base(_text(str(file), read_bytes(file, MAX_BYTES)), project, before.tree)
+        return _Base(_build_text(str(file), read_bytes(file, MAX_BYTES)), project, before.tree)
     if path in blobs and before.tree is None:
-        return _Base(_text(path, before.read([path])[path]), project, None)
+        return _Base(_build_text(path, before.read([path])[path]), project, None)
     was_there = head.project is not None and f"{head.project}/{PROJECT}".removeprefix("/") in blobs
     if project is None and not was_there and path not in blobs:
         return None
@@ -100,38 +100,41 @@ def _base(path: str, before: Side, head: _Head) -> _Base | None:
 def _verify_base(base: _Base, project: str, before: Side) -> None:
     """Raises InvalidInput if the base's manifest was made from other files than the base's."""
     manifest = ManifestFiles(base.manifest)
-    prefix, files = _prefix(project), _in_base(project, before)
-    problems = manifest.differences(files)
-    inputs = unchecked(files)
+    prefix, files = _build_prefix(project), _list_base_files(project, before)
+    problems = manifest.find_differences(files)
+    inputs = list_unchecked(files)
     generated = manifest.generated_at or 0
     if base.folder is None:  # it is in git: what was committed later, it has not seen
-        made_in = before.repository.last_commit(before.commit, [base.manifest.name])
+        made_in = before.repository.find_last_commit(before.commit, [base.manifest.name])
         problems += [
-            f"{path} was committed later" for path in before.repository.touched(made_in, before.commit, [prefix + one for one in inputs])
+            f"{path} was committed later"
+            for path in before.repository.list_changed(made_in, before.commit, [prefix + one for one in inputs])
         ]
     elif (base.folder / prefix / PROJECT).is_file():
         there = [path for path in inputs if (base.folder / prefix / path).is_file()]
         contents = files.read(there)
         problems += [
-            f"{path} is not that of the base" for path in there if not same_text((base.folder / prefix / path).read_bytes(), contents[path])
+            f"{path} is not that of the base"
+            for path in there
+            if not is_same_text((base.folder / prefix / path).read_bytes(), contents[path])
         ]
         problems += [f"{path} is newer" for path in there if is_newer(base.folder / prefix / path, generated)]
     else:
-        late = before.repository.time_of(before.commit, [prefix + one for one in inputs]) * 1_000_000
+        late = before.repository.find_commit_time(before.commit, [prefix + one for one in inputs]) * 1_000_000
         problems += ["YAML or macros were committed later"] if late > generated else []
     if problems:
         tree = base.folder or "../base"
         run = f"run `dbt compile` in a worktree of {before.commit[:12]}, and give --base-tree {tree}"
-        raise InvalidInput(f"it was not made from the files of the base: {listed(problems)}; {run}", base.manifest.name)
+        raise InvalidInput(f"it was not made from the files of the base: {format_some(problems)}; {run}", base.manifest.name)
 
 
-def _prefix(project: str) -> str:
+def _build_prefix(project: str) -> str:
     return f"{project}/" if project else ""
 
 
-def _in_base(project: str, before: Side) -> ProjectFiles:
+def _list_base_files(project: str, before: Side) -> ProjectFiles:
     """The files of a project in the base, from its folder."""
-    prefix = _prefix(project)
+    prefix = _build_prefix(project)
 
     def read(paths: Sequence[str]) -> dict[str, bytes]:
         return {path.removeprefix(prefix): data for path, data in before.read([prefix + one for one in paths]).items()}
@@ -143,50 +146,50 @@ def _verify_head(head: _Head, project: str, base: _Base | None, before: Side, af
     """Raises InvalidInput if the manifest was made from other files than those of the working tree."""
     manifest = ManifestFiles(head.manifest)
     folder = after.root / project
-    files = ProjectFiles.in_folder(folder)
-    problems = manifest.differences(files)
-    changed = _unchecked_changes(files, base.project if base is not None else None, before)
-    problems += _unseen(manifest, changed, folder, after)
-    run = f"run `dbt compile`{_in(project)}"
+    files = ProjectFiles.from_folder(folder)
+    problems = manifest.find_differences(files)
+    changed = _find_unchecked_changes(files, base.project if base is not None else None, before)
+    problems += _find_newer(manifest, changed, folder, after)
+    run = f"run `dbt compile`{_format_folder(project)}"
     if problems:
-        raise InvalidInput(f"it was not made from the files that are there: {listed(problems)}; {run}", head.manifest.name)
+        raise InvalidInput(f"it was not made from the files that are there: {format_some(problems)}; {run}", head.manifest.name)
     blind = [path for path in changed if not path.endswith((".yml", ".yaml")) or "/" not in path]  # macros, the project, packages
-    without = manifest.not_compiled() or (ManifestFiles(base.manifest).not_compiled() if base is not None else 0)
+    without = manifest.count_uncompiled() or (ManifestFiles(base.manifest).count_uncompiled() if base is not None else 0)
     if blind and without and base is not None:
-        why = f"{listed(blind)} changed, which could only be seen in compiled SQL, and {format_count(without, 'model')} have none"
+        why = f"{format_some(blind)} changed, which could only be seen in compiled SQL, and {format_count(without, 'model')} have none"
         raise InvalidInput(f"{why}; {run}, for the base too", head.manifest.name)
 
 
-def _unchecked_changes(files: ProjectFiles, base_project: str | None, before: Side) -> list[str]:
+def _find_unchecked_changes(files: ProjectFiles, base_project: str | None, before: Side) -> list[str]:
     """The files without a checksum that differ from the base, from the project's folder; those that are gone too, and all of a project
     that the base does not have.
     """
     old: Mapping[str, bytes] = {}
     if base_project is not None:
-        there = _in_base(base_project, before)
-        old = there.read(unchecked(there))
-    new = files.read(unchecked(files))
-    return sorted(path for path in {**old, **new} if path not in old or path not in new or not same_text(old[path], new[path]))
+        there = _list_base_files(base_project, before)
+        old = there.read(list_unchecked(there))
+    new = files.read(list_unchecked(files))
+    return sorted(path for path in {**old, **new} if path not in old or path not in new or not is_same_text(old[path], new[path]))
 
 
-def _unseen(manifest: ManifestFiles, changed: list[str], folder: Path, after: Side) -> Iterator[str]:
+def _find_newer(manifest: ManifestFiles, changed: list[str], folder: Path, after: Side) -> Iterator[str]:
     """Files without a checksum that the manifest has not seen as they are now, as far as that can be told."""
     generated = manifest.generated_at or 0
     repository = after.repository
-    committed = repository.is_clean([manifest.name]) and repository.last_commit("HEAD", [manifest.name])
+    committed = repository.is_clean([manifest.name]) and repository.find_last_commit("HEAD", [manifest.name])
     for path in changed:
         file = folder / path
-        name = repository.relative(file)
+        name = repository.get_relative_path(file)
         if not file.is_file():
-            if manifest.names(path):
+            if manifest.has_entry_in(path):
                 yield f"{path} is gone"
         elif committed and repository.is_clean([name]):
-            yield from (f"{path} was committed later" for _ in repository.touched(committed, "HEAD", [name]))
+            yield from (f"{path} was committed later" for _ in repository.list_changed(committed, "HEAD", [name]))
         elif is_newer(file, generated):
             yield f"{path} is newer"
 
 
-def _around(path: str, is_file: Callable[[str], bool]) -> str | None:
+def _find_project(path: str, is_file: Callable[[str], bool]) -> str | None:
     """The nearest folder around a path that has a dbt_project.yml."""
     for folder in PurePosixPath(path).parents:
         name = "" if str(folder) == "." else str(folder)
@@ -195,7 +198,7 @@ def _around(path: str, is_file: Callable[[str], bool]) -> str | None:
     return None
 
 
-def _elsewhere(manifest: Text, before: Side, is_file: Callable[[str], bool]) -> str | None:
+def _find_only_project(manifest: Text, before: Side, is_file: Callable[[str], bool]) -> str | None:
     """The folder of the only project of the repository that a manifest is of."""
     made = ManifestFiles(manifest)
     files = [path for path in before.paths if PurePosixPath(path).name == PROJECT and is_file(path)]
@@ -203,15 +206,15 @@ def _elsewhere(manifest: Text, before: Side, is_file: Callable[[str], bool]) -> 
     return found[0].removesuffix(PROJECT).rstrip("/") if len(found) == 1 else None
 
 
-def _in(project: str | None) -> str:
+def _format_folder(project: str | None) -> str:
     return f" in {project}" if project else ""
 
 
-def _unverified(manifest: str) -> str:
+def _describe_unverified(manifest: str) -> str:
     return f"{manifest}: its {PROJECT} is not in the repository, so whether it was made from the files of this version is unknown"
 
 
-def _text(name: str, data: bytes) -> Text:
+def _build_text(name: str, data: bytes) -> Text:
     if data.startswith(LFS):
         raise InvalidInput("the file is kept in git LFS, and only its pointer is there: git lfs pull, and keep it in git itself", name)
     return Text(name, data)

@@ -37,7 +37,7 @@ class Repository:
         self._folder = folder
         self.root = Path(os.fsdecode(self._run("rev-parse", "--show-toplevel").rstrip(b"\n")))
 
-    def base(self, written: str) -> str:
+    def find_base(self, written: str) -> str:
         """The commit that the working tree and a branch, tag or commit have in common: what a pull request is compared with.
 
         `main...` and `main...HEAD` are `main`.
@@ -46,18 +46,18 @@ class Repository:
         if match is None:
             raise InvalidInput(f"found {written[:100]!r}; accepted is a branch, a tag or a commit, such as origin/main", "--git")
         base = match["base"]
-        commit = self._commit(base)
+        commit = self._find_commit(base)
         if not commit:
-            raise InvalidInput(f"git knows no {base!r}; {self._fetch(base)}", "--git")
-        head = self._commit("HEAD")
+            raise InvalidInput(f"git knows no {base!r}; {self._describe_fetch(base)}", "--git")
+        head = self._find_commit("HEAD")
         if not head:
             raise InvalidInput("the repository has no commit yet, so that there is nothing to compare with", "--git")
         common = self._try("merge-base", commit, head)
         if not common:
-            raise InvalidInput(f"{base!r} and HEAD have no commit in common that git knows; {self._fetch(base)}", "--git")
+            raise InvalidInput(f"{base!r} and HEAD have no commit in common that git knows; {self._describe_fetch(base)}", "--git")
         return common.split()[0].decode()
 
-    def files(self, commit: str) -> Mapping[str, Blob]:
+    def list_files(self, commit: str) -> Mapping[str, Blob]:
         """All regular files of a commit, by their paths from the root."""
         found: dict[str, Blob] = {}
         for line in self._run("ls-tree", "-r", "-l", "-z", "--full-tree", commit).split(b"\x00"):
@@ -67,7 +67,7 @@ class Repository:
                 found[os.fsdecode(path)] = Blob(id_, int(size))
         return found
 
-    def contents(self, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
+    def read_files(self, blobs: Mapping[str, Blob]) -> dict[str, bytes]:
         """What is in files of a commit, by their paths."""
         for path, blob in blobs.items():
             if blob.size > MAX_BYTES:
@@ -90,28 +90,28 @@ class Repository:
             at = end + 2 + size
         return {path: found[blob.id] for path, blob in blobs.items()}
 
-    def ignored(self, paths: Sequence[str]) -> list[str]:
+    def list_ignored(self, paths: Sequence[str]) -> list[str]:
         """Which of these paths (from the root) git does not keep: .gitignore names them, and no commit has them."""
         if not paths:
             return []
-        done = self._called(("-C", str(self.root), "check-ignore", "-z", "--stdin"), "\x00".join(paths).encode(errors="surrogateescape"))
+        done = self._call(("-C", str(self.root), "check-ignore", "-z", "--stdin"), "\x00".join(paths).encode(errors="surrogateescape"))
         if done.returncode not in (0, 1):
             raise InvalidInput(f"git check-ignore failed: {done.stderr.decode('utf-8', 'replace').strip()[:300]}", str(self._folder))
         return [os.fsdecode(one) for one in done.stdout.split(b"\x00") if one]
 
-    def is_of_another(self, path: str) -> bool:
+    def is_in_other_repository(self, path: str) -> bool:
         """Whether a path from the root is in a repository of its own within this one, such as a submodule."""
         return any((self.root / folder / ".git").exists() for folder in PurePosixPath(path).parents if str(folder) != ".")
 
-    def last_commit(self, at: str, paths: Sequence[str]) -> str:
+    def find_last_commit(self, at: str, paths: Sequence[str]) -> str:
         """The newest commit up to one that changed any of these paths (from the root); empty if there is none."""
         return self._log("-1", "--format=%H", at, "--", *paths).strip() if paths else ""
 
-    def time_of(self, at: str, paths: Sequence[str]) -> int:
+    def find_commit_time(self, at: str, paths: Sequence[str]) -> int:
         """When any of these paths was last committed up to a commit, in seconds since 1970; 0: never."""
         return int(self._log("-1", "--format=%ct", at, "--", *paths).strip() or 0) if paths else 0
 
-    def touched(self, since: str, until: str, paths: Sequence[str]) -> list[str]:
+    def list_changed(self, since: str, until: str, paths: Sequence[str]) -> list[str]:
         """Which of these paths commits after one and up to another changed."""
         if not since or not paths:
             return []
@@ -126,7 +126,7 @@ class Repository:
     def _log(self, *arguments: str) -> str:
         return os.fsdecode(self._run("-C", str(self.root), "--literal-pathspecs", "log", *arguments))
 
-    def relative(self, path: Path) -> str:
+    def get_relative_path(self, path: Path) -> str:
         """A path from the root, with slashes; empty if it is outside."""
         here = Path(os.path.normpath(path.absolute()))
         for root, inside in ((self.root, here), (self.root.resolve(), here.resolve())):
@@ -134,10 +134,10 @@ class Repository:
                 return inside.relative_to(root).as_posix()
         return ""
 
-    def _commit(self, name: str) -> str:
+    def _find_commit(self, name: str) -> str:
         return self._try("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip().decode()
 
-    def _fetch(self, base: str) -> str:
+    def _describe_fetch(self, base: str) -> str:
         if self._try("rev-parse", "--is-shallow-repository").strip() == b"true":
             return "the clone is shallow: fetch the history (git fetch --unshallow, or fetch-depth: 0 of actions/checkout)"
         remote, slash, branch = base.partition("/")
@@ -145,19 +145,19 @@ class Repository:
 
     def _try(self, *arguments: str) -> bytes:
         """The output; empty if it fails."""
-        done = self._called(arguments, None)
+        done = self._call(arguments, None)
         return done.stdout if done.returncode == 0 else b""
 
     def _run(self, *arguments: str, stdin: bytes | None = None) -> bytes:
-        done = self._called(arguments, stdin)
+        done = self._call(arguments, stdin)
         if done.returncode != 0:
             message = " ".join(done.stderr.decode("utf-8", "replace").split())[:300]
             if "not a git repository" in message:
                 raise InvalidInput("this is no git repository", str(self._folder))
-            raise InvalidInput(f"git {_verb(arguments)} failed: {message or done.returncode}", str(self._folder))
+            raise InvalidInput(f"git {_get_command(arguments)} failed: {message or done.returncode}", str(self._folder))
         return done.stdout
 
-    def _called(self, arguments: Sequence[str], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
+    def _call(self, arguments: Sequence[str], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
         quiet = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_PAGER": "cat"}
         try:
             return subprocess.run(  # noqa: S603 - no shell; a name that a user gives stands after --end-of-options
@@ -174,21 +174,21 @@ class Repository:
                 raise InvalidInput("there is no such folder", str(self._folder)) from error
             raise InvalidInput("git is not installed: --git needs it", "--git") from error
         except subprocess.TimeoutExpired as error:
-            raise InvalidInput(f"git {_verb(arguments)} took more than {SECONDS} seconds", str(self._folder)) from error
+            raise InvalidInput(f"git {_get_command(arguments)} took more than {SECONDS} seconds", str(self._folder)) from error
 
 
-def _verb(arguments: Sequence[str]) -> str:
+def _get_command(arguments: Sequence[str]) -> str:
     """The command of git, behind its own options."""
     return arguments[3] if arguments[0] == "-C" else arguments[0]
 
 
-def matching(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
+def match_paths(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
     """Which paths patterns such as `contracts/**/*.yaml` mean, as `pathlib` understands them."""
-    wanted = [re.compile(_regex(pattern), re.DOTALL) for pattern in patterns]
+    wanted = [re.compile(_build_regex(pattern), re.DOTALL) for pattern in patterns]
     return [path for path in paths if any(one.fullmatch(path) for one in wanted)]
 
 
-def _regex(pattern: str) -> str:
+def _build_regex(pattern: str) -> str:
     parts = pattern.split("/")
     text = ""
     for i, part in enumerate(parts):
@@ -196,11 +196,11 @@ def _regex(pattern: str) -> str:
         if part == "**":
             text += ".*" if last else "(?:.*/)?"
             continue
-        text += _of_part(part) + ("" if last else "/")
+        text += _build_part(part) + ("" if last else "/")
     return text
 
 
-def _of_part(part: str) -> str:
+def _build_part(part: str) -> str:
     text = ""
     i = 0
     while i < len(part):
@@ -238,10 +238,10 @@ class Side(NamedTuple):
     commit: str = ""
     tree: Path | None = None
 
-    def files(self, patterns: Iterable[str]) -> list[str]:
+    def find_files(self, patterns: Iterable[str]) -> list[str]:
         """Those that patterns mean, from the root."""
-        return matching(self.paths, [self.path_of(one) for one in patterns])
+        return match_paths(self.paths, [self.build_path(one) for one in patterns])
 
-    def path_of(self, pattern: str) -> str:
+    def build_path(self, pattern: str) -> str:
         """A path or pattern of the mesh file, from the root."""
         return os.path.normpath(f"{self.folder}/{pattern}" if self.folder else pattern)

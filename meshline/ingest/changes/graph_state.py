@@ -17,50 +17,50 @@ from meshline.graph.naming import Naming
 from meshline.graph.queries import contract_versions
 from meshline.graph.queries.assets import Attributes, attributes
 from meshline.graph.queries.resolve import resolve
-from meshline.ingest.changes.alignment import by_field
-from meshline.ingest.changes.base import Known
+from meshline.ingest.changes.alignment import format_partition_field
+from meshline.ingest.changes.base import GraphState
 from meshline.ingest.sources.base import Context, Entry
 
 T = TypeVar("T")
 
 
-def known(live: LiveGraph, naming: Naming, context: Context, *, asked: bool = True) -> Known:
+def build_graph_state(live: LiveGraph, naming: Naming, context: Context, *, has_graph: bool = True) -> GraphState:
     """What is known when it is asked for. `asked` False: the graph is empty because there is none."""
-    return with_queries(stored(live, naming, context))._replace(asked=asked)
+    return parse_views(build_stored_state(live, naming, context))._replace(has_graph=has_graph)
 
 
-def with_queries(stored: Known) -> Known:
+def parse_views(stored: GraphState) -> GraphState:
     """With the queries of statements that define views, which are stored as they came: to parse them may take long."""
 
-    def definition(key: AssetKey) -> Version[Definition] | None:
-        found = stored.definition(key)
+    def find_definition(key: AssetKey) -> Version[Definition] | None:
+        found = stored.find_definition(key)
         if found is None or not found.value.sql:
             return found
-        return found._replace(value=replace(found.value, sql=_query(found.value.sql, found.value.dialect)))
+        return found._replace(value=replace(found.value, sql=_parse_query(found.value.sql, found.value.dialect)))
 
-    return stored._replace(definition=definition)
+    return stored._replace(find_definition=find_definition)
 
 
-def stored(live: LiveGraph, naming: Naming, context: Context) -> Known:
+def build_stored_state(live: LiveGraph, naming: Naming, context: Context) -> GraphState:
     """What is known, as it is stored; each look at the graph holds its lock for a moment."""
     reader = _Reader(live, naming)
 
-    def locked(read: Callable[[AssetKey], T]) -> Callable[[AssetKey], T]:
-        def reading(key: AssetKey) -> T:
+    def lock_reads(read: Callable[[AssetKey], T]) -> Callable[[AssetKey], T]:
+        def read_locked(key: AssetKey) -> T:
             with live.lock:
                 return read(key)
 
-        return reading
+        return read_locked
 
-    of_contract, of_product = locked(reader.contract), locked(reader.product)
-    return Known(
+    of_contract, of_product = lock_reads(reader.find_contract), lock_reads(reader.find_product)
+    return GraphState(
         context=context,
-        asset=reader.asset,
-        definition=locked(reader.definition),
-        contract=lambda identifier: of_contract(model.build_contract_key(identifier)),
-        product=lambda name: of_product(model.build_data_product_key(name)),
-        said=locked(reader.said),
-        names=locked(reader.names),
+        resolve=reader.resolve,
+        find_definition=lock_reads(reader.find_definition),
+        find_contract=lambda identifier: of_contract(model.build_contract_key(identifier)),
+        find_product=lambda name: of_product(model.build_data_product_key(name)),
+        list_statements=lock_reads(reader.list_statements),
+        list_names=lock_reads(reader.list_names),
     )
 
 
@@ -69,12 +69,12 @@ class _Reader:
         self._live = live
         self._naming = naming
 
-    def asset(self, text: str) -> AssetKey:
+    def resolve(self, text: str) -> AssetKey:
         with self._live.lock:
             index = self._live.index
             return index.assets.get_key(resolve(index, self._live.store, self._naming, text))
 
-    def definition(self, key: AssetKey) -> Version[Definition] | None:
+    def find_definition(self, key: AssetKey) -> Version[Definition] | None:
         """The columns that a dataset has, in order; without any, where none is known."""
         index = self._live.index
         node = index.assets.find_by_key(key)
@@ -83,20 +83,22 @@ class _Reader:
         columns = index.assets.list_columns(node)
         whole, *of_columns = attributes(self._live, index, [node, *columns])
         shown = index.assets.get_key(node)
-        fields = tuple(_field(index.assets.get_key(column).name, said) for column, said in zip(columns, of_columns, strict=True))
+        fields = tuple(_build_field(index.assets.get_key(column).name, said) for column, said in zip(columns, of_columns, strict=True))
         dialect = whole.text("dialect") or ""
-        source = self._listed_by(node) or next((row.source for row in whole.rows if row.attribute == "dataset_type" and row.chosen), "")
+        source = self._find_listing_source(node) or next(
+            (row.source for row in whole.rows if row.attribute == "dataset_type" and row.chosen), ""
+        )
         value = Definition(
             model=Model(name=shown.qualified_name, physical_name=shown.name, fields=fields),
             format=dialect if parse_source_kind(source) == "sql" else whole.text("format") or parse_source_kind(source),
             kind=(whole.text("dataset_type") or "").lower(),
-            partitioning=_partitioning(whole),
+            partitioning=_format_partitioning(whole),
             sql=whole.text("sql") or "",
             dialect=dialect,
         )
         return Version(value, {"": (shown,)})
 
-    def contract(self, key: AssetKey) -> Version[Contract] | None:
+    def find_contract(self, key: AssetKey) -> Version[Contract] | None:
         """The version that is shown: the newest that is in force."""
         index = self._live.index
         node = index.assets.find_by_key(key)
@@ -109,18 +111,18 @@ class _Reader:
         contract = versions[0].contract
         governed = [
             edge
-            for edge in self._edges(node, EdgeType.GOVERNS)
+            for edge in self._read_edges(node, EdgeType.GOVERNS)
             if edge.start == key and edge.attributes.get("version", contract.version) == contract.version
         ]
-        return Version(contract, _grouped((str(edge.attributes.get("model") or ""), edge.end) for edge in governed))
+        return Version(contract, _group_by_name((str(edge.attributes.get("model") or ""), edge.end) for edge in governed))
 
-    def product(self, key: AssetKey) -> Version[Product] | None:
+    def find_product(self, key: AssetKey) -> Version[Product] | None:
         """As its specification says it, if one was read; else as all who speak of it say it together."""
         index = self._live.index
         node = index.assets.find_by_key(key)
         if node is None:
             return None
-        said = [(source, decode(entry.content.blob)) for source, entry in self._entries(index.changes.list_scopes(node))]
+        said = [(source, decode(entry.content.blob)) for source, entry in self._read_entries(index.changes.list_scopes(node))]
         specified = [
             facts for source, facts in said if parse_source_kind(source) == "product" and any(fact.key == key for fact in facts.assets)
         ]
@@ -128,57 +130,57 @@ class _Reader:
         shown: dict[str, Json] = {row.attribute: row.value for row in rows.rows if row.chosen}
         for facts in specified[:1]:
             shown = {name: value for fact in facts.assets if fact.key == key for name, value in fact.attributes.items()}
-        return _product(key, shown, specified[:1] or [facts for _, facts in said])
+        return _build_product(key, shown, specified[:1] or [facts for _, facts in said])
 
-    def said(self, key: AssetKey) -> Sequence[tuple[str, Entry]]:
+    def list_statements(self, key: AssetKey) -> Sequence[tuple[str, Entry]]:
         index = self._live.index
         node = index.assets.find_by_key(key)
         if node is None:
             return ()
         listed = {edge.scope_id for edge in index.ownership.list_edges(node, EdgeType.HAS_COLUMN)}
-        found = self._entries(sorted(listed | index.changes.list_fact_names(node).keys()))
+        found = self._read_entries(sorted(listed | index.changes.list_fact_names(node).keys()))
         return sorted(found, key=lambda one: self._live.precedence.rank(one[0], "type"))
 
-    def names(self, key: AssetKey) -> Sequence[AssetKey]:
+    def list_names(self, key: AssetKey) -> Sequence[AssetKey]:
         node = self._live.index.assets.find_by_key(key)
         return (key,) if node is None else self._live.index.assets.list_names(node)
 
-    def _entries(self, scope_ids: Sequence[int]) -> list[tuple[str, Entry]]:
+    def _read_entries(self, scope_ids: Sequence[int]) -> list[tuple[str, Entry]]:
         heads = self._live.store.statements(scope_ids)
         return [(head.source, Entry(head.scope, head.content, head.observed_at)) for head in heads if head.content is not None]
 
-    def _edges(self, node: int, type_: EdgeType) -> Iterator[EdgeFact]:
+    def _read_edges(self, node: int, type_: EdgeType) -> Iterator[EdgeFact]:
         """The edges that begin at an asset as they were said, with the names that they use."""
-        for _, entry in self._entries(sorted({edge.scope_id for edge in self._live.index.ownership.list_edges(node, type_)})):
+        for _, entry in self._read_entries(sorted({edge.scope_id for edge in self._live.index.ownership.list_edges(node, type_)})):
             yield from (edge for edge in decode(entry.content.blob).edges if edge.type is type_)
 
-    def _listed_by(self, dataset: int) -> str:
+    def _find_listing_source(self, dataset: int) -> str:
         """The strongest source that lists the columns."""
         index = self._live.index
         sources = {index.changes.get_scope(edge.scope_id).source for edge in index.ownership.list_edges(dataset, EdgeType.HAS_COLUMN)}
         return min(sources, key=lambda source: (self._live.precedence.rank(source, "type"), source), default="")
 
 
-def _field(name: str, said: Attributes) -> Field:
-    nullable, number = said.value("nullable"), said.value("field_id")
+def _build_field(name: str, stated: Attributes) -> Field:
+    nullable, number = stated.value("nullable"), stated.value("field_id")
     return Field(
         name=name,
-        type=said.text("type") or "",
+        type=stated.text("type") or "",
         id=str(number) if isinstance(number, int) else "",
-        description=said.text("description") or "",
+        description=stated.text("description") or "",
         required=None if not isinstance(nullable, bool) else not nullable,
-        primary_key=True if said.value("identifies") is True else None,
+        primary_key=True if stated.value("identifies") is True else None,
     )
 
 
-def _partitioning(said: Attributes) -> tuple[str, ...]:
-    spec, columns = said.value("partition_spec"), said.value("partition_columns")
+def _format_partitioning(stated: Attributes) -> tuple[str, ...]:
+    spec, columns = stated.value("partition_spec"), stated.value("partition_columns")
     if isinstance(spec, list):
-        return tuple(text for one in spec if isinstance(one, dict) and (text := by_field(one)))
+        return tuple(text for one in spec if isinstance(one, dict) and (text := format_partition_field(one)))
     return tuple(map(str, columns)) if isinstance(columns, list) else ()
 
 
-def _query(sql: str, dialect: str) -> str:
+def _parse_query(sql: str, dialect: str) -> str:
     """The query of a statement that defines a view."""
     if not sql.lstrip()[:6].upper().startswith("CREATE"):
         return sql
@@ -190,19 +192,19 @@ def _query(sql: str, dialect: str) -> str:
         return sql
 
 
-def _grouped(pairs: Iterable[tuple[str, AssetKey]]) -> Mapping[str, tuple[AssetKey, ...]]:
+def _group_by_name(pairs: Iterable[tuple[str, AssetKey]]) -> Mapping[str, tuple[AssetKey, ...]]:
     found: dict[str, dict[AssetKey, None]] = {}
     for name, key in pairs:
         found.setdefault(name, {})[key] = None
     return {name: tuple(keys) for name, keys in found.items()}
 
 
-def _product(key: AssetKey, said: Mapping[str, Json], facts: Sequence[Facts]) -> Version[Product]:
+def _build_product(key: AssetKey, attributes: Mapping[str, Json], facts: Sequence[Facts]) -> Version[Product]:
     edges = [edge for one in facts for edge in one.edges]
     ports: dict[PortSpec, list[AssetKey]] = {}
     for edge in edges:
         if edge.type is EdgeType.PORT and edge.start == key:
-            ports.setdefault(_port(edge), []).append(edge.end)
+            ports.setdefault(_build_port(edge), []).append(edge.end)
     emails = {fact.key: text for one in facts for fact in one.assets if isinstance(text := fact.attributes.get("email"), str)}
     titles = {fact.key: text for one in facts for fact in one.assets if isinstance(text := fact.attributes.get("title"), str)}
     owners = [
@@ -211,26 +213,26 @@ def _product(key: AssetKey, said: Mapping[str, Json], facts: Sequence[Facts]) ->
         if edge.type is EdgeType.OWNS and edge.end == key
     ]
     domain = next((edge.end.name for edge in edges if edge.type is EdgeType.PART_OF and edge.start == key), "")
-    product = product_of(key.name, said, tuple(ports), tuple(dict.fromkeys(owners)), domain)
+    product = product_of(key.name, attributes, tuple(ports), tuple(dict.fromkeys(owners)), domain)
     names = (f"{port.direction}/{name}" for port, name in zip(ports, port_names(tuple(ports)), strict=True))
     return Version(product, {name: tuple(dict.fromkeys(keys)) for name, keys in zip(names, ports.values(), strict=True)})
 
 
-def _port(edge: EdgeFact) -> PortSpec:
+def _build_port(edge: EdgeFact) -> PortSpec:
     said = edge.attributes
 
-    def text(name: str) -> str:
+    def get_text(name: str) -> str:
         return str(said.get(name) or "")
 
     return PortSpec(
-        direction=text("direction") or "output",
-        name=text("name"),
-        type=text("type"),
-        endpoint=text("endpoint"),
-        format=text("format"),
-        description=text("description"),
-        refresh=text("refresh"),
-        version=text("version"),
-        contract=text("contract"),
+        direction=get_text("direction") or "output",
+        name=get_text("name"),
+        type=get_text("type"),
+        endpoint=get_text("endpoint"),
+        format=get_text("format"),
+        description=get_text("description"),
+        refresh=get_text("refresh"),
+        version=get_text("version"),
+        contract=get_text("contract"),
         deprecated=True if said.get("deprecated") is True else None,
     )

@@ -9,7 +9,7 @@ from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
 from meshline.graph.contracts import Pair, Part, Product, Version, port_names
 from meshline.graph.model import Content, Scope
-from meshline.ingest.changes.base import Given, Known, Proposal, Text
+from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.documents import Document, document
 from meshline.ingest.sources.base import Context, Entry
 from meshline.ingest.sources.products.facts import Bound, bind, facts
@@ -26,20 +26,20 @@ class _Read(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def propose(given: Given, known: Known) -> Proposal:
+def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     """Raises InvalidInput with all that is wrong with the files."""
-    old, new = _both(given, known.context)
+    old, new = _read_both(given, known.context)
     before = old.version if old is not None else None
     after = new.version if new is not None else None
     if before is None and after is not None:
-        before = known.product(after.value.name)
+        before = known.find_product(after.value.name)
     warnings = new.warnings if new is not None else ()
     if before is not None and after is not None and before.value.name != after.value.name:
-        return Proposal((Pair(before, None), Pair(None, after)), _entries(before, new, known), warnings)
-    return Proposal((Pair(before, after),), _entries(before, new, known), warnings)
+        return Proposal((Pair(before, None), Pair(None, after)), _build_entries(before, new, known), warnings)
+    return Proposal((Pair(before, after),), _build_entries(before, new, known), warnings)
 
 
-def _both(given: Given, context: Context) -> tuple[_Read | None, _Read | None]:
+def _read_both(given: ChangeInput, context: Context) -> tuple[_Read | None, _Read | None]:
     read: list[_Read | None] = []
     problems: list[InvalidInput] = []
     for text in (given.before, given.after):
@@ -62,17 +62,17 @@ def _read(text: Text, context: Context) -> _Read | list[InvalidInput]:
     unbound = [
         f"{line}: the port is bound to no known dataset: {one.why}" for line, one in zip(parsed.lines, bound, strict=True) if one.why
     ]
-    ports: dict[Part, int] = {("port", *name.split("/", 1)): _line(where) for name, where in zip(names, parsed.lines, strict=True)}
-    lines = {**ports, **_lines(document(text.data, text.name), product)}
+    ports: dict[Part, int] = {("port", *name.split("/", 1)): _parse_line(where) for name, where in zip(names, parsed.lines, strict=True)}
+    lines = {**ports, **_collect_lines(document(text.data, text.name), product)}
     return _Read(Version(product, datasets, text.name, lines), bound, (*parsed.warnings, *unbound))
 
 
-def _line(where: str) -> int:
+def _parse_line(where: str) -> int:
     """The line of `file:line`."""
     return int(where.rpartition(":")[2])
 
 
-def _lines(found: Document, product: Product) -> dict[Part, int]:
+def _collect_lines(found: Document, product: Product) -> dict[Part, int]:
     """Where parts other than ports stand, in either dialect."""
     paths: dict[Part, tuple[str | int, ...]] = {("slo", level.name): ("slo", level.name) for level in product.slo}
     paths |= {("field", name): ("catalog", "pii_columns", i) for i, name in enumerate(product.pii_columns)}
@@ -85,17 +85,17 @@ def _lines(found: Document, product: Product) -> dict[Part, int]:
     return lines
 
 
-def _entries(before: Version[Product] | None, new: _Read | None, known: Known) -> tuple[tuple[str, Entry], ...]:
+def _build_entries(before: Version[Product] | None, new: _Read | None, known: GraphState) -> tuple[tuple[str, Entry], ...]:
     """What the product source would say: of what is gone, nothing any more."""
     said: list[tuple[str, Entry]] = []
     if new is not None:
-        said.append(_entry(new.version.value.name, encode(facts(new.version.value, new.bound)), known))
+        said.append(_build_entry(new.version.value.name, encode(facts(new.version.value, new.bound)), known))
     if before is not None and (new is None or before.value.name != new.version.value.name):
-        said.append(_entry(before.value.name, EMPTY, known))
+        said.append(_build_entry(before.value.name, EMPTY, known))
     return tuple(said)
 
 
-def _entry(name: str, content: Content, known: Known) -> tuple[str, Entry]:
+def _build_entry(name: str, content: Content, known: GraphState) -> tuple[str, Entry]:
     scope: Scope = ("product", name)
-    said_by = (source for source, entry in known.said(model.build_data_product_key(name)) if entry.scope == scope)
+    said_by = (source for source, entry in known.list_statements(model.build_data_product_key(name)) if entry.scope == scope)
     return next(said_by, CHECK), Entry(scope, content)

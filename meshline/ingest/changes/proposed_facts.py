@@ -9,35 +9,38 @@ from meshline.graph import model
 from meshline.graph.content import decode, encode
 from meshline.graph.contracts import Definition, Field, Pair
 from meshline.graph.model import CATALOG_KINDS, AssetFact, AssetKey, AssetKind, EdgeFact, EdgeType, Facts, Json, parse_source_kind
-from meshline.ingest.changes.base import Known
+from meshline.ingest.changes.base import GraphState
 from meshline.ingest.sources.base import Entry
 
 CHECK = "sql/check"  # who says what nobody says yet
 
 
-def entries(pair: Pair[Definition], known: Known) -> tuple[tuple[str, Entry], ...]:
+def build_entries(pair: Pair[Definition], known: GraphState) -> tuple[tuple[str, Entry], ...]:
     """Of a table that the graph knows, each listing as it would be; of a new one, its columns. Nothing without a dataset."""
     before, after = (None if one is None else next(iter(one.datasets.get("", ())), None) for one in pair)
     if pair.before is None:
-        return ((CHECK, _listing(after, pair.after.value)),) if after is not None and pair.after is not None else ()
+        return ((CHECK, _build_listing(after, pair.after.value)),) if after is not None and pair.after is not None else ()
     if before is None:
         return ()
-    names = frozenset(known.names(before))
+    names = frozenset(known.list_names(before))
     fields = pair.after.value.model.fields if pair.after is not None else ()
-    edit = _Edit(names, _moves(pair.before.value.model.fields, fields), {field.name: (i, field) for i, field in enumerate(fields, 1)})
+    edit = _Edit(
+        names, _match_columns(pair.before.value.model.fields, fields), {field.name: (i, field) for i, field in enumerate(fields, 1)}
+    )
     if pair.after is None:
         return tuple(
-            (source, one._replace(content=encode(_without(decode(one.content.blob), names)))) for source, one in known.said(before)
+            (source, one._replace(content=encode(_drop_datasets(decode(one.content.blob), names))))
+            for source, one in known.list_statements(before)
         )
     moved = before != after and after is not None
-    found = [(source, one) for source, one in known.said(before) if _lists(decode(one.content.blob), names)]
-    said = [(source, _saying(one, edit.facts(decode(one.content.blob)))) for source, one in found]
+    found = [(source, one) for source, one in known.list_statements(before) if _has_columns(decode(one.content.blob), names)]
+    said = [(source, _replace_facts(one, edit.apply(decode(one.content.blob)))) for source, one in found]
     if moved and after is not None:
-        return (*_under(before, after, said, known), (CHECK, _renamed(before, after)))
-    return (*said, *_gone(edit, found))
+        return (*_move_table(before, after, said, known), (CHECK, _build_rename(before, after)))
+    return (*said, *_build_column_events(edit, found))
 
 
-def _saying(entry: Entry, facts: Facts) -> Entry:
+def _replace_facts(entry: Entry, facts: Facts) -> Entry:
     return Entry(entry.scope, encode(facts))
 
 
@@ -48,54 +51,54 @@ class _Edit(NamedTuple):
     moves: Mapping[str, str | None]
     fields: Mapping[str, tuple[int, Field]]
 
-    def facts(self, said: Facts) -> Facts:
-        of = next(edge.start for edge in said.edges if edge.type is EdgeType.HAS_COLUMN and edge.start in self.names)
-        told = {fact.key.name: fact.attributes for fact in said.assets if self._is_column(fact.key)}
-        listed = {edge.end.name: edge for edge in said.edges if edge.type is EdgeType.HAS_COLUMN and edge.start in self.names}
-        assets = [fact for fact in said.assets if not self._is_column(fact.key)]
-        edges = [edge for edge in said.edges if edge not in listed.values()]
+    def apply(self, facts: Facts) -> Facts:
+        of = next(edge.start for edge in facts.edges if edge.type is EdgeType.HAS_COLUMN and edge.start in self.names)
+        told = {fact.key.name: fact.attributes for fact in facts.assets if self._is_column(fact.key)}
+        listed = {edge.end.name: edge for edge in facts.edges if edge.type is EdgeType.HAS_COLUMN and edge.start in self.names}
+        assets = [fact for fact in facts.assets if not self._is_column(fact.key)]
+        edges = [edge for edge in facts.edges if edge not in listed.values()]
         old = {new: name for name, new in self.moves.items() if new is not None}
         for name, (position, field) in self.fields.items():
             was = old.get(name)
             if was is not None and was not in listed:
                 continue  # another source's column
             column = model.build_column_key(of, name)
-            attributes = {**(told.get(was, {}) if was is not None else {}), **_said(field)}
+            attributes = {**(told.get(was, {}) if was is not None else {}), **_build_attributes(field)}
             if attributes:
                 assets.append(AssetFact(column, attributes))
             before = listed[was].attributes if was is not None else {}
             edges.append(EdgeFact(EdgeType.HAS_COLUMN, of, column, {**before, **({} if was is not None else {"position": position})}))
-        return Facts(tuple(assets), tuple(edges), said.flows)
+        return Facts(tuple(assets), tuple(edges), facts.flows)
 
     def _is_column(self, key: AssetKey) -> bool:
         return key.kind is AssetKind.COLUMN and AssetKey(AssetKind.DATASET, key.parts[:2]) in self.names
 
 
-def _moves(before: Sequence[Field], after: Sequence[Field]) -> dict[str, str | None]:
+def _match_columns(before: Sequence[Field], after: Sequence[Field]) -> dict[str, str | None]:
     by_id = {field.id: field.name for field in after if field.id}
     names = {field.name for field in after}
     return {field.name: by_id.get(field.id) if field.id else field.name if field.name in names else None for field in before}
 
 
-def _said(field: Field) -> dict[str, Json]:
+def _build_attributes(field: Field) -> dict[str, Json]:
     said: dict[str, Json] = {"type": field.type} if field.type else {}
     return said if field.required is None else {**said, "nullable": not field.required}
 
 
-def _lists(said: Facts, names: frozenset[AssetKey]) -> bool:
-    return any(edge.type is EdgeType.HAS_COLUMN and edge.start in names for edge in said.edges)
+def _has_columns(facts: Facts, names: frozenset[AssetKey]) -> bool:
+    return any(edge.type is EdgeType.HAS_COLUMN and edge.start in names for edge in facts.edges)
 
 
-def _without(said: Facts, names: frozenset[AssetKey]) -> Facts:
+def _drop_datasets(facts: Facts, names: frozenset[AssetKey]) -> Facts:
     """What is said of other things."""
     return Facts(
-        tuple(fact for fact in said.assets if fact.key not in names and AssetKey(AssetKind.DATASET, fact.key.parts[:2]) not in names),
-        tuple(edge for edge in said.edges if edge.start not in names and edge.end not in names),
-        said.flows,
+        tuple(fact for fact in facts.assets if fact.key not in names and AssetKey(AssetKind.DATASET, fact.key.parts[:2]) not in names),
+        tuple(edge for edge in facts.edges if edge.start not in names and edge.end not in names),
+        facts.flows,
     )
 
 
-def _gone(edit: _Edit, listings: Iterable[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
+def _build_column_events(edit: _Edit, listings: Iterable[tuple[str, Entry]]) -> Iterator[tuple[str, Entry]]:
     """As a catalog tells of renames and drops: what was recorded under the old name goes on under the new one, or ends."""
     for source, entry in listings:
         if parse_source_kind(source) not in CATALOG_KINDS:
@@ -111,36 +114,42 @@ def _gone(edit: _Edit, listings: Iterable[tuple[str, Entry]]) -> Iterator[tuple[
                     yield source, Entry(("column-renamed", *of.parts, old, new, "check"), encode(facts))
 
 
-def _under(before: AssetKey, after: AssetKey, said: Sequence[tuple[str, Entry]], known: Known) -> Iterator[tuple[str, Entry]]:
+def _move_table(before: AssetKey, after: AssetKey, stated: Sequence[tuple[str, Entry]], known: GraphState) -> Iterator[tuple[str, Entry]]:
     """What is said of a table under its old name, empty, and under the new one."""
-    names = frozenset(known.names(before))
-    for source, entry in said:
+    names = frozenset(known.list_names(before))
+    for source, entry in stated:
         facts = decode(entry.content.blob)
-        yield source, _saying(entry, _without(facts, names))
-        yield source, Entry((*entry.scope, "renamed"), encode(_as(facts, names, after)))
+        yield source, _replace_facts(entry, _drop_datasets(facts, names))
+        yield source, Entry((*entry.scope, "renamed"), encode(_rename_dataset(facts, names, after)))
 
 
-def _as(said: Facts, names: frozenset[AssetKey], new: AssetKey) -> Facts:
-    def key(one: AssetKey) -> AssetKey:
+def _rename_dataset(facts: Facts, names: frozenset[AssetKey], new: AssetKey) -> Facts:
+    def rename_key(one: AssetKey) -> AssetKey:
         if one in names:
             return new
         inside = one.kind is AssetKind.COLUMN and AssetKey(AssetKind.DATASET, one.parts[:2]) in names
         return model.build_column_key(new, one.name) if inside else one
 
     return Facts(
-        tuple(fact._replace(key=key(fact.key)) for fact in said.assets if key(fact.key) != fact.key),
-        tuple(edge._replace(start=key(edge.start), end=key(edge.end)) for edge in said.edges if key(edge.start) != edge.start),
+        tuple(fact._replace(key=rename_key(fact.key)) for fact in facts.assets if rename_key(fact.key) != fact.key),
+        tuple(
+            edge._replace(start=rename_key(edge.start), end=rename_key(edge.end))
+            for edge in facts.edges
+            if rename_key(edge.start) != edge.start
+        ),
     )
 
 
-def _renamed(before: AssetKey, after: AssetKey) -> Entry:
+def _build_rename(before: AssetKey, after: AssetKey) -> Entry:
     return Entry(
         ("dataset-renamed", *after.parts, *before.parts, "check"), encode(Facts(edges=(EdgeFact(EdgeType.RENAMED_TO, before, after),)))
     )
 
 
-def _listing(of: AssetKey, definition: Definition) -> Entry:
-    assets = [AssetFact(model.build_column_key(of, field.name), said) for field in definition.model.fields if (said := _said(field))]
+def _build_listing(of: AssetKey, definition: Definition) -> Entry:
+    assets = [
+        AssetFact(model.build_column_key(of, field.name), said) for field in definition.model.fields if (said := _build_attributes(field))
+    ]
     assets.append(AssetFact(of, {"dataset_type": definition.kind.upper() or "TABLE"}))
     fields = enumerate(definition.model.fields, 1)
     edges = [EdgeFact(EdgeType.HAS_COLUMN, of, model.build_column_key(of, field.name), {"position": i}) for i, field in fields]

@@ -12,9 +12,9 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest import mesh
-from meshline.ingest.changes import propose
-from meshline.ingest.changes.base import Given, Known, Proposal, Text
-from meshline.ingest.changes.graph_state import known as known_of
+from meshline.ingest.changes import build_proposal
+from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
+from meshline.ingest.changes.graph_state import build_graph_state as known_of
 from meshline.ingest.sources.base import Source
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.scope_loader import load
@@ -50,19 +50,19 @@ def naming() -> Naming:
 
 
 @pytest.fixture(scope="package")
-def known(live: LiveGraph, naming: Naming) -> Known:
+def known(live: LiveGraph, naming: Naming) -> GraphState:
     read = mesh.parse(mesh.read(EXAMPLE / "mesh.yaml"), "mesh.yaml", strict=True)
     return known_of(live, naming, context_of(live, naming, EXAMPLE, "person/check", read.namespaces))
 
 
 @pytest.fixture(scope="package")
-def ask(known: Known) -> Ask:
+def ask(known: GraphState) -> Ask:
     """Propose texts: `ask(kind, after, before=..., option=...)`; a path is a file of the example."""
 
     def asked(
         kind: str, after: str | bytes | Path | None, *, before: str | bytes | Path | None = None, file: str = "new", **options: str
     ) -> Proposal:
-        return propose(Given(kind, text(before, "old"), text(after, file), options), known)
+        return build_proposal(ChangeInput(kind, text(before, "old"), text(after, file), options), known)
 
     return asked
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.content import decode
 from meshline.graph.model import EdgeType, build_dataset_key
-from meshline.ingest.changes import propose
-from meshline.ingest.changes.base import Given, Known, Text
+from meshline.ingest.changes import build_proposal
+from meshline.ingest.changes.base import ChangeInput, GraphState, Text
 from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED, both, fields, gone, key, names, only, renamed
 from tests.ingest.changes.conftest import Ask
 
@@ -374,9 +374,9 @@ WORDS = st.sampled_from(
 @example("drop customers.customers.email; require customers.customers.email")
 @example('rename table customers.customers to "/"')
 @example("add customers.customers.email.x string")
-def test_nothing_else_is_raised(known: Known, text: str) -> None:
+def test_nothing_else_is_raised(known: GraphState, text: str) -> None:
     try:
-        found = propose(Given("change", None, Text("f", text.encode("utf-8", "surrogatepass")), {}), known)
+        found = build_proposal(ChangeInput("change", None, Text("f", text.encode("utf-8", "surrogatepass")), {}), known)
     except (InvalidInput, NotFound, Ambiguous):
         return
     assert all(pair.before != pair.after for pair in found.pairs)

@@ -10,7 +10,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY, decode
 from meshline.graph.contracts import Contract, Part, Version
 from meshline.graph.model import build_dataset_key
-from meshline.ingest.changes.base import Known, Proposal
+from meshline.ingest.changes.base import GraphState, Proposal
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 
 SPECIFIED = Path("contracts/customer_orders_v2.yaml")
@@ -155,8 +155,8 @@ def test_what_is_bound_to_nothing_is_said(ask: Ask) -> None:
     assert "new: the contract has no servers, so it is bound to no dataset" in ask("contract", without).warnings
 
 
-def test_the_graph_knows_versions_by_their_ids(known: Known) -> None:
-    assert known.contract("none") is None
-    found = known.contract("customer-orders-contract-v2")
+def test_the_graph_knows_versions_by_their_ids(known: GraphState) -> None:
+    assert known.find_contract("none") is None
+    found = known.find_contract("customer-orders-contract-v2")
     assert found is not None
     assert (found.value.version, found.file) == ("2.1.0", "")

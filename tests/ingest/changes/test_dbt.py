@@ -19,9 +19,9 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import FlowType, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.changes.base import Given, Known, Proposal, Text
-from meshline.ingest.changes.dbt import propose
-from meshline.ingest.changes.graph_state import known as known_of
+from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
+from meshline.ingest.changes.dbt import build_proposal
+from meshline.ingest.changes.graph_state import build_graph_state as known_of
 from meshline.ingest.sources.context import context_of
 from meshline.ingest.sources.dbt.source import Dbt
 from meshline.ingest.sources.scope_loader import load
@@ -37,7 +37,7 @@ Edit = Callable[[dict[str, Any]], object]
 
 
 @pytest.fixture(scope="module")
-def known(naming: Naming, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
+def known(naming: Naming, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphState]:
     """A graph that knows the example's project."""
     store = SqliteStore(str(tmp_path_factory.mktemp("dbt") / "mesh.db"))
     graph = LiveGraph.open(store)
@@ -47,14 +47,14 @@ def known(naming: Naming, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     store.close()
 
 
-def asked(known: Known, edit: Edit, *, first: Edit | None = None, **options: str) -> Proposal:
+def asked(known: GraphState, edit: Edit, *, first: Edit | None = None, **options: str) -> Proposal:
     before = deepcopy(MANIFEST)
     if first is not None:
         first(before)
     after = deepcopy(before)
     edit(after)
     old, new = (Text("dbt/target/manifest.json", json.dumps(one).encode()) for one in (before, after))
-    return propose(Given("dbt", old, new, {name.replace("_", "-"): text for name, text in options.items()}), known)
+    return build_proposal(ChangeInput("dbt", old, new, {name.replace("_", "-"): text for name, text in options.items()}), known)
 
 
 def definitions(found: Proposal) -> list[Pair[Definition]]:
@@ -85,13 +85,13 @@ def without_sql(manifest: dict[str, Any]) -> None:
         one["compiled_code"] = None
 
 
-def test_what_is_equal_is_not_compared(known: Known) -> None:
+def test_what_is_equal_is_not_compared(known: GraphState) -> None:
     found = asked(known, lambda manifest: manifest["metadata"].update(generated_at="2027-01-01T00:00:00Z", invocation_id="x"))
     assert found == Proposal((), (), ())
     assert asked(known, node(REVENUE, description="Other words.")).pairs == ()
 
 
-def test_tables_are_those_that_the_graph_knows(known: Known) -> None:
+def test_tables_are_those_that_the_graph_knows(known: GraphState) -> None:
     """Without a namespace: the one under which it knows the project."""
     [pair] = definitions(asked(known, sql(REVENUE, "sum(paid_amount)", "max(paid_amount)")))
     assert pair.before is not None
@@ -103,7 +103,7 @@ def test_tables_are_those_that_the_graph_knows(known: Known) -> None:
     assert (pair.after.datasets[""][0].parts[0], pair.after.file) == ("other", "sub/models/finance/revenue_daily.sql")
 
 
-def test_columns_are_those_of_the_sql(known: Known) -> None:
+def test_columns_are_those_of_the_sql(known: GraphState) -> None:
     """Whatever YAML declares."""
     found = asked(known, sql(PAYMENTS, "currency", "currency, method"))
     assert rules(found) == [("column-added", "stg_payments/field/method")]
@@ -111,14 +111,14 @@ def test_columns_are_those_of_the_sql(known: Known) -> None:
     assert rules(found) == [("column-removed", "buyer_ledger/field/buyer_key")]
 
 
-def test_a_star_hands_on_what_is_behind_it(known: Known) -> None:
+def test_a_star_hands_on_what_is_behind_it(known: GraphState) -> None:
     """Though neither its file nor its SQL changed."""
     all_payments = node(LEDGER, compiled_code='select * from "marts"."staging"."stg_payments"', depends_on={"nodes": [PAYMENTS]})
     found = asked(known, sql(PAYMENTS, "currency", "currency, method"), first=all_payments)
     assert rules(found) == [("column-added", "stg_payments/field/method"), ("column-added", "buyer_ledger/field/method")]
 
 
-def test_columns_of_a_star_that_are_not_known_are_not_removed(known: Known) -> None:
+def test_columns_of_a_star_that_are_not_known_are_not_removed(known: GraphState) -> None:
     """YAML need not declare all of them."""
 
     def first(manifest: dict[str, Any]) -> None:
@@ -132,7 +132,7 @@ def test_columns_of_a_star_that_are_not_known_are_not_removed(known: Known) -> N
     assert rules(found) == [("query-changed", "stg_payments/sql")]
 
 
-def test_types_of_the_catalog_count_where_both_have_one(known: Known) -> None:
+def test_types_of_the_catalog_count_where_both_have_one(known: GraphState) -> None:
     catalog = json.loads(CATALOG)
     columns = catalog["sources"]["source.marts.lake.payment_confirmed"]["columns"]
     columns["amount"]["type"] = "DOUBLE"
@@ -141,7 +141,7 @@ def test_types_of_the_catalog_count_where_both_have_one(known: Known) -> None:
     assert rules(asked(known, lambda _: None, new_catalog=json.dumps(catalog))) == []
 
 
-def test_tests_are_rules_and_values(known: Known) -> None:
+def test_tests_are_rules_and_values(known: GraphState) -> None:
     def edit(manifest: dict[str, Any]) -> None:
         tests = {id_: one for id_, one in manifest["nodes"].items() if one["resource_type"] == "test"}
         del manifest["nodes"][next(id_ for id_ in tests if "unique_buyer_ledger" in id_)]
@@ -154,7 +154,7 @@ def test_tests_are_rules_and_values(known: Known) -> None:
     ]
 
 
-def test_promises_hold_only_where_dbt_enforces_them(known: Known) -> None:
+def test_promises_hold_only_where_dbt_enforces_them(known: GraphState) -> None:
     def constrained(manifest: dict[str, Any]) -> None:
         one = manifest["nodes"][LEDGER]
         one["columns"]["order_id"]["constraints"] = [{"type": "not_null"}, {"type": "unique"}]
@@ -172,7 +172,7 @@ def test_promises_hold_only_where_dbt_enforces_them(known: Known) -> None:
     assert ("contract-enforced", "buyer_ledger/contract") in rules(asked(known, enforced))
 
 
-def test_a_view_enforces_no_constraints(known: Known) -> None:
+def test_a_view_enforces_no_constraints(known: GraphState) -> None:
     config = MANIFEST["nodes"][LEDGER]["config"]
 
     def promised(manifest: dict[str, Any]) -> None:
@@ -188,7 +188,7 @@ def test_a_view_enforces_no_constraints(known: Known) -> None:
     assert rules(asked(known, node(LEDGER, config=view))) == [("materialization-changed", "buyer_ledger/kind")]
 
 
-def test_the_latest_version_moves_for_those_that_name_none(known: Known) -> None:
+def test_the_latest_version_moves_for_those_that_name_none(known: GraphState) -> None:
     def edit(manifest: dict[str, Any]) -> None:
         manifest["nodes"][LEDGER].update(version=1, latest_version=2)
 
@@ -203,7 +203,7 @@ def test_the_latest_version_moves_for_those_that_name_none(known: Known) -> None
     assert rules(asked(known, second, first=first)) == [("latest-version-moved", "buyer_ledger/latest_version")]
 
 
-def test_what_else_is_said_of_a_model(known: Known) -> None:
+def test_what_else_is_said_of_a_model(known: GraphState) -> None:
     config = MANIFEST["nodes"][REVENUE]["config"]
     edit = node(
         REVENUE,
@@ -219,12 +219,12 @@ def test_what_else_is_said_of_a_model(known: Known) -> None:
     ]
 
 
-def test_who_owns_a_group_owns_its_models(known: Known) -> None:
+def test_who_owns_a_group_owns_its_models(known: GraphState) -> None:
     edit: Edit = lambda manifest: manifest["groups"]["group.marts.finance"]["owner"].update(name="Treasury", email="t@company.com")  # noqa: E731
     assert rules(asked(known, edit)) == [("owner-changed", "buyer_ledger/owner"), ("owner-changed", "revenue_daily/owner")]
 
 
-def test_models_come_and_go(known: Known) -> None:
+def test_models_come_and_go(known: GraphState) -> None:
     def edit(manifest: dict[str, Any]) -> None:
         moved = manifest["nodes"].pop(PAYMENTS)
         for test in manifest["nodes"].values():
@@ -239,12 +239,12 @@ def test_models_come_and_go(known: Known) -> None:
     assert rules(found) == [("table-removed", "customer_value"), ("table-renamed", "buyer_ledger"), ("table-added", "new")]
 
 
-def test_exposures_that_are_gone_are_said(known: Known) -> None:
+def test_exposures_that_are_gone_are_said(known: GraphState) -> None:
     found = asked(known, lambda manifest: manifest["exposures"].pop("exposure.marts.churn_model"))
     assert found.warnings == ("1 exposures are gone (exposure.marts.churn_model): who uses their models is not known any more",)
 
 
-def test_what_is_not_compiled_is_compared_by_its_file(known: Known) -> None:
+def test_what_is_not_compiled_is_compared_by_its_file(known: GraphState) -> None:
     """A template that differs is never taken for equal."""
     changed: Edit = lambda manifest: manifest["nodes"][LEDGER].update(  # noqa: E731
         checksum={"name": "sha256", "checksum": "other"}, raw_code=manifest["nodes"][LEDGER]["raw_code"].replace("left join", "join")
@@ -258,7 +258,7 @@ def test_what_is_not_compiled_is_compared_by_its_file(known: Known) -> None:
     assert rules(asked(known, other, first=plain)) == [("filter-changed", "buyer_ledger/sql/filter")]
 
 
-def test_what_would_be_said_is_what_the_source_says(known: Known) -> None:
+def test_what_would_be_said_is_what_the_source_says(known: GraphState) -> None:
     found = asked(known, sql(REVENUE, "sum(paid_amount) as", "sum(o.total_amount) as"))
     assert [(source, entry.scope) for source, entry in found.entries] == [
         ("dbt/marts", ("dbt", REVENUE)),
@@ -274,10 +274,10 @@ def test_what_would_be_said_is_what_the_source_says(known: Known) -> None:
     assert [(source, entry.content) for source, entry in gone.entries] == [("dbt/marts", EMPTY)] * 2
 
 
-def test_without_an_old_manifest_columns_are_compared_with_the_graph(known: Known) -> None:
+def test_without_an_old_manifest_columns_are_compared_with_the_graph(known: GraphState) -> None:
     manifest = deepcopy(MANIFEST)
     sql(LEDGER, "    o.buyer_key,\n", "")(manifest)
-    found = propose(Given("dbt", None, Text("m.json", json.dumps(manifest).encode())), known)
+    found = build_proposal(ChangeInput("dbt", None, Text("m.json", json.dumps(manifest).encode())), known)
     assert rules(found) == [("column-removed", "buyer_ledger/field/buyer_key")]
     assert "only columns are compared" in found.warnings[0]
 
@@ -290,16 +290,16 @@ def test_without_an_old_manifest_columns_are_compared_with_the_graph(known: Know
         (json.dumps({**MANIFEST, "nodes": {"model.a.b": {"resource_type": "model", "name": 3}}}).encode(), "nodes.model.a.b.name"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_refused(known: Known, bad: bytes, message: str) -> None:
+def test_what_cannot_be_read_is_refused(known: GraphState, bad: bytes, message: str) -> None:
     good = json.dumps(MANIFEST).encode()
     for texts in ((Text("old", bad), Text("new", good)), (Text("new", good), Text("old", bad))):
         with pytest.raises(InvalidInput, match=message):
-            propose(Given("dbt", *texts), known)
+            build_proposal(ChangeInput("dbt", *texts), known)
     with pytest.raises(InvalidInput, match="accepted: a dialect of sqlglot"):
         asked(known, lambda _: None, dialect="klingon")
 
 
-def test_a_large_project_takes_seconds(known: Known) -> None:
+def test_a_large_project_takes_seconds(known: GraphState) -> None:
     """5 000 models of 20 columns and two tests, one of which differs."""
 
     def first(manifest: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from meshline.errors import Ambiguous, InvalidInput, NotFound
 from meshline.graph.contracts import Definition
 from meshline.graph.model import build_dataset_key
-from meshline.ingest.changes import propose
-from meshline.ingest.changes.base import Given, Known, Text
+from meshline.ingest.changes import build_proposal
+from meshline.ingest.changes.base import ChangeInput, GraphState, Text
 from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, both, fields, gone, key, names, only, renamed
 from tests.ingest.changes.conftest import Ask
 
@@ -383,11 +383,11 @@ DIALECTS = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=14).map(" ".join) | st.text(max_size=40), DIALECTS)
-def test_nothing_else_is_raised(known: Known, sql: str, dialect: str) -> None:
+def test_nothing_else_is_raised(known: GraphState, sql: str, dialect: str) -> None:
     text = Text("f.sql", sql.encode("utf-8", "replace"))
-    for one in (Given("ddl", None, text, {"dialect": dialect}), Given("ddl", text, text, {"dialect": dialect})):
+    for one in (ChangeInput("ddl", None, text, {"dialect": dialect}), ChangeInput("ddl", text, text, {"dialect": dialect})):
         try:
-            found = propose(one, known)
+            found = build_proposal(one, known)
         except (InvalidInput, NotFound, Ambiguous):
             continue
         assert all(pair.before != pair.after for pair in found.pairs)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.ingest.changes.base import Given
-from meshline.ingest.changes.git import changed
-from meshline.ingest.changes.git_repository import matching
+from meshline.ingest.changes.base import ChangeInput
+from meshline.ingest.changes.git import list_changes
+from meshline.ingest.changes.git_repository import match_paths
 
 CONTRACT = """\
 dataContractSpecification: 1.1.0
@@ -59,8 +59,8 @@ class Work:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "-m", message)
 
-    def changed(self, base: str = "main") -> list[Given]:
-        return changed(base, self.mesh)
+    def changed(self, base: str = "main") -> list[ChangeInput]:
+        return list_changes(base, self.mesh)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def contract(id_: str = "orders", version: str = "1.0.0", title: str = "T") -> s
     return CONTRACT.format(id=id_, version=version, title=title)
 
 
-def names(given: list[Given]) -> list[tuple[str, str | None, str | None]]:
+def names(given: list[ChangeInput]) -> list[tuple[str, str | None, str | None]]:
     return [(one.kind, one.before.name if one.before else None, one.after.name if one.after else None) for one in given]
 
 
@@ -219,7 +219,7 @@ def test_a_mesh_file_in_a_folder(tmp_path: Path) -> None:
     work.put("meshes/shared/orders.yaml", contract())
     work.commit()
     work.put("meshes/shared/orders.yaml", contract(title="Other"))
-    given = changed("main", work.root / "meshes/one/mesh.yaml")
+    given = list_changes("main", work.root / "meshes/one/mesh.yaml")
     assert names(given) == [("contract", "meshes/shared/orders.yaml", "meshes/shared/orders.yaml")]
 
 
@@ -263,13 +263,13 @@ def test_a_shallow_clone_says_so(work: Work, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "--quiet", "--depth=1", work.root.as_uri(), str(tmp_path / "clone")], check=True, capture_output=True)
     for base in ("HEAD~1", "v1"):
         with pytest.raises(InvalidInput, match=r"shallow.*fetch-depth: 0"):
-            changed(base, tmp_path / "clone" / "mesh.yaml")
+            list_changes(base, tmp_path / "clone" / "mesh.yaml")
 
 
 def test_no_repository(tmp_path: Path) -> None:
     (tmp_path / "mesh.yaml").write_text(MESH)
     with pytest.raises(InvalidInput, match="no git repository"):
-        changed("main", tmp_path / "mesh.yaml")
+        list_changes("main", tmp_path / "mesh.yaml")
 
 
 def test_no_git(work: Work, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -326,5 +326,5 @@ def test_patterns_are_those_of_the_working_tree(tmp_path: Path, pattern: str) ->
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")
     there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob(pattern) if path.is_file()}
-    assert set(matching(paths, [pattern])) == there
+    assert set(match_paths(paths, [pattern])) == there
     assert there

@@ -13,16 +13,16 @@ from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.changes.base import Known
-from meshline.ingest.changes.graph_state import known as known_of
+from meshline.ingest.changes.base import GraphState
+from meshline.ingest.changes.graph_state import build_graph_state as known_of
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.products.formats import parse
 from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED
 from tests.ingest.changes.conftest import EXAMPLE
 
 
-def test_a_table_of_a_catalog(known: Known) -> None:
-    found = known.definition(CUSTOMER_ORDERS)
+def test_a_table_of_a_catalog(known: GraphState) -> None:
+    found = known.find_definition(CUSTOMER_ORDERS)
     assert found is not None
     value = found.value
     assert (value.model.name, value.format, value.kind, value.partitioning) == (
@@ -35,28 +35,28 @@ def test_a_table_of_a_catalog(known: Known) -> None:
     assert found.datasets == {"": (CUSTOMER_ORDERS,)}
 
 
-def test_a_table_by_any_of_its_names(known: Known) -> None:
-    shared = known.definition(SHARED)
+def test_a_table_by_any_of_its_names(known: GraphState) -> None:
+    shared = known.find_definition(SHARED)
     assert shared is not None
     assert shared.value.format == "delta"
-    assert known.definition(model.build_dataset_key("file", "/warehouse/customers/customers")) == known.definition(CUSTOMERS)
-    assert known.definition(model.build_dataset_key("x", "nowhere")) is None
-    assert known.definition(model.build_contract_key("customer-orders-contract-v2")) is None
+    assert known.find_definition(model.build_dataset_key("file", "/warehouse/customers/customers")) == known.find_definition(CUSTOMERS)
+    assert known.find_definition(model.build_dataset_key("x", "nowhere")) is None
+    assert known.find_definition(model.build_contract_key("customer-orders-contract-v2")) is None
 
 
-def test_names_are_resolved(known: Known) -> None:
-    assert known.asset("customers.customers.email") == model.build_column_key(CUSTOMERS, "email")
+def test_names_are_resolved(known: GraphState) -> None:
+    assert known.resolve("customers.customers.email") == model.build_column_key(CUSTOMERS, "email")
     with pytest.raises(NotFound, match="did you mean"):
-        known.asset("customers.customers.emial")
+        known.resolve("customers.customers.emial")
     with pytest.raises(Ambiguous):
-        known.asset("orders.customer_orders.total_amount")
+        known.resolve("orders.customer_orders.total_amount")
 
 
 @pytest.mark.parametrize("file", ["customer-orders.yaml", "finance-marts.odps.yaml"])
-def test_a_product_is_read_back_as_its_file_says_it(known: Known, file: str) -> None:
+def test_a_product_is_read_back_as_its_file_says_it(known: GraphState, file: str) -> None:
     parsed = parse((EXAMPLE / "products" / file).read_bytes(), file).product
     assert parsed is not None
-    found = known.product(parsed.name)
+    found = known.find_product(parsed.name)
     assert found is not None
     assert plain(found.value) == plain(parsed)
     assert set(found.datasets) >= {
@@ -74,9 +74,9 @@ def plain(product: Product) -> object:
     return (*said, sorted(one.name for one in product.slo), sorted(party.name for party in product.owners), ports, product.pii_columns)
 
 
-def test_a_product_that_only_the_mesh_file_tells_of(known: Known) -> None:
-    assert known.product("none") is None
-    found = known.product("customer-profiles")
+def test_a_product_that_only_the_mesh_file_tells_of(known: GraphState) -> None:
+    assert known.find_product("none") is None
+    found = known.find_product("customer-profiles")
     assert found is not None
     assert [party.name for party in found.value.owners] == ["customers-engineering"]
     assert found.value.domain == "customers"
@@ -98,7 +98,7 @@ def test_a_view_has_its_query_alone(tmp_path_factory: pytest.TempPathFactory) ->
     statements = [Statement("sql/x", ("sql", *view.parts), 1, encode(facts)), Statement("sql/x", ("other",), 1, encode(Facts((script,))))]
     live.commit(lambda _: Batch(statements=statements))
     naming = Naming()
-    found = known_of(live, naming, Context(naming, EXAMPLE)).definition(view)
+    found = known_of(live, naming, Context(naming, EXAMPLE)).find_definition(view)
     store.close()
     assert found is not None
     assert (found.value.sql, found.value.dialect, found.value.format, found.value.kind) == (
@@ -110,9 +110,9 @@ def test_a_view_has_its_query_alone(tmp_path_factory: pytest.TempPathFactory) ->
     assert found.value.model.fields[0].required is None
 
 
-def test_who_says_what(known: Known) -> None:
-    said = known.said(CUSTOMER_ORDERS)
+def test_who_says_what(known: GraphState) -> None:
+    said = known.list_statements(CUSTOMER_ORDERS)
     assert said[0][0] == "iceberg/lake"
     assert {entry.scope[0] for _, entry in said} >= {"iceberg"}
-    assert known.names(CUSTOMER_ORDERS) != (CUSTOMER_ORDERS,)
-    assert known.said(model.build_dataset_key(LAKE, "no.where")) == ()
+    assert known.list_names(CUSTOMER_ORDERS) != (CUSTOMER_ORDERS,)
+    assert known.list_statements(model.build_dataset_key(LAKE, "no.where")) == ()

@@ -23,9 +23,9 @@ from pyiceberg.types import ListType, LongType, MapType, NestedField, StringType
 from pyiceberg.utils.schema_conversion import AvroSchemaConversion
 
 from meshline.errors import InvalidInput, NotFound
-from meshline.ingest.changes import propose
-from meshline.ingest.changes.base import Given, Known, Text
-from meshline.ingest.changes.schema.base import json_lines
+from meshline.ingest.changes import build_proposal
+from meshline.ingest.changes.base import ChangeInput, GraphState, Text
+from meshline.ingest.changes.schema.base import find_json_lines
 from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED, both, fields, gone, key, names, only, renamed
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 
@@ -493,10 +493,10 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.sampled_from(["", "iceberg", "delta", "avro", "json"]))
-def test_nothing_else_is_raised(known: Known, value: object, format_: str) -> None:
+def test_nothing_else_is_raised(known: GraphState, value: object, format_: str) -> None:
     text = Text("f.json", json.dumps(value).encode())
     try:
-        propose(Given("schema", text, text, {"format": format_} if format_ else {}), known)
+        build_proposal(ChangeInput("schema", text, text, {"format": format_} if format_ else {}), known)
     except (InvalidInput, NotFound):
         return
 
@@ -504,7 +504,7 @@ def test_nothing_else_is_raised(known: Known, value: object, format_: str) -> No
 @given(VALUES, st.sampled_from([None, 1]))
 def test_lines_are_found_whatever_the_value(value: object, indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
-    lines = json_lines(text.encode())
+    lines = find_json_lines(text.encode())
 
     def paths(here: object, at: tuple[str | int, ...]) -> None:
         assert at in lines

@@ -12,7 +12,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField, StringType
 
 from meshline.errors import InvalidInput, MeshlineError, NotFound
-from meshline.ingest.changes.schema import live_table, schema_file
+from meshline.ingest.changes.schema import find_schema_file, read_live_table
 from tests.ingest.changes.asking import both, renamed
 from tests.ingest.changes.conftest import EXAMPLE, Ask
 
@@ -23,24 +23,24 @@ def no_variables(name: str) -> None:
 
 def test_the_folder_of_a_delta_table() -> None:
     table = EXAMPLE / "delta" / "customer_orders"
-    assert schema_file(table) == schema_file(table / "_delta_log") == table / "_delta_log" / "00000000000000000001.json"
-    assert schema_file(EXAMPLE / "mesh.yaml") == EXAMPLE / "mesh.yaml"
+    assert find_schema_file(table) == find_schema_file(table / "_delta_log") == table / "_delta_log" / "00000000000000000001.json"
+    assert find_schema_file(EXAMPLE / "mesh.yaml") == EXAMPLE / "mesh.yaml"
 
 
 def test_the_folder_of_an_iceberg_table(tmp_path: Path) -> None:
     for name in ("v9.metadata.json", "v10.metadata.json", "00003-abc.metadata.json", "snap-1.avro"):
         (tmp_path / "metadata").mkdir(exist_ok=True)
         (tmp_path / "metadata" / name).write_text("{}")
-    assert schema_file(tmp_path).name == "v10.metadata.json"
+    assert find_schema_file(tmp_path).name == "v10.metadata.json"
 
 
 def test_a_folder_of_no_table(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="has neither"):
-        schema_file(tmp_path)
+        find_schema_file(tmp_path)
     (tmp_path / "_delta_log").mkdir()
     (tmp_path / "_delta_log" / "0.json").write_text('{"commitInfo": {}}')
     with pytest.raises(InvalidInput, match="no commit in it has metadata"):
-        schema_file(tmp_path)
+        find_schema_file(tmp_path)
 
 
 def test_a_live_table_beside_its_proposed_schema(tmp_path: Path, ask: Ask) -> None:
@@ -55,15 +55,15 @@ def test_a_live_table_beside_its_proposed_schema(tmp_path: Path, ask: Ask) -> No
         schema = json.loads(table.schema().model_dump_json())
         catalog.close()
     schema["fields"][1]["name"] = "title"
-    live = live_table(uri, "s.t", no_variables)
+    live = read_live_table(uri, "s.t", no_variables)
     found = ask("schema", json.dumps(schema), before=live.data)
     assert renamed(found) == {"name": "title"}
     assert both(found)[0].value.partitioning == both(found)[1].value.partitioning == ()
     with pytest.raises(NotFound, match=r"has no table 's.u'"):
-        live_table(uri, "s.u", no_variables)
+        read_live_table(uri, "s.u", no_variables)
 
 
 def test_a_catalog_that_does_not_answer_tells_no_secret(tmp_path: Path) -> None:
     with pytest.raises(MeshlineError) as raised:
-        live_table(f"postgresql://u:hunter22@127.0.0.1:1/{tmp_path.name}", "s.t", no_variables)
+        read_live_table(f"postgresql://u:hunter22@127.0.0.1:1/{tmp_path.name}", "s.t", no_variables)
     assert "hunter22" not in str(raised.value)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from meshline.graph.contracts import Definition, Pair, Version
-from meshline.ingest.changes.base import Given, Known, Proposal
+from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal
 from meshline.ingest.changes.ddl.ddl_script import Script
-from meshline.ingest.changes.proposed_facts import entries
+from meshline.ingest.changes.proposed_facts import build_entries
 from meshline.ingest.documents import text_of
 from meshline.sql.dialects import rules_of
 from meshline.sql.statement_lineage import Relation
 
-__all__ = ["propose"]
+__all__ = ["build_proposal"]
 
 
-def propose(given: Given, known: Known) -> Proposal:
+def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     """One pair for each table that differs. Raises InvalidInput, NotFound and Ambiguous with `file:line:column`.
 
     Of a script in two versions, what the old one creates is compared with what the new one creates, and the statements
@@ -22,20 +22,20 @@ def propose(given: Given, known: Known) -> Proposal:
     name = next(one.name for one in (given.after, given.before) if one is not None)
     sql = "" if given.after is None else text_of(given.after.data, name)
     old_sql = "" if given.before is None else text_of(given.before.data, given.before.name)
-    rules = rules_of(given.options.get("dialect") or _dialect(sql or old_sql))
+    rules = rules_of(given.options.get("dialect") or _guess_dialect(sql or old_sql))
     base: dict[Relation, Version[Definition]] = {}
     seen: set[str] = set()
     if given.before is not None:
         old = Script(known, rules, given.options, {})
-        old.read(old_sql, given.before.name, lenient=True)
+        old.apply(old_sql, given.before.name, lenient=True)
         seen = old.seen
         for relation in sorted(old.made):
             table = old.tables.by_name.get(relation)
             if table is not None and table.now is not None:
                 base[relation] = Version(table.now, {"": (table.key,)} if table.key is not None else {}, given.before.name)
     script = Script(known, rules, given.options, base)
-    script.read(sql, name, without=seen)
-    pairs = [pair for table in dict.fromkeys(script.tables.by_name.values()) for pair in [table.pair(name)] if pair is not None]
+    script.apply(sql, name, without=seen)
+    pairs = [pair for table in dict.fromkeys(script.tables.by_name.values()) for pair in [table.build_pair(name)] if pair is not None]
     pairs += [Pair(version, None) for relation, version in base.items() if relation not in script.tables.by_name]
     warnings = [*script.warnings, *(one for table in dict.fromkeys(script.tables.by_name.values()) for one in table.warnings)]
     warnings += [
@@ -47,9 +47,9 @@ def propose(given: Given, known: Known) -> Proposal:
         for pair in pairs
         if pair.before is None and pair.after is not None and not pair.after.datasets
     ]
-    return Proposal(tuple(pairs), tuple(one for pair in pairs for one in entries(pair, known)), tuple(dict.fromkeys(warnings)))
+    return Proposal(tuple(pairs), tuple(one for pair in pairs for one in build_entries(pair, known)), tuple(dict.fromkeys(warnings)))
 
 
-def _dialect(sql: str) -> str:
+def _guess_dialect(sql: str) -> str:
     """Of those that most write for tables of a lake: Trino quotes names with ", Spark with `."""
     return "trino" if '"' in sql and "`" not in sql else "spark"

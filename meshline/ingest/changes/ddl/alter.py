@@ -9,22 +9,22 @@ from typing import Any
 from sqlglot import exp
 
 from meshline.errors import InvalidInput
-from meshline.ingest.changes.alignment import by_text
-from meshline.ingest.changes.ddl.create import Constraint, constraints, field_of, name_of, type_text
-from meshline.ingest.changes.edited_tables import Table
+from meshline.ingest.changes.alignment import parse_partition
+from meshline.ingest.changes.ddl.create import Constraint, build_field, format_type, get_column_name, read_constraints
+from meshline.ingest.changes.edited_tables import EditedTable
 from meshline.sql.dialects import Rules
 
 
-class Altering:
+class TableAlteration:
     """Actions on one table, on a line of the file. `constraints`: those of which the names are known."""
 
-    def __init__(self, table: Table, rules: Rules, line: int, known: dict[str, Constraint]) -> None:
+    def __init__(self, table: EditedTable, rules: Rules, line: int, known: dict[str, Constraint]) -> None:
         self._table = table
         self._rules = rules
         self._line = line
         self._constraints = known
 
-    def action(self, node: exp.Expr, options: list[exp.Expr]) -> None:
+    def apply(self, node: exp.Expr, options: list[exp.Expr]) -> None:
         """Raises InvalidInput for what is not understood. A rename of the table itself is not for here."""
         step = next((step for class_, step in _ACTIONS.items() if isinstance(node, class_)), None)
         if step is None:
@@ -35,7 +35,7 @@ class Altering:
             return
         step(self, node)
 
-    def text(self, text: str) -> bool:
+    def apply_text(self, text: str) -> bool:
         """An action that sqlglot leaves as text; whether it is understood."""
         for pattern, step in _TEXTS:
             if match := re.fullmatch(pattern, text.strip(), re.IGNORECASE | re.DOTALL):
@@ -46,7 +46,7 @@ class Altering:
 
     def constrain(self, found: Constraint) -> None:
         for name, said in found.columns.items():
-            self._at(self._table.column(name).name)
+            self._mark(self._table.get_column(name).name)
             self._table.change_column(name, **said)
         if found.name:
             self._constraints[found.name.casefold()] = found
@@ -55,15 +55,15 @@ class Altering:
 
     def add(self, node: exp.Expr) -> None:
         assert isinstance(node, exp.ColumnDef)
-        field = field_of(node, self._rules, self._table.definition.format)
-        if node.args.get("exists") and self._table.has(field.name):
+        field = build_field(node, self._rules, self._table.definition.format)
+        if node.args.get("exists") and self._table.has_column(field.name):
             return
         position = node.args.get("position")
         after = None
         if position is not None:
-            after = "" if str(position.args.get("position")).upper() == "FIRST" else name_of(position.this, self._rules)
+            after = "" if str(position.args.get("position")).upper() == "FIRST" else get_column_name(position.this, self._rules)
         self._table.add_column(field, after)
-        self._at(field.name)
+        self._mark(field.name)
 
     def add_several(self, node: exp.Expr) -> None:
         for one in node.expressions:
@@ -83,23 +83,23 @@ class Altering:
                 raise InvalidInput(f"ALTER TABLE ... DROP {kind} is not understood")
             return
         for one in names:
-            name = name_of(one, self._rules)
-            if node.args.get("exists") and not self._table.has(name):
+            name = get_column_name(one, self._rules)
+            if node.args.get("exists") and not self._table.has_column(name):
                 continue
-            self._at(self._table.column(name).name)
+            self._mark(self._table.get_column(name).name)
             self._table.drop_column(name)
 
     def rename_column(self, node: exp.Expr) -> None:
-        old = name_of(node.this, self._rules)
-        if not (node.args.get("exists") and not self._table.has(old)):
-            self._rename(old, name_of(node.args["to"], self._rules))
+        old = get_column_name(node.this, self._rules)
+        if not (node.args.get("exists") and not self._table.has_column(old)):
+            self._rename(old, get_column_name(node.args["to"], self._rules))
 
     def alter_column(self, node: exp.Expr) -> None:
-        name = self._table.column(name_of(node.this, self._rules)).name
-        self._at(name)
+        name = self._table.get_column(get_column_name(node.this, self._rules)).name
+        self._mark(name)
         changed: dict[str, Any] = {}
         if (kind := node.args.get("dtype")) is not None:
-            changed["type"] = type_text(kind, self._rules, self._table.definition.format)
+            changed["type"] = format_type(kind, self._rules, self._table.definition.format)
         if (allowed := node.args.get("allow_null")) is not None:
             changed["required"] = not allowed
         elif kind is not None and self._rules.name in ("tsql", "fabric"):  # where a type without NOT NULL means NULL
@@ -107,62 +107,62 @@ class Altering:
         if changed:
             self._table.change_column(name, **changed)
         if (new := node.args.get("rename_to")) is not None:
-            self._rename(name, name_of(new, self._rules))
+            self._rename(name, get_column_name(new, self._rules))
 
     def modify_column(self, node: exp.Expr) -> None:
         """MySQL's MODIFY and CHANGE: the column as a whole is said again."""
-        field = field_of(node.this, self._rules, self._table.definition.format)
+        field = build_field(node.this, self._rules, self._table.definition.format)
         if (old := node.args.get("rename_from")) is not None:
-            self._rename(name_of(old, self._rules), field.name)
-        name = self._table.column(field.name).name
-        self._at(name)
+            self._rename(get_column_name(old, self._rules), field.name)
+        name = self._table.get_column(field.name).name
+        self._mark(name)
         self._table.change_column(name, type=field.type, required=field.required, enum=field.enum)
 
     def add_constraint(self, node: exp.Expr) -> None:
-        for one in constraints(node.expressions, self._rules):
+        for one in read_constraints(node.expressions, self._rules):
             self.constrain(one)
 
     def drop_primary_key(self, _: exp.Expr) -> None:
         for field in self._table.definition.model.fields:
             if field.primary_key:
-                self._at(field.name)
+                self._mark(field.name)
                 self._table.change_column(field.name, primary_key=None)
 
-    def nothing(self, _: exp.Expr) -> None:
+    def ignore(self, _: exp.Expr) -> None:
         """It changes no schema."""
 
-    def partition_added(self, said: re.Match[str]) -> None:
-        self._partition([*self._table.definition.partitioning, by_text(said["new"])])
+    def add_partition(self, match: re.Match[str]) -> None:
+        self._set_partitioning([*self._table.definition.partitioning, parse_partition(match["new"])])
 
-    def partition_dropped(self, said: re.Match[str]) -> None:
-        self._partition([one for one in self._table.definition.partitioning if one != self._partition_called(said["old"])])
+    def drop_partition(self, match: re.Match[str]) -> None:
+        self._set_partitioning([one for one in self._table.definition.partitioning if one != self._find_partition(match["old"])])
 
-    def partition_replaced(self, said: re.Match[str]) -> None:
-        old, new = self._partition_called(said["old"]), by_text(said["new"])
-        self._partition([new if one == old else one for one in self._table.definition.partitioning])
+    def replace_partition(self, match: re.Match[str]) -> None:
+        old, new = self._find_partition(match["old"]), parse_partition(match["new"])
+        self._set_partitioning([new if one == old else one for one in self._table.definition.partitioning])
 
-    def partitioning(self, said: re.Match[str]) -> None:
+    def set_partitioning(self, match: re.Match[str]) -> None:
         """Trino: ARRAY['day(created_at)', 'region']."""
-        self._partition([by_text(one) for one in re.findall(r"'([^']*)'", said["all"])])
+        self._set_partitioning([parse_partition(one) for one in re.findall(r"'([^']*)'", match["all"])])
 
-    def identifiers(self, said: re.Match[str]) -> None:
-        for one in said["all"].split(","):
-            name = self._table.column(_plain(one)).name
-            self._at(name)
-            self._table.change_column(name, primary_key=True if said["what"].upper() == "SET" else None)
+    def set_identifiers(self, match: re.Match[str]) -> None:
+        for one in match["all"].split(","):
+            name = self._table.get_column(_strip_quotes(one)).name
+            self._mark(name)
+            self._table.change_column(name, primary_key=True if match["what"].upper() == "SET" else None)
 
-    def moved(self, said: re.Match[str]) -> None:
-        name = self._table.column(_plain(said["name"])).name
-        self._at(name)
-        self._table.move_column(name, _plain(said["after"] or ""))
+    def move_column(self, match: re.Match[str]) -> None:
+        name = self._table.get_column(_strip_quotes(match["name"])).name
+        self._mark(name)
+        self._table.move_column(name, _strip_quotes(match["after"] or ""))
 
-    def _partition(self, partitioning: list[str]) -> None:
+    def _set_partitioning(self, partitioning: list[str]) -> None:
         self._table.partition(list(dict.fromkeys(partitioning)))
-        self._table.at(self._line, "partitioning")
+        self._table.mark(self._line, "partitioning")
 
-    def _partition_called(self, text: str) -> str:
+    def _find_partition(self, text: str) -> str:
         """By its transform, or by the name that Iceberg gives it: `created_at_day`. Raises InvalidInput."""
-        wanted = by_text(text)
+        wanted = parse_partition(text)
         for one in self._table.definition.partitioning:
             transform, _, inside = one.rstrip(")").partition("(")
             column = inside.rpartition(",")[2].strip()
@@ -176,9 +176,9 @@ class Altering:
         found = self._constraints.pop(name.casefold(), None)
         if found is not None:
             for column, said in found.columns.items():
-                if self._table.has(column):
-                    self._at(self._table.column(column).name)
-                    self._table.change_column(column, **{key: _UNSAID.get(key) for key in said if key != "required"})
+                if self._table.has_column(column):
+                    self._mark(self._table.get_column(column).name)
+                    self._table.change_column(column, **{key: _EMPTY.get(key) for key in said if key != "required"})
         elif name.casefold().endswith("_pkey"):  # as Postgres calls it
             self.drop_primary_key(exp.DropPrimaryKey())
         elif not exists:
@@ -187,48 +187,48 @@ class Altering:
             )
 
     def _rename(self, old: str, new: str) -> None:
-        own = self._table.column(old).name
+        own = self._table.get_column(old).name
         outer = own.rpartition(".")[0]
         if outer and "." not in new:
             new = f"{outer}.{new}"
         self._table.rename_column(own, new)
-        self._at(own)
-        self._at(new)
+        self._mark(own)
+        self._mark(new)
 
-    def _at(self, name: str) -> None:
-        self._table.at(self._line, "field", name)
+    def _mark(self, name: str) -> None:
+        self._table.mark(self._line, "field", name)
 
 
-def _plain(text: str) -> str:
+def _strip_quotes(text: str) -> str:
     return ".".join(part.strip().strip('`"') for part in text.split(".")) if text.strip() else ""
 
 
-_UNSAID: Mapping[str, Any] = {"enum": (), "references": ()}
+_EMPTY: Mapping[str, Any] = {"enum": (), "references": ()}
 _SHORT = {"truncate": "trunc"}
-_ACTIONS: Mapping[type[exp.Expr], Callable[[Altering, exp.Expr], None]] = {
-    exp.ColumnDef: Altering.add,
-    exp.Schema: Altering.add_several,
-    exp.Drop: Altering.drop,
-    exp.RenameColumn: Altering.rename_column,
-    exp.AlterColumn: Altering.alter_column,
-    exp.ModifyColumn: Altering.modify_column,
-    exp.AddConstraint: Altering.add_constraint,
-    exp.DropPrimaryKey: Altering.drop_primary_key,
-    exp.AlterRename: Altering.nothing,
-    exp.AlterSet: Altering.nothing,
-    exp.AddPartition: Altering.nothing,
-    exp.DropPartition: Altering.nothing,
-    exp.AlterDistStyle: Altering.nothing,
-    exp.AlterSortKey: Altering.nothing,
+_ACTIONS: Mapping[type[exp.Expr], Callable[[TableAlteration, exp.Expr], None]] = {
+    exp.ColumnDef: TableAlteration.add,
+    exp.Schema: TableAlteration.add_several,
+    exp.Drop: TableAlteration.drop,
+    exp.RenameColumn: TableAlteration.rename_column,
+    exp.AlterColumn: TableAlteration.alter_column,
+    exp.ModifyColumn: TableAlteration.modify_column,
+    exp.AddConstraint: TableAlteration.add_constraint,
+    exp.DropPrimaryKey: TableAlteration.drop_primary_key,
+    exp.AlterRename: TableAlteration.ignore,
+    exp.AlterSet: TableAlteration.ignore,
+    exp.AddPartition: TableAlteration.ignore,
+    exp.DropPartition: TableAlteration.ignore,
+    exp.AlterDistStyle: TableAlteration.ignore,
+    exp.AlterSortKey: TableAlteration.ignore,
 }
 _NAME = r'(?:[\w.$]|`[^`]+`|"[^"]+")+'
-_TEXTS: tuple[tuple[str, Callable[[Altering, re.Match[str]], None] | None], ...] = (
-    (r"ADD\s+PARTITION\s+FIELD\s+(?P<new>.+?)(\s+AS\s+\S+)?", Altering.partition_added),
-    (r"DROP\s+PARTITION\s+FIELD\s+(?P<old>.+)", Altering.partition_dropped),
-    (r"REPLACE\s+PARTITION\s+FIELD\s+(?P<old>.+?)\s+WITH\s+(?P<new>.+?)(\s+AS\s+\S+)?", Altering.partition_replaced),
-    (r"SET\s+PROPERTIES\s+.*\bpartitioning\s*=\s*ARRAY\s*\[(?P<all>[^\]]*)\].*", Altering.partitioning),
-    (r"(?P<what>SET|DROP)\s+IDENTIFIER\s+FIELDS\s+(?P<all>.+)", Altering.identifiers),
-    (rf"(ALTER|CHANGE)\s+(COLUMN\s+)?(?P<name>{_NAME})\s+(FIRST|AFTER\s+(?P<after>{_NAME}))", Altering.moved),
+_TEXTS: tuple[tuple[str, Callable[[TableAlteration, re.Match[str]], None] | None], ...] = (
+    (r"ADD\s+PARTITION\s+FIELD\s+(?P<new>.+?)(\s+AS\s+\S+)?", TableAlteration.add_partition),
+    (r"DROP\s+PARTITION\s+FIELD\s+(?P<old>.+)", TableAlteration.drop_partition),
+    (r"REPLACE\s+PARTITION\s+FIELD\s+(?P<old>.+?)\s+WITH\s+(?P<new>.+?)(\s+AS\s+\S+)?", TableAlteration.replace_partition),
+    (r"SET\s+PROPERTIES\s+.*\bpartitioning\s*=\s*ARRAY\s*\[(?P<all>[^\]]*)\].*", TableAlteration.set_partitioning),
+    (r"(?P<what>SET|DROP)\s+IDENTIFIER\s+FIELDS\s+(?P<all>.+)", TableAlteration.set_identifiers),
+    (rf"(ALTER|CHANGE)\s+(COLUMN\s+)?(?P<name>{_NAME})\s+(FIRST|AFTER\s+(?P<after>{_NAME}))", TableAlteration.move_column),
     (r"(SET|UNSET)\s+(PROPERTIES|TBLPROPERTIES|SERDEPROPERTIES|TAGS?|OPTIONS|LOCATION|STATISTICS|TABLESPACE)\b.*", None),
     (rf"ALTER\s+(COLUMN\s+)?{_NAME}\s+(SET|UNSET|DROP)\s+(DEFAULT|TAGS?|STATISTICS|STORAGE|MASKING\s+POLICY|OPTIONS|IDENTITY)\b.*", None),
     (r"(OWNER\s+TO|ENABLE|DISABLE|FORCE|NO\s+FORCE|VALIDATE|WRITE|CLUSTER|SUSPEND|RESUME|RECOVER|REPAIR|EXECUTE|COMPACT|TOUCH)\b.*", None),

@@ -9,8 +9,8 @@ import msgspec
 from sqlglot import exp
 
 from meshline.graph.contracts import Definition, Field, Model
-from meshline.ingest.changes.alignment import by_text
-from meshline.ingest.changes.edited_tables import Table, Tables
+from meshline.ingest.changes.alignment import parse_partition
+from meshline.ingest.changes.edited_tables import EditedTable, EditedTables
 from meshline.sql.dialects import Rules
 from meshline.sql.script import Piece, Reader
 from meshline.sql.statement_lineage import Lineage
@@ -24,7 +24,7 @@ _UNZONED = frozenset({_T.TIMESTAMP, _T.TIMESTAMPNTZ, _T.DATETIME})
 _PLAIN = {_T.BOOLEAN: "boolean", _T.FLOAT: "float", _T.DOUBLE: "double", _T.DATE: "date", _T.BINARY: "binary", _T.VARBINARY: "binary"}
 
 
-def type_text(kind: exp.Expr, rules: Rules, format: str) -> str:  # noqa: A002 - as Definition calls it
+def format_type(kind: exp.Expr, rules: Rules, format: str) -> str:  # noqa: A002 - as Definition calls it
     """In the words of Iceberg or Delta for such a table, if they have it; else as the dialect writes it."""
     written = kind.sql(rules.dialect).lower()
     if format not in _WHOLE or not isinstance(kind, exp.DataType):
@@ -37,33 +37,33 @@ def type_text(kind: exp.Expr, rules: Rules, format: str) -> str:  # noqa: A002 -
     if kind.this in _ZONED | _UNZONED:
         return _TIMES[format][0 if kind.this in _ZONED else 1]
     if kind.args.get("nested"):
-        return _nested_text(kind, rules, format) or written
+        return _format_nested(kind, rules, format) or written
     whole = dict(zip((_T.TINYINT, _T.SMALLINT, _T.INT, _T.BIGINT), _WHOLE[format].split(), strict=True))
     return whole.get(kind.this) or _PLAIN.get(kind.this) or written
 
 
-def _nested_text(kind: exp.DataType, rules: Rules, format: str) -> str:  # noqa: A002
+def _format_nested(kind: exp.DataType, rules: Rules, format: str) -> str:  # noqa: A002
     """Of a struct, a list or a map; empty if it is none of these."""
     inner = kind.expressions
     if kind.this is _T.STRUCT and all(isinstance(one, exp.ColumnDef) for one in inner):
-        parts = (f"{name_of(one.this, rules)}: {type_text(one.args['kind'], rules, format)}" for one in inner)
+        parts = (f"{get_column_name(one.this, rules)}: {format_type(one.args['kind'], rules, format)}" for one in inner)
         return f"struct<{', '.join(parts)}>"
     words = {(_T.ARRAY, 1): "list" if format == "iceberg" else "array", (_T.MAP, 2): "map"}
     word = words.get((kind.this, len(inner)), "")
-    return f"{word}<{', '.join(type_text(one, rules, format) for one in inner)}>" if word else ""
+    return f"{word}<{', '.join(format_type(one, rules, format) for one in inner)}>" if word else ""
 
 
-def name_of(node: exp.Expr, rules: Rules) -> str:
+def get_column_name(node: exp.Expr, rules: Rules) -> str:
     """A column's name, nested ones as a dotted path."""
     if isinstance(node, exp.Dot):
-        return f"{name_of(node.this, rules)}.{name_of(node.expression, rules)}"
+        return f"{get_column_name(node.this, rules)}.{get_column_name(node.expression, rules)}"
     if isinstance(node, exp.Column):
         parts = [node.args.get(part) for part in ("catalog", "db", "table", "this")]
         return ".".join(rules.column(part) for part in parts if part is not None)
     return rules.column(node if isinstance(node, exp.Identifier) else node.this)
 
 
-def field_of(node: exp.ColumnDef, rules: Rules, format: str) -> Field:  # noqa: A002
+def build_field(node: exp.ColumnDef, rules: Rules, format: str) -> Field:  # noqa: A002
     """A column that is defined, with what its own constraints say."""
     kind = node.args.get("kind")
     enum: tuple[Any, ...] = ()
@@ -71,17 +71,17 @@ def field_of(node: exp.ColumnDef, rules: Rules, format: str) -> Field:  # noqa: 
         enum = tuple(one.name for one in kind.expressions)
     nullable = kind.args.get("nullable") if isinstance(kind, exp.DataType) else None
     field = Field(
-        name=name_of(node.this, rules),
-        type="enum" if enum else "" if kind is None else type_text(kind, rules, format),
+        name=get_column_name(node.this, rules),
+        type="enum" if enum else "" if kind is None else format_type(kind, rules, format),
         required=bool(nullable is False),
         enum=enum,
     )
     for constraint in node.args.get("constraints") or ():
-        field = msgspec.structs.replace(field, **_of_column(constraint.args.get("kind"), field.name, rules))
+        field = msgspec.structs.replace(field, **_read_constraint(constraint.args.get("kind"), field.name, rules))
     return field
 
 
-def _of_column(kind: exp.Expr | None, name: str, rules: Rules) -> dict[str, Any]:
+def _read_constraint(kind: exp.Expr | None, name: str, rules: Rules) -> dict[str, Any]:
     if isinstance(kind, exp.NotNullColumnConstraint):
         return {"required": not kind.args.get("allow_null")}
     if isinstance(kind, exp.PrimaryKeyColumnConstraint):
@@ -91,7 +91,7 @@ def _of_column(kind: exp.Expr | None, name: str, rules: Rules) -> dict[str, Any]
     if isinstance(kind, exp.CommentColumnConstraint):
         return {"description": kind.this.name}
     if isinstance(kind, exp.CheckColumnConstraint):
-        return {key: value for column, said in checked(kind.this, rules).items() if column == name for key, value in said.items()}
+        return {key: value for column, said in read_check(kind.this, rules).items() if column == name for key, value in said.items()}
     return {}
 
 
@@ -103,60 +103,60 @@ class Constraint(NamedTuple):
     unread: str = ""
 
 
-def constraints(nodes: Iterable[exp.Expr], rules: Rules, name: str = "") -> Iterator[Constraint]:
+def read_constraints(nodes: Iterable[exp.Expr], rules: Rules, name: str = "") -> Iterator[Constraint]:
     for node in nodes:
         if isinstance(node, exp.Constraint):
             parts = node.expressions
             if len(parts) > 1:  # T-SQL: PRIMARY KEY CLUSTERED (x)
-                names = [name_of(one, rules) for part in parts[1:] for one in part.find_all(exp.Column)]
-                yield Constraint(rules.column(node.this), _keyed(parts[0], names))
+                names = [get_column_name(one, rules) for part in parts[1:] for one in part.find_all(exp.Column)]
+                yield Constraint(rules.column(node.this), _build_keys(parts[0], names))
             else:
-                yield from constraints(parts, rules, rules.column(node.this))
+                yield from read_constraints(parts, rules, rules.column(node.this))
         elif isinstance(node, exp.PrimaryKey):
-            yield Constraint(name, _keyed(node, _names(node.expressions, rules)))
+            yield Constraint(name, _build_keys(node, _list_names(node.expressions, rules)))
         elif isinstance(node, exp.UniqueColumnConstraint):
-            names = _names(node.this.expressions if node.this is not None else [], rules)
-            yield Constraint(name, _keyed(node, names), "UNIQUE over several columns" if len(names) > 1 else "")
+            names = _list_names(node.this.expressions if node.this is not None else [], rules)
+            yield Constraint(name, _build_keys(node, names), "UNIQUE over several columns" if len(names) > 1 else "")
         elif isinstance(node, exp.CheckColumnConstraint | exp.Check):
-            found = checked(node.this, rules)
+            found = read_check(node.this, rules)
             yield Constraint(name, found, "" if found else f"CHECK ({node.this.sql(rules.dialect)[:100]})")
         elif isinstance(node, exp.ForeignKey):
             target = node.args.get("reference")
             to = target.this.sql(rules.dialect) if target is not None else ""
-            yield Constraint(name, {one: {"references": (to,)} for one in _names(node.expressions, rules)})
+            yield Constraint(name, {one: {"references": (to,)} for one in _list_names(node.expressions, rules)})
 
 
-def _keyed(node: exp.Expr, names: list[str]) -> dict[str, dict[str, Any]]:
+def _build_keys(node: exp.Expr, names: list[str]) -> dict[str, dict[str, Any]]:
     if isinstance(node, exp.PrimaryKey | exp.PrimaryKeyColumnConstraint):
         return {name: {"primary_key": True, "required": True} for name in names}
     return {name: {"unique": True} for name in names} if len(names) == 1 else {}
 
 
-def _names(nodes: Iterable[exp.Expr], rules: Rules) -> list[str]:
-    return [name_of(one.this if isinstance(one, exp.Ordered) else one, rules) for one in nodes]
+def _list_names(nodes: Iterable[exp.Expr], rules: Rules) -> list[str]:
+    return [get_column_name(one.this if isinstance(one, exp.Ordered) else one, rules) for one in nodes]
 
 
-def checked(node: exp.Expr, rules: Rules) -> dict[str, dict[str, Any]]:
+def read_check(node: exp.Expr, rules: Rules) -> dict[str, dict[str, Any]]:
     """`x IN (...)`, bounds, and several of them with AND; empty if any part of it is another condition."""
     node = node.unnest()
     if isinstance(node, exp.And):
-        both = [checked(one, rules) for one in (node.this, node.expression)]
+        both = [read_check(one, rules) for one in (node.this, node.expression)]
         return {} if not all(both) else {name: {**both[0].get(name, {}), **both[1].get(name, {})} for name in {**both[0], **both[1]}}
     column = node.this
     if not isinstance(column, exp.Column):
         return {}
-    name = name_of(column, rules)
+    name = get_column_name(column, rules)
     if isinstance(node, exp.In) and node.expressions and all(isinstance(one, exp.Literal) for one in node.expressions):
         return {name: {"enum": tuple(one.to_py() for one in node.expressions)}}
     if isinstance(node, exp.Between):
-        low, high = (_number(node.args[key]) for key in ("low", "high"))
+        low, high = (_parse_number(node.args[key]) for key in ("low", "high"))
         return {} if low is None or high is None else {name: {"minimum": low, "maximum": high}}
     bound = next((key for class_, key in _BOUNDS.items() if isinstance(node, class_)), None)
-    value = _number(node.expression) if bound is not None else None
+    value = _parse_number(node.expression) if bound is not None else None
     return {} if bound is None or value is None else {name: {bound: value}}
 
 
-def _number(node: exp.Expr) -> Any:
+def _parse_number(node: exp.Expr) -> Any:
     try:
         value = node.to_py()
     except ValueError:
@@ -172,81 +172,81 @@ _BOUNDS: Mapping[type[exp.Expr], str] = {
 }
 
 
-def partitions_of(create: exp.Expr, rules: Rules) -> list[str]:
+def read_partitioning(create: exp.Expr, rules: Rules) -> list[str]:
     """How a table that is created is divided."""
     properties = create.args.get("properties")
     found: list[str] = []
     for one in properties.expressions if properties is not None else ():
         if isinstance(one, exp.PartitionedByProperty):
             parts = one.this.expressions if isinstance(one.this, exp.Schema | exp.Tuple) else [one.this]
-            found += [_partition(part, rules) for part in parts]
+            found += [_format_partition(part, rules) for part in parts]
         elif isinstance(one, exp.Property) and one.name.lower() == "partitioning" and isinstance(one.args.get("value"), exp.Array):
-            found += [by_text(part.name) for part in one.args["value"].expressions]
+            found += [parse_partition(part.name) for part in one.args["value"].expressions]
     return found
 
 
-def _partition(node: exp.Expr, rules: Rules) -> str:
+def _format_partition(node: exp.Expr, rules: Rules) -> str:
     if isinstance(node, exp.ColumnDef):  # Hive's: the column stands there only
-        return name_of(node.this, rules)
-    return by_text(node.sql(rules.dialect) if not isinstance(node, exp.Identifier | exp.Column) else name_of(node, rules))
+        return get_column_name(node.this, rules)
+    return parse_partition(node.sql(rules.dialect) if not isinstance(node, exp.Identifier | exp.Column) else get_column_name(node, rules))
 
 
-class Creating:
+class DefinitionBuilder:
     """Definitions within a script. `warnings`: what could not be told."""
 
-    def __init__(self, rules: Rules, tables: Tables, warnings: list[str]) -> None:
+    def __init__(self, rules: Rules, tables: EditedTables, warnings: list[str]) -> None:
         self._rules = rules
         self._tables = tables
         self._warnings = warnings
 
-    def definition(self, node: exp.Expr, piece: Piece, old: Table | None) -> Definition:
+    def build_definition(self, node: exp.Expr, piece: Piece, old: EditedTable | None) -> Definition:
         """What a CREATE defines. `old`: what had the name."""
         schema = node.this if isinstance(node.this, exp.Schema) else None
-        relation = self._tables.full(self._rules.relation(node.this if schema is None else schema.this))
+        relation = self._tables.complete_name(self._rules.relation(node.this if schema is None else schema.this))
         kind = str(node.args["kind"]).lower()
         query = node.args.get("expression")
-        format_ = self._format(node, old)
-        fields = [one for each in (schema.expressions if schema is not None else ()) for one in self._declared(each, format_)]
+        format_ = self._decide_format(node, old)
+        fields = [one for each in (schema.expressions if schema is not None else ()) for one in self._build_fields(each, format_)]
         properties = node.args.get("properties")
         for one in properties.expressions if properties is not None else ():
             if isinstance(one, exp.PartitionedByProperty) and isinstance(one.this, exp.Schema):
-                fields += [field_of(each, self._rules, format_) for each in one.this.expressions if isinstance(each, exp.ColumnDef)]
+                fields += [build_field(each, self._rules, format_) for each in one.this.expressions if isinstance(each, exp.ColumnDef)]
             elif isinstance(one, exp.LikeProperty):
-                fields += self._declared(one, format_)
+                fields += self._build_fields(one, format_)
         if isinstance(query, exp.Query):
-            fields = self._of_query(piece, [field.name for field in fields], ".".join(relation), old)
+            fields = self._build_query_fields(piece, [field.name for field in fields], ".".join(relation), old)
         elif (clone := node.args.get("clone")) is not None:
-            fields = list(self._tables.table(self._rules.relation(clone.this)).definition.model.fields)
+            fields = list(self._tables.get_table(self._rules.relation(clone.this)).definition.model.fields)
         materialized = properties is not None and properties.find(exp.MaterializedProperty) is not None
         view = query if kind == "view" and isinstance(query, exp.Query) else None
         return Definition(
             Model(name=".".join(relation), fields=tuple({field.name: field for field in fields}.values())),
             format=format_,
             kind="materialized view" if materialized else kind,
-            partitioning=tuple(partitions_of(node, self._rules)),
+            partitioning=tuple(read_partitioning(node, self._rules)),
             sql=view.sql(self._rules.dialect) if view is not None else "",
             dialect=self._rules.name if view is not None else "",
         )
 
-    def _format(self, node: exp.Expr, old: Table | None) -> str:
+    def _decide_format(self, node: exp.Expr, old: EditedTable | None) -> str:
         """Iceberg or Delta where the statement says so, or the table was; else types are in the words of the dialect."""
         properties = node.args.get("properties")
         said = [one.this.name.lower() for one in properties.find_all(exp.FileFormatProperty)] if properties is not None else []
         known = [] if said or old is None or old.now is None else [old.now.format]
         return next((one for one in (*said, *known) if one in ("iceberg", "delta")), self._rules.name)
 
-    def _declared(self, node: exp.Expr, format: str) -> list[Field]:  # noqa: A002 - as Definition calls it
+    def _build_fields(self, node: exp.Expr, format: str) -> list[Field]:  # noqa: A002 - as Definition calls it
         if isinstance(node, exp.LikeProperty):
-            return list(self._tables.table(self._rules.relation(node.this)).definition.model.fields)
+            return list(self._tables.get_table(self._rules.relation(node.this)).definition.model.fields)
         if isinstance(node, exp.Identifier):  # of a view
             return [Field(name=self._rules.column(node))]
-        return [field_of(node, self._rules, format)] if isinstance(node, exp.ColumnDef) else []
+        return [build_field(node, self._rules, format)] if isinstance(node, exp.ColumnDef) else []
 
-    def _of_query(self, piece: Piece, names: Sequence[str], name: str, old: Table | None) -> list[Field]:
+    def _build_query_fields(self, piece: Piece, names: Sequence[str], name: str, old: EditedTable | None) -> list[Field]:
         """The columns that a query gives, of which the types are not told by it: those of before, where names are the same."""
-        before = {field.name.casefold(): field for field in (old.before_fields() if old is not None else ())}
+        before = {field.name.casefold(): field for field in (old.list_old_fields() if old is not None else ())}
         if not names:
-            reader = Reader(self._rules.name, self._tables.columns, self._tables.defaults)
+            reader = Reader(self._rules.name, self._tables.list_columns, self._tables.defaults)
             found = [one for one in reader.read(piece.text, piece.file) if isinstance(one, Lineage)]
             names = next((one.columns for one in found if one.columns), ())
         if not names:

@@ -14,11 +14,11 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from meshline.errors import Ambiguous, InvalidInput, MeshlineError, NotFound
 from meshline.graph.contracts import Definition, Version
-from meshline.ingest.changes.alignment import aligned
-from meshline.ingest.changes.base import Known
-from meshline.ingest.changes.ddl.alter import Altering
-from meshline.ingest.changes.ddl.create import Constraint, Creating, constraints, field_of
-from meshline.ingest.changes.edited_tables import Table, Tables, folded
+from meshline.ingest.changes.alignment import align_with_graph
+from meshline.ingest.changes.base import GraphState
+from meshline.ingest.changes.ddl.alter import TableAlteration
+from meshline.ingest.changes.ddl.create import Constraint, DefinitionBuilder, build_field, read_constraints
+from meshline.ingest.changes.edited_tables import EditedTable, EditedTables, fold_case
 from meshline.sql.dialects import Rules
 from meshline.sql.script import Piece, is_statement, no_sql, parsed, pieces
 from meshline.sql.statement_lineage import Relation
@@ -30,14 +30,14 @@ ALTER = re.compile(
 )
 
 
-def line(node: exp.Expr, piece: Piece) -> int:
+def find_line(node: exp.Expr, piece: Piece) -> int:
     """Where the first name in a part of a statement stands."""
     named = next((one.meta["line"] for one in node.find_all(exp.Identifier) if "line" in one.meta), None)
     first = piece.tokens[0].line
     return first if named is None else max(int(named), first)
 
 
-def plain(tokens: Sequence[Token], sql: str) -> str:
+def normalise_text(tokens: Sequence[Token], sql: str) -> str:
     """A statement without comments, each space a blank."""
     text = ""
     end = tokens[0].start
@@ -47,7 +47,7 @@ def plain(tokens: Sequence[Token], sql: str) -> str:
     return text.strip()
 
 
-def divided(text: str, rules: Rules) -> list[str] | None:
+def split_actions(text: str, rules: Rules) -> list[str] | None:
     """Actions, at commas that stand in no parentheses."""
     tokens = rules.dialect.tokenize(text)
     parts: list[str] = []
@@ -62,14 +62,14 @@ def divided(text: str, rules: Rules) -> list[str] | None:
     return [text.strip()] if whole else parts if all(parts) else None
 
 
-def moved(token: Token, to: Token) -> Token:
+def move_token(token: Token, to: Token) -> Token:
     return Token(token.token_type, token.text, to.line, to.col, token.start, token.end, token.comments)
 
 
-def rewritten(node: exp.Expr, rules: Rules, piece: Piece) -> Piece:
+def build_piece(node: exp.Expr, rules: Rules, piece: Piece) -> Piece:
     """A statement of our own in the place of another one."""
     one = pieces(rules, node.sql(rules.dialect), piece.file)[0]
-    return one._replace(tokens=[moved(one.tokens[0], piece.tokens[0]), *one.tokens[1:]])
+    return one._replace(tokens=[move_token(one.tokens[0], piece.tokens[0]), *one.tokens[1:]])
 
 
 Step: TypeAlias = Callable[["Script", exp.Expr, Piece], None]
@@ -80,32 +80,32 @@ _SEVERAL = frozenset({"SCHEMA", "DATABASE", "CATALOG"})
 class Script:
     """`made`: the tables that it creates; `seen`: its statements; `base`: see `Tables`."""
 
-    def __init__(self, known: Known, rules: Rules, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]) -> None:
+    def __init__(self, known: GraphState, rules: Rules, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]) -> None:
         self._rules = rules
         self._temporary: set[Relation] = set()
         self._constraints: dict[int, dict[str, Constraint]] = {}  # those of which the names are known, by table
         self._data: dict[str, int] = {}  # statements that change no schema
-        self.tables = Tables(known, options, base)
+        self.tables = EditedTables(known, options, base)
         self.made: set[Relation] = set()
         self.seen: set[str] = set()
         self.warnings: list[str] = []
-        self._creating = Creating(rules, self.tables, self.warnings)
+        self._definitions = DefinitionBuilder(rules, self.tables, self.warnings)
 
-    def read(self, sql: str, file: str, *, without: frozenset[str] | set[str] = frozenset(), lenient: bool = False) -> None:
+    def apply(self, sql: str, file: str, *, without: frozenset[str] | set[str] = frozenset(), lenient: bool = False) -> None:
         """Apply a text. `without`: statements that were there before, and are not applied again to what the text does not create.
         `lenient`: what cannot be applied is passed over, for it has been applied. Raises InvalidInput, NotFound, Ambiguous with the place.
         """
         found = pieces(self._rules, sql, file)
         is_sql = not found
         for piece in found:
-            said = plain(piece.tokens, sql)
+            said = normalise_text(piece.tokens, sql)
             self.seen.add(said)
             try:
-                there_before = said in without and self._is_of_others(said)
-                is_sql = there_before or self._piece(piece) or is_sql
+                there_before = said in without and self._is_of_other_tables(said)
+                is_sql = there_before or self._apply_piece(piece) or is_sql
             except (InvalidInput, NotFound, Ambiguous) as error:
                 if not lenient:
-                    raise _placed(error, piece.where) from error
+                    raise _add_place(error, piece.where) from error
                 is_sql = True
             except (RecursionError, AttributeError, ValueError, TypeError, LookupError) as error:  # sqlglot's trees have many shapes
                 raise InvalidInput(f"this statement is not understood ({type(error).__name__})", piece.where) from error
@@ -115,7 +115,7 @@ class Script:
             kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self._data.items()))
             self.warnings.append(f"{file}: statements that change no schema are not judged: {kinds}")
 
-    def _piece(self, piece: Piece) -> bool:
+    def _apply_piece(self, piece: Piece) -> bool:
         """Apply one statement. False if it is none."""
         try:
             nodes = parsed(self._rules, piece)
@@ -126,12 +126,12 @@ class Script:
         for node in nodes:
             if isinstance(node, exp.Command) and node.name.upper() == "ALTER":
                 if not self._alter_text(piece):
-                    self._other_alter(piece)
+                    self._refuse_alter(piece)
             else:
-                self._node(node, piece)
+                self._apply_node(node, piece)
         return any(map(is_statement, nodes))
 
-    def _node(self, node: exp.Expr, piece: Piece) -> None:
+    def _apply_node(self, node: exp.Expr, piece: Piece) -> None:
         step = next((step for classes, step in _STEPS if isinstance(node, classes)), None)
         if step is not None:
             step(self, node, piece)
@@ -144,54 +144,54 @@ class Script:
             return
         schema = node.this if isinstance(node.this, exp.Schema) else None
         name = node.this if schema is None else schema.this
-        relation = self.tables.full(self._rules.relation(name))
+        relation = self.tables.complete_name(self._rules.relation(name))
         if _is_temporary(node, name):
-            self._temporary.add(folded(relation))
+            self._temporary.add(fold_case(relation))
             return
-        table = self.tables.found(relation)
+        table = self.tables.find_table(relation)
         if table is not None and table.now is not None and node.args.get("exists"):
             self.warnings.append(f"{piece.where}: {table.name} is there already, so that CREATE ... IF NOT EXISTS changes nothing")
             return
-        definition = self._creating.definition(node, piece, table)
+        definition = self._definitions.build_definition(node, piece, table)
         if table is None:
-            table = self.tables.new(relation)
-        table.become(definition, aligned)
-        self.made.add(folded(relation))
-        table.at(piece.tokens[0].line)
+            table = self.tables.add_table(relation)
+        table.replace_definition(definition, align_with_graph)
+        self.made.add(fold_case(relation))
+        table.mark(piece.tokens[0].line)
         for one in definition.model.fields:
-            table.at(piece.tokens[0].line, "field", one.name)
+            table.mark(piece.tokens[0].line, "field", one.name)
         for column in schema.expressions if schema is not None else ():
             if isinstance(column, exp.ColumnDef):
-                table.at(line(column, piece), "field", field_of(column, self._rules, "").name)
-        table.at(piece.tokens[0].line)
-        altering = Altering(table, self._rules, piece.tokens[0].line, self._named_constraints(table))
-        for constraint in constraints(schema.expressions if schema is not None else (), self._rules):
+                table.mark(find_line(column, piece), "field", build_field(column, self._rules, "").name)
+        table.mark(piece.tokens[0].line)
+        altering = TableAlteration(table, self._rules, piece.tokens[0].line, self._get_constraints(table))
+        for constraint in read_constraints(schema.expressions if schema is not None else (), self._rules):
             altering.constrain(constraint)
 
     def alter(self, node: exp.Expr, piece: Piece) -> None:
         kind = str(node.args.get("kind") or "TABLE").upper()
         if kind not in ("TABLE", "VIEW"):
             return
-        relation = self.tables.full(self._rules.relation(node.this))
-        if folded(relation) in self._temporary:
+        relation = self.tables.complete_name(self._rules.relation(node.this))
+        if fold_case(relation) in self._temporary:
             return
         try:
-            table = self.tables.table(relation)
+            table = self.tables.get_table(relation)
         except NotFound:
             if not node.args.get("exists"):
                 raise
             self.warnings.append(f"{piece.where}: {'.'.join(relation)} is not known, so that ALTER ... IF EXISTS changes nothing")
             return
-        known = self._named_constraints(table)
+        known = self._get_constraints(table)
         for action in node.args.get("actions") or ():
             if isinstance(action, exp.AlterRename) and not node.args.get("options"):
                 self.tables.rename(table, relation, self._rules.relation(action.this))
-                table.at(piece.tokens[0].line)
+                table.mark(piece.tokens[0].line)
             elif isinstance(action, exp.Query):
                 create = exp.Create(this=node.this.copy(), kind="VIEW", replace=True, expression=action.copy())
-                self.create(create, rewritten(create, self._rules, piece))
+                self.create(create, build_piece(create, self._rules, piece))
             else:
-                Altering(table, self._rules, line(action, piece), known).action(action, node.args.get("options") or [])
+                TableAlteration(table, self._rules, find_line(action, piece), known).apply(action, node.args.get("options") or [])
 
     def drop(self, node: exp.Expr, piece: Piece) -> None:
         kind = str(node.args.get("kind") or "").upper()
@@ -200,19 +200,19 @@ class Script:
         if kind not in ("TABLE", "VIEW"):
             return
         for one in node.args.get("tables") or ():
-            relation = self.tables.full(self._rules.relation(one))
-            if folded(relation) in self._temporary:
-                self._temporary.discard(folded(relation))
+            relation = self.tables.complete_name(self._rules.relation(one))
+            if fold_case(relation) in self._temporary:
+                self._temporary.discard(fold_case(relation))
                 continue
             try:
-                table = self.tables.table(relation)
+                table = self.tables.get_table(relation)
                 table.drop()
             except (NotFound, InvalidInput):
                 if not node.args.get("exists"):
                     raise
                 self.warnings.append(f"{piece.where}: {'.'.join(relation)} is not known, so that DROP ... IF EXISTS changes nothing")
                 continue
-            table.at(piece.tokens[0].line)
+            table.mark(piece.tokens[0].line)
 
     def execute(self, node: exp.Expr, piece: Piece) -> None:
         """T-SQL renames by a procedure."""
@@ -222,29 +222,29 @@ class Script:
             return
         parts = tuple(part.strip("[]") for part in values[0].split("."))
         if len(values) > 2 and values[2].upper() == "COLUMN":
-            table = self.tables.table(self.tables.full(parts[:-1]))
-            own = table.column(parts[-1]).name
+            table = self.tables.get_table(self.tables.complete_name(parts[:-1]))
+            own = table.get_column(parts[-1]).name
             table.rename_column(own, values[1])
             for name in (own, values[1]):
-                table.at(piece.tokens[0].line, "field", name)
+                table.mark(piece.tokens[0].line, "field", name)
         elif len(values) == 2 or values[2].upper() == "OBJECT":
-            table = self.tables.table(self.tables.full(parts))
-            self.tables.rename(table, self.tables.full(parts), (values[1],))
-            table.at(piece.tokens[0].line)
+            table = self.tables.get_table(self.tables.complete_name(parts))
+            self.tables.rename(table, self.tables.complete_name(parts), (values[1],))
+            table.mark(piece.tokens[0].line)
 
     def use(self, node: exp.Expr, _: Piece) -> None:
         if isinstance(node.this, exp.Table):
             self.tables.use(self._rules.relation(node.this))
 
-    def data(self, node: exp.Expr, _: Piece) -> None:
+    def count_data(self, node: exp.Expr, _: Piece) -> None:
         kind = "SELECT" if isinstance(node, exp.Query) else node.key.upper().removesuffix("TABLE")
         self._data[kind] = self._data.get(kind, 0) + 1
 
-    def block(self, node: exp.Expr, piece: Piece) -> None:
+    def apply_block(self, node: exp.Expr, piece: Piece) -> None:
         for child in node.iter_expressions():
-            self._node(child, piece)
+            self._apply_node(child, piece)
 
-    def command(self, node: exp.Expr, piece: Piece) -> None:
+    def check_command(self, node: exp.Expr, piece: Piece) -> None:
         """What sqlglot leaves as text: of most nobody's schema depends."""
         word = node.name.upper()
         if word in ("RENAME", "UNDROP", "REPLACE", "FLASHBACK"):
@@ -252,22 +252,22 @@ class Script:
         if word in ("CALL", "CREATE", "DO", "EXEC", "EXECUTE"):
             self.warnings.append(f"{piece.where}: {word}: what it does is not read")
 
-    def _named_constraints(self, table: Table) -> dict[str, Constraint]:
+    def _get_constraints(self, table: EditedTable) -> dict[str, Constraint]:
         return self._constraints.setdefault(id(table), {})
 
     def _alter_text(self, piece: Piece) -> bool:
         """ALTER TABLE with actions that sqlglot does not know, or of several kinds: each by itself. Whether all are understood."""
-        match = ALTER.fullmatch(plain(piece.tokens, piece.sql))
+        match = ALTER.fullmatch(normalise_text(piece.tokens, piece.sql))
         if match is None:
             return False
-        relation = self.tables.full(self._rules.relation(exp.to_table(match["name"], dialect=self._rules.dialect)))
-        actions = divided(match["actions"], self._rules)
+        relation = self.tables.complete_name(self._rules.relation(exp.to_table(match["name"], dialect=self._rules.dialect)))
+        actions = split_actions(match["actions"], self._rules)
         if actions is None:
             return False
         for action in actions:
-            table = self.tables.table(relation)
-            altering = Altering(table, self._rules, piece.tokens[0].line, self._named_constraints(table))
-            if altering.text(action):
+            table = self.tables.get_table(relation)
+            altering = TableAlteration(table, self._rules, piece.tokens[0].line, self._get_constraints(table))
+            if altering.apply_text(action):
                 continue
             if len(actions) == 1 and action == match["actions"].strip():
                 return False
@@ -276,24 +276,24 @@ class Script:
             if not all(isinstance(node, exp.Alter) for node in nodes):
                 return False
             for node in nodes:
-                self.alter(node, alone._replace(tokens=[moved(alone.tokens[0], piece.tokens[0]), *alone.tokens[1:]]))
+                self.alter(node, alone._replace(tokens=[move_token(alone.tokens[0], piece.tokens[0]), *alone.tokens[1:]]))
         return True
 
-    def _other_alter(self, piece: Piece) -> None:
+    def _refuse_alter(self, piece: Piece) -> None:
         words = [part.text.upper() for part in piece.tokens[:3]]
         if words[1:2] and words[1] in ("TABLE", "VIEW", "MATERIALIZED", "DYNAMIC", "EXTERNAL", "ICEBERG"):
             raise InvalidInput(f"this ALTER {words[1]} of {self._rules.name} is not understood; another --dialect may be meant")
 
-    def _is_of_others(self, said: str) -> bool:
+    def _is_of_other_tables(self, statement: str) -> bool:
         """Whether a statement alters or drops what this text does not create."""
-        words = said.split(maxsplit=3)
+        words = statement.split(maxsplit=3)
         if words[0].upper() == "CREATE":
             return False
-        match = ALTER.fullmatch(said)
+        match = ALTER.fullmatch(statement)
         if match is None:
             return True
-        relation = self.tables.full(self._rules.relation(exp.to_table(match["name"], dialect=self._rules.dialect)))
-        return folded(relation) not in self.made
+        relation = self.tables.complete_name(self._rules.relation(exp.to_table(match["name"], dialect=self._rules.dialect)))
+        return fold_case(relation) not in self.made
 
 
 def _is_temporary(node: exp.Expr, table: exp.Expr) -> bool:
@@ -301,7 +301,7 @@ def _is_temporary(node: exp.Expr, table: exp.Expr) -> bool:
     return bool(properties is not None and properties.find(exp.TemporaryProperty)) or bool(table.this.args.get("temporary"))
 
 
-def _placed(error: InvalidInput | NotFound | Ambiguous, where: str) -> MeshlineError:
+def _add_place(error: InvalidInput | NotFound | Ambiguous, where: str) -> MeshlineError:
     if isinstance(error, Ambiguous):
         return Ambiguous(f"{where}: {error}", error.candidates)
     if isinstance(error, NotFound):
@@ -315,7 +315,7 @@ _STEPS: tuple[tuple[type[exp.Expr] | tuple[type[exp.Expr], ...], Step], ...] = (
     (exp.Drop, Script.drop),
     (exp.Use, Script.use),
     (exp.Execute, Script.execute),
-    ((exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.TruncateTable, exp.MultitableInserts), Script.data),
-    ((exp.Block, exp.IfBlock), Script.block),
-    (exp.Command, Script.command),
+    ((exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.TruncateTable, exp.MultitableInserts), Script.count_data),
+    ((exp.Block, exp.IfBlock), Script.apply_block),
+    (exp.Command, Script.check_command),
 )

@@ -12,11 +12,11 @@ import msgspec
 from meshline.errors import Ambiguous, InvalidInput, NotFound, require_extra
 from meshline.graph.contracts import Definition, Pair, Part, Version
 from meshline.graph.model import AssetKey, AssetKind
-from meshline.ingest.changes.alignment import aligned, declared
-from meshline.ingest.changes.base import Given, Known, Proposal, Text
-from meshline.ingest.changes.proposed_facts import entries
+from meshline.ingest.changes.alignment import align_files, align_with_graph
+from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
+from meshline.ingest.changes.proposed_facts import build_entries
 from meshline.ingest.changes.schema.avro import is_avro, parse_avro
-from meshline.ingest.changes.schema.base import Schema, json_lines, json_value
+from meshline.ingest.changes.schema.base import Schema, find_json_lines, parse_json
 from meshline.ingest.changes.schema.json_schema import is_json_schema, parse_json_schema
 from meshline.ingest.changes.schema.table_formats import LOG, find_metadata, is_delta, is_iceberg, parse_delta, parse_iceberg
 from meshline.ingest.dataset_refs import split_dataset
@@ -24,7 +24,7 @@ from meshline.ingest.sources.files import read_bytes
 from meshline.ingest.sources.secrets import Variables
 from meshline.words import suggest_closest
 
-__all__ = ["propose"]
+__all__ = ["build_proposal"]
 
 _READERS: Mapping[str, Callable[[Any, str], Schema]] = {
     "iceberg": parse_iceberg,
@@ -38,44 +38,44 @@ ACCEPTED = (
 )
 
 
-def propose(given: Given, known: Known) -> Proposal:
+def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     """Raises InvalidInput, and NotFound or Ambiguous for the dataset that is said."""
-    after = None if given.after is None else _schema(given.after, given.options)
-    before = None if given.before is None else _schema(given.before, given.options)
+    after = None if given.after is None else _parse_schema(given.after, given.options)
+    before = None if given.before is None else _parse_schema(given.before, given.options)
     read = [one for one in (after, before) if one is not None]
-    dataset, doubts = _dataset(given.options, [name for one in read for name in one.names], known)
-    label = "" if known.asked else given.options.get("dataset", "")
+    dataset, doubts = _find_dataset(given.options, [name for one in read for name in one.names], known)
+    label = "" if known.has_graph else given.options.get("dataset", "")
     warnings = [*(() if after is None else after.warnings), *doubts]
-    now, was = _version(given.after, after, dataset), _version(given.before, before, dataset)
+    now, was = _build_version(given.after, after, dataset), _build_version(given.before, before, dataset)
     if was is not None and now is not None and after is not None:
-        pair = _of_files(was, now, after, alike=dataset is None, label=label)
+        pair = _compare_files(was, now, after, alike=dataset is None, label=label)
     elif was is None and now is not None:
         if dataset is None:
             raise InvalidInput("which table it is cannot be told from the file: say its dataset, or give the old version as well", now.file)
-        pair = _beside_the_graph(known.definition(dataset), now, warnings)
+        pair = _compare_with_graph(known.find_definition(dataset), now, warnings)
     else:
         pair = Pair(was, now)
-    return Proposal((pair,), entries(pair, known), tuple(warnings))
+    return Proposal((pair,), build_entries(pair, known), tuple(warnings))
 
 
-def _of_files(was: Version[Definition], now: Version[Definition], after: Schema, *, alike: bool, label: str) -> Pair[Definition]:
+def _compare_files(was: Version[Definition], now: Version[Definition], after: Schema, *, alike: bool, label: str) -> Pair[Definition]:
     if alike:
-        was, now = _called_alike(was, now, label)
-    first, second = declared(was.value, now.value, after.aliases)
+        was, now = _unify_names(was, now, label)
+    first, second = align_files(was.value, now.value, after.aliases)
     return Pair(was._replace(value=first), now._replace(value=second))
 
 
-def _beside_the_graph(was: Version[Definition] | None, now: Version[Definition], warnings: list[str]) -> Pair[Definition]:
+def _compare_with_graph(was: Version[Definition] | None, now: Version[Definition], warnings: list[str]) -> Pair[Definition]:
     if was is None:
         return Pair(None, now)
     if not was.value.model.fields:
         warnings.append(f"no columns of {was.value.model.name} are known, so that nothing of them is compared")
         was = was._replace(value=msgspec.structs.replace(was.value, model=now.value.model))
-    first, second = aligned(was.value, now.value)
+    first, second = align_with_graph(was.value, now.value)
     return Pair(was._replace(value=first), now._replace(value=second))
 
 
-def _called_alike(was: Version[Definition], now: Version[Definition], label: str) -> tuple[Version[Definition], Version[Definition]]:
+def _unify_names(was: Version[Definition], now: Version[Definition], label: str) -> tuple[Version[Definition], Version[Definition]]:
     """Two files of one table, whatever they are called. Only records of Avro have names that readers depend on.
 
     `label`: what the user calls the table; empty: the name in the files.
@@ -84,26 +84,26 @@ def _called_alike(was: Version[Definition], now: Version[Definition], label: str
     if all(names) and was.value.format == now.value.format == "avro" and len({name.rpartition(".")[2] for name in names}) > 1:
         return was, now
     name = label or names[0] or names[1] or PurePath(now.file).stem
-    first, second = (one._replace(value=_named(one.value, name, "")) for one in (was, now))
+    first, second = (one._replace(value=_rename(one.value, name, "")) for one in (was, now))
     return first, second
 
 
-def _named(value: Definition, name: str, physical: str) -> Definition:
+def _rename(value: Definition, name: str, physical: str) -> Definition:
     model = msgspec.structs.replace(value.model, name=name, physical_name=physical)
     return msgspec.structs.replace(value, model=model)
 
 
-def _schema(text: Text, options: Mapping[str, str]) -> Schema:
+def _parse_schema(text: Text, options: Mapping[str, str]) -> Schema:
     written = options.get("format", "")
     if written and written not in _READERS:
         raise InvalidInput(f"found {written!r}{suggest_closest(written, _READERS)}; accepted: {', '.join(_READERS)}", "format")
     commits = find_metadata(text.data, text.name) if written in ("", "delta") else None
-    value = commits if commits is not None else json_value(text.data, text.name)
+    value = commits if commits is not None else parse_json(text.data, text.name)
     if isinstance(value, dict) and isinstance(value.get("schema"), str):  # as a schema registry answers
-        value = json_value(value["schema"].encode(), text.name)
+        value = parse_json(value["schema"].encode(), text.name)
         if isinstance(value, str):
             value = {"type": value}
-    name = written or _format(value, text.name)
+    name = written or _detect_format(value, text.name)
     try:
         found = _READERS[name](value, text.name)
     except InvalidInput as error:
@@ -112,14 +112,14 @@ def _schema(text: Text, options: Mapping[str, str]) -> Schema:
         raise InvalidInput("it is nested too deeply", text.name) from error
     except (LookupError, TypeError, ValueError, AttributeError) as error:  # JSON of a shape that the format does not have
         raise InvalidInput(f"it is no schema of {name}: {type(error).__name__}", text.name) from error
-    places = json_lines(text.data) if found.places else {}
+    places = find_json_lines(text.data) if found.places else {}
     lines: dict[Part, int] = {("field", name): places[place] for name, place in found.places.items() if place in places}
     if lines:
         lines[()] = min(lines.values())
     return found._replace(lines=lines, warnings=tuple(f"{text.name}: {one}" for one in found.warnings))
 
 
-def _format(value: object, file: str) -> str:
+def _detect_format(value: object, file: str) -> str:
     """By what stands in it. Raises InvalidInput."""
     if isinstance(value, list):
         return "avro"
@@ -130,24 +130,24 @@ def _format(value: object, file: str) -> str:
     raise InvalidInput(f"this is no schema that is known; {ACCEPTED}", file)
 
 
-def _dataset(options: Mapping[str, str], names: list[str], known: Known) -> tuple[AssetKey | None, list[str]]:
+def _find_dataset(options: Mapping[str, str], names: list[str], known: GraphState) -> tuple[AssetKey | None, list[str]]:
     """Which one it is, as was said, else by the names that the files give it; and what is not sure about it."""
     text = options.get("dataset", "")
-    if not known.asked:
-        return (_new(text, known) if text and options.get("new") else None), []
+    if not known.has_graph:
+        return (_build_key(text, known) if text and options.get("new") else None), []
     if text:
         try:
-            key = known.asset(f"dataset:{text}")
+            key = known.resolve(f"dataset:{text}")
         except NotFound as error:
             if options.get("new"):
-                return _new(text, known), [f"{text} is not in the graph, so its consumers are unknown."]
+                return _build_key(text, known), [f"{text} is not in the graph, so its consumers are unknown."]
             raise NotFound(str(error).replace("'dataset:", "'")) from error
         if key.kind is not AssetKind.DATASET:
             raise InvalidInput(f"{text!r} is the {key.kind.lower()} {key.qualified_name}, and no dataset", "dataset")
         return key, []
     for name in names:
         try:
-            key = known.asset(f"dataset:{name}")
+            key = known.resolve(f"dataset:{name}")
         except (NotFound, Ambiguous, InvalidInput):
             continue
         if key.kind is AssetKind.DATASET:
@@ -155,17 +155,17 @@ def _dataset(options: Mapping[str, str], names: list[str], known: Known) -> tupl
     return None, ["Cannot match this schema to a dataset, so consumers are unknown. Pass --dataset."]
 
 
-def _new(text: str, known: Known) -> AssetKey:
+def _build_key(text: str, known: GraphState) -> AssetKey:
     """A dataset that the graph does not know, by its namespace and name."""
     return known.context.naming.dataset(*split_dataset(text, known.context.aliases))
 
 
-def _version(text: Text | None, schema: Schema | None, dataset: AssetKey | None) -> Version[Definition] | None:
+def _build_version(text: Text | None, schema: Schema | None, dataset: AssetKey | None) -> Version[Definition] | None:
     if text is None or schema is None:
         return None
     value = schema.definition
     if dataset is not None:
-        value = _named(value, dataset.qualified_name, dataset.name)
+        value = _rename(value, dataset.qualified_name, dataset.name)
     return Version(value, {"": (dataset,)} if dataset is not None else {}, text.name, schema.lines)
 
 
@@ -175,7 +175,7 @@ _METADATA = "metadata"
 _NUMBER = re.compile(r"v?(\d+)")
 
 
-def schema_file(path: Path) -> Path:
+def find_schema_file(path: Path) -> Path:
     """The file that says the schema of a table: of a folder with a Delta log, the newest commit that has metadata; of one with
     metadata of Iceberg, the newest of them. Raises InvalidInput if there is none.
     """
@@ -183,15 +183,15 @@ def schema_file(path: Path) -> Path:
         return path
     log = path if path.name == LOG else path / LOG
     if log.is_dir():
-        return _commit(log)
+        return _find_commit(log)
     metadata = path if path.name == _METADATA else path / _METADATA
-    found = sorted(metadata.glob("*.metadata.json"), key=_number)
+    found = sorted(metadata.glob("*.metadata.json"), key=_get_version_number)
     if not found:
         raise InvalidInput(f"the folder has neither a {LOG} nor {_METADATA}/*.metadata.json", str(path))
     return found[-1]
 
 
-def _commit(log: Path) -> Path:
+def _find_commit(log: Path) -> Path:
     for path in sorted(log.glob("*.json"), reverse=True)[:MAX_COMMITS]:
         try:
             if find_metadata(read_bytes(path, 2**28), str(path)) is not None:
@@ -201,12 +201,12 @@ def _commit(log: Path) -> Path:
     raise InvalidInput("no commit in it has metadata: what a checkpoint says is not read", str(log))
 
 
-def _number(path: Path) -> tuple[int, str]:
+def _get_version_number(path: Path) -> tuple[int, str]:
     match = _NUMBER.match(path.name)
     return int(match[1]) if match else -1, path.name
 
 
-def live_table(catalog: str, table: str, variables: Variables) -> Text:
+def read_live_table(catalog: str, table: str, variables: Variables) -> Text:
     """The metadata of a table of an Iceberg catalog as it is now. `catalog`: its URI, or the name by which pyiceberg's own
     configuration knows it; `table`: `schema.table`; `variables`: values for `${NAME}`.
 

@@ -20,7 +20,7 @@ Path: TypeAlias = tuple[str | int, ...]
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|\n|[^\s{}\[\],:"]+', re.DOTALL)
 
 
-def json_value(data: bytes, file: str) -> Any:
+def parse_json(data: bytes, file: str) -> Any:
     """Raises InvalidInput with `file:line`."""
     if len(data) > MAX_BYTES:
         raise InvalidInput(f"{len(data)} bytes are too many; a file may have {MAX_BYTES}", file)
@@ -31,7 +31,7 @@ def json_value(data: bytes, file: str) -> Any:
         raise not_json(error, text.encode(), file) from error
 
 
-def json_lines(data: bytes) -> Mapping[Path, int]:
+def find_json_lines(data: bytes) -> Mapping[Path, int]:
     """Where the keys and items of valid JSON stand: lines from 1."""
     text = data.decode("utf-8-sig", "replace")
     if len(text) > MAX_WITH_LINES:

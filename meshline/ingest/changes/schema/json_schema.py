@@ -35,22 +35,22 @@ def parse_json_schema(value: Any, file: str) -> Schema:
     """Raises InvalidInput."""
     if not isinstance(value, dict):
         raise InvalidInput(f"found {shown(value)}; a JSON schema is a mapping")
-    walk = _Walk(value)
-    place, root = walk.resolved(value, ())
-    if "object" not in _types(root) and isinstance(root.get("items"), dict):  # a list of rows
-        place, root = walk.resolved(root["items"], (*place, "items"))
-    if not isinstance(root.get("properties"), dict) and "object" not in _types(root):
+    walk = _SchemaReader(value)
+    place, root = walk.resolve(value, ())
+    if "object" not in _list_types(root) and isinstance(root.get("items"), dict):  # a list of rows
+        place, root = walk.resolve(root["items"], (*place, "items"))
+    if not isinstance(root.get("properties"), dict) and "object" not in _list_types(root):
         raise InvalidInput("a table is an object with properties; this schema is of none", file)
     walk.warn_of_keywords(place, root)
-    fields = tuple(walk.properties(root, "", place, 0))
+    fields = tuple(walk.read_properties(root, "", place, 0))
     return Schema(
         Definition(Model(name=text(value.get("title")), fields=fields), format="json", closed=tuple(walk.closed)),
         walk.places,
-        warnings=tuple(walk.warnings()),
+        warnings=tuple(walk.list_warnings()),
     )
 
 
-class _Walk:
+class _SchemaReader:
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
         self._inside: list[str] = []  # references that are being followed
@@ -59,99 +59,99 @@ class _Walk:
         self._unread: dict[str, None] = {}  # references that lead to nothing in the document
         self.closed: dict[str, None] = {}  # paths of objects that allow no other properties
 
-    def properties(self, said: Mapping[str, Any], path: str, place: Path, depth: int) -> Iterator[Field]:
-        names = said.get("required")
+    def read_properties(self, schema: Mapping[str, Any], path: str, place: Path, depth: int) -> Iterator[Field]:
+        names = schema.get("required")
         required = frozenset(names) if isinstance(names, list) and all(isinstance(one, str) for one in names) else frozenset()
-        properties, more = said.get("properties"), said.get("additionalProperties")
+        properties, more = schema.get("properties"), schema.get("additionalProperties")
         if more is False:
             self.closed[path.removesuffix(".")] = None
         elif isinstance(more, dict) and more and properties:
             self._warn(place, "additionalProperties beside properties")
         for name, one in properties.items() if isinstance(properties, dict) else ():
             is_required = name in required or (isinstance(one, dict) and one.get("required") is True)  # as draft 3 has it
-            yield from self._field(f"{path}{name}", one, (*place, "properties", name), depth, required=is_required)
+            yield from self._read_field(f"{path}{name}", one, (*place, "properties", name), depth, required=is_required)
 
-    def _field(self, path: str, value: Any, place: Path, depth: int, *, required: bool) -> Iterator[Field]:
+    def _read_field(self, path: str, value: Any, place: Path, depth: int, *, required: bool) -> Iterator[Field]:
         if depth > MAX_DEPTH or len(self.places) >= MAX_FIELDS:
             raise InvalidInput(f"more than {MAX_FIELDS} fields, or nested more than {MAX_DEPTH} levels deep")
         self.places[path] = place
         before = len(self._inside)
-        at, said = self.resolved(value, place)
-        types = _types(said)
+        at, said = self.resolve(value, place)
+        types = _list_types(said)
         self.warn_of_keywords(at, said)
-        yield _field(path, said, required=required and "null" not in types, type_=self._type(said, types))
+        yield _build_field(path, said, required=required and "null" not in types, type_=self._format_type(said, types))
         if len(self._inside) == before or self._inside[-1] not in self._inside[:-1]:
-            yield from self._nested(path, said, at, depth + 1)
+            yield from self._read_nested(path, said, at, depth + 1)
         del self._inside[before:]
 
-    def _nested(self, path: str, said: Mapping[str, Any], place: Path, depth: int) -> Iterator[Field]:
-        yield from self.properties(said, f"{path}.", place, depth)
-        if isinstance(items := said.get("items"), dict):
-            yield from self._field(f"{path}.element", items, (*place, "items"), depth, required=True)
-        more = said.get("additionalProperties")
-        if isinstance(more, dict) and not said.get("properties"):  # a map
+    def _read_nested(self, path: str, schema: Mapping[str, Any], place: Path, depth: int) -> Iterator[Field]:
+        yield from self.read_properties(schema, f"{path}.", place, depth)
+        if isinstance(items := schema.get("items"), dict):
+            yield from self._read_field(f"{path}.element", items, (*place, "items"), depth, required=True)
+        more = schema.get("additionalProperties")
+        if isinstance(more, dict) and not schema.get("properties"):  # a map
             yield Field(name=f"{path}.key", type="string", required=True)
-            yield from self._field(f"{path}.value", more, (*place, "additionalProperties"), depth, required=True)
+            yield from self._read_field(f"{path}.value", more, (*place, "additionalProperties"), depth, required=True)
 
-    def resolved(self, value: Any, place: Path) -> tuple[Path, dict[str, Any]]:
+    def resolve(self, value: Any, place: Path) -> tuple[Path, dict[str, Any]]:
         """A schema with what its references and `allOf` say, and the one of several forms if the others are null."""
         said = dict(value) if isinstance(value, dict) else {}
         while isinstance(reference := said.pop("$ref", None), str):
-            target = self._target(reference)
+            target = self._find_target(reference)
             if target is None:
                 self._unread[reference] = None
                 break
             if reference in self._inside:  # it leads back to itself: once is enough
                 self._inside.append(reference)
-                return place, {**_without_nested(target), **said}
+                return place, {**_drop_nested(target), **said}
             self._inside.append(reference)
-            place, said = tuple(_parts(reference)), {**target, **said}
+            place, said = tuple(_split_reference(reference)), {**target, **said}
         for i, part in enumerate(said.pop("allOf", None) or ()):
-            _, one = self.resolved(part, (*place, "allOf", i))
-            said = _both(said, one)
+            _, one = self.resolve(part, (*place, "allOf", i))
+            said = _merge_schemas(said, one)
         for key in ("anyOf", "oneOf"):
             forms = said.get(key)
             if isinstance(forms, list):
                 others = [one for one in forms if not (isinstance(one, dict) and one.get("type") == "null")]
                 if len(others) == 1:
-                    at, inner = self.resolved(others[0], (*place, key, forms.index(others[0])))
+                    at, inner = self.resolve(others[0], (*place, key, forms.index(others[0])))
                     del said[key]
                     null = ["null"] if len(others) < len(forms) else []
-                    said = {**inner, **said, "type": [*_types(inner), *null]}
+                    said = {**inner, **said, "type": [*_list_types(inner), *null]}
                     place = at
         return place, said
 
-    def _type(self, said: Mapping[str, Any], types: list[str]) -> str:
+    def _format_type(self, schema: Mapping[str, Any], types: list[str]) -> str:
         named = [one for one in types if one != "null"]
         for key in ("anyOf", "oneOf"):
-            if isinstance(forms := said.get(key), list):
-                found = [self._type(one, _types(one)) for one in forms if isinstance(one, dict)]
+            if isinstance(forms := schema.get(key), list):
+                found = [self._format_type(one, _list_types(one)) for one in forms if isinstance(one, dict)]
                 return f"union<{', '.join(one for one in dict.fromkeys(found) if one != 'null')}>"
         if not named:
-            named = ["object"] if "properties" in said else ["array"] if "items" in said else ["string"] * _all_texts(said)
+            named = ["object"] if "properties" in schema else ["array"] if "items" in schema else ["string"] * _is_text(schema)
         return named[0] if len(named) == 1 else f"union<{', '.join(sorted(named))}>" if named else ""
 
-    def _target(self, reference: str) -> dict[str, Any] | None:
+    def _find_target(self, reference: str) -> dict[str, Any] | None:
         if reference != "#" and not reference.startswith("#/"):
             return None
         here: Any = self._root
-        for part in _parts(reference):
+        for part in _split_reference(reference):
             here = here.get(part) if isinstance(here, dict) else None
         return here if isinstance(here, dict) else None
 
-    def warn_of_keywords(self, place: Path, said: Mapping[str, Any]) -> None:
-        for key in said:
+    def warn_of_keywords(self, place: Path, schema: Mapping[str, Any]) -> None:
+        for key in schema:
             if key in _NOT_COMPARED:
                 self._warn(place, key)
         for key in ("anyOf", "oneOf"):
-            forms = said.get(key)
+            forms = schema.get(key)
             if isinstance(forms, list) and any(isinstance(one, dict) and one.keys() - _OF_A_FORM for one in forms):
                 self._warn(place, f"{key} beyond the types of its forms")
 
     def _warn(self, place: Path, what: str) -> None:
         self._warnings.setdefault(what, {})[place] = None
 
-    def warnings(self) -> Iterator[str]:
+    def list_warnings(self) -> Iterator[str]:
         """What is not compared, each once, with the first places where it is."""
         for what, places in self._warnings.items():
             named = [".".join(map(str, place)) or "the whole schema" for place in list(places)[:PLACES]]
@@ -163,46 +163,46 @@ class _Walk:
             yield f"and {format_count(len(references) - PLACES, 'more reference')} of this kind"
 
 
-def _field(path: str, said: Mapping[str, Any], *, required: bool, type_: str) -> Field:
-    values = said.get("enum")
+def _build_field(path: str, schema: Mapping[str, Any], *, required: bool, type_: str) -> Field:
+    values = schema.get("enum")
     enum = tuple(one for one in values if one is not None) if isinstance(values, list) else ()
-    if "const" in said and said["const"] is not None:
-        enum = (said["const"],)
-    lowest, highest = said.get("exclusiveMinimum"), said.get("exclusiveMaximum")
-    minimum, maximum = said.get("minimum"), said.get("maximum")
+    if "const" in schema and schema["const"] is not None:
+        enum = (schema["const"],)
+    lowest, highest = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    minimum, maximum = schema.get("minimum"), schema.get("maximum")
     return Field(
         name=path,
         type=type_,
-        title=text(said.get("title")),
-        description=text(said.get("description")),
-        required=required and not (isinstance(values, list) and None in values) and said.get("nullable") is not True,
+        title=text(schema.get("title")),
+        description=text(schema.get("description")),
+        required=required and not (isinstance(values, list) and None in values) and schema.get("nullable") is not True,
         enum=enum,
         minimum=None if lowest is True else minimum,  # as draft 4 has it: true of `minimum`
         maximum=None if highest is True else maximum,
         exclusive_minimum=minimum if lowest is True else None if lowest is False else lowest,
         exclusive_maximum=maximum if highest is True else None if highest is False else highest,
-        min_length=whole(said.get("minLength")),
-        max_length=whole(said.get("maxLength")),
-        min_items=whole(said.get("minItems")),
-        max_items=whole(said.get("maxItems")),
-        pattern=text(said.get("pattern")),
-        format=text(said.get("format")),
-        deprecated=flag(said.get("deprecated")),
+        min_length=whole(schema.get("minLength")),
+        max_length=whole(schema.get("maxLength")),
+        min_items=whole(schema.get("minItems")),
+        max_items=whole(schema.get("maxItems")),
+        pattern=text(schema.get("pattern")),
+        format=text(schema.get("format")),
+        deprecated=flag(schema.get("deprecated")),
     )
 
 
-def _all_texts(said: Mapping[str, Any]) -> bool:
+def _is_text(schema: Mapping[str, Any]) -> bool:
     """Whether a schema without a type allows texts only."""
-    values = [said["const"]] if "const" in said else said.get("enum")
+    values = [schema["const"]] if "const" in schema else schema.get("enum")
     return isinstance(values, list) and bool(values) and all(isinstance(one, str) or one is None for one in values)
 
 
-def _types(said: Mapping[str, Any]) -> list[str]:
-    kind = said.get("type")
+def _list_types(schema: Mapping[str, Any]) -> list[str]:
+    kind = schema.get("type")
     return [one for one in kind if isinstance(one, str)] if isinstance(kind, list) else [kind] if isinstance(kind, str) else []
 
 
-def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_schemas(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """What two schemas say that must both hold."""
     both = {**other, **one}
     for key in ("properties", "required"):
@@ -214,12 +214,12 @@ def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
-def _without_nested(said: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_nested(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: value for key, value in said.items() if key not in ("properties", "items", "additionalProperties", "allOf", "anyOf", "oneOf")
+        key: value for key, value in schema.items() if key not in ("properties", "items", "additionalProperties", "allOf", "anyOf", "oneOf")
     }
 
 
-def _parts(reference: str) -> Iterator[str]:
+def _split_reference(reference: str) -> Iterator[str]:
     for part in filter(None, reference.removeprefix("#").split("/")):
         yield part.replace("~1", "/").replace("~0", "~")

@@ -14,8 +14,8 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph.contracts import Definition, Field, Model
-from meshline.ingest.changes.alignment import by_transform
-from meshline.ingest.changes.schema.base import Path, Schema, json_value
+from meshline.ingest.changes.alignment import format_transform
+from meshline.ingest.changes.schema.base import Path, Schema, parse_json
 from meshline.ingest.documents import text_of
 from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, Column
 from meshline.ingest.sources.delta.parse import columns as delta_columns
@@ -53,7 +53,7 @@ def parse_delta(value: Any, file: str) -> Schema:
         raise InvalidInput("it is no schema of Delta: a mapping with fields, schemaString or metaData is")
     said = value.get("metaData", value)
     text = said.get("schemaString") if isinstance(said, dict) else None
-    schema = json_value(text.encode(), file) if isinstance(text, str) else said
+    schema = parse_json(text.encode(), file) if isinstance(text, str) else said
     found = delta_columns(schema if isinstance(schema, dict) else {})
     partitions = said.get("partitionColumns") if isinstance(text, str) else None
     name = str(said.get("name") or "") if isinstance(text, str) else ""
@@ -129,7 +129,7 @@ def _read_table(table: Table) -> tuple[Definition, int]:
     paths |= {column.id: column.path for column in columns(current)}
     spec = next((spec.fields for spec in table.partition_specs if spec.spec_id == table.default_spec_id), ())
     parts = (
-        by_transform(one.transform, [paths.get(id_, f"field {id_}") for id_ in one.source_ids or (one.source_id or 0,)]) for one in spec
+        format_transform(one.transform, [paths.get(id_, f"field {id_}") for id_ in one.source_ids or (one.source_id or 0,)]) for one in spec
     )
     model = _build_model(table.location, current)
     return Definition(model, format="iceberg", kind="table", partitioning=tuple(filter(None, parts))), table.current_schema_id
