@@ -205,6 +205,15 @@ def test_what_matters_is_a_change_of_its_rule(name: str) -> None:
     assert said(*versions) == expected
 
 
+def test_lateral_views_are_compared() -> None:
+    before = "select o.id, x.sku from orders as o lateral view explode(o.items) x as sku"
+    assert compared(before, "select o.id, y.s as sku from orders as o lateral view explode(o.items) y as s", "spark") == []
+    changed = [("join-changed", "LATERAL VIEW EXPLODE(orders.items) AS lateral", "LATERAL VIEW EXPLODE(orders.parts) AS lateral")]
+    assert said(before, before.replace("o.items", "o.parts"), "spark") == changed
+    outer = [("join-changed", "LATERAL VIEW EXPLODE(orders.items) AS lateral", "LATERAL VIEW OUTER EXPLODE(orders.items) AS lateral")]
+    assert said(before, before.replace("view explode", "view outer explode"), "spark") == outer
+
+
 def test_a_star_of_what_is_known_is_its_columns() -> None:
     reads = {"t": ("a", "b")}
     assert said("select * from t", "select a, b from t", reads=reads) == []

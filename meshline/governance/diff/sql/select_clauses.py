@@ -193,6 +193,9 @@ class _Froms:
         bare.set("alias", None)
         if isinstance(item, exp.Table):
             what = reader.plain(bare, self._ctes)
+        elif isinstance(item, exp.Lateral) and item.args.get("view"):  # Hive, Spark: sqlglot cannot write one without an alias
+            function = reader.written(reader.normal(self._scope, self._ctes).term(item.this))
+            what = f"VIEW {'OUTER ' if item.args.get('outer') else ''}{function}"
         else:
             what = reader.written(reader.normal(self._scope, self._ctes).term(bare))
         key = self._block.keys.of(reader.identify(item.this) if isinstance(item, exp.Table) else item.key)
