@@ -43,6 +43,10 @@ class Rules(NamedTuple):
         """The name of a column, in the case that the dialect gives it."""
         return self.column_cases[1 if identifier.args.get("quoted") else 0](identifier.name)
 
+    def key(self, node: exp.Expr) -> str:
+        """The name by which the dialect distinguishes identifiers: two that mean the same have one, however they are written."""
+        return self.dialect.normalize_identifier(node.copy()).name if isinstance(node, exp.Identifier) else node.name
+
     def table(self, identifier: exp.Expr) -> str:
         """A part of a table's name, in the case that the dialect gives it."""
         return self.table_cases[1 if identifier.args.get("quoted") else 0](identifier.name)
@@ -77,17 +81,26 @@ _CASES: dict[NormalizationStrategy, tuple[Callable[[str], str], Callable[[str], 
 }
 
 
-@lru_cache(maxsize=64)
 def rules_of(name: str) -> Rules:
     """The rules of a dialect by its name in sqlglot. Raises InvalidInput."""
     known = sorted(each for each in Dialect.classes if each)
     if name not in known:
         raise InvalidInput(f"found {name!r}{suggest_closest(name, known)}; accepted: {', '.join(known)}", "dialect")
+    return _build_rules(name)
+
+
+def any_rules(name: str) -> Rules:
+    """As `rules_of`, but an empty name is SQL of no dialect in particular."""
+    return rules_of(name) if name else _build_rules("")
+
+
+@lru_cache(maxsize=64)
+def _build_rules(name: str) -> Rules:
     dialect = Dialect.get_or_raise(name)
     cases = _CASES[dialect.normalization_strategy]
     return Rules(
         dialect=dialect,
-        name=name,
+        name=name or "SQL",
         column_cases=(_as_it_is, _as_it_is) if name in _KEPT else cases,
         table_cases=(_as_it_is, _as_it_is) if name == "bigquery" else cases,  # whose tables differ by case
         lateral_aliases=name in _LATERAL_ALIASES,

@@ -208,7 +208,7 @@ def _by_name(writing: Writing, target: Relation, scope: Scope) -> list[Column]:
     source = scope.tables[1][1]
     names = writing.known.names(target)
     if names:
-        return [Column(name, scope.of_table(source, name)) for name in names]
+        return [Column(name, scope.find_column(source, name)) for name in names]
     columns = [Column(column.name, dict(column.sources)) for column in source.columns]
     if source.gap is not None:
         writing.notes.say(f"which columns {'.'.join(target)} takes over is not known")

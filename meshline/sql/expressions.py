@@ -70,7 +70,7 @@ class Expressions:
             add(self._to, self._scope.everywhere(), kind)
 
     def star(self, _: exp.Expr, kind: int, __: Pending) -> None:
-        for table in self._scope.visible():
+        for table in self._scope.list_visible():
             add(self._to, table.everything(), kind)
 
     def plain(self, node: exp.Expr, kind: int, pending: Pending) -> None:

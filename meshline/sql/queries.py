@@ -10,6 +10,7 @@ from meshline.sql.dialects import Rules
 from meshline.sql.expressions import Expressions
 from meshline.sql.flow_kinds import FILTER, GROUP_BY, IDENTITY, SORT
 from meshline.sql.from_clause import Froms
+from meshline.sql.name_scope import find_output_identifier, find_star, parse_position, parse_star_modifiers
 from meshline.sql.scopes import Column, CTEs, Notes, Scope, Sources, Table, add, blurred, joined, tables_of
 from meshline.sql.statement_lineage import Relation
 
@@ -61,20 +62,10 @@ def _by_name(left: Table, right: Table, rows: Sources, reads: Mapping[Relation, 
     )
 
 
-def star_of(item: exp.Expr) -> exp.Expr | None:
-    """The star of `*`, `t.*` and `a.b.*`; None for anything else."""
-    if isinstance(item, exp.Star):
-        return item
-    last = item.this if isinstance(item, exp.Column) else item.expression if isinstance(item, exp.Dot) else None
-    return last if isinstance(last, exp.Star) else None
-
-
 def starred(item: exp.Expr, star: exp.Expr, scope: Scope, sources: Callable[[exp.Expr], Sources]) -> Iterator[Table]:
     """The tables that a star shows. `sources`: those of an expression."""
-    rules = scope.rules
-    hidden = {_name(each, rules) for each in star.args.get("except_") or ()}
-    replaced = {_name(each, rules): Column(rules.column(each.args["alias"]), sources(each)) for each in star.args.get("replace") or ()}
-    renamed = {_name(each.this, rules): rules.column(each.args["alias"]) for each in star.args.get("rename") or ()}
+    hidden, replacements, renamed = parse_star_modifiers(star, scope.rules.column, scope.fold)
+    replaced = {folded: Column(name, sources(expression)) for folded, (name, expression) in replacements.items()}
     for table in _shown(item, scope):
         if hidden or replaced or renamed:
             columns = [
@@ -97,25 +88,22 @@ def _shown(item: exp.Expr, scope: Scope) -> Iterator[Table]:
         yield _fields(".".join(part.name for part in parts), scope) if table is None else table
     elif isinstance(item, exp.Dot):
         yield _fields(item.this.sql(), scope)
-    elif scope.united:
-        yield Table([Column(name, sources) for name, sources in scope.united.values()])
-        for table in scope.visible():
-            columns = [column for column in table.columns if column.name.casefold() not in scope.united]
-            yield Table(columns, gap=None if table.gap is None else min(table.gap, len(columns)), open_=table.open, blur=table.blur)
     else:
-        yield from scope.visible()
+        for source, shown in scope.list_starred():
+            columns = [Column(*column) for column in shown] if scope.united else ()
+            if source is None:
+                yield Table(columns)
+            elif scope.united:
+                gap = None if source.gap is None else min(source.gap, len(columns))
+                yield Table(columns, gap=gap, open_=source.open, blur=source.blur)
+            else:
+                yield source
 
 
 def _fields(what: str, scope: Scope) -> Table:
     """`column.*`: which fields a column has is not known."""
     scope.notes.say(f"{what}.*: its fields are not known")
     return Table((), gap=0, blur=scope.everywhere())
-
-
-def _name(node: exp.Expr, rules: Rules) -> str:
-    if isinstance(node, exp.Alias):
-        return rules.column(node.args["alias"]).casefold()
-    return rules.column(node.this if isinstance(node, exp.Column) else node).casefold()
 
 
 MAX_ROUNDS = 20  # of a recursive query, until nothing new flows
@@ -242,7 +230,7 @@ class Queries:
         if self.rules.lateral_aliases:
             scope.aliases = aliases
         for item in items:
-            star = star_of(item)
+            star = find_star(item)
             if star is None:
                 sources = expressions.sources(item, IDENTITY)
                 for name in self._output_names(item, len(columns)):
@@ -264,11 +252,8 @@ class Queries:
             return [self.rules.column(item.args["alias"])]
         if isinstance(item, exp.Aliases):
             return [self.rules.column(alias) for alias in item.args["expressions"]]
-        while isinstance(item, exp.Paren):
-            item = item.this
-        last = item.this if isinstance(item, exp.Column) else item.expression if isinstance(item, exp.Dot) else None
-        if isinstance(last, exp.Identifier):
-            return [self.rules.column(last)]
+        if (identifier := find_output_identifier(item)) is not None:
+            return [self.rules.column(identifier)]
         return [self.rules.unnamed(position) if self.rules.unnamed is not None else ""]
 
     # GROUP BY and ORDER BY
@@ -298,10 +283,11 @@ class Queries:
 
     def _by(self, node: exp.Expr, kind: int, expressions: Expressions, scope: Scope, result: Table) -> None:
         """An expression, or the position of an output column."""
-        if not (isinstance(node, exp.Literal) and not node.is_string and node.name.isdecimal()):
+        number = parse_position(node)
+        if number is None:
             expressions.collect(node, kind, scope.rows)
             return
-        position = int(node.name) - 1
+        position = number - 1
         if result.gap is not None and position >= result.gap:
             self.notes.say(f"{node.name}: which column is at this position is not known")
             add(scope.rows, result.everything(result.columns[result.gap :]), kind)

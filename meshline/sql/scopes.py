@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from sqlglot import exp
@@ -10,6 +10,7 @@ from sqlglot import exp
 from meshline.errors import InvalidInput
 from meshline.sql.dialects import Rules
 from meshline.sql.flow_kinds import COPY, IDENTITY, TRANSFORMATION, through
+from meshline.sql.name_scope import NameScope
 from meshline.sql.statement_lineage import Relation
 
 Leaf: TypeAlias = tuple[Relation, str | None]  # a column of a real table; None: one of its columns, nobody knows which
@@ -68,6 +69,13 @@ class Table:
 
     def has(self, name: str) -> bool:
         return self.find(name) is not None
+
+    def list_columns(self) -> Sequence[Column]:
+        return self.columns
+
+    def guess(self, name: str) -> Sources | None:
+        """The sources of a column that may be among the unknown ones; None if all columns are known."""
+        return None if self.gap is None else self.among_unknown(name)
 
     def among_unknown(self, name: str) -> Sources:
         """The sources of a column that must be among the unknown ones: exact if those are of one table."""
@@ -179,25 +187,20 @@ class Notes:
         self.said[what] = None
 
 
-class Scope:
-    """What can be named: the tables of a FROM clause so far, and outside of it those of the query around.
-
-    `tables`: by alias, in order. `hidden`: those that a star does not show. `united`: columns of USING and NATURAL
-    joins. `aliases`: columns of the SELECT list, for clauses that may name them.
-    """
+class Scope(NameScope[Sources, Table]):
+    """What can be named: the tables of a FROM clause so far, and outside of it those of the query around."""
 
     def __init__(self, rules: Rules, notes: Notes, ctes: Mapping[str, Table], outer: Scope | None = None) -> None:
+        super().__init__(outer)
         self.rules = rules
         self.notes = notes
         self.ctes = ctes
-        self.outer = outer
-        self.tables: list[tuple[str, Table]] = []
-        self.hidden: set[int] = set()  # positions in `tables`
-        self.united: dict[str, tuple[str, Sources]] = {}  # by the name in lower case
-        self.aliases: dict[str, Sources] = {}
         self.windows: dict[str, exp.Expr] = {}
         self.reads: dict[Relation, None] = {}
         self.rows: Sources = {}
+
+    def fold(self, name: str) -> str:
+        return name.casefold()
 
     def put(self, alias: str, table: Table, *, hidden: bool = False) -> None:
         if hidden:
@@ -216,10 +219,6 @@ class Scope:
         some.tables = self.tables[start:end]
         return some.named(name)
 
-    def visible(self) -> Iterator[Table]:
-        """What a star shows."""
-        return (table for position, (_, table) in enumerate(self.tables) if position not in self.hidden)
-
     def everywhere(self) -> Sources:
         """All the tables, for what may be of any of them."""
         return blurred(leaf for _, table in self.tables for leaf in table.everything())
@@ -231,11 +230,16 @@ class Scope:
         if table is None:
             return self.named(self.rules.column(this))
         parts = [part for part in (node.args.get("catalog"), node.args.get("db"), table, this) if part is not None]
-        return self._path(parts)
+        names = [self.rules.column(part) for part in parts]
+        found = self.resolve([self.rules.table(part) for part in parts], names)
+        if found is None:
+            self.notes.say(f"{'.'.join(names)}: there is no table {'.'.join(names[:-1])} in FROM")
+            return self.everywhere()
+        return found
 
     def named(self, name: str) -> Sources:
         """What a name without a table means."""
-        found = self._lookup(name)
+        found = self.find_name(name)
         if found is not None:
             return found
         if name.casefold() in _SELDOM:
@@ -248,40 +252,26 @@ class Scope:
 
     def alias(self, name: str) -> Table | None:
         """The table of an alias, here or further out."""
-        folded = name.casefold()
-        scope: Scope | None = self
-        while scope is not None:
-            for alias, table in scope.tables:
-                if alias == folded:
-                    return table
-            scope = scope.outer
-        return None
+        located = self.locate_table([name])
+        return None if located is None else located[0]
 
-    def _lookup(self, name: str) -> Sources | None:
+    def find_name(self, name: str) -> Sources | None:
         """What a name means here or further out; None if nothing of that name can be there."""
         folded = name.casefold()
         if folded in _PSEUDO:
             return {}
         unsure: list[Sources] = []  # it may be one of the unknown columns of these tables
-        scope: Scope | None = self
-        while scope is not None:
-            united = scope.united.get(folded)
-            known = [united[1]] if united else scope.having(name)
+        for candidates in self.list_candidates(name):
+            known = candidates.known
             if not known and folded in self.notes.variables:
                 return {}
             if not known:
-                unsure += [table.among_unknown(name) for _, table in scope.tables if table.gap is not None]
-                if (alias := scope.aliases.get(folded)) is not None:
-                    known = [alias]
+                unsure += candidates.possible
+                if candidates.alias is not None:
+                    known = [candidates.alias]
             if known:
                 return self._one_of(name, [*known, *unsure])
-            scope = scope.outer
         return self._one_of(name, unsure) if unsure else None
-
-    def having(self, name: str) -> list[Sources]:
-        """The columns of a name, of the tables that are known to have one; of those that a star hides if no others do."""
-        found = [sources for table in self.visible() if (sources := table.find(name)) is not None]
-        return found or [sources for position in self.hidden if (sources := self.tables[position][1].find(name)) is not None]
 
     def _one_of(self, name: str, candidates: Sequence[Sources]) -> Sources:
         first = candidates[0]
@@ -292,21 +282,8 @@ class Scope:
         self.notes.say(f"{name}: it is {which}, and it cannot be told which")
         return tables
 
-    def _path(self, parts: Sequence[exp.Expr]) -> Sources:
-        """A dotted name: a table's column, or a column's field."""
-        names = [self.rules.column(part) for part in parts]
-        for length in range(len(parts) - 1, 0, -1):
-            table = self.qualified(parts[:length])
-            if table is not None:
-                return self._field(self.of_table(table, names[length]), names[length + 1 :])
-        column = self._lookup(names[0])
-        if column is not None:
-            return self._field(column, names[1:])
-        self.notes.say(f"{'.'.join(names)}: there is no table {'.'.join(names[:-1])} in FROM")
-        return self.everywhere()
-
-    def of_table(self, table: Table, name: str) -> Sources:
-        """A column that is said to be of a table."""
+    def find_column(self, table: Table, name: str, depth: int = 0) -> Sources:  # noqa: ARG002 - sources are the same at any depth
+        """A column that the query states to be one of the table."""
         found = table.find(name)
         if found is not None:
             return found
@@ -320,23 +297,15 @@ class Scope:
         return blurred(table.everything())
 
     def qualified(self, parts: Sequence[exp.Expr]) -> Table | None:
-        if len(parts) == 1:
-            return self.alias(self.rules.table(parts[0]))
-        wanted = tuple(self.rules.table(part) for part in parts)
-        scope: Scope | None = self
-        while scope is not None:
-            for _, table in scope.tables:
-                if table.relation is not None and table.relation[-len(wanted) :] == wanted:
-                    return table
-            scope = scope.outer
-        return None
+        located = self.locate_table([self.rules.table(part) for part in parts])
+        return None if located is None else located[0]
 
-    def _field(self, column: Sources, path: Sequence[str]) -> Sources:
+    def select_field(self, value: Sources, path: Sequence[str]) -> Sources:
         """A field of a column: by itself where the nested columns are known, else something made of the column."""
         if not path:
-            return column
+            return value
         result: Sources = {}
-        for (relation, name), bits in column.items():
+        for (relation, name), bits in value.items():
             listed = self.notes.nested.get((relation, name), ())
             if listed and bits == COPY:
                 wanted = f"{name}.{'.'.join(path)}"

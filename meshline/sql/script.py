@@ -147,6 +147,17 @@ def query_in(sql: str, dialect: str) -> str:
     return sql
 
 
+def parse_query(sql: str, rules: Rules) -> exp.Query:
+    """The query that is all of a text, or that defines the view or the table of its only statement. Raises InvalidInput."""
+    nodes = [node for piece in pieces(rules, sql, "") for node in parsed(rules, piece)]
+    query = nodes[0] if len(nodes) == 1 else None
+    if isinstance(query, exp.Create):
+        query = query.args.get("expression")
+    if not isinstance(query, exp.Query):
+        raise InvalidInput("it is not one query")
+    return query
+
+
 def _parsed(rules: Rules, tokens: Sequence[Token], piece: Piece) -> list[exp.Expr]:
     where = piece.where
     deepest = depth(tokens)

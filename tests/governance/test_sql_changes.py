@@ -220,6 +220,49 @@ def test_a_star_of_what_is_known_is_its_columns() -> None:
     assert said("select * from t", "select a, -b as b from t", reads=reads) == [("projection-changed", "t.b", "-t.b")]
 
 
+READS = {"a": ("id", "x"), "b": ("id", "y"), "c": ("y", "id")}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (
+            "select * from a full join b using (id)",
+            "select a.id, a.x, b.y from a full join b using (id)",
+            [("projection-changed", "USING(id)", "a.id")],
+        ),
+        (
+            "select y, id, x from c join a using (id) union all select 1, 2, 3",
+            "select * from c join a using (id) union all select 1, 2, 3",
+            [("projection-changed", "UNION(c.y, 1)", "UNION(c.y, 2)"), ("projection-changed", "UNION(c.id, 2)", "UNION(c.id, 1)")],
+        ),
+        (
+            "select -x as x, id from a order by x limit 5",
+            "select x as x, id from a order by x limit 5",
+            [
+                ("filter-changed", "LIMIT 5 ORDER BY -a.x NULLS LAST", "LIMIT 5 ORDER BY a.x NULLS LAST"),
+                ("projection-changed", "-a.x", "a.x"),
+            ],
+        ),
+        ("select * from a semi join b on a.id = b.id", "select a.* from a semi join b on a.id = b.id", []),
+        (
+            "select s.t.i, z.t.i as j from s.t join z.t on s.t.k = z.t.k",
+            "select s.t.i, s.t.i as j from s.t join z.t on s.t.k = z.t.k",
+            [("projection-changed", "t@2.i", "t.i")],
+        ),
+    ],
+    ids=["a star of FULL JOIN USING", "USING comes first in a star", "ORDER BY an alias", "a star of SEMI JOIN", "one name in two schemas"],
+)
+def test_a_name_is_the_column_that_the_database_takes(before: str, after: str, expected: list[tuple[str, object, object]]) -> None:
+    assert said(before, after, reads=READS) == expected
+
+
+def test_a_dialect_that_is_unknown_is_a_finding() -> None:
+    [change] = compared("select a from t", "select b from t", "some-engine")
+    assert (change.rule, str(change.told["detail"])[:50]) == ("query-changed", "it cannot be compared (dialect: found 'some-engine")
+    assert compared("select a from t", "select a from t", "some-engine") == []
+
+
 def test_columns_that_only_the_query_says_are_not_lost() -> None:
     [change] = compared("select a, b from t", "select a, c from t")
     assert (change.rule, change.before, change.after) == ("query-changed", "b", "c")
@@ -242,7 +285,7 @@ DOUBLED = "with c0 as (select a from t group by a), {} select a from c14".format
 @pytest.mark.parametrize(
     ("before", "after", "why"),
     [
-        ("selec a frm t", "selec b frm t", "it cannot be compared (Invalid expression"),
+        ("selec a frm t", "selec b frm t", "it cannot be compared (1:9: it is no duckdb: Invalid expression"),
         ("select a from {{ ref('t') }}", "select b from {{ ref('t') }}", "it cannot be compared (a template that is not compiled)"),
         ("select a from t", "select a from t; select b from t", "it cannot be compared (it is not one query)"),
         ("select a from t", "import pandas", "it cannot be compared"),

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from meshline.errors import InvalidInput
 from meshline.governance.changes import Change
 from meshline.governance.diff.change_builder import Draft
 from meshline.governance.diff.sql.query_facts import Query, branch_of, read
@@ -17,6 +17,8 @@ from meshline.governance.diff.sql.query_reader import FILTER, GROUPING, JOIN, OT
 from meshline.governance.diff.sql.syntax import digest
 from meshline.graph import model
 from meshline.graph.contracts import Definition
+from meshline.sql.dialects import any_rules
+from meshline.sql.script import parse_query
 
 MAX_SQL = 1_000_000  # characters of one query that is parsed
 MAX_SHOWN = 500  # characters of a part that a change shows
@@ -39,27 +41,17 @@ def sql_changes(draft: Draft, before: Definition, after: Definition) -> list[Cha
     if not before.sql.strip() or not after.sql.strip():
         return [_unknown(draft, before, after, "there is SQL of one version only")]
     try:
-        old, new = _read(before), _read(after)
-    except (SqlglotError, RecursionError, TooMuch, _Unreadable) as error:
+        return list(_Comparison(draft, before, after).changes(_read(before), _read(after)))
+    except (SqlglotError, RecursionError, TooMuch, InvalidInput) as error:
         return [] if _same_tokens(before, after) else [_unknown(draft, before, after, f"it cannot be compared ({_why(error)})")]
-    return list(_Comparison(draft, before, after).changes(old, new))
-
-
-class _Unreadable(Exception):
-    """It is not one query."""
 
 
 def _read(definition: Definition) -> _Read:
     if len(definition.sql) > MAX_SQL:
-        raise _Unreadable(f"more than {MAX_SQL} characters")
+        raise InvalidInput(f"more than {MAX_SQL} characters")
     if any(mark in definition.sql for mark in ("{{", "{%", "{#")):
-        raise _Unreadable("a template that is not compiled")
-    statements = [one for one in sqlglot.parse(definition.sql, dialect=definition.dialect or None) if one is not None]
-    query = statements[0] if len(statements) == 1 else None
-    if isinstance(query, exp.Create):
-        query = query.expression
-    if not isinstance(query, exp.Query):
-        raise _Unreadable("it is not one query")
+        raise InvalidInput("a template that is not compiled")
+    query = parse_query(definition.sql, any_rules(definition.dialect))
     settings = Settings(definition.dialect, definition.reads)
     return _Read(query, settings, read(query, settings))
 
@@ -77,9 +69,9 @@ def _same_tokens(before: Definition, after: Definition) -> bool:
     """Whether the texts are equal but for white space and comments."""
     try:
         old, new = (
-            [(token.token_type, token.text) for token in sqlglot.tokenize(one.sql, dialect=one.dialect or None)] for one in (before, after)
+            [(token.token_type, token.text) for token in any_rules(one.dialect).dialect.tokenize(one.sql)] for one in (before, after)
         )
-    except SqlglotError:
+    except (SqlglotError, InvalidInput):
         return False
     return old == new
 

@@ -49,7 +49,7 @@ def united(reader: Reader, node: exp.SetOperation, ctes: CTEs, place: str, outer
     if node.args.get("distinct"):
         reader.say(GROUPING, place, f"{kind} {told_apart(reader, outputs)}")
     scope = reader.scope(outer)
-    scope.sources[""] = derived(outputs, reader.written)
+    scope.tables.append(("", derived(outputs, reader.written)))
     cut(reader, node, scope, ctes, place, outputs)
     reader.rest(node, ctes, place)
     return outputs
@@ -132,7 +132,7 @@ def _select(reader: Reader, node: exp.Select, ctes: CTEs, place: str, outer: Sco
     if wrapped is not None:
         scope = reader.scope(outer)
         inner = derived(reader.query(wrapped.query, wrapped.ctes, place, outer), reader.written)
-        scope.sources[wrapped.called] = inner.renamed(wrapped.columns)
+        scope.tables.append((wrapped.called, inner.renamed(wrapped.columns)))
         return projected(reader, node, scope, ctes)
     block = Block(place)
     scope = opened(reader, node, ctes, block, outer)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from sqlglot import Dialect, exp
+from sqlglot import exp
 
 from meshline.governance.diff.sql.syntax import (
     UNDERSTOOD,
@@ -20,8 +20,9 @@ from meshline.governance.diff.sql.syntax import (
     text_of,
     unwrapped,
 )
-
-Identify: TypeAlias = Callable[[exp.Expr], str]
+from meshline.sql.dialects import Rules, any_rules
+from meshline.sql.name_scope import NameScope
+from meshline.sql.statement_lineage import Relation
 
 
 class Output(NamedTuple):
@@ -34,16 +35,29 @@ class Output(NamedTuple):
 
 class Source(NamedTuple):
     """A table, or a query in place of one. `key`: tells it from the others of its block. `columns`: what each stands for, by its
-    name, in order. `open`: it has more, which are not known.
+    name, in order. `open`: it has more, which are not known. `relation`: the name of a table, as it is written.
     """
 
     key: str
     columns: Mapping[str, Term]
     open: bool = False
+    relation: Relation | None = None
 
-    def column(self, called: str) -> Term | None:
-        found = self.columns.get(called)
-        return Term(name(f"{self.key}.{called}")) if found is None and self.open else found
+    def list_columns(self) -> Sequence[tuple[str, Term]]:
+        return list(self.columns.items())
+
+    def find(self, name: str) -> Term | None:
+        return self.columns.get(name)
+
+    def guess(self, name: str) -> Term | None:
+        return self._build_column(name) if self.open else None
+
+    def find_or_guess(self, name: str) -> Term | None:
+        return self.find(name) or self.guess(name)
+
+    def find_stated(self, name: str) -> Term | None:
+        """A column that the query states to be one of this source: if a table does not list it, the listing is old."""
+        return self.find(name) or (self._build_column(name) if self.open or self.relation is not None else None)
 
     def renamed(self, columns: Sequence[str]) -> Source:
         """With other names for its first columns, if all are known."""
@@ -51,6 +65,9 @@ class Source(NamedTuple):
             return self
         names = [*columns, *list(self.columns)[len(columns) :]]
         return self._replace(columns=dict(zip(names, self.columns.values(), strict=False)))
+
+    def _build_column(self, column: str) -> Term:
+        return Term(name(f"{self.key}.{column}"))
 
 
 def derived(outputs: Sequence[Output], written: Callable[[Term], str]) -> Source:
@@ -72,89 +89,65 @@ class Keys:
         return called if self._count[called] == 1 else f"{called}@{self._count[called]}"
 
 
-class Scope:
-    """The sources of a SELECT by their aliases, in order; `outer`: that of the query around it; `aliased`: whether names of the
-    SELECT list can be used, and come before columns that are not known.
+class Scope(NameScope[Term, Source]):
+    """The sources of a SELECT by their aliases; `aliased`: whether names of the SELECT list can be used, and come before columns that
+    are not known.
     """
 
-    def __init__(self, identify: Identify, outer: Scope | None = None, *, aliased: bool = False) -> None:
-        self.identify = identify
-        self.sources: dict[str, Source] = {}
-        self.using: dict[str, Term] = {}
-        self.aliases: dict[str, Term] = {}
-        self._outer = outer
+    def __init__(self, rules: Rules, outer: Scope | None = None, *, aliased: bool = False) -> None:
+        super().__init__(outer)
+        self._rules = rules
         self._aliased = aliased
 
     def column(self, node: exp.Column) -> Term:
         """What a column stands for."""
-        parts = [self.identify(part) for part in node.parts]
-        found = self.qualified(parts) or self.found(parts)
+        parts = [self._rules.key(part) for part in node.parts]
+        found = self.resolve(parts, parts)
         return found if found is not None else Term(name(f"?.{'.'.join(parts)}"))
 
     def with_aliases(self) -> Scope:
         """The same, where the names of the SELECT list can be used."""
-        made = Scope(self.identify, self._outer, aliased=True)
-        made.sources, made.using, made.aliases = self.sources, self.using, self.aliases
+        made = Scope(self._rules, self.outer, aliased=True)
+        made.tables, made.hidden, made.united, made.aliases = self.tables, self.hidden, self.united, self.aliases
         return made
 
-    def starred(self, of: str | None) -> Iterator[Source]:
-        """Those that a star stands for."""
-        yield from self.sources.values() if of is None else filter(None, (self.sources.get(of),))
+    def fold(self, name: str) -> str:
+        return name  # as Rules.key has it
 
-    def qualified(self, parts: list[str]) -> Term | None:
-        """By the longest beginning that is the alias of a source, here or further out; what follows its column is in it."""
-        for i in range(len(parts) - 1, 0, -1):
-            source = self.sources.get(parts[i - 1])
-            if source is not None and (found := source.column(parts[i])) is not None:
-                return _within(found, parts[i + 1 :])
-        return _outer(self._outer.qualified(parts)) if self._outer is not None else None
+    def find_column(self, table: Source, name: str, depth: int) -> Term | None:
+        found = table.find_stated(name)
+        return None if found is None else _outer(found, depth)
 
-    def found(self, parts: list[str]) -> Term | None:
-        """By the name of a column alone; what follows is in it."""
-        if (found := self._unqualified(parts[0])) is not None:
-            return _within(found, parts[1:])
-        if self._outer is None or any(source.open for source in self.sources.values()):
-            return None
-        return _outer(self._outer.found(parts))
+    def find_name(self, name: str) -> Term | None:
+        """The one column that a name means here or, if no source here may have it, further out."""
+        for depth, candidates in enumerate(self.list_candidates(name)):
+            if len(candidates.known) == 1:
+                return _outer(candidates.known[0], depth)
+            aliased = depth or self._aliased
+            if not candidates.known and aliased and candidates.alias is not None:
+                return _outer(candidates.alias, depth)
+            if candidates.known or candidates.possible:
+                return _outer(candidates.possible[0], depth) if len(candidates.possible) == 1 else None
+        return None
 
-    def _unqualified(self, called: str) -> Term | None:
-        if called in self.using:
-            return self.using[called]
-        known = [source for source in self.sources.values() if called in source.columns]
-        if len(known) == 1:
-            return known[0].column(called)
-        if self._aliased and called in self.aliases:
-            return self.aliases[called]
-        open_ = [source for source in self.sources.values() if source.open]
-        return open_[0].column(called) if len(open_) == 1 and not known else None
+    def select_field(self, value: Term, path: Sequence[str]) -> Term:
+        node = value.node
+        for field in path:
+            node = exp.Dot(this=node.copy(), expression=exp.to_identifier(field))
+        return Term(node, value.partitions)
 
 
-def _outer(term: Term | None) -> Term | None:
-    """A column of a query around this one."""
-    return None if term is None else Term(exp.Anonymous(this="OUTER", expressions=[term.node.copy()]), term.partitions)
-
-
-def _within(term: Term, fields: list[str]) -> Term:
+def _outer(term: Term, depth: int) -> Term:
+    """A column of a query that many queries around this one."""
     node = term.node
-    for field in fields:
-        node = exp.Dot(this=node.copy(), expression=exp.to_identifier(field))
+    for _ in range(depth):
+        node = exp.Anonymous(this="OUTER", expressions=[node.copy()])
     return Term(node, term.partitions)
-
-
-def identifying(dialect: str) -> Identify:
-    """Names of identifiers as the dialect folds them: where case does not matter, in one case."""
-    of = Dialect.get_or_raise(dialect)
-
-    def identify(node: exp.Expr) -> str:
-        return of.normalize_identifier(node.copy()).name if isinstance(node, exp.Identifier) else node.name
-
-    return identify
 
 
 MAX_QUERIES = 2_000  # that are read within one; a query that is named twice counts twice
 
 FILTER, JOIN, GROUPING, OTHER = PARTS = ("filter", "join", "grouping", "other")
-_LATERAL_ALIASES = frozenset({"snowflake", "redshift", "databricks", "spark", "duckdb", "clickhouse", "teradata"})
 
 
 class TooMuch(Exception):
@@ -221,7 +214,7 @@ class Reader:
         self.joins: list[str] = []  # as they are shown
         self.branches: list[str] = []
         self.tables: set[str] = set()
-        self.identify = identifying(settings.dialect)
+        self.rules = any_rules(settings.dialect)
         self._follow = follow
         self._count = count
 
@@ -261,11 +254,11 @@ class Reader:
         cte = self.cte(item, ctes)
         if cte is None or cte.query is None or modified(item, {"alias"}):
             return None
-        return Inner(cte.query, called or self.identify(item.this), columns or cte.columns, cte.ctes)
+        return Inner(cte.query, called or self.rules.key(item.this), columns or cte.columns, cte.ctes)
 
     def cte(self, item: exp.Expr, ctes: CTEs) -> CTE | None:
         is_named = isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier) and not item.args.get("db")
-        return ctes.get(self.identify(item.this)) if is_named else None
+        return ctes.get(self.rules.key(item.this)) if is_named else None
 
     def with_(self, node: exp.Expr, ctes: CTEs, place: str) -> CTEs:
         """The common table expressions that a query may name, with its own."""
@@ -275,7 +268,7 @@ class Reader:
         known = dict(ctes)
         for cte in with_.expressions:
             called, columns = self.alias(cte)
-            recurs = with_.args.get("recursive") and any(self.identify(one.this) == called for one in cte.this.find_all(exp.Table))
+            recurs = with_.args.get("recursive") and any(self.rules.key(one.this) == called for one in cte.this.find_all(exp.Table))
             if recurs or not isinstance(cte.this, exp.Query):
                 self.say(OTHER, place, self.plain(cte, known))
             known[called] = CTE(None if recurs or not isinstance(cte.this, exp.Query) else cte.this, columns, dict(known))
@@ -287,7 +280,7 @@ class Reader:
         self.facts[part].append(Fact(place, text))
 
     def scope(self, outer: Scope | None) -> Scope:
-        return Scope(self.identify, outer, aliased=self.settings.dialect in _LATERAL_ALIASES)
+        return Scope(self.rules, outer, aliased=self.rules.lateral_aliases)
 
     def normal(self, scope: Scope, ctes: CTEs, select: exp.Expr | None = None) -> Normal:
         """Brings the expressions of a SELECT into normal form."""
@@ -299,8 +292,8 @@ class Reader:
         """The alias of a source, and those of its columns."""
         alias = node.args.get("alias")
         if not isinstance(alias, exp.TableAlias):
-            return ("" if alias is None else self.identify(alias)), []
-        return (self.identify(alias.this) if alias.this is not None else ""), [self.identify(one) for one in alias.columns]
+            return ("" if alias is None else self.rules.key(alias)), []
+        return (self.rules.key(alias.this) if alias.this is not None else ""), [self.rules.key(one) for one in alias.columns]
 
     def written(self, term: Term) -> str:
         return written(term, self.settings.dialect)

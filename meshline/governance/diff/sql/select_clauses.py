@@ -15,7 +15,6 @@ from meshline.governance.diff.sql.query_reader import (
     OTHER,
     Block,
     CTEs,
-    Identify,
     Inner,
     Output,
     Reader,
@@ -34,9 +33,10 @@ from meshline.governance.diff.sql.syntax import (
     modified,
     name,
     only_chooses,
-    star_of,
     text_of,
 )
+from meshline.sql.dialects import Rules
+from meshline.sql.name_scope import find_output_identifier, find_star, parse_position, parse_star_modifiers
 
 
 def projected(reader: Reader, node: exp.Select, scope: Scope, ctes: CTEs) -> list[Output]:
@@ -44,17 +44,17 @@ def projected(reader: Reader, node: exp.Select, scope: Scope, ctes: CTEs) -> lis
     normal = reader.normal(scope, ctes, node)
     outputs: list[Output] = []
     for item in node.expressions:
-        star = star_of(item)
+        star = find_star(item)
         if star is not None:
             outputs += _starred(reader, item, star, scope, normal, ctes)
         elif isinstance(item, exp.Aliases):
             term = normal.term(item.this)
-            outputs += (Output(reader.identify(alias), _part(term, i)) for i, alias in enumerate(item.args["expressions"]))
+            outputs += (Output(reader.rules.key(alias), _part(term, i)) for i, alias in enumerate(item.args["expressions"]))
         elif isinstance(item, exp.Alias):
-            outputs.append(Output(reader.identify(item.args["alias"]), normal.term(item.this)))
+            outputs.append(Output(reader.rules.key(item.args["alias"]), normal.term(item.this)))
             scope.aliases.setdefault(outputs[-1].name, outputs[-1].term)
         else:
-            outputs.append(Output(_name(item, len(outputs), reader.identify), normal.term(item)))
+            outputs.append(Output(_name(item, len(outputs), reader.rules), normal.term(item)))
     return outputs
 
 
@@ -62,39 +62,36 @@ def _part(term: Term, i: int) -> Term:
     return Term(exp.Dot(this=term.node.copy(), expression=name(str(i))), term.partitions)
 
 
-def _name(item: exp.Expr, position: int, identify: Identify) -> str:
+def _name(item: exp.Expr, position: int, rules: Rules) -> str:
     """The name of a column that is given none: its own, else its position."""
-    while isinstance(item, exp.Paren):
-        item = item.this
-    last = item.this if isinstance(item, exp.Column) else item.expression if isinstance(item, exp.Dot) else None
-    return identify(last) if isinstance(last, exp.Identifier) else f"#{position + 1}"
+    identifier = find_output_identifier(item)
+    return rules.key(identifier) if identifier is not None else f"#{position + 1}"
 
 
-def _starred(reader: Reader, item: exp.Expr, star: exp.Star, scope: Scope, normal: Normal, ctes: CTEs) -> Iterator[Output]:
+def _starred(reader: Reader, item: exp.Expr, star: exp.Expr, scope: Scope, normal: Normal, ctes: CTEs) -> Iterator[Output]:
     """The columns for which `*` or `t.*` stands."""
-    of = reader.identify(item.args["table"]) if isinstance(item, exp.Column) and item.args.get("table") else None
-    without = {reader.identify(_bare(one)) for one in star.args.get("except_") or ()}
-    instead = {reader.identify(one.args["alias"]): normal.term(one.this) for one in star.args.get("replace") or ()}
-    renamed = {reader.identify(_bare(one.this)): reader.identify(one.args["alias"]) for one in star.args.get("rename") or ()}
-    found = list(scope.starred(of))
-    if not found or star.args.get("ilike"):
+    hidden, replacements, renamed = parse_star_modifiers(star, reader.rules.key, scope.fold)
+    replaced = {column: normal.term(expression) for column, (_, expression) in replacements.items()}
+    shown = _shown(reader, item, scope)
+    if not shown or star.args.get("ilike"):
         yield Output("*", Term(name(f"?.{reader.plain(item, ctes)}")), open=True)
         return
-    shown: set[str] = set()
-    for source in found:
-        if source.open:
-            said = [f"without {one}" for one in sorted(without)] + [f"{one} as {other}" for one, other in sorted(renamed.items())]
-            said += [f"{one} is {reader.written(term)}" for one, term in sorted(instead.items())]
+    for source, columns in shown:
+        if source is not None and source.open:
+            said = [f"without {one}" for one in sorted(hidden)] + [f"{one} as {other}" for one, other in sorted(renamed.items())]
+            said += [f"{one} is {reader.written(term)}" for one, term in sorted(replaced.items())]
             yield Output("*", Term(name(f"{source.key}.*" + (f" ({', '.join(said)})" if said else ""))), open=True)
-        for column, term in source.columns.items():
-            joined = of is None and column in scope.using and column in shown
-            if column not in without and not joined:
-                shown.add(column)
-                yield Output(renamed.get(column, column), instead.get(column, term))
+        for column, term in columns:
+            if column not in hidden:
+                yield Output(renamed.get(column, column), replaced.get(column, term))
 
 
-def _bare(node: exp.Expr) -> exp.Expr:
-    return node.this if isinstance(node, exp.Column) else node
+def _shown(reader: Reader, item: exp.Expr, scope: Scope) -> Sequence[tuple[Source | None, Sequence[tuple[str, Term]]]]:
+    """The sources that a star shows, each with its known columns; none if they cannot be found."""
+    if isinstance(item, exp.Star):
+        return list(scope.list_starred())
+    located = scope.locate_table([reader.rules.key(part) for part in item.parts[:-1]]) if isinstance(item, exp.Column) else None
+    return [(located[0], located[0].list_columns())] if located is not None and located[1] == 0 else []
 
 
 MAX_WRITTEN = 200  # characters of what a column of an inner query is computed from; beyond, a digest
@@ -127,11 +124,13 @@ class _Froms:
 
     def _join(self, join: exp.Join, *, merged: bool) -> None:
         reader, kind = self._reader, kind_of(join)
-        before = list(self._scope.sources.values())
+        before = [source for _, source in self._scope.tables]
         conditions: list[str] = []
         self._item(join.this, kind, conditions, merged=merged)
-        added = [source for source in self._scope.sources.values() if not any(source is one for one in before)]
-        shared = [reader.identify(column) for column in join.args.get("using") or ()]
+        added = [source for _, source in self._scope.tables[len(before) :]]
+        if join.kind in ("SEMI", "ANTI"):
+            self._scope.hidden.update(range(len(before), len(self._scope.tables)))
+        shared = [reader.rules.key(column) for column in join.args.get("using") or ()]
         conditions.extend(self._using(column, before, added, kept=kind in ("JOIN", "LEFT JOIN")) for column in shared)
         if (on := join.args.get("on")) is not None:
             conditions.extend(reader.written(term) for term in reader.normal(self._scope, self._ctes).terms(on))
@@ -142,12 +141,13 @@ class _Froms:
     def _using(self, column: str, before: Sequence[Source], added: Sequence[Source], *, kept: bool) -> str:
         """The condition that USING stands for, where it is sure which columns it means."""
         left = [source for source in before if column in source.columns] or (list(before) if len(before) == 1 else [])
-        right = added[-1].column(column) if added else None
-        term = self._scope.using.get(column) or (left[0].column(column) if len(left) == 1 else None)
+        right = added[-1].find_or_guess(column) if added else None
+        united = self._scope.united.get(column)
+        term = united[1] if united is not None else left[0].find_or_guess(column) if len(left) == 1 else None
         if term is None or right is None or not kept:
-            self._scope.using[column] = Term(name(f"USING({column})"))
+            self._scope.united[column] = column, Term(name(f"USING({column})"))
             return f"USING({column})"
-        self._scope.using[column] = term
+        self._scope.united[column] = column, term
         dialect = self._reader.settings.dialect
         sides = sorted((term.node, right.node), key=lambda node: text_of(node, dialect))
         return text_of(exp.EQ(this=sides[0].copy(), expression=sides[1].copy()), dialect)
@@ -157,7 +157,7 @@ class _Froms:
         inner = self._reader.inner(item, self._ctes)
         if inner is not None:
             source = self._inner(inner, kind, conditions, merged=merged)
-            self._scope.sources[inner.called or source.key] = source
+            self._scope.tables.append((inner.called or source.key, source))
         elif isinstance(item, exp.Subquery) and isinstance(item.this, exp.Table) and not modified(item, {"alias"}):
             table = item.this.copy()
             table.set("joins", None)
@@ -172,15 +172,15 @@ class _Froms:
     def _table(self, item: exp.Table, kind: str, conditions: list[str]) -> None:
         reader = self._reader
         called, columns = reader.alias(item)
-        parts = [reader.identify(part) for part in item.parts]
+        parts = [reader.rules.key(part) for part in item.parts]
         written = ".".join(parts)
         if reader.cte(item, self._ctes) is None:
             reader.tables.add(written)
         key = self._block.keys.of(reader.settings.called.get(written, parts[-1]))
         known = reader.settings.columns.get(written.casefold())
-        listed = [reader.identify(exp.to_identifier(one, quoted=False)) for one in known or ()]
-        source = Source(key, {one: Term(name(f"{key}.{one}")) for one in listed}, open=known is None)
-        self._scope.sources[called or parts[-1]] = source.renamed(columns)
+        listed = [reader.rules.key(exp.to_identifier(one, quoted=False)) for one in known or ()]
+        source = Source(key, {one: Term(name(f"{key}.{one}")) for one in listed}, open=known is None, relation=tuple(parts))
+        self._scope.tables.append((called or parts[-1], source.renamed(columns)))
         self._block.joins.append((kind, written if key == parts[-1] else f"{written} AS {key}", conditions))
         if columns and source.open:
             reader.say(OTHER, self._block.place, f"{key} ({', '.join(columns)})")
@@ -198,10 +198,11 @@ class _Froms:
             what = f"VIEW {'OUTER ' if item.args.get('outer') else ''}{function}"
         else:
             what = reader.written(reader.normal(self._scope, self._ctes).term(bare))
-        key = self._block.keys.of(reader.identify(item.this) if isinstance(item, exp.Table) else item.key)
+        key = self._block.keys.of(reader.rules.key(item.this) if isinstance(item, exp.Table) else item.key)
         offset = item.args.get("offset")
-        names = [*columns, *([reader.identify(offset)] if isinstance(offset, exp.Identifier) else ())]
-        self._scope.sources[called or key] = Source(key, {one: Term(name(f"{key}.{i}")) for i, one in enumerate(names)}, open=not names)
+        names = [*columns, *([reader.rules.key(offset)] if isinstance(offset, exp.Identifier) else ())]
+        made = Source(key, {one: Term(name(f"{key}.{i}")) for i, one in enumerate(names)}, open=not names)
+        self._scope.tables.append((called or key, made))
         self._block.joins.append((kind, f"{what} AS {key}", conditions))
 
     def _inner(self, inner: Inner, kind: str, conditions: list[str], *, merged: bool) -> Source:
@@ -282,10 +283,14 @@ def _listed(reader: Reader, clause: exp.Expr, normal: Normal, outputs: Sequence[
 
 def _positioned(item: exp.Expr, outputs: Sequence[Output]) -> Term | None:
     """The column of the SELECT list that a number stands for."""
-    if not isinstance(item, exp.Literal) or item.is_string or not item.name.isdecimal():
-        return None
-    before = outputs[: int(item.name)]
-    return before[-1].term if len(before) == int(item.name) > 0 and not any(one.open for one in before) else None
+    position = parse_position(item)
+    before = outputs[:position] if position else ()
+    return before[-1].term if position and len(before) == position and not any(one.open for one in before) else None
+
+
+def _named(item: exp.Expr, scope: Scope, reader: Reader) -> Term | None:
+    """The column of the SELECT list that a name in ORDER BY stands for: there it comes before columns of tables."""
+    return scope.aliases.get(reader.rules.key(item.this)) if isinstance(item, exp.Column) and not item.args.get("table") else None
 
 
 def ordered(reader: Reader, node: exp.Expr, scope: Scope, ctes: CTEs, outputs: Sequence[Output]) -> str:
@@ -298,7 +303,8 @@ def ordered(reader: Reader, node: exp.Expr, scope: Scope, ctes: CTEs, outputs: S
     for one in order.expressions:
         by = one.this if isinstance(one, exp.Ordered) else one
         nulls = {True: " NULLS FIRST", False: " NULLS LAST"}.get(one.args.get("nulls_first"), "")
-        said.append(f"{reader.written(_positioned(by, outputs) or normal.term(by))}{' DESC' if one.args.get('desc') else ''}{nulls}")
+        term = _positioned(by, outputs) or _named(by, scope, reader) or normal.term(by)
+        said.append(f"{reader.written(term)}{' DESC' if one.args.get('desc') else ''}{nulls}")
     return f" ORDER BY {', '.join(said)}"
 
 

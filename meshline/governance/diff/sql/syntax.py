@@ -270,12 +270,6 @@ def set_kind_of(node: exp.SetOperation) -> str:
     return " ".join(str(word) for word in words if word) + (" BY NAME" if node.args.get("by_name") else "")
 
 
-def star_of(item: exp.Expr) -> exp.Star | None:
-    """The star of `*` and `t.*`."""
-    found = item.this if isinstance(item, exp.Column) else item
-    return found if isinstance(found, exp.Star) else None
-
-
 def is_bare_table(item: exp.Expr) -> bool:
     """Whether it is a name and an alias, and nothing else."""
     return isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier) and not modified(item, {"db", "catalog", "alias"})
