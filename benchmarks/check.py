@@ -14,7 +14,7 @@ from benchmarks.queries import ask, of_command_line
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best, spent
 from benchmarks.traversal import CLOSURES
-from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.graphql import Bounds, Executor
 from meshline.app.check import checked
 from meshline.app.check_request import Asked, Compared, File
 from meshline.graph.index.kernels.jit import compile_kernels
@@ -39,7 +39,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     mesh = mesh_of(shape)
     store = SqliteStore(str(meshes.store(shape)))
     live = LiveGraph.open(store)
-    graphql = GraphQL(live, Naming(), Bounds(seconds=600, nodes=10_000_000))
+    graphql = Executor(live, Naming(), Bounds(seconds=600, nodes=10_000_000))
     collect_seldom()
     for wanted, closures in PlainGraph(mesh).closures(sizes).items():
         start = closures[0].start

@@ -11,7 +11,7 @@ from benchmarks.meshes import Meshes, mesh_of
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best, spent
 from benchmarks.traversal import CLOSURES, kernel_run
-from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.graphql import Bounds, Executor
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.naming import Naming
@@ -44,7 +44,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     mesh = mesh_of(shape)
     store = SqliteStore(str(meshes.store(shape)))
     live = LiveGraph.open(store)
-    graphql = GraphQL(live, Naming(), Bounds(seconds=600, nodes=10_000_000))
+    graphql = Executor(live, Naming(), Bounds(seconds=600, nodes=10_000_000))
     collect_seldom()
     index = live.index
     for wanted, closures in PlainGraph(mesh).closures(sizes).items():
@@ -72,7 +72,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     store.close()
 
 
-def ask(graphql: GraphQL, asset_id: str) -> None:
+def ask(graphql: Executor, asset_id: str) -> None:
     answer = graphql.execute(QUERY, {"of": [asset_id]})
     assert "errors" not in answer.body, answer.body["errors"]
 

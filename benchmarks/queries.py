@@ -13,7 +13,7 @@ from benchmarks.generate import Mesh, Shape
 from benchmarks.meshes import Meshes, mesh_of
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best, spent
-from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.graphql import Bounds, Executor
 from meshline.graph.index import Direction, LineageIndex
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
@@ -70,7 +70,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     store = SqliteStore(str(meshes.store(shape)))
     live = LiveGraph.open(store)
     collect_seldom()
-    graphql = GraphQL(live, Naming(), Bounds(seconds=600))
+    graphql = Executor(live, Naming(), Bounds(seconds=600))
     starts = {Direction.DOWNSTREAM: 0, Direction.UPSTREAM: mesh.columns - 1}
     for asked in (*traversing(mesh, starts), *following(graphql, mesh), *looking(mesh)):
         request = partial(ask, graphql, asked)
@@ -107,7 +107,7 @@ def traversing(mesh: Mesh, starts: Mapping[Direction, int]) -> Iterator[Asked]:
         yield Asked(f"impact, report, depth {depth}", of_command_line("impact"), report, depth, Direction.DOWNSTREAM)
 
 
-def following(graphql: GraphQL, mesh: Mesh) -> Iterator[Asked]:
+def following(graphql: Executor, mesh: Mesh) -> Iterator[Asked]:
     """A page in the midst of an impact."""
     variables: dict[str, Any] = {"of": [key_of(mesh, 0).id], "depth": DEPTHS[-1], "after": None}
     for _ in range(10):
@@ -134,12 +134,12 @@ def of_command_line(name: str) -> str:
     return (files("meshline.cli") / "queries" / f"{name}.graphql").read_text(encoding="utf-8")
 
 
-def ask(graphql: GraphQL, asked: Asked) -> None:
+def ask(graphql: Executor, asked: Asked) -> None:
     answer = graphql.execute(asked.query, asked.variables)
     assert "errors" not in answer.body, (asked.case, answer.body["errors"])
 
 
-def smallest(graphql: GraphQL) -> None:
+def smallest(graphql: Executor) -> None:
     graphql.execute(SMALLEST)
 
 

@@ -13,20 +13,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from meshline.api.auth import Gate
-from meshline.api.errors import http_error, known_error
-from meshline.api.front_page import front_page, make_front_page
+from meshline.api.auth import AuthMiddleware
+from meshline.api.errors import handle_http_error, handle_known_error
+from meshline.api.front_page import build_front_page, get_front_page
 from meshline.api.graphql import Bounds
-from meshline.api.graphql.http import Endpoint, graphql
-from meshline.api.health import healthz, readyz
-from meshline.api.metrics import Metrics, metrics
-from meshline.api.middleware import Envelope
-from meshline.api.openapi import document, openapi
+from meshline.api.graphql.http import GraphQLEndpoint, answer_graphql
+from meshline.api.health import get_healthz, get_readyz
+from meshline.api.metrics import Metrics, get_metrics
+from meshline.api.middleware import RequestContextMiddleware
+from meshline.api.openapi import build_document, get_openapi
 from meshline.api.rest.check import post_check
 from meshline.api.rest.mesh import put_mesh
 from meshline.api.rest.openlineage import post_batch, post_event
 from meshline.api.rest.request_body import BodyBudget
-from meshline.api.rest.sources import source
+from meshline.api.rest.sources import handle_source
 from meshline.app.service import Service
 from meshline.app.settings import Settings
 from meshline.app.threads import Lane
@@ -44,17 +44,17 @@ class Address(NamedTuple):
 
 
 ADDRESSES = (
-    Address("/", ("GET",), Role.READER, front_page),
-    Address("/healthz", ("GET",), None, healthz),
-    Address("/readyz", ("GET",), None, readyz),
-    Address("/metrics", ("GET",), Role.READER, metrics),
-    Address("/openapi.json", ("GET",), Role.READER, openapi),
-    Address("/graphql", ("GET", "POST"), Role.READER, graphql),
+    Address("/", ("GET",), Role.READER, get_front_page),
+    Address("/healthz", ("GET",), None, get_healthz),
+    Address("/readyz", ("GET",), None, get_readyz),
+    Address("/metrics", ("GET",), Role.READER, get_metrics),
+    Address("/openapi.json", ("GET",), Role.READER, get_openapi),
+    Address("/graphql", ("GET", "POST"), Role.READER, answer_graphql),
     Address("/api/v1/check", ("POST",), Role.READER, post_check),
     Address("/api/v1/lineage", ("POST",), Role.WRITER, post_event),
     Address("/api/v1/lineage/batch", ("POST",), Role.WRITER, post_batch),
     Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
-    Address("/api/v1/sources", ("GET", "PUT"), Role.WRITER, source),
+    Address("/api/v1/sources", ("GET", "PUT"), Role.WRITER, handle_source),
 )
 QUIET = ("/healthz", "/readyz", "/metrics")  # what machines ask all the time
 
@@ -74,13 +74,13 @@ def create_app(
     roles = {address.path: address.role for address in ADDRESSES}
     metrics = Metrics()
     waiting = settings.request_queue
-    endpoint = Endpoint(
-        settings.max_body_bytes, Lane("questions", QUESTIONS, waiting, settings.query_seconds), _bounds(settings), metrics.asked
+    endpoint = GraphQLEndpoint(
+        settings.max_body_bytes, Lane("questions", QUESTIONS, waiting, settings.query_seconds), _build_bounds(settings), metrics.count_query
     )
-    service = Service(settings, metrics, endpoint.open, on_failure, on_ready)
+    service = Service(settings, metrics, endpoint.open_graph, on_failure, on_ready)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def run_lifespan(_app: Starlette) -> AsyncIterator[None]:
         await service.start()
         try:
             yield
@@ -90,11 +90,11 @@ def create_app(
     app = Starlette(
         routes=[Route(address.path, address.endpoint, methods=list(address.methods)) for address in ADDRESSES],
         middleware=[
-            Middleware(Envelope, metrics=metrics, routes=roles, quiet=QUIET),
-            Middleware(Gate, needed=roles, settings=settings, refused=metrics.turned_away),
+            Middleware(RequestContextMiddleware, metrics=metrics, routes=roles, quiet=QUIET),
+            Middleware(AuthMiddleware, needed=roles, settings=settings, refused=metrics.count_refused_request),
         ],
-        exception_handlers={MeshlineError: known_error, HTTPException: http_error},
-        lifespan=lifespan,
+        exception_handlers={MeshlineError: handle_known_error, HTTPException: handle_http_error},
+        lifespan=run_lifespan,
     )
     app.state.service = service
     app.state.metrics = metrics
@@ -102,12 +102,12 @@ def create_app(
     app.state.bodies = Lane("large events and batches", BODIES, waiting, BODY_SECONDS)
     app.state.body_budget = BodyBudget(settings.bodies_bytes)
     app.state.checks = Lane("checks", CHECKS, waiting, settings.check_seconds)
-    app.state.openapi = document(roles)
-    app.state.front_page = make_front_page(roles)
+    app.state.openapi = build_document(roles)
+    app.state.front_page = build_front_page(roles)
     return app
 
 
-def _bounds(settings: Settings) -> Bounds:
+def _build_bounds(settings: Settings) -> Bounds:
     return Bounds(
         seconds=settings.query_seconds,
         nodes=settings.query_nodes,

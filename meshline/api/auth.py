@@ -9,12 +9,12 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from meshline.api.errors import Forbidden, Unauthenticated, WrongHost, response_of
+from meshline.api.errors import Forbidden, Unauthenticated, WrongHost, build_error_response
 from meshline.app.settings import Settings
 from meshline.app.tokens import ANYBODY, Actor, Role, Tokens
 from meshline.errors import InvalidInput, MeshlineError
 
-EXPOSED = """\
+EXPOSURE_MESSAGE = """\
 it would listen on {host}, where others reach it, and there are no tokens: whoever asks could read, write and speak in anybody's name.
 Make tokens with `meshline token new NAME --role reader` and put them into the settings file (docs/operations.md tells how),
 or listen on 127.0.0.1, or, if something before it asks who it is, say `--insecure` (MESHLINE_INSECURE=true)."""
@@ -31,10 +31,10 @@ def is_loopback(host: str) -> bool:
 def check_exposure(settings: Settings) -> None:
     """Raises InvalidInput if strangers would reach a server that does not ask who they are."""
     if not (is_loopback(settings.host) or settings.tokens or settings.insecure):
-        raise InvalidInput(EXPOSED.format(host=settings.host).replace("\n", " "), "--host")
+        raise InvalidInput(EXPOSURE_MESSAGE.format(host=settings.host).replace("\n", " "), "--host")
 
 
-class Hosts:
+class AllowedHosts:
     """The names under which clients may ask.
 
     A page of a foreign site may let its own name point to 127.0.0.1 and then call us as if we were that site ("DNS
@@ -45,7 +45,7 @@ class Hosts:
         self._any = not settings.allowed_hosts and (bool(settings.tokens) or not is_loopback(settings.host))
         self._names = frozenset(name.lower() for name in settings.allowed_hosts)
 
-    def check(self, headers: Headers) -> None:
+    def check_host(self, headers: Headers) -> None:
         """Raises WrongHost."""
         if self._any:
             return
@@ -56,15 +56,15 @@ class Hosts:
             raise WrongHost("this server does not go by the name in the Host header: the setting `allowed_hosts` lists the names")
 
 
-class Gate:
+class AuthMiddleware:
     """Lets through who may. Puts the Actor into `scope["state"]["actor"]`: None for a stranger at an open door."""
 
     def __init__(self, app: ASGIApp, needed: Mapping[str, Role | None], settings: Settings, refused: Callable[[str], None]) -> None:
-        """`needed`: the role that each path needs, None for none. `refused` is told why a request was turned away."""
+        """`needed`: the role that each path needs, None for none. `refused` is called with the reason for each request that is refused."""
         self.app = app
         self._needed = needed
         self._tokens = Tokens(settings.tokens)
-        self._hosts = Hosts(settings)
+        self._hosts = AllowedHosts(settings)
         self._refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,25 +72,25 @@ class Gate:
             await self.app(scope, receive, send)
             return
         try:
-            scope["state"]["actor"] = self._actor(scope["path"], Headers(scope=scope))
+            scope["state"]["actor"] = self._authenticate(scope["path"], Headers(scope=scope))
         except _REFUSALS as error:
-            self._refused(_reason(error))
+            self._refused(_classify_refusal(error))
             scope["state"]["code"] = error.code
-            await response_of(error)(scope, receive, send)
+            await build_error_response(error)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
-    def _actor(self, path: str, headers: Headers) -> Actor | None:
-        self._hosts.check(headers)
+    def _authenticate(self, path: str, headers: Headers) -> Actor | None:
+        self._hosts.check_host(headers)
         if not self._tokens:
             return ANYBODY
-        given = _bearer(headers)
+        given = _parse_token(headers)
         actor = None if given is None else self._tokens.actor(given)
         needed = self._needed.get(path, Role.READER)  # of what is not there, too: strangers do not learn what is
         if needed is None:
             return actor
         if actor is None:
-            raise _unauthenticated(given)
+            raise _build_unauthenticated(given)
         check_role(actor, needed)
         return actor
 
@@ -104,25 +104,25 @@ def check_role(actor: Actor, needed: Role) -> None:
         raise Forbidden(f"this needs a token with the role {needed}, and {actor.name!r} has the role {actor.role}", needed)
 
 
-def actor_of(request: Request) -> Actor | None:
+def get_actor(request: Request) -> Actor | None:
     """Who asks; None for a stranger, who gets no further than health checks."""
     actor: Actor | None = request.state.actor
     return actor
 
 
-def _bearer(headers: Headers) -> str | None:
+def _parse_token(headers: Headers) -> str | None:
     """The token of a request (RFC 6750, 2.1), or None."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
-def _unauthenticated(given: str | None) -> Unauthenticated:
+def _build_unauthenticated(given: str | None) -> Unauthenticated:
     if given is None:
         return Unauthenticated("send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN for the command line", unknown=False)
     return Unauthenticated("this token is not known here: it may have been withdrawn", unknown=True)
 
 
-def _reason(error: MeshlineError) -> str:
+def _classify_refusal(error: MeshlineError) -> str:
     """A refusal as metrics count it."""
     if isinstance(error, Unauthenticated):
         return "unknown_token" if "invalid_token" in error.challenge else "no_token"

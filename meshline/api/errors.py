@@ -96,18 +96,18 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     error: ErrorBody
 
 
-def status_of(error: MeshlineError) -> int:
+def get_status(error: MeshlineError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def error_body(code: str, message: str, path: str = "", *, candidates: list[str] | None = None, request_id: str | None = None) -> bytes:
+def encode_error(code: str, message: str, path: str = "", *, candidates: list[str] | None = None, request_id: str | None = None) -> bytes:
     """An ErrorAnswer, encoded."""
     return msgspec.json.encode(ErrorAnswer(ErrorBody(code, message, path, candidates, request_id)))
 
 
-def response_of(error: MeshlineError) -> Response:
+def build_error_response(error: MeshlineError) -> Response:
     """The answer that a known error makes."""
-    status = status_of(error)
+    status = get_status(error)
     headers: dict[str, str] = {}
     if status == 503:
         headers["Retry-After"] = str(error.retry_after if isinstance(error, QueueFull) else RETRY_AFTER)
@@ -115,16 +115,16 @@ def response_of(error: MeshlineError) -> Response:
         headers["WWW-Authenticate"] = error.challenge
     path = error.where if isinstance(error, InvalidInput) else ""
     candidates = list(error.candidates) if isinstance(error, Ambiguous) else None
-    return Response(error_body(error.code, str(error), path, candidates=candidates), status, headers, media_type=JSON)
+    return Response(encode_error(error.code, str(error), path, candidates=candidates), status, headers, media_type=JSON)
 
 
-async def known_error(request: Request, error: Exception) -> Response:
+async def handle_known_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, MeshlineError)
     request.state.code = error.code  # for the log
-    return response_of(error)
+    return build_error_response(error)
 
 
-async def http_error(_request: Request, error: Exception) -> Response:
+async def handle_http_error(_request: Request, error: Exception) -> Response:
     """Starlette's own 404 and 405, in our shape."""
     assert isinstance(error, HTTPException)
-    return Response(error_body(f"HTTP_{error.status_code}", error.detail), error.status_code, error.headers, media_type=JSON)
+    return Response(encode_error(f"HTTP_{error.status_code}", error.detail), error.status_code, error.headers, media_type=JSON)

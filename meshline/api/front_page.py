@@ -36,7 +36,7 @@ curl ADDRESS/graphql -H 'Content-Type: application/json' -d '{{"query": "{{ reso
 """
 
 
-def make_front_page(roles: Mapping[str, Role | None]) -> str:
+def build_front_page(roles: Mapping[str, Role | None]) -> str:
     """The page, as HTML. `roles`: what each path needs."""
     rows = (
         f"<tr><td>{method} {escape(path)}</td><td>{escape(operation.summary)}</td><td>{roles[path] or 'none'}</td></tr>"
@@ -45,6 +45,6 @@ def make_front_page(roles: Mapping[str, Role | None]) -> str:
     return _PAGE.format(version=escape(__version__), rows="\n".join(rows))
 
 
-async def front_page(request: Request) -> Response:
+async def get_front_page(request: Request) -> Response:
     """The page, as made once for this application."""
     return Response(request.app.state.front_page, media_type=HTML)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline import __version__
-from meshline.api.auth import actor_of
+from meshline.api.auth import get_actor
 from meshline.api.errors import JSON, RETRY_AFTER
 from meshline.app.service import LOADING, Service
 
@@ -35,22 +35,22 @@ class NotReadyYet(msgspec.Struct, frozen=True, omit_defaults=True):
     reasons: list[str] = []
 
 
-async def healthz(request: Request) -> Response:
+async def get_healthz(request: Request) -> Response:
     """200 as long as the process runs."""
-    known = actor_of(request) is not None
-    return _json(Alive("ok", version=__version__ if known else ""))
+    known = get_actor(request) is not None
+    return _build_response(Alive("ok", version=__version__ if known else ""))
 
 
-async def readyz(request: Request) -> Response:
+async def get_readyz(request: Request) -> Response:
     """200 once the index is loaded and while the store answers; else 503 with the reasons, for who may know them."""
     service: Service = request.app.state.service
-    known = actor_of(request) is not None
+    known = get_actor(request) is not None
     opened = service.opened_or_none
     answered = service.waiting_for or (await opened.probe.revision() if opened is not None else LOADING)
     if isinstance(answered, str) or opened is None:
-        return _json(NotReadyYet("not ready", reasons=[str(answered)] if known else []), 503, {"Retry-After": str(RETRY_AFTER)})
-    return _json(Ready("ready", revision=opened.live.index.revision if known else None))
+        return _build_response(NotReadyYet("not ready", reasons=[str(answered)] if known else []), 503, {"Retry-After": str(RETRY_AFTER)})
+    return _build_response(Ready("ready", revision=opened.live.index.revision if known else None))
 
 
-def _json(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def _build_response(answer: msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(answer), status, headers, JSON)

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from meshline import __version__
 from meshline.api.errors import BodyTooLarge, UnsupportedMedia
-from meshline.api.graphql.context import Asked
+from meshline.api.graphql.context import RequestRecord
 from meshline.app.service import STORE_SECONDS, Opened, Service
 from meshline.app.threads import run_in_thread
 from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable
@@ -53,7 +53,7 @@ SCOPES = ("read", "unchanged", "new", "changed", "retracted", "refused")
 LIMITS = ("NODES", "DEPTH", "TIME", "MATCHES")
 
 
-class State(NamedTuple):
+class ServerState(NamedTuple):
     """What is read when somebody looks. None: not known now, because the graph is not loaded or busy, or the store does not answer."""
 
     ready: bool
@@ -71,58 +71,60 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._clock = clock
         ProcessCollector(namespace="meshline", registry=self._registry)
-        build = self._gauge("build_info", "Always 1; the labels are the version of meshline and of Python.", "version", "python")
+        build = self._add_gauge("build_info", "Always 1; the labels are the version of meshline and of Python.", "version", "python")
         build.labels(__version__, platform.python_version()).set(1)
-        self._http()
-        self._writing()
-        self._asking()
-        self._syncing()
-        self._state()
+        self._add_http_metrics()
+        self._add_ingest_metrics()
+        self._add_query_metrics()
+        self._add_sync_metrics()
+        self._add_state_metrics()
 
-    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+    def _add_gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(f"meshline_{name}", meaning, labels, registry=self._registry)
 
-    def _counter(self, name: str, meaning: str, label: str, values: Iterable[str]) -> Counter:
+    def _add_counter(self, name: str, meaning: str, label: str, values: Iterable[str]) -> Counter:
         """A counter whose series all exist from the start, so that a first occurrence is seen as an increase."""
         counter = Counter(f"meshline_{name}", meaning, (label,), registry=self._registry)
         for value in values:
             counter.labels(value)
         return counter
 
-    def _histogram(self, name: str, meaning: str, buckets: Iterable[float], *labels: str) -> Histogram:
+    def _add_histogram(self, name: str, meaning: str, buckets: Iterable[float], *labels: str) -> Histogram:
         return Histogram(f"meshline_{name}", meaning, labels, registry=self._registry, buckets=tuple(buckets))
 
-    def _http(self) -> None:
+    def _add_http_metrics(self) -> None:
         labels = ("method", "route", "status")
         self._requests = Counter("meshline_http_requests", "HTTP requests answered.", labels, registry=self._registry)
-        self._request_seconds = self._histogram("http_request_seconds", "Seconds from a request to the end of its answer.", _FAST, "route")
-        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # series that were looked up
-        self._answered = self._gauge("http_requests_under_way", "HTTP requests that are being answered.")
-        self._refusals = self._counter("auth_refusals", "Requests turned away before they reached anything.", "reason", REFUSALS)
+        self._request_seconds = self._add_histogram(
+            "http_request_seconds", "Seconds from a request to the end of its answer.", _FAST, "route"
+        )
+        self._request_series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # series that were looked up
+        self._requests_under_way = self._add_gauge("http_requests_under_way", "HTTP requests that are being answered.")
+        self._refusals = self._add_counter("auth_refusals", "Requests turned away before they reached anything.", "reason", REFUSALS)
 
-    def _writing(self) -> None:
-        self._events = self._counter(
+    def _add_ingest_metrics(self) -> None:
+        self._events = self._add_counter(
             "events", "OpenLineage events by outcome; unchanged: taken, and the graph says what it said.", "outcome", OUTCOMES
         )
-        self._commit_events = self._histogram("commit_events", "Events in one commit to the store.", _GROUPS)
+        self._commit_events = self._add_histogram("commit_events", "Events in one commit to the store.", _GROUPS)
         self._commit_bytes = Counter("meshline_commit_bytes", "Bytes of the events that were committed.", registry=self._registry)
-        self._commit_seconds = self._histogram("commit_seconds", "Seconds until a commit was durable and in the index.", _FAST)
-        self._queue_events = self._gauge("queue_events", "Events that wait to be written.")
-        self._queue_bytes = self._gauge("queue_bytes", "Bytes of events that wait to be written.")
-        self._kafka = self._counter(
+        self._commit_seconds = self._add_histogram("commit_seconds", "Seconds until a commit was durable and in the index.", _FAST)
+        self._queue_events = self._add_gauge("queue_events", "Events that wait to be written.")
+        self._queue_bytes = self._add_gauge("queue_bytes", "Bytes of events that wait to be written.")
+        self._kafka = self._add_counter(
             "kafka_messages", "Messages from Kafka by outcome; known: delivered again, and durable since before.", "outcome", KAFKA_OUTCOMES
         )
-        self._kafka_lag = self._gauge("kafka_lag_messages", "Messages of a partition that are not durable yet.", "partition")
+        self._kafka_lag = self._add_gauge("kafka_lag_messages", "Messages of a partition that are not durable yet.", "partition")
 
-    def _asking(self) -> None:
-        self._query_seconds = self._histogram(
+    def _add_query_metrics(self) -> None:
+        self._query_seconds = self._add_histogram(
             "query_seconds", "Seconds for one GraphQL request, by root field; several: by more than one.", _FAST, "operation"
         )
         self._queries = Counter("meshline_queries", "GraphQL requests; outcome is ok, or the code of the first error.",
                                 ("operation", "outcome"), registry=self._registry)  # fmt: skip
-        self._truncations = self._counter("truncations", "Answers that stopped at a limit.", "limit", LIMITS)
+        self._truncations = self._add_counter("truncations", "Answers that stopped at a limit.", "limit", LIMITS)
 
-    def _syncing(self) -> None:
+    def _add_sync_metrics(self) -> None:
         labels = ("source", "outcome")
         self._syncs = Counter(
             "meshline_source_syncs",
@@ -131,47 +133,47 @@ class Metrics:
             registry=self._registry,
         )
         self._synced = Counter("meshline_source_scopes", "What syncs of a source did, in scopes.", labels, registry=self._registry)
-        self._sync_seconds = self._gauge("source_sync_seconds", "Seconds that the last sync of a source took.", "source")
-        self._source_up = self._gauge("source_up", "1 if the last sync of a source came to its end, else 0.", "source")
-        self._source_lag = self._gauge("source_lag_seconds", "Seconds since a source was last read to its end.", "source")
+        self._sync_seconds = self._add_gauge("source_sync_seconds", "Seconds that the last sync of a source took.", "source")
+        self._source_up = self._add_gauge("source_up", "1 if the last sync of a source came to its end, else 0.", "source")
+        self._source_lag = self._add_gauge("source_lag_seconds", "Seconds since a source was last read to its end.", "source")
         self._succeeded: dict[str, float] = {}  # when that was; of one that never was, when this was first seen
 
-    def _state(self) -> None:
-        self._ready = self._gauge("ready", "1 while the graph is loaded and the store answers, else 0.")
-        self._store_up = self._gauge("store_up", "1 if the store answered when this was read, else 0.")
-        self._columns = self._gauge("index_columns", "Columns in the index.")
-        self._datasets = self._gauge("index_datasets", "Datasets in the index, by every name that they have.")
-        self._jobs = self._gauge("index_jobs", "Jobs in the index.")
-        self._edges = self._gauge("index_edges", "Lineage edges in the index, as statements say them.")
-        self._index_revision = self._gauge("index_revision", "Revision of the store that the index shows.")
-        self._store_revision = self._gauge("store_revision", "Newest revision of the store.")
-        self._lag = self._gauge("index_lag_revisions", "Revisions of the store that the index does not show yet.")
+    def _add_state_metrics(self) -> None:
+        self._ready = self._add_gauge("ready", "1 while the graph is loaded and the store answers, else 0.")
+        self._store_up = self._add_gauge("store_up", "1 if the store answered when this was read, else 0.")
+        self._columns = self._add_gauge("index_columns", "Columns in the index.")
+        self._datasets = self._add_gauge("index_datasets", "Datasets in the index, by every name that they have.")
+        self._jobs = self._add_gauge("index_jobs", "Jobs in the index.")
+        self._edges = self._add_gauge("index_edges", "Lineage edges in the index, as statements say them.")
+        self._index_revision = self._add_gauge("index_revision", "Revision of the store that the index shows.")
+        self._store_revision = self._add_gauge("store_revision", "Newest revision of the store.")
+        self._lag = self._add_gauge("index_lag_revisions", "Revisions of the store that the index does not show yet.")
         for gauge in (self._columns, self._datasets, self._jobs, self._edges):
             gauge.set(UNKNOWN)
 
     # -- what happens
 
-    def begun(self) -> None:
-        self._answered.inc()
+    def count_request_begin(self) -> None:
+        self._requests_under_way.inc()
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+    def count_request_end(self, method: str, route: str, status: int, seconds: float) -> None:
         """The end of a request. `route` is one of ours, or OTHER."""
-        self._answered.dec()
+        self._requests_under_way.dec()
         series = method if method in METHODS else OTHER, route, status
-        known = self._answers.get(series)
+        known = self._request_series.get(series)
         if known is None:
-            known = self._answers[series] = self._requests.labels(*map(str, series)), self._request_seconds.labels(route)
+            known = self._request_series[series] = self._requests.labels(*map(str, series)), self._request_seconds.labels(route)
         known[0].inc()
         known[1].observe(seconds)
 
-    def turned_away(self, reason: str) -> None:
+    def count_refused_request(self, reason: str) -> None:
         self._refusals.labels(reason).inc()
 
-    def refused(self, error: BaseException) -> None:
+    def count_refused_event(self, error: BaseException) -> None:
         """An event that was not taken."""
         self._events.labels(next((outcome for kinds, outcome in _OUTCOMES if isinstance(error, kinds)), FAILED)).inc()
 
-    def committed(self, commit: Committed) -> None:
+    def count_commit(self, commit: Committed) -> None:
         """Events that are durable."""
         self._events.labels("accepted").inc(commit.events - commit.unchanged)
         self._events.labels("unchanged").inc(commit.unchanged)
@@ -179,24 +181,24 @@ class Metrics:
         self._commit_bytes.inc(commit.bytes)
         self._commit_seconds.observe(commit.seconds)
 
-    def consumed(self, outcome: str, number: int) -> None:
+    def count_messages(self, outcome: str, number: int) -> None:
         """See `meshline.ingest.kafka.Observer`."""
         self._kafka.labels(outcome).inc(number)
 
-    def lagging(self, partition: int, messages: int) -> None:
+    def set_lag(self, partition: int, messages: int) -> None:
         self._kafka_lag.labels(str(partition)).set(messages)
 
-    def released(self, partition: int) -> None:
+    def release_partition(self, partition: int) -> None:
         with suppress(KeyError):
             self._kafka_lag.remove(str(partition))
 
-    def asked(self, asked: Asked) -> None:
-        self._queries.labels(asked.operation, asked.outcome).inc()
-        self._query_seconds.labels(asked.operation).observe(asked.seconds)
-        for limit in asked.truncated:
+    def count_query(self, query: RequestRecord) -> None:
+        self._queries.labels(query.operation, query.outcome).inc()
+        self._query_seconds.labels(query.operation).observe(query.seconds)
+        for limit in query.truncated:
             self._truncations.labels(limit).inc()
 
-    def synced(self, source: str, status: Status, done: Synced | None) -> None:
+    def count_sync(self, source: str, status: Status, done: Synced | None) -> None:
         """How a source's last sync went; `done` if this server did it just now."""
         if source not in self._succeeded:
             self._succeeded[source] = self._clock()
@@ -213,7 +215,7 @@ class Metrics:
 
     # -- what is shown
 
-    def page(self, state: State) -> bytes:
+    def format_metrics(self, state: ServerState) -> bytes:
         """All of it, as text."""
         self._ready.set(state.ready)
         self._store_up.set(state.store_revision is not None)
@@ -245,30 +247,30 @@ class _WithoutTimes(Collector):
             yield metric
 
 
-async def metrics(request: Request) -> Response:
+async def get_metrics(request: Request) -> Response:
     """Prometheus' text format; also while the graph is loaded, and while the store does not answer."""
     service: Service = request.app.state.service
     found: Metrics = request.app.state.metrics
-    return Response(found.page(await _state(service)), media_type=CONTENT_TYPE)
+    return Response(found.format_metrics(await _read_state(service)), media_type=CONTENT_TYPE)
 
 
-async def _state(service: Service) -> State:
+async def _read_state(service: Service) -> ServerState:
     opened = service.opened_or_none
     if opened is None:
-        return State(ready=False, waiting=0, waiting_bytes=0, size=None, index_revision=None, store_revision=None)
+        return ServerState(ready=False, waiting=0, waiting_bytes=0, size=None, index_revision=None, store_revision=None)
     answered = await opened.probe.revision(STORE_SECONDS)
     newest = answered if isinstance(answered, int) else None
-    return State(
+    return ServerState(
         ready=newest is not None and not service.waiting_for,
         waiting=opened.pipeline.waiting,
         waiting_bytes=opened.pipeline.waiting_bytes,
-        size=await run_in_thread(partial(_size, opened)),
+        size=await run_in_thread(partial(_read_size, opened)),
         index_revision=opened.live.index.revision,
         store_revision=newest,
     )
 
 
-def _size(opened: Opened) -> Size | None:
+def _read_size(opened: Opened) -> Size | None:
     """None if a question takes long just now: who watches does not wait for it."""
     lock = opened.live.lock
     if not lock.acquire(timeout=LOCK_SECONDS):

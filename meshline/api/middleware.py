@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE, JSON, error_body, response_of
+from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE, JSON, build_error_response, encode_error
 from meshline.api.metrics import OTHER, Metrics
-from meshline.api.rest.request_body import give_back
+from meshline.api.rest.request_body import release_body
 from meshline.app.logs import DETAILS, REQUEST_ID
 from meshline.errors import NotReady
 
@@ -36,7 +36,7 @@ _HEADER = HEADER.lower().encode()
 _SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]  # as ASGI has them
 
 
-class Envelope:
+class RequestContextMiddleware:
     """The outermost layer. Takes the caller's request id if it is a plain word, else makes one (`scope["state"]["request_id"]`)."""
 
     def __init__(
@@ -58,39 +58,39 @@ class Envelope:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _given_id(scope) or secrets.token_hex(8)
+        request_id = _read_request_id(scope) or secrets.token_hex(8)
         scope.setdefault("state", {}).update(request_id=request_id, actor=None, code="")
         inside = REQUEST_ID.set(request_id)
         answer = _Answer(send, request_id)
         begun = self._clock()
-        self._metrics.begun()
+        self._metrics.count_request_begin()
         try:
-            await self._answered(scope, receive, answer)
+            await self._run_application(scope, receive, answer)
         finally:
             seconds = self._clock() - begun
-            give_back(scope)
+            release_body(scope)
             path = scope["path"]
-            self._metrics.answered(scope["method"], path if path in self._routes else OTHER, answer.status, seconds)
-            self._log(scope, answer, seconds)
+            self._metrics.count_request_end(scope["method"], path if path in self._routes else OTHER, answer.status, seconds)
+            self._log_request(scope, answer, seconds)
             REQUEST_ID.reset(inside)
 
-    async def _answered(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    async def _run_application(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
             await self.app(scope, receive, answer.send)
         except asyncio.CancelledError:
             if answer.status:
                 raise
-            stopping = response_of(NotReady("the server is stopping: ask again"))  # it waits for requests no longer
+            stopping = build_error_response(NotReady("the server is stopping: ask again"))  # it waits for requests no longer
             await stopping(scope, receive, answer.send)
         except Exception:
             if answer.status:  # too late for an answer: the server logs it and closes the connection
                 raise
             request_id = scope["state"]["request_id"]
             log.exception("request %s failed", request_id)
-            body = error_body(INTERNAL, INTERNAL_MESSAGE, request_id=request_id)
+            body = encode_error(INTERNAL, INTERNAL_MESSAGE, request_id=request_id)
             await Response(body, 500, media_type=JSON)(scope, receive, answer.send)
 
-    def _log(self, scope: Scope, answer: _Answer, seconds: float) -> None:
+    def _log_request(self, scope: Scope, answer: _Answer, seconds: float) -> None:
         path, state = scope["path"], scope["state"]
         level = logging.DEBUG if path in self._quiet and answer.status < 400 else logging.INFO
         if log.isEnabledFor(level):
@@ -109,7 +109,7 @@ class Envelope:
             log.handle(record)
 
 
-def _given_id(scope: Scope) -> str:
+def _read_request_id(scope: Scope) -> str:
     """The caller's request id, if it is a plain word."""
     given = next((value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER), "")
     return given if _SANE.fullmatch(given) else ""

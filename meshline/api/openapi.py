@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from meshline import __version__
 from meshline.api.errors import JSON, ErrorAnswer
-from meshline.api.graphql.http import GRAPHQL_JSON, Asked
+from meshline.api.graphql.http import GRAPHQL_JSON, GraphQLRequest
 from meshline.api.health import Alive, NotReadyYet, Ready
 from meshline.api.metrics import CONTENT_TYPE
 from meshline.api.rest.mesh import MEDIA as MESH_MEDIA
-from meshline.api.rest.mesh import Loaded
+from meshline.api.rest.mesh import MeshAnswer
 from meshline.api.rest.openlineage import MEDIA as EVENT_MEDIA
-from meshline.api.rest.openlineage import SOURCE_NAME, BatchAnswer, Taken
+from meshline.api.rest.openlineage import SOURCE_NAME, BatchAnswer, EventAnswer
 from meshline.api.rest.request_body import COMPRESSED, IDENTITY
 from meshline.api.rest.sources import LOOKUPS as SOURCE_LOOKUPS
 from meshline.api.rest.sources import MEDIA as SOURCE_MEDIA
@@ -103,11 +103,11 @@ class Operation(NamedTuple):
     parameters: Sequence[Parameter] = ()
 
 
-def _json(meaning: str, shape: Shape) -> Answer:
+def _build_json_answer(meaning: str, shape: Shape) -> Answer:
     return Answer(meaning, {JSON: shape})
 
 
-def _refusal(meaning: str, *headers: str) -> Answer:
+def _build_refusal(meaning: str, *headers: str) -> Answer:
     return Answer(meaning, {JSON: ErrorAnswer}, headers)
 
 
@@ -120,16 +120,19 @@ ENCODING = Parameter(
 OF_SOURCE = Parameter(
     "source", "query", "The source, KIND/NAME.", required=True, schema={"type": "string", "pattern": f"^{SOURCE.pattern}$"}
 )
-INVALID = _refusal("It cannot be used; `path` says where.")
-TOO_LARGE = _refusal("The body is too large, before or after decompression.")
-UNSUPPORTED = _refusal("A content type or encoding that is not taken here.")
-BUSY = _refusal("Not now: the graph is being loaded, the store does not answer, or too much waits. Try again.", "Retry-After")
-TOO_LONG = _refusal("Reading it takes longer or more memory than it may: send it in smaller parts.")
+INVALID = _build_refusal("It cannot be used; `path` says where.")
+TOO_LARGE = _build_refusal("The body is too large, before or after decompression.")
+UNSUPPORTED = _build_refusal("A content type or encoding that is not taken here.")
+BUSY = _build_refusal("Not now: the graph is being loaded, the store does not answer, or too much waits. Try again.", "Retry-After")
+TOO_LONG = _build_refusal("Reading it takes longer or more memory than it may: send it in smaller parts.")
 WITH_BODY = {400: INVALID, 413: TOO_LARGE, 415: UNSUPPORTED, 503: BUSY}
-ALWAYS = {421: _refusal("The Host header names another server."), 500: _refusal("A fault of the server; the log has the details.")}
+ALWAYS = {
+    421: _build_refusal("The Host header names another server."),
+    500: _build_refusal("A fault of the server; the log has the details."),
+}
 WITH_ROLE = {
-    401: _refusal("No token, or one that is not known.", "WWW-Authenticate"),
-    403: _refusal("The token's role may not do this.", "WWW-Authenticate"),
+    401: _build_refusal("No token, or one that is not known.", "WWW-Authenticate"),
+    403: _build_refusal("The token's role may not do this.", "WWW-Authenticate"),
 }
 
 _GRAPHQL = {
@@ -138,25 +141,25 @@ _GRAPHQL = {
         "No GraphQL request over HTTP; or, as application/graphql-response+json, one that was refused before it ran.",
         {JSON: ErrorAnswer, GRAPHQL_JSON: GraphQLAnswer},
     ),
-    406: _refusal("None of the accepted media types can be had."),
+    406: _build_refusal("None of the accepted media types can be had."),
     503: BUSY,
 }
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("/", "GET"): Operation("A page that lists these addresses, for browsers.", {200: Answer("The page.", {HTML: TEXT})}),
-    ("/healthz", "GET"): Operation("Is the process alive?", {200: _json("Yes.", Alive)}),
+    ("/healthz", "GET"): Operation("Is the process alive?", {200: _build_json_answer("Yes.", Alive)}),
     ("/readyz", "GET"): Operation(
         "Is the graph loaded, and does the store answer?",
-        {200: _json("Yes.", Ready), 503: Answer("Not now.", {JSON: NotReadyYet}, ("Retry-After",))},
+        {200: _build_json_answer("Yes.", Ready), 503: Answer("Not now.", {JSON: NotReadyYet}, ("Retry-After",))},
     ),
     ("/metrics", "GET"): Operation("What an operator watches, for Prometheus.", {200: Answer("Metrics.", {CONTENT_TYPE: TEXT})}),
-    ("/openapi.json", "GET"): Operation("This document.", {200: _json("OpenAPI 3.1.", OBJECT)}),
+    ("/openapi.json", "GET"): Operation("This document.", {200: _build_json_answer("OpenAPI 3.1.", OBJECT)}),
     ("/graphql", "GET"): Operation(
         "Ask a GraphQL query.",
         {
             **_GRAPHQL,
             303: Answer("A browser that opens the address without a query is sent to the page at /.", {}, ("Location",)),
-            405: _refusal("A mutation: use POST.", "Allow"),
+            405: _build_refusal("A mutation: use POST.", "Allow"),
         },
         parameters=(
             Parameter("query", "query", "The request.", required=True),
@@ -167,18 +170,18 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("/graphql", "POST"): Operation(
         "Ask a GraphQL query; or, with the role admin, say something by a mutation.",
         {**_GRAPHQL, 413: TOO_LARGE, 415: UNSUPPORTED},
-        Asked,
+        GraphQLRequest,
         (JSON,),
         (ENCODING,),
     ),
     ("/api/v1/check", "POST"): Operation(
         "May this change ship, who is hit, who is told?",
         {
-            200: _json("The report, whatever the verdict.", Report),
+            200: _build_json_answer("The report, whatever the verdict.", Report),
             **WITH_BODY,
-            404: _refusal("The change names what the graph does not know."),
-            409: _refusal("The change names what several assets answer to; `candidates` are their names."),
-            422: _refusal("It takes longer or more memory than a check may, or differs in too much: check less at once."),
+            404: _build_refusal("The change names what the graph does not know."),
+            409: _build_refusal("The change names what several assets answer to; `candidates` are their names."),
+            422: _build_refusal("It takes longer or more memory than a check may, or differs in too much: check less at once."),
         },
         CheckAsked,
         (JSON,),
@@ -186,14 +189,14 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("/api/v1/lineage", "POST"): Operation(
         "Take an OpenLineage event.",
-        {201: _json("It is durable, and shown.", Taken), **WITH_BODY},
+        {201: _build_json_answer("It is durable, and shown.", EventAnswer), **WITH_BODY},
         EVENT,
         sorted(EVENT_MEDIA),
         (ENCODING,),
     ),
     ("/api/v1/lineage/batch", "POST"): Operation(
         "Take OpenLineage events: those that are usable, whatever the others are.",
-        {200: _json("What became of each.", BatchAnswer), **WITH_BODY},
+        {200: _build_json_answer("What became of each.", BatchAnswer), **WITH_BODY},
         {"type": "array", "items": EVENT},
         sorted(EVENT_MEDIA),
         (
@@ -208,14 +211,14 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("/api/v1/mesh", "PUT"): Operation(
         "Load a mesh file, as a whole or not at all.",
-        {200: _json("What changed.", Loaded), **WITH_BODY, 422: TOO_LONG},
+        {200: _build_json_answer("What changed.", MeshAnswer), **WITH_BODY, 422: TOO_LONG},
         MESH,
         sorted(MESH_MEDIA),
         (ENCODING, Parameter("name", "query", "Names the source, if the file does not.")),
     ),
     ("/api/v1/sources", "GET"): Operation(
         "What whoever reads a source must know of the graph.",
-        {200: _json("What the source remembered, and what the graph knows.", Known), 400: INVALID, 503: BUSY},
+        {200: _build_json_answer("What the source remembered, and what the graph knows.", Known), 400: INVALID, 503: BUSY},
         parameters=(
             OF_SOURCE,
             *(Parameter(name, "query", meaning) for name, meaning in SOURCE_LOOKUPS.items()),
@@ -223,7 +226,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("/api/v1/sources", "PUT"): Operation(
         "Take a reading of a source, or a part of one, as a whole or not at all.",
-        {200: _json("What changed.", SourceTaken), **WITH_BODY, 422: TOO_LONG},
+        {200: _build_json_answer("What changed.", SourceTaken), **WITH_BODY, 422: TOO_LONG},
         Sent,
         sorted(SOURCE_MEDIA),
         (ENCODING, OF_SOURCE),
@@ -231,12 +234,12 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
 }
 
 
-def document(roles: Mapping[str, Role | None]) -> bytes:
+def build_document(roles: Mapping[str, Role | None]) -> bytes:
     """The whole document. `roles`: what each path needs."""
-    shapes = _Shapes()
+    shapes = _SchemaRegistry()
     paths: dict[str, dict[str, Any]] = {}
     for (path, method), operation in OPERATIONS.items():
-        paths.setdefault(path, {})[method.lower()] = _operation(path, method, operation, roles[path], shapes)
+        paths.setdefault(path, {})[method.lower()] = _describe_operation(path, method, operation, roles[path], shapes)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -250,7 +253,7 @@ def document(roles: Mapping[str, Role | None]) -> bytes:
     )
 
 
-class _Shapes:
+class _SchemaRegistry:
     """The schemas of all types, each once."""
 
     def __init__(self) -> None:
@@ -261,27 +264,27 @@ class _Shapes:
         schemas, self.components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
         self._schemas = dict(zip(types, schemas, strict=True))
 
-    def of(self, shape: Shape) -> Schema:
+    def get_schema(self, shape: Shape) -> Schema:
         return self._schemas[shape] if isinstance(shape, type) else shape
 
 
-def _operation(path: str, method: str, operation: Operation, role: Role | None, shapes: _Shapes) -> dict[str, Any]:
+def _describe_operation(path: str, method: str, operation: Operation, role: Role | None, shapes: _SchemaRegistry) -> dict[str, Any]:
     answers = {**operation.answers, **ALWAYS, **({} if role is None else WITH_ROLE)}
     made: dict[str, Any] = {
         "operationId": f"{method.lower()}{path.replace('/', '_').replace('.', '_')}",
         "summary": operation.summary,
         "description": f"Needs the role {role}." if role else "Needs no token; tells more with one.",
         "security": [{"token": []}] if role else [{}, {"token": []}],
-        "parameters": [_parameter(each) for each in operation.parameters],
-        "responses": {str(status): _answer(answers[status], shapes) for status in sorted(answers)},
+        "parameters": [_describe_parameter(each) for each in operation.parameters],
+        "responses": {str(status): _describe_answer(answers[status], shapes) for status in sorted(answers)},
     }
     if operation.body is not None:
-        content = {media: {"schema": shapes.of(operation.body)} for media in operation.body_media}
+        content = {media: {"schema": shapes.get_schema(operation.body)} for media in operation.body_media}
         made["requestBody"] = {"required": True, "content": content}
     return made
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
+def _describe_parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": parameter.place,
@@ -291,16 +294,16 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer, shapes: _Shapes) -> dict[str, Any]:
+def _describe_answer(answer: Answer, shapes: _SchemaRegistry) -> dict[str, Any]:
     made: dict[str, Any] = {
         "description": answer.meaning,
-        "content": {media: {"schema": shapes.of(shape)} for media, shape in answer.content.items()},
+        "content": {media: {"schema": shapes.get_schema(shape)} for media, shape in answer.content.items()},
     }
     if answer.headers:
         made["headers"] = {name: {"required": True, "schema": TEXT} for name in answer.headers}
     return made
 
 
-async def openapi(request: Request) -> Response:
+async def get_openapi(request: Request) -> Response:
     """The document, as made once for this application."""
     return Response(request.app.state.openapi, media_type=JSON)

@@ -27,7 +27,7 @@ GRACE_SECONDS = 10  # for requests that are under way when told to stop
 END_SECONDS = 19  # after which the process ends, whatever it is doing
 
 
-def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
+def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
     """Serve until SIGINT or SIGTERM; then finish what was begun and write what was accepted. A second SIGINT does not wait.
 
     `ready` is told the address when the graph is loaded. Raises InvalidInput if the address cannot be had or would be open to
@@ -41,16 +41,16 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
         failures.append(error)
         server.should_exit = True
 
-    def opened() -> None:
+    def report_ready() -> None:
         log.info("GraphQL on %s/graphql, OpenLineage events to %s/api/v1/lineage", url, url)
         if ready is not None:
             ready(url)
 
-    with _bound(settings.host, settings.port) as bound:
+    with _bind_socket(settings.host, settings.port) as bound:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         url = f"http://{host}:{bound.getsockname()[1]}"
         config = uvicorn.Config(
-            create_app(settings, on_failure=fail, on_ready=opened),
+            create_app(settings, on_failure=fail, on_ready=report_ready),
             log_config=None,
             access_log=False,  # the envelope logs requests
             http="h11",  # the other parser drops the body of a request that offers an upgrade (as Java's HttpClient does to HTTP/2)
@@ -61,7 +61,7 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         server = _Server(config)
-        log.info("listening on %s, loading the graph", url, extra={DETAILS: {"auth": _auth(settings)}})
+        log.info("listening on %s, loading the graph", url, extra={DETAILS: {"auth": _describe_auth(settings)}})
         with suppress(KeyboardInterrupt):
             server.run(sockets=[bound])
     if failures:
@@ -86,11 +86,11 @@ def _end_late() -> None:
     os._exit(1)
 
 
-def _auth(settings: Settings) -> str:
+def _describe_auth(settings: Settings) -> str:
     return f"tokens of {len(settings.tokens)}" if settings.tokens else "off"
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bind_socket(host: str, port: int) -> socket.socket:
     """A socket that listens on an address. Raises InvalidInput."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)

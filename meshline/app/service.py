@@ -109,17 +109,17 @@ in_task = partial(run_in_thread, grace=TASK_GRACE)
 class Observer(Protocol):
     """Counts what a service does. For use by any thread."""
 
-    def committed(self, commit: Committed) -> None: ...
+    def count_commit(self, commit: Committed) -> None: ...
 
-    def synced(self, source: str, status: Status, done: Synced | None) -> None: ...
+    def count_sync(self, source: str, status: Status, done: Synced | None) -> None: ...
 
     # see `meshline.ingest.kafka.Observer`
 
-    def consumed(self, outcome: str, number: int) -> None: ...
+    def count_messages(self, outcome: str, number: int) -> None: ...
 
-    def lagging(self, partition: int, messages: int) -> None: ...
+    def set_lag(self, partition: int, messages: int) -> None: ...
 
-    def released(self, partition: int) -> None: ...
+    def release_partition(self, partition: int) -> None: ...
 
 
 class Opened(NamedTuple):
@@ -260,7 +260,7 @@ class Service:
             raise
         self.prepare(live, naming, governing)
         limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
-        pipeline = Pipeline(live, BatchBuilder(naming, _event_limits(settings)), limits, observe=self.observer.committed)
+        pipeline = Pipeline(live, BatchBuilder(naming, _event_limits(settings)), limits, observe=self.observer.count_commit)
         consuming = consumer(wanted_events, settings, pipeline, store, self.observer)
         return Opened(
             live, naming, governing, pipeline, self._scheduler(live, naming, pipeline, file), consuming, notifier, StoreProbe(store)
@@ -285,7 +285,7 @@ class Service:
         if file is None or settings.mesh is None or not settings.sync_at_once or all(one.every is None for one in file.sources):
             return None
         plan = Plan(file.sources, settings.mesh.absolute().parent, file.namespaces, settings.sync_at_once)
-        return Scheduler(Local(live, naming, lambda: nullcontext(pipeline)), plan, self.observer.synced)
+        return Scheduler(Local(live, naming, lambda: nullcontext(pipeline)), plan, self.observer.count_sync)
 
     async def _join(self, live: LiveGraph) -> None:
         """Join what the rules of catalogs join, whenever there is something new."""

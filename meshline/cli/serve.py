@@ -49,9 +49,9 @@ def serve(
 
 def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
     """Serve until a signal comes; `ready` is given the address when the graph is loaded."""
-    from meshline.api.serve import serve
+    from meshline.api.serve import run_server
 
-    serve(settings, ready)
+    run_server(settings, ready)
 
 
 class Executor(Protocol):
@@ -62,11 +62,11 @@ class Executor(Protocol):
 
 def make_executor(graph: LiveGraph, naming: Naming, policies: Path | None, *, seconds: float, objects: int) -> Executor:
     """What a server answers, over a graph in this process. `policies`: a folder of the user's; `seconds`, `objects`: for one request."""
-    from meshline.api.graphql import Bounds, GraphQL
+    from meshline.api.graphql import Bounds, Executor
     from meshline.api.graphql.execution import ALL, QUERIES
     from meshline.app.policy_service import Governing
 
-    graphql = GraphQL(graph, naming, Bounds(seconds=seconds, objects=objects), governing=Governing(graph, policies))
+    graphql = Executor(graph, naming, Bounds(seconds=seconds, objects=objects), governing=Governing(graph, policies))
 
     def execute(query: str, variables: Mapping[str, object], *, mutations: bool = False) -> dict[str, Any]:
         return graphql.execute(query, variables, allowed=ALL if mutations else QUERIES).body

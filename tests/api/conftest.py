@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from meshline.api.app import create_app
-from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.graphql import Bounds, Executor
 from meshline.app.settings import load
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
@@ -23,7 +23,7 @@ class Asking:
 
     def __init__(self, graph: LiveGraph, bounds: Bounds | None = None) -> None:
         self.graph = graph
-        self.graphql = GraphQL(graph, Naming(), bounds)
+        self.graphql = Executor(graph, Naming(), bounds)
 
     def __call__(self, query: str, **variables: object) -> Any:
         """The data; no errors."""

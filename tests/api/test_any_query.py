@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from meshline.api.graphql import Bounds
-from meshline.api.graphql.schema import printed
+from meshline.api.graphql.schema import print_schema
 from meshline.graph.model import EdgeType, build_column_key, build_dataset_key
 from tests.api.conftest import Asking
 from tests.queries import mesh
@@ -44,7 +44,7 @@ LEVELS = 6
 
 @functools.cache
 def schema() -> GraphQLSchema:
-    return build_schema(printed())
+    return build_schema(print_schema())
 
 
 class Asker:

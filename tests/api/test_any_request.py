@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 
 from meshline.api.app import ADDRESSES, create_app
-from meshline.api.openapi import OPERATIONS, document
+from meshline.api.openapi import OPERATIONS, build_document
 from meshline.app.settings import load
 from meshline.app.tokens import Role
 from tests.api.test_auth import SECRETS, TOKENS, bearer
@@ -37,7 +37,7 @@ EXAMPLES = 40  # for each operation
 ADMIN = bearer(SECRETS[Role.ADMIN])
 
 
-DOCUMENT = schemathesis.openapi.from_dict(json.loads(document({address.path: address.role for address in ADDRESSES})))
+DOCUMENT = schemathesis.openapi.from_dict(json.loads(build_document({address.path: address.role for address in ADDRESSES})))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from meshline.api.errors import JSON, known_error
+from meshline.api.errors import JSON, handle_known_error
 from meshline.api.rest.request_body import BodyBudget, check_media, read_body
 from meshline.errors import MeshlineError
 from tests.api.conftest import running
@@ -31,7 +31,7 @@ async def echo(request: Request) -> Response:
 
 @pytest.fixture
 def client() -> TestClient:
-    app = Starlette(routes=[Route("/", echo, methods=["POST"])], exception_handlers={MeshlineError: known_error})
+    app = Starlette(routes=[Route("/", echo, methods=["POST"])], exception_handlers={MeshlineError: handle_known_error})
     return TestClient(app)
 
 
@@ -90,7 +90,7 @@ def test_content_types(client: TestClient) -> None:
 
 def test_many_empty_members(client: TestClient) -> None:
     assert code(client, gzip.compress(b"") * 100_000, content_encoding="gzip") == (413, "BODY_TOO_LARGE")
-    app = Starlette(routes=[Route("/", large, methods=["POST"])], exception_handlers={MeshlineError: known_error})
+    app = Starlette(routes=[Route("/", large, methods=["POST"])], exception_handlers={MeshlineError: handle_known_error})
     assert code(TestClient(app), gzip.compress(b"") * 100_000, content_encoding="gzip") == (400, "INVALID_INPUT")
 
 
@@ -101,12 +101,12 @@ async def large(request: Request) -> Response:
 def test_bodies_have_a_budget_together() -> None:
     with running(bodies_bytes=50_000) as opened:
         budget: BodyBudget = opened.app.state.body_budget  # type: ignore[attr-defined]
-        budget.take(49_000, 0)
+        budget.reserve_bytes(49_000, 0)
         refused = opened.post("/api/v1/lineage", json=event(0, producer="x" * 2_000))
         assert (refused.status_code, refused.json()["error"]["code"], refused.headers["retry-after"]) == (503, "QUEUE_FULL", "2")
         packed = gzip.compress(json.dumps(event(0, producer="x" * 2_000)).encode())
         assert opened.post("/api/v1/lineage", content=packed, headers={"Content-Type": JSON, "Content-Encoding": "gzip"}).status_code == 503
-        budget.give(49_000)
+        budget.release_bytes(49_000)
         assert opened.post("/api/v1/lineage", json=event(0, producer="x" * 60_000)).status_code == 201, "alone it may be larger"
         assert budget.used == 0
 

@@ -6,12 +6,12 @@ import time
 
 from graphql import GraphQLError, parse, validate
 
-from meshline.api.graphql.schema import Guard, make_schema
+from meshline.api.graphql.schema import QueryLimitRule, build_schema
 
-SCHEMA = make_schema(depth=5, aliases=3, tokens=1000)
+SCHEMA = build_schema(depth=5, aliases=3, tokens=1000)
 
 
-class Limits(Guard):
+class Limits(QueryLimitRule):
     max_depth = 5
     max_aliases = 3
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query
 
-from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.graphql import Bounds, Executor
 from meshline.graph.naming import Naming
 from tests.api.conftest import Asking
 from tests.queries import mesh
@@ -160,7 +160,7 @@ def test_the_past_is_read_before_the_graph_is_held(ask: Asking, monkeypatch: pyt
 def test_the_lock_is_free_afterwards(ask: Asking) -> None:
     ask.errors("{ impact(of: []) { total } }")
     ask("{ about { revision } }")
-    graphql = GraphQL(ask.graph, Naming())
+    graphql = Executor(ask.graph, Naming())
     assert graphql.execute("{ about { revision } }").executed
     assert ask.graph.lock.acquire(blocking=False)
     ask.graph.lock.release()

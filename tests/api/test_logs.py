@@ -98,7 +98,7 @@ def test_records_inside_a_request_carry_its_id(lines: Lines, monkeypatch: pytest
         service = client.app.state.service  # type: ignore[attr-defined]
         monkeypatch.setattr(service.opened.live, "at", lambda *_, **__: 1 / 0)  # in a worker thread
         answer = client.post("/graphql", json={"query": "{ about { version } }"}, headers={"X-Request-Id": "one"}).json()
-        monkeypatch.setattr(client.app.state.metrics, "page", None)  # type: ignore[attr-defined]  # in the event loop
+        monkeypatch.setattr(client.app.state.metrics, "format_metrics", None)  # type: ignore[attr-defined]  # in the event loop
         assert client.get("/metrics", headers={"X-Request-Id": "two"}).status_code == 500
     assert answer["errors"][0]["extensions"] == {"code": "INTERNAL", "requestId": "one"}
     failures = [line for line in lines() if line["level"] == "error" and "ZeroDivisionError" in line.get("error", "")]

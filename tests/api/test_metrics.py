@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from meshline.api.app import create_app
-from meshline.api.graphql.schema import make_schema
+from meshline.api.graphql.schema import build_schema
 from meshline.api.metrics import OTHER, OUTCOMES, REFUSALS
 from meshline.app.settings import load
 from meshline.app.tokens import Role
@@ -229,7 +229,7 @@ def test_no_label_is_made_up_by_a_client(client: TestClient) -> None:
     found = seen(client)
     labels = {value for _, pairs in found for _, value in pairs}
     assert not [value for value in labels if "up_" in value or "made" in value.lower()]
-    schema = make_schema(1, 1, 1)._schema
+    schema = build_schema(1, 1, 1)._schema
     roots = {*schema.query_type.fields, *schema.mutation_type.fields} if schema.query_type and schema.mutation_type else set()
     assert found.labels("queries_total", "operation") <= roots | {"refused", "several", "introspection"}
     assert found.of("http_requests_total", method="GET", route=OTHER, status="404") == 20

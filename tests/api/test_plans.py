@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from meshline.api.graphql import Bounds, GraphQL
+from meshline.api.graphql import Bounds, Executor
 from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.fast_executor import PlanningExecutor
 from meshline.graph.model import EdgeType, build_dataset_key
@@ -20,8 +20,8 @@ from tests.sizes import count_examples
 
 
 class Both(NamedTuple):
-    planned: GraphQL
-    plain: GraphQL
+    planned: Executor
+    plain: Executor
 
     def same(self, query: str, **variables: object) -> dict[str, Any]:
         """The answer, equal whether planned or not."""
@@ -43,7 +43,7 @@ def both() -> Iterator[Both]:
     same = mesh.edge(EdgeType.SAME_AS, build_dataset_key("s3://lake", "orders"), mesh.ORDERS, why="location")
     graph = mesh.live(*mesh.mesh(), same)
     bounds = Bounds(depth=50, aliases=500)
-    found = Both(GraphQL(graph, Naming(), bounds), GraphQL(graph, Naming(), bounds))
+    found = Both(Executor(graph, Naming(), bounds), Executor(graph, Naming(), bounds))
     found.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
     yield found
     graph.store.close()
@@ -101,7 +101,7 @@ def test_what_fails_in_a_plan_fails_with_its_place(monkeypatch: pytest.MonkeyPat
 
 def test_the_request_s_limit_holds(caplog: pytest.LogCaptureFixture, both: Both) -> None:
     graph = both.planned.live
-    small = Both(*(GraphQL(graph, Naming(), Bounds(objects=5)) for _ in range(2)))
+    small = Both(*(Executor(graph, Naming(), Bounds(objects=5)) for _ in range(2)))
     small.plain.schema.execution_context_class = StrawberryGraphQLCoreExecutionContext
     body = small.same("query Q($of: [ID!]!) { impact(of: $of) { assets { nodes { node { id } } } } }", of=[mesh.CUSTOMERS.id])
     assert body["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"

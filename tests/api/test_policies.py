@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meshline.api.graphql import GraphQL
+from meshline.api.graphql import Executor
 from meshline.app.policy_service import Governing
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, build_column_key, build_consumer_key, build_data_product_key
@@ -22,7 +22,7 @@ QUERY = """query($policy: String, $severity: Severity, $first: Int, $after: Stri
 }"""
 
 
-def ask(graphql: GraphQL, query: str = QUERY, **variables: object) -> dict[str, Any]:
+def ask(graphql: Executor, query: str = QUERY, **variables: object) -> dict[str, Any]:
     answer = graphql.execute(query, variables)
     assert "errors" not in answer.body, answer.body["errors"]
     found: dict[str, Any] = answer.body["data"]
@@ -36,7 +36,7 @@ def live() -> LiveGraph:
 
 
 def test_pages_give_all_that_is_broken_once_and_in_order(live: LiveGraph) -> None:
-    graphql = GraphQL(live, Naming())
+    graphql = Executor(live, Naming())
     whole = ask(graphql, first=1_000)["policyViolations"]
     assert len(whole["nodes"]) == whole["totalCount"] > 2
     found: list[Any] = []
@@ -55,7 +55,7 @@ def test_pages_give_all_that_is_broken_once_and_in_order(live: LiveGraph) -> Non
 
 
 def test_only_of_a_policy_or_a_severity(live: LiveGraph) -> None:
-    graphql = GraphQL(live, Naming())
+    graphql = Executor(live, Naming())
     (found,) = ask(graphql, policy="pii-unmasked")["policyViolations"]["nodes"]
     assert (found["asset"]["qualifiedName"], found["severity"], found["verdict"], found["new"]) == ("mailer", "error", "BREAKING", False)
     assert [step["name"] for step in found["path"]] == ["pg/shop.customers.email", "mailer"]
@@ -67,7 +67,7 @@ def test_only_of_a_policy_or_a_severity(live: LiveGraph) -> None:
 
 
 def test_they_follow_the_graph(live: LiveGraph) -> None:
-    graphql = GraphQL(live, Naming())
+    graphql = Executor(live, Naming())
     before = ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"]
     mesh.say(live, mesh.edge(EdgeType.CONSUMES, build_consumer_key("other"), build_column_key(mesh.CUSTOMERS, "email")))
     assert ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == before + 1
@@ -78,7 +78,7 @@ def test_they_follow_the_graph(live: LiveGraph) -> None:
 def test_ones_own_policies_count(live: LiveGraph, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: pii-unmasked\noff: everybody may\n")
     (tmp_path / "b.yaml").write_text('id: titled\nkind: product\nrequire: title != ""\nseverity: info\nmessage: "{name} has no title"\n')
-    graphql = GraphQL(live, Naming(), governing=Governing(live, tmp_path))
+    graphql = Executor(live, Naming(), governing=Governing(live, tmp_path))
     policies = {one["id"]: one for one in ask(graphql, "{ policies { id off own severity } }")["policies"]}
     assert policies["pii-unmasked"] == {"id": "pii-unmasked", "off": "everybody may", "own": True, "severity": "ERROR"}
     assert ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == 0
@@ -98,11 +98,11 @@ def test_ones_own_policies_count(live: LiveGraph, tmp_path: Path) -> None:
     ],
 )
 def test_bad_questions_are_refused(live: LiveGraph, variables: dict[str, object], code: str) -> None:
-    body = GraphQL(live, Naming()).execute(QUERY, variables).body
+    body = Executor(live, Naming()).execute(QUERY, variables).body
     assert body["errors"][0]["extensions"]["code"] == code
 
 
 def test_a_bad_file_is_an_error_with_its_place(live: LiveGraph, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: mine\nkind: product\nrequire: owner\nseverity: info\nmessage: x\n")
-    body = GraphQL(live, Naming(), governing=Governing(live, tmp_path)).execute(QUERY).body
+    body = Executor(live, Naming(), governing=Governing(live, tmp_path)).execute(QUERY).body
     assert "a.yaml:3: mine: require: owner is no field here" in body["errors"][0]["message"]

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from graphql import build_schema
 
-from meshline.api.graphql.schema import printed
+from meshline.api.graphql.schema import print_schema
 
 FILE = Path(__file__).parents[2] / "schema.graphql"
 
 
 def test_the_file_is_the_schema() -> None:
-    assert FILE.read_text(encoding="utf-8") == printed(), "run: python -m meshline.api.graphql > schema.graphql"
+    assert FILE.read_text(encoding="utf-8") == print_schema(), "run: python -m meshline.api.graphql > schema.graphql"
 
 
 def test_the_names_that_are_binding() -> None:
-    schema = build_schema(printed())
+    schema = build_schema(print_schema())
     query = schema.query_type
     assert query is not None
     wanted = (
@@ -42,7 +42,7 @@ def test_the_names_that_are_binding() -> None:
 
 
 def test_the_defaults_that_are_binding() -> None:
-    text = printed()
+    text = print_schema()
     assert "direction: Direction! = DOWNSTREAM" in text
     assert "granularity: Granularity! = COLUMN" in text
     assert "reach: Reach! = POSSIBLE" in text

@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 from graphql import build_schema, parse, validate
 
-from meshline.api.graphql.schema import printed
+from meshline.api.graphql.schema import print_schema
 from meshline.cli.client import question
 
 NAMES = sorted(path.name.removesuffix(".graphql") for path in (files("meshline.cli") / "queries").iterdir())
@@ -15,4 +15,4 @@ NAMES = sorted(path.name.removesuffix(".graphql") for path in (files("meshline.c
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_question_fits_the_schema(name: str) -> None:
-    assert [error.message for error in validate(build_schema(printed()), parse(question(name)))] == []
+    assert [error.message for error in validate(build_schema(print_schema()), parse(question(name)))] == []

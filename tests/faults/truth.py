@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from meshline.api.graphql import GraphQL
+from meshline.api.graphql import Executor
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
@@ -39,7 +39,7 @@ class Truth:
         self.live = LiveGraph.open(SqliteStore())
         self.events: list[bytes] = []
         self._builder = BatchBuilder(Naming())
-        self._graphql = GraphQL(self.live, Naming())
+        self._graphql = Executor(self.live, Naming())
 
     def take(self, bodies: Iterable[bytes]) -> None:
         """Take usable events, as one batch."""

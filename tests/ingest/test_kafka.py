@@ -37,14 +37,14 @@ class Counts:
         self.messages: Counter[str] = Counter()
         self.lag: dict[int, int] = {}
 
-    def consumed(self, outcome: str, number: int) -> None:
+    def count_messages(self, outcome: str, number: int) -> None:
         if number:
             self.messages[outcome] += number
 
-    def lagging(self, partition: int, messages: int) -> None:
+    def set_lag(self, partition: int, messages: int) -> None:
         self.lag[partition] = messages
 
-    def released(self, partition: int) -> None:
+    def release_partition(self, partition: int) -> None:
         self.lag.pop(partition, None)
 
 

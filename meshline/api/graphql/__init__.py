@@ -1,6 +1,6 @@
-"""The GraphQL schema. `GraphQL(live, naming).execute(query)` runs a request in process."""
+"""The GraphQL schema. `Executor(live, naming).execute(query)` runs a request in process."""
 
 from meshline.api.graphql.context import Bounds
-from meshline.api.graphql.execution import Answer, GraphQL
+from meshline.api.graphql.execution import Answer, Executor
 
-__all__ = ["Answer", "Bounds", "GraphQL"]
+__all__ = ["Answer", "Bounds", "Executor"]

@@ -2,6 +2,6 @@
 
 import sys
 
-from meshline.api.graphql.schema import printed
+from meshline.api.graphql.schema import print_schema
 
-sys.stdout.write(printed())
+sys.stdout.write(print_schema())

@@ -10,23 +10,23 @@ from typing import Self
 import strawberry
 from strawberry.scalars import JSON
 
-from meshline.api.graphql.connections import Connection, connection, key_after
-from meshline.api.graphql.context import View
-from meshline.api.graphql.field_types import AssetKind, documented, reference
+from meshline.api.graphql.connections import Connection, build_connection, parse_cursor
+from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.field_types import AssetKind, describe_field, refer_to_type
 from meshline.graph.index import Ownership as Owned
 from meshline.graph.live_graph import FactRow
 from meshline.graph.model import AssetKey, from_micros
 from meshline.graph.queries import assets, ownership
 
 
-def statement_id(scope_id: int) -> strawberry.ID:
+def build_statement_id(scope_id: int) -> strawberry.ID:
     """What `retract` takes."""
     return strawberry.ID(f"st_{scope_id}")
 
 
 @strawberry.interface(description="Something that a person asks about.")
 class Asset:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     node: strawberry.Private[int]
     id: strawberry.ID = strawberry.field(description="Opaque and stable. Any member of an identity class is found by its own id.")
     kind: AssetKind
@@ -34,35 +34,35 @@ class Asset:
     qualified_name: str = strawberry.field(description="`namespace/name`, `namespace/dataset.column`, or the name.")
 
     @classmethod
-    def of(cls, view: View, node: int, key: AssetKey) -> Self:
+    def from_node(cls, view: GraphView, node: int, key: AssetKey) -> Self:
         return cls(view=view, node=node, id=strawberry.ID(key.id), kind=key.kind, name=key.name, qualified_name=key.qualified_name)
 
     @strawberry.field
     async def description(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("description")
+        return (await self.view.read_attributes(self.node)).text("description")
 
-    @documented("The tags of all sources together.")
+    @describe_field("The tags of all sources together.")
     async def tags(self) -> list[Tag]:
-        return [Tag(key=tag.key, value=tag.value, source=tag.source) for tag in (await self.view.attributes(self.node)).tags]
+        return [Tag(key=tag.key, value=tag.value, source=tag.source) for tag in (await self.view.read_attributes(self.node)).tags]
 
-    @documented("The domain it belongs to; of a domain, the one above.", type_=reference("Domain") | None)
+    @describe_field("The domain it belongs to; of a domain, the one above.", type_=refer_to_type("Domain") | None)
     def domain(self) -> Asset | None:
-        return self.view.maybe(self.view.index.ownership.find_domain(self.node), Asset)
+        return self.view.find_asset(self.view.index.ownership.find_domain(self.node), Asset)
 
-    @documented("The data product that a dataset or column belongs to.", type_=reference("DataProduct") | None)
+    @describe_field("The data product that a dataset or column belongs to.", type_=refer_to_type("DataProduct") | None)
     def product(self) -> Asset | None:
-        return self.view.maybe(self.view.index.ownership.find_product(self.node), Asset)
+        return self.view.find_asset(self.view.index.ownership.find_product(self.node), Asset)
 
-    @documented("The owners at the nearest level that has any.")
+    @describe_field("The owners at the nearest level that has any.")
     def owners(self) -> list[Ownership]:
-        return [Ownership.said(self.view, self.node, owned) for owned in self.view.index.ownership.list_owners(self.node)]
+        return [Ownership.from_owned(self.view, self.node, owned) for owned in self.view.index.ownership.list_owners(self.node)]
 
-    @documented("Who said what, when: all that any source says of it, what is shown (`chosen`) first.")
+    @describe_field("Who said what, when: all that any source says of it, what is shown (`chosen`) first.")
     async def facts(self, attribute: str | None = None) -> list[Fact]:
-        rows = (await self.view.attributes(self.node)).rows
-        return [Fact.said(row) for row in rows if attribute is None or row.attribute == attribute]
+        rows = (await self.view.read_attributes(self.node)).rows
+        return [Fact.from_row(row) for row in rows if attribute is None or row.attribute == attribute]
 
-    @documented("When any source last said anything about it.")
+    @describe_field("When any source last said anything about it.")
     def last_observed(self) -> datetime | None:
         at = assets.last_observed(self.view.index, self.node)
         return None if at is None else from_micros(at)
@@ -77,7 +77,7 @@ class Tag:
 
 @strawberry.type(description="An owner of an asset, and how it comes to own it.")
 class Ownership:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     owner_node: strawberry.Private[int]
     level_node: strawberry.Private[int | None]
     type: str = strawberry.field(description="technical, business, steward, ...")
@@ -85,7 +85,7 @@ class Ownership:
     statement: strawberry.ID = strawberry.field(description="The statement that says so.")
 
     @classmethod
-    def said(cls, view: View, node: int, owned: Owned) -> Self:
+    def from_owned(cls, view: GraphView, node: int, owned: Owned) -> Self:
         level = None if owned.level == node else owned.level
         return cls(
             view=view,
@@ -93,16 +93,16 @@ class Ownership:
             level_node=level,
             type=owned.type,
             source=owned.source,
-            statement=statement_id(owned.scope_id),
+            statement=build_statement_id(owned.scope_id),
         )
 
-    @documented(None, type_=reference("Owner"))
+    @describe_field(None, type_=refer_to_type("Owner"))
     def owner(self) -> Asset:
-        return self.view.typed(self.owner_node, Asset)
+        return self.view.get_asset(self.owner_node, Asset)
 
-    @documented("The dataset, product or domain whose owner this is, or the contract in force; null if the asset's own.")
+    @describe_field("The dataset, product or domain whose owner this is, or the contract in force; null if the asset's own.")
     def inherited_from(self) -> Asset | None:
-        return None if self.level_node is None else self.view.typed(self.level_node, Asset)
+        return None if self.level_node is None else self.view.get_asset(self.level_node, Asset)
 
 
 @strawberry.type(description="One attribute of an asset, as one source says it.")
@@ -117,7 +117,7 @@ class Fact:
     statement: strawberry.ID
 
     @classmethod
-    def said(cls, row: FactRow) -> Self:
+    def from_row(cls, row: FactRow) -> Self:
         return cls(
             source=row.source,
             attribute=row.attribute,
@@ -126,7 +126,7 @@ class Fact:
             valid_from=from_micros(row.valid_from),
             last_observed=from_micros(row.last_observed),
             chosen=row.chosen,
-            statement=statement_id(row.scope_id),
+            statement=build_statement_id(row.scope_id),
         )
 
 
@@ -140,23 +140,23 @@ class Alias:
     statement: strawberry.ID
 
     @classmethod
-    def said(cls, alias: assets.Alias) -> Self:
+    def from_alias(cls, alias: assets.Alias) -> Self:
         return cls(
             namespace=alias.namespace,
             name=alias.name,
             why=alias.why,
             source=alias.source,
             since=from_micros(alias.since),
-            statement=statement_id(alias.scope_id),
+            statement=build_statement_id(alias.scope_id),
         )
 
 
-def owned(
-    view: View, owner: int, *, inherited: bool, kinds: Sequence[AssetKind] | None, first: int | None, after: str | None
+def list_owned(
+    view: GraphView, owner: int, *, inherited: bool, kinds: Sequence[AssetKind] | None, first: int | None, after: str | None
 ) -> Connection[Asset]:
     """What an owner owns."""
     wanted = tuple(kinds or ())
-    size = view.request.page(first)
-    page = ownership.owned_by(view.index, owner, inherited=inherited, kinds=wanted, first=size, after=key_after(after, 1))
+    size = view.request.check_page_size(first)
+    page = ownership.owned_by(view.index, owner, inherited=inherited, kinds=wanted, first=size, after=parse_cursor(after, 1))
     total = partial(ownership.count_owned, view.index, owner, inherited=inherited, kinds=wanted)
-    return connection(view, page, Asset, total, after=after)
+    return build_connection(view, page, Asset, total, after=after)

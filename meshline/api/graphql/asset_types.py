@@ -8,14 +8,14 @@ from typing import Self
 
 import strawberry
 
-from meshline.api.graphql.asset import Alias, Asset, owned, statement_id
-from meshline.api.graphql.connections import Connection, connection, key_after, listed
-from meshline.api.graphql.context import View
-from meshline.api.graphql.contracts import Consumption, Contract, consumptions
-from meshline.api.graphql.field_types import documented
+from meshline.api.graphql.asset import Alias, Asset, build_statement_id, list_owned
+from meshline.api.graphql.connections import Connection, build_connection, list_assets, parse_cursor
+from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.contracts import Consumption, Contract, list_consumptions
+from meshline.api.graphql.field_types import describe_field
 from meshline.api.graphql.identity import Identity
 from meshline.api.graphql.products import DataProduct
-from meshline.api.graphql.quality import QualityCheck, QualityCounts, checks
+from meshline.api.graphql.quality import QualityCheck, QualityCounts, build_checks
 from meshline.graph.model import AssetKind, EdgeType, from_micros
 from meshline.graph.queries import asset_lists, quality, schema_history
 from meshline.graph.queries.assets import contact
@@ -38,11 +38,11 @@ class ListedSchema:
     columns: list[ListedColumn]
 
     @classmethod
-    def of(cls, view: View, schema: schema_history.Schema) -> Self:
+    def from_schema(cls, view: GraphView, schema: schema_history.Schema) -> Self:
         view.request.spend(1 + len(schema.columns))
         return cls(
             source=schema.source,
-            statement=statement_id(schema.scope_id),
+            statement=build_statement_id(schema.scope_id),
             since=from_micros(schema.since),
             until=None if schema.until is None else from_micros(schema.until),
             columns=[ListedColumn(name=c.name, position=c.position, data_type=c.type, nullable=c.nullable) for c in schema.columns],
@@ -53,23 +53,23 @@ class ListedSchema:
 class Domain(Asset):
     @strawberry.field
     async def title(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("title")
+        return (await self.view.read_attributes(self.node)).text("title")
 
     @strawberry.field
     def subdomains(self) -> list[Domain]:
-        return [child for child in self._parts() if isinstance(child, Domain)]
+        return [child for child in self._list_parts() if isinstance(child, Domain)]
 
     @strawberry.field
     def products(self) -> list[DataProduct]:
-        return [child for child in self._parts() if isinstance(child, DataProduct)]
+        return [child for child in self._list_parts() if isinstance(child, DataProduct)]
 
-    @documented("The datasets that belong to it or to a domain below it.")
+    @describe_field("The datasets that belong to it or to a domain below it.")
     def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Dataset]:
         wanted = asset_lists.Filter(domain=self.node)
-        return listed(self.view, AssetKind.DATASET, Dataset, wanted, first, after)
+        return list_assets(self.view, AssetKind.DATASET, Dataset, wanted, first, after)
 
-    def _parts(self) -> list[Asset]:
-        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
+    def _list_parts(self) -> list[Asset]:
+        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
 
 
 @strawberry.type
@@ -78,68 +78,68 @@ class Dataset(Asset):
     def namespace(self) -> str:
         return self.view.index.assets.get_key(self.node).parts[0]
 
-    @documented("Its other names, and why they are the same.")
+    @describe_field("Its other names, and why they are the same.")
     async def aliases(self) -> list[Alias]:
-        return [Alias.said(alias) for alias in await self.view.aliases(self.node)]
+        return [Alias.from_alias(alias) for alias in await self.view.read_aliases(self.node)]
 
-    @documented("All its names, which of them is shown and why, and each statement that makes them one.")
+    @describe_field("All its names, which of them is shown and why, and each statement that makes them one.")
     def identity(self) -> Identity:
-        return Identity.of(self.view, self.node)
+        return Identity.from_dataset(self.view, self.node)
 
-    @documented("Its columns, by position.")
+    @describe_field("Its columns, by position.")
     def columns(self, first: int | None = None, after: str | None = None) -> Connection[Column]:
-        index, size = self.view.index, self.view.request.page(first, 100)
-        page = asset_lists.columns(index, self.node, first=size, after=key_after(after, 2))
-        return connection(self.view, page, Column, lambda: len(index.assets.list_columns(self.node)), after=after)
+        index, size = self.view.index, self.view.request.check_page_size(first, 100)
+        page = asset_lists.columns(index, self.node, first=size, after=parse_cursor(after, 2))
+        return build_connection(self.view, page, Column, lambda: len(index.assets.list_columns(self.node)), after=after)
 
-    @documented("Whether some source lists its columns.")
+    @describe_field("Whether some source lists its columns.")
     def described(self) -> bool:
         return self.view.index.assets.is_described(self.node)
 
-    @documented("Whether it is only mentioned inside column lineages: it may be no table at all.")
+    @describe_field("Whether it is only mentioned inside column lineages: it may be no table at all.")
     def inferred(self) -> bool:
         return self.view.index.assets.is_inferred(self.node)
 
-    @documented("TABLE, VIEW, TOPIC, ... as its source says.")
+    @describe_field("TABLE, VIEW, TOPIC, ... as its source says.")
     async def dataset_type(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("dataset_type")
+        return (await self.view.read_attributes(self.node)).text("dataset_type")
 
     @strawberry.field
     async def location(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("location")
+        return (await self.view.read_attributes(self.node)).text("location")
 
-    @documented("The jobs that write it.")
+    @describe_field("The jobs that write it.")
     def written_by(self) -> list[Job]:
-        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.WRITES, incoming=True), Job)
+        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.WRITES, incoming=True), Job)
 
-    @documented("The jobs that read it.")
+    @describe_field("The jobs that read it.")
     def read_by(self) -> list[Job]:
-        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
+        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
 
-    @documented("The ports of data products that hand it out or take it in.")
+    @describe_field("The ports of data products that hand it out or take it in.")
     def products(self) -> list[DataProduct]:
-        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
+        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
 
-    @documented("Who uses it as a whole, or a column of it.")
+    @describe_field("Who uses it as a whole, or a column of it.")
     def consumers(self) -> list[Consumption]:
-        return consumptions(self.view, self.node, *self.view.index.assets.list_columns(self.node))
+        return list_consumptions(self.view, self.node, *self.view.index.assets.list_columns(self.node))
 
-    @documented("The checks of it and of its columns, with their last results.")
+    @describe_field("The checks of it and of its columns, with their last results.")
     async def quality(self) -> list[QualityCheck]:
-        return checks(self.view, await self.view.checks(self.node))
+        return build_checks(self.view, await self.view.read_checks(self.node))
 
-    @documented("How many of these checks have which outcome.")
+    @describe_field("How many of these checks have which outcome.")
     async def quality_counts(self) -> QualityCounts:
-        return QualityCounts.of(quality.counts(await self.view.checks(self.node)))
+        return QualityCounts.from_counts(quality.counts(await self.view.read_checks(self.node)))
 
-    @documented("The columns that it had, as each source listed them: the newest first.")
+    @describe_field("The columns that it had, as each source listed them: the newest first.")
     def schema_history(self, first: int | None = None) -> list[ListedSchema]:
         found = schema_history.schemas(self.view.request.live, self.view.index, self.node)
-        return [ListedSchema.of(self.view, schema) for schema in found[: self.view.request.page(first, 25)]]
+        return [ListedSchema.from_schema(self.view, schema) for schema in found[: self.view.request.check_page_size(first, 25)]]
 
     @strawberry.field
     def contracts(self) -> list[Contract]:
-        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
+        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
 
 
 @strawberry.type(description="A name that a column had, as its catalog says.")
@@ -152,41 +152,41 @@ class FormerName:
 class Column(Asset):
     @strawberry.field
     def dataset(self) -> Dataset:
-        return self.view.typed(self.view.index.assets.get_dataset(self.node), Dataset)
+        return self.view.get_asset(self.view.index.assets.get_dataset(self.node), Dataset)
 
     @strawberry.field
     async def data_type(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("type")
+        return (await self.view.read_attributes(self.node)).text("type")
 
     @strawberry.field
     async def nullable(self) -> bool | None:
-        value = (await self.view.attributes(self.node)).value("nullable")
+        value = (await self.view.read_attributes(self.node)).value("nullable")
         return value if isinstance(value, bool) else None
 
-    @documented("1 is the first.")
+    @describe_field("1 is the first.")
     def position(self) -> int | None:
         return self.view.index.assets.find_position(self.node)
 
-    @documented("Whether it is known from lineage only: no source lists it among the columns of its dataset.")
+    @describe_field("Whether it is known from lineage only: no source lists it among the columns of its dataset.")
     def inferred(self) -> bool:
         return self.view.index.assets.is_inferred(self.node)
 
-    @documented("Whether the catalog that holds the table lacks it; without one, whether a newer schema of the whole table does.")
+    @describe_field("Whether the catalog that holds the table lacks it; without one, whether a newer schema of the whole table does.")
     def unlisted(self) -> bool:
         return self.view.index.assets.is_unlisted(self.node)
 
-    @documented("The checks of this very column, with their last results.")
+    @describe_field("The checks of this very column, with their last results.")
     async def quality(self) -> list[QualityCheck]:
-        known = await self.view.checks(self.view.index.assets.get_dataset(self.node))
-        return checks(self.view, [result for result in known if result.asset == self.node])
+        known = await self.view.read_checks(self.view.index.assets.get_dataset(self.node))
+        return build_checks(self.view, [result for result in known if result.asset == self.node])
 
-    @documented("The names that it had before it was renamed, the oldest first. What was said under them until then is said of it.")
+    @describe_field("The names that it had before it was renamed, the oldest first. What was said under them until then is said of it.")
     def former_names(self) -> list[FormerName]:
         return [FormerName(name=name, until=from_micros(until)) for name, until in self.view.index.assets.list_former_names(self.node)]
 
-    @documented("Who uses this very column.")
+    @describe_field("Who uses this very column.")
     def consumers(self) -> list[Consumption]:
-        return consumptions(self.view, self.node)
+        return list_consumptions(self.view, self.node)
 
 
 @strawberry.type
@@ -197,46 +197,46 @@ class Job(Asset):
 
     @strawberry.field
     async def job_type(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("job_type")
+        return (await self.view.read_attributes(self.node)).text("job_type")
 
-    @documented("BATCH or STREAMING, as its source says.")
+    @describe_field("BATCH or STREAMING, as its source says.")
     async def processing_type(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("processing_type")
+        return (await self.view.read_attributes(self.node)).text("processing_type")
 
-    @documented("SPARK, DBT, ... as its source says.")
+    @describe_field("SPARK, DBT, ... as its source says.")
     async def integration(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("integration")
+        return (await self.view.read_attributes(self.node)).text("integration")
 
     @strawberry.field
     async def sql(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("sql")
+        return (await self.view.read_attributes(self.node)).text("sql")
 
     @strawberry.field
     def reads(self) -> list[Dataset]:
-        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.READS), Dataset)
+        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.READS), Dataset)
 
     @strawberry.field
     def writes(self) -> list[Dataset]:
-        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.WRITES), Dataset)
+        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.WRITES), Dataset)
 
-    @documented("The jobs that this one is a part of.")
+    @describe_field("The jobs that this one is a part of.")
     def parents(self) -> list[Job]:
-        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF), Job)
+        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF), Job)
 
     @strawberry.field
     def children(self) -> list[Job]:
-        return self.view.all_typed(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
+        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
 
 
 @strawberry.type
 class Consumer(Asset):
     @strawberry.field
     async def title(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("title")
+        return (await self.view.read_attributes(self.node)).text("title")
 
-    @documented("team, application, dashboard, exposure, model, ...")
+    @describe_field("team, application, dashboard, exposure, model, ...")
     async def consumer_type(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("consumer_type")
+        return (await self.view.read_attributes(self.node)).text("consumer_type")
 
     @strawberry.field
     def consumes(self) -> list[Consumption]:
@@ -245,28 +245,28 @@ class Consumer(Asset):
             index.ownership.list_edges(self.node, EdgeType.CONSUMES),
             key=lambda edge: (index.assets.get_key(edge.end).qualified_name, edge.scope_id),
         )
-        return [Consumption.said(self.view, edge) for edge in edges]
+        return [Consumption.from_edge(self.view, edge) for edge in edges]
 
 
 @strawberry.type
 class Owner(Asset):
     @strawberry.field
     async def title(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("title")
+        return (await self.view.read_attributes(self.node)).text("title")
 
     @strawberry.field
     async def contact(self) -> str | None:
-        return contact(await self.view.attributes(self.node), self.name)
+        return contact(await self.view.read_attributes(self.node), self.name)
 
-    @documented("team or person, as its source says.")
+    @describe_field("team or person, as its source says.")
     async def owner_type(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("owner_type")
+        return (await self.view.read_attributes(self.node)).text("owner_type")
 
-    @documented("What it owns; inherited: also what is inside, unless owners of its own are nearer.")
+    @describe_field("What it owns; inherited: also what is inside, unless owners of its own are nearer.")
     def owns(
         self, inherited: bool = True, kinds: list[AssetKind] | None = None, first: int | None = None, after: str | None = None
     ) -> Connection[Asset]:
-        return owned(self.view, self.node, inherited=inherited, kinds=kinds, first=first, after=after)
+        return list_owned(self.view, self.node, inherited=inherited, kinds=kinds, first=first, after=after)
 
 
 TYPES: Mapping[AssetKind, type[Asset]] = {

@@ -10,7 +10,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from meshline.api.graphql.asset import Asset
-from meshline.api.graphql.context import Request, View
+from meshline.api.graphql.context import GraphView, RequestContext
 from meshline.api.graphql.field_types import (
     CheckMode,
     CheckProfile,
@@ -20,7 +20,7 @@ from meshline.api.graphql.field_types import (
     Reach,
     Truncated,
     Verdict,
-    documented,
+    describe_field,
 )
 from meshline.api.graphql.lineage import Completeness
 from meshline.app.check import judged, texts_of
@@ -59,53 +59,55 @@ class ChangeInput:
     ddl: DdlInput | None = None
     dbt: VersionsInput | None = strawberry.field(default=None, description="Manifests.")
 
-    def things(self) -> tuple[Compared, ...]:
+    def to_inputs(self) -> tuple[Compared, ...]:
         """Raises InvalidInput if nothing is given."""
-        found = tuple(self._things())
+        found = tuple(self._iterate_inputs())
         if not found:
             raise InvalidInput("name a change: words, contract, product, schema, ddl or dbt", "change")
         return found
 
-    def _things(self) -> Iterator[Compared]:
+    def _iterate_inputs(self) -> Iterator[Compared]:
         if self.words is not None:
             yield Compared("change", None, File("words", "\n".join(self.words)))
         for kind, given in (("contract", self.contract), ("product", self.product), ("schema", self.schema), ("dbt", self.dbt)):
             if given is not None:
-                yield Compared(kind, _file(kind, "before", given.before), _file(kind, "after", given.after), _options(given))
+                yield Compared(
+                    kind, _build_file(kind, "before", given.before), _build_file(kind, "after", given.after), _collect_options(given)
+                )
         if self.ddl is not None:
             yield Compared("ddl", None, File("ddl", self.ddl.text), {} if self.ddl.dialect is None else {"dialect": self.ddl.dialect})
 
 
-def _file(kind: str, side: str, text: str | None) -> File | None:
+def _build_file(kind: str, side: str, text: str | None) -> File | None:
     return None if text is None else File(f"{kind}.{side}", text)
 
 
-def _options(given: VersionsInput) -> dict[str, str]:
+def _collect_options(given: VersionsInput) -> dict[str, str]:
     if not isinstance(given, SchemaInput):
         return {}
     return {name: text for name, text in (("dataset", given.dataset), ("format", given.format)) if text is not None}
 
 
-def verdict_of(text: str) -> Verdict:
+def parse_verdict(text: str) -> Verdict:
     return Verdict[text.upper()]
 
 
-def reach_of(text: str) -> Reach | None:
+def parse_reach(text: str) -> Reach | None:
     return None if text == BOUND else Reach[text]
 
 
-class Shown:
+class ReportAssets:
     """Assets of a report in the graph as it is."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: GraphView) -> None:
         self.view = view
 
-    def asset(self, asset: report.Asset | None) -> Asset | None:
+    def find_asset(self, asset: report.Asset | None) -> Asset | None:
         node = self.view.index.assets.find(asset.id) if asset is not None and asset.id else None
-        return None if node is None else self.view.typed(node, Asset)
+        return None if node is None else self.view.get_asset(node, Asset)
 
-    def all(self, assets: Iterable[report.Asset]) -> list[Asset]:
-        return [found for one in assets if (found := self.asset(one)) is not None]
+    def list_assets(self, assets: Iterable[report.Asset]) -> list[Asset]:
+        return [found for one in assets if (found := self.find_asset(one)) is not None]
 
 
 @strawberry.type(description="A step of a path: what is reached, over which edge, through which job.")
@@ -119,15 +121,15 @@ class HitStep:
     job: Asset | None
 
     @classmethod
-    def of(cls, shown: Shown, step: report.Step) -> Self:
+    def from_step(cls, assets: ReportAssets, step: report.Step) -> Self:
         return cls(
             name=step.asset.qualified_name,
-            asset=shown.asset(step.asset),
+            asset=assets.find_asset(step.asset),
             edge_type=EdgeType(step.edge) if step.edge else None,
             type=FlowType(step.type) if step.type else None,
             subtype=step.subtype or None,
             masking=step.masking,
-            job=shown.asset(step.job),
+            job=assets.find_asset(step.job),
         )
 
 
@@ -146,19 +148,19 @@ class Hit:
     why: str | None = strawberry.field(description="What moved the verdict away from the rule's.")
 
     @classmethod
-    def of(cls, shown: Shown, hit: report.Hit) -> Self:
-        shown.view.request.spend(1 + len(hit.path))
+    def from_hit(cls, assets: ReportAssets, hit: report.Hit) -> Self:
+        assets.view.request.spend(1 + len(hit.path))
         return cls(
             name=hit.consumer.name,
-            consumer=shown.asset(hit.consumer),
-            verdict=verdict_of(hit.verdict),
-            reach=reach_of(hit.reach),
+            consumer=assets.find_asset(hit.consumer),
+            verdict=parse_verdict(hit.verdict),
+            reach=parse_reach(hit.reach),
             distance=hit.distance,
             masked=hit.masked,
-            path=[HitStep.of(shown, step) for step in hit.path],
+            path=[HitStep.from_step(assets, step) for step in hit.path],
             contract_name=hit.contract or None,
-            owners=shown.all(hit.owners),
-            domain=shown.asset(hit.domain),
+            owners=assets.list_assets(hit.owners),
+            domain=assets.find_asset(hit.domain),
             why=hit.why or None,
         )
 
@@ -194,13 +196,13 @@ class Finding:
     gaps: list[str] = strawberry.field(description="Why the lineage behind it is not complete.")
 
     @classmethod
-    def of(cls, shown: Shown, found: report.Finding) -> Self:
-        shown.view.request.spend()
+    def from_finding(cls, assets: ReportAssets, found: report.Finding) -> Self:
+        assets.view.request.spend()
         return cls(
             fingerprint=found.fingerprint,
             rule=found.rule,
             side=found.side,
-            verdict=verdict_of(found.verdict),
+            verdict=parse_verdict(found.verdict),
             text=found.text,
             reason=found.reason,
             safe=found.safe or None,
@@ -211,10 +213,10 @@ class Finding:
             after=None if found.after is None else JSON(found.after),
             file=found.file or None,
             line=found.line or None,
-            hits=[Hit.of(shown, hit) for hit in found.hits],
-            products=shown.all(found.products),
-            contracts=shown.all(found.contracts),
-            owners=shown.all(found.owners),
+            hits=[Hit.from_hit(assets, hit) for hit in found.hits],
+            products=assets.list_assets(found.products),
+            contracts=assets.list_assets(found.contracts),
+            owners=assets.list_assets(found.owners),
             affected=[AffectedCount(kind=kind, count=count) for kind, count in found.affected.items()],
             unknown=list(found.unknown),
             gaps=list(found.gaps),
@@ -234,24 +236,24 @@ class BrokenPolicy:
     new: bool = strawberry.field(description="Whether it holds today.")
 
     @classmethod
-    def of(cls, shown: Shown, found: report.Violation) -> Self:
-        shown.view.request.spend(1 + len(found.path))
+    def from_violation(cls, assets: ReportAssets, found: report.Violation) -> Self:
+        assets.view.request.spend(1 + len(found.path))
         return cls(
             fingerprint=found.fingerprint,
             policy=found.policy,
             severity=found.severity,
-            verdict=verdict_of(found.verdict),
+            verdict=parse_verdict(found.verdict),
             text=found.text,
-            asset=shown.asset(found.asset),
+            asset=assets.find_asset(found.asset),
             name=found.asset.qualified_name,
-            path=[HitStep.of(shown, step) for step in found.path],
+            path=[HitStep.from_step(assets, step) for step in found.path],
             new=found.new,
         )
 
 
 @strawberry.type(description="Somebody to tell of a change, once.")
 class CheckNotice:
-    shown: strawberry.Private[Shown]
+    report_assets: strawberry.Private[ReportAssets]
     notice: strawberry.Private[report.Notice]
     name: str
     recipient: Asset | None
@@ -262,24 +264,24 @@ class CheckNotice:
     total: int = strawberry.field(description="How many assets it is about.")
 
     @classmethod
-    def of(cls, shown: Shown, notice: report.Notice) -> Self:
-        shown.view.request.spend()
+    def from_notice(cls, assets: ReportAssets, notice: report.Notice) -> Self:
+        assets.view.request.spend()
         return cls(
-            shown=shown,
+            report_assets=assets,
             notice=notice,
             name=notice.recipient.name,
-            recipient=shown.asset(notice.recipient),
+            recipient=assets.find_asset(notice.recipient),
             contacts=JSON(notice.contacts),
             reason=NoticeReason(notice.reason),
-            reach=reach_of(notice.reach),
+            reach=parse_reach(notice.reach),
             why=notice.why,
             total=notice.total,
         )
 
-    @documented("What they own or use of all that is affected, the surest and nearest first.")
+    @describe_field("What they own or use of all that is affected, the surest and nearest first.")
     def assets(self, first: int | None = None) -> list[Asset]:
-        size = self.shown.view.request.page(first, 100)
-        return self.shown.all(self.notice.assets[:size])
+        size = self.report_assets.view.request.check_page_size(first, 100)
+        return self.report_assets.list_assets(self.notice.assets[:size])
 
 
 @strawberry.type(description="A flow that is new, or gone.")
@@ -298,7 +300,7 @@ class LineageSince:
     flows: list[FlowChange]
 
     @classmethod
-    def of(cls, found: report.LineageSince) -> Self:
+    def from_changes(cls, found: report.LineageSince) -> Self:
         flows = [
             FlowChange(
                 change=flow.change,
@@ -325,17 +327,17 @@ class BlastRadius:
     warnings: list[str] = strawberry.field(description="What could not be bound.")
 
     @classmethod
-    def of(cls, view: View, found: report.Report) -> Self:
-        shown = Shown(view)
+    def from_report(cls, view: GraphView, found: report.Report) -> Self:
+        shown = ReportAssets(view)
         known = found.completeness
         return cls(
-            verdict=verdict_of(found.verdict),
+            verdict=parse_verdict(found.verdict),
             mode=CheckMode(found.mode),
             profile=CheckProfile(found.profile),
             checked=found.checked,
-            findings=[Finding.of(shown, one) for one in found.findings],
-            violations=[BrokenPolicy.of(shown, one) for one in found.violations],
-            notify=[CheckNotice.of(shown, one) for one in found.notify],
+            findings=[Finding.from_finding(shown, one) for one in found.findings],
+            violations=[BrokenPolicy.from_violation(shown, one) for one in found.violations],
+            notify=[CheckNotice.from_notice(shown, one) for one in found.notify],
             completeness=Completeness(
                 truncated=Truncated(known.truncated),
                 possible_only=known.possible_only,
@@ -349,17 +351,19 @@ class BlastRadius:
                 known_later=[],
                 revision=known.revision,
             ),
-            lineage=None if found.lineage is None else LineageSince.of(found.lineage),
+            lineage=None if found.lineage is None else LineageSince.from_changes(found.lineage),
             warnings=list(found.warnings),
         )
 
 
-def blast_radius(request: Request, change: ChangeInput, mode: CheckMode, profile: CheckProfile, since: datetime | None) -> BlastRadius:
-    asked = Asked(change.things(), mode=mode, profile=profile, since=since)
+def compute_blast_radius(
+    request: RequestContext, change: ChangeInput, mode: CheckMode, profile: CheckProfile, since: datetime | None
+) -> BlastRadius:
+    asked = Asked(change.to_inputs(), mode=mode, profile=profile, since=since)
     limits = request.limits
     with texts_of(request.live, request.naming, asked, limits, apart=request.apart) as texts:
         texts.difference()  # before the graph is held
         view = request.now  # from here on nobody writes
         found = judged(request.live, asked, texts, limits, request.governing)
-    request.stopped(found.completeness.truncated)
-    return BlastRadius.of(view, found)
+    request.record_truncation(found.completeness.truncated)
+    return BlastRadius.from_report(view, found)

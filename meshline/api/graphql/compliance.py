@@ -10,10 +10,10 @@ import strawberry
 from strawberry.scalars import JSON
 
 from meshline.api.auth import check_role
-from meshline.api.graphql.blast_radius import BrokenPolicy, Shown
-from meshline.api.graphql.connections import Connection, key_after
-from meshline.api.graphql.context import Request
-from meshline.api.graphql.field_types import AuditAction, Severity, documented
+from meshline.api.graphql.blast_radius import BrokenPolicy, ReportAssets
+from meshline.api.graphql.connections import Connection, parse_cursor
+from meshline.api.graphql.context import RequestContext
+from meshline.api.graphql.field_types import AuditAction, Severity, describe_field
 from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput
 from meshline.governance import audit
@@ -26,7 +26,7 @@ from meshline.words import suggest_closest
 
 @strawberry.type(description="A rule about the graph; see docs/policies.")
 class Policy:
-    request: strawberry.Private[Request]
+    request: strawberry.Private[RequestContext]
     policy: strawberry.Private[policies_.Policy]
     id: strawberry.ID = strawberry.field(description="Its name.")
     title: str
@@ -37,13 +37,13 @@ class Policy:
     off: str | None = strawberry.field(description="Why it is switched off; null: it is on.")
     own: bool = strawberry.field(description="Whether a file of this installation makes or changes it.")
 
-    @documented("How often it is broken now.")
+    @describe_field("How often it is broken now.")
     def violations(self) -> int:
         self.request.now  # noqa: B018 - holds the lock
         return sum(place.policy == self.policy.id for place, _ in self.request.governing.watch.violations())
 
     @classmethod
-    def of(cls, request: Request, policy: policies_.Policy) -> Policy:
+    def from_policy(cls, request: RequestContext, policy: policies_.Policy) -> Policy:
         request.spend()
         return cls(
             request=request,
@@ -59,35 +59,35 @@ class Policy:
         )
 
 
-def policies(request: Request) -> list[Policy]:
+def list_policies(request: RequestContext) -> list[Policy]:
     """All, by id."""
-    return [Policy.of(request, policy) for policy in request.governing.policies]
+    return [Policy.from_policy(request, policy) for policy in request.governing.policies]
 
 
-def violations(
-    request: Request, policy: str | None, severity: Severity | None, first: int | None, after: str | None
+def list_violations(
+    request: RequestContext, policy: str | None, severity: Severity | None, first: int | None, after: str | None
 ) -> Connection[BrokenPolicy]:
     """A page: the worst first, then by policy and names. Raises InvalidInput for a policy that there is not."""
     known = [one.id for one in request.governing.policies]
     if policy is not None and policy not in known:
         raise InvalidInput(f"there is no policy {policy!r}{suggest_closest(policy, known)}; accepted: {', '.join(known)}", "policy")
-    view, size = request.now, request.page(first)
+    view, size = request.now, request.check_page_size(first)
     watch = request.governing.watch
     found = [one for one in watch.violations() if policy in (None, one[0].policy) and severity in (None, one[1].severity)]
-    start = key_after(after, 1)
-    begin = 0 if start is None else bisect_right(found, start, key=lambda one: _key(request, one))
+    start = parse_cursor(after, 1)
+    begin = 0 if start is None else bisect_right(found, start, key=lambda one: _build_sort_key(request, one))
     page = found[begin : begin + size]
-    shown = Shown(view)
+    shown = ReportAssets(view)
     return Connection(
-        nodes=[BrokenPolicy.of(shown, one) for one in watch.shown(page)],
-        keys=[(_key(request, one), violation_fingerprint(view.index, one[0])) for one in page],
+        nodes=[BrokenPolicy.from_violation(shown, one) for one in watch.shown(page)],
+        keys=[(_build_sort_key(request, one), violation_fingerprint(view.index, one[0])) for one in page],
         has_next=len(found) > begin + size,
         has_previous=after is not None,
         count=lambda: len(found),
     )
 
 
-def _key(request: Request, one: tuple[Place, Breach]) -> SortKey:
+def _build_sort_key(request: RequestContext, one: tuple[Place, Breach]) -> SortKey:
     return SortKey(*rank(request.now.index, *one))
 
 
@@ -101,14 +101,14 @@ class AuditEntry:
     details: JSON = strawberry.field(description="By the action; see docs/audit.md.")
 
 
-def audited(
-    request: Request, action: AuditAction | None, since: datetime | None, actor: str | None, first: int | None, after: str | None
+def list_audit_entries(
+    request: RequestContext, action: AuditAction | None, since: datetime | None, actor: str | None, first: int | None, after: str | None
 ) -> Connection[AuditEntry]:
     """A page of the log, oldest first. Raises Forbidden for readers."""
     check_role(Actor(request.actor, request.role), Role.WRITER)
-    start = key_after(after, 1)
+    start = parse_cursor(after, 1)
     wanted = partial(audit.entries, request.live.store, action=action, since=None if since is None else to_micros(since), actor=actor)
-    page = audit.page(wanted(after=0 if start is None else start.numbers[0]), request.page(first, default=100))
+    page = audit.page(wanted(after=0 if start is None else start.numbers[0]), request.check_page_size(first, default=100))
     request.spend(len(page.entries))
     keys: list[tuple[SortKey, str]] = [(SortKey((one.position,), ()), "") for one in page.entries]
     nodes = [

@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 
 import strawberry
 
-from meshline.api.graphql.context import View
-from meshline.api.graphql.field_types import documented
+from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.field_types import describe_field
 from meshline.graph.model import AssetKind
 from meshline.graph.queries import asset_lists
 from meshline.graph.queries.pages import Page, SortKey, decode_cursor, encode_cursor
@@ -46,14 +46,14 @@ class Connection(Generic[T]):
 
     @strawberry.field
     def page_info(self) -> PageInfo:
-        return page_info(self.keys, has_next=self.has_next, has_previous=self.has_previous)
+        return build_page_info(self.keys, has_next=self.has_next, has_previous=self.has_previous)
 
-    @documented("How many there are on all pages. Counted only when asked for.")
+    @describe_field("How many there are on all pages. Counted only when asked for.")
     def total_count(self) -> int:
         return self.count()
 
 
-def page_info(keys: list[tuple[SortKey, str]], *, has_next: bool, has_previous: bool) -> PageInfo:
+def build_page_info(keys: list[tuple[SortKey, str]], *, has_next: bool, has_previous: bool) -> PageInfo:
     return PageInfo(
         has_next_page=has_next,
         has_previous_page=has_previous,
@@ -62,18 +62,20 @@ def page_info(keys: list[tuple[SortKey, str]], *, has_next: bool, has_previous: 
     )
 
 
-def connection(view: View, page: Page, type_: type[T], count: Callable[[], int], *, after: str | None) -> Connection[T]:
+def build_connection(view: GraphView, page: Page, type_: type[T], count: Callable[[], int], *, after: str | None) -> Connection[T]:
     """A page of the index as a connection of assets of one type."""
-    nodes = view.all_typed([entry.node for entry in page.entries], type_)
+    nodes = view.list_assets([entry.node for entry in page.entries], type_)
     keys = [(entry.key, view.index.assets.get_key(entry.node).id) for entry in page.entries]
     return Connection(nodes=nodes, keys=keys, has_next=page.has_next, has_previous=after is not None, count=count)
 
 
-def key_after(after: str | None, numbers: int) -> SortKey | None:
+def parse_cursor(after: str | None, numbers: int) -> SortKey | None:
     return None if after is None else decode_cursor(after, numbers)
 
 
-def listed(view: View, kind: AssetKind, type_: type[T], wanted: asset_lists.Filter, first: int | None, after: str | None) -> Connection[T]:
+def list_assets(
+    view: GraphView, kind: AssetKind, type_: type[T], wanted: asset_lists.Filter, first: int | None, after: str | None
+) -> Connection[T]:
     """All assets of a kind that pass a filter, by name."""
-    page = asset_lists.listing(view.index, kind, wanted, first=view.request.page(first), after=key_after(after, 1))
-    return connection(view, page, type_, lambda: asset_lists.count(view.index, kind, wanted), after=after)
+    page = asset_lists.listing(view.index, kind, wanted, first=view.request.check_page_size(first), after=parse_cursor(after, 1))
+    return build_connection(view, page, type_, lambda: asset_lists.count(view.index, kind, wanted), after=after)

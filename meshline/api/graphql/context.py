@@ -35,7 +35,7 @@ SEVERAL = "several"
 MATCHES = "MATCHES"  # the limit of a search: how many assets it looks at
 
 
-class Asked(NamedTuple):
+class RequestRecord(NamedTuple):
     """One request. `operation` is a root field of the schema, or one of the words above: never what a client made up.
 
     `outcome` is ok, or the code of the first error; `truncated` names the limits at which its answers stopped.
@@ -47,31 +47,31 @@ class Asked(NamedTuple):
     truncated: Sequence[str]
 
 
-Observer: TypeAlias = Callable[[Asked], None]
+Observer: TypeAlias = Callable[[RequestRecord], None]
 
 
-class Observing(SchemaExtension):
-    """Tells the request (`context.Request`) what it asks, once that is known to fit the schema."""
+class OperationExtension(SchemaExtension):
+    """Tells the request (`RequestContext`) what it asks, once that is known to fit the schema."""
 
     def on_execute(self) -> Iterator[None]:
         context = self.execution_context
         if context.graphql_document is not None and context.context is not None:
-            context.context.operation = operation_of(context.graphql_document, context.operation_name)
+            context.context.operation = find_root_field(context.graphql_document, context.operation_name)
         yield
 
 
-def operation_of(document: DocumentNode, name: str | None) -> str:
+def find_root_field(document: DocumentNode, name: str | None) -> str:
     """The root field of a valid request."""
     operation = get_operation_ast(document, name)
     if operation is None:
         return REFUSED
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-    fields = set(_fields(operation.selection_set, fragments, set()))
+    fields = set(_collect_root_fields(operation.selection_set, fragments, set()))
     names = {INTROSPECTION if field.startswith("__") else field for field in fields}
     return names.pop() if len(names) == 1 else SEVERAL
 
 
-def _fields(selected: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode], seen: set[str]) -> Iterator[str]:
+def _collect_root_fields(selected: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode], seen: set[str]) -> Iterator[str]:
     """Root fields, also those of fragments; each fragment once."""
     for node in selected.selections:
         if isinstance(node, FieldNode):
@@ -79,9 +79,9 @@ def _fields(selected: SelectionSetNode, fragments: dict[str, FragmentDefinitionN
         elif isinstance(node, FragmentSpreadNode):
             if node.name.value not in seen and node.name.value in fragments:
                 seen.add(node.name.value)
-                yield from _fields(fragments[node.name.value].selection_set, fragments, seen)
+                yield from _collect_root_fields(fragments[node.name.value].selection_set, fragments, seen)
         else:
-            yield from _fields(node.selection_set, fragments, seen)  # type: ignore[attr-defined]  # an inline fragment
+            yield from _collect_root_fields(node.selection_set, fragments, seen)  # type: ignore[attr-defined]  # an inline fragment
 
 
 T = TypeVar("T")
@@ -100,15 +100,15 @@ class Bounds(NamedTuple):
 
 
 class AssetObject(Protocol):
-    """An asset as an object of the schema: what `View` makes of a node. The classes are those of `execution`."""
+    """An asset as an object of the schema: what `GraphView` makes of a node. The classes are those of `execution`."""
 
     kind: AssetKind
 
     @classmethod
-    def of(cls, view: View, node: int, key: AssetKey) -> Self: ...
+    def from_node(cls, view: GraphView, node: int, key: AssetKey) -> Self: ...
 
 
-class Request:
+class RequestContext:
     """One request. Used by one thread; holds the graph's lock while it reads."""
 
     def __init__(
@@ -138,23 +138,23 @@ class Request:
         self.revision = live.index.revision  # what was committed before the request came is part of the answer
         self.committed = False  # by a mutation: the request cannot be run again
         self.missing: set[int] = set()  # times as of which there was no index when the graph was held already
-        self._views: dict[int | None, View] = {}
-        self._holding = False
+        self._views: dict[int | None, GraphView] = {}
+        self._locked = False
 
     # -- the lock: taken at the first look at the graph, kept to the end
 
-    def _hold(self) -> None:
-        if self._holding:
+    def _acquire_lock(self) -> None:
+        if self._locked:
             return
         if not self.live.lock.acquire(timeout=max(0.0, self.deadline - time.monotonic())):
             raise StoreUnavailable("the graph is busy: try again")
-        self._holding = True
+        self._locked = True
 
-    def release(self) -> None:
+    def release_lock(self) -> None:
         """Let writers go on. What was read before is not valid any more."""
         self._views.clear()
-        if self._holding:
-            self._holding = False
+        if self._locked:
+            self._locked = False
             self.live.lock.release()
 
     # -- limits
@@ -163,7 +163,7 @@ class Request:
     def limits(self) -> Limits:
         return Limits(self.bounds.nodes, self.deadline)
 
-    def stopped(self, limit: str) -> None:
+    def record_truncation(self, limit: str) -> None:
         """An answer stopped at a limit, or, if it is NONE, did not."""
         if limit != Truncated.NONE:
             self.truncated.append(limit)
@@ -176,7 +176,7 @@ class Request:
         if time.monotonic() > self.deadline:
             raise LimitExceeded(f"the answer took longer than {self.bounds.seconds:g} seconds: ask for less at once")
 
-    def page(self, first: int | None, default: int = 25) -> int:
+    def check_page_size(self, first: int | None, default: int = 25) -> int:
         """The size of a page. Raises InvalidInput, LimitExceeded."""
         size = default if first is None else first
         if size < 0:
@@ -188,93 +188,95 @@ class Request:
     # -- the graph
 
     @property
-    def now(self) -> View:
-        return self.at(None)
+    def now(self) -> GraphView:
+        return self.get_view(None)
 
-    def at(self, as_of: int | None) -> View:
+    def get_view(self, as_of: int | None) -> GraphView:
         view = self._views.get(as_of)
         if view is None:
-            view = self._views[as_of] = View(self, self.index(as_of))
-        self._hold()
+            view = self._views[as_of] = GraphView(self, self.get_index(as_of))
+        self._acquire_lock()
         return view
 
-    def index(self, as_of: int | None) -> LineageIndex:
+    def get_index(self, as_of: int | None) -> LineageIndex:
         """The index now, or as of a time; from here on the graph is held.
 
         Where it was held before, and nothing is changed yet, nobody waits for an index that is still to be built: `missing` says which
-        one was needed, and the request is run again when it is there (`prepare`).
+        one was needed, and the request is run again when it is there (`prepare_indexes`).
         """
         if as_of is not None:
-            if self._holding and not self.committed and not self.live.has(as_of, self.revision):
+            if self._locked and not self.committed and not self.live.has(as_of, self.revision):
                 self.missing.add(as_of)
                 raise StoreUnavailable("the graph as of that time is still to be read")
             self.live.at(as_of, revision=self.revision, deadline=self.deadline)
-        self._hold()
+        self._acquire_lock()
         return self.live.at(as_of, revision=self.revision, deadline=self.deadline)
 
-    def prepare(self, *times: int) -> None:
+    def prepare_indexes(self, *times: int) -> None:
         """Have the indexes as of these times built before the graph is held. Raises StoreUnavailable at the deadline."""
-        if not self._holding:
+        if not self._locked:
             for as_of in times:
                 self.live.at(as_of, revision=self.revision, deadline=self.deadline)
 
-    def again(self) -> Request:
+    def copy_unread(self) -> RequestContext:
         """The same request, before it has begun to read; its deadline is the same."""
-        request = Request(self.live, self.naming, self.bounds, self.types, self.governing, Actor(self.actor, self.role), apart=self.apart)
+        request = RequestContext(
+            self.live, self.naming, self.bounds, self.types, self.governing, Actor(self.actor, self.role), apart=self.apart
+        )
         request.deadline, request.revision = self.deadline, self.revision
         return request
 
 
-class View:
+class GraphView:
     """The graph as of one time, and the assets of it that the answer shows. Each asset is one object."""
 
-    def __init__(self, request: Request, index: LineageIndex) -> None:
+    def __init__(self, request: RequestContext, index: LineageIndex) -> None:
         self.request = request
         self.index = index
-        self._known: dict[int, AssetObject] = {}
+        self._assets: dict[int, AssetObject] = {}
         self._attributes: DataLoader[int, assets.Attributes] = DataLoader(load_fn=self._load_attributes)
         self._aliases: DataLoader[int, list[assets.Alias]] = DataLoader(load_fn=self._load_aliases)
         self._checks: DataLoader[int, list[quality.Result]] = DataLoader(load_fn=self._load_checks)
         self._health: DataLoader[int, health.Health] = DataLoader(load_fn=self._load_health)
 
-    def maybe(self, node: int | None, type_: type[T]) -> T | None:
-        return None if node is None else self.typed(node, type_)
+    def find_asset(self, node: int | None, type_: type[T]) -> T | None:
+        return None if node is None else self.get_asset(node, type_)
 
-    def typed(self, node: int, type_: type[T]) -> T:
-        asset = self._known.get(node)
+    def get_asset(self, node: int, type_: type[T]) -> T:
+        asset = self._assets.get(node)
         if asset is None:
             self.request.spend()
             key = self.index.assets.get_key(node)
-            asset = self._known[node] = self.request.types[key.kind].of(self, node, key)
+            asset = self._assets[node] = self.request.types[key.kind].from_node(self, node, key)
         assert isinstance(asset, type_), f"{asset.kind} is no {type_.__name__}"
         return asset
 
-    def all_typed(self, nodes: Sequence[int], type_: type[T]) -> list[T]:
-        return [self.typed(node, type_) for node in nodes]
+    def list_assets(self, nodes: Sequence[int], type_: type[T]) -> list[T]:
+        return [self.get_asset(node, type_) for node in nodes]
 
-    def find(self, asset_id: str) -> int:
+    def get_node(self, asset_id: str) -> int:
         return resolve.find(self.index, asset_id)
 
-    def find_starts(self, asset_ids: Sequence[str], direction: Direction) -> list[int]:
+    def list_starts(self, asset_ids: Sequence[str], direction: Direction) -> list[int]:
         """What a traversal is to begin with."""
         if not asset_ids:
             raise InvalidInput("name at least one asset", "of")
         return resolve.find_starts(self.index, asset_ids, direction)
 
-    async def attributes(self, node: int) -> assets.Attributes:
+    async def read_attributes(self, node: int) -> assets.Attributes:
         """What is said of an asset. All that one level of an answer asks for is read at once."""
         return await self._attributes.load(node)
 
-    async def aliases(self, dataset: int) -> list[assets.Alias]:
-        """The other names of a dataset, read like `attributes`."""
+    async def read_aliases(self, dataset: int) -> list[assets.Alias]:
+        """The other names of a dataset, read like `read_attributes`."""
         return await self._aliases.load(dataset)
 
-    async def checks(self, dataset: int) -> list[quality.Result]:
-        """The checks of a dataset and its columns, read like `attributes`."""
+    async def read_checks(self, dataset: int) -> list[quality.Result]:
+        """The checks of a dataset and its columns, read like `read_attributes`."""
         return await self._checks.load(dataset)
 
-    async def product_health(self, product: int) -> health.Health:
-        """How well a product is, now or at the time of the view; read like `attributes`."""
+    async def read_product_health(self, product: int) -> health.Health:
+        """How well a product is, now or at the time of the view; read like `read_attributes`."""
         return await self._health.load(product)
 
     async def _load_attributes(self, nodes: list[int]) -> Sequence[assets.Attributes]:

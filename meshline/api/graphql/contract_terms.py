@@ -11,11 +11,11 @@ from meshline.graph import contracts, durations
 from meshline.graph.model import Json
 
 
-def _said(text: str) -> str | None:
+def _to_optional(text: str) -> str | None:
     return text or None
 
 
-def _json(value: Json) -> JSON | None:
+def _to_json(value: Json) -> JSON | None:
     return None if value is None else JSON(value)
 
 
@@ -31,31 +31,31 @@ class ServiceLevel:
     driver: str | None
 
     @classmethod
-    def of(cls, level: contracts.Level) -> Self:
+    def from_level(cls, level: contracts.Level) -> Self:
         return cls(
             name=level.name,
             text=level.text,
             seconds=level.seconds,
             ratio=level.ratio,
-            element=_said(level.element),
-            description=_said(level.description),
-            schedule=_said(level.schedule),
-            driver=_said(level.driver),
+            element=_to_optional(level.element),
+            description=_to_optional(level.description),
+            schedule=_to_optional(level.schedule),
+            driver=_to_optional(level.driver),
         )
 
 
-def service_levels(slo: Json) -> list[ServiceLevel]:
+def list_service_levels(slo: Json) -> list[ServiceLevel]:
     """The service levels of a product, by name, whether its source measured them or not."""
     found = [(name, value, durations.said(value)) for name, value in slo.items()] if isinstance(slo, dict) else []
-    return [ServiceLevel.of(_level(name, value, measure)) for name, value, measure in sorted(found) if measure is not None]
+    return [ServiceLevel.from_level(_build_level(name, value, measure)) for name, value, measure in sorted(found) if measure is not None]
 
 
-def _level(name: str, value: Json, measure: durations.Measure) -> contracts.Level:
-    more = {key: text for key in ("element", "description", "schedule", "driver") if isinstance(text := _part(value, key), str)}
+def _build_level(name: str, value: Json, measure: durations.Measure) -> contracts.Level:
+    more = {key: text for key in ("element", "description", "schedule", "driver") if isinstance(text := _get_part(value, key), str)}
     return contracts.Level(name, measure.text, measure.seconds, measure.ratio, **more)
 
 
-def _part(value: Json, key: str) -> Json:
+def _get_part(value: Json, key: str) -> Json:
     return value.get(key) if isinstance(value, dict) else None
 
 
@@ -87,28 +87,28 @@ class ContractField:
     tags: list[str]
 
     @classmethod
-    def of(cls, model: str, field: contracts.Field) -> Self:
+    def from_field(cls, model: str, field: contracts.Field) -> Self:
         return cls(
             model=model,
             name=field.name,
-            physical_name=_said(field.physical_name),
-            data_type=_said(field.type),
-            physical_type=_said(field.physical_type),
-            title=_said(field.title),
-            description=_said(field.description),
+            physical_name=_to_optional(field.physical_name),
+            data_type=_to_optional(field.type),
+            physical_type=_to_optional(field.physical_type),
+            title=_to_optional(field.title),
+            description=_to_optional(field.description),
             required=field.required,
             unique=field.unique,
             primary_key=field.primary_key,
             enum=[JSON(value) for value in field.enum],
-            minimum=_json(field.minimum),
-            maximum=_json(field.maximum),
-            exclusive_minimum=_json(field.exclusive_minimum),
-            exclusive_maximum=_json(field.exclusive_maximum),
+            minimum=_to_json(field.minimum),
+            maximum=_to_json(field.maximum),
+            exclusive_minimum=_to_json(field.exclusive_minimum),
+            exclusive_maximum=_to_json(field.exclusive_maximum),
             min_length=field.min_length,
             max_length=field.max_length,
-            pattern=_said(field.pattern),
-            format=_said(field.format),
-            classification=_said(field.classification),
+            pattern=_to_optional(field.pattern),
+            format=_to_optional(field.format),
+            classification=_to_optional(field.classification),
             pii=field.pii,
             deprecated=field.deprecated,
             references=list(field.references),
@@ -135,23 +135,23 @@ class QualityRule:
     specification: JSON | None = strawberry.field(description="In the language of its engine, or the name of the file that holds it.")
 
     @classmethod
-    def of(cls, rule: contracts.Rule) -> Self:
+    def from_rule(cls, rule: contracts.Rule) -> Self:
         return cls(
             type=rule.type,
-            model=_said(rule.model),
-            field=_said(rule.field),
-            name=_said(rule.name),
-            description=_said(rule.description),
-            dimension=_said(rule.dimension),
-            metric=_said(rule.metric),
-            severity=_said(rule.severity),
-            schedule=_said(rule.schedule),
-            query=_said(rule.query),
-            engine=_said(rule.engine),
-            unit=_said(rule.unit),
-            expected=_json(rule.expected or None),
-            arguments=_json(rule.arguments or None),
-            specification=_json(rule.specification),
+            model=_to_optional(rule.model),
+            field=_to_optional(rule.field),
+            name=_to_optional(rule.name),
+            description=_to_optional(rule.description),
+            dimension=_to_optional(rule.dimension),
+            metric=_to_optional(rule.metric),
+            severity=_to_optional(rule.severity),
+            schedule=_to_optional(rule.schedule),
+            query=_to_optional(rule.query),
+            engine=_to_optional(rule.engine),
+            unit=_to_optional(rule.unit),
+            expected=_to_json(rule.expected or None),
+            arguments=_to_json(rule.arguments or None),
+            specification=_to_json(rule.specification),
         )
 
 
@@ -166,14 +166,14 @@ class Terms:
     policies: list[str]
 
     @classmethod
-    def of(cls, terms: contracts.Terms) -> Self:
+    def from_terms(cls, terms: contracts.Terms) -> Self:
         return cls(
-            usage=_said(terms.usage),
-            limitations=_said(terms.limitations),
-            purpose=_said(terms.purpose),
-            description=_said(terms.description),
-            billing=_said(terms.billing),
-            notice_period=None if terms.notice_period is None else ServiceLevel.of(terms.notice_period),
+            usage=_to_optional(terms.usage),
+            limitations=_to_optional(terms.limitations),
+            purpose=_to_optional(terms.purpose),
+            description=_to_optional(terms.description),
+            billing=_to_optional(terms.billing),
+            notice_period=None if terms.notice_period is None else ServiceLevel.from_level(terms.notice_period),
             policies=list(terms.policies),
         )
 
@@ -187,13 +187,13 @@ class ContractRole:
     server: str | None = strawberry.field(description="Where it is valid; null: on all servers.")
 
     @classmethod
-    def of(cls, role: contracts.Role) -> Self:
+    def from_role(cls, role: contracts.Role) -> Self:
         return cls(
             name=role.name,
-            access=_said(role.access),
-            description=_said(role.description),
+            access=_to_optional(role.access),
+            description=_to_optional(role.description),
             approvers=list(role.approvers),
-            server=_said(role.server),
+            server=_to_optional(role.server),
         )
 
 
@@ -206,12 +206,12 @@ class ContractServer:
     settings: JSON = strawberry.field(description="host, catalog, schema, ...; never secrets.")
 
     @classmethod
-    def of(cls, server: contracts.Server) -> Self:
+    def from_server(cls, server: contracts.Server) -> Self:
         return cls(
             name=server.name,
-            type=_said(server.type),
-            environment=_said(server.environment),
-            description=_said(server.description),
+            type=_to_optional(server.type),
+            environment=_to_optional(server.environment),
+            description=_to_optional(server.description),
             settings=JSON(server.settings),
         )
 
@@ -229,5 +229,5 @@ class QualitySuite:
     run: str | None = strawberry.field(description="When, as its source gives it.")
 
     @classmethod
-    def of(cls, suite: contracts.Suite) -> Self:
-        return cls(tool=suite.tool, suite=_said(suite.suite), run=_said(suite.run))
+    def from_suite(cls, suite: contracts.Suite) -> Self:
+        return cls(tool=suite.tool, suite=_to_optional(suite.suite), run=_to_optional(suite.run))

@@ -8,17 +8,17 @@ from typing import Self
 import numpy as np
 import strawberry
 
-from meshline.api.graphql.asset import Asset, statement_id
-from meshline.api.graphql.context import View
+from meshline.api.graphql.asset import Asset, build_statement_id
+from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.contract_terms import ContractField, ContractRole, ContractServer, Link, QualityRule, ServiceLevel, Terms
-from meshline.api.graphql.field_types import documented, reference
+from meshline.api.graphql.field_types import describe_field, refer_to_type
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType, build_contract_key, from_micros
 from meshline.graph.queries import asset_lists, contract_versions
 from meshline.graph.queries.contract_versions import consumed_version
 
 
-def _consumers(view: View, contract: int) -> list[Consumption]:
+def _list_consumers(view: GraphView, contract: int) -> list[Consumption]:
     """Who uses what under a contract: the uses that name it, and those of what it governs that name none."""
     index = view.index
     name, edges = index.assets.get_label(contract).name, index.ownership.list_all_edges(EdgeType.CONSUMES)
@@ -31,13 +31,13 @@ def _consumers(view: View, contract: int) -> list[Consumption]:
         for column in index.assets.list_columns(dataset)
     )
     used = np.unique(edges.end[np.isin(edges.said, numbers) | np.isin(edges.end, sorted(governed))]).tolist()
-    found = consumptions(view, *used, contract=contract)
+    found = list_consumptions(view, *used, contract=contract)
     return [one for one in found if one.contract_name == name or (one.contract_name is None and one.asset_node in governed)]
 
 
 @strawberry.type(description="One version of a contract.")
 class ContractVersion:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     known: strawberry.Private[contract_versions.Version]
     version: str | None
     status: str | None
@@ -56,7 +56,7 @@ class ContractVersion:
     observed_at: datetime
 
     @classmethod
-    def of(cls, view: View, known: contract_versions.Version) -> Self:
+    def from_version(cls, view: GraphView, known: contract_versions.Version) -> Self:
         view.request.spend()
         contract = known.contract
         return cls(
@@ -75,42 +75,42 @@ class ContractVersion:
             consumer_names=list(contract.consumers),
             tags=list(contract.tags),
             source=known.source,
-            statement=statement_id(known.scope_id),
+            statement=build_statement_id(known.scope_id),
             observed_at=from_micros(known.observed_at),
         )
 
-    @documented("Who uses what under this version of the contract; also who uses what it alone governs without naming a contract.")
+    @describe_field("Who uses what under this version of the contract; also who uses what it alone governs without naming a contract.")
     def consumers(self) -> list[Consumption]:
         contract = self.view.index.assets.find_by_key(build_contract_key(self.known.contract.id))
-        uses = [] if contract is None else _consumers(self.view, contract)
+        uses = [] if contract is None else _list_consumers(self.view, contract)
         return [one for one in uses if one.version == self.version]
 
-    @documented("What it promises of each field, in its order; of one model, or of all.")
+    @describe_field("What it promises of each field, in its order; of one model, or of all.")
     def fields(self, model: str | None = None) -> list[ContractField]:
         models = [one for one in self.known.contract.models if model in (None, one.name)]
         self.view.request.spend(sum(len(one.fields) for one in models))
-        return [ContractField.of(one.name, field) for one in models for field in one.fields]
+        return [ContractField.from_field(one.name, field) for one in models for field in one.fields]
 
     @strawberry.field
     def terms(self) -> Terms:
-        return Terms.of(self.known.contract.terms)
+        return Terms.from_terms(self.known.contract.terms)
 
     @strawberry.field
     def sla(self) -> list[ServiceLevel]:
-        return [ServiceLevel.of(level) for level in self.known.contract.sla]
+        return [ServiceLevel.from_level(level) for level in self.known.contract.sla]
 
     @strawberry.field
     def quality_rules(self) -> list[QualityRule]:
         self.view.request.spend(len(self.known.contract.quality_rules))
-        return [QualityRule.of(rule) for rule in self.known.contract.quality_rules]
+        return [QualityRule.from_rule(rule) for rule in self.known.contract.quality_rules]
 
     @strawberry.field
     def roles(self) -> list[ContractRole]:
-        return [ContractRole.of(role) for role in self.known.contract.roles]
+        return [ContractRole.from_role(role) for role in self.known.contract.roles]
 
     @strawberry.field
     def servers(self) -> list[ContractServer]:
-        return [ContractServer.of(server) for server in self.known.contract.servers]
+        return [ContractServer.from_server(server) for server in self.known.contract.servers]
 
     @strawberry.field
     def links(self) -> list[Link]:
@@ -121,63 +121,63 @@ class ContractVersion:
 class Contract(Asset):
     @strawberry.field
     async def version(self) -> str | None:
-        current = await self._shown()
+        current = await self._find_current()
         return None if current is None else current.version
 
     @strawberry.field
     async def status(self) -> str | None:
-        current = await self._shown()
+        current = await self._find_current()
         return None if current is None else current.status
 
     @strawberry.field
     async def title(self) -> str | None:
-        current = await self._shown()
+        current = await self._find_current()
         return None if current is None else current.title
 
     @strawberry.field
     async def description(self) -> str | None:
-        current = await self._shown()
+        current = await self._find_current()
         return None if current is None else current.description
 
-    @documented("Its newest version in force, else the newest; null if no source says anything of it.")
+    @describe_field("Its newest version in force, else the newest; null if no source says anything of it.")
     async def current(self) -> ContractVersion | None:
-        return await self._shown()
+        return await self._find_current()
 
-    @documented("All its versions, the one that is shown first.")
+    @describe_field("All its versions, the one that is shown first.")
     async def versions(self) -> list[ContractVersion]:
-        return [ContractVersion.of(self.view, known) for known in await self._known()]
+        return [ContractVersion.from_version(self.view, known) for known in await self._list_versions()]
 
-    @documented("The datasets that it makes promises about.", type_=reference("Dataset", list))
+    @describe_field("The datasets that it makes promises about.", type_=refer_to_type("Dataset", list))
     def governs(self) -> list[Asset]:
-        return self.view.all_typed(self._governed(), Asset)
+        return self.view.list_assets(self._list_governed(), Asset)
 
-    @documented("Who uses what under this contract, or what it governs without naming one; under one version of it, or under any.")
+    @describe_field("Who uses what under this contract, or what it governs without naming one; under one version of it, or under any.")
     def consumers(self, version: str | None = None) -> list[Consumption]:
-        return [one for one in _consumers(self.view, self.node) if version in (None, one.version)]
+        return [one for one in _list_consumers(self.view, self.node) if version in (None, one.version)]
 
-    def _governed(self) -> list[int]:
+    def _list_governed(self) -> list[int]:
         return list(asset_lists.linked(self.view.index, self.node, EdgeType.GOVERNS))
 
-    async def _known(self) -> list[contract_versions.Version]:
-        return contract_versions.versions(self.name, (await self.view.attributes(self.node)).rows)
+    async def _list_versions(self) -> list[contract_versions.Version]:
+        return contract_versions.versions(self.name, (await self.view.read_attributes(self.node)).rows)
 
-    async def _shown(self) -> ContractVersion | None:
-        known = await self._known()
-        return ContractVersion.of(self.view, known[0]) if known else None
+    async def _find_current(self) -> ContractVersion | None:
+        known = await self._list_versions()
+        return ContractVersion.from_version(self.view, known[0]) if known else None
 
 
-def attribute(edge: Edge, name: str) -> str | None:
+def find_text(edge: Edge, name: str) -> str | None:
     value = edge.attributes.get(name)
     return value if isinstance(value, str) else None
 
 
-def contract(view: View, name: str | None) -> Contract | None:
-    return view.maybe(None if name is None else view.index.assets.find_by_key(build_contract_key(name)), Contract)
+def find_contract(view: GraphView, name: str | None) -> Contract | None:
+    return view.find_asset(None if name is None else view.index.assets.find_by_key(build_contract_key(name)), Contract)
 
 
 @strawberry.type(description="A consumer uses an asset.")
 class Consumption:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     consumer_node: strawberry.Private[int]
     asset_node: strawberry.Private[int]
     purpose: str | None
@@ -190,33 +190,33 @@ class Consumption:
     statement: strawberry.ID
 
     @classmethod
-    def said(cls, view: View, edge: Edge, contract: int | None = None) -> Self:
+    def from_edge(cls, view: GraphView, edge: Edge, contract: int | None = None) -> Self:
         """`contract`: of a use that names none, one that governs what is used."""
         return cls(
             view=view,
             consumer_node=edge.start,
             asset_node=edge.end,
-            purpose=attribute(edge, "purpose"),
-            contract_name=attribute(edge, "contract"),
+            purpose=find_text(edge, "purpose"),
+            contract_name=find_text(edge, "contract"),
             version=consumed_version(view.index, edge, contract),
             source=view.index.changes.get_scope(edge.scope_id).source,
-            statement=statement_id(edge.scope_id),
+            statement=build_statement_id(edge.scope_id),
         )
 
-    @documented(None, type_=reference("Consumer"))
+    @describe_field(None, type_=refer_to_type("Consumer"))
     def consumer(self) -> Asset:
-        return self.view.typed(self.consumer_node, Asset)
+        return self.view.get_asset(self.consumer_node, Asset)
 
-    @documented("The column, dataset or data product that is used.")
+    @describe_field("The column, dataset or data product that is used.")
     def asset(self) -> Asset:
-        return self.view.typed(self.asset_node, Asset)
+        return self.view.get_asset(self.asset_node, Asset)
 
-    @documented("The contract that covers it, if the graph knows it; what it shows is its newest version in force, see `version`.")
+    @describe_field("The contract that covers it, if the graph knows it; what it shows is its newest version in force, see `version`.")
     def contract(self) -> Contract | None:
-        return contract(self.view, self.contract_name)
+        return find_contract(self.view, self.contract_name)
 
 
-def consumptions(view: View, *nodes: int, contract: int | None = None) -> list[Consumption]:
+def list_consumptions(view: GraphView, *nodes: int, contract: int | None = None) -> list[Consumption]:
     """By whom assets are used, by the names of the consumers. `contract`: one that governs them, of uses that name none."""
     edges = {
         (edge.start, edge.end, edge.scope_id): edge
@@ -227,4 +227,4 @@ def consumptions(view: View, *nodes: int, contract: int | None = None) -> list[C
         edges.values(),
         key=lambda edge: (view.index.assets.get_key(edge.start).name, view.index.assets.get_key(edge.end).qualified_name, edge.scope_id),
     )
-    return [Consumption.said(view, edge, contract) for edge in ordered]
+    return [Consumption.from_edge(view, edge, contract) for edge in ordered]

@@ -18,8 +18,8 @@ from strawberry.types.graphql import OperationType
 
 from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE
 from meshline.api.graphql.asset_types import TYPES
-from meshline.api.graphql.context import Asked, Bounds, Observer, Request
-from meshline.api.graphql.schema import make_schema
+from meshline.api.graphql.context import Bounds, Observer, RequestContext, RequestRecord
+from meshline.api.graphql.schema import build_schema
 from meshline.app.policy_service import Governing
 from meshline.app.tokens import ANYBODY, Actor
 from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError, StoreUnavailable
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
     executed: bool
 
 
-class GraphQL:
+class Executor:
     """The schema over one graph. Used by many threads."""
 
     def __init__(
@@ -63,7 +63,7 @@ class GraphQL:
         self.bounds = bounds or Bounds()
         self.observer = observer
         self.governing = governing or Governing(live)
-        self.schema = make_schema(self.bounds.depth, self.bounds.aliases, self.bounds.tokens)
+        self.schema = build_schema(self.bounds.depth, self.bounds.aliases, self.bounds.tokens)
 
     def execute(
         self,
@@ -80,40 +80,45 @@ class GraphQL:
         Raises `strawberry.schema.exceptions.InvalidOperationTypeError` for a mutation that is not allowed.
         """
         begun = time.perf_counter()
-        request = Request(self.live, self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart)
+        request = RequestContext(self.live, self.naming, self.bounds, TYPES, self.governing, actor, apart=self.apart)
         with self.live.lock.until(request.deadline):
-            result, request = self._result(request, query, variables, operation, allowed)
+            result, request = self._execute_prepared(request, query, variables, operation, allowed)
         request_id = request_id or secrets.token_hex(8)
         body: dict[str, Any] = {}
         if result.errors:
-            body["errors"] = [_formatted(error, request_id) for error in result.errors]
+            body["errors"] = [_format_error(error, request_id) for error in result.errors]
         executed = result.data is not None or any(error.path for error in result.errors or ())
         if executed:
             body["data"] = result.data
         if self.observer is not None:
             outcome = body["errors"][0]["extensions"]["code"] if result.errors else "ok"
-            self.observer(Asked(request.operation, time.perf_counter() - begun, outcome, request.truncated))
+            self.observer(RequestRecord(request.operation, time.perf_counter() - begun, outcome, request.truncated))
         return Answer(body, executed)
 
-    def _result(self, request: Request, *asked: Any) -> tuple[ExecutionResult, Request]:
+    def _execute_prepared(self, request: RequestContext, *asked: Any) -> tuple[ExecutionResult, RequestContext]:
         """What is answered, and the request that it is the answer to: again, if times were asked for that had to be read first."""
         answered: list[ExecutionResult] = []
-        asyncio.run(self._answer(answered, request, *asked))
+        asyncio.run(self._append_result(answered, request, *asked))
         times: set[int] = set()
         while not request.committed and not request.missing <= times:
             times |= request.missing
-            request = request.again()
+            request = request.copy_unread()
             with suppress(StoreUnavailable):  # then the fields that need them answer so
-                request.prepare(*sorted(times))
-            asyncio.run(self._answer(answered, request, *asked))
+                request.prepare_indexes(*sorted(times))
+            asyncio.run(self._append_result(answered, request, *asked))
         return answered[-1], request
 
-    async def _answer(self, answered: list[ExecutionResult], *asked: Any) -> None:
+    async def _append_result(self, answered: list[ExecutionResult], *asked: Any) -> None:
         """Not as the result of the task: asyncio writes that as text when it gives back SIGINT's handler, however large it is."""
         answered.append(await self._run(*asked))
 
     async def _run(
-        self, request: Request, query: str, variables: Mapping[str, Any] | None, operation: str | None, allowed: Iterable[OperationType]
+        self,
+        request: RequestContext,
+        query: str,
+        variables: Mapping[str, Any] | None,
+        operation: str | None,
+        allowed: Iterable[OperationType],
     ) -> ExecutionResult:
         try:
             return await self.schema.execute(
@@ -124,7 +129,7 @@ class GraphQL:
                 allowed_operation_types=allowed,
             )
         except (MissingQueryError, CannotGetOperationTypeError) as error:
-            refused = InvalidInput(_sentence(error), "query")
+            refused = InvalidInput(_describe_refusal(error), "query")
             return ExecutionResult(data=None, errors=[GraphQLError(str(refused), original_error=refused)])
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.MUTATION:
@@ -132,27 +137,27 @@ class GraphQL:
             refused = InvalidInput("there are no subscriptions: ask again", "query")
             return ExecutionResult(data=None, errors=[GraphQLError(str(refused), original_error=refused)])
         finally:
-            await _settled()
-            request.release()
+            await _wait_for_tasks()
+            request.release_lock()
 
 
-async def _settled() -> None:
+async def _wait_for_tasks() -> None:
     """Wait for fields that nobody waits for any more: an error beside them has already decided the answer."""
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.wait(others)
 
 
-def _sentence(error: Exception) -> str:
+def _describe_refusal(error: Exception) -> str:
     return error.as_http_error_reason() if isinstance(error, CannotGetOperationTypeError) else "there is no query"
 
 
-def _formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
+def _format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """An error as the interface promises: a stable code, a sentence, nothing of the inside."""
-    cause = _cause(error)
+    cause = _find_cause(error)
     formatted: dict[str, Any] = dict(error.formatted)
     if isinstance(cause, MeshlineError):
         formatted["message"] = str(cause)
-        formatted["extensions"] = {"code": cause.code, **_details(cause)}
+        formatted["extensions"] = {"code": cause.code, **_collect_details(cause)}
     elif isinstance(cause, RecursionError) or (isinstance(error, GraphQLSyntaxError) and _TOO_LONG in error.message):
         formatted["message"] = "the request is too long, or nests too deep"
         formatted["extensions"] = {"code": LimitExceeded.code}
@@ -165,7 +170,7 @@ def _formatted(error: GraphQLError, request_id: str) -> dict[str, Any]:
     return formatted
 
 
-def _cause(error: GraphQLError) -> BaseException | None:
+def _find_cause(error: GraphQLError) -> BaseException | None:
     """What lies at the bottom: GraphQL wraps errors in errors."""
     cause: BaseException | None = error.original_error
     while isinstance(cause, GraphQLError):
@@ -173,7 +178,7 @@ def _cause(error: GraphQLError) -> BaseException | None:
     return cause
 
 
-def _details(error: MeshlineError) -> dict[str, Any]:
+def _collect_details(error: MeshlineError) -> dict[str, Any]:
     if isinstance(error, Ambiguous):
         return {"candidates": list(error.candidates)}
     if isinstance(error, InvalidInput) and error.where:

@@ -48,11 +48,11 @@ _DEFINITION = GraphQLCoreConverter.DEFINITION_BACKREF
 _INT = range(-(2**31), 2**31)
 
 
-class NotPlain(Exception):
+class PlanMismatch(Exception):
     """The plan does not fit this value."""
 
 
-_USUAL = (NotPlain, GraphQLError, MeshlineError)  # what graphql-core finds again, or a resolver means to raise
+_EXPECTED_ERRORS = (PlanMismatch, GraphQLError, MeshlineError)  # what graphql-core finds again, or a resolver means to raise
 
 
 class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -69,21 +69,21 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         key = (parent_type, id(field_details_list))
         known = self._fields.get(key)
         if known is None:
-            known = self._fields[key] = (field_details_list, self._field(parent_type, field_details_list))
+            known = self._fields[key] = (field_details_list, self._plan_field(parent_type, field_details_list))
         if known[1] is not None:
             try:
                 return known[1](source)
             except Exception as error:  # noqa: BLE001 - what is wrong is found again, with its place in the answer
-                self._record(error)
+                self._log_first_failure(error)
         return super().execute_field(parent_type, source, field_details_list, *rest)
 
     def complete_list_value(self, return_type: Any, field_details_list: FieldDetailsList, *rest: Any) -> Any:
-        return self._completed(super().complete_list_value, return_type, field_details_list, *rest)
+        return self._complete_value(super().complete_list_value, return_type, field_details_list, *rest)
 
     def complete_object_value(self, return_type: Any, field_details_list: FieldDetailsList, *rest: Any) -> Any:
-        return self._completed(super().complete_object_value, return_type, field_details_list, *rest)
+        return self._complete_value(super().complete_object_value, return_type, field_details_list, *rest)
 
-    def _completed(
+    def _complete_value(
         self,
         otherwise: Callable[..., Any],
         type_: GraphQLOutputType,
@@ -93,64 +93,64 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         *rest: Any,
     ) -> Any:
-        plan = self._plan(type_, details)
+        plan = self._find_plan(type_, details)
         if plan is not None:
             try:
                 return plan(result)
             except Exception as error:  # noqa: BLE001 - what is wrong is found again, with its place in the answer
-                self._record(error)
+                self._log_first_failure(error)
         return otherwise(type_, details, info, path, result, *rest)
 
-    def _record(self, error: Exception) -> None:
+    def _log_first_failure(self, error: Exception) -> None:
         """Log the first fault that no answer might show: graphql-core completes the field in its own way, and may succeed."""
-        if not (self._failed or isinstance(error, _USUAL)):
+        if not (self._failed or isinstance(error, _EXPECTED_ERRORS)):
             self._failed = True
             log.error("a plan failed, and graphql-core completes its field instead", exc_info=error)
 
-    def _plan(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
+    def _find_plan(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
         """The plan of this type in this place of the request; None if there is none."""
         key = (type_, id(details))
         known = self._plans.get(key)
         if known is None:
-            known = self._plans[key] = (details, self._made(type_, details))
+            known = self._plans[key] = (details, self._build_plan(type_, details))
         return known[1]
 
-    def _made(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
+    def _build_plan(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
         if isinstance(type_, GraphQLNonNull):
-            return self._plan(type_.of_type, details)
+            return self._find_plan(type_.of_type, details)
         if isinstance(type_, GraphQLList):
-            item = self._nullable(type_.of_type, details)
-            return None if item is None else _list(item)
+            item = self._plan_nullable(type_.of_type, details)
+            return None if item is None else _plan_list(item)
         if is_leaf_type(type_):
-            return _leaf(type_)
+            return _plan_leaf(type_)
         if isinstance(type_, GraphQLInterfaceType):
-            return self._interface(type_, details)
-        return self._object(type_, details) if isinstance(type_, GraphQLObjectType) else None
+            return self._plan_interface(type_, details)
+        return self._plan_object(type_, details) if isinstance(type_, GraphQLObjectType) else None
 
-    def _nullable(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
-        plan = self._plan(type_, details)
-        return plan if plan is None or isinstance(type_, GraphQLNonNull) else _maybe_null(plan)
+    def _plan_nullable(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
+        plan = self._find_plan(type_, details)
+        return plan if plan is None or isinstance(type_, GraphQLNonNull) else _allow_null(plan)
 
-    def _object(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Plan | None:
-        class_ = _class_of(type_)
+    def _plan_object(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Plan | None:
+        class_ = _find_class(type_)
         selected, deferred, _ = self.collect_subfields(type_, details)
         if class_ is None or deferred:
             return None
         fields: list[tuple[str, Plan]] = []
         for name, of_field in selected.items():
-            plan = self._field(type_, of_field)
+            plan = self._plan_field(type_, of_field)
             if plan is None:
                 return None
             fields.append((name, plan))
 
         def complete(value: Any) -> dict[str, Any]:
             if type(value) is not class_:
-                raise NotPlain
+                raise PlanMismatch
             return {name: plan(value) for name, plan in fields}
 
         return complete
 
-    def _field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> Plan | None:
+    def _plan_field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> Plan | None:
         """From the object to the completed field."""
         node = details[0].node
         if node.name.value == "__typename":
@@ -158,28 +158,28 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         field = self.schema.get_field(parent, node.name.value)
         if field is None or node.arguments:
             return None
-        get = _getter(field)
-        plan = None if get is None else self._nullable(field.type, details)
-        return None if get is None or plan is None else _of(get, plan)
+        get = _find_getter(field)
+        plan = None if get is None else self._plan_nullable(field.type, details)
+        return None if get is None or plan is None else _compose_plans(get, plan)
 
-    def _interface(self, type_: GraphQLInterfaceType, details: FieldDetailsList) -> Plan:
+    def _plan_interface(self, type_: GraphQLInterfaceType, details: FieldDetailsList) -> Plan:
         """By class; the plan of each is made when the first of it comes."""
-        classes = _classes(self.schema, type_)
+        classes = _map_classes(self.schema, type_)
         plans: dict[type, Plan | None] = {}
 
         def complete(value: Any) -> Any:
             class_ = type(value)
             if class_ not in plans:
-                plans[class_] = self._plan(classes[class_], details)
+                plans[class_] = self._find_plan(classes[class_], details)
             plan = plans[class_]
             if plan is None:
-                raise NotPlain
+                raise PlanMismatch
             return plan(value)
 
         return complete
 
 
-def _class_of(type_: GraphQLObjectType) -> type | None:
+def _find_class(type_: GraphQLObjectType) -> type | None:
     """The class whose instances are of this type, where there is exactly one."""
     definition = type_.extensions.get(_DEFINITION)
     if not isinstance(definition, StrawberryObjectDefinition) or definition.concrete_of is not None or definition.type_var_map:
@@ -187,12 +187,12 @@ def _class_of(type_: GraphQLObjectType) -> type | None:
     return definition.origin
 
 
-def _classes(schema: GraphQLSchema, interface: GraphQLInterfaceType) -> Mapping[type, GraphQLObjectType]:
-    found = {_class_of(type_): type_ for type_ in schema.get_possible_types(interface)}
+def _map_classes(schema: GraphQLSchema, interface: GraphQLInterfaceType) -> Mapping[type, GraphQLObjectType]:
+    found = {_find_class(type_): type_ for type_ in schema.get_possible_types(interface)}
     return {class_: type_ for class_, type_ in found.items() if class_ is not None}
 
 
-def _getter(field: GraphQLField) -> Plan | None:
+def _find_getter(field: GraphQLField) -> Plan | None:
     """How to get a field of an object, if that takes no more than the object."""
     definition = field.extensions.get(_DEFINITION)
     if not isinstance(definition, StrawberryField) or field.args or definition.extensions or definition.is_async:
@@ -206,24 +206,24 @@ def _getter(field: GraphQLField) -> Plan | None:
     return method if isinstance(method, FunctionType) else None
 
 
-def _of(get: Plan, plan: Plan) -> Plan:
+def _compose_plans(get: Plan, plan: Plan) -> Plan:
     return lambda value: plan(get(value))
 
 
-def _maybe_null(plan: Plan) -> Plan:
+def _allow_null(plan: Plan) -> Plan:
     return lambda value: None if value is None else plan(value)
 
 
-def _list(item: Plan) -> Plan:
+def _plan_list(item: Plan) -> Plan:
     def complete(values: Any) -> list[Any]:
         if not isinstance(values, (list, tuple)):
-            raise NotPlain
+            raise PlanMismatch
         return [item(value) for value in values]
 
     return complete
 
 
-def _leaf(type_: GraphQLLeafType) -> Plan:
+def _plan_leaf(type_: GraphQLLeafType) -> Plan:
     """As graphql-core coerces; what needs no coercion is passed on."""
     coerce = type_.coerce_output_value
     names: dict[Enum, str] = {}
@@ -231,16 +231,16 @@ def _leaf(type_: GraphQLLeafType) -> Plan:
     def complete(value: Any) -> Any:
         coerced = None if value is None else coerce(value)
         if coerced is None or coerced is Undefined:
-            raise NotPlain
+            raise PlanMismatch
         return coerced
 
-    def enumerated(value: Any) -> Any:
+    def complete_enum(value: Any) -> Any:
         if value not in names:
             names[value] = complete(value)
         return names[value]
 
     if isinstance(type_, GraphQLEnumType):
-        return enumerated
+        return complete_enum
     if type_.name in ("String", "ID"):
         return lambda value: value if type(value) is str else complete(value)
     if type_.name == "Int":

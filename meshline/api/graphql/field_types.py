@@ -51,7 +51,7 @@ __all__ = [
 _TYPES = "meshline.api.graphql.asset_types"  # where the types are that others refer to by name
 
 
-def reference(name: str, many: Any = None) -> Any:
+def refer_to_type(name: str, many: Any = None) -> Any:
     """A type of the schema by its name; with `many` (`list`, `Connection`), that of it.
 
     Types of assets refer to each other in a circle, and modules must not: the name is looked up when the schema is made.
@@ -60,7 +60,7 @@ def reference(name: str, many: Any = None) -> Any:
     return type_ if many is None else many[type_]
 
 
-def documented(
+def describe_field(
     description: str | None, *, name: str | None = None, type_: Any = None
 ) -> Callable[[Callable[..., object]], StrawberryField]:
     """Like `strawberry.field(description=...)`, which is not typed as a decorator. `type_`: the field's, where that of the resolver is

@@ -11,10 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from strawberry.schema.exceptions import InvalidOperationTypeError
 
 from meshline.api.auth import check_role
-from meshline.api.errors import JSON, error_body
+from meshline.api.errors import JSON, encode_error
 from meshline.api.graphql.context import Bounds, Observer
-from meshline.api.graphql.execution import ALL, QUERIES, Answer, GraphQL
-from meshline.api.rest.request_body import check_media, decode, read_body
+from meshline.api.graphql.execution import ALL, QUERIES, Answer, Executor
+from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.policy_service import Governing
 from meshline.app.service import Service
 from meshline.app.threads import Lane
@@ -27,7 +27,7 @@ GRAPHQL_JSON = "application/graphql-response+json"
 BODIES = frozenset({JSON})
 
 
-class Asked(msgspec.Struct, frozen=True):
+class GraphQLRequest(msgspec.Struct, frozen=True):
     """A request's parameters; others (`extensions`) are ignored, as the specification asks."""
 
     query: str
@@ -35,11 +35,11 @@ class Asked(msgspec.Struct, frozen=True):
     operation_name: str | None = msgspec.field(default=None, name="operationName")
 
 
-_decoder = msgspec.json.Decoder(Asked)
+_decoder = msgspec.json.Decoder(GraphQLRequest)
 _variables = msgspec.json.Decoder(dict[str, Any] | None)
 
 
-class Endpoint:
+class GraphQLEndpoint:
     """`/graphql`."""
 
     def __init__(self, max_body: int, lane: Lane, bounds: Bounds, observer: Observer) -> None:
@@ -47,24 +47,24 @@ class Endpoint:
         self.lane = lane
         self.bounds = bounds
         self.observer = observer
-        self._graphql: GraphQL | None = None
+        self._executor: Executor | None = None
 
-    def open(self, live: LiveGraph, naming: Naming, governing: Governing) -> None:
+    def open_graph(self, live: LiveGraph, naming: Naming, governing: Governing) -> None:
         """From now on the answers are those of this graph."""
-        self._graphql = GraphQL(live, naming, self.bounds, self.observer, governing, apart=True)
+        self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True)
 
-    async def answer(self, request: Request) -> Response:
+    async def answer_request(self, request: Request) -> Response:
         """The graph must be open."""
-        assert self._graphql is not None
+        assert self._executor is not None
         if _is_visit(request):
             return RedirectResponse("/", 303)
-        media = _accepted(request)
+        media = _choose_media_type(request)
         if media is None:
-            return Response(error_body("NOT_ACCEPTABLE", f"answers are {JSON} or {GRAPHQL_JSON}"), 406, media_type=JSON)
+            return Response(encode_error("NOT_ACCEPTABLE", f"answers are {JSON} or {GRAPHQL_JSON}"), 406, media_type=JSON)
         actor: Actor = request.state.actor
-        asked = _from_url(request) if request.method == "GET" else await self._from_body(request)
+        asked = _parse_url(request) if request.method == "GET" else await self._read_request(request)
         run = partial(
-            self._graphql.execute,
+            self._executor.execute,
             asked.query,
             asked.variables,
             asked.operation_name,
@@ -76,31 +76,33 @@ class Endpoint:
             answer = await self.lane.run(run)
         except InvalidOperationTypeError:
             check_role(actor, Role.ADMIN)
-            return Response(error_body("METHOD_NOT_ALLOWED", "only queries can be asked with GET: use POST"), 405, {"Allow": "POST"}, JSON)
-        return Response(msgspec.json.encode(answer.body), _status(answer, media), media_type=media)
+            return Response(
+                encode_error("METHOD_NOT_ALLOWED", "only queries can be asked with GET: use POST"), 405, {"Allow": "POST"}, JSON
+            )
+        return Response(msgspec.json.encode(answer.body), _decide_status(answer, media), media_type=media)
 
-    async def _from_body(self, request: Request) -> Asked:
+    async def _read_request(self, request: Request) -> GraphQLRequest:
         check_media(request, BODIES)
         body = await read_body(request, self.max_body)
         if body.lstrip()[:1] == b"[":
             raise InvalidInput("batches are not supported: send one request at a time")
-        return decode(_decoder, body, "GraphQL request")
+        return decode_json(_decoder, body, "GraphQL request")
 
 
-async def graphql(request: Request) -> Response:
+async def answer_graphql(request: Request) -> Response:
     """GraphQL over HTTP. What changes the graph needs the role admin."""
     service: Service = request.app.state.service
-    endpoint: Endpoint = request.app.state.endpoint
+    endpoint: GraphQLEndpoint = request.app.state.endpoint
     service.check_open()
-    return await endpoint.answer(request)
+    return await endpoint.answer_request(request)
 
 
-def _from_url(request: Request) -> Asked:
+def _parse_url(request: Request) -> GraphQLRequest:
     given = request.query_params
     if "query" not in given:
         raise InvalidInput("the parameter `query` is missing")
-    variables = decode(_variables, given.get("variables") or "null", "JSON object", "variables")
-    return Asked(given["query"], variables, given.get("operationName") or None)
+    variables = decode_json(_variables, given.get("variables") or "null", "JSON object", "variables")
+    return GraphQLRequest(given["query"], variables, given.get("operationName") or None)
 
 
 def _is_visit(request: Request) -> bool:
@@ -108,7 +110,7 @@ def _is_visit(request: Request) -> bool:
     return request.method == "GET" and "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
 
 
-def _accepted(request: Request) -> str | None:
+def _choose_media_type(request: Request) -> str | None:
     """The media type to answer in: the newer one only for who asks for it."""
     accept = request.headers.get("accept", "*/*")
     offered = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
@@ -117,6 +119,6 @@ def _accepted(request: Request) -> str | None:
     return JSON if offered & {JSON, "application/*", "*/*", ""} else None
 
 
-def _status(answer: Answer, media: str) -> int:
+def _decide_status(answer: Answer, media: str) -> int:
     """With the newer media type a request that was refused is a 400; with plain JSON every GraphQL answer is a 200."""
     return 400 if media == GRAPHQL_JSON and not answer.executed else 200

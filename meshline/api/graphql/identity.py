@@ -6,10 +6,10 @@ from datetime import datetime
 
 import strawberry
 
-from meshline.api.graphql.asset import Asset, statement_id
-from meshline.api.graphql.connections import Connection, key_after
-from meshline.api.graphql.context import View
-from meshline.api.graphql.field_types import ConflictKind, EdgeType, NameRank, documented, reference
+from meshline.api.graphql.asset import Asset, build_statement_id
+from meshline.api.graphql.connections import Connection, parse_cursor
+from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.field_types import ConflictKind, EdgeType, NameRank, describe_field, refer_to_type
 from meshline.graph.model import AssetKey, AssetKind, from_micros
 from meshline.graph.queries import identity, identity_conflicts
 
@@ -21,7 +21,7 @@ class DatasetName:
     name: str
 
     @classmethod
-    def of(cls, key: AssetKey) -> DatasetName:
+    def from_key(cls, key: AssetKey) -> DatasetName:
         return cls(id=strawberry.ID(key.id), namespace=key.parts[0], name=key.parts[1])
 
 
@@ -47,16 +47,16 @@ class IdentityReason:
     overruled: bool = strawberry.field(description="Whether a DIFFERENT_FROM keeps it from joining the two.")
 
     @classmethod
-    def of(cls, reason: identity.Reason) -> IdentityReason:
+    def from_reason(cls, reason: identity.Reason) -> IdentityReason:
         return cls(
-            start=DatasetName.of(reason.start),
-            end=DatasetName.of(reason.end),
+            start=DatasetName.from_key(reason.start),
+            end=DatasetName.from_key(reason.end),
             type=reason.type,
             why=reason.why,
             rule=reason.rule,
             source=reason.source,
             since=from_micros(reason.since),
-            statement=statement_id(reason.scope_id),
+            statement=build_statement_id(reason.scope_id),
             overruled=reason.overruled,
         )
 
@@ -69,13 +69,13 @@ class Spelling:
 
 @strawberry.type(description="A column that has several spellings under the dataset's names.")
 class MergedColumn:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     node: strawberry.Private[int]
     spellings: list[Spelling]
 
-    @documented(None, type_=reference("Column"))
+    @describe_field(None, type_=refer_to_type("Column"))
     def column(self) -> Asset:
-        return self.view.typed(self.node, Asset)
+        return self.view.get_asset(self.node, Asset)
 
 
 @strawberry.type(description="All names of a dataset, and why they are one.")
@@ -87,30 +87,33 @@ class Identity:
     merged_columns: list[MergedColumn]
 
     @classmethod
-    def of(cls, view: View, dataset: int) -> Identity:
+    def from_dataset(cls, view: GraphView, dataset: int) -> Identity:
         found = identity.identity(view.request.live, view.index, dataset)
         view.request.spend(len(found.members) + len(found.reasons) + len(found.partings) + len(found.columns))
         return cls(
-            shown=DatasetName.of(found.shown),
+            shown=DatasetName.from_key(found.shown),
             members=[
-                IdentityMember(name=DatasetName.of(one.key), rank=one.rank, source=one.source, shown=one.key == found.shown, past=one.past)
+                IdentityMember(
+                    name=DatasetName.from_key(one.key), rank=one.rank, source=one.source, shown=one.key == found.shown, past=one.past
+                )
                 for one in found.members
             ],
-            reasons=[IdentityReason.of(reason) for reason in found.reasons],
-            partings=[IdentityReason.of(reason) for reason in found.partings],
+            reasons=[IdentityReason.from_reason(reason) for reason in found.reasons],
+            partings=[IdentityReason.from_reason(reason) for reason in found.partings],
             merged_columns=[
-                MergedColumn(view=view, node=column, spellings=[_spelling(one) for one in spellings]) for column, spellings in found.columns
+                MergedColumn(view=view, node=column, spellings=[_build_spelling(one) for one in spellings])
+                for column, spellings in found.columns
             ],
         )
 
 
-def _spelling(one: identity.Spelling) -> Spelling:
-    return Spelling(name=one.name, datasets=[DatasetName.of(key) for key in one.datasets])
+def _build_spelling(one: identity.Spelling) -> Spelling:
+    return Spelling(name=one.name, datasets=[DatasetName.from_key(key) for key in one.datasets])
 
 
 @strawberry.type(description="An identity that looks wrong.")
 class IdentityConflict:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     kind: ConflictKind
     names: list[DatasetName] = strawberry.field(
         description="Of a merge: the members that do not seem to be one. Of a near miss: the datasets that seem to be."
@@ -121,16 +124,16 @@ class IdentityConflict:
         description="What all of them were called in sessions of a producer, of SESSION_NAME."
     )
 
-    @documented("The dataset that is merged, or the two that are not.", type_=reference("Dataset", list))
+    @describe_field("The dataset that is merged, or the two that are not.", type_=refer_to_type("Dataset", list))
     def datasets(self) -> list[Asset]:
         keys = [AssetKey(AssetKind.DATASET, (name.namespace, name.name)) for name in self.names]
         nodes = dict.fromkeys(node for key in keys if (node := self.view.index.assets.find_by_key(key)) is not None)
-        return self.view.all_typed(list(nodes), Asset)
+        return self.view.list_assets(list(nodes), Asset)
 
 
-def conflicts_of(view: View, first: int | None, after: str | None) -> Connection[IdentityConflict]:
+def list_conflicts(view: GraphView, first: int | None, after: str | None) -> Connection[IdentityConflict]:
     """A page of what looks wrong."""
-    size, start = view.request.page(first), key_after(after, 3)
+    size, start = view.request.check_page_size(first), parse_cursor(after, 3)
     found = identity_conflicts.conflicts(view.index)
     rest = [conflict for conflict in found if start is None or conflict.key > start]
     page = rest[:size]
@@ -140,10 +143,10 @@ def conflicts_of(view: View, first: int | None, after: str | None) -> Connection
             IdentityConflict(
                 view=view,
                 kind=one.kind,
-                names=[DatasetName.of(key) for key in one.names],
+                names=[DatasetName.from_key(key) for key in one.names],
                 similarity=round(one.similarity, 3),
                 sources=list(one.sources),
-                session_name=None if one.session_name is None else DatasetName.of(one.session_name),
+                session_name=None if one.session_name is None else DatasetName.from_key(one.session_name),
             )
             for one in page
         ],

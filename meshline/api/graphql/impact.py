@@ -8,9 +8,9 @@ from typing import Self
 import strawberry
 
 from meshline.api.graphql.asset import Asset
-from meshline.api.graphql.connections import PageInfo, key_after, page_info
-from meshline.api.graphql.context import View
-from meshline.api.graphql.field_types import AssetKind, ImpactOrder, NoticeReason, Reach, documented
+from meshline.api.graphql.connections import PageInfo, build_page_info, parse_cursor
+from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.field_types import AssetKind, ImpactOrder, NoticeReason, Reach, describe_field
 from meshline.api.graphql.lineage import Completeness, PathStep
 from meshline.graph.queries import impact, impact_recipients
 from meshline.graph.queries.assets import contact
@@ -20,35 +20,35 @@ from meshline.graph.queries.pages import encode_cursor
 
 @strawberry.type(description="How many of something.")
 class Count:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     node: strawberry.Private[int | None]
     key: str = strawberry.field(description="A kind, a reach or an id; empty for what is in no group.")
     label: str
     count: int
 
     @classmethod
-    def of(cls, view: View, counted: impact.Count) -> Self:
+    def from_count(cls, view: GraphView, counted: impact.Count) -> Self:
         return cls(view=view, node=counted.node, key=counted.key, label=counted.label, count=counted.size)
 
-    @documented("The domain, product or owner that is counted.")
+    @describe_field("The domain, product or owner that is counted.")
     def asset(self) -> Asset | None:
-        return self.view.maybe(self.node, Asset)
+        return self.view.find_asset(self.node, Asset)
 
 
 @strawberry.type(description="An asset that is affected.")
 class ImpactedAsset:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     paths: strawberry.Private[Via]
     node: Asset
     reach: Reach
     distance: int = strawberry.field(description="Flows between it and the nearest start, in its reach.")
     masked: bool = strawberry.field(description="Whether every path of its reach passes a masking step.")
 
-    @documented("A shortest path of its reach, in the order in which data flows.")
+    @describe_field("A shortest path of its reach, in the order in which data flows.")
     def via(self) -> list[PathStep]:
         steps = self.paths.path(self.node.node)
         self.view.request.spend(len(steps))
-        return [PathStep.of(self.view, step) for step in steps]
+        return [PathStep.from_step(self.view, step) for step in steps]
 
 
 @strawberry.type
@@ -59,37 +59,39 @@ class ImpactEdge:
 
 @strawberry.type(description="A page of affected assets.")
 class ImpactConnection:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     page: strawberry.Private[impact.ImpactPage]
     paths: strawberry.Private[Via]
     has_previous: strawberry.Private[bool]
 
     @strawberry.field
     def nodes(self) -> list[ImpactedAsset]:
-        return [self._node(entry) for entry in self.page.entries]
+        return [self._build_node(entry) for entry in self.page.entries]
 
     @strawberry.field
     def edges(self) -> list[ImpactEdge]:
-        return [ImpactEdge(cursor=encode_cursor(entry.key, self._id(entry)), node=self._node(entry)) for entry in self.page.entries]
+        return [
+            ImpactEdge(cursor=encode_cursor(entry.key, self._get_id(entry)), node=self._build_node(entry)) for entry in self.page.entries
+        ]
 
     @strawberry.field
     def page_info(self) -> PageInfo:
-        keys = [(entry.key, self._id(entry)) for entry in (*self.page.entries[:1], *self.page.entries[-1:])]
-        return page_info(keys, has_next=self.page.has_next, has_previous=self.has_previous)
+        keys = [(entry.key, self._get_id(entry)) for entry in (*self.page.entries[:1], *self.page.entries[-1:])]
+        return build_page_info(keys, has_next=self.page.has_next, has_previous=self.has_previous)
 
-    @documented("How many pass the filters, on all pages.")
+    @describe_field("How many pass the filters, on all pages.")
     def total_count(self) -> int:
         return self.page.total
 
-    def _id(self, entry: impact.Impacted) -> str:
+    def _get_id(self, entry: impact.Impacted) -> str:
         return self.view.index.assets.get_key(entry.node).id
 
-    def _node(self, entry: impact.Impacted) -> ImpactedAsset:
+    def _build_node(self, entry: impact.Impacted) -> ImpactedAsset:
         self.view.request.spend()
         return ImpactedAsset(
             view=self.view,
             paths=self.paths,
-            node=self.view.typed(entry.node, Asset),
+            node=self.view.get_asset(entry.node, Asset),
             reach=entry.reach,
             distance=entry.distance,
             masked=entry.masked,
@@ -98,7 +100,7 @@ class ImpactConnection:
 
 @strawberry.type(description="Somebody to tell, once.")
 class Notice:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     notice: strawberry.Private[impact_recipients.Notice]
     recipient: Asset = strawberry.field(description="An owner or a consumer.")
     reason: NoticeReason
@@ -107,32 +109,32 @@ class Notice:
     total: int = strawberry.field(description="How many assets it is about.")
 
     @classmethod
-    def of(cls, view: View, notice: impact_recipients.Notice) -> Self:
+    def from_notice(cls, view: GraphView, notice: impact_recipients.Notice) -> Self:
         view.request.spend()
         return cls(
             view=view,
             notice=notice,
-            recipient=view.typed(notice.recipient, Asset),
+            recipient=view.get_asset(notice.recipient, Asset),
             reason=notice.reason,
             why=notice.why,
             reach=notice.reach,
             total=len(notice.assets),
         )
 
-    @documented("What they own or use of all that is affected, the surest and nearest first.")
+    @describe_field("What they own or use of all that is affected, the surest and nearest first.")
     def assets(self, first: int | None = None) -> list[Asset]:
-        size = self.view.request.page(first, 100)
-        return self.view.all_typed(self.notice.assets[:size], Asset)
+        size = self.view.request.check_page_size(first, 100)
+        return self.view.list_assets(self.notice.assets[:size], Asset)
 
-    @documented("How to reach them, if their source says.")
+    @describe_field("How to reach them, if their source says.")
     async def contact(self) -> str | None:
         node = self.notice.recipient
-        return contact(await self.view.attributes(node), self.view.index.assets.get_key(node).name)
+        return contact(await self.view.read_attributes(node), self.view.index.assets.get_key(node).name)
 
 
 @strawberry.type(description="Everything that some assets affect, or that they come from.")
 class Impact:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     found: strawberry.Private[impact.Impact]
 
     @strawberry.field
@@ -141,23 +143,23 @@ class Impact:
 
     @strawberry.field
     def by_kind(self) -> list[Count]:
-        return self._counts(self.found.by_kind())
+        return self._build_counts(self.found.by_kind())
 
     @strawberry.field
     def by_reach(self) -> list[Count]:
-        return self._counts(self.found.by_reach())
+        return self._build_counts(self.found.by_reach())
 
     @strawberry.field
     def by_domain(self) -> list[Count]:
-        return self._counts(self.found.by_domain())
+        return self._build_counts(self.found.by_domain())
 
     @strawberry.field
     def by_product(self) -> list[Count]:
-        return self._counts(self.found.by_product())
+        return self._build_counts(self.found.by_product())
 
-    @documented("An asset with two owners counts for both.")
+    @describe_field("An asset with two owners counts for both.")
     def by_owner(self) -> list[Count]:
-        return self._counts(self.found.by_owner())
+        return self._build_counts(self.found.by_owner())
 
     @strawberry.field
     def assets(
@@ -175,30 +177,30 @@ class Impact:
         wanted = impact.Wanted(
             kinds=tuple(kinds or ()),
             reach=tuple(reach or ()),
-            domain=self._find(domain),
-            product=self._find(product),
-            owner=self._find(owner),
+            domain=self._find_node(domain),
+            product=self._find_node(product),
+            owner=self._find_node(owner),
             masked=masked,
         )
-        size = self.view.request.page(first, 100)
-        page = self.found.page(wanted, order_by, first=size, after=key_after(after, impact.numbers_in(order_by)))
+        size = self.view.request.check_page_size(first, 100)
+        page = self.found.page(wanted, order_by, first=size, after=parse_cursor(after, impact.numbers_in(order_by)))
         return ImpactConnection(view=self.view, page=page, paths=self._via, has_previous=after is not None)
 
-    @documented("Whom to tell: consumers and owners, each once.")
+    @describe_field("Whom to tell: consumers and owners, each once.")
     def notify(self) -> list[Notice]:
-        return [Notice.of(self.view, notice) for notice in impact_recipients.notices(self.found)]
+        return [Notice.from_notice(self.view, notice) for notice in impact_recipients.notices(self.found)]
 
     @strawberry.field
     def completeness(self) -> Completeness:
-        return Completeness.counted(self.found.completeness)
+        return Completeness.from_counts(self.found.completeness)
 
     @cached_property
     def _via(self) -> Via:
         return Via(self.found)
 
-    def _find(self, asset_id: str | None) -> int | None:
-        return None if asset_id is None else self.view.find(asset_id)
+    def _find_node(self, asset_id: str | None) -> int | None:
+        return None if asset_id is None else self.view.get_node(asset_id)
 
-    def _counts(self, counts: list[impact.Count]) -> list[Count]:
+    def _build_counts(self, counts: list[impact.Count]) -> list[Count]:
         self.view.request.spend(len(counts))
-        return [Count.of(self.view, count) for count in counts]
+        return [Count.from_count(self.view, count) for count in counts]

@@ -10,8 +10,8 @@ import strawberry
 
 from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.asset_types import Job
-from meshline.api.graphql.context import View
-from meshline.api.graphql.field_types import EdgeType, FlowType, Reach, Truncated, documented
+from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.field_types import EdgeType, FlowType, Reach, Truncated, describe_field
 from meshline.graph.index import Completeness as Counts
 from meshline.graph.index.results import KnownLater as Later
 from meshline.graph.model import AssetKey, from_micros
@@ -26,7 +26,7 @@ class KnownLater:
     since: datetime = strawberry.field(description="The time of the first such statement.")
 
     @classmethod
-    def of(cls, known_later: Iterable[Later]) -> list[Self]:
+    def list_from(cls, known_later: Iterable[Later]) -> list[Self]:
         return [cls(relation=later.type, source_kind=later.source_kind, since=from_micros(later.since)) for later in known_later]
 
 
@@ -52,7 +52,7 @@ class Completeness:
     revision: int
 
     @classmethod
-    def counted(cls, counts: Counts) -> Self:
+    def from_counts(cls, counts: Counts) -> Self:
         return cls(
             truncated=counts.truncated,
             possible_only=counts.possible_only,
@@ -63,7 +63,7 @@ class Completeness:
             silent_on_filters=counts.silent_on_filters,
             silent_producers=list(counts.silent_producers),
             as_of=None if counts.as_of is None else from_micros(counts.as_of),
-            known_later=KnownLater.of(counts.known_later),
+            known_later=KnownLater.list_from(counts.known_later),
             revision=counts.revision,
         )
 
@@ -79,7 +79,7 @@ class LineageNode:
 
 @strawberry.type(description="An edge to draw, in the direction in which data flows.")
 class LineageEdge:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     job_nodes: strawberry.Private[Sequence[int]]
     start: Asset = strawberry.field(name="from")
     end: Asset = strawberry.field(name="to")
@@ -89,9 +89,9 @@ class LineageEdge:
     masking: bool
     count: int = strawberry.field(description="How many flows between columns (or whole datasets) it stands for.")
 
-    @documented("The jobs that it goes through.")
+    @describe_field("The jobs that it goes through.")
     def jobs(self) -> list[Job]:
-        return self.view.all_typed(self.job_nodes, Job)
+        return self.view.list_assets(self.job_nodes, Job)
 
 
 @strawberry.type(description="Nodes and edges to draw. `limit` bounds the nodes; `completeness` says if it did.")
@@ -102,26 +102,28 @@ class LineageGraph:
     completeness: Completeness
 
     @classmethod
-    def of(cls, view: View, lineage: lineage_graph.Lineage) -> Self:
+    def from_lineage(cls, view: GraphView, lineage: lineage_graph.Lineage) -> Self:
         view.request.spend(len(lineage.nodes) + len(lineage.edges))
         return cls(
-            nodes=[_node(view, node) for node in lineage.nodes],
-            edges=[_edge(view, edge) for edge in lineage.edges],
+            nodes=[_build_node(view, node) for node in lineage.nodes],
+            edges=[_build_edge(view, edge) for edge in lineage.edges],
             ungrouped=lineage.ungrouped,
-            completeness=Completeness.counted(lineage.completeness),
+            completeness=Completeness.from_counts(lineage.completeness),
         )
 
 
-def _node(view: View, node: lineage_graph.LineageNode) -> LineageNode:
-    return LineageNode(asset=view.typed(node.node, Asset), reach=node.reach, distance=node.distance, masked=node.masked, start=node.start)
+def _build_node(view: GraphView, node: lineage_graph.LineageNode) -> LineageNode:
+    return LineageNode(
+        asset=view.get_asset(node.node, Asset), reach=node.reach, distance=node.distance, masked=node.masked, start=node.start
+    )
 
 
-def _edge(view: View, edge: lineage_graph.LineageEdge) -> LineageEdge:
+def _build_edge(view: GraphView, edge: lineage_graph.LineageEdge) -> LineageEdge:
     return LineageEdge(
         view=view,
         job_nodes=edge.jobs,
-        start=view.typed(edge.start, Asset),
-        end=view.typed(edge.end, Asset),
+        start=view.get_asset(edge.start, Asset),
+        end=view.get_asset(edge.end, Asset),
         reach=edge.reach,
         type=edge.type,
         subtype=edge.subtype,
@@ -143,17 +145,17 @@ class PathStep:
     last_observed: datetime | None
 
     @classmethod
-    def of(cls, view: View, step: impact_paths.PathStep) -> Self:
+    def from_step(cls, view: GraphView, step: impact_paths.PathStep) -> Self:
         scope = None if step.scope_id is None else view.index.changes.get_scope(step.scope_id)
         flow = step.flow
         return cls(
-            asset=view.typed(step.node, Asset),
+            asset=view.get_asset(step.node, Asset),
             edge_type=step.edge,
             type=flow.type if flow else None,
             subtype=flow.subtype or None if flow else None,
             masking=flow.masking if flow else False,
             reach=flow.reach if flow else None,
-            job=view.maybe(flow.job, Job) if flow else None,
+            job=view.find_asset(flow.job, Job) if flow else None,
             source=scope.source if scope else None,
             last_observed=from_micros(scope.last_observed) if scope else None,
         )
@@ -164,23 +166,23 @@ class Path:
     steps: list[PathStep]
 
     @classmethod
-    def of(cls, view: View, steps: Sequence[impact_paths.PathStep]) -> Self:
+    def from_steps(cls, view: GraphView, steps: Sequence[impact_paths.PathStep]) -> Self:
         view.request.spend(len(steps))
-        return cls(steps=[PathStep.of(view, step) for step in steps])
+        return cls(steps=[PathStep.from_step(view, step) for step in steps])
 
 
 @strawberry.type(description="A flow that is there at one time and not at the other.")
 class DiffEdge:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     change: strawberry.Private[lineage_diff.Change]
 
-    @documented("Null if it has gone meanwhile; `fromName` stays.", name="from")
+    @describe_field("Null if it has gone meanwhile; `fromName` stays.", name="from")
     def start(self) -> Asset | None:
-        return self._asset(self.change.edge.start)
+        return self._find_asset(self.change.edge.start)
 
-    @documented("Null if it has gone meanwhile; `toName` stays.", name="to")
+    @describe_field("Null if it has gone meanwhile; `toName` stays.", name="to")
     def end(self) -> Asset | None:
-        return self._asset(self.change.edge.end)
+        return self._find_asset(self.change.edge.end)
 
     @strawberry.field
     def from_name(self) -> str:
@@ -202,7 +204,7 @@ class DiffEdge:
     def masking(self) -> bool:
         return self.change.edge.masking
 
-    @documented("The name of the job that it goes through.")
+    @describe_field("The name of the job that it goes through.")
     def job_name(self) -> str | None:
         return self.change.edge.job.qualified_name if self.change.edge.job else None
 
@@ -210,13 +212,13 @@ class DiffEdge:
     def source(self) -> str:
         return self.change.source
 
-    @documented("The time of the statement that says so.")
+    @describe_field("The time of the statement that says so.")
     def observed_at(self) -> datetime:
         return from_micros(self.change.observed_at)
 
-    def _asset(self, key: AssetKey) -> Asset | None:
+    def _find_asset(self, key: AssetKey) -> Asset | None:
         node = self.view.index.assets.find_by_key(key)
-        return None if node is None or not self.view.index.assets.is_visible(node) else self.view.typed(node, Asset)
+        return None if node is None or not self.view.index.assets.is_visible(node) else self.view.get_asset(node, Asset)
 
 
 @strawberry.type(description="What changed in the lineage between two times, by names. The totals count what `limit` left out, too.")
@@ -227,7 +229,7 @@ class LineageDiff:
     total_removed: int
 
     @classmethod
-    def of(cls, before: View, after: View, found: lineage_diff.LineageDiff) -> Self:
+    def from_diff(cls, before: GraphView, after: GraphView, found: lineage_diff.LineageDiff) -> Self:
         after.request.spend(len(found.added) + len(found.removed))
         return cls(
             added=[DiffEdge(view=after, change=change) for change in found.added],

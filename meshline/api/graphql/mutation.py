@@ -9,9 +9,9 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
-from meshline.api.graphql.asset import Asset, statement_id
-from meshline.api.graphql.context import Request
-from meshline.api.graphql.field_types import documented
+from meshline.api.graphql.asset import Asset, build_statement_id
+from meshline.api.graphql.context import RequestContext
+from meshline.api.graphql.field_types import describe_field
 from meshline.errors import InvalidInput, NotFound
 from meshline.governance.audit import mutation_record
 from meshline.graph import model
@@ -41,7 +41,7 @@ log = logging.getLogger("meshline.api")
 
 _STATEMENT = re.compile(r"st_([1-9][0-9]{0,17})")
 
-Context = Info[Request, None]
+Context = Info[RequestContext, None]
 By = Annotated[
     str | None,
     strawberry.argument(description="The name of the person who says so. Where there are tokens: none, or that of the token that is sent."),
@@ -56,61 +56,61 @@ class Stated:
 
 @strawberry.type
 class Mutation:
-    @documented("Somebody owns an asset.")
+    @describe_field("Somebody owns an asset.")
     def add_owner(self, info: Context, asset: strawberry.ID, owner: str, by: By = None, type: str = "technical") -> Stated:
-        key = _key(info.context, asset)
-        name, role = _name(owner, "owner"), _name(type, "type")
+        key = _get_key(info.context, asset)
+        name, role = _check_name(owner, "owner"), _check_name(type, "type")
         facts = Facts(edges=(EdgeFact(EdgeType.OWNS, model.build_owner_key(name), key, {"type": role}),))
-        return _say(info.context, by, ("owner", key.id, name, role), facts, key)
+        return _state_facts(info.context, by, ("owner", key.id, name, role), facts, key)
 
-    @documented("An asset has a tag, `key` or `key=value`.")
+    @describe_field("An asset has a tag, `key` or `key=value`.")
     def add_tag(self, info: Context, asset: strawberry.ID, tag: str, by: By = None) -> Stated:
-        key, text = _key(info.context, asset), _name(tag, "tag")
-        return _say(info.context, by, ("tag", key.id, text), _attribute(key, "tags", [text]), key)
+        key, text = _get_key(info.context, asset), _check_name(tag, "tag")
+        return _state_facts(info.context, by, ("tag", key.id, text), _build_attribute(key, "tags", [text]), key)
 
-    @documented("What an asset is, in words. Replaces what the same person said of it before.")
+    @describe_field("What an asset is, in words. Replaces what the same person said of it before.")
     def set_description(self, info: Context, asset: strawberry.ID, description: str, by: By = None) -> Stated:
-        key = _key(info.context, asset)
+        key = _get_key(info.context, asset)
         text = description.strip()
         if not text or len(text) > LONGEST_TEXT:
             raise InvalidInput(f"a description has 1 to {LONGEST_TEXT} characters", "description")
-        return _say(info.context, by, ("description", key.id), _attribute(key, "description", text), key)
+        return _state_facts(info.context, by, ("description", key.id), _build_attribute(key, "description", text), key)
 
-    @documented("A consumer (made if it is new) uses a column, a dataset or a data product.")
+    @describe_field("A consumer (made if it is new) uses a column, a dataset or a data product.")
     def add_consumer(self, info: Context, asset: strawberry.ID, consumer: str, by: By = None, purpose: str | None = None) -> Stated:
-        key, name = _key(info.context, asset), _name(consumer, "consumer")
+        key, name = _get_key(info.context, asset), _check_name(consumer, "consumer")
         if key.kind not in (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.DATA_PRODUCT):
             raise InvalidInput(f"a consumer uses a column, a dataset or a data product, not a {key.kind}", "asset")
-        said: dict[str, Json] = {} if purpose is None else {"purpose": _name(purpose, "purpose")}
+        said: dict[str, Json] = {} if purpose is None else {"purpose": _check_name(purpose, "purpose")}
         facts = Facts(edges=(EdgeFact(EdgeType.CONSUMES, model.build_consumer_key(name), key, said),))
-        return _say(info.context, by, ("consumer", key.id, name), facts, key)
+        return _state_facts(info.context, by, ("consumer", key.id, name), facts, key)
 
-    @documented(
+    @describe_field(
         "Two names are not of one dataset, whatever says so: it wins over all that joins them, until it is retracted."
         " Takes the ids of the very names (`Dataset.identity`)."
     )
     def not_same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, why: str, by: By = None) -> Stated:
-        first, second = sorted((_own_key(info.context, dataset, "dataset"), _own_key(info.context, other, "other")))
+        first, second = sorted((_get_exact_key(info.context, dataset, "dataset"), _get_exact_key(info.context, other, "other")))
         if first == second:
             raise InvalidInput("they are one name: give the ids of two names, as `Dataset.identity` has them", "other")
-        facts = Facts(edges=(EdgeFact(EdgeType.DIFFERENT_FROM, first, second, {"why": _name(why, "why")}),))
-        return _say(info.context, by, ("not-same-as", first.id, second.id), facts, first)
+        facts = Facts(edges=(EdgeFact(EdgeType.DIFFERENT_FROM, first, second, {"why": _check_name(why, "why")}),))
+        return _state_facts(info.context, by, ("not-same-as", first.id, second.id), facts, first)
 
-    @documented("Two datasets are one. `retract` takes them apart again.")
+    @describe_field("Two datasets are one. `retract` takes them apart again.")
     def same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, by: By = None, why: str = "a person says so") -> Stated:
-        first, second = sorted((_key(info.context, dataset), _key(info.context, other)))
+        first, second = sorted((_get_key(info.context, dataset), _get_key(info.context, other)))
         for key in (first, second):
             if key.kind is not AssetKind.DATASET:
                 raise InvalidInput(f"only datasets can be the same, and {key.qualified_name!r} is a {key.kind}", "other")
         if first == second:
             raise InvalidInput("they are the same already", "other")
-        facts = Facts(edges=(EdgeFact(EdgeType.SAME_AS, first, second, {"why": _name(why, "why")}),))
-        return _say(info.context, by, ("same-as", first.id, second.id), facts, first)
+        facts = Facts(edges=(EdgeFact(EdgeType.SAME_AS, first, second, {"why": _check_name(why, "why")}),))
+        return _state_facts(info.context, by, ("same-as", first.id, second.id), facts, first)
 
-    @documented("Withdraw what a person said. What was said before stays in the history.")
+    @describe_field("Withdraw what a person said. What was said before stays in the history.")
     def retract(self, info: Context, statement: strawberry.ID) -> Stated:
         request = info.context
-        scope_id = _scope_id(statement)
+        scope_id = _parse_scope_id(statement)
         heads = request.live.store.statements([scope_id]) if scope_id is not None else ()
         if not heads or heads[0].content is None:
             raise NotFound(f"no statement {statement[:40]!r} holds")
@@ -118,36 +118,36 @@ class Mutation:
         if parse_source_kind(head.source) != PERSON:
             raise InvalidInput(f"{head.source} said so, not a person: correct it there", "statement")
         asset_id = head.scope[2]
-        about = request.now.index.assets.get_key(request.now.find(asset_id))
+        about = request.now.index.assets.get_key(request.now.get_node(asset_id))
         _commit(request, request.actor, "retract", about, Statement(head.source, head.scope, head.observed_at + 1, EMPTY))
-        return Stated(asset=request.now.typed(request.now.find(asset_id), Asset), statement=None)
+        return Stated(asset=request.now.get_asset(request.now.get_node(asset_id), Asset), statement=None)
 
 
-def _key(request: Request, asset_id: str) -> AssetKey:
+def _get_key(request: RequestContext, asset_id: str) -> AssetKey:
     view = request.now
-    return view.index.assets.get_key(view.find(asset_id))
+    return view.index.assets.get_key(view.get_node(asset_id))
 
 
-def _own_key(request: Request, asset_id: str, where: str) -> AssetKey:
+def _get_exact_key(request: RequestContext, asset_id: str, where: str) -> AssetKey:
     """The name of a dataset that has exactly this id, which need not be the shown one."""
     view = request.now
-    node = view.find(asset_id)
+    node = view.get_node(asset_id)
     key = next((key for key in view.index.assets.list_names(node, former=True) if key.id == asset_id), view.index.assets.get_key(node))
     if key.kind is not AssetKind.DATASET:
         raise InvalidInput(f"only datasets have several names, and {key.qualified_name!r} is a {key.kind}", where)
     return key
 
 
-def _name(text: str, where: str) -> str:
+def _check_name(text: str, where: str) -> str:
     name = text.strip()
     if not name or len(name) > LONGEST or not name.isprintable():
         raise InvalidInput(f"give 1 to {LONGEST} printable characters", where)
     return name
 
 
-def _speaker(request: Request, by: str | None) -> str:
+def _decide_author(request: RequestContext, by: str | None) -> str:
     """Who speaks: whom the token names, if there are tokens, else who is given."""
-    given = None if by is None else _name(by, "by")
+    given = None if by is None else _check_name(by, "by")
     if request.actor:
         if given is not None and given != request.actor:
             raise InvalidInput(f"the token is of {request.actor!r}, who speaks for nobody else: leave it out", "by")
@@ -157,31 +157,31 @@ def _speaker(request: Request, by: str | None) -> str:
     return given
 
 
-def _attribute(key: AssetKey, attribute: str, value: Json) -> Facts:
+def _build_attribute(key: AssetKey, attribute: str, value: Json) -> Facts:
     return Facts(assets=(AssetFact(key, {attribute: value}),))
 
 
-def _say(request: Request, by: str | None, scope: tuple[str, ...], facts: Facts, about: AssetKey) -> Stated:
+def _state_facts(request: RequestContext, by: str | None, scope: tuple[str, ...], facts: Facts, about: AssetKey) -> Stated:
     """Commit one statement; what it is about, as it is afterwards."""
-    speaker = _speaker(request, by)
+    speaker = _decide_author(request, by)
     said = Statement(f"{PERSON}/{speaker}", (PERSON, *scope), 0, encode(facts))
     _commit(request, speaker, scope[0], about, said)
     view = request.now
     node = view.index.assets.find_by_key(about)
     assert node is not None, "what a statement is about is visible"
-    return Stated(asset=view.typed(node, Asset), statement=_statement(request, node, said.source, said.scope))
+    return Stated(asset=view.get_asset(node, Asset), statement=_find_statement(request, node, said.source, said.scope))
 
 
-def _statement(request: Request, node: int, source: str, scope: Scope) -> strawberry.ID | None:
+def _find_statement(request: RequestContext, node: int, source: str, scope: Scope) -> strawberry.ID | None:
     index = request.now.index
     infos = (index.changes.get_scope(scope_id) for scope_id in index.changes.list_scopes(node))
-    return next((statement_id(found.scope_id) for found in infos if (found.source, found.scope) == (source, scope)), None)
+    return next((build_statement_id(found.scope_id) for found in infos if (found.source, found.scope) == (source, scope)), None)
 
 
-def _commit(request: Request, actor: str, what: str, about: AssetKey, statement: Statement) -> None:
+def _commit(request: RequestContext, actor: str, what: str, about: AssetKey, statement: Statement) -> None:
     """With its entry in the audit log; without the graph's lock: readers need not wait for the disk. `statement.observed_at`: the least."""
-    request.release()
-    store, earlier = request.live.store, _newest(request)
+    request.release_lock()
+    store, earlier = request.live.store, _find_newest_time(request)
 
     def build(_reader: RunReader) -> Batch:
         newest = max(earlier, int(store.setting(NEWEST) or 0))
@@ -195,7 +195,7 @@ def _commit(request: Request, actor: str, what: str, about: AssetKey, statement:
     request.revision = request.live.commit(build).revision
 
 
-def _newest(request: Request) -> int:
+def _find_newest_time(request: RequestContext) -> int:
     """The time of the last statement of a person, of a store in which that was not recorded yet."""
     live = request.live
     if live.store.setting(NEWEST) is not None:
@@ -204,6 +204,6 @@ def _newest(request: Request) -> int:
         return live.index.changes.find_newest_time(PERSON)
 
 
-def _scope_id(statement: str) -> int | None:
+def _parse_scope_id(statement: str) -> int | None:
     match = _STATEMENT.fullmatch(statement)
     return int(match[1]) if match else None

@@ -11,9 +11,9 @@ import strawberry
 from meshline.api.graphql.asset import Asset
 from meshline.api.graphql.asset_types import Consumer
 from meshline.api.graphql.blast_radius import ChangeInput
-from meshline.api.graphql.context import Request, View
-from meshline.api.graphql.contracts import Consumption, consumptions
-from meshline.api.graphql.field_types import Feasible, Reach, Verdict, documented
+from meshline.api.graphql.context import GraphView, RequestContext
+from meshline.api.graphql.contracts import Consumption, list_consumptions
+from meshline.api.graphql.field_types import Feasible, Reach, Verdict, describe_field
 from meshline.api.graphql.lineage import Completeness, PathStep
 from meshline.api.graphql.products import DataProduct
 from meshline.app.check import texts_of
@@ -39,12 +39,12 @@ class Freshness:
     text: str = strawberry.field(description="The arithmetic.")
 
     @classmethod
-    def of(cls, view: View, found: Feasibility) -> Self:
+    def from_feasibility(cls, view: GraphView, found: Feasibility) -> Self:
         return cls(
             standing=found.standing,
             promised=found.promised,
             least=found.least,
-            worst=None if found.worst is None else view.typed(found.worst.dataset, Asset),
+            worst=None if found.worst is None else view.get_asset(found.worst.dataset, Asset),
             text=found.text,
         )
 
@@ -58,16 +58,16 @@ class LostPromise:
 
 @strawberry.type(description="A product that is reached.")
 class ImpactedProduct:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     product: DataProduct
     verdict: Verdict | None = strawberry.field(description="The worst change that reaches it; null where assets were asked about.")
     reach: Reach
     distance: int
     masked: bool
 
-    @documented("What it promises now, and whether it can.")
+    @describe_field("What it promises now, and whether it can.")
     def freshness(self) -> Freshness:
-        return Freshness.of(self.view, feasible(self.view.request.live, self.view.index, self.product.node))
+        return Freshness.from_feasibility(self.view, feasible(self.view.request.live, self.view.index, self.product.node))
 
 
 @strawberry.type(description="What becomes of products.")
@@ -77,14 +77,14 @@ class ProductImpact:
     completeness: Completeness
 
 
-def product_impact(request: Request, change: ChangeInput | None, of: Sequence[str] | None) -> ProductImpact:
+def compute_product_impact(request: RequestContext, change: ChangeInput | None, of: Sequence[str] | None) -> ProductImpact:
     """Raises InvalidInput unless exactly one is given."""
     if (change is None) == (of is None):
         raise InvalidInput("name a change, or assets", "change" if of is None else "of")
     if change is None:
         view = request.now
-        return _answer(view, view.find_starts(of or (), Direction.DOWNSTREAM), {}, {})
-    with texts_of(request.live, request.naming, Asked(change.things()), request.limits, apart=request.apart) as texts:
+        return _build_answer(view, view.list_starts(of or (), Direction.DOWNSTREAM), {}, {})
+    with texts_of(request.live, request.naming, Asked(change.to_inputs()), request.limits, apart=request.apart) as texts:
         found = texts.difference()
     view = request.now
     report = judge(request.live, view.index, found.changes, Options(versions=found.versions, limits=request.limits))
@@ -96,15 +96,15 @@ def product_impact(request: Request, change: ChangeInput | None, of: Sequence[st
         for asset in dict.fromkeys(key for one in found.changes for key in one.assets)
         if (node := view.index.assets.find_by_key(asset)) is not None
     ]
-    return _answer(view, starts, verdicts, _promised(view, found.changes))
+    return _build_answer(view, starts, verdicts, _collect_promises(view, found.changes))
 
 
-def _answer(
-    view: View, starts: Sequence[int], verdicts: Mapping[int | None, Verdict], promised: Mapping[int, float | None]
+def _build_answer(
+    view: GraphView, starts: Sequence[int], verdicts: Mapping[int | None, Verdict], promised: Mapping[int, float | None]
 ) -> ProductImpact:
     index, request = view.index, view.request
     found = impact(index, starts, limits=request.limits)
-    request.stopped(found.completeness.truncated)
+    request.record_truncation(found.completeness.truncated)
     rows = np.flatnonzero(found.groups.kind == KIND_ORDER[AssetKind.DATA_PRODUCT])
     columns = (column[rows].tolist() for column in found.affected)
     reached = [(reach, distance, index.assets.get_key(node), node, masked) for node, reach, distance, masked in zip(*columns, strict=True)]
@@ -113,7 +113,7 @@ def _answer(
         products=[
             ImpactedProduct(
                 view=view,
-                product=view.typed(node, DataProduct),
+                product=view.get_asset(node, DataProduct),
                 verdict=verdicts.get(node),
                 reach=Reach(reach),
                 distance=distance,
@@ -122,14 +122,18 @@ def _answer(
             for reach, distance, _, node, masked in sorted(reached)
         ],
         lost_promises=[
-            LostPromise(product=view.typed(now.product, DataProduct), now=Freshness.of(view, now), then=Freshness.of(view, then))
+            LostPromise(
+                product=view.get_asset(now.product, DataProduct),
+                now=Freshness.from_feasibility(view, now),
+                then=Freshness.from_feasibility(view, then),
+            )
             for now, then in (no_longer_holding(request.live, index, promised) if promised else ())
         ],
-        completeness=Completeness.counted(found.completeness),
+        completeness=Completeness.from_counts(found.completeness),
     )
 
 
-def _promised(view: View, changes: Iterable[Change]) -> dict[int, float | None]:
+def _collect_promises(view: GraphView, changes: Iterable[Change]) -> dict[int, float | None]:
     """What products and contracts would promise of freshness; None: nothing."""
     found: dict[int, float | None] = {}
     for one in changes:
@@ -139,35 +143,35 @@ def _promised(view: View, changes: Iterable[Change]) -> dict[int, float | None]:
             continue
         if one.subject.part[:2] == ("slo", FRESHNESS):
             found[node] = None if one.after is None else durations.seconds(str(one.after))
-        elif one.rule in _GONE:
+        elif one.rule in _REMOVALS:
             found[node] = None
     return found
 
 
 _SUBJECTS = {SubjectKind.CONTRACT: model.build_contract_key, SubjectKind.PRODUCT: model.build_data_product_key}
-_GONE = frozenset({"contract-removed", "contract-ended", "product-removed", "product-ended"})
+_REMOVALS = frozenset({"contract-removed", "contract-ended", "product-removed", "product-ended"})
 
 
 @strawberry.type(description="A consumer of something that is made of the product's data.")
 class ReachedConsumer:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     paths: strawberry.Private[Via]
     consumer: Consumer
     reach: Reach
     distance: int
     masked: bool
 
-    @documented("A shortest path of its reach.")
+    @describe_field("A shortest path of its reach.")
     def via(self) -> list[PathStep]:
         steps = self.paths.path(self.consumer.node)
         self.view.request.spend(len(steps))
-        return [PathStep.of(self.view, step) for step in steps]
+        return [PathStep.from_step(self.view, step) for step in steps]
 
-    @documented("All that it uses, and under which contract.")
+    @describe_field("All that it uses, and under which contract.")
     def uses(self) -> list[Consumption]:
         edges = self.view.index.ownership.list_edges(self.consumer.node, EdgeType.CONSUMES)
         self.view.request.spend(len(edges))
-        return [Consumption.said(self.view, edge) for edge in edges]
+        return [Consumption.from_edge(self.view, edge) for edge in edges]
 
 
 @strawberry.type(description="Who consumes a product. Nobody is in `reached` who is in one of the others.")
@@ -180,32 +184,32 @@ class ProductConsumers:
     completeness: Completeness
 
     @classmethod
-    def of(cls, request: Request, product_id: str) -> Self:
+    def from_product(cls, request: RequestContext, product_id: str) -> Self:
         view = request.now
-        index, product = view.index, view.find(product_id)
+        index, product = view.index, view.get_node(product_id)
         if index.assets.get_kind(product) is not AssetKind.DATA_PRODUCT:
             raise InvalidInput(
                 f"{index.assets.get_key(product).qualified_name!r} is a {index.assets.get_kind(product)}, and a product is asked for",
                 "product",
             )
         found = impact(index, [product], limits=request.limits)
-        request.stopped(found.completeness.truncated)
-        ported = {edge.end for edge in index.ownership.list_edges(product, EdgeType.PORT) if _output(edge)}
+        request.record_truncation(found.completeness.truncated)
+        ported = {edge.end for edge in index.ownership.list_edges(product, EdgeType.PORT) if _is_output(edge)}
         datasets = np.array(index.assets.list_of_kind(AssetKind.DATASET), np.int32)
         held = set(datasets[index.ownership.find_products(datasets) == product].tolist())
-        directly, through, inside = (_uses(view, nodes) for nodes in ({product}, ported, held - ported))
+        directly, through, inside = (_list_uses(view, nodes) for nodes in ({product}, ported, held - ported))
         known = {use.consumer_node for use in (*directly, *through, *inside)}
         return cls(
-            product=view.typed(product, DataProduct),
+            product=view.get_asset(product, DataProduct),
             directly=directly,
             through_ports=through,
             inside=inside,
-            reached=_reached(view, found, known),
-            completeness=Completeness.counted(found.completeness),
+            reached=_list_reached(view, found, known),
+            completeness=Completeness.from_counts(found.completeness),
         )
 
 
-def _reached(view: View, found: Impact, known: set[int]) -> list[ReachedConsumer]:
+def _list_reached(view: GraphView, found: Impact, known: set[int]) -> list[ReachedConsumer]:
     rows = np.flatnonzero(found.groups.kind == KIND_ORDER[AssetKind.CONSUMER])
     columns = (column[rows].tolist() for column in found.affected)
     reached = [
@@ -213,20 +217,22 @@ def _reached(view: View, found: Impact, known: set[int]) -> list[ReachedConsumer
     ]
     paths = Via(found)
     return [
-        ReachedConsumer(view=view, paths=paths, consumer=view.typed(node, Consumer), reach=Reach(reach), distance=distance, masked=masked)
+        ReachedConsumer(
+            view=view, paths=paths, consumer=view.get_asset(node, Consumer), reach=Reach(reach), distance=distance, masked=masked
+        )
         for reach, distance, _, node, masked in sorted(reached)
         if node not in known
     ]
 
 
-def _output(edge: Edge) -> bool:
+def _is_output(edge: Edge) -> bool:
     return str(edge.attributes.get("direction", "output")).lower() == "output"
 
 
-def _uses(view: View, nodes: set[int]) -> list[Consumption]:
+def _list_uses(view: GraphView, nodes: set[int]) -> list[Consumption]:
     columns = [
         column for node in nodes if view.index.assets.get_kind(node) is AssetKind.DATASET for column in view.index.assets.list_columns(node)
     ]
-    found = consumptions(view, *nodes, *columns)
+    found = list_consumptions(view, *nodes, *columns)
     view.request.spend(len(found))
     return found

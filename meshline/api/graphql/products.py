@@ -7,12 +7,12 @@ from typing import Self
 import strawberry
 from strawberry.scalars import JSON
 
-from meshline.api.graphql.asset import Asset, statement_id
-from meshline.api.graphql.connections import Connection, listed
-from meshline.api.graphql.context import View
-from meshline.api.graphql.contract_terms import QualitySuite, ServiceLevel, service_levels
-from meshline.api.graphql.contracts import Consumption, Contract, attribute, consumptions, contract
-from meshline.api.graphql.field_types import documented, reference
+from meshline.api.graphql.asset import Asset, build_statement_id
+from meshline.api.graphql.connections import Connection, list_assets
+from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.contract_terms import QualitySuite, ServiceLevel, list_service_levels
+from meshline.api.graphql.contracts import Consumption, Contract, find_contract, find_text, list_consumptions
+from meshline.api.graphql.field_types import describe_field, refer_to_type
 from meshline.api.graphql.quality import ProductHealth
 from meshline.graph.contracts import suites_of
 from meshline.graph.index import Edge
@@ -22,7 +22,7 @@ from meshline.graph.queries import asset_lists
 
 @strawberry.type(description="Where a data product hands out data, or takes it in.")
 class Port:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     dataset_node: strawberry.Private[int]
     direction: str = strawberry.field(description="input or output")
     name: str | None
@@ -38,81 +38,81 @@ class Port:
     statement: strawberry.ID
 
     @classmethod
-    def said(cls, view: View, edge: Edge) -> Self:
+    def from_edge(cls, view: GraphView, edge: Edge) -> Self:
         return cls(
             view=view,
             dataset_node=edge.end,
-            direction=attribute(edge, "direction") or "output",
-            name=attribute(edge, "name"),
-            type=attribute(edge, "type"),
-            endpoint=attribute(edge, "endpoint"),
-            format=attribute(edge, "format"),
-            description=attribute(edge, "description"),
-            version=attribute(edge, "version"),
-            refresh=attribute(edge, "refresh"),
-            contract_name=attribute(edge, "contract"),
+            direction=find_text(edge, "direction") or "output",
+            name=find_text(edge, "name"),
+            type=find_text(edge, "type"),
+            endpoint=find_text(edge, "endpoint"),
+            format=find_text(edge, "format"),
+            description=find_text(edge, "description"),
+            version=find_text(edge, "version"),
+            refresh=find_text(edge, "refresh"),
+            contract_name=find_text(edge, "contract"),
             deprecated=edge.attributes.get("deprecated") is True,
             source=view.index.changes.get_scope(edge.scope_id).source,
-            statement=statement_id(edge.scope_id),
+            statement=build_statement_id(edge.scope_id),
         )
 
-    @documented(None, type_=reference("Dataset"))
+    @describe_field(None, type_=refer_to_type("Dataset"))
     def dataset(self) -> Asset:
-        return self.view.typed(self.dataset_node, Asset)
+        return self.view.get_asset(self.dataset_node, Asset)
 
-    @documented("The contract about its data, if the graph knows it.")
+    @describe_field("The contract about its data, if the graph knows it.")
     def contract(self) -> Contract | None:
-        return contract(self.view, self.contract_name)
+        return find_contract(self.view, self.contract_name)
 
 
 @strawberry.type
 class DataProduct(Asset):
     @strawberry.field
     async def title(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("title")
+        return (await self.view.read_attributes(self.node)).text("title")
 
     @strawberry.field
     async def version(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("version")
+        return (await self.view.read_attributes(self.node)).text("version")
 
-    @documented("active, deprecated, ... as its source says.")
+    @describe_field("active, deprecated, ... as its source says.")
     async def status(self) -> str | None:
-        return (await self.view.attributes(self.node)).text("status")
+        return (await self.view.read_attributes(self.node)).text("status")
 
-    @documented("The service levels that it promises, by name.")
+    @describe_field("The service levels that it promises, by name.")
     async def slos(self) -> list[ServiceLevel]:
-        return service_levels((await self.view.attributes(self.node)).value("slo"))
+        return list_service_levels((await self.view.read_attributes(self.node)).value("slo"))
 
-    @documented("The suites of checks that it has run, as its specification names them.")
+    @describe_field("The suites of checks that it has run, as its specification names them.")
     async def quality_checks(self) -> list[QualitySuite]:
-        return [QualitySuite.of(suite) for suite in suites_of((await self.view.attributes(self.node)).value("quality_checks"))]
+        return [QualitySuite.from_suite(suite) for suite in suites_of((await self.view.read_attributes(self.node)).value("quality_checks"))]
 
-    @documented("The catalogs that it is registered in.")
+    @describe_field("The catalogs that it is registered in.")
     async def registered_in(self) -> list[str]:
-        value = (await self.view.attributes(self.node)).value("registered_in")
+        value = (await self.view.read_attributes(self.node)).value("registered_in")
         return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
-    @documented("The service level that is promised, as its source gives it.")
+    @describe_field("The service level that is promised, as its source gives it.")
     async def slo(self) -> JSON | None:
-        value = (await self.view.attributes(self.node)).value("slo")
+        value = (await self.view.read_attributes(self.node)).value("slo")
         return None if value is None else JSON(value)
 
     @strawberry.field
     def ports(self) -> list[Port]:
         edges = self.view.index.ownership.list_edges(self.node, EdgeType.PORT)
-        ports = [Port.said(self.view, edge) for edge in edges]
+        ports = [Port.from_edge(self.view, edge) for edge in edges]
         return sorted(
             ports, key=lambda port: (port.direction, self.view.index.assets.get_key(port.dataset_node).qualified_name, port.statement)
         )
 
-    @documented(
+    @describe_field(
         "The datasets that belong to it: those of its output ports, and those that its patterns match.",
-        type_=reference("Dataset", Connection),
+        type_=refer_to_type("Dataset", Connection),
     )
     def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Asset]:
-        return listed(self.view, AssetKind.DATASET, Asset, asset_lists.Filter(product=self.node), first, after)
+        return list_assets(self.view, AssetKind.DATASET, Asset, asset_lists.Filter(product=self.node), first, after)
 
-    @documented("Who uses the product, or a dataset or column of its output ports.")
+    @describe_field("Who uses the product, or a dataset or column of its output ports.")
     def consumers(self) -> list[Consumption]:
         index = self.view.index
         ports = {
@@ -121,8 +121,8 @@ class DataProduct(Asset):
             if edge.attributes.get("direction", "output") == "output"
         }
         columns = [column for dataset in ports for column in index.assets.list_columns(dataset)]
-        return consumptions(self.view, self.node, *ports, *columns)
+        return list_consumptions(self.view, self.node, *ports, *columns)
 
-    @documented("How fresh its output ports are, measured against its promise, and what their checks say.")
+    @describe_field("How fresh its output ports are, measured against its promise, and what their checks say.")
     async def health(self) -> ProductHealth:
-        return ProductHealth.of(self.view, await self.view.product_health(self.node))
+        return ProductHealth.from_health(self.view, await self.view.read_product_health(self.node))

@@ -9,21 +9,21 @@ from typing import Self
 import strawberry
 from strawberry.scalars import JSON
 
-from meshline.api.graphql.asset import Asset, statement_id
-from meshline.api.graphql.connections import Connection, key_after
-from meshline.api.graphql.context import View
-from meshline.api.graphql.field_types import CheckOutcome, Evidence, Standing, documented, reference
+from meshline.api.graphql.asset import Asset, build_statement_id
+from meshline.api.graphql.connections import Connection, parse_cursor
+from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.field_types import CheckOutcome, Evidence, Standing, describe_field, refer_to_type
 from meshline.graph.model import Json, from_micros
 from meshline.graph.queries import product_health, quality
 from meshline.graph.queries.asset_lists import Filter
 from meshline.graph.queries.pages import SortKey
 
 
-def _json(value: Json) -> JSON | None:
+def _to_json(value: Json) -> JSON | None:
     return None if value is None else JSON(value)
 
 
-def _time(micros: int | None) -> datetime | None:
+def _to_time(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
@@ -37,12 +37,12 @@ class QualityResult:
     last_at: datetime = strawberry.field(description="The last run that found the same.")
 
     @classmethod
-    def of(cls, past: quality.Past) -> Self:
+    def from_past(cls, past: quality.Past) -> Self:
         said = past.said
         return cls(
             outcome=said.outcome,
-            expected=_json(said.expected),
-            observed=_json(said.observed),
+            expected=_to_json(said.expected),
+            observed=_to_json(said.observed),
             message=said.message,
             at=from_micros(past.at),
             last_at=from_micros(past.last),
@@ -51,7 +51,7 @@ class QualityResult:
 
 @strawberry.type(description="A check of a dataset or column, with its last result.")
 class QualityCheck:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     result: strawberry.Private[quality.Result]
     name: str = strawberry.field(description="Unique in its suite.")
     kind: str = strawberry.field(description="What is checked, in its tool's own word: not_null, freshness, schema, ...")
@@ -66,7 +66,7 @@ class QualityCheck:
     statement: strawberry.ID
 
     @classmethod
-    def of(cls, view: View, result: quality.Result) -> Self:
+    def from_result(cls, view: GraphView, result: quality.Result) -> Self:
         view.request.spend()
         said = result.said
         return cls(
@@ -75,35 +75,35 @@ class QualityCheck:
             name=result.name,
             kind=said.kind,
             outcome=said.outcome,
-            expected=_json(said.expected),
-            observed=_json(said.observed),
+            expected=_to_json(said.expected),
+            observed=_to_json(said.observed),
             message=said.message,
             suite=said.suite,
-            labels=_json(dict(said.labels)) if said.labels else None,
-            at=_time(result.at),
+            labels=_to_json(dict(said.labels)) if said.labels else None,
+            at=_to_time(result.at),
             source=result.source,
-            statement=statement_id(result.scope_id),
+            statement=build_statement_id(result.scope_id),
         )
 
-    @documented("The dataset or the column that is checked.")
+    @describe_field("The dataset or the column that is checked.")
     def asset(self) -> Asset:
-        return self.view.typed(self.result.asset, Asset)
+        return self.view.get_asset(self.result.asset, Asset)
 
-    @documented("The dataset that is checked, in whole or a column of it.", type_=reference("Dataset"))
+    @describe_field("The dataset that is checked, in whole or a column of it.", type_=refer_to_type("Dataset"))
     def dataset(self) -> Asset:
-        return self.view.typed(self.result.dataset, Asset)
+        return self.view.get_asset(self.result.dataset, Asset)
 
-    @documented("What it found before, the newest first.")
+    @describe_field("What it found before, the newest first.")
     def history(self, first: int | None = None) -> list[QualityResult]:
-        size = self.view.request.page(first)
+        size = self.view.request.check_page_size(first)
         found = quality.history(self.view.request.live, self.view.index, self.result, size)
         self.view.request.spend(len(found))
-        return [QualityResult.of(past) for past in found]
+        return [QualityResult.from_past(past) for past in found]
 
-    @documented("Since which run it fails; null if it does not.")
+    @describe_field("Since which run it fails; null if it does not.")
     def failing_since(self) -> datetime | None:
         self.view.request.spend()
-        return _time(quality.failing_since(self.view.request.live, self.view.index, self.result))
+        return _to_time(quality.failing_since(self.view.request.live, self.view.index, self.result))
 
 
 @strawberry.type(description="How many checks have which outcome.")
@@ -116,17 +116,17 @@ class QualityCounts:
     not_run: int = strawberry.field(description="They are written down, and no result of them is known.")
 
     @classmethod
-    def of(cls, counts: quality.Counts) -> Self:
+    def from_counts(cls, counts: quality.Counts) -> Self:
         return cls(**counts._asdict())
 
 
-def checks(view: View, results: Sequence[quality.Result]) -> list[QualityCheck]:
-    return [QualityCheck.of(view, result) for result in results]
+def build_checks(view: GraphView, results: Sequence[quality.Result]) -> list[QualityCheck]:
+    return [QualityCheck.from_result(view, result) for result in results]
 
 
 @strawberry.type(description="How old the data of an output port is.")
 class PortFreshness:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     dataset_node: strawberry.Private[int]
     state: Standing
     last_written: datetime | None = strawberry.field(description="When data was there at the latest; null if nobody knows.")
@@ -134,20 +134,20 @@ class PortFreshness:
     age_seconds: float | None
 
     @classmethod
-    def of(cls, view: View, port: product_health.Freshness) -> Self:
+    def from_freshness(cls, view: GraphView, port: product_health.Freshness) -> Self:
         view.request.spend()
         return cls(
             view=view,
             dataset_node=port.dataset,
             state=port.standing,
-            last_written=_time(port.last),
+            last_written=_to_time(port.last),
             evidence=port.evidence,
             age_seconds=port.age,
         )
 
-    @documented(None, type_=reference("Dataset"))
+    @describe_field(None, type_=refer_to_type("Dataset"))
     def dataset(self) -> Asset:
-        return self.view.typed(self.dataset_node, Asset)
+        return self.view.get_asset(self.dataset_node, Asset)
 
 
 @strawberry.type(description="The freshness of a product, measured against its promise: that of its worst output port.")
@@ -160,12 +160,12 @@ class ProductFreshness:
 
 @strawberry.type(description="How well a product is: how fresh its output ports are, and what their checks say.")
 class ProductHealth:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     found: strawberry.Private[product_health.Health]
     state: Standing = strawberry.field(description="BROKEN: its freshness is, or a check failed. Never KEPT for want of knowledge.")
 
     @classmethod
-    def of(cls, view: View, found: product_health.Health) -> Self:
+    def from_health(cls, view: GraphView, found: product_health.Health) -> Self:
         return cls(view=view, found=found, state=found.standing)
 
     @strawberry.field
@@ -175,28 +175,30 @@ class ProductHealth:
             state=self.found.freshness,
             promised=None if promised is None else promised.text,
             promised_seconds=None if promised is None else promised.seconds,
-            ports=[PortFreshness.of(self.view, port) for port in self.found.ports],
+            ports=[PortFreshness.from_freshness(self.view, port) for port in self.found.ports],
         )
 
-    @documented("Of its output ports and their columns.")
+    @describe_field("Of its output ports and their columns.")
     def checks(self) -> QualityCounts:
-        return QualityCounts.of(self.found.counts)
+        return QualityCounts.from_counts(self.found.counts)
 
-    @documented("Checks that failed, or that could not be evaluated.")
+    @describe_field("Checks that failed, or that could not be evaluated.")
     def open_failures(self) -> list[QualityCheck]:
-        return checks(self.view, self.found.open_failures)
+        return build_checks(self.view, self.found.open_failures)
 
 
-def failures(
-    view: View, wanted: Filter, outcomes: Collection[CheckOutcome], first: int | None, after: str | None
+def list_failures(
+    view: GraphView, wanted: Filter, outcomes: Collection[CheckOutcome], first: int | None, after: str | None
 ) -> Connection[QualityCheck]:
     """A page of the checks with these outcomes."""
     live, index = view.request.live, view.index
-    size = view.request.page(first)
-    found = quality.failures(live, index, wanted, outcomes, first=size, after=key_after(after, 0))
+    size = view.request.check_page_size(first)
+    found = quality.failures(live, index, wanted, outcomes, first=size, after=parse_cursor(after, 0))
 
     def count() -> int:
         return quality.count_failures(live, index, wanted, outcomes)
 
-    keys: list[tuple[SortKey, str]] = [(quality.sort_key(index, result), statement_id(result.scope_id)) for result in found.results]
-    return Connection(nodes=checks(view, found.results), keys=keys, has_next=found.has_next, has_previous=after is not None, count=count)
+    keys: list[tuple[SortKey, str]] = [(quality.sort_key(index, result), build_statement_id(result.scope_id)) for result in found.results]
+    return Connection(
+        nodes=build_checks(view, found.results), keys=keys, has_next=found.has_next, has_previous=after is not None, count=count
+    )

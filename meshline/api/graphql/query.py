@@ -11,12 +11,12 @@ import strawberry
 from strawberry.types import Info
 
 from meshline import __version__
-from meshline.api.graphql.asset import Asset, owned
+from meshline.api.graphql.asset import Asset, list_owned
 from meshline.api.graphql.asset_types import Consumer, Dataset, Domain, Job, Owner
-from meshline.api.graphql.blast_radius import BlastRadius, BrokenPolicy, ChangeInput, blast_radius
-from meshline.api.graphql.compliance import AuditEntry, Policy, audited, policies, violations
-from meshline.api.graphql.connections import Connection, Edge, PageInfo, connection, key_after, listed, page_info
-from meshline.api.graphql.context import MATCHES, Request, View
+from meshline.api.graphql.blast_radius import BlastRadius, BrokenPolicy, ChangeInput, compute_blast_radius
+from meshline.api.graphql.compliance import AuditEntry, Policy, list_audit_entries, list_policies, list_violations
+from meshline.api.graphql.connections import Connection, Edge, PageInfo, build_connection, build_page_info, list_assets, parse_cursor
+from meshline.api.graphql.context import MATCHES, GraphView, RequestContext
 from meshline.api.graphql.contracts import Contract
 from meshline.api.graphql.field_types import (
     AssetKind,
@@ -28,15 +28,15 @@ from meshline.api.graphql.field_types import (
     Granularity,
     Reach,
     Severity,
-    documented,
+    describe_field,
 )
-from meshline.api.graphql.identity import IdentityConflict, conflicts_of
+from meshline.api.graphql.identity import IdentityConflict, list_conflicts
 from meshline.api.graphql.impact import Impact
 from meshline.api.graphql.lineage import KnownLater, LineageDiff, LineageGraph, Path
-from meshline.api.graphql.product_impact import ProductConsumers, ProductImpact, product_impact
+from meshline.api.graphql.product_impact import ProductConsumers, ProductImpact, compute_product_impact
 from meshline.api.graphql.products import DataProduct
-from meshline.api.graphql.quality import QualityCheck, failures
-from meshline.api.graphql.service_info import About, Coverage, KindCount, Source, sources_of
+from meshline.api.graphql.quality import QualityCheck, list_failures
+from meshline.api.graphql.service_info import About, Coverage, KindCount, Source, list_sources
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
 from meshline.graph.quality import OPEN
@@ -54,9 +54,9 @@ class SearchConnection:
     truncated: bool = strawberry.field(description="Whether the text fits more assets than one search looks at: say more.")
 
     @classmethod
-    def of(cls, view: View, found: search.Found, *, after: str | None) -> Self:
+    def from_found(cls, view: GraphView, found: search.Found, *, after: str | None) -> Self:
         return cls(
-            nodes=view.all_typed([entry.node for entry in found.page.entries], Asset),
+            nodes=view.list_assets([entry.node for entry in found.page.entries], Asset),
             keys=[(entry.key, view.index.assets.get_key(entry.node).id) for entry in found.page.entries],
             has_next=found.page.has_next,
             has_previous=after is not None,
@@ -70,10 +70,10 @@ class SearchConnection:
 
     @strawberry.field
     def page_info(self) -> PageInfo:
-        return page_info(self.keys, has_next=self.has_next, has_previous=self.has_previous)
+        return build_page_info(self.keys, has_next=self.has_next, has_previous=self.has_previous)
 
 
-Context = Info[Request, None]
+Context = Info[RequestContext, None]
 
 
 @strawberry.input(description="All that is given must hold.")
@@ -85,9 +85,9 @@ class AssetFilter:
     owner: strawberry.ID | None = strawberry.field(default=None, description="Owned by it at some level.")
     described: bool | None = strawberry.field(default=None, description="Datasets: whether some source lists their columns.")
 
-    def wanted(self, view: View) -> asset_lists.Filter:
+    def to_filter(self, view: GraphView) -> asset_lists.Filter:
         def find(asset_id: str | None) -> int | None:
-            return None if asset_id is None else view.find(asset_id)
+            return None if asset_id is None else view.get_node(asset_id)
 
         return asset_lists.Filter(self.text, self.namespace, find(self.domain), find(self.product), find(self.owner), self.described)
 
@@ -95,56 +95,56 @@ class AssetFilter:
 Wanted = Annotated[AssetFilter | None, strawberry.argument(name="filter")]
 
 
-def _filter(view: View, wanted: AssetFilter | None) -> asset_lists.Filter:
-    return asset_lists.EVERYTHING if wanted is None else wanted.wanted(view)
+def _build_filter(view: GraphView, wanted: AssetFilter | None) -> asset_lists.Filter:
+    return asset_lists.EVERYTHING if wanted is None else wanted.to_filter(view)
 
 
-def _view(info: Context, as_of: datetime | None) -> View:
-    return info.context.at(None if as_of is None else to_micros(as_of))
+def _get_view(info: Context, as_of: datetime | None) -> GraphView:
+    return info.context.get_view(None if as_of is None else to_micros(as_of))
 
 
-def _depth(depth: int | None) -> int | None:
+def _check_depth(depth: int | None) -> int | None:
     if depth is not None and depth < 0:
         raise InvalidInput("a depth cannot be less than 0", "depth")
     return depth
 
 
-def _micros(time: datetime | None) -> int | None:
+def _to_micros(time: datetime | None) -> int | None:
     return None if time is None else to_micros(time)
 
 
 @strawberry.type
 class Query:
-    @documented("An asset by the id of any member of its identity class; null if there is none.")
+    @describe_field("An asset by the id of any member of its identity class; null if there is none.")
     def node(self, info: Context, id: strawberry.ID, as_of: datetime | None = None) -> Asset | None:
-        return _maybe(_view(info, as_of), id)
+        return _find_asset(_get_view(info, as_of), id)
 
-    @documented(
+    @describe_field(
         "What was first stated after a time: no answer as of it (`asOf`) can know of it. The same as `completeness.knownLater`; empty"
         " without a time."
     )
     def known_later(self, info: Context, as_of: datetime | None = None) -> list[KnownLater]:
-        return KnownLater.of(_view(info, as_of).index.known_later)
+        return KnownLater.list_from(_get_view(info, as_of).index.known_later)
 
-    @documented("Assets by their ids, in the same order; null where there is none.")
+    @describe_field("Assets by their ids, in the same order; null where there is none.")
     def nodes(self, info: Context, ids: list[strawberry.ID]) -> list[Asset | None]:
-        info.context.page(len(ids))
-        return [_maybe(info.context.now, asset_id) for asset_id in ids]
+        info.context.check_page_size(len(ids))
+        return [_find_asset(info.context.now, asset_id) for asset_id in ids]
 
-    @documented("A dataset by any of its names; null if there is none.")
+    @describe_field("A dataset by any of its names; null if there is none.")
     def dataset(self, info: Context, namespace: str, name: str) -> Dataset | None:
         view = info.context.now
-        return view.maybe(resolve.dataset(view.index, info.context.naming, namespace, name), Dataset)
+        return view.find_asset(resolve.dataset(view.index, info.context.naming, namespace, name), Dataset)
 
-    @documented(
+    @describe_field(
         "The one asset that a text names: an id, `namespace/name`, any alias, `dataset.column`, a unique suffix of one,"
         " or `kind:name`. Fails with NOT_FOUND, or AMBIGUOUS with `candidates`."
     )
     def resolve(self, info: Context, name: str, as_of: datetime | None = None) -> Asset:
-        view = _view(info, as_of)
-        return view.typed(resolve.resolve(view.index, info.context.live.store, info.context.naming, name), Asset)
+        view = _get_view(info, as_of)
+        return view.get_asset(resolve.resolve(view.index, info.context.live.store, info.context.naming, name), Asset)
 
-    @documented("Assets in whose names, titles, descriptions or tags each word of the text begins some word.")
+    @describe_field("Assets in whose names, titles, descriptions or tags each word of the text begins some word.")
     def search(
         self,
         info: Context,
@@ -162,52 +162,52 @@ class Query:
             view.index,
             text,
             kinds=tuple(kinds or ()),
-            domain=None if domain is None else view.find(domain),
-            owner=None if owner is None else view.find(owner),
+            domain=None if domain is None else view.get_node(domain),
+            owner=None if owner is None else view.get_node(owner),
             tag=tag,
-            first=info.context.page(first),
-            after=key_after(after, 2),
+            first=info.context.check_page_size(first),
+            after=parse_cursor(after, 2),
         )
         if found.truncated:
-            info.context.stopped(MATCHES)
-        return SearchConnection.of(view, found, after=after)
+            info.context.record_truncation(MATCHES)
+        return SearchConnection.from_found(view, found, after=after)
 
     @strawberry.field
     def domains(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Domain]:
         view = info.context.now
-        return listed(view, AssetKind.DOMAIN, Domain, _filter(view, wanted), first, after)
+        return list_assets(view, AssetKind.DOMAIN, Domain, _build_filter(view, wanted), first, after)
 
     @strawberry.field
     def products(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[DataProduct]:
         view = info.context.now
-        return listed(view, AssetKind.DATA_PRODUCT, DataProduct, _filter(view, wanted), first, after)
+        return list_assets(view, AssetKind.DATA_PRODUCT, DataProduct, _build_filter(view, wanted), first, after)
 
-    @documented("What is only inferred is left out.")
+    @describe_field("What is only inferred is left out.")
     def datasets(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Dataset]:
         view = info.context.now
-        return listed(view, AssetKind.DATASET, Dataset, _filter(view, wanted), first, after)
+        return list_assets(view, AssetKind.DATASET, Dataset, _build_filter(view, wanted), first, after)
 
     @strawberry.field
     def jobs(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Job]:
         view = info.context.now
-        return listed(view, AssetKind.JOB, Job, _filter(view, wanted), first, after)
+        return list_assets(view, AssetKind.JOB, Job, _build_filter(view, wanted), first, after)
 
     @strawberry.field
     def consumers(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Consumer]:
         view = info.context.now
-        return listed(view, AssetKind.CONSUMER, Consumer, _filter(view, wanted), first, after)
+        return list_assets(view, AssetKind.CONSUMER, Consumer, _build_filter(view, wanted), first, after)
 
     @strawberry.field
     def contracts(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Contract]:
         view = info.context.now
-        return listed(view, AssetKind.CONTRACT, Contract, _filter(view, wanted), first, after)
+        return list_assets(view, AssetKind.CONTRACT, Contract, _build_filter(view, wanted), first, after)
 
     @strawberry.field
     def owners(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Owner]:
         view = info.context.now
-        return listed(view, AssetKind.OWNER, Owner, _filter(view, wanted), first, after)
+        return list_assets(view, AssetKind.OWNER, Owner, _build_filter(view, wanted), first, after)
 
-    @documented("Nodes and edges to draw.")
+    @describe_field("Nodes and edges to draw.")
     def lineage(
         self,
         info: Context,
@@ -220,22 +220,22 @@ class Query:
         seen_since: Annotated[datetime | None, strawberry.argument(description="Only flows that were said at or after this time.")] = None,
         as_of: datetime | None = None,
     ) -> LineageGraph:
-        view = _view(info, as_of)
+        view = _get_view(info, as_of)
         found = lineage.lineage(
             view.index,
-            view.find_starts(of, direction),
+            view.list_starts(of, direction),
             direction,
             granularity=granularity,
             reach=reach,
-            depth=_depth(depth),
-            limit=info.context.page(limit),
-            seen_since=_micros(seen_since),
+            depth=_check_depth(depth),
+            limit=info.context.check_page_size(limit),
+            seen_since=_to_micros(seen_since),
             limits=info.context.limits,
         )
-        info.context.stopped(found.completeness.truncated)
-        return LineageGraph.of(view, found)
+        info.context.record_truncation(found.completeness.truncated)
+        return LineageGraph.from_lineage(view, found)
 
-    @documented("Everything that these assets affect.")
+    @describe_field("Everything that these assets affect.")
     def impact(
         self,
         info: Context,
@@ -245,9 +245,9 @@ class Query:
         seen_since: datetime | None = None,
         as_of: datetime | None = None,
     ) -> Impact:
-        return _impact(info, of, Direction.DOWNSTREAM, reach, depth, seen_since, as_of)
+        return _compute_impact(info, of, Direction.DOWNSTREAM, reach, depth, seen_since, as_of)
 
-    @documented("Everything that these assets come from.")
+    @describe_field("Everything that these assets come from.")
     def provenance(
         self,
         info: Context,
@@ -257,9 +257,9 @@ class Query:
         seen_since: datetime | None = None,
         as_of: datetime | None = None,
     ) -> Impact:
-        return _impact(info, of, Direction.UPSTREAM, reach, depth, seen_since, as_of)
+        return _compute_impact(info, of, Direction.UPSTREAM, reach, depth, seen_since, as_of)
 
-    @documented("How data gets from one column or dataset to another: the surest ways first, then the shortest.")
+    @describe_field("How data gets from one column or dataset to another: the surest ways first, then the shortest.")
     def paths(
         self,
         info: Context,
@@ -269,11 +269,11 @@ class Query:
         first: int = 5,
         as_of: datetime | None = None,
     ) -> list[Path]:
-        view = _view(info, as_of)
-        found = impact_paths.paths(view.index, view.find(start), view.find(end), reach=reach, first=first)
-        return [Path.of(view, steps) for steps in found]
+        view = _get_view(info, as_of)
+        found = impact_paths.paths(view.index, view.get_node(start), view.get_node(end), reach=reach, first=first)
+        return [Path.from_steps(view, steps) for steps in found]
 
-    @documented("What an owner owns; inherited: also what is inside, unless owners of its own are nearer.")
+    @describe_field("What an owner owns; inherited: also what is inside, unless owners of its own are nearer.")
     def owned_by(
         self,
         info: Context,
@@ -284,10 +284,10 @@ class Query:
         after: str | None = None,
         as_of: datetime | None = None,
     ) -> Connection[Asset]:
-        view = _view(info, as_of)
-        return owned(view, view.find(owner), inherited=inherited, kinds=kinds, first=first, after=after)
+        view = _get_view(info, as_of)
+        return list_owned(view, view.get_node(owner), inherited=inherited, kinds=kinds, first=first, after=after)
 
-    @documented("Assets without an owner at any level.")
+    @describe_field("Assets without an owner at any level.")
     def orphans(
         self,
         info: Context,
@@ -296,11 +296,11 @@ class Query:
         after: str | None = None,
         as_of: datetime | None = None,
     ) -> Connection[Asset]:
-        view, wanted = _view(info, as_of), tuple(kinds or ())
-        page = ownership.orphans(view.index, kinds=wanted, first=info.context.page(first), after=key_after(after, 1))
-        return connection(view, page, Asset, partial(ownership.count_orphans, view.index, wanted), after=after)
+        view, wanted = _get_view(info, as_of), tuple(kinds or ())
+        page = ownership.orphans(view.index, kinds=wanted, first=info.context.check_page_size(first), after=parse_cursor(after, 1))
+        return build_connection(view, page, Asset, partial(ownership.count_orphans, view.index, wanted), after=after)
 
-    @documented("The flows that were added and removed between two times.")
+    @describe_field("The flows that were added and removed between two times.")
     def lineage_diff(
         self,
         info: Context,
@@ -309,28 +309,28 @@ class Query:
         of: list[strawberry.ID] | None = None,
         limit: int = 1000,
     ) -> LineageDiff:
-        info.context.prepare(to_micros(start), to_micros(end))
-        before, after = _view(info, start), _view(info, end)
+        info.context.prepare_indexes(to_micros(start), to_micros(end))
+        before, after = _get_view(info, start), _get_view(info, end)
         found = lineage_diff.lineage_diff(
             info.context.live,
             to_micros(start),
             to_micros(end),
             of=tuple(of or ()),
-            limit=info.context.page(limit),
+            limit=info.context.check_page_size(limit),
             limits=info.context.limits,
-            at=info.context.index,
+            at=info.context.get_index,
         )
-        return LineageDiff.of(before, after, found)
+        return LineageDiff.from_diff(before, after, found)
 
-    @documented("Merges that look wrong, and names that probably mean one dataset and are not joined; the most doubtful first.")
+    @describe_field("Merges that look wrong, and names that probably mean one dataset and are not joined; the most doubtful first.")
     def identity_conflicts(self, info: Context, first: int | None = None, after: str | None = None) -> Connection[IdentityConflict]:
-        return conflicts_of(info.context.now, first, after)
+        return list_conflicts(info.context.now, first, after)
 
-    @documented("All that ever said anything, or were tried, and how their last sync went; by name.")
+    @describe_field("All that ever said anything, or were tried, and how their last sync went; by name.")
     def sources(self, info: Context) -> list[Source]:
-        return sources_of(info.context.now)
+        return list_sources(info.context.now)
 
-    @documented("May this change ship, who is hit, who is told: the report of `meshline check`.")
+    @describe_field("May this change ship, who is hit, who is told: the report of `meshline check`.")
     def blast_radius(
         self,
         info: Context,
@@ -341,21 +341,21 @@ class Query:
             datetime | None, strawberry.argument(description="Also what changed in the lineage of what is touched since then.")
         ] = None,
     ) -> BlastRadius:
-        return blast_radius(info.context, change, mode, profile, since)
+        return compute_blast_radius(info.context, change, mode, profile, since)
 
-    @documented("Which products a change breaks, or depend on some assets, and whose promise of freshness no longer holds.")
+    @describe_field("Which products a change breaks, or depend on some assets, and whose promise of freshness no longer holds.")
     def product_impact(self, info: Context, change: ChangeInput | None = None, of: list[strawberry.ID] | None = None) -> ProductImpact:
-        return product_impact(info.context, change, of)
+        return compute_product_impact(info.context, change, of)
 
-    @documented("Who consumes a product: itself, by its ports, or only what is made of it further down.")
+    @describe_field("Who consumes a product: itself, by its ports, or only what is made of it further down.")
     def consumers_of(self, info: Context, product: strawberry.ID) -> ProductConsumers:
-        return ProductConsumers.of(info.context, product)
+        return ProductConsumers.from_product(info.context, product)
 
-    @documented("The policies by which the graph is judged, by id.")
+    @describe_field("The policies by which the graph is judged, by id.")
     def policies(self, info: Context) -> list[Policy]:
-        return policies(info.context)
+        return list_policies(info.context)
 
-    @documented("What breaks a policy now: the worst first, then by policy and names.")
+    @describe_field("What breaks a policy now: the worst first, then by policy and names.")
     def policy_violations(
         self,
         info: Context,
@@ -364,9 +364,9 @@ class Query:
         first: int | None = None,
         after: str | None = None,
     ) -> Connection[BrokenPolicy]:
-        return violations(info.context, policy, severity, first, after)
+        return list_violations(info.context, policy, severity, first, after)
 
-    @documented("Checks that failed, of all datasets that are in the domain, of the product, and owned by the owner that are given.")
+    @describe_field("Checks that failed, of all datasets that are in the domain, of the product, and owned by the owner that are given.")
     def quality_failures(
         self,
         info: Context,
@@ -380,12 +380,12 @@ class Query:
         after: str | None = None,
     ) -> Connection[QualityCheck]:
         view = info.context.now
-        domain_, product_, owner_ = (None if one is None else view.find(one) for one in (domain, product, owner))
-        return failures(
+        domain_, product_, owner_ = (None if one is None else view.get_node(one) for one in (domain, product, owner))
+        return list_failures(
             view, asset_lists.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
         )
 
-    @documented("Who asked for which check, used which waiver, said what by hand; which policies were broken. Needs the role writer.")
+    @describe_field("Who asked for which check, used which waiver, said what by hand; which policies were broken. Needs the role writer.")
     def audit(
         self,
         info: Context,
@@ -395,14 +395,14 @@ class Query:
         first: int | None = None,
         after: str | None = None,
     ) -> Connection[AuditEntry]:
-        return audited(info.context, kind, since, actor, first, after)
+        return list_audit_entries(info.context, kind, since, actor, first, after)
 
-    @documented("How much is described, owned, and has column lineage.")
+    @describe_field("How much is described, owned, and has column lineage.")
     def coverage(self, info: Context) -> Coverage:
         view = info.context.now
-        return Coverage.of(view, coverage.coverage(view.index))
+        return Coverage.from_coverage(view, coverage.coverage(view.index))
 
-    @documented("The service, its version and what it holds.")
+    @describe_field("The service, its version and what it holds.")
     def about(self, info: Context) -> About:
         index = info.context.now.index
         return About(
@@ -412,12 +412,12 @@ class Query:
         )
 
 
-def _maybe(view: View, asset_id: str) -> Asset | None:
+def _find_asset(view: GraphView, asset_id: str) -> Asset | None:
     node = view.index.assets.find(asset_id)
-    return None if node is None or not view.index.assets.is_visible(node) else view.typed(node, Asset)
+    return None if node is None or not view.index.assets.is_visible(node) else view.get_asset(node, Asset)
 
 
-def _impact(
+def _compute_impact(
     info: Context,
     of: Sequence[str],
     direction: Direction,
@@ -426,15 +426,15 @@ def _impact(
     seen_since: datetime | None,
     as_of: datetime | None,
 ) -> Impact:
-    view = _view(info, as_of)
+    view = _get_view(info, as_of)
     found = impact.impact(
         view.index,
-        view.find_starts(of, direction),
+        view.list_starts(of, direction),
         direction,
         reach=reach,
-        depth=_depth(depth),
-        seen_since=_micros(seen_since),
+        depth=_check_depth(depth),
+        seen_since=_to_micros(seen_since),
         limits=info.context.limits,
     )
-    info.context.stopped(found.completeness.truncated)
+    info.context.record_truncation(found.completeness.truncated)
     return Impact(view=view, found=found)

@@ -21,23 +21,23 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from meshline.api.graphql.asset_types import TYPES
-from meshline.api.graphql.context import Observing
+from meshline.api.graphql.context import OperationExtension
 from meshline.api.graphql.fast_executor import PlanningExecutor
 from meshline.api.graphql.mutation import Mutation
 from meshline.api.graphql.query import Query
 from meshline.errors import LimitExceeded
 
-REMEMBERED = 128  # requests that need not be parsed and checked again
+CACHED_REQUESTS = 128  # requests that need not be parsed and checked again
 
 
-class Measure(NamedTuple):
+class QuerySize(NamedTuple):
     """Levels of nesting, and fields with an alias, of all that a selection spreads to."""
 
     depth: int = 0
     aliases: int = 0
 
 
-class Guard(ValidationRule):
+class QueryLimitRule(ValidationRule):
     """Measures each operation. The limits are on the subclass that `rules` makes."""
 
     max_depth: int
@@ -47,13 +47,13 @@ class Guard(ValidationRule):
         super().__init__(context)
         definitions = context.document.definitions
         self._fragments = {d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)}
-        self._measured: dict[str, Measure] = {}
+        self._measured: dict[str, QuerySize] = {}
         self._open: set[str] = set()
         for operation in definitions:
             if isinstance(operation, OperationDefinitionNode):
-                self._check(self._selections(operation.selection_set))
+                self._check_size(self._measure_selections(operation.selection_set))
 
-    def _check(self, found: Measure) -> None:
+    def _check_size(self, found: QuerySize) -> None:
         if found.depth > self.max_depth:
             self._refuse(f"the request nests {found.depth} levels deep; {self.max_depth} are allowed")
         if found.aliases > self.max_aliases:
@@ -62,36 +62,36 @@ class Guard(ValidationRule):
     def _refuse(self, message: str) -> None:
         self.report_error(GraphQLError(message, original_error=LimitExceeded(message)))
 
-    def _selections(self, selections: SelectionSetNode | None) -> Measure:
-        parts = [self._selection(node) for node in selections.selections] if selections else []
-        return Measure(max((part.depth for part in parts), default=0), sum(part.aliases for part in parts))
+    def _measure_selections(self, selections: SelectionSetNode | None) -> QuerySize:
+        parts = [self._measure_selection(node) for node in selections.selections] if selections else []
+        return QuerySize(max((part.depth for part in parts), default=0), sum(part.aliases for part in parts))
 
-    def _selection(self, node: object) -> Measure:
+    def _measure_selection(self, node: object) -> QuerySize:
         if isinstance(node, FieldNode):
-            inner = self._selections(node.selection_set)
-            return Measure(inner.depth + 1, inner.aliases + (node.alias is not None))
+            inner = self._measure_selections(node.selection_set)
+            return QuerySize(inner.depth + 1, inner.aliases + (node.alias is not None))
         if isinstance(node, FragmentSpreadNode):
-            return self._fragment(node.name.value)
-        return self._selections(getattr(node, "selection_set", None))
+            return self._measure_fragment(node.name.value)
+        return self._measure_selections(getattr(node, "selection_set", None))
 
-    def _fragment(self, name: str) -> Measure:
+    def _measure_fragment(self, name: str) -> QuerySize:
         if name in self._open or name not in self._fragments:
-            return Measure()  # a cycle, or nothing of that name: other rules refuse it
+            return QuerySize()  # a cycle, or nothing of that name: other rules refuse it
         if name not in self._measured:
             self._open.add(name)
-            self._measured[name] = self._selections(self._fragments[name].selection_set)
+            self._measured[name] = self._measure_selections(self._fragments[name].selection_set)
             self._open.discard(name)
         return self._measured[name]
 
 
-def rules(*, depth: int, aliases: int, tokens: int) -> list[Callable[[], SchemaExtension]]:
+def build_limits(*, depth: int, aliases: int, tokens: int) -> list[Callable[[], SchemaExtension]]:
     """Extensions that hold a request to its limits. Programs send the same few requests, so what was checked is remembered."""
-    guard = type("Limits", (Guard,), {"max_depth": depth, "max_aliases": aliases})
+    guard = type("Limits", (QueryLimitRule,), {"max_depth": depth, "max_aliases": aliases})
     return [
         lambda: MaxTokensLimiter(max_token_count=tokens),
         lambda: AddValidationRules([guard]),
-        lambda: ParserCache(maxsize=REMEMBERED),
-        lambda: ValidationCache(maxsize=REMEMBERED),
+        lambda: ParserCache(maxsize=CACHED_REQUESTS),
+        lambda: ValidationCache(maxsize=CACHED_REQUESTS),
     ]
 
 
@@ -102,18 +102,18 @@ class Schema(strawberry.Schema):
         pass
 
 
-def make_schema(depth: int, aliases: int, tokens: int) -> Schema:
+def build_schema(depth: int, aliases: int, tokens: int) -> Schema:
     """The schema with limits on what a request may look like."""
     return Schema(
         query=Query,
         mutation=Mutation,
         types=tuple(TYPES.values()),
-        extensions=[*rules(depth=depth, aliases=aliases, tokens=tokens), Observing],
+        extensions=[*build_limits(depth=depth, aliases=aliases, tokens=tokens), OperationExtension],
         execution_context_class=PlanningExecutor,
         config=StrawberryConfig(),
     )
 
 
-def printed() -> str:
+def print_schema() -> str:
     """The schema as text."""
-    return make_schema(depth=1, aliases=1, tokens=1).as_str().strip() + "\n"
+    return build_schema(depth=1, aliases=1, tokens=1).as_str().strip() + "\n"

@@ -8,8 +8,8 @@ from typing import Self
 import strawberry
 
 from meshline.api.graphql.asset_types import Domain
-from meshline.api.graphql.context import View
-from meshline.api.graphql.field_types import AssetKind, documented
+from meshline.api.graphql.context import GraphView
+from meshline.api.graphql.field_types import AssetKind, describe_field
 from meshline.graph.model import from_micros, parse_source_kind
 from meshline.graph.queries import coverage
 from meshline.ingest.file_times import now
@@ -25,7 +25,7 @@ class Covered:
     with_column_lineage: int = strawberry.field(description="It is known into which columns.")
 
     @classmethod
-    def of(cls, covered: coverage.Covered) -> Self:
+    def from_covered(cls, covered: coverage.Covered) -> Self:
         return cls(**covered._asdict())
 
 
@@ -49,13 +49,14 @@ class Coverage:
     orphans: int = strawberry.field(description="Datasets without an owner at any level.")
 
     @classmethod
-    def of(cls, view: View, found: coverage.Coverage) -> Self:
+    def from_coverage(cls, view: GraphView, found: coverage.Coverage) -> Self:
         view.request.spend(len(found.by_source) + len(found.by_domain))
         return cls(
-            total=Covered.of(found.total),
-            by_source=[SourceCoverage(source=part.source, covered=Covered.of(part.covered)) for part in found.by_source],
+            total=Covered.from_covered(found.total),
+            by_source=[SourceCoverage(source=part.source, covered=Covered.from_covered(part.covered)) for part in found.by_source],
             by_domain=[
-                DomainCoverage(domain=view.maybe(part.domain, Domain), covered=Covered.of(part.covered)) for part in found.by_domain
+                DomainCoverage(domain=view.find_asset(part.domain, Domain), covered=Covered.from_covered(part.covered))
+                for part in found.by_domain
             ],
             orphans=found.total.datasets - found.total.owned,
         )
@@ -94,7 +95,7 @@ class Sync:
     failures: int = strawberry.field(description="How many syncs in a row could not, this one included.")
 
     @classmethod
-    def of(cls, status: Status) -> Sync:
+    def from_status(cls, status: Status) -> Sync:
         return cls(
             at=from_micros(status.at),
             seconds=status.seconds,
@@ -111,37 +112,37 @@ class Sync:
 
 @strawberry.type(description="A named producer of statements.")
 class Source:
-    view: strawberry.Private[View]
+    view: strawberry.Private[GraphView]
     status: strawberry.Private[Status | None]
     name: str = strawberry.field(description="`kind/name`")
     kind: str
     datasets: int = strawberry.field(description="Datasets of which it says something.")
 
-    @documented("Scopes of which it says something now.")
+    @describe_field("Scopes of which it says something now.")
     def statements(self) -> int:
         return len(self.view.index.changes.list_statements(self.name))
 
     @strawberry.field
     def precedence(self) -> SourcePrecedence:
         precedence = self.view.request.live.precedence
-        return SourcePrecedence(structure=_place(self.kind, precedence.structure), people=_place(self.kind, precedence.people))
+        return SourcePrecedence(structure=_find_rank(self.kind, precedence.structure), people=_find_rank(self.kind, precedence.people))
 
-    @documented("Null for what is not read but sent: events, and what people say.")
+    @describe_field("Null for what is not read but sent: events, and what people say.")
     def last_sync(self) -> Sync | None:
-        return None if self.status is None else Sync.of(self.status)
+        return None if self.status is None else Sync.from_status(self.status)
 
-    @documented("Seconds since it was last read to its end.")
+    @describe_field("Seconds since it was last read to its end.")
     def lag(self) -> float | None:
         if self.status is None or self.status.succeeded is None:
             return None
         return max(now() - self.status.succeeded, 0) / 1e6
 
-    @documented("When a server that syncs it on a schedule will do so again.")
+    @describe_field("When a server that syncs it on a schedule will do so again.")
     def next(self) -> datetime | None:
         return None if self.status is None or self.status.next is None else from_micros(self.status.next)
 
 
-def sources_of(view: View) -> list[Source]:
+def list_sources(view: GraphView) -> list[Source]:
     """All sources, by name."""
     known = statuses(view.request.live.store)
     datasets = {name: len(spoken) for name, spoken in view.index.changes.list_mentioned()}
@@ -152,5 +153,5 @@ def sources_of(view: View) -> list[Source]:
     ]
 
 
-def _place(kind: str, order: tuple[str, ...]) -> int | None:
+def _find_rank(kind: str, order: tuple[str, ...]) -> int | None:
     return order.index(kind) + 1 if kind in order else None

@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from meshline.api.auth import actor_of
+from meshline.api.auth import get_actor
 from meshline.api.errors import JSON
-from meshline.api.rest.request_body import check_media, decode, read_body
+from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.check import checked, digest, record_check
 from meshline.app.check_request import Asked
 from meshline.app.parser_process import start_forks
@@ -32,16 +32,16 @@ async def post_check(request: Request) -> Response:
     opened = service.opened
     check_media(request, MEDIA)
     body = await read_body(request, service.settings.max_body_bytes)
-    asked = decode(_decoder, body, "check")
+    asked = decode_json(_decoder, body, "check")
     limits = (service.settings.query_nodes, service.settings.check_seconds)
     lane: Lane = request.app.state.checks
-    report = await lane.run(partial(_answer, opened, asked, *limits))
-    actor = actor_of(request)
+    report = await lane.run(partial(_run_check, opened, asked, *limits))
+    actor = get_actor(request)
     name, needed = ("" if actor is None else actor.name), bool(service.settings.tokens)
     await run_in_threadpool(partial(record_check, opened.live.store, name, report, digest(body), needed=needed))
     return Response(msgspec.json.encode(report), media_type=JSON)
 
 
-def _answer(opened: Opened, asked: Asked, nodes: int, seconds: float) -> Report:
+def _run_check(opened: Opened, asked: Asked, nodes: int, seconds: float) -> Report:
     start_forks()
     return checked(opened.live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.governing, apart=True)

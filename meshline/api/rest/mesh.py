@@ -25,7 +25,7 @@ MEDIA = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/
 DEFAULT_NAME = "mesh.yaml"  # names the source if the file does not, and nor does `?name=`
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class MeshAnswer(msgspec.Struct, frozen=True):
     """What loading a file did, in entries. `new`: of those that changed, the ones that were not there before."""
 
     source: str
@@ -52,18 +52,18 @@ async def put_mesh(request: Request) -> Response:
     file = await lane.run(partial(parse_mesh, body, name, service.settings.check_seconds))
 
     def load() -> mesh.Loading:
-        warnings = _configured(file, opened)
+        warnings = _store_configuration(file, opened)
         take = partial(mesh.load, opened.live, file, opened.naming, now())
         loading = taken(Local(opened.live, opened.naming), file.source, take)
         return loading._replace(warnings=(*loading.warnings, *warnings))
 
     loading = await run_in_threadpool(load)
     counts = (loading.new + loading.changed, loading.new, loading.unchanged, loading.retracted)
-    answer = Loaded(loading.source, loading.revision, *counts, list(loading.warnings))
+    answer = MeshAnswer(loading.source, loading.revision, *counts, list(loading.warnings))
     return Response(msgspec.json.encode(answer), media_type=JSON)
 
 
-def _configured(file: mesh.Mesh, opened: Opened) -> list[str]:
+def _store_configuration(file: mesh.Mesh, opened: Opened) -> list[str]:
     """Remember the file's rules as far as a running server can; what it cannot is said. Raises InvalidInput."""
     naming, precedence = mesh.configuration(file)
     store = opened.live.store

@@ -29,18 +29,18 @@ WARNINGS_LISTED = 100  # of a batch: a client shows few, and 100,000 events may 
 MEDIA = frozenset({JSON, "application/vnd.openlineage+json"})
 
 
-class Warned(msgspec.Struct, frozen=True):
+class EventWarning(msgspec.Struct, frozen=True):
     """What of an event was not taken as it came; `path` is a JSON path."""
 
     path: str
     message: str
 
 
-class Taken(msgspec.Struct, frozen=True):
+class EventAnswer(msgspec.Struct, frozen=True):
     """An event that is durable. A graph of at least this revision shows it."""
 
     revision: int
-    warnings: list[Warned]
+    warnings: list[EventWarning]
 
 
 async def post_event(request: Request) -> Response:
@@ -49,20 +49,20 @@ async def post_event(request: Request) -> Response:
     metrics: Metrics = request.app.state.metrics
     try:
         pipeline = service.opened.pipeline  # before the body: what cannot be taken need not be read
-        body = await _body(request, service)
+        body = await _read_event_body(request, service)
         if len(body) <= AT_ONCE:
             accepted = await pipeline.ingest(body, service.settings.source)
         else:
             lane: Lane = request.app.state.bodies
             accepted = await lane.run(lambda: pipeline.submit(body, service.settings.source).result())
     except Exception as error:
-        metrics.refused(error)
+        metrics.count_refused_event(error)
         raise
-    answer = Taken(accepted.revision, [Warned(note.where, note.what) for note in accepted.warnings])
+    answer = EventAnswer(accepted.revision, [EventWarning(note.where, note.what) for note in accepted.warnings])
     return Response(msgspec.json.encode(answer), 201, media_type=JSON)
 
 
-class Failed(msgspec.Struct, frozen=True):
+class FailedEvent(msgspec.Struct, frozen=True):
     """An event of a batch that was not taken. `retriable`: sending it again may work."""
 
     index: int
@@ -70,7 +70,7 @@ class Failed(msgspec.Struct, frozen=True):
     retriable: bool
 
 
-class Summary(msgspec.Struct, frozen=True):
+class BatchSummary(msgspec.Struct, frozen=True):
     received: int
     successful: int
     failed: int
@@ -78,7 +78,7 @@ class Summary(msgspec.Struct, frozen=True):
     non_retriable: int
 
 
-class WarnedOf(Warned, frozen=True):
+class BatchEventWarning(EventWarning, frozen=True):
     """What of an event of a batch was not taken as it came."""
 
     index: int
@@ -91,18 +91,18 @@ class BatchAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     status: str
-    summary: Summary
-    failed_events: list[Failed]
-    warnings: list[WarnedOf] = []
+    summary: BatchSummary
+    failed_events: list[FailedEvent]
+    warnings: list[BatchEventWarning] = []
     more_warnings: int = 0
 
 
-class _Outcome(NamedTuple):
+class _BatchOutcome(NamedTuple):
     """What became of a batch of so many events: errors by position, the first warnings, and the number of the others."""
 
     events: int
     errors: dict[int, Exception]
-    warnings: list[WarnedOf]
+    warnings: list[BatchEventWarning]
     more_warnings: int
 
 
@@ -113,17 +113,17 @@ async def post_batch(request: Request) -> Response:
     """
     service: Service = request.app.state.service
     metrics: Metrics = request.app.state.metrics
-    pipeline, source = service.opened.pipeline, _source(request, service)
-    body = await _body(request, service)
+    pipeline, source = service.opened.pipeline, _parse_source(request, service)
+    body = await _read_event_body(request, service)
     lane: Lane = request.app.state.bodies
     done = await lane.run(partial(_ingest_batch, pipeline, body, source))
     for error in done.errors.values():
-        metrics.refused(error)
-    failed = [_failed(index, error) for index, error in done.errors.items()]
+        metrics.count_refused_event(error)
+    failed = [_describe_failure(index, error) for index, error in done.errors.items()]
     retriable = sum(one.retriable for one in failed)
     answer = BatchAnswer(
         status="partial_success" if failed else "success",
-        summary=Summary(done.events, done.events - len(failed), len(failed), retriable, len(failed) - retriable),
+        summary=BatchSummary(done.events, done.events - len(failed), len(failed), retriable, len(failed) - retriable),
         failed_events=failed,
         warnings=done.warnings,
         more_warnings=done.more_warnings,
@@ -131,7 +131,7 @@ async def post_batch(request: Request) -> Response:
     return Response(msgspec.json.encode(answer), 200, media_type=JSON)
 
 
-def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _Outcome:
+def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _BatchOutcome:
     waiting: list[tuple[int, Future[Accepted]]] = []
     errors: dict[int, Exception] = {}
     events = events_of(body)
@@ -140,7 +140,7 @@ def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _Outcome:
             waiting.append((index, pipeline.submit(event, source)))
         except Exception as error:  # noqa: BLE001 - what is wrong with one event is no matter of the others
             errors[index] = error
-    warnings: list[WarnedOf] = []
+    warnings: list[BatchEventWarning] = []
     more = 0
     for index, answer in waiting:
         failure = answer.exception()
@@ -149,12 +149,12 @@ def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _Outcome:
         elif failure is None:
             notes = answer.result().warnings
             listed = notes[: WARNINGS_LISTED - len(warnings)]
-            warnings += [WarnedOf(note.where, note.what, index) for note in listed]
+            warnings += [BatchEventWarning(note.where, note.what, index) for note in listed]
             more += len(notes) - len(listed)
-    return _Outcome(len(events), dict(sorted(errors.items())), warnings, more)
+    return _BatchOutcome(len(events), dict(sorted(errors.items())), warnings, more)
 
 
-def _source(request: Request, service: Service) -> str:
+def _parse_source(request: Request, service: Service) -> str:
     """Whose the events are."""
     name = request.query_params.get("source")
     if name is None:
@@ -164,13 +164,13 @@ def _source(request: Request, service: Service) -> str:
     return f"openlineage/{name}"
 
 
-async def _body(request: Request, service: Service) -> bytes:
+async def _read_event_body(request: Request, service: Service) -> bytes:
     check_media(request, MEDIA, optional=True)
     return await read_body(request, service.settings.max_body_bytes)
 
 
-def _failed(index: int, error: Exception) -> Failed:
+def _describe_failure(index: int, error: Exception) -> FailedEvent:
     if isinstance(error, MeshlineError):
-        return Failed(index, str(error), isinstance(error, QueueFull | StoreUnavailable))
+        return FailedEvent(index, str(error), isinstance(error, QueueFull | StoreUnavailable))
     log.error("event %d of a batch failed", index, exc_info=error)
-    return Failed(index, INTERNAL_MESSAGE, retriable=True)
+    return FailedEvent(index, INTERNAL_MESSAGE, retriable=True)

@@ -17,7 +17,7 @@ from meshline.app.threads import run_in_thread
 from meshline.errors import InvalidInput, QueueFull
 
 GZIP = 31  # zlib's window bits for a gzip header and trailer
-UNSAID = frozenset({"", "application/x-www-form-urlencoded"})  # the second is what `curl -d` sends whatever the data is
+WITHOUT_MEDIA_TYPE = frozenset({"", "application/x-www-form-urlencoded"})  # the second is what `curl -d` sends whatever the data is
 IDENTITY = frozenset({"", "identity"})
 COMPRESSED = frozenset({"gzip", "x-gzip"})
 
@@ -26,7 +26,7 @@ STEP = 2**20  # bytes that are unpacked before there is another look at the limi
 MOST_MEMBERS = 1_000  # of a gzip body
 
 T = TypeVar("T")
-_HELD = "body_bytes"  # in a request's state: its budget, and how much it has of that
+_RESERVED = "body_bytes"  # in a request's state: its budget, and how much it has of that
 
 
 class BodyBudget:
@@ -42,31 +42,31 @@ class BodyBudget:
         """Bytes that requests hold."""
         return self._used
 
-    def take(self, size: int, held: int) -> None:
+    def reserve_bytes(self, size: int, reserved: int) -> None:
         """`size` bytes more for a request that has `held` already; what is alone may be as large as any body. Raises QueueFull."""
         with self._turn:
-            if self._used + size > self._limit and self._used > held:
+            if self._used + size > self._limit and self._used > reserved:
                 raise QueueFull("the bodies of other requests take all the memory that there is for them: send it again", retry_after=2)
             self._used += size
 
-    def give(self, size: int) -> None:
+    def release_bytes(self, size: int) -> None:
         """Back."""
         with self._turn:
             self._used -= size
 
 
-def _take(request: Request, size: int) -> None:
-    """Count bytes of a request's body until it is answered (`give_back`)."""
+def _reserve_bytes(request: Request, size: int) -> None:
+    """Count bytes of a request's body until it is answered (`release_body`)."""
     budget: BodyBudget | None = getattr(request.app.state, "body_budget", None)
     if budget is not None:
-        held = request.scope["state"].get(_HELD, (budget, 0))[1]
-        budget.take(size, held)
-        request.scope["state"][_HELD] = (budget, held + size)
+        held = request.scope["state"].get(_RESERVED, (budget, 0))[1]
+        budget.reserve_bytes(size, held)
+        request.scope["state"][_RESERVED] = (budget, held + size)
 
 
-def give_back(scope: Scope) -> None:
+def release_body(scope: Scope) -> None:
     """What a request took is free again: it is answered."""
-    budget, held = scope["state"].pop(_HELD, (None, 0))
+    budget, held = scope["state"].pop(_RESERVED, (None, 0))
     if budget is not None:
         budget.give(held)
 
@@ -77,12 +77,12 @@ def check_media(request: Request, allowed: frozenset[str], *, optional: bool = F
     `optional`: a program need not say, as with `curl -d`. A browser must: it names the page's origin.
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media in allowed or (media in UNSAID and optional and "origin" not in request.headers):
+    if media in allowed or (media in WITHOUT_MEDIA_TYPE and optional and "origin" not in request.headers):
         return
     raise UnsupportedMedia(f"content type {media or '(none)'!r}: send {' or '.join(sorted(allowed))}")
 
 
-def decode(decoder: msgspec.json.Decoder[T], body: bytes | str, expected: str, where: str = "") -> T:
+def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | str, expected: str, where: str = "") -> T:
     """The value of a JSON body. Raises InvalidInput: "no `expected`: why"."""
     try:
         return decoder.decode(body)
@@ -96,37 +96,37 @@ async def read_body(request: Request, limit: int) -> bytes:
     if encoding not in IDENTITY | COMPRESSED:
         raise UnsupportedMedia(f"content encoding {encoding!r}: send gzip or none")
     try:
-        return await (_plain if encoding in IDENTITY else _gzip)(request, limit)
+        return await (_read_plain if encoding in IDENTITY else _read_gzip)(request, limit)
     except ClientDisconnect as error:  # nobody is there to be answered; and it is no failure of ours
         raise InvalidInput("the connection ended before the body did") from error
 
 
-def _too_large(limit: int) -> BodyTooLarge:
+def _build_too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"the body is larger than {limit} bytes: send less at once, or raise MESHLINE_MAX_BODY_BYTES")
 
 
-async def _plain(request: Request, limit: int) -> bytes:
+async def _read_plain(request: Request, limit: int) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
+        raise _build_too_large(limit)
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
-            raise _too_large(limit)
-        _take(request, len(part))
+            raise _build_too_large(limit)
+        _reserve_bytes(request, len(part))
         parts.append(part)
     return b"".join(parts)
 
 
-async def _gzip(request: Request, limit: int) -> bytes:
-    packed = await _plain(request, limit)
-    unpack = partial(_unpacked, packed, limit, partial(_take, request))
+async def _read_gzip(request: Request, limit: int) -> bytes:
+    packed = await _read_plain(request, limit)
+    unpack = partial(_unpack_gzip, packed, limit, partial(_reserve_bytes, request))
     return unpack() if len(packed) <= AT_ONCE else await run_in_thread(unpack)
 
 
-def _unpacked(packed: bytes, limit: int, take: Callable[[int], None]) -> bytes:
+def _unpack_gzip(packed: bytes, limit: int, reserve: Callable[[int], None]) -> bytes:
     """One or more gzip members. Never makes more than `limit` + 1 bytes, whatever they expand to."""
     decoder = zlib.decompressobj(GZIP)
     parts: list[bytes] = []
@@ -138,8 +138,8 @@ def _unpacked(packed: bytes, limit: int, take: Callable[[int], None]) -> bytes:
             raise InvalidInput(f"the body is not gzip ({error})") from error
         size += len(plain)
         if size > limit:
-            raise _too_large(limit)
-        take(len(plain))
+            raise _build_too_large(limit)
+        reserve(len(plain))
         parts.append(plain)
         if decoder.eof:
             packed = decoder.unused_data

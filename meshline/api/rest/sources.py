@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from meshline.api.errors import JSON
-from meshline.api.rest.request_body import check_media, decode, read_body
+from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.service import Opened, Service
 from meshline.errors import InvalidInput, LimitExceeded
 from meshline.graph.model import parse_source_kind
@@ -39,25 +39,27 @@ NAME = re.compile(f"({'|'.join((*KINDS, MESH))})/[A-Za-z0-9_.-]{{1,100}}")
 _decoder = msgspec.json.Decoder(Sent)
 
 
-async def source(request: Request) -> Response:
+async def handle_source(request: Request) -> Response:
     """GET: 200 with what whoever reads the source must know of the graph.
 
     PUT: 200 with what changed; 400 with `path` if any of it cannot be used, and then nothing is written.
     """
     service: Service = request.app.state.service
-    opened, name = service.opened, _name(request)
+    opened, name = service.opened, _parse_source_name(request)
     if request.method == "GET":
-        return _json(await run_in_threadpool(_known, opened, name, request.query_params))
+        return _build_response(await run_in_threadpool(_collect_known, opened, name, request.query_params))
     check_media(request, MEDIA)
     body = await read_body(request, service.settings.max_body_bytes)
-    return _json(await run_in_threadpool(lambda: _taken(opened, name, _sent(body, name), service.settings.check_seconds)))
+    return _build_response(
+        await run_in_threadpool(lambda: _load_reading(opened, name, _decode_reading(body, name), service.settings.check_seconds))
+    )
 
 
-def _json(answer: msgspec.Struct) -> Response:
+def _build_response(answer: msgspec.Struct) -> Response:
     return Response(msgspec.json.encode(answer), media_type=JSON)
 
 
-def _name(request: Request) -> str:
+def _parse_source_name(request: Request) -> str:
     """The source that is meant: one of those that say things by being read."""
     given = request.query_params.get("source", "")
     if not NAME.fullmatch(given):
@@ -65,8 +67,8 @@ def _name(request: Request) -> str:
     return given
 
 
-def _sent(body: bytes, source: str) -> Sent:
-    sent = decode(_decoder, body, "reading of a source")
+def _decode_reading(body: bytes, source: str) -> Sent:
+    sent = decode_json(_decoder, body, "reading of a source")
     kind = parse_source_kind(source)
     if sent.finds and kind in (EVENTS, MESH):
         raise InvalidInput(f"what {kind} sources say goes to another address, in their own format", "source")
@@ -75,7 +77,7 @@ def _sent(body: bytes, source: str) -> Sent:
     return sent
 
 
-def _known(opened: Opened, source: str, asked: Mapping[str, str]) -> Known:
+def _collect_known(opened: Opened, source: str, asked: Mapping[str, str]) -> Known:
     live = opened.live
     looked_for = next((name for name in LOOKUPS if name in asked), None)
     if looked_for is not None:
@@ -86,7 +88,7 @@ def _known(opened: Opened, source: str, asked: Mapping[str, str]) -> Known:
     return Known(source, remembered(live.store, source), people(live), trimmers, status_of(live.store, source))
 
 
-def _until(seconds: float, found: Iterable[Found]) -> Iterator[Found]:
+def _limit_time(seconds: float, found: Iterable[Found]) -> Iterator[Found]:
     """What is found, as long as looking at it takes no longer than this. Raises LimitExceeded."""
     end = time.monotonic() + seconds
     for one in found:
@@ -95,11 +97,11 @@ def _until(seconds: float, found: Iterable[Found]) -> Iterator[Found]:
         yield one
 
 
-def _taken(opened: Opened, source: str, sent: Sent, seconds: float) -> Taken:
+def _load_reading(opened: Opened, source: str, sent: Sent, seconds: float) -> Taken:
     live = opened.live
     answer = Taken(source, live.index.revision, 0, 0, 0, 0, 0, 0)
     if sent.finds:
-        done = load(live, Reading(source, list(_until(seconds, found_of(sent))), complete=sent.complete), now())
+        done = load(live, Reading(source, list(_limit_time(seconds, found_of(sent))), complete=sent.complete), now())
         answer = Taken(source, done.revision, done.read, done.unchanged, done.new, done.changed, done.retracted, done.kept)
     if sent.memory is not None:
         remember(live.store, source, sent.memory)

@@ -37,15 +37,15 @@ OUTCOMES = (TAKEN, KNOWN, DEAD_LETTER)
 class Observer(Protocol):
     """Told by the consumer's thread."""
 
-    def consumed(self, outcome: str, number: int) -> None:
+    def count_messages(self, outcome: str, number: int) -> None:
         """What became of messages: one of OUTCOMES."""
         ...
 
-    def lagging(self, partition: int, messages: int) -> None:
+    def set_lag(self, partition: int, messages: int) -> None:
         """How many messages of a partition that is ours are not durable yet."""
         ...
 
-    def released(self, partition: int) -> None:
+    def release_partition(self, partition: int) -> None:
         """A partition is another's now."""
         ...
 
@@ -103,7 +103,7 @@ class Rounds:
     def _take(self, messages: Iterable[Message]) -> None:
         self._items = [item for message in messages if (item := self._item(message)) is not None]
         if self._items:
-            self._observer.consumed(KNOWN, sum(item.known for item in self._items))
+            self._observer.count_messages(KNOWN, sum(item.known for item in self._items))
             self._write()
             self._bury()
             self._commit()
@@ -161,7 +161,7 @@ class Rounds:
 
     def _answered(self, waiting: Sequence[Item]) -> StoreUnavailable | None:
         """Note what the pipeline refused; the error of what it could not write."""
-        self._observer.consumed(TAKEN, sum(item.is_written for item in waiting))
+        self._observer.count_messages(TAKEN, sum(item.is_written for item in waiting))
         unavailable: StoreUnavailable | None = None
         for item in waiting:
             error = item.answer.exception() if item.answer is not None else None
@@ -180,7 +180,7 @@ class Rounds:
             left = {id(letter.message) for letter in failed}
             for item in letters:
                 item.buried = id(item.message) not in left
-            self._observer.consumed(DEAD_LETTER, len(letters) - len(failed))
+            self._observer.count_messages(DEAD_LETTER, len(letters) - len(failed))
             if failed:
                 self._hold(RETRY_SECONDS)
             else:
@@ -273,7 +273,7 @@ class Rounds:
         self._stash = [message for message in self._stash if message.partition() != partition]
         self._next.pop(partition, None)
         self._durable.pop(partition, None)
-        self._observer.released(partition)
+        self._observer.release_partition(partition)
 
     def _report(self) -> None:
         """Once a second: how much is not taken yet."""
@@ -283,7 +283,7 @@ class Rounds:
         for partition in self._ours():
             _, high = self._consumer.get_watermark_offsets(partition, cached=True)
             if high >= 0:
-                self._observer.lagging(partition.partition, max(high - self._next[partition.partition], 0))
+                self._observer.set_lag(partition.partition, max(high - self._next[partition.partition], 0))
 
 
 class EventConsumer:
