@@ -56,7 +56,7 @@ def _costs(commits: Commits, times: int) -> tuple[float, float]:
 
     def commit(events: Sequence[Event]) -> None:
         parsed = received(builder, [json.dumps(event).encode() for event in events])
-        live.commit(lambda runs: builder.batch(parsed, runs))
+        live.commit(lambda runs: builder.build_batch(parsed, runs))
 
     def commit_all(span: range) -> None:
         for at in span:

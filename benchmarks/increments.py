@@ -61,7 +61,7 @@ def increments(index: LineageIndex, last: int, mesh: Mesh) -> Iterator[tuple[Cha
     store, builder = SqliteStore(), BatchBuilder(Naming())
     for output, body in zip(mesh.jobs, mesh.events(), strict=True):
         parsed = received(builder, [body])
-        changes = store.commit(lambda runs: builder.batch(parsed, runs))  # noqa: B023 - called at once
+        changes = store.commit(lambda runs: builder.build_batch(parsed, runs))  # noqa: B023 - called at once
         heads = [head._replace(scope_id=last + head.scope_id) for head in changes.heads]
         yield Changes(index.revision + 1, heads), output
     store.close()

@@ -49,7 +49,7 @@ class Ours:
 
     def take(self, bodies: Sequence[bytes]) -> None:
         parsed = received(self.builder, bodies)
-        changes = self.live.commit(lambda runs: self.builder.batch(parsed, runs))
+        changes = self.live.commit(lambda runs: self.builder.build_batch(parsed, runs))
         assert changes.revision == self.live.index.revision, "the index is behind the store"
 
     def close(self) -> None:

@@ -111,7 +111,7 @@ def fill(store: Store, mesh: Mesh) -> None:
 def _commit(store: Store, builder: BatchBuilder, bodies: Sequence[bytes]) -> None:
     """Without the events themselves: no benchmark reads them back."""
     parsed = received(builder, bodies)
-    store.commit(lambda runs: builder.batch(parsed, runs)._replace(raw=()))
+    store.commit(lambda runs: builder.build_batch(parsed, runs)._replace(raw=()))
 
 
 def received(builder: BatchBuilder, bodies: Sequence[bytes]) -> list[Received]:

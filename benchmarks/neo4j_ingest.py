@@ -72,7 +72,7 @@ class Teller:
         statements: list[Statement] = []
 
         def build(runs: RunReader) -> Batch:
-            batch = self.builder.batch(parsed, runs)
+            batch = self.builder.build_batch(parsed, runs)
             statements.extend(batch.statements)
             return batch
 

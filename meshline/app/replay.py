@@ -15,7 +15,7 @@ from meshline.ingest.catalog_aliases import RULES, remember
 from meshline.ingest.mesh import Mesh, configuration, configure, stored
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_limits import NO_LIMITS
-from meshline.ingest.openlineage.run_statements import renamed_scope, version_of
+from meshline.ingest.openlineage.run_statements import build_statement_owner, rename_scope
 from meshline.ingest.pipeline import Pipeline, replay
 from meshline.ingest.sources.scope_loader import gone, not_before, note_gone
 
@@ -90,7 +90,7 @@ class _Restated:
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
         def remembered(runs: RunReader) -> Batch:
             batch = build(runs)
-            self.versions.update(version_of(run.key) for run in batch.runs)
+            self.versions.update(build_statement_owner(run.key) for run in batch.runs)
             times = [statement.observed_at for statement in batch.statements]
             self.since = min(times if self.since is None else [self.since, *times], default=self.since)
             return batch
@@ -112,7 +112,7 @@ def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _
     """Copy the history of these scopes that the replayed events did not tell; how many statements that is."""
     known = {head.scope_id: head for head in heads}
     statements = [
-        statement._replace(scope=renamed_scope(statement.scope, naming), content=_renamed(statement.content, naming))
+        statement._replace(scope=rename_scope(statement.scope, naming), content=_renamed(statement.content, naming))
         for scope_id, intervals in old.history(list(known)).items()
         for interval, content in intervals
         for statement in _statements(known[scope_id], interval, content, restated)
@@ -124,7 +124,7 @@ def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _
     for source, time in newest.items():
         if not source.startswith("openlineage/"):
             not_before(new, source, time)
-            note_gone(new, source, {renamed_scope(scope, naming): at for scope, at in gone(old, source).items()})
+            note_gone(new, source, {rename_scope(scope, naming): at for scope, at in gone(old, source).items()})
     return len(statements)
 
 

@@ -105,7 +105,7 @@ def fill(url: str) -> None:
     from meshline.cli.store import opened_store
     from meshline.ingest.mesh import file_time, load, parse, read
     from meshline.ingest.openlineage.builder import BatchBuilder
-    from meshline.ingest.openlineage.event_files import events_in
+    from meshline.ingest.openlineage.event_files import read_events
     from meshline.ingest.pipeline import Pipeline, ingest_all
 
     with opened_store(url) as store:
@@ -118,7 +118,7 @@ def fill(url: str) -> None:
         load(graph.graph, mesh, graph.naming, file_time(path))
         pipeline = Pipeline(graph.graph, BatchBuilder(graph.naming))
         try:
-            for outcome in ingest_all(pipeline, events_in([str(folder / "events")])):
+            for outcome in ingest_all(pipeline, read_events([str(folder / "events")])):
                 if outcome.refused is not None:
                     raise outcome.refused
         finally:

@@ -17,7 +17,7 @@ from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.governance.report import Report
 from meshline.graph.model import Json
 from meshline.ingest.openlineage.event_files import Found
-from meshline.ingest.openlineage.repair import decoded
+from meshline.ingest.openlineage.repair import decode_json
 from meshline.ingest.sources.target import Ingested
 
 T = TypeVar("T")
@@ -215,7 +215,7 @@ def _not_json(place: str, body: bytes) -> InvalidInput | None:
         msgspec.json.decode(body, type=msgspec.Raw)
     except (msgspec.MsgspecError, RecursionError):
         try:
-            decoded(body, [])  # NaN, which Python's producers write, is read as null there
+            decode_json(body, [])  # NaN, which Python's producers write, is read as null there
         except InvalidInput as error:
             return InvalidInput(str(error), place)
     return None

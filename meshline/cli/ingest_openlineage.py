@@ -34,10 +34,10 @@ def openlineage(
 
     from meshline.cli.exit_codes import FAILED, REFUSED
     from meshline.cli.terminal import progress, refusal_exit, tell
-    from meshline.ingest.openlineage.event_files import SUFFIXES, events_in
+    from meshline.ingest.openlineage.event_files import SUFFIXES, read_events
     from meshline.words import format_count
 
-    events: Iterable[Found] = events_in(file)
+    events: Iterable[Found] = read_events(file)
     if strict:
         from meshline.ingest.openlineage.builder import check_events
 

@@ -25,7 +25,7 @@ from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Re
 from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.openlineage.events import RunEvent
 from meshline.ingest.openlineage.repair import Note
-from meshline.ingest.openlineage.run_statements import version_of
+from meshline.ingest.openlineage.run_statements import build_statement_owner
 
 
 class Committed(NamedTuple):
@@ -65,7 +65,7 @@ def _voice(item: Received) -> str | int:
     """By what statements are known to come from an event: its run's version, or, if it has no run, its time."""
     event = item.event
     if isinstance(event, RunEvent):
-        return version_of(RunKey(item.source, model.build_job_key(*event.job), event.run_id))
+        return build_statement_owner(RunKey(item.source, model.build_job_key(*event.job), event.run_id))
     return event.time
 
 
@@ -283,7 +283,7 @@ class Pipeline:
 
         def build(runs: RunReader) -> Batch:
             nonlocal batch
-            batch = self._builder.batch(received, runs)
+            batch = self._builder.build_batch(received, runs)
             return batch
 
         try:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from meshline.errors import InvalidInput
-from meshline.ingest.openlineage.event_files import events_in
+from meshline.ingest.openlineage.event_files import read_events
 from tests.acceptance.service import IMPACT, Service, serving
 from tests.servers import Neo4jServer
 
@@ -23,7 +23,7 @@ LAKE = "http://iceberg-rest.internal:8181"
 def example(store: str) -> Iterator[Service]:
     with serving(store, mesh=EXAMPLE / "mesh.yaml") as service:
         events = []
-        for found in events_in([str(EXAMPLE / "events")]):
+        for found in read_events([str(EXAMPLE / "events")]):
             assert not isinstance(found, InvalidInput)
             events.append(found[1])
         body = b"[" + b",".join(events) + b"]"

@@ -166,14 +166,14 @@ def test_loading_the_example_again_changes_nothing(example: str) -> None:
 
 def test_an_interrupted_ingest_tells_how_much_and_ends(new: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the middle of a large file: no traceback, a count, and the rest can be ingested afterwards."""
-    events = [*event_files.events_in([str(EXAMPLE / "events")])]
+    events = [*event_files.read_events([str(EXAMPLE / "events")])]
 
     def interrupted(_: Sequence[str]) -> Iterator[Found]:
         yield from events[:60]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(event_files, "events_in", interrupted)
+        patched.setattr(event_files, "read_events", interrupted)
         ran = run("ingest", "openlineage", "endless.ndjson", "--store", new)
     assert ran.code == 130
     assert re.fullmatch(

@@ -20,7 +20,7 @@ from meshline.graph.store.factory import open_store
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.mesh import stored
 from meshline.ingest.openlineage.builder import BatchBuilder
-from meshline.ingest.openlineage.event_files import events_in
+from meshline.ingest.openlineage.event_files import read_events
 from meshline.ingest.pipeline import Pipeline
 from tests.api.test_ingest import event
 from tests.cli.running import EXAMPLE, done, run
@@ -255,6 +255,6 @@ def test_a_store_that_is_open_is_not_compacted(path: Path) -> None:
         assert "another process has" in ran.err
         assert "stop the servers that use it" in ran.err
         done("ingest", "openlineage", EXAMPLE / "events" / "dbt.ndjson", "--server", address)
-    assert len(list(events_in([str(EXAMPLE / "events" / "dbt.ndjson")]))) > 0
+    assert len(list(read_events([str(EXAMPLE / "events" / "dbt.ndjson")]))) > 0
     assert before[:16] == path.read_bytes()[:16]
     done("store", "compact", "--store", url(path))

@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 
 from meshline.cli.app import app
 from meshline.errors import InvalidInput
-from meshline.ingest.openlineage.event_files import events_in
+from meshline.ingest.openlineage.event_files import read_events
 from tests.acceptance.service import Service, serving
 
 ROOT = Path(__file__).parents[2]
@@ -175,7 +175,7 @@ def wait_ready(port: str) -> None:
 @pytest.fixture(scope="module")
 def example() -> Iterator[Service]:
     with serving(mesh=ROOT / "examples/mesh/mesh.yaml") as service:
-        for event in events_in([str(ROOT / "examples/mesh/events")]):
+        for event in read_events([str(ROOT / "examples/mesh/events")]):
             assert not isinstance(event, InvalidInput), event
             answer = service.client.post("/api/v1/lineage", content=event[1])
             assert answer.status_code == 201, answer.text

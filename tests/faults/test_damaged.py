@@ -35,7 +35,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         found = list(islice(bodies(1), 300))
         received = [Received("openlineage/default", builder.parser.parse(body, CLOCK), CLOCK, body) for body in found]
         for at in range(0, len(received), 50):
-            live.commit(lambda runs, part=received[at : at + 50]: builder.batch(part, runs))  # type: ignore[misc]
+            live.commit(lambda runs, part=received[at : at + 50]: builder.build_batch(part, runs))  # type: ignore[misc]
     return path
 
 
@@ -99,7 +99,7 @@ def use(path: Path, body: bytes) -> None:
         raw_events(store)
         store.history([head.scope_id for head in all_heads(store)])
         received = [Received("openlineage/default", builder.parser.parse(body, CLOCK), CLOCK, body)]
-        live.commit(lambda runs: builder.batch(received, runs))
+        live.commit(lambda runs: builder.build_batch(received, runs))
 
 
 def post(server: Started, body: bytes) -> tuple[int, str]:

@@ -46,7 +46,7 @@ class Truth:
         bodies = list(bodies)
         self.events += bodies
         received = [Received(DEFAULT_SOURCE, self._builder.parser.parse(body, CLOCK), CLOCK, body) for body in bodies]
-        self.live.commit(lambda runs: self._builder.batch(received, runs))
+        self.live.commit(lambda runs: self._builder.build_batch(received, runs))
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
         body = self._graphql.execute(query, variables).body

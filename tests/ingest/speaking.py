@@ -88,7 +88,7 @@ class Graph(NamedTuple):
                 Received(DEFAULT_SOURCE, self.builder.parser.parse(json.dumps(event).encode(), CLOCK), CLOCK, json.dumps(event).encode())
                 for event in group
             ]
-            self.store.commit(lambda runs, received=received: self.builder.batch(received, runs))  # type: ignore[misc]
+            self.store.commit(lambda runs, received=received: self.builder.build_batch(received, runs))  # type: ignore[misc]
         return self
 
     def heads(self, as_of: int | None = None) -> dict[tuple[str, ...], Head]:

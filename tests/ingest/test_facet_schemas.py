@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from meshline.ingest.openlineage.events import EventParser, event_time
+from meshline.ingest.openlineage.events import EventParser, parse_event_time
 from meshline.ingest.openlineage.facet_schemas import SCHEMAS, SchemaCheck
 from meshline.ingest.openlineage.facets import RULES, FacetReader
 
@@ -117,7 +117,7 @@ def test_a_schema_refuses_what_the_specification_s_refuses(place: str, name: str
     check, accepted, refused = SchemaCheck(), 0, 0
     for value in variants(begun):
         valid = validator.is_valid(value)
-        problem = check.problem(place, name, json.dumps(value).encode())
+        problem = check.find_problem(place, name, json.dumps(value).encode())
         assert (problem == "") == valid, (value, problem, [error.message for error in validator.iter_errors(value)])
         accepted, refused = accepted + valid, refused + (not valid)
     assert accepted > 1
@@ -128,7 +128,7 @@ def warnings(place: str, facets: dict[str, Any]) -> list[tuple[str, str]]:
     event: dict[str, Any] = {"eventTime": "2026-01-01T00:00:00Z", "eventType": "COMPLETE", "outputs": [{"namespace": "n", "name": "t"}]}
     event |= {"run": {"runId": "0190a000-0000-7000-8000-000000000000"}, "job": {"namespace": "n", "name": "j"}}
     (event["outputs"][0] if place == "dataset" else event[place])["facets"] = facets
-    parsed = EventParser(FacetReader()).parse(json.dumps(event).encode(), event_time("2026-01-02T00:00:00Z", 2**60))
+    parsed = EventParser(FacetReader()).parse(json.dumps(event).encode(), parse_event_time("2026-01-02T00:00:00Z", 2**60))
     return [(note.where, note.what) for note in parsed.warnings]
 
 

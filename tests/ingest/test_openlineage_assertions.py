@@ -12,7 +12,7 @@ import pytest
 
 from meshline.graph.model import AssetKey, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
-from meshline.ingest.openlineage.run_statements import renamed_scope
+from meshline.ingest.openlineage.run_statements import rename_scope
 from tests.ingest.speaking import Event, Graph, at, ds, event, graph, observable, told
 
 CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))
@@ -221,9 +221,9 @@ def test_what_cannot_be_read_says_nothing() -> None:
 
 def test_scopes_follow_naming_rules() -> None:
     naming = Naming([("/day=.*", "")])
-    assert renamed_scope(("job-quality", "jobs", "etl", "db", "t/day=1"), naming) == SCOPE
-    assert renamed_scope(("quality", "suite", "db", "t/day=1"), naming) == ("quality", "suite", "db", "t")
-    assert renamed_scope(("checks", "a/day=1"), naming) == ("checks", "a/day=1")
+    assert rename_scope(("job-quality", "jobs", "etl", "db", "t/day=1"), naming) == SCOPE
+    assert rename_scope(("quality", "suite", "db", "t/day=1"), naming) == ("quality", "suite", "db", "t")
+    assert rename_scope(("checks", "a/day=1"), naming) == ("checks", "a/day=1")
 
 
 def test_the_order_of_events_is_nothing() -> None:

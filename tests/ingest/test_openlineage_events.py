@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.builder import BatchBuilder
-from meshline.ingest.openlineage.event_files import events_in
+from meshline.ingest.openlineage.event_files import read_events
 from meshline.ingest.openlineage.events import MAX_BYTES, DatasetEvent, Event, EventParser, EventType, JobEvent, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
 from tests.ingest.speaking import CLOCK, graph
@@ -209,7 +209,7 @@ def corpus() -> list[tuple[str, bytes]]:
         str(folder / "openlineage-edge-cases"),
         str(folder / "openlineage-compatibility"),
     ]
-    found = [found for found in events_in(paths) if not isinstance(found, InvalidInput) and "config.json" not in found[0]]
+    found = [found for found in read_events(paths) if not isinstance(found, InvalidInput) and "config.json" not in found[0]]
     return [(place, body) for place, body in found if b'"eventTime"' in body]
 
 

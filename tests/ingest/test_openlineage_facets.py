@@ -19,7 +19,7 @@ from meshline.graph.model import (
     build_owner_key,
 )
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE
-from meshline.ingest.openlineage.facets import RULES, Place, facets_page
+from meshline.ingest.openlineage.facets import RULES, Place, build_facets_page
 from tests.ingest.speaking import Event, Graph, at, ds, edges, event, graph, iso, schema, told
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
@@ -288,7 +288,7 @@ def test_facets_of_declared_jobs_and_described_datasets() -> None:
 
 
 def test_the_page_of_facets_is_made_from_the_table() -> None:
-    assert PAGE.read_text(encoding="utf-8") == facets_page(), "run scripts/make-docs"
+    assert PAGE.read_text(encoding="utf-8") == build_facets_page(), "run scripts/make-docs"
 
 
 @pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set: the specification's facets cannot be compared")

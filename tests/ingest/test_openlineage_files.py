@@ -11,7 +11,7 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.ingest.openlineage import event_files
-from meshline.ingest.openlineage.event_files import events_in
+from meshline.ingest.openlineage.event_files import read_events
 
 ONE, TWO = b'{"a": 1}', b'{"b": 2}'
 
@@ -19,7 +19,7 @@ ONE, TWO = b'{"a": 1}', b'{"b": 2}'
 def found(path: Path | str) -> list[tuple[str, object]]:
     """Place within the file (or the whole place) and JSON value, or None for a refusal."""
     result: list[tuple[str, object]] = []
-    for item in events_in([str(path)]):
+    for item in read_events([str(path)]):
         if isinstance(item, InvalidInput):
             result.append((item.where.removeprefix(str(path)), None))
         else:
@@ -62,7 +62,7 @@ def test_folders_are_searched_and_other_files_left_alone(tmp_path: Path) -> None
     (tmp_path / "b" / "2.ndjson.gz").write_bytes(gzip.compress(TWO))
     (tmp_path / "a.json").write_bytes(ONE)
     (tmp_path / "README.md").write_bytes(b"# no")
-    assert [json.loads(item[1]) for item in events_in([str(tmp_path)]) if not isinstance(item, InvalidInput)] == [{"a": 1}, {"b": 2}]
+    assert [json.loads(item[1]) for item in read_events([str(tmp_path)]) if not isinstance(item, InvalidInput)] == [{"a": 1}, {"b": 2}]
 
 
 def test_a_file_that_cannot_be_read_is_one_refusal(tmp_path: Path) -> None:

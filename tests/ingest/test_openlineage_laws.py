@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshline.ingest.openlineage.events import EventParser, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
-from meshline.ingest.openlineage.run_state import decode_state, encode_state, join, merged
+from meshline.ingest.openlineage.run_state import decode_state, encode_state, join_states, merge_events
 from tests.ingest.speaking import CLOCK, Event, Graph, at, ds, event, graph, lineage, observable, schema, source_field
 from tests.sizes import count_examples
 
@@ -176,8 +176,8 @@ def test_run_state_is_a_semilattice(said: list[Event]) -> None:
     reader = FacetReader()
     parser = EventParser(reader)
     parsed = [parser.parse(json.dumps(e).encode(), CLOCK) for e in said]
-    a, b, c = (merged(None, [e]) for e in parsed if isinstance(e, RunEvent))
-    assert encode_state(join(a, b)) == encode_state(join(b, a))
-    assert encode_state(join(a, join(b, c))) == encode_state(join(join(a, b), c))
-    assert encode_state(join(a, a)) == encode_state(a)
+    a, b, c = (merge_events(None, [e]) for e in parsed if isinstance(e, RunEvent))
+    assert encode_state(join_states(a, b)) == encode_state(join_states(b, a))
+    assert encode_state(join_states(a, join_states(b, c))) == encode_state(join_states(join_states(a, b), c))
+    assert encode_state(join_states(a, a)) == encode_state(a)
     assert decode_state(encode_state(a)) == a

@@ -328,7 +328,7 @@ def test_a_newer_schema_of_the_whole_table_replaces_what_readers_listed() -> Non
     again = event("COMPLETE", 3, [ds("t", schema=schema("id", "old"))], [], job_facets=by("TRINO"), run=3)
     live = LiveGraph.open(told(read, WHOLE).store)
     received = graph().builder
-    live.commit(lambda runs: received.batch([parsed(again)], runs))
+    live.commit(lambda runs: received.build_batch([parsed(again)], runs))
     node = live.index.assets.find_by_key(build_dataset_key("db", "t"))
     assert node is not None
     assert [live.index.assets.get_column_name(one) for one in live.index.assets.list_columns(node)] == ["id", "country", "amount", "old"]
@@ -489,7 +489,7 @@ def test_what_queries_wrote_ends_when_the_table_is_made_anew(order: tuple[int, .
     live = LiveGraph.open(graph().store)
     builder = graph().builder
     for position in order:
-        live.commit(lambda runs, position=position: builder.batch([parsed(events[position])], runs))  # type: ignore[misc]
+        live.commit(lambda runs, position=position: builder.build_batch([parsed(events[position])], runs))  # type: ignore[misc]
     for one in (live, LiveGraph.open(live.store)):
         assert affected(one, "orders", "email") == set()
         assert affected(one, "people", "email") == set()

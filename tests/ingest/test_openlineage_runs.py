@@ -9,7 +9,7 @@ from meshline.graph.bounded_cache import Memory
 from meshline.graph.model import AssetFact, EdgeType, build_job_key
 from meshline.graph.store.base import Pair, RunKey, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
-from meshline.ingest.openlineage.run_state import run_record
+from meshline.ingest.openlineage.run_state import decode_run_record
 from tests.ingest.speaking import CLOCK, RUN, at, columns, ds, edges, event, graph, lineage, pairs, schema, source_field, told
 
 ID = lineage(id=[source_field("orders", "id", "DIRECT/IDENTITY")])
@@ -210,7 +210,7 @@ def test_a_thousand_siblings_are_not_read_for_each_event() -> None:
 
     body = json.dumps(event("COMPLETE", 3, [ORDERS], [MART], run=7, parent=1)).encode()
     received = [Received(DEFAULT_SOURCE, known.builder.parser.parse(body, CLOCK), CLOCK, body)]
-    known.store.commit(lambda runs: known.builder.batch(received, Counting(runs)))
+    known.store.commit(lambda runs: known.builder.build_batch(received, Counting(runs)))
     assert sum(read) <= 1
 
 
@@ -242,7 +242,7 @@ def test_the_record_of_a_run_keeps_every_facet_verbatim() -> None:
     read = {**ds("orders", version={"datasetVersion": "1"}), "inputFacets": {"subset": {"a": 1}}}
     known = told(event("START", 1, [read], run_facets={"nominalTime": {"x": "y"}}, job_facets={"own": 3}), event("FAIL", 2, [], [MART]))
     key = RunKey(DEFAULT_SOURCE, build_job_key("jobs", "etl"), RUN.format(1))
-    record = run_record(known.store.run([key])[key].state)
+    record = decode_run_record(known.store.run([key])[key].state)
     assert (record.first, record.last, record.state) == (at(1), at(2), "FAIL")
     assert json.loads(record.run_facets["nominalTime"]) == {"x": "y"}
     assert record.job_facets == {"own": "3"}

@@ -201,7 +201,7 @@ def test_of_dbt_build_and_dbt_test_the_newer_counts() -> None:
     builder = BatchBuilder(Naming())
     for line in (CORPUS / "recorded" / "dbt_duckdb.ndjson").read_bytes().splitlines():
         received = Received("openlineage/x", builder.parser.parse(line, 4_000_000_000_000_000), 1, line)
-        graph.commit(lambda runs, received=received: builder.batch([received], runs))  # type: ignore[misc]
+        graph.commit(lambda runs, received=received: builder.build_batch([received], runs))  # type: ignore[misc]
     orders = build_dataset_key("duckdb:///warehouse/shop.duckdb", "shop.main.stg_orders")
     results = found(graph, orders)
     assert [(result.said.kind, str(result.outcome), result.said.suite) for result in results] == [

@@ -18,7 +18,7 @@ from meshline.api.rest.request_body import check_media, read_body
 from meshline.app.service import Service
 from meshline.app.threads import Lane
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
-from meshline.ingest.openlineage.event_files import events_of
+from meshline.ingest.openlineage.event_files import split_events
 from meshline.ingest.pipeline import Accepted, Pipeline
 
 log = logging.getLogger("meshline.api")
@@ -134,7 +134,7 @@ async def post_batch(request: Request) -> Response:
 def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _BatchOutcome:
     waiting: list[tuple[int, Future[Accepted]]] = []
     errors: dict[int, Exception] = {}
-    events = events_of(body)
+    events = split_events(body)
     for index, event in enumerate(events):
         try:
             waiting.append((index, pipeline.submit(event, source)))

@@ -12,14 +12,14 @@ from meshline.graph.model import Scope, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Pair, RawEvent, Run, RunKey, RunReader, Withdrawal
 from meshline.ingest.file_times import now
-from meshline.ingest.openlineage.content_cache import Contents
-from meshline.ingest.openlineage.declared_events import dataset_event_statements, job_event_statements
+from meshline.ingest.openlineage.content_cache import ContentCache
+from meshline.ingest.openlineage.declared_events import build_dataset_event_statements, build_job_event_statements
 from meshline.ingest.openlineage.event_files import Found
 from meshline.ingest.openlineage.event_limits import EventLimits, check_datasets
 from meshline.ingest.openlineage.events import Event, EventParser, JobEvent, RunEvent
 from meshline.ingest.openlineage.facets import FacetReader
-from meshline.ingest.openlineage.run_state import RunState, decode_state, encode_state, merged
-from meshline.ingest.openlineage.run_statements import RunVoice
+from meshline.ingest.openlineage.run_state import RunState, decode_state, encode_state, merge_events
+from meshline.ingest.openlineage.run_statements import StatedRun
 
 # The role of a run in a family takes the place of the last byte of the pair's digest.
 WITNESS, SPARE, FED = b"w", b"s", b"f"
@@ -32,7 +32,7 @@ class Family(NamedTuple):
     parent: str
     pair: bytes
 
-    def role(self, role: bytes) -> tuple[str, str, bytes]:
+    def build_role_key(self, role: bytes) -> tuple[str, str, bytes]:
         return self.source, self.parent, self.pair[:-1] + role
 
 
@@ -48,55 +48,58 @@ class Coverage:
     pair is not covered by themselves are read only when its coverage changes.
     """
 
-    def __init__(self, before: Mapping[RunKey, RunVoice], after: Mapping[RunKey, RunVoice], runs: RunReader) -> None:
+    def __init__(self, before: Mapping[RunKey, StatedRun], after: Mapping[RunKey, StatedRun], runs: RunReader) -> None:
         self._runs = runs
         self._changed = after.keys()
         self._before: dict[Family, RunKey | None] = {}  # the witness that is stored
         self._after: dict[Family, RunKey | None] = {}  # the witness that will be
         covering: dict[Family, RunKey] = {}
         for voice in after.values():
-            covering.update({family: voice.run for family in families(voice) if voice.pairs[family.pair]})
+            covering.update({family: voice.run for family in list_families(voice) if voice.pairs[family.pair]})
         self.look_up([*before.values(), *after.values()])
-        self._choose(covering)
+        self._choose_witnesses(covering)
 
-    def look_up(self, voices: Iterable[RunVoice]) -> None:
+    def look_up(self, voices: Iterable[StatedRun]) -> None:
         """Learn the witnesses in the families of these runs."""
-        unknown = {family.role(WITNESS): family for voice in voices for family in families(voice) if family not in self._before}
+        unknown = {
+            family.build_role_key(WITNESS): family for voice in voices for family in list_families(voice) if family not in self._before
+        }
         if unknown:
             found = self._runs.siblings(unknown)
             for asked, family in unknown.items():
                 witness = next((row.run for row in found.get(asked, ())), None)
                 self._before[family] = self._after[family] = witness
 
-    def before(self, voice: RunVoice) -> Callable[[bytes], bool]:
-        return _covered(voice, self._before)
+    def find_covered_before(self, voice: StatedRun) -> Callable[[bytes], bool]:
+        return _build_cover_test(voice, self._before)
 
-    def after(self, voice: RunVoice) -> Callable[[bytes], bool]:
-        return _covered(voice, self._after)
+    def find_covered_after(self, voice: StatedRun) -> Callable[[bytes], bool]:
+        return _build_cover_test(voice, self._after)
 
-    def affected(self) -> list[RunKey]:
+    def list_affected(self) -> list[RunKey]:
         """The runs, but for those in the batch, that have a pair whose coverage changes."""
         flipped = [family for family, witness in self._before.items() if (witness is None) != (self._after[family] is None)]
-        return self._others(flipped, FED)
+        return self._list_others(flipped, FED)
 
-    def promoted(self) -> list[RunKey]:
+    def list_promoted(self) -> list[RunKey]:
         """The runs, but for those in the batch, that become witnesses: their rows are to be put again."""
         return sorted(
             {witness for family, witness in self._after.items() if witness is not None and witness != self._before[family]} - self._changed
         )
 
-    def rows(self, voice: RunVoice) -> list[Pair]:
+    def build_rows(self, voice: StatedRun) -> list[Pair]:
         """The pairs to store for a run; `look_up` must know it."""
         return [
-            Pair(voice.group, family.role(self._role(voice, family))[2], voice.run, voice.pairs[family.pair]) for family in families(voice)
+            Pair(voice.group, family.build_role_key(self._decide_role(voice, family))[2], voice.run, voice.pairs[family.pair])
+            for family in list_families(voice)
         ]
 
-    def _role(self, voice: RunVoice, family: Family) -> bytes:
+    def _decide_role(self, voice: StatedRun, family: Family) -> bytes:
         if not voice.pairs[family.pair]:
             return FED
         return WITNESS if self._after[family] == voice.run else SPARE
 
-    def _choose(self, covering: Mapping[Family, RunKey]) -> None:
+    def _choose_witnesses(self, covering: Mapping[Family, RunKey]) -> None:
         """Witnesses that stay, else one of the batch, else a spare."""
         orphaned = []
         for family, witness in self._before.items():
@@ -105,39 +108,39 @@ class Coverage:
                 if witness is not None and family not in covering:
                     orphaned.append(family)
         if orphaned:
-            spares = self._runs.siblings([family.role(SPARE) for family in orphaned])
+            spares = self._runs.siblings([family.build_role_key(SPARE) for family in orphaned])
             for family in orphaned:
-                rows = spares.get(family.role(SPARE), ())
+                rows = spares.get(family.build_role_key(SPARE), ())
                 self._after[family] = min((row.run for row in rows if row.run not in self._changed), default=None)
 
-    def _others(self, wanted: Iterable[Family], role: bytes) -> list[RunKey]:
-        asked = [family.role(role) for family in wanted]
+    def _list_others(self, wanted: Iterable[Family], role: bytes) -> list[RunKey]:
+        asked = [family.build_role_key(role) for family in wanted]
         found = self._runs.siblings(asked) if asked else {}
         return sorted({row.run for rows in found.values() for row in rows} - self._changed)
 
 
-def _covered(voice: RunVoice, witnesses: Mapping[Family, RunKey | None]) -> Callable[[bytes], bool]:
+def _build_cover_test(voice: StatedRun, witnesses: Mapping[Family, RunKey | None]) -> Callable[[bytes], bool]:
     if not voice.group:
-        return _never
-    return lambda pair: witnesses.get(_family(voice, pair)) is not None
+        return _is_never_covered
+    return lambda pair: witnesses.get(_build_family(voice, pair)) is not None
 
 
-def _never(_pair: bytes) -> bool:
+def _is_never_covered(_pair: bytes) -> bool:
     """A run without siblings."""
     return False
 
 
-def families(voice: RunVoice) -> list[Family]:
+def list_families(voice: StatedRun) -> list[Family]:
     """Of each pair of a run; none if it has no parent."""
-    return [_family(voice, pair) for pair in voice.pairs] if voice.group else []
+    return [_build_family(voice, pair) for pair in voice.pairs] if voice.group else []
 
 
-def _family(voice: RunVoice, pair: bytes) -> Family:
+def _build_family(voice: StatedRun, pair: bytes) -> Family:
     return Family(voice.source, voice.group, pair)
 
 
 DEFAULT_SOURCE = "openlineage/default"
-MAX_VOICES = 64 * 2**20  # bytes, about, of runs remembered
+MAX_RUNS = 64 * 2**20  # bytes, about, of runs remembered
 
 
 class Received(NamedTuple):
@@ -154,24 +157,24 @@ class _Change(NamedTuple):
     """A run before and after. `before` None: not known yet."""
 
     key: RunKey
-    before: RunVoice | None
-    after: RunVoice
+    before: StatedRun | None
+    after: StatedRun
     blob: bytes
 
 
 class BatchBuilder:
     """Makes batches; keeps what it interpreted, for the same content comes every day.
 
-    `batch` is for one thread at a time; `parser` and `reader` are for any number of them.
+    `build_batch` is for one thread at a time; `parser` and `reader` are for any number of them.
     """
 
     def __init__(self, naming: Naming, limits: EventLimits | None = None) -> None:
         self.reader = FacetReader(limits)
         self.parser = EventParser(self.reader)
-        self.contents = Contents(naming, self.reader)
-        self._voices: Memory[RunKey, tuple[bytes, RunVoice]] = Memory(MAX_VOICES)
+        self.contents = ContentCache(naming, self.reader)
+        self._runs: Memory[RunKey, tuple[bytes, StatedRun]] = Memory(MAX_RUNS)
 
-    def batch(self, received: Sequence[Received], runs: RunReader) -> Batch:
+    def build_batch(self, received: Sequence[Received], runs: RunReader) -> Batch:
         """One batch for all these events: each run is stated once, whatever came of it."""
         by_run: dict[RunKey, list[RunEvent]] = {}
         statements: list[Statement] = []
@@ -180,40 +183,40 @@ class BatchBuilder:
             if isinstance(event, RunEvent):
                 by_run.setdefault(RunKey(item.source, model.build_job_key(*event.job), event.run_id), []).append(event)
             elif isinstance(event, JobEvent):
-                statements += job_event_statements(item.source, event, self.contents)
+                statements += build_job_event_statements(item.source, event, self.contents)
             else:
-                statements += dataset_event_statements(item.source, event, self.contents)
-        restated = self._restated(self._changes(by_run, runs), runs)
+                statements += build_dataset_event_statements(item.source, event, self.contents)
+        restated = self._restate_runs(self._find_changes(by_run, runs), runs)
         raw = [RawEvent(item.source, item.received_at, item.body) for item in received]
         marks = dict(item.mark for item in received if item.mark is not None)
         return restated._replace(statements=[*statements, *restated.statements], raw=raw, settings=marks)
 
-    def _changes(self, by_run: Mapping[RunKey, Sequence[RunEvent]], runs: RunReader) -> list[_Change]:
+    def _find_changes(self, by_run: Mapping[RunKey, Sequence[RunEvent]], runs: RunReader) -> list[_Change]:
         """The runs of which these events say something new."""
         known = runs.runs(by_run) if by_run else {}
         changes = []
         for key, events in by_run.items():
             blob = known[key].state if key in known else None
-            before = self._voice(key, blob) if blob is not None else None
-            after = merged(before.state if before else None, events)
+            before = self._load_run(key, blob) if blob is not None else None
+            after = merge_events(before.state if before else None, events)
             if len(events) > 1 or before is not None:
                 check_datasets(
                     len(after.inputs), len(after.outputs), f"run {key.run_id[:60]!r}, all its events together", self.reader.limits
                 )
             encoded = encode_state(after)
             if encoded != blob:
-                changes.append(_Change(key, before, self._remember(key, encoded, after), encoded))
+                changes.append(_Change(key, before, self._remember_run(key, encoded, after), encoded))
         return changes
 
-    def _voice(self, key: RunKey, blob: bytes) -> RunVoice:
+    def _load_run(self, key: RunKey, blob: bytes) -> StatedRun:
         """What a stored run says; a run speaks several times within minutes, so the last ones are remembered."""
-        known = self._voices.get(key)
-        return known[1] if known is not None and known[0] == blob else self._remember(key, blob, decode_state(blob))
+        known = self._runs.get(key)
+        return known[1] if known is not None and known[0] == blob else self._remember_run(key, blob, decode_state(blob))
 
-    def _remember(self, key: RunKey, blob: bytes, state: RunState) -> RunVoice:
-        return self._voices.keep(key, (blob, RunVoice(key, state, self.contents)), 3 * len(blob) + 2_000)[1]
+    def _remember_run(self, key: RunKey, blob: bytes, state: RunState) -> StatedRun:
+        return self._runs.keep(key, (blob, StatedRun(key, state, self.contents)), 3 * len(blob) + 2_000)[1]
 
-    def _restated(self, changes: Sequence[_Change], runs: RunReader) -> Batch:
+    def _restate_runs(self, changes: Sequence[_Change], runs: RunReader) -> Batch:
         """What is said otherwise because these runs changed: by them, and by siblings whose pairs they cover, or no more."""
         before = {change.key: change.before for change in changes if change.before is not None}
         after = {change.key: change.after for change in changes}
@@ -222,32 +225,38 @@ class BatchBuilder:
         statements: list[Statement] = []
         for key, voice in after.items():
             earlier = before.get(key)
-            old = earlier.statements(coverage.before(earlier)) if earlier else []
+            old = earlier.list_statements(coverage.find_covered_before(earlier)) if earlier else []
             if earlier and earlier.version != voice.version:  # its parent was not known yet
-                withdrawals += [Withdrawal(voice.source, scope, earlier.version) for scope in _by_scope(old)]
+                withdrawals += [Withdrawal(voice.source, scope, earlier.version) for scope in _group_by_scope(old)]
                 old = []
-            _difference(voice, old, voice.statements(coverage.after(voice)), withdrawals, statements)
-        for voice, _ in self._others(coverage.affected(), coverage, runs):
-            _difference(voice, voice.statements(coverage.before(voice)), voice.statements(coverage.after(voice)), withdrawals, statements)
-        kept = [(change.after, change.blob) for change in changes] + self._others(coverage.promoted(), coverage, runs)
+            _collect_differences(voice, old, voice.list_statements(coverage.find_covered_after(voice)), withdrawals, statements)
+        for voice, _ in self._load_siblings(coverage.list_affected(), coverage, runs):
+            _collect_differences(
+                voice,
+                voice.list_statements(coverage.find_covered_before(voice)),
+                voice.list_statements(coverage.find_covered_after(voice)),
+                withdrawals,
+                statements,
+            )
+        kept = [(change.after, change.blob) for change in changes] + self._load_siblings(coverage.list_promoted(), coverage, runs)
         stored = [Run(voice.run, voice.group, blob) for voice, blob in kept]
-        return Batch(withdrawals, statements, stored, [row for voice, _ in kept for row in coverage.rows(voice)])
+        return Batch(withdrawals, statements, stored, [row for voice, _ in kept for row in coverage.build_rows(voice)])
 
-    def _others(self, keys: Sequence[RunKey], coverage: Coverage, runs: RunReader) -> list[tuple[RunVoice, bytes]]:
+    def _load_siblings(self, keys: Sequence[RunKey], coverage: Coverage, runs: RunReader) -> list[tuple[StatedRun, bytes]]:
         """Runs that did not change themselves, but what their siblings cover did."""
-        found = [(self._voice(key, run.state), run.state) for key, run in runs.runs(keys).items()] if keys else []
+        found = [(self._load_run(key, run.state), run.state) for key, run in runs.runs(keys).items()] if keys else []
         coverage.look_up(voice for voice, _ in found)
         return found
 
 
-def _difference(
-    voice: RunVoice, old: Sequence[Statement], new: Sequence[Statement], withdrawals: list[Withdrawal], statements: list[Statement]
+def _collect_differences(
+    voice: StatedRun, old: Sequence[Statement], new: Sequence[Statement], withdrawals: list[Withdrawal], statements: list[Statement]
 ) -> None:
     """What to withdraw and to add so that the run says `new` instead of `old`, scope by scope."""
     if not old:
         statements += new
         return
-    said, says = _by_scope(old), _by_scope(new)
+    said, says = _group_by_scope(old), _group_by_scope(new)
     for scope, current in says.items():
         earlier = said.pop(scope, {})
         if earlier.keys() <= current.keys():
@@ -261,7 +270,7 @@ def _difference(
 _Content = tuple[int, bool, int | None, bytes]
 
 
-def _by_scope(statements: Iterable[Statement]) -> dict[Scope, dict[_Content, Statement]]:
+def _group_by_scope(statements: Iterable[Statement]) -> dict[Scope, dict[_Content, Statement]]:
     result: dict[Scope, dict[_Content, Statement]] = {}
     for statement in statements:
         key = (statement.observed_at, statement.provisional, statement.until, statement.content.digest)

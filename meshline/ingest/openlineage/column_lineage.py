@@ -1,7 +1,7 @@
 """The lineage of one output: by the facets that state it, or by the SQL of its job where that knows better.
 
 Two facets state it: `columnLineage` (ColumnLineageDatasetFacet 1-2-0) and the newer `lineage` (LineageFacet 1-0-0: on a
-dataset, or per target in the entries of a job). Both become `Described`, with names as they came. A producer may state column
+dataset, or per target in the entries of a job). Both become `OutputLineage`, with names as they came. A producer may state column
 lineage that its own schema contradicts: openlineage-sql names the columns of `INSERT INTO t (a, b) SELECT ...` (Airflow) after
 the SELECT list. The SQL is in the run, so it is read instead. The result depends on nothing but the run: no graph, no clock, so
 that the order of events has no meaning.
@@ -56,7 +56,7 @@ class Kind(NamedTuple):
 Flows: TypeAlias = Mapping[tuple[Name, Kind], Sequence[tuple[str, str | None]]]
 
 
-class Described(NamedTuple):
+class OutputLineage(NamedTuple):
     """The lineage of one output.
 
     `flows`: what flows into it, from columns. `datasets`: the inputs at the grain of datasets; None means
@@ -75,22 +75,24 @@ class Described(NamedTuple):
     contradicted: bool = False
 
 
-NOTHING = Described({})
+NOTHING = OutputLineage({})
 
 
-def describe(
+def build_output_lineage(
     flows: Flows,
     datasets: Iterable[Name] | None = None,
     partial: Iterable[Name] = (),
     writers: Iterable[Name] = (),
-) -> Described:
+) -> OutputLineage:
     entities = None if datasets is None else tuple(sorted(set(datasets)))
     partial = tuple(sorted(set(partial)))
     sources = frozenset([dataset for dataset, _ in flows])
-    return Described(flows, entities, partial, tuple(sorted(set(writers))), sources, tuple(sorted({*sources, *(entities or ()), *partial})))
+    return OutputLineage(
+        flows, entities, partial, tuple(sorted(set(writers))), sources, tuple(sorted({*sources, *(entities or ()), *partial}))
+    )
 
 
-def lists_column(listed: frozenset[str], name: str) -> bool:
+def has_column(listed: frozenset[str], name: str) -> bool:
     """Whether a schema has a column, or one that it is nested in. `listed`: the columns of the schema, casefolded."""
     folded = name.casefold()
     if folded in listed:
@@ -98,17 +100,17 @@ def lists_column(listed: frozenset[str], name: str) -> bool:
     return "." in folded and any(folded[:at] in listed for at, character in enumerate(folded) if character == ".")
 
 
-def within(lineage: Described, listed: frozenset[str]) -> Described:
+def restrict_to_columns(lineage: OutputLineage, listed: frozenset[str]) -> OutputLineage:
     """The part of a lineage that is about columns which the output has. `listed`: those, casefolded."""
     targets = {target for pairs in lineage.flows.values() for _, target in pairs if target is not None}
-    foreign = {target for target in targets if not lists_column(listed, target)}
+    foreign = {target for target in targets if not has_column(listed, target)}
     if not foreign:
         return lineage
     flows = {group: kept for group, pairs in lineage.flows.items() if (kept := tuple([pair for pair in pairs if pair[1] not in foreign]))}
     return lineage._replace(flows=flows, contradicted=True)
 
 
-def together(parts: Sequence[Described]) -> Described:
+def merge_lineage(parts: Sequence[OutputLineage]) -> OutputLineage:
     """What several explicit descriptions of one output say."""
     if len(parts) == 1:
         return parts[0]
@@ -116,7 +118,7 @@ def together(parts: Sequence[Described]) -> Described:
     for part in parts:
         for group, pairs in part.flows.items():
             flows.setdefault(group, []).extend(pairs)
-    return describe(
+    return build_output_lineage(
         flows,
         (name for part in parts for name in part.datasets or ()),
         (name for part in parts for name in part.partial),
@@ -136,19 +138,19 @@ def is_column(name: str, declared: frozenset[str]) -> bool:
     return folded not in SELDOM_COLUMNS or folded in declared
 
 
-def of_column_lineage(facet: ColumnLineage, declared: frozenset[str]) -> Described | None:
+def from_column_lineage(facet: ColumnLineage, declared: frozenset[str]) -> OutputLineage | None:
     """What a columnLineage facet says; None if it lists nothing. Fields without inputs are listed: they come from nowhere."""
     if not facet.fields and not facet.dataset:
         return None
-    gathered = _Gathered(declared)
+    gathered = _FlowCollector(declared)
     for name, field in (facet.fields or {}).items():
         if field is not None:
-            gathered.field(name, field.input_fields or (), field.transformation_type)
-    gathered.whole(facet.dataset or ())
-    return describe(gathered.flows())
+            gathered.add_field(name, field.input_fields or (), field.transformation_type)
+    gathered.add_output(facet.dataset or ())
+    return build_output_lineage(gathered.build_flows())
 
 
-def of_dataset_lineage(facet: DatasetLineage | LineageEntry, own_job: Name | None, declared: frozenset[str]) -> Described | None:
+def from_dataset_lineage(facet: DatasetLineage | LineageEntry, own_job: Name | None, declared: frozenset[str]) -> OutputLineage | None:
     """What a `lineage` facet or entry says of its target; None if it gives neither inputs nor fields.
 
     Given, it is the whole of what flows into the target: inputs x outputs are not looked at (spec: a
@@ -157,31 +159,33 @@ def of_dataset_lineage(facet: DatasetLineage | LineageEntry, own_job: Name | Non
     if facet.inputs is None and facet.fields is None:
         return None
     inputs = facet.inputs or ()
-    gathered = _Gathered(declared)
+    gathered = _FlowCollector(declared)
     for name, field in (facet.fields or {}).items():
         if field is not None:
-            gathered.field(name, [source for source in _datasets(field.inputs) if source.field])
-    gathered.whole([source for source in _datasets(inputs) if source.field])
-    return describe(
-        gathered.flows(),
-        datasets=_names(source for source in _datasets(inputs) if not source.field),
-        partial=_names(source for field in _fields(facet.fields) for source in _datasets(field.inputs) if not source.field),
-        writers={job for source in inputs if (job := job_name(source)) and job != own_job},
+            gathered.add_field(name, [source for source in _list_datasets(field.inputs) if source.field])
+    gathered.add_output([source for source in _list_datasets(inputs) if source.field])
+    return build_output_lineage(
+        gathered.build_flows(),
+        datasets=_collect_names(source for source in _list_datasets(inputs) if not source.field),
+        partial=_collect_names(
+            source for field in _list_fields(facet.fields) for source in _list_datasets(field.inputs) if not source.field
+        ),
+        writers={job for source in inputs if (job := find_job_name(source)) and job != own_job},
     )
 
 
-def job_name(source: LineageInput | LineageEntry) -> Name | None:
+def find_job_name(source: LineageInput | LineageEntry) -> Name | None:
     """The job that a JOB source or target names; None if it is the event's own, or no job."""
     if (source.type or "").upper() != "JOB" or not source.namespace or not source.name:
         return None
     return source.namespace, source.name
 
 
-def _fields(fields: Mapping[str, LineageField | None] | None) -> list[LineageField]:
+def _list_fields(fields: Mapping[str, LineageField | None] | None) -> list[LineageField]:
     return [field for field in (fields or {}).values() if field is not None]
 
 
-def _datasets(inputs: Iterable[LineageInput] | None) -> list[LineageInput]:
+def _list_datasets(inputs: Iterable[LineageInput] | None) -> list[LineageInput]:
     """The sources that are datasets; one without a type is."""
     return [
         source
@@ -190,11 +194,11 @@ def _datasets(inputs: Iterable[LineageInput] | None) -> list[LineageInput]:
     ]
 
 
-def _names(sources: Iterable[LineageInput]) -> set[Name]:
+def _collect_names(sources: Iterable[LineageInput]) -> set[Name]:
     return {(source.namespace or "", source.name or "") for source in sources}
 
 
-class _Gathered:
+class _FlowCollector:
     """Flows without pseudo-columns, and with what is repeated under every listed field said once."""
 
     def __init__(self, declared: frozenset[str]) -> None:
@@ -204,7 +208,7 @@ class _Gathered:
         # Of the kinds in HOISTED: under which fields a column is, and whether masked there by every mention.
         self._repeated: dict[tuple[Name, str, str], dict[str, bool]] = {}
 
-    def field(self, name: str, sources: Iterable[InputField | LineageInput], deprecated: Any = None) -> None:
+    def add_field(self, name: str, sources: Iterable[InputField | LineageInput], deprecated: Any = None) -> None:
         """What flows into a column of the output. `deprecated`: the type of transformation that old producers give the field."""
         declared, flows = self._declared, self._flows
         if not is_column(name, declared):
@@ -214,22 +218,22 @@ class _Gathered:
             column = source.field
             if column and source.name and (column[0] not in _MARKS or is_column(column, declared)):
                 dataset = (source.namespace or "", source.name)
-                for kind in _kinds(source.transformations, deprecated):
+                for kind in _to_kinds(source.transformations, deprecated):
                     flows[dataset, kind].append((column, name))
                     if kind.subtype in HOISTED and kind.type is FlowType.INDIRECT:
                         here = self._repeated.setdefault((dataset, kind.subtype, column), {})
                         here[name] = here.get(name, True) and kind.masking
 
-    def whole(self, sources: Iterable[InputField | LineageInput]) -> None:
+    def add_output(self, sources: Iterable[InputField | LineageInput]) -> None:
         """What flows into the output as a whole: indirectly, whatever type the entry says (Spark sends ORDER BY as DIRECT)."""
         for source in sources:
             column = source.field or ""
             if source.name and is_column(column, self._declared):
-                for kind in _kinds(source.transformations, None):
+                for kind in _to_kinds(source.transformations, None):
                     group = (source.namespace or "", source.name), kind._replace(type=FlowType.INDIRECT)
                     self._flows[group].append((column, None))
 
-    def flows(self) -> Flows:
+    def build_flows(self) -> Flows:
         """All; hoisted are those that are under every field, masked only if they are under every field."""
         hoisted: dict[tuple[Name, str], set[str]] = defaultdict(set)
         for (dataset, subtype, column), fields in self._repeated.items():
@@ -244,37 +248,37 @@ class _Gathered:
         return {group: tuple(pairs) for group, pairs in self._flows.items() if pairs}
 
 
-def _kinds(transformations: tuple[Transformation | None, ...] | None, deprecated: Any) -> Sequence[Kind]:
+def _to_kinds(transformations: tuple[Transformation | None, ...] | None, deprecated: Any) -> Sequence[Kind]:
     """One for each transformation; none given means DIRECT, by the deprecated type if there is one.
 
     There are few: remembered, unless a producer sends what is no plain value.
     """
     try:
-        return _known_kinds(transformations, deprecated)
+        return _convert_cached_kinds(transformations, deprecated)
     except TypeError:
-        return _read_kinds(transformations, deprecated)
+        return _convert_kinds(transformations, deprecated)
 
 
-def _read_kinds(transformations: tuple[Transformation | None, ...] | None, deprecated: Any) -> Sequence[Kind]:
+def _convert_kinds(transformations: tuple[Transformation | None, ...] | None, deprecated: Any) -> Sequence[Kind]:
     given = transformations or ()
-    kinds = tuple([Kind(_type(each.type), _subtype(each.subtype), _truth(each.masking)) for each in given if each is not None])
-    return kinds or (_deprecated(deprecated),)
+    kinds = tuple([Kind(_to_flow_type(each.type), _to_subtype(each.subtype), _to_bool(each.masking)) for each in given if each is not None])
+    return kinds or (_from_deprecated(deprecated),)
 
 
-_known_kinds = lru_cache(maxsize=1_024)(_read_kinds)
+_convert_cached_kinds = lru_cache(maxsize=1_024)(_convert_kinds)
 
 
-def _deprecated(given: Any) -> Kind:
-    kind = _subtype(given)
+def _from_deprecated(given: Any) -> Kind:
+    kind = _to_subtype(given)
     masked = kind.upper() == "MASKED"
     return Kind(FlowType.DIRECT, "" if masked else kind, masked)
 
 
-def _type(value: Any) -> FlowType:
+def _to_flow_type(value: Any) -> FlowType:
     return FlowType.INDIRECT if isinstance(value, str) and value.strip().upper() == "INDIRECT" else FlowType.DIRECT
 
 
-def _subtype(value: Any) -> str:
+def _to_subtype(value: Any) -> str:
     """Those of the specification in its spelling, others as they came."""
     if not isinstance(value, str):
         return ""
@@ -282,7 +286,7 @@ def _subtype(value: Any) -> str:
     return upper if upper in _SUBTYPES else value.strip()
 
 
-def _truth(value: Any) -> bool:
+def _to_bool(value: Any) -> bool:
     """The number 1 is true as well: values that are equal must read alike, for they are remembered by what they equal."""
     return value == 1 or (isinstance(value, str) and value.strip().lower() == "true")
 
@@ -322,13 +326,13 @@ class QueryLineage(NamedTuple):
     others: frozenset[Name]
 
 
-def dialect_of(namespace: str) -> str | None:
+def find_dialect(namespace: str) -> str | None:
     """The SQL dialect of the database that a namespace names; None if it names none."""
     scheme, _ = normalise_namespace(namespace)
     return _DIALECTS.get(scheme or namespace)
 
 
-def read_query(sql: str, dialect: str, target: AssetKey, columns: Mapping[AssetKey, Sequence[str]]) -> QueryLineage | None:
+def analyse_query(sql: str, dialect: str, target: AssetKey, columns: Mapping[AssetKey, Sequence[str]]) -> QueryLineage | None:
     """What `sql` writes into `target`.
 
     `columns`: the datasets that the event names, each with its columns (none: not known), the target's among them.
@@ -342,14 +346,14 @@ def read_query(sql: str, dialect: str, target: AssetKey, columns: Mapping[AssetK
     except ModuleNotFoundError:
         return None
     tables = _Tables(target, columns)
-    reader = Reader(dialect, tables.columns)
+    reader = Reader(dialect, tables.list_columns)
     found: list[Lineage] = []
     for one in reader.read(sql):
         if isinstance(one, InvalidInput):
             return None
         found.append(one)
     try:
-        return _query_lineage(found, tables)
+        return _build_query_lineage(found, tables)
     except _UnknownTableError:
         return None
 
@@ -370,14 +374,14 @@ class _Tables:
             tuple(part.casefold() for part in key.name.split(".")): key for key in sorted(columns) if key.parts[0] == self._namespace
         }
 
-    def columns(self, relation: Relation) -> Sequence[str]:
+    def list_columns(self, relation: Relation) -> Sequence[str]:
         """The columns of a table; empty if they are not known."""
         try:
-            return self._columns.get(self.key(relation), ())
+            return self._columns.get(self.find_key(relation), ())
         except _UnknownTableError:
             return ()
 
-    def key(self, relation: Relation) -> AssetKey:
+    def find_key(self, relation: Relation) -> AssetKey:
         """The dataset that a name means: in the target's database, else the only one that ends so.
 
         One part that is missing is the target's database; to guess the schema as well would be wrong.
@@ -396,40 +400,40 @@ class _Tables:
         return model.build_dataset_key(self._namespace, ".".join(full))
 
 
-def _query_lineage(found: Sequence[Lineage], tables: _Tables) -> QueryLineage | None:
-    written = [one for one in found if one.target is not None and tables.key(one.target) == tables.target]
+def _build_query_lineage(found: Sequence[Lineage], tables: _Tables) -> QueryLineage | None:
+    written = [one for one in found if one.target is not None and tables.find_key(one.target) == tables.target]
     if not written:
         return None
     flows: dict[tuple[Name, Kind], list[tuple[str, str | None]]] = {}
     pairs: dict[Name, bool] = {}
-    listed = frozenset(name.casefold() for name in tables.columns(tuple(tables.target.name.split("."))))
+    listed = frozenset(name.casefold() for name in tables.list_columns(tuple(tables.target.name.split("."))))
     for statement in written:
-        if listed and not all(lists_column(listed, edge.target) for edge in statement.edges if edge.target is not None):
+        if listed and not all(has_column(listed, edge.target) for edge in statement.edges if edge.target is not None):
             return None
-        for source, is_covered in _pairs(statement).items():
-            name = _name(tables.key(source))
+        for source, is_covered in _list_pairs(statement).items():
+            name = _to_name(tables.find_key(source))
             pairs[name] = pairs.get(name, True) and is_covered
         for edge in statement.edges:
             if edge.column is not None:
-                flows.setdefault((_name(tables.key(edge.source)), _kind(edge)), []).append((edge.column, edge.target))
-    others = {_name(tables.key(relation)) for statement in found for relation in statement.reads}
+                flows.setdefault((_to_name(tables.find_key(edge.source)), _to_kind(edge)), []).append((edge.column, edge.target))
+    others = {_to_name(tables.find_key(relation)) for statement in found for relation in statement.reads}
     return QueryLineage(flows, pairs, frozenset(others - pairs.keys()))
 
 
-def _pairs(statement: Lineage) -> dict[Relation, bool]:
+def _list_pairs(statement: Lineage) -> dict[Relation, bool]:
     """The tables that a statement reads, and whether it is known of all of their columns where they go."""
     unclear = {edge.source for edge in statement.edges if edge.column is None}
     clear = {edge.source for edge in statement.edges} - unclear
-    return {relation: relation in clear for relation in _unique([*statement.reads, *(edge.source for edge in statement.edges)])}
+    return {relation: relation in clear for relation in _deduplicate([*statement.reads, *(edge.source for edge in statement.edges)])}
 
 
-def _unique(relations: Iterable[Relation]) -> list[Relation]:
+def _deduplicate(relations: Iterable[Relation]) -> list[Relation]:
     return list(dict.fromkeys(relations))
 
 
-def _kind(edge: ColumnEdge) -> Kind:
+def _to_kind(edge: ColumnEdge) -> Kind:
     return Kind(FlowType.INDIRECT if edge.target is None else edge.type, edge.subtype, edge.masking)
 
 
-def _name(key: AssetKey) -> Name:
+def _to_name(key: AssetKey) -> Name:
     return key.parts[0], key.parts[1]

@@ -1,7 +1,7 @@
 """Events from files: ndjson, one JSON event, a JSON array of events; gzip or not; folders; `-` is standard input.
 
 Memory is bounded by one line, or by one document if the file is a single JSON value; a file that unpacks
-to more is refused. A broken line is one refusal with its place, the rest of the file is taken. `events_of` takes
+to more is refused. A broken line is one refusal with its place, the rest of the file is taken. `split_events` takes
 an array apart without reading its events, so that an error in one event does not affect the others.
 """
 
@@ -25,18 +25,18 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[][{},]', re.DOTALL)
 
 
-def events_of(array: bytes) -> list[bytes]:
+def split_events(array: bytes) -> list[bytes]:
     """The text of each element. Raises InvalidInput if it cannot be told where they begin and end."""
     try:
         return [bytes(event) for event in _whole.decode(array)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        found = _parted(array.removeprefix(_BYTE_ORDER_MARK).strip())
+        found = _split_by_brackets(array.removeprefix(_BYTE_ORDER_MARK).strip())
         if found is None:
             raise InvalidInput(f"no JSON array of events: {error}", "$") from error
         return found
 
 
-def _parted(array: bytes) -> list[bytes] | None:
+def _split_by_brackets(array: bytes) -> list[bytes] | None:
     """By commas and brackets outside of strings: Python's producers write NaN, and a text cut short may hold half a character."""
     if not array.startswith(b"["):
         return None
@@ -68,7 +68,7 @@ _GZIP = b"\x1f\x8b"
 Found: TypeAlias = tuple[str, bytes] | InvalidInput  # (file:line or file[index], event), or what cannot be read and why
 
 
-def files_in(paths: Sequence[str]) -> list[str]:
+def list_files(paths: Sequence[str]) -> list[str]:
     """The files that are meant: folders are searched for events, sorted by name; others are taken as given."""
     result: list[str] = []
     for path in paths:
@@ -79,36 +79,36 @@ def files_in(paths: Sequence[str]) -> list[str]:
     return result
 
 
-def events_in(paths: Sequence[str]) -> Iterator[Found]:
+def read_events(paths: Sequence[str]) -> Iterator[Found]:
     """Every event in these files and folders. Never raises for what is in them: that is one `InvalidInput` among them."""
-    for path in files_in(paths):
-        yield from _file(path)
+    for path in list_files(paths):
+        yield from _read_file(path)
 
 
-def _file(path: str) -> Iterator[Found]:
+def _read_file(path: str) -> Iterator[Found]:
     name = "<stdin>" if path == STDIN else path
     try:
         if path == STDIN:
             with open(sys.stdin.fileno(), "rb", closefd=False) as stream:
-                yield from _stream(stream, name)
+                yield from _read_stream(stream, name)
         else:
             with Path(path).open("rb") as file:
-                yield from _stream(file, name)
+                yield from _read_stream(file, name)
     except (OSError, EOFError, zlib.error) as error:
         yield InvalidInput(f"cannot be read: {getattr(error, 'strerror', None) or error}", name)
 
 
-def _stream(stream: BufferedReader, name: str) -> Iterator[Found]:
+def _read_stream(stream: BufferedReader, name: str) -> Iterator[Found]:
     if stream.peek(2)[:2] == _GZIP:
         with gzip.GzipFile(fileobj=stream) as unpacked:
-            yield from _text(BufferedReader(unpacked), name)
+            yield from _read_text(BufferedReader(unpacked), name)
     else:
-        yield from _text(stream, name)
+        yield from _read_text(stream, name)
 
 
-def _text(stream: BinaryIO, name: str) -> Iterator[Found]:
+def _read_text(stream: BinaryIO, name: str) -> Iterator[Found]:
     """Lines that are JSON by themselves are events; a first one that is not begins a document."""
-    lines = _lines(stream, name)
+    lines = _read_lines(stream, name)
     for number, line in lines:
         if isinstance(line, InvalidInput):
             yield line
@@ -116,14 +116,14 @@ def _text(stream: BinaryIO, name: str) -> Iterator[Found]:
         if not line:
             continue
         if line.startswith(b"[") or not _is_json(line):
-            yield from _document(number, line, lines, name)
+            yield from _read_document(number, line, lines, name)
             return
         yield f"{name}:{number}", line
         break
-    yield from _events(lines, name)
+    yield from _list_events(lines, name)
 
 
-def _events(lines: Iterable[tuple[int, bytes | InvalidInput]], name: str) -> Iterator[Found]:
+def _list_events(lines: Iterable[tuple[int, bytes | InvalidInput]], name: str) -> Iterator[Found]:
     for number, line in lines:
         if isinstance(line, InvalidInput):
             yield line
@@ -131,7 +131,7 @@ def _events(lines: Iterable[tuple[int, bytes | InvalidInput]], name: str) -> Ite
             yield f"{name}:{number}", line
 
 
-def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes | InvalidInput]]:
+def _read_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes | InvalidInput]]:
     """Stripped lines, numbered from 1. Ends at a line, or after a sum of lines, that is too long."""
     total, number = 0, 0
     while line := stream.readline(MAX_DOCUMENT + 1):
@@ -144,7 +144,7 @@ def _lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes | InvalidIn
         yield number, line.removeprefix(b"\xef\xbb\xbf").strip()
 
 
-def _document(number: int, first: bytes, rest: Iterable[tuple[int, bytes | InvalidInput]], name: str) -> Iterator[Found]:
+def _read_document(number: int, first: bytes, rest: Iterable[tuple[int, bytes | InvalidInput]], name: str) -> Iterator[Found]:
     """A file that is one JSON value over many lines; if it is none, a file of lines of which the first is broken."""
     read: list[tuple[int, bytes]] = [(number, first)]
     size = len(first)
@@ -155,7 +155,7 @@ def _document(number: int, first: bytes, rest: Iterable[tuple[int, bytes | Inval
         if len(read) == 1 and not first.startswith(b"[") and line.startswith(b"{") and _is_json(line):
             yield f"{name}:{number}", first  # lines of events, the first one broken
             yield f"{name}:{at}", line
-            yield from _events(rest, name)
+            yield from _list_events(rest, name)
             return
         read.append((at, line))
         size += len(line)
@@ -165,15 +165,15 @@ def _document(number: int, first: bytes, rest: Iterable[tuple[int, bytes | Inval
     whole = b"\n".join(line for _, line in read)
     if whole.startswith(b"["):
         try:
-            bodies = events_of(whole)
+            bodies = split_events(whole)
         except InvalidInput:
-            yield from _events(read, name)
+            yield from _list_events(read, name)
         else:
             yield from ((f"{name}[{index}]", body) for index, body in enumerate(bodies))
     elif _is_json(whole):
         yield f"{name}:{number}", whole
     else:
-        yield from _events(read, name)
+        yield from _list_events(read, name)
 
 
 def _is_json(text: bytes) -> bool:

@@ -74,7 +74,7 @@ class Counts:
 
     def add_facets(self, number: int, where: str) -> None:
         self._facets += number
-        _check(self._facets, self.limits.facets, "facets in one event", where)
+        _check_limit(self._facets, self.limits.facets, "facets in one event", where)
 
     def add(self, extent: Extent, where: str) -> None:
         if extent.problem:
@@ -82,9 +82,9 @@ class Counts:
         self._columns += extent.columns
         self._named += extent.named
         self._flows += extent.flows
-        _check(self._columns, self.limits.columns, "columns in the schemas of one event", where)
-        _check(self._named, self.limits.columns, "columns in the lineage of one event", where)
-        _check(self._flows, self.limits.flows, "input fields in the lineage of one event", where)
+        _check_limit(self._columns, self.limits.columns, "columns in the schemas of one event", where)
+        _check_limit(self._named, self.limits.columns, "columns in the lineage of one event", where)
+        _check_limit(self._flows, self.limits.flows, "input fields in the lineage of one event", where)
 
 
 def check_numbers(body: bytes) -> None:
@@ -94,12 +94,12 @@ def check_numbers(body: bytes) -> None:
 
 
 def check_name(name: str, where: str, limits: EventLimits) -> None:
-    _check(len(name), limits.name, "characters in a name", where)
+    _check_limit(len(name), limits.name, "characters in a name", where)
 
 
 def check_datasets(inputs: int, outputs: int, where: str, limits: EventLimits) -> None:
     """Of one event, or of a run. Every input may flow into every output, so their product counts."""
-    _check(inputs + outputs, limits.datasets, "inputs and outputs", where)
+    _check_limit(inputs + outputs, limits.datasets, "inputs and outputs", where)
     if inputs * outputs > limits.pairs:
         raise InvalidInput(
             f"{inputs} inputs and {outputs} outputs make {inputs * outputs} pairs; at most {limits.pairs} are accepted:"
@@ -108,7 +108,7 @@ def check_datasets(inputs: int, outputs: int, where: str, limits: EventLimits) -
         )
 
 
-def _check(found: int, accepted: int, what: str, where: str) -> None:
+def _check_limit(found: int, accepted: int, what: str, where: str) -> None:
     if found > accepted:
         raise InvalidInput(f"{found} {what}; at most {accepted} are accepted", where)
 
@@ -116,7 +116,7 @@ def _check(found: int, accepted: int, what: str, where: str) -> None:
 # -- facets
 
 
-def extent(value: facet_types.AnyFacet, raw: bytes, limits: EventLimits) -> Extent:
+def measure_facet(value: facet_types.AnyFacet, raw: bytes, limits: EventLimits) -> Extent:
     """How much a facet holds that was read. In short ones no name is too long."""
     if len(raw) > SHORT:
         try:
@@ -125,28 +125,28 @@ def extent(value: facet_types.AnyFacet, raw: bytes, limits: EventLimits) -> Exte
             _check_strings(value, "", limits)
         except InvalidInput as error:
             return Extent(problem=str(error).removeprefix(f"{error.where}: "), where=error.where)
-    return _counted(value)
+    return _count_facet(value)
 
 
 def check_bytes(raw: bytes, where: str, limits: EventLimits) -> None:
-    _check(len(raw), limits.facet_bytes, "bytes in a facet", where)
+    _check_limit(len(raw), limits.facet_bytes, "bytes in a facet", where)
 
 
-def _counted(value: facet_types.AnyFacet) -> Extent:
+def _count_facet(value: facet_types.AnyFacet) -> Extent:
     match value:
         case facet_types.Schema():
-            return Extent(columns=sum(1 for _ in _paths(value)))
+            return Extent(columns=sum(1 for _ in _walk_paths(value)))
         case facet_types.ColumnLineage():
-            return _lineage([(value.fields or {}, value.dataset or ())], "input_fields")
+            return _count_lineage([(value.fields or {}, value.dataset or ())], "input_fields")
         case facet_types.DatasetLineage():
-            return _lineage([(value.fields or {}, value.inputs or ())], "inputs")
+            return _count_lineage([(value.fields or {}, value.inputs or ())], "inputs")
         case facet_types.JobLineage():
-            return _lineage([(entry.fields or {}, entry.inputs or ()) for entry in value.entries or ()], "inputs")
+            return _count_lineage([(entry.fields or {}, entry.inputs or ()) for entry in value.entries or ()], "inputs")
         case _:
             return SMALL
 
 
-def _lineage(parts: Iterable[tuple[Mapping[str, Any], Iterable[Any]]], inputs: str) -> Extent:
+def _count_lineage(parts: Iterable[tuple[Mapping[str, Any], Iterable[Any]]], inputs: str) -> Extent:
     names: set[tuple[str | None, str | None, str | None]] = set()
     fields = flows = 0
     for of_fields, of_whole in parts:
@@ -158,7 +158,7 @@ def _lineage(parts: Iterable[tuple[Mapping[str, Any], Iterable[Any]]], inputs: s
     return Extent(named=fields + len(names), flows=flows)
 
 
-def _paths(schema: facet_types.Schema) -> Iterator[tuple[int, int]]:
+def _walk_paths(schema: facet_types.Schema) -> Iterator[tuple[int, int]]:
     """(depth, characters of the dotted path) of every field."""
     waiting = [(1, -1, field) for field in schema.fields or ()]
     while waiting:
@@ -170,17 +170,17 @@ def _paths(schema: facet_types.Schema) -> Iterator[tuple[int, int]]:
 
 def _check_paths(schema: facet_types.Schema) -> None:
     characters = 0
-    for depth, length in _paths(schema):
-        _check(depth, MAX_DEPTH, "levels of fields in fields", ".fields")
+    for depth, length in _walk_paths(schema):
+        _check_limit(depth, MAX_DEPTH, "levels of fields in fields", ".fields")
         characters += length
-        _check(characters, MAX_PATHS, "characters in the paths of nested columns", ".fields")
+        _check_limit(characters, MAX_PATHS, "characters in the paths of nested columns", ".fields")
 
 
 def _check_strings(value: object, where: str, limits: EventLimits, name: str = "") -> None:
     """Every list and every string that is read."""
     if isinstance(value, str):
         most, what = (limits.text, "characters in a text") if name in _TEXTS else (limits.name, "characters in a name")
-        _check(len(value), most, what, where)
+        _check_limit(len(value), most, what, where)
     elif isinstance(value, msgspec.Struct):
         for field, written in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
             inner = getattr(value, field)
@@ -188,7 +188,7 @@ def _check_strings(value: object, where: str, limits: EventLimits, name: str = "
                 _check_strings(inner, f"{where}.{written}", limits, field)
     elif isinstance(value, tuple):
         if value and not isinstance(value[0], _COUNTED):
-            _check(len(value), limits.entries, "entries in a list", where)
+            _check_limit(len(value), limits.entries, "entries in a list", where)
         for position, inner in enumerate(value):
             _check_strings(inner, f"{where}[{position}]", limits, name)
     elif isinstance(value, dict) and name not in _TEXTS:

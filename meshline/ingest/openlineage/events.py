@@ -19,13 +19,13 @@ from meshline.errors import InvalidInput
 from meshline.graph.bounded_cache import Memory
 from meshline.graph.model import to_micros
 from meshline.ingest.file_times import AHEAD
-from meshline.ingest.openlineage.column_lineage import lists_column
+from meshline.ingest.openlineage.column_lineage import has_column
 from meshline.ingest.openlineage.event_limits import SMALL, Counts, check_bytes, check_datasets, check_name, check_numbers
-from meshline.ingest.openlineage.facet_facts import columns
+from meshline.ingest.openlineage.facet_facts import list_columns
 from meshline.ingest.openlineage.facet_types import ColumnLineage, Schema
 from meshline.ingest.openlineage.facets import COUNTED, Facet, FacetReader, Place
-from meshline.ingest.openlineage.producers import change_of, producer_of
-from meshline.ingest.openlineage.repair import Note, repaired
+from meshline.ingest.openlineage.producers import find_change, find_producer
+from meshline.ingest.openlineage.repair import Note, repair_event
 
 MAX_COMPARED = 8 * 2**20  # bytes, about, of comparisons of schema and lineage
 _SHOWN = 5
@@ -42,38 +42,38 @@ class Contradictions:
         self._reader = reader
         self._compared: Memory[tuple[bytes, bytes], tuple[str, ...]] = Memory(MAX_COMPARED)
 
-    def notes(self, job_facets: Mapping[str, Facet], outputs: Sequence[Mapping[str, Facet]]) -> Iterator[Note]:
+    def list_notes(self, job_facets: Mapping[str, Facet], outputs: Sequence[Mapping[str, Facet]]) -> Iterator[Note]:
         """One for each output whose schema lists all of its columns, and not those of its lineage. `outputs`: their facets."""
         producer = None
         for position, facets in enumerate(outputs):
             schema, lineage = facets.get("schema"), facets.get("columnLineage")
-            if schema is None or lineage is None or not (foreign := self._foreign(schema, lineage)):
+            if schema is None or lineage is None or not (foreign := self._find_foreign_columns(schema, lineage)):
                 continue
-            producer = producer or producer_of(job_facets, self._reader)
-            if producer.lists_whole_output(change_of(facets.get("lifecycleStateChange"), self._reader)):
+            producer = producer or find_producer(job_facets, self._reader)
+            if producer.has_whole_output(find_change(facets.get("lifecycleStateChange"), self._reader)):
                 where = f"$.outputs[{position}].facets.columnLineage"
-                yield Note(where, f"it names columns that the schema of this output lacks ({_few(foreign)}); {_CONSEQUENCE}")
+                yield Note(where, f"it names columns that the schema of this output lacks ({_format_few(foreign)}); {_CONSEQUENCE}")
 
-    def _foreign(self, schema: Facet, lineage: Facet) -> tuple[str, ...]:
+    def _find_foreign_columns(self, schema: Facet, lineage: Facet) -> tuple[str, ...]:
         """The columns that a lineage gives sources and a schema lacks."""
         key = (schema.digest, lineage.digest)
         found = self._compared.get(key)
         if found is None:
-            found = self._compare(schema, lineage)
+            found = self._compare_columns(schema, lineage)
             self._compared.keep(key, found, 200 + 100 * len(found))
         return found
 
-    def _compare(self, schema: Facet, lineage: Facet) -> tuple[str, ...]:
+    def _compare_columns(self, schema: Facet, lineage: Facet) -> tuple[str, ...]:
         listed = self._reader.read(Place.DATASET, "schema", schema).value
         named = self._reader.read(Place.DATASET, "columnLineage", lineage).value
         if not isinstance(listed, Schema) or not isinstance(named, ColumnLineage) or not listed.fields:
             return ()
-        names = frozenset(name.casefold() for name in columns(listed))
+        names = frozenset(name.casefold() for name in list_columns(listed))
         fields = (named.fields or {}).items()
-        return tuple(name for name, field in fields if field is not None and field.input_fields and not lists_column(names, name))
+        return tuple(name for name, field in fields if field is not None and field.input_fields and not has_column(names, name))
 
 
-def _few(names: Sequence[str]) -> str:
+def _format_few(names: Sequence[str]) -> str:
     shown = ", ".join(name[:60] for name in names[:_SHOWN])
     return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
 
@@ -193,12 +193,12 @@ class EventParser:
             raise InvalidInput(f"an event of {len(body)} bytes; at most {MAX_BYTES} are accepted", "$")
         check_numbers(body)
         notes: list[Note] = []
-        event = _decode(body, notes)
-        time = event_time(event.event_time, now)
-        return _Reading(self._reader, self._contradictions, notes).event(event, time)
+        event = _decode_event(body, notes)
+        time = parse_event_time(event.event_time, now)
+        return _EventBuilder(self._reader, self._contradictions, notes).build_event(event, time)
 
 
-class _Reading:
+class _EventBuilder:
     """Reads one event, and counts what it holds."""
 
     def __init__(self, reader: FacetReader, contradictions: Contradictions, notes: list[Note]) -> None:
@@ -208,48 +208,48 @@ class _Reading:
         self._limits = reader.limits
         self._counts = Counts(reader.limits)
 
-    def event(self, event: _Event, time: int) -> Event:
+    def build_event(self, event: _Event, time: int) -> Event:
         notes = self._notes
         if event.dataset is not None and event.job is None:
-            return DatasetEvent(time, self._dataset(event.dataset, "$.dataset"), tuple(notes))
+            return DatasetEvent(time, self._build_dataset(event.dataset, "$.dataset"), tuple(notes))
         assert event.job is not None
         check_datasets(len(event.inputs or ()), len(event.outputs or ()), "$", self._limits)
         self._check_names(event.job, "$.job")
         job = (event.job.namespace, event.job.name)
-        job_facets = self._facets(Place.JOB, event.job.facets, "$.job.facets")
-        inputs = self._datasets(event.inputs, "inputs")
-        outputs = self._datasets(event.outputs, "outputs")
-        notes += self._contradictions.notes(job_facets, [output.facets for output in outputs])
+        job_facets = self._build_facets(Place.JOB, event.job.facets, "$.job.facets")
+        inputs = self._build_datasets(event.inputs, "inputs")
+        outputs = self._build_datasets(event.outputs, "outputs")
+        notes += self._contradictions.list_notes(job_facets, [output.facets for output in outputs])
         if event.run is None:
             return JobEvent(time, job, job_facets, inputs, outputs, tuple(notes))
         check_name(event.run.run_id, "$.run.runId", self._limits)
-        run_facets = self._facets(Place.RUN, event.run.facets, "$.run.facets")
+        run_facets = self._build_facets(Place.RUN, event.run.facets, "$.run.facets")
         return RunEvent(
-            time, _event_type(event.event_type, notes), event.run.run_id, job, run_facets, job_facets, inputs, outputs, tuple(notes)
+            time, _parse_event_type(event.event_type, notes), event.run.run_id, job, run_facets, job_facets, inputs, outputs, tuple(notes)
         )
 
-    def _datasets(self, datasets: Sequence[_Dataset] | None, where: str) -> tuple[DatasetMention, ...]:
+    def _build_datasets(self, datasets: Sequence[_Dataset] | None, where: str) -> tuple[DatasetMention, ...]:
         if not datasets:
             return ()
-        return tuple(self._dataset(dataset, f"$.{where}[{position}]") for position, dataset in enumerate(datasets))
+        return tuple(self._build_dataset(dataset, f"$.{where}[{position}]") for position, dataset in enumerate(datasets))
 
-    def _dataset(self, dataset: _Dataset, where: str) -> DatasetMention:
+    def _build_dataset(self, dataset: _Dataset, where: str) -> DatasetMention:
         self._check_names(dataset, where)
         if not dataset.namespace:
             self._notes.append(Note(f"{where}.namespace", _NO_NAMESPACE))
         if dataset.name.endswith(_DELTA_LOG) and len(dataset.name) > len(_DELTA_LOG):
             self._notes.append(Note(f"{where}.name", "the log of a Delta table; read as the table, without what is stated of the log"))
             return DatasetMention(dataset.namespace, dataset.name.removesuffix(_DELTA_LOG))
-        role = self._facets(Place.INPUT, dataset.input_facets, f"{where}.inputFacets")
+        role = self._build_facets(Place.INPUT, dataset.input_facets, f"{where}.inputFacets")
         if dataset.output_facets:
-            role = {**role, **self._facets(Place.OUTPUT, dataset.output_facets, f"{where}.outputFacets")}
-        return DatasetMention(dataset.namespace, dataset.name, self._facets(Place.DATASET, dataset.facets, f"{where}.facets"), role)
+            role = {**role, **self._build_facets(Place.OUTPUT, dataset.output_facets, f"{where}.outputFacets")}
+        return DatasetMention(dataset.namespace, dataset.name, self._build_facets(Place.DATASET, dataset.facets, f"{where}.facets"), role)
 
     def _check_names(self, named: _Job | _Dataset, where: str) -> None:
         check_name(named.namespace, f"{where}.namespace", self._limits)
         check_name(named.name, f"{where}.name", self._limits)
 
-    def _facets(self, place: Place, facets: _RawFacets, where: str) -> dict[str, Facet]:
+    def _build_facets(self, place: Place, facets: _RawFacets, where: str) -> dict[str, Facet]:
         if not facets:
             return {}
         self._counts.add_facets(len(facets), where)
@@ -262,7 +262,7 @@ class _Reading:
             if place is not Place.RUN and name not in COUNTED:
                 check_bytes(raw, f"{where}.{name}", self._limits)
             digest = hashlib.blake2b(raw, digest_size=16).digest()
-            _, weight, problem, extent = self._reader.reading(place, name, digest, raw)
+            _, weight, problem, extent = self._reader.read_raw(place, name, digest, raw)
             if extent is not SMALL:
                 self._counts.add(extent, f"{where}.{name}")
             result[name] = Facet(digest, raw, weight)
@@ -271,19 +271,19 @@ class _Reading:
         return result
 
 
-def _decode(body: bytes, notes: list[Note]) -> _Event:
+def _decode_event(body: bytes, notes: list[Note]) -> _Event:
     """The fast way, and where it fails the slow one, which repairs or says exactly what is wrong."""
     try:
         event = _decoder.decode(body)
-        usable = (event.job is not None or event.dataset is not None) and _named(event)
+        usable = (event.job is not None or event.dataset is not None) and _has_names(event)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         usable = False
     if not usable:
-        event = _decoder.decode(repaired(body, notes))
+        event = _decoder.decode(repair_event(body, notes))
     return event
 
 
-def _named(event: _Event) -> bool:
+def _has_names(event: _Event) -> bool:
     """Whether what must have a name has one."""
     if event.job is not None and not (event.job.name and (event.run is None or event.run.run_id)):
         return False
@@ -292,7 +292,7 @@ def _named(event: _Event) -> bool:
     return all(dataset.name for dataset in event.inputs or ()) and all(dataset.name for dataset in event.outputs or ())
 
 
-def _event_type(text: str | None, notes: list[Note]) -> EventType:
+def _parse_event_type(text: str | None, notes: list[Note]) -> EventType:
     if text is None:
         return EventType.OTHER
     try:
@@ -302,7 +302,7 @@ def _event_type(text: str | None, notes: list[Note]) -> EventType:
         return EventType.OTHER
 
 
-def event_time(text: str, now: int) -> int:
+def parse_event_time(text: str, now: int) -> int:
     """Microseconds since the epoch of an ISO 8601 time: any precision, cut to microseconds; no zone is UTC."""
     cleaned = text.strip()
     if cleaned.endswith("z"):

@@ -30,43 +30,45 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
-def draft(key: AssetKey, name: str, raw: bytes, value: facet_types.AnyFacet | None, naming: Naming) -> Draft:
+def draft_facet(key: AssetKey, name: str, raw: bytes, value: facet_types.AnyFacet | None, naming: Naming) -> Draft:
     """What a facet says of the asset `key`. `value`: the facet read, None if it cannot be."""
     result = Draft()
-    result.asset(key, None, {VERBATIM + name: verbatim(raw)})
+    result.asset(key, None, {VERBATIM + name: to_verbatim_json(raw)})
     if isinstance(value, facet_types.Schema):
         _draw_schema(result, key, value)
     elif value is not None:
-        result.add(_facts(key, value, naming))
+        result.add(_build_facts(key, value, naming))
     return result
 
 
-def part_draft(key: AssetKey, raw: bytes, facet: facet_types.Schema) -> Draft:
+def draft_partial_schema(key: AssetKey, raw: bytes, facet: facet_types.Schema) -> Draft:
     """What a schema says that may lack columns: which ones there are, not in which order."""
     result = Draft()
-    result.asset(key, None, {VERBATIM + "schema": verbatim(raw)})
-    for path, _, field in _columns(facet):
+    result.asset(key, None, {VERBATIM + "schema": to_verbatim_json(raw)})
+    for path, _, field in _walk_columns(facet):
         column = model.build_column_key(key, path)
-        result.add(Facts((AssetFact(column, _said_of_column(field)),), (EdgeFact(EdgeType.HAS_COLUMN, key, column),)))
+        result.add(Facts((AssetFact(column, _build_column_attributes(field)),), (EdgeFact(EdgeType.HAS_COLUMN, key, column),)))
     return result
 
 
-def _facts(key: AssetKey, value: facet_types.AnyFacet, naming: Naming) -> Facts:
+def _build_facts(key: AssetKey, value: facet_types.AnyFacet, naming: Naming) -> Facts:
     match value:
         case facet_types.Symlinks():
-            return _symlinks(key, value, naming)
+            return _build_symlinks(key, value, naming)
         case facet_types.Ownership():
-            return Facts(edges=tuple(_owners(key, value)))
+            return Facts(edges=tuple(_build_owners(key, value)))
         case facet_types.Tags():
-            return _tags(key, value)
+            return _build_tags(key, value)
         case _:
-            attributes = {attribute: content for attribute, content in _attributes(value).items() if content not in (None, "", {}, [])}
+            attributes = {
+                attribute: content for attribute, content in _build_attributes(value).items() if content not in (None, "", {}, [])
+            }
             return Facts(assets=(AssetFact(key, attributes),)) if attributes else Facts()
 
 
-def verbatim(raw: bytes) -> Json:
+def to_verbatim_json(raw: bytes) -> Json:
     """A facet as JSON; as text where that cannot be kept as JSON (too deep, numbers out of range)."""
-    if not _too_deep(raw):
+    if not _is_too_deep(raw):
         try:
             value: Json = msgspec.json.decode(raw)
             msgspec.msgpack.encode(value)
@@ -77,7 +79,7 @@ def verbatim(raw: bytes) -> Json:
     return raw.decode(errors="replace")
 
 
-def _too_deep(raw: bytes) -> bool:
+def _is_too_deep(raw: bytes) -> bool:
     if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
         return False
     brackets = _STRING.sub(b"", raw).translate(None, _NOT_BRACKETS)
@@ -88,46 +90,46 @@ def _too_deep(raw: bytes) -> bool:
     return bool(brackets)
 
 
-def _columns(facet: facet_types.Schema) -> Iterator[tuple[str, int, facet_types.SchemaField]]:
+def _walk_columns(facet: facet_types.Schema) -> Iterator[tuple[str, int, facet_types.SchemaField]]:
     """(dotted path, position of its top-level column, field), parents before what is nested in them."""
-    for position, field in enumerate(_ordered(facet.fields or ()), start=1):
+    for position, field in enumerate(_order_fields(facet.fields or ()), start=1):
         if field.fields:
-            yield from ((path, position, nested) for path, nested in _nested("", field) if is_column(path, SELDOM_COLUMNS))
+            yield from ((path, position, nested) for path, nested in _walk_nested("", field) if is_column(path, SELDOM_COLUMNS))
         elif is_column(field.name, SELDOM_COLUMNS):
             yield field.name, position, field
 
 
-def columns(facet: facet_types.Schema) -> tuple[str, ...]:
+def list_columns(facet: facet_types.Schema) -> tuple[str, ...]:
     """The columns that a schema lists, nested ones as dotted paths."""
-    return tuple(path for path, _, _ in _columns(facet))
+    return tuple(path for path, _, _ in _walk_columns(facet))
 
 
-def seldom_columns(facet: facet_types.Schema) -> frozenset[str]:
+def find_seldom_columns(facet: facet_types.Schema) -> frozenset[str]:
     """The names in a schema that are columns only because some schema lists them."""
     return frozenset(folded for field in facet.fields or () if (folded := field.name.casefold()) in SELDOM_COLUMNS)
 
 
-def _ordered(fields: Sequence[facet_types.SchemaField]) -> Sequence[facet_types.SchemaField]:
+def _order_fields(fields: Sequence[facet_types.SchemaField]) -> Sequence[facet_types.SchemaField]:
     """By `ordinal_position` if every field has one, else as listed."""
     if fields and isinstance(fields[0].ordinal_position, int) and all(isinstance(field.ordinal_position, int) for field in fields):
         return sorted(fields, key=lambda field: int(field.ordinal_position))
     return fields
 
 
-def _nested(prefix: str, field: facet_types.SchemaField) -> Iterator[tuple[str, facet_types.SchemaField]]:
+def _walk_nested(prefix: str, field: facet_types.SchemaField) -> Iterator[tuple[str, facet_types.SchemaField]]:
     path = prefix + field.name
     yield path, field
     for inner in field.fields or ():
-        yield from _nested(path + ".", inner)
+        yield from _walk_nested(path + ".", inner)
 
 
 def _draw_schema(result: Draft, key: AssetKey, facet: facet_types.Schema) -> None:
-    columns = list(_columns(facet))
-    attributes = [(path, said) for path, _, field in columns if (said := _said_of_column(field))]
+    columns = list(_walk_columns(facet))
+    attributes = [(path, said) for path, _, field in columns if (said := _build_column_attributes(field))]
     result.listing(key, [column[:2] for column in columns], attributes)
 
 
-def _said_of_column(field: facet_types.SchemaField) -> dict[str, Json]:
+def _build_column_attributes(field: facet_types.SchemaField) -> dict[str, Json]:
     said: dict[str, Json] = {}
     kind, description = field.type, field.description
     if kind is not None and kind != "":
@@ -137,7 +139,7 @@ def _said_of_column(field: facet_types.SchemaField) -> dict[str, Json]:
     return said
 
 
-def _symlinks(key: AssetKey, facet: facet_types.Symlinks, naming: Naming) -> Facts:
+def _build_symlinks(key: AssetKey, facet: facet_types.Symlinks, naming: Naming) -> Facts:
     edges: list[EdgeFact] = []
     in_sessions: set[AssetKey] = set()
     for identifier in facet.identifiers or ():
@@ -153,40 +155,40 @@ def _symlinks(key: AssetKey, facet: facet_types.Symlinks, naming: Naming) -> Fac
     return Facts(assets=(AssetFact(key, {"session_names": names}),) if names else (), edges=tuple(edges))
 
 
-def _owners(key: AssetKey, facet: facet_types.Ownership) -> Iterator[EdgeFact]:
+def _build_owners(key: AssetKey, facet: facet_types.Ownership) -> Iterator[EdgeFact]:
     for owner in facet.owners or ():
         if name := owner.name.strip():
             kind = owner.type.strip() if isinstance(owner.type, str) else ""
             yield EdgeFact(EdgeType.OWNS, model.build_owner_key(name), key, {"type": kind or "technical"})
 
 
-def _tags(key: AssetKey, facet: facet_types.Tags) -> Facts:
+def _build_tags(key: AssetKey, facet: facet_types.Tags) -> Facts:
     """Tags of the asset, and of the columns that `field` names."""
     tags: dict[AssetKey, set[str]] = {}
     for tag in facet.tags or ():
         on = model.build_column_key(key, tag.field) if tag.field and key.kind is AssetKind.DATASET else key
-        tags.setdefault(on, set()).add(_tag(tag))
+        tags.setdefault(on, set()).add(_format_tag(tag))
     return Facts(assets=tuple(AssetFact(on, {"tags": list[Json](sorted(said))}) for on, said in tags.items()))
 
 
-def _tag(tag: facet_types.Tag) -> str:
+def _format_tag(tag: facet_types.Tag) -> str:
     """`key=value`; a mere label has the value "true" (specification, TagsDatasetFacet), or its key (Airflow)."""
     value = tag.value if isinstance(tag.value, str) or tag.value is None else msgspec.json.encode(tag.value).decode()
     return tag.key if not value or value.lower() == "true" or value == tag.key else f"{tag.key}={value}"
 
 
-def _attributes(value: facet_types.AnyFacet) -> Mapping[str, Json]:  # noqa: C901, PLR0911 - one line for each facet
+def _build_attributes(value: facet_types.AnyFacet) -> Mapping[str, Json]:  # noqa: C901, PLR0911 - one line for each facet
     match value:
         case facet_types.Documentation():
             return {"description": value.description}
         case facet_types.DatasetType():
             return {"dataset_type": value.dataset_type, "dataset_subtype": value.sub_type}
         case facet_types.Storage():
-            return {"storage": _given({"layer": value.storage_layer, "format": value.file_format})}
+            return {"storage": _drop_empty({"layer": value.storage_layer, "format": value.file_format})}
         case facet_types.DataSource():
             return {"data_source": value.name, "location": value.uri}
         case facet_types.Catalog():
-            return {"catalog": _given(msgspec.structs.asdict(value))}
+            return {"catalog": _drop_empty(msgspec.structs.asdict(value))}
         case facet_types.Hierarchy():
             return {"hierarchy": [{"type": level.type, "name": level.name} for level in value.hierarchy or ()]}
         case facet_types.JobType():
@@ -201,5 +203,5 @@ def _attributes(value: facet_types.AnyFacet) -> Mapping[str, Json]:  # noqa: C90
             return {}
 
 
-def _given(attributes: Mapping[str, str | None]) -> dict[str, Json]:
+def _drop_empty(attributes: Mapping[str, str | None]) -> dict[str, Json]:
     return {name: value for name, value in attributes.items() if value and name != "deleted"}

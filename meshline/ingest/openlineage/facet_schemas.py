@@ -487,7 +487,7 @@ class SchemaCheck:
     def __init__(self) -> None:
         self._decoders: dict[tuple[str, str], msgspec.json.Decoder[Struct]] = {}
 
-    def problem(self, place: str, name: str, raw: bytes) -> str:
+    def find_problem(self, place: str, name: str, raw: bytes) -> str:
         """Why the schema of a facet refuses it; empty: it does not, or the specification has no such facet."""
         key = (place, name)
         if key not in SCHEMAS:

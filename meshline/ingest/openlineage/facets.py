@@ -13,7 +13,7 @@ import msgspec
 
 from meshline.graph.bounded_cache import Memory
 from meshline.ingest.openlineage import facet_types
-from meshline.ingest.openlineage.event_limits import SMALL, EventLimits, Extent, extent
+from meshline.ingest.openlineage.event_limits import SMALL, EventLimits, Extent, measure_facet
 from meshline.ingest.openlineage.facet_schemas import SchemaCheck
 
 MAX_REMEMBERED = 64 * 2**20  # bytes of facets read
@@ -220,36 +220,36 @@ class FacetReader:
         self._read: Memory[tuple[Place, str, bytes], Reading] = Memory(MAX_REMEMBERED)
 
     def read(self, place: Place, name: str, facet: Text) -> Reading:
-        return self.reading(place, name, facet.digest, facet.raw)
+        return self.read_raw(place, name, facet.digest, facet.raw)
 
-    def reading(self, place: Place, name: str, digest: bytes, raw: bytes) -> Reading:
+    def read_raw(self, place: Place, name: str, digest: bytes, raw: bytes) -> Reading:
         """`read`, of a facet that is not made yet."""
         key = (place, name, digest)
         reading = self._read.get(key)
         if reading is None:
-            reading = self._read.keep(key, self._decode(place, name, raw), len(raw) + 500)
+            reading = self._read.keep(key, self._decode_facet(place, name, raw), len(raw) + 500)
         return reading
 
-    def _decode(self, place: Place, name: str, raw: bytes) -> Reading:
+    def _decode_facet(self, place: Place, name: str, raw: bytes) -> Reading:
         try:
             value = self._decoders.get((place, name), self._any).decode(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return Reading(None, Weight.UNREADABLE, f"{error}; kept as it came, not interpreted")
         if value.deleted is True:  # what else a facet needs, one that is taken back does not
-            return Reading(value, Weight.GOOD, extent=extent(value, raw, self.limits))
-        refused = self._schemas.problem(place, name, raw)
+            return Reading(value, Weight.GOOD, extent=measure_facet(value, raw, self.limits))
+        refused = self._schemas.find_problem(place, name, raw)
         problem = f"{refused}; refused by the schema of the facet: kept as it came, interpreted as far as it can be" if refused else ""
-        empty = name in _LISTS and not _lists_something(value)
-        return Reading(value, Weight.EMPTY if empty else Weight.GOOD, problem, extent(value, raw, self.limits))
+        empty = name in _LISTS and not _has_entries(value)
+        return Reading(value, Weight.EMPTY if empty else Weight.GOOD, problem, measure_facet(value, raw, self.limits))
 
 
-def _lists_something(facet: facet_types.AnyFacet) -> bool:
+def _has_entries(facet: facet_types.AnyFacet) -> bool:
     if isinstance(facet, facet_types.Schema):
         return bool(facet.fields)
     return not isinstance(facet, facet_types.ColumnLineage) or bool(facet.fields or facet.dataset)
 
 
-def facets_page() -> str:
+def build_facets_page() -> str:
     """`docs/openlineage-facets.md`."""
     lines = [
         "# OpenLineage facets",

@@ -58,7 +58,7 @@ class Producer(NamedTuple):
 
     @property
     def names_outputs_after_inputs(self) -> bool:
-        """Whether names say which input flows into which output (`output_ends`). Debezium sends each alone, one per event."""
+        """Whether names say which input flows into which output (`list_output_ends`). Debezium sends each alone, one per event."""
         return self.integration == "DEBEZIUM"
 
     @property
@@ -76,34 +76,34 @@ class Producer(NamedTuple):
         """Whether tables that a job reads may be named in its column lineage only."""
         return self.integration == "AIRFLOW"
 
-    def replaces(self, change: str) -> bool:
+    def is_replacement(self, change: str) -> bool:
         """Whether the content of an output is made anew. `change`: its lifecycleStateChange, empty if none."""
         return change in _REPLACING or self.creates
 
-    def lists_whole_input(self, namespace: str) -> bool:
+    def has_whole_input(self, namespace: str) -> bool:
         """Whether the schema of an input is the table's."""
         if self.integration not in _WHOLE_INPUTS:
             return False
         return self.integration != "SPARK" or _QUERIED.match(namespace) is None
 
-    def lists_whole_output(self, change: str) -> bool:
+    def has_whole_output(self, change: str) -> bool:
         """Whether the schema of an output is the table's. `change`: its lifecycleStateChange, empty if none."""
         if self.integration == "DBT":
             return False
-        if self.replaces(change):
+        if self.is_replacement(change):
             return True
         if self.integration in _PARTIAL_OUTPUTS:
             return False
         return self.integration in _WHOLE_UPDATES or _UPDATING.match(self.statement) is None
 
 
-def output_ends(table: str) -> tuple[str, str]:
+def list_output_ends(table: str) -> tuple[str, str]:
     """How the names of topics end into which Debezium writes a table: `<prefix>.<schema>.<table>` for `<database>.<schema>.<table>`."""
     name = _NO_TOPIC.sub("_", table)
     return name, name.partition(".")[2] or name
 
 
-def ends(topic: str) -> Iterator[str]:
+def list_topic_ends(topic: str) -> Iterator[str]:
     """The ends of a topic's name, after each dot."""
     at = topic.find(".")
     while at >= 0:
@@ -111,18 +111,18 @@ def ends(topic: str) -> Iterator[str]:
         at = topic.find(".", at + 1)
 
 
-def producer_of(facets: Mapping[str, Text], reader: FacetReader) -> Producer:
+def find_producer(facets: Mapping[str, Text], reader: FacetReader) -> Producer:
     """The producer of a run, or of a declared job. `facets`: the job's."""
-    job_type = _value(facets.get("jobType"), "jobType", reader)
-    sql = _value(facets.get("sql"), "sql", reader)
+    job_type = _read_value(facets.get("jobType"), "jobType", reader)
+    sql = _read_value(facets.get("sql"), "sql", reader)
     return Producer(
         (job_type.integration or "").strip().upper() if isinstance(job_type, JobType) else "",
-        _without_comments(sql.query or "") if isinstance(sql, Sql) else "",
+        _strip_comments(sql.query or "") if isinstance(sql, Sql) else "",
         (job_type.job_type or "").strip().upper() if isinstance(job_type, JobType) else "",
     )
 
 
-def change_of(facet: Text | None, reader: FacetReader) -> str:
+def find_change(facet: Text | None, reader: FacetReader) -> str:
     """The lifecycleStateChange that a facet states, in capitals; empty if none."""
     value = reader.read(Place.DATASET, "lifecycleStateChange", facet).value if facet else None
     if not isinstance(value, LifecycleStateChange) or value.deleted is True:
@@ -130,11 +130,11 @@ def change_of(facet: Text | None, reader: FacetReader) -> str:
     return (value.lifecycle_state_change or "").upper()
 
 
-def _value(facet: Text | None, name: str, reader: FacetReader) -> object:
+def _read_value(facet: Text | None, name: str, reader: FacetReader) -> object:
     return reader.read(Place.JOB, name, facet).value if facet else None
 
 
-def _without_comments(text: str) -> str:
+def _strip_comments(text: str) -> str:
     """The beginning of a statement."""
     at = 0
     text = text[:_MAX_STATEMENT]

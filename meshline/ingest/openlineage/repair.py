@@ -23,26 +23,26 @@ class Note(NamedTuple):
     what: str
 
 
-def repaired(body: bytes, notes: list[Note]) -> bytes:
+def repair_event(body: bytes, notes: list[Note]) -> bytes:
     """JSON that the typed decoder takes. Raises InvalidInput where an event cannot be used at all."""
-    event = _object(decoded(body, notes), "$", "an event")
-    _string(event, "eventTime", "$", "an ISO 8601 time")
+    event = _check_object(decode_json(body, notes), "$", "an event")
+    _check_string(event, "eventTime", "$", "an ISO 8601 time")
     if "eventType" in event and not isinstance(event["eventType"], str | None):
-        raise _wrong("$.eventType", event["eventType"], "a string, one of START, RUNNING, COMPLETE, ABORT, FAIL, OTHER")
+        raise _build_error("$.eventType", event["eventType"], "a string, one of START, RUNNING, COMPLETE, ABORT, FAIL, OTHER")
     if event.get("job") is None and event.get("dataset") is None:
         raise InvalidInput("neither a job nor a dataset; a run or job event has `job`, a dataset event has `dataset`", "$")
-    _part(event, "run", ("runId",), notes)
-    _part(event, "job", ("namespace", "name"), notes)
-    _part(event, "dataset", ("namespace", "name"), notes)
+    _check_part(event, "run", ("runId",), notes)
+    _check_part(event, "job", ("namespace", "name"), notes)
+    _check_part(event, "dataset", ("namespace", "name"), notes)
     for role in ("inputs", "outputs"):
-        _datasets(event, role, notes)
+        _repair_datasets(event, role, notes)
     try:
         return msgspec.json.encode(event)
     except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError, RecursionError) as error:
         raise InvalidInput(f"cannot be kept ({error})", "$") from error
 
 
-def decoded(body: bytes, notes: list[Note]) -> Any:
+def decode_json(body: bytes, notes: list[Note]) -> Any:
     """JSON as producers write it. Raises InvalidInput."""
     try:
         text = body.decode("utf-8-sig")
@@ -55,57 +55,57 @@ def decoded(body: bytes, notes: list[Note]) -> Any:
     except msgspec.MsgspecError as error:
         if "NaN" not in text and "Infinity" not in text and "out of range" not in str(error):
             raise InvalidInput(f"not JSON ({error}); one OpenLineage event, a JSON object, is accepted", "$") from error
-    return _json_with_constants(text, notes)
+    return _parse_lenient_json(text, notes)
 
 
-def _json_with_constants(text: str, notes: list[Note]) -> Any:
+def _parse_lenient_json(text: str, notes: list[Note]) -> Any:
     """Python's producers write NaN and Infinity, which are not JSON."""
 
-    def constant(name: str) -> None:
+    def note_constant(name: str) -> None:
         notes.append(Note("$", f"{name} is not JSON; read as null"))
 
-    def number(text: str) -> float | None:
+    def parse_number(text: str) -> float | None:
         value = float(text)
         if value in (float("inf"), float("-inf")):
-            constant(text[:20])
+            note_constant(text[:20])
             return None
         return value
 
     try:
-        return json.loads(text, parse_constant=constant, parse_float=number)
+        return json.loads(text, parse_constant=note_constant, parse_float=parse_number)
     except RecursionError as error:
         raise InvalidInput("nested too deeply", "$") from error
     except ValueError as error:
         raise InvalidInput(f"not JSON ({error}); one OpenLineage event, a JSON object, is accepted", "$") from error
 
 
-def _part(parent: dict[str, Any], key: str, names: tuple[str, ...], notes: list[Note]) -> None:
+def _check_part(parent: dict[str, Any], key: str, names: tuple[str, ...], notes: list[Note]) -> None:
     value = parent.get(key)
     if value is None:
         return
     where = f"$.{key}"
-    part = _object(value, where, f"an object with {' and '.join(names)}")
+    part = _check_object(value, where, f"an object with {' and '.join(names)}")
     for name in names:
-        _string(part, name, where, "a string")
+        _check_string(part, name, where, "a string")
     for name in names:
         if name != "namespace" and not part[name]:
             raise InvalidInput("an empty string; a name is needed", f"{where}.{name}")
-    _facets(part, where, notes)
+    _repair_facets(part, where, notes)
 
 
-def _datasets(event: dict[str, Any], role: str, notes: list[Note]) -> None:
+def _repair_datasets(event: dict[str, Any], role: str, notes: list[Note]) -> None:
     datasets = event.get(role)
     if datasets is None:
         return
     if not isinstance(datasets, list):
-        raise _wrong(f"$.{role}", datasets, "an array of datasets")
+        raise _build_error(f"$.{role}", datasets, "an array of datasets")
     kept = []
     for position, value in enumerate(datasets):
         where = f"$.{role}[{position}]"
-        dataset = _object(value, where, "a dataset: an object with namespace and name")
+        dataset = _check_object(value, where, "a dataset: an object with namespace and name")
         for name in ("namespace", "name"):
-            _string(dataset, name, where, "a string")
-        _facets(dataset, where, notes)
+            _check_string(dataset, name, where, "a string")
+        _repair_facets(dataset, where, notes)
         if dataset["name"]:
             kept.append(dataset)
         else:
@@ -113,30 +113,30 @@ def _datasets(event: dict[str, Any], role: str, notes: list[Note]) -> None:
     event[role] = kept
 
 
-def _facets(part: dict[str, Any], where: str, notes: list[Note]) -> None:
+def _repair_facets(part: dict[str, Any], where: str, notes: list[Note]) -> None:
     for key in _ROLES:
         facets = part.get(key)
         if facets is not None and not isinstance(facets, dict):
-            notes.append(Note(f"{where}.{key}", f"{_kind(facets)} where an object of facets is accepted; left out"))
+            notes.append(Note(f"{where}.{key}", f"{_name_kind(facets)} where an object of facets is accepted; left out"))
             del part[key]
 
 
-def _object(value: Any, where: str, accepted: str) -> dict[str, Any]:
+def _check_object(value: Any, where: str, accepted: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _wrong(where, value, accepted)
+        raise _build_error(where, value, accepted)
     return value
 
 
-def _string(part: dict[str, Any], name: str, where: str, accepted: str) -> None:
+def _check_string(part: dict[str, Any], name: str, where: str, accepted: str) -> None:
     if name not in part:
         raise InvalidInput(f"missing; {accepted} is needed", f"{where}.{name}")
     if not isinstance(part[name], str):
-        raise _wrong(f"{where}.{name}", part[name], accepted)
+        raise _build_error(f"{where}.{name}", part[name], accepted)
 
 
-def _wrong(where: str, value: Any, accepted: str) -> InvalidInput:
-    return InvalidInput(f"{_kind(value)} was found; {accepted} is accepted", where)
+def _build_error(where: str, value: Any, accepted: str) -> InvalidInput:
+    return InvalidInput(f"{_name_kind(value)} was found; {accepted} is accepted", where)
 
 
-def _kind(value: Any) -> str:
+def _name_kind(value: Any) -> str:
     return _KINDS.get(type(value), type(value).__name__)

@@ -2,7 +2,7 @@
 
 Precedence for one output (semantics, OpenLineage): the `lineage` facet, then `columnLineage`, then
 inputs x outputs. Which of these pairs are covered by column lineage depends on sibling runs as well, so
-a `Target` is made without them and `content` is asked with them.
+a `Target` is made without them and `build_content` is asked with them.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from meshline.graph.content import PLAIN, Draft
 from meshline.graph.model import AssetKey, Content, EdgeFact, EdgeType, Facts, FlowType
 from meshline.ingest.openlineage.column_lineage import (
     NOTHING,
-    Described,
     Name,
-    describe,
-    dialect_of,
-    job_name,
-    of_dataset_lineage,
-    together,
-    within,
+    OutputLineage,
+    build_output_lineage,
+    find_dialect,
+    find_job_name,
+    from_dataset_lineage,
+    merge_lineage,
+    restrict_to_columns,
 )
-from meshline.ingest.openlineage.content_cache import Contents
+from meshline.ingest.openlineage.content_cache import ContentCache
 from meshline.ingest.openlineage.facet_types import LineageEntry, Symlinks
 from meshline.ingest.openlineage.facets import Place, Weight
-from meshline.ingest.openlineage.producers import Producer, change_of, ends, output_ends, producer_of
+from meshline.ingest.openlineage.producers import Producer, find_change, find_producer, list_output_ends, list_topic_ends
 from meshline.ingest.openlineage.run_state import Mention, RunState, Slot, join_slots
 
 
@@ -41,23 +41,23 @@ class Resolver:
         for dataset, symlinks in datasets.items():
             for symlink in symlinks:
                 self._by_symlink.setdefault(symlink, []).append(dataset)
-            self._by_case.setdefault(_folded(dataset), []).append(dataset)
-            self._by_last_part.setdefault(_last_part(dataset), []).append(dataset)
+            self._by_case.setdefault(_fold_parts(dataset), []).append(dataset)
+            self._by_last_part.setdefault(_get_last_part(dataset), []).append(dataset)
 
     def resolve(self, key: AssetKey) -> AssetKey:
         """The one dataset that fits by symlink, else by case, else by the last part of the name; else `key` itself.
 
         The first of these by which any fits decides. dbt names CTEs here, which fit nothing.
         """
-        found = self._by_symlink.get(key) or self._by_case.get(_folded(key)) or self._by_last_part.get(_last_part(key))
+        found = self._by_symlink.get(key) or self._by_case.get(_fold_parts(key)) or self._by_last_part.get(_get_last_part(key))
         return found[0] if found and len(found) == 1 else key
 
 
-def _folded(key: AssetKey) -> tuple[str, ...]:
+def _fold_parts(key: AssetKey) -> tuple[str, ...]:
     return tuple(part.casefold() for part in key.parts)
 
 
-def _last_part(key: AssetKey) -> str:
+def _get_last_part(key: AssetKey) -> str:
     return key.name.replace("/", ".").rsplit(".", 1)[-1].casefold()
 
 
@@ -74,7 +74,7 @@ class Side(NamedTuple):
     facets: Mapping[str, Slot]
     is_part: bool = False
 
-    def good(self, name: str) -> Slot | None:
+    def find_good(self, name: str) -> Slot | None:
         slot = self.facets.get(name)
         return slot if slot is not None and slot.weight == GOOD else None
 
@@ -93,7 +93,7 @@ class Target(NamedTuple):
     key: AssetKey
     first: int
     last: int
-    described: Described | None
+    lineage: OutputLineage | None
     source: Source
     resolved: Mapping[Name, AssetKey]
     feeds: tuple[Feed, ...]
@@ -111,85 +111,87 @@ class Exchange(NamedTuple):
     consumed: tuple[tuple[AssetKey, AssetKey], ...]
 
 
-def exchange(job: Name, state: RunState, contents: Contents) -> Exchange:
-    return _Reader(job, state, contents).exchange()
+def build_exchange(job: Name, state: RunState, contents: ContentCache) -> Exchange:
+    return _ExchangeBuilder(job, state, contents).build()
 
 
-class _Reader:
+class _ExchangeBuilder:
     """Reads one state."""
 
-    def __init__(self, job: Name, state: RunState, contents: Contents) -> None:
+    def __init__(self, job: Name, state: RunState, contents: ContentCache) -> None:
         self.job = job
         self.contents = contents
-        self.inputs = _sides(state.inputs, contents)
-        self.producer = producer_of(state.job_facets, contents.reader)
-        self.outputs = {} if self.producer.writes_no_datasets else _sides(state.outputs, contents)
+        self.inputs = _group_sides(state.inputs, contents)
+        self.producer = find_producer(state.job_facets, contents.reader)
+        self.outputs = {} if self.producer.writes_no_datasets else _group_sides(state.outputs, contents)
         slot = state.job_facets.get("lineage")
         self.slot = slot if slot is not None and slot.weight == GOOD else None
         self.job_facets = state.job_facets
-        self.entries = contents.job_entries(self.slot) if self.slot else []
+        self.entries = contents.list_job_entries(self.slot) if self.slot else []
         self.by_target: dict[AssetKey, list[LineageEntry]] = {}
         for entry in self.entries:
             if _is_dataset(entry):
-                self.by_target.setdefault(self._key(entry.namespace, entry.name), []).append(entry)
-        self.declared = self._declared()
+                self.by_target.setdefault(self._build_key(entry.namespace, entry.name), []).append(entry)
+        self.declared = self._collect_declared()
         self.resolver: Resolver | None = None
         self.by_name: dict[AssetKey | None, list[AssetKey]] | None = None
 
-    def exchange(self) -> Exchange:
-        targets = [self._target(key, side.first, side.last, side) for key, side in self.outputs.items()]
+    def build(self) -> Exchange:
+        targets = [self._build_target(key, side.first, side.last, side) for key, side in self.outputs.items()]
         if self.slot is not None:
             named = sorted(self.by_target.keys() - self.outputs.keys())
-            targets += [self._target(key, self.slot.first, self.slot.time, None) for key in named]
-        return Exchange(model.build_job_key(*self.job), self.producer, self.inputs, self.outputs, tuple(targets), self._consumed())
+            targets += [self._build_target(key, self.slot.first, self.slot.time, None) for key in named]
+        return Exchange(model.build_job_key(*self.job), self.producer, self.inputs, self.outputs, tuple(targets), self._collect_consumed())
 
-    def _target(self, key: AssetKey, first: int, last: int, side: Side | None) -> Target:
-        described, source = self._described(key, side)
+    def _build_target(self, key: AssetKey, first: int, last: int, side: Side | None) -> Target:
+        described, source = self._find_lineage(key, side)
         if described is None:
-            return Target(key, first, last, None, (), {}, self._feeds(key, self._fed(key), frozenset()), frozenset())
-        schema = whole_schema(side, self.producer, self.contents) if side else None
-        resolved = {name: self._resolve(name) for name in described.names}
+            return Target(key, first, last, None, (), {}, self._build_feeds(key, self._find_feeding_inputs(key), frozenset()), frozenset())
+        schema = find_whole_schema(side, self.producer, self.contents) if side else None
+        resolved = {name: self._resolve_name(name) for name in described.names}
         if schema is not None:
-            described = within(described, self.contents.folded_columns(schema))
+            described = restrict_to_columns(described, self.contents.get_folded_columns(schema))
             if described.contradicted:
-                return self._contradicted(key, first, last, described, resolved, (*source, schema.digest))
-        if self.producer.names_columns_by_select_list and not _states_indirect(described):
-            target = self._by_query(key, first, last, resolved, source)
+                return self._build_contradicted(key, first, last, described, resolved, (*source, schema.digest))
+        if self.producer.names_columns_by_select_list and not _has_indirect_flows(described):
+            target = self._build_by_query(key, first, last, resolved, source)
             if target is not None and (schema is None or all(feed.covered for feed in target.feeds)):
                 return target
         sources = frozenset([resolved[name] for name in described.sources])
         fed: Iterable[AssetKey] = self.inputs if described.datasets is None else sorted({resolved[name] for name in described.datasets})
-        feeds = tuple(Feed(dataset, self.contents.pair(dataset, key), dataset in sources) for dataset in fed)
+        feeds = tuple(Feed(dataset, self.contents.get_pair_digest(dataset, key), dataset in sources) for dataset in fed)
         return Target(key, first, last, described, source, resolved, feeds, sources)
 
-    def _contradicted(
-        self, key: AssetKey, first: int, last: int, described: Described, resolved: Mapping[Name, AssetKey], source: Source
+    def _build_contradicted(
+        self, key: AssetKey, first: int, last: int, described: OutputLineage, resolved: Mapping[Name, AssetKey], source: Source
     ) -> Target:
         """An output whose schema lacks columns that its lineage names: by the SQL of the job, else no pair is covered."""
-        target = self._by_query(key, first, last, resolved, source)
+        target = self._build_by_query(key, first, last, resolved, source)
         if target is not None:
             return target
         named = set(resolved.values())
-        feeds = self._feeds(key, {*self.inputs, *named} if described.datasets is None else named, frozenset())
+        feeds = self._build_feeds(key, {*self.inputs, *named} if described.datasets is None else named, frozenset())
         return Target(key, first, last, described, source, resolved, feeds, frozenset())
 
-    def _by_query(self, key: AssetKey, first: int, last: int, resolved: Mapping[Name, AssetKey], source: Source) -> Target | None:
+    def _build_by_query(self, key: AssetKey, first: int, last: int, resolved: Mapping[Name, AssetKey], source: Source) -> Target | None:
         """An output by the SQL of the job; None if that cannot be read. `resolved`: the datasets that its lineage names."""
-        sql, dialect = self.job_facets.get("sql"), dialect_of(key.parts[0])
+        sql, dialect = self.job_facets.get("sql"), find_dialect(key.parts[0])
         if sql is None or dialect is None:
             return None
-        schemas = {dataset: self._whole_schema(dataset) for dataset in sorted({*self.inputs, *self.outputs, *resolved.values()})}
-        query = self.contents.query(sql, dialect, key, schemas)
+        schemas = {dataset: self._find_whole_schema(dataset) for dataset in sorted({*self.inputs, *self.outputs, *resolved.values()})}
+        query = self.contents.get_query_lineage(sql, dialect, key, schemas)
         if query is None:
             return None
         keys = {name: model.build_dataset_key(*name) for name in query.pairs}
         covered = frozenset(keys[name] for name, is_covered in query.pairs.items() if is_covered)
         unread = {dataset for dataset in self.inputs if dataset.parts not in query.others}
-        feeds = self._feeds(key, {*keys.values(), *unread}, covered)
+        feeds = self._build_feeds(key, {*keys.values(), *unread}, covered)
         digests = [b"" if schema is None else schema.digest for schema in schemas.values()]
-        return Target(key, first, last, describe(query.flows, query.pairs), (*source, sql.digest, *digests), keys, feeds, covered)
+        return Target(
+            key, first, last, build_output_lineage(query.flows, query.pairs), (*source, sql.digest, *digests), keys, feeds, covered
+        )
 
-    def _fed(self, key: AssetKey) -> Iterable[AssetKey]:
+    def _find_feeding_inputs(self, key: AssetKey) -> Iterable[AssetKey]:
         """The inputs that may flow into an output of which no lineage is stated: where names say so, those of that name.
 
         An output that is named after no input may have come from any input after which no output is named.
@@ -197,127 +199,131 @@ class _Reader:
         if not self.producer.names_outputs_after_inputs:
             return self.inputs
         if self.by_name is None:
-            self.by_name = self._named_after()
+            self.by_name = self._group_by_name()
         return self.by_name.get(key) or self.by_name[None]
 
-    def _named_after(self) -> dict[AssetKey | None, list[AssetKey]]:
+    def _group_by_name(self) -> dict[AssetKey | None, list[AssetKey]]:
         """By output the inputs after which it is named; under None those after which none is."""
         by_end: dict[str, list[AssetKey]] = {}
         for dataset in self.inputs:
-            for end in dict.fromkeys(output_ends(dataset.name)):
+            for end in dict.fromkeys(list_output_ends(dataset.name)):
                 by_end.setdefault(end, []).append(dataset)
         found: dict[AssetKey | None, list[AssetKey]] = {
-            key: [dataset for end in ends(key.name) for dataset in by_end.get(end, ())] for key in self.outputs
+            key: [dataset for end in list_topic_ends(key.name) for dataset in by_end.get(end, ())] for key in self.outputs
         }
         named = {dataset for datasets in found.values() for dataset in datasets}
         found[None] = [dataset for dataset in self.inputs if dataset not in named]
         return found
 
-    def _feeds(self, key: AssetKey, datasets: Iterable[AssetKey], covered: frozenset[AssetKey]) -> tuple[Feed, ...]:
-        return tuple(Feed(dataset, self.contents.pair(dataset, key), dataset in covered) for dataset in sorted(set(datasets)))
+    def _build_feeds(self, key: AssetKey, datasets: Iterable[AssetKey], covered: frozenset[AssetKey]) -> tuple[Feed, ...]:
+        return tuple(Feed(dataset, self.contents.get_pair_digest(dataset, key), dataset in covered) for dataset in sorted(set(datasets)))
 
-    def _whole_schema(self, dataset: AssetKey) -> Slot | None:
+    def _find_whole_schema(self, dataset: AssetKey) -> Slot | None:
         """The schema of a dataset that lists all of its columns."""
         written, read = self.outputs.get(dataset), self.inputs.get(dataset)
-        schema = whole_schema(written, self.producer, self.contents) if written else None
-        if schema is None and read and not read.is_part and self.producer.lists_whole_input(dataset.parts[0]):
-            return read.good("schema")
+        schema = find_whole_schema(written, self.producer, self.contents) if written else None
+        if schema is None and read and not read.is_part and self.producer.has_whole_input(dataset.parts[0]):
+            return read.find_good("schema")
         return schema
 
-    def _described(self, key: AssetKey, side: Side | None) -> tuple[Described | None, Source]:
+    def _find_lineage(self, key: AssetKey, side: Side | None) -> tuple[OutputLineage | None, Source]:
         """By precedence; an output of which no `lineage` facet says anything falls back (specification)."""
-        explicit: list[Described] = []
+        explicit: list[OutputLineage] = []
         source: list[bytes | str] = []
-        facet = side.good("lineage") if side else None
-        if facet is not None and (of_facet := self.contents.dataset_lineage(facet, self.job, self.declared)) is not None:
+        facet = side.find_good("lineage") if side else None
+        if facet is not None and (of_facet := self.contents.get_dataset_lineage(facet, self.job, self.declared)) is not None:
             explicit.append(of_facet)
             source.append(facet.digest)
         for entry in self.by_target.get(key, ()):
-            of_entry = of_dataset_lineage(entry, self.job, self.declared)
+            of_entry = from_dataset_lineage(entry, self.job, self.declared)
             if of_entry is not None and self.slot is not None:
                 explicit.append(of_entry)
                 source.append(self.slot.digest)
         if explicit:
-            return together(explicit), (*source, *sorted(self.declared))
-        facet = side.good("columnLineage") if side else None
+            return merge_lineage(explicit), (*source, *sorted(self.declared))
+        facet = side.find_good("columnLineage") if side else None
         if facet is None:
             return None, ()
-        return self.contents.column_lineage(facet, self.declared), (facet.digest, *sorted(self.declared))
+        return self.contents.get_column_lineage(facet, self.declared), (facet.digest, *sorted(self.declared))
 
-    def _declared(self) -> frozenset[str]:
+    def _collect_declared(self) -> frozenset[str]:
         declared: frozenset[str] = frozenset()
         for side in (*self.inputs.values(), *self.outputs.values()):
-            schema = side.good("schema")
+            schema = side.find_good("schema")
             if schema is not None:
-                declared |= self.contents.seldom(schema)
+                declared |= self.contents.get_seldom_columns(schema)
         return declared
 
-    def _consumed(self) -> tuple[tuple[AssetKey, AssetKey], ...]:
+    def _collect_consumed(self) -> tuple[tuple[AssetKey, AssetKey], ...]:
         """(job, dataset) of entries that say what a job consumes. Job to job has no edge, and is only kept."""
         pairs = set()
         for entry in self.entries:
             if (entry.type or "").upper() == "JOB":
                 for source in entry.inputs or ():
                     if (source.type or "DATASET").upper() == "DATASET" and source.namespace is not None and source.name:
-                        pairs.add((model.build_job_key(*(job_name(entry) or self.job)), self._resolve((source.namespace, source.name))))
+                        pairs.add(
+                            (model.build_job_key(*(find_job_name(entry) or self.job)), self._resolve_name((source.namespace, source.name)))
+                        )
         return tuple(sorted(pairs))
 
-    def _resolve(self, name: Name) -> AssetKey:
+    def _resolve_name(self, name: Name) -> AssetKey:
         key = self.contents.naming.dataset(*name)
         if key in self.inputs or key in self.outputs:
             return key
         if self.resolver is None:
-            self.resolver = Resolver({key: self._symlinks(key) for key in {**self.inputs, **self.outputs}})
+            self.resolver = Resolver({key: self._collect_symlinks(key) for key in {**self.inputs, **self.outputs}})
         return self.resolver.resolve(key)
 
-    def _symlinks(self, key: AssetKey) -> frozenset[AssetKey]:
+    def _collect_symlinks(self, key: AssetKey) -> frozenset[AssetKey]:
         found: set[AssetKey] = set()
         for side in (self.inputs.get(key), self.outputs.get(key)):
-            facet = side.good("symlinks") if side else None
+            facet = side.find_good("symlinks") if side else None
             value = self.contents.reader.read(Place.DATASET, "symlinks", facet).value if facet else None
             if isinstance(value, Symlinks) and value.deleted is not True:
-                found.update(self._key(identifier.namespace, identifier.name) for identifier in value.identifiers or ())
+                found.update(self._build_key(identifier.namespace, identifier.name) for identifier in value.identifiers or ())
         return frozenset(found)
 
-    def _key(self, namespace: str | None, name: str | None) -> AssetKey:
+    def _build_key(self, namespace: str | None, name: str | None) -> AssetKey:
         return self.contents.naming.dataset(namespace or "", name or "")
 
 
-def content(target: Target, of: Exchange, contents: Contents, covered: Callable[[bytes], bool]) -> Content:
+def build_content(target: Target, of: Exchange, contents: ContentCache, covered: Callable[[bytes], bool]) -> Content:
     """What the exchange says of one output. `covered`: whether a sibling's column lineage covers a pair."""
     feeds = tuple((feed.dataset, feed.covered or covered(feed.pair)) for feed in target.feeds)
     names = tuple(target.resolved.values())
     key = (of.job, target.key, target.source, names, tuple(of.inputs), feeds)
-    return contents.drafted(key, lambda: _draft(target, of, feeds))
+    return contents.get_draft_content(key, lambda: _draft_output(target, of, feeds))
 
 
-def writes_only(target: Target, of: Exchange, contents: Contents) -> Content:
-    return contents.of((of.job, target.key), lambda: Facts(edges=(EdgeFact(EdgeType.WRITES, of.job, target.key),)))
+def build_write_content(target: Target, of: Exchange, contents: ContentCache) -> Content:
+    return contents.get_content((of.job, target.key), lambda: Facts(edges=(EdgeFact(EdgeType.WRITES, of.job, target.key),)))
 
 
-def reads(of: Exchange, contents: Contents) -> Content:
+def build_read_content(of: Exchange, contents: ContentCache) -> Content:
     """What is read without being said where it goes."""
     pairs = sorted({*of.consumed, *((of.job, dataset) for dataset in of.inputs if not of.targets)})
-    return contents.of(("reads", *pairs), lambda: Facts(edges=tuple(EdgeFact(EdgeType.READS, job, dataset) for job, dataset in pairs)))
+    return contents.get_content(
+        ("reads", *pairs), lambda: Facts(edges=tuple(EdgeFact(EdgeType.READS, job, dataset) for job, dataset in pairs))
+    )
 
 
-def _draft(target: Target, of: Exchange, feeds: Iterable[tuple[AssetKey, bool]]) -> Draft:
+def _draft_output(target: Target, of: Exchange, feeds: Iterable[tuple[AssetKey, bool]]) -> Draft:
     draft = Draft()
-    draft.add(Facts(edges=edges(target, of)))
+    draft.add(Facts(edges=build_edges(target, of)))
     draw_flows(draft, target, feeds, of.job)
     return draft
 
 
-def edges(target: Target, of: Exchange) -> tuple[EdgeFact, ...]:
+def build_edges(target: Target, of: Exchange) -> tuple[EdgeFact, ...]:
     """What is read and written for one output."""
-    job, described = of.job, target.described or NOTHING
+    job, described = of.job, target.lineage or NOTHING
     explicit = [target.resolved[name] for name in described.datasets or ()]
-    result = [EdgeFact(EdgeType.READS, job, dataset) for dataset in sorted({*of.inputs, *explicit, *_unnamed_inputs(target, of)})]
+    result = [EdgeFact(EdgeType.READS, job, dataset) for dataset in sorted({*of.inputs, *explicit, *_find_unnamed_inputs(target, of)})]
     result += [EdgeFact(EdgeType.WRITES, model.build_job_key(*writer), target.key) for writer in described.writers]
     return (*result, EdgeFact(EdgeType.WRITES, job, target.key))
 
 
-def _unnamed_inputs(target: Target, of: Exchange) -> list[AssetKey]:
+def _find_unnamed_inputs(target: Target, of: Exchange) -> list[AssetKey]:
     """The tables that the producer names in the column lineage of an output only, although the job reads them.
 
     A subquery may be named there as well: it has no database and no schema, as the output has.
@@ -330,7 +336,7 @@ def _unnamed_inputs(target: Target, of: Exchange) -> list[AssetKey]:
 
 def draw_flows(draft: Draft, target: Target, feeds: Iterable[tuple[AssetKey, bool]], job: AssetKey | None) -> None:
     """What flows into one output. `feeds`: the datasets that do, and whether column lineage covers them."""
-    described = target.described or NOTHING
+    described = target.lineage or NOTHING
     for dataset, is_covered in feeds:
         draft.flows(dataset, target.key, PLAIN, covered=is_covered, job=job)
     for name in described.partial:  # the column that such an input feeds is known, its own is not: no column edge can stand for it
@@ -339,20 +345,20 @@ def draw_flows(draft: Draft, target: Target, feeds: Iterable[tuple[AssetKey, boo
         draft.flows(target.resolved[name], target.key, kind, pairs, job=job)
 
 
-def whole_schema(written: Side, producer: Producer, contents: Contents) -> Slot | None:
+def find_whole_schema(written: Side, producer: Producer, contents: ContentCache) -> Slot | None:
     """The schema of an output, if it lists all of its columns."""
-    schema = written.good("schema")
+    schema = written.find_good("schema")
     if schema is None or written.is_part:
         return None
-    return schema if producer.lists_whole_output(change_of(written.facets.get("lifecycleStateChange"), contents.reader)) else None
+    return schema if producer.has_whole_output(find_change(written.facets.get("lifecycleStateChange"), contents.reader)) else None
 
 
-def replaces(written: Side, producer: Producer, contents: Contents) -> bool:
+def is_replaced(written: Side, producer: Producer, contents: ContentCache) -> bool:
     """Whether the content of an output is made anew."""
-    return not written.is_part and producer.replaces(change_of(written.facets.get("lifecycleStateChange"), contents.reader))
+    return not written.is_part and producer.is_replacement(find_change(written.facets.get("lifecycleStateChange"), contents.reader))
 
 
-def _sides(mentions: Iterable[Mention], contents: Contents) -> dict[AssetKey, Side]:
+def _group_sides(mentions: Iterable[Mention], contents: ContentCache) -> dict[AssetKey, Side]:
     """By key, sorted."""
     sides: dict[AssetKey, Side] = {}
     for mention in mentions:
@@ -366,7 +372,7 @@ def _sides(mentions: Iterable[Mention], contents: Contents) -> dict[AssetKey, Si
     return dict(sorted(sides.items())) if len(sides) > 1 else sides
 
 
-def _states_indirect(described: Described) -> bool:
+def _has_indirect_flows(described: OutputLineage) -> bool:
     return any(kind.type is FlowType.INDIRECT for _, kind in described.flows)
 
 

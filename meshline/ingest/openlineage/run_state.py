@@ -85,26 +85,26 @@ def decode_state(blob: bytes) -> RunState:
         raise StoreCorrupt(f"a run's state cannot be read ({error}): restore the store from a backup") from error
 
 
-def merged(state: RunState | None, events: Iterable[RunEvent]) -> RunState:
+def merge_events(state: RunState | None, events: Iterable[RunEvent]) -> RunState:
     """The state after these events of the run, too."""
     for event in events:
-        said = _state(event)
-        state = said if state is None else join(state, said)
+        said = _build_state(event)
+        state = said if state is None else join_states(state, said)
     assert state is not None
     return state
 
 
-def join(one: RunState, other: RunState) -> RunState:
+def join_states(one: RunState, other: RunState) -> RunState:
     return RunState(
         first=min(one.first, other.first),
         last=max(one.last, other.last),
-        completed=_earliest(one.completed, other.completed),
-        failed=_earliest(one.failed, other.failed),
+        completed=_find_earliest(one.completed, other.completed),
+        failed=_find_earliest(one.failed, other.failed),
         run_facets=join_slots(one.run_facets, other.run_facets),
         job_facets=join_slots(one.job_facets, other.job_facets),
         inputs=_join_mentions([*one.inputs, *other.inputs]),
         outputs=_join_mentions([*one.outputs, *other.outputs]),
-        aborted=_earliest(one.aborted, other.aborted),
+        aborted=_find_earliest(one.aborted, other.aborted),
     )
 
 
@@ -141,27 +141,29 @@ def _rank(slot: Slot) -> tuple[int, int, bool, bytes, bytes]:
     return slot.weight, slot.time, slot.terminal, slot.digest, slot.raw
 
 
-def _state(event: RunEvent) -> RunState:
+def _build_state(event: RunEvent) -> RunState:
     """What one event says, as a state."""
     time, terminal = event.time, event.type in TERMINAL
 
-    def slots(facets: Mapping[str, Facet]) -> dict[str, Slot]:
+    def build_slots(facets: Mapping[str, Facet]) -> dict[str, Slot]:
         if not facets:
             return {}
         return {name: Slot(weight, time, terminal, digest, time, raw) for name, (digest, raw, weight) in facets.items()}
 
-    def mentions(datasets: Iterable[DatasetMention]) -> list[Mention]:
-        return _join_mentions([Mention(d.namespace, d.name, time, time, slots(d.facets), slots(d.role_facets)) for d in datasets])
+    def build_mentions(datasets: Iterable[DatasetMention]) -> list[Mention]:
+        return _join_mentions(
+            [Mention(d.namespace, d.name, time, time, build_slots(d.facets), build_slots(d.role_facets)) for d in datasets]
+        )
 
     return RunState(
         first=time,
         last=time,
         completed=time if event.type is EventType.COMPLETE else None,
         failed=time if event.type in {EventType.FAIL, EventType.ABORT} else None,
-        run_facets=slots(event.run_facets),
-        job_facets=slots(event.job_facets),
-        inputs=mentions(event.inputs),
-        outputs=mentions(event.outputs),
+        run_facets=build_slots(event.run_facets),
+        job_facets=build_slots(event.job_facets),
+        inputs=build_mentions(event.inputs),
+        outputs=build_mentions(event.outputs),
         aborted=time if event.type is EventType.ABORT else None,
     )
 
@@ -188,7 +190,7 @@ def _join_mention(one: Mention, other: Mention) -> Mention:
     )
 
 
-def _earliest(one: int | None, other: int | None) -> int | None:
+def _find_earliest(one: int | None, other: int | None) -> int | None:
     if one is None or other is None:
         return one if other is None else other
     return min(one, other)
@@ -202,7 +204,7 @@ class ParentRun(NamedTuple):
     root: tuple[str, str] | None
 
 
-def parent_run(state: RunState, reader: FacetReader) -> ParentRun | None:
+def find_parent_run(state: RunState, reader: FacetReader) -> ParentRun | None:
     slot = state.run_facets.get("parent")
     parent = reader.read(Place.RUN, "parent", slot).value if slot else None
     if not isinstance(parent, Parent):
@@ -237,7 +239,7 @@ class _Airflow(msgspec.Struct, rename="camel"):
     task_instance: _TaskInstance | None = None
 
 
-def map_index(state: RunState) -> tuple[str, ...]:
+def find_map_index(state: RunState) -> tuple[str, ...]:
     """The index of a task that Airflow maps over several inputs, each in a run of its own; empty for all other runs."""
     mapped = _decode_facet(state.run_facets.get("airflow_mappedTask"), _Mapped)
     airflow = _decode_facet(state.run_facets.get("airflow"), _Airflow)
@@ -265,7 +267,7 @@ class RunRecord(NamedTuple):
     outputs: Mapping[tuple[str, str], Mapping[str, str]]
 
 
-def run_record(blob: bytes) -> RunRecord:
+def decode_run_record(blob: bytes) -> RunRecord:
     """The record of a run from `Store.run`."""
     state = decode_state(blob)
     outcome = "FAIL" if state.failed is not None else "COMPLETE" if state.completed is not None else "RUNNING"
@@ -273,16 +275,16 @@ def run_record(blob: bytes) -> RunRecord:
         state.first,
         state.last,
         outcome,
-        _texts(state.run_facets),
-        _texts(state.job_facets),
-        _mentioned(state.inputs),
-        _mentioned(state.outputs),
+        _decode_texts(state.run_facets),
+        _decode_texts(state.job_facets),
+        _group_mentions(state.inputs),
+        _group_mentions(state.outputs),
     )
 
 
-def _texts(slots: Mapping[str, Slot]) -> dict[str, str]:
+def _decode_texts(slots: Mapping[str, Slot]) -> dict[str, str]:
     return {name: slot.raw.decode(errors="replace") for name, slot in slots.items()}
 
 
-def _mentioned(mentions: Iterable[Mention]) -> dict[tuple[str, str], dict[str, str]]:
-    return {(m.namespace, m.name): {**_texts(m.facets), **_texts(m.role_facets)} for m in mentions}
+def _group_mentions(mentions: Iterable[Mention]) -> dict[tuple[str, str], dict[str, str]]:
+    return {(m.namespace, m.name): {**_decode_texts(m.facets), **_decode_texts(m.role_facets)} for m in mentions}

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.builder import check_events
-from meshline.ingest.openlineage.event_files import STDIN, Found, events_in, files_in
+from meshline.ingest.openlineage.event_files import STDIN, Found, list_files, read_events
 from meshline.ingest.sources.base import Named
 from meshline.ingest.sources.files import matching
 from meshline.ingest.sources.scope_loader import Loading
@@ -46,13 +46,13 @@ class OpenLineageFiles(Named):
             except OSError as error:
                 yield InvalidInput(f"cannot be read: {error.strerror or error}", str(found))
                 continue
-            yield EventFile(_name(found, folder), digest, events_in([str(found)]))
+            yield EventFile(_name(found, folder), digest, read_events([str(found)]))
 
     def _paths(self, folder: Path) -> Iterator[Path | InvalidInput]:
         seen: set[Path] = set()
         for text in self.files:
             path = folder.absolute() / text
-            found = [Path(file) for file in files_in([str(path)])] if text != STDIN and path.is_dir() else matching([text], folder)
+            found = [Path(file) for file in list_files([str(path)])] if text != STDIN and path.is_dir() else matching([text], folder)
             for one in found:
                 if isinstance(one, InvalidInput):
                     yield one

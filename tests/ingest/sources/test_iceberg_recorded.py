@@ -51,7 +51,7 @@ def events(graph: LiveGraph) -> None:
     builder = BatchBuilder(Naming())
     lines = (Path(str(CORPUS)) / "recorded" / "spark_iceberg.ndjson").read_bytes().splitlines()
     received = [Received(DEFAULT_SOURCE, builder.parser.parse(line, CLOCK), CLOCK, line) for line in lines]
-    graph.commit(lambda runs: builder.batch(received, runs))
+    graph.commit(lambda runs: builder.build_batch(received, runs))
 
 
 def names(graph: LiveGraph, namespace: str, name: str) -> set[str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from meshline.errors import InvalidInput
-from meshline.ingest.openlineage.column_lineage import of_column_lineage
+from meshline.ingest.openlineage.column_lineage import from_column_lineage
 from meshline.ingest.openlineage.facet_types import ColumnLineage
 from meshline.sql.script import Reader
 from meshline.sql.statement_lineage import Relation
@@ -64,7 +64,7 @@ def queries(file: Path) -> Iterator[Query]:
 
 
 def _spark(facet: Mapping[str, Any]) -> frozenset[Edge]:
-    described = of_column_lineage(msgspec.convert(facet, ColumnLineage), frozenset())
+    described = from_column_lineage(msgspec.convert(facet, ColumnLineage), frozenset())
     assert described is not None
     return frozenset(
         Edge(_short(name[1]), column, target, kind.subtype, kind.masking)
