@@ -15,7 +15,7 @@ from benchmarks.meshes import Meshes, mesh_of
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import spent
 from meshline.app.policy_files import known_policies
-from meshline.governance.policies.monitor import Watch
+from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.policies.policy import Expression, Policy
 from meshline.graph import model
 from meshline.graph.content import encode
@@ -48,8 +48,8 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     collect_seldom()
     policies = without_guesses()
     evaluations = evaluated(live, policies)
-    watch = Watch(live, policies, NOW)
-    everything = min(spent(lambda: Watch(live, policies, NOW)).cpu for _ in range(2))
+    watch = PolicyMonitor(live, policies, NOW)
+    everything = min(spent(lambda: PolicyMonitor(live, policies, NOW)).cpu for _ in range(2))
     yield Figure(
         case=f"all of {mesh.columns:,} columns",
         unit="s of processor",
@@ -57,14 +57,14 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         reference=evaluations * EVALUATION + REST,
         against="25 µs for each evaluation, and 0.5 s",
         goal=at_most(1),
-        more={"evaluations": evaluations, "violations": len(watch.violations())},
+        more={"evaluations": evaluations, "violations": len(watch.list_violations())},
     )
     last = max(head.scope_id for heads in store.heads() for head in heads)
     events = ingest.mesh(EVENTS[size])
     costs: list[float] = []
     for changes, _ in increments(live.index, last, events):
         live.index.changes.apply(changes)
-        costs.append(spent(watch.after).cpu)
+        costs.append(spent(watch.collect_differences).cpu)
     yield Figure(
         case=f"one event into {mesh.columns:,} columns",
         unit="ms of processor",
@@ -95,8 +95,8 @@ def without_guesses() -> tuple[Policy, ...]:
 
 def evaluated(live: LiveGraph, policies: tuple[Policy, ...]) -> int:
     """How often an expression is evaluated in a full pass."""
-    with mock.patch.object(Expression, "holds", autospec=True, side_effect=Expression.holds) as counted:
-        Watch(live, policies, NOW)
+    with mock.patch.object(Expression, "holds", autospec=True, side_effect=Expression.is_true) as counted:
+        PolicyMonitor(live, policies, NOW)
     return int(counted.call_count)
 
 

@@ -15,14 +15,14 @@ from meshline.app.parser_process import Texts, texts_apart, texts_here
 from meshline.app.policy_files import with_own
 from meshline.app.policy_service import Governing, introduced
 from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable
-from meshline.governance.audit import check_records
+from meshline.governance.audit import build_check_records
 from meshline.governance.changes import Change
-from meshline.governance.gate import Options, judge, settled
-from meshline.governance.policies.monitor import Watch
-from meshline.governance.policies.policy import Given as PolicyFile
+from meshline.governance.gate import Options, decide, judge_changes
+from meshline.governance.policies.monitor import PolicyMonitor
+from meshline.governance.policies.policy import PolicyFile
 from meshline.governance.report import Report
 from meshline.governance.rules import Verdict
-from meshline.governance.waivers import applied
+from meshline.governance.waivers import apply_waivers
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import from_micros, to_micros
 from meshline.graph.naming import Naming
@@ -86,8 +86,8 @@ def judged(live: LiveGraph, asked: Asked, texts: Texts, limits: Limits, governin
         at=at,
     )
     with live.lock.until(limits.deadline), live.lock:
-        report = judge(live, live.index, found.changes, options)
-        watch = Watch(live, own) if own else None if governing is None else governing.watch
+        report = judge_changes(live, live.index, found.changes, options)
+        watch = PolicyMonitor(live, own) if own else None if governing is None else governing.watch
         violations = () if watch is None else introduced(watch, found.sayings, _verdicts(found.changes, report), time)
     if watch is not None and violations:
         before = texts.before()
@@ -97,7 +97,7 @@ def judged(live: LiveGraph, asked: Asked, texts: Texts, limits: Limits, governin
     if not graph:  # that an empty graph does not know them is no news
         report = replace(report, findings=tuple(replace(one, unknown=(), gaps=()) for one in report.findings))
     report = replace(report, checked=found.things, warnings=found.warnings, violations=violations, consumers_checked=graph)
-    return settled(applied(report, waived, from_micros(time).date()))
+    return decide(apply_waivers(report, waived, from_micros(time).date()))
 
 
 def _verdicts(changed: Iterable[Change], report: Report) -> list[tuple[Change, Verdict]]:
@@ -118,7 +118,7 @@ def record_check(store: Store, actor: str, report: Report, of: str, *, needed: b
 
     Raises StoreUnavailable, if it is needed; else what cannot be recorded is logged.
     """
-    records = check_records(actor, report, of, now())
+    records = build_check_records(actor, report, of, now())
     try:
         store.commit(lambda _: Batch(journal=records))
     except MeshlineError as error:

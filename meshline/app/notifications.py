@@ -13,12 +13,12 @@ from meshline.app.settings import Settings, variable
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.governance.diff import changes
-from meshline.governance.notify.channels import Routes, Secret, Webhook, checked, pattern, webhook
-from meshline.governance.notify.follower import Follower, Lander
+from meshline.governance.notify.channels import Routes, Secret, Webhook, build_webhook, parse_address, parse_pattern
+from meshline.governance.notify.follower import ChangeDetector, Follower
 from meshline.governance.notify.outbox import Outbox
 from meshline.governance.notify.sender import Pace, Sender
-from meshline.governance.notify.templates import templates
-from meshline.governance.notify.violation_events import Watched
+from meshline.governance.notify.templates import load_templates
+from meshline.governance.notify.violation_events import WatchedViolations
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.ingest.file_times import now
@@ -34,7 +34,7 @@ def sender(settings: Settings, store: Store) -> Sender:
         attempts=settings.notify_attempts,
         days=settings.notify_days,
     )
-    found = templates(settings.notify_templates)
+    found = load_templates(settings.notify_templates)
     return Sender(Outbox(store), routes(settings), found, _webhook(settings), pace, now, markdown=settings.notify_markdown)
 
 
@@ -42,7 +42,7 @@ def routes(settings: Settings) -> Routes:
     """Raises InvalidInput, without what is secret."""
     return Routes(
         channels={
-            kind: pattern(kind, _value(url, f"notify_channels.{kind}"), f"notify_channels.{kind}")
+            kind: parse_pattern(kind, _value(url, f"notify_channels.{kind}"), f"notify_channels.{kind}")
             for kind, url in settings.notify_channels.items()
         },
         owners={name: _addresses(urls, f"notify_owners.{name}") for name, urls in settings.notify_owners.items()},
@@ -51,16 +51,16 @@ def routes(settings: Settings) -> Routes:
 
 
 def _addresses(urls: tuple[SecretStr, ...], where: str) -> tuple[Secret, ...]:
-    return tuple(checked(_value(url, where), where) for url in urls)
+    return tuple(parse_address(_value(url, where), where) for url in urls)
 
 
 def _webhook(settings: Settings) -> Webhook | None:
     if settings.notify_webhook is None:
         return None
-    url = checked(_value(settings.notify_webhook, "notify_webhook"), "notify_webhook")
+    url = parse_address(_value(settings.notify_webhook, "notify_webhook"), "notify_webhook")
     secret = settings.notify_webhook_secret
     known = None if secret is None else SecretStr(_value(secret, "notify_webhook_secret"))
-    return webhook(url, known, "notify_webhook_secret")
+    return build_webhook(url, known, "notify_webhook_secret")
 
 
 def _value(secret: SecretStr, where: str) -> str:
@@ -75,9 +75,9 @@ LONGEST_PAUSE = 60.0  # seconds
 WARN_AGAIN_SECONDS = 300.0
 
 
-def follower(settings: Settings, live: LiveGraph, watched: Watched) -> Follower:
+def follower(settings: Settings, live: LiveGraph, watched: WatchedViolations) -> Follower:
     """What notes who has to hear of what is committed."""
-    lander = Lander(live, changes, breaking_only=settings.notify_on == "breaking")
+    lander = ChangeDetector(live, changes, breaking_only=settings.notify_on == "breaking")
     return Follower(live, lander, watched, now, webhook=settings.notify_webhook is not None)
 
 

@@ -24,9 +24,9 @@ from meshline.app.check_request import Asked, File
 from meshline.errors import LimitExceeded, MeshlineError
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.diff import changes
-from meshline.governance.gate import Raised, Versions
+from meshline.governance.gate import VersionChange, Versions
 from meshline.governance.types import unknown_names
-from meshline.governance.waivers import Waiver, waivers
+from meshline.governance.waivers import Waiver, parse_waivers
 from meshline.graph.contracts import AnyPair, Contract, Definition, Product
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import build_consumer_key, from_micros
@@ -88,7 +88,7 @@ class _Read:
         if self._asked.waivers is None:
             return ()
         read = document(self._asked.waivers.text.encode(), self._asked.waivers.name)
-        return waivers(read.value, read.where, from_micros(time).date())
+        return parse_waivers(read.value, read.where, from_micros(time).date())
 
     def policies(self) -> tuple[Document, ...]:
         return tuple(document(one.text.encode(), one.name) for one in self._asked.policies)
@@ -156,16 +156,16 @@ def _text(given: File | None) -> Text | None:
 
 def _versions(pairs: Iterable[AnyPair]) -> Versions:
     """Of contracts and products that were there and are still."""
-    found: dict[tuple[SubjectKind, str], Raised] = {}
+    found: dict[tuple[SubjectKind, str], VersionChange] = {}
     for before, after in pairs:
         if before is None or after is None:
             continue
         old, new = before.value, after.value
         line = after.line(("version",))
         if isinstance(old, Contract) and isinstance(new, Contract):
-            found[SubjectKind.CONTRACT, old.id] = Raised(old.version, new.version, after.file, line)
+            found[SubjectKind.CONTRACT, old.id] = VersionChange(old.version, new.version, after.file, line)
         elif isinstance(old, Product) and isinstance(new, Product):
-            found[SubjectKind.PRODUCT, old.name] = Raised(old.version, new.version, after.file, line)
+            found[SubjectKind.PRODUCT, old.name] = VersionChange(old.version, new.version, after.file, line)
     return found
 
 

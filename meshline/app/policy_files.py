@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from meshline.errors import InvalidInput
-from meshline.governance.policies.policy import Given, Policy, policies
+from meshline.governance.policies.policy import Policy, PolicyFile, parse_policies
 from meshline.ingest.documents import MAX_BYTES, document
 
 MAX_FILES = 500
@@ -19,20 +19,20 @@ def known_policies(path: Path | None = None) -> tuple[Policy, ...]:
     """All policies by id. `path`: of the user's own, a file or a folder of them. Raises InvalidInput with `file:line`. Read once in
     a process.
     """
-    return policies(_pack(), () if path is None else _own(path))
+    return parse_policies(_pack(), () if path is None else _own(path))
 
 
-def with_own(own: Iterable[Given]) -> tuple[Policy, ...]:
+def with_own(own: Iterable[PolicyFile]) -> tuple[Policy, ...]:
     """The product's policies and these, by id. Raises InvalidInput with `file:line`."""
-    return policies(_pack(), own)
+    return parse_policies(_pack(), own)
 
 
-def _pack() -> list[Given]:
+def _pack() -> list[PolicyFile]:
     files = sorted((resources.files("meshline.governance.policies") / "pack").iterdir(), key=lambda file: file.name)
     return [_given(file.read_bytes(), f"pack/{file.name}") for file in files if file.name.endswith(".yaml")]
 
 
-def _own(path: Path) -> list[Given]:
+def _own(path: Path) -> list[PolicyFile]:
     if not path.exists():
         raise InvalidInput(
             f"there is no {str(path)!r}; accepted is a file of policies, or a folder with such files (*.yaml, *.yml)", "policies"
@@ -51,6 +51,6 @@ def _read(file: Path) -> bytes:
         raise InvalidInput(f"it cannot be read: {error.strerror}", str(file)) from error
 
 
-def _given(data: bytes, name: str) -> Given:
+def _given(data: bytes, name: str) -> PolicyFile:
     found = document(data, name)
-    return Given(found.value, found.where)
+    return PolicyFile(found.value, found.where)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from meshline.app.policy_files import known_policies
 from meshline.governance.changes import Change
-from meshline.governance.policies.monitor import Watch
+from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.policies.policy import Policy
 from meshline.governance.report import Violation
 from meshline.governance.rules import Verdict
@@ -21,7 +21,7 @@ class Governing:
     def __init__(self, live: LiveGraph, folder: Path | None = None) -> None:
         self.live = live
         self._folder = folder
-        self._watch: Watch | None = None
+        self._watch: PolicyMonitor | None = None
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -29,19 +29,21 @@ class Governing:
         return known_policies(self._folder)
 
     @property
-    def watch(self) -> Watch:
+    def watch(self) -> PolicyMonitor:
         """The violations now; the first time costs a look at the whole graph. Raises InvalidInput."""
         with self.live.lock:
             if self._watch is None:
-                self._watch = Watch(self.live, self.policies)
+                self._watch = PolicyMonitor(self.live, self.policies)
             return self._watch
 
 
-def introduced(watch: Watch, sayings: Sequence[Saying], judged: Sequence[tuple[Change, Verdict]], now: int) -> tuple[Violation, ...]:
+def introduced(
+    watch: PolicyMonitor, sayings: Sequence[Saying], judged: Sequence[tuple[Change, Verdict]], now: int
+) -> tuple[Violation, ...]:
     """The violations that would be new if sources said this since `now` (microseconds). `judged`: the changes of the check with their
     verdicts. Only what these can touch is looked at.
     """
     with watch.live.lock:
         watch.settle(judged)
         with supposed(watch.live, sayings, now) as would:
-            return watch.supposing(would).opened
+            return watch.compare_supposed(would).opened

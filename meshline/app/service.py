@@ -21,7 +21,7 @@ from meshline.app.settings import Settings
 from meshline.app.sync_scheduler import Plan, Scheduler
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError, NotReady, StoreUnavailable, require_extra
-from meshline.governance.notify.violation_events import Watched
+from meshline.governance.notify.violation_events import WatchedViolations
 from meshline.graph.live_graph import LiveGraph, collect_as_usual, collect_seldom
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
@@ -274,7 +274,7 @@ class Service:
         sending = notifications.sender(settings, live.store)
         return Notifier(
             live,
-            notifications.follower(settings, live, Watched(governing.watch)),
+            notifications.follower(settings, live, WatchedViolations(governing.watch)),
             sending if settings.notify_send else None,
             settings.refresh_seconds,
         )

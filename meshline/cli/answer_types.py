@@ -9,7 +9,7 @@ import msgspec
 
 from meshline.cli.terminal import Line
 from meshline.errors import MeshlineError
-from meshline.governance.reports.completeness_text import doubts, known_later
+from meshline.governance.reports.completeness_text import describe_gaps, describe_late_sources
 from meshline.words import format_time
 
 
@@ -73,7 +73,7 @@ class Completeness(msgspec.Struct, rename="camel", frozen=True):
     @property
     def notes(self) -> list[str]:
         """One sentence for each reason to doubt the answer."""
-        return [*notes_of_the_past(self.as_of, self.known_later), *doubts(self)]
+        return [*notes_of_the_past(self.as_of, self.known_later), *describe_gaps(self)]
 
     @property
     def at(self) -> str:
@@ -90,7 +90,7 @@ def notes_of_the_past(as_of: str | None, later: Iterable[KnownLater]) -> Iterato
     """What an answer as of a time (ISO 8601; None: now) cannot know."""
     if as_of is not None and datetime.fromisoformat(as_of) > datetime.now(UTC):
         yield f"{shown_time(as_of)} is in the future: the answer is about what is known now."
-    yield from known_later((one.relation, one.source_kind, datetime.fromisoformat(one.since)) for one in later)
+    yield from describe_late_sources((one.relation, one.source_kind, datetime.fromisoformat(one.since)) for one in later)
 
 
 class Names:

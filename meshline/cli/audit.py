@@ -98,7 +98,7 @@ def entries(source: Answers, asked: Mapping[str, str | None]) -> Iterator[Entry]
 
 
 def line(entry: Entry) -> str:
-    from meshline.governance.audit import told
+    from meshline.governance.audit import describe_entry
 
     action = entry.action.lower()
-    return f"{entry.at[:19]}  {action:8}  {entry.actor or '-'}  {told(action, entry.subject, entry.details)}"
+    return f"{entry.at[:19]}  {action:8}  {entry.actor or '-'}  {describe_entry(action, entry.subject, entry.details)}"

@@ -14,8 +14,8 @@ from meshline.cli.check_options import Asked, Things
 from meshline.cli.terminal import Line, write
 from meshline.errors import InvalidInput
 from meshline.governance.report import Report
-from meshline.governance.reports import Format, rendered
-from meshline.governance.reports.text import lines
+from meshline.governance.reports import Format, render_report
+from meshline.governance.reports.text import format_lines
 from meshline.ingest.changes.base import ChangeInput, Text
 from meshline.ingest.documents import MAX_BYTES, text_of
 from meshline.ingest.sources.files import read_bytes
@@ -30,7 +30,7 @@ def check(things: Things, asked: Asked) -> bool:
     report = _report(_request(things, asked), asked)
     report = msgspec.structs.replace(report, warnings=(*things.warnings, *report.warnings), checked=report.checked + things.unchanged)
     for form, path in also:
-        _put(rendered(report, form), path)
+        _put(render_report(report, form), path)
     _write(report, asked)
     return report.passed
 
@@ -97,12 +97,12 @@ def _file_of(text: str) -> tuple[Format, Path]:
 
 def _write(report: Report, asked: Asked) -> None:
     if asked.output is not None:
-        _put(rendered(report, asked.form), asked.output)
+        _put(render_report(report, asked.form), asked.output)
         return
     if asked.form is Format.TEXT and sys.stdout.isatty():
-        write(Line(*line) for line in lines(report))
+        write(Line(*line) for line in format_lines(report))
     else:
-        sys.stdout.buffer.write(rendered(report, asked.form))
+        sys.stdout.buffer.write(render_report(report, asked.form))
     sys.stdout.flush()  # now, so that what cannot be written is not found out when all is over
 
 

@@ -43,10 +43,10 @@ def notify(
         from meshline.app.notifications import follower
         from meshline.app.policy_service import Governing
         from meshline.cli.client import opened
-        from meshline.governance.notify.violation_events import Watched
+        from meshline.governance.notify.violation_events import WatchedViolations
 
         with opened(settings.store, must_exist=True) as graph:
-            watched = Watched(Governing(graph.graph, settings.policies).watch)
+            watched = WatchedViolations(Governing(graph.graph, settings.policies).watch)
             noted = follower(settings, graph.graph, watched).step()
         if noted.began:
             tell("notices are recorded from now on")
@@ -57,7 +57,7 @@ def notify(
             done = out.send(now=True)
             refused = done.refused
             tell(f"messages sent: {done.sent}, not taken: {done.refused}; notices given up: {done.given_up}")
-        parcels = out.parcels()
+        parcels = out.list_parcels()
         if format is TextFormat.JSON:
             write_json(plain(parcels))
         else:
@@ -75,11 +75,11 @@ def listed(parcels: Sequence[Parcel]) -> Iterator[Line]:
         yield Line("no notice is pending")
         return
     for parcel in parcels:
-        names = dict.fromkeys(one.notice.owed.receiver.name for one in parcel.pending)
-        way = f" by {parcel.route.shown}" if parcel.route.urls else f": {parcel.route.shown}"
+        names = dict.fromkeys(one.notice.body.receiver.name for one in parcel.pending)
+        way = f" by {parcel.route.label}" if parcel.route.urls else f": {parcel.route.label}"
         yield Line(f"{', '.join(names)}{way}", "bold")
         for one in parcel.pending[:SHOWN]:
-            owed = one.notice.owed
+            owed = one.notice.body
             yield Line(f"  {owed.verdict}: {owed.text} in {owed.subject}, since {_minute(owed.at)} ({owed.rule})")
             if one.tried.attempts:
                 yield Line(f"    tried {format_count(one.tried.attempts, 'time')}, again at {_minute(one.due)}: {one.tried.error}", "dim")
@@ -88,11 +88,11 @@ def listed(parcels: Sequence[Parcel]) -> Iterator[Line]:
 
 
 def plain(parcels: Sequence[Parcel]) -> list[Json]:
-    return [{"by": parcel.route.shown, "notices": [_plain(one) for one in parcel.pending]} for parcel in parcels]
+    return [{"by": parcel.route.label, "notices": [_plain(one) for one in parcel.pending]} for parcel in parcels]
 
 
 def _plain(one: Pending) -> Json:
-    owed = one.notice.owed
+    owed = one.notice.body
     return {
         "id": one.notice.key,
         "event": owed.event,

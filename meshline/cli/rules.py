@@ -38,11 +38,12 @@ def rules(
 def _listed() -> Iterator[Line]:
     from meshline.cli.answer_types import table
     from meshline.cli.terminal import Line
-    from meshline.governance.docs_pages import shown, word
+    from meshline.governance.docs_pages import format_title, format_verdict
     from meshline.governance.rules import RULES
 
     rows = [
-        (f"{one.id}{' *' if one.law else ''}", one.side, word(one.mesh), word(one.consumer), shown(one.title)) for one in RULES.values()
+        (f"{one.id}{' *' if one.law else ''}", one.side, format_verdict(one.mesh), format_verdict(one.consumer), format_title(one.title))
+        for one in RULES.values()
     ]
     yield from table([("rule", "side", "mesh", "consumer", "what"), *rows])
     yield Line(
@@ -54,16 +55,16 @@ def _listed() -> Iterator[Line]:
 def _whole(rule: Rule) -> Iterator[Line]:
     from meshline.cli.answer_types import table
     from meshline.cli.terminal import Line
-    from meshline.governance.docs_pages import lineage, readers, shown, word
+    from meshline.governance.docs_pages import describe_lineage, describe_readers, format_title, format_verdict
     from meshline.governance.rules import Profile
 
-    yield Line(f"{rule.id}: {shown(rule.title)}", "bold")
+    yield Line(f"{rule.id}: {format_title(rule.title)}", "bold")
     said = [
         ("why", rule.reason),
         ("side", rule.side),
-        ("verdict", ", ".join(f"{word(rule.verdict(profile))} in {profile}" for profile in Profile)),
-        ("readers", readers(rule)),
-        ("with lineage", lineage(rule)),
+        ("verdict", ", ".join(f"{format_verdict(rule.get_verdict(profile))} in {profile}" for profile in Profile)),
+        ("readers", describe_readers(rule)),
+        ("with lineage", describe_lineage(rule)),
         ("safe", rule.safe),
         ("law", "always enforced by the profile mesh" if rule.law else ""),
     ]
@@ -71,14 +72,14 @@ def _whole(rule: Rule) -> Iterator[Line]:
 
 
 def _plain(rule: Rule) -> dict[str, Json]:
-    from meshline.governance.docs_pages import word
+    from meshline.governance.docs_pages import format_verdict
     from meshline.governance.rules import Profile
 
     return {
         "id": rule.id,
         "side": rule.side.value,
-        "verdicts": {profile.value: word(rule.verdict(profile)) for profile in Profile},
-        "readers": None if rule.readers is None else word(rule.readers),
+        "verdicts": {profile.value: format_verdict(rule.get_verdict(profile)) for profile in Profile},
+        "readers": None if rule.readers is None else format_verdict(rule.readers),
         "title": rule.title,
         "reason": rule.reason,
         "safe": rule.safe,

@@ -39,7 +39,7 @@ class Entry(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     details: dict[str, Any] = {}
 
 
-class Audited(NamedTuple):
+class LogEntry(NamedTuple):
     """An entry of the log. `at` in microseconds; `position` orders them."""
 
     position: int
@@ -48,14 +48,14 @@ class Audited(NamedTuple):
 
 
 class Page(NamedTuple):
-    entries: tuple[Audited, ...]
+    entries: tuple[LogEntry, ...]
     has_next: bool
 
 
 _decoder = msgspec.json.Decoder(Entry)
 
 
-def check_records(actor: str, report: Report, digest: str, at: int) -> list[Record]:
+def build_check_records(actor: str, report: Report, digest: str, at: int) -> list[Record]:
     """A check, and each waiver that it used. `digest`: of all that was given to it."""
     details: dict[str, Json] = {
         "digest": digest,
@@ -84,10 +84,10 @@ def check_records(actor: str, report: Report, digest: str, at: int) -> list[Reco
                 "digest": digest,
             }
             entries.append(Entry(action=Action.WAIVER, actor=actor, subject=concern.text, details=said))
-    return [_record(entry, at) for entry in entries]
+    return [_build_record(entry, at) for entry in entries]
 
 
-def mutation_record(actor: str, name: str, about: AssetKey, said: Statement) -> Record:
+def build_mutation_record(actor: str, name: str, about: AssetKey, said: Statement) -> Record:
     """`name`: of the mutation. What it said is in the store under the source, scope and digest of the statement."""
     details: dict[str, Json] = {
         "mutation": name,
@@ -96,10 +96,10 @@ def mutation_record(actor: str, name: str, about: AssetKey, said: Statement) -> 
         "scope": list(said.scope),
         "digest": said.content.digest.hex(),
     }
-    return _record(Entry(action=Action.MUTATION, actor=actor, subject=about.qualified_name, details=details), said.observed_at)
+    return _build_record(Entry(action=Action.MUTATION, actor=actor, subject=about.qualified_name, details=details), said.observed_at)
 
 
-def policy_record(state: str, violation: Violation, at: int, key: str) -> Record:
+def build_policy_record(state: str, violation: Violation, at: int, key: str) -> Record:
     """`state`: opened or closed. `key` names this turn of this violation, so that it is there once."""
     details: dict[str, Json] = {
         "state": state,
@@ -109,27 +109,27 @@ def policy_record(state: str, violation: Violation, at: int, key: str) -> Record
         "text": violation.text,
         "id": violation.asset.id,
     }
-    return _record(Entry(action=Action.POLICY, actor="", subject=violation.asset.qualified_name, details=details), at, key)
+    return _build_record(Entry(action=Action.POLICY, actor="", subject=violation.asset.qualified_name, details=details), at, key)
 
 
-def entries(
+def read_entries(
     store: Store, *, action: Action | None = None, since: int | None = None, actor: str | None = None, after: int = 0
-) -> Iterator[Audited]:
+) -> Iterator[LogEntry]:
     """The log in the order of commits: of an action, of an actor, not before a time, after a position."""
     while kept := store.journal(AUDIT, after, READ_AT_ONCE):
         after = kept[-1].position
-        for one in map(_audited, kept):
+        for one in map(_parse_entry, kept):
             if (action in (None, one.entry.action)) and (actor in (None, one.entry.actor)) and (since is None or one.at >= since):
                 yield one
 
 
-def page(found: Iterator[Audited], size: int) -> Page:
+def take_page(found: Iterator[LogEntry], size: int) -> Page:
     """The first of these entries."""
     taken = list(islice(found, size + 1))
     return Page(tuple(taken[:size]), len(taken) > size)
 
 
-def told(action: str, subject: str, details: Mapping[str, Json]) -> str:
+def describe_entry(action: str, subject: str, details: Mapping[str, Json]) -> str:
     """An entry as a sentence, but for when and who."""
     said = {name: str(value) for name, value in details.items()}
     match action:
@@ -144,12 +144,12 @@ def told(action: str, subject: str, details: Mapping[str, Json]) -> str:
             return f"{said['state']} {said['policy']} {said['fingerprint']}: {said['text']}"
 
 
-def _record(entry: Entry, at: int, key: str = "") -> Record:
+def _build_record(entry: Entry, at: int, key: str = "") -> Record:
     return Record(AUDIT, key, at, msgspec.json.encode(entry))
 
 
-def _audited(kept: Kept) -> Audited:
+def _parse_entry(kept: Kept) -> LogEntry:
     try:
-        return Audited(kept.position, kept.record.at, _decoder.decode(kept.record.body))
+        return LogEntry(kept.position, kept.record.at, _decoder.decode(kept.record.body))
     except msgspec.MsgspecError as error:
         raise StoreCorrupt(f"entry {kept.position} of the audit log cannot be read ({error}): restore the store from a backup") from error

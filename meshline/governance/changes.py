@@ -47,7 +47,7 @@ class Change(NamedTuple):
     after: Json = None
     assets: tuple[AssetKey, ...] = ()
     consumers: tuple[AssetKey, ...] = ()
-    told: Mapping[str, Json] = {}
+    details: Mapping[str, Json] = {}
     file: str = ""
     line: int = 0
 

@@ -33,7 +33,7 @@ class Difference(NamedTuple):
     """Where the profile `consumer` and datacontract-cli disagree. `rules`: whose changes; empty: there is no change for us."""
 
     rules: tuple[str, ...]
-    said: str
+    grade: str
     reason: str
 
 
@@ -140,63 +140,63 @@ datacontract-cli: error is breaking, warning conditional, info compatible) and a
 """
 
 
-def rules_page(examples: Mapping[str, str]) -> str:
+def build_rules_page(examples: Mapping[str, str]) -> str:
     """`examples`: rule -> a difference of two files that falls under it, as `diff -u` shows it."""
-    return HEAD + "".join(_groups(examples)) + TAIL + "".join(f"{row}\n" for row in _differences())
+    return HEAD + "".join(_list_groups(examples)) + TAIL + "".join(f"{row}\n" for row in _list_differences())
 
 
-def shown(title: str) -> str:
+def format_title(title: str) -> str:
     """A rule's sentence without a change: `FIELD` for `{field}`."""
     return re.sub(r"\{(\w+)\}", lambda found: found[1].upper().replace("_", " "), title)
 
 
-def lineage(rule: Rule) -> str:
+def describe_lineage(rule: Rule) -> str:
     """How lineage refines it; empty: it does not."""
     return LINEAGE.get(rule.refinement, "")
 
 
-def readers(rule: Rule) -> str:
+def describe_readers(rule: Rule) -> str:
     """What it is for readers, if that is not its verdict."""
-    return f"{word(rule.readers)} for readers" if rule.readers is not None else ""
+    return f"{format_verdict(rule.readers)} for readers" if rule.readers is not None else ""
 
 
-def word(verdict: Verdict) -> str:
+def format_verdict(verdict: Verdict) -> str:
     return verdict.name.lower()
 
 
-def _groups(examples: Mapping[str, str]) -> Iterator[str]:
+def _list_groups(examples: Mapping[str, str]) -> Iterator[str]:
     for name, rules in GROUPS.items():
         yield f"\n## {name[0].upper()}{name[1:]}\n\n"
         yield "| rule | side | mesh | consumer | what |\n| --- | --- | --- | --- | --- |\n"
-        yield from (f"{_row(rule)}\n" for rule in rules)
-        yield from (_section(rule, examples.get(rule.id, "")) for rule in rules)
+        yield from (f"{_format_row(rule)}\n" for rule in rules)
+        yield from (_format_section(rule, examples.get(rule.id, "")) for rule in rules)
 
 
-def _row(rule: Rule) -> str:
-    what = shown(rule.title).replace("|", "\\|")
+def _format_row(rule: Rule) -> str:
+    what = format_title(rule.title).replace("|", "\\|")
     mark = " \\*" if rule.law else ""
-    return f"| [`{rule.id}`](#{rule.id}){mark} | {rule.side} | {word(rule.mesh)} | {word(rule.consumer)} | {what} |"
+    return f"| [`{rule.id}`](#{rule.id}){mark} | {rule.side} | {format_verdict(rule.mesh)} | {format_verdict(rule.consumer)} | {what} |"
 
 
-def _section(rule: Rule, example: str) -> str:
+def _format_section(rule: Rule, example: str) -> str:
     """A heading, which is the anchor that reports link to; why, what to do, what lineage does, and an example."""
-    moved = "; ".join(filter(None, (readers(rule), lineage(rule))))
+    moved = "; ".join(filter(None, (describe_readers(rule), describe_lineage(rule))))
     lines = [rule.reason, *([f"Safe: {rule.safe}"] if rule.safe else []), *([f"With lineage: {moved}."] if moved else [])]
     text = "\n".join(["", f"### {rule.id}", "", *("  \n".join(lines).splitlines()), ""])
     return f"{text}\n```diff\n{example}\n```\n" if example else text
 
 
-def _differences() -> Iterator[str]:
+def _list_differences() -> Iterator[str]:
     for one in DIFFERENCES:
-        yield f"| {', '.join(f'`{rule}`' for rule in one.rules) or 'no change'} | {one.said} | {one.reason} |"
+        yield f"| {', '.join(f'`{rule}`' for rule in one.rules) or 'no change'} | {one.grade} | {one.reason} |"
 
 
-def kinds_page() -> str:
+def build_kinds_page() -> str:
     """As Markdown."""
-    return "\n".join(_lines()) + "\n"
+    return "\n".join(_list_lines()) + "\n"
 
 
-def _lines() -> Iterator[str]:
+def _list_lines() -> Iterator[str]:
     from meshline.governance.policies.policy import SUBJECTS  # noqa: PLC0415 - a second, which the list of rules need not wait for
     from meshline.governance.policies.subjects import COMMON  # noqa: PLC0415
 
@@ -205,18 +205,18 @@ def _lines() -> Iterator[str]:
     yield "Made from the code by `scripts/make-docs`. Each kind has candidates, and each candidate has fields, which the expressions"
     yield "`when`, `require` and `doubtful` and the `message` of a policy may name. Every kind has these as well:"
     yield ""
-    yield from _table(COMMON)
+    yield from _format_table(COMMON)
     for kind in sorted(SUBJECTS):
-        yield from _kind(SUBJECTS[kind])
+        yield from _describe_kind(SUBJECTS[kind])
 
 
-def _kind(subject: Subject) -> Iterator[str]:
+def _describe_kind(subject: Subject) -> Iterator[str]:
     yield ""
     yield f"## {subject.kind}"
     yield ""
     yield subject.about
     yield ""
-    yield from _table(subject.fields)
+    yield from _format_table(subject.fields)
     if subject.late:
         yield ""
         yield f"Only in messages: {'; '.join(f'`{name}`, {text}' for name, text in subject.late.items())}."
@@ -225,7 +225,7 @@ def _kind(subject: Subject) -> Iterator[str]:
         yield f"Which candidates there are depends on the parameters {', '.join(f'`{name}`' for name in subject.parameters)}."
 
 
-def _table(fields: Mapping[str, str]) -> Iterator[str]:
+def _format_table(fields: Mapping[str, str]) -> Iterator[str]:
     yield "| field | what it is |"
     yield "| --- | --- |"
     yield from (f"| `{name}` | {text.replace('|', chr(92) + '|')} |" for name, text in sorted(fields.items()))

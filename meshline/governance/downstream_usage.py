@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from meshline.governance.change_impact import Touched
+from meshline.governance.change_impact import ChangeImpact
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.rules import AdjustedVerdict, Verdict
 from meshline.governance.types import Type, same, specified, widening
@@ -33,79 +33,81 @@ PLAIN = frozenset({"JOIN", "GROUP_BY", "SORT", "WINDOW"})  # INDIRECT, and no co
 COPIES = 5_000  # columns whose types are looked up for one change
 
 
-def joined(_change: Change, touched: Touched) -> AdjustedVerdict | None:
-    return _read(touched, KEYS, Verdict.BREAKING, "It is a key of a join or a group")
+def adjust_for_joins(_change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
+    return _adjust_for_subtypes(touched, KEYS, Verdict.BREAKING, "It is a key of a join or a group")
 
 
-def branched(_change: Change, touched: Touched) -> AdjustedVerdict | None:
-    return _read(touched, CONDITIONS, Verdict.CONDITIONAL, "A filter or condition reads it")
+def adjust_for_conditions(_change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
+    return _adjust_for_subtypes(touched, CONDITIONS, Verdict.CONDITIONAL, "A filter or condition reads it")
 
 
-def _read(touched: Touched, subtypes: frozenset[str], verdict: Verdict, what: str) -> AdjustedVerdict | None:
-    flows = touched.readings
-    hit = np.isin(touched.subtypes(flows), sorted(subtypes))
-    return AdjustedVerdict(verdict, f"{what}: {_places(touched, flows, hit)}.") if hit.any() else None
+def _adjust_for_subtypes(touched: ChangeImpact, subtypes: frozenset[str], verdict: Verdict, what: str) -> AdjustedVerdict | None:
+    flows = touched.reading_flows
+    hit = np.isin(touched.list_subtypes(flows), sorted(subtypes))
+    return AdjustedVerdict(verdict, f"{what}: {_format_places(touched, flows, hit)}.") if hit.any() else None
 
 
-def _places(touched: Touched, flows: FlowTable, chosen: Flags) -> str:
+def _format_places(touched: ChangeImpact, flows: FlowTable, chosen: Flags) -> str:
     """The jobs of flows, else where they lead."""
     jobs = [job for job in flows.job[chosen].tolist() if job != NONE]
-    return touched.telling.names(jobs or flows.end[chosen].tolist())
+    return touched.values.format_names(jobs or flows.end[chosen].tolist())
 
 
-def unbranched(_change: Change, touched: Touched) -> AdjustedVerdict | None:
+def relax_without_conditions(_change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
     """No step on the way may be a condition, and no consumer has the values: it might have one."""
-    flows = touched.readings
-    subtypes = np.array(touched.subtypes(flows), dtype=object)
+    flows = touched.reading_flows
+    subtypes = np.array(touched.list_subtypes(flows), dtype=object)
     known = np.where(flows.reach == Reach.INDIRECT, np.isin(subtypes, sorted(PLAIN)), subtypes != "")
-    if not known.all() or _valued_consumers(touched):
+    if not known.all() or _has_value_consumers(touched):
         return None
     return AdjustedVerdict(Verdict.COMPATIBLE, "No filter or condition reads it.")
 
 
-def filtered(_change: Change, touched: Touched) -> AdjustedVerdict | None:
-    flows = touched.readings
-    if not len(flows.start) or set(touched.subtypes(flows)) != {"FILTER"} or _valued_consumers(touched):
+def relax_for_filters(_change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
+    flows = touched.reading_flows
+    if not len(flows.start) or set(touched.list_subtypes(flows)) != {"FILTER"} or _has_value_consumers(touched):
         return None
     return AdjustedVerdict(Verdict.CONDITIONAL, "Whoever reads it only filters by it.")
 
 
-def _valued_consumers(touched: Touched) -> bool:
+def _has_value_consumers(touched: ChangeImpact) -> bool:
     """Whether a consumer has the values, or may have them."""
-    return any(one.reach is not Reach.INDIRECT for one in touched.reached(AssetKind.CONSUMER))
+    return any(one.reach is not Reach.INDIRECT for one in touched.list_reached(AssetKind.CONSUMER))
 
 
 # -- types
 
 
-def narrower(change: Change, touched: Touched) -> AdjustedVerdict | None:
+def adjust_for_narrow_copies(change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
     """A copy of known type that cannot hold what comes."""
     after = normal(str(change.after))
-    copies = _copies(touched)[0].tolist()[:COPIES]
-    narrow = [node for node, type_ in _types(touched, copies).items() if not _holds(type_, after)]
-    return AdjustedVerdict(Verdict.BREAKING, f"A copy of it has a narrower type: {touched.telling.names(narrow)}.") if narrow else None
+    copies = _find_copies(touched)[0].tolist()[:COPIES]
+    narrow = [node for node, type_ in _read_types(touched, copies).items() if not _accepts_type(type_, after)]
+    return (
+        AdjustedVerdict(Verdict.BREAKING, f"A copy of it has a narrower type: {touched.values.format_names(narrow)}.") if narrow else None
+    )
 
 
-def accepted(change: Change, touched: Touched) -> AdjustedVerdict | None:
+def relax_for_wide_copies(change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
     """All that has the values is a copy of known type that holds what comes; nothing is computed of it, no consumer has it."""
-    copies, only = _copies(touched)
-    known = _types(touched, copies.tolist()[: COPIES + 1])
+    copies, only = _find_copies(touched)
+    known = _read_types(touched, copies.tolist()[: COPIES + 1])
     after = normal(str(change.after))
-    fit = len(copies) <= COPIES and len(known) == len(copies) and all(_holds(type_, after) for type_ in known.values())
-    if not only or not fit or _valued_consumers(touched):
+    fit = len(copies) <= COPIES and len(known) == len(copies) and all(_accepts_type(type_, after) for type_ in known.values())
+    if not only or not fit or _has_value_consumers(touched):
         return None
     return AdjustedVerdict(Verdict.COMPATIBLE, "Every copy of it has a type that is wide enough.")
 
 
-def _holds(type_: Type, after: Type) -> bool:
+def _accepts_type(type_: Type, after: Type) -> bool:
     return same(type_, after) or widening(after, type_) or specified(type_, after)
 
 
-def _copies(touched: Touched) -> tuple[Ints, bool]:
+def _find_copies(touched: ChangeImpact) -> tuple[Ints, bool]:
     """The columns that are copies of the starts, however far; whether nothing else is made of the values."""
-    flows = touched.readings
-    identity = (flows.reach == Reach.DIRECT) & (np.array(touched.subtypes(flows), dtype=object) == IDENTITY) & ~flows.masking
-    known = np.array(touched.impact.traversal.starts)
+    flows = touched.reading_flows
+    identity = (flows.reach == Reach.DIRECT) & (np.array(touched.list_subtypes(flows), dtype=object) == IDENTITY) & ~flows.masking
+    known = np.array(touched.downstream.traversal.starts)
     found = np.empty(0, np.int32)
     while True:
         new = np.unique(flows.end[identity & np.isin(flows.start, known)])
@@ -115,7 +117,7 @@ def _copies(touched: Touched) -> tuple[Ints, bool]:
         known, found = np.concatenate([known, new]), np.concatenate([found, new])
 
 
-def _types(touched: Touched, columns: list[int]) -> dict[int, Type]:
+def _read_types(touched: ChangeImpact, columns: list[int]) -> dict[int, Type]:
     """The types of columns, where they are known."""
     said = zip(columns, attributes(touched.live, touched.index, columns), strict=True)
     return {node: normal(text) for node, known in said if (text := known.text("type"))}
@@ -124,26 +126,27 @@ def _types(touched: Touched, columns: list[int]) -> dict[int, Type]:
 # -- positions
 
 
-def positional(_change: Change, touched: Touched) -> AdjustedVerdict | None:
+def adjust_for_positions(_change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
     """Tables that have every column of the changed one, copied as it is."""
-    copying = sorted({copy for dataset in {*touched.datasets, *touched.homes} for copy in _whole_copies(touched, dataset)})
+    copying = sorted({copy for dataset in {*touched.datasets, *touched.parent_datasets} for copy in _find_whole_copies(touched, dataset)})
     if not copying:
         return None
-    why = f"{touched.telling.names(copying)} has every column of it: if that is by position (INSERT without a list, UNION), columns shift."
+    tables = touched.values.format_names(copying)
+    why = f"{tables} has every column of it: if that is by position (INSERT without a list, UNION), columns shift."
     return AdjustedVerdict(Verdict.CONDITIONAL, why)
 
 
-def _whole_copies(touched: Touched, dataset: int) -> list[int]:
+def _find_whole_copies(touched: ChangeImpact, dataset: int) -> list[int]:
     index = touched.index
     columns = [column for column in index.assets.list_columns(dataset) if not index.assets.is_inferred(column)]
     flows = index.lineage.traverse([dataset], Direction.DOWNSTREAM, reach=Reach.DIRECT, depth=1).flow_table()
-    identity = np.array([subtype == IDENTITY for subtype in touched.subtypes(flows)], np.bool_)
+    identity = np.array([subtype == IDENTITY for subtype in touched.list_subtypes(flows)], np.bool_)
     pairs = set(zip(flows.start[identity].tolist(), flows.end[identity].tolist(), strict=True))
     targets = {index.assets.get_dataset(end) for _, end in pairs if index.assets.get_kind(end) is AssetKind.COLUMN} - {dataset}
-    return [target for target in targets if columns and _copied(touched, columns, target, pairs)]
+    return [target for target in targets if columns and _is_positional_copy(touched, columns, target, pairs)]
 
 
-def _copied(touched: Touched, columns: list[int], target: int, pairs: set[tuple[int, int]]) -> bool:
+def _is_positional_copy(touched: ChangeImpact, columns: list[int], target: int, pairs: set[tuple[int, int]]) -> bool:
     """Whether the n-th column of the target is a copy of the n-th of these, and there are no others."""
     others = [column for column in touched.index.assets.list_columns(target) if not touched.index.assets.is_inferred(column)]
     return len(others) == len(columns) and all(pair in pairs for pair in zip(columns, others, strict=True))
@@ -152,27 +155,27 @@ def _copied(touched: Touched, columns: list[int], target: int, pairs: set[tuple[
 _READERS = (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.JOB, AssetKind.CONSUMER)
 
 
-def unread(change: Change, touched: Touched) -> AdjustedVerdict | None:
+def relax_without_readers(change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
     """Compatible if nobody does. Whether that is known is asked before (`lineage_gaps.gaps`)."""
-    if any(kind in touched.sizes for kind in _READERS) or promising_contracts(change, touched):
+    if any(kind in touched.counts for kind in _READERS) or find_promising_contracts(change, touched):
         return None
     return AdjustedVerdict(Verdict.COMPATIBLE, "Nobody reads it, and all that leaves it is known.")
 
 
-def bystander(touched: Touched, consumer: AssetKey) -> bool:
+def uses_other_columns(touched: ChangeImpact, consumer: AssetKey) -> bool:
     """Whether a consumer that is bound says which columns it uses of the datasets, and uses none that is changed."""
     index = touched.index
     node = index.assets.find_by_key(consumer)
     used = {edge.end for edge in index.ownership.list_edges(node, EdgeType.CONSUMES)} if node is not None else set()
-    whole = {*touched.begun, *(index.ownership.find_product(dataset) for dataset in touched.datasets)}
+    whole = {*touched.origins, *(index.ownership.find_product(dataset) for dataset in touched.datasets)}
     columns = {one for one in used if index.assets.get_kind(one) is AssetKind.COLUMN and index.assets.get_dataset(one) in touched.datasets}
-    return bool(columns) and used.isdisjoint(whole) and not any(map(touched.is_touched, columns))
+    return bool(columns) and used.isdisjoint(whole) and not any(map(touched.is_affected, columns))
 
 
-def promising_contracts(change: Change, touched: Touched) -> list[str]:
+def find_promising_contracts(change: Change, touched: ChangeImpact) -> list[str]:
     """The names of the contracts in force, except the one that is changed, which promise what is changed."""
     index = touched.index
-    datasets = {*touched.datasets, *touched.homes}
+    datasets = {*touched.datasets, *touched.parent_datasets}
     governing = sorted(
         {edge.start for dataset in datasets for edge in index.ownership.list_edges(dataset, EdgeType.GOVERNS, incoming=True)}
     )
@@ -185,12 +188,12 @@ def promising_contracts(change: Change, touched: Touched) -> list[str]:
         if (change.subject.kind, change.subject.name) == (SubjectKind.CONTRACT, name):
             continue
         in_force = [version.contract for version in versions(name, known.rows) if version.contract.in_force]
-        if any(not columns or not columns.isdisjoint(_fields(contract)) for contract in in_force):
+        if any(not columns or not columns.isdisjoint(_list_fields(contract)) for contract in in_force):
             found.append(name)
     return found
 
 
-def _fields(contract: Contract) -> Iterator[str]:
+def _list_fields(contract: Contract) -> Iterator[str]:
     """The columns that a contract promises, under all names that it gives them."""
     for model in contract.models:
         for field in model.fields:

@@ -42,7 +42,7 @@ class Input(NamedTuple):
         return (self.promised or 0.0) + (self.cadence or 0.0)
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         return self.promised is not None and self.cadence is not None
 
 
@@ -61,72 +61,79 @@ class Feasibility(NamedTuple):
     text: str
 
 
-def feasible(live: LiveGraph, index: LineageIndex, product: int, promised: Mapping[int, float | None] | None = None) -> Feasibility:
+def assess_product(live: LiveGraph, index: LineageIndex, product: int, promised: Mapping[int, float | None] | None = None) -> Feasibility:
     """Whether one product can keep its promise. `promised`: what products and contracts promise instead (None: nothing more)."""
-    return of_products(live, index, [product], promised)[0]
+    return assess_products(live, index, [product], promised)[0]
 
 
-def of_products(
+def assess_products(
     live: LiveGraph, index: LineageIndex, products: Sequence[int], promised: Mapping[int, float | None] | None = None
 ) -> list[Feasibility]:
     """The same of many, in their order, with two reads of the store."""
     ports = {product: index.ownership.list_edges(product, EdgeType.PORT) for product in products}
-    inputs = sorted({edge.end for edges in ports.values() for edge in edges if _direction(edge) == "input"})
+    inputs = sorted({edge.end for edges in ports.values() for edge in edges if _get_direction(edge) == "input"})
     governs = {
         dataset: sorted({edge.start for edge in index.ownership.list_edges(dataset, EdgeType.GOVERNS, incoming=True)}) for dataset in inputs
     }
-    exposed = {dataset: _exposing(index, dataset) for dataset in inputs}
+    exposed = {dataset: _list_exposing(index, dataset) for dataset in inputs}
     asked = {*products, *(one for found in (*governs.values(), *exposed.values()) for one in found)}
-    said = freshness(live, index, asked)
+    said = read_freshness(live, index, asked)
     promises = {**said, **{node: value for node, value in (promised or {}).items() if node in asked}}
     return [
-        _judged(index, product, promises.get(product), _inputs(index, ports[product], exposed, governs, promises), ports[product])
+        _assess_feasibility(
+            index, product, promises.get(product), _build_inputs(index, ports[product], exposed, governs, promises), ports[product]
+        )
         for product in products
     ]
 
 
-def no_longer_holding(live: LiveGraph, index: LineageIndex, promised: Mapping[int, float | None]) -> list[tuple[Feasibility, Feasibility]]:
+def find_broken_promises(
+    live: LiveGraph, index: LineageIndex, promised: Mapping[int, float | None]
+) -> list[tuple[Feasibility, Feasibility]]:
     """The products whose promise holds, or may hold, and would not if these products and contracts promised this: (now, then)."""
     datasets = {
-        edge.end for node in promised for edge in index.ownership.list_edges(node, _HELD[index.assets.get_kind(node)]) if _offered(edge)
+        edge.end
+        for node in promised
+        for edge in index.ownership.list_edges(node, _OFFERS[index.assets.get_kind(node)])
+        if _is_offered(edge)
     }
     taking = {
         edge.start
         for of in datasets
         for edge in index.ownership.list_edges(of, EdgeType.PORT, incoming=True)
-        if _direction(edge) == "input"
+        if _get_direction(edge) == "input"
     }
     concerned = sorted(taking | {node for node in promised if index.assets.get_kind(node) is AssetKind.DATA_PRODUCT})
-    pairs = zip(of_products(live, index, concerned), of_products(live, index, concerned, promised), strict=True)
+    pairs = zip(assess_products(live, index, concerned), assess_products(live, index, concerned, promised), strict=True)
     return [(now, then) for now, then in pairs if then.standing is Standing.INFEASIBLE and now.standing is not Standing.INFEASIBLE]
 
 
-def freshness(live: LiveGraph, index: LineageIndex, nodes: Iterable[int]) -> dict[int, float]:
+def read_freshness(live: LiveGraph, index: LineageIndex, nodes: Iterable[int]) -> dict[int, float]:
     """How old the data may be that these products and contracts promise, in seconds; those that say it as a duration."""
     ordered = sorted(set(nodes))
-    found = {node: _promise(index, node, known) for node, known in zip(ordered, attributes(live, index, ordered), strict=True)}
+    found = {node: _find_promise(index, node, known) for node, known in zip(ordered, attributes(live, index, ordered), strict=True)}
     return {node: seconds for node, seconds in found.items() if seconds is not None}
 
 
-_HELD = {AssetKind.DATA_PRODUCT: EdgeType.PORT, AssetKind.CONTRACT: EdgeType.GOVERNS}
+_OFFERS = {AssetKind.DATA_PRODUCT: EdgeType.PORT, AssetKind.CONTRACT: EdgeType.GOVERNS}
 
 
-def _direction(edge: Edge) -> str:
+def _get_direction(edge: Edge) -> str:
     said = edge.attributes.get("direction", "output")
     return said.lower() if isinstance(said, str) else ""
 
 
-def _offered(edge: Edge) -> bool:
-    return edge.type is EdgeType.GOVERNS or _direction(edge) == "output"
+def _is_offered(edge: Edge) -> bool:
+    return edge.type is EdgeType.GOVERNS or _get_direction(edge) == "output"
 
 
-def _exposing(index: LineageIndex, dataset: int) -> list[int]:
+def _list_exposing(index: LineageIndex, dataset: int) -> list[int]:
     return sorted(
-        {edge.start for edge in index.ownership.list_edges(dataset, EdgeType.PORT, incoming=True) if _direction(edge) == "output"}
+        {edge.start for edge in index.ownership.list_edges(dataset, EdgeType.PORT, incoming=True) if _get_direction(edge) == "output"}
     )
 
 
-def _promise(index: LineageIndex, node: int, known: Attributes) -> float | None:
+def _find_promise(index: LineageIndex, node: int, known: Attributes) -> float | None:
     if index.assets.get_kind(node) is AssetKind.CONTRACT:
         found = versions(index.assets.get_label(node).name, known.rows)
         if not found or not found[0].contract.in_force:
@@ -137,7 +144,7 @@ def _promise(index: LineageIndex, node: int, known: Attributes) -> float | None:
     return None if measure is None else measure.seconds
 
 
-def _inputs(
+def _build_inputs(
     index: LineageIndex,
     ports: Iterable[Edge],
     exposed: Mapping[int, Sequence[int]],
@@ -146,24 +153,26 @@ def _inputs(
 ) -> tuple[Input, ...]:
     """The strictest promise of each input counts: whoever gives it is bound to it."""
     ports = list(ports)
-    own = _slowest(edge for edge in ports if _direction(edge) == "output")
+    own = _find_slowest(edge for edge in ports if _get_direction(edge) == "output")
     found: list[Input] = []
-    for dataset in {edge.end for edge in ports if _direction(edge) == "input"}:
+    for dataset in {edge.end for edge in ports if _get_direction(edge) == "input"}:
         said = [(seconds, node) for node in (*exposed[dataset], *governs[dataset]) if (seconds := promises.get(node)) is not None]
         promised, by = min(said, key=lambda one: (one[0], index.assets.get_key(one[1])), default=(None, None))
-        fetched = _slowest(edge for edge in ports if edge.end == dataset and _direction(edge) == "input")
+        fetched = _find_slowest(edge for edge in ports if edge.end == dataset and _get_direction(edge) == "input")
         found.append(Input(dataset, promised, by, own if fetched is None else fetched))
     return tuple(sorted(found, key=lambda one: index.assets.get_key(one.dataset)))
 
 
-def _slowest(ports: Iterable[Edge]) -> float | None:
+def _find_slowest(ports: Iterable[Edge]) -> float | None:
     """The longest time between two renewals that is said of any of these ports."""
     said = [cadence(text) for edge in ports if isinstance(text := edge.attributes.get("refresh"), str)]
     return max((seconds for seconds in said if seconds is not None), default=None)
 
 
-def _judged(index: LineageIndex, product: int, promised: float | None, inputs: tuple[Input, ...], ports: Iterable[Edge]) -> Feasibility:
-    own = _slowest(edge for edge in ports if _direction(edge) == "output")
+def _assess_feasibility(
+    index: LineageIndex, product: int, promised: float | None, inputs: tuple[Input, ...], ports: Iterable[Edge]
+) -> Feasibility:
+    own = _find_slowest(edge for edge in ports if _get_direction(edge) == "output")
     worst = max(inputs, key=lambda one: one.least, default=None)
     told = [one for one in inputs if one.promised is not None or one.cadence is not None]
     known = [*(one.least for one in told), *([] if own is None else [own])]
@@ -173,12 +182,12 @@ def _judged(index: LineageIndex, product: int, promised: float | None, inputs: t
     elif least is not None and least > promised:
         standing = Standing.INFEASIBLE
     else:
-        standing = Standing.FEASIBLE if inputs and all(one.known for one in inputs) else Standing.UNKNOWN
+        standing = Standing.FEASIBLE if inputs and all(one.is_known for one in inputs) else Standing.UNKNOWN
     worst = worst if worst in told else None
-    return Feasibility(product, standing, promised, least, worst, inputs, _text(index, promised, least, worst, own))
+    return Feasibility(product, standing, promised, least, worst, inputs, _format_arithmetic(index, promised, least, worst, own))
 
 
-def _text(index: LineageIndex, promised: float | None, least: float | None, worst: Input | None, own: float | None) -> str:
+def _format_arithmetic(index: LineageIndex, promised: float | None, least: float | None, worst: Input | None, own: float | None) -> str:
     said = "no freshness is promised" if promised is None else f"{length(promised)} promised"
     if least is None:
         return f"{said}; how old its data gets is not known"
@@ -192,8 +201,9 @@ def _text(index: LineageIndex, promised: float | None, least: float | None, wors
     given = f"{name} may be {length(worst.promised)} old{by}"
     if worst.cadence is None:
         return f"{said}; {given}, and how often it is fetched is not known: {length(least)} or more"
-    return f"{said}; {given} and is fetched {_every(worst.cadence)}: {length(worst.promised)} + {length(worst.cadence)} = {length(least)}"
+    total = f"{length(worst.promised)} + {length(worst.cadence)} = {length(least)}"
+    return f"{said}; {given} and is fetched {_format_interval(worst.cadence)}: {total}"
 
 
-def _every(seconds: float) -> str:
+def _format_interval(seconds: float) -> str:
     return "as it comes" if seconds == 0 else f"every {length(seconds)}"

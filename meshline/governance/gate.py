@@ -10,12 +10,12 @@ from typing import NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from meshline.governance.changes import Change, Subject, SubjectKind
-from meshline.governance.findings import Judged, judged
-from meshline.governance.recipients import notify
+from meshline.governance.findings import AssessedChange, assess_changes
+from meshline.governance.recipients import list_notices
 from meshline.governance.report import Finding, LineageChange, LineageSince, Report
-from meshline.governance.report_values import completeness, of_key
+from meshline.governance.report_values import build_asset, merge_completeness
 from meshline.governance.rules import Profile, Verdict
-from meshline.governance.waivers import judged as decided
+from meshline.governance.waivers import update_verdict as decided
 from meshline.graph.contracts import major
 from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
@@ -27,7 +27,7 @@ from meshline.graph.queries.pages import UNLIMITED, Limits
 FLOWS = 100  # changes of lineage that a report names
 _MISSING = "major-version-missing"
 _BREAKING, _COMPATIBLE = Verdict.BREAKING.name.lower(), Verdict.COMPATIBLE.name.lower()
-_TOLD = frozenset(
+_ALWAYS_NOTIFIED = frozenset(
     ["column-deprecated", "table-deprecated", "output-port-deprecated", "deprecated", "owner-changed", "owner-removed", "domain-changed"]
 )
 
@@ -47,7 +47,7 @@ class FailOn(enum.StrEnum):
     NONE = "none"
 
 
-class Raised(NamedTuple):
+class VersionChange(NamedTuple):
     """The version of a thing before and after; where the latter stands."""
 
     before: str
@@ -56,7 +56,7 @@ class Raised(NamedTuple):
     line: int = 0
 
 
-Versions: TypeAlias = Mapping[tuple[SubjectKind, str], Raised]
+Versions: TypeAlias = Mapping[tuple[SubjectKind, str], VersionChange]
 
 
 class Options(NamedTuple):
@@ -74,11 +74,11 @@ class Options(NamedTuple):
     at: Callable[[int], LineageIndex] | None = None
 
 
-def judge(live: LiveGraph, index: LineageIndex, changes: Sequence[Change], options: Options) -> Report:
+def judge_changes(live: LiveGraph, index: LineageIndex, changes: Sequence[Change], options: Options) -> Report:
     """Judge changes on a graph. Hold the lock of `live`, whose `index` it is."""
-    found = _judged(live, index, changes, options)
-    found += _judged(live, index, _unversioned(found, options.versions), options)
-    found.sort(key=_order)
+    found = _assess_changes(live, index, changes, options)
+    found += _assess_changes(live, index, _find_unversioned(found, options.versions), options)
+    found.sort(key=_build_sort_key)
     report = Report(
         verdict="",
         passed=False,
@@ -87,18 +87,18 @@ def judge(live: LiveGraph, index: LineageIndex, changes: Sequence[Change], optio
         fail_on=options.fail_on,
         checked=len({change.subject[:2] for change in changes}),
         findings=tuple(one.finding for one in found),
-        notify=tuple(notify(live, index, [one for one in found if _news(one)], options.limits)),
-        completeness=completeness((one.touched.impact.completeness for one in found), index),
-        lineage=_since(live, found, options),
+        notify=tuple(list_notices(live, index, [one for one in found if _must_notify(one)], options.limits)),
+        completeness=merge_completeness((one.impact.downstream.completeness for one in found), index),
+        lineage=_compare_lineage(live, found, options),
     )
     return decided(report)
 
 
-def _judged(live: LiveGraph, index: LineageIndex, changes: Iterable[Change], options: Options) -> list[Judged]:
-    return judged(live, index, changes, options.profile, usage=options.mode is Mode.USAGE, limits=options.limits)
+def _assess_changes(live: LiveGraph, index: LineageIndex, changes: Iterable[Change], options: Options) -> list[AssessedChange]:
+    return assess_changes(live, index, changes, options.profile, usage=options.mode is Mode.USAGE, limits=options.limits)
 
 
-def _order(one: Judged) -> tuple[int, bool, str, int, Subject, str, str]:
+def _build_sort_key(one: AssessedChange) -> tuple[int, bool, str, int, Subject, str, str]:
     """The worst first, then as they stand in the files; what follows of others last."""
     change = one.change
     place = (change.file, change.line, change.subject, change.rule, one.finding.fingerprint)
@@ -108,7 +108,7 @@ def _order(one: Judged) -> tuple[int, bool, str, int, Subject, str, str]:
 # -- versions
 
 
-def _unversioned(found: Iterable[Judged], versions: Versions) -> list[Change]:
+def _find_unversioned(found: Iterable[AssessedChange], versions: Versions) -> list[Change]:
     """Contracts and products with breaking changes whose major version did not rise."""
     broken = {(one.change.subject.kind, one.change.subject.name) for one in found if one.finding.verdict == _BREAKING}
     kept = ((key, versions[key]) for key in sorted(broken) if key in versions)
@@ -119,44 +119,46 @@ def _unversioned(found: Iterable[Judged], versions: Versions) -> list[Change]:
     ]
 
 
-def settled(report: Report) -> Report:
+def decide(report: Report) -> Report:
     """The report when waivers were applied: where all that is breaking is waived, no new version is missing."""
-    broken = {_whole(one) for one in report.findings if one.verdict == _BREAKING and one.waived is None and one.rule != _MISSING}
-    kept = tuple(one for one in report.findings if one.rule != _MISSING or one.waived is not None or _whole(one) in broken)
+    broken = {_get_subject(one) for one in report.findings if one.verdict == _BREAKING and one.waived is None and one.rule != _MISSING}
+    kept = tuple(one for one in report.findings if one.rule != _MISSING or one.waived is not None or _get_subject(one) in broken)
     return decided(replace(report, findings=kept))
 
 
-def _whole(finding: Finding) -> tuple[SubjectKind, str]:
+def _get_subject(finding: Finding) -> tuple[SubjectKind, str]:
     return finding.subject.kind, finding.subject.name
 
 
 # -- who is told
 
 
-def _news(one: Judged) -> bool:
+def _must_notify(one: AssessedChange) -> bool:
     """Whether those who are reached should hear of it: all that is not compatible, and what is told by its nature."""
-    return one.finding.verdict != _COMPATIBLE or one.change.rule in _TOLD
+    return one.finding.verdict != _COMPATIBLE or one.change.rule in _ALWAYS_NOTIFIED
 
 
 # -- lineage
 
 
-def _since(live: LiveGraph, found: Iterable[Judged], options: Options) -> LineageSince | None:
+def _compare_lineage(live: LiveGraph, found: Iterable[AssessedChange], options: Options) -> LineageSince | None:
     """What changed in the lineage around what is touched."""
     if options.since is None:
         return None
-    of = sorted({live.index.assets.get_key(start).id for one in found for start in one.touched.starts})
+    of = sorted({live.index.assets.get_key(start).id for one in found for start in one.impact.starts})
     if not of:
-        return LineageSince(since=_time(options.since), added=0, removed=0)
+        return LineageSince(since=_format_time(options.since), added=0, removed=0)
     said = lineage_diff(live, options.since, options.now, of=of, limit=FLOWS, limits=options.limits, at=options.at)
-    flows = (*(_flow("added", one) for one in said.added), *(_flow("removed", one) for one in said.removed))
-    return LineageSince(since=_time(options.since), added=said.total_added, removed=said.total_removed, flows=flows[:FLOWS])
+    flows = (*(_build_flow_change("added", one) for one in said.added), *(_build_flow_change("removed", one) for one in said.removed))
+    return LineageSince(since=_format_time(options.since), added=said.total_added, removed=said.total_removed, flows=flows[:FLOWS])
 
 
-def _flow(change: str, said: FlowChange) -> LineageChange:
+def _build_flow_change(change: str, said: FlowChange) -> LineageChange:
     edge = said.edge
-    return LineageChange(change=change, start=of_key(edge.start), end=of_key(edge.end), job=None if edge.job is None else of_key(edge.job))
+    return LineageChange(
+        change=change, start=build_asset(edge.start), end=build_asset(edge.end), job=None if edge.job is None else build_asset(edge.job)
+    )
 
 
-def _time(micros: int) -> str:
+def _format_time(micros: int) -> str:
     return from_micros(micros).isoformat()

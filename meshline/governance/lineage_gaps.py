@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from meshline.governance.change_impact import Touched
+from meshline.governance.change_impact import ChangeImpact
 from meshline.graph.index import Direction, Reach, Truncated
 from meshline.graph.index.arrays import NONE
 from meshline.graph.index.flow_tables import FlowTable
@@ -18,26 +18,33 @@ from meshline.graph.index.results import Flags
 from meshline.graph.model import AssetKind, EdgeType
 
 
-def gaps(touched: Touched) -> tuple[str, ...]:
+def list_gaps(touched: ChangeImpact) -> tuple[str, ...]:
     """Why the lineage is not complete; empty: it is."""
-    return (*_searched(touched), *_read(touched), *_passed(touched), *_described(touched), *_consumed(touched), *_settled(touched))
+    return (
+        *_describe_truncation(touched),
+        *_describe_unknown_reads(touched),
+        *_describe_vague_jobs(touched),
+        *_describe_missing_columns(touched),
+        *_describe_vague_consumers(touched),
+        *_describe_unsettled_flows(touched),
+    )
 
 
-def silent_on_filters(touched: Touched) -> tuple[str, ...]:
+def list_silent_jobs(touched: ChangeImpact) -> tuple[str, ...]:
     """The jobs that read what is touched and whose producer states no filters or joins: a column may be in one of theirs.
 
     A job of which more is stated is not among them (`Traversal.silent_jobs`).
     """
-    return tuple(touched.index.assets.get_key(job).qualified_name for job in touched.impact.traversal.silent_jobs.tolist())
+    return tuple(touched.index.assets.get_key(job).qualified_name for job in touched.downstream.traversal.silent_jobs.tolist())
 
 
-def _searched(touched: Touched) -> Iterator[str]:
-    truncated = touched.impact.completeness.truncated
+def _describe_truncation(touched: ChangeImpact) -> Iterator[str]:
+    truncated = touched.downstream.completeness.truncated
     if truncated is not Truncated.NONE:
         yield f"the search stopped at a limit ({truncated}): there may be more"
 
 
-def _read(touched: Touched) -> Iterator[str]:
+def _describe_unknown_reads(touched: ChangeImpact) -> Iterator[str]:
     """Jobs that read the datasets themselves, and nobody knows which columns; datasets without any lineage."""
     index = touched.index
     for dataset in touched.datasets:
@@ -45,24 +52,25 @@ def _read(touched: Touched) -> Iterator[str]:
         flows = index.lineage.list_flows_from([dataset])
         readers = {edge.start for edge in index.ownership.list_edges(dataset, EdgeType.READS, incoming=True)}
         explained = set(flows.job[flows.covered | (flows.reach != Reach.POSSIBLE)].tolist())
-        vague = _vague(flows)
+        vague = _select_vague(flows)
         unexplained = (readers - explained) | (set(flows.job[vague].tolist()) - {NONE})
         if unexplained:
-            yield f"record the column lineage of {touched.telling.names(unexplained)}: it is not known which columns of {name} are read"
+            jobs = touched.values.format_names(unexplained)
+            yield f"record the column lineage of {jobs}: it is not known which columns of {name} are read"
         if bool(np.any(vague & (flows.job == NONE))):
-            into = touched.telling.names(flows.end[vague & (flows.job == NONE)].tolist())
+            into = touched.values.format_names(flows.end[vague & (flows.job == NONE)].tolist())
             yield f"it is not known which columns of {name} get into {into}"
-        if not readers and not len(flows.start) and not _written(touched, dataset):
+        if not readers and not len(flows.start) and not _has_writer(touched, dataset):
             yield f"no lineage of {name} is recorded: nobody knows who reads it"
 
 
-def _vague(flows: FlowTable) -> Flags:
+def _select_vague(flows: FlowTable) -> Flags:
     """Flows between datasets that nobody knows more about; to itself none matters."""
     vague: Flags = ~flows.covered & (flows.reach == Reach.POSSIBLE) & (flows.start != flows.end)
     return vague
 
 
-def _written(touched: Touched, dataset: int) -> bool:
+def _has_writer(touched: ChangeImpact, dataset: int) -> bool:
     """Whether somebody is known to fill it: then those who record lineage know it."""
     index = touched.index
     return (
@@ -71,45 +79,45 @@ def _written(touched: Touched, dataset: int) -> bool:
     )
 
 
-def _passed(touched: Touched) -> Iterator[str]:
+def _describe_vague_jobs(touched: ChangeImpact) -> Iterator[str]:
     """Jobs further down that pass data on, and nobody knows by which columns."""
-    if not touched.impact.completeness.possible_only:
+    if not touched.downstream.completeness.possible_only:
         return
     flows = touched.flows
-    further = _vague(flows) & ~np.isin(flows.start, touched.datasets)
+    further = _select_vague(flows) & ~np.isin(flows.start, touched.datasets)
     jobs = set(flows.job[further].tolist()) - {NONE}
     if jobs:
-        yield f"record the column lineage of {touched.telling.names(jobs)}: what lies behind is only possible"
+        yield f"record the column lineage of {touched.values.format_names(jobs)}: what lies behind is only possible"
     nameless = further & (flows.job == NONE)
     if bool(np.any(nameless)):
-        yield f"it is not known which columns get into {touched.telling.names(flows.end[nameless].tolist())}"
+        yield f"it is not known which columns get into {touched.values.format_names(flows.end[nameless].tolist())}"
 
 
-def _described(touched: Touched) -> Iterator[str]:
-    if touched.impact.completeness.undescribed:
-        datasets = [one.node for one in touched.reached(AssetKind.DATASET)]
+def _describe_missing_columns(touched: ChangeImpact) -> Iterator[str]:
+    if touched.downstream.completeness.undescribed:
+        datasets = [one.node for one in touched.list_reached(AssetKind.DATASET)]
         named = [node for node in (*touched.datasets, *datasets) if not touched.index.assets.is_described(node)]
-        yield f"nobody has described {touched.telling.names(named)}: its columns are not known"
+        yield f"nobody has described {touched.values.format_names(named)}: its columns are not known"
 
 
-def _consumed(touched: Touched) -> Iterator[str]:
+def _describe_vague_consumers(touched: ChangeImpact) -> Iterator[str]:
     """Consumers that name no columns, where columns are what is changed."""
     index = touched.index
     columns = any(index.assets.get_kind(start) is AssetKind.COLUMN for start in touched.starts)
-    for one in touched.reached(AssetKind.CONSUMER) if columns else ():
+    for one in touched.list_reached(AssetKind.CONSUMER) if columns else ():
         if one.reach is Reach.POSSIBLE:
-            whole = [node for node, _ in touched.uses(one.node) if index.assets.get_kind(node) is not AssetKind.COLUMN]
+            whole = [node for node, _ in touched.list_uses(one.node) if index.assets.get_kind(node) is not AssetKind.COLUMN]
             if whole:
-                yield f"say which columns {index.assets.get_key(one.node).name} uses of {touched.telling.names(whole)}"
+                yield f"say which columns {index.assets.get_key(one.node).name} uses of {touched.values.format_names(whole)}"
 
 
-def _settled(touched: Touched) -> Iterator[str]:
-    counts = touched.impact.completeness
+def _describe_unsettled_flows(touched: ChangeImpact) -> Iterator[str]:
+    counts = touched.downstream.completeness
     if counts.provisional:
-        yield f"{_number(counts.provisional, 'flow rests on a run', 'flows rest on runs')} that did not end"
+        yield f"{_format_count(counts.provisional, 'flow rests on a run', 'flows rest on runs')} that did not end"
     if counts.stale_edges:
-        yield f"{_number(counts.stale_edges, 'flow was', 'flows were')} not said again by the latest run of the job"
+        yield f"{_format_count(counts.stale_edges, 'flow was', 'flows were')} not said again by the latest run of the job"
 
 
-def _number(count: int, one: str, many: str) -> str:
+def _format_count(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshline.governance.change_impact import Touched
-from meshline.governance.findings import BOUND, Judged
+from meshline.governance.change_impact import ChangeImpact
+from meshline.governance.findings import BOUND, AssessedChange
 from meshline.governance.report import Asset, Notice
-from meshline.governance.report_values import names
+from meshline.governance.report_values import format_names
 from meshline.graph.index import LineageIndex, Reach
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import address
@@ -20,31 +20,31 @@ CONTACTS = ("email", "slack")
 SHOWN = 20  # assets of one notice
 
 
-def notify(live: LiveGraph, index: LineageIndex, found: Sequence[Judged], limits: Limits) -> list[Notice]:
+def list_notices(live: LiveGraph, index: LineageIndex, found: Sequence[AssessedChange], limits: Limits) -> list[Notice]:
     """Consumers first, then owners, the surest affected first; then those who are bound by promise alone."""
     if not found:
         return []
-    telling = found[0].touched.telling
-    said = _said(_union(index, [one.touched for one in found], limits))
-    contacts = _contacts(live, index, [one.recipient for one in said])
-    surest = _surest(found)
+    telling = found[0].impact.values
+    said = _list_impact_notices(_merge_impacts(index, [one.impact for one in found], limits))
+    contacts = _read_contacts(live, index, [one.recipient for one in said])
+    surest = _find_surest_reach(found)
     told = [
         Notice(
-            recipient=telling.asset(one.recipient),
+            recipient=telling.get_asset(one.recipient),
             contacts=contacts[one.recipient],
             reason=one.reason,
             reach=surest.get(index.assets.get_key(one.recipient).id, one.reach).name,
             why=one.why,
-            assets=tuple(telling.asset(node) for node in one.assets[:SHOWN]),
+            assets=tuple(telling.get_asset(node) for node in one.assets[:SHOWN]),
             total=len(one.assets),
         )
         for one in said
     ]
     known = {one.recipient.qualified_name for one in told if one.reason == impact_recipients.NoticeReason.CONSUMES}
-    return [*told, *(one for one in _bound(live, index, found) if one.recipient.qualified_name not in known)]
+    return [*told, *(one for one in _list_bound_notices(live, index, found) if one.recipient.qualified_name not in known)]
 
 
-def _surest(found: Sequence[Judged]) -> dict[str, Reach]:
+def _find_surest_reach(found: Sequence[AssessedChange]) -> dict[str, Reach]:
     """By consumer: the surest way in which a change reaches it. An impact knows nothing of what only stands in for another."""
     reached: dict[str, Reach] = {}
     for one in found:
@@ -55,13 +55,13 @@ def _surest(found: Sequence[Judged]) -> dict[str, Reach]:
     return reached
 
 
-def _union(index: LineageIndex, touched: Sequence[Touched], limits: Limits) -> Impact:
+def _merge_impacts(index: LineageIndex, touched: Sequence[ChangeImpact], limits: Limits) -> Impact:
     starts = tuple(dict.fromkeys(start for one in touched for start in one.starts))
-    same = next((one.impact for one in touched if set(one.starts) == set(starts)), None)
+    same = next((one.downstream for one in touched if set(one.starts) == set(starts)), None)
     return same or impact(index, starts, promises=False, limits=limits)
 
 
-def _said(found: Impact) -> list[impact_recipients.Notice]:
+def _list_impact_notices(found: Impact) -> list[impact_recipients.Notice]:
     """As of an impact; and the owners of what is changed itself, first of all owners."""
     index = found.index
     owned: dict[int, list[int]] = {}
@@ -70,32 +70,32 @@ def _said(found: Impact) -> list[impact_recipients.Notice]:
             owned.setdefault(owner, []).append(start)
     said = impact_recipients.notices(found)
     others = {one.recipient: one.assets for one in said if one.reason is impact_recipients.NoticeReason.OWNS}
-    first = [_owner(index, owner, (*starts, *others.get(owner, ()))) for owner, starts in owned.items()]
+    first = [_build_owner_notice(index, owner, (*starts, *others.get(owner, ()))) for owner, starts in owned.items()]
     first.sort(key=lambda one: index.assets.get_key(one.recipient))
     consumers = [one for one in said if one.reason is impact_recipients.NoticeReason.CONSUMES]
     return [*consumers, *first, *(one for one in said if one.reason is impact_recipients.NoticeReason.OWNS and one.recipient not in owned)]
 
 
-def _owner(index: LineageIndex, owner: int, assets: tuple[int, ...]) -> impact_recipients.Notice:
+def _build_owner_notice(index: LineageIndex, owner: int, assets: tuple[int, ...]) -> impact_recipients.Notice:
     return impact_recipients.Notice(
         owner, impact_recipients.NoticeReason.OWNS, Reach.DIRECT, assets, impact_recipients.owns(index, owner, assets)
     )
 
 
-def _contacts(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> dict[int, dict[str, str]]:
+def _read_contacts(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> dict[int, dict[str, str]]:
     distinct = sorted(set(nodes))
     said = zip(distinct, attributes(live, index, distinct), strict=True)
-    return {node: _contact(known, index.assets.get_key(node).name) for node, known in said}
+    return {node: _choose_contacts(known, index.assets.get_key(node).name) for node, known in said}
 
 
-def _contact(known: Attributes, name: str) -> dict[str, str]:
+def _choose_contacts(known: Attributes, name: str) -> dict[str, str]:
     """By channel; `contact` as it was written, where no channel is stated; the address that somebody is named by without both."""
     found = {channel: text for channel in CONTACTS if (text := known.text(channel))}
     text, named = known.text("contact"), address(name)
     return found or ({"contact": text} if text else {"email": named} if named else {})
 
 
-def _bound(live: LiveGraph, index: LineageIndex, found: Sequence[Judged]) -> list[Notice]:
+def _list_bound_notices(live: LiveGraph, index: LineageIndex, found: Sequence[AssessedChange]) -> list[Notice]:
     """Each with what the changes that bind it are made to."""
     by_consumer: dict[Asset, set[str]] = {}
     for one in found:
@@ -103,14 +103,14 @@ def _bound(live: LiveGraph, index: LineageIndex, found: Sequence[Judged]) -> lis
             if hit.reach == BOUND:
                 by_consumer.setdefault(hit.consumer, set()).add(one.change.subject.name)
     nodes = {asset: index.assets.find(asset.id) for asset in by_consumer if asset.id}
-    contacts = _contacts(live, index, [node for node in nodes.values() if node is not None])
+    contacts = _read_contacts(live, index, [node for node in nodes.values() if node is not None])
     return [
         Notice(
             recipient=asset,
             contacts=contacts.get(nodes.get(asset) or -1, {}),
             reason=impact_recipients.NoticeReason.CONSUMES,
             reach=BOUND,
-            why=f"is bound to {names(by_consumer[asset])}",
+            why=f"is bound to {format_names(by_consumer[asset])}",
             assets=(),
             total=0,
         )

@@ -193,7 +193,7 @@ def encode_report(report: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
 
 
-def report_schema() -> str:
+def build_report_schema() -> str:
     """The JSON Schema (2020-12) of a report."""
     made = msgspec.json.schema(Report)
     for part in made["$defs"].values():

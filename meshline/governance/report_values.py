@@ -14,49 +14,49 @@ from meshline.graph.queries.impact_paths import PathStep
 NAMED = 10  # things that a sentence names
 
 
-def of_key(key: AssetKey, *, known: bool = True) -> Asset:
+def build_asset(key: AssetKey, *, known: bool = True) -> Asset:
     return Asset(id=key.id if known else "", kind=key.kind, name=key.name, qualified_name=key.qualified_name)
 
 
-class Telling:
+class AssetValues:
     """Assets of one index as values, each made once."""
 
     def __init__(self, index: LineageIndex) -> None:
         self.index = index
         self._known: dict[int, Asset] = {}
 
-    def asset(self, node: int) -> Asset:
+    def get_asset(self, node: int) -> Asset:
         found = self._known.get(node)
         if found is None:
-            found = self._known[node] = of_key(self.index.assets.get_key(node))
+            found = self._known[node] = build_asset(self.index.assets.get_key(node))
         return found
 
-    def assets(self, nodes: Iterable[int]) -> tuple[Asset, ...]:
+    def get_assets(self, nodes: Iterable[int]) -> tuple[Asset, ...]:
         """Each once, by kind and name."""
-        return tuple(sorted((self.asset(node) for node in set(nodes)), key=lambda one: (one.kind, one.qualified_name)))
+        return tuple(sorted((self.get_asset(node) for node in set(nodes)), key=lambda one: (one.kind, one.qualified_name)))
 
-    def step(self, step: PathStep) -> Step:
+    def build_step(self, step: PathStep) -> Step:
         flow = step.flow
         return Step(
-            asset=self.asset(step.node),
+            asset=self.get_asset(step.node),
             edge=step.edge or "",
             type=(flow.type or "") if flow else "",
             subtype=flow.subtype if flow else "",
             masking=flow.masking if flow else False,
-            job=None if flow is None or flow.job is None else self.asset(flow.job),
+            job=None if flow is None or flow.job is None else self.get_asset(flow.job),
         )
 
-    def names(self, nodes: Iterable[int]) -> str:
+    def format_names(self, nodes: Iterable[int]) -> str:
         """`a, b and 3 more`, sorted."""
-        return names(self.asset(node).qualified_name for node in set(nodes))
+        return format_names(self.get_asset(node).qualified_name for node in set(nodes))
 
 
-def names(texts: Iterable[str]) -> str:
+def format_names(texts: Iterable[str]) -> str:
     found = sorted(set(texts))
     return ", ".join(found[:NAMED]) + (f" and {len(found) - NAMED} more" if len(found) > NAMED else "")
 
 
-def completeness(found: Iterable[Counts], index: LineageIndex) -> Completeness:
+def merge_completeness(found: Iterable[Counts], index: LineageIndex) -> Completeness:
     """Of several answers the worst: what none of them lacks is not lacking."""
     counts = list(found)
     return Completeness(
@@ -73,26 +73,26 @@ def completeness(found: Iterable[Counts], index: LineageIndex) -> Completeness:
     )
 
 
-def sentence(template: str, told: Mapping[str, Json], before: Json, after: Json) -> str:
+def format_sentence(template: str, details: Mapping[str, Json], before: Json, after: Json) -> str:
     """A rule's title filled in."""
-    return template.format_map(_Words({**told, "before": before, "after": after}))
+    return template.format_map(_Words({**details, "before": before, "after": after}))
 
 
 class _Words(dict[str, Json]):
     """Values as words; what is not told is `?`."""
 
     def __getitem__(self, name: str) -> str:
-        return worded(self.get(name, "?"))
+        return format_value(self.get(name, "?"))
 
 
-def worded(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value in a sentence."""
     if value is None or value == "":
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(worded, value)) or "nothing"
+        return ", ".join(map(format_value, value)) or "nothing"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {worded(part)}" for name, part in value.items()) or "nothing"
+        return ", ".join(f"{name}: {format_value(part)}" for name, part in value.items()) or "nothing"
     return str(value)

@@ -71,7 +71,7 @@ class Rule(NamedTuple):
     readers: Verdict | None = None
     law: bool = False
 
-    def verdict(self, profile: Profile) -> Verdict:
+    def get_verdict(self, profile: Profile) -> Verdict:
         """The verdict of the rule alone."""
         if profile is Profile.FULL:
             return max(self.mesh, self.consumer)

@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from meshline.governance import commitments, downstream_usage
-from meshline.governance.change_impact import Touched
+from meshline.governance.change_impact import ChangeImpact
 from meshline.governance.changes import Change
-from meshline.governance.downstream_usage import bystander, promising_contracts, unread
-from meshline.governance.lineage_gaps import gaps, silent_on_filters
-from meshline.governance.report_values import names
+from meshline.governance.downstream_usage import find_promising_contracts, relax_without_readers, uses_other_columns
+from meshline.governance.lineage_gaps import list_gaps, list_silent_jobs
+from meshline.governance.report_values import format_names
 from meshline.governance.rules import RULES, AdjustedVerdict, Profile, Refinement, Verdict
 
-_Refining: TypeAlias = Callable[[Change, Touched], AdjustedVerdict | None]
+_Refiner: TypeAlias = Callable[[Change, ChangeImpact], AdjustedVerdict | None]
 
 
-class Refined(NamedTuple):
+class FinalVerdict(NamedTuple):
     """`verdict`: of the change; `readers`: of who is reached, but for those in `consumers`. `why`: what moved it; empty: nothing."""
 
     verdict: Verdict
@@ -29,57 +29,59 @@ class Refined(NamedTuple):
     consumers: Mapping[int, Verdict] = {}
 
 
-def refined(change: Change, touched: Touched, profile: Profile, *, usage: bool) -> Refined:
+def adjust_verdict(change: Change, touched: ChangeImpact, profile: Profile, *, usage: bool) -> FinalVerdict:
     """The verdict of a change by its rule and by what is known of who reads."""
     rule = RULES[change.rule]
-    verdict = rule.verdict(profile)
-    if rule.refinement is Refinement.PROMOTED and (contracts := promising_contracts(change, touched)):
-        grown = RULES["type-widened"].verdict(profile)
+    verdict = rule.get_verdict(profile)
+    if rule.refinement is Refinement.PROMOTED and (contracts := find_promising_contracts(change, touched)):
+        grown = RULES["type-widened"].get_verdict(profile)
         if grown > verdict:
-            return Refined(grown, grown, f"The contract {', '.join(contracts)} promises the type.")
+            return FinalVerdict(grown, grown, f"The contract {', '.join(contracts)} promises the type.")
     readers = verdict if rule.readers is None else min(verdict, rule.readers)
-    raised = _first(_RAISING.get(rule.refinement), change, touched)
+    raised = _raise_verdict(_RAISING.get(rule.refinement), change, touched)
     if raised is not None and raised.verdict > readers:
         if raised.consumers is None:
-            return Refined(max(verdict, raised.verdict), raised.verdict, raised.why)
+            return FinalVerdict(max(verdict, raised.verdict), raised.verdict, raised.why)
         bound = dict.fromkeys(raised.consumers, raised.verdict)
-        return Refined(max(verdict, raised.verdict), readers, raised.why, bound)
+        return FinalVerdict(max(verdict, raised.verdict), readers, raised.why, bound)
     if usage and not touched.unknown and touched.starts:
-        relaxed = _relaxed(rule.refinement, change, touched)
+        relaxed = _relax_verdict(rule.refinement, change, touched)
         if relaxed is not None and relaxed.verdict < verdict:
-            if silent := silent_on_filters(touched):
-                return Refined(verdict, readers, f"It may be in a filter or join of {names(silent)}, whose lineage states none.")
-            return Refined(relaxed.verdict, min(readers, relaxed.verdict), relaxed.why)
-    return Refined(verdict, readers)
+            if silent := list_silent_jobs(touched):
+                return FinalVerdict(
+                    verdict, readers, f"It may be in a filter or join of {format_names(silent)}, whose lineage states none."
+                )
+            return FinalVerdict(relaxed.verdict, min(readers, relaxed.verdict), relaxed.why)
+    return FinalVerdict(verdict, readers)
 
 
-def _first(refining: _Refining | None, change: Change, touched: Touched) -> AdjustedVerdict | None:
-    return None if refining is None or not (touched.starts or touched.homes or change.consumers) else refining(change, touched)
+def _raise_verdict(refining: _Refiner | None, change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
+    return None if refining is None or not (touched.starts or touched.parent_datasets or change.consumers) else refining(change, touched)
 
 
-def _relaxed(refinement: Refinement, change: Change, touched: Touched) -> AdjustedVerdict | None:
+def _relax_verdict(refinement: Refinement, change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
     relaxing = _RELAXING.get(refinement, ())
-    if not relaxing or gaps(touched) or not all(bystander(touched, consumer) for consumer in change.consumers):
+    if not relaxing or list_gaps(touched) or not all(uses_other_columns(touched, consumer) for consumer in change.consumers):
         return None
     found = (relax(change, touched) for relax in relaxing)
     return min((one for one in found if one is not None), key=lambda one: one.verdict, default=None)
 
 
-_RAISING: dict[Refinement, _Refining] = {
-    Refinement.POSITIONAL: downstream_usage.positional,
-    Refinement.WIDENED: downstream_usage.narrower,
-    Refinement.PROMOTED: downstream_usage.narrower,
-    Refinement.JOINED: downstream_usage.joined,
-    Refinement.BRANCHED: downstream_usage.branched,
-    Refinement.EXPOSED: commitments.exposed,
-    Refinement.BOUND: commitments.bound,
-    Refinement.PROMISED: commitments.promised,
-    Refinement.CLOSING: commitments.closing,
+_RAISING: dict[Refinement, _Refiner] = {
+    Refinement.POSITIONAL: downstream_usage.adjust_for_positions,
+    Refinement.WIDENED: downstream_usage.adjust_for_narrow_copies,
+    Refinement.PROMOTED: downstream_usage.adjust_for_narrow_copies,
+    Refinement.JOINED: downstream_usage.adjust_for_joins,
+    Refinement.BRANCHED: downstream_usage.adjust_for_conditions,
+    Refinement.EXPOSED: commitments.adjust_for_exposure,
+    Refinement.BOUND: commitments.adjust_for_bound_consumers,
+    Refinement.PROMISED: commitments.adjust_for_broken_promises,
+    Refinement.CLOSING: commitments.adjust_for_cycle,
 }
-_RELAXING: dict[Refinement, tuple[_Refining, ...]] = {
-    Refinement.UNREACHED: (unread,),
-    Refinement.WIDENED: (unread, downstream_usage.accepted),
-    Refinement.PROMOTED: (unread, downstream_usage.accepted),
-    Refinement.FILTERED_ONLY: (unread, downstream_usage.filtered),
-    Refinement.UNBRANCHED: (unread, downstream_usage.unbranched),
+_RELAXING: dict[Refinement, tuple[_Refiner, ...]] = {
+    Refinement.UNREACHED: (relax_without_readers,),
+    Refinement.WIDENED: (relax_without_readers, downstream_usage.relax_for_wide_copies),
+    Refinement.PROMOTED: (relax_without_readers, downstream_usage.relax_for_wide_copies),
+    Refinement.FILTERED_ONLY: (relax_without_readers, downstream_usage.relax_for_filters),
+    Refinement.UNBRANCHED: (relax_without_readers, downstream_usage.relax_without_conditions),
 }

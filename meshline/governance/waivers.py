@@ -35,7 +35,7 @@ class Waiver(NamedTuple):
     line: int = 0
 
 
-def waivers(value: Json, where: Where, today: date) -> tuple[Waiver, ...]:
+def parse_waivers(value: Json, where: Where, today: date) -> tuple[Waiver, ...]:
     """The waivers of a file, from its value. Raises InvalidInput for one that cannot be used, and for one that never ends."""
     if value is None:
         return ()
@@ -45,7 +45,7 @@ def waivers(value: Json, where: Where, today: date) -> tuple[Waiver, ...]:
         raise InvalidInput(f"{len(value)} waivers; a file may have {MOST}", where(()))
     found: dict[str, Waiver] = {}
     for place, given in enumerate(value):
-        waiver = _waiver(given, lambda *path, place=place: where((place, *path)), today)
+        waiver = _parse_waiver(given, lambda *path, place=place: where((place, *path)), today)
         if waiver.fingerprint in found:
             first = found[waiver.fingerprint]
             raise InvalidInput(f"{waiver.fingerprint} is waived twice (first on line {first.line})", where((place, "fingerprint")))
@@ -53,7 +53,7 @@ def waivers(value: Json, where: Where, today: date) -> tuple[Waiver, ...]:
     return tuple(found.values())
 
 
-def _waiver(given: Json, where: Callable[..., str], today: date) -> Waiver:
+def _parse_waiver(given: Json, where: Callable[..., str], today: date) -> Waiver:
     accepted = ", ".join(KEYS)
     if not isinstance(given, dict):
         raise InvalidInput(f"a waiver has the keys {accepted}", where())
@@ -64,21 +64,21 @@ def _waiver(given: Json, where: Callable[..., str], today: date) -> Waiver:
         if key not in given:
             more = " (a waiver ends: write its last day, YYYY-MM-DD)" if key == "expires" else ""
             raise InvalidInput(f"{key} is missing{more}", where())
-    fingerprint = _text(given["fingerprint"], "fingerprint", where)
+    fingerprint = _parse_text(given["fingerprint"], "fingerprint", where)
     if not _FINGERPRINT.fullmatch(fingerprint):
         raise InvalidInput(f"found {fingerprint!r}; a fingerprint has 16 digits 0-9a-f; in quotes if all are 0-9", where("fingerprint"))
     file, _, line = where("fingerprint").rpartition(":")
     return Waiver(
         fingerprint,
-        _text(given["reason"], "reason", where),
-        _text(given["approver"], "approver", where),
-        _expiry(_text(given["expires"], "expires", where), where("expires"), today),
+        _parse_text(given["reason"], "reason", where),
+        _parse_text(given["approver"], "approver", where),
+        _parse_expiry(_parse_text(given["expires"], "expires", where), where("expires"), today),
         file,
         int(line),
     )
 
 
-def _text(value: Json, key: str, where: Callable[..., str]) -> str:
+def _parse_text(value: Json, key: str, where: Callable[..., str]) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidInput(f"{key}: found {value!r}; accepted is a text" + (", in quotes" if value not in (None, "") else ""), where(key))
     if len(value) > MAX_TEXT:
@@ -86,7 +86,7 @@ def _text(value: Json, key: str, where: Callable[..., str]) -> str:
     return value.strip()
 
 
-def _expiry(text: str, where: str, today: date) -> date:
+def _parse_expiry(text: str, where: str, today: date) -> date:
     try:
         expires = date.fromisoformat(text) if _DATE.fullmatch(text) else None
     except ValueError:
@@ -98,39 +98,39 @@ def _expiry(text: str, where: str, today: date) -> date:
     return expires
 
 
-def applied(report: Report, waivers: Sequence[Waiver], today: date) -> Report:
+def apply_waivers(report: Report, waivers: Sequence[Waiver], today: date) -> Report:
     """The report with what is waived marked as such, which counts no more; with what is wrong with waivers, which does."""
     holding = {waiver.fingerprint: waiver for waiver in waivers if waiver.expires >= today}
-    findings = tuple(replace(one, waived=_waived(holding.get(one.fingerprint))) for one in report.findings)
-    violations = tuple(replace(one, waived=_waived(holding.get(one.fingerprint))) for one in report.violations)
+    findings = tuple(replace(one, waived=_build_waived(holding.get(one.fingerprint))) for one in report.findings)
+    violations = tuple(replace(one, waived=_build_waived(holding.get(one.fingerprint))) for one in report.violations)
     fitting = {one.fingerprint for one in findings} | {one.fingerprint for one in violations}
-    problems = (*report.waivers, *_problems(waivers, fitting, today))
-    return judged(replace(report, findings=findings, violations=violations, waivers=problems))
+    problems = (*report.waivers, *_find_problems(waivers, fitting, today))
+    return update_verdict(replace(report, findings=findings, violations=violations, waivers=problems))
 
 
-def judged(report: Report) -> Report:
+def update_verdict(report: Report) -> Report:
     """The report with verdict and `passed` as its parts have them."""
-    verdict = worst(counting(report))
+    verdict = find_worst(list_verdicts(report))
     return replace(report, verdict=verdict, passed=report.fail_on not in _WORST or _WORST.index(verdict) < _WORST.index(report.fail_on))
 
 
-def counting(report: Report) -> Iterator[str]:
+def list_verdicts(report: Report) -> Iterator[str]:
     """The verdicts of all that is not waived."""
     concerns: tuple[Finding | Violation, ...] = (*report.findings, *report.violations)
     yield from (one.verdict for one in concerns if one.waived is None)
     yield from (one.verdict for one in report.waivers)
 
 
-def worst(verdicts: Iterable[str]) -> str:
+def find_worst(verdicts: Iterable[str]) -> str:
     """The worst of these; compatible if there are none."""
     return max(verdicts, key=_WORST.index, default=_WORST[0])
 
 
-def _waived(waiver: Waiver | None) -> Waived | None:
+def _build_waived(waiver: Waiver | None) -> Waived | None:
     return None if waiver is None else Waived(reason=waiver.reason, approver=waiver.approver, expires=waiver.expires.isoformat())
 
 
-def _problems(waivers: Sequence[Waiver], fitting: set[str], today: date) -> Iterator[WaiverProblem]:
+def _find_problems(waivers: Sequence[Waiver], fitting: set[str], today: date) -> Iterator[WaiverProblem]:
     for waiver in waivers:
         if waiver.expires < today:
             said = "; what it waived counts again" if waiver.fingerprint in fitting else ", and nothing here has its fingerprint: remove it"

@@ -12,8 +12,8 @@ import pytest
 from meshline.app.check import checked
 from meshline.app.check_request import Asked, Compared, File
 from meshline.app.policy_service import Governing
-from meshline.governance.change_impact import Touched
-from meshline.governance.gate import Options, judge
+from meshline.governance.change_impact import ChangeImpact
+from meshline.governance.gate import Options, judge_changes
 from meshline.graph import live_graph
 from meshline.graph.naming import Naming
 from meshline.graph.queries.impact import Impact
@@ -36,9 +36,9 @@ def test_an_impact_ends_with_its_answer(ask: Asking) -> None:
 
 
 def test_what_a_check_touches_ends_with_its_report(ask: Asking) -> None:
-    report = judge(ask.graph, ask.graph.index, [change("column-removed", mesh.EMAIL)], Options())
+    report = judge_changes(ask.graph, ask.graph.index, [change("column-removed", mesh.EMAIL)], Options())
     assert report.findings[0].contracts
-    assert alive(Impact, Touched) == 0
+    assert alive(Impact, ChangeImpact) == 0
 
 
 def test_memory_stays_level(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:

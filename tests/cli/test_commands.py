@@ -15,7 +15,7 @@ import typer
 
 from meshline import __version__
 from meshline.cli.options import time_of
-from meshline.governance.reports.markdown import prose
+from meshline.governance.reports.markdown import format_prose
 from tests.cli.running import EXAMPLE, done, executable, run
 
 GROUPS = {
@@ -117,7 +117,7 @@ def test_a_name_that_nothing_has(example: str) -> None:
 def test_a_name_copied_from_a_markdown_report_is_found(example: str) -> None:
     """Names outside of code have a zero-width space after `://`, so that they do not become links."""
     name = done("search", "customer_profiles", "--kind", "dataset", "--store", example).out.split()[1]
-    assert done("owners", prose(name).replace("\\", ""), "--store", example).out == done("owners", name, "--store", example).out
+    assert done("owners", format_prose(name).replace("\\", ""), "--store", example).out == done("owners", name, "--store", example).out
 
 
 def test_lineage_begins_with_what_was_asked(example: str) -> None:

@@ -52,7 +52,7 @@ def found(before: Any, after: Any) -> list[Change]:
 
 
 def verdict(of: list[Change], profile: Profile) -> Verdict:
-    return max((RULES[one.rule].verdict(profile) for one in of), default=Verdict.COMPATIBLE)
+    return max((RULES[one.rule].get_verdict(profile) for one in of), default=Verdict.COMPATIBLE)
 
 
 def reads(reader: Any, writer: Any) -> bool:
@@ -271,7 +271,7 @@ def test_what_is_compatible_in_both_directions_breaks_only_for_reasons_that_are_
     for one in of:
         if one.rule != "column-renamed" and any(f"{one.subject.part[1]}.".startswith(f"{name}.") for name in gone):
             continue
-        if any(RULES[one.rule].verdict(profile) is Verdict.BREAKING for profile in Profile):
+        if any(RULES[one.rule].get_verdict(profile) is Verdict.BREAKING for profile in Profile):
             assert one.rule in STRICTER, (one, before, after)
             if not logical and one.rule in LOSSY:
                 assert {str(one.before), str(one.after)} - {"None"} <= LOSSY[one.rule], (one, before, after)

@@ -34,7 +34,7 @@ def differing(name: str) -> list[tuple[tuple[str, ...], str]]:
     """The listed differences that explain why a pair is graded otherwise."""
     rules = {rule for rule, verdict in ours(name).items() if verdict is not theirs(name)}
     said = "error" if theirs(name) is Verdict.BREAKING else "not graded" if not PAIRS[name] else ""
-    return [(one.rules, one.said) for one in DIFFERENCES if one.said == said and (rules & set(one.rules) or not rules | set(one.rules))]
+    return [(one.rules, one.grade) for one in DIFFERENCES if one.grade == said and (rules & set(one.rules) or not rules | set(one.rules))]
 
 
 def test_version() -> None:
@@ -49,7 +49,7 @@ def test_pair(name: str) -> None:
 
 def test_every_difference_is_seen() -> None:
     seen = {one for name in PAIRS if max(ours(name).values(), default=Verdict.COMPATIBLE) is not theirs(name) for one in differing(name)}
-    assert seen == {(one.rules, one.said) for one in DIFFERENCES}
+    assert seen == {(one.rules, one.grade) for one in DIFFERENCES}
     explained = {rule for rules, _ in seen for rule in rules}
     found = {rule for name in PAIRS for rule, verdict in ours(name).items() if verdict is not theirs(name)}
     assert explained <= found

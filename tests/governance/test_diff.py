@@ -49,7 +49,7 @@ def test_a_field_is_its_column_in_each_dataset() -> None:
     assert (found.rule, found.before, found.after) == ("type-changed", "string", "int")
     assert found.assets == (build_column_key(ORDERS, "email_address"), build_column_key(LAKE, "email_address"))
     assert found.consumers == (build_consumer_key("finance"),)
-    assert found.told["field"] == "orders.email_address"
+    assert found.details["field"] == "orders.email_address"
     assert (found.file, found.line) == ("new.yaml", 12)
 
 
@@ -208,7 +208,7 @@ def test_a_renamed_table() -> None:
 
 def test_a_column_that_moves_with_another_in_front() -> None:
     moved = the(changes(Pair(table(A, B, Field("c")), table(Field("c"), A, B))))
-    assert (moved.rule, moved.assets, moved.told["position"], moved.told["new_position"]) == (
+    assert (moved.rule, moved.assets, moved.details["position"], moved.details["new_position"]) == (
         "column-moved",
         (build_column_key(ORDERS, "c"),),
         3,

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from meshline.governance.changes import Change
 from meshline.governance.diff import changes
-from meshline.governance.report_values import sentence
+from meshline.governance.report_values import format_sentence
 from meshline.governance.rules import RULES
 from meshline.graph.contracts import Contract, Definition, Field, Level, Model, Pair, Party, Role, Rule, Server, Terms, Version, level
 from meshline.graph.model import build_column_key, build_dataset_key
@@ -114,7 +114,7 @@ def test_changes_are_well_formed(before: Contract, after: Contract) -> None:
     assert len({one.fingerprint for one in found}) == len(found)
     for one in found:
         rule = RULES[one.rule]
-        assert "?" not in sentence(rule.title, one.told, one.before, one.after)
+        assert "?" not in format_sentence(rule.title, one.details, one.before, one.after)
         assert (one.file, one.line) == ("b.yaml", 1)
 
 
@@ -187,7 +187,7 @@ def table(names: list[str], form: str = "iceberg") -> Version[Definition]:
 
 def moves(before: list[str], after: list[str], form: str = "iceberg") -> list[str]:
     found = changes(Pair(table(before, form), table(after, form)))
-    return [str(one.told["field"]) for one in found if one.rule == "column-moved"]
+    return [str(one.details["field"]) for one in found if one.rule == "column-moved"]
 
 
 orders = st.lists(st.sampled_from("abcdefgh"), unique=True, min_size=1)

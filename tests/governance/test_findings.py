@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from meshline.governance.changes import Change, Subject, SubjectKind
-from meshline.governance.gate import FailOn, Mode, Raised, settled
+from meshline.governance.gate import FailOn, Mode, VersionChange, decide
 from meshline.governance.report import Waived
 from meshline.governance.rules import RULES, Profile
 from meshline.graph.live_graph import LiveGraph
@@ -172,7 +172,7 @@ def promise(rule: str) -> Change:
     ],
 )
 def test_breaking_changes_need_a_major_version(graph: LiveGraph, before: str, after: str, *, missing: bool) -> None:
-    versions = {(SubjectKind.CONTRACT, "revenue-v1"): Raised(before, after, "revenue.yaml", 3)}
+    versions = {(SubjectKind.CONTRACT, "revenue-v1"): VersionChange(before, after, "revenue.yaml", 3)}
     found = report(graph, promise("column-removed"), versions=versions).findings
     assert ("major-version-missing" in [one.rule for one in found]) is missing
     assert all((one.file, one.line) == ("revenue.yaml", 3) for one in found if one.rule == "major-version-missing")
@@ -180,17 +180,17 @@ def test_breaking_changes_need_a_major_version(graph: LiveGraph, before: str, af
 
 
 def test_where_all_that_is_breaking_is_waived_no_version_is_missing(graph: LiveGraph) -> None:
-    versions = {(SubjectKind.CONTRACT, "revenue-v1"): Raised("1", "1")}
+    versions = {(SubjectKind.CONTRACT, "revenue-v1"): VersionChange("1", "1")}
     found = report(graph, promise("column-removed"), promise("owner-removed"), versions=versions)
     waived = Waived(reason="agreed", approver="ann", expires="2030-01-01")
 
     def waiving(*rules: str) -> list[str]:
         findings = tuple(replace(one, waived=waived if one.rule in rules else None) for one in found.findings)
-        return sorted(one.rule for one in settled(replace(found, findings=findings)).findings)
+        return sorted(one.rule for one in decide(replace(found, findings=findings)).findings)
 
     assert waiving("column-removed") == ["column-removed", "major-version-missing", "owner-removed"]
     assert waiving("column-removed", "owner-removed") == ["column-removed", "owner-removed"]
-    assert settled(found).verdict == "breaking"
+    assert decide(found).verdict == "breaking"
 
 
 # -- since

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshline.governance.freshness_feasibility import Feasibility, Standing, feasible, no_longer_holding
+from meshline.governance.freshness_feasibility import Feasibility, Standing, assess_product, find_broken_promises
 from meshline.graph.durations import cadence, length
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Json, Statement, build_contract_key, build_data_product_key, build_dataset_key
@@ -32,7 +32,7 @@ def found(graph: LiveGraph, changed: dict[AssetKey, float | None] | None = None)
     nodes = {node: value for key, value in (changed or {}).items() if (node := index.assets.find_by_key(key)) is not None}
     ours = index.assets.find_by_key(OURS)
     assert ours is not None
-    return feasible(graph, index, ours, nodes)
+    return assess_product(graph, index, ours, nodes)
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_what_would_be_promised_instead() -> None:
     assert found(graph, {OURS: HOUR}).standing is Standing.INFEASIBLE
     source, ours = graph.index.assets.find_by_key(SOURCE), graph.index.assets.find_by_key(OURS)
     assert source is not None
-    pairs = no_longer_holding(graph, graph.index, {source: DAY})
+    pairs = find_broken_promises(graph, graph.index, {source: DAY})
     assert [(then.product, now.standing, then.standing) for now, then in pairs] == [(ours, Standing.FEASIBLE, Standing.INFEASIBLE)]
-    assert no_longer_holding(graph, graph.index, {source: 1.5 * HOUR}) == []
+    assert find_broken_promises(graph, graph.index, {source: 1.5 * HOUR}) == []
 
 
 @pytest.mark.parametrize(

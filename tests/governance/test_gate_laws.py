@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshline.governance.changes import Change, Subject, SubjectKind
 from meshline.governance.findings import BOUND, NEW, NEW_COLUMN
-from meshline.governance.gate import Mode, Raised, Versions
+from meshline.governance.gate import Mode, VersionChange, Versions
 from meshline.governance.report import Finding
 from meshline.governance.rules import RULES, Profile, Verdict
 from meshline.graph.index import Reach
@@ -80,7 +80,7 @@ changes = st.builds(
     st.sampled_from(((), ("field", "x"), ("slo", "freshness"))),
 )
 change_sets = st.lists(changes, max_size=5, unique_by=lambda one: one.fingerprint)
-VERSIONS: Versions = {(SubjectKind.CONTRACT, "c1"): Raised("1.0", "1.1"), (SubjectKind.PRODUCT, "p"): Raised("1.0", "2.0")}
+VERSIONS: Versions = {(SubjectKind.CONTRACT, "c1"): VersionChange("1.0", "1.1"), (SubjectKind.PRODUCT, "p"): VersionChange("1.0", "2.0")}
 
 
 @contextmanager
@@ -157,12 +157,12 @@ def test_usage_is_never_stricter_than_strict_and_full_never_milder_than_the_othe
         strict = found(graph, one, mode=Mode.STRICT, profile=profile)[one.fingerprint]
         usage = found(graph, one, mode=Mode.USAGE, profile=profile)[one.fingerprint]
         assert rank(usage.verdict) <= rank(strict.verdict)
-        assert rank(strict.verdict) >= RULES[one.rule].verdict(profile)
+        assert rank(strict.verdict) >= RULES[one.rule].get_verdict(profile)
         for ours, theirs in zip(usage.hits, strict.hits, strict=True):
             assert rank(ours.verdict) <= rank(theirs.verdict)
         full = found(graph, one, mode=Mode.STRICT, profile=Profile.FULL)[one.fingerprint]
         assert rank(full.verdict) >= rank(strict.verdict)
-        if rank(usage.verdict) < RULES[one.rule].verdict(profile):
+        if rank(usage.verdict) < RULES[one.rule].get_verdict(profile):
             assert not usage.gaps
             assert not usage.unknown
 
@@ -186,7 +186,7 @@ def test_a_job_without_column_lineage_never_lowers_a_verdict(
 
 @given(changes, st.text(max_size=5), st.integers(0, 9), st.lists(assets, max_size=2))
 def test_a_fingerprint_says_what_is_changed_and_nothing_else(one: Change, file: str, line: int, others: list[object]) -> None:
-    moved = one._replace(file=file, line=line, assets=tuple(others), consumers=(), told={})  # type: ignore[arg-type]
+    moved = one._replace(file=file, line=line, assets=tuple(others), consumers=(), details={})  # type: ignore[arg-type]
     assert moved.fingerprint == one.fingerprint
     assert len(one.fingerprint) == 16
     for other in (

@@ -79,7 +79,7 @@ def test_other_words_for_the_same_dataset_are_no_change() -> None:
 def test_an_input_port_changes_the_product_and_names_what_it_reads() -> None:
     [change] = compared(KEPT, (*KEPT, PortSpec("input", endpoint="db.public.parcels")))
     assert (change.rule, change.assets) == ("input-port-added", (build_data_product_key("orders"),))
-    assert change.told["datasets"] == ["wh/db.public.parcels"]
+    assert change.details["datasets"] == ["wh/db.public.parcels"]
 
 
 def test_personal_columns_are_those_of_the_output_ports() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from meshline.governance.docs_pages import LINEAGE, rules_page, shown
+from meshline.governance.docs_pages import LINEAGE, build_rules_page, format_title
 from meshline.governance.rules import GROUPS, RULES, Profile, Refinement, Verdict
 from tests.governance.examples import examples
 
@@ -52,8 +52,8 @@ def test_ids_are_unique() -> None:
 
 def test_full_is_the_stricter_of_both() -> None:
     for rule in RULES.values():
-        assert rule.verdict(Profile.FULL) == max(rule.verdict(Profile.MESH), rule.verdict(Profile.CONSUMER))
-        assert rule.readers is None or rule.readers < rule.verdict(Profile.FULL)
+        assert rule.get_verdict(Profile.FULL) == max(rule.get_verdict(Profile.MESH), rule.get_verdict(Profile.CONSUMER))
+        assert rule.readers is None or rule.readers < rule.get_verdict(Profile.FULL)
 
 
 def test_each_refinement_is_said_and_used() -> None:
@@ -75,10 +75,10 @@ WITHOUT_EXAMPLE = {"location-removed"}  # a pair of contracts, which datacontrac
 
 
 def test_the_page_has_every_rule_with_an_example() -> None:
-    page = rules_page(examples())
+    page = build_rules_page(examples())
     assert re.findall(r"^### ([a-z-]+)$", page, re.MULTILINE) == list(RULES)
     assert re.findall(r"^\| \[`([a-z-]+)`\]\(#\1\)", page, re.MULTILINE) == list(RULES)
-    assert "{" not in "".join(shown(rule.title) for rule in RULES.values())
+    assert "{" not in "".join(format_title(rule.title) for rule in RULES.values())
     sections = re.split(r"^### ", page, flags=re.MULTILINE)[1:]
     assert {one.partition("\n")[0] for one in sections if "```diff" not in one} == WITHOUT_EXAMPLE
 

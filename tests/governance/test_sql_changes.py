@@ -259,7 +259,7 @@ def test_a_name_is_the_column_that_the_database_takes(before: str, after: str, e
 
 def test_a_dialect_that_is_unknown_is_a_finding() -> None:
     [change] = compared("select a from t", "select b from t", "some-engine")
-    assert (change.rule, str(change.told["detail"])[:50]) == ("query-changed", "it cannot be compared (dialect: found 'some-engine")
+    assert (change.rule, str(change.details["detail"])[:50]) == ("query-changed", "it cannot be compared (dialect: found 'some-engine")
     assert compared("select a from t", "select a from t", "some-engine") == []
 
 
@@ -271,9 +271,9 @@ def test_columns_that_only_the_query_says_are_not_lost() -> None:
 
 def test_a_projection_names_the_column_of_the_table() -> None:
     [change] = compared("select a, b from t", "select a, b + 1 as b from t", columns=("A", "B"))
-    assert (change.told["field"], change.assets, change.subject.part) == ("B", (build_column_key(TABLE, "B"),), ("field", "B"))
+    assert (change.details["field"], change.assets, change.subject.part) == ("B", (build_column_key(TABLE, "B"),), ("field", "B"))
     [change] = compared("select a from t", "select a from t where b", columns=("A",))
-    assert (change.told["table"], change.assets, change.subject.part) == ("mart.t", (TABLE,), ("sql", "filter"))
+    assert (change.details["table"], change.assets, change.subject.part) == ("mart.t", (TABLE,), ("sql", "filter"))
 
 
 # Each query names the one before it twice.
@@ -298,7 +298,7 @@ DOUBLED = "with c0 as (select a from t group by a), {} select a from c14".format
 def test_what_cannot_be_read_is_never_equal(before: str, after: str, why: str) -> None:
     [change] = compared(before, after)
     assert change.rule == "query-changed"
-    assert why in str(change.told["detail"])
+    assert why in str(change.details["detail"])
     assert change.before != change.after
 
 

@@ -101,7 +101,7 @@ def test_what_is_not_said_to_change_does_not(random: Random, known: bool) -> Non
     found = compared(before, after, "sqlite", TABLES if known else None)
     if any(change.rule != "projection-changed" for change in found):
         return
-    moved = {change.told["field"] for change in found}
+    moved = {change.details["field"] for change in found}
     for _ in range(TRIES):
         data = values(random)
         (names, usual), (others, other) = rows(before, data), rows(after, data)

@@ -314,7 +314,7 @@ def test_access_that_somebody_uses() -> None:
         edge(EdgeType.GOVERNS, build_contract_key("a-v1"), A), edge(EdgeType.CONSUMES, build_consumer_key("far"), build_column_key(B, "x"))
     )
     one = Change(
-        "access-narrowed", Subject(SubjectKind.CONTRACT, "a-v1", ("role", "reader")), "read", "none", (A,), told={"role": "reader"}
+        "access-narrowed", Subject(SubjectKind.CONTRACT, "a-v1", ("role", "reader")), "read", "none", (A,), details={"role": "reader"}
     )
     assert finding(graph, one).verdict == "conditional"
     assert hits(finding(graph, one)) == {"far": "conditional DIRECT 1"}
@@ -326,7 +326,7 @@ def test_access_that_somebody_uses() -> None:
 
 def level(rule: str, before: str, after: str | None, name: str = "freshness") -> Change:
     return Change(
-        rule, Subject(SubjectKind.PRODUCT, "p", ("slo", name)), before, after, (build_data_product_key("p"), A), told={"slo": name}
+        rule, Subject(SubjectKind.PRODUCT, "p", ("slo", name)), before, after, (build_data_product_key("p"), A), details={"slo": name}
     )
 
 
@@ -366,7 +366,7 @@ def test_an_input_that_is_made_of_what_the_product_puts_out() -> None:
 
     def added(name: str, to: str) -> str:
         subject = Subject(SubjectKind.PRODUCT, to, ("port", "input", "new"))
-        one = Change("input-port-added", subject, assets=(build_data_product_key(to),), told={"port": "new", "datasets": [name]})
+        one = Change("input-port-added", subject, assets=(build_data_product_key(to),), details={"port": "new", "datasets": [name]})
         return finding(graph, one).verdict
 
     assert added("wh/c", "p") == "conditional"

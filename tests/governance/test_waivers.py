@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from meshline.errors import InvalidInput
-from meshline.governance.waivers import LONGEST, Waiver, applied, waivers
+from meshline.governance.waivers import LONGEST, Waiver, apply_waivers, parse_waivers
 from meshline.ingest.documents import document
 from tests.governance.reports.made import finding, report, violation
 
@@ -23,7 +23,7 @@ GOOD = """\
 
 def read(text: str) -> tuple[Waiver, ...]:
     found = document(text.encode(), "w.yaml")
-    return waivers(found.value, found.where, TODAY)
+    return parse_waivers(found.value, found.where, TODAY)
 
 
 def waiver(number: int, expires: date = TODAY) -> Waiver:
@@ -82,7 +82,7 @@ def test_a_year_ahead_is_accepted() -> None:
 def test_what_is_waived_stays_and_counts_no_more() -> None:
     plain = report(finding(1), finding(2, "conditional"), finding(3, "compatible"))
     assert (plain.verdict, plain.passed) == ("breaking", False)
-    after = applied(plain, [waiver(1)], TODAY)
+    after = apply_waivers(plain, [waiver(1)], TODAY)
     assert (after.verdict, after.passed) == ("conditional", True)
     assert [one.fingerprint for one in after.findings] == [one.fingerprint for one in plain.findings]
     assert after.findings[0].waived is not None
@@ -93,15 +93,15 @@ def test_what_is_waived_stays_and_counts_no_more() -> None:
 
 
 def test_violations_are_waived_as_findings_are() -> None:
-    after = applied(report(violations=(violation(5),)), [waiver(5)], TODAY)
+    after = apply_waivers(report(violations=(violation(5),)), [waiver(5)], TODAY)
     assert (after.verdict, after.passed) == ("compatible", True)
     assert after.violations[0].waived is not None
 
 
 def test_a_waiver_holds_to_the_end_of_its_last_day_and_then_is_a_finding_itself() -> None:
     plain = report(finding(1))
-    assert applied(plain, [waiver(1, TODAY)], TODAY).passed
-    expired = applied(plain, [waiver(1, TODAY - timedelta(1))], TODAY)
+    assert apply_waivers(plain, [waiver(1, TODAY)], TODAY).passed
+    expired = apply_waivers(plain, [waiver(1, TODAY - timedelta(1))], TODAY)
     assert not expired.passed
     assert expired.findings[0].waived is None
     (problem,) = expired.waivers
@@ -111,22 +111,22 @@ def test_a_waiver_holds_to_the_end_of_its_last_day_and_then_is_a_finding_itself(
 
 def test_an_unused_waiver_is_conditional_and_fails_only_who_asks_for_that() -> None:
     plain = report(finding(1, "compatible"))
-    after = applied(plain, [waiver(2)], TODAY)
+    after = apply_waivers(plain, [waiver(2)], TODAY)
     assert [one.problem for one in after.waivers] == ["unused"]
     assert (after.verdict, after.passed) == ("conditional", True)
-    assert not applied(replace(plain, fail_on="conditional"), [waiver(2)], TODAY).passed
-    assert applied(replace(plain, fail_on="none"), [waiver(2)], TODAY).passed
+    assert not apply_waivers(replace(plain, fail_on="conditional"), [waiver(2)], TODAY).passed
+    assert apply_waivers(replace(plain, fail_on="none"), [waiver(2)], TODAY).passed
 
 
 def test_an_expired_waiver_that_fits_nothing_says_so() -> None:
-    (problem,) = applied(report(), [waiver(2, TODAY - timedelta(1))], TODAY).waivers
+    (problem,) = apply_waivers(report(), [waiver(2, TODAY - timedelta(1))], TODAY).waivers
     assert problem.problem == "expired"
     assert "remove it" in problem.text
 
 
 def test_only_the_whole_fingerprint_fits() -> None:
     near = Waiver("0000000000000011", "why", "ann", TODAY)
-    assert not applied(report(finding(1)), [near], TODAY).passed
+    assert not apply_waivers(report(finding(1)), [near], TODAY).passed
 
 
 @pytest.mark.parametrize(
@@ -142,4 +142,4 @@ def test_only_the_whole_fingerprint_fits() -> None:
     ],
 )
 def test_fail_on(fail_on: str, verdict: str, *, passed: bool) -> None:
-    assert applied(report(finding(1, verdict), fail_on=fail_on), [], TODAY).passed is passed
+    assert apply_waivers(report(finding(1, verdict), fail_on=fail_on), [], TODAY).passed is passed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshline.governance.changes import Change, Subject, SubjectKind
-from meshline.governance.gate import Mode, Options, judge
+from meshline.governance.gate import Mode, Options, judge_changes
 from meshline.governance.report import Finding, Report
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Json
@@ -20,7 +20,7 @@ def change(
 
 
 def report(graph: LiveGraph, *changes: Change, **options: object) -> Report:
-    return judge(graph, graph.index, changes, Options(**options))  # type: ignore[arg-type]
+    return judge_changes(graph, graph.index, changes, Options(**options))  # type: ignore[arg-type]
 
 
 def finding(graph: LiveGraph, one: Change, **options: object) -> Finding:

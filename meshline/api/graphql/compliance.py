@@ -18,7 +18,7 @@ from meshline.app.tokens import Actor, Role
 from meshline.errors import InvalidInput
 from meshline.governance import audit
 from meshline.governance.policies import policy as policies_
-from meshline.governance.policies.evaluation import Breach, Place, rank, violation_fingerprint
+from meshline.governance.policies.evaluation import Breach, Place, compute_fingerprint, rank_violation
 from meshline.graph.model import from_micros, to_micros
 from meshline.graph.queries.pages import SortKey
 from meshline.words import suggest_closest
@@ -40,7 +40,7 @@ class Policy:
     @describe_field("How often it is broken now.")
     def violations(self) -> int:
         self.request.now  # noqa: B018 - holds the lock
-        return sum(place.policy == self.policy.id for place, _ in self.request.governing.watch.violations())
+        return sum(place.policy == self.policy.id for place, _ in self.request.governing.watch.list_violations())
 
     @classmethod
     def from_policy(cls, request: RequestContext, policy: policies_.Policy) -> Policy:
@@ -73,14 +73,14 @@ def list_violations(
         raise InvalidInput(f"there is no policy {policy!r}{suggest_closest(policy, known)}; accepted: {', '.join(known)}", "policy")
     view, size = request.now, request.check_page_size(first)
     watch = request.governing.watch
-    found = [one for one in watch.violations() if policy in (None, one[0].policy) and severity in (None, one[1].severity)]
+    found = [one for one in watch.list_violations() if policy in (None, one[0].policy) and severity in (None, one[1].severity)]
     start = parse_cursor(after, 1)
     begin = 0 if start is None else bisect_right(found, start, key=lambda one: _build_sort_key(request, one))
     page = found[begin : begin + size]
     shown = ReportAssets(view)
     return Connection(
-        nodes=[BrokenPolicy.from_violation(shown, one) for one in watch.shown(page)],
-        keys=[(_build_sort_key(request, one), violation_fingerprint(view.index, one[0])) for one in page],
+        nodes=[BrokenPolicy.from_violation(shown, one) for one in watch.build_violations(page)],
+        keys=[(_build_sort_key(request, one), compute_fingerprint(view.index, one[0])) for one in page],
         has_next=len(found) > begin + size,
         has_previous=after is not None,
         count=lambda: len(found),
@@ -88,7 +88,7 @@ def list_violations(
 
 
 def _build_sort_key(request: RequestContext, one: tuple[Place, Breach]) -> SortKey:
-    return SortKey(*rank(request.now.index, *one))
+    return SortKey(*rank_violation(request.now.index, *one))
 
 
 @strawberry.type(description="One entry of the audit log. Entries are never changed nor deleted.")
@@ -107,8 +107,8 @@ def list_audit_entries(
     """A page of the log, oldest first. Raises Forbidden for readers."""
     check_role(Actor(request.actor, request.role), Role.WRITER)
     start = parse_cursor(after, 1)
-    wanted = partial(audit.entries, request.live.store, action=action, since=None if since is None else to_micros(since), actor=actor)
-    page = audit.page(wanted(after=0 if start is None else start.numbers[0]), request.check_page_size(first, default=100))
+    wanted = partial(audit.read_entries, request.live.store, action=action, since=None if since is None else to_micros(since), actor=actor)
+    page = audit.take_page(wanted(after=0 if start is None else start.numbers[0]), request.check_page_size(first, default=100))
     request.spend(len(page.entries))
     keys: list[tuple[SortKey, str]] = [(SortKey((one.position,), ()), "") for one in page.entries]
     nodes = [

@@ -13,7 +13,7 @@ from meshline.api.graphql.asset import Asset, build_statement_id
 from meshline.api.graphql.context import RequestContext
 from meshline.api.graphql.field_types import describe_field
 from meshline.errors import InvalidInput, NotFound
-from meshline.governance.audit import mutation_record
+from meshline.governance.audit import build_mutation_record
 from meshline.graph import model
 from meshline.graph.content import EMPTY, encode
 from meshline.graph.model import (
@@ -189,7 +189,7 @@ def _commit(request: RequestContext, actor: str, what: str, about: AssetKey, sta
         if at > now() + AHEAD_WARNED:
             log.warning("the clock was ahead when %s was stated: this statement counts from just after it", from_micros(newest))
         stated = statement._replace(observed_at=at)
-        return Batch(statements=[stated], journal=[mutation_record(actor, what, about, stated)], settings={NEWEST: str(at)})
+        return Batch(statements=[stated], journal=[build_mutation_record(actor, what, about, stated)], settings={NEWEST: str(at)})
 
     request.committed = True
     request.revision = request.live.commit(build).revision

@@ -20,8 +20,8 @@ from meshline.app.check import texts_of
 from meshline.app.check_request import Asked
 from meshline.errors import InvalidInput
 from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.freshness_feasibility import FRESHNESS, Feasibility, feasible, no_longer_holding
-from meshline.governance.gate import Options, judge
+from meshline.governance.freshness_feasibility import FRESHNESS, Feasibility, assess_product, find_broken_promises
+from meshline.governance.gate import Options, judge_changes
 from meshline.graph import durations, model
 from meshline.graph.index import Direction, Edge
 from meshline.graph.model import AssetKind, EdgeType
@@ -67,7 +67,7 @@ class ImpactedProduct:
 
     @describe_field("What it promises now, and whether it can.")
     def freshness(self) -> Freshness:
-        return Freshness.from_feasibility(self.view, feasible(self.view.request.live, self.view.index, self.product.node))
+        return Freshness.from_feasibility(self.view, assess_product(self.view.request.live, self.view.index, self.product.node))
 
 
 @strawberry.type(description="What becomes of products.")
@@ -87,7 +87,7 @@ def compute_product_impact(request: RequestContext, change: ChangeInput | None, 
     with texts_of(request.live, request.naming, Asked(change.to_inputs()), request.limits, apart=request.apart) as texts:
         found = texts.difference()
     view = request.now
-    report = judge(request.live, view.index, found.changes, Options(versions=found.versions, limits=request.limits))
+    report = judge_changes(request.live, view.index, found.changes, Options(versions=found.versions, limits=request.limits))
     verdicts = {
         view.index.assets.find(product.id): Verdict[one.verdict.upper()] for one in reversed(report.findings) for product in one.products
     }
@@ -127,7 +127,7 @@ def _build_answer(
                 now=Freshness.from_feasibility(view, now),
                 then=Freshness.from_feasibility(view, then),
             )
-            for now, then in (no_longer_holding(request.live, index, promised) if promised else ())
+            for now, then in (find_broken_promises(request.live, index, promised) if promised else ())
         ],
         completeness=Completeness.from_counts(found.completeness),
     )

@@ -102,7 +102,7 @@ class Scope(NamedTuple):
         part = (*self.part, "field", column.path, *filter(None, (detail,)))
         at = (*self.at, "field", (now or column).path)
         change = self.draft.change(rule, part, *said, at=at, assets=assets)
-        return change._replace(told={"field": self.called(column.name), **told})
+        return change._replace(details={"field": self.called(column.name), **told})
 
     def called(self, name: str) -> str:
         return f"{self.table}.{name}" if self.table else name

@@ -112,7 +112,7 @@ def _levels(
     known = {".".join(filter(None, name)): assets for name, assets in of.items()}
     named: Mapping[str, tuple[AssetKey, ...]] = known | _fields_alone(before.value.models, known)
     for change in level_changes(draft, before.value.sla, _renamed(after.value.sla, names), assets=known[""]):
-        element = change.told.get("element")
+        element = change.details.get("element")
         yield change._replace(assets=named[element]) if isinstance(element, str) and element in named else change
 
 

@@ -100,7 +100,7 @@ def enum_changes(scope: Scope, was: Column, now: Column) -> Iterator[Change]:
     told: dict[str, Json] = {"default": was.field.enum_default} if was.field.enum_default else {}
     for key in new.keys() - old.keys():
         change = scope.change(added, was, (None, new[key]), now=now)
-        yield change._replace(told={**change.told, **told})
+        yield change._replace(details={**change.details, **told})
 
 
 def _added_values(scope: Scope, was: Column) -> str:

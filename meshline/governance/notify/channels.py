@@ -39,10 +39,10 @@ class Secret(NamedTuple):
     url: str
 
     def __repr__(self) -> str:
-        return f"Secret({self.shown})"
+        return f"Secret({self.label})"
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """The scheme and the host if it is a host; nothing else."""
         parts = urlsplit(self.url)
         host = parts.netloc.rpartition("@")[2]
@@ -53,7 +53,7 @@ class Route(NamedTuple):
     """The addresses of a recipient, and a description for people; without addresses, why there is none."""
 
     urls: tuple[Secret, ...]
-    shown: str
+    label: str
 
 
 class Routes(NamedTuple):
@@ -66,41 +66,41 @@ class Routes(NamedTuple):
     fallback: tuple[Secret, ...] = ()
     webhook: Secret | None = None
 
-    def of(self, receiver: Receiver) -> Route:
+    def find_route(self, receiver: Receiver) -> Route:
         own = self.owners.get(receiver.name)
         if own:
-            return Route(own, f"{_places(own)} (own)")
+            return Route(own, f"{_join_labels(own)} (own)")
         for kind, pattern in self.channels.items():
             contact = receiver.contacts.get(kind, "").strip()
             if contact and _SHAPES.get(kind, _ANY).fullmatch(contact):
-                return Route((Secret(filled(pattern.url, kind, contact)),), f"{pattern.shown} to {contact}")
+                return Route((Secret(fill_pattern(pattern.url, kind, contact)),), f"{pattern.label} to {contact}")
         if self.fallback:
-            return Route(self.fallback, f"{_places(self.fallback)} (fallback)")
+            return Route(self.fallback, f"{_join_labels(self.fallback)} (fallback)")
         kinds = ", ".join(sorted(receiver.contacts))
         return Route((), f"not delivered (no channel configured for {kinds})" if kinds else "not delivered (no contact is known)")
 
 
-def pattern(kind: str, url: str, where: str) -> Secret:
+def parse_pattern(kind: str, url: str, where: str) -> Secret:
     """Raises InvalidInput for a pattern that does not name the contact, or names another."""
     named = set(_PLACE.findall(url))
     if named != {kind}:
         raise InvalidInput(f"a pattern for {kind} holds {{{kind}}} and nothing else in braces", where)
-    return checked(url, where)
+    return parse_address(url, where)
 
 
-def checked(url: str, where: str) -> Secret:
+def parse_address(url: str, where: str) -> Secret:
     """Raises InvalidInput for what is no address; it is not repeated, for it may hold secrets."""
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+", url):
         raise InvalidInput("found no address; accepted: scheme://..., as apprise has it", where)
     return Secret(url)
 
 
-def filled(url: str, kind: str, contact: str) -> str:
+def fill_pattern(url: str, kind: str, contact: str) -> str:
     return url.replace(f"{{{kind}}}", quote(contact, safe=""))
 
 
-def _places(urls: tuple[Secret, ...]) -> str:
-    return ", ".join(one.shown for one in urls)
+def _join_labels(urls: tuple[Secret, ...]) -> str:
+    return ", ".join(one.label for one in urls)
 
 
 LONGEST_ERROR = 300
@@ -116,7 +116,7 @@ def check_available() -> None:
         raise MissingExtra("notify", "sending notifications")
 
 
-def deliver(message: Message, urls: Sequence[Secret]) -> None:
+def deliver_message(message: Message, urls: Sequence[Secret]) -> None:
     """Send a message to each address. Raises Undelivered if any did not take it."""
     import apprise  # noqa: PLC0415 - slow to import, and an extra
 
@@ -124,27 +124,27 @@ def deliver(message: Message, urls: Sequence[Secret]) -> None:
     form = apprise.NotifyFormat.MARKDOWN if message.is_markdown else apprise.NotifyFormat.TEXT
     with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
         sender = apprise.Apprise(asset=asset)
-        refused = [url.shown for url in urls if not sender.add(url.url)]
+        refused = [url.label for url in urls if not sender.add(url.url)]
         if refused:
             raise Undelivered(f"apprise does not take the address {', '.join(refused)}")
         if not sender.notify(body=message.body, title=message.title, body_format=form):
-            raise Undelivered(_reason(said.getvalue(), urls))
+            raise Undelivered(_describe_failure(said.getvalue(), urls))
 
 
-def _reason(said: str, urls: Sequence[Secret]) -> str:
+def _describe_failure(said: str, urls: Sequence[Secret]) -> str:
     text = "; ".join(line.strip() for line in said.splitlines() if line.strip()) or "apprise says no reason"
-    for word in sorted(_secrets(urls), key=len, reverse=True):
+    for word in sorted(_collect_secrets(urls), key=len, reverse=True):
         text = text.replace(word, HIDDEN)
     return text[:LONGEST_ERROR]
 
 
-def _secrets(urls: Sequence[Secret]) -> set[str]:
+def _collect_secrets(urls: Sequence[Secret]) -> set[str]:
     """Every part of the addresses that is no host and no word of the language of addresses."""
     found: set[str] = set()
     for one in urls:
         parts = urlsplit(one.url)
         user = parts.netloc.rpartition("@")[0]
-        host = parts.netloc.rpartition("@")[2] if one.shown.endswith(HIDDEN) else ""
+        host = parts.netloc.rpartition("@")[2] if one.label.endswith(HIDDEN) else ""
         for text in (*user.split(":"), host, *parts.path.split("/"), *re.split(r"[&=]", parts.query)):
             found.update(word for word in (text, unquote(text)) if len(word) >= 6)
     return found
@@ -165,15 +165,15 @@ class Webhook(NamedTuple):
 
     def post(self, notice: Notice, now: datetime | None = None) -> None:
         """Post it, and wait for the answer. A receiver tells what comes twice by `id`. Raises Undelivered."""
-        body = event(notice)
+        body = build_event(notice)
         try:
-            answer = httpx.post(self.url.url, content=body, headers=self.headers(notice.key, body, now), timeout=SECONDS)
+            answer = httpx.post(self.url.url, content=body, headers=self.build_headers(notice.key, body, now), timeout=SECONDS)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Undelivered(f"{self.url.shown} does not answer ({type(error).__name__})") from error
+            raise Undelivered(f"{self.url.label} does not answer ({type(error).__name__})") from error
         if not answer.is_success:
-            raise Undelivered(f"{self.url.shown} answers {answer.status_code}"[:LONGEST_ERROR])
+            raise Undelivered(f"{self.url.label} answers {answer.status_code}"[:LONGEST_ERROR])
 
-    def headers(self, id_: str, body: bytes, now: datetime | None = None) -> dict[str, str]:
+    def build_headers(self, id_: str, body: bytes, now: datetime | None = None) -> dict[str, str]:
         from standardwebhooks import Webhook as Signer  # noqa: PLC0415 - an extra
 
         at = now or datetime.now(UTC)
@@ -186,9 +186,9 @@ class Webhook(NamedTuple):
         }
 
 
-def event(notice: Notice) -> bytes:
+def build_event(notice: Notice) -> bytes:
     """https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md"""
-    owed = notice.owed
+    owed = notice.body
     return msgspec.json.encode(
         {
             "specversion": "1.0",
@@ -211,7 +211,7 @@ def event(notice: Notice) -> bytes:
     )
 
 
-def webhook(url: Secret, secret: SecretStr | None, where: str) -> Webhook:
+def build_webhook(url: Secret, secret: SecretStr | None, where: str) -> Webhook:
     """Raises InvalidInput for a secret that is missing or too short; it is not repeated."""
     text = "" if secret is None else secret.get_secret_value()
     try:

@@ -16,11 +16,11 @@ import msgspec
 
 from meshline.errors import MeshlineError
 from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.gate import Options, judge
+from meshline.governance.gate import Options, judge_changes
 from meshline.governance.notify import violation_events
-from meshline.governance.notify.outbox import WEBHOOK, Owed, Receiver, identity, named, receiver, record
-from meshline.governance.notify.snapshots import NOTHING, Described, described, pairs
-from meshline.governance.notify.violation_events import Watched
+from meshline.governance.notify.outbox import WEBHOOK, NoticeBody, Receiver, build_key, build_receiver, build_record, limit_names
+from meshline.governance.notify.snapshots import EMPTY_SNAPSHOT, Snapshot, build_snapshot, pair_versions
+from meshline.governance.notify.violation_events import WatchedViolations
 from meshline.governance.report import Finding, Notice
 from meshline.governance.rules import Verdict
 from meshline.graph import model
@@ -56,7 +56,7 @@ _SILENT = frozenset(
 )
 
 
-class Landed(NamedTuple):
+class LandedChange(NamedTuple):
     """Changes of one thing with which a stretch of a scope began."""
 
     head: Head
@@ -64,7 +64,7 @@ class Landed(NamedTuple):
     changes: tuple[Change, ...]
 
 
-class Lander:
+class ChangeDetector:
     """Finds what landed. Remembers which stretches it looked at (see `keep`): what is restated is not compared again."""
 
     def __init__(self, live: LiveGraph, changes: Callable[[AnyPair], list[Change]], *, breaking_only: bool = False) -> None:
@@ -73,79 +73,79 @@ class Lander:
         self._changes = changes
         self._breaking_only = breaking_only
         self._seen: OrderedDict[int, tuple[int, bytes | None]] = OrderedDict()
-        self._looked_at: dict[int, tuple[int, bytes | None]] = {}  # since the last `keep`
+        self._compared: dict[int, tuple[int, bytes | None]] = {}  # since the last `keep`
 
-    def keep(self) -> None:
+    def remember_compared(self) -> None:
         """What was found is committed: the stretches that were looked at need not be compared again. Until then they are, each time."""
-        for scope_id, stretch in self._looked_at.items():
+        for scope_id, stretch in self._compared.items():
             self._seen[scope_id] = stretch
             self._seen.move_to_end(scope_id)
-        self._looked_at.clear()
+        self._compared.clear()
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
 
-    def owed(self, heads: Sequence[Head], since: int, now: int, *, webhook: bool) -> Iterator[Record]:
+    def build_records(self, heads: Sequence[Head], since: int, now: int, *, webhook: bool) -> Iterator[Record]:
         """What is owed for these heads, of stretches that began after `since`."""
-        for landed in self.landed(heads, since):
+        for landed in self.find_changes(heads, since):
             for change in landed.changes:
-                yield from self._told(landed, change, now, webhook=webhook)
+                yield from self._build_notices(landed, change, now, webhook=webhook)
 
-    def landed(self, heads: Sequence[Head], since: int) -> Iterator[Landed]:
+    def find_changes(self, heads: Sequence[Head], since: int) -> Iterator[LandedChange]:
         """The changes of each new stretch, in no order."""
         chosen = {head.scope_id: head for head in heads if head.scope[:1] and head.scope[0] not in _SILENT and self._is_new(head, since)}
         ids = sorted(chosen)
         for at in range(0, len(ids), TOGETHER):
             for scope_id, history in self._live.store.history(ids[at : at + TOGETHER]).items():
-                yield from self._stretches(chosen[scope_id], history, since)
+                yield from self._compare_stretches(chosen[scope_id], history, since)
 
     def _is_new(self, head: Head, since: int) -> bool:
         stretch = (head.valid_from, None if head.content is None else head.content.digest)
         if self._seen.get(head.scope_id) == stretch:
             return False
-        self._looked_at[head.scope_id] = stretch
+        self._compared[head.scope_id] = stretch
         return head.content is None or head.valid_from > since
 
-    def _stretches(self, head: Head, history: Sequence[tuple[Interval, Content]], since: int) -> Iterator[Landed]:
+    def _compare_stretches(self, head: Head, history: Sequence[tuple[Interval, Content]], since: int) -> Iterator[LandedChange]:
         """Provisional stretches are no news yet; a gap says nothing."""
         settled = [(interval, content) for interval, content in history if not interval.observation.provisional]
         for (_, before), (interval, after) in pairwise(settled):
             if interval.valid_from <= since:
                 continue
             try:
-                changes = self._between(head, _described(before, head), _described(after, head))
+                changes = self._list_changes(head, _build_snapshot(before, head), _build_snapshot(after, head))
             except MeshlineError as error:
                 log.warning("what %s changed in %s cannot be told: %s", head.source, list(head.scope), error)
             except Exception:
                 log.exception("what %s changed in %s cannot be told", head.source, list(head.scope))
             else:
                 if changes:
-                    yield Landed(head, interval.valid_from, tuple(changes))
+                    yield LandedChange(head, interval.valid_from, tuple(changes))
 
-    def _between(self, head: Head, before: Described, after: Described) -> list[Change]:
+    def _list_changes(self, head: Head, before: Snapshot, after: Snapshot) -> list[Change]:
         found: list[Change] = []
-        for pair in pairs(before, after):
-            if self._counts(head, pair, before):
+        for pair in pair_versions(before, after):
+            if self._is_authoritative(head, pair, before):
                 found += self._changes(pair)
         return found
 
-    def _counts(self, head: Head, pair: AnyPair, before: Described) -> bool:
+    def _is_authoritative(self, head: Head, pair: AnyPair, before: Snapshot) -> bool:
         """Whether what this scope says of a thing is how it is."""
         assert pair.before is not None, "what is new is no news"
         match pair.before.value:
             case Definition():
                 table = pair.before.datasets[""][0]
-                return table not in before.listed or self._decides(head, table)
+                return table not in before.listed or self._decides_columns(head, table)
             case Contract(id=name):
-                return pair.after is not None or not self._told_by_others(head, model.build_contract_key(name))
+                return pair.after is not None or not self._has_other_sources(head, model.build_contract_key(name))
             case Product(name=name):
-                return pair.after is not None or not self._told_by_others(head, model.build_data_product_key(name))
+                return pair.after is not None or not self._has_other_sources(head, model.build_data_product_key(name))
 
-    def _told_by_others(self, head: Head, key: AssetKey) -> bool:
+    def _has_other_sources(self, head: Head, key: AssetKey) -> bool:
         with self._live.lock:
             node = self._live.index.assets.find_by_key(key)
             return node is not None and bool(self._live.index.changes.list_fact_names(node).keys() - {head.scope_id})
 
-    def _decides(self, head: Head, dataset: AssetKey) -> bool:
+    def _decides_columns(self, head: Head, dataset: AssetKey) -> bool:
         """Whether of all sources that list a table's columns this one is believed: the others tell the same, or are wrong."""
         with self._live.lock:
             index = self._live.index
@@ -156,52 +156,52 @@ class Lander:
             ]
         if head.content is None:
             return not others
-        own = self._strength(head.source, head.scope)
-        return all(own < self._strength(other.source, other.scope) for other in others)
+        own = self._rank_source(head.source, head.scope)
+        return all(own < self._rank_source(other.source, other.scope) for other in others)
 
-    def _strength(self, source: str, scope: Scope) -> tuple[bool, int, str, Scope]:
+    def _rank_source(self, source: str, scope: Scope) -> tuple[bool, int, str, Scope]:
         """The less is the stronger."""
         return (parse_source_kind(source) not in CATALOG_KINDS, self._live.precedence.rank(source, "columns"), source, scope)
 
     # -- who is told
 
-    def _told(self, landed: Landed, change: Change, now: int, *, webhook: bool) -> Iterator[Record]:
+    def _build_notices(self, landed: LandedChange, change: Change, now: int, *, webhook: bool) -> Iterator[Record]:
         live = self._live
         with live.lock:
-            report = judge(live, live.index, [change], Options(now=now, limits=Limits(deadline=time.monotonic() + JUDGE_SECONDS)))
+            report = judge_changes(live, live.index, [change], Options(now=now, limits=Limits(deadline=time.monotonic() + JUDGE_SECONDS)))
             if report.completeness.truncated != Truncated.NONE:
                 log.warning("not all that %s reaches was looked at: it took longer than %g seconds", change.subject.name, JUDGE_SECONDS)
-            receivers = [(notice, _receiver(live.index, notice)) for notice in report.notify]
-            subject = _subject(live.index, change)
+            receivers = [(notice, _choose_receiver(live.index, notice)) for notice in report.notify]
+            subject = _name_subject(live.index, change)
         finding = next((one for one in report.findings if one.fingerprint == change.fingerprint), None)
         if finding is None or not receivers or (self._breaking_only and finding.verdict != _BREAKING):
             return
         about = (landed.head.source, *landed.head.scope, change.fingerprint, landed.since)
-        whole = _owed(finding, landed, subject)
+        whole = _build_body(finding, landed, subject)
         for notice, to in receivers:
             if to is not None:
-                assets, more = named(asset.qualified_name for asset in notice.assets)
+                assets, more = limit_names(asset.qualified_name for asset in notice.assets)
                 told = {"receiver": to, "reason": notice.reason, "reach": notice.reach, "assets": assets, "more": more, "details": {}}
-                yield record(identity(*about, to.kind, to.name), msgspec.structs.replace(whole, **told), now)
+                yield build_record(build_key(*about, to.kind, to.name), msgspec.structs.replace(whole, **told), now)
         if webhook:
-            yield record(identity(*about, WEBHOOK), whole, now)
+            yield build_record(build_key(*about, WEBHOOK), whole, now)
 
 
-def _described(content: Content, head: Head) -> Described:
-    return NOTHING if content.digest == EMPTY.digest else described(content, head.source)
+def _build_snapshot(content: Content, head: Head) -> Snapshot:
+    return EMPTY_SNAPSHOT if content.digest == EMPTY.digest else build_snapshot(content, head.source)
 
 
-def _receiver(index: LineageIndex, notice: Notice) -> Receiver | None:
+def _choose_receiver(index: LineageIndex, notice: Notice) -> Receiver | None:
     """None for a consumer whom nothing reaches but its owners: they are told of it."""
     who = notice.recipient
-    found = receiver(who.kind, who.name, who.id, notice.contacts)
+    found = build_receiver(who.kind, who.name, who.id, notice.contacts)
     node = index.assets.find(who.id) if who.id else None
     if not found.contacts and who.kind == AssetKind.CONSUMER and node is not None and index.ownership.list_owners(node):
         return None
     return found
 
 
-def _subject(index: LineageIndex, change: Change) -> str:
+def _name_subject(index: LineageIndex, change: Change) -> str:
     """A table by the name that is shown of it."""
     if change.subject.kind is SubjectKind.TABLE:
         for key in change.assets:
@@ -215,9 +215,9 @@ def _subject(index: LineageIndex, change: Change) -> str:
     return change.subject.name
 
 
-def _owed(finding: Finding, landed: Landed, subject: str) -> Owed:
+def _build_body(finding: Finding, landed: LandedChange, subject: str) -> NoticeBody:
     """A finding for the receiver of everything."""
-    return Owed(
+    return NoticeBody(
         event=LANDED,
         receiver=Receiver(WEBHOOK, WEBHOOK),
         fingerprint=finding.fingerprint,
@@ -237,7 +237,7 @@ SINCE = "notify:since"  # microseconds: what began before is history, of which n
 POSITION = "notify:revision"  # up to which revision it is noted what is owed
 
 
-class Noted(NamedTuple):
+class FollowResult(NamedTuple):
     """What a step found. `revision`: up to which; `began`: it was the first, which notes nothing."""
 
     revision: int
@@ -250,17 +250,19 @@ class Noted(NamedTuple):
 class Follower:
     """One at a time. Several, in several processes, note the same once."""
 
-    def __init__(self, live: LiveGraph, lander: Lander, watched: Watched | None, clock: Callable[[], int], *, webhook: bool) -> None:
+    def __init__(
+        self, live: LiveGraph, detector: ChangeDetector, violations: WatchedViolations | None, clock: Callable[[], int], *, webhook: bool
+    ) -> None:
         """`watched`: None where no policies are."""
         self._live = live
-        self._lander = lander
-        self._watched = watched
+        self._detector = detector
+        self._violations = violations
         self._clock = clock
         self._webhook = webhook
-        self._turns = violation_events.Turns(live.store)
+        self._log = violation_events.ViolationLog(live.store)
         self._looked = False
 
-    def step(self) -> Noted:
+    def step(self) -> FollowResult:
         """Follow what was committed since the last step, of whatever process.
 
         Raises StoreUnavailable; then nothing is noted, and the next step finds the same.
@@ -271,46 +273,46 @@ class Follower:
             return self._begin(now)
         changes = store.changes(position)
         if changes.revision <= position and self._looked:
-            return Noted(position, 0, 0, 0)
+            return FollowResult(position, 0, 0, 0)
         self._live.refresh()
         settings = {POSITION: str(max(changes.revision, position))}
         if now < int(since):  # the clock was ahead when it began: what begins from now on is news
             since = settings[SINCE] = str(now)
-        records = list(self._lander.owed(changes.heads, int(since), now, webhook=self._webhook))
+        records = list(self._detector.build_records(changes.heads, int(since), now, webhook=self._webhook))
         notices = len(records)
-        turned = self._turned(now, tell=True)
+        turned = self._collect_violation_events(now, tell=True)
         records += turned.records
         if records or len(settings) > 1 or changes.revision > position:
             store.commit(lambda _: Batch(settings=settings, journal=records))
-        self._lander.keep()
+        self._detector.remember_compared()
         self._looked = True
-        return Noted(changes.revision, notices + turned.notices, turned.opened, turned.closed)
+        return FollowResult(changes.revision, notices + turned.notices, turned.opened, turned.closed)
 
-    def _begin(self, now: int) -> Noted:
+    def _begin(self, now: int) -> FollowResult:
         """From here on. Policies that are broken already are in the audit log, and nobody is told."""
         self._live.refresh()
         revision = self._live.index.revision
-        turned = self._turned(now, tell=False)
+        turned = self._collect_violation_events(now, tell=False)
         self._live.store.commit(lambda _: Batch(settings={SINCE: str(now), POSITION: str(revision)}, journal=turned.records))
         self._looked = True
-        return Noted(revision, 0, turned.opened, turned.closed, began=True)
+        return FollowResult(revision, 0, turned.opened, turned.closed, began=True)
 
-    def _turned(self, now: int, *, tell: bool) -> _Turned:
-        if self._watched is None:
-            return _Turned([], 0, 0, 0)
+    def _collect_violation_events(self, now: int, *, tell: bool) -> _ViolationRecords:
+        if self._violations is None:
+            return _ViolationRecords([], 0, 0, 0)
         records: list[Record] = []
         opened = closed = notices = 0
-        for turn in violation_events.turned(self._turns.known(), self._watched, now):
+        for turn in violation_events.find_events(self._log.read_states(), self._violations, now):
             records += (turn.record, turn.audited)
             opened, closed = opened + turn.opened, closed + (not turn.opened)
             if tell and turn.opened:
-                told = list(violation_events.owed(self._live, turn.violation, turn.record.key, now, webhook=self._webhook))
+                told = list(violation_events.build_records(self._live, turn.violation, turn.record.key, now, webhook=self._webhook))
                 notices += len(told)
                 records += told
-        return _Turned(records, notices, opened, closed)
+        return _ViolationRecords(records, notices, opened, closed)
 
 
-class _Turned(NamedTuple):
+class _ViolationRecords(NamedTuple):
     records: Sequence[Record]
     notices: int
     opened: int

@@ -33,14 +33,14 @@ class Receiver(msgspec.Struct, frozen=True, rename="camel"):
     contacts: dict[str, str] = {}
 
 
-def receiver(kind: str, name: str, id_: str, said: Mapping[str, str]) -> Receiver:
+def build_receiver(kind: str, name: str, id_: str, stated: Mapping[str, str]) -> Receiver:
     """`said`: contacts as the graph has them. Who is called by an address is reached there."""
-    contacts = {way: text for way, text in said.items() if text}
+    contacts = {way: text for way, text in stated.items() if text}
     named = address(name)
     return Receiver(kind, name, id_, contacts or ({"email": named} if named else {}))
 
 
-class Owed(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+class NoticeBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """One thing for one receiver. `event`: what happened, `change.landed` or `policy.violated`. `rule`: of the change, or the policy.
 
     `at`: since when it is so, in microseconds. `assets`: what of theirs it touches, `more` beyond those that are named.
@@ -70,22 +70,22 @@ class Notice(NamedTuple):
     position: int
     key: str
     since: int
-    owed: Owed
+    body: NoticeBody
 
 
-_decoder = msgspec.json.Decoder(Owed)
+_decoder = msgspec.json.Decoder(NoticeBody)
 
 
-def identity(*parts: object) -> str:
+def build_key(*parts: object) -> str:
     """The key of what is owed: the same thing has the same one, whoever finds it, however often."""
     return hashlib.blake2b(msgspec.json.encode([str(part) for part in parts]), digest_size=16).hexdigest()
 
 
-def record(key: str, owed: Owed, at: int) -> Record:
+def build_record(key: str, owed: NoticeBody, at: int) -> Record:
     return Record(NOTICE, key, at, msgspec.json.encode(owed))
 
 
-def notice(kept: Kept) -> Notice:
+def parse_notice(kept: Kept) -> Notice:
     """Raises StoreCorrupt."""
     try:
         return Notice(kept.position, kept.record.key, kept.record.at, _decoder.decode(kept.record.body))
@@ -93,7 +93,7 @@ def notice(kept: Kept) -> Notice:
         raise StoreCorrupt(f"what is owed at {kept.position} cannot be read ({error}): restore the store from a backup") from error
 
 
-def named(assets: Iterable[str]) -> tuple[tuple[str, ...], int]:
+def limit_names(assets: Iterable[str]) -> tuple[tuple[str, ...], int]:
     """Names in order, and how many more there are."""
     found = tuple(dict.fromkeys(assets))
     return found[:MOST_ASSETS], max(0, len(found) - MOST_ASSETS)
@@ -127,7 +127,7 @@ class Pending(NamedTuple):
         if not self.tried.attempts:
             return self.notice.since
         wait = min(FIRST_WAIT * 2 ** (self.tried.attempts - 1), LONGEST_WAIT)
-        return self.tried.at + int(wait * SECOND * (0.75 + 0.5 * _spread(self.notice.key, self.tried.attempts)))
+        return self.tried.at + int(wait * SECOND * (0.75 + 0.5 * _compute_jitter(self.notice.key, self.tried.attempts)))
 
 
 class _Attempt(msgspec.Struct, frozen=True):
@@ -147,18 +147,18 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._start = self._read_to = int(store.setting(SETTLED) or 0)
-        self._owed: dict[str, Notice] = {}
+        self._pending: dict[str, Notice] = {}
         self._tried: dict[str, Tried] = {}
         self._claims: dict[tuple[str, int], str] = {}
         self._sent_at: dict[str, int] = {}
-        self._sendings: deque[tuple[int, int]] = deque()  # positions and times of what was sent lately
+        self._deliveries: deque[tuple[int, int]] = deque()  # positions and times of what was sent lately
 
-    def pending(self) -> list[Pending]:
+    def list_pending(self) -> list[Pending]:
         """All that is owed now, oldest first."""
         self._read()
-        return [Pending(one, self._tried.get(key, Tried())) for key, one in self._owed.items()]
+        return [Pending(one, self._tried.get(key, Tried())) for key, one in self._pending.items()]
 
-    def last_sent(self, to: str) -> int:
+    def get_last_sent(self, to: str) -> int:
         """When something was last sent there, as far as is remembered; 0: never."""
         return self._sent_at.get(to, 0)
 
@@ -166,29 +166,34 @@ class Outbox:
         """Those that are ours to send now. What another has is left to it."""
         by = secrets.token_hex(8)
         numbered = [(one, one.tried.attempts + 1) for one in wanted]
-        self._append([_record(ATTEMPT, f"{one.notice.key} {number}", at, _Attempt(one.notice.key, number, by)) for one, number in numbered])
+        self._append(
+            [
+                _build_attempt_record(ATTEMPT, f"{one.notice.key} {number}", at, _Attempt(one.notice.key, number, by))
+                for one, number in numbered
+            ]
+        )
         self._read()
-        return [one for one, number in numbered if self._claims.get((one.notice.key, number)) == by and one.notice.key in self._owed]
+        return [one for one, number in numbered if self._claims.get((one.notice.key, number)) == by and one.notice.key in self._pending]
 
-    def sent(self, told: Iterable[Pending], to: str, at: int) -> None:
+    def mark_sent(self, told: Iterable[Pending], to: str, at: int) -> None:
         """They were sent to a place, in words without secrets."""
-        self._append([_record(SENT, one.notice.key, at, {"to": to}) for one in told])
+        self._append([_build_attempt_record(SENT, one.notice.key, at, {"to": to}) for one in told])
 
-    def refused(self, told: Iterable[Pending], error: str, at: int) -> None:
+    def mark_refused(self, told: Iterable[Pending], error: str, at: int) -> None:
         """They could not be sent; they stay owed."""
         refusals = [(one, _Refusal(one.notice.key, error)) for one in told]
-        self._append([_record(REFUSED, f"{one.notice.key} {one.tried.attempts + 1}", at, said) for one, said in refusals])
+        self._append([_build_attempt_record(REFUSED, f"{one.notice.key} {one.tried.attempts + 1}", at, said) for one, said in refusals])
 
-    def failed(self, given_up: Iterable[Pending], why: str, at: int) -> None:
+    def mark_failed(self, given_up: Iterable[Pending], why: str, at: int) -> None:
         """They are not tried again."""
-        self._append([_record(FAILED, one.notice.key, at, {"why": why}) for one in given_up])
+        self._append([_build_attempt_record(FAILED, one.notice.key, at, {"why": why}) for one in given_up])
 
     def settle(self, recent: int) -> None:
         """Remember up to where no notice is pending, nor was sent after a time, so that the next to look need not read it."""
         self._read()
-        while self._sendings and self._sendings[0][1] <= recent:
-            self._sendings.popleft()
-        needed = [one.position for one in self._owed.values()] + [position for position, _ in self._sendings]
+        while self._deliveries and self._deliveries[0][1] <= recent:
+            self._deliveries.popleft()
+        needed = [one.position for one in self._pending.values()] + [position for position, _ in self._deliveries]
         settled = min(needed, default=self._read_to + 1) - 1
         if settled > self._start:
             self._store.setting(SETTLED, str(settled))
@@ -203,10 +208,10 @@ class Outbox:
             for one in kept:
                 record = one.record
                 if record.kind == NOTICE:
-                    self._owed[record.key] = notice(one)
+                    self._pending[record.key] = parse_notice(one)
                 elif record.kind == ATTEMPT:
                     attempt = msgspec.json.decode(record.body, type=_Attempt)
-                    if attempt.key in self._owed:
+                    if attempt.key in self._pending:
                         self._claims[attempt.key, attempt.number] = attempt.by
                         self._tried[attempt.key] = Tried(attempt.number, record.at, self._tried.get(attempt.key, Tried()).error)
                 elif record.kind == REFUSED:
@@ -220,19 +225,19 @@ class Outbox:
     def _forget(self, kept: Kept) -> None:
         record = kept.record
         if record.kind == SENT:
-            self._sendings.append((kept.position, record.at))
+            self._deliveries.append((kept.position, record.at))
             to = str(msgspec.json.decode(record.body).get("to", ""))
             self._sent_at[to] = max(record.at, self._sent_at.get(to, 0))
-        self._owed.pop(record.key, None)
+        self._pending.pop(record.key, None)
         tried = self._tried.pop(record.key, Tried())
         for number in range(1, tried.attempts + 1):
             self._claims.pop((record.key, number), None)
 
 
-def _record(kind: str, key: str, at: int, body: Any) -> Record:
+def _build_attempt_record(kind: str, key: str, at: int, body: Any) -> Record:
     return Record(kind, key, at, msgspec.json.encode(body))
 
 
-def _spread(key: str, attempt: int) -> float:
+def _compute_jitter(key: str, attempt: int) -> float:
     """0 to 1: the same in every process, another for each notice."""
     return hashlib.blake2b(f"{key} {attempt}".encode(), digest_size=4).digest()[0] / 255

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from meshline.governance.notify.channels import Route, Routes, Undelivered, Webhook, check_available, deliver
+from meshline.governance.notify.channels import Route, Routes, Undelivered, Webhook, check_available, deliver_message
 from meshline.governance.notify.outbox import SECOND, WEBHOOK, Outbox, Pending
 from meshline.governance.notify.templates import Templates
 from meshline.words import format_count
@@ -38,10 +38,10 @@ class Parcel(NamedTuple):
 
     @property
     def is_webhook(self) -> bool:
-        return self.pending[0].notice.owed.receiver.kind == WEBHOOK
+        return self.pending[0].notice.body.receiver.kind == WEBHOOK
 
 
-class Sending(NamedTuple):
+class SendResult(NamedTuple):
     """What was done, in messages; and notices that were given up."""
 
     sent: int
@@ -72,19 +72,19 @@ class Sender:
         self._markdown = markdown
         self._sent_at: deque[int] = deque()  # of all messages of the last minute
 
-    def parcels(self) -> list[Parcel]:
+    def list_parcels(self) -> list[Parcel]:
         """All that is owed, by where it goes; receivers with one address get one message."""
         grouped: dict[object, tuple[Route, list[Pending]]] = {}
-        for one in self._outbox.pending():
-            receiver = one.notice.owed.receiver
+        for one in self._outbox.list_pending():
+            receiver = one.notice.body.receiver
             if receiver.kind == WEBHOOK:
                 grouped[one.notice.key] = (self._to_webhook(), [one])
             else:
-                route = self._routes.of(receiver)
+                route = self._routes.find_route(receiver)
                 grouped.setdefault(route.urls or receiver.name, (route, []))[1].append(one)
         return [Parcel(route, tuple(pending)) for route, pending in grouped.values()]
 
-    def send(self, *, now: bool = False) -> Sending:
+    def send(self, *, now: bool = False) -> SendResult:
         """Send what is due. `now`: all that is owed, without waiting for more of it or for another attempt's time.
 
         Raises MissingExtra.
@@ -93,7 +93,7 @@ class Sender:
         at = self._clock()
         sent = refused = 0
         given_up = self._give_up(at)
-        for parcel in self.parcels():
+        for parcel in self.list_parcels():
             if not parcel.route.urls or not self._has_room(at):
                 continue
             ready = parcel.pending if now else tuple(one for one in parcel.pending if one.due <= at)
@@ -101,21 +101,21 @@ class Sender:
                 continue
             claimed = self._outbox.claim(ready, at)
             if claimed:
-                ok = self._sent(parcel, claimed)
+                ok = self._send_parcel(parcel, claimed)
                 sent, refused = sent + ok, refused + (not ok)
         self._outbox.settle(at - int(self._pace.every * SECOND))
-        return Sending(sent, refused, given_up)
+        return SendResult(sent, refused, given_up)
 
     def _to_webhook(self) -> Route:
         if self._webhook is None:
             return Route((), "not delivered (no webhook is configured)")
-        return Route((self._webhook.url,), self._webhook.url.shown)
+        return Route((self._webhook.url,), self._webhook.url.label)
 
     def _is_due(self, parcel: Parcel, ready: Sequence[Pending], at: int) -> bool:
         if parcel.is_webhook:
             return True
         waited = min(one.notice.since for one in ready) + int(self._pace.wait * SECOND) <= at
-        last = self._outbox.last_sent(parcel.route.shown)
+        last = self._outbox.get_last_sent(parcel.route.label)
         return waited and (not last or last + int(self._pace.every * SECOND) <= at)
 
     def _has_room(self, at: int) -> bool:
@@ -123,29 +123,31 @@ class Sender:
             self._sent_at.popleft()
         return len(self._sent_at) < self._pace.per_minute
 
-    def _sent(self, parcel: Parcel, claimed: Sequence[Pending]) -> bool:
+    def _send_parcel(self, parcel: Parcel, claimed: Sequence[Pending]) -> bool:
         self._sent_at.append(self._clock())
         try:
             if parcel.is_webhook:
                 assert self._webhook is not None, "it has an address"
                 self._webhook.post(claimed[0].notice)
             else:
-                deliver(self._templates.message([one.notice.owed for one in claimed], markdown=self._markdown), parcel.route.urls)
+                deliver_message(
+                    self._templates.build_message([one.notice.body for one in claimed], markdown=self._markdown), parcel.route.urls
+                )
         except Undelivered as error:
-            log.warning("not sent to %s (%s): %s", parcel.route.shown, format_count(len(claimed), "notice"), error)
-            self._outbox.refused(claimed, str(error), self._clock())
+            log.warning("not sent to %s (%s): %s", parcel.route.label, format_count(len(claimed), "notice"), error)
+            self._outbox.mark_refused(claimed, str(error), self._clock())
             return False
-        self._outbox.sent(claimed, parcel.route.shown, self._clock())
-        log.info("sent to %s (%s)", parcel.route.shown, format_count(len(claimed), "notice"))
+        self._outbox.mark_sent(claimed, parcel.route.label, self._clock())
+        log.info("sent to %s (%s)", parcel.route.label, format_count(len(claimed), "notice"))
         return True
 
     def _give_up(self, at: int) -> int:
         """Those that were tried too often, or that nobody wants to hear any more."""
         pace = self._pace
-        often = [one for one in self._outbox.pending() if one.tried.attempts >= pace.attempts and one.due <= at]
-        old = [one for one in self._outbox.pending() if one not in often and one.notice.since + int(pace.days * DAY) < at]
-        self._outbox.failed(often, f"tried {pace.attempts} times", at)
-        self._outbox.failed(old, f"could not be told in {pace.days:g} days", at)
+        often = [one for one in self._outbox.list_pending() if one.tried.attempts >= pace.attempts and one.due <= at]
+        old = [one for one in self._outbox.list_pending() if one not in often and one.notice.since + int(pace.days * DAY) < at]
+        self._outbox.mark_failed(often, f"tried {pace.attempts} times", at)
+        self._outbox.mark_failed(old, f"could not be told in {pace.days:g} days", at)
         if often or old:
             log.warning("given up: %s", format_count(len(often) + len(old), "notice"))
         return len(often) + len(old)

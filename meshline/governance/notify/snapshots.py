@@ -28,7 +28,7 @@ _DEFINING = frozenset({"partition_spec", "partition_columns", "sql"})
 _COMPARED = frozenset({AssetKind.DATASET, AssetKind.CONTRACT, AssetKind.DATA_PRODUCT})
 
 
-class Described(NamedTuple):
+class Snapshot(NamedTuple):
     """The things that one content describes. `listed`: the datasets whose columns it lists."""
 
     tables: Mapping[AssetKey, Version[Definition]]
@@ -37,13 +37,13 @@ class Described(NamedTuple):
     listed: frozenset[AssetKey]
 
 
-NOTHING = Described({}, {}, {}, frozenset())
+EMPTY_SNAPSHOT = Snapshot({}, {}, {}, frozenset())
 
 
-def described(content: Content | None, source: str) -> Described:
+def build_snapshot(content: Content | None, source: str) -> Snapshot:
     """What a content of a source describes; None: nothing."""
     if content is None:
-        return NOTHING
+        return EMPTY_SNAPSHOT
     facts = decode(content.blob)
     listed = frozenset(edge.start for edge in facts.edges if edge.type is EdgeType.HAS_COLUMN)
     about: dict[AssetKey, Mapping[str, Json]] = {}
@@ -52,17 +52,17 @@ def described(content: Content | None, source: str) -> Described:
             about[fact.key] = {**about.get(fact.key, {}), **fact.attributes}
     tables = {key: about.get(key, {}) for key in listed}
     tables.update((key, said) for key, said in about.items() if key.kind is AssetKind.DATASET and said.keys() & _DEFINING)
-    contracts = {key: said for key, said in about.items() if key.kind is AssetKind.CONTRACT and _whole_contract(said)}
-    products = {key: said for key, said in about.items() if key.kind is AssetKind.DATA_PRODUCT and _whole_product(key, facts)}
-    return Described(
-        {key: _table(key, said, facts, source) for key, said in tables.items()},
-        {key: _contract(key, said, facts) for key, said in contracts.items()},
-        {key: _product(key, said, facts) for key, said in products.items()},
+    contracts = {key: said for key, said in about.items() if key.kind is AssetKind.CONTRACT and _is_whole_contract(said)}
+    products = {key: said for key, said in about.items() if key.kind is AssetKind.DATA_PRODUCT and _is_whole_product(key, facts)}
+    return Snapshot(
+        {key: _build_table(key, said, facts, source) for key, said in tables.items()},
+        {key: _build_contract(key, said, facts) for key, said in contracts.items()},
+        {key: _build_product(key, said, facts) for key, said in products.items()},
         listed,
     )
 
 
-def pairs(before: Described, after: Described) -> list[AnyPair]:
+def pair_versions(before: Snapshot, after: Snapshot) -> list[AnyPair]:
     """What is described before, with what became of it. What is new is news to nobody.
 
     A table of which a scope lists no columns is compared in what else is said of it, and never gone.
@@ -80,116 +80,116 @@ def pairs(before: Described, after: Described) -> list[AnyPair]:
 # -- tables
 
 
-def _table(key: AssetKey, said: Mapping[str, Json], facts: Facts, source: str) -> Version[Definition]:
+def _build_table(key: AssetKey, said: Mapping[str, Json], facts: Facts, source: str) -> Version[Definition]:
     columns = {fact.key: fact for fact in facts.assets if fact.key.kind is AssetKind.COLUMN}
     listed = [edge for edge in facts.edges if edge.type is EdgeType.HAS_COLUMN and edge.start == key]
-    fields = tuple(_field(edge.end, columns.get(edge.end)) for edge in sorted(listed, key=_place))
+    fields = tuple(_build_field(edge.end, columns.get(edge.end)) for edge in sorted(listed, key=_get_column_order))
     kind = parse_source_kind(source)
     value = Definition(
         model=Model(name=key.qualified_name, physical_name=key.name, fields=fields),
-        format=_text(said, "format") or ("" if kind == "openlineage" else kind),
-        kind=_text(said, "dataset_type").lower(),
-        partitioning=_partitioning(said),
-        sql=_text(said, "sql"),
-        dialect=_text(said, "dialect"),
+        format=_get_text(said, "format") or ("" if kind == "openlineage" else kind),
+        kind=_get_text(said, "dataset_type").lower(),
+        partitioning=_format_partitioning(said),
+        sql=_get_text(said, "sql"),
+        dialect=_get_text(said, "dialect"),
     )
     return Version(value, {"": (key,)})
 
 
-def _place(edge: EdgeFact) -> tuple[bool, int, str]:
+def _get_column_order(edge: EdgeFact) -> tuple[bool, int, str]:
     position = edge.attributes.get("position")
     return (not isinstance(position, int), position if isinstance(position, int) else 0, edge.end.name)
 
 
-def _field(key: AssetKey, fact: AssetFact | None) -> Field:
+def _build_field(key: AssetKey, fact: AssetFact | None) -> Field:
     said: Mapping[str, Json] = {} if fact is None else fact.attributes
     nullable, number = said.get("nullable"), said.get("field_id")
     return Field(
         name=key.name,
-        type=_text(said, "type"),
+        type=_get_text(said, "type"),
         id=str(number) if isinstance(number, int) else "",
         required=None if not isinstance(nullable, bool) else not nullable,
         primary_key=True if said.get("identifies") is True else None,
     )
 
 
-def _partitioning(said: Mapping[str, Json]) -> tuple[str, ...]:
+def _format_partitioning(said: Mapping[str, Json]) -> tuple[str, ...]:
     spec, columns = said.get("partition_spec"), said.get("partition_columns")
     if isinstance(spec, list):
-        return tuple(_partition(one) for one in spec if isinstance(one, dict))
+        return tuple(_format_partition(one) for one in spec if isinstance(one, dict))
     return tuple(map(str, columns)) if isinstance(columns, list) else ()
 
 
-def _partition(said: Mapping[str, Json]) -> str:
+def _format_partition(said: Mapping[str, Json]) -> str:
     columns = said.get("columns")
     names = ", ".join(map(str, columns)) if isinstance(columns, list) else ""
-    transform = _text(said, "transform")
+    transform = _get_text(said, "transform")
     return names if transform in ("", "identity") else f"{transform}({names})"
 
 
 # -- contracts and products
 
 
-def _whole_contract(said: Mapping[str, Json]) -> bool:
+def _is_whole_contract(said: Mapping[str, Json]) -> bool:
     """Whether a contract is told with what it promises, not only mentioned."""
     return "models" in said or "sla" in said
 
 
-def _whole_product(key: AssetKey, facts: Facts) -> bool:
+def _is_whole_product(key: AssetKey, facts: Facts) -> bool:
     """Whether a product is told with where it belongs or what it hands out, not only spoken of."""
     return any(edge.start == key and edge.type in (EdgeType.PORT, EdgeType.PART_OF) for edge in facts.edges)
 
 
-def _contract(key: AssetKey, said: Mapping[str, Json], facts: Facts) -> Version[Contract]:
+def _build_contract(key: AssetKey, said: Mapping[str, Json], facts: Facts) -> Version[Contract]:
     governed = [
         (str(edge.attributes.get("model") or ""), edge.end) for edge in facts.edges if edge.type is EdgeType.GOVERNS and edge.start == key
     ]
     contract = contract_of(key.name, said)
-    owners = tuple(dict.fromkeys(_party(edge) for edge in facts.edges if edge.type is EdgeType.OWNS and edge.end == key))
+    owners = tuple(dict.fromkeys(_build_party(edge) for edge in facts.edges if edge.type is EdgeType.OWNS and edge.end == key))
     if owners and not contract.owners:
         contract = contract_of(key.name, {**said, "owners": [{"name": one.name, "type": one.type} for one in owners]})
-    return Version(contract, _grouped(governed))
+    return Version(contract, _group_keys(governed))
 
 
-def _product(key: AssetKey, said: Mapping[str, Json], facts: Facts) -> Version[Product]:
+def _build_product(key: AssetKey, said: Mapping[str, Json], facts: Facts) -> Version[Product]:
     ports: dict[PortSpec, list[AssetKey]] = {}
     for edge in facts.edges:
         if edge.type is EdgeType.PORT and edge.start == key:
-            ports.setdefault(_port(edge), []).append(edge.end)
-    owners = tuple(dict.fromkeys(_party(edge) for edge in facts.edges if edge.type is EdgeType.OWNS and edge.end == key))
+            ports.setdefault(_build_port(edge), []).append(edge.end)
+    owners = tuple(dict.fromkeys(_build_party(edge) for edge in facts.edges if edge.type is EdgeType.OWNS and edge.end == key))
     domain = next((edge.end.name for edge in facts.edges if edge.type is EdgeType.PART_OF and edge.start == key), "")
     product = product_of(key.name, said, tuple(ports), owners, domain)
     names = [f"{port.direction}/{name}" for port, name in zip(ports, port_names(tuple(ports)), strict=True)]
     return Version(product, {name: tuple(dict.fromkeys(keys)) for name, keys in zip(names, ports.values(), strict=True)})
 
 
-def _party(edge: EdgeFact) -> Party:
+def _build_party(edge: EdgeFact) -> Party:
     return Party(edge.start.name, str(edge.attributes.get("type") or "technical"))
 
 
-def _port(edge: EdgeFact) -> PortSpec:
+def _build_port(edge: EdgeFact) -> PortSpec:
     said = edge.attributes
     return PortSpec(
-        direction=_text(said, "direction") or "output",
-        name=_text(said, "name"),
-        type=_text(said, "type"),
-        endpoint=_text(said, "endpoint"),
-        format=_text(said, "format"),
-        description=_text(said, "description"),
-        refresh=_text(said, "refresh"),
-        version=_text(said, "version"),
-        contract=_text(said, "contract"),
+        direction=_get_text(said, "direction") or "output",
+        name=_get_text(said, "name"),
+        type=_get_text(said, "type"),
+        endpoint=_get_text(said, "endpoint"),
+        format=_get_text(said, "format"),
+        description=_get_text(said, "description"),
+        refresh=_get_text(said, "refresh"),
+        version=_get_text(said, "version"),
+        contract=_get_text(said, "contract"),
         deprecated=True if said.get("deprecated") is True else None,
     )
 
 
-def _grouped(named: Iterable[tuple[str, AssetKey]]) -> dict[str, tuple[AssetKey, ...]]:
+def _group_keys(named: Iterable[tuple[str, AssetKey]]) -> dict[str, tuple[AssetKey, ...]]:
     found: dict[str, tuple[AssetKey, ...]] = {}
     for name, key in named:
         found[name] = (*found.get(name, ()), key)
     return found
 
 
-def _text(said: Mapping[str, Json], name: str) -> str:
+def _get_text(said: Mapping[str, Json], name: str) -> str:
     value = said.get(name)
     return value if isinstance(value, str) else ""

@@ -11,8 +11,8 @@ from string import Template
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.governance.notify.outbox import Owed
-from meshline.governance.reports.markdown import prose
+from meshline.governance.notify.outbox import NoticeBody
+from meshline.governance.reports.markdown import format_prose
 from meshline.words import format_count, make_printable, shorten_text
 
 MOST_ITEMS = 100  # of one message; the rest are counted
@@ -46,14 +46,14 @@ class Templates(NamedTuple):
 
     texts: Mapping[str, Template]
 
-    def message(self, owed: Sequence[Owed], *, markdown: bool) -> Message:
+    def build_message(self, owed: Sequence[NoticeBody], *, markdown: bool) -> Message:
         """One message of all that is owed to one receiver: the same thing once, the worst first."""
         suffix = "md" if markdown else "txt"
-        inert = prose if markdown else _plain
+        inert = format_prose if markdown else _escape_text
         once = {(one.fingerprint, one.subject, one.text): one for one in reversed(owed)}
         things = sorted(once.values(), key=lambda one: (_WORST.get(one.verdict, 3), one.subject, one.text))
         item = self.texts[f"item.{suffix}"]
-        items = "\n".join(item.substitute(_item(one, owed, inert)).rstrip("\n") for one in things[:MOST_ITEMS])
+        items = "\n".join(item.substitute(_build_item(one, owed, inert)).rstrip("\n") for one in things[:MOST_ITEMS])
         receivers = ", ".join(dict.fromkeys(one.receiver.name for one in owed))
         breaking = sum(1 for one in things if one.verdict == "breaking")
         subjects = list(dict.fromkeys(one.subject for one in things))
@@ -64,12 +64,12 @@ class Templates(NamedTuple):
             "what": shorten_text(subjects[0], LONGEST_TITLE) + (f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""),
             "more": f"and {len(things) - MOST_ITEMS} more" if len(things) > MOST_ITEMS else "",
         }
-        title = shorten_text(_plain(" ".join(self.texts["title.txt"].substitute(said).split())), LONGEST_TITLE)
+        title = shorten_text(_escape_text(" ".join(self.texts["title.txt"].substitute(said).split())), LONGEST_TITLE)
         shown = {name: inert(text) for name, text in said.items()}
         return Message(title, self.texts[f"message.{suffix}"].substitute(shown, items=items), markdown)
 
 
-def templates(folder: Path | None = None) -> Templates:
+def load_templates(folder: Path | None = None) -> Templates:
     """Those of the product, and in place of them those of a folder. Raises InvalidInput."""
     own = files("meshline.governance.notify") / "templates"
     texts = {name: (own / name).read_text("utf-8") for name in FIELDS}
@@ -79,11 +79,11 @@ def templates(folder: Path | None = None) -> Templates:
         unknown = sorted(path.name for path in folder.iterdir() if path.name not in FIELDS and not path.name.startswith("."))
         if unknown:
             raise InvalidInput(f"found {unknown[0]}; accepted: {', '.join(FIELDS)}", str(folder))
-        texts.update({path.name: _read(path) for path in sorted(folder.iterdir()) if path.name in FIELDS})
-    return Templates({name: _checked(name, text, folder) for name, text in texts.items()})
+        texts.update({path.name: _read_template(path) for path in sorted(folder.iterdir()) if path.name in FIELDS})
+    return Templates({name: _parse_template(name, text, folder) for name, text in texts.items()})
 
 
-def _read(path: Path) -> str:
+def _read_template(path: Path) -> str:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -93,7 +93,7 @@ def _read(path: Path) -> str:
     return text
 
 
-def _checked(name: str, text: str, folder: Path | None) -> Template:
+def _parse_template(name: str, text: str, folder: Path | None) -> Template:
     template = Template(text)
     for number, line in enumerate(text.splitlines(), start=1):
         where = f"{name if folder is None else folder / name}:{number}"
@@ -105,7 +105,7 @@ def _checked(name: str, text: str, folder: Path | None) -> Template:
     return template
 
 
-def _item(one: Owed, all_: Sequence[Owed], inert: Callable[[str], str]) -> dict[str, str]:
+def _build_item(one: NoticeBody, all_: Sequence[NoticeBody], inert: Callable[[str], str]) -> dict[str, str]:
     """One thing with all assets that it touches, of whichever of the receivers."""
     same = [other for other in all_ if (other.fingerprint, other.subject) == (one.fingerprint, one.subject)]
     names = list(dict.fromkeys(name for other in same for name in other.assets))
@@ -126,6 +126,6 @@ def _item(one: Owed, all_: Sequence[Owed], inert: Callable[[str], str]) -> dict[
     return {name: inert(shorten_text(text, LONGEST_TEXT)) for name, text in said.items()}
 
 
-def _plain(text: str) -> str:
+def _escape_text(text: str) -> str:
     """Nothing in a name may call people."""
     return _CALLS.sub(lambda found: f"{found[1]}\N{ZERO WIDTH SPACE}", make_printable(text))

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import msgspec
 
 from meshline.errors import StoreCorrupt
-from meshline.governance.audit import policy_record
-from meshline.governance.notify.outbox import WEBHOOK, Owed, Receiver, identity, named, receiver, record
-from meshline.governance.policies.evaluation import Breach, Place, violation_fingerprint
-from meshline.governance.policies.monitor import Watch
+from meshline.governance.audit import build_policy_record
+from meshline.governance.notify.outbox import WEBHOOK, NoticeBody, Receiver, build_key, build_receiver, build_record, limit_names
+from meshline.governance.policies.evaluation import Breach, Place, compute_fingerprint
+from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.report import Violation
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKind
@@ -22,33 +22,33 @@ from meshline.graph.queries.assets import attributes
 from meshline.graph.store.base import Record, Store
 
 
-class Watched:
+class WatchedViolations:
     """Of a watch that others may use, too."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: PolicyMonitor) -> None:
         self._watch = watch
         self._index: object = None
         self._fingerprints: dict[Place, str] = {}
         self._found: dict[str, tuple[Place, Breach]] = {}
 
-    def now(self) -> Mapping[str, tuple[Place, Breach]]:
+    def find_violations(self) -> Mapping[str, tuple[Place, Breach]]:
         """All that is broken."""
         with self._watch.live.lock:
-            found = self._watch.violations()
+            found = self._watch.list_violations()
             index = self._watch.live.index
             if index is not self._index:  # nodes mean something else
                 self._index, self._fingerprints = index, {}
             known = self._fingerprints
-            self._fingerprints = {place: known.get(place) or violation_fingerprint(index, place) for place, _ in found}
+            self._fingerprints = {place: known.get(place) or compute_fingerprint(index, place) for place, _ in found}
         self._found = {self._fingerprints[place]: (place, breach) for place, breach in found}
         return self._found
 
-    def shown(self, wanted: Iterable[str]) -> dict[str, Violation]:
+    def build_violations(self, wanted: Iterable[str]) -> dict[str, Violation]:
         """Some of what was found, with their paths; of what has gone since nothing."""
         with self._watch.live.lock:
-            current = dict(self._watch.violations())
+            current = dict(self._watch.list_violations())
             asked = [self._found[one] for one in wanted]
-            shown = self._watch.shown([one for one in asked if one[0] in current])
+            shown = self._watch.build_violations([one for one in asked if one[0] in current])
         return {violation.fingerprint: violation for violation in shown}
 
 
@@ -58,13 +58,13 @@ CONTACTS = ("email", "slack", "teams", "contact")
 READ_AT_ONCE = 1000
 
 
-class _Turn(msgspec.Struct, frozen=True):
+class _EventRecord(msgspec.Struct, frozen=True):
     fingerprint: str
     number: int
     violation: Violation
 
 
-class Known(NamedTuple):
+class ViolationState(NamedTuple):
     """How often a violation was opened and closed; and as it was when that last happened."""
 
     turns: int
@@ -75,29 +75,29 @@ class Known(NamedTuple):
         return self.turns % 2 == 1
 
 
-class Turns:
+class ViolationLog:
     """What the journal says of violations. Follows it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[str, Known] = {}
+        self._states: dict[str, ViolationState] = {}
         self._position = 0
 
-    def known(self) -> Mapping[str, Known]:
+    def read_states(self) -> Mapping[str, ViolationState]:
         while kept := self._store.journal(TURN, self._position, READ_AT_ONCE):
             for position, said in kept:
                 try:
-                    turn = msgspec.json.decode(said.body, type=_Turn)
+                    turn = msgspec.json.decode(said.body, type=_EventRecord)
                 except msgspec.MsgspecError as error:
                     raise StoreCorrupt(
                         f"turn {position} of a violation cannot be read ({error}): restore the store from a backup"
                     ) from error
-                self._known[turn.fingerprint] = Known(turn.number, turn.violation)
+                self._states[turn.fingerprint] = ViolationState(turn.number, turn.violation)
             self._position = kept[-1].position
-        return self._known
+        return self._states
 
 
-class Turn(NamedTuple):
+class ViolationEvent(NamedTuple):
     """A violation that was opened or closed: its records in the journal and in the audit log."""
 
     violation: Violation
@@ -106,22 +106,22 @@ class Turn(NamedTuple):
     audited: Record
 
 
-def turned(known: Mapping[str, Known], watched: Watched, at: int) -> Iterator[Turn]:
+def find_events(known: Mapping[str, ViolationState], watched: WatchedViolations, at: int) -> Iterator[ViolationEvent]:
     """All that is not as the journal says."""
-    now = watched.now()
-    opened = watched.shown(sorted(one for one in now if one not in known or not known[one].is_open))
+    now = watched.find_violations()
+    opened = watched.build_violations(sorted(one for one in now if one not in known or not known[one].is_open))
     closed = {one: before.violation for one, before in sorted(known.items()) if before.is_open and one not in now}
     for fingerprint, violation in (*opened.items(), *closed.items()):
         number = known[fingerprint].turns + 1 if fingerprint in known else 1
         key, is_open = f"{fingerprint} {number}", number % 2 == 1
-        body = msgspec.json.encode(_Turn(fingerprint, number, violation))
-        audited = policy_record("opened" if is_open else "closed", violation, at, f"{TURN} {key}")
-        yield Turn(violation, is_open, Record(TURN, key, at, body), audited)
+        body = msgspec.json.encode(_EventRecord(fingerprint, number, violation))
+        audited = build_policy_record("opened" if is_open else "closed", violation, at, f"{TURN} {key}")
+        yield ViolationEvent(violation, is_open, Record(TURN, key, at, body), audited)
 
 
-def owed(live: LiveGraph, violation: Violation, turn: str, at: int, *, webhook: bool) -> Iterator[Record]:
+def build_records(live: LiveGraph, violation: Violation, turn: str, at: int, *, webhook: bool) -> Iterator[Record]:
     """What is owed for a violation that was opened: to the owners of what breaks it, and to a consumer that does itself."""
-    whole = Owed(
+    whole = NoticeBody(
         event=VIOLATED,
         receiver=Receiver(WEBHOOK, WEBHOOK),
         fingerprint=violation.fingerprint,
@@ -133,15 +133,15 @@ def owed(live: LiveGraph, violation: Violation, turn: str, at: int, *, webhook: 
         at=at,
         details=msgspec.to_builtins(violation),
     )
-    assets, more = named([violation.asset.qualified_name])
-    for to, reason in _receivers(live, violation):
+    assets, more = limit_names([violation.asset.qualified_name])
+    for to, reason in _list_receivers(live, violation):
         told = msgspec.structs.replace(whole, receiver=to, reason=reason, assets=assets, more=more, details={})
-        yield record(identity(turn, to.kind, to.name), told, at)
+        yield build_record(build_key(turn, to.kind, to.name), told, at)
     if webhook:
-        yield record(identity(turn, WEBHOOK), whole, at)
+        yield build_record(build_key(turn, WEBHOOK), whole, at)
 
 
-def _receivers(live: LiveGraph, violation: Violation) -> list[tuple[Receiver, str]]:
+def _list_receivers(live: LiveGraph, violation: Violation) -> list[tuple[Receiver, str]]:
     with live.lock:
         index = live.index
         node = index.assets.find(violation.asset.id) if violation.asset.id else None
@@ -154,4 +154,6 @@ def _receivers(live: LiveGraph, violation: Violation) -> list[tuple[Receiver, st
         keys = [index.assets.get_key(one) for one in nodes]
         said = attributes(live, index, nodes)
     contacts = [{name: text for name in CONTACTS if (text := each.text(name))} for each in said]
-    return [(receiver(key.kind, key.name, key.id, ways), reason) for key, ways, (_, reason) in zip(keys, contacts, found, strict=True)]
+    return [
+        (build_receiver(key.kind, key.name, key.id, ways), reason) for key, ways, (_, reason) in zip(keys, contacts, found, strict=True)
+    ]

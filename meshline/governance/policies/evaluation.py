@@ -13,11 +13,11 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from meshline.governance.policies.evaluation_context import Look, Scope
-from meshline.governance.policies.policy import SUBJECTS, Policy, Severity, finished
-from meshline.governance.policies.subjects import NOBODY, Candidate, Subject
+from meshline.governance.policies.evaluation_context import EvaluationContext, Scope
+from meshline.governance.policies.policy import SUBJECTS, Policy, Severity, fill_late_fields
+from meshline.governance.policies.subjects import NO_NODE, Candidate, Subject
 from meshline.governance.report import Step, Violation
-from meshline.governance.report_values import Telling
+from meshline.governance.report_values import AssetValues
 from meshline.graph.index import LineageIndex
 
 
@@ -33,53 +33,53 @@ class Breach(NamedTuple):
     """A policy that does not hold of something. `text`: None, if it is made when it is shown (`shown`)."""
 
     severity: Severity
-    doubts: tuple[str, ...]
+    uncertainties: tuple[str, ...]
     text: str | None
 
 
 Breaches: TypeAlias = dict[Place, Breach]
 
 
-def full(look: Look, policies: Iterable[Policy]) -> Breaches:
+def evaluate_all(look: EvaluationContext, policies: Iterable[Policy]) -> Breaches:
     """All violations. Raises InvalidInput for a policy that cannot be evaluated, LimitExceeded at the deadline (`GraphLock.until`)."""
     found: Breaches = {}
-    for group in _groups(policies):
-        for candidate in group.candidates(look, None):
+    for group in _group_policies(policies):
+        for candidate in group.list_candidates(look, None):
             look.live.lock.check()
-            found.update(_breaches(group.policies, candidate))
+            found.update(_find_breaches(group.policies, candidate))
     return found
 
 
-def within(look: Look, policies: Iterable[Policy], scope: Scope, before: Held) -> tuple[Breaches, Breaches]:
+def evaluate_scope(look: EvaluationContext, policies: Iterable[Policy], scope: Scope, before: ViolationIndex) -> tuple[Breaches, Breaches]:
     """(the violations of all that a scope covers, those of `before` that they replace)."""
     found: Breaches = {}
     replaced: Breaches = {}
-    near = _by_policy(before.at(scope.nodes))
-    for group in _groups(policies):
+    near = _group_by_policy(before.find_at(scope.nodes))
+    for group in _group_policies(policies):
         seen: list[tuple[int, int]] = []
-        for candidate in group.candidates(look, scope):
+        for candidate in group.list_candidates(look, scope):
             look.live.lock.check()
             seen.append((candidate.asset, candidate.end))
-            found.update(_breaches(group.policies, candidate))
+            found.update(_find_breaches(group.policies, candidate))
         for policy in group.policies:
-            known = near.get(policy.id, ()) if group.subject.describe is not None else before.of_policy(policy.id)
-            replaced.update((place, before[place]) for place in known if _covered(look, scope, group.subject, place))
+            known = near.get(policy.id, ()) if group.subject.describe is not None else before.find_by_policy(policy.id)
+            replaced.update((place, before[place]) for place in known if _is_covered(look, scope, group.subject, place))
             again = (Place(policy.id, *ends) for ends in seen)
             replaced.update((place, before[place]) for place in again if place in before.all)
     return found, replaced
 
 
-def _by_policy(places: Iterable[Place]) -> dict[str, set[Place]]:
+def _group_by_policy(places: Iterable[Place]) -> dict[str, set[Place]]:
     found: dict[str, set[Place]] = {}
     for place in places:
         found.setdefault(place.policy, set()).add(place)
     return found
 
 
-def _covered(look: Look, scope: Scope, subject: Subject, place: Place) -> bool:
+def _is_covered(look: EvaluationContext, scope: Scope, subject: Subject, place: Place) -> bool:
     """Also what goes by another node now."""
     asset = look.index.assets.get_representative(place.asset)
-    end = place.end if place.end == NOBODY else look.index.assets.get_representative(place.end)
+    end = place.end if place.end == NO_NODE else look.index.assets.get_representative(place.end)
     return (asset, end) != (place.asset, place.end) or subject.covers(look, scope, asset, end)
 
 
@@ -89,11 +89,11 @@ class _Group(NamedTuple):
     subject: Subject
     policies: Sequence[Policy]
 
-    def candidates(self, look: Look, scope: Scope | None) -> Iterator[Candidate]:
+    def list_candidates(self, look: EvaluationContext, scope: Scope | None) -> Iterator[Candidate]:
         return self.subject.candidates(look, self.policies[0].parameters, scope)
 
 
-def _groups(policies: Iterable[Policy]) -> Iterable[_Group]:
+def _group_policies(policies: Iterable[Policy]) -> Iterable[_Group]:
     found: dict[tuple[str, bytes], list[Policy]] = {}
     for policy in policies:
         if not policy.off:
@@ -103,27 +103,27 @@ def _groups(policies: Iterable[Policy]) -> Iterable[_Group]:
     return [_Group(SUBJECTS[kind], group) for (kind, _), group in found.items()]
 
 
-def _breaches(policies: Iterable[Policy], candidate: Candidate) -> Iterator[tuple[Place, Breach]]:
+def _find_breaches(policies: Iterable[Policy], candidate: Candidate) -> Iterator[tuple[Place, Breach]]:
     for policy in policies:
         fields = candidate.fields
         fields["parameters"] = policy.parameters
-        if policy.when is not None and not policy.when.holds(fields):
+        if policy.when is not None and not policy.when.is_true(fields):
             continue
-        if policy.require.holds(fields):
+        if policy.require.is_true(fields):
             continue
-        doubts = candidate.doubts
-        if policy.doubtful is not None and policy.doubtful.holds(fields):
+        doubts = candidate.uncertainties
+        if policy.doubtful is not None and policy.doubtful.is_true(fields):
             doubts = (*doubts, "what it is judged by is not known")
-        severity = policy.severity.lowered(len(doubts))
+        severity = policy.severity.lower_by(len(doubts))
         subject = SUBJECTS[policy.kind]
-        text = policy.message.filled(fields, subject.late) if subject.describe is None else None
+        text = policy.message.fill(fields, subject.late) if subject.describe is None else None
         yield Place(policy.id, candidate.asset, candidate.end), Breach(severity, doubts, text)
 
 
 K = TypeVar("K")
 
 
-class Held:
+class ViolationIndex:
     """`all` by place; changed only by `replace`."""
 
     def __init__(self, found: Breaches) -> None:
@@ -132,10 +132,10 @@ class Held:
         self._at: dict[int, set[Place]] = {}
         self.replace({}, found)
 
-    def of_policy(self, policy: str) -> Iterable[Place]:
+    def find_by_policy(self, policy: str) -> Iterable[Place]:
         return self._of_policy.get(policy, ())
 
-    def at(self, nodes: Iterable[int]) -> Iterator[Place]:
+    def find_at(self, nodes: Iterable[int]) -> Iterator[Place]:
         """Those with one of these nodes at either end; some twice."""
         for node in nodes:
             yield from self._at.get(node, ())
@@ -146,7 +146,7 @@ class Held:
             self._forget(place)
         for place, breach in found.items():
             self.all[place] = breach
-            for kept in self._sets(place):
+            for kept in self._get_sets(place):
                 kept.add(place)
 
     def _forget(self, place: Place) -> None:
@@ -157,7 +157,7 @@ class Held:
     def __getitem__(self, place: Place) -> Breach:
         return self.all[place]
 
-    def _sets(self, place: Place) -> tuple[set[Place], ...]:
+    def _get_sets(self, place: Place) -> tuple[set[Place], ...]:
         at = self._at
         return (
             self._of_policy.setdefault(place.policy, set()),
@@ -174,54 +174,58 @@ def _discard(places: dict[K, set[Place]], key: K, place: Place) -> None:
             del places[key]
 
 
-def shown(look: Look, policies: Mapping[str, Policy], breaches: Iterable[tuple[Place, Breach]], *, new: bool = True) -> list[Violation]:
+def build_violations(
+    look: EvaluationContext, policies: Mapping[str, Policy], breaches: Iterable[tuple[Place, Breach]], *, new: bool = True
+) -> list[Violation]:
     """Violations in the order given."""
-    telling = Telling(look.index)
-    return [_shown(look, telling, policies[place.policy], place, breach, new=new) for place, breach in breaches]
+    telling = AssetValues(look.index)
+    return [_build_violation(look, telling, policies[place.policy], place, breach, new=new) for place, breach in breaches]
 
 
-def ordered(index: LineageIndex, breaches: Breaches) -> list[tuple[Place, Breach]]:
+def sort_violations(index: LineageIndex, breaches: Breaches) -> list[tuple[Place, Breach]]:
     """The worst first, then by policy, and by the names of what they are about."""
-    return sorted(breaches.items(), key=lambda one: rank(index, *one))
+    return sorted(breaches.items(), key=lambda one: rank_violation(index, *one))
 
 
-def rank(index: LineageIndex, place: Place, breach: Breach) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def rank_violation(index: LineageIndex, place: Place, breach: Breach) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Where a violation stands, by numbers and then by names; no two are equal."""
-    names = (place.policy, *_key(index, place.asset), "", *_key(index, place.end))
+    names = (place.policy, *_get_key(index, place.asset), "", *_get_key(index, place.end))
     return (-breach.severity.verdict,), names
 
 
-def violation_fingerprint(index: LineageIndex, place: Place) -> str:
+def compute_fingerprint(index: LineageIndex, place: Place) -> str:
     """Says which violation it is, whatever its message says: 16 hexadecimal digits."""
-    said = msgspec.json.encode([place.policy, _key(index, place.asset), _key(index, place.end)])
+    said = msgspec.json.encode([place.policy, _get_key(index, place.asset), _get_key(index, place.end)])
     return hashlib.blake2b(said, digest_size=8).hexdigest()
 
 
-def _key(index: LineageIndex, node: int) -> tuple[str, ...]:
+def _get_key(index: LineageIndex, node: int) -> tuple[str, ...]:
     return () if node < 0 else (index.assets.get_kind(node), *index.assets.get_key(node).parts)
 
 
-def _shown(look: Look, telling: Telling, policy: Policy, place: Place, breach: Breach, *, new: bool) -> Violation:
+def _build_violation(
+    look: EvaluationContext, telling: AssetValues, policy: Policy, place: Place, breach: Breach, *, new: bool
+) -> Violation:
     subject = SUBJECTS[policy.kind]
     path: tuple[Step, ...] = ()
     late: Mapping[str, str] = {}
     if subject.trace is not None:
         steps, late = subject.trace(look, policy.parameters, place.asset, place.end)
-        path = tuple(telling.step(step) for step in steps)
-    text = finished(breach.text if breach.text is not None else _told(look, policy, place, breach), late)
+        path = tuple(telling.build_step(step) for step in steps)
+    text = fill_late_fields(breach.text if breach.text is not None else _format_text(look, policy, place, breach), late)
     return Violation(
-        fingerprint=violation_fingerprint(look.index, place),
+        fingerprint=compute_fingerprint(look.index, place),
         policy=policy.id,
         severity=breach.severity,
         verdict=breach.severity.verdict.name.lower(),
-        text=f"{text} (possible: {'; '.join(breach.doubts)})" if breach.doubts else text,
-        asset=telling.asset(place.asset),
+        text=f"{text} (possible: {'; '.join(breach.uncertainties)})" if breach.uncertainties else text,
+        asset=telling.get_asset(place.asset),
         path=path,
         new=new,
     )
 
 
-def _told(look: Look, policy: Policy, place: Place, breach: Breach) -> str:
+def _format_text(look: EvaluationContext, policy: Policy, place: Place, breach: Breach) -> str:
     subject = SUBJECTS[policy.kind]
     assert subject.describe is not None, "who describes nothing gives the text at once"
-    return policy.message.filled(subject.describe(look, policy.parameters, place.asset, place.end, breach.doubts), subject.late)
+    return policy.message.fill(subject.describe(look, policy.parameters, place.asset, place.end, breach.uncertainties), subject.late)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from meshline.governance.policies.personal_data import Personal
+from meshline.governance.policies.personal_data import PersonalData
 from meshline.graph.index import LineageIndex
 from meshline.graph.index.arrays import COLUMN, DATASET, N_NODES
 from meshline.graph.index.mentions import Moved
@@ -29,14 +29,14 @@ class Ports(NamedTuple):
 
     product: Ints
     dataset: Ints
-    said: Ints
+    attributes: Ints
 
 
-class Look:
+class EvaluationContext:
     """One look at the graph. Valid as long as it does not change; `personal` outlives it."""
 
     def __init__(
-        self, live: LiveGraph, index: LineageIndex, now: datetime | None = None, personal: dict[str, Personal] | None = None
+        self, live: LiveGraph, index: LineageIndex, now: datetime | None = None, personal: dict[str, PersonalData] | None = None
     ) -> None:
         self.live = live
         self.index = index
@@ -51,11 +51,11 @@ class Look:
 
     @cached_property
     def outputs(self) -> Ports:
-        return self._ports("output")
+        return self._select_ports("output")
 
     @cached_property
     def inputs(self) -> Ports:
-        return self._ports("input")
+        return self._select_ports("input")
 
     @cached_property
     def consumes(self) -> Tied:
@@ -72,12 +72,12 @@ class Look:
         """The datasets that are some product's output port."""
         return frozenset(self.outputs.dataset.tolist())
 
-    def said(self, number: int) -> Mapping[str, Json]:
+    def get_attributes(self, number: int) -> Mapping[str, Json]:
         return self.index.ownership.get_attributes(number)
 
-    def _ports(self, direction: str) -> Ports:
+    def _select_ports(self, direction: str) -> Ports:
         tied = self.index.ownership.list_all_edges(EdgeType.PORT)
-        numbers = {number: _direction(self.said(number)) == direction for number in np.unique(tied.said).tolist()}
+        numbers = {number: _get_direction(self.get_attributes(number)) == direction for number in np.unique(tied.said).tolist()}
         kept = np.array([numbers[number] for number in tied.said.tolist()], np.bool_)
         return Ports(tied.start[kept], tied.end[kept], tied.said[kept])
 
@@ -89,14 +89,14 @@ class Look:
         if wanted:
             self._attributes.update(zip(wanted, attributes(self.live, self.index, wanted), strict=True))
 
-    def known(self, node: int) -> Attributes:
+    def read_attributes(self, node: int) -> Attributes:
         self.prefetch([node])
         return self._attributes[node]
 
-    def versions(self, contract: int) -> list[Version]:
-        return versions(self.index.assets.get_label(contract).name, self.known(contract).rows)
+    def list_versions(self, contract: int) -> list[Version]:
+        return versions(self.index.assets.get_label(contract).name, self.read_attributes(contract).rows)
 
-    def name(self, node: int | None) -> str:
+    def get_name(self, node: int | None) -> str:
         """The qualified name; empty for none."""
         if node is None or node < 0:
             return ""
@@ -105,21 +105,21 @@ class Look:
             found = self._names[node] = self.index.assets.get_key(node).qualified_name
         return found
 
-    def tags(self, node: int | None) -> list[str]:
+    def list_tags(self, node: int | None) -> list[str]:
         return [] if node is None or node < 0 else sorted(self.index.assets.list_tags(node))[:MOST]
 
-    def owners(self, node: int) -> list[str]:
+    def list_owners(self, node: int) -> list[str]:
         """The names of the owners at the nearest level that has any."""
         return sorted({self.index.assets.get_label(found.owner).name for found in self.index.ownership.list_owners(node)})[:MOST]
 
-    def circles(self, user: int) -> tuple[str, ...]:
+    def list_circles(self, user: int) -> tuple[str, ...]:
         """To whom a consumer or product belongs: its name, its tags, its owners, the domains that these own, its own domain."""
         found = self._circles.get(user)
         if found is None:
-            found = self._circles[user] = self._circles_of(user)
+            found = self._circles[user] = self._collect_circles(user)
         return found
 
-    def _circles_of(self, user: int) -> tuple[str, ...]:
+    def _collect_circles(self, user: int) -> tuple[str, ...]:
         index = self.index
         names = {index.assets.get_label(user).name, *index.assets.list_tags(user)}
         for owner in index.ownership.list_direct_owners(user):
@@ -133,19 +133,19 @@ class Look:
 
     # -- columns
 
-    def all_of(self, kind: AssetKind) -> list[int]:
+    def list_all(self, kind: AssetKind) -> list[int]:
         return list(self.index.assets.list_of_kind(kind))
 
-    def personal(self, parameters: Mapping[str, Any]) -> Personal:
+    def get_personal_data(self, parameters: Mapping[str, Any]) -> PersonalData:
         """Where personal data is, by these parameters; kept from pass to pass."""
-        key = Personal.key(parameters)
+        key = PersonalData.build_key(parameters)
         found = self._personal.get(key)
         if found is None:
-            found = self._personal[key] = Personal(self.index, parameters)
+            found = self._personal[key] = PersonalData(self.index, parameters)
         return found
 
 
-def _direction(said: Mapping[str, Json]) -> str:
+def _get_direction(said: Mapping[str, Json]) -> str:
     direction = said.get("direction", "output")
     return direction.lower() if isinstance(direction, str) else ""
 
@@ -160,7 +160,7 @@ class Scope(NamedTuple):
     `marked`: by node, these and their datasets. `nodes`: all of them under all their names, with the columns of the datasets.
     """
 
-    touched: frozenset[int]
+    affected: frozenset[int]
     datasets: frozenset[int]
     products: frozenset[int]
     contracts: frozenset[int]
@@ -169,7 +169,7 @@ class Scope(NamedTuple):
     changed: Ints
 
 
-def patterns(index: LineageIndex) -> Mapping[int, frozenset[str]]:
+def collect_patterns(index: LineageIndex) -> Mapping[int, frozenset[str]]:
     """Which names belong to which product or domain."""
     return {
         node: frozenset(text for texts in said.values() for text in texts)
@@ -177,7 +177,7 @@ def patterns(index: LineageIndex) -> Mapping[int, frozenset[str]]:
     }
 
 
-def scope(look: Look, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
+def find_scope(look: EvaluationContext, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
     """What a change may touch; None: anything. `more`: assets that are to be looked at as well."""
     index, core = look.index, look.index.core
     nodes = np.unique(core.nodes.rep[np.concatenate([moved.named, np.array(sorted(more), np.int32)])])
@@ -202,8 +202,8 @@ def scope(look: Look, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
                 AssetKind.CONSUMER: consumers,
             }.get(index.assets.get_kind(node), set()).add(node)
     datasets.update(fed[fed_kinds == DATASET].tolist(), index.lineage.get_datasets(fed[fed_kinds == COLUMN]).tolist())
-    datasets.update(_hanging(look, products, contracts))
-    changed = _changed(look, moved.fed)
+    datasets.update(_list_related_datasets(look, products, contracts))
+    changed = _find_changed(look, moved.fed)
     marked = np.zeros(int(core.counts[N_NODES]), np.bool_)
     marked[changed] = True
     marked[index.lineage.get_datasets(changed[core.nodes.kind[changed] == COLUMN])] = True
@@ -212,7 +212,7 @@ def scope(look: Look, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
     return Scope(
         frozenset(products | contracts | consumers),
         frozenset(datasets),
-        frozenset(products.union(_with_ports(look, wanted))),
+        frozenset(products.union(_list_port_products(look, wanted))),
         frozenset(contracts.union(governing)),
         frozenset(
             {
@@ -221,7 +221,7 @@ def scope(look: Look, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
                 *consumers,
                 *moved.named.tolist(),
                 *moved.fed.tolist(),
-                *_columns(look, datasets | set(np.flatnonzero(marked).tolist())),
+                *_list_members(look, datasets | set(np.flatnonzero(marked).tolist())),
             }
         ),
         marked,
@@ -229,7 +229,7 @@ def scope(look: Look, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
     )
 
 
-def _hanging(look: Look, products: set[int], contracts: set[int]) -> Iterable[int]:
+def _list_related_datasets(look: EvaluationContext, products: set[int], contracts: set[int]) -> Iterable[int]:
     """The datasets of the ports of these products and what else is used of them, and what these contracts govern."""
     if contracts:
         yield from look.governs.end[np.isin(look.governs.start, sorted(contracts))].tolist()
@@ -237,11 +237,11 @@ def _hanging(look: Look, products: set[int], contracts: set[int]) -> Iterable[in
         wanted = sorted(products)
         for ports in (look.outputs, look.inputs):
             yield from ports.dataset[np.isin(ports.product, wanted)].tolist()
-        used = used_datasets(look)
+        used = list_used_datasets(look)
         yield from used[np.isin(look.index.ownership.find_products(used), wanted)].tolist()
 
 
-def _columns(look: Look, nodes: set[int]) -> Iterable[int]:
+def _list_members(look: EvaluationContext, nodes: set[int]) -> Iterable[int]:
     """These, and the columns of those that are datasets, under all their names."""
     core = look.index.core
     for node in nodes:
@@ -251,20 +251,20 @@ def _columns(look: Look, nodes: set[int]) -> Iterable[int]:
                 yield from core.children(member)
 
 
-def _with_ports(look: Look, wanted: Sequence[int]) -> Iterable[int]:
+def _list_port_products(look: EvaluationContext, wanted: Sequence[int]) -> Iterable[int]:
     """The products with ports on these datasets."""
     for ports in (look.outputs, look.inputs):
         yield from ports.product[np.isin(ports.dataset, wanted)].tolist()
 
 
-def used_datasets(look: Look) -> Ints:
+def list_used_datasets(look: EvaluationContext) -> Ints:
     """The datasets that consumers, or products by their input ports, use."""
     ends = np.concatenate([look.consumes.end, look.inputs.dataset])
     kinds = look.index.lineage.get_kinds(ends)
     return np.unique(np.concatenate([ends[kinds == DATASET], look.index.lineage.get_datasets(ends[kinds == COLUMN])])).astype(np.int32)
 
 
-def _changed(look: Look, fed: Ints) -> Ints:
+def _find_changed(look: EvaluationContext, fed: Ints) -> Ints:
     """The columns that may hold other values, all to which those may go, datasets of which any column may, and what represents
     nothing any more.
     """

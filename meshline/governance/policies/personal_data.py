@@ -37,7 +37,7 @@ class Way(NamedTuple):
 WAYS = (Way(guess=False, possible=False), Way(guess=False, possible=True), Way(guess=True, possible=False), Way(guess=True, possible=True))
 
 
-class Personal:
+class PersonalData:
     """Labels of everything that personal data reaches unmasked; follows the index (`renew`)."""
 
     def __init__(self, index: LineageIndex, parameters: Mapping[str, Any]) -> None:
@@ -45,39 +45,39 @@ class Personal:
         self._tags = _lower(parameters.get("tags"))
         self._harmless = _lower(parameters.get("harmless_tags"))
         self._names = _Names(index.core, _lower(parameters.get("words")), _lower(parameters.get("harmless_words")))
-        tagged = self._tagged()
+        tagged = self._find_tagged()
         guessed = self._guess(tagged)
         self._spreads = {way: index.lineage.build_spread(guessed if way.guess else tagged, possible=way.possible) for way in WAYS}
 
     @staticmethod
-    def key(parameters: Mapping[str, Any]) -> str:
+    def build_key(parameters: Mapping[str, Any]) -> str:
         return msgspec.json.encode({name: parameters.get(name) for name in PARAMETERS}, order="deterministic").decode()
 
-    def labels(self, way: Way) -> Ints:
+    def get_labels(self, way: Way) -> Ints:
         """By node: 1 + how many flows away the nearest source is; 0: no source."""
         return self._spreads[way].labels
 
-    def reached(self) -> Ints:
+    def list_reached(self) -> Ints:
         """The columns (representatives) that any personal data may reach, the sources themselves too; and datasets, as wholes."""
         n = int(self._index.core.counts[N_NODES])
-        either = (self.labels(WAYS[1])[:n] > 0) | (self.labels(WAYS[3])[:n] > 0)
+        either = (self.get_labels(WAYS[1])[:n] > 0) | (self.get_labels(WAYS[3])[:n] > 0)
         return np.flatnonzero(either).astype(np.int32)
 
-    def tagged_data(self) -> Ints:
+    def list_tagged_data(self) -> Ints:
         """The columns that tagged data reaches over recorded columns, the tagged ones too."""
         n = int(self._index.core.counts[N_NODES])
-        return np.flatnonzero(self.labels(WAYS[0])[:n]).astype(np.int32)
+        return np.flatnonzero(self.get_labels(WAYS[0])[:n]).astype(np.int32)
 
-    def way(self, column: int) -> Way | None:
+    def find_way(self, column: int) -> Way | None:
         """The surest way in which a column's values are personal."""
-        return next((way for way in (WAYS[0], WAYS[1], WAYS[2], WAYS[3]) if self.labels(way)[column]), None)
+        return next((way for way in (WAYS[0], WAYS[1], WAYS[2], WAYS[3]) if self.get_labels(way)[column]), None)
 
     def is_tagged(self, column: int) -> bool:
-        return bool(self.labels(WAYS[0])[column] == 1)
+        return bool(self.get_labels(WAYS[0])[column] == 1)
 
     def renew(self, changed: Ints) -> list[Undo]:
         """Follow a change: `changed` are all columns that may hold other values, and all to which their values may go."""
-        tagged = self._tagged()
+        tagged = self._find_tagged()
         guessed = self._guess(tagged, changed)
         return [self._spreads[way].renew(changed, guessed if way.guess else tagged) for way in WAYS]
 
@@ -86,7 +86,7 @@ class Personal:
         for way, undo in zip(WAYS, before, strict=True):
             self._spreads[way].restore(undo)
 
-    def _tagged(self) -> Ints:
+    def _find_tagged(self) -> Ints:
         found = self._index.assets.find_tagged(lambda tags: any(_is_one(tag, self._tags) for tag in tags))
         columns: Ints = found[self._index.lineage.get_kinds(found) == COLUMN]
         return columns
@@ -97,9 +97,9 @@ class Personal:
             return np.empty(0, np.int32)
         core = self._index.core
         n = int(core.counts[N_NODES])
-        own = np.arange(n, dtype=np.int32) if among is None else _members(core, among)
+        own = np.arange(n, dtype=np.int32) if among is None else _list_members(core, among)
         own = own[(core.nodes.kind[own] == COLUMN) & (core.nodes.live[own] > 0)]
-        named = own[self._names.matching()[core.nodes.part2[own]]]
+        named = own[self._names.match_names()[core.nodes.part2[own]]]
         found = np.unique(core.nodes.rep[named])
         found = found[~np.isin(found, tagged)]
         if self._harmless:
@@ -108,7 +108,7 @@ class Personal:
         return found.astype(np.int32)
 
 
-def _members(core: Core, nodes: Ints) -> Ints:
+def _list_members(core: Core, nodes: Ints) -> Ints:
     """These representatives and the other members of their classes."""
     merged = nodes[core.nodes.traits[nodes] & MERGED != 0]
     others = [other for node in merged.tolist() for other in core.ring(node)]
@@ -134,20 +134,20 @@ class _Names:
         self._core = core
         self._harmless = harmless
         self._matching: Flags = np.zeros(0, np.bool_)
-        self._joined = [tuple(_parts(word)) for word in sorted(words)]
+        self._joined = [tuple(_split_name(word)) for word in sorted(words)]
         # A word that runs over the end of a name is found too, and sorted out by `_means`.
         self._any = re.compile(b"|".join(re.escape("".join(parts).encode()[:4]) for parts in self._joined) or b"(?!)", re.IGNORECASE)
 
-    def matching(self) -> Flags:
+    def match_names(self) -> Flags:
         """By number of the name."""
         known, n = len(self._matching), int(self._core.counts[N_NAMES])
         if known < n:
             more = np.zeros(n - known, np.bool_)
-            more[[number - known for number in self._candidates(known, n) if self._means(self._core.text(number))]] = True
+            more[[number - known for number in self._find_candidates(known, n) if self._is_match(self._core.text(number))]] = True
             self._matching = np.concatenate([self._matching, more])
         return self._matching
 
-    def _candidates(self, first: int, last: int) -> list[int]:
+    def _find_candidates(self, first: int, last: int) -> list[int]:
         """The names from number `first` on in which a word may begin."""
         ends = self._core.names.end[first:last]
         begin = int(self._core.names.end[first - 1]) if first else 0
@@ -156,13 +156,13 @@ class _Names:
         found: list[int] = (np.unique(np.searchsorted(ends, starts, side="right")) + first).tolist()
         return found
 
-    def _means(self, name: str) -> bool:
-        parts = _parts(name)
+    def _is_match(self, name: str) -> bool:
+        parts = _split_name(name)
         if self._harmless.intersection(parts):
             return False
         return any(parts[i : i + len(word)] == list(word) for word in self._joined for i in range(len(parts) - len(word) + 1))
 
 
-def _parts(name: str) -> list[str]:
+def _split_name(name: str) -> list[str]:
     """`customerEmail`, `customer_email`: customer, email."""
     return [part.lower() for part in _PARTS.findall(name)]

@@ -60,13 +60,13 @@ class Expression:
         self._what, self._where = what, where
         bound = _COMPREHENSION.findall(source)
         if len(source) > MAX_LENGTH:
-            raise self._refusal(f"{len(source)} characters are too many; an expression may have {MAX_LENGTH}")
+            raise self._build_error(f"{len(source)} characters are too many; an expression may have {MAX_LENGTH}")
         if len(bound) > MAX_COMPREHENSIONS:
-            raise self._refusal(f"{len(bound)} comprehensions are too many; an expression may have {MAX_COMPREHENSIONS}")
+            raise self._build_error(f"{len(bound)} comprehensions are too many; an expression may have {MAX_COMPREHENSIONS}")
         try:
             self._program = cel.compile(source)
         except Exception as error:
-            raise self._refusal(f"this is no CEL: {_first_line(error)}") from error
+            raise self._build_error(f"this is no CEL: {_get_first_line(error)}") from error
         self.fields: tuple[str, ...] = tuple(name for name in self._program.variables() if name in fields)
         named = _PARAMETER.findall(source)
         self.parameters: tuple[str, ...] = tuple(named)
@@ -75,9 +75,9 @@ class Expression:
         self.may_read_any_parameter = self._parameters is None and _PARAMETERS.search(source) is not None  # `parameters[name]`
         unknown = [name for name in self._program.variables() if name not in fields and name not in bound]
         if unknown:
-            raise self._refusal(f"{unknown[0]} is no field here; accepted are {', '.join(sorted(fields))}")
+            raise self._build_error(f"{unknown[0]} is no field here; accepted are {', '.join(sorted(fields))}")
 
-    def holds(self, fields: Mapping[str, Any]) -> bool:
+    def is_true(self, fields: Mapping[str, Any]) -> bool:
         """Raises InvalidInput if it cannot be evaluated, or is neither true nor false; and what reading the fields raises."""
         try:
             given = {name: fields[name] for name in self.fields}
@@ -87,16 +87,18 @@ class Expression:
         except MeshlineError:  # fields are read as they are asked for, and the store may not answer
             raise
         except Exception as error:
-            raise self._refusal(f"it cannot be evaluated for {fields.get('name', 'a candidate')!r}: {_first_line(error)}") from error
+            raise self._build_error(
+                f"it cannot be evaluated for {fields.get('name', 'a candidate')!r}: {_get_first_line(error)}"
+            ) from error
         if not isinstance(found, bool):
-            raise self._refusal(f"it gives {found!r}; accepted is true or false")
+            raise self._build_error(f"it gives {found!r}; accepted is true or false")
         return found
 
-    def _refusal(self, message: str) -> InvalidInput:
+    def _build_error(self, message: str) -> InvalidInput:
         return InvalidInput(f"{self._what}: {message}", self._where)
 
 
-def _first_line(error: Exception) -> str:
+def _get_first_line(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"there is no {error.args[0]!r}"
     return str(error).split("\n", 1)[0][:300]
@@ -116,26 +118,26 @@ class Message:
             if name not in fields:
                 raise InvalidInput(f"{what}: {{{name}}} is no field here; accepted are {', '.join(sorted(fields))}", where)
 
-    def filled(self, fields: Mapping[str, Any], late: Collection[str] = ()) -> str:
+    def fill(self, fields: Mapping[str, Any], late: Collection[str] = ()) -> str:
         """The sentence, with marks in place of the fields that come later."""
-        return _FIELD.sub(lambda match: f"\0{match[1]}\0" if match[1] in late else _value(match, fields), self.text)
+        return _FIELD.sub(lambda match: f"\0{match[1]}\0" if match[1] in late else _format_field(match, fields), self.text)
 
 
-def finished(text: str, later: Mapping[str, str]) -> str:
+def fill_late_fields(text: str, later: Mapping[str, str]) -> str:
     """A filled text with what is known only later."""
     for name, value in later.items():
         text = text.replace(f"\0{name}\0", value)
     return text
 
 
-def _value(match: re.Match[str], fields: Mapping[str, Any]) -> str:
+def _format_field(match: re.Match[str], fields: Mapping[str, Any]) -> str:
     value = fields[match[1]]
     if match[2]:
         value = value.get(match[2]) if isinstance(value, Mapping) else None
-    return spoken(value)
+    return format_value(value)
 
 
-def spoken(value: object) -> str:
+def format_value(value: object) -> str:
     """A value as people read it."""
     if value is None or value == "":
         return _NOTHING
@@ -144,9 +146,9 @@ def spoken(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Mapping):
-        return str(value["text"]) if "text" in value else ", ".join(f"{name} {spoken(one)}" for name, one in value.items()) or "none"
+        return str(value["text"]) if "text" in value else ", ".join(f"{name} {format_value(one)}" for name, one in value.items()) or "none"
     if isinstance(value, list | tuple):
-        return ", ".join(spoken(one) for one in value) or "none"
+        return ", ".join(format_value(one) for one in value) or "none"
     return str(value).replace("\0", "")
 
 
@@ -173,7 +175,7 @@ class Severity(enum.StrEnum):
         """What it means in a check."""
         return _VERDICTS[self]
 
-    def lowered(self, steps: int) -> Severity:
+    def lower_by(self, steps: int) -> Severity:
         """That of what is not sure, for so many reasons."""
         return _ORDER[max(0, _ORDER.index(self) - steps)]
 
@@ -182,7 +184,7 @@ _ORDER = tuple(Severity)
 _VERDICTS = {Severity.INFO: Verdict.COMPATIBLE, Severity.WARNING: Verdict.CONDITIONAL, Severity.ERROR: Verdict.BREAKING}
 
 
-class Written(BaseModel):
+class PolicyEntry(BaseModel):
     """What may stand in a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -200,7 +202,7 @@ class Written(BaseModel):
     off: Text | None = None
 
 
-class Given(NamedTuple):
+class PolicyFile(NamedTuple):
     """A file's value; `where` gives `file:line` of a part."""
 
     value: Json
@@ -227,26 +229,26 @@ class Policy(NamedTuple):
     own: bool = False
 
 
-def policies(pack: Iterable[Given], own: Iterable[Given] = ()) -> tuple[Policy, ...]:
+def parse_policies(pack: Iterable[PolicyFile], own: Iterable[PolicyFile] = ()) -> tuple[Policy, ...]:
     """All policies by id. Raises InvalidInput with the place of what cannot be used."""
-    found: dict[str, tuple[dict[str, Any], frozenset[str], Given, tuple[str | int, ...]]] = {}
+    found: dict[str, tuple[dict[str, Any], frozenset[str], PolicyFile, tuple[str | int, ...]]] = {}
     changed: set[str] = set()
     for given in pack:
-        for path, written in _written(given):
-            found[written.id] = (_said(written), frozenset(written.parameters), given, path)
+        for path, written in _parse_file(given):
+            found[written.id] = (_get_stated(written), frozenset(written.parameters), given, path)
     for given in own:
-        for path, written in _written(given):
+        for path, written in _parse_file(given):
             if written.id in changed:
                 raise InvalidInput(f"the policy {written.id!r} is here twice", given.where((*path, "id")))
             changed.add(written.id)
             before = found[written.id][0] if written.id in found else {}
-            found[written.id] = (_merged(before, _said(written)), frozenset(written.parameters), given, path)
+            found[written.id] = (_merge_policies(before, _get_stated(written)), frozenset(written.parameters), given, path)
     if len(found) > MAX_POLICIES:
         raise InvalidInput(f"{len(found)} policies are too many; there may be {MAX_POLICIES}")
-    return tuple(_policy(*found[id_], own=id_ in changed) for id_ in sorted(found))
+    return tuple(_build_policy(*found[id_], own=id_ in changed) for id_ in sorted(found))
 
 
-def _written(given: Given) -> Iterable[tuple[tuple[str | int, ...], Written]]:
+def _parse_file(given: PolicyFile) -> Iterable[tuple[tuple[str | int, ...], PolicyEntry]]:
     """The policies of a file: one, or those under the key `policies`."""
     value = given.value
     if isinstance(value, dict) and "policies" in value:
@@ -258,30 +260,30 @@ def _written(given: Given) -> Iterable[tuple[tuple[str | int, ...], Written]]:
         places = [((), value)]
     for path, one in places:
         try:
-            yield path, Written.model_validate(one)
+            yield path, PolicyEntry.model_validate(one)
         except ValidationError as error:
-            raise _refusal(error, given, path) from error
+            raise _build_error(error, given, path) from error
 
 
-def _refusal(error: ValidationError, given: Given, path: tuple[str | int, ...]) -> InvalidInput:
+def _build_error(error: ValidationError, given: PolicyFile, path: tuple[str | int, ...]) -> InvalidInput:
     first = error.errors(include_url=False)[0]
-    place = tuple(part for part in first["loc"] if not isinstance(part, str) or part in Written.model_fields)
+    place = tuple(part for part in first["loc"] if not isinstance(part, str) or part in PolicyEntry.model_fields)
     name = str(first["loc"][0]) if first["loc"] else ""
-    accepted = ", ".join(Written.model_fields)
+    accepted = ", ".join(PolicyEntry.model_fields)
     message = f"unknown key; accepted: {accepted}" if first["type"] == "extra_forbidden" else first["msg"]
     return InvalidInput(f"{name}: {message}" if name else message, given.where((*path, *place)))
 
 
-def _said(written: Written) -> dict[str, Any]:
+def _get_stated(written: PolicyEntry) -> dict[str, Any]:
     return {name: getattr(written, name) for name in written.model_fields_set}
 
 
-def _merged(before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_policies(before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     known, given = before.get("parameters", {}), said.get("parameters", {})
     return {**before, **said, "parameters": {**known, **given}}
 
 
-def _policy(said: Mapping[str, Any], written: frozenset[str], given: Given, path: tuple[str | int, ...], *, own: bool) -> Policy:
+def _build_policy(said: Mapping[str, Any], written: frozenset[str], given: PolicyFile, path: tuple[str | int, ...], *, own: bool) -> Policy:
     """`written`: the parameters that the file gives, without those of a policy that it changes."""
     id_ = said["id"]
     for key in ("kind", "require", "severity", "message"):
@@ -295,7 +297,7 @@ def _policy(said: Mapping[str, Any], written: frozenset[str], given: Given, path
 
     parameters = {**subject.parameters, **said.get("parameters", {})}
 
-    def expression(key: str) -> Expression | None:
+    def compile_expression(key: str) -> Expression | None:
         source = said.get(key)
         if source is None:
             return None
@@ -305,7 +307,7 @@ def _policy(said: Mapping[str, Any], written: frozenset[str], given: Given, path
                 raise InvalidInput(f"{id_}: {key}: there is no parameter {name!r}", given.where((*path, key)))
         return found
 
-    require, when, doubtful = expression("require"), expression("when"), expression("doubtful")
+    require, when, doubtful = compile_expression("require"), compile_expression("when"), compile_expression("doubtful")
     assert require is not None
     expressions = [one for one in (require, when, doubtful) if one is not None]
     used = {*subject.parameters, *(name for one in expressions for name in one.parameters)}

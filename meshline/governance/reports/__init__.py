@@ -20,25 +20,25 @@ class Format(enum.StrEnum):
     SARIF = "sarif"
 
 
-def rendered(report: Report, form: Format) -> bytes:
+def render_report(report: Report, form: Format) -> bytes:
     """UTF-8, the same from the same report."""
     from meshline.governance.report import encode_report  # noqa: PLC0415
     from meshline.governance.reports import github, junit, markdown, sarif, text  # noqa: PLC0415 - options of commands need the names only
 
     match form:
         case Format.TEXT:
-            return _joined(line.text for line in text.lines(report))
+            return _join_lines(line.text for line in text.format_lines(report))
         case Format.JSON:
             return encode_report(report)
         case Format.MARKDOWN:
-            return markdown.markdown(report).encode("utf-8", "replace")
+            return markdown.render_markdown(report).encode("utf-8", "replace")
         case Format.GITHUB:
-            return _joined(github.commands(report))
+            return _join_lines(github.format_commands(report))
         case Format.JUNIT:
-            return junit.xml(report)
+            return junit.render_xml(report)
         case Format.SARIF:
-            return sarif.encoded(report)
+            return sarif.encode_sarif(report)
 
 
-def _joined(lines: Iterable[str]) -> bytes:
+def _join_lines(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")

@@ -39,7 +39,7 @@ class Completeness(Protocol):
     def silent_producers(self) -> Sequence[str]: ...
 
 
-def doubts(completeness: Completeness) -> list[str]:
+def describe_gaps(completeness: Completeness) -> list[str]:
     """One sentence for each reason to doubt the answer."""
     c = completeness
     said = [_TRUNCATED[c.truncated]] if c.truncated in _TRUNCATED else []
@@ -74,7 +74,7 @@ def doubts(completeness: Completeness) -> list[str]:
     return said
 
 
-def known_later(relations: Iterable[tuple[str, str, datetime]]) -> list[str]:
+def describe_late_sources(relations: Iterable[tuple[str, str, datetime]]) -> list[str]:
     """What an answer about the past cannot know: a type of relation, the kind of source, the time of its first such statement."""
     groups: dict[tuple[datetime, str], list[str]] = {}
     for relation, kind, since in relations:

@@ -6,50 +6,50 @@ from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from meshline.governance.report import Concern, Finding, Report, Violation
 from meshline.governance.reports.presentation import (
-    UNASKED,
+    UNCHECKED,
     Names,
-    concerns_of,
-    fails,
-    headline,
-    hits,
-    names,
-    place,
-    rule_of,
-    told,
-    unasked,
-    uncertain,
-    way,
-    where,
+    collect_names,
+    describe_concern,
+    describe_reach,
+    describe_subject,
+    describe_unchecked,
+    format_headline,
+    format_location,
+    get_rule,
+    is_failing,
+    list_concerns,
+    list_hits,
+    list_uncertainties,
 )
 from meshline.words import make_printable
 
 
-def xml(report: Report) -> bytes:
+def render_xml(report: Report) -> bytes:
     """UTF-8. Without concerns there is one case, which passes: what was compared is what it was."""
-    name = names(report)
+    name = collect_names(report)
     suite = TestSuite("meshline check")
     for key in ("verdict", "mode", "profile"):
         suite.add_property(key, str(getattr(report, key)))
     if not report.consumers_checked:
-        suite.add_property("consumers", UNASKED)
-    for note in uncertain(report):
+        suite.add_property("consumers", UNCHECKED)
+    for note in list_uncertainties(report):
         suite.add_property("not certain", make_printable(note))
-    cases = [_case(report, concern, name) for concern in concerns_of(report)]
-    suite.add_testcases(cases or [TestCase(headline(report), "meshline")])
+    cases = [_build_case(report, concern, name) for concern in list_concerns(report)]
+    suite.add_testcases(cases or [TestCase(format_headline(report), "meshline")])
     file = JUnitXml("meshline")
     file.add_testsuite(suite)
     text: bytes = file.tostring()  # type: ignore[no-untyped-call]
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + text + b"\n"
 
 
-def _case(report: Report, concern: Concern, name: Names) -> TestCase:
-    case = TestCase(f"{rule_of(concern)}: {told(concern)} [{concern.fingerprint}]", _class(concern))
-    said = "\n".join(_message(report, concern, name))
+def _build_case(report: Report, concern: Concern, name: Names) -> TestCase:
+    case = TestCase(f"{get_rule(concern)}: {describe_concern(concern)} [{concern.fingerprint}]", _choose_class(concern))
+    said = "\n".join(_list_message_lines(report, concern, name))
     if isinstance(concern, Finding | Violation) and concern.waived is not None:
         waived = concern.waived
         case.result = [Skipped(make_printable(f"waived by {waived.approver} until {waived.expires}: {waived.reason}"))]
-    elif fails(report, concern):
-        failure = Failure(f"{concern.verdict}: {told(concern)}{unasked(report, concern)}", concern.verdict)
+    elif is_failing(report, concern):
+        failure = Failure(f"{concern.verdict}: {describe_concern(concern)}{describe_unchecked(report, concern)}", concern.verdict)
         failure.text = said
         case.result = [failure]
     else:
@@ -57,17 +57,17 @@ def _case(report: Report, concern: Concern, name: Names) -> TestCase:
     return case
 
 
-def _class(concern: Concern) -> str:
+def _choose_class(concern: Concern) -> str:
     if isinstance(concern, Finding):
-        return place(concern.subject)
+        return describe_subject(concern.subject)
     return "policies" if isinstance(concern, Violation) else "waivers"
 
 
-def _message(report: Report, concern: Concern, name: Names) -> list[str]:
-    said = [f"{concern.verdict}: {told(concern)}{unasked(report, concern)}"]
-    if at := where(concern):
+def _list_message_lines(report: Report, concern: Concern, name: Names) -> list[str]:
+    said = [f"{concern.verdict}: {describe_concern(concern)}{describe_unchecked(report, concern)}"]
+    if at := format_location(concern):
         said.append(f"at {at}")
     if isinstance(concern, Finding):
         said += [make_printable(concern.reason), *([f"safe: {make_printable(concern.safe)}"] if concern.safe else [])]
-        said += [f"hits {name(hit.consumer)}: {hit.verdict}, {way(hit)}" for hit in hits(concern)]
+        said += [f"hits {name(hit.consumer)}: {hit.verdict}, {describe_reach(hit)}" for hit in list_hits(concern)]
     return said

@@ -14,24 +14,24 @@ from meshline.governance.reports.presentation import (
     LONGEST_TEXT,
     VERDICTS,
     Names,
-    concerned,
-    concerns_of,
-    contacts,
-    gaps,
-    headline,
-    hits,
+    collect_names,
+    describe_outcome,
+    describe_reach,
+    describe_relation,
+    describe_subject,
+    explain_hit,
+    format_headline,
+    format_location,
+    format_path,
+    get_rule,
     is_waived,
-    jobs,
-    names,
-    outcome,
-    place,
-    rank,
-    route,
-    rule_of,
-    uncertain,
-    way,
-    where,
-    why,
+    list_concerns,
+    list_contacts,
+    list_gaps,
+    list_hits,
+    list_jobs,
+    list_uncertainties,
+    rank_hit,
 )
 from meshline.words import format_count, make_printable, shorten_text
 
@@ -42,7 +42,7 @@ _BACKTICKS = re.compile("`+")
 _PIPE = re.compile(r"(\\*)\|")
 
 
-def code(text: str) -> str:
+def format_code(text: str) -> str:
     """A name as code."""
     text = make_printable(text) or " "
     fence = "`" * (1 + max((len(run) for run in _BACKTICKS.findall(text)), default=0))
@@ -50,24 +50,24 @@ def code(text: str) -> str:
     return f"{fence}{room}{text}{room}{fence}"
 
 
-def prose(text: str) -> str:
+def format_prose(text: str) -> str:
     """A sentence, in which `names` stand in backticks."""
     parts = make_printable(text).split("`")
     if len(parts) % 2 == 0:
-        return _inert("`".join(parts))
-    return "".join(_inert(part) if place % 2 == 0 else code(part) for place, part in enumerate(parts))
+        return _escape_text("`".join(parts))
+    return "".join(_escape_text(part) if place % 2 == 0 else format_code(part) for place, part in enumerate(parts))
 
 
-def _inert(text: str) -> str:
+def _escape_text(text: str) -> str:
     return _CALLS.sub(lambda found: f"{found[1]}{_APART}", _MARKUP.sub(lambda found: f"\\{found[0]}", text))
 
 
-def row(*cells: str) -> str:
+def format_row(*cells: str) -> str:
     """A row of a table, of cells that are inert already: no pipe in them ends a cell."""
-    return f"| {' | '.join(_PIPE.sub(_escaped, cell) for cell in cells)} |"
+    return f"| {' | '.join(_PIPE.sub(_escape_pipe, cell) for cell in cells)} |"
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape_pipe(found: re.Match[str]) -> str:
     """An odd number of backslashes before the pipe."""
     return f"{found[1]}|" if len(found[1]) % 2 else f"{found[1]}\\|"
 
@@ -87,21 +87,23 @@ WAIVER = (
 )
 
 
-def markdown(report: Report) -> str:
+def render_markdown(report: Report) -> str:
     """The whole comment. What has no room is counted."""
-    name = names(report)
-    head = f"{MARK}\n### {prose(headline(report))}\n\n{outcome(report)}\n"
-    owners = _owners(report, name)
-    tail = _tell(report, name) + _lineage(report, name) + _uncertain(report) + ("" if report.passed else WAIVER)
+    name = collect_names(report)
+    head = f"{MARK}\n### {format_prose(format_headline(report))}\n\n{describe_outcome(report)}\n"
+    owners = _format_owners(report, name)
+    tail = (
+        _format_recipients(report, name) + _format_lineage(report, name) + _format_uncertainties(report) + ("" if report.passed else WAIVER)
+    )
     room = LIMIT - _size(head) - _size(owners) - _size(tail)
-    return head + owners + _fitting(concerns_of(report), lambda one: _concern(one, name), room) + tail
+    return head + owners + _fit_items(list_concerns(report), lambda one: _format_concern(one, name), room) + tail
 
 
 def _size(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def _fitting(found: Sequence[T], said: Callable[[T], str], room: int, more: str = "\nand {} more: `--format json` has all.\n") -> str:
+def _fit_items(found: Sequence[T], said: Callable[[T], str], room: int, more: str = "\nand {} more: `--format json` has all.\n") -> str:
     """As many as there is room for, and how many more there are."""
     parts: list[str] = []
     room -= 100  # for what is said of the others
@@ -115,7 +117,7 @@ def _fitting(found: Sequence[T], said: Callable[[T], str], room: int, more: str 
     return "".join(parts)
 
 
-def _owners(report: Report, name: Names) -> str:
+def _format_owners(report: Report, name: Names) -> str:
     """Who is hit, by owner."""
     held: dict[str, list[Hit]] = {}
     people: dict[str, Asset] = {}
@@ -129,118 +131,132 @@ def _owners(report: Report, name: Names) -> str:
                         people[key] = owner
     if not held:
         return ""
-    order = sorted(held, key=lambda key: (min(map(rank, held[key])), -len(held[key]), key))
-    reachable = {notice.recipient.id: contacts(notice) for notice in report.notify}
+    order = sorted(held, key=lambda key: (min(map(rank_hit, held[key])), -len(held[key]), key))
+    reachable = {notice.recipient.id: list_contacts(notice) for notice in report.notify}
     head = "\n| who to ask | contact | what of theirs is hit | verdict |\n| --- | --- | --- | --- |\n"
-    rows = _fitting(
-        order, lambda key: _owner(people.get(key), reachable.get(key, []), held[key], name), ROOM["owners"], "| and {} more | | | |\n"
+    rows = _fit_items(
+        order,
+        lambda key: _format_owner(people.get(key), reachable.get(key, []), held[key], name),
+        ROOM["owners"],
+        "| and {} more | | | |\n",
     )
     return head + rows
 
 
-def _owner(owner: Asset | None, reachable: Sequence[str], held: Sequence[Hit], name: Names) -> str:
+def _format_owner(owner: Asset | None, reachable: Sequence[str], held: Sequence[Hit], name: Names) -> str:
     consumers: dict[str, Hit] = {}
-    for hit in sorted(held, key=rank):
+    for hit in sorted(held, key=rank_hit):
         consumers.setdefault(name(hit.consumer), hit)
-    shown = [f"{code(shorten_text(consumer, LONGEST))} ({way(hit)})" for consumer, hit in list(consumers.items())[:MOST_OF_OWNER]]
+    shown = [
+        f"{format_code(shorten_text(consumer, LONGEST))} ({describe_reach(hit)})"
+        for consumer, hit in list(consumers.items())[:MOST_OF_OWNER]
+    ]
     if len(consumers) > MOST_OF_OWNER:
         shown.append(f"and {len(consumers) - MOST_OF_OWNER:,} more")
     verdict = min((hit.verdict for hit in held), key=VERDICTS.index)
-    who = code(shorten_text(name(owner), LONGEST)) if owner is not None else "nobody known"
-    return row(who, _some(reachable, 3), ", ".join(shown), _strong(verdict)) + "\n"
+    who = format_code(shorten_text(name(owner), LONGEST)) if owner is not None else "nobody known"
+    return format_row(who, _join_some(reachable, 3), ", ".join(shown), _format_verdict(verdict)) + "\n"
 
 
-def _strong(verdict: str) -> str:
+def _format_verdict(verdict: str) -> str:
     return f"**{verdict}**" if verdict == "breaking" else verdict
 
 
-def _concern(concern: Concern, name: Names) -> str:
-    at = where(concern)
-    return f"\n{_title(concern, name)}{f' ({code(at)})' if at else ''}\n\n" + "".join(_told(concern, name)) + _details(concern, name)
+def _format_concern(concern: Concern, name: Names) -> str:
+    at = format_location(concern)
+    return (
+        f"\n{_format_title(concern, name)}{f' ({format_code(at)})' if at else ''}\n\n"
+        + "".join(_list_reasons(concern, name))
+        + _format_details(concern, name)
+    )
 
 
-def _title(concern: Concern, name: Names) -> str:
+def _format_title(concern: Concern, name: Names) -> str:
     waived = "waived, " if is_waived(concern) else ""
-    subject = f"{code(shorten_text(place(concern.subject), LONGEST))}: " if isinstance(concern, Finding) else ""
-    subject = f"{code(shorten_text(name(concern.asset), LONGEST))}: " if isinstance(concern, Violation) else subject
-    return f"**{waived}{concern.verdict}** {subject}{prose(shorten_text(concern.text, LONGEST_TEXT))}"
+    subject = f"{format_code(shorten_text(describe_subject(concern.subject), LONGEST))}: " if isinstance(concern, Finding) else ""
+    subject = f"{format_code(shorten_text(name(concern.asset), LONGEST))}: " if isinstance(concern, Violation) else subject
+    return f"**{waived}{concern.verdict}** {subject}{format_prose(shorten_text(concern.text, LONGEST_TEXT))}"
 
 
-def _told(concern: Concern, name: Names) -> Iterator[str]:
+def _list_reasons(concern: Concern, name: Names) -> Iterator[str]:
     if isinstance(concern, Finding | Violation) and concern.waived is not None:
         waived = concern.waived
-        reason = prose(shorten_text(waived.reason, LONGEST_TEXT))
-        yield f"- waived by {code(shorten_text(waived.approver, LONGEST))} until {waived.expires}: {reason}\n"
+        reason = format_prose(shorten_text(waived.reason, LONGEST_TEXT))
+        yield f"- waived by {format_code(shorten_text(waived.approver, LONGEST))} until {waived.expires}: {reason}\n"
     if not isinstance(concern, Finding):
         return
     if concern.verdict != "compatible":
-        yield f"- Why: {prose(shorten_text(concern.reason, LONGEST_TEXT))}\n"
+        yield f"- Why: {format_prose(shorten_text(concern.reason, LONGEST_TEXT))}\n"
         if concern.safe:
-            yield f"- To make it safe: {prose(shorten_text(concern.safe, LONGEST_TEXT))}\n"
+            yield f"- To make it safe: {format_prose(shorten_text(concern.safe, LONGEST_TEXT))}\n"
     for title, assets in (("products", concern.products), ("contracts", concern.contracts)):
         if assets:
-            yield f"- {title}: {_some([name(asset) for asset in assets])}\n"
+            yield f"- {title}: {_join_some([name(asset) for asset in assets])}\n"
 
 
-def _details(concern: Concern, name: Names) -> str:
+def _format_details(concern: Concern, name: Names) -> str:
     """What is folded: whom it hits, by which path, and how to name it in a waiver."""
-    said = [f"{prose(rule_of(concern))}, fingerprint {code(concern.fingerprint)}\n"]
+    said = [f"{format_prose(get_rule(concern))}, fingerprint {format_code(concern.fingerprint)}\n"]
     title = "rule and fingerprint"
     if isinstance(concern, Finding) and concern.hits:
-        found = hits(concern)
+        found = list_hits(concern)
         masked = sum(hit.masked for hit in found)
         clear = len(found) - masked
         title = f"{format_count(len(found), 'consumer')}, and by which path" + (f": {clear} unmasked, {masked} masked" if masked else "")
-        said = [*(_hit(concern, hit, name) for hit in found[:MOST_HITS]), *said]
+        said = [*(_format_hit(concern, hit, name) for hit in found[:MOST_HITS]), *said]
         if len(found) > MOST_HITS:
             said.insert(MOST_HITS, f"- and {len(found) - MOST_HITS:,} more\n")
         said[-1] = f"\n{said[-1]}"
     if isinstance(concern, Violation) and concern.path:
-        title, said = "the path", [f"{code(route(concern.path, name))}\n\n", *said]
+        title, said = "the path", [f"{format_code(format_path(concern.path, name))}\n\n", *said]
     return f"\n<details><summary>{title}</summary>\n\n{''.join(said)}\n</details>\n"
 
 
-def _hit(finding: Finding, hit: Hit, name: Names) -> str:
-    owners = f" of {_some([name(owner) for owner in hit.owners])}" if hit.owners else ""
-    contract = f", under {code(shorten_text(hit.contract, LONGEST))}" if hit.contract else ""
-    more = f": {prose(because)}" if (because := why(finding, hit)) else ""
-    path = f"\n  - {code(route(hit.path, name))}" if hit.path else ""
-    if by := jobs(hit.path, name):
-        path += f" by {_some(by, MOST_JOBS)}"
-    return f"- {code(shorten_text(name(hit.consumer), LONGEST))}{owners}: {_strong(hit.verdict)}, {way(hit)}{contract}{more}{path}\n"
+def _format_hit(finding: Finding, hit: Hit, name: Names) -> str:
+    owners = f" of {_join_some([name(owner) for owner in hit.owners])}" if hit.owners else ""
+    contract = f", under {format_code(shorten_text(hit.contract, LONGEST))}" if hit.contract else ""
+    more = f": {format_prose(because)}" if (because := explain_hit(finding, hit)) else ""
+    path = f"\n  - {format_code(format_path(hit.path, name))}" if hit.path else ""
+    if by := list_jobs(hit.path, name):
+        path += f" by {_join_some(by, MOST_JOBS)}"
+    consumer = format_code(shorten_text(name(hit.consumer), LONGEST))
+    return f"- {consumer}{owners}: {_format_verdict(hit.verdict)}, {describe_reach(hit)}{contract}{more}{path}\n"
 
 
-def _tell(report: Report, name: Names) -> str:
+def _format_recipients(report: Report, name: Names) -> str:
     if not report.notify:
         return ""
     head = f"\n<details><summary>Whom to tell ({len(report.notify):,})</summary>\n\n| who | why | contact |\n| --- | --- | --- |\n"
-    rows = _fitting(report.notify, lambda notice: _notice(notice, name), ROOM["tell"], "| and {} more | | |\n")
+    rows = _fit_items(report.notify, lambda notice: _format_notice(notice, name), ROOM["tell"], "| and {} more | | |\n")
     return f"{head}{rows}\n</details>\n"
 
 
-def _notice(notice: Notice, name: Names) -> str:
-    about = f"{prose(concerned(notice))} {_some([name(asset) for asset in notice.assets])}"
-    return row(code(shorten_text(name(notice.recipient), LONGEST)), about, _some(contacts(notice), 3)) + "\n"
+def _format_notice(notice: Notice, name: Names) -> str:
+    about = f"{format_prose(describe_relation(notice))} {_join_some([name(asset) for asset in notice.assets])}"
+    return format_row(format_code(shorten_text(name(notice.recipient), LONGEST)), about, _join_some(list_contacts(notice), 3)) + "\n"
 
 
-def _lineage(report: Report, name: Names) -> str:
+def _format_lineage(report: Report, name: Names) -> str:
     since = report.lineage
     if since is None:
         return ""
-    title = f"Lineage since {prose(since.since)}: {since.added:,} added, {since.removed:,} removed"
-    flows = _fitting(
-        since.flows, lambda flow: f"- {flow.change} {code(f'{name(flow.start)} > {name(flow.end)}')}\n", ROOM["lineage"], "- and {} more\n"
+    title = f"Lineage since {format_prose(since.since)}: {since.added:,} added, {since.removed:,} removed"
+    flows = _fit_items(
+        since.flows,
+        lambda flow: f"- {flow.change} {format_code(f'{name(flow.start)} > {name(flow.end)}')}\n",
+        ROOM["lineage"],
+        "- and {} more\n",
     )
     return f"\n<details><summary>{title}</summary>\n\n{flows}\n</details>\n"
 
 
-def _uncertain(report: Report) -> str:
-    said = list(dict.fromkeys([*(gap for finding in report.findings for gap in gaps(finding)), *uncertain(report)]))
+def _format_uncertainties(report: Report) -> str:
+    said = list(dict.fromkeys([*(gap for finding in report.findings for gap in list_gaps(finding)), *list_uncertainties(report)]))
     if not said:
         return ""
-    return "\n**Not certain**\n\n" + _fitting(said, lambda text: f"- {prose(text) or '?'}\n", ROOM["uncertain"], "- and {} more\n")
+    return "\n**Not certain**\n\n" + _fit_items(said, lambda text: f"- {format_prose(text) or '?'}\n", ROOM["uncertain"], "- and {} more\n")
 
 
-def _some(texts: Sequence[str], most: int = 4) -> str:
+def _join_some(texts: Sequence[str], most: int = 4) -> str:
     more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
-    return ", ".join(code(shorten_text(text, LONGEST)) for text in texts[:most]) + more
+    return ", ".join(format_code(shorten_text(text, LONGEST)) for text in texts[:most]) + more

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from meshline.governance.changes import SubjectKind
 from meshline.governance.report import Asset, Concern, Finding, Hit, Notice, Report, Step, Subject, Violation, WaiverProblem
-from meshline.governance.reports.completeness_text import doubts
+from meshline.governance.reports.completeness_text import describe_gaps
 from meshline.words import format_count, shorten_text
 
 VERDICTS = ("breaking", "conditional", "compatible")
 _REACHES = {"BOUND": "by promise", "DIRECT": "directly", "INDIRECT": "indirectly", "POSSIBLE": "possibly"}
 _ORDER = {reach: place for place, reach in enumerate(_REACHES)}
 _VERBS = {"CONSUMES": "uses", "OWNS": "owns"}
-UNASKED = "consumers were not checked (--no-graph)"
+UNCHECKED = "consumers were not checked (--no-graph)"
 LONGEST_NAME = 160  # characters of a name that people are shown
 LONGEST_TEXT = 600  # of a sentence
 LONGEST_ROUTE = 1200  # of a path
@@ -27,15 +27,15 @@ class Names:
     def __init__(self, assets: Iterable[Asset]) -> None:
         holders: dict[str, set[str]] = {}
         for asset in assets:
-            holders.setdefault(_short(asset), set()).add(asset.qualified_name)
+            holders.setdefault(_get_short_name(asset), set()).add(asset.qualified_name)
         self._shared = {name for name, full in holders.items() if len(full) > 1}
 
     def __call__(self, asset: Asset) -> str:
-        name = _short(asset)
+        name = _get_short_name(asset)
         return shorten_text(asset.qualified_name if name in self._shared else name, LONGEST_NAME)
 
 
-def _short(asset: Asset) -> str:
+def _get_short_name(asset: Asset) -> str:
     """Of a column `dataset.column`, of others the name."""
     ending = f".{asset.name}"
     if asset.kind.upper() != "COLUMN" or not asset.qualified_name.endswith(ending):
@@ -43,56 +43,56 @@ def _short(asset: Asset) -> str:
     return asset.qualified_name.removesuffix(ending).rpartition("/")[2] + ending
 
 
-def names(report: Report) -> Names:
+def collect_names(report: Report) -> Names:
     """For all assets of a report."""
-    return Names(_assets(report))
+    return Names(_list_assets(report))
 
 
-def _assets(report: Report) -> Iterator[Asset]:
+def _list_assets(report: Report) -> Iterator[Asset]:
     for finding in report.findings:
         yield from (*finding.products, *finding.contracts, *finding.owners)
         for hit in finding.hits:
             yield from (hit.consumer, *hit.owners)
-            yield from _on(hit.path)
+            yield from _list_path_assets(hit.path)
     for violation in report.violations:
         yield violation.asset
-        yield from _on(violation.path)
+        yield from _list_path_assets(violation.path)
     for notice in report.notify:
         yield from (notice.recipient, *notice.assets)
 
 
-def _on(path: Iterable[Step]) -> Iterator[Asset]:
+def _list_path_assets(path: Iterable[Step]) -> Iterator[Asset]:
     for step in path:
         yield step.asset
         if step.job is not None:
             yield step.job
 
 
-def headline(report: Report) -> str:
+def format_headline(report: Report) -> str:
     """The verdict with its reasons, as one sentence."""
     if not (report.findings or report.violations or report.waivers):
         # A warning may name what was not compared, and the first line may be all that is read.
         what = "was compared" if report.warnings else "matters"
         warned = f", {format_count(len(report.warnings), 'warning')}" if report.warnings else ""
-        unasked = "" if report.consumers_checked else f"; {UNASKED}"
+        unasked = "" if report.consumers_checked else f"; {UNCHECKED}"
         return f"COMPATIBLE: nothing that {what} has changed ({format_count(report.checked, 'input')} compared{warned}){unasked}."
     kinds: tuple[tuple[str, Sequence[Concern]], ...] = (
         ("change", report.findings),
         ("policy violation", report.violations),
         ("waiver problem", report.waivers),
     )
-    said = [part for noun, concerns in kinds if (part := _counts(noun, concerns))]
-    found = concerns_of(report)
+    said = [part for noun, concerns in kinds if (part := _format_counts(noun, concerns))]
+    found = list_concerns(report)
     if waived := sum(map(is_waived, found)):
         said.append(f"{waived} waived")
-    worst = [told(found[0])] if report.verdict != VERDICTS[-1] else []
+    worst = [describe_concern(found[0])] if report.verdict != VERDICTS[-1] else []
     counts = [", ".join(said)] if len(found) > 1 or not worst else []
     asked = any(finding.waived is None for finding in report.findings) or not report.consumers_checked
-    hit = [_consumers(report)] if asked else []
+    hit = [_format_consumers(report)] if asked else []
     return f"{report.verdict.upper()}: {'; '.join([*worst, *counts, *hit])}."
 
 
-def _counts(noun: str, concerns: Sequence[Concern]) -> str:
+def _format_counts(noun: str, concerns: Sequence[Concern]) -> str:
     """`2 breaking changes`, `3 changes (1 breaking, 2 conditional)`: of those that are not waived."""
     found = Counter(one.verdict for one in concerns if not is_waived(one))
     parts = [f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict]]
@@ -101,10 +101,10 @@ def _counts(noun: str, concerns: Sequence[Concern]) -> str:
     return format_count(found.total(), f"{next(iter(found))} {noun}") if parts else ""
 
 
-def _consumers(report: Report) -> str:
+def _format_consumers(report: Report) -> str:
     """How many consumers are hit by what is not waived and not compatible; of what that is not known."""
     if not report.consumers_checked:
-        return UNASKED
+        return UNCHECKED
     hit: dict[str, bool] = {}
     for finding in report.findings:
         if finding.waived is None:
@@ -112,12 +112,12 @@ def _consumers(report: Report) -> str:
                 if one.verdict != "compatible":
                     key = one.consumer.id or one.consumer.qualified_name
                     hit[key] = hit.get(key, True) and one.masked
-    unmatched = list(dict.fromkeys(place(one.subject) for one in report.findings if one.waived is None and one.unknown))
+    unmatched = list(dict.fromkeys(describe_subject(one.subject) for one in report.findings if one.waived is None and one.unknown))
     unknown = (
         f"consumers of {unmatched[0]}{f' and {len(unmatched) - 1:,} more' if len(unmatched) > 1 else ''} are unknown" if unmatched else ""
     )
     if not hit:
-        return unknown or ("no consumer is hit" if not doubtful(report) else "no consumer is known to be hit")
+        return unknown or ("no consumer is hit" if not is_incomplete(report) else "no consumer is known to be hit")
     masked = sum(hit.values())
     more = (
         "" if not masked else ", all of them by masked values only" if masked == len(hit) else f", {masked} of them by masked values only"
@@ -125,27 +125,27 @@ def _consumers(report: Report) -> str:
     return f"{format_count(len(hit), 'consumer')} hit{more}" + (f"; {unknown}" if unknown else "")
 
 
-def unasked(report: Report, concern: Concern) -> str:
+def describe_unchecked(report: Report, concern: Concern) -> str:
     """That the consumers of one finding were not asked, or could not be: for formats that show a finding by itself."""
     if not isinstance(concern, Finding):
         return ""
     if not report.consumers_checked:
-        return f"; {UNASKED}"
+        return f"; {UNCHECKED}"
     return "; consumers are unknown" if concern.unknown else ""
 
 
-def doubtful(report: Report) -> bool:
+def is_incomplete(report: Report) -> bool:
     """Whether the report may lack something."""
-    return bool(doubts(report.completeness) or any(gaps(finding) for finding in report.findings if finding.waived is None))
+    return bool(describe_gaps(report.completeness) or any(list_gaps(finding) for finding in report.findings if finding.waived is None))
 
 
-def outcome(report: Report) -> str:
+def describe_outcome(report: Report) -> str:
     """Whether it passes, and by which measure."""
     measure = f"mode {report.mode}, profile {report.profile}, fails on {report.fail_on}"
     return f"{'Passed' if report.passed else 'Failed'} ({measure})."
 
 
-def concerns_of(report: Report) -> tuple[Concern, ...]:
+def list_concerns(report: Report) -> tuple[Concern, ...]:
     """All that is found: what counts and is worst first, and of that what hits somebody; what is waived last."""
     found: list[Concern] = [*report.findings, *report.violations, *report.waivers]
     return tuple(sorted(found, key=lambda one: (is_waived(one), VERDICTS.index(one.verdict), not isinstance(one, Finding) or not one.hits)))
@@ -155,52 +155,52 @@ def is_waived(concern: Concern) -> bool:
     return not isinstance(concern, WaiverProblem) and concern.waived is not None
 
 
-def fails(report: Report, concern: Concern) -> bool:
+def is_failing(report: Report, concern: Concern) -> bool:
     """Whether this one is why the check does not pass."""
     if report.fail_on not in VERDICTS or is_waived(concern):
         return False
     return VERDICTS.index(concern.verdict) <= VERDICTS.index(report.fail_on)
 
 
-def rule_of(concern: Concern) -> str:
+def get_rule(concern: Concern) -> str:
     """The id of what says so: a rule, `policy/` and a policy, `waiver-expired`, `waiver-unused`."""
     if isinstance(concern, Finding):
         return concern.rule
     return f"policy/{concern.policy}" if isinstance(concern, Violation) else f"waiver-{concern.problem}"
 
 
-def place(subject: Subject) -> str:
+def describe_subject(subject: Subject) -> str:
     """What a change is of, e.g. `contract orders-v2, model orders`; a table without its namespace."""
     name = subject.name.rpartition("/")[2] if subject.kind is SubjectKind.TABLE else subject.name
     model = f", model {subject.part[1]}" if subject.part[:1] == ("model",) and len(subject.part) > 1 else ""
     return shorten_text(f"{subject.kind} {name}{model}", LONGEST_NAME)
 
 
-def where(concern: Concern) -> str:
+def format_location(concern: Concern) -> str:
     """`file:line`, as far as it is known."""
     if isinstance(concern, Violation) or not concern.file:
         return ""
     return shorten_text(f"{concern.file}:{concern.line}" if concern.line else concern.file, LONGEST_NAME)
 
 
-def told(concern: Concern) -> str:
+def describe_concern(concern: Concern) -> str:
     """What is wrong, with what it is of."""
     if isinstance(concern, Finding):
-        return f"{place(concern.subject)}: {shorten_text(concern.text, LONGEST_TEXT)}"
+        return f"{describe_subject(concern.subject)}: {shorten_text(concern.text, LONGEST_TEXT)}"
     return shorten_text(concern.text, LONGEST_TEXT)
 
 
-def hits(finding: Finding) -> list[Hit]:
+def list_hits(finding: Finding) -> list[Hit]:
     """Whom it hits: with its values first, then masked; the worst and the surest first."""
-    return sorted(finding.hits, key=lambda hit: (hit.masked, *rank(hit), hit.distance, hit.consumer.name))
+    return sorted(finding.hits, key=lambda hit: (hit.masked, *rank_hit(hit), hit.distance, hit.consumer.name))
 
 
-def rank(hit: Hit) -> tuple[int, bool, int]:
+def rank_hit(hit: Hit) -> tuple[int, bool, int]:
     """The worst and the surest first."""
     return VERDICTS.index(hit.verdict), hit.masked, _ORDER.get(hit.reach, len(_ORDER))
 
 
-def route(path: Sequence[Step], name: Names) -> str:
+def format_path(path: Sequence[Step], name: Names) -> str:
     """What is reached on a path, as one line; without the consumer at its end."""
     parts = [name(step.asset) + (" (masked)" if step.masking else "") for step in path if step.asset.kind.upper() != "CONSUMER"]
     if len(parts) > MOST_STEPS:
@@ -209,44 +209,44 @@ def route(path: Sequence[Step], name: Names) -> str:
     return shorten_text(" > ".join(parts), LONGEST_ROUTE)
 
 
-def jobs(path: Sequence[Step], name: Names) -> list[str]:
+def list_jobs(path: Sequence[Step], name: Names) -> list[str]:
     """The jobs on a path, in order."""
     return list(dict.fromkeys(name(step.job) for step in path if step.job is not None))
 
 
-def concerned(notice: Notice) -> str:
+def describe_relation(notice: Notice) -> str:
     """How somebody is concerned, up to the assets that follow; all of it if none do."""
     return _VERBS.get(notice.reason.upper(), "is concerned by") if notice.assets else shorten_text(notice.why, LONGEST_TEXT)
 
 
-def gaps(finding: Finding) -> list[str]:
+def list_gaps(finding: Finding) -> list[str]:
     """Why nobody can be sure who is hit."""
     unknown = [f"the graph does not know {name}: nobody can say who reads it" for name in finding.unknown]
     return [shorten_text(text, LONGEST_TEXT) for text in finding.gaps or unknown]
 
 
-def contacts(notice: Notice) -> list[str]:
+def list_contacts(notice: Notice) -> list[str]:
     """Ways to reach somebody, each once."""
     known = dict.fromkeys(value for kind, value in notice.contacts.items() if kind != "contact" and value)
     return list(known) or [value for value in notice.contacts.values() if value]
 
 
-def way(hit: Hit) -> str:
+def describe_reach(hit: Hit) -> str:
     """How a consumer is hit."""
     return _REACHES.get(hit.reach, hit.reach.lower()) + (", masked" if hit.masked else "")
 
 
-def why(finding: Finding, hit: Hit) -> str:
+def explain_hit(finding: Finding, hit: Hit) -> str:
     """What moved the verdict of a hit, if the finding does not say it."""
     return "" if hit.why in finding.reason else shorten_text(hit.why, LONGEST_TEXT)
 
 
-def reached(finding: Finding) -> list[str]:
+def list_affected(finding: Finding) -> list[str]:
     """`12 columns`, `1 dataset`: how much is behind it."""
     return [f"{number:,} {noun.removesuffix('s') if number == 1 else noun}" for noun, number in finding.affected.items() if number]
 
 
-def uncertain(report: Report) -> list[str]:
+def list_uncertainties(report: Report) -> list[str]:
     """What is not certain about the whole report."""
-    unknown = [] if report.consumers_checked else [f"{UNASKED.capitalize()}: who is hit, and by which path, is unknown."]
-    return [*unknown, *doubts(report.completeness), *(shorten_text(text, LONGEST_TEXT) for text in report.warnings)]
+    unknown = [] if report.consumers_checked else [f"{UNCHECKED.capitalize()}: who is hit, and by which path, is unknown."]
+    return [*unknown, *describe_gaps(report.completeness), *(shorten_text(text, LONGEST_TEXT) for text in report.warnings)]

@@ -11,19 +11,19 @@ from meshline import __version__
 from meshline.governance.report import Concern, Finding, Hit, Report, Violation
 from meshline.governance.reports.presentation import (
     Names,
-    concerns_of,
-    fails,
-    headline,
-    hits,
+    collect_names,
+    describe_concern,
+    describe_reach,
+    describe_subject,
+    describe_unchecked,
+    format_headline,
+    format_path,
+    get_rule,
+    is_failing,
     is_waived,
-    names,
-    place,
-    route,
-    rule_of,
-    told,
-    unasked,
-    uncertain,
-    way,
+    list_concerns,
+    list_hits,
+    list_uncertainties,
 )
 from meshline.governance.rules import RULES
 from meshline.graph.model import Json
@@ -35,18 +35,18 @@ MOST_HITS = 50  # of one finding
 _FIELD = re.compile(r"`?\{(\w+)\}`?")
 
 
-def encoded(report: Report) -> bytes:
+def encode_sarif(report: Report) -> bytes:
     """One run, with the rules that it names."""
-    found = concerns_of(report)
-    name = names(report)
-    used = sorted({rule_of(concern) for concern in found})
+    found = list_concerns(report)
+    name = collect_names(report)
+    used = sorted({get_rule(concern) for concern in found})
     rules = {rule: number for number, rule in enumerate(used)}
-    by_rule = {rule_of(concern): concern for concern in reversed(found)}
+    by_rule = {get_rule(concern): concern for concern in reversed(found)}
     run: Json = {
-        "tool": {"driver": {"name": "meshline", "version": __version__, "rules": [_rule(rule, by_rule[rule]) for rule in used]}},
+        "tool": {"driver": {"name": "meshline", "version": __version__, "rules": [_build_rule(rule, by_rule[rule]) for rule in used]}},
         "automationDetails": {"id": "meshline/check/"},
-        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": _notifications(report)}],
-        "results": [_result(report, concern, rules, name) for concern in found],
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": _build_notifications(report)}],
+        "results": [_build_result(report, concern, rules, name) for concern in found],
         "properties": {
             "verdict": report.verdict,
             "passed": report.passed,
@@ -59,16 +59,19 @@ def encoded(report: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(log), indent=2) + b"\n"
 
 
-def _notifications(report: Report) -> list[Json]:
+def _build_notifications(report: Report) -> list[Json]:
     """The verdict, and what is not certain about it."""
-    return [_notification("note", headline(report)), *(_notification("warning", text) for text in uncertain(report))]
+    return [
+        _build_notification("note", format_headline(report)),
+        *(_build_notification("warning", text) for text in list_uncertainties(report)),
+    ]
 
 
-def _notification(level: str, text: str) -> Json:
+def _build_notification(level: str, text: str) -> Json:
     return {"level": level, "message": {"text": text}}
 
 
-def _rule(rule: str, example: Concern) -> Json:
+def _build_rule(rule: str, example: Concern) -> Json:
     known = RULES.get(rule)
     if known is None:
         text = _OURS.get(rule) or f"The policy {rule.removeprefix('policy/')} does not hold."
@@ -90,39 +93,39 @@ _OURS = {
 }
 
 
-def _result(report: Report, concern: Concern, rules: dict[str, int], name: Names) -> Json:
-    rule = rule_of(concern)
+def _build_result(report: Report, concern: Concern, rules: dict[str, int], name: Names) -> Json:
+    rule = get_rule(concern)
     result: dict[str, Json] = {
         "ruleId": rule,
         "ruleIndex": rules[rule],
         "level": LEVELS[concern.verdict],
-        "message": {"text": _message(report, concern, name)},
+        "message": {"text": _format_message(report, concern, name)},
         "partialFingerprints": {"meshline/v1": concern.fingerprint},
-        "properties": {"verdict": concern.verdict, "fails": fails(report, concern)},
+        "properties": {"verdict": concern.verdict, "fails": is_failing(report, concern)},
     }
-    if locations := _locations(concern):
+    if locations := _build_locations(concern):
         result["locations"] = locations
     if isinstance(concern, Finding | Violation):
-        result["suppressions"] = _suppressions(concern)
+        result["suppressions"] = _build_suppressions(concern)
     return result
 
 
-def _message(report: Report, concern: Concern, name: Names) -> str:
-    said = [told(concern) + unasked(report, concern)]
+def _format_message(report: Report, concern: Concern, name: Names) -> str:
+    said = [describe_concern(concern) + describe_unchecked(report, concern)]
     if isinstance(concern, Finding):
-        found = hits(concern)
+        found = list_hits(concern)
         said.append(make_printable(concern.reason))
-        said += [_hit(hit, name) for hit in found[:MOST_HITS]]
+        said += [_format_hit(hit, name) for hit in found[:MOST_HITS]]
         said += [f"and {len(found) - MOST_HITS:,} more"] if len(found) > MOST_HITS else []
     return "\n".join(said)
 
 
-def _hit(hit: Hit, name: Names) -> str:
-    path = route(hit.path, name)
-    return f"Hits {name(hit.consumer)} ({way(hit)})" + (f": {path}" if path else "")
+def _format_hit(hit: Hit, name: Names) -> str:
+    path = format_path(hit.path, name)
+    return f"Hits {name(hit.consumer)} ({describe_reach(hit)})" + (f": {path}" if path else "")
 
 
-def _locations(concern: Concern) -> list[Json]:
+def _build_locations(concern: Concern) -> list[Json]:
     location: dict[str, Json] = {}
     if not isinstance(concern, Violation) and concern.file:
         location["physicalLocation"] = {
@@ -131,7 +134,7 @@ def _locations(concern: Concern) -> list[Json]:
         }
     if isinstance(concern, Finding):
         full = ".".join((concern.subject.name, *concern.subject.part))
-        location["logicalLocations"] = [{"name": place(concern.subject), "fullyQualifiedName": make_printable(full)}]
+        location["logicalLocations"] = [{"name": describe_subject(concern.subject), "fullyQualifiedName": make_printable(full)}]
     if isinstance(concern, Violation):
         location["logicalLocations"] = [
             {"name": make_printable(concern.asset.name), "fullyQualifiedName": make_printable(concern.asset.qualified_name)}
@@ -139,7 +142,7 @@ def _locations(concern: Concern) -> list[Json]:
     return [location] if location else []
 
 
-def _suppressions(concern: Finding | Violation) -> list[Json]:
+def _build_suppressions(concern: Finding | Violation) -> list[Json]:
     """Empty: nobody waives it."""
     if not is_waived(concern) or concern.waived is None:
         return []

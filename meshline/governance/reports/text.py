@@ -10,24 +10,24 @@ from meshline.governance.reports.presentation import (
     LONGEST_NAME,
     LONGEST_TEXT,
     Names,
-    concerned,
-    concerns_of,
-    contacts,
-    gaps,
-    headline,
-    hits,
+    collect_names,
+    describe_concern,
+    describe_outcome,
+    describe_reach,
+    describe_relation,
+    explain_hit,
+    format_headline,
+    format_location,
+    format_path,
+    get_rule,
     is_waived,
-    jobs,
-    names,
-    outcome,
-    reached,
-    route,
-    rule_of,
-    told,
-    uncertain,
-    way,
-    where,
-    why,
+    list_affected,
+    list_concerns,
+    list_contacts,
+    list_gaps,
+    list_hits,
+    list_jobs,
+    list_uncertainties,
 )
 from meshline.words import format_count, shorten_text
 
@@ -43,99 +43,99 @@ class Line(NamedTuple):
     style: str = ""
 
 
-def lines(report: Report) -> Iterator[Line]:
+def format_lines(report: Report) -> Iterator[Line]:
     """The whole report. No line begins with what somebody else has named, so that none is a command to a CI system."""
-    name = names(report)
-    yield Line(headline(report), STYLES[report.verdict])
-    yield Line(outcome(report))
-    found = concerns_of(report)
+    name = collect_names(report)
+    yield Line(format_headline(report), STYLES[report.verdict])
+    yield Line(describe_outcome(report))
+    found = list_concerns(report)
     for concern in found[:MOST]:
         yield Line("")
-        yield from _concern(concern, name)
-    yield from _more(len(found) - MOST, "")
-    yield from _tell(report.notify, name)
-    yield from _lineage(report, name)
-    yield from _section("NOT CERTAIN", [Line(f"  ! {text}", "yellow") for text in uncertain(report)])
+        yield from _format_concern(concern, name)
+    yield from _format_more(len(found) - MOST, "")
+    yield from _format_recipients(report.notify, name)
+    yield from _format_lineage(report, name)
+    yield from _format_section("NOT CERTAIN", [Line(f"  ! {text}", "yellow") for text in list_uncertainties(report)])
 
 
-def _concern(concern: Concern, name: Names) -> Iterator[Line]:
+def _format_concern(concern: Concern, name: Names) -> Iterator[Line]:
     verdict = f"WAIVED ({concern.verdict})" if is_waived(concern) else concern.verdict.upper()
-    yield Line(f"{verdict}  {told(concern)}", "dim" if is_waived(concern) else STYLES[concern.verdict])
-    at = where(concern)
-    yield Line(f"  {rule_of(concern)}  {concern.fingerprint}{f'  {at}' if at else ''}", "dim")
+    yield Line(f"{verdict}  {describe_concern(concern)}", "dim" if is_waived(concern) else STYLES[concern.verdict])
+    at = format_location(concern)
+    yield Line(f"  {get_rule(concern)}  {concern.fingerprint}{f'  {at}' if at else ''}", "dim")
     if isinstance(concern, Finding):
-        yield from _finding(concern, name)
+        yield from _format_finding(concern, name)
     elif isinstance(concern, Violation):
-        yield from _violation(concern, name)
+        yield from _format_violation(concern, name)
 
 
-def _finding(finding: Finding, name: Names) -> Iterator[Line]:
+def _format_finding(finding: Finding, name: Names) -> Iterator[Line]:
     yield Line(f"  why   {shorten_text(finding.reason, LONGEST_TEXT)}")
     if finding.safe and finding.verdict != "compatible":
         yield Line(f"  safe  {shorten_text(finding.safe, LONGEST_TEXT)}")
-    yield from _waived(finding)
-    found = hits(finding)
+    yield from _format_waiver(finding)
+    found = list_hits(finding)
     shown = found[:MOST_HITS]
     for title, masked in (("hits", False), ("hits, masked", True)):
         group = [hit for hit in shown if hit.masked is masked]
         if group:
             yield Line(f"  {title}")
-            yield from _hits(finding, group, name)
-    yield from _more(len(found) - MOST_HITS, "    ")
+            yield from _format_hits(finding, group, name)
+    yield from _format_more(len(found) - MOST_HITS, "    ")
     for title, assets in (("products", finding.products), ("contracts", finding.contracts), ("owned by", finding.owners)):
         if assets:
-            yield Line(f"  {title:9} {_some([name(asset) for asset in assets])}")
-    if behind := reached(finding):
+            yield Line(f"  {title:9} {_join_some([name(asset) for asset in assets])}")
+    if behind := list_affected(finding):
         yield Line(f"  reaches   {', '.join(behind)}")
-    yield from (Line(f"  ! {gap}", "yellow") for gap in gaps(finding)[:MOST_HITS])
+    yield from (Line(f"  ! {gap}", "yellow") for gap in list_gaps(finding)[:MOST_HITS])
 
 
-def _hits(finding: Finding, found: Sequence[Hit], name: Names) -> Iterator[Line]:
+def _format_hits(finding: Finding, found: Sequence[Hit], name: Names) -> Iterator[Line]:
     width = max(len(name(hit.consumer)) for hit in found)
     for hit in found:
-        said = [f"- {name(hit.consumer):{width}}  {hit.verdict:11}  {way(hit)}"]
+        said = [f"- {name(hit.consumer):{width}}  {hit.verdict:11}  {describe_reach(hit)}"]
         if hit.owners:
-            said.append(f"of {_some([name(owner) for owner in hit.owners])}")
+            said.append(f"of {_join_some([name(owner) for owner in hit.owners])}")
         if hit.contract:
             said.append(f"under {shorten_text(hit.contract, LONGEST_NAME)}")
         yield Line("    " + "  ".join(said), STYLES[hit.verdict].removeprefix("bold "))
-        if text := why(finding, hit):
+        if text := explain_hit(finding, hit):
             yield Line(f"        {text}")
-        if path := route(hit.path, name):
+        if path := format_path(hit.path, name):
             yield Line(f"        path {path}", "dim")
-        if by := jobs(hit.path, name):
+        if by := list_jobs(hit.path, name):
             yield Line(f"        by   {' > '.join(by)}", "dim")
 
 
-def _violation(violation: Violation, name: Names) -> Iterator[Line]:
+def _format_violation(violation: Violation, name: Names) -> Iterator[Line]:
     new = "the change brings it" if violation.new else "it is there today"
     yield Line(f"  at    {name(violation.asset)}: {violation.severity}, {new}")
-    yield from _waived(violation)
+    yield from _format_waiver(violation)
     if violation.path:
-        yield Line(f"  path  {route(violation.path, name)}", "dim")
+        yield Line(f"  path  {format_path(violation.path, name)}", "dim")
 
 
-def _waived(concern: Finding | Violation) -> Iterator[Line]:
+def _format_waiver(concern: Finding | Violation) -> Iterator[Line]:
     if concern.waived is not None:
         by, why = shorten_text(concern.waived.approver, LONGEST_NAME), shorten_text(concern.waived.reason, LONGEST_TEXT)
         yield Line(f"  waived by {by} until {concern.waived.expires}: {why}")
 
 
-def _tell(notify: Sequence[Notice], name: Names) -> Iterator[Line]:
-    said = [Line(f"  - {name(notice.recipient)}{_contacts(notice)} {_about(notice, name)}") for notice in notify[:MOST]]
-    yield from _section("TELL", [*said, *_more(len(notify) - MOST, "  ")])
+def _format_recipients(notify: Sequence[Notice], name: Names) -> Iterator[Line]:
+    said = [Line(f"  - {name(notice.recipient)}{_format_contacts(notice)} {_format_relation(notice, name)}") for notice in notify[:MOST]]
+    yield from _format_section("TELL", [*said, *_format_more(len(notify) - MOST, "  ")])
 
 
-def _about(notice: Notice, name: Names) -> str:
-    return f"{concerned(notice)} {_some([name(asset) for asset in notice.assets])}".rstrip()
+def _format_relation(notice: Notice, name: Names) -> str:
+    return f"{describe_relation(notice)} {_join_some([name(asset) for asset in notice.assets])}".rstrip()
 
 
-def _contacts(notice: Notice) -> str:
-    known = contacts(notice)
-    return f" ({_some(known)})" if known else ""
+def _format_contacts(notice: Notice) -> str:
+    known = list_contacts(notice)
+    return f" ({_join_some(known)})" if known else ""
 
 
-def _lineage(report: Report, name: Names) -> Iterator[Line]:
+def _format_lineage(report: Report, name: Names) -> Iterator[Line]:
     since = report.lineage
     if since is None:
         return
@@ -145,22 +145,22 @@ def _lineage(report: Report, name: Names) -> Iterator[Line]:
     ]
     counts = f"  {format_count(since.added, 'flow')} added, {since.removed} removed"
     lines = [Line(text) for text in (counts, *dict.fromkeys(flows))]  # flows that differ only in their kind look alike
-    yield from _section(f"LINEAGE SINCE {since.since}", [*lines, *_more(since.added + since.removed - len(flows), "  ")])
+    yield from _format_section(f"LINEAGE SINCE {since.since}", [*lines, *_format_more(since.added + since.removed - len(flows), "  ")])
 
 
-def _section(title: str, said: Sequence[Line]) -> Iterator[Line]:
+def _format_section(title: str, said: Sequence[Line]) -> Iterator[Line]:
     if said:
         yield Line("")
         yield Line(title, "bold")
         yield from said
 
 
-def _more(hidden: int, indent: str) -> Iterator[Line]:
+def _format_more(hidden: int, indent: str) -> Iterator[Line]:
     if hidden > 0:
         yield Line(f"{indent}and {hidden:,} more: --format json has all", "dim")
 
 
-def _some(texts: Sequence[str] | Iterable[str], most: int = 6) -> str:
+def _join_some(texts: Sequence[str] | Iterable[str], most: int = 6) -> str:
     shown = list(texts)
     more = f" and {len(shown) - most:,} more" if len(shown) > most else ""
     return ", ".join(shorten_text(text, LONGEST_NAME) for text in shown[:most]) + more

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from meshline.governance.notify.channels import Routes, Secret, Webhook, pattern
-from meshline.governance.notify.outbox import SECOND, Outbox, Owed, Receiver, record
+from meshline.governance.notify.channels import Routes, Secret, Webhook, parse_pattern
+from meshline.governance.notify.outbox import SECOND, NoticeBody, Outbox, Receiver, build_record
 from meshline.governance.notify.sender import Pace, Sender
-from meshline.governance.notify.templates import templates
+from meshline.governance.notify.templates import load_templates
 from meshline.graph.store.base import Batch, Store
 
 START = 1_700_000_000 * SECOND
@@ -25,7 +25,7 @@ class Clock:
         self.at += int(seconds * SECOND)
 
 
-def owed(to: str = "team:finance", contacts: Mapping[str, str] | None = None, **said: Any) -> Owed:
+def owed(to: str = "team:finance", contacts: Mapping[str, str] | None = None, **said: Any) -> NoticeBody:
     receiver = Receiver("OWNER", to, f"own_{to}", {"email": f"{to.replace(':', '-')}@company.com"} if contacts is None else dict(contacts))
     given: dict[str, Any] = {
         "event": "change.landed",
@@ -40,17 +40,17 @@ def owed(to: str = "team:finance", contacts: Mapping[str, str] | None = None, **
         "at": START,
         "assets": ("wh/fin.revenue",),
     }
-    return Owed(receiver=receiver, **{**given, **said})
+    return NoticeBody(receiver=receiver, **{**given, **said})
 
 
-def note(store: Store, clock: Clock, **by_key: Owed) -> None:
-    records = [record(key, one, clock()) for key, one in by_key.items()]
+def note(store: Store, clock: Clock, **by_key: NoticeBody) -> None:
+    records = [build_record(key, one, clock()) for key, one in by_key.items()]
     store.commit(lambda _: Batch(journal=records))
 
 
 def sender(store: Store, clock: Clock, url: str = "", *, pace: Pace | None = None, webhook: Webhook | None = None, **given: Any) -> Sender:
-    routes = given.pop("routes", Routes(channels={"email": pattern("email", url, "notify_channels")} if url else {}))
-    return Sender(Outbox(store), routes, templates(given.pop("folder", None)), webhook, pace or Pace(wait=0, every=0), clock, **given)
+    routes = given.pop("routes", Routes(channels={"email": parse_pattern("email", url, "notify_channels")} if url else {}))
+    return Sender(Outbox(store), routes, load_templates(given.pop("folder", None)), webhook, pace or Pace(wait=0, every=0), clock, **given)
 
 
 def kinds(store: Store) -> dict[str, int]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from meshline.governance.diff import changes
-from meshline.governance.notify.follower import POSITION, Follower, Lander, Noted
-from meshline.governance.notify.outbox import Outbox, Owed
+from meshline.governance.notify.follower import POSITION, ChangeDetector, Follower, FollowResult
+from meshline.governance.notify.outbox import NoticeBody, Outbox
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import (
     AssetFact,
@@ -50,11 +50,11 @@ def live(tmp_path: Path) -> Iterator[LiveGraph]:
 
 
 def follower(live: LiveGraph, *, webhook: bool = False, breaking_only: bool = False) -> Follower:
-    return Follower(live, Lander(live, changes, breaking_only=breaking_only), None, clock, webhook=webhook)
+    return Follower(live, ChangeDetector(live, changes, breaking_only=breaking_only), None, clock, webhook=webhook)
 
 
-def owed(store: Store) -> list[Owed]:
-    return [one.notice.owed for one in Outbox(store).pending()]
+def owed(store: Store) -> list[NoticeBody]:
+    return [one.notice.body for one in Outbox(store).list_pending()]
 
 
 def told(store: Store) -> set[tuple[str, str, str]]:
@@ -75,7 +75,7 @@ def columns(live: LiveGraph) -> list[str]:
 def test_nobody_is_told_of_history(live: LiveGraph) -> None:
     commit(live.store, orders("order_id", at=START + DAY))
     follow = follower(live)
-    assert follow.step() == Noted(live.store.revision(), 0, 0, 0, began=True)
+    assert follow.step() == FollowResult(live.store.revision(), 0, 0, 0, began=True)
     commit(live.store, orders("order_id", "x", at=START + 2 * DAY), schema(mesh.REVENUE, "day", at=NOW))
     assert follow.step().notices == 0
     assert owed(live.store) == []
@@ -85,7 +85,7 @@ def test_what_changes_after_a_clock_that_was_ahead_is_news(live: LiveGraph) -> N
     """It was switched on while the server's clock was ahead."""
     kept = [name for name in columns(live) if name != "email_hash"]
     times = [LATER + 10 * DAY]
-    follow = Follower(live, Lander(live, changes), None, lambda: times[0], webhook=False)
+    follow = Follower(live, ChangeDetector(live, changes), None, lambda: times[0], webhook=False)
     follow.step()
     times[0] = NOW
     commit(live.store, orders(*columns(live), at=NOW - 1))
@@ -277,7 +277,7 @@ def test_two_followers_note_the_same_once(live: LiveGraph, tmp_path: Path) -> No
             commit(live.store, orders(*names[:-at], at=LATER + at))
             for follow in (first, second)[:: 1 if at % 2 else -1]:
                 follow.step()
-        keys = [one.notice.key for one in Outbox(live.store).pending()]
+        keys = [one.notice.key for one in Outbox(live.store).list_pending()]
         assert len(keys) == len(set(keys)) > 0
         assert told(live.store) == {(name, rule, text) for name, rule, text in expected_of(tmp_path / "o.db", names) if name != "webhook"}
 
@@ -290,7 +290,7 @@ def test_a_thing_that_cannot_be_compared_holds_up_no_other(live: LiveGraph, capl
             raise ValueError("cannot")
         return list(changes(pair))  # type: ignore[arg-type]
 
-    follow = Follower(live, Lander(live, broken), None, clock, webhook=False)  # type: ignore[arg-type]
+    follow = Follower(live, ChangeDetector(live, broken), None, clock, webhook=False)  # type: ignore[arg-type]
     follow.step()
     commit(live.store, orders(*names[:-1]), schema(mesh.CUSTOMERS, "x", at=LATER))
     assert follow.step().notices > 0

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from meshline.governance.notify.channels import Routes, Secret, pattern
+from meshline.governance.notify.channels import Routes, Secret, parse_pattern
 from meshline.governance.notify.outbox import FAILED, REFUSED, SENT, SETTLED, Outbox
-from meshline.governance.notify.sender import Pace, Sending
+from meshline.governance.notify.sender import Pace, SendResult
 from meshline.graph.store.base import Store
 from meshline.graph.store.neo4j import Neo4jStore
 from meshline.graph.store.sqlite import SqliteStore
@@ -39,7 +39,7 @@ def test_each_receiver_gets_one_mail_of_all_that_it_is_owed(store: Store, mailbo
         b=owed(fingerprint="f2", text="`name` is renamed to `title`", verdict="conditional", subject="pg/shop.customers"),
         c=owed("team:shop"),
     )
-    assert sender(store, clock, mailbox.url).send() == Sending(2, 0, 0)
+    assert sender(store, clock, mailbox.url).send() == SendResult(2, 0, 0)
     first, second = mailbox.mails()
     assert first["X-Recipients"] == "<team-finance@company.com>"
     assert first["From"] == "mesh@company.com"
@@ -50,7 +50,7 @@ def test_each_receiver_gets_one_mail_of_all_that_it_is_owed(store: Store, mailbo
     assert body.index("`email`") < body.index("`name`"), "the worst first"
     assert "touches of yours: wh/fin.revenue" in body
     assert second["X-Recipients"] == "<team-shop@company.com>"
-    assert sender(store, clock, mailbox.url).send() == Sending(0, 0, 0)
+    assert sender(store, clock, mailbox.url).send() == SendResult(0, 0, 0)
     assert len(mailbox.mails()) == 2
     assert kinds(store)[SENT] == 3
 
@@ -58,7 +58,7 @@ def test_each_receiver_gets_one_mail_of_all_that_it_is_owed(store: Store, mailbo
 def test_receivers_with_one_address_get_one_mail(store: Store, mailbox: Mailbox) -> None:
     clock, ways = Clock(), {"email": "finance@company.com"}
     note(store, clock, a=owed(contacts=ways), b=owed("dashboard", ways, assets=("dashboard",)), c=owed(contacts=ways, assets=("x", "y")))
-    assert sender(store, clock, mailbox.url).send() == Sending(1, 0, 0)
+    assert sender(store, clock, mailbox.url).send() == SendResult(1, 0, 0)
     (mail,) = mailbox.mails()
     assert text(mail).count("`email` is removed") == 1, "the same thing once"
     for name in ("wh/fin.revenue", "dashboard", "x", "y"):
@@ -69,18 +69,18 @@ def test_what_comes_together_is_sent_together_and_not_too_often(store: Store, ma
     clock = Clock()
     send = sender(store, clock, mailbox.url, pace=Pace(wait=30, every=300)).send
     note(store, clock, a=owed())
-    assert send() == Sending(0, 0, 0)
+    assert send() == SendResult(0, 0, 0)
     clock.forward(20)
     note(store, clock, b=owed(fingerprint="f2", text="another"))
     clock.forward(11)
-    assert send() == Sending(1, 0, 0)
+    assert send() == SendResult(1, 0, 0)
     assert "another" in text(mailbox.mails()[0])
     note(store, clock, c=owed(fingerprint="f3"))
     clock.forward(200)
-    assert send() == Sending(0, 0, 0), "one message in five minutes"
-    assert sender(store, clock, mailbox.url, pace=Pace(wait=30, every=300)).send() == Sending(0, 0, 0), "whoever sends"
+    assert send() == SendResult(0, 0, 0), "one message in five minutes"
+    assert sender(store, clock, mailbox.url, pace=Pace(wait=30, every=300)).send() == SendResult(0, 0, 0), "whoever sends"
     clock.forward(101)
-    assert send() == Sending(1, 0, 0)
+    assert send() == SendResult(1, 0, 0)
 
 
 def test_no_more_messages_than_so_many_a_minute(store: Store, mailbox: Mailbox) -> None:
@@ -100,20 +100,20 @@ def test_a_server_that_is_away_is_tried_again_until_it_is_back(store: Store, tmp
         port = box.port
     note(store, clock, a=owed())
     out = sender(store, clock, box.url)
-    assert out.send() == Sending(0, 1, 0)
-    assert out.send() == Sending(0, 0, 0), "not at once"
-    (pending,) = Outbox(store).pending()
+    assert out.send() == SendResult(0, 1, 0)
+    assert out.send() == SendResult(0, 0, 0), "not at once"
+    (pending,) = Outbox(store).list_pending()
     assert pending.tried.attempts == 1
     assert pending.tried.error.startswith("Connection error")
     clock.forward(40)
-    assert out.send() == Sending(0, 0, 0)
+    assert out.send() == SendResult(0, 0, 0)
     clock.forward(36)
-    assert sender(store, clock, box.url).send() == Sending(0, 1, 0), "also by another process"
+    assert sender(store, clock, box.url).send() == SendResult(0, 1, 0), "also by another process"
     clock.forward(85)
-    assert out.send() == Sending(0, 0, 0), "each time it waits longer"
+    assert out.send() == SendResult(0, 0, 0), "each time it waits longer"
     clock.forward(66)
     with mailing(tmp_path / "mail", port) as box:
-        assert out.send() == Sending(1, 0, 0)
+        assert out.send() == SendResult(1, 0, 0)
         assert len(box.mails()) == 1
     assert kinds(store)[REFUSED] == 2
 
@@ -127,20 +127,20 @@ def test_it_is_given_up_after_so_many_attempts_or_days(store: Store, tmp_path: P
     for _ in range(2):
         assert out.send().refused == 1
         clock.forward(3600)
-    assert out.send() == Sending(0, 0, 1)
+    assert out.send() == SendResult(0, 0, 1)
     clock.forward(7 * 86_400)
-    assert out.send() == Sending(0, 0, 1), "and what reaches nobody"
+    assert out.send() == SendResult(0, 0, 1), "and what reaches nobody"
     assert kinds(store)[FAILED] == 2
-    assert Outbox(store).pending() == []
+    assert Outbox(store).list_pending() == []
 
 
 def test_nobody_can_be_told_without_a_contact_but_by_the_fallback(store: Store, receiver: Receiver) -> None:
     clock = Clock()
     note(store, clock, a=owed("lost", {"pager": "1"}))
-    (parcel,) = sender(store, clock, "mailto://localhost/{email}").parcels()
+    (parcel,) = sender(store, clock, "mailto://localhost/{email}").list_parcels()
     assert parcel.route == ((), "not delivered (no channel configured for pager)")
     routes = Routes(fallback=(Secret(f"json://127.0.0.1:{receiver.port}/all"),))
-    assert sender(store, clock, routes=routes).send() == Sending(1, 0, 0)
+    assert sender(store, clock, routes=routes).send() == SendResult(1, 0, 0)
     (posted,) = receiver.posted
     assert posted.path == "/all"
     assert b"`email` is removed" in posted.body
@@ -150,8 +150,8 @@ def test_addresses_of_an_owner_go_before(store: Store, receiver: Receiver, mailb
     clock = Clock()
     note(store, clock, a=owed(), b=owed("team:shop"))
     own = {"team:finance": (Secret(f"json://127.0.0.1:{receiver.port}/finance"),)}
-    routes = Routes(channels={"email": pattern("email", mailbox.url, "x")}, owners=own)
-    assert sender(store, clock, routes=routes).send() == Sending(2, 0, 0)
+    routes = Routes(channels={"email": parse_pattern("email", mailbox.url, "x")}, owners=own)
+    assert sender(store, clock, routes=routes).send() == SendResult(2, 0, 0)
     assert [posted.path for posted in receiver.posted] == ["/finance"]
     assert [mail["X-Recipients"] for mail in mailbox.mails()] == ["<team-shop@company.com>"]
 
@@ -160,7 +160,7 @@ def test_addresses_of_an_owner_go_before(store: Store, receiver: Receiver, mailb
 def test_what_is_no_address_is_not_sent_to(store: Store, mailbox: Mailbox, contact: str) -> None:
     clock = Clock()
     note(store, clock, a=owed(contacts={"email": contact}))
-    assert sender(store, clock, mailbox.url).send() == Sending(0, 0, 0)
+    assert sender(store, clock, mailbox.url).send() == SendResult(0, 0, 0)
     assert mailbox.mails() == []
 
 
@@ -169,12 +169,14 @@ def test_a_secret_is_in_no_message_and_no_record(store: Store, caplog: pytest.Lo
     note(store, clock, a=owed())
     url = "mailto://robot:Sw0rdfish!@127.0.0.1:9/{email}?from=mesh%40company.com&mode=insecure&name=hushhush"
     out = sender(store, clock, url)
-    assert out.send() == Sending(0, 1, 0)
-    (parcel,) = out.parcels()
-    everything = caplog.text + repr(parcel) + repr(out.parcels()[0].route) + "".join(str(kept.record) for kept in store.journal("", 0, 99))
+    assert out.send() == SendResult(0, 1, 0)
+    (parcel,) = out.list_parcels()
+    everything = (
+        caplog.text + repr(parcel) + repr(out.list_parcels()[0].route) + "".join(str(kept.record) for kept in store.journal("", 0, 99))
+    )
     assert "Sw0rdfish" not in everything
     assert "hushhush" not in everything
-    assert parcel.route.shown == "mailto://127.0.0.1:9 to team-finance@company.com"
+    assert parcel.route.label == "mailto://127.0.0.1:9 to team-finance@company.com"
 
 
 PROGRAM = """
@@ -203,13 +205,13 @@ def test_kill_9_between_owed_and_sent(store: Store, mailbox: Mailbox, tmp_path: 
     told = len(mailbox.mails())
     assert told == (0 if where == "before" else 1)
     out = sender(store, clock, mailbox.url)
-    assert [one.notice.key for one in Outbox(store).pending()] == ["a", "b"], "exactly what is owed survives"
-    assert out.send() == Sending(0, 0, 0), "it may be under way elsewhere"
+    assert [one.notice.key for one in Outbox(store).list_pending()] == ["a", "b"], "exactly what is owed survives"
+    assert out.send() == SendResult(0, 0, 0), "it may be under way elsewhere"
     clock.forward(80)
-    assert out.send() == Sending(1, 0, 0)
+    assert out.send() == SendResult(1, 0, 0)
     assert "another" in text(mailbox.mails()[-1])
     clock.forward(10_000)
-    assert out.send() == Sending(0, 0, 0)
+    assert out.send() == SendResult(0, 0, 0)
     assert len(mailbox.mails()) == told + 1
 
 
@@ -233,11 +235,11 @@ def test_what_is_settled_is_not_read_again(store: Store, mailbox: Mailbox) -> No
     note(store, clock, a=owed(), lost=owed("lost", {}), b=owed("team:shop"))
     sender(store, clock, mailbox.url).send()
     assert store.setting(SETTLED) == "1", "all before what is still owed"
-    assert [one.notice.key for one in Outbox(store).pending()] == ["lost"]
+    assert [one.notice.key for one in Outbox(store).list_pending()] == ["lost"]
     clock.forward(8 * 86_400)
     sender(store, clock, mailbox.url).send()
     assert int(store.setting(SETTLED) or 0) == store.journal("", 0, 99)[-1].position
-    assert Outbox(store).pending() == []
+    assert Outbox(store).list_pending() == []
 
 
 @pytest.mark.server
@@ -251,7 +253,7 @@ def test_in_neo4j_too(neo4j: Neo4jServer, mailbox: Mailbox) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert Outbox(other).pending() == []
+        assert Outbox(other).list_pending() == []
         bodies = [text(mail) for mail in mailbox.mails()]
         assert all(sum(f"`c{n}` is removed" in body for body in bodies) == 1 for n in range(9))
         assert kinds(one)[SENT] == 9

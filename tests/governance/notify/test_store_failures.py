@@ -14,10 +14,10 @@ from meshline.app.policy_files import known_policies
 from meshline.errors import StoreUnavailable
 from meshline.governance import audit
 from meshline.governance.diff import changes
-from meshline.governance.notify.follower import Follower, Lander
+from meshline.governance.notify.follower import ChangeDetector, Follower
 from meshline.governance.notify.outbox import Outbox
-from meshline.governance.notify.violation_events import Watched
-from meshline.governance.policies.monitor import Watch
+from meshline.governance.notify.violation_events import WatchedViolations
+from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
@@ -67,7 +67,9 @@ def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
     with closing(SqliteStore(str(path))) as inside:
         store = Failing(inside)
         live = LiveGraph.open(store)
-        follow = Follower(live, Lander(live, changes), Watched(Watch(live, known_policies())), clock, webhook=True)
+        follow = Follower(
+            live, ChangeDetector(live, changes), WatchedViolations(PolicyMonitor(live, known_policies())), clock, webhook=True
+        )
         names = [
             live.index.assets.get_key(node).name
             for node in live.index.assets.list_columns(live.index.assets.find_by_key(mesh.ORDERS) or -1)
@@ -87,10 +89,10 @@ def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
                     failed = True
                 else:
                     break
-        pending = [one.notice.owed for one in Outbox(inside).pending()]
+        pending = [one.notice.body for one in Outbox(inside).list_pending()]
         notices = {(one.event, one.receiver.name, one.rule, one.text, one.at) for one in pending}
         assert len(notices) == len(pending), "each once"
-        entries = audit.entries(inside, action=audit.Action.POLICY)
+        entries = audit.read_entries(inside, action=audit.Action.POLICY)
         turns = [(str(entry.details["state"]), str(entry.details["policy"]), entry.subject) for _, _, entry in entries]
         return Outcome(notices, turns, store.calls, failed)
 

@@ -11,10 +11,10 @@ import pytest
 from meshline.app.policy_files import known_policies
 from meshline.governance import audit
 from meshline.governance.diff import changes
-from meshline.governance.notify.follower import Follower, Lander
+from meshline.governance.notify.follower import ChangeDetector, Follower
 from meshline.governance.notify.outbox import Outbox
-from meshline.governance.notify.violation_events import Watched
-from meshline.governance.policies.monitor import Watch
+from meshline.governance.notify.violation_events import WatchedViolations
+from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType
 from meshline.graph.store.sqlite import SqliteStore
@@ -36,13 +36,14 @@ def live(tmp_path: Path) -> Iterator[LiveGraph]:
 
 
 def follower(live: LiveGraph) -> Follower:
-    return Follower(live, Lander(live, changes), Watched(Watch(live, known_policies())), clock, webhook=True)
+    return Follower(live, ChangeDetector(live, changes), WatchedViolations(PolicyMonitor(live, known_policies())), clock, webhook=True)
 
 
 def turns(live: LiveGraph) -> list[tuple[str, str, str]]:
     """(state, policy, of what)."""
     return [
-        (str(e.details["state"]), str(e.details["policy"]), e.subject) for _, _, e in audit.entries(live.store, action=audit.Action.POLICY)
+        (str(e.details["state"]), str(e.details["policy"]), e.subject)
+        for _, _, e in audit.read_entries(live.store, action=audit.Action.POLICY)
     ]
 
 
@@ -51,7 +52,7 @@ def test_what_is_broken_at_first_is_recorded_and_nobody_is_told(live: LiveGraph)
     assert first.began
     assert first.opened == len(turns(live)) > 0
     assert {state for state, _, _ in turns(live)} == {"opened"}
-    assert Outbox(live.store).pending() == []
+    assert Outbox(live.store).list_pending() == []
     again = follower(live).step()
     assert (again.opened, again.closed) == (0, 0), "a restart is no news"
 
@@ -69,7 +70,7 @@ def test_a_violation_is_opened_closed_and_opened_again(live: LiveGraph) -> None:
             one.step()
     new = turns(live)[len(before) :]
     assert new == [("opened", RULE, "revenue"), ("closed", RULE, "revenue"), ("opened", RULE, "revenue")]
-    owed = [one.notice.owed for one in Outbox(live.store).pending()]
+    owed = [one.notice.body for one in Outbox(live.store).list_pending()]
     assert [one.event for one in owed if one.receiver.kind == "webhook"] == ["policy.violated"] * 2
 
 
@@ -79,7 +80,7 @@ def test_the_owners_of_what_breaks_it_are_told(live: LiveGraph) -> None:
     follow.step()
     commit(live.store, retracted(WORDS.source, WORDS.scope, LATER + 1))
     assert follow.step().opened == 1
-    owed = [one.notice.owed for one in Outbox(live.store).pending()]
+    owed = [one.notice.body for one in Outbox(live.store).list_pending()]
     (one,) = [one for one in owed if one.receiver.name == "team:shop"]
     assert (one.event, one.rule, one.assets) == ("policy.violated", RULE, ("revenue",))
     assert one.receiver.contacts == {"email": "shop@company.com"}

@@ -16,10 +16,10 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from meshline.errors import InvalidInput
-from meshline.governance.notify.channels import Secret, webhook
-from meshline.governance.notify.outbox import WEBHOOK, Owed
+from meshline.governance.notify.channels import Secret, build_webhook
+from meshline.governance.notify.outbox import WEBHOOK, NoticeBody
 from meshline.governance.notify.outbox import Receiver as To
-from meshline.governance.notify.sender import Sending
+from meshline.governance.notify.sender import SendResult
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
 from tests.governance.notify.http import Receiver
@@ -34,8 +34,8 @@ def store() -> Iterator[Store]:
         yield found
 
 
-def everything(text: str) -> Owed:
-    return Owed(
+def everything(text: str) -> NoticeBody:
+    return NoticeBody(
         event="change.landed",
         receiver=To(WEBHOOK, WEBHOOK),
         fingerprint="f1",
@@ -52,14 +52,14 @@ def everything(text: str) -> Owed:
 def test_each_event_is_signed_and_has_an_id_of_its_own(store: Store, receiver: Receiver) -> None:
     clock = Clock()
     note(store, clock, k1=everything("one é"), k2=everything("two"))
-    to = webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")
+    to = build_webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")
     out = sender(store, clock, webhook=to)
     receiver.status = 500
-    assert out.send() == Sending(0, 2, 0)
+    assert out.send() == SendResult(0, 2, 0)
     receiver.status = 204
     clock.forward(100)
-    assert out.send() == Sending(2, 0, 0)
-    assert out.send() == Sending(0, 0, 0)
+    assert out.send() == SendResult(2, 0, 0)
+    assert out.send() == SendResult(0, 0, 0)
     first, second = receiver.posted
     assert first.headers["content-type"] == "application/cloudevents+json; charset=utf-8"
     said = Verifier(SECRET).verify(first.body, first.headers)
@@ -81,7 +81,7 @@ def test_each_event_is_signed_and_has_an_id_of_its_own(store: Store, receiver: R
 def test_what_was_changed_on_the_way_does_not_verify(store: Store, receiver: Receiver) -> None:
     clock = Clock()
     note(store, clock, k1=everything("one"))
-    sender(store, clock, webhook=webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")).send()
+    sender(store, clock, webhook=build_webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")).send()
     (posted,) = receiver.posted
     other = "whsec_" + base64.b64encode(b"t" * 32).decode()
     for secret, body, headers in (
@@ -98,14 +98,14 @@ def test_without_a_webhook_it_stays_owed(store: Store) -> None:
     clock = Clock()
     note(store, clock, k1=everything("one"))
     out = sender(store, clock)
-    assert out.send() == Sending(0, 0, 0)
-    assert [parcel.route.shown for parcel in out.parcels()] == ["not delivered (no webhook is configured)"]
+    assert out.send() == SendResult(0, 0, 0)
+    assert [parcel.route.label for parcel in out.list_parcels()] == ["not delivered (no webhook is configured)"]
 
 
 @pytest.mark.parametrize("secret", [None, "", "hush", "whsec_", "whsec_" + base64.b64encode(b"short").decode(), "whsec_é"])
 def test_a_webhook_needs_a_secret(secret: str | None) -> None:
     with pytest.raises(InvalidInput, match=r"notify_webhook_secret: .*24 bytes") as refused:
-        webhook(Secret("https://x.org/hook"), None if secret is None else SecretStr(secret), "notify_webhook_secret")
+        build_webhook(Secret("https://x.org/hook"), None if secret is None else SecretStr(secret), "notify_webhook_secret")
     assert "hush" not in str(refused.value)
 
 
@@ -115,7 +115,7 @@ def test_the_example_of_the_page_verifies(store: Store, receiver: Receiver) -> N
     names: dict[str, Any] = {}
     exec(code, names)
     note(store, Clock(), k1=everything("one"))
-    sender(store, Clock(), webhook=webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")).send()
+    sender(store, Clock(), webhook=build_webhook(Secret(f"http://127.0.0.1:{receiver.port}/mesh"), SecretStr(SECRET), "x")).send()
     (posted,) = receiver.posted
     assert names["receive"](SECRET, posted.headers, posted.body)["subject"] == "wh/sales.orders"
     with pytest.raises(WebhookVerificationError):

@@ -6,7 +6,7 @@ import pytest
 
 from meshline.app.policy_files import with_own
 from meshline.errors import InvalidInput
-from meshline.governance.policies.policy import Expression, Given, Policy, Severity
+from meshline.governance.policies.policy import Expression, Policy, PolicyFile, Severity
 from meshline.graph.model import Json
 from meshline.ingest.documents import document
 
@@ -20,7 +20,7 @@ MINE: dict[str, Json] = {
 
 
 def taken(*values: Json) -> dict[str, Policy]:
-    given = [Given(value, lambda path, n=n: f"{n}.yaml:{'.'.join(map(str, path))}") for n, value in enumerate(values)]  # type: ignore[misc]
+    given = [PolicyFile(value, lambda path, n=n: f"{n}.yaml:{'.'.join(map(str, path))}") for n, value in enumerate(values)]  # type: ignore[misc]
     return {policy.id: policy for policy in with_own(given)}
 
 
@@ -83,7 +83,7 @@ def test_what_cannot_be_used_is_refused_with_its_place(value: Json, message: str
 def test_the_place_is_the_line_of_a_file() -> None:
     read = document(b'id: mine\nkind: product\nrequire: size(owner) > 0\nseverity: error\nmessage: "{name}"\n', "mine.yaml")
     with pytest.raises(InvalidInput, match=r"mine\.yaml:3: mine: require: owner"):
-        with_own([Given(read.value, read.where)])
+        with_own([PolicyFile(read.value, read.where)])
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,11 @@ def test_the_place_is_the_line_of_a_file() -> None:
 def test_what_cannot_be_evaluated_names_the_policy_and_the_field(source: str, fields: dict[str, Json], message: str) -> None:
     expression = Expression(source, ("slo",), "mine: require", "mine.yaml:3")
     with pytest.raises(InvalidInput, match=r"mine\.yaml:3: mine: require: ") as refused:
-        expression.holds(fields)
+        expression.is_true(fields)
     assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("source", ["now() > 1", "slo.exists(a, slo.exists(b, slo.exists(c, slo.exists(d, a == d))))"])
 def test_there_is_no_clock_and_no_endless_work(source: str) -> None:
     with pytest.raises(InvalidInput):
-        Expression(source, ("slo",), "mine: require").holds({"slo": ["x"]})
+        Expression(source, ("slo",), "mine: require").is_true({"slo": ["x"]})

@@ -20,7 +20,7 @@ from meshline.governance.report import (
     Waived,
     WaiverProblem,
 )
-from meshline.governance.waivers import judged
+from meshline.governance.waivers import update_verdict
 
 LAKE = "http://lake:8181"
 WHOLE = Completeness(truncated="NONE", possible_only=0, undescribed=0, stale_edges=0, provisional=0, as_of=None, revision=7)
@@ -104,7 +104,7 @@ def report(*findings: Finding, fail_on: str = "breaking", **more: object) -> Rep
         findings=findings,
         completeness=WHOLE,
     )
-    return judged(replace(plain, **more))
+    return update_verdict(replace(plain, **more))
 
 
 def violation(number: int = 900, text: str = "PII reaches a consumer unmasked", **more: object) -> Violation:

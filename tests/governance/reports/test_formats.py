@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from meshline.governance import report as as_json
 from meshline.governance.report import Report, Waived
-from meshline.governance.reports import Format, github, junit, rendered, sarif, text
+from meshline.governance.reports import Format, github, junit, render_report, sarif, text
 from meshline.governance.rules import RULES
 from tests.governance.reports.made import HOSTILE, finding, hit, large, report, rich, violation
 
@@ -28,27 +28,27 @@ names = pytest.mark.parametrize("name", [name for name in HOSTILE if "\ud800" no
 @pytest.mark.parametrize("form", list(Format))
 @pytest.mark.parametrize("made", [report(), rich(), large(300, 30)], ids=["nothing", "everything", "much"])
 def test_every_format_is_utf8_and_the_same_every_time(form: Format, made: Report) -> None:
-    said = rendered(made, form)
+    said = render_report(made, form)
     assert said.decode("utf-8").endswith("\n")
-    assert said == rendered(made, form)
+    assert said == render_report(made, form)
 
 
 @pytest.mark.parametrize("form", list(Format))
 def test_every_format_names_the_producers_that_state_no_filters(form: Format) -> None:
-    said = rendered(rich(), form).decode("utf-8")
+    said = render_report(rich(), form).decode("utf-8")
     if form is Format.JSON:
         assert json.loads(said)["completeness"]["silentProducers"] == ["AIRFLOW", "DBT"]
     else:
         assert "The producer of 3 jobs on the way" in said
         assert "states no filters or joins" in said
-        assert "states no filters or joins" not in rendered(report(finding()), form).decode("utf-8")
+        assert "states no filters or joins" not in render_report(report(finding()), form).decode("utf-8")
 
 
 @pytest.mark.parametrize("form", list(Format))
 def test_ten_thousand_findings_are_written_quickly(form: Format) -> None:
     made = large()
     begun = time.perf_counter()
-    said = rendered(made, form)
+    said = render_report(made, form)
     assert time.perf_counter() - begun < 30  # 1 s to 8 s
     if form in (Format.TEXT, Format.GITHUB):
         assert len(said) < 500_000
@@ -63,11 +63,11 @@ def test_json_is_as_its_schema_says_and_comes_back(name: str) -> None:
     made = rich(name)
     said = as_json.encode_report(made)
     assert msgspec.json.decode(said, type=Report) == made
-    jsonschema.Draft202012Validator(json.loads(as_json.report_schema())).validate(json.loads(said))
+    jsonschema.Draft202012Validator(json.loads(as_json.build_report_schema())).validate(json.loads(said))
 
 
 def test_the_schema_names_all_fields_of_a_finding() -> None:
-    schema = json.loads(as_json.report_schema())
+    schema = json.loads(as_json.build_report_schema())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert {"fingerprint", "hits", "waived"} <= set(schema["$defs"]["Finding"]["properties"])
     said = json.loads(as_json.encode_report(report(finding())))
@@ -81,14 +81,14 @@ def test_the_schema_names_all_fields_of_a_finding() -> None:
 
 @names
 def test_sarif_is_valid(name: str) -> None:
-    jsonschema.Draft4Validator(SARIF, format_checker=jsonschema.FormatChecker()).validate(json.loads(sarif.encoded(rich(name))))
+    jsonschema.Draft4Validator(SARIF, format_checker=jsonschema.FormatChecker()).validate(json.loads(sarif.encode_sarif(rich(name))))
 
 
 def test_sarif_says_what_where_and_who_waived_it() -> None:
     made = report(
         finding(1, hits=(hit("mailer"),)), finding(2, waived=WAIVED), finding(3, "conditional", file=""), violations=(violation(),)
     )
-    said = json.loads(sarif.encoded(made))
+    said = json.loads(sarif.encode_sarif(made))
     (run,) = said["runs"]
     first, third, policy, second = sorted(
         run["results"], key=lambda one: (bool(one["suppressions"]), one["partialFingerprints"]["meshline/v1"])
@@ -110,7 +110,7 @@ def test_sarif_says_what_where_and_who_waived_it() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_sarif_knows_every_rule(rule: str) -> None:
-    said = json.loads(sarif.encoded(report(finding(1, rule=rule))))
+    said = json.loads(sarif.encode_sarif(report(finding(1, rule=rule))))
     jsonschema.validate(said, SARIF, cls=jsonschema.Draft4Validator)
     (known,) = said["runs"][0]["tool"]["driver"]["rules"]
     assert "{" not in known["shortDescription"]["text"]
@@ -121,21 +121,21 @@ def test_sarif_knows_every_rule(rule: str) -> None:
 
 @names
 def test_junit_is_xml_with_a_case_for_each(name: str) -> None:
-    said = junit.xml(rich(name))
+    said = junit.render_xml(rich(name))
     ET.fromstring(said)
     (suite,) = JUnitXml.fromstring(said)
     assert (suite.tests, suite.failures, suite.skipped) == (5, 2, 1)
 
 
 def test_junit_of_nothing_is_a_test_that_passes() -> None:
-    (suite,) = JUnitXml.fromstring(junit.xml(report()))
+    (suite,) = JUnitXml.fromstring(junit.render_xml(report()))
     assert (suite.tests, suite.failures) == (1, 0)
 
 
 def test_junit_fails_what_fails() -> None:
     made = (finding(1), finding(2, "conditional"), finding(3, waived=WAIVED))
     for fail_on, failures in (("breaking", 1), ("conditional", 2), ("none", 0)):
-        (suite,) = JUnitXml.fromstring(junit.xml(report(*made, fail_on=fail_on)))
+        (suite,) = JUnitXml.fromstring(junit.render_xml(report(*made, fail_on=fail_on)))
         assert (suite.tests, suite.failures, suite.skipped) == (3, failures, 1)
 
 
@@ -158,7 +158,7 @@ def _unescaped(value: str) -> str:
 
 def test_github_commands_point_to_the_line() -> None:
     made = report(finding(1, hits=(hit("mailer"),)), finding(2, "conditional"), finding(3, "compatible"), finding(4, waived=WAIVED))
-    found = [parsed(line) for line in github.commands(made) if line.startswith("::")]
+    found = [parsed(line) for line in github.format_commands(made) if line.startswith("::")]
     assert [level for level, _, _ in found] == ["error", "warning", "notice"]
     _level, properties, message = found[0]
     assert properties == {"file": "contracts/customers.yaml", "line": "12", "title": "breaking: column-removed"}
@@ -168,7 +168,7 @@ def test_github_commands_point_to_the_line() -> None:
 
 @names
 def test_github_runs_no_command_of_a_name(name: str) -> None:
-    for line in github.commands(rich(name)):
+    for line in github.format_commands(rich(name)):
         assert "\n" not in line
         assert "\r" not in line
         if line.lstrip().startswith("::"):
@@ -182,7 +182,7 @@ def test_github_runs_no_command_of_a_name(name: str) -> None:
 
 
 def test_github_shows_no_more_than_github_shows() -> None:
-    lines = list(github.commands(large(300, 1)))
+    lines = list(github.format_commands(large(300, 1)))
     assert sum(line.startswith("::error") for line in lines) == 10
     assert sum(line.startswith("::warning") for line in lines) == 10
     assert "and 90 more of the level error: --format json has all" in lines
@@ -193,13 +193,13 @@ def test_github_shows_no_more_than_github_shows() -> None:
 
 @names
 def test_text_has_lines_of_one_line_that_begin_with_words_of_ours(name: str) -> None:
-    for line in text.lines(rich(name)):
+    for line in text.format_lines(rich(name)):
         assert line.text.isprintable()
         assert not line.text.lstrip().startswith(("::", "##["))
 
 
 def test_text_tells_masked_from_unmasked() -> None:
-    said = [line.text for line in text.lines(report(finding(hits=(hit("mailer"), hit("bi", masked=True)))))]
+    said = [line.text for line in text.format_lines(report(finding(hits=(hit("mailer"), hit("bi", masked=True)))))]
     assert said[0].startswith("BREAKING: ")
     clear, masked = said.index("  hits"), said.index("  hits, masked")
     assert clear < next(n for n, line in enumerate(said) if "- mailer" in line) < masked
@@ -207,14 +207,14 @@ def test_text_tells_masked_from_unmasked() -> None:
 
 
 def test_text_keeps_what_is_waived() -> None:
-    said = "\n".join(line.text for line in text.lines(report(finding(waived=WAIVED))))
+    said = "\n".join(line.text for line in text.format_lines(report(finding(waived=WAIVED))))
     assert "WAIVED (breaking)  table a.customers: `email` is removed" in said
     assert "waived by ann until 2030-01-01: nobody reads it" in said
     assert said.startswith("COMPATIBLE: 1 waived.\nPassed")
 
 
 def test_what_the_graph_does_not_know_is_no_promise() -> None:
-    said = [line.text for line in text.lines(report(finding(unknown=("a.b",))))]
+    said = [line.text for line in text.format_lines(report(finding(unknown=("a.b",))))]
     assert said[0].endswith("; consumers of table a.customers are unknown.")
     assert "  ! the graph does not know a.b: nobody can say who reads it" in said
 
@@ -228,16 +228,16 @@ def test_what_the_graph_does_not_know_is_no_promise() -> None:
 def test_the_first_line_of_a_report_without_a_graph_says_that_consumers_were_not_checked(made: Report) -> None:
     made = msgspec.structs.replace(made, consumers_checked=False, violations=(), waivers=())
     note = "consumers were not checked (--no-graph)"
-    assert note in rendered(made, Format.TEXT).decode().splitlines()[0]
-    assert note in rendered(made, Format.MARKDOWN).decode().splitlines()[1]
-    commands = [line for line in rendered(made, Format.GITHUB).decode().splitlines() if line.startswith("::")]
+    assert note in render_report(made, Format.TEXT).decode().splitlines()[0]
+    assert note in render_report(made, Format.MARKDOWN).decode().splitlines()[1]
+    commands = [line for line in render_report(made, Format.GITHUB).decode().splitlines() if line.startswith("::")]
     assert all(note in line.partition("%0A")[0] for line in commands)
-    assert json.loads(rendered(made, Format.JSON))["consumersChecked"] is False
-    run = json.loads(rendered(made, Format.SARIF))["runs"][0]
+    assert json.loads(render_report(made, Format.JSON))["consumersChecked"] is False
+    run = json.loads(render_report(made, Format.SARIF))["runs"][0]
     assert run["properties"]["consumersChecked"] is False
     assert note in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
     assert all(note in result["message"]["text"].splitlines()[0] for result in run["results"])
-    suite = ET.fromstring(rendered(made, Format.JUNIT))
+    suite = ET.fromstring(render_report(made, Format.JUNIT))
     assert [one.attrib["value"] for one in suite.iter("property") if one.attrib["name"] == "consumers"] == [note]
     assert all(note in one.attrib["message"] for one in suite.iter("failure"))
 
@@ -245,15 +245,15 @@ def test_the_first_line_of_a_report_without_a_graph_says_that_consumers_were_not
 @pytest.mark.parametrize("form", list(Format))
 def test_no_format_claims_that_no_consumer_is_hit_where_none_was_asked(form: Format) -> None:
     for made in (msgspec.structs.replace(report(finding()), consumers_checked=False), report(finding(unknown=("a.b",)))):
-        assert b"no consumer is" not in rendered(made, form)
-        assert form is Format.JSON or b"onsumers" in rendered(made, form)
+        assert b"no consumer is" not in render_report(made, form)
+        assert form is Format.JSON or b"onsumers" in render_report(made, form)
 
 
 def test_flows_that_look_alike_are_listed_once() -> None:
     made = rich()
     assert made.lineage is not None
     twice = replace(made, lineage=replace(made.lineage, flows=made.lineage.flows * 2))
-    written = rendered(twice, Format.TEXT).decode()
+    written = render_report(twice, Format.TEXT).decode()
     assert written.count("  added  ") == 1
     assert "2 flows added, 1 removed" in written
     assert "and 1 more" in written
@@ -262,5 +262,5 @@ def test_flows_that_look_alike_are_listed_once() -> None:
 @pytest.mark.parametrize("form", [Format.TEXT, Format.MARKDOWN, Format.GITHUB])
 def test_the_first_line_counts_what_was_not_compared(form: Format) -> None:
     made = replace(report(), warnings=("a.json: patternProperties is not compared",))
-    first = next(line for line in rendered(made, form).decode().splitlines() if "COMPATIBLE" in line)
+    first = next(line for line in render_report(made, form).decode().splitlines() if "COMPATIBLE" in line)
     assert "COMPATIBLE: nothing that was compared has changed (1 input compared, 1 warning)" in first

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from meshline.governance.reports.markdown import LIMIT, MARK, code, markdown, prose, row
+from meshline.governance.reports.markdown import LIMIT, MARK, format_code, format_prose, format_row, render_markdown
 from tests.governance.reports.made import HOSTILE, finding, hit, large, report, rich
 from tests.sizes import count_examples
 
@@ -25,7 +25,7 @@ def html(text: str) -> str:
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:24])
 def test_names_stay_names(name: str) -> None:
-    said = html(markdown(rich(name)))
+    said = html(render_markdown(rich(name)))
     plain = _CODE.sub("", said)
     assert "<" not in _OURS.sub("", said), said
     assert not re.search(r"[@#][A-Za-z0-9]|://\w|www\.", plain), plain
@@ -35,11 +35,11 @@ def test_names_stay_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if name.isprintable() and name.strip() and len(name) < 50])
 def test_a_name_reads_as_it_is(name: str) -> None:
-    shown = re.sub(r"</?(p|code)>|\u200b|\n", "", html(code(name)))
+    shown = re.sub(r"</?(p|code)>|\u200b|\n", "", html(format_code(name)))
     for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
         shown = shown.replace(entity, sign)
     assert shown == name
-    said = re.sub(r"</?(p|code)>|\u200b|\n", "", html(prose(name.replace("`", "'"))))
+    said = re.sub(r"</?(p|code)>|\u200b|\n", "", html(format_prose(name.replace("`", "'"))))
     for entity, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
         said = said.replace(entity, sign)
     assert said == name.replace("`", "'")
@@ -48,27 +48,29 @@ def test_a_name_reads_as_it_is(name: str) -> None:
 @given(st.text(st.sampled_from("`\\|*_<>[]()!#@&$~:/.-+= ab1\n\t") | st.characters(), max_size=30))
 @settings(max_examples=count_examples(500), deadline=None)
 def test_no_text_becomes_markup(text: str) -> None:
-    table = "| a | b |\n| --- | --- |\n" + row(code(text), f"x{prose(text)}x")
-    plain = _CODE.sub("", html(f"- x{prose(text)}x and {code(text)}\n\n{table}\n"))
+    table = "| a | b |\n| --- | --- |\n" + format_row(format_code(text), f"x{format_prose(text)}x")
+    plain = _CODE.sub("", html(f"- x{format_prose(text)}x and {format_code(text)}\n\n{table}\n"))
     assert "<" not in _OURS.sub("", plain), plain
     assert plain.count("</td>") == 2
 
 
 @pytest.mark.parametrize("name", ["|", "\\|", "\\\\|", "\\\\\\|", "a|b|c", "\\", "`|`"])
 def test_no_name_ends_a_cell(name: str) -> None:
-    for cell in (code(name), prose(name)):
-        table = "| a | b |\n| --- | --- |\n" + row(cell, "end")
+    for cell in (format_code(name), format_prose(name)):
+        table = "| a | b |\n| --- | --- |\n" + format_row(cell, "end")
         assert html(table).endswith("<td>end</td>\n</tr>\n</tbody>\n</table>\n")
 
 
 def test_the_verdict_is_the_first_line_and_says_why() -> None:
-    first = markdown(report(finding(hits=(hit("mailer"), hit("bi", masked=True))))).splitlines()
+    first = render_markdown(report(finding(hits=(hit("mailer"), hit("bi", masked=True))))).splitlines()
     assert first[0] == MARK
     assert first[1] == "### BREAKING: table a.customers: `email` is removed; 2 consumers hit, 1 of them by masked values only."
 
 
 def test_who_is_hit_by_owner() -> None:
-    said = markdown(report(finding(hits=(hit("mailer", owner="ann"), hit("bi", masked=True, owner="bob"), hit("nobody's", owner="")))))
+    said = render_markdown(
+        report(finding(hits=(hit("mailer", owner="ann"), hit("bi", masked=True, owner="bob"), hit("nobody's", owner=""))))
+    )
     rows = [line for line in said.splitlines() if line.startswith(("| `", "| nobody"))]
     assert rows == [
         "| nobody known |  | `nobody's` (directly) | **breaking** |",
@@ -78,21 +80,21 @@ def test_who_is_hit_by_owner() -> None:
 
 
 def test_paths_are_folded() -> None:
-    said = markdown(report(finding(hits=(hit("mailer"),))))
+    said = render_markdown(report(finding(hits=(hit("mailer"),))))
     folded = re.findall(r"<details>.*?</details>", said, re.DOTALL)
     assert any("`a.customers.email > b.t.mail` by `nightly`" in part for part in folded)
     assert "b.t.mail" not in re.sub(r"<details>.*?</details>", "", said, flags=re.DOTALL)
 
 
 def test_zero_findings() -> None:
-    assert markdown(report()).splitlines()[1] == "### COMPATIBLE: nothing that matters has changed (1 input compared)."
+    assert render_markdown(report()).splitlines()[1] == "### COMPATIBLE: nothing that matters has changed (1 input compared)."
 
 
 @pytest.mark.parametrize(("findings", "hits"), [(10_000, 20), (10_000, 0), (3, 5_000), (500, 500)])
 def test_however_much_there_is_it_fits_and_says_what_is_left_out(findings: int, hits: int) -> None:
     made = large(findings, hits)
     begun = time.perf_counter()
-    said = markdown(made)
+    said = render_markdown(made)
     assert time.perf_counter() - begun < 10  # about 1 s
     assert len(said.encode("utf-16-le")) // 2 <= LIMIT < GITHUB
     assert said.count("<details>") == said.count("</details>")
@@ -106,4 +108,4 @@ def test_however_much_there_is_it_fits_and_says_what_is_left_out(findings: int, 
 def test_long_names_fit(sign: str) -> None:
     made = rich(sign * 5_000)
     many = report(*made.findings * 2_000, notify=made.notify * 2_000, warnings=made.warnings * 2_000)
-    assert len(markdown(many).encode("utf-16-le")) // 2 < GITHUB
+    assert len(render_markdown(many).encode("utf-16-le")) // 2 < GITHUB

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from meshline.governance.policies.evaluation_context import Look, Scope
+    from meshline.governance.policies.evaluation_context import EvaluationContext, Scope
     from meshline.graph.queries.impact_paths import PathStep
 
-NOBODY = -1
+NO_NODE = -1
 
 # Fields that candidates of every kind have.
 COMMON: Mapping[str, str] = {
@@ -42,15 +42,15 @@ class Candidate(NamedTuple):
 
     fields: Fields
     asset: int
-    end: int = NOBODY
-    doubts: tuple[str, ...] = ()
+    end: int = NO_NODE
+    uncertainties: tuple[str, ...] = ()
 
 
 Parameters: TypeAlias = Mapping[str, Any]
-Candidates: TypeAlias = "Callable[[Look, Parameters, Scope | None], Iterator[Candidate]]"
-Covers: TypeAlias = "Callable[[Look, Scope, int, int], bool]"
-Describing: TypeAlias = "Callable[[Look, Parameters, int, int, tuple[str, ...]], Fields]"
-Tracing: TypeAlias = "Callable[[Look, Parameters, int, int], tuple[list[PathStep], Mapping[str, str]]]"
+Candidates: TypeAlias = "Callable[[EvaluationContext, Parameters, Scope | None], Iterator[Candidate]]"
+Covers: TypeAlias = "Callable[[EvaluationContext, Scope, int, int], bool]"
+DescribeFunction: TypeAlias = "Callable[[EvaluationContext, Parameters, int, int, tuple[str, ...]], Fields]"
+TraceFunction: TypeAlias = "Callable[[EvaluationContext, Parameters, int, int], tuple[list[PathStep], Mapping[str, str]]]"
 
 
 _NO_PARAMETERS: Parameters = {}
@@ -72,5 +72,5 @@ class Subject(NamedTuple):
     covers: Covers
     parameters: Parameters = _NO_PARAMETERS
     late: Mapping[str, str] = _NO_FIELDS
-    trace: Tracing | None = None
-    describe: Describing | None = None
+    trace: TraceFunction | None = None
+    describe: DescribeFunction | None = None

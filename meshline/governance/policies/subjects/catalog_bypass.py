@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from meshline.governance.policies.evaluation_context import Look, Scope
+from meshline.governance.policies.evaluation_context import EvaluationContext, Scope
 from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
 from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, DEAD, N_FLOWS, N_NODES
 from meshline.graph.index.flow_tables import rows_of
@@ -29,41 +29,41 @@ _SHOWN = 10
 _MENTIONS = 3  # the column of Heads.starts
 
 
-def candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+def list_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
     core = look.index.core
-    catalogued = _catalogued(core)
+    catalogued = _mark_catalogued(core)
     if not catalogued.any():
         return
-    starts, ends = _flows(core)
-    chosen = _paths(core, catalogued)
+    starts, ends = _list_dataset_flows(core)
+    chosen = _mark_paths(core, catalogued)
     if scope is not None:
-        chosen &= _near(core, scope, starts, ends)
-    origins, readers = _sides(starts, ends, chosen & _marked(core, ends[catalogued[starts]]))
-    consumers = _consumers(look)
+        chosen &= _mark_near(core, scope, starts, ends)
+    origins, readers = _list_sides(starts, ends, chosen & _mark_nodes(core, ends[catalogued[starts]]))
+    consumers = _list_consumers(look)
     for path in sorted(origins):
-        from_catalog = sorted(look.name(one) for one in origins[path] if catalogued[one])
-        reading = sorted({*(look.name(one) for one in readers.get(path, ())), *(look.name(one) for one in consumers.get(path, ()))})
+        from_catalog = sorted(look.get_name(one) for one in origins[path] if catalogued[one])
+        reading = sorted({*(look.get_name(one) for one in readers.get(path, ())), *(look.get_name(one) for one in consumers.get(path, ()))})
         if from_catalog and reading:
-            yield Candidate(_fields(look, parameters, path, from_catalog, reading), path)
+            yield Candidate(_build_fields(look, parameters, path, from_catalog, reading), path)
 
 
-def _fields(look: Look, parameters: Parameters, path: int, origins: list[str], readers: list[str]) -> Fields:
+def _build_fields(look: EvaluationContext, parameters: Parameters, path: int, origins: list[str], readers: list[str]) -> Fields:
     return Fields(
         {"parameters": parameters, "origins": origins[:_SHOWN], "readers": readers[:_SHOWN], "port": path in look.exposed},
         {
-            "name": lambda: look.name(path),
-            "dataset": lambda: look.name(path),
-            "product": lambda: look.name(look.index.ownership.find_product(path)),
-            "domain": lambda: look.name(look.index.ownership.find_domain(path)),
+            "name": lambda: look.get_name(path),
+            "dataset": lambda: look.get_name(path),
+            "product": lambda: look.get_name(look.index.ownership.find_product(path)),
+            "domain": lambda: look.get_name(look.index.ownership.find_domain(path)),
         },
     )
 
 
-def any_catalog(core: Core) -> bool:
-    return bool(_catalogued(core).any())
+def has_catalog(core: Core) -> bool:
+    return bool(_mark_catalogued(core).any())
 
 
-def _catalogued(core: Core) -> Flags:
+def _mark_catalogued(core: Core) -> Flags:
     """By node, of representatives: whether a catalog's heads name the dataset. None, if no catalog says anything."""
     heads, n = core.heads, int(core.counts[N_NODES])
     found = np.zeros(n, np.bool_)
@@ -76,7 +76,7 @@ def _catalogued(core: Core) -> Flags:
     return found
 
 
-def _paths(core: Core, catalogued: Flags) -> Flags:
+def _mark_paths(core: Core, catalogued: Flags) -> Flags:
     """By node, of representatives: whether it is a dataset that has no name but paths, and that no catalog names."""
     n, nodes = int(core.counts[N_NODES]), core.nodes
     own = np.flatnonzero((nodes.kind[:n] == DATASET) & (nodes.live[:n] > 0))
@@ -93,7 +93,7 @@ def _is_path(namespace: str) -> bool:
     return namespace.partition(":")[0].lower() in _PATHS
 
 
-def _flows(core: Core) -> tuple[Ints, Ints]:
+def _list_dataset_flows(core: Core) -> tuple[Ints, Ints]:
     """The pairs of datasets (representatives) of which one is written from the other, recorded columns or not."""
     n, nodes = int(core.counts[N_FLOWS]), core.nodes
     flags = core.flows.flags[:n]
@@ -102,22 +102,22 @@ def _flows(core: Core) -> tuple[Ints, Ints]:
     return start[start != end], end[start != end]
 
 
-def _near(core: Core, scope: Scope, starts: Ints, ends: Ints) -> Flags:
+def _mark_near(core: Core, scope: Scope, starts: Ints, ends: Ints) -> Flags:
     """By node: touched datasets, and those that one flow joins with one."""
-    touched = _marked(core, np.array(sorted(scope.datasets), np.int32))
+    touched = _mark_nodes(core, np.array(sorted(scope.datasets), np.int32))
     near = touched.copy()
     near[starts[touched[ends]]] = True
     near[ends[touched[starts]]] = True
     return near
 
 
-def _marked(core: Core, nodes: Ints) -> Flags:
+def _mark_nodes(core: Core, nodes: Ints) -> Flags:
     marks = np.zeros(int(core.counts[N_NODES]), np.bool_)
     marks[nodes] = True
     return marks
 
 
-def _sides(starts: Ints, ends: Ints, chosen: Flags) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
+def _list_sides(starts: Ints, ends: Ints, chosen: Flags) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
     """By chosen dataset: from what it is written, and what is written from it."""
     origins: dict[int, set[int]] = {}
     readers: dict[int, set[int]] = {}
@@ -128,7 +128,7 @@ def _sides(starts: Ints, ends: Ints, chosen: Flags) -> tuple[dict[int, set[int]]
     return origins, readers
 
 
-def _consumers(look: Look) -> dict[int, set[int]]:
+def _list_consumers(look: EvaluationContext) -> dict[int, set[int]]:
     tied, index = look.consumes, look.index
     kinds = index.lineage.get_kinds(tied.end)
     used = tied.end.copy()
@@ -139,10 +139,10 @@ def _consumers(look: Look) -> dict[int, set[int]]:
     return found
 
 
-def _covers(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     if "near" not in look.shared:
-        starts, ends = _flows(look.index.core)
-        look.shared["near"] = _near(look.index.core, scope, starts, ends)
+        starts, ends = _list_dataset_flows(look.index.core)
+        look.shared["near"] = _mark_near(look.index.core, scope, starts, ends)
     return bool(look.shared["near"][asset])
 
 
@@ -151,6 +151,6 @@ SUBJECT = Subject(
     "Every dataset that is only a path, without a name in a catalog, is written from a table of a catalog, and is read by something."
     " Where no catalog is known at all there are none.",
     FIELDS,
-    candidates,
+    list_candidates,
     _covers,
 )

@@ -11,9 +11,9 @@ from functools import partial
 from typing import NamedTuple
 
 from meshline.governance.changes import Change, SubjectKind
-from meshline.governance.freshness_feasibility import Feasibility, of_products
-from meshline.governance.policies.evaluation_context import MOST, Look, Scope
-from meshline.governance.policies.subjects import NOBODY, Candidate, Fields, Parameters, Subject
+from meshline.governance.freshness_feasibility import Feasibility, assess_products
+from meshline.governance.policies.evaluation_context import MOST, EvaluationContext, Scope
+from meshline.governance.policies.subjects import NO_NODE, Candidate, Fields, Parameters, Subject
 from meshline.governance.rules import Verdict
 from meshline.graph import durations
 from meshline.graph.contracts import Contract, major
@@ -41,74 +41,78 @@ PRODUCT_FIELDS = {
 }
 
 
-def list_product_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+def list_product_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
     chosen = (
-        look.all_of(AssetKind.DATA_PRODUCT)
+        look.list_all(AssetKind.DATA_PRODUCT)
         if scope is None
         else [node for node in sorted(scope.products) if look.index.assets.is_visible(node)]
     )
     look.prefetch(chosen)
     found: dict[int, Feasibility] = {}
 
-    def feasibility(product: int) -> Feasibility:
+    def get_feasibility(product: int) -> Feasibility:
         if not found:
-            found.update(zip(chosen, of_products(look.live, look.index, chosen), strict=True))
+            found.update(zip(chosen, assess_products(look.live, look.index, chosen), strict=True))
         return found[product]
 
     for product in chosen:
-        yield Candidate(_build_product_fields(look, parameters, product, partial(feasibility, product)), product)
+        yield Candidate(_build_product_fields(look, parameters, product, partial(get_feasibility, product)), product)
 
 
-def _build_product_fields(look: Look, parameters: Parameters, product: int, feasibility: Callable[[], Feasibility]) -> Fields:
-    known = look.known(product)
+def _build_product_fields(look: EvaluationContext, parameters: Parameters, product: int, feasibility: Callable[[], Feasibility]) -> Fields:
+    known = look.read_attributes(product)
     return Fields(
         {
-            "name": look.name(product),
+            "name": look.get_name(product),
             "parameters": parameters,
             "title": known.text("title") or "",
             "description": known.text("description") or "",
             "version": known.text("version") or "",
             "status": known.text("status") or "",
-            "slo": _levels(known.value("slo")),
-            "registered_in": _texts(known.value("registered_in")),
+            "slo": _collect_product_levels(known.value("slo")),
+            "registered_in": _list_texts(known.value("registered_in")),
         },
         {
-            "domain": lambda: look.name(look.index.ownership.find_domain(product)),
-            "owners": lambda: look.owners(product),
-            "tags": lambda: look.tags(product),
+            "domain": lambda: look.get_name(look.index.ownership.find_domain(product)),
+            "owners": lambda: look.list_owners(product),
+            "tags": lambda: look.list_tags(product),
             "all_tags": lambda: collect_product_tags(look, product),
-            "registered": lambda: registered(look, product),
+            "registered": lambda: is_registered(look, product),
             "output_ports": lambda: len(set(look.outputs.dataset[look.outputs.product == product].tolist())),
             "input_ports": lambda: len(set(look.inputs.dataset[look.inputs.product == product].tolist())),
             "feasible": lambda: str(feasibility().standing),
             "promised": lambda: feasibility().promised,
             "least": lambda: feasibility().least,
             "arithmetic": lambda: feasibility().text,
-            "missing": lambda: _missing(look, product),
+            "missing": lambda: _list_missing(look, product),
         },
     )
 
 
-def _missing(look: Look, product: int) -> list[str]:
-    known = look.known(product)
-    has = {"owner": look.owners(product), "description": known.text("description"), "service level": _levels(known.value("slo"))}
+def _list_missing(look: EvaluationContext, product: int) -> list[str]:
+    known = look.read_attributes(product)
+    has = {
+        "owner": look.list_owners(product),
+        "description": known.text("description"),
+        "service level": _collect_product_levels(known.value("slo")),
+    }
     return [name for name, found in has.items() if not found]
 
 
-def registered(look: Look, product: int) -> bool:
+def is_registered(look: EvaluationContext, product: int) -> bool:
     """Whether a source says something of it, or of its ports or domain."""
-    if any(row.attribute != "spelling" for row in look.known(product).rows):
+    if any(row.attribute != "spelling" for row in look.read_attributes(product).rows):
         return True
     return bool((look.outputs.product == product).any()) or look.index.ownership.find_domain(product) is not None
 
 
-def collect_product_tags(look: Look, product: int) -> list[str]:
+def collect_product_tags(look: EvaluationContext, product: int) -> list[str]:
     own = set(look.index.assets.list_tags(product))
     own.update(*(look.index.assets.list_tags(dataset) for dataset in set(look.outputs.dataset[look.outputs.product == product].tolist())))
     return sorted(own)[:MOST]
 
 
-def _levels(said: Json) -> dict[str, dict[str, Json]]:
+def _collect_product_levels(said: Json) -> dict[str, dict[str, Json]]:
     found: dict[str, dict[str, Json]] = {}
     for name, value in said.items() if isinstance(said, dict) else ():
         measure = durations.said(value)
@@ -117,12 +121,12 @@ def _levels(said: Json) -> dict[str, dict[str, Json]]:
     return found
 
 
-def _texts(said: Json) -> list[str]:
+def _list_texts(said: Json) -> list[str]:
     values = said if isinstance(said, list) else [said]
     return [value for value in values if isinstance(value, str)][:MOST]
 
 
-def _covers_product(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_product(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.products
 
 
@@ -148,9 +152,9 @@ CONTRACT_FIELDS = {
 _ENDS = re.compile(r"end_?of_?(life|support)|expir(y|es|ation)|valid_?(to|until)", re.IGNORECASE)
 
 
-def list_contract_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+def list_contract_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
     chosen = (
-        look.all_of(AssetKind.CONTRACT)
+        look.list_all(AssetKind.CONTRACT)
         if scope is None
         else [node for node in sorted(scope.contracts) if look.index.assets.is_visible(node)]
     )
@@ -159,32 +163,32 @@ def list_contract_candidates(look: Look, parameters: Parameters, scope: Scope | 
         yield Candidate(_build_contract_fields(look, parameters, node), node)
 
 
-def _build_contract_fields(look: Look, parameters: Parameters, node: int) -> Fields:
-    found = look.versions(node)
+def _build_contract_fields(look: EvaluationContext, parameters: Parameters, node: int) -> Fields:
+    found = look.list_versions(node)
     contract = found[0].contract if found else Contract(id=look.index.assets.get_label(node).name)
     return Fields(
         {
-            "name": look.name(node),
+            "name": look.get_name(node),
             "parameters": parameters,
             "title": contract.title,
             "description": contract.description,
             "version": contract.version,
             "status": contract.status,
-            "in_force": contract.in_force and not past(contract, look.now),
-            "ended": contract.ended or past(contract, look.now),
-            "slo": levels(contract),
+            "in_force": contract.in_force and not is_past_end(contract, look.now),
+            "ended": contract.ended or is_past_end(contract, look.now),
+            "slo": collect_levels(contract),
             "roles": [role.name for role in contract.roles][:MOST],
         },
         {
-            "owners": lambda: look.owners(node),
+            "owners": lambda: look.list_owners(node),
             "tags": lambda: sorted({*look.index.assets.list_tags(node), *contract.tags})[:MOST],
             "all_tags": lambda: _collect_contract_tags(look, node, contract),
-            "datasets": lambda: [look.name(of) for of in _governed(look, node)][:MOST],
+            "datasets": lambda: [look.get_name(of) for of in _list_governed(look, node)][:MOST],
         },
     )
 
 
-def levels(contract: Contract) -> dict[str, Mapping[str, str | float | None]]:
+def collect_levels(contract: Contract) -> dict[str, Mapping[str, str | float | None]]:
     """The levels that are about all of it; of several of a name the first."""
     found: dict[str, Mapping[str, str | float | None]] = {}
     for one in contract.sla:
@@ -192,13 +196,13 @@ def levels(contract: Contract) -> dict[str, Mapping[str, str | float | None]]:
     return found
 
 
-def past(contract: Contract, now: datetime) -> bool:
+def is_past_end(contract: Contract, now: datetime) -> bool:
     """Whether a date to which it is kept is behind us."""
-    dates = [_time(one.text) for one in contract.sla if _ENDS.fullmatch(one.name)]
+    dates = [_parse_time(one.text) for one in contract.sla if _ENDS.fullmatch(one.name)]
     return any(date is not None and date < now for date in dates)
 
 
-def _time(text: str) -> datetime | None:
+def _parse_time(text: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -206,17 +210,17 @@ def _time(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _governed(look: Look, contract: int) -> list[int]:
+def _list_governed(look: EvaluationContext, contract: int) -> list[int]:
     return sorted(set(look.governs.end[look.governs.start == contract].tolist()))
 
 
-def _collect_contract_tags(look: Look, node: int, contract: Contract) -> list[str]:
+def _collect_contract_tags(look: EvaluationContext, node: int, contract: Contract) -> list[str]:
     own = {*look.index.assets.list_tags(node), *contract.tags, *(tag for model in contract.models for tag in model.tags)}
-    own.update(*(look.index.assets.list_tags(dataset) for dataset in _governed(look, node)))
+    own.update(*(look.index.assets.list_tags(dataset) for dataset in _list_governed(look, node)))
     return sorted(own)[:MOST]
 
 
-def _covers_contract(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_contract(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.contracts
 
 
@@ -233,20 +237,20 @@ PROMISE_FIELDS = {
 }
 
 
-def list_promise_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+def list_promise_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
     for one in list_product_candidates(look, parameters, scope):
         yield one._replace(fields=_build_promise_fields(look, one, in_force=True))
     for one in list_contract_candidates(look, parameters, scope):
         yield one._replace(fields=_build_promise_fields(look, one, in_force=one.fields["in_force"]))
 
 
-def _build_promise_fields(look: Look, one: Candidate, *, in_force: bool) -> Fields:
+def _build_promise_fields(look: EvaluationContext, one: Candidate, *, in_force: bool) -> Fields:
     known = {name: one.fields[name] for name in ("name", "parameters", "version", "slo")}
     costly = {"tags": lambda: one.fields["tags"], "all_tags": lambda: one.fields["all_tags"]}
     return Fields({**known, "in_force": in_force, "holder_kind": str(look.index.assets.get_kind(one.asset))}, costly)
 
 
-def _covers_promise(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_promise(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.products or asset in scope.contracts
 
 
@@ -272,7 +276,7 @@ CHANGE_FIELDS = {
 CHANGES = "changes"  # where `Look.shared` holds them: a sequence of Governed
 
 
-class Governed(NamedTuple):
+class GovernedChange(NamedTuple):
     """A change to a table that a contract in force governs, and that contract's version before it."""
 
     change: Change
@@ -282,25 +286,25 @@ class Governed(NamedTuple):
     changed: int  # the column or dataset, or NOBODY
 
 
-def governed(look: Look, judged: Sequence[tuple[Change, Verdict]]) -> list[Governed]:
+def find_governed_changes(look: EvaluationContext, judged: Sequence[tuple[Change, Verdict]]) -> list[GovernedChange]:
     """To be looked up before the change is supposed: what is dropped is not found afterwards."""
-    found: list[Governed] = []
+    found: list[GovernedChange] = []
     for change, verdict in judged:
-        for contract in _contracts(look, change) if change.subject.kind is SubjectKind.TABLE else ():
-            shown = next((one.contract for one in look.versions(contract)), None)
+        for contract in _list_contracts(look, change) if change.subject.kind is SubjectKind.TABLE else ():
+            shown = next((one.contract for one in look.list_versions(contract)), None)
             if shown is not None and shown.in_force:
-                found.append(Governed(change, verdict, contract, shown.version, _changed(look, change)))
+                found.append(GovernedChange(change, verdict, contract, shown.version, _find_changed_node(look, change)))
     return found
 
 
-def list_change_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:  # noqa: ARG001
-    said: Sequence[Governed] = look.shared.get(CHANGES, ())
+def list_change_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:  # noqa: ARG001
+    said: Sequence[GovernedChange] = look.shared.get(CHANGES, ())
     for one in said:
-        after = next((version.contract for version in look.versions(one.contract)), None)
+        after = next((version.contract for version in look.list_versions(one.contract)), None)
         yield Candidate(_build_change_fields(look, parameters, one, "" if after is None else after.version), one.contract, one.changed)
 
 
-def _contracts(look: Look, change: Change) -> list[int]:
+def _list_contracts(look: EvaluationContext, change: Change) -> list[int]:
     index = look.index
     keys = {AssetKey(AssetKind.DATASET, key.parts[:2]) for key in change.assets if key.kind in (AssetKind.COLUMN, AssetKind.DATASET)}
     datasets = {node for key in keys if (node := index.assets.find_by_key(key)) is not None}
@@ -308,12 +312,12 @@ def _contracts(look: Look, change: Change) -> list[int]:
     return sorted(contracts, key=index.assets.get_key)
 
 
-def _changed(look: Look, change: Change) -> int:
+def _find_changed_node(look: EvaluationContext, change: Change) -> int:
     found = (look.index.assets.find_by_key(key) for key in change.assets)
-    return next((node for node in found if node is not None), NOBODY)
+    return next((node for node in found if node is not None), NO_NODE)
 
 
-def _build_change_fields(look: Look, parameters: Parameters, one: Governed, version: str) -> Fields:
+def _build_change_fields(look: EvaluationContext, parameters: Parameters, one: GovernedChange, version: str) -> Fields:
     name = ".".join((one.change.subject.name, *one.change.subject.part[1::2]))
     return Fields(
         {
@@ -330,7 +334,7 @@ def _build_change_fields(look: Look, parameters: Parameters, one: Governed, vers
     )
 
 
-def _covers_change(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_change(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return False
 
 

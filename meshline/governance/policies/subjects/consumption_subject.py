@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from meshline.governance.policies.evaluation_context import MOST, Look, Scope
+from meshline.governance.policies.evaluation_context import MOST, EvaluationContext, Scope
 from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
-from meshline.governance.policies.subjects.commitment_subjects import past, registered
+from meshline.governance.policies.subjects.commitment_subjects import is_past_end, is_registered
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.queries.contract_versions import Version
@@ -42,27 +42,27 @@ class Use(NamedTuple):
     user: int
     used: int  # a dataset or a product
     columns: int
-    said: tuple[int, ...]  # numbers of attributes
+    attributes: tuple[int, ...]  # numbers of attributes
 
 
-def uses(look: Look) -> list[Use]:
+def list_uses(look: EvaluationContext) -> list[Use]:
     """Each pair once."""
     found = look.shared.get("uses")
     if found is None:
-        found = look.shared["uses"] = list(_uses(look, None))
+        found = look.shared["uses"] = list(_collect_uses(look, None))
     return list(found)
 
 
-def _uses(look: Look, scope: Scope | None) -> Iterator[Use]:
+def _collect_uses(look: EvaluationContext, scope: Scope | None) -> Iterator[Use]:
     tied, ports, index = look.consumes, look.inputs, look.index
     users = np.concatenate([tied.start, ports.product])
     ends = np.concatenate([tied.end, ports.dataset])
-    said = np.concatenate([tied.said, ports.said])
+    said = np.concatenate([tied.said, ports.attributes])
     of_column = index.lineage.get_kinds(ends) == _COLUMN
     used = ends.copy()
     used[of_column] = index.lineage.get_datasets(ends[of_column])
     if scope is not None:
-        rows = np.flatnonzero(_touched(look, scope, users, used, said))
+        rows = np.flatnonzero(_select_affected(look, scope, users, used, said))
         users, used, said, of_column, ends = users[rows], used[rows], said[rows], of_column[rows], ends[rows]
     order = np.lexsort((used, users))
     pairs: dict[tuple[int, int], tuple[set[int], set[int]]] = {}
@@ -75,38 +75,46 @@ def _uses(look: Look, scope: Scope | None) -> Iterator[Use]:
         yield Use(user, of, len(columns), tuple(sorted(numbers)))
 
 
-def _touched(look: Look, scope: Scope, users: Ints, used: Ints, said: Ints) -> Flags:
+def _select_affected(look: EvaluationContext, scope: Scope, users: Ints, used: Ints, said: Ints) -> Flags:
     """What is used by who is touched, is touched itself, or is covered by a contract that is."""
     wanted = np.array(sorted(scope.datasets | scope.products), np.int32)
-    contracts = {look.index.assets.get_label(node).name for node in scope.touched if look.index.assets.get_kind(node) is AssetKind.CONTRACT}
-    numbers = [number for number in np.unique(said).tolist() if look.said(number).get("contract") in contracts] if contracts else []
-    found: Flags = np.isin(users, sorted(scope.touched)) | np.isin(used, wanted) | np.isin(said, numbers)
+    contracts = {
+        look.index.assets.get_label(node).name for node in scope.affected if look.index.assets.get_kind(node) is AssetKind.CONTRACT
+    }
+    numbers = (
+        [number for number in np.unique(said).tolist() if look.get_attributes(number).get("contract") in contracts] if contracts else []
+    )
+    found: Flags = np.isin(users, sorted(scope.affected)) | np.isin(used, wanted) | np.isin(said, numbers)
     return found
 
 
-def candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+def list_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
     index = look.index
-    chosen = uses(look) if scope is None else list(_uses(look, scope))
+    chosen = list_uses(look) if scope is None else list(_collect_uses(look, scope))
     products = {use.used for use in chosen if index.assets.get_kind(use.used) is AssetKind.DATA_PRODUCT}
     datasets = np.array(sorted({use.used for use in chosen} - products), np.int32)
     holders = dict(zip(datasets.tolist(), index.ownership.find_products(datasets).tolist(), strict=True))
-    contracts = {name: node for use in chosen if (name := _text(look, use, "contract")) and (node := _contract(look, name)) is not None}
+    contracts = {
+        name: node for use in chosen if (name := _get_text(look, use, "contract")) and (node := _find_contract(look, name)) is not None
+    }
     look.prefetch({*contracts.values(), *products, *(node for node in holders.values() if node >= 0)})
     for use in chosen:
         whole = use.used in products
         product = use.used if whole else holders[use.used]
-        yield Candidate(_Use(look, parameters, use, product, contracts, whole=whole).fields(), use.user, use.used)
+        yield Candidate(_Use(look, parameters, use, product, contracts, whole=whole).build_fields(), use.user, use.used)
 
 
 class _Use:
     """The fields of one use."""
 
-    def __init__(self, look: Look, parameters: Parameters, use: Use, product: int, contracts: Mapping[str, int], *, whole: bool) -> None:
+    def __init__(
+        self, look: EvaluationContext, parameters: Parameters, use: Use, product: int, contracts: Mapping[str, int], *, whole: bool
+    ) -> None:
         self._look, self._parameters, self._use, self._product, self._whole = look, parameters, use, product, whole
-        self._contract = _text(look, use, "contract")
+        self._contract = _get_text(look, use, "contract")
         self._node = contracts.get(self._contract)
 
-    def fields(self) -> Fields:
+    def build_fields(self) -> Fields:
         look, use, product = self._look, self._use, self._product
         known: dict[str, object] = {
             "parameters": self._parameters,
@@ -116,60 +124,62 @@ class _Use:
             "columns": use.columns,
             "contract": self._contract,
             "contract_known": self._node is not None,
-            "purpose": _text(look, use, "purpose"),
+            "purpose": _get_text(look, use, "purpose"),
         }
         return Fields(
             known,
             {
-                "name": lambda: look.name(use.used),
-                "consumer": lambda: look.name(use.user),
-                "consumer_tags": lambda: look.tags(use.user),
-                "circles": lambda: list(look.circles(use.user)),
-                "dataset": lambda: "" if self._whole else look.name(use.used),
-                "dataset_tags": lambda: [] if self._whole else look.tags(use.used),
-                "product": lambda: look.name(product),
-                "product_tags": lambda: look.tags(product),
-                "registered": lambda: product >= 0 and registered(look, product),
-                "registered_in": lambda: [] if product < 0 else _listed(look.known(product).value("registered_in")),
-                "domain": lambda: look.name(look.index.ownership.find_domain(use.used)),
-                "contract_version": self._used_version,
-                "contract_ended": self._ended,
-                "contract_roles": lambda: [role.name for role in self._versions()[0].contract.roles][:MOST] if self._versions() else [],
+                "name": lambda: look.get_name(use.used),
+                "consumer": lambda: look.get_name(use.user),
+                "consumer_tags": lambda: look.list_tags(use.user),
+                "circles": lambda: list(look.list_circles(use.user)),
+                "dataset": lambda: "" if self._whole else look.get_name(use.used),
+                "dataset_tags": lambda: [] if self._whole else look.list_tags(use.used),
+                "product": lambda: look.get_name(product),
+                "product_tags": lambda: look.list_tags(product),
+                "registered": lambda: product >= 0 and is_registered(look, product),
+                "registered_in": lambda: [] if product < 0 else _list_texts(look.read_attributes(product).value("registered_in")),
+                "domain": lambda: look.get_name(look.index.ownership.find_domain(use.used)),
+                "contract_version": self._get_used_version,
+                "contract_ended": self._has_ended,
+                "contract_roles": lambda: (
+                    [role.name for role in self._list_versions()[0].contract.roles][:MOST] if self._list_versions() else []
+                ),
             },
         )
 
-    def _versions(self) -> list[Version]:
-        return [] if self._node is None else self._look.versions(self._node)
+    def _list_versions(self) -> list[Version]:
+        return [] if self._node is None else self._look.list_versions(self._node)
 
-    def _used_version(self) -> str:
-        said = _text(self._look, self._use, "version")
-        shown = self._versions()
+    def _get_used_version(self) -> str:
+        said = _get_text(self._look, self._use, "version")
+        shown = self._list_versions()
         return said or (shown[0].contract.version if shown else "")
 
-    def _ended(self) -> bool:
-        version = self._used_version()
-        found = next((one.contract for one in self._versions() if one.contract.version == version), None)
-        shown = self._versions()
+    def _has_ended(self) -> bool:
+        version = self._get_used_version()
+        found = next((one.contract for one in self._list_versions() if one.contract.version == version), None)
+        shown = self._list_versions()
         if found is None:  # a version that nobody knows any more, of a contract that has others
-            return bool(shown) and _text(self._look, self._use, "version") != "" and any(one.contract.version for one in shown)
-        return found.ended or past(found, self._look.now)
+            return bool(shown) and _get_text(self._look, self._use, "version") != "" and any(one.contract.version for one in shown)
+        return found.ended or is_past_end(found, self._look.now)
 
 
-def _text(look: Look, use: Use, name: str) -> str:
-    said = sorted(text for number in use.said if isinstance(text := look.said(number).get(name), str))
+def _get_text(look: EvaluationContext, use: Use, name: str) -> str:
+    said = sorted(text for number in use.attributes if isinstance(text := look.get_attributes(number).get(name), str))
     return said[0] if said else ""
 
 
-def _contract(look: Look, identifier: str) -> int | None:
+def _find_contract(look: EvaluationContext, identifier: str) -> int | None:
     return look.index.assets.find_by_key(AssetKey(AssetKind.CONTRACT, (identifier,)))
 
 
-def _listed(said: object) -> list[str]:
+def _list_texts(said: object) -> list[str]:
     return [one for one in said if isinstance(one, str)][:MOST] if isinstance(said, list) else []
 
 
-def _covers(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
-    return asset in scope.touched or end in scope.datasets or end in scope.products
+def _covers(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+    return asset in scope.affected or end in scope.datasets or end in scope.products
 
 
 _COLUMN = tuple(AssetKind).index(AssetKind.COLUMN)
@@ -178,6 +188,6 @@ SUBJECT = Subject(
     "consumption",
     "Every use of a dataset or product by a consumer, or by a product through an input port; once, however many columns are named.",
     FIELDS,
-    candidates,
+    list_candidates,
     _covers,
 )

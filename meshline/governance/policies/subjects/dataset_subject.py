@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from meshline.governance.policies.evaluation_context import Look, Scope, used_datasets
+from meshline.governance.policies.evaluation_context import EvaluationContext, Scope, list_used_datasets
 from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
 from meshline.graph.index.arrays import COLUMN, DATASET
 from meshline.graph.index.results import Ints
@@ -27,45 +27,45 @@ FIELDS = {
 }
 
 
-def candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    chosen = _chosen(look)
+def list_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    chosen = _choose_datasets(look)
     if scope is not None:
         chosen = chosen[np.isin(chosen, sorted(scope.datasets))]
-    governed, used = frozenset(look.governs.end.tolist()), frozenset(used_datasets(look).tolist())
+    governed, used = frozenset(look.governs.end.tolist()), frozenset(list_used_datasets(look).tolist())
     look.prefetch(chosen.tolist())
     for dataset in chosen.tolist():
         marks = {"port": dataset in look.exposed, "governed": dataset in governed, "used": dataset in used}
-        yield Candidate(_fields(look, parameters, dataset, marks), dataset)
+        yield Candidate(_build_fields(look, parameters, dataset, marks), dataset)
 
 
-def _fields(look: Look, parameters: Parameters, dataset: int, marks: Mapping[str, bool]) -> Fields:
+def _build_fields(look: EvaluationContext, parameters: Parameters, dataset: int, marks: Mapping[str, bool]) -> Fields:
     index = look.index
     return Fields(
         {"parameters": parameters, **marks},
         {
-            "name": lambda: look.name(dataset),
-            "dataset": lambda: look.name(dataset),
-            "tags": lambda: look.tags(dataset),
-            "description": lambda: look.known(dataset).text("description") or "",
-            "product": lambda: look.name(index.ownership.find_product(dataset)),
-            "domain": lambda: look.name(index.ownership.find_domain(dataset)),
-            "owners": lambda: look.owners(dataset),
+            "name": lambda: look.get_name(dataset),
+            "dataset": lambda: look.get_name(dataset),
+            "tags": lambda: look.list_tags(dataset),
+            "description": lambda: look.read_attributes(dataset).text("description") or "",
+            "product": lambda: look.get_name(index.ownership.find_product(dataset)),
+            "domain": lambda: look.get_name(index.ownership.find_domain(dataset)),
+            "owners": lambda: look.list_owners(dataset),
             "described": lambda: index.assets.is_described(dataset),
             "columns": lambda: len(index.assets.list_columns(dataset)),
         },
     )
 
 
-def _chosen(look: Look) -> Ints:
+def _choose_datasets(look: EvaluationContext) -> Ints:
     tagged = look.index.assets.find_tagged(bool)
     return np.unique(
         np.concatenate(
-            [look.outputs.dataset, look.governs.end, used_datasets(look), tagged[look.index.lineage.get_kinds(tagged) == DATASET]]
+            [look.outputs.dataset, look.governs.end, list_used_datasets(look), tagged[look.index.lineage.get_kinds(tagged) == DATASET]]
         )
     ).astype(np.int32)
 
 
-def _covers(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.datasets
 
 
@@ -73,7 +73,7 @@ SUBJECT = Subject(
     "dataset",
     "Every dataset that is a port of a product, that a contract governs, that a consumer uses, or that has a tag.",
     FIELDS,
-    candidates,
+    list_candidates,
     _covers,
 )
 
@@ -94,35 +94,35 @@ COPY_FIELDS = {
 PARAMETERS: dict[str, Any] = {"least_columns": 3}
 
 
-def copy_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    datasets = None if scope is None else _near(look, scope)
+def list_copy_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    datasets = None if scope is None else _find_near(look, scope)
     least = parameters.get("least_columns", PARAMETERS["least_columns"])
     found = look.index.lineage.find_copies(
         datasets, least if isinstance(least, int) else PARAMETERS["least_columns"], MOST if scope is None else 100_000
     )
     for origin, copy in zip(*(side.tolist() for side in found), strict=True):
-        yield Candidate(_copy_fields(look, parameters, origin, copy), copy, origin)
+        yield Candidate(_build_copy_fields(look, parameters, origin, copy), copy, origin)
 
 
-def _copy_fields(look: Look, parameters: Parameters, origin: int, copy: int) -> Fields:
+def _build_copy_fields(look: EvaluationContext, parameters: Parameters, origin: int, copy: int) -> Fields:
     index = look.index
     return Fields(
         {"parameters": parameters},
         {
-            "name": lambda: look.name(copy),
-            "origin": lambda: look.name(origin),
-            "copy": lambda: look.name(copy),
-            "origin_domain": lambda: look.name(index.ownership.find_domain(origin)),
-            "copy_domain": lambda: look.name(index.ownership.find_domain(copy)),
-            "origin_product": lambda: look.name(index.ownership.find_product(origin)),
-            "copy_product": lambda: look.name(index.ownership.find_product(copy)),
+            "name": lambda: look.get_name(copy),
+            "origin": lambda: look.get_name(origin),
+            "copy": lambda: look.get_name(copy),
+            "origin_domain": lambda: look.get_name(index.ownership.find_domain(origin)),
+            "copy_domain": lambda: look.get_name(index.ownership.find_domain(copy)),
+            "origin_product": lambda: look.get_name(index.ownership.find_product(origin)),
+            "copy_product": lambda: look.get_name(index.ownership.find_product(copy)),
             "columns": lambda: len(index.assets.list_columns(origin)),
             "port": lambda: copy in look.exposed,
         },
     )
 
 
-def _near(look: Look, scope: Scope) -> Ints:
+def _find_near(look: EvaluationContext, scope: Scope) -> Ints:
     """The datasets that are touched, and those of which columns flow into one."""
     core = look.index.core
     near = set(scope.datasets)
@@ -134,19 +134,19 @@ def _near(look: Look, scope: Scope) -> Ints:
     return np.array(sorted(near), np.int32)
 
 
-def _covers_copy(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_copy(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.datasets or end in scope.datasets
 
 
-def _describe(look: Look, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
-    return _copy_fields(look, parameters, end, asset)
+def _describe(look: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
+    return _build_copy_fields(look, parameters, end, asset)
 
 
 COPY = Subject(
     "copy",
     "Every pair of datasets of which one holds all columns of the other as they are (by DIRECT lineage of the subtype IDENTITY).",
     COPY_FIELDS,
-    copy_candidates,
+    list_copy_candidates,
     _covers_copy,
     PARAMETERS,
     describe=_describe,

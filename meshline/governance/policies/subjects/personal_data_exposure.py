@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from meshline.governance.policies.evaluation_context import Look, Scope
-from meshline.governance.policies.personal_data import PARAMETERS, WAYS, Personal, Way
+from meshline.governance.policies.evaluation_context import EvaluationContext, Scope
+from meshline.governance.policies.personal_data import PARAMETERS, WAYS, PersonalData, Way
 from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import KINDS, AssetKind, EdgeType
@@ -38,42 +38,42 @@ _POSSIBLE = "no column lineage is recorded on the way"
 _WHOLE = "it is used as a whole; which columns is not said"
 
 
-class Exposed(NamedTuple):
+class Exposure(NamedTuple):
     """`end`: the column; the dataset, where which column is not known."""
 
-    holder: int
+    party: int
     end: int
     way: Way
     whole: bool
 
 
-def candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    personal = look.personal(parameters)
-    columns = personal.reached()
+def list_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    personal = look.get_personal_data(parameters)
+    columns = personal.list_reached()
     if scope is not None:
-        columns = columns[_touched(look, scope, columns)]
-    for one in _each(look, personal, columns):
+        columns = columns[_select_affected(look, scope, columns)]
+    for one in _list_exposures(look, personal, columns):
         doubts = (_GUESS, _POSSIBLE, _WHOLE)
         unsure = (one.way.guess, one.way.possible, one.whole)
         why = tuple(doubt for doubt, holds in zip(doubts, unsure, strict=True) if holds)
-        yield Candidate(_fields(look, parameters, one), one.holder, one.end, why)
+        yield Candidate(_build_fields(look, parameters, one), one.party, one.end, why)
 
 
-def _each(look: Look, personal: Personal, columns: Ints) -> Iterator[Exposed]:
+def _list_exposures(look: EvaluationContext, personal: PersonalData, columns: Ints) -> Iterator[Exposure]:
     """One for each column; one for a whole dataset of which none is known to be personal and some may be."""
-    holders, ends, whole = _exposed(look, columns)
+    holders, ends, whole = _find_exposed(look, columns)
     sure: set[tuple[int, int]] = set()
-    possible: dict[tuple[int, int], Exposed] = {}
-    datasets = _datasets(look, ends)
+    possible: dict[tuple[int, int], Exposure] = {}
+    datasets = _to_datasets(look, ends)
     for holder, column, unsure, dataset in zip(*(part.tolist() for part in (holders, ends, whole, datasets)), strict=True):
-        way = personal.way(column)
+        way = personal.find_way(column)
         assert way is not None, "only columns that are reached are asked"
         if not way.possible:
-            yield Exposed(holder, column, way, unsure)
+            yield Exposure(holder, column, way, unsure)
             if not way.guess:
                 sure.add((holder, dataset))
             continue
-        one, known = Exposed(holder, dataset, way, unsure), possible.get((holder, dataset))
+        one, known = Exposure(holder, dataset, way, unsure), possible.get((holder, dataset))
         if known is None or (one.way, one.whole) < (known.way, known.whole):
             possible[holder, dataset] = one
     for pair, one in possible.items():
@@ -81,40 +81,40 @@ def _each(look: Look, personal: Personal, columns: Ints) -> Iterator[Exposed]:
             yield one
 
 
-def _fields(look: Look, parameters: Parameters, one: Exposed) -> Fields:
+def _build_fields(look: EvaluationContext, parameters: Parameters, one: Exposure) -> Fields:
     known = {"parameters": parameters, "guess": one.way.guess, "possible": one.way.possible or one.whole}
-    return Fields(known, partial(_costly, look, one))
+    return Fields(known, partial(_compute_field, look, one))
 
 
-def _costly(look: Look, one: Exposed, name: str) -> object:
-    index, holder, end = look.index, one.holder, one.end
+def _compute_field(look: EvaluationContext, one: Exposure, name: str) -> object:
+    index, holder, end = look.index, one.party, one.end
     of_column = not one.way.possible
     found: dict[str, Callable[[], object]] = {
-        "name": lambda: look.name(end),
+        "name": lambda: look.get_name(end),
         "column": lambda: index.assets.get_key(end).name if of_column else "",
-        "column_tags": lambda: look.tags(end) if of_column else [],
-        "dataset": lambda: look.name(index.assets.get_dataset(end) if of_column else end),
-        "holder": lambda: look.name(holder),
+        "column_tags": lambda: look.list_tags(end) if of_column else [],
+        "dataset": lambda: look.get_name(index.assets.get_dataset(end) if of_column else end),
+        "holder": lambda: look.get_name(holder),
         "holder_kind": lambda: str(index.assets.get_kind(holder)),
-        "holder_tags": lambda: look.tags(holder),
-        "circles": lambda: list(look.circles(holder)) if index.assets.get_kind(holder) is not AssetKind.CONTRACT else [],
+        "holder_tags": lambda: look.list_tags(holder),
+        "circles": lambda: list(look.list_circles(holder)) if index.assets.get_kind(holder) is not AssetKind.CONTRACT else [],
     }
     return found[name]()
 
 
-def _exposed(look: Look, columns: Ints) -> tuple[Ints, Ints, Flags]:
+def _find_exposed(look: EvaluationContext, columns: Ints) -> tuple[Ints, Ints, Flags]:
     """(who shows or gets it, the column, whether that is not sure), each pair once."""
-    datasets = _datasets(look, columns)
+    datasets = _to_datasets(look, columns)
     consumes, kinds = look.consumes, look.index.lineage.get_kinds(look.consumes.end)
     of_product = (kinds != _COLUMN) & (kinds != _DATASET)
-    through, port = _joined(consumes.end[of_product], look.outputs.product)
+    through, port = _join_positions(consumes.end[of_product], look.outputs.product)
     consumed_ports = look.outputs.dataset[port], consumes.start[of_product][through]
     parts = [
-        (*_joined(datasets, look.outputs.dataset), look.outputs.product, False),
-        (*_joined(datasets, look.governs.end), look.governs.start, False),
-        (*_joined(columns, consumes.end[kinds == _COLUMN]), consumes.start[kinds == _COLUMN], False),
-        (*_joined(datasets, consumes.end[kinds == _DATASET]), consumes.start[kinds == _DATASET], True),
-        (*_joined(datasets, consumed_ports[0]), consumed_ports[1], True),
+        (*_join_positions(datasets, look.outputs.dataset), look.outputs.product, False),
+        (*_join_positions(datasets, look.governs.end), look.governs.start, False),
+        (*_join_positions(columns, consumes.end[kinds == _COLUMN]), consumes.start[kinds == _COLUMN], False),
+        (*_join_positions(datasets, consumes.end[kinds == _DATASET]), consumes.start[kinds == _DATASET], True),
+        (*_join_positions(datasets, consumed_ports[0]), consumed_ports[1], True),
     ]
     holders = np.concatenate([by[right] for _, right, by, _ in parts])
     ends = np.concatenate([columns[left] for left, *_ in parts])
@@ -123,11 +123,11 @@ def _exposed(look: Look, columns: Ints) -> tuple[Ints, Ints, Flags]:
     holders, ends, whole = holders[order], ends[order], whole[order]
     first = np.ones(len(order), np.bool_)
     first[1:] = (holders[1:] != holders[:-1]) | (ends[1:] != ends[:-1])
-    first &= _promised(look, holders, ends)
+    first &= _mark_promised(look, holders, ends)
     return holders[first], ends[first], whole[first]
 
 
-def _datasets(look: Look, nodes: Ints) -> Ints:
+def _to_datasets(look: EvaluationContext, nodes: Ints) -> Ints:
     """Columns as their datasets."""
     found = nodes.copy()
     of_column = look.index.lineage.get_kinds(nodes) == _COLUMN
@@ -135,37 +135,37 @@ def _datasets(look: Look, nodes: Ints) -> Ints:
     return found
 
 
-def _promised(look: Look, holders: Ints, columns: Ints) -> Flags:
+def _mark_promised(look: EvaluationContext, holders: Ints, columns: Ints) -> Flags:
     """Not the columns that are beside a contract's fields: it does not show those."""
     kept = np.ones(len(holders), np.bool_)
     rows = np.flatnonzero(look.index.lineage.get_kinds(holders) == KINDS.index(AssetKind.CONTRACT))
     look.prefetch(holders[rows].tolist())
     for row in rows.tolist():
-        names = _fields_of(look, int(holders[row]))
+        names = _list_contract_fields(look, int(holders[row]))
         if (
             look.index.assets.get_kind(int(columns[row])) is AssetKind.COLUMN
             and names
-            and not names.intersection(_folded(look, int(columns[row])))
+            and not names.intersection(_list_names(look, int(columns[row])))
         ):
             kept[row] = False
     return kept
 
 
-def _fields_of(look: Look, contract: int) -> frozenset[str]:
+def _list_contract_fields(look: EvaluationContext, contract: int) -> frozenset[str]:
     found = look.shared.get(("fields", contract))
     if found is None:
-        shown = look.versions(contract)[:1]
+        shown = look.list_versions(contract)[:1]
         fields = [field for one in shown for model in one.contract.models for field in model.fields]
         names = {name.lower() for field in fields for name in (field.name, field.physical_name)}
         found = look.shared["fields", contract] = frozenset(names - {""})
     return frozenset(found)
 
 
-def _folded(look: Look, column: int) -> set[str]:
+def _list_names(look: EvaluationContext, column: int) -> set[str]:
     return {key.name.lower() for key in look.index.assets.list_names(column)} or {look.index.assets.get_key(column).name.lower()}
 
 
-def _joined(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _join_positions(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """All pairs of positions at which the two are equal."""
     order = np.argsort(right, kind="stable")
     sorted_ = right[order]
@@ -176,71 +176,71 @@ def _joined(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray
     return at, order[np.repeat(begin, counts) + within]
 
 
-def _touched(look: Look, scope: Scope, columns: Ints) -> Flags:
+def _select_affected(look: EvaluationContext, scope: Scope, columns: Ints) -> Flags:
     """Columns of datasets in which some may hold other values, that are touched, or that are used by who is."""
-    datasets = _datasets(look, columns)
-    found: Flags = scope.marked[datasets] | np.isin(datasets, sorted(scope.datasets | _used(look, scope)))
+    datasets = _to_datasets(look, columns)
+    found: Flags = scope.marked[datasets] | np.isin(datasets, sorted(scope.datasets | _list_used_datasets(look, scope)))
     return found
 
 
-def _used(look: Look, scope: Scope) -> set[int]:
+def _list_used_datasets(look: EvaluationContext, scope: Scope) -> set[int]:
     """The datasets that touched consumers use."""
     consumes = look.consumes
-    ends = consumes.end[np.isin(consumes.start, sorted(scope.touched))]
+    ends = consumes.end[np.isin(consumes.start, sorted(scope.affected))]
     kinds = look.index.lineage.get_kinds(ends)
     products = ends[(kinds != _COLUMN) & (kinds != _DATASET)]
     ported = look.outputs.dataset[np.isin(look.outputs.product, products)]
     return {*ends[kinds == _DATASET].tolist(), *look.index.lineage.get_datasets(ends[kinds == _COLUMN]).tolist(), *ported.tolist()}
 
 
-def _covers(look: Look, scope: Scope, asset: int, end: int) -> bool:
+def _covers(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:
     dataset = end if look.index.assets.get_kind(end) is AssetKind.DATASET else look.index.assets.get_dataset(end)
-    return bool(scope.marked[dataset]) or dataset in scope.datasets or asset in scope.touched
+    return bool(scope.marked[dataset]) or dataset in scope.datasets or asset in scope.affected
 
 
-def traced(look: Look, parameters: Parameters, column: int) -> tuple[list[PathStep], Mapping[str, str]]:
+def trace_column(look: EvaluationContext, parameters: Parameters, column: int) -> tuple[list[PathStep], Mapping[str, str]]:
     """The shortest way of personal data to a column, and from where."""
-    personal = look.personal(parameters)
-    way = personal.way(column)
+    personal = look.get_personal_data(parameters)
+    way = personal.find_way(column)
     if way is None:
-        return [PathStep(column)], {"source": look.name(column)}
-    flows = look.index.lineage.find_trace(personal.labels(way), column)
-    start = _start(look, personal, way, flows[0].start) if flows else column
-    return steps_of(flows, start, column), {"source": look.name(start)}
+        return [PathStep(column)], {"source": look.get_name(column)}
+    flows = look.index.lineage.find_trace(personal.get_labels(way), column)
+    start = _find_source(look, personal, way, flows[0].start) if flows else column
+    return steps_of(flows, start, column), {"source": look.get_name(start)}
 
 
-def _start(look: Look, personal: Personal, way: Way, start: int) -> int:
+def _find_source(look: EvaluationContext, personal: PersonalData, way: Way, start: int) -> int:
     """The source itself: of a dataset that was left as a whole, its first column that is one."""
     index = look.index
     if index.assets.get_kind(start) is AssetKind.COLUMN:
         return start
-    own = [column for column in index.assets.list_columns_by_name(start) if personal.labels(way)[column] == 1]
+    own = [column for column in index.assets.list_columns_by_name(start) if personal.get_labels(way)[column] == 1]
     return own[0] if own else start
 
 
-def _nearest(look: Look, parameters: Parameters, dataset: int) -> int:
+def _find_nearest(look: EvaluationContext, parameters: Parameters, dataset: int) -> int:
     """The column of a dataset, or the dataset itself, to which personal data may come in the fewest steps."""
-    personal = look.personal(parameters)
+    personal = look.get_personal_data(parameters)
     own = [*look.index.assets.list_columns(dataset), dataset]
-    ways = [(way, int(personal.labels(way)[one]), one) for one in own if (way := personal.way(one))]
+    ways = [(way, int(personal.get_labels(way)[one]), one) for one in own if (way := personal.find_way(one))]
     unsure = [one for one in ways if one[0].possible]
-    return min(unsure, key=lambda one: (one[0], one[1], look.name(one[2])), default=(None, 0, dataset))[2]
+    return min(unsure, key=lambda one: (one[0], one[1], look.get_name(one[2])), default=(None, 0, dataset))[2]
 
 
-def _trace(look: Look, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:
+def _trace(look: EvaluationContext, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:
     of_dataset = look.index.assets.get_kind(end) is AssetKind.DATASET
-    column = _nearest(look, parameters, end) if of_dataset else end
-    steps, late = traced(look, parameters, column)
-    late = {**late, "origin": "" if late["source"] == look.name(end) else f"; it comes from {late['source']}"}
+    column = _find_nearest(look, parameters, end) if of_dataset else end
+    steps, late = trace_column(look, parameters, column)
+    late = {**late, "origin": "" if late["source"] == look.get_name(end) else f"; it comes from {late['source']}"}
     edge = {AssetKind.CONSUMER: EdgeType.CONSUMES, AssetKind.CONTRACT: EdgeType.GOVERNS}.get(
         look.index.assets.get_kind(asset), EdgeType.PORT
     )
     return [*steps, *([PathStep(end, EdgeType.HAS_COLUMN)] if of_dataset and column != end else ()), PathStep(asset, edge)], late
 
 
-def _describe(look: Look, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:
+def _describe(look: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:
     way = Way(guess=_GUESS in doubts, possible=_POSSIBLE in doubts)
-    return _fields(look, parameters, Exposed(asset, end, way, _WHOLE in doubts))
+    return _build_fields(look, parameters, Exposure(asset, end, way, _WHOLE in doubts))
 
 
 SUBJECT = Subject(
@@ -249,7 +249,7 @@ SUBJECT = Subject(
     " that an output port shows, a contract promises or a consumer uses; once for each of these. Where nobody recorded the columns on the"
     " way: the dataset, once, unless a column of it is sure.",
     FIELDS,
-    candidates,
+    list_candidates,
     _covers,
     PARAMETERS,
     _LATE,
@@ -270,49 +270,49 @@ COLUMN_FIELDS = {
 }
 
 
-def column_candidates(look: Look, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    personal = look.personal(parameters)
-    found = personal.tagged_data() if scope is None else scope.changed[personal.labels(WAYS[0])[scope.changed] > 0]
+def list_column_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    personal = look.get_personal_data(parameters)
+    found = personal.list_tagged_data() if scope is None else scope.changed[personal.get_labels(WAYS[0])[scope.changed] > 0]
     for column in found.tolist():
-        yield Candidate(_column_fields(look, parameters, personal, column), column)
+        yield Candidate(_build_column_fields(look, parameters, personal, column), column)
 
 
-def _column_fields(look: Look, parameters: Parameters, personal: Personal, column: int) -> Fields:
-    return Fields({"parameters": parameters, "tagged": personal.is_tagged(column)}, partial(_costly_of_column, look, personal, column))
+def _build_column_fields(look: EvaluationContext, parameters: Parameters, personal: PersonalData, column: int) -> Fields:
+    return Fields({"parameters": parameters, "tagged": personal.is_tagged(column)}, partial(_compute_column_field, look, personal, column))
 
 
-def _costly_of_column(look: Look, personal: Personal, column: int, name: str) -> object:
+def _compute_column_field(look: EvaluationContext, personal: PersonalData, column: int, name: str) -> object:
     index = look.index
     found: dict[str, Callable[[], object]] = {
-        "name": lambda: look.name(column),
+        "name": lambda: look.get_name(column),
         "column": lambda: index.assets.get_key(column).name,
-        "tags": lambda: look.tags(column),
-        "dataset": lambda: look.name(index.assets.get_dataset(column)),
-        "product": lambda: look.name(index.ownership.find_product(column)),
-        "domain": lambda: look.name(index.ownership.find_domain(column)),
-        "owners": lambda: look.owners(column),
-        "distance": lambda: int(personal.labels(WAYS[0])[column]) - 1,
+        "tags": lambda: look.list_tags(column),
+        "dataset": lambda: look.get_name(index.assets.get_dataset(column)),
+        "product": lambda: look.get_name(index.ownership.find_product(column)),
+        "domain": lambda: look.get_name(index.ownership.find_domain(column)),
+        "owners": lambda: look.list_owners(column),
+        "distance": lambda: int(personal.get_labels(WAYS[0])[column]) - 1,
     }
     return found[name]()
 
 
-def _covers_column(look: Look, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_column(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return bool(scope.marked[asset])
 
 
-def _trace_column(look: Look, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:  # noqa: ARG001
-    return traced(look, parameters, asset)
+def _trace_column(look: EvaluationContext, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:  # noqa: ARG001
+    return trace_column(look, parameters, asset)
 
 
-def _describe_column(look: Look, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
-    return _column_fields(look, parameters, look.personal(parameters), asset)
+def _describe_column(look: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
+    return _build_column_fields(look, parameters, look.get_personal_data(parameters), asset)
 
 
 COLUMN = Subject(
     "column",
     "Every column that is tagged as personal data, or that values of such a column reach over recorded columns that do not mask.",
     COLUMN_FIELDS,
-    column_candidates,
+    list_column_candidates,
     _covers_column,
     PARAMETERS,
     SOURCE,
