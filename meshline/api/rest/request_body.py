@@ -66,9 +66,10 @@ def _reserve_bytes(request: Request, size: int) -> None:
 
 def release_body(scope: Scope) -> None:
     """What a request took is free again: it is answered."""
-    budget, held = scope["state"].pop(_RESERVED, (None, 0))
-    if budget is not None:
-        budget.give(held)
+    found: tuple[BodyBudget, int] | None = scope["state"].pop(_RESERVED, None)
+    if found is not None:
+        budget, reserved = found
+        budget.release_bytes(reserved)
 
 
 def check_media(request: Request, allowed: frozenset[str], *, optional: bool = False) -> None:
