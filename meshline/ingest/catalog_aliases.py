@@ -129,7 +129,7 @@ def _stored(store: Store) -> dict[str, list[tuple[str, str, str, str]]]:
 
 
 SOURCE = "naming/catalogs"
-Spoken: TypeAlias = Mapping[str, Mapping[str, int]]  # see `meshline.graph.queries.source_mentions.names_spoken`
+Spoken: TypeAlias = Mapping[str, Mapping[str, int]]  # see `meshline.graph.queries.identity.names_spoken`
 
 
 class _Link(NamedTuple):
@@ -165,7 +165,7 @@ def apply(graph: LiveGraph) -> Loading | None:
 
 def _spoken(graph: LiveGraph, rules: Sequence[Rule]) -> Spoken:
     """The names in the namespaces of the rules, by namespace."""
-    from meshline.graph.queries.source_mentions import names_spoken  # noqa: PLC0415 - who only parses a file does not wait for the index
+    from meshline.graph.queries.identity import names_spoken  # noqa: PLC0415 - who only parses a file does not wait for the index
 
     return names_spoken(graph.index, {prefix.namespace for rule in rules for prefix in rule}, SOURCE)
 
@@ -186,7 +186,7 @@ def _links(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[_Link]:
 
 
 def _since(graph: LiveGraph, links: Sequence[_Link]) -> dict[AssetKey, int]:
-    from meshline.graph.queries.source_mentions import spoken_since  # noqa: PLC0415
+    from meshline.graph.queries.identity import spoken_since  # noqa: PLC0415
 
     return spoken_since(graph.index, {key for link in links for key in link[:2]}, SOURCE) if links else {}
 

@@ -8,7 +8,6 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json, Statement, build_column_key, build_dataset_key
 from meshline.graph.naming import Naming
 from meshline.graph.quality import Outcome
-from meshline.graph.queries.asset_lists import Filter
 from meshline.graph.queries.quality import (
     Counts,
     Result,
@@ -21,6 +20,7 @@ from meshline.graph.queries.quality import (
     latest,
     sort_key,
 )
+from meshline.graph.queries.search import Filter
 from meshline.ingest.check_facts import Check, expectations, facts
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
 from tests.ingest.sources.checking import CORPUS, needs_corpus

@@ -17,7 +17,7 @@ from meshline.api.graphql.identity import Identity
 from meshline.api.graphql.products import DataProduct
 from meshline.api.graphql.quality import QualityCheck, QualityCounts, build_checks
 from meshline.graph.model import AssetKind, EdgeType, from_micros
-from meshline.graph.queries import asset_lists, quality, schema_history
+from meshline.graph.queries import quality, schema_history, search
 from meshline.graph.queries.assets import contact
 
 
@@ -65,11 +65,11 @@ class Domain(Asset):
 
     @describe_field("The datasets that belong to it or to a domain below it.")
     def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Dataset]:
-        wanted = asset_lists.Filter(domain=self.node)
+        wanted = search.Filter(domain=self.node)
         return list_assets(self.view, AssetKind.DATASET, Dataset, wanted, first, after)
 
     def _list_parts(self) -> list[Asset]:
-        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
+        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Asset)
 
 
 @strawberry.type
@@ -89,7 +89,7 @@ class Dataset(Asset):
     @describe_field("Its columns, by position.")
     def columns(self, first: int | None = None, after: str | None = None) -> Connection[Column]:
         index, size = self.view.index, self.view.request.check_page_size(first, 100)
-        page = asset_lists.columns(index, self.node, first=size, after=parse_cursor(after, 2))
+        page = search.columns(index, self.node, first=size, after=parse_cursor(after, 2))
         return build_connection(self.view, page, Column, lambda: len(index.assets.list_columns(self.node)), after=after)
 
     @describe_field("Whether some source lists its columns.")
@@ -110,15 +110,15 @@ class Dataset(Asset):
 
     @describe_field("The jobs that write it.")
     def written_by(self) -> list[Job]:
-        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.WRITES, incoming=True), Job)
+        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.WRITES, incoming=True), Job)
 
     @describe_field("The jobs that read it.")
     def read_by(self) -> list[Job]:
-        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
+        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
 
     @describe_field("The ports of data products that hand it out or take it in.")
     def products(self) -> list[DataProduct]:
-        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
+        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
 
     @describe_field("Who uses it as a whole, or a column of it.")
     def consumers(self) -> list[Consumption]:
@@ -139,7 +139,7 @@ class Dataset(Asset):
 
     @strawberry.field
     def contracts(self) -> list[Contract]:
-        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
+        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
 
 
 @strawberry.type(description="A name that a column had, as its catalog says.")
@@ -213,19 +213,19 @@ class Job(Asset):
 
     @strawberry.field
     def reads(self) -> list[Dataset]:
-        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.READS), Dataset)
+        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.READS), Dataset)
 
     @strawberry.field
     def writes(self) -> list[Dataset]:
-        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.WRITES), Dataset)
+        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.WRITES), Dataset)
 
     @describe_field("The jobs that this one is a part of.")
     def parents(self) -> list[Job]:
-        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF), Job)
+        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.PART_OF), Job)
 
     @strawberry.field
     def children(self) -> list[Job]:
-        return self.view.list_assets(asset_lists.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
+        return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.PART_OF, incoming=True), Job)
 
 
 @strawberry.type

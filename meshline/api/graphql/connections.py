@@ -10,7 +10,7 @@ import strawberry
 from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import describe_field
 from meshline.graph.model import AssetKind
-from meshline.graph.queries import asset_lists
+from meshline.graph.queries import search
 from meshline.graph.queries.pages import Page, SortKey, decode_cursor, encode_cursor
 
 T = TypeVar("T")
@@ -74,8 +74,8 @@ def parse_cursor(after: str | None, numbers: int) -> SortKey | None:
 
 
 def list_assets(
-    view: GraphView, kind: AssetKind, type_: type[T], wanted: asset_lists.Filter, first: int | None, after: str | None
+    view: GraphView, kind: AssetKind, type_: type[T], wanted: search.Filter, first: int | None, after: str | None
 ) -> Connection[T]:
     """All assets of a kind that pass a filter, by name."""
-    page = asset_lists.listing(view.index, kind, wanted, first=view.request.check_page_size(first), after=parse_cursor(after, 1))
-    return build_connection(view, page, type_, lambda: asset_lists.count(view.index, kind, wanted), after=after)
+    page = search.listing(view.index, kind, wanted, first=view.request.check_page_size(first), after=parse_cursor(after, 1))
+    return build_connection(view, page, type_, lambda: search.count(view.index, kind, wanted), after=after)

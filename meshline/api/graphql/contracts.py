@@ -14,7 +14,7 @@ from meshline.api.graphql.contract_terms import ContractField, ContractRole, Con
 from meshline.api.graphql.field_types import describe_field, refer_to_type
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType, build_contract_key, from_micros
-from meshline.graph.queries import asset_lists, contract_versions
+from meshline.graph.queries import contract_versions, search
 from meshline.graph.queries.contract_versions import consumed_version
 
 
@@ -23,7 +23,7 @@ def _list_consumers(view: GraphView, contract: int) -> list[Consumption]:
     index = view.index
     name, edges = index.assets.get_label(contract).name, index.ownership.list_all_edges(EdgeType.CONSUMES)
     numbers = [number for number in np.unique(edges.said).tolist() if index.ownership.get_attributes(number).get("contract") == name]
-    governed = set(asset_lists.linked(index, contract, EdgeType.GOVERNS))
+    governed = set(search.linked(index, contract, EdgeType.GOVERNS))
     governed.update(
         column
         for dataset in tuple(governed)
@@ -156,7 +156,7 @@ class Contract(Asset):
         return [one for one in _list_consumers(self.view, self.node) if version in (None, one.version)]
 
     def _list_governed(self) -> list[int]:
-        return list(asset_lists.linked(self.view.index, self.node, EdgeType.GOVERNS))
+        return list(search.linked(self.view.index, self.node, EdgeType.GOVERNS))
 
     async def _list_versions(self) -> list[contract_versions.Version]:
         return contract_versions.versions(self.name, (await self.view.read_attributes(self.node)).rows)

@@ -17,7 +17,7 @@ from meshline.api.graphql.quality import ProductHealth
 from meshline.graph.contracts import suites_of
 from meshline.graph.index import Edge
 from meshline.graph.model import AssetKind, EdgeType
-from meshline.graph.queries import asset_lists
+from meshline.graph.queries import search
 
 
 @strawberry.type(description="Where a data product hands out data, or takes it in.")
@@ -110,7 +110,7 @@ class DataProduct(Asset):
         type_=refer_to_type("Dataset", Connection),
     )
     def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Asset]:
-        return list_assets(self.view, AssetKind.DATASET, Asset, asset_lists.Filter(product=self.node), first, after)
+        return list_assets(self.view, AssetKind.DATASET, Asset, search.Filter(product=self.node), first, after)
 
     @describe_field("Who uses the product, or a dataset or column of its output ports.")
     def consumers(self) -> list[Consumption]:

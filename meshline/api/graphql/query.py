@@ -40,7 +40,7 @@ from meshline.api.graphql.service_info import About, Coverage, KindCount, Source
 from meshline.errors import InvalidInput
 from meshline.graph.model import KINDS, to_micros
 from meshline.graph.quality import OPEN
-from meshline.graph.queries import asset_lists, coverage, impact, impact_paths, lineage, lineage_diff, ownership, resolve, search
+from meshline.graph.queries import coverage, impact, impact_paths, lineage, lineage_diff, ownership, resolve, search
 from meshline.graph.queries.pages import SortKey, encode_cursor
 
 
@@ -85,18 +85,18 @@ class AssetFilter:
     owner: strawberry.ID | None = strawberry.field(default=None, description="Owned by it at some level.")
     described: bool | None = strawberry.field(default=None, description="Datasets: whether some source lists their columns.")
 
-    def to_filter(self, view: GraphView) -> asset_lists.Filter:
+    def to_filter(self, view: GraphView) -> search.Filter:
         def find(asset_id: str | None) -> int | None:
             return None if asset_id is None else view.get_node(asset_id)
 
-        return asset_lists.Filter(self.text, self.namespace, find(self.domain), find(self.product), find(self.owner), self.described)
+        return search.Filter(self.text, self.namespace, find(self.domain), find(self.product), find(self.owner), self.described)
 
 
 Wanted = Annotated[AssetFilter | None, strawberry.argument(name="filter")]
 
 
-def _build_filter(view: GraphView, wanted: AssetFilter | None) -> asset_lists.Filter:
-    return asset_lists.EVERYTHING if wanted is None else wanted.to_filter(view)
+def _build_filter(view: GraphView, wanted: AssetFilter | None) -> search.Filter:
+    return search.EVERYTHING if wanted is None else wanted.to_filter(view)
 
 
 def _get_view(info: Context, as_of: datetime | None) -> GraphView:
@@ -382,7 +382,7 @@ class Query:
         view = info.context.now
         domain_, product_, owner_ = (None if one is None else view.get_node(one) for one in (domain, product, owner))
         return list_failures(
-            view, asset_lists.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
+            view, search.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
         )
 
     @describe_field("Who asked for which check, used which waiver, said what by hand; which policies were broken. Needs the role writer.")
@@ -408,7 +408,7 @@ class Query:
         return About(
             version=__version__,
             revision=index.revision,
-            assets=[KindCount(kind=kind, count=asset_lists.count(index, kind)) for kind in KINDS],
+            assets=[KindCount(kind=kind, count=search.count(index, kind)) for kind in KINDS],
         )
 
 

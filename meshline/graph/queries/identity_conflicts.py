@@ -18,8 +18,8 @@ from meshline.graph.index.index_tables import Core
 from meshline.graph.index.lineage_index import LineageIndex
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, AssetKey, EdgeType, build_dataset_key, parse_source_kind
+from meshline.graph.queries.identity import texts
 from meshline.graph.queries.pages import SortKey
-from meshline.graph.queries.source_mentions import texts
 
 Rows: TypeAlias = tuple[I64, I64]  # pairs of numbers, in order; often (of which set, what is in it)
 

@@ -11,8 +11,8 @@ from meshline.graph.index import LineageIndex
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval, Json, build_dataset_key, parse_source_kind
 from meshline.graph.quality import EXPECTATIONS, JOB_QUALITY, OPEN, QUALITY, RESULTS, SCOPES, Outcome
-from meshline.graph.queries.asset_lists import EVERYTHING, Filter, listing
 from meshline.graph.queries.pages import SortKey, by_name
+from meshline.graph.queries.search import EVERYTHING, Filter, listing
 from meshline.graph.store.base import Head
 from meshline.graph.store.head_table import scope_text
 
