@@ -51,7 +51,7 @@ def loaded(path: str) -> tuple[LineageIndex, int]:
     """The index of a store, and the highest number of a scope."""
     store = SqliteStore(path)
     index = LiveGraph.open(store).index
-    last = max(head.scope_id for heads in store.heads() for head in heads)
+    last = max(head.scope_id for heads in store.iterate_heads() for head in heads)
     store.close()
     return index, last
 

@@ -59,7 +59,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
         goal=at_most(1),
         more={"evaluations": evaluations, "violations": len(watch.list_violations())},
     )
-    last = max(head.scope_id for heads in store.heads() for head in heads)
+    last = max(head.scope_id for heads in store.iterate_heads() for head in heads)
     events = ingest.mesh(EVENTS[size])
     costs: list[float] = []
     for changes, _ in increments(live.index, last, events):

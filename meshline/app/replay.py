@@ -34,7 +34,7 @@ def copied(
     old: Store, new: Store, mesh: Mesh | None, refuse: Callable[[MeshlineError], None], advance: Callable[[int], None] = lambda _: None
 ) -> Copied:
     """Fill a new store. The rules are the mesh file's, else the old store's. Raises InvalidInput if it is not new."""
-    if new.revision() > 0:
+    if new.read_revision() > 0:
         raise InvalidInput("the store to replay into already holds something: name a new one", "--to")
     rules = stored(old)
     given = configuration(mesh) if mesh is not None else (None, None)
@@ -54,7 +54,7 @@ def copied(
     finally:
         pipeline.close()
     statements = 0
-    for group in _groups(old.changes(0).heads):
+    for group in _groups(old.read_changes(0).heads):
         written = _copy(old, new, naming, group, restated)
         statements += written
         advance(written)
@@ -64,16 +64,16 @@ def copied(
 
 def _copy_catalogs(old: Store, new: Store, mesh: Mesh | None) -> None:
     """The rules by which names are joined, those of the given mesh file in place of its old ones."""
-    rules = old.setting(RULES)
+    rules = old.read_setting(RULES)
     if rules is not None:
-        new.setting(RULES, rules)
+        new.read_setting(RULES, rules)
     if mesh is not None:
         remember(new, mesh.source, mesh.catalogs)
 
 
 def _copy_journal(old: Store, new: Store) -> None:
     after = 0
-    while records := old.journal("", after, TOGETHER):
+    while records := old.read_journal("", after, TOGETHER):
         after = records[-1].position
         batch = Batch(journal=[kept.record for kept in records])
         new.commit(lambda _, batch=batch: batch)  # type: ignore[misc]
@@ -113,7 +113,7 @@ def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _
     known = {head.scope_id: head for head in heads}
     statements = [
         statement._replace(scope=rename_scope(statement.scope, naming), content=_renamed(statement.content, naming))
-        for scope_id, intervals in old.history(list(known)).items()
+        for scope_id, intervals in old.read_history(list(known)).items()
         for interval, content in intervals
         for statement in _statements(known[scope_id], interval, content, restated)
     ]

@@ -65,7 +65,7 @@ class StoreProbe:
 
     async def _ask(self) -> None:
         try:
-            self._known = await run_in_thread(self._store.revision)
+            self._known = await run_in_thread(self._store.read_revision)
         except MeshlineError as error:
             self._known = f"the store does not answer: {error}"
         self._known_at = time.monotonic()
@@ -326,7 +326,7 @@ class Service:
         """Forget raw events that are older than configured."""
         while True:
             try:
-                await in_task(partial(store.prune_raw, self.settings.raw_before()))
+                await in_task(partial(store.prune_raw_events, self.settings.raw_before()))
             except MeshlineError as error:
                 log.warning("old raw events are still there: %s", error)
             except Exception:

@@ -73,12 +73,13 @@ def _story(url: str) -> list[Line]:
     from meshline.cli.impact import Impact, asked, lines
     from meshline.cli.terminal import Line
     from meshline.errors import InvalidInput
-    from meshline.graph.store.factory import shown
+    from meshline.graph.store.factory import mask_credentials
 
     with opened(url, must_exist=True) as graph:
         if not graph.graph.index.changes.list_statements(SOURCE):
             raise InvalidInput(
-                f"{shown(url)} holds something else than the example: name a new store, or serve it by `meshline serve`", "--store"
+                f"{mask_credentials(url)} holds something else than the example: name a new store, or serve it by `meshline serve`",
+                "--store",
             )
         source = Local(graph)
         starts = assets(source, [DROPPED])
@@ -109,7 +110,7 @@ def fill(url: str) -> None:
     from meshline.ingest.pipeline import Pipeline, ingest_all
 
     with opened_store(url) as store:
-        if store.revision() > 0:
+        if store.read_revision() > 0:
             return
     folder = example()
     path = folder / "mesh.yaml"

@@ -83,11 +83,11 @@ def _kernels() -> Finding:
 
 
 def _store(given: str | None, config: Path | None) -> Finding:
-    from meshline.graph.store.factory import shown, sqlite_path
+    from meshline.graph.store.factory import find_sqlite_path, mask_credentials
 
     try:
         url = store_url(given, config)
-        path = sqlite_path(url)
+        path = find_sqlite_path(url)
         if path is not None and not path.exists():
             state: State = "note" if given is None else "failed"
             return Finding(
@@ -95,12 +95,12 @@ def _store(given: str | None, config: Path | None) -> Finding:
             )
         begun = time.monotonic()
         with opened_store(url, must_exist=True) as opened:
-            revision = opened.revision()
+            revision = opened.read_revision()
     except MeshlineError as error:
         return Finding(
             "store", "failed", str(error), "correct --store, MESHLINE_STORE or the settings file; `meshline store check` examines a store"
         )
-    return Finding("store", "ok", f"{shown(url)}, revision {revision}, opened in {time.monotonic() - begun:.1f} seconds")
+    return Finding("store", "ok", f"{mask_credentials(url)}, revision {revision}, opened in {time.monotonic() - begun:.1f} seconds")
 
 
 def _token() -> Finding:

@@ -123,7 +123,7 @@ def _who(head: Head) -> Row:
 def graph_of(store: OpenStore, precedence: Precedence, as_of: int | None = None) -> Graph:
     """All that a store says, now or as of a time."""
     graph = Graph(precedence)
-    for heads in store.heads(as_of):
+    for heads in store.iterate_heads(as_of):
         for head in heads:
             graph.add(head)
     return graph
@@ -167,6 +167,6 @@ def _flat(value: Json) -> str | bool | int | float:
 def event_lines(store: OpenStore) -> Iterator[bytes]:
     """Raw events in order of arrival, one on each line."""
     after = 0
-    while page := store.raw(after, PAGE):
+    while page := store.read_raw_events(after, PAGE):
         after = page[-1].position
         yield from (b" ".join(kept.event.body.split(b"\n")) + b"\n" for kept in page)

@@ -73,23 +73,23 @@ def check(*, store: Store = None, config: Config = None) -> None:
 def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterator[Check]:
     from meshline.errors import StoreCorrupt
     from meshline.graph.index.integrity import index_checks
-    from meshline.graph.store.factory import sqlite_path
-    from meshline.graph.store.integrity import Findings, checks
+    from meshline.graph.store.factory import find_sqlite_path
+    from meshline.graph.store.integrity import Findings, run_checks
     from meshline.graph.store.sqlite.maintenance import file_checks
     from meshline.ingest.mesh import stored
 
     try:
         url = store_url(store, config)
-        path = sqlite_path(url)
+        path = find_sqlite_path(url)
         if path is not None and Path(path).exists():
             yield from file_checks(str(path), advance)  # a file that is damaged may not be opened otherwise
         with opened_store(url, must_exist=True) as opened:
-            yield from checks(opened, advance)
+            yield from run_checks(opened, advance)
             yield from index_checks(opened, stored(opened)[1], advance)
     except StoreCorrupt as error:
         found = Findings("the rest could not be looked at")
-        found.problem(str(error))
-        yield found.check()
+        found.add_problem(str(error))
+        yield found.build_check()
 
 
 def compact(*, store: Store = None, config: Config = None) -> None:
@@ -100,16 +100,16 @@ def compact(*, store: Store = None, config: Config = None) -> None:
     from meshline.app.settings import load
     from meshline.cli.terminal import tell
     from meshline.errors import NotFound
-    from meshline.graph.store.factory import sqlite_path
+    from meshline.graph.store.factory import find_sqlite_path
     from meshline.graph.store.sqlite.maintenance import compact as compacted
     from meshline.words import format_count
 
     settings = load(store=store, config=config)
     before = settings.raw_before()
-    path = sqlite_path(settings.store)
+    path = find_sqlite_path(settings.store)
     if path is None:
         with opened_store(settings.store) as opened:
-            forgotten = opened.prune_raw(before)
+            forgotten = opened.prune_raw_events(before)
         tell(f"{format_count(forgotten, 'raw event')} forgotten; what else such a store holds, it keeps in order itself")
         return
     if not path.exists():
@@ -133,10 +133,10 @@ def backup(
     The file is a store: `--store sqlite:///FILE` asks it, and in the store's place it is the restored store.
     """
     from meshline.cli.terminal import progress, tell
-    from meshline.graph.store.factory import backup_store
+    from meshline.graph.store.factory import back_up_store
 
     with progress("rows copied") as advance:
-        size = backup_store(store_url(store, config), file, overwrite=overwrite, advance=advance)
+        size = back_up_store(store_url(store, config), file, overwrite=overwrite, advance=advance)
     tell(f"{file}: {size:,} bytes")
 
 
@@ -150,10 +150,10 @@ def store_url(url: str | None = None, config: Path | None = None) -> str:
 @contextmanager
 def opened_store(url: str | None, *, must_exist: bool = False) -> Iterator[OpenStore]:
     """The store at an address (None: as the settings say). Raises NotFound instead of making one that must exist."""
-    from meshline.graph.store.factory import open_store, sqlite_path
+    from meshline.graph.store.factory import find_sqlite_path, open_store
 
     url = store_url(url)
-    path = sqlite_path(url)
+    path = find_sqlite_path(url)
     if must_exist and path is not None and not path.exists():
         raise NotFound(f"there is no store at {path}: `meshline ingest` and `meshline serve` make one, --store names another")
     with closing(open_store(url)) as store:

@@ -15,7 +15,7 @@ import msgspec
 from meshline.errors import StoreCorrupt
 from meshline.governance.report import Finding, Report, Violation
 from meshline.graph.model import AssetKey, Json, Statement
-from meshline.graph.store.base import Kept, Record, Store
+from meshline.graph.store.base import Record, Store, StoredRecord
 
 AUDIT = "audit"
 READ_AT_ONCE = 1000
@@ -116,7 +116,7 @@ def read_entries(
     store: Store, *, action: Action | None = None, since: int | None = None, actor: str | None = None, after: int = 0
 ) -> Iterator[LogEntry]:
     """The log in the order of commits: of an action, of an actor, not before a time, after a position."""
-    while kept := store.journal(AUDIT, after, READ_AT_ONCE):
+    while kept := store.read_journal(AUDIT, after, READ_AT_ONCE):
         after = kept[-1].position
         for one in map(_parse_entry, kept):
             if (action in (None, one.entry.action)) and (actor in (None, one.entry.actor)) and (since is None or one.at >= since):
@@ -148,7 +148,7 @@ def _build_record(entry: Entry, at: int, key: str = "") -> Record:
     return Record(AUDIT, key, at, msgspec.json.encode(entry))
 
 
-def _parse_entry(kept: Kept) -> LogEntry:
+def _parse_entry(kept: StoredRecord) -> LogEntry:
     try:
         return LogEntry(kept.position, kept.record.at, _decoder.decode(kept.record.body))
     except msgspec.MsgspecError as error:

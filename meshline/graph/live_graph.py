@@ -83,8 +83,8 @@ class PastIndexes:
     def _build(self, as_of: int, build: _Build, load: Load) -> None:
         try:
             with self._one:
-                revision = self._store.revision()  # before the heads: what is committed meanwhile may be among them or not
-                built = load(_bounded(self._store.heads(as_of), time.monotonic() + BUILD_SECONDS), revision)
+                revision = self._store.read_revision()  # before the heads: what is committed meanwhile may be among them or not
+                built = load(_bounded(self._store.iterate_heads(as_of), time.monotonic() + BUILD_SECONDS), revision)
         except BaseException as error:  # noqa: BLE001 - it is raised where the index is waited for
             self._end(as_of, build)
             build.found.set_exception(error)
@@ -229,7 +229,7 @@ class LiveGraph:
 
     def refresh(self) -> int:
         """Follow what others committed; the index's revision afterwards."""
-        if self.store.revision() > self.index.revision:
+        if self.store.read_revision() > self.index.revision:
             self._follow()
         return self.index.revision
 
@@ -252,10 +252,10 @@ class LiveGraph:
             return False
         fresh = _loaded(self.store, None, self.precedence)
         fresh.assets.prepare_ids()
-        fresh.changes.apply(self.store.changes(fresh.revision))
+        fresh.changes.apply(self.store.read_changes(fresh.revision))
         with self.lock:
             if self.index.revision > fresh.revision:
-                fresh.changes.apply(self.store.changes(fresh.revision))
+                fresh.changes.apply(self.store.read_changes(fresh.revision))
             self.index, self._size, self._unused = fresh, fresh.changes.count_nodes(), fresh.changes.count_unused()
         return True
 
@@ -292,7 +292,7 @@ class LiveGraph:
         """
         wanted = {node: index.changes.list_fact_names(node) for node in nodes}
         scope_ids = sorted({scope_id for of_node in wanted.values() for scope_id in of_node})
-        heads = {head.scope_id: head for head in self.store.statements(scope_ids, index.as_of)}
+        heads = {head.scope_id: head for head in self.store.read_heads(scope_ids, index.as_of)}
         said = {scope_id: _said(head) for scope_id, head in heads.items()}
         return {
             node: self._rows((heads[id_], said[id_], names) for id_, names in sorted(of_node.items()) if id_ in heads)
@@ -322,15 +322,15 @@ class LiveGraph:
 
     def _follow(self) -> None:
         """Others do not wait while the store is read: what they commit meanwhile is newer, and then this changes nothing."""
-        changes = self.store.changes(self.index.revision)
+        changes = self.store.read_changes(self.index.revision)
         with self.lock.whatever_the_deadline():
             self.index.changes.apply(changes)
 
 
 def _loaded(store: Store, as_of: int | None, precedence: Precedence) -> LineageIndex:
     # The revision is read first: what is committed meanwhile is applied (again) later.
-    revision = store.revision()
-    return _read(store.heads(as_of), revision, as_of, precedence)
+    revision = store.read_revision()
+    return _read(store.iterate_heads(as_of), revision, as_of, precedence)
 
 
 def _read(heads: Iterator[Sequence[Head]], revision: int, as_of: int | None, precedence: Precedence) -> LineageIndex:
@@ -361,7 +361,7 @@ def _stated_at(store: Store, scopes: Sequence[int], type_: EdgeType) -> list[int
     return [
         interval.valid_from
         for first in range(0, len(scopes), SCOPES_AT_ONCE)
-        for history in store.history(scopes[first : first + SCOPES_AT_ONCE]).values()
+        for history in store.read_history(scopes[first : first + SCOPES_AT_ONCE]).values()
         for interval, content in history
         if any(edge.type is type_ and edge.end.kind is not AssetKind.JOB for edge in decode(content.blob).edges)
     ]

@@ -29,7 +29,7 @@ def supposed(live: LiveGraph, sayings: Sequence[Saying], now: int) -> Iterator[L
     """
     with live.lock:
         heads = _heads(live, sayings, now)
-        before = {head.scope_id: head for head in live.store.statements([head.scope_id for head in heads])}
+        before = {head.scope_id: head for head in live.store.read_heads([head.scope_id for head in heads])}
         try:
             live.index.changes.suppose(heads)
             would = LiveGraph(cast("Store", _Supposed(live.store, heads)), live.index, live.precedence)
@@ -79,10 +79,10 @@ class _Supposed:
         self._store = store
         self._supposed = {head.scope_id: head for head in heads}
 
-    def statements(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+    def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         if as_of is not None:
-            return self._store.statements(scope_ids, as_of)
-        kept = self._store.statements([id_ for id_ in scope_ids if id_ not in self._supposed])
+            return self._store.read_heads(scope_ids, as_of)
+        kept = self._store.read_heads([id_ for id_ in scope_ids if id_ not in self._supposed])
         supposed = (self._supposed[id_] for id_ in dict.fromkeys(scope_ids) if id_ in self._supposed)
         return [*kept, *(head for head in supposed if head.content is not None)]
 

@@ -105,7 +105,7 @@ def remember(store: Store, source: str, rules: Iterable[Rule]) -> None:
     given = [(*rule.also, *rule.names) for rule in rules]
     if known.get(source, []) != given:
         known = {**known, source: given}
-        store.setting(RULES, msgspec.json.encode({name: known[name] for name in sorted(known) if known[name]}).decode())
+        store.read_setting(RULES, msgspec.json.encode({name: known[name] for name in sorted(known) if known[name]}).decode())
 
 
 def remembered(store: Store) -> list[Rule]:
@@ -119,7 +119,7 @@ def remembered(store: Store) -> list[Rule]:
 
 
 def _stored(store: Store) -> dict[str, list[tuple[str, str, str, str]]]:
-    text = store.setting(RULES)
+    text = store.read_setting(RULES)
     if text is None:
         return {}
     try:

@@ -405,7 +405,7 @@ def replay(store: Store, pipeline: Pipeline, after: int = 0) -> Iterator[Outcome
     Only events that are still kept can be replayed (`Store.prune_raw`). Each outcome's place is the
     event's position in the store. Must not be given a pipeline into the same store: it would never end.
     """
-    while page := store.raw(after, REPLAY_PAGE):
+    while page := store.read_raw_events(after, REPLAY_PAGE):
         after = page[-1].position
         for source in dict.fromkeys(stored.event.source for stored in page):
             events = ((str(stored.position), stored.event.body) for stored in page if stored.event.source == source)

@@ -33,8 +33,8 @@ def test_a_mutation_is_recorded_with_its_statement(ask: Asking) -> None:
     assert first["details"]["mutation"] == "tag"
     assert first["details"]["scope"] == ["person", "tag", mesh.REPORT.id, "certified"]
     assert (second["details"]["mutation"], second["actor"]) == ("retract", None)
-    (head,) = (head for head in ask.graph.store.changes(0).heads if head.source == "person/eve")
-    digests = [content.digest.hex() for _, content in ask.graph.store.history([head.scope_id])[head.scope_id]]
+    (head,) = (head for head in ask.graph.store.read_changes(0).heads if head.source == "person/eve")
+    digests = [content.digest.hex() for _, content in ask.graph.store.read_history([head.scope_id])[head.scope_id]]
     assert [first["details"]["digest"], second["details"]["digest"]] == digests
 
 

@@ -100,12 +100,12 @@ def test_failures(ask: Asking) -> None:
 def test_a_list_of_datasets_reads_the_checks_of_all_at_once(ask: Asking) -> None:
     checked(ask)
     reads = []
-    statements = ask.graph.store.statements
+    statements = ask.graph.store.read_heads
 
     def counted(scope_ids: Any, as_of: int | None = None) -> Any:
         reads.append(len(scope_ids))
         return statements(scope_ids, as_of)
 
-    ask.graph.store.statements = counted  # type: ignore[method-assign]
+    ask.graph.store.read_heads = counted  # type: ignore[method-assign]
     ask("{ datasets { nodes { quality { name } qualityCounts { failed } } } }")
     assert len(reads) == 1

@@ -137,7 +137,7 @@ def test_what_goes_wrong_inside_stays_inside(ask: Asking, monkeypatch: pytest.Mo
 
 
 def test_the_past_is_read_before_the_graph_is_held(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
-    heads, held = ask.graph.store.heads, []
+    heads, held = ask.graph.store.iterate_heads, []
 
     def read(as_of: int | None = None) -> Any:
         if threading.current_thread().name == "meshline-past":
@@ -147,7 +147,7 @@ def test_the_past_is_read_before_the_graph_is_held(ask: Asking, monkeypatch: pyt
                 ask.graph.lock.release()
         return heads(as_of)
 
-    monkeypatch.setattr(ask.graph.store, "heads", read)
+    monkeypatch.setattr(ask.graph.store, "iterate_heads", read)
     times = ["2023-11-14T22:13:20Z", "2024-01-01T00:00:00Z"]
     past = " ".join(f'at{n}: impact(of: ["{ID}"], asOf: "{time}") {{ total }}' for n, time in enumerate(times))
     found = ask(

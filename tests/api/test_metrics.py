@@ -169,7 +169,7 @@ def test_the_index_and_its_lag(client: TestClient, monkeypatch: pytest.MonkeyPat
     assert found.of("index_edges") == 3  # each job says that a flows to b
     assert found.of("index_revision") == found.of("store_revision") == 3
     opened = client.app.state.service.opened  # type: ignore[attr-defined]
-    monkeypatch.setattr(opened.live.store, "revision", lambda: 8)
+    monkeypatch.setattr(opened.live.store, "read_revision", lambda: 8)
     monkeypatch.setattr(opened.live, "refresh", lambda: 3)
     behind = seen(client)
     assert (behind.of("store_revision"), behind.of("index_revision"), behind.of("index_lag_revisions")) == (8, 3, 5)
@@ -177,7 +177,7 @@ def test_the_index_and_its_lag(client: TestClient, monkeypatch: pytest.MonkeyPat
     def lost() -> int:
         raise StoreUnavailable("gone")
 
-    monkeypatch.setattr(opened.live.store, "revision", lost)
+    monkeypatch.setattr(opened.live.store, "read_revision", lost)
     down = seen(client)
     assert (down.of("ready"), down.of("store_up"), down.of("index_columns")) == (0, 0, 2)
     assert down.of("index_lag_revisions") != down.of("index_lag_revisions"), "not a number: it is not known"

@@ -92,12 +92,12 @@ def until(true: Callable[[], object], seconds: float = 30) -> None:
 
 def begun(path: Path) -> bool:
     with closing(SqliteStore(str(path))) as store:
-        return store.setting("notify:since") is not None
+        return store.read_setting("notify:since") is not None
 
 
 def noted(path: Path) -> int:
     with closing(SqliteStore(str(path))) as store:
-        return len(store.journal("notice"))
+        return len(store.read_journal("notice"))
 
 
 def post(address: str, *columns: str) -> None:

@@ -378,14 +378,14 @@ def test_one_read_of_the_store_for_each_level(ask: Asking, monkeypatch: pytest.M
     ]
     graph: LiveGraph = ask.graph
     mesh.say(graph, *many, *(mesh.schema(build_dataset_key("n", f"d{n}"), *(f"c{m}" for m in range(5))) for n in range(20)))
-    statements = graph.store.statements
+    statements = graph.store.read_heads
     reads: list[int] = []
 
     def counted(scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         reads.append(len(scope_ids))
         return statements(scope_ids, as_of)
 
-    monkeypatch.setattr(graph.store, "statements", counted)
+    monkeypatch.setattr(graph.store, "read_heads", counted)
     found = ask("{ datasets(first: 100) { nodes { description tags { key } columns { nodes { description dataType tags { key } } } } } }")
     described = [c["description"] for d in found["datasets"]["nodes"] for c in d["columns"]["nodes"]]
     assert {f"{n}.{m}" for n in range(20) for m in range(5)} <= set(described)

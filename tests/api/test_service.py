@@ -99,11 +99,11 @@ def test_the_store_is_lost_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
         def lost() -> int:
             raise StoreUnavailable("the disk is gone")
 
-        monkeypatch.setattr(store, "revision", lost)
+        monkeypatch.setattr(store, "read_revision", lost)
         answer = client.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["reasons"] == ["the store does not answer: the disk is gone"]
-        monkeypatch.setattr(store, "revision", revision)
+        monkeypatch.setattr(store, "read_revision", revision)
         assert client.get("/readyz").status_code == 200
 
 
@@ -152,7 +152,7 @@ def test_a_store_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> No
             go.wait(60)
             return 0
 
-        monkeypatch.setattr(store, "revision", hang)
+        monkeypatch.setattr(store, "read_revision", hang)
         try:
             _until(lambda: client.get("/readyz").status_code == 503)
             answers = [client.get("/readyz") for _ in range(3)]

@@ -50,13 +50,13 @@ def ingest(store: Store, *events: dict[str, Any]) -> None:
 
 def everything(store: Store) -> tuple[Any, ...]:
     """All that a store says: the graph now and as of the times at which something was said, histories, runs and events."""
-    heads = sorted(head for batch in store.heads() for head in batch)
+    heads = sorted(head for batch in store.iterate_heads() for head in batch)
     times = sorted({head.observed_at for head in heads})
-    scopes = [head.scope_id for head in store.changes(0).heads]
-    history = store.history(scopes)
-    past = [sorted(head for batch in store.heads(at) for head in batch) for at in times[:: max(1, len(times) // 5)]]
+    scopes = [head.scope_id for head in store.read_changes(0).heads]
+    history = store.read_history(scopes)
+    past = [sorted(head for batch in store.iterate_heads(at) for head in batch) for at in times[:: max(1, len(times) // 5)]]
     graph = LiveGraph.open(store).index.dump()
-    return heads, past, {scope: history[scope] for scope in sorted(history)}, store.revision(), graph
+    return heads, past, {scope: history[scope] for scope in sorted(history)}, store.read_revision(), graph
 
 
 # -- check
@@ -147,7 +147,7 @@ def test_a_backup_answers_the_same(example: str, tmp_path: Path) -> None:
         assert done(*question, "--store", url(copy)) == done(*question, "--store", example)
     with closing(open_store(example)) as one, closing(open_store(url(copy))) as other:
         assert everything(one) == everything(other)
-        assert one.raw(0, 10_000) == other.raw(0, 10_000)
+        assert one.read_raw_events(0, 10_000) == other.read_raw_events(0, 10_000)
 
 
 def test_a_backup_takes_no_others_place(example: str, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_backup_while_it_is_written(path: Path, writing: list[int], tmp_path: 
         copy = tmp_path / f"copy{n}.db"
         done("store", "backup", copy, "--store", url(path))
         with closing(open_store(url(copy))) as store:
-            assert before <= store.revision() <= writing[-1] + 1, "all that was durable before, and nothing that came later"
+            assert before <= store.read_revision() <= writing[-1] + 1, "all that was durable before, and nothing that came later"
         assert "the store is sound" in done("store", "check", "--store", url(copy)).out
 
 
@@ -221,12 +221,12 @@ def test_compacting_drops_what_is_left_behind_and_changes_no_answer(path: Path) 
             ended = event(n, eventType="COMPLETE", eventTime=f"2026-01-01T01:00:{n:02}Z", inputs=[first, second])
             ingest(store, begun, ended)
         before = everything(store)
-        raw = store.raw(0, 10_000)
+        raw = store.read_raw_events(0, 10_000)
     ran = done("store", "compact", "--store", url(path))
     assert re.match(r"dropped [1-9][0-9]* contents, [0-9]+ labels? and 0 raw events; ", ran.err)
     with closing(open_store(url(path))) as store:
         assert everything(store) == before
-        assert store.raw(0, 10_000) == raw
+        assert store.read_raw_events(0, 10_000) == raw
     assert "the store is sound" in done("store", "check", "--store", url(path)).out
     with closing(open_store(url(path))) as store:  # and it goes on
         ingest(store, event(30), event(31))
@@ -244,7 +244,7 @@ def test_compacting_forgets_old_events_and_gives_back_the_room(path: Path, monke
     assert "170 raw events" in ran.err
     assert path.stat().st_size < size
     with closing(open_store(url(path))) as store:
-        assert store.raw(0, 10) == []
+        assert store.read_raw_events(0, 10) == []
 
 
 def test_a_store_that_is_open_is_not_compacted(path: Path) -> None:

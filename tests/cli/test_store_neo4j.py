@@ -23,13 +23,13 @@ pytestmark = pytest.mark.server
 
 def said(store: Store) -> dict[object, list[tuple[Interval, bytes]]]:
     """By source and scope all that a store says, without its own numbers."""
-    heads = {head.scope_id: head for head in store.changes(0).heads}
-    history = store.history(list(heads))
+    heads = {head.scope_id: head for head in store.read_changes(0).heads}
+    history = store.read_history(list(heads))
     return {(heads[scope].source, heads[scope].scope): [(i, c.digest) for i, c in each] for scope, each in history.items()}
 
 
 def at(store: Store, time: int | None) -> list[Head]:
-    return sorted(head._replace(scope_id=0) for batch in store.heads(time) for head in batch)
+    return sorted(head._replace(scope_id=0) for batch in store.iterate_heads(time) for head in batch)
 
 
 def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,9 +59,9 @@ def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatc
         times = sorted({head.observed_at for head in at(one, None)})
         for time in (None, *times[:: max(1, len(times) // 5)]):
             assert at(one, time) == at(other, time)
-        assert [stored.event for stored in one.raw(0, 10_000)] == [stored.event for stored in other.raw(0, 10_000)]
-        assert len(one.journal("", 0, 10_000)) == 2500
-        assert one.journal("", 0, 10_000) == other.journal("", 0, 10_000), "with its positions: settings may hold one"
+        assert [stored.event for stored in one.read_raw_events(0, 10_000)] == [stored.event for stored in other.read_raw_events(0, 10_000)]
+        assert len(one.read_journal("", 0, 10_000)) == 2500
+        assert one.read_journal("", 0, 10_000) == other.read_journal("", 0, 10_000), "with its positions: settings may hold one"
         ended = event(2, eventTime="2026-01-01T02:00:00Z")  # the run goes on alike
         ingest(one, ended)
         ingest(other, ended)
@@ -71,7 +71,7 @@ def test_check_compact_and_backup(neo4j: Neo4jServer, tmp_path: Path, monkeypatc
     monkeypatch.setenv("MESHLINE_RAW_RETENTION_DAYS", "0")
     assert "raw events forgotten" in done("store", "compact").err
     with closing(open_store(neo4j.url)) as store:
-        assert store.raw(0, 10) == []
+        assert store.read_raw_events(0, 10) == []
 
 
 def test_an_empty_database_is_no_store(neo4j: Neo4jServer, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from meshline.errors import MeshlineError, StoreCorrupt
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
-from meshline.graph.store.head_table import scope_of
+from meshline.graph.store.head_table import parse_scope
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
 from tests.faults.served import Started, serving
@@ -90,14 +90,14 @@ def test_what_is_damaged_is_told(sound: Path, tmp_path: Path, seed: int) -> None
 
 def test_a_name_of_a_scope_that_lost_a_sign_is_told() -> None:
     with pytest.raises(StoreCorrupt, match="backup"):
-        scope_of('["dataset","ns" "name"]')
+        parse_scope('["dataset","ns" "name"]')
 
 
 def use(path: Path, body: bytes) -> None:
     with closing(SqliteStore(str(path))) as store:
         live, builder = LiveGraph.open(store), BatchBuilder(Naming())
         raw_events(store)
-        store.history([head.scope_id for head in all_heads(store)])
+        store.read_history([head.scope_id for head in all_heads(store)])
         received = [Received("openlineage/default", builder.parser.parse(body, CLOCK), CLOCK, body)]
         live.commit(lambda runs: builder.build_batch(received, runs))
 

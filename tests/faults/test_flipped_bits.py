@@ -48,31 +48,33 @@ class Answers:
 
     def __init__(self, path: Path) -> None:
         with closing(SqliteStore(str(path))) as store:
-            scopes = [head.scope_id for head in store.changes(0).heads]
-            heads = [head for batch in store.heads() for head in batch]
+            scopes = [head.scope_id for head in store.read_changes(0).heads]
+            heads = [head for batch in store.iterate_heads() for head in batch]
             times = sorted({head.observed_at for head in heads})
             self._times = [*times[:: max(1, len(times) // 5)], CLOCK]
             self._scopes = scopes
             self._runs = [RunKey("openlineage/default", build_job_key(*parts), name) for name, parts in runs_of(path)]
             self._settings = [f"s{number}" for number in range(20)]
-            assert store.run(self._runs)
+            assert store.read_runs(self._runs)
 
     def asked(self) -> dict[str, Callable[[Store], Any]]:
         """Each question by itself: one that is refused says nothing of the others."""
         questions: dict[str, Callable[[Store], Any]] = {
-            "heads": lambda store: sorted(head for batch in store.heads() for head in batch),
-            "changes": lambda store: [sorted(store.changes(since).heads) for since in range(0, 30, 3)],
-            "statements": lambda store: sorted(store.statements(self._scopes)),
-            "history": lambda store: dict(store.history(self._scopes)),
-            "runs": lambda store: dict(store.run(self._runs)),
-            "raw": lambda store: store.raw(),
-            "journal": lambda store: store.journal(),
-            "settings": lambda store: [store.setting(name) for name in self._settings],
-            "revision": lambda store: store.revision(),
+            "heads": lambda store: sorted(head for batch in store.iterate_heads() for head in batch),
+            "changes": lambda store: [sorted(store.read_changes(since).heads) for since in range(0, 30, 3)],
+            "statements": lambda store: sorted(store.read_heads(self._scopes)),
+            "history": lambda store: dict(store.read_history(self._scopes)),
+            "runs": lambda store: dict(store.read_runs(self._runs)),
+            "raw": lambda store: store.read_raw_events(),
+            "journal": lambda store: store.read_journal(),
+            "settings": lambda store: [store.read_setting(name) for name in self._settings],
+            "revision": lambda store: store.read_revision(),
         }
         for time in self._times:
-            questions[f"heads as of {time}"] = lambda store, time=time: sorted(head for batch in store.heads(time) for head in batch)  # type: ignore[misc]
-            questions[f"statements as of {time}"] = lambda store, time=time: sorted(store.statements(self._scopes, time))  # type: ignore[misc]
+            questions[f"heads as of {time}"] = lambda store, time=time: sorted(
+                head for batch in store.iterate_heads(time) for head in batch
+            )  # type: ignore[misc]
+            questions[f"statements as of {time}"] = lambda store, time=time: sorted(store.read_heads(self._scopes, time))  # type: ignore[misc]
         return questions
 
 
@@ -137,7 +139,7 @@ def test_a_bit_that_flips_while_the_file_is_served(sound: Path, tmp_path: Path, 
         path = tmp_path / f"mesh{number}.db"
         path.write_bytes(data)
         with suppress(StoreCorrupt), closing(SqliteStore(str(path))) as store:
-            store.revision()
+            store.read_revision()
             page = chance.randrange(1, len(data) // 4096)
             place = page * 4096 * 8 + chance.randrange(4096 * 8)
             with path.open("r+b") as file:

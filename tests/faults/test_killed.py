@@ -107,7 +107,7 @@ class Trial:
         """All that was acknowledged is there, nothing that was never sent, nothing twice, and the graph is theirs."""
         with closing(open_store(self.url)) as store:  # not held open: the next server is alone with what the kill left
             new = raw_events(store, self.position)
-            revision = store.revision()
+            revision = store.read_revision()
         self.position = new[-1].position if new else self.position
         kept = [bytes(event.event.body) for event in new]
         if kept:

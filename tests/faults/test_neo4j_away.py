@@ -167,14 +167,14 @@ def test_the_acknowledgement_of_a_commit_is_lost(neo4j: Neo4jServer, tmp_path: P
         serving(url, tmp_path / "server.log", refresh_seconds=0.2) as server,
     ):
         for number, body in enumerate(found):
-            revision = store.revision()
+            revision = store.read_revision()
             lost = Lost()
             if number % 3 == 1:  # not the first, beside which the server tidies up
                 proxy.cut_request, proxy.cut_answer = lost.request, lost.answer
             posted = post(server, [body])
             proxy.cut_request = proxy.cut_answer = never
             assert lost.lost == bool(posted.refused) == (number % 3 == 1)
-            assert store.revision() == revision + 1, "committed once"
+            assert store.read_revision() == revision + 1, "committed once"
             assert sorted(bodies_of(store)) == sorted([*truth.events, body])
             truth.take([body])
             check_shown(server, store, truth)
@@ -187,7 +187,7 @@ def test_the_acknowledgement_of_a_commit_is_lost(neo4j: Neo4jServer, tmp_path: P
 def check_shown(server: Server, store: Neo4jStore, truth: Truth) -> None:
     """The server has followed, and answers as the truth does."""
     end = time.monotonic() + BACK_SECONDS
-    while call(server.port, "GET", "/readyz").json.get("revision") != store.revision():
+    while call(server.port, "GET", "/readyz").json.get("revision") != store.read_revision():
         assert time.monotonic() < end, "it does not follow"
         time.sleep(0.05)
     check_answers(server, truth, truth.datasets()[:2])

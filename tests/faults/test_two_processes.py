@@ -92,7 +92,7 @@ def test_a_server_shows_what_the_command_line_took(tmp_path: Path, seed: int) ->
         command = [executable(), "ingest", "openlineage", str(file), "--store", f"sqlite:///{path}"]
         subprocess.run(command, check=True, timeout=120, capture_output=True)
         with closing(SqliteStore(str(path))) as store:
-            revision = store.revision()
+            revision = store.read_revision()
         end = time.monotonic() + 30
         while call(server.port, "GET", "/readyz").json.get("revision") != revision:
             assert time.monotonic() < end, "it does not follow"

@@ -66,7 +66,7 @@ class Truth:
 def raw_events(store: Store, after: int = 0) -> list[StoredEvent]:
     """All events that a store keeps, from a position on, in the order of their arrival."""
     result: list[StoredEvent] = []
-    while found := store.raw(after, 1000):
+    while found := store.read_raw_events(after, 1000):
         result += found
         after = found[-1].position
     return result
@@ -83,7 +83,7 @@ def check_store(store: Store, truth: Truth) -> None:
     assert sayings(all_heads(store)) == sayings(all_heads(truth.live.store))
     for at in past(truth):
         assert sayings(all_heads(store, at)) == sayings(all_heads(truth.live.store, at)), at
-    loaded = LineageIndex.load(store.heads(), store.revision())
+    loaded = LineageIndex.load(store.iterate_heads(), store.read_revision())
     assert loaded.dump() == truth.live.index.dump()
 
 

@@ -66,7 +66,7 @@ def test_a_store_in_memory_goes_on_after_a_content_that_cannot_be_read(bytes_: b
     store.commit(lambda _: Batch(statements=[lineage(flow("a.x", "b.x"))]))
 
     def damaged() -> Iterator[list[Head]]:
-        for heads in store.heads():
+        for heads in store.iterate_heads():
             yield [head._replace(content=Content(b"", bytes_)) for head in heads]
 
     with pytest.raises(StoreCorrupt):
@@ -78,13 +78,13 @@ def test_a_store_in_memory_goes_on_after_a_content_that_cannot_be_read(bytes_: b
 def test_a_table_of_heads_gives_the_heads() -> None:
     store = SqliteStore()
     store.commit(lambda _: Batch(statements=[lineage(flow("a.x", "b.x")), lineage(flow("b.x", "ç.x"), scope="two")]))
-    (table,) = store.heads()
+    (table,) = store.iterate_heads()
     assert isinstance(table, HeadTable)
     heads = list(table)
-    assert heads == list(store.statements([head.scope_id for head in heads]))
+    assert heads == list(store.read_heads([head.scope_id for head in heads]))
     assert (len(table), table[1], table[-1:]) == (2, heads[1], heads[-1:])
-    again = HeadTable.of([*heads, heads[0]._replace(scope_id=3, content=None)])
+    again = HeadTable.from_heads([*heads, heads[0]._replace(scope_id=3, content=None)])
     assert list(again) == heads
-    assert list(HeadTable.of([])) == []
+    assert list(HeadTable.from_heads([])) == []
     assert table.share == 1
     store.close()

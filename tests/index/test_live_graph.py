@@ -42,7 +42,7 @@ def test_a_commit_is_seen_when_it_returns(store: SqliteStore) -> None:
     graph = LiveGraph.open(store)
     commit(graph, lineage(flow("a.x", "b.x")))
     assert reached(graph.index, down(graph.index, "a.x")) == {"b.x": "DIRECT 1"}
-    assert graph.index.revision == store.revision()
+    assert graph.index.revision == store.read_revision()
 
 
 def test_what_another_writer_commits_is_followed(store: SqliteStore, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_what_another_writer_commits_is_followed(store: SqliteStore, tmp_path: P
     graph, theirs = LiveGraph.open(store), LiveGraph.open(other)
     commit(theirs, lineage(flow("a.x", "b.x")))
     assert graph.index.assets.find_by_key(ds("a")) is None
-    assert graph.refresh() == store.revision()
+    assert graph.refresh() == store.read_revision()
     commit(theirs, lineage(flow("b.x", "c.x"), scope="two"))
     commit(graph, lineage(flow("c.x", "d.x"), scope="three"))
     assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "c.x", "d.x"}
@@ -93,7 +93,7 @@ def test_names_that_stand_for_nothing_do_not_stay(store: SqliteStore, monkeypatc
 def test_what_is_committed_while_the_index_is_read_anew_is_in_it(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_graph, "SPARE_NODES", 0)
     graph = LiveGraph.open(store)
-    heads, changes = store.heads, store.changes
+    heads, changes = store.iterate_heads, store.read_changes
 
     def late_heads(as_of: int | None = None) -> Iterator[Sequence[Head]]:
         yield from heads(as_of)
@@ -101,16 +101,16 @@ def test_what_is_committed_while_the_index_is_read_anew_is_in_it(store: SqliteSt
 
     def late_changes(since: int) -> Changes:
         found = changes(since)
-        monkeypatch.setattr(store, "changes", changes)
+        monkeypatch.setattr(store, "read_changes", changes)
         commit(graph, lineage(flow("b.x", "c.x"), scope="two"))
         return found
 
-    monkeypatch.setattr(store, "heads", late_heads)
-    monkeypatch.setattr(store, "changes", late_changes)
+    monkeypatch.setattr(store, "iterate_heads", late_heads)
+    monkeypatch.setattr(store, "read_changes", late_changes)
     before = graph.index
     assert graph.renew()
     assert graph.index is not before
-    assert graph.index.revision == store.revision() == 2
+    assert graph.index.revision == store.read_revision() == 2
     assert set(reached(graph.index, down(graph.index, "a.x"))) == {"b.x", "c.x"}
 
 
@@ -148,14 +148,14 @@ def test_a_past_that_is_forgotten_is_gone(store: SqliteStore) -> None:
 def test_a_past_is_built_while_the_graph_is_held_by_others_and_once(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = LiveGraph.open(store)
     commit(graph, lineage(flow("a.x", "b.x"), at=1))
-    heads, built, go = store.heads, threading.Semaphore(0), threading.Event()
+    heads, built, go = store.iterate_heads, threading.Semaphore(0), threading.Event()
 
     def slow(as_of: int | None = None) -> Iterator[Sequence[Head]]:
         built.release()
         go.wait(30)
         return heads(as_of)
 
-    monkeypatch.setattr(store, "heads", slow)
+    monkeypatch.setattr(store, "iterate_heads", slow)
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(graph.at, 3) for _ in range(4)]
         assert built.acquire(timeout=30)

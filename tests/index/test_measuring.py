@@ -28,5 +28,5 @@ def test_of_anything(said: list[Statement]) -> None:
     size = followed.changes.measure_size()
     assert size.edges == len(dump.flows)
     assert size.jobs == kinds.count(AssetKind.JOB)
-    assert size == LineageIndex.load(store.heads(), store.revision()).changes.measure_size()
+    assert size == LineageIndex.load(store.iterate_heads(), store.read_revision()).changes.measure_size()
     store.close()

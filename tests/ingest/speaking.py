@@ -92,7 +92,7 @@ class Graph(NamedTuple):
         return self
 
     def heads(self, as_of: int | None = None) -> dict[tuple[str, ...], Head]:
-        return {head.scope: head for heads in self.store.heads(as_of) for head in heads}
+        return {head.scope: head for heads in self.store.iterate_heads(as_of) for head in heads}
 
     def of(self, *start: str, as_of: int | None = None) -> dict[tuple[str, ...], Head]:
         """The heads whose scopes begin like this."""
@@ -157,7 +157,7 @@ def observable(store: Store, times: Iterable[int]) -> dict[int | None, list[tupl
     """Everything that can be seen, now and at these times, without the numbers that a store makes up."""
     result: dict[int | None, list[tuple[object, ...]]] = {}
     for time in (None, *times):
-        heads = [head for heads in store.heads(time) for head in heads]
+        heads = [head for heads in store.iterate_heads(time) for head in heads]
         result[time] = sorted(
             (
                 h.source,

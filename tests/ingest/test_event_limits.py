@@ -185,7 +185,7 @@ def test_events_of_one_run_are_within_the_limits_together() -> None:
     assert [failure is None for failure in failures] == [True, True, True, False, False, False, True]
     assert "run 'r', all its events together: 4 inputs and 4 outputs make 16 pairs" in str(failures[3])
     assert isinstance(failures[3], InvalidInput)
-    assert len(store.raw()) == 4
+    assert len(store.read_raw_events()) == 4
 
 
 def test_names_that_only_lineage_gives_are_resolved_without_comparing_all() -> None:

@@ -54,7 +54,7 @@ def test_the_same_file_twice_changes_nothing(graph: LiveGraph) -> None:
     first = load(graph, AB, T)
     again = load(graph, AB, T + 10)
     assert done(again) == (0, 2, 0, 0)
-    assert again.revision == first.revision == graph.store.revision()
+    assert again.revision == first.revision == graph.store.read_revision()
 
 
 @pytest.mark.parametrize("time", [T, T + 10, T - 1_000_000, T + 10_000_000])
@@ -115,7 +115,7 @@ def test_a_store_remembers_its_rules() -> None:
     mesh.configure(store, naming, precedence)
     again = mesh.configure(store)
     assert (again[0].digest, again[1]) == (naming.digest, precedence)
-    assert store.setting("naming") == naming.digest
+    assert store.read_setting("naming") == naming.digest
     live = LiveGraph.open(store)
     load(live, A, T)
     with pytest.raises(InvalidInput, match="meshline replay"):

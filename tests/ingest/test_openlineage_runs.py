@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from meshline.graph.bounded_cache import Memory
 from meshline.graph.model import AssetFact, EdgeType, build_job_key
-from meshline.graph.store.base import Pair, RunKey, RunReader
+from meshline.graph.store.base import RunKey, RunPair, RunReader
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, Received
 from meshline.ingest.openlineage.run_state import decode_run_record
 from tests.ingest.speaking import CLOCK, RUN, at, columns, ds, edges, event, graph, lineage, pairs, schema, source_field, told
@@ -200,11 +200,11 @@ def test_a_thousand_siblings_are_not_read_for_each_event() -> None:
 
     class Counting:
         def __init__(self, runs: RunReader) -> None:
-            self.runs = runs.runs
+            self.find_runs = runs.find_runs
             self._runs = runs
 
-        def siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[Pair]]:
-            found = self._runs.siblings(pairs)
+        def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
+            found = self._runs.find_siblings(pairs)
             read.append(sum(map(len, found.values())))
             return found
 
@@ -242,7 +242,7 @@ def test_the_record_of_a_run_keeps_every_facet_verbatim() -> None:
     read = {**ds("orders", version={"datasetVersion": "1"}), "inputFacets": {"subset": {"a": 1}}}
     known = told(event("START", 1, [read], run_facets={"nominalTime": {"x": "y"}}, job_facets={"own": 3}), event("FAIL", 2, [], [MART]))
     key = RunKey(DEFAULT_SOURCE, build_job_key("jobs", "etl"), RUN.format(1))
-    record = decode_run_record(known.store.run([key])[key].state)
+    record = decode_run_record(known.store.read_runs([key])[key].state)
     assert (record.first, record.last, record.state) == (at(1), at(2), "FAIL")
     assert json.loads(record.run_facets["nominalTime"]) == {"x": "y"}
     assert record.job_facets == {"own": "3"}
@@ -255,9 +255,9 @@ def test_a_streaming_run_of_many_events_stays_small() -> None:
     facets = {"jobType": {"processingType": "STREAMING", "integration": "FLINK"}}
     known = graph([event("RUNNING", minute, [ORDERS], [MART], job_facets=facets) for minute in range(3)])
     key = RunKey(DEFAULT_SOURCE, build_job_key("jobs", "etl"), RUN.format(1))
-    size = len(known.store.run([key])[key].state)
+    size = len(known.store.read_runs([key])[key].state)
     known.say([event("RUNNING", minute, [ORDERS], [MART], job_facets=facets) for minute in range(3, 300)])
-    assert len(known.store.run([key])[key].state) == size
+    assert len(known.store.read_runs([key])[key].state) == size
     assert known.heads()[OUTPUT].last_observed == at(299)
 
 

@@ -76,8 +76,8 @@ def test_an_event_is_durable_when_it_is_answered() -> None:
     with running(gate) as pipeline:
         accepted = pipeline.submit(body(1)).result(30)
         assert accepted == Accepted(1, ())
-        assert gate.store.revision() == 1
-        assert [stored.event.body for stored in gate.store.raw()] == [body(1)]
+        assert gate.store.read_revision() == 1
+        assert [stored.event.body for stored in gate.store.read_raw_events()] == [body(1)]
 
 
 def test_what_waits_is_committed_as_one_group() -> None:
@@ -155,7 +155,7 @@ def test_one_poisonous_event_does_not_lose_its_group() -> None:
         results = [future.exception(30) for future in futures]
     assert [str(result) for result in results if result] == ["poisoned"]
     assert isinstance(results[3], ValueError)
-    assert len(gate.store.raw()) == 5
+    assert len(gate.store.read_raw_events()) == 5
 
 
 def test_an_unreachable_store_fails_all_that_wait_for_it_and_the_writer_goes_on() -> None:
@@ -190,7 +190,7 @@ def test_event_loops_await_it_and_may_stop_waiting() -> None:
 
     with running(gate) as pipeline:
         assert len(asyncio.run(main(pipeline))) == 5
-    assert len(gate.store.raw()) == 6
+    assert len(gate.store.read_raw_events()) == 6
 
 
 def test_a_group_that_is_not_followed_by_as_many_holds_nobody_up() -> None:
@@ -219,7 +219,7 @@ def test_many_clients_of_one_loop() -> None:
 
     with running(gate) as pipeline:
         asyncio.run(main(pipeline))
-    assert sum(gate.sizes) == len(gate.store.raw()) == 160
+    assert sum(gate.sizes) == len(gate.store.read_raw_events()) == 160
 
 
 def test_many_threads() -> None:
@@ -235,7 +235,7 @@ def test_many_threads() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(gate.store.raw()) == 100
+    assert len(gate.store.read_raw_events()) == 100
 
 
 def test_many_events_are_taken_in_order_and_refusals_are_told_apart() -> None:
@@ -290,7 +290,7 @@ def test_events_that_are_queued_as_one_set_their_marks_when_they_are_durable() -
         assert [future.result(30).revision for number, future in enumerate(futures) if number != 2] == [1, 1, 2]
         with pytest.raises(InvalidInput):
             futures[2].result(30)
-        assert gate.store.setting("position") == "3"
+        assert gate.store.read_setting("position") == "3"
 
 
 @pytest.mark.parametrize("failing", [[StoreUnavailable("away")], [StoreUnavailable("away"), ValueError("one of them is broken")]])
@@ -305,7 +305,7 @@ def test_after_one_that_the_store_did_not_take_none_of_them_is_taken(failing: li
         gate.failing = failing
         futures = pipeline.submit_all(marked(6, 7, 8, 9, 10))
         assert [type(future.exception(30)) for future in futures] == [StoreUnavailable] * 5
-        assert gate.store.setting("position") == "5"
+        assert gate.store.read_setting("position") == "5"
 
 
 def test_what_is_queued_as_one_waits_as_one() -> None:

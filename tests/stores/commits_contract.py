@@ -35,7 +35,7 @@ class CommitContract:
         assert commit(store, *statements) == (1, [])
         assert commit(store, *statements, *reversed(statements)) == (1, [])
         assert (all_heads(store), all_heads(store, as_of=2)) == before
-        assert store.changes(1) == (1, [])
+        assert store.read_changes(1) == (1, [])
 
     def test_restating_what_was_withdrawn_in_the_same_batch_changes_nothing(self, store: Store) -> None:
         statement = say("A", 1, version="r")
@@ -45,13 +45,13 @@ class CommitContract:
 
     def test_an_empty_batch_takes_no_revision(self, store: Store) -> None:
         assert store.commit(lambda _: Batch()) == (0, [])
-        assert store.revision() == 0
+        assert store.read_revision() == 0
 
     def test_revisions_are_gapless(self, store: Store) -> None:
         for at in (1, 2, 3):
             assert commit(store, say("A", at)).revision == at
             commit(store, say("A", at))
-            assert store.revision() == at
+            assert store.read_revision() == at
 
     def test_what_is_said_late_takes_a_revision_though_no_head_changes(self, store: Store) -> None:
         commit(store, say("B", 2))
@@ -72,14 +72,14 @@ class CommitContract:
         commit(store, say("A", 1), say("B", 1, scope="t"), say("C", 1, scope="u"))
         commit(store, say("D", 2, scope="t"))
         commit(store, say("", 3, scope="u"))
-        heads = {head.scope: head for head in store.changes(1).heads}
-        assert store.changes(1).revision == 3
+        heads = {head.scope: head for head in store.read_changes(1).heads}
+        assert store.read_changes(1).revision == 3
         assert heads.keys() == {("t",), ("u",)}
         assert heads[("t",)].content == content("D")
         assert heads[("u",)].content is None
-        assert [head.scope for head in store.changes(2).heads] == [("u",)]
-        assert store.changes(3) == (3, [])
-        assert store.changes(99) == (3, [])
+        assert [head.scope for head in store.read_changes(2).heads] == [("u",)]
+        assert store.read_changes(3) == (3, [])
+        assert store.read_changes(99) == (3, [])
 
     def test_changes_applied_to_an_old_copy_give_the_new_graph(self, store: Store) -> None:
         copies = [dict[int, object]()]
@@ -91,7 +91,7 @@ class CommitContract:
             )
             copies.append({head.scope_id: head for head in all_heads(store)})
         for revision, copy in enumerate(copies):
-            for head in store.changes(revision).heads:
+            for head in store.read_changes(revision).heads:
                 copy.pop(head.scope_id, None)
                 if head.content is not None:
                     copy[head.scope_id] = head
@@ -102,29 +102,29 @@ class CommitContract:
     def test_statements_of_scopes(self, store: Store) -> None:
         commit(store, say("A", 1), say("B", 2, scope="t"), say("C", 4, scope="t"), say("D", 9, scope="u"))
         ids = {scope: scope_id(store, scope) for scope in "stu"}
-        assert {h.scope: h.content for h in store.statements([ids["s"], ids["t"]])} == {("s",): content("A"), ("t",): content("C")}
-        assert {h.scope: h.content for h in store.statements(list(ids.values()), as_of=3)} == {("s",): content("A"), ("t",): content("B")}
-        assert store.statements([]) == []
-        assert store.statements([10**9, -1]) == []
-        assert len(store.statements([ids["s"], ids["s"]])) == 1
+        assert {h.scope: h.content for h in store.read_heads([ids["s"], ids["t"]])} == {("s",): content("A"), ("t",): content("C")}
+        assert {h.scope: h.content for h in store.read_heads(list(ids.values()), as_of=3)} == {("s",): content("A"), ("t",): content("B")}
+        assert store.read_heads([]) == []
+        assert store.read_heads([10**9, -1]) == []
+        assert len(store.read_heads([ids["s"], ids["s"]])) == 1
 
     def test_statements_equal_heads(self, store: Store) -> None:
         commit(store, *(say("ABC"[at % 3], at, scope=f"s{at % 7}", provisional=at % 5 == 0) for at in range(60)))
         heads = all_heads(store)
-        assert sorted(store.statements([h.scope_id for h in heads])) == sorted(heads)
+        assert sorted(store.read_heads([h.scope_id for h in heads])) == sorted(heads)
         for as_of in (0, 7, 30, 59):
-            assert sorted(store.statements([h.scope_id for h in heads], as_of)) == sorted(all_heads(store, as_of))
+            assert sorted(store.read_heads([h.scope_id for h in heads], as_of)) == sorted(all_heads(store, as_of))
 
     def test_history_tells_version_and_time_of_each_stretch(self, store: Store) -> None:
         commit(store, say("A", 1, version="r1"), say("A", 2, version="r2"))
         number = scope_id(store)
         commit(store, say("", 4, version="r3"), say("B", 7, provisional=True))
-        first, second = store.history([number, 10**9])[number]
+        first, second = store.read_history([number, 10**9])[number]
         assert first[0] == (1, 4, 2, (2, content("A").digest, "r2", False, None))
         assert first[1] == content("A")
         assert second[0] == (4, None, 4, (4, EMPTY.digest, "r3", False, None))
         assert second[1] == EMPTY
-        assert store.history([]) == {}
+        assert store.read_history([]) == {}
 
     def test_as_of_is_the_store_of_only_the_statements_up_to_then(self, store: Store) -> None:
         """Law 4, with batches of several scopes, sources and kinds of statement."""
@@ -147,7 +147,7 @@ class CommitContract:
 
         with pytest.raises(Boom):
             store.commit(build)
-        assert store.revision() == 1
+        assert store.read_revision() == 1
         assert commit(store, say("B", 2)).revision == 2
 
     def test_a_batch_that_cannot_be_written_leaves_nothing(self, store: Store) -> None:
@@ -155,7 +155,7 @@ class CommitContract:
         broken = say("C", 2, scope="t")._replace(observed_at="soon")  # type: ignore[arg-type]
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
             commit(store, say("B", 2), say("E", 2, scope="new"), broken)
-        assert store.revision() == 1
+        assert store.read_revision() == 1
         assert head_of(store) == says("A", 1)
         commit(store, say("B", 2), say("E", 2, scope="new"), say("C", 2, scope="t"))
         assert {scope for _, scope in graph(store)} == {("s",), ("new",), ("t",)}
@@ -188,7 +188,7 @@ class CommitContract:
     def test_heads_may_be_read_while_another_commit_is_made(self, store: Store) -> None:
         commit(store, *(say("A", 1, scope=f"s{n}") for n in range(3000)))
         seen = 0
-        for batch in store.heads():
+        for batch in store.iterate_heads():
             commit(store, say("B", seen + 2, scope="new"))
             seen += len(batch)
         assert seen in (3000, 3001)
@@ -198,5 +198,5 @@ class CommitContract:
         assert revision == 1
         assert len(heads) == 2500
         assert sorted(all_heads(store)) == sorted(heads)
-        assert len(store.statements([head.scope_id for head in heads], as_of=2499)) == 2500
-        assert sum(len(history) for history in store.history([head.scope_id for head in heads]).values()) == 5000
+        assert len(store.read_heads([head.scope_id for head in heads], as_of=2499)) == 2500
+        assert sum(len(history) for history in store.read_history([head.scope_id for head in heads]).values()) == 5000

@@ -42,13 +42,19 @@ class DurableStoreContract(StoreContract):
             store, say("A", 1, version="r"), say("B", 2), say("C", 3, scope="t", provisional=True), state(AssetFact(ORDERS, {}), scope="o")
         )
         store.commit(lambda _: Batch(runs=[run(key())], pairs=[pair(key(), P1)], raw=[RawEvent("x/x", 1, b"{}")]))
-        store.setting("naming", "n")
-        before = all_heads(store), all_heads(store, as_of=1), store.raw(), store.run([key()]), store.changes(0)
+        store.read_setting("naming", "n")
+        before = all_heads(store), all_heads(store, as_of=1), store.read_raw_events(), store.read_runs([key()]), store.read_changes(0)
         store.close()
         again = open_handle()
-        assert (all_heads(again), all_heads(again, as_of=1), again.raw(), again.run([key()]), again.changes(0)) == before
-        assert again.revision() == 2
-        assert again.setting("naming") == "n"
+        assert (
+            all_heads(again),
+            all_heads(again, as_of=1),
+            again.read_raw_events(),
+            again.read_runs([key()]),
+            again.read_changes(0),
+        ) == before
+        assert again.read_revision() == 2
+        assert again.read_setting("naming") == "n"
         assert found(again, "orders") == [ORDERS]
         assert list(siblings(again, (key().source, "p", P1)).values()) == [[pair(key(), P1)]]
         assert commit(again, say("A", 1, version="r")) == (2, [])
@@ -57,11 +63,11 @@ class DurableStoreContract(StoreContract):
 
     def test_a_record_is_there_once_after_reopening(self, store: Store, open_handle: Callable[[], Store]) -> None:
         append(store, record("k", b"1"), record())
-        before = store.journal()
+        before = store.read_journal()
         store.close()
         again = open_handle()
         append(again, record("k", b"2"))
-        assert again.journal() == before
+        assert again.read_journal() == before
         append(again, record("l"))
         assert records(again) == [record("k", b"1"), record(), record("l")]
 
@@ -78,7 +84,7 @@ class DurableStoreContract(StoreContract):
             thread.start()
         for thread in threads:
             thread.join()
-        kept = handles[1].journal()
+        kept = handles[1].read_journal()
         assert sorted(each.record.key for each in kept if each.record.key) == sorted(f"k{at}" for at in range(20))
         assert len(kept) == 80
         assert len({each.position for each in kept}) == 80
@@ -98,8 +104,8 @@ class DurableStoreContract(StoreContract):
             assert graph(other) == graph(store)
             commit(other, say("A", at + 1), say("B", at, scope=f"yours{at}"), state(AssetFact(ORDERS, {}), at=at, scope=f"o{at}"))
             assert graph(other) == graph(store)
-            assert store.revision() == other.revision() == at + 1
-        assert {h.scope for h in store.changes(6).heads} == {("s",), ("mine7",), ("yours7",), ("o7",)}
+            assert store.read_revision() == other.read_revision() == at + 1
+        assert {h.scope for h in store.read_changes(6).heads} == {("s",), ("mine7",), ("yours7",), ("o7",)}
         assert found(store, "orders") == found(other, "orders") == [ORDERS]
         assert commit(other, withdrawals=[withdraw("", scope="mine1")]).revision == 9
         assert ("openlineage/test", ("mine1",)) not in graph(store)
@@ -122,7 +128,7 @@ class DurableStoreContract(StoreContract):
             for at in range(8):
 
                 def build(reader: RunReader, at: int = at) -> Batch:
-                    known = reader.runs([key()])
+                    known = reader.find_runs([key()])
                     count = int(known[key()].state) if known else 0
                     return Batch(
                         statements=[say("AB"[count % 2], count), say("A", at, scope=name)], runs=[run(key(), str(count + 1).encode())]
@@ -135,7 +141,7 @@ class DurableStoreContract(StoreContract):
             thread.start()
         for thread in threads:
             thread.join()
-        assert store.run([key()])[key()].state == b"24"
+        assert store.read_runs([key()])[key()].state == b"24"
         assert sorted(revisions) == list(range(1, 25))
         assert head_of(store) == says("B", 23)
 

@@ -19,7 +19,7 @@ def append(store: Store, *records: Record) -> Changes:
 
 
 def records(store: Store, kind: str = "") -> list[Record]:
-    return [kept.record for kept in store.journal(kind)]
+    return [kept.record for kept in store.read_journal(kind)]
 
 
 class JournalContract:
@@ -35,21 +35,21 @@ class JournalContract:
         assert records(store, "a") == given[::2]
         assert records(store, "b") == given[1::2]
         assert records(store, "c") == []
-        positions = [kept.position for kept in store.journal()]
+        positions = [kept.position for kept in store.read_journal()]
         assert positions == sorted(set(positions))
         assert positions[0] > 0
-        assert [kept.position for kept in store.journal("b")] == positions[1::2]
-        assert store.journal("", positions[2], 2) == store.journal()[3:5]
-        assert store.journal("a", positions[2], 1) == store.journal("a")[2:3]
-        assert store.journal("", positions[-1]) == []
-        assert store.journal("", 0, 0) == []
+        assert [kept.position for kept in store.read_journal("b")] == positions[1::2]
+        assert store.read_journal("", positions[2], 2) == store.read_journal()[3:5]
+        assert store.read_journal("a", positions[2], 1) == store.read_journal("a")[2:3]
+        assert store.read_journal("", positions[-1]) == []
+        assert store.read_journal("", 0, 0) == []
 
     def test_a_record_alone_takes_no_revision(self, store: Store) -> None:
         assert append(store, record("k")) == (0, [])
-        assert store.revision() == 0
+        assert store.read_revision() == 0
         assert commit(store, say("A", 1)).revision == 1
         assert append(store, record()) == (1, [])
-        assert store.changes(1) == (1, [])
+        assert store.read_changes(1) == (1, [])
 
     def test_a_key_of_a_kind_is_there_once_and_the_first_stays(self, store: Store) -> None:
         append(store, record("k", b"1"), record("k", b"2"), record("l", b"3"))
@@ -73,7 +73,7 @@ class JournalContract:
     def test_records_and_what_is_said_are_one_commit(self, store: Store) -> None:
         batch = Batch(statements=[say("A", 1)], raw=[RawEvent("x/x", 1, b"{}")], settings={"position": "1"}, journal=[record("k")])
         assert store.commit(lambda _: batch).revision == 1
-        assert (head_of(store), store.setting("position"), records(store)) == (says("A", 1), "1", [record("k")])
+        assert (head_of(store), store.read_setting("position"), records(store)) == (says("A", 1), "1", [record("k")])
 
         def broken(_: RunReader) -> Batch:
             raise Boom
@@ -86,11 +86,11 @@ class JournalContract:
         ):
             with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
                 store.commit(lambda _, bad=bad: bad)  # type: ignore[misc]
-        assert (head_of(store), store.setting("position"), records(store)) == (says("A", 1), "1", [record("k")])
+        assert (head_of(store), store.read_setting("position"), records(store)) == (says("A", 1), "1", [record("k")])
         append(store, record("l"))
         assert records(store) == [record("k"), record("l")]
 
     def test_many_records_at_once(self, store: Store) -> None:
         append(store, *(record(str(n % 2000), str(n).encode()) for n in range(3000)))
-        found = store.journal("audit", 0, 5000)
+        found = store.read_journal("audit", 0, 5000)
         assert [kept.record.body for kept in found] == [str(n).encode() for n in range(2000)]

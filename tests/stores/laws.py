@@ -54,9 +54,9 @@ def check_what_is_known_changes_last_observed_only(opened: Opened, known: Sequen
     """Law 3: repeats change nothing; what a scope says, said again later, changes its times only."""
     with closing(opened()) as store:
         take_in(store, [known])
-        before, revision = graph(store), store.revision()
+        before, revision = graph(store), store.read_revision()
         take_in(store, [known, list(reversed(known))])
-        assert (graph(store), store.revision()) == (before, revision)
+        assert (graph(store), store.read_revision()) == (before, revision)
         again = [
             Statement(source, scope, 50, next(s.content for s in known if s.content.digest == said.digest), "again", said.provisional)
             for (source, scope), said in before.items()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from meshline.graph.content import EMPTY, columns, keys_of
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, Interval, Observation, Scope, build_intervals
-from meshline.graph.store.base import Batch, Changes, Head, Kept, Pair, RawEvent, Record, Run, RunKey, RunReader, StoredEvent
-from meshline.graph.store.search_words import asked, documents, key_words
+from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunKey, RunPair, RunReader, StoredEvent, StoredRecord
+from meshline.graph.store.search_words import iterate_documents, limit_terms, list_key_words
 
 
 def known_by(observations: Iterable[Observation], at: int) -> list[Observation]:
@@ -37,7 +37,7 @@ class ModelStore:
         self.changed_at: dict[int, int] = {}
         self.keys: set[AssetKey] = set()
         self.runs_: dict[RunKey, Run] = {}
-        self.pairs: set[Pair] = set()
+        self.pairs: set[RunPair] = set()
         self.events: list[StoredEvent] = []
         self.positions = 0
         self.settings: dict[str, str] = {}
@@ -98,10 +98,10 @@ class ModelStore:
         self.events += [StoredEvent(self.positions + n, event) for n, event in enumerate(raw, 1)]
         self.positions += len(raw)
 
-    def runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+    def find_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         return {key: self.runs_[key] for key in keys if key in self.runs_}
 
-    def siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[Pair]]:
+    def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
         return {asked: [p for p in self.pairs if (p.run.source, p.parent, p.pair) == asked] for asked in pairs}
 
     def _head(self, number: int, as_of: int | None) -> Head | None:
@@ -113,22 +113,22 @@ class ModelStore:
         source, scope = self.scopes[number - 1]
         return Head(number, source, scope, o.observed_at, valid_from, last_observed, o.version, o.provisional, self.contents[o.digest])
 
-    def heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
-        if heads := self.statements(list(self.said), as_of):
+    def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
+        if heads := self.read_heads(list(self.said), as_of):
             yield heads
 
-    def statements(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+    def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         with self._lock:
             return [head for head in (self._head(number, as_of) for number in dict.fromkeys(scope_ids)) if head is not None]
 
-    def changes(self, since: int) -> Changes:
+    def read_changes(self, since: int) -> Changes:
         heads = []
         for (source, scope), number in self.scope_ids.items():
             if self.changed_at.get(number, 0) > since:
                 heads.append(self._head(number, None) or silent(number, source, scope))
         return Changes(self._revision, heads)
 
-    def history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
+    def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         return {
             number: [(interval, self.contents[interval.observation.digest]) for interval in build_intervals(self.said[number])]
             for number in scope_ids
@@ -136,36 +136,36 @@ class ModelStore:
         }
 
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
-        texts = [(key, key_words(key)) for key in self.keys]
+        texts = [(key, list_key_words(key)) for key in self.keys]
         for number in self.said:
             head = self._head(number, None)
             if head is not None and head.content is not None:
-                texts += documents(head.content.blob)
+                texts += iterate_documents(head.content.blob)
         found = {
             key
             for key, words in texts
-            if (not kinds or key.kind in kinds) and terms and all(any(w.startswith(t) for w in words) for t in asked(terms))
+            if (not kinds or key.kind in kinds) and terms and all(any(w.startswith(t) for w in words) for t in limit_terms(terms))
         }
         return sorted(found, key=lambda key: (KINDS.index(key.kind), key.parts))[:limit]
 
-    def run(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
-        return self.runs(keys)
+    def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+        return self.find_runs(keys)
 
-    def raw(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         return [stored for stored in self.events if stored.position > after][:limit]
 
-    def prune_raw(self, received_before: int) -> int:
+    def prune_raw_events(self, received_before: int) -> int:
         known = len(self.events)
         self.events = [stored for stored in self.events if stored.event.received_at >= received_before]
         return known - len(self.events)
 
-    def journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[Kept]:
-        return [Kept(n, record) for n, record in enumerate(self.records, 1) if n > after and kind in ("", record.kind)][:limit]
+    def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
+        return [StoredRecord(n, record) for n, record in enumerate(self.records, 1) if n > after and kind in ("", record.kind)][:limit]
 
-    def revision(self) -> int:
+    def read_revision(self) -> int:
         return self._revision
 
-    def setting(self, name: str, value: str | None = None) -> str | None:
+    def read_setting(self, name: str, value: str | None = None) -> str | None:
         if value is not None:
             self.settings[name] = value
         return self.settings.get(name)

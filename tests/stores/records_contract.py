@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pytest
 
 from meshline.graph.model import build_job_key
-from meshline.graph.store.base import Batch, Pair, RawEvent, Run, RunKey, RunReader, Store
+from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunPair, RunReader, Store
 from tests.stores.commits_contract import Boom
 from tests.stores.said import commit, say
 
@@ -24,21 +24,21 @@ def run(run_key: RunKey, state: bytes = b"state", parent: str = "p") -> Run:
     return Run(run_key, parent, state)
 
 
-def put(store: Store, *runs: Run, pairs: Iterable[Pair] = ()) -> int:
+def put(store: Store, *runs: Run, pairs: Iterable[RunPair] = ()) -> int:
     batch = Batch(runs=runs, pairs=tuple(pairs))
     return store.commit(lambda _: batch).revision
 
 
-def pair(run_key: RunKey, digest: bytes, *, parent: str = "p", covered: bool = False) -> Pair:
-    return Pair(parent, digest, run_key, covered)
+def pair(run_key: RunKey, digest: bytes, *, parent: str = "p", covered: bool = False) -> RunPair:
+    return RunPair(parent, digest, run_key, covered)
 
 
-def siblings(store: Store, *wanted: tuple[str, str, bytes]) -> Mapping[tuple[str, str, bytes], Sequence[Pair]]:
+def siblings(store: Store, *wanted: tuple[str, str, bytes]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
     """What a builder is told; its empty batch changes nothing."""
-    told: list[Mapping[tuple[str, str, bytes], Sequence[Pair]]] = []
+    told: list[Mapping[tuple[str, str, bytes], Sequence[RunPair]]] = []
 
     def build(reader: RunReader) -> Batch:
-        told.append({asked: sorted(pairs) for asked, pairs in reader.siblings(wanted).items() if pairs})
+        told.append({asked: sorted(pairs) for asked, pairs in reader.find_siblings(wanted).items() if pairs})
         return Batch()
 
     store.commit(build)
@@ -55,30 +55,30 @@ class RecordContract:
     def test_runs_are_kept_and_replaced(self, store: Store) -> None:
         put(store, run(key("a"), b"1", "p1"), run(key("b"), b"2", ""))
         put(store, run(key("a"), b"3", "p2"))
-        assert store.run([key("a"), key("b"), key("c")]) == {key("a"): run(key("a"), b"3", "p2"), key("b"): run(key("b"), b"2", "")}
-        assert store.run([]) == {}
+        assert store.read_runs([key("a"), key("b"), key("c")]) == {key("a"): run(key("a"), b"3", "p2"), key("b"): run(key("b"), b"2", "")}
+        assert store.read_runs([]) == {}
 
     def test_a_run_is_known_by_source_job_and_id(self, store: Store) -> None:
         keys = [key("a"), key("a", of="openlineage/other"), key("a", job_name="other"), key("A"), key("a\x00"), key("")]
         put(store, *(run(k, str(n).encode()) for n, k in enumerate(keys)))
-        assert {k: int(r.state) for k, r in store.run(keys).items()} == {k: n for n, k in enumerate(keys)}
+        assert {k: int(r.state) for k, r in store.read_runs(keys).items()} == {k: n for n, k in enumerate(keys)}
 
     @pytest.mark.parametrize("state", [b"", b"\x00", bytes(range(256)) * 1000])
     def test_run_state_is_opaque(self, store: Store, state: bytes) -> None:
         put(store, run(key(), state))
-        assert store.run([key()])[key()].state == state
+        assert store.read_runs([key()])[key()].state == state
 
     def test_a_builder_reads_what_was_committed(self, store: Store) -> None:
         for n in range(3):
 
             def build(reader: RunReader) -> Batch:
-                before = reader.runs([key(), key("unknown")])
+                before = reader.find_runs([key(), key("unknown")])
                 assert key("unknown") not in before
                 count = int(before[key()].state) if before else 0
                 return Batch(runs=[run(key(), str(count + 1).encode())])
 
             assert store.commit(build).revision == n + 1
-        assert store.run([key()])[key()].state == b"3"
+        assert store.read_runs([key()])[key()].state == b"3"
 
     def test_putting_what_is_known_takes_no_revision(self, store: Store) -> None:
         assert put(store, run(key()), pairs=[pair(key(), P1)]) == 1
@@ -93,7 +93,7 @@ class RecordContract:
             *(run(key(str(n)), bytes([n % 256]), f"p{n % 7}") for n in range(2000)),
             pairs=[pair(key(str(n)), P1, parent=f"p{n % 7}") for n in range(2000)],
         )
-        assert len(store.run(key(str(n)) for n in range(3000))) == 2000
+        assert len(store.read_runs(key(str(n)) for n in range(3000))) == 2000
         assert len(siblings(store, ("openlineage/test", "p3", P1))["openlineage/test", "p3", P1]) == len(range(3, 2000, 7))
 
     def test_a_builder_that_raises_leaves_no_run(self, store: Store) -> None:
@@ -103,7 +103,7 @@ class RecordContract:
         put(store, run(key(), b"1"))
         with pytest.raises(Boom):
             store.commit(build)
-        assert store.run([key()])[key()].state == b"1"
+        assert store.read_runs([key()])[key()].state == b"1"
 
     # Pairs
 
@@ -142,51 +142,51 @@ class RecordContract:
         events = [RawEvent("openlineage/x", 100 - n, f'{{"n": {n}, "ü": "\\u0000"}}'.encode()) for n in range(10)]
         store.commit(lambda _: Batch(raw=events[:4]))
         store.commit(lambda _: Batch(raw=events[4:]))
-        stored = store.raw()
+        stored = store.read_raw_events()
         assert [s.event for s in stored] == events
         positions = [s.position for s in stored]
         assert positions == sorted(set(positions))
         assert positions[0] > 0
-        assert store.raw(after=positions[3], limit=2) == list(stored[4:6])
-        assert store.raw(after=positions[-1]) == []
-        assert store.raw(limit=0) == []
+        assert store.read_raw_events(after=positions[3], limit=2) == list(stored[4:6])
+        assert store.read_raw_events(after=positions[-1]) == []
+        assert store.read_raw_events(limit=0) == []
 
     def test_a_raw_event_may_come_twice(self, store: Store) -> None:
         event = RawEvent("openlineage/x", 1, b"{}")
         assert store.commit(lambda _: Batch(raw=[event])).revision == 1
         assert store.commit(lambda _: Batch(raw=[event, event])) == (2, [])
-        assert [s.event for s in store.raw()] == [event] * 3
+        assert [s.event for s in store.read_raw_events()] == [event] * 3
 
     @pytest.mark.parametrize("body", [b"", b"\x00\xff", b"x" * 300_000])
     def test_bodies_are_kept_as_they_came(self, store: Store, body: bytes) -> None:
         store.commit(lambda _: Batch(raw=[RawEvent("s/é\x00", 1, body)]))
-        assert [s.event for s in store.raw()] == [RawEvent("s/é\x00", 1, body)]
+        assert [s.event for s in store.read_raw_events()] == [RawEvent("s/é\x00", 1, body)]
 
     def test_old_raw_events_are_forgotten(self, store: Store) -> None:
         store.commit(lambda _: Batch(raw=[RawEvent("x/x", at, str(at).encode()) for at in (5, 1, 4, 2, 3)]))
-        last = store.raw()[-1].position
-        assert store.prune_raw(3) == 2
-        assert [s.event.received_at for s in store.raw()] == [5, 4, 3]
-        assert store.prune_raw(3) == 0
-        assert store.prune_raw(100) == 3
-        assert store.raw() == []
+        last = store.read_raw_events()[-1].position
+        assert store.prune_raw_events(3) == 2
+        assert [s.event.received_at for s in store.read_raw_events()] == [5, 4, 3]
+        assert store.prune_raw_events(3) == 0
+        assert store.prune_raw_events(100) == 3
+        assert store.read_raw_events() == []
         store.commit(lambda _: Batch(raw=[RawEvent("x/x", 9, b"9")]))
-        assert store.raw()[0].position > last, "a position is never used again"
-        assert store.revision() == 2, "forgetting takes no revision"
+        assert store.read_raw_events()[0].position > last, "a position is never used again"
+        assert store.read_revision() == 2, "forgetting takes no revision"
 
     def test_raw_events_runs_and_statements_are_one_commit(self, store: Store) -> None:
         bad = Batch(statements=[say("A", 1)], runs=[run(key())], raw=[RawEvent("x/x", 1, None)])  # type: ignore[arg-type]
         with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the driver says of a wrong type
             store.commit(lambda _: bad)
-        assert (store.revision(), store.run([key()]), store.raw(), list(store.heads())) == (0, {}, [], [])
+        assert (store.read_revision(), store.read_runs([key()]), store.read_raw_events(), list(store.iterate_heads())) == (0, {}, [], [])
         commit(store, say("A", 1))
-        assert store.revision() == 1
+        assert store.read_revision() == 1
 
     # Settings
 
     def test_settings_of_a_batch_are_set_with_it_or_not_at_all(self, store: Store) -> None:
         store.commit(lambda _: Batch(raw=[RawEvent("s", 1, b"{}")], settings={"a": "1", "b": "2"}))
-        assert (store.setting("a"), store.setting("b"), store.revision()) == ("1", "2", 1)
+        assert (store.read_setting("a"), store.read_setting("b"), store.read_revision()) == ("1", "2", 1)
 
         def broken(_: RunReader) -> Batch:
             raise Boom
@@ -194,21 +194,21 @@ class RecordContract:
         with pytest.raises(Boom):
             store.commit(broken)
         store.commit(lambda _: Batch(settings={"a": "3"}))
-        assert (store.setting("a"), store.setting("b"), store.revision()) == ("3", "2", 1), "settings alone take no revision"
+        assert (store.read_setting("a"), store.read_setting("b"), store.read_revision()) == ("3", "2", 1), "settings alone take no revision"
 
     def test_a_setting_may_be_read_by_what_builds_its_next_value(self, store: Store) -> None:
         """Under the write lock: two processes that count on cannot lose a count."""
         for _ in range(3):
-            store.commit(lambda _: Batch(settings={"a": f"{store.setting('a') or ''}x"}))
-        assert store.setting("a") == "xxx"
+            store.commit(lambda _: Batch(settings={"a": f"{store.read_setting('a') or ''}x"}))
+        assert store.read_setting("a") == "xxx"
 
     def test_settings(self, store: Store) -> None:
-        assert store.setting("naming") is None
-        assert store.setting("naming", "a") == "a"
-        assert store.setting("naming") == "a"
-        assert store.setting("naming", "") == ""
-        assert store.setting("naming") == ""
-        assert store.setting("other") is None
-        assert store.setting("ü\x00", "\x00ü" * 3000) == "\x00ü" * 3000
-        assert store.setting("ü\x00") == "\x00ü" * 3000
-        assert store.revision() == 0, "a setting takes no revision"
+        assert store.read_setting("naming") is None
+        assert store.read_setting("naming", "a") == "a"
+        assert store.read_setting("naming") == "a"
+        assert store.read_setting("naming", "") == ""
+        assert store.read_setting("naming") == ""
+        assert store.read_setting("other") is None
+        assert store.read_setting("ü\x00", "\x00ü" * 3000) == "\x00ü" * 3000
+        assert store.read_setting("ü\x00") == "\x00ü" * 3000
+        assert store.read_revision() == 0, "a setting takes no revision"

@@ -66,7 +66,7 @@ def sayings(heads: Iterable[Head]) -> Sayings:
 
 
 def all_heads(store: Store, as_of: int | None = None) -> list[Head]:
-    return [head for batch in store.heads(as_of) for head in batch]
+    return [head for batch in store.iterate_heads(as_of) for head in batch]
 
 
 def graph(store: Store, as_of: int | None = None) -> Sayings:
@@ -86,7 +86,7 @@ def says(what: str, at: int, *, since: int | None = None, last: int | None = Non
 def scope_id(store: Store, scope: str | Scope = "s", source: str = SOURCE) -> int:
     """The store's number of a scope that has or had a head."""
     wanted = (source, (scope,) if isinstance(scope, str) else scope)
-    return next(head.scope_id for head in store.changes(0).heads if (head.source, head.scope) == wanted)
+    return next(head.scope_id for head in store.read_changes(0).heads if (head.source, head.scope) == wanted)
 
 
 def stretches(store: Store, scope: str | Scope = "s") -> list[tuple[str, int, int | None, int]]:
@@ -95,5 +95,5 @@ def stretches(store: Store, scope: str | Scope = "s") -> list[tuple[str, int, in
     by_digest = {content(what).digest: what for what in ["", *"ABCDEFGH"]}
     return [
         (by_digest[said.digest], interval.valid_from, interval.valid_to, interval.last_observed)
-        for interval, said in store.history([number])[number]
+        for interval, said in store.read_history([number])[number]
     ]

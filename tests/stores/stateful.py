@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from meshline.graph.model import KINDS, AssetKind, Content, Interval, Scope
-from meshline.graph.store.base import Batch, Changes, Head, Pair, RunKey, RunReader, Store
+from meshline.graph.store.base import Batch, Changes, Head, RunKey, RunPair, RunReader, Store
 from tests.stores.model import ModelStore
 from tests.stores.said import graph, sayings
 from tests.stores.strategies import DIGESTS, TIMES, WORDS, batches, run_keys, terms
@@ -57,8 +57,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def follow(self) -> None:
-        changes = self.store.changes(self.followed_to)
-        assert said_by(changes).keys() <= said_by(self.model.changes(self.followed_to)).keys()
+        changes = self.store.read_changes(self.followed_to)
+        assert said_by(changes).keys() <= said_by(self.model.read_changes(self.followed_to)).keys()
         follow(self.followed, changes)
         self.followed_to = changes.revision
         assert sayings(self.followed.values()) == graph(self.model)
@@ -66,11 +66,11 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(at=st.sampled_from((*TIMES, 20)))
     def read_as_of(self, at: int) -> None:
         assert graph(self.store, at) == graph(self.model, at)
-        assert sayings(self.store.statements(list(self.copy), at)).items() <= graph(self.model, at).items()
+        assert sayings(self.store.read_heads(list(self.copy), at)).items() <= graph(self.model, at).items()
 
     @rule()
     def read_history(self) -> None:
-        assert histories(self.store, self.store.changes(0)) == histories(self.model, self.model.changes(0))
+        assert histories(self.store, self.store.read_changes(0)) == histories(self.model, self.model.read_changes(0))
 
     @rule(
         terms=st.lists(terms, min_size=1, max_size=2),
@@ -85,34 +85,34 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(keys=st.sets(run_keys))
     def read_runs(self, keys: set[RunKey]) -> None:
-        assert self.store.run(keys) == self.model.run(keys)
-        told: list[dict[tuple[str, str, bytes], list[Pair]]] = []
+        assert self.store.read_runs(keys) == self.model.read_runs(keys)
+        told: list[dict[tuple[str, str, bytes], list[RunPair]]] = []
 
         def build(reader: RunReader) -> Batch:
-            assert reader.runs(keys) == self.model.run(keys)
-            told.append({asked: sorted(pairs) for asked, pairs in reader.siblings(SIBLINGS).items() if pairs})
+            assert reader.find_runs(keys) == self.model.read_runs(keys)
+            told.append({asked: sorted(pairs) for asked, pairs in reader.find_siblings(SIBLINGS).items() if pairs})
             return Batch()
 
         self.store.commit(build)
-        assert told == [{asked: sorted(pairs) for asked, pairs in self.model.siblings(SIBLINGS).items() if pairs}]
+        assert told == [{asked: sorted(pairs) for asked, pairs in self.model.find_siblings(SIBLINGS).items() if pairs}]
 
     @rule(before=st.sampled_from(TIMES))
     def prune_raw(self, before: int) -> None:
-        assert self.store.prune_raw(before) == self.model.prune_raw(before)
+        assert self.store.prune_raw_events(before) == self.model.prune_raw_events(before)
 
     @invariant()
     def says_the_same(self) -> None:
-        assert self.store.revision() == self.model.revision()
+        assert self.store.read_revision() == self.model.read_revision()
         assert graph(self.store) == sayings(self.copy.values()) == graph(self.model)
 
     @invariant()
     def keeps_the_same_events(self) -> None:
-        assert [stored.event for stored in self.store.raw()] == [stored.event for stored in self.model.raw()]
+        assert [stored.event for stored in self.store.read_raw_events()] == [stored.event for stored in self.model.read_raw_events()]
 
     @invariant()
     def keeps_the_same_records(self) -> None:
         for kind in ("", "audit", "notice"):
-            assert [kept.record for kept in self.store.journal(kind)] == [kept.record for kept in self.model.journal(kind)]
+            assert [kept.record for kept in self.store.read_journal(kind)] == [kept.record for kept in self.model.read_journal(kind)]
 
 
 def said_by(changes: Changes) -> dict[tuple[str, Scope], Head | None]:
@@ -130,7 +130,7 @@ def follow(copy: dict[int, Head], changes: Changes) -> None:
 def histories(store: Store, changes: Changes) -> dict[tuple[str, Scope], list[tuple[Interval, Content]]]:
     """Without `until`: where two observations differ in nothing else, either may stand for both."""
     names = {head.scope_id: (head.source, head.scope) for head in changes.heads}
-    return {names[number]: without_until(said) for number, said in store.history(list(names)).items() if said}
+    return {names[number]: without_until(said) for number, said in store.read_history(list(names)).items() if said}
 
 
 def without_until(history: Iterable[tuple[Interval, Content]]) -> list[tuple[Interval, Content]]:

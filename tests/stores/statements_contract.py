@@ -22,10 +22,10 @@ class StatementContract:
     # One scope
 
     def test_a_new_store_says_nothing(self, store: Store) -> None:
-        assert store.revision() == 0
+        assert store.read_revision() == 0
         assert all_heads(store) == []
         assert all_heads(store, as_of=10) == []
-        assert store.changes(0) == (0, [])
+        assert store.read_changes(0) == (0, [])
 
     def test_a_statement_becomes_its_scopes_head(self, store: Store) -> None:
         statement = say("A", 5, version="run-1")
@@ -147,7 +147,7 @@ class StatementContract:
         assert gone.content is None
         assert head_of(store) is None
         assert head_of(store, as_of=2) == says("A", 1)
-        assert store.statements([gone.scope_id]) == []
+        assert store.read_heads([gone.scope_id]) == []
         assert stretches(store) == [("A", 1, 3, 1), ("", 3, None, 3)]
         commit(store, say("A", 5))
         assert head_of(store) == says("A", 5)
@@ -171,7 +171,7 @@ class StatementContract:
         assert (gone.source, gone.scope, gone.content) == (SOURCE, ("s",), None)
         assert all_heads(store) == []
         assert all_heads(store, as_of=5) == []
-        assert store.history([gone.scope_id]).get(gone.scope_id, []) == []
+        assert store.read_history([gone.scope_id]).get(gone.scope_id, []) == []
 
     def test_the_empty_version_can_be_withdrawn(self, store: Store) -> None:
         commit(store, say("A", 1), say("B", 2, version="r"))
@@ -233,7 +233,7 @@ class StatementContract:
         assert head_of(store) is None
         assert head_of(store, as_of=3) == says("A", 1, provisional=True)
         assert head_of(store, as_of=4) is None
-        assert store.changes(0).heads == [] or store.changes(0).heads[0].content is None
+        assert store.read_changes(0).heads == [] or store.read_changes(0).heads[0].content is None
 
     def test_an_older_provisional_statement_holds_again_after_an_until(self, store: Store) -> None:
         commit(store, say("A", 1, provisional=True), say("B", 3, provisional=True, until=5))

@@ -19,7 +19,7 @@ from meshline.graph.model import (
     build_job_key,
     build_owner_key,
 )
-from meshline.graph.store.base import Batch, Pair, RawEvent, Record, Run, RunKey, Withdrawal
+from meshline.graph.store.base import Batch, RawEvent, Record, Run, RunKey, RunPair, Withdrawal
 
 TIMES = range(6)
 ORDERS, PAYMENTS = build_dataset_key("ns", "orders"), build_dataset_key("ns", "payments")
@@ -81,11 +81,11 @@ DIGESTS = (b"1" * 16, b"2" * 16)
 
 
 @st.composite
-def runs_and_pairs(draw: st.DrawFn) -> tuple[list[Run], list[Pair]]:
+def runs_and_pairs(draw: st.DrawFn) -> tuple[list[Run], list[RunPair]]:
     """Some runs, each once, and their pairs."""
     runs = [Run(key, draw(parents), draw(st.sampled_from((b"", b"x")))) for key in draw(st.lists(run_keys, max_size=2, unique=True))]
     covered = st.dictionaries(st.sampled_from(DIGESTS), st.booleans(), max_size=2)
-    return runs, [Pair(run.parent, pair, run.key, value) for run in runs for pair, value in draw(covered).items()]
+    return runs, [RunPair(run.parent, pair, run.key, value) for run in runs for pair, value in draw(covered).items()]
 
 
 records = st.builds(Record, st.sampled_from(("audit", "notice")), st.sampled_from(("", "a", "b")), times, st.sampled_from((b"1", b"2")))

@@ -33,7 +33,7 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             commit(store, say("A", 1))
         assert (tmp_path / path).stat().st_size > 0
         with closing(open_store(url)) as store:
-            assert store.revision() == 1
+            assert store.read_revision() == 1
 
 
 @pytest.mark.parametrize(

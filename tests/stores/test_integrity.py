@@ -14,7 +14,7 @@ from meshline.graph.index.integrity import index_checks
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Precedence, Statement
 from meshline.graph.store.base import Batch, Store
-from meshline.graph.store.integrity import Check, checks
+from meshline.graph.store.integrity import Check, run_checks
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.graph.store.sqlite.maintenance import compact, file_checks
 from tests.index.strategies import any_statement
@@ -27,10 +27,17 @@ def problems(found: list[Check]) -> list[str]:
 
 
 def answers(store: Store) -> tuple[Any, ...]:
-    heads = sorted(head for batch in store.heads() for head in batch)
-    past = [sorted(head for batch in store.heads(at) for head in batch) for at in range(14)]
-    scopes = [head.scope_id for head in store.changes(0).heads]
-    return heads, past, dict(store.history(scopes)), store.revision(), store.raw(0, 1000), store.journal("", 0, 1000)
+    heads = sorted(head for batch in store.iterate_heads() for head in batch)
+    past = [sorted(head for batch in store.iterate_heads(at) for head in batch) for at in range(14)]
+    scopes = [head.scope_id for head in store.read_changes(0).heads]
+    return (
+        heads,
+        past,
+        dict(store.read_history(scopes)),
+        store.read_revision(),
+        store.read_raw_events(0, 1000),
+        store.read_journal("", 0, 1000),
+    )
 
 
 @settings(max_examples=count_examples(60), deadline=None)
@@ -39,8 +46,8 @@ def test_a_sound_graph_passes(said: list[list[Statement]]) -> None:
     with closing(SqliteStore()) as store:
         for batch in said:
             store.commit(lambda _, batch=batch: Batch(statements=batch))  # type: ignore[misc]
-        assert problems([*checks(store), *index_checks(store, Precedence())]) == []
-        assert LiveGraph.open(store).index.revision == store.revision()
+        assert problems([*run_checks(store), *index_checks(store, Precedence())]) == []
+        assert LiveGraph.open(store).index.revision == store.read_revision()
 
 
 @settings(max_examples=count_examples(40), deadline=None)
@@ -52,13 +59,13 @@ def test_a_sound_file_passes_and_compacting_changes_nothing(said: list[Batch]) -
             for batch in said:
                 store.commit(lambda _, batch=batch: batch)  # type: ignore[misc]
             runs = {run.key for batch in said for run in batch.runs}
-            before, known = answers(store), store.run(runs)
+            before, known = answers(store), store.read_runs(runs)
         assert problems(list(file_checks(path))) == []
         compact(path, raw_before=-(2**60))
         assert problems(list(file_checks(path))) == []
         with closing(SqliteStore(path)) as store:
-            assert (answers(store), store.run(runs)) == (before, known)
+            assert (answers(store), store.read_runs(runs)) == (before, known)
             for batch in said:  # said again, with what was remembered gone: nothing new comes of it
                 store.commit(lambda _, batch=batch: batch._replace(raw=(), journal=()))  # type: ignore[misc]
-            assert sorted(head for each in store.heads() for head in each) == before[0]
+            assert sorted(head for each in store.iterate_heads() for head in each) == before[0]
         assert problems(list(file_checks(path))) == []

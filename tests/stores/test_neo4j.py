@@ -92,7 +92,7 @@ def test_writers_of_several_processes_lose_nothing(neo4j: Neo4jServer) -> None:
     assert failures == []
     assert sorted(revision for of_one in revisions for revision in of_one) == list(range(1, 61)), "gapless"
     assert all(of_one == sorted(of_one) for of_one in revisions)
-    assert len(writers[0].run([key(f"writer {n}, {at}") for n in range(4) for at in range(15)])) == 60
+    assert len(writers[0].read_runs([key(f"writer {n}, {at}") for n in range(4) for at in range(15)])) == 60
     assert head_of(writers[1], ("own", "2")) == says("C", 14, version="writer 2, 14")
     assert head_of(writers[0], ("shared", "2")) == says("D", 1403, version="writer 3, 14")
     heads = all_heads(writers[0])
@@ -118,7 +118,7 @@ def test_a_follower_never_misses_a_commit(neo4j: Neo4jServer) -> None:
     known = 0
     while True:
         last = done.is_set()
-        known, heads = follower.changes(known)
+        known, heads = follower.read_changes(known)
         copy.update({head.scope_id: head for head in heads})
         if last:
             break
@@ -137,7 +137,7 @@ def test_a_store_works_again_when_its_server_does(own_neo4j: Neo4jServer) -> Non
         before = graph(store)
         assert graph(other) == before
         own_neo4j.kill()
-        for attempt in (store.revision, lambda: store.changes(0), lambda: commit(store, say("C", 2)), lambda: all_heads(store)):
+        for attempt in (store.read_revision, lambda: store.read_changes(0), lambda: commit(store, say("C", 2)), lambda: all_heads(store)):
             with pytest.raises(StoreUnavailable, match="is it running"):
                 attempt()
         with pytest.raises(StoreUnavailable):
@@ -196,7 +196,7 @@ def test_a_store_of_schema_1_gets_a_journal(neo4j: Neo4jServer) -> None:
     with closing(Neo4jStore(neo4j.url)) as store:
         append(store, record("k", b"1"), record("k", b"2"))
         assert records(store) == [record("k", b"1")]
-        assert (store.revision(), head_of(store)) == (1, says("A", 1))
+        assert (store.read_revision(), head_of(store)) == (1, says("A", 1))
     with neo4j.session() as session:
         assert session.run("SHOW CONSTRAINTS YIELD name WHERE name STARTS WITH 'record_' RETURN count(*)").values() == [[2]]
 
@@ -208,9 +208,9 @@ def test_a_database_that_was_emptied_is_told(neo4j: Neo4jServer) -> None:
         with pytest.raises(StoreCorrupt, match="holds no meshline store"):
             commit(store, say("A", 1))
         with pytest.raises(StoreCorrupt, match="holds no meshline store"):
-            store.revision()
+            store.read_revision()
     with closing(Neo4jStore(neo4j.url)) as again:
-        assert again.revision() == 0
+        assert again.read_revision() == 0
 
 
 def test_all_handles_may_be_opened_at_once_on_an_empty_database(neo4j: Neo4jServer) -> None:

@@ -82,7 +82,7 @@ class TestFiles:
             with pytest.raises(StoreUnavailable, match="another process is writing"):
                 commit(store, say("B", 2))
             with pytest.raises(StoreUnavailable):
-                store.setting("naming", "n")
+                store.read_setting("naming", "n")
             assert head_of(store) == says("A", 1), "readers go on"
             with closing(SqliteStore(str(path), busy_timeout=0.05)) as late:
                 assert head_of(late) == says("A", 1), "opening needs no lock"
@@ -175,7 +175,7 @@ class TestFiles:
     def test_an_empty_file_becomes_a_store(self, path: Path) -> None:
         path.touch()
         with closing(SqliteStore(str(path))) as store:
-            assert store.revision() == 0
+            assert store.read_revision() == 0
 
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable, match="does its folder exist"):
@@ -184,11 +184,11 @@ class TestFiles:
     def test_a_closed_store_says_so(self, path: Path) -> None:
         for store in (SqliteStore(str(path)), SqliteStore()):
             commit(store, say("A", 1))
-            reading = store.heads()
+            reading = store.iterate_heads()
             store.close()
             store.close()
             with pytest.raises(StoreUnavailable, match="is closed"):
-                store.revision()
+                store.read_revision()
             with pytest.raises(StoreUnavailable, match="is closed"):
                 commit(store, say("A", 2))
             with pytest.raises(StoreUnavailable, match="is closed"):
@@ -222,14 +222,14 @@ class TestFiles:
             commit(store, say("", 2, scope="gone"))
             for at in range(10):
                 commit(store, say("A", at, scope=f"s{at}"))
-            assert {head.scope for head in store.changes(0).heads} == {("s",), ("gone",), *((f"s{at}",) for at in range(10))}
-            assert {head.scope for head in store.changes(1).heads} == {("gone",), *((f"s{at}",) for at in range(10))}
-            assert {head.scope for head in store.changes(10).heads} == {("s8",), ("s9",)}
+            assert {head.scope for head in store.read_changes(0).heads} == {("s",), ("gone",), *((f"s{at}",) for at in range(10))}
+            assert {head.scope for head in store.read_changes(1).heads} == {("gone",), *((f"s{at}",) for at in range(10))}
+            assert {head.scope for head in store.read_changes(10).heads} == {("s8",), ("s9",)}
 
     def test_readers_see_one_moment(self, path: Path) -> None:
         with closing(SqliteStore(str(path))) as store:
             commit(store, *(say("A", 1, scope=f"s{n}") for n in range(2500)))
-            reading = store.heads()
+            reading = store.iterate_heads()
             seen = list(next(iter(reading)))
             commit(store, *(say("B", 2, scope=f"s{n}") for n in range(2500)))
             seen += [head for batch in reading for head in batch]
@@ -253,10 +253,10 @@ class TestFiles:
             writer.kill()
             acknowledged = max([acknowledged, *(int(line) for line in writer.stdout.read().split())])
         with closing(SqliteStore(str(path))) as store:
-            assert store.revision() in (acknowledged, acknowledged + 1)
+            assert store.read_revision() in (acknowledged, acknowledged + 1)
             head = head_of(store, "other")
             assert head is not None
-            assert head.last_observed == store.revision()
+            assert head.last_observed == store.read_revision()
 
     def test_records_are_there_with_what_they_rest_on_after_kill_9(self, path: Path) -> None:
         program = (
@@ -275,9 +275,9 @@ class TestFiles:
             writer.kill()
             acknowledged += map(int, writer.stdout.read().split())
         with closing(SqliteStore(str(path))) as store:
-            position = int(store.setting("position") or 0)
+            position = int(store.read_setting("position") or 0)
             assert position in (acknowledged[-1], acknowledged[-1] + 1)
-            assert [kept.record.key for kept in store.journal("notice", 0, 10**6)] == [
+            assert [kept.record.key for kept in store.read_journal("notice", 0, 10**6)] == [
                 f"{at} {n}" for at in range(1, position + 1) for n in range(5)
             ]
 
@@ -291,7 +291,7 @@ class TestFiles:
             old.execute("INSERT INTO setting VALUES ('naming', 'n')")
             old.commit()
         with closing(SqliteStore(str(path))) as store:
-            assert store.setting("naming") == "n"
+            assert store.read_setting("naming") == "n"
             assert commit(store, say("A", 1)).revision == 1
             append(store, record("k"), record("k"))
             assert records(store) == [record("k")]
@@ -300,9 +300,9 @@ class TestFiles:
         before = older(path)
         with closing(SqliteStore(str(path))) as store:
             assert all_heads(store) == before
-            assert store.setting("naming") == "n"
+            assert store.read_setting("naming") == "n"
             assert records(store) == [record("k")]
-            assert len(store.raw()) == 1
+            assert len(store.read_raw_events()) == 1
             assert commit(store, say("D", 4)).revision == 4
         assert [check.problems for check in file_checks(str(path)) if not check.passed] == []
 
@@ -331,7 +331,7 @@ SqliteStore(sys.argv[1])
         with closing(SqliteStore(str(path))) as store:
             commit(store, say("A", 1))
             with pytest.raises((TypeError, sqlite3.Error)):
-                store.statements([object()])  # type: ignore[list-item]
+                store.read_heads([object()])  # type: ignore[list-item]
 
     def test_runs_of_one_time_do_not_read_the_history(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """All jobs of a scheduler's round state the same of a shared dataset, each in a run of its own."""
@@ -375,7 +375,7 @@ def older(path: Path) -> list[Head]:
         commit(store, say("C", 3))
         append(store, record("k"))
         store.commit(lambda _: Batch(raw=[RawEvent("s", 1, b"{}")]))
-        store.setting("naming", "n")
+        store.read_setting("naming", "n")
         before = all_heads(store)
     with closing(sqlite3.connect(path)) as old:
         for table in TABLES:

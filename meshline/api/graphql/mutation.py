@@ -111,7 +111,7 @@ class Mutation:
     def retract(self, info: Context, statement: strawberry.ID) -> Stated:
         request = info.context
         scope_id = _parse_scope_id(statement)
-        heads = request.live.store.statements([scope_id]) if scope_id is not None else ()
+        heads = request.live.store.read_heads([scope_id]) if scope_id is not None else ()
         if not heads or heads[0].content is None:
             raise NotFound(f"no statement {statement[:40]!r} holds")
         head = heads[0]
@@ -184,7 +184,7 @@ def _commit(request: RequestContext, actor: str, what: str, about: AssetKey, sta
     store, earlier = request.live.store, _find_newest_time(request)
 
     def build(_reader: RunReader) -> Batch:
-        newest = max(earlier, int(store.setting(NEWEST) or 0))
+        newest = max(earlier, int(store.read_setting(NEWEST) or 0))
         at = max(now(), statement.observed_at, newest + 1)
         if at > now() + AHEAD_WARNED:
             log.warning("the clock was ahead when %s was stated: this statement counts from just after it", from_micros(newest))
@@ -198,7 +198,7 @@ def _commit(request: RequestContext, actor: str, what: str, about: AssetKey, sta
 def _find_newest_time(request: RequestContext) -> int:
     """The time of the last statement of a person, of a store in which that was not recorded yet."""
     live = request.live
-    if live.store.setting(NEWEST) is not None:
+    if live.store.read_setting(NEWEST) is not None:
         return 0
     with live.lock:
         return live.index.changes.find_newest_time(PERSON)

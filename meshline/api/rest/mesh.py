@@ -67,7 +67,7 @@ def _store_configuration(file: mesh.Mesh, opened: Opened) -> list[str]:
     """Remember the file's rules as far as a running server can; what it cannot is said. Raises InvalidInput."""
     naming, precedence = mesh.configuration(file)
     store = opened.live.store
-    if naming is not None and naming.digest != opened.naming.digest and store.revision() == 0:
+    if naming is not None and naming.digest != opened.naming.digest and store.read_revision() == 0:
         raise InvalidInput(
             "this server was started without the file's naming rules: start it with `meshline serve --mesh FILE`,"
             " or load the file with `meshline ingest mesh FILE` before it starts",

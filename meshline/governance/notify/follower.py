@@ -95,7 +95,7 @@ class ChangeDetector:
         chosen = {head.scope_id: head for head in heads if head.scope[:1] and head.scope[0] not in _SILENT and self._is_new(head, since)}
         ids = sorted(chosen)
         for at in range(0, len(ids), TOGETHER):
-            for scope_id, history in self._live.store.history(ids[at : at + TOGETHER]).items():
+            for scope_id, history in self._live.store.read_history(ids[at : at + TOGETHER]).items():
                 yield from self._compare_stretches(chosen[scope_id], history, since)
 
     def _is_new(self, head: Head, since: int) -> bool:
@@ -268,10 +268,10 @@ class Follower:
         Raises StoreUnavailable; then nothing is noted, and the next step finds the same.
         """
         store, now = self._live.store, self._clock()
-        since, position = store.setting(SINCE), int(store.setting(POSITION) or 0)
+        since, position = store.read_setting(SINCE), int(store.read_setting(POSITION) or 0)
         if since is None:
             return self._begin(now)
-        changes = store.changes(position)
+        changes = store.read_changes(position)
         if changes.revision <= position and self._looked:
             return FollowResult(position, 0, 0, 0)
         self._live.refresh()

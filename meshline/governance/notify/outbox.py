@@ -17,7 +17,7 @@ import msgspec
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.naming import address
-from meshline.graph.store.base import Batch, Kept, Record, Store
+from meshline.graph.store.base import Batch, Record, Store, StoredRecord
 
 NOTICE = "notice"
 MOST_ASSETS = 50  # that one notice names
@@ -85,7 +85,7 @@ def build_record(key: str, owed: NoticeBody, at: int) -> Record:
     return Record(NOTICE, key, at, msgspec.json.encode(owed))
 
 
-def parse_notice(kept: Kept) -> Notice:
+def parse_notice(kept: StoredRecord) -> Notice:
     """Raises StoreCorrupt."""
     try:
         return Notice(kept.position, kept.record.key, kept.record.at, _decoder.decode(kept.record.body))
@@ -146,7 +146,7 @@ class Outbox:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._start = self._read_to = int(store.setting(SETTLED) or 0)
+        self._start = self._read_to = int(store.read_setting(SETTLED) or 0)
         self._pending: dict[str, Notice] = {}
         self._tried: dict[str, Tried] = {}
         self._claims: dict[tuple[str, int], str] = {}
@@ -196,7 +196,7 @@ class Outbox:
         needed = [one.position for one in self._pending.values()] + [position for position, _ in self._deliveries]
         settled = min(needed, default=self._read_to + 1) - 1
         if settled > self._start:
-            self._store.setting(SETTLED, str(settled))
+            self._store.read_setting(SETTLED, str(settled))
             self._start = settled
 
     def _append(self, records: Sequence[Record]) -> None:
@@ -204,7 +204,7 @@ class Outbox:
             self._store.commit(lambda _: Batch(journal=records))
 
     def _read(self) -> None:
-        while kept := self._store.journal("", self._read_to, READ_AT_ONCE):
+        while kept := self._store.read_journal("", self._read_to, READ_AT_ONCE):
             for one in kept:
                 record = one.record
                 if record.kind == NOTICE:
@@ -222,7 +222,7 @@ class Outbox:
                     self._forget(one)
                 self._read_to = one.position
 
-    def _forget(self, kept: Kept) -> None:
+    def _forget(self, kept: StoredRecord) -> None:
         record = kept.record
         if record.kind == SENT:
             self._deliveries.append((kept.position, record.at))

@@ -84,7 +84,7 @@ class ViolationLog:
         self._position = 0
 
     def read_states(self) -> Mapping[str, ViolationState]:
-        while kept := self._store.journal(TURN, self._position, READ_AT_ONCE):
+        while kept := self._store.read_journal(TURN, self._position, READ_AT_ONCE):
             for position, said in kept:
                 try:
                     turn = msgspec.json.decode(said.body, type=_EventRecord)

@@ -19,14 +19,14 @@ from meshline.graph.model import (
     parse_source_kind,
 )
 from meshline.graph.store.base import Head
-from meshline.graph.store.head_table import HeadTable, scope_of, scope_text
+from meshline.graph.store.head_table import HeadTable, format_scope, parse_scope
 
 # How the text of a job-output scope begins, and where its parts meet: within a part, quotes are escaped.
-_JOB_OUTPUT = scope_text((JOB_OUTPUT, ""))[:-2]
+_JOB_OUTPUT = format_scope((JOB_OUTPUT, ""))[:-2]
 _BETWEEN = '","'
 _PARTIAL = f"{_BETWEEN}{PARTIAL_SCHEMA}{_BETWEEN}"
 _QUERY = f'{_BETWEEN}{QUERY}"]'
-_REPLACED = scope_text((CONTENT_REPLACED, ""))[:-2]
+_REPLACED = format_scope((CONTENT_REPLACED, ""))[:-2]
 _NUMBERS = ("scope_id", "observed_at", "valid_from", "last_observed", "run", "source", "provisional", "stale", "replaced", "refollowed")
 _OUTPUT_PARTS = 5  # of a job-output scope
 _NEVER = np.iinfo(np.int64).min
@@ -90,7 +90,7 @@ class Heads:
                 if _is_query(scope):
                     self._queries.setdefault(_output(scope), {})[scope_id] = None
             elif _PARTIAL in scope:
-                self._count_partial(scope_of(scope), 1)
+                self._count_partial(parse_scope(scope), 1)
             elif scope.startswith(_REPLACED):
                 self._replaced.setdefault(_content(scope), {})[scope_id] = None
         top = int(self.scope_id[new].max(initial=0)) + 1
@@ -125,7 +125,7 @@ class Heads:
             if _is_query(scope):
                 _drop(self._queries, _output(scope), int(self.scope_id[head]))
         elif _PARTIAL in scope:
-            self._count_partial(scope_of(scope), -1)
+            self._count_partial(parse_scope(scope), -1)
         elif scope.startswith(_REPLACED):
             _drop(self._replaced, _content(scope), int(self.scope_id[head]))
 
@@ -159,7 +159,7 @@ class Heads:
         return (np.searchsorted(self.starts[: self.n + 1, table], rows, side="right") - 1).astype(np.int32)
 
     def scope_of(self, head: int) -> Scope:
-        return scope_of(self.scopes[head])
+        return parse_scope(self.scopes[head])
 
     def source_of(self, head: int) -> str:
         return str(self.sources[self.source[head]])
@@ -232,10 +232,10 @@ class Heads:
         for head in changed:
             kind = head.scope[0]
             if kind == CONTENT_REPLACED:
-                dataset = _content(scope_text(head.scope))
+                dataset = _content(format_scope(head.scope))
                 found.setdefault(dataset, {}).update(self._queries.get(dataset, {}))
             elif kind == JOB_OUTPUT and head.scope[-1] == QUERY and self.current(head.scope_id) != NONE:
-                text = scope_text(head.scope)
+                text = format_scope(head.scope)
                 if _is_query(text):
                     found.setdefault(_output(text), {})[head.scope_id] = None
         return found
@@ -252,12 +252,12 @@ class Heads:
     @staticmethod
     def job_name(job: Sequence[str]) -> str:
         """`job_of` the scopes of a job's outputs."""
-        return _job(scope_text((JOB_OUTPUT, *job, "")))
+        return _job(format_scope((JOB_OUTPUT, *job, "")))
 
     @staticmethod
     def job_of(scope: Scope) -> str | None:
         """What names the job of a job-output scope here; None for others."""
-        return _job(scope_text(scope)) if scope[0] == JOB_OUTPUT else None
+        return _job(format_scope(scope)) if scope[0] == JOB_OUTPUT else None
 
     def source_number(self, source: str) -> int:
         number = self._source_numbers.get(source)

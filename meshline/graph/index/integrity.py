@@ -26,11 +26,11 @@ class Walk(NamedTuple):
 
 def index_checks(store: Store, precedence: Precedence, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
     """Two checks of indexes that are made from the store. If others write meanwhile, both follow first."""
-    revision = store.revision()
-    whole = LineageIndex.load(store.heads(), revision, precedence=precedence)
+    revision = store.read_revision()
+    whole = LineageIndex.load(store.iterate_heads(), revision, precedence=precedence)
     followed = LineageIndex.load([], 0, precedence=precedence)
-    followed.changes.apply(store.changes(0))
-    since = store.changes(min(whole.revision, followed.revision))
+    followed.changes.apply(store.read_changes(0))
+    since = store.read_changes(min(whole.revision, followed.revision))
     whole.changes.apply(since)
     followed.changes.apply(since)
     yield _same(whole, followed, advance)
@@ -40,17 +40,17 @@ def index_checks(store: Store, precedence: Precedence, advance: Callable[[int], 
 def _same(whole: LineageIndex, followed: LineageIndex, advance: Callable[[int], None]) -> Check:
     found = Findings("index: loaded at once and followed change by change it is the same (walks from a sample)")
     if whole.changes.measure_size() != followed.changes.measure_size():
-        found.problem(f"loaded it has {whole.changes.measure_size()}, followed {followed.changes.measure_size()}")
+        found.add_problem(f"loaded it has {whole.changes.measure_size()}, followed {followed.changes.measure_size()}")
     for key in _sample(whole):
         found.count += 1
         other = followed.assets.find_by_key(key)
         node = whole.assets.find_by_key(key)
         if other is None or node is None:
-            found.problem(f"{key.kind} {key.qualified_name} is in one of them only")
+            found.add_problem(f"{key.kind} {key.qualified_name} is in one of them only")
         elif any(_differ(_walk(whole, node, way), _walk(followed, other, way)) for way in Direction):
-            found.problem(f"from {key.kind} {key.qualified_name} they reach otherwise")
+            found.add_problem(f"from {key.kind} {key.qualified_name} they reach otherwise")
         advance(1)
-    return found.check()
+    return found.build_check()
 
 
 def _symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Check:
@@ -68,9 +68,9 @@ def _symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Check:
             there = index.assets.find_by_key(end)
             back = Walk({}, 0) if there is None else _walk(index, there, Direction.UPSTREAM)
             if end.kind is AssetKind.COLUMN and back is not None and back.reached.get(key) != reached[end]:
-                found.problem(f"{key.qualified_name} reaches {end.qualified_name}, which does not come from it alike")
+                found.add_problem(f"{key.qualified_name} reaches {end.qualified_name}, which does not come from it alike")
         advance(1)
-    return found.check()
+    return found.build_check()
 
 
 def _sample(index: LineageIndex) -> list[AssetKey]:

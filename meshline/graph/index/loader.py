@@ -116,7 +116,7 @@ class Feed:
         """Take in all heads of an empty index."""
         for heads in ahead(batches):
             if heads:
-                table = HeadTable.of(heads)
+                table = HeadTable.from_heads(heads)
                 self._read(table)
                 self.core.share = table.share
                 if self.core.bytes_read > INTERPRETED_BYTES:
@@ -147,7 +147,7 @@ class Feed:
             self._listed_anew(head.scope)
         if new:
             first_flow = int(core.counts[N_FLOWS])
-            self._read(HeadTable.of(new))
+            self._read(HeadTable.from_heads(new))
             core.link(first_flow)
             if core.bytes_read > INTERPRETED_BYTES:
                 compile_kernels_soon()

@@ -18,13 +18,13 @@ from meshline.graph.index.mentions import Touched
 from meshline.graph.index.results import Flags, Ints, Ownership, Tied
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Precedence, parse_source_kind
 from meshline.graph.naming import Patterns, Rule
-from meshline.graph.store.head_table import scope_text
+from meshline.graph.store.head_table import format_scope
 
 _READS = EDGE_TYPES.index(EdgeType.READS)
 _KEPT = tuple(EDGE_TYPES.index(type_) for type_ in (EdgeType.PORT, EdgeType.OWNS, EdgeType.CONSUMES, EdgeType.GOVERNS))
 
 # How the scopes of runs begin that read and name no output.
-_IDLE = scope_text(("job-reads", ""))[:-2]
+_IDLE = format_scope(("job-reads", ""))[:-2]
 
 
 class Ties:

@@ -22,13 +22,13 @@ import numpy as np
 from meshline.graph.index.arrays import CLASS, COVERED
 from meshline.graph.index.index_tables import Core
 from meshline.graph.model import DBT, DBT_ID, DBT_LINEAGE, Json, parse_source_kind
-from meshline.graph.store.head_table import HeadTable, scope_of, scope_text
+from meshline.graph.store.head_table import HeadTable, format_scope, parse_scope
 
 _Pair: TypeAlias = tuple[int, int]
 
 _STATED = 4  # FlowKinds.flags: covered
 _PAIR = 2  # the class of a flow between datasets
-_NODE = scope_text((DBT, ""))[:-2]  # how the text of a scope of a dbt node begins
+_NODE = format_scope((DBT, ""))[:-2]  # how the text of a scope of a dbt node begins
 
 
 class PairCoverage:
@@ -52,7 +52,7 @@ class PairCoverage:
             return
         for scope_id, source, text in zip(heads.scope_ids, heads.sources, heads.scopes, strict=True):
             if text.startswith(_NODE) and parse_source_kind(source) == DBT:
-                scope = scope_of(text)
+                scope = parse_scope(text)
                 if len(scope) == 3 and scope[2] == DBT_LINEAGE:
                     self._lineages[scope[1]][scope_id] = None
                     self._node_of[scope_id] = scope[1]

@@ -89,7 +89,7 @@ def aliases(live: LiveGraph, index: LineageIndex, datasets: Sequence[int], known
     """All names of each dataset but the shown one: by SAME_AS, renames, and spellings that came; with one read of the store."""
     naming = [[edge.scope_id for edge in _naming_edges(index, dataset)] for dataset in datasets]
     scope_ids = sorted({scope_id for of_one in naming for scope_id in of_one})
-    heads = {head.scope_id: head for head in live.store.statements(scope_ids, index.as_of)} if scope_ids else {}
+    heads = {head.scope_id: head for head in live.store.read_heads(scope_ids, index.as_of)} if scope_ids else {}
     return [
         sorted({*_spellings(rows), *_said(index, dataset, [heads[scope_id] for scope_id in of_one if scope_id in heads])})
         for dataset, of_one, rows in zip(datasets, naming, known, strict=True)

@@ -83,7 +83,7 @@ def identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
     traits = index.core.nodes.traits
     past = {index.assets.get_own_key(member): bool(traits[member] & PAST) for member in index.assets.list_members(dataset)}
     keys = list(past)
-    heads = live.store.statements(sorted(_scopes(index, dataset)), index.as_of)
+    heads = live.store.read_heads(sorted(_scopes(index, dataset)), index.as_of)
     ranks = _ranks(keys, heads)
     members = [Member(key, *ranks[key], past[key]) for key in keys]
     members.sort(key=lambda member: (member.past, _ORDER[member.rank], member.key))

@@ -80,7 +80,7 @@ def lineage_diff(
 
 def _heads(live: LiveGraph, at: int, limits: Limits) -> dict[int, Head]:
     found: dict[int, Head] = {}
-    for batch in live.store.heads(at):
+    for batch in live.store.iterate_heads(at):
         limits.check()
         found.update((head.scope_id, head) for head in batch)
     return found

@@ -14,7 +14,7 @@ from meshline.graph.quality import EXPECTATIONS, JOB_QUALITY, OPEN, QUALITY, RES
 from meshline.graph.queries.pages import SortKey, by_name
 from meshline.graph.queries.search import EVERYTHING, Filter, listing
 from meshline.graph.store.base import Head
-from meshline.graph.store.head_table import scope_text
+from meshline.graph.store.head_table import format_scope
 
 
 class Said(NamedTuple):
@@ -95,7 +95,7 @@ def said_of(live: LiveGraph, index: LineageIndex, datasets: Iterable[int]) -> di
         for of in set(datasets)
     }
     ids = sorted({id_ for of_dataset in names.values() for id_ in of_dataset})
-    heads = {head.scope_id: head for head in live.store.statements(ids, index.as_of)} if ids else {}
+    heads = {head.scope_id: head for head in live.store.read_heads(ids, index.as_of)} if ids else {}
     return {
         of: [Spoken(heads[id_], {key.parts for key in keys}) for id_, keys in sorted(of_dataset.items()) if id_ in heads]
         for of, of_dataset in names.items()
@@ -189,7 +189,7 @@ def history(live: LiveGraph, index: LineageIndex, result: Result, first: int | N
     if result.at is None:
         return []
     found: list[Past] = []
-    for interval, content in reversed(live.store.history([result.scope_id]).get(result.scope_id, ())):
+    for interval, content in reversed(live.store.read_history([result.scope_id]).get(result.scope_id, ())):
         if first is not None and len(found) >= first:
             break
         if index.as_of is None or interval.valid_from <= index.as_of:
@@ -225,7 +225,7 @@ _DATASET_AT = {QUALITY: 2, JOB_QUALITY: 3}  # where the scopes name their datase
 
 def checked_datasets(index: LineageIndex) -> list[int]:
     """The datasets that have results."""
-    beginnings = tuple(scope_text((kind, ""))[:-2] for kind in _DATASET_AT)
+    beginnings = tuple(format_scope((kind, ""))[:-2] for kind in _DATASET_AT)
     heads = index.core.heads
     found = set()
     for head, (text, alive) in enumerate(zip(heads.scopes, heads.alive[: heads.n].tolist(), strict=False)):

@@ -37,7 +37,7 @@ def schemas(live: LiveGraph, index: LineageIndex, dataset: int) -> list[Schema]:
     whole = {scope_id for scope_id in listed if not is_partial_schema(index.changes.get_scope(scope_id).scope)}
     scopes = sorted(whole or listed)  # what readers list is of interest only where nothing lists all
     found: list[Schema] = []
-    for scope_id, intervals in live.store.history(scopes).items():
+    for scope_id, intervals in live.store.read_history(scopes).items():
         source = index.changes.get_scope(scope_id).source
         said: list[Schema] = []
         for interval, content in intervals:

@@ -29,7 +29,7 @@ class Run(NamedTuple):
     state: bytes
 
 
-class Pair(NamedTuple):
+class RunPair(NamedTuple):
     """A run's (input, output) pair of datasets: `covered` if its column lineage has edges for it.
 
     Pairs are what sibling runs (same source, same parent) need to know of each other. `pair` is the
@@ -69,7 +69,7 @@ class Record(NamedTuple):
     body: bytes
 
 
-class Kept(NamedTuple):
+class StoredRecord(NamedTuple):
     """A record read back. `position` orders the records of all kinds by commit, and is never used again."""
 
     position: int
@@ -94,7 +94,7 @@ class Batch(NamedTuple):
     withdrawals: Sequence[Withdrawal] = ()
     statements: Sequence[Statement] = ()
     runs: Sequence[Run] = ()
-    pairs: Sequence[Pair] = ()
+    pairs: Sequence[RunPair] = ()
     raw: Sequence[RawEvent] = ()
     settings: Mapping[str, str] = {}
     journal: Sequence[Record] = ()
@@ -134,11 +134,11 @@ class Changes(NamedTuple):
 class RunReader(Protocol):
     """What the builder of a batch may read, inside the transaction that will write the batch."""
 
-    def runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+    def find_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         """The known ones of these runs."""
         ...
 
-    def siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[Pair]]:
+    def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
         """For each (source, parent, pair): the pairs that runs of this parent have. Missing = none."""
         ...
 
@@ -154,19 +154,19 @@ class Store(Protocol):
         """
         ...
 
-    def heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
+    def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
         """All heads with content, in batches, now or as of a time (microseconds)."""
         ...
 
-    def changes(self, since: int) -> Changes:
+    def read_changes(self, since: int) -> Changes:
         """What changed after a revision, for an index that follows. Never raises for an old revision."""
         ...
 
-    def statements(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+    def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         """The heads of these scopes (those that have one)."""
         ...
 
-    def history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
+    def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         """The intervals of these scopes, oldest first, with what each says (tombstones included)."""
         ...
 
@@ -181,27 +181,27 @@ class Store(Protocol):
         """
         ...
 
-    def run(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+    def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         """The recorded state of these runs."""
         ...
 
-    def raw(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         """Raw events in order of arrival, after a position."""
         ...
 
-    def prune_raw(self, received_before: int) -> int:
+    def prune_raw_events(self, received_before: int) -> int:
         """Forget raw events that are older; the number forgotten."""
         ...
 
-    def journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[Kept]:
+    def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
         """Records of a kind ('': of all) in the order of commits, after a position. They are never changed nor forgotten."""
         ...
 
-    def revision(self) -> int:
+    def read_revision(self) -> int:
         """The newest revision; also the cheapest question that proves that the store answers."""
         ...
 
-    def setting(self, name: str, value: str | None = None) -> str | None:
+    def read_setting(self, name: str, value: str | None = None) -> str | None:
         """Read a named setting kept in the store (e.g. the digest of the naming rules), or set it."""
         ...
 

@@ -16,7 +16,7 @@ LEVEL = 1
 WORTHWHILE = 400
 
 
-def pack(data: bytes) -> tuple[bool, bytes]:
+def compress_bytes(data: bytes) -> tuple[bool, bytes]:
     """(deflated, what to keep)."""
     if len(data) >= WORTHWHILE:
         smaller = zlib_ng.compress(data, LEVEL)
@@ -25,15 +25,15 @@ def pack(data: bytes) -> tuple[bool, bytes]:
     return False, data
 
 
-def unpack_content(digest: bytes, deflated: int, kept: bytes) -> Content:
+def decompress_content(digest: bytes, deflated: int, kept: bytes) -> Content:
     """The content of a digest. Raises StoreCorrupt if it is another."""
-    blob = unpack(deflated, kept)
+    blob = decompress_bytes(deflated, kept)
     if hashlib.blake2b(blob, digest_size=16).digest() != digest:
         raise StoreCorrupt("a statement's content does not fit its digest: restore the store from a backup")
     return Content(digest, blob)
 
 
-def unpack(deflated: int, kept: bytes) -> bytes:
+def decompress_bytes(deflated: int, kept: bytes) -> bytes:
     if not deflated:
         return kept
     try:

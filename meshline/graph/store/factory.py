@@ -25,15 +25,15 @@ def open_store(url: str) -> Store:
         return SqliteStore()
     scheme, separator, rest = url.partition("://")
     if not separator:
-        raise InvalidInput(f"{shown(url)!r} is no address of a store: use {FORMS}")
+        raise InvalidInput(f"{mask_credentials(url)!r} is no address of a store: use {FORMS}")
     if scheme == "sqlite":
-        return _sqlite(url, rest)
+        return _open_sqlite(url, rest)
     if scheme in NEO4J_SCHEMES:
-        return _neo4j(url)
+        return _open_neo4j(url)
     raise InvalidInput(f"there is no kind of store called {scheme!r}: use {FORMS}")
 
 
-def backup_store(url: str, to: Path, *, overwrite: bool = False, advance: Callable[[int], None] = lambda _: None) -> int:
+def back_up_store(url: str, to: Path, *, overwrite: bool = False, advance: Callable[[int], None] = lambda _: None) -> int:
     """Copy one moment of the store at an address into a new SQLite store; bytes written.
 
     Raises InvalidInput (also for a store in memory), NotFound, MissingExtra, StoreUnavailable or StoreCorrupt.
@@ -42,9 +42,9 @@ def backup_store(url: str, to: Path, *, overwrite: bool = False, advance: Callab
         with require_extra(*_NEO4J):
             from meshline.graph.store.neo4j.backup import backup as backup_neo4j  # noqa: PLC0415 - an extra
         return backup_neo4j(url, to, overwrite=overwrite, advance=advance)
-    path = sqlite_path(url)
+    path = find_sqlite_path(url)
     if path is None:
-        raise InvalidInput(f"{shown(url)!r} is not kept anywhere: there is nothing to copy")
+        raise InvalidInput(f"{mask_credentials(url)!r} is not kept anywhere: there is nothing to copy")
     if not path.exists():
         raise NotFound(f"there is no store at {path}")
     if to.exists() and to.samefile(path):
@@ -52,28 +52,28 @@ def backup_store(url: str, to: Path, *, overwrite: bool = False, advance: Callab
     return backup(str(path), to, overwrite=overwrite)
 
 
-def sqlite_path(url: str) -> Path | None:
+def find_sqlite_path(url: str) -> Path | None:
     """The file of an SQLite store; None for all others."""
     if not url.startswith("sqlite:///") or ":memory:" in url:
         return None
     return Path(unquote(url.removeprefix("sqlite:///")))
 
 
-def shown(url: str) -> str:
+def mask_credentials(url: str) -> str:
     """An address without the user name and password that it may have, however it is written."""
     before, at, host = url.rpartition("@")
     scheme, separator, _ = before.partition("://")
     return f"{scheme if separator else ''}{separator}...@{host}" if at else url
 
 
-def _sqlite(url: str, rest: str) -> Store:
+def _open_sqlite(url: str, rest: str) -> Store:
     path = unquote(rest[1:]) if rest.startswith("/") else ""
     if not path or "\x00" in path:
-        raise InvalidInput(f"{shown(url)!r} names no file: use sqlite:///relative.db or sqlite:////absolute.db")
+        raise InvalidInput(f"{mask_credentials(url)!r} names no file: use sqlite:///relative.db or sqlite:////absolute.db")
     return SqliteStore(path)
 
 
-def _neo4j(url: str) -> Store:
+def _open_neo4j(url: str) -> Store:
     with require_extra(*_NEO4J):
         from meshline.graph.store.neo4j import Neo4jStore  # noqa: PLC0415 - an extra
     return Neo4jStore(url)

@@ -15,12 +15,12 @@ _decode = msgspec.json.Decoder(Scope).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def scope_text(scope: Scope) -> str:
+def format_scope(scope: Scope) -> str:
     """A scope as JSON: equal scopes have equal texts."""
     return _encode(scope).decode()
 
 
-def scope_of(text: str) -> Scope:
+def parse_scope(text: str) -> Scope:
     """The scope that a text is (`scope_text`). Raises StoreCorrupt."""
     try:
         return _decode(text)
@@ -77,11 +77,11 @@ class HeadTable(Sequence[Head]):
         self.share = share
 
     @classmethod
-    def of(cls, heads: Sequence[Head]) -> HeadTable:
+    def from_heads(cls, heads: Sequence[Head]) -> HeadTable:
         """Those of the heads that have content."""
         if isinstance(heads, HeadTable):
             return heads
-        speaking = [(*head[:2], scope_text(head.scope), *head[3:8], *head.content) for head in heads if head.content is not None]
+        speaking = [(*head[:2], format_scope(head.scope), *head[3:8], *head.content) for head in heads if head.content is not None]
         return cls(*zip(*speaking, strict=True)) if speaking else cls(*[()] * 10)
 
     def __len__(self) -> int:
@@ -99,7 +99,7 @@ class HeadTable(Sequence[Head]):
         return Head(
             self.scope_ids[at],
             self.sources[at],
-            scope_of(self.scopes[at]),
+            parse_scope(self.scopes[at]),
             self.observed_at[at],
             self.valid_from[at],
             self.last_observed[at],

@@ -12,7 +12,7 @@ from meshline.errors import MeshlineError
 from meshline.graph.content import EMPTY, columns, decode, keys_of
 from meshline.graph.model import AssetKey, Content, Interval
 from meshline.graph.store.base import Head, Store
-from meshline.graph.store.search_words import key_words
+from meshline.graph.store.search_words import list_key_words
 
 SHOWN = 10  # problems of one check that are told
 SAMPLE = 50  # names that are searched for; at most twice as many
@@ -43,16 +43,16 @@ class Findings:
         self._wrong = 0
         self.count = 0
 
-    def problem(self, text: str) -> None:
+    def add_problem(self, text: str) -> None:
         self._wrong += 1
         if len(self._problems) < SHOWN:
             self._problems.append(text)
 
-    def check(self) -> Check:
+    def build_check(self) -> Check:
         return Check(self._what, self.count, tuple(self._problems), self._wrong)
 
 
-def content_problem(content: Content) -> str | None:
+def find_content_problem(content: Content) -> str | None:
     """Why a content cannot be used, if it cannot."""
     if hashlib.blake2b(content.blob, digest_size=16).digest() != content.digest:
         return "does not fit its digest"
@@ -63,13 +63,13 @@ def content_problem(content: Content) -> str | None:
     return None
 
 
-def checks(store: Store, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
+def run_checks(store: Store, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
     """All that the protocol lets one see. Safe while others write."""
     sample = _Sample()
-    yield _heads(store, sample, advance)
-    yield _names(store, sample.keys)
-    yield _raw(store, advance)
-    yield _journal(store, advance)
+    yield _check_heads(store, sample, advance)
+    yield _check_names(store, sample.keys)
+    yield _check_raw_events(store, advance)
+    yield _check_journal(store, advance)
 
 
 class _Sample:
@@ -89,41 +89,41 @@ class _Sample:
         self._seen += 1
 
 
-def _heads(store: Store, sample: _Sample, advance: Callable[[int], None]) -> Check:
+def _check_heads(store: Store, sample: _Sample, advance: Callable[[int], None]) -> Check:
     """What each scope says now can be read, and is what its history ends with."""
     found = Findings("heads: what each scope says can be read, and is what its history says")
-    for batch in store.heads():
+    for batch in store.iterate_heads():
         heads = list(batch)
         found.count += len(heads)
-        history = store.history([head.scope_id for head in heads])
+        history = store.read_history([head.scope_id for head in heads])
         for head in heads:
-            problem = _head_problem(head, history.get(head.scope_id, ()))
+            problem = _find_head_problem(head, history.get(head.scope_id, ()))
             if problem is not None:
-                problem = _again(store, head.scope_id)  # it may have changed in between
+                problem = _check_head_again(store, head.scope_id)  # it may have changed in between
             if problem is not None:
-                found.problem(f"scope {head.scope_id} ({head.source} {list(head.scope)}): {problem}")
+                found.add_problem(f"scope {head.scope_id} ({head.source} {list(head.scope)}): {problem}")
             elif head.content is not None:
                 keys = keys_of(columns(head.content.blob))
                 for key in dict.fromkeys([*keys[:1], *keys[-1:]]):
                     sample.offer(key)
         advance(len(heads))
-    return found.check()
+    return found.build_check()
 
 
-def _again(store: Store, scope_id: int) -> str | None:
+def _check_head_again(store: Store, scope_id: int) -> str | None:
     """A second look, at a moment when nobody wrote to the scope; None if there is no such moment."""
     for _ in range(TRIES):
-        before = list(store.statements([scope_id]))
-        history = store.history([scope_id]).get(scope_id, ())
-        if before == list(store.statements([scope_id])):
-            return _head_problem(before[0], history) if before else None
+        before = list(store.read_heads([scope_id]))
+        history = store.read_history([scope_id]).get(scope_id, ())
+        if before == list(store.read_heads([scope_id])):
+            return _find_head_problem(before[0], history) if before else None
     return None
 
 
-def _head_problem(head: Head, history: Sequence[tuple[Interval, Content]]) -> str | None:
+def _find_head_problem(head: Head, history: Sequence[tuple[Interval, Content]]) -> str | None:
     if head.content is None:
         return "a head without content"
-    if (problem := content_problem(head.content)) is not None:
+    if (problem := find_content_problem(head.content)) is not None:
         return f"its content {problem}"
     if not history or history[-1][0].valid_to is not None:
         return "it speaks, and by its history nothing holds"
@@ -136,64 +136,64 @@ def _head_problem(head: Head, history: Sequence[tuple[Interval, Content]]) -> st
     return None if told == shown else "it says otherwise than its history"
 
 
-def _names(store: Store, keys: Sequence[AssetKey]) -> Check:
+def _check_names(store: Store, keys: Sequence[AssetKey]) -> Check:
     """Search finds what is there, by its name."""
     found = Findings("search: assets are found by their names (a sample)")
     for key in keys:
-        words = key_words(key)
+        words = list_key_words(key)
         if not words:
             continue
         found.count += 1
         if key not in store.search(words, [key.kind], FOUND):
-            found.problem(f"{key.kind} {key.qualified_name} is not found by its name")
-    return found.check()
+            found.add_problem(f"{key.kind} {key.qualified_name} is not found by its name")
+    return found.build_check()
 
 
-def _raw(store: Store, advance: Callable[[int], None]) -> Check:
+def _check_raw_events(store: Store, advance: Callable[[int], None]) -> Check:
     found = Findings("events as they came: each can be read")
     after = 0
     while True:
         try:
-            events = store.raw(after, EVENTS)
+            events = store.read_raw_events(after, EVENTS)
         except MeshlineError as error:
-            found.problem(f"after position {after}: {error}")
-            return found.check()
+            found.add_problem(f"after position {after}: {error}")
+            return found.build_check()
         if not events:
-            return found.check()
+            return found.build_check()
         for position, event in events:
             found.count += 1
             try:
                 msgspec.json.decode(event.body, type=msgspec.Raw)
             except msgspec.MsgspecError as error:
-                found.problem(f"event {position} is no JSON: {error}")
+                found.add_problem(f"event {position} is no JSON: {error}")
         after = events[-1].position
         advance(len(events))
 
 
-def _journal(store: Store, advance: Callable[[int], None]) -> Check:
+def _check_journal(store: Store, advance: Callable[[int], None]) -> Check:
     found = Findings("journal: each record can be read, and is there once")
     seen: set[bytes] = set()
     after = 0
     while True:
         try:
-            records = store.journal("", after, EVENTS)
+            records = store.read_journal("", after, EVENTS)
         except MeshlineError as error:
-            found.problem(f"after position {after}: {error}")
-            return found.check()
+            found.add_problem(f"after position {after}: {error}")
+            return found.build_check()
         if not records:
-            return found.check()
+            return found.build_check()
         for position, record in records:
             found.count += 1
             named = hashlib.blake2b(msgspec.json.encode((record.kind, record.key)), digest_size=16).digest()
             if record.key and named in seen:
-                found.problem(f"record {position} is there twice")
+                found.add_problem(f"record {position} is there twice")
             seen.add(named)
             try:
                 msgspec.json.decode(record.body, type=msgspec.Raw)
             except msgspec.MsgspecError as error:
-                found.problem(f"record {position} is no JSON: {error}")
+                found.add_problem(f"record {position} is no JSON: {error}")
         if records[-1].position <= after:
-            found.problem(f"record {records[-1].position} is out of order")
-            return found.check()
+            found.add_problem(f"record {records[-1].position} is out of order")
+            return found.build_check()
         after = records[-1].position
         advance(len(records))

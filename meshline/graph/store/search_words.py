@@ -19,30 +19,30 @@ MAX_TERMS = 60  # of one search; the rest of a longer one is not looked at
 _TEXT_NAMES = [name.encode() for name in TEXT_ATTRIBUTES]
 
 
-def key_words(key: AssetKey) -> list[str]:
+def list_key_words(key: AssetKey) -> list[str]:
     """A column is found by its own name and its dataset's, all else by every part of the key."""
     parts = key.parts[1:] if key.kind is AssetKind.COLUMN else key.parts
-    return list(dict.fromkeys(word for part in parts for word in part_words(part)))
+    return list(dict.fromkeys(word for part in parts for word in list_part_words(part)))
 
 
 @lru_cache(maxsize=16_384)
-def part_words(part: str) -> tuple[str, ...]:
+def list_part_words(part: str) -> tuple[str, ...]:
     """Columns repeat: the name of their dataset, and their own in other datasets."""
-    return tuple(unique(words(part)))
+    return tuple(deduplicate_words(words(part)))
 
 
-def asked(terms: Sequence[str]) -> list[str]:
+def limit_terms(terms: Sequence[str]) -> list[str]:
     """The terms that a search looks at."""
     return list(dict.fromkeys(terms))[:MAX_TERMS]
 
 
-def text_words(fact: AssetFact) -> list[str]:
+def list_text_words(fact: AssetFact) -> list[str]:
     """The words of a fact's prose; empty for most facts."""
     texts = (fact.attributes.get(name) for name in TEXT_ATTRIBUTES)
-    return unique(word for text in texts for part in _strings(text) for word in words(part))
+    return deduplicate_words(word for text in texts for part in _iterate_strings(text) for word in words(part))
 
 
-def documents(blob: bytes) -> Iterator[tuple[AssetKey, list[str]]]:
+def iterate_documents(blob: bytes) -> Iterator[tuple[AssetKey, list[str]]]:
     """The assets of which a statement's content has prose, with its words."""
     if not any(name in blob for name in _TEXT_NAMES):  # of most contents: without decoding them
         return
@@ -50,20 +50,20 @@ def documents(blob: bytes) -> Iterator[tuple[AssetKey, list[str]]]:
     if any(name in attributes for _, attributes in layout.assets for name in TEXT_ATTRIBUTES):
         keys = keys_of(layout)
         for position, attributes in layout.assets:
-            if found := text_words(AssetFact(keys[position], attributes)):
+            if found := list_text_words(AssetFact(keys[position], attributes)):
                 yield keys[position], found
 
 
-def unique(found: Iterator[str]) -> list[str]:
+def deduplicate_words(found: Iterator[str]) -> list[str]:
     return list(dict.fromkeys(found))[:MAX_WORDS]
 
 
-def _strings(value: Json) -> Iterator[str]:
+def _iterate_strings(value: Json) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _strings(item)
+            yield from _iterate_strings(item)
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _strings(item)
+            yield from _iterate_strings(item)

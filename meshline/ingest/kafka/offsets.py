@@ -33,7 +33,7 @@ class Positions:
         self._topic_id = self._id()
         found: dict[int, int] = {}
         for partition in partitions:
-            topic_id, _, offset = (self._store.setting(self._name(partition)) or "").partition(" ")
+            topic_id, _, offset = (self._store.read_setting(self._name(partition)) or "").partition(" ")
             if topic_id == self._topic_id and offset.isdigit():
                 found[partition] = int(offset)
         return found
@@ -44,7 +44,7 @@ class Positions:
 
     def put(self, partition: int, offset: int) -> None:
         """Set that setting now. Raises StoreUnavailable."""
-        self._store.setting(*self.mark(partition, offset))
+        self._store.read_setting(*self.mark(partition, offset))
 
     def _name(self, partition: int) -> str:
         return f"kafka:{self._subscription.group}:{self._subscription.topic}:{partition}"

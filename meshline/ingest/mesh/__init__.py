@@ -82,7 +82,7 @@ def configuration(mesh: Mesh) -> tuple[Naming | None, Precedence | None]:
 
 def stored(store: Store) -> tuple[Naming, Precedence]:
     """The naming and the precedence that a store remembers; the defaults of a new one."""
-    rules, precedence = store.setting(NAMING_RULES), store.setting(PRECEDENCE)
+    rules, precedence = store.read_setting(NAMING_RULES), store.read_setting(PRECEDENCE)
     try:
         naming = Naming(msgspec.json.decode(rules, type=list[tuple[str, str]])) if rules is not None else Naming()
         return naming, msgspec.json.decode(precedence, type=Precedence) if precedence is not None else Precedence()
@@ -97,15 +97,15 @@ def configure(store: Store, naming: Naming | None = None, precedence: Precedence
     would not be found again.
     """
     old_naming, old_precedence = stored(store)
-    if naming is not None and naming.digest != old_naming.digest and store.revision() > 0:
+    if naming is not None and naming.digest != old_naming.digest and store.read_revision() > 0:
         raise InvalidInput(
             "the naming rules are not those that the store was written with: make a store that follows them with"
             " `meshline replay --mesh FILE --to NEW_STORE`"
         )
     naming, precedence = naming or old_naming, precedence or old_precedence
-    if store.setting(NAMING) != naming.digest:
-        store.setting(NAMING_RULES, msgspec.json.encode([(t.pattern.pattern, t.replacement) for t in naming.trimmers]).decode())
-        store.setting(NAMING, naming.digest)
+    if store.read_setting(NAMING) != naming.digest:
+        store.read_setting(NAMING_RULES, msgspec.json.encode([(t.pattern.pattern, t.replacement) for t in naming.trimmers]).decode())
+        store.read_setting(NAMING, naming.digest)
     if precedence != old_precedence:
-        store.setting(PRECEDENCE, msgspec.json.encode(precedence).decode())
+        store.read_setting(PRECEDENCE, msgspec.json.encode(precedence).decode())
     return naming, precedence

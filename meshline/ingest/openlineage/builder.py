@@ -10,7 +10,7 @@ from meshline.graph import model
 from meshline.graph.bounded_cache import Memory
 from meshline.graph.model import Scope, Statement
 from meshline.graph.naming import Naming
-from meshline.graph.store.base import Batch, Pair, RawEvent, Run, RunKey, RunReader, Withdrawal
+from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunPair, RunReader, Withdrawal
 from meshline.ingest.file_times import now
 from meshline.ingest.openlineage.content_cache import ContentCache
 from meshline.ingest.openlineage.declared_events import build_dataset_event_statements, build_job_event_statements
@@ -65,7 +65,7 @@ class Coverage:
             family.build_role_key(WITNESS): family for voice in voices for family in list_families(voice) if family not in self._before
         }
         if unknown:
-            found = self._runs.siblings(unknown)
+            found = self._runs.find_siblings(unknown)
             for asked, family in unknown.items():
                 witness = next((row.run for row in found.get(asked, ())), None)
                 self._before[family] = self._after[family] = witness
@@ -87,10 +87,10 @@ class Coverage:
             {witness for family, witness in self._after.items() if witness is not None and witness != self._before[family]} - self._changed
         )
 
-    def build_rows(self, voice: StatedRun) -> list[Pair]:
+    def build_rows(self, voice: StatedRun) -> list[RunPair]:
         """The pairs to store for a run; `look_up` must know it."""
         return [
-            Pair(voice.group, family.build_role_key(self._decide_role(voice, family))[2], voice.run, voice.pairs[family.pair])
+            RunPair(voice.group, family.build_role_key(self._decide_role(voice, family))[2], voice.run, voice.pairs[family.pair])
             for family in list_families(voice)
         ]
 
@@ -108,14 +108,14 @@ class Coverage:
                 if witness is not None and family not in covering:
                     orphaned.append(family)
         if orphaned:
-            spares = self._runs.siblings([family.build_role_key(SPARE) for family in orphaned])
+            spares = self._runs.find_siblings([family.build_role_key(SPARE) for family in orphaned])
             for family in orphaned:
                 rows = spares.get(family.build_role_key(SPARE), ())
                 self._after[family] = min((row.run for row in rows if row.run not in self._changed), default=None)
 
     def _list_others(self, wanted: Iterable[Family], role: bytes) -> list[RunKey]:
         asked = [family.build_role_key(role) for family in wanted]
-        found = self._runs.siblings(asked) if asked else {}
+        found = self._runs.find_siblings(asked) if asked else {}
         return sorted({row.run for rows in found.values() for row in rows} - self._changed)
 
 
@@ -193,7 +193,7 @@ class BatchBuilder:
 
     def _find_changes(self, by_run: Mapping[RunKey, Sequence[RunEvent]], runs: RunReader) -> list[_Change]:
         """The runs of which these events say something new."""
-        known = runs.runs(by_run) if by_run else {}
+        known = runs.find_runs(by_run) if by_run else {}
         changes = []
         for key, events in by_run.items():
             blob = known[key].state if key in known else None
@@ -244,7 +244,7 @@ class BatchBuilder:
 
     def _load_siblings(self, keys: Sequence[RunKey], coverage: Coverage, runs: RunReader) -> list[tuple[StatedRun, bytes]]:
         """Runs that did not change themselves, but what their siblings cover did."""
-        found = [(self._load_run(key, run.state), run.state) for key, run in runs.runs(keys).items()] if keys else []
+        found = [(self._load_run(key, run.state), run.state) for key, run in runs.find_runs(keys).items()] if keys else []
         coverage.look_up(voice for voice, _ in found)
         return found
 

@@ -111,7 +111,7 @@ class _Governed:
                 if node is not None
                 else []
             )
-            heads = self._graph.store.statements(said_by)
+            heads = self._graph.store.read_heads(said_by)
         edges = [edge for head in heads if head.content for edge in decode(head.content.blob).edges]
         governed = [edge for edge in edges if edge.type is EdgeType.GOVERNS and edge.start == key]
         production = [edge for edge in governed if edge.attributes.get("production") is True]

@@ -65,7 +65,7 @@ class _Loader:
         self._source = reading.source
         with graph.lock:
             self._known = graph.index.changes.list_statements(reading.source)
-        clock = graph.store.setting(_clock(reading.source))
+        clock = graph.store.read_setting(_clock(reading.source))
         self._before = None if clock is None else int(clock)  # what was said by earlier loadings is not newer than this
         self._newest = self._before
         self._time = time if self._before is None else max(time, self._before + 1)
@@ -141,13 +141,13 @@ class _Loader:
 
 def remember(store: Store, source: str, memory: Mapping[str, str]) -> None:
     """Keep what a source wants to know at its next reading."""
-    store.setting(_memory(source), msgspec.json.encode(memory).decode())
+    store.read_setting(_memory(source), msgspec.json.encode(memory).decode())
 
 
 def remembered(store: Store, source: str) -> dict[str, str]:
     """What the source remembered; nothing if it cannot be read, for then all is read again."""
     try:
-        return msgspec.json.decode(store.setting(_memory(source)) or "{}", type=dict[str, str])
+        return msgspec.json.decode(store.read_setting(_memory(source)) or "{}", type=dict[str, str])
     except msgspec.MsgspecError:
         return {}
 
@@ -155,7 +155,7 @@ def remembered(store: Store, source: str) -> dict[str, str]:
 def gone(store: Store, source: str) -> dict[Scope, int]:
     """What the source said once and was retracted, with the time (microseconds) of the last retraction."""
     try:
-        return dict(msgspec.json.decode(store.setting(_gone(source)) or "[]", type=list[tuple[Scope, int]]))
+        return dict(msgspec.json.decode(store.read_setting(_gone(source)) or "[]", type=list[tuple[Scope, int]]))
     except msgspec.MsgspecError:
         return {}
 
@@ -172,7 +172,7 @@ def note_gone(store: Store, source: str, scopes: Mapping[Scope, int]) -> None:
 
 def not_before(store: Store, source: str, time: int) -> None:
     """Let what the source says from now on count from after a time, or from after a later one that is noted already."""
-    store.commit(lambda _: Batch(settings={_clock(source): str(max(time, int(store.setting(_clock(source)) or time)))}))
+    store.commit(lambda _: Batch(settings={_clock(source): str(max(time, int(store.read_setting(_clock(source)) or time)))}))
 
 
 def _memory(source: str) -> str:

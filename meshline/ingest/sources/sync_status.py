@@ -50,7 +50,7 @@ def note(store: Store, source: str, status: Status) -> None:
 def status_of(store: Store, source: str) -> Status | None:
     """How the last sync went; None if there was none, or what is kept cannot be read."""
     try:
-        return msgspec.json.decode(store.setting(_status(source)) or "null", type=Status | None)
+        return msgspec.json.decode(store.read_setting(_status(source)) or "null", type=Status | None)
     except msgspec.MsgspecError:
         return None
 
@@ -62,7 +62,7 @@ def statuses(store: Store) -> dict[str, Status]:
 
 def _names(store: Store) -> list[str]:
     try:
-        return msgspec.json.decode(store.setting(NAMES) or "[]", type=list[str])
+        return msgspec.json.decode(store.read_setting(NAMES) or "[]", type=list[str])
     except msgspec.MsgspecError:
         return []
 

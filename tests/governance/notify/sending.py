@@ -55,7 +55,7 @@ def sender(store: Store, clock: Clock, url: str = "", *, pace: Pace | None = Non
 
 def kinds(store: Store) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for kept in store.journal("", 0, 100_000):
+    for kept in store.read_journal("", 0, 100_000):
         counts[kept.record.kind] = counts.get(kept.record.kind, 0) + 1
     return counts
 

@@ -75,7 +75,7 @@ def columns(live: LiveGraph) -> list[str]:
 def test_nobody_is_told_of_history(live: LiveGraph) -> None:
     commit(live.store, orders("order_id", at=START + DAY))
     follow = follower(live)
-    assert follow.step() == FollowResult(live.store.revision(), 0, 0, 0, began=True)
+    assert follow.step() == FollowResult(live.store.read_revision(), 0, 0, 0, began=True)
     commit(live.store, orders("order_id", "x", at=START + 2 * DAY), schema(mesh.REVENUE, "day", at=NOW))
     assert follow.step().notices == 0
     assert owed(live.store) == []
@@ -111,7 +111,7 @@ def test_a_dropped_column_is_owed_to_owners_and_consumers_once(live: LiveGraph) 
     assert "wh/sales.orders.email_hash" in by_name["team:shop"].assets
     assert follow.step().notices == 0
     again = follower(live)
-    live.store.setting(POSITION, "0")
+    live.store.read_setting(POSITION, "0")
     again.step()
     assert owed(live.store) == found, "whoever looks, however often"
 
@@ -203,7 +203,7 @@ def test_only_what_breaks(live: LiveGraph) -> None:
     commit(live.store, promised(LATER, terms={"usage": "reports"}))
     assert follow.step().notices == 0
     assert follower(live).step().notices == 0, "the position has moved"
-    live.store.setting(POSITION, "0")
+    live.store.read_setting(POSITION, "0")
     assert follower(live).step().notices > 0
 
 
@@ -302,13 +302,13 @@ def test_a_million_restatements_are_not_compared(live: LiveGraph) -> None:
     follow = follower(live)
     follow.step()
     asked: list[int] = []
-    history = live.store.history
+    history = live.store.read_history
 
     def counted(scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         asked.extend(scope_ids)
         return history(scope_ids)
 
-    live.store.history = counted  # type: ignore[method-assign]
+    live.store.read_history = counted  # type: ignore[method-assign]
     names = columns(live)
     for at in range(5):
         commit(live.store, orders(*names, at=LATER + at), mesh.run(mesh.LOAD, [mesh.CUSTOMERS], mesh.ORDERS, at=LATER + at))

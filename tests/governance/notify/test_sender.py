@@ -172,7 +172,7 @@ def test_a_secret_is_in_no_message_and_no_record(store: Store, caplog: pytest.Lo
     assert out.send() == SendResult(0, 1, 0)
     (parcel,) = out.list_parcels()
     everything = (
-        caplog.text + repr(parcel) + repr(out.list_parcels()[0].route) + "".join(str(kept.record) for kept in store.journal("", 0, 99))
+        caplog.text + repr(parcel) + repr(out.list_parcels()[0].route) + "".join(str(kept.record) for kept in store.read_journal("", 0, 99))
     )
     assert "Sw0rdfish" not in everything
     assert "hushhush" not in everything
@@ -234,11 +234,11 @@ def test_what_is_settled_is_not_read_again(store: Store, mailbox: Mailbox) -> No
     clock = Clock()
     note(store, clock, a=owed(), lost=owed("lost", {}), b=owed("team:shop"))
     sender(store, clock, mailbox.url).send()
-    assert store.setting(SETTLED) == "1", "all before what is still owed"
+    assert store.read_setting(SETTLED) == "1", "all before what is still owed"
     assert [one.notice.key for one in Outbox(store).list_pending()] == ["lost"]
     clock.forward(8 * 86_400)
     sender(store, clock, mailbox.url).send()
-    assert int(store.setting(SETTLED) or 0) == store.journal("", 0, 99)[-1].position
+    assert int(store.read_setting(SETTLED) or 0) == store.read_journal("", 0, 99)[-1].position
     assert Outbox(store).list_pending() == []
 
 

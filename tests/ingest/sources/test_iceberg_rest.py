@@ -282,7 +282,7 @@ def test_the_past_is_there_from_before_the_first_sync(server: Server, client: Ca
         update.rename_column("mail", "email")
     sync(graph, lake(server))
     key = table(server, "a.t")
-    heads = graph.store.statements(columns_scopes(graph, key), between)
+    heads = graph.store.read_heads(columns_scopes(graph, key), between)
     assert len(heads) == 1
     assert heads[0].content is not None
     past = decode(heads[0].content.blob)

@@ -29,10 +29,10 @@ def live() -> Iterator[LiveGraph]:
 def test_twice_the_same_is_nothing(live: LiveGraph) -> None:
     said = [entry("a", "x"), entry("b", "x", "y", time=T - 5)]
     assert counts(say(live, said)) == {"read": 2, "new": 2}
-    revision = live.store.revision()
+    revision = live.store.read_revision()
     assert counts(say(live, said, T + 10)) == {"read": 2, "unchanged": 2}
     assert counts(say(live, [Unchanged(one.scope) for one in said], T + 10)) == {"unchanged": 2}
-    assert live.store.revision() == revision
+    assert live.store.read_revision() == revision
 
 
 def test_what_is_gone_is_retracted_and_comes_back(live: LiveGraph) -> None:
@@ -76,7 +76,7 @@ def test_strict_writes_nothing(live: LiveGraph) -> None:
     found = [entry(str(i), "x") for i in range(2 * TOGETHER)]
     with pytest.raises(InvalidInput, match="broken"):
         say(live, [*found, Refused(BAD)], strict=True, whole=False)
-    assert live.store.revision() == 0
+    assert live.store.read_revision() == 0
 
 
 def test_one_scope_twice_is_refused(live: LiveGraph) -> None:
@@ -102,7 +102,7 @@ def test_the_past_reaches_back_before_the_first_loading(live: LiveGraph) -> None
 
 def test_nothing_at_all_is_nothing(live: LiveGraph) -> None:
     assert counts(say(live, [entry("a")])) == {"read": 1}
-    assert live.store.revision() == 0
+    assert live.store.read_revision() == 0
     say(live, [entry("a", "x")])
     assert counts(say(live, [entry("a")], T + 10)) == {"read": 1, "changed": 1}
     assert shown(live) == {}
@@ -159,7 +159,7 @@ def test_a_whole_reading_that_is_killed_wrote_nothing(live: LiveGraph) -> None:
 
     with pytest.raises(Killed):
         say(live, killed())
-    assert live.store.revision() == 0
+    assert live.store.read_revision() == 0
 
 
 def test_memory(live: LiveGraph) -> None:
@@ -167,5 +167,5 @@ def test_memory(live: LiveGraph) -> None:
     remember(live.store, "iceberg/lake", {"etag": "1"})
     assert remembered(live.store, "iceberg/lake") == {"etag": "1"}
     assert remembered(live.store, "iceberg/other") == {}
-    live.store.setting("memory:iceberg/lake", "{")
+    live.store.read_setting("memory:iceberg/lake", "{")
     assert remembered(live.store, "iceberg/lake") == {}

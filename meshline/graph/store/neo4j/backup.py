@@ -11,7 +11,7 @@ from typing import Any
 
 from meshline.errors import NotFound
 from meshline.graph.model import Content, Statement, build_job_key
-from meshline.graph.store.base import Batch, Pair, Run, RunKey, RunReader
+from meshline.graph.store.base import Batch, Run, RunKey, RunPair, RunReader
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, rows, run
 from meshline.graph.store.neo4j.cypher import cypher, named
 from meshline.graph.store.neo4j.records import Contents, read_journal, read_raw_events
@@ -50,7 +50,7 @@ def _copy(tx: Transaction, copy: SqliteStore, advance: Advance) -> None:
     if run(tx, cypher("meta"))[0] is None:
         raise NotFound("there is no store of meshline in this database")
     for name, value in rows(tx, _CYPHER["settings"]):
-        copy.setting(name, value)
+        copy.read_setting(name, value)
     for batch in chain(_statements(tx), _runs(tx), _raw(tx), _journal(tx)):
         copy.commit(partial(_built, batch))
         advance(len(batch.statements) + len(batch.runs) + len(batch.raw) + len(batch.journal))
@@ -86,11 +86,11 @@ def _runs(tx: Transaction) -> Iterator[Batch]:
     while page := rows(tx, _CYPHER["all_runs"], after=after, limit=PAGE):
         after = page[-1][0]
         runs: list[Run] = []
-        pairs: list[Pair] = []
+        pairs: list[RunPair] = []
         for _, source, namespace, name, run_id, parent, state, kept in page:
             key = RunKey(source, build_job_key(namespace, name), run_id)
             runs.append(Run(key, parent, bytes(state)))
-            pairs += [Pair(of, bytes.fromhex(pair), key, covered) for of, pair, covered in kept]
+            pairs += [RunPair(of, bytes.fromhex(pair), key, covered) for of, pair, covered in kept]
         yield Batch(runs=runs, pairs=pairs)
 
 

@@ -15,7 +15,7 @@ from meshline.graph.model import EDGE_TYPES, KINDS, AssetFact, AssetKey, AssetKi
 from meshline.graph.store.neo4j.connection import ROWS, Transaction, in_parts, rows, run, run_in_chunks
 from meshline.graph.store.neo4j.cypher import cypher, cypher_of_edge, cypher_of_kind
 from meshline.graph.store.neo4j.search_names import RESERVED, id_of, joined, name_row
-from meshline.graph.store.search_words import text_words
+from meshline.graph.store.search_words import list_text_words
 
 Value: TypeAlias = str | int | float | bool | list[str]
 Properties: TypeAlias = Mapping[str, Value]
@@ -109,7 +109,7 @@ def _assertions(blob: bytes) -> Assertions:
 
 
 def said_of(fact: AssetFact) -> Said:
-    words = text_words(fact)
+    words = list_text_words(fact)
     return Said(simple(fact.attributes), joined(words) if words else None)
 
 

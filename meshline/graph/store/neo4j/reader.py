@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Content, Interval, Observation, Scope, build_intervals, find_open_interval, list_known_observations
 from meshline.graph.store.base import Head
-from meshline.graph.store.head_table import HeadTable, scope_text
+from meshline.graph.store.head_table import HeadTable, format_scope
 from meshline.graph.store.neo4j.connection import Transaction, in_parts, rows
 from meshline.graph.store.neo4j.cypher import cypher
 from meshline.graph.store.neo4j.records import Contents, read
@@ -133,7 +133,7 @@ def table(tx: Transaction, kept: Sequence[Kept]) -> HeadTable:
     return HeadTable(
         ids,
         sources,
-        [scope_text(parts) for parts in scopes],
+        [format_scope(parts) for parts in scopes],
         observed,
         valid_from,
         last_observed,

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import Content, build_job_key
-from meshline.graph.store.base import Kept, Pair, RawEvent, Record, Run, RunKey, StoredEvent
-from meshline.graph.store.compression import pack, unpack
+from meshline.graph.store.base import RawEvent, Record, Run, RunKey, RunPair, StoredEvent, StoredRecord
+from meshline.graph.store.compression import compress_bytes, decompress_bytes
 from meshline.graph.store.neo4j.connection import Transaction, rows, run, run_in_chunks
 from meshline.graph.store.neo4j.cypher import cypher, moment
 from meshline.graph.store.neo4j.search_names import digest, id_of
@@ -41,16 +41,16 @@ class Reader:
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
 
-    def runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+    def find_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         return read_runs(self._tx, keys)
 
-    def siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[Pair]]:
+    def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
         asked = {pair_key(*pair): pair for pair in pairs}
-        found: defaultdict[tuple[str, str, bytes], list[Pair]] = defaultdict(list)
+        found: defaultdict[tuple[str, str, bytes], list[RunPair]] = defaultdict(list)
         if asked:
             for key, covered, job_namespace, job_name, run_id in rows(self._tx, cypher("siblings"), keys=list(asked)):
                 source, parent, pair = asked[key]
-                found[asked[key]].append(Pair(parent, pair, RunKey(source, build_job_key(job_namespace, job_name), run_id), covered))
+                found[asked[key]].append(RunPair(parent, pair, RunKey(source, build_job_key(job_namespace, job_name), run_id), covered))
         return found
 
 
@@ -61,7 +61,7 @@ def read_runs(tx: Transaction, keys: Iterable[RunKey]) -> dict[RunKey, Run]:
     return {asked[key]: Run(asked[key], parent, state) for key, parent, state in rows(tx, cypher("runs"), keys=list(asked))}
 
 
-def put_runs(tx: Transaction, runs: Sequence[Run], pairs: Sequence[Pair]) -> bool:
+def put_runs(tx: Transaction, runs: Sequence[Run], pairs: Sequence[RunPair]) -> bool:
     """Put runs and replace their pairs; whether that changed anything."""
     wanted = {given.key: given for given in runs}
     wanted_pairs: defaultdict[RunKey, set[tuple[str, bytes, bool]]] = defaultdict(set)
@@ -116,7 +116,7 @@ def add_raw_events(tx: Transaction, events: Sequence[RawEvent], last: int) -> No
 
 
 def _event_row(position: int, event: RawEvent) -> dict[str, object]:
-    deflated, body = pack(bytes(event.body))
+    deflated, body = compress_bytes(bytes(event.body))
     return {
         "position": position,
         "source": event.source,
@@ -129,7 +129,7 @@ def _event_row(position: int, event: RawEvent) -> dict[str, object]:
 
 def read_raw_events(tx: Transaction, after: int, limit: int) -> list[StoredEvent]:
     return [
-        StoredEvent(position, RawEvent(source, received, unpack(deflated, body)))
+        StoredEvent(position, RawEvent(source, received, decompress_bytes(deflated, body)))
         for position, source, received, deflated, body in rows(tx, cypher("raw_events"), after=after, limit=limit)
     ]
 
@@ -152,14 +152,16 @@ def append(tx: Transaction, records: Sequence[Record], last: int) -> int:
     return last + len(added)
 
 
-def read_journal(tx: Transaction, kind: str, after: int, limit: int) -> list[Kept]:
+def read_journal(tx: Transaction, kind: str, after: int, limit: int) -> list[StoredRecord]:
     asked = {"after": after, "limit": limit}
     found = rows(tx, cypher("records_of_kind"), kind=digest(kind), **asked) if kind else rows(tx, cypher("records"), **asked)
-    return [Kept(position, Record(of, key, at, unpack(deflated, body))) for position, of, key, at, deflated, body in found]
+    return [
+        StoredRecord(position, Record(of, key, at, decompress_bytes(deflated, body))) for position, of, key, at, deflated, body in found
+    ]
 
 
 def _row(position: int, record: Record) -> dict[str, object]:
-    deflated, body = pack(bytes(record.body))
+    deflated, body = compress_bytes(bytes(record.body))
     return {
         "position": position,
         "id": digest(record.kind, record.key) if record.key else None,

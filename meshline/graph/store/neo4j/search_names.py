@@ -10,7 +10,7 @@ from functools import lru_cache
 import msgspec
 
 from meshline.graph.model import KINDS, AssetKey, AssetKind
-from meshline.graph.store.search_words import key_words
+from meshline.graph.store.search_words import list_key_words
 
 _KIND_CODE = {kind: str(code) for code, kind in enumerate(KINDS)}
 _BEYOND = re.compile("[\ud7ff\ue000-\U0010ffff]")
@@ -30,7 +30,7 @@ def id_of(key: AssetKey) -> str:
 @lru_cache(maxsize=20_000)
 def name_row(key: AssetKey) -> tuple[object, ...]:
     """The properties of a :Name, in the order of the statement `add_assets`: four for ever, the others while it is an :Asset."""
-    for_ever = (id_of(key), key.parts, joined(key_words(key)), sort_key(key))
+    for_ever = (id_of(key), key.parts, joined(list_key_words(key)), sort_key(key))
     namespace = key.parts[0] if len(key.parts) > 1 else None
     dataset = "/".join(key.parts[:2]) if key.kind is AssetKind.COLUMN else None
     return (*for_ever, key.name, key.qualified_name, namespace, dataset)

@@ -12,7 +12,7 @@ from functools import partial
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
 from meshline.graph.store import search_words
-from meshline.graph.store.base import Batch, Changes, Head, Kept, Run, RunKey, RunReader, StoredEvent
+from meshline.graph.store.base import Batch, Changes, Head, Run, RunKey, RunReader, StoredEvent, StoredRecord
 from meshline.graph.store.neo4j import reader
 from meshline.graph.store.neo4j.commit import commit
 from meshline.graph.store.neo4j.connection import Address, Connection, Transaction, rows, run
@@ -56,7 +56,7 @@ class Neo4jStore:
         """As the protocol says. `build` may be called more than once (a deadlock, a lost connection): it must be pure."""
         return self._connection.write(lambda tx: commit(tx, self._contents, build))
 
-    def heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
+    def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
         """As the protocol says. Each batch is of one moment, a later batch of a later one.
 
         So read the revision first, then the heads, then the changes since that revision.
@@ -67,37 +67,37 @@ class Neo4jStore:
             for part in reader.parts(kept):
                 yield self._connection.read(partial(reader.table, kept=part))
 
-    def changes(self, since: int) -> Changes:
-        if (now := self.revision()) <= since:
+    def read_changes(self, since: int) -> Changes:
+        if (now := self.read_revision()) <= since:
             return Changes(now, [])
         revision, kept = self._connection.read_locked(lambda tx: (_revision(tx), reader.kept_since(tx, since)))
         return Changes(revision, self._connection.read(lambda tx: reader.heads(tx, self._contents, kept)))
 
-    def statements(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+    def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         def read(tx: Transaction) -> list[Head]:
             kept = reader.speaking(tx, reader.kept_by_id(tx, scope_ids), as_of)
             return reader.heads(tx, self._contents, kept)
 
         return self._connection.read(read) if scope_ids else []
 
-    def history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
+    def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         return self._connection.read(lambda tx: reader.histories(tx, self._contents, scope_ids)) if scope_ids else {}
 
     def search(self, terms: Sequence[str], kinds: Sequence[AssetKind], limit: int) -> Sequence[AssetKey]:
         if not terms or limit <= 0:
             return []
-        asked = {"query": lucene(search_words.asked(terms)), "kinds": [kind.value for kind in kinds], "limit": limit}
+        asked = {"query": lucene(search_words.limit_terms(terms)), "kinds": [kind.value for kind in kinds], "limit": limit}
         found = self._connection.read(lambda tx: rows(tx, cypher("search"), **asked))
         return [AssetKey(AssetKind(kind), tuple(parts)) for kind, parts in found]
 
-    def run(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+    def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         asked = list(keys)
         return self._connection.read(lambda tx: read_runs(tx, asked)) if asked else {}
 
-    def raw(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         return self._connection.read(lambda tx: read_raw_events(tx, after, limit)) if limit > 0 else []
 
-    def prune_raw(self, received_before: int) -> int:
+    def prune_raw_events(self, received_before: int) -> int:
         forgotten = 0
         while True:
             part: int = self._connection.write(
@@ -107,13 +107,13 @@ class Neo4jStore:
             if part < PRUNED_AT_ONCE:
                 return forgotten
 
-    def journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[Kept]:
+    def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
         return self._connection.read(lambda tx: read_journal(tx, kind, after, limit)) if limit > 0 else []
 
-    def revision(self) -> int:
+    def read_revision(self) -> int:
         return self._connection.read(_revision)
 
-    def setting(self, name: str, value: str | None = None) -> str | None:
+    def read_setting(self, name: str, value: str | None = None) -> str | None:
         if value is not None:
             self._connection.write(lambda tx: run(tx, cypher("set_setting"), key=digest(name), name=name, value=value))
             return value

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput, StoreCorrupt, StoreUnavailable
 from meshline.graph.model import Content
-from meshline.graph.store.compression import unpack
-from meshline.graph.store.integrity import Check, Findings, content_problem
+from meshline.graph.store.compression import decompress_bytes
+from meshline.graph.store.integrity import Check, Findings, find_content_problem
 from meshline.graph.store.sqlite import reader
 from meshline.graph.store.sqlite.connection import Connections
 from meshline.graph.store.sqlite.reader import HeadRow, silent
@@ -49,8 +49,8 @@ def _integrity(connection: sqlite3.Connection) -> Check:
     (found.count,) = connection.execute("PRAGMA page_count").fetchone()
     for (line,) in connection.execute("PRAGMA integrity_check"):
         if line != "ok":
-            found.problem(str(line))
-    return found.check()
+            found.add_problem(str(line))
+    return found.build_check()
 
 
 def _rows(connection: sqlite3.Connection) -> Check:
@@ -61,11 +61,11 @@ def _rows(connection: sqlite3.Connection) -> Check:
         try:
             (wrong,) = connection.execute(expanded(f"SELECT count(*) FROM {table} WHERE NOT fits_{table}({table})")).fetchone()  # noqa: S608
         except sqlite3.DatabaseError as error:
-            found.problem(f"{table} cannot be read: {error}")
+            found.add_problem(f"{table} cannot be read: {error}")
         else:
             if wrong:
-                found.problem(f"{wrong} rows of {table} are not as they were written")
-    return found.check()
+                found.add_problem(f"{wrong} rows of {table} are not as they were written")
+    return found.build_check()
 
 
 def references(connection: sqlite3.Connection) -> Check:
@@ -76,8 +76,8 @@ def references(connection: sqlite3.Connection) -> Check:
         (dangling,) = connection.execute(MAINTENANCE[f"dangling_{table}"]).fetchone()
         found.count += rows
         if dangling:
-            found.problem(f"{dangling} rows of {table} name what is not there")
-    return found.check()
+            found.add_problem(f"{dangling} rows of {table} name what is not there")
+    return found.build_check()
 
 
 def _contents(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Check:
@@ -85,14 +85,14 @@ def _contents(connection: sqlite3.Connection, advance: Callable[[int], None]) ->
     for number, digest, deflated, blob in connection.execute(MAINTENANCE["all_contents"]):
         found.count += 1
         try:
-            problem = content_problem(Content(digest, unpack(deflated, blob)))
+            problem = find_content_problem(Content(digest, decompress_bytes(deflated, blob)))
         except StoreCorrupt as error:
             problem = str(error)
         if problem is not None:
-            found.problem(f"content {number} {problem}")
+            found.add_problem(f"content {number} {problem}")
         if found.count % 1000 == 0:
             advance(1000)
-    return found.check()
+    return found.build_check()
 
 
 def _folds(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Check:
@@ -105,18 +105,18 @@ def _folds(connection: sqlite3.Connection, advance: Callable[[int], None]) -> Ch
         try:
             folded = reader.folded(connection, [head.scope for head in heads])
         except sqlite3.DatabaseError:
-            found.problem(f"what scopes {heads[0].scope} to {after} state cannot be read: a row does not fit its checksum")
+            found.add_problem(f"what scopes {heads[0].scope} to {after} state cannot be read: a row does not fit its checksum")
             continue
         for head in heads:
             now = folded.get(head.scope, silent(head.scope))
             if (head.speaks or now.speaks) and head != now:
-                found.problem(f"scope {head.scope} shows {_told(head)}, and its observations make {_told(now)}")
+                found.add_problem(f"scope {head.scope} shows {_told(head)}, and its observations make {_told(now)}")
         found.count += len(heads)
         advance(len(heads))
     (without,) = connection.execute(MAINTENANCE["observed_without_head"]).fetchone()
     if without:
-        found.problem(f"{without} scopes have observations and no head")
-    return found.check()
+        found.add_problem(f"{without} scopes have observations and no head")
+    return found.build_check()
 
 
 def _told(head: HeadRow) -> str:
@@ -129,10 +129,10 @@ def _revisions(connection: sqlite3.Connection) -> Check:
     (greatest,) = connection.execute(MAINTENANCE["greatest_head_revision"]).fetchone()
     found.count = newest
     if kept and newest - first + 1 != kept:
-        found.problem(f"{kept} revisions are listed between {first} and {newest}")
+        found.add_problem(f"{kept} revisions are listed between {first} and {newest}")
     if greatest > newest:
-        found.problem(f"a head is of revision {greatest}, and the newest is {newest}")
-    return found.check()
+        found.add_problem(f"a head is of revision {greatest}, and the newest is {newest}")
+    return found.build_check()
 
 
 def _states(connection: sqlite3.Connection) -> Check:
@@ -140,10 +140,10 @@ def _states(connection: sqlite3.Connection) -> Check:
     for number, deflated, state in connection.execute(MAINTENANCE["all_states"]):
         found.count += 1
         try:
-            unpack(deflated, state)
+            decompress_bytes(deflated, state)
         except StoreCorrupt as error:
-            found.problem(f"run {number}: {error}")
-    return found.check()
+            found.add_problem(f"run {number}: {error}")
+    return found.build_check()
 
 
 COMPACTION_BUSY_SECONDS = 2.0

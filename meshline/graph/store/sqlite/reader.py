@@ -16,8 +16,8 @@ from meshline.errors import StoreCorrupt
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Content, Interval, Observation, Scope, build_intervals, find_open_interval, list_known_observations
 from meshline.graph.store.base import Changes, Head
-from meshline.graph.store.compression import unpack_content
-from meshline.graph.store.head_table import HeadTable, scope_of
+from meshline.graph.store.compression import decompress_content
+from meshline.graph.store.head_table import HeadTable, parse_scope
 from meshline.graph.store.sqlite.sql import SQL
 
 TOMBSTONE = 0  # the number of the empty content
@@ -146,8 +146,8 @@ def revision(connection: sqlite3.Connection) -> int:
 
 def _head(row: HeadColumns) -> Head:
     number, source, scope, observed_at, valid_from, last_observed, version, provisional, digest, deflated, blob = row
-    content = unpack_content(digest, deflated, blob)
-    return Head(number, source, scope_of(scope), observed_at, valid_from, last_observed, version, bool(provisional), content)
+    content = decompress_content(digest, deflated, blob)
+    return Head(number, source, parse_scope(scope), observed_at, valid_from, last_observed, version, bool(provisional), content)
 
 
 def all_heads(connection: sqlite3.Connection) -> Iterator[HeadTable]:
@@ -155,7 +155,7 @@ def all_heads(connection: sqlite3.Connection) -> Iterator[HeadTable]:
     cursor = connection.execute(SQL["all_heads"])
     while rows := cursor.fetchmany(BATCH):
         *columns, digests, deflated, blobs = zip(*rows, strict=True)
-        contents = [content.blob for content in map(unpack_content, digests, deflated, blobs)]
+        contents = [content.blob for content in map(decompress_content, digests, deflated, blobs)]
         yield HeadTable(*(*columns, digests, contents), share=columns[0][-1] / last)
 
 
@@ -254,7 +254,7 @@ def history(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[in
 
 
 def scope_names(connection: sqlite3.Connection, scope_ids: Iterable[int]) -> dict[int, tuple[str, Scope]]:
-    return {number: (source, scope_of(scope)) for number, source, scope in connection.execute(SQL["name_scopes"], (numbers(scope_ids),))}
+    return {number: (source, parse_scope(scope)) for number, source, scope in connection.execute(SQL["name_scopes"], (numbers(scope_ids),))}
 
 
 def contents_by_digest(connection: sqlite3.Connection, digests: Iterable[bytes]) -> dict[bytes, Content]:
@@ -263,7 +263,7 @@ def contents_by_digest(connection: sqlite3.Connection, digests: Iterable[bytes])
         row = connection.execute(SQL["find_content"], (digest,)).fetchone()
         if row is None:
             raise StoreCorrupt("a statement's content is not there: restore the store from a backup")
-        result[digest] = unpack_content(digest, *row[1:])
+        result[digest] = decompress_content(digest, *row[1:])
     return result
 
 

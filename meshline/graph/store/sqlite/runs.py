@@ -9,9 +9,9 @@ from typing import TypeAlias
 import msgspec
 
 from meshline.graph.model import AssetKey, AssetKind
-from meshline.graph.store.base import Pair, Run, RunKey
-from meshline.graph.store.compression import pack, unpack
-from meshline.graph.store.head_table import scope_of
+from meshline.graph.store.base import Run, RunKey, RunPair
+from meshline.graph.store.compression import compress_bytes, decompress_bytes
+from meshline.graph.store.head_table import parse_scope
 from meshline.graph.store.sqlite.id_allocator import Numbers
 from meshline.graph.store.sqlite.sql import SQL
 
@@ -27,10 +27,10 @@ class SqliteRunReader:
         self._connection = connection
         self._read: dict[RunKey, tuple[int, Run] | None] = {}
 
-    def runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+    def find_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         return {key: run for key, (_, run) in self.numbered(keys).items()}
 
-    def siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[Pair]]:
+    def find_siblings(self, pairs: Iterable[tuple[str, str, bytes]]) -> Mapping[tuple[str, str, bytes], Sequence[RunPair]]:
         return siblings(self._connection, pairs)
 
     def numbered(self, keys: Iterable[RunKey]) -> dict[RunKey, tuple[int, Run]]:
@@ -45,12 +45,12 @@ class SqliteRunReader:
         return result
 
 
-def siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], list[Pair]]:
-    result: dict[tuple[str, str, bytes], list[Pair]] = {}
+def siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, bytes]]) -> dict[tuple[str, str, bytes], list[RunPair]]:
+    result: dict[tuple[str, str, bytes], list[RunPair]] = {}
     for asked in set(pairs):
         source, parent, digest = asked
         found = [
-            Pair(parent, digest, RunKey(source, AssetKey(AssetKind.JOB, scope_of(job)), name), bool(covered))
+            RunPair(parent, digest, RunKey(source, AssetKey(AssetKind.JOB, parse_scope(job)), name), bool(covered))
             for name, job, covered in connection.execute(SQL["siblings"], asked)
         ]
         if found:
@@ -58,7 +58,9 @@ def siblings(connection: sqlite3.Connection, pairs: Iterable[tuple[str, str, byt
     return result
 
 
-def put(connection: sqlite3.Connection, labels: Numbers[str], reader: SqliteRunReader, runs: Sequence[Run], pairs: Sequence[Pair]) -> bool:
+def put(
+    connection: sqlite3.Connection, labels: Numbers[str], reader: SqliteRunReader, runs: Sequence[Run], pairs: Sequence[RunPair]
+) -> bool:
     """Put runs and replace their pairs; whether that changed anything."""
 
     def label(text: str) -> int:
@@ -75,7 +77,7 @@ def put(connection: sqlite3.Connection, labels: Numbers[str], reader: SqliteRunR
             number_of[key] = last
     changed = [run for key, run in latest.items() if key not in known or known[key][1] != run]
     rows = [
-        (number_of[key], key.run_id, label(key.source), label(_text(key.job)), label(parent), *pack(state))
+        (number_of[key], key.run_id, label(key.source), label(_text(key.job)), label(parent), *compress_bytes(state))
         for key, parent, state in changed
     ]
     connection.executemany(SQL["put_runs"], rows)
@@ -88,7 +90,7 @@ def put(connection: sqlite3.Connection, labels: Numbers[str], reader: SqliteRunR
 
 def run(connection: sqlite3.Connection, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
     """The known ones of these runs."""
-    return SqliteRunReader(connection).runs(keys)
+    return SqliteRunReader(connection).find_runs(keys)
 
 
 def _find(connection: sqlite3.Connection, key: RunKey) -> tuple[int, Run] | None:
@@ -96,7 +98,7 @@ def _find(connection: sqlite3.Connection, key: RunKey) -> tuple[int, Run] | None
     if row is None:
         return None
     number, parent, deflated, state = row
-    return number, Run(key, parent, unpack(deflated, state))
+    return number, Run(key, parent, decompress_bytes(deflated, state))
 
 
 def _text(job: AssetKey) -> str:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from meshline.errors import StoreCorrupt
 from meshline.graph.content import key_rows
 from meshline.graph.model import KINDS, AssetKey, AssetKind, Content, build_dataset_key
-from meshline.graph.store.search_words import asked, documents, key_words, part_words
+from meshline.graph.store.search_words import iterate_documents, limit_terms, list_key_words, list_part_words
 from meshline.graph.store.sqlite.reader import numbers, text_of
 from meshline.graph.store.sqlite.sql import SQL
 
@@ -50,7 +50,7 @@ def search(connection: sqlite3.Connection, terms: Sequence[str], kinds: Sequence
     """All in one statement: what costs is to gather the matches of a prefix, and that once."""
     if not terms or limit <= 0 or not all(_TERM.fullmatch(term) for term in terms):
         return []
-    quoted = [f'"{term}"*' for term in asked(terms)]
+    quoted = [f'"{term}"*' for term in limit_terms(terms)]
     wanted = kinds or KINDS
     codes = numbers(_CODE[kind] for kind in wanted)
     given = (text_of(quoted).decode(), (1 << len(quoted)) - 1, " ".join(quoted), codes, AssetKind.COLUMN in wanted, limit)
@@ -151,7 +151,7 @@ class Names:
         old = connection.execute(SQL["documents_of_scopes"], (numbers(scope for scope, _ in said),)).fetchall()
         connection.executemany(SQL["remove_prose"], old)
         connection.executemany(SQL["remove_documents"], old)
-        new = [(scope, key, words) for scope, content in said if content is not None for key, words in documents(content.blob)]
+        new = [(scope, key, words) for scope, content in said if content is not None for key, words in iterate_documents(content.blob)]
         if new:
             (last,) = connection.execute(SQL["last_document"]).fetchone()
             rows = [(last + n, scope, *self._place(connection, key)) for n, (scope, key, _) in enumerate(new, 1)]
@@ -188,11 +188,11 @@ def _documents(row: Row, number: int) -> Iterator[tuple[int, str]]:
     """(number, words) to be found by."""
     parts = tuple(map(str, row[1:]))
     if row[0] == _COLUMN:
-        yield number, " ".join(part_words(parts[0]))
+        yield number, " ".join(list_part_words(parts[0]))
     else:
-        yield number, " ".join(key_words(AssetKey(KINDS[_integer(row[0])], parts)))
+        yield number, " ".join(list_key_words(AssetKey(KINDS[_integer(row[0])], parts)))
         if row[0] == _DATASET:
-            yield number + OF_COLUMNS, " ".join(part_words(parts[1]))
+            yield number + OF_COLUMNS, " ".join(list_part_words(parts[1]))
 
 
 def _integer(value: int | str) -> int:

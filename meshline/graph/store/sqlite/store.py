@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.model import AssetKey, AssetKind, Content, Interval
-from meshline.graph.store.base import Batch, Changes, Head, Kept, RawEvent, Record, Run, RunKey, RunReader, StoredEvent
-from meshline.graph.store.compression import unpack
+from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Run, RunKey, RunReader, StoredEvent, StoredRecord
+from meshline.graph.store.compression import decompress_bytes
 from meshline.graph.store.sqlite import reader, runs, search_index
 from meshline.graph.store.sqlite.connection import MEMORY, Connections
 from meshline.graph.store.sqlite.sql import SQL
@@ -40,7 +40,7 @@ class SqliteStore:
             self._writer.keep()
             return changes
 
-    def heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
+    def iterate_heads(self, as_of: int | None = None) -> Iterator[Sequence[Head]]:
         if self._connections.in_memory:  # the only connection cannot wait for the consumer
             with self._connections.reading() as connection:
                 yield from list(_heads(connection, as_of))
@@ -48,15 +48,15 @@ class SqliteStore:
             with self._connections.reading() as connection:
                 yield from _heads(connection, as_of)
 
-    def changes(self, since: int) -> Changes:
+    def read_changes(self, since: int) -> Changes:
         with self._connections.reading() as connection:
             return reader.changes(connection, since)
 
-    def statements(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
+    def read_heads(self, scope_ids: Sequence[int], as_of: int | None = None) -> Sequence[Head]:
         with self._connections.reading() as connection:
             return reader.heads(connection, scope_ids) if as_of is None else reader.heads_as_of(connection, scope_ids, as_of)
 
-    def history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
+    def read_history(self, scope_ids: Sequence[int]) -> Mapping[int, Sequence[tuple[Interval, Content]]]:
         with self._connections.reading() as connection:
             return reader.history(connection, scope_ids)
 
@@ -64,20 +64,20 @@ class SqliteStore:
         with self._connections.reading() as connection:
             return search_index.search(connection, terms, kinds, limit)
 
-    def run(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
+    def read_runs(self, keys: Iterable[RunKey]) -> Mapping[RunKey, Run]:
         with self._connections.reading() as connection:
             return runs.run(connection, keys)
 
-    def raw(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
+    def read_raw_events(self, after: int = 0, limit: int = 1000) -> Sequence[StoredEvent]:
         with self._connections.reading() as connection:
             found = [
-                StoredEvent(position, RawEvent(source, received_at, unpack(deflated, body)))
+                StoredEvent(position, RawEvent(source, received_at, decompress_bytes(deflated, body)))
                 for position, source, received_at, deflated, body in connection.execute(SQL["raw"], (after, limit))
             ]
         _check_order(after, [stored.position for stored in found])
         return found
 
-    def prune_raw(self, received_before: int) -> int:
+    def prune_raw_events(self, received_before: int) -> int:
         forgotten = 0
         while True:
             with self._connections.writing() as connection:
@@ -86,22 +86,25 @@ class SqliteStore:
                 return forgotten
             forgotten += part
 
-    def journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[Kept]:
+    def read_journal(self, kind: str = "", after: int = 0, limit: int = 1000) -> Sequence[StoredRecord]:
         with self._connections.reading() as connection:
             rows = (
                 connection.execute(SQL["journal_of_kind"], (after, limit, kind))
                 if kind
                 else connection.execute(SQL["journal"], (after, limit))
             )
-            found = [Kept(position, Record(of, key, at, unpack(deflated, body))) for position, of, key, at, deflated, body in rows]
+            found = [
+                StoredRecord(position, Record(of, key, at, decompress_bytes(deflated, body)))
+                for position, of, key, at, deflated, body in rows
+            ]
         _check_order(after, [kept.position for kept in found])
         return found
 
-    def revision(self) -> int:
+    def read_revision(self) -> int:
         with self._connections.reading() as connection:
             return reader.revision(connection)
 
-    def setting(self, name: str, value: str | None = None) -> str | None:
+    def read_setting(self, name: str, value: str | None = None) -> str | None:
         if value is not None:
             with self._connections.writing() as connection:
                 connection.execute(SQL["put_setting"], (name, value))

@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from meshline.graph.model import Content, Statement
 from meshline.graph.store.base import Batch, Changes, Head, RawEvent, Record, Withdrawal
-from meshline.graph.store.compression import pack
+from meshline.graph.store.compression import compress_bytes
 from meshline.graph.store.sqlite import reader, runs
 from meshline.graph.store.sqlite.id_allocator import Numbering
 from meshline.graph.store.sqlite.reader import HeadRow, Said, first, followed, followed_tied, lasts, silent, tied
@@ -109,7 +109,9 @@ class _Commit:
         if numbering.contents.new:
             contents = {statement.content.digest: statement.content for statement in statements}
             new = [(number, contents[digest]) for digest, number in numbering.contents.new.items()]
-            connection.executemany(SQL["add_contents"], [(number, content.digest, *pack(content.blob)) for number, content in new])
+            connection.executemany(
+                SQL["add_contents"], [(number, content.digest, *compress_bytes(content.blob)) for number, content in new]
+            )
             self._names.add_contents(connection, [content for _, content in new])
 
     def _add_labels(self) -> None:
@@ -202,8 +204,8 @@ class _Commit:
         return result + others
 
     def _keep_raw(self, raw: Sequence[RawEvent]) -> None:
-        self._connection.executemany(SQL["add_raw"], [(event.source, event.received_at, *pack(event.body)) for event in raw])
+        self._connection.executemany(SQL["add_raw"], [(event.source, event.received_at, *compress_bytes(event.body)) for event in raw])
 
     def _append(self, records: Sequence[Record]) -> None:
-        rows = [(kind, key or None, at, *pack(body)) for kind, key, at, body in records]
+        rows = [(kind, key or None, at, *compress_bytes(body)) for kind, key, at, body in records]
         self._connection.executemany(SQL["add_records"], rows)
