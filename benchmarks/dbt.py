@@ -24,9 +24,9 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.dbt.source import Dbt
-from meshline.ingest.sources.scope_loader import Loading, load
+from meshline.ingest.sources.scope_loader import Loading, load_reading
 
 ABOUT = """\
 `meshline ingest dbt` of a made-up project: models of about 40 lines (four CTEs, two joins, a window, a star, 12 columns), a test for
@@ -94,7 +94,7 @@ def loaded(target: Path, of: Project, database: Path) -> tuple[Spent, Spent]:
 
 def ingest(graph: LiveGraph, target: Path) -> Loading:
     source = Dbt(path=target, namespace="postgres://warehouse:5432")
-    return load(graph, source.reading(context_of(graph, Naming(), target, source.source)), now())
+    return load_reading(graph, source.read(build_context(graph, Naming(), target, source.source)), now())
 
 
 def checked(loading: Loading, new: int, changed: int) -> None:

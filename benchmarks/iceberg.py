@@ -36,9 +36,9 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.iceberg.source import Iceberg
-from meshline.ingest.sources.scope_loader import Loading, load
+from meshline.ingest.sources.scope_loader import Loading, load_reading
 
 ABOUT = """\
 Tables of 19 columns (nested ones among them), partitioned, with properties and an owner, in Iceberg's own REST catalog over SQLite, a
@@ -129,7 +129,7 @@ def syncs(url: str, tables: int, path: Path) -> tuple[Spent, Spent]:
 
 def sync(graph: LiveGraph, url: str) -> Loading:
     source = Iceberg(name="lake", uri=url, parallel=PARALLEL)
-    return load(graph, source.reading(context_of(graph, Naming(), Path(), source.source)), now())
+    return load_reading(graph, source.read(build_context(graph, Naming(), Path(), source.source)), now())
 
 
 def loop(url: str, tables: int) -> None:

@@ -24,7 +24,7 @@ from meshline.app.threads import run_in_thread
 from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable
 from meshline.graph.index import Size
 from meshline.ingest.pipeline import Committed
-from meshline.ingest.sources.sync import Synced
+from meshline.ingest.sources.sync import SyncOutcome
 from meshline.ingest.sources.sync_status import Status
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -198,7 +198,7 @@ class Metrics:
         for limit in query.truncated:
             self._truncations.labels(limit).inc()
 
-    def count_sync(self, source: str, status: Status, done: Synced | None) -> None:
+    def count_sync(self, source: str, status: Status, done: SyncOutcome | None) -> None:
         """How a source's last sync went; `done` if this server did it just now."""
         if source not in self._succeeded:
             self._succeeded[source] = self._clock()

@@ -25,8 +25,8 @@ from meshline.api.rest.sources import NAME as SOURCE
 from meshline.app.check_request import Asked as CheckAsked
 from meshline.app.tokens import Role
 from meshline.governance.report import Report
-from meshline.ingest.sources.transfer import Known, Sent
-from meshline.ingest.sources.transfer import Taken as SourceTaken
+from meshline.ingest.sources.transfer import LoadingCounts as SourceTaken
+from meshline.ingest.sources.transfer import SentReading, SourceContext
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -218,7 +218,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("/api/v1/sources", "GET"): Operation(
         "What whoever reads a source must know of the graph.",
-        {200: _build_json_answer("What the source remembered, and what the graph knows.", Known), 400: INVALID, 503: BUSY},
+        {200: _build_json_answer("What the source remembered, and what the graph knows.", SourceContext), 400: INVALID, 503: BUSY},
         parameters=(
             OF_SOURCE,
             *(Parameter(name, "query", meaning) for name, meaning in SOURCE_LOOKUPS.items()),
@@ -227,7 +227,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("/api/v1/sources", "PUT"): Operation(
         "Take a reading of a source, or a part of one, as a whole or not at all.",
         {200: _build_json_answer("What changed.", SourceTaken), **WITH_BODY, 422: TOO_LONG},
-        Sent,
+        SentReading,
         sorted(SOURCE_MEDIA),
         (ENCODING, OF_SOURCE),
     ),

@@ -38,7 +38,7 @@ from meshline.ingest.changes.base import ChangeInput, GraphState, Text
 from meshline.ingest.changes.graph_state import build_graph_state, build_stored_state, parse_views
 from meshline.ingest.documents import Document, document
 from meshline.ingest.sources.base import Context
-from meshline.ingest.sources.context import LazyPeople, context_of
+from meshline.ingest.sources.context import LazyPeople, build_context
 
 if TYPE_CHECKING:  # not every system has both
     from multiprocessing.context import ForkServerContext, SpawnContext
@@ -125,7 +125,7 @@ def texts_here(live: LiveGraph, naming: Naming, asked: Asked, *, graph: bool = T
 
 
 def _context(live: LiveGraph, naming: Naming, asked: Asked) -> Context:
-    return context_of(live, naming, Path(), SOURCE, asked.namespaces)
+    return build_context(live, naming, Path(), SOURCE, asked.namespaces)
 
 
 def _unknown_types(pair: AnyPair) -> Iterator[str]:
@@ -147,7 +147,7 @@ def _named(change: Change, graph: GraphState) -> Change:
     """With consumers by their names, where a file has their e-mail addresses."""
     if not change.consumers:
         return change
-    return change._replace(consumers=tuple(build_consumer_key(graph.context.person(key.name)) for key in change.consumers))
+    return change._replace(consumers=tuple(build_consumer_key(graph.context.resolve_person(key.name)) for key in change.consumers))
 
 
 def _text(given: File | None) -> Text | None:

@@ -17,7 +17,7 @@ from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_limits import NO_LIMITS
 from meshline.ingest.openlineage.run_statements import build_statement_owner, rename_scope
 from meshline.ingest.pipeline import Pipeline, replay
-from meshline.ingest.sources.scope_loader import gone, not_before, note_gone
+from meshline.ingest.sources.scope_loader import advance_clock, read_retracted, record_retracted
 
 TOGETHER = 1000  # scopes read, and statements written, at once
 
@@ -123,8 +123,8 @@ def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _
         newest[statement.source] = max(statement.observed_at, newest.get(statement.source, statement.observed_at))
     for source, time in newest.items():
         if not source.startswith("openlineage/"):
-            not_before(new, source, time)
-            note_gone(new, source, {rename_scope(scope, naming): at for scope, at in gone(old, source).items()})
+            advance_clock(new, source, time)
+            record_retracted(new, source, {rename_scope(scope, naming): at for scope, at in read_retracted(old, source).items()})
     return len(statements)
 
 

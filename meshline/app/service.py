@@ -31,9 +31,9 @@ from meshline.ingest.catalog_aliases import Rule, apply, remembered
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.pipeline import Committed, Limits, Pipeline
-from meshline.ingest.sources.sync import Synced, taken
+from meshline.ingest.sources.sync import SyncOutcome, sync_or_raise
 from meshline.ingest.sources.sync_status import Status
-from meshline.ingest.sources.target import Local
+from meshline.ingest.sources.target import LocalTarget
 
 if TYPE_CHECKING:
     from meshline.ingest.kafka import EventConsumer, Subscription
@@ -111,7 +111,7 @@ class Observer(Protocol):
 
     def count_commit(self, commit: Committed) -> None: ...
 
-    def count_sync(self, source: str, status: Status, done: Synced | None) -> None: ...
+    def count_sync(self, source: str, status: Status, done: SyncOutcome | None) -> None: ...
 
     # see `meshline.ingest.kafka.Observer`
 
@@ -248,7 +248,9 @@ class Service:
             naming, precedence = mesh.configure(store, *wanted)
             live = LiveGraph.open(store, precedence)
             if file is not None and settings.mesh is not None:
-                loading = taken(Local(live, naming), file.source, partial(mesh.load, live, file, naming, mesh.file_time(settings.mesh)))
+                loading = sync_or_raise(
+                    LocalTarget(live, naming), file.source, partial(mesh.load, live, file, naming, mesh.file_time(settings.mesh))
+                )
                 for message in (*map(str, loading.refused), *loading.warnings):
                     log.warning("%s", message)
             live.index.assets.prepare_ids()
@@ -285,7 +287,7 @@ class Service:
         if file is None or settings.mesh is None or not settings.sync_at_once or all(one.every is None for one in file.sources):
             return None
         plan = Plan(file.sources, settings.mesh.absolute().parent, file.namespaces, settings.sync_at_once)
-        return Scheduler(Local(live, naming, lambda: nullcontext(pipeline)), plan, self.observer.count_sync)
+        return Scheduler(LocalTarget(live, naming, lambda: nullcontext(pipeline)), plan, self.observer.count_sync)
 
     async def _join(self, live: LiveGraph) -> None:
         """Join what the rules of catalogs join, whenever there is something new."""

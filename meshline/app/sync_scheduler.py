@@ -19,9 +19,9 @@ from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.ingest.file_times import now
 from meshline.ingest.mesh.mesh_file import Configured
-from meshline.ingest.sources.base import Named
-from meshline.ingest.sources.sync import Stopped, Synced, sync
-from meshline.ingest.sources.sync_status import SECOND, Status, due
+from meshline.ingest.sources.base import SourceConfig
+from meshline.ingest.sources.sync import SyncOutcome, SyncStopped, sync_source
+from meshline.ingest.sources.sync_status import SECOND, Status, compute_due_time
 from meshline.ingest.sources.target import Target
 
 log = logging.getLogger("meshline.api")
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
 class Scheduler:
     """Reads in threads of its own, one for each source that is being read; the event loop only waits."""
 
-    def __init__(self, target: Target, plan: Plan, observe: Callable[[str, Status, Synced | None], None]) -> None:
+    def __init__(self, target: Target, plan: Plan, observe: Callable[[str, Status, SyncOutcome | None], None]) -> None:
         """`observe` is told of each source how its last sync went: once at the start (without what was done), then after each."""
         self._target = target
         self._plan = plan
@@ -65,7 +65,7 @@ class Scheduler:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep(self, source: Named, every: int) -> None:
+    async def _keep(self, source: SourceConfig, every: int) -> None:
         """Sync a source again and again."""
         while True:
             try:
@@ -77,33 +77,33 @@ class Scheduler:
                 log.exception("%s is not synced", source.source)
                 await asyncio.sleep(TRY_AGAIN_SECONDS)
 
-    async def _turn(self, source: Named, every: int) -> None:
+    async def _turn(self, source: SourceConfig, every: int) -> None:
         """Wait until a source is due, and sync it; unless another process was sooner."""
         name = source.source
-        status = await _in_thread(self._target.status, name)
-        at = due(status, every, now(), random.random())  # noqa: S311 - nobody gains by guessing it
+        status = await _in_thread(self._target.read_status, name)
+        at = compute_due_time(status, every, now(), random.random())  # noqa: S311 - nobody gains by guessing it
         if status is not None:
             if name not in self._observed:
                 self._tell(name, status, None)
-            await _in_thread(self._target.note, name, msgspec.structs.replace(status, next=at))
+            await _in_thread(self._target.save_status, name, msgspec.structs.replace(status, next=at))
         await asyncio.sleep(max(0, at - now()) / SECOND)
         async with self._room:
-            latest = await _in_thread(self._target.status, name)
+            latest = await _in_thread(self._target.read_status, name)
             if _at(latest) == _at(status):
                 await self._sync(source)
 
-    async def _sync(self, source: Named) -> None:
+    async def _sync(self, source: SourceConfig) -> None:
         done = await _in_thread(
-            partial(sync, self._target, source, self._plan.folder, self._plan.aliases, variables=variable, stop=self._stop)
+            partial(sync_source, self._target, source, self._plan.folder, self._plan.aliases, variables=variable, stop=self._stop)
         )
-        if isinstance(done.error, Stopped):
+        if isinstance(done.error, SyncStopped):
             return
         _log(done)
-        status = await _in_thread(self._target.status, source.source)
+        status = await _in_thread(self._target.read_status, source.source)
         if status is not None:
             self._tell(source.source, status, done)
 
-    def _tell(self, name: str, status: Status, done: Synced | None) -> None:
+    def _tell(self, name: str, status: Status, done: SyncOutcome | None) -> None:
         self._observed.add(name)
         self._observe(name, status, done)
 
@@ -112,7 +112,7 @@ def _at(status: Status | None) -> int | None:
     return None if status is None else status.at
 
 
-def _log(done: Synced) -> None:
+def _log(done: SyncOutcome) -> None:
     if done.loading is None:
         log.warning("%s could not be read: %s", done.source, done.error)
         return

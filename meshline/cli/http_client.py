@@ -18,7 +18,7 @@ from meshline.governance.report import Report
 from meshline.graph.model import Json
 from meshline.ingest.openlineage.event_files import Found
 from meshline.ingest.openlineage.repair import decode_json
-from meshline.ingest.sources.target import Ingested
+from meshline.ingest.sources.target import EventOutcome
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ class Remote:
         return self._decoded(self._send("PUT", path, data, {"Content-Type": "application/yaml"}), MeshAnswer)
 
     def get_source(self, source: str, **asked: str) -> bytes:
-        """What whoever reads a source must know of the graph, as JSON (`meshline.ingest.sources.transfer.Known`)."""
+        """What whoever reads a source must know of the graph, as JSON (`meshline.ingest.sources.transfer.SourceContext`)."""
         return self._send("GET", f"/api/v1/sources?{httpx.QueryParams({'source': source, **asked})}", b"", JSON).content
 
     def put_source(self, source: str, sent: bytes) -> bytes:
@@ -191,7 +191,7 @@ MAX_BYTES = 8 * 2**20  # of one request, before compression
 TRIES = 5  # for events that the server says may be sent again
 
 
-def post(remote: Remote, events: Iterable[Found], source: str | None = None) -> Iterator[Ingested]:
+def post(remote: Remote, events: Iterable[Found], source: str | None = None) -> Iterator[EventOutcome]:
     """Send events in batches; what became of each, in their order. `source`: openlineage/<source>; else the server's own.
 
     Raises StoreUnavailable when the server takes no more.
@@ -221,7 +221,7 @@ def _not_json(place: str, body: bytes) -> InvalidInput | None:
     return None
 
 
-def _send(remote: Remote, batch: Sequence[Found], source: str | None) -> Iterator[Ingested]:
+def _send(remote: Remote, batch: Sequence[Found], source: str | None) -> Iterator[EventOutcome]:
     """Send a batch until nothing is left that may be sent again. What cannot be sent is refused in its place."""
     for attempt in range(TRIES):
         time.sleep(attempt)
@@ -229,7 +229,7 @@ def _send(remote: Remote, batch: Sequence[Found], source: str | None) -> Iterato
         outcomes = iter(_outcomes(sent, remote.post_events([body for _, body in sent], source))) if sent else iter(())
         again: list[tuple[str, bytes]] = []
         for one in batch:
-            outcome = Ingested(one) if isinstance(one, InvalidInput) else next(outcomes)
+            outcome = EventOutcome(one) if isinstance(one, InvalidInput) else next(outcomes)
             if outcome is not None:
                 yield outcome
             elif not isinstance(one, InvalidInput):
@@ -240,20 +240,20 @@ def _send(remote: Remote, batch: Sequence[Found], source: str | None) -> Iterato
     raise StoreUnavailable(f"the server did not take {len(batch)} events, from {again[0][0]} on: try again later")
 
 
-def _outcomes(sent: Sequence[tuple[str, bytes]], answer: BatchAnswer) -> list[Ingested | None]:
+def _outcomes(sent: Sequence[tuple[str, bytes]], answer: BatchAnswer) -> list[EventOutcome | None]:
     """What became of each event; None of one that is to be sent again."""
     failed = {one.index: one for one in answer.failed_events}
     warnings: dict[int, list[str]] = {}
     for one in answer.warnings:
         warnings.setdefault(one.index, []).append(f"{sent[one.index][0]}: {one.path}: {one.message}")
-    found: list[Ingested | None] = []
+    found: list[EventOutcome | None] = []
     for index, (place, _) in enumerate(sent):
         failure = failed.get(index)
         if failure is None:
-            found.append(Ingested(None, warnings.get(index, ())))
+            found.append(EventOutcome(None, warnings.get(index, ())))
         else:
-            found.append(None if failure.retriable else Ingested(InvalidInput(failure.reason, place)))
+            found.append(None if failure.retriable else EventOutcome(InvalidInput(failure.reason, place)))
     if answer.more_warnings:  # they come after those that are listed
         last = max(warnings)
-        found[last] = Ingested(None, warnings[last], answer.more_warnings)
+        found[last] = EventOutcome(None, warnings[last], answer.more_warnings)
     return found

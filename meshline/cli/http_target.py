@@ -16,11 +16,11 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import AssetKey, AssetKind, Scope
 from meshline.graph.naming import Naming
 from meshline.ingest.openlineage.event_files import Found as FoundEvent
-from meshline.ingest.sources.base import ColumnOf, Context, Entry, Reading, Refused
+from meshline.ingest.sources.base import Context, Entry, KnownColumn, Reading, Refusal
 from meshline.ingest.sources.scope_loader import Loading
 from meshline.ingest.sources.sync_status import Status
-from meshline.ingest.sources.target import Ingested
-from meshline.ingest.sources.transfer import Known, Said, Sent, Taken, said
+from meshline.ingest.sources.target import EventOutcome
+from meshline.ingest.sources.transfer import EncodedEntry, LoadingCounts, SentReading, SourceContext, encode_entry
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class RemoteTarget:
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
 
-    def context(self, source: str, folder: Path, aliases: Mapping[str, str]) -> Context:
+    def build_context(self, source: str, folder: Path, aliases: Mapping[str, str]) -> Context:
         known = self._known(source)
         return Context(
             Naming(known.trimmers),
@@ -42,39 +42,39 @@ class RemoteTarget:
             known.memory,
             _Columns(self._remote),
             known.people,
-            ending=cache(lambda text: self._datasets(source, ending=text)),
-            datasets=cache(lambda namespace: self._datasets(source, namespace=namespace)),
-            governed=cache(lambda contract: self._datasets(source, contract=contract)),
+            datasets_ending_with=cache(lambda text: self._datasets(source, ending=text)),
+            datasets_in=cache(lambda namespace: self._datasets(source, namespace=namespace)),
+            datasets_governed_by=cache(lambda contract: self._datasets(source, contract=contract)),
         )
 
     def load(self, reading: Reading) -> Loading:
         sending = _Sending(self._remote, reading)
         loading = sending.done()
         if reading.remember is not None:
-            self.remember(reading.source, reading.remember())
+            self.save_memory(reading.source, reading.remember())
         return loading
 
-    def events(self, source: str, events: Iterable[FoundEvent]) -> Iterator[Ingested]:
+    def ingest_events(self, source: str, events: Iterable[FoundEvent]) -> Iterator[EventOutcome]:
         return post(self._remote, events, source.partition("/")[2])
 
-    def remember(self, source: str, memory: Mapping[str, str]) -> None:
-        self._put(source, Sent(memory=dict(memory)))
+    def save_memory(self, source: str, memory: Mapping[str, str]) -> None:
+        self._put(source, SentReading(memory=dict(memory)))
 
-    def status(self, source: str) -> Status | None:
+    def read_status(self, source: str) -> Status | None:
         return self._known(source).status
 
-    def note(self, source: str, status: Status) -> None:
-        self._put(source, Sent(status=status))
+    def save_status(self, source: str, status: Status) -> None:
+        self._put(source, SentReading(status=status))
 
-    def _put(self, source: str, sent: Sent) -> None:
+    def _put(self, source: str, sent: SentReading) -> None:
         self._remote.put_source(source, msgspec.json.encode(sent))
 
     def _datasets(self, source: str, **asked: str) -> list[AssetKey]:
-        found = decoded(self._remote.get_source(source, **asked), Known).datasets
+        found = decoded(self._remote.get_source(source, **asked), SourceContext).datasets
         return [AssetKey(AssetKind.DATASET, parts) for parts in found]
 
-    def _known(self, source: str) -> Known:
-        return decoded(self._remote.get_source(source), Known)
+    def _known(self, source: str) -> SourceContext:
+        return decoded(self._remote.get_source(source), SourceContext)
 
 
 class _Sending:
@@ -84,18 +84,18 @@ class _Sending:
         self._remote = remote
         self._reading = reading
         self._scopes: dict[Scope, bool] = {}  # those found: whether they were sent as an entry of an earlier part
-        self._entries: list[Said] = []
+        self._entries: list[EncodedEntry] = []
         self._bytes = 0
-        self._refused: list[Refused] = []
-        self._taken: list[Taken] = []
+        self._refused: list[Refusal] = []
+        self._taken: list[LoadingCounts] = []
 
     def done(self) -> Loading:
         """Send all of it. What the server did, added up."""
-        for one in self._reading.found:
-            if isinstance(one, Refused):
+        for one in self._reading.items:
+            if isinstance(one, Refusal):
                 self._refused.append(one)
             elif one.scope in self._scopes:
-                self._refused.append(Refused(InvalidInput(f"{' '.join(one.scope)} is here twice", self._reading.source), one.scope))
+                self._refused.append(Refusal(InvalidInput(f"{' '.join(one.scope)} is here twice", self._reading.source), one.scope))
             else:
                 self._scopes[one.scope] = False
                 if isinstance(one, Entry):
@@ -103,19 +103,19 @@ class _Sending:
         sent_before = sum(self._scopes.values())
         here = {one.scope for one in self._entries}
         others = tuple(scope for scope in self._scopes if scope not in here)
-        self._send(Sent(tuple(self._entries), others, tuple(one.about for one in self._refused), self._reading.complete))
+        self._send(SentReading(tuple(self._entries), others, tuple(one.about for one in self._refused), self._reading.complete))
         return self._added_up(sent_before)
 
     def _add(self, entry: Entry) -> None:
-        self._entries.append(said(entry))
+        self._entries.append(encode_entry(entry))
         self._bytes += len(entry.content.blob) + sum(len(content.blob) for _, content in entry.past)
         if self._bytes > PART_BYTES:
-            self._send(Sent(tuple(self._entries)))
+            self._send(SentReading(tuple(self._entries)))
             self._scopes.update((one.scope, True) for one in self._entries)
             self._entries, self._bytes = [], 0
 
-    def _send(self, sent: Sent) -> None:
-        self._taken.append(decoded(self._remote.put_source(self._reading.source, msgspec.json.encode(sent)), Taken))
+    def _send(self, sent: SentReading) -> None:
+        self._taken.append(decoded(self._remote.put_source(self._reading.source, msgspec.json.encode(sent)), LoadingCounts))
 
     def _added_up(self, sent_before: int) -> Loading:
         taken = self._taken
@@ -138,21 +138,21 @@ class _Columns:
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
-        self._known: dict[AssetKey, list[ColumnOf]] = {}
+        self._known: dict[AssetKey, list[KnownColumn]] = {}
 
-    def __call__(self, dataset: AssetKey) -> list[ColumnOf]:
+    def __call__(self, dataset: AssetKey) -> list[KnownColumn]:
         if dataset not in self._known:
             self._known[dataset] = list(self._asked(*dataset.parts))
         return self._known[dataset]
 
-    def _asked(self, namespace: str, name: str) -> Iterator[ColumnOf]:
+    def _asked(self, namespace: str, name: str) -> Iterator[KnownColumn]:
         after: str | None = None
         while True:
             data = self._remote.ask(question("columns"), {"namespace": namespace, "name": name, "after": after})
             found = msgspec.convert(data["dataset"], _Dataset | None)
             if found is None or not found.described:
                 return
-            yield from (ColumnOf(column.name, column.data_type or "") for column in found.columns.nodes if not column.inferred)
+            yield from (KnownColumn(column.name, column.data_type or "") for column in found.columns.nodes if not column.inferred)
             if not found.columns.page_info.has_next_page:
                 return
             after = found.columns.page_info.end_cursor

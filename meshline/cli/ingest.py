@@ -69,11 +69,13 @@ def _to_store(path: Path, said: Mesh, store: str | None) -> str:
     from meshline.cli.client import opened
     from meshline.ingest.catalog_aliases import apply
     from meshline.ingest.mesh import file_time, load
-    from meshline.ingest.sources.sync import taken
-    from meshline.ingest.sources.target import Local
+    from meshline.ingest.sources.sync import sync_or_raise
+    from meshline.ingest.sources.target import LocalTarget
 
     with opened(store, mesh=said) as graph:
-        loading = taken(Local(graph.graph, graph.naming), said.source, lambda: load(graph.graph, said, graph.naming, file_time(path)))
+        loading = sync_or_raise(
+            LocalTarget(graph.graph, graph.naming), said.source, lambda: load(graph.graph, said, graph.naming, file_time(path))
+        )
         apply(graph.graph)
         return describe_mesh(loading)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from meshline.graph.model import Precedence
     from meshline.graph.store.base import Store as OpenStore
     from meshline.ingest.openlineage.event_files import Found
-    from meshline.ingest.sources.target import Ingested
+    from meshline.ingest.sources.target import EventOutcome
 
 WARNINGS_SHOWN = 20
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -73,19 +73,19 @@ def openlineage(
         raise typer.Exit(REFUSED)
 
 
-def _to_store(events: Iterable[Found], store: str | None, source: str) -> Generator[Ingested, None, None]:
+def _to_store(events: Iterable[Found], store: str | None, source: str) -> Generator[EventOutcome, None, None]:
     from meshline.cli.store import opened_store
     from meshline.ingest.mesh import stored
     from meshline.ingest.openlineage.builder import BatchBuilder
     from meshline.ingest.pipeline import Pipeline, ingest_all
-    from meshline.ingest.sources.target import Ingested
+    from meshline.ingest.sources.target import EventOutcome
 
     with opened_store(store) as opened:
         naming, precedence = stored(opened)
         pipeline = Pipeline(opened, BatchBuilder(naming))
         try:
             for one in ingest_all(pipeline, events, source):
-                yield Ingested(one.error, one.warnings)
+                yield EventOutcome(one.error, one.warnings)
         except BaseException:  # interrupted: what waits would take seconds more
             pipeline.abandon()
             raise
@@ -105,7 +105,7 @@ def _join_names(store: OpenStore, precedence: Precedence) -> None:
         apply(LiveGraph.open(store, precedence))
 
 
-def _to_server(events: Iterable[Found], server: str) -> Generator[Ingested, None, None]:
+def _to_server(events: Iterable[Found], server: str) -> Generator[EventOutcome, None, None]:
     from meshline.cli.http_client import Remote, post
 
     with Remote.connected(server) as remote:

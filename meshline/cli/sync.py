@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshline.cli.http_client import Remote
     from meshline.ingest.mesh import Mesh
     from meshline.ingest.sources.scope_loader import Loading
-    from meshline.ingest.sources.sync import Synced
+    from meshline.ingest.sources.sync import SyncOutcome
     from meshline.ingest.sources.target import Target
 
 
@@ -31,12 +31,12 @@ def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | No
     from meshline.app.settings import variable
     from meshline.cli.exit_codes import REFUSED
     from meshline.errors import InvalidInput
-    from meshline.ingest.sources.registry import source_of
-    from meshline.ingest.sources.sync import sync
+    from meshline.ingest.sources.registry import build_source
+    from meshline.ingest.sources.sync import sync_source
 
-    source = source_of({"kind": kind, **{key: value for key, value in keys.items() if value is not None}})
+    source = build_source({"kind": kind, **{key: value for key, value in keys.items() if value is not None}})
     with target(store, server) as into:
-        done = sync(into, source, Path.cwd(), variables=variable, strict=strict, configured=False)
+        done = sync_source(into, source, Path.cwd(), variables=variable, strict=strict, configured=False)
     if done.error is not None and not isinstance(done.error, InvalidInput):
         raise done.error
     report_sync(done)
@@ -56,14 +56,14 @@ def target(store: str | None, server: str | None) -> Iterator[Target]:
         return
     from meshline.cli.client import opened
     from meshline.ingest.catalog_aliases import apply
-    from meshline.ingest.sources.target import Local
+    from meshline.ingest.sources.target import LocalTarget
 
     with opened(store) as graph:
-        yield Local(graph.graph, graph.naming)
+        yield LocalTarget(graph.graph, graph.naming)
         apply(graph.graph)
 
 
-def report_sync(done: Synced) -> None:
+def report_sync(done: SyncOutcome) -> None:
     """Say on stderr what became of a source: what was refused, warnings, and a line with the counts."""
     from meshline.cli.terminal import tell
     from meshline.errors import InvalidInput
@@ -142,15 +142,15 @@ def sync(
         raise typer.Exit(REFUSED)
 
 
-def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -> Iterator[Synced]:
+def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -> Iterator[SyncOutcome]:
     """What became of the mesh file, of each of its sources, and of the names that its rules join.
 
     Raises InvalidInput if the file cannot be used as a whole. `strict`: ends after the first of which anything is refused.
     """
     from meshline.cli.client import opened
     from meshline.ingest import mesh as mesh_file
-    from meshline.ingest.sources.sync import noted
-    from meshline.ingest.sources.target import Local
+    from meshline.ingest.sources.sync import record_sync
+    from meshline.ingest.sources.target import LocalTarget
 
     data = mesh_file.read(file)
     if strict:
@@ -163,15 +163,15 @@ def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -
 
         with Remote.connected(server) as remote:
             target = RemoteTarget(remote)
-            done = noted(target, mesh.source, lambda: _sent(remote, mesh, data, file.name))
+            done = record_sync(target, mesh.source, lambda: _sent(remote, mesh, data, file.name))
             yield done
             if done.error is not None:  # its rules are not the server's, or there is none
                 return
             yield from _sync_sources(target, mesh, file, strict=strict)
         return
     with opened(store, mesh=mesh) as graph:
-        local = Local(graph.graph, graph.naming)
-        yield noted(local, mesh.source, lambda: _loaded(graph, mesh, file))
+        local = LocalTarget(graph.graph, graph.naming)
+        yield record_sync(local, mesh.source, lambda: _loaded(graph, mesh, file))
         yield from _sync_sources(local, mesh, file, strict=strict)
         yield from _joined(graph)
 
@@ -193,9 +193,9 @@ def _sent(remote: Remote, mesh: Mesh, data: bytes, name: str) -> Loading:
     return Loading(done.source, done.revision, *counts, (), tuple(done.warnings))
 
 
-def _sync_sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> Iterator[Synced]:
+def _sync_sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> Iterator[SyncOutcome]:
     from meshline.app.settings import variable
-    from meshline.ingest.sources.sync import sync as sync_source
+    from meshline.ingest.sources.sync import sync_source
 
     for configured in mesh.sources:
         done = sync_source(target, configured.source, file.absolute().parent, mesh.namespaces, variables=variable, strict=strict)
@@ -204,14 +204,14 @@ def _sync_sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> It
             return
 
 
-def _joined(graph: Opened) -> Iterator[Synced]:
+def _joined(graph: Opened) -> Iterator[SyncOutcome]:
     """The names that rules join, once all is there."""
     from meshline.ingest.catalog_aliases import apply
-    from meshline.ingest.sources.sync import Synced
+    from meshline.ingest.sources.sync import SyncOutcome
 
     loading = apply(graph.graph)
     if loading is not None:
-        yield Synced(loading.source, loading, None)
+        yield SyncOutcome(loading.source, loading, None)
 
 
 def sources(*, format: ListFormat = TextFormat.TEXT, store: Store = None, server: Server = None) -> None:  # noqa: A002 - the option's name

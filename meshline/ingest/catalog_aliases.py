@@ -18,8 +18,8 @@ from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Scope
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.graph.store.base import Store
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.base import Entry, Found, Reading, Unchanged
-from meshline.ingest.sources.scope_loader import Loading, load
+from meshline.ingest.sources.base import Entry, Item, Reading, Unchanged
+from meshline.ingest.sources.scope_loader import Loading, load_reading
 
 if TYPE_CHECKING:
     from meshline.graph.live_graph import LiveGraph
@@ -159,8 +159,8 @@ def apply(graph: LiveGraph) -> Loading | None:
     links = {link.scope: link for link in _links(spoken, rules)}  # nobody waits while names are compared
     with graph.lock:
         since = _since(graph, [link for scope, link in links.items() if scope not in known])
-    found: list[Found] = [Unchanged(scope) if scope in known else _entry(link, since) for scope, link in links.items()]
-    return load(graph, Reading(SOURCE, found, complete=True), now())
+    found: list[Item] = [Unchanged(scope) if scope in known else _entry(link, since) for scope, link in links.items()]
+    return load_reading(graph, Reading(SOURCE, found, complete=True), now())
 
 
 def _spoken(graph: LiveGraph, rules: Sequence[Rule]) -> Spoken:

@@ -17,10 +17,10 @@ from meshline.graph import model
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.ingest.mesh.mesh_file import Configured
-from meshline.ingest.sources.base import Context, Found, Reading
-from meshline.ingest.sources.sync import Synced
-from meshline.ingest.sources.sync_status import Status, statuses
-from meshline.ingest.sources.target import Local
+from meshline.ingest.sources.base import Context, Item, Reading
+from meshline.ingest.sources.sync import SyncOutcome
+from meshline.ingest.sources.sync_status import Status, read_statuses
+from meshline.ingest.sources.target import LocalTarget
 from tests.api.conftest import running
 from tests.api.test_metrics import seen
 from tests.api.test_sources import live_of
@@ -30,7 +30,7 @@ from tests.ingest.sources.stating import Stating, entry, graph, say, shown
 class Slow(Stating):
     """Takes some time to read, and sees whether it is read twice at once."""
 
-    def reading(self, context: Context) -> Reading:  # noqa: ARG002
+    def read(self, context: Context) -> Reading:  # noqa: ARG002
         state = STATES[self.name]
         state.begun += 1
         if state.fails():
@@ -46,7 +46,7 @@ class State:
         self.fails = fails
         self.begun = self.at_once = self.most = self.ended = 0
 
-    def found(self) -> Iterator[Found]:
+    def found(self) -> Iterator[Item]:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         try:
@@ -69,8 +69,8 @@ def live() -> Iterator[LiveGraph]:
         yield found
 
 
-class Observed(list[tuple[str, Status, Synced | None]]):
-    def __call__(self, source: str, status: Status, done: Synced | None) -> None:
+class Observed(list[tuple[str, Status, SyncOutcome | None]]):
+    def __call__(self, source: str, status: Status, done: SyncOutcome | None) -> None:
         self.append((source, status, done))
 
 
@@ -81,7 +81,7 @@ def scheduled(live: LiveGraph, states: dict[str, State], seconds: float, at_once
     sources = [Configured(Slow(name=name), 1, "") for name in states]
 
     async def run() -> None:
-        scheduler = asyncio.create_task(Scheduler(Local(live, Naming()), Plan(sources, Path(), {}, at_once), observed).run())
+        scheduler = asyncio.create_task(Scheduler(LocalTarget(live, Naming()), Plan(sources, Path(), {}, at_once), observed).run())
         await asyncio.sleep(seconds)
         scheduler.cancel()
         await asyncio.gather(scheduler, return_exceptions=True)
@@ -94,7 +94,7 @@ def test_again_and_again(live: LiveGraph) -> None:
     observed = scheduled(live, {"one": State(), "two": State()}, 4.5)
     assert all(STATES[name].begun >= 2 for name in ("one", "two"))
     assert {source for source, _, _ in observed} == {"iceberg/one", "iceberg/two"}
-    status = statuses(live.store)["iceberg/one"]
+    status = read_statuses(live.store)["iceberg/one"]
     assert status.next is not None
     assert status.at < status.next <= status.at + 1_200_000
     assert shown(live) == {"lake/a": ["x"]}
@@ -105,25 +105,25 @@ def test_a_slow_source_is_read_once_at_a_time_and_stops_where_it_is(live: LiveGr
     scheduled(live, {"slow": State(60)}, 2.5)
     assert time.monotonic() - begun < 6
     assert (STATES["slow"].begun, STATES["slow"].most, STATES["slow"].ended) == (1, 1, 0)
-    assert (statuses(live.store), shown(live)) == ({}, {}), "it is as if it had not been begun"
+    assert (read_statuses(live.store), shown(live)) == ({}, {}), "it is as if it had not been begun"
     assert not [thread for thread in threading.enumerate() if thread.name == "meshline-sync"]
 
 
 def test_one_that_fails_does_not_hold_the_others(live: LiveGraph) -> None:
     observed = scheduled(live, {"away": State(fails=lambda: True), "well": State()}, 4.5, at_once=1)
-    assert statuses(live.store)["iceberg/away"].failures >= 2
-    assert statuses(live.store)["iceberg/away"].error == "away"
+    assert read_statuses(live.store)["iceberg/away"].failures >= 2
+    assert read_statuses(live.store)["iceberg/away"].error == "away"
     assert STATES["well"].ended >= 2
     assert all((done is not None and done.error is None) == (source == "iceberg/well") for source, _, done in observed)
 
 
 def test_another_process_was_sooner(live: LiveGraph) -> None:
     """What another server synced a moment ago is not due."""
-    target = Local(live, Naming())
+    target = LocalTarget(live, Naming())
     stop = threading.Event()
 
     def note() -> None:
-        target.note("iceberg/shared", Status(time.time_ns() // 1000, 0.1, succeeded=1))
+        target.save_status("iceberg/shared", Status(time.time_ns() // 1000, 0.1, succeeded=1))
 
     def other() -> None:
         while not stop.wait(0.05):

@@ -16,9 +16,9 @@ from meshline.graph.content import encode
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Flow, Json
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.base import Entry, Found, Reading, Refused, Unchanged
+from meshline.ingest.sources.base import Entry, Item, Reading, Refusal, Unchanged
 from meshline.ingest.sources.sync_status import Status
-from meshline.ingest.sources.transfer import ENDS, MOST_FLOWS, MOST_KEYS, Sent, said
+from meshline.ingest.sources.transfer import ENDS, MAX_FLOWS, MAX_KEYS, SentReading, encode_entry
 from tests.api.conftest import running
 from tests.ingest.sources.stating import BAD, T, counts, entry, graph, say, shown, table, timeless
 
@@ -31,8 +31,8 @@ def put(client: TestClient, body: Any, source: str = "iceberg/lake") -> Any:
     return client.put("/api/v1/sources", params={"source": source}, content=content, headers={"Content-Type": "application/json"})
 
 
-def sent(*entries: Entry, **others: Any) -> Sent:
-    return Sent(tuple(said(one) for one in entries), **others)
+def sent(*entries: Entry, **others: Any) -> SentReading:
+    return SentReading(tuple(encode_entry(one) for one in entries), **others)
 
 
 def live_of(client: TestClient) -> LiveGraph:
@@ -59,7 +59,7 @@ def test_memory_and_status_come_back(client: TestClient) -> None:
     at = now()
     assert client.get("/api/v1/sources", params=PARAMS).json() == {"source": "iceberg/lake"}
     status = Status(at, 1.5, read=3, error="away", failures=2, next=at)
-    assert put(client, Sent(memory={"etag": "7"}, status=status)).status_code == 200
+    assert put(client, SentReading(memory={"etag": "7"}, status=status)).status_code == 200
     known = client.get("/api/v1/sources", params=PARAMS).json()
     assert known == {
         "source": "iceberg/lake",
@@ -100,10 +100,10 @@ BAD_CONTENTS = {
     "a flow to a job": blob(encode(Facts(flows=(Flow(A, model.build_job_key("j", "j")),)))),
     "a name too long": blob(encode(Facts(assets=(AssetFact(model.build_dataset_key("lake", "x" * 4_097), {}),)))),
     "too many flows": base64.b64encode(
-        msgspec.msgpack.encode([[[2, "n", "d"]], [], [], [[0, "", 0, 0, -1]], [0] * 3 * (MOST_FLOWS + 1)])
+        msgspec.msgpack.encode([[[2, "n", "d"]], [], [], [[0, "", 0, 0, -1]], [0] * 3 * (MAX_FLOWS + 1)])
     ).decode(),
     "too many columns": base64.b64encode(
-        msgspec.msgpack.encode([[[2, "n", "d"], *([3, 0, f"c{n}"] for n in range(MOST_KEYS))], [], [], [], []])
+        msgspec.msgpack.encode([[[2, "n", "d"], *([3, 0, f"c{n}"] for n in range(MAX_KEYS))], [], [], [], []])
     ).decode(),
     "a flow through no job": blob(encode(Facts(flows=(Flow(A, B, job=A),)))),
 }
@@ -173,12 +173,12 @@ def test_every_type_of_edge_has_its_ends() -> None:
 def test_a_reading_in_parts_ends_the_same(monkeypatch: pytest.MonkeyPatch, part: int) -> None:
     """Sent in one part, in some, or one for each entry: the graph and the counts are those of a loading."""
     monkeypatch.setattr("meshline.cli.http_target.PART_BYTES", part)
-    before: list[Found] = [entry(f"t{i}", "x") for i in range(0, 60, 2)]
-    after: list[Found] = [
+    before: list[Item] = [entry(f"t{i}", "x") for i in range(0, 60, 2)]
+    after: list[Item] = [
         *(entry(f"t{i}", "x", "y", time=T + i, past=[(T - i, table(f"t{i}", "z"))]) for i in range(1, 40)),
         *(Unchanged(("table", f"t{i}")) for i in range(40, 50, 2)),
         entry("t1", "again"),
-        Refused(BAD, ("table", "t50")),
+        Refusal(BAD, ("table", "t50")),
     ]
     with running() as client, graph() as live:
         target = RemoteTarget(Remote(client, "http://test"))  # type: ignore[arg-type]
@@ -188,20 +188,20 @@ def test_a_reading_in_parts_ends_the_same(monkeypatch: pytest.MonkeyPatch, part:
             assert counts(remote) == counts(local)
             assert list(map(str, remote.refused)) == list(map(str, local.refused))
         assert timeless(live_of(client).index.dump()) == timeless(live.index.dump())
-        assert target.context("iceberg/lake", None, {}).memory == {"seen": "1"}  # type: ignore[arg-type]
+        assert target.build_context("iceberg/lake", None, {}).memory == {"seen": "1"}  # type: ignore[arg-type]
 
 
 def test_what_a_source_may_know_is_the_same_over_http(client: TestClient) -> None:
     put(client, sent(entry("shop.orders", *(f"c{i}" for i in range(1500)))))
     mail = encode(Facts(assets=(AssetFact(model.build_owner_key("ann"), {"email": "Ann@x.org"}),)))
     put(client, sent(Entry(("owner", "ann"), mail)))
-    context = RemoteTarget(Remote(client, "http://test")).context("dbt/x", None, {"lake": "lake"})  # type: ignore[arg-type]
+    context = RemoteTarget(Remote(client, "http://test")).build_context("dbt/x", None, {"lake": "lake"})  # type: ignore[arg-type]
     dataset = model.build_dataset_key("lake", "shop.orders")
-    assert [column.name for column in context.columns(dataset)] == [f"c{i}" for i in range(1500)]
-    assert context.columns(model.build_dataset_key("lake", "none")) == []
-    assert context.person("ann@x.org") == "ann"
+    assert [column.name for column in context.columns_of(dataset)] == [f"c{i}" for i in range(1500)]
+    assert context.columns_of(model.build_dataset_key("lake", "none")) == []
+    assert context.resolve_person("ann@x.org") == "ann"
     governs = encode(Facts(edges=(EdgeFact(EdgeType.GOVERNS, model.build_contract_key("c1"), dataset),)))
     put(client, sent(Entry(("contract", "c1"), governs)))
-    assert context.ending("orders") == context.datasets("lake") == context.governed("c1") == [dataset]
-    assert context.governed("c2") == context.ending("nothing") == context.datasets("elsewhere") == []
+    assert context.datasets_ending_with("orders") == context.datasets_in("lake") == context.datasets_governed_by("c1") == [dataset]
+    assert context.datasets_governed_by("c2") == context.datasets_ending_with("nothing") == context.datasets_in("elsewhere") == []
     assert context.naming.dataset("s3a://b", "x/") == AssetKey(AssetKind.DATASET, ("s3://b", "x"))

@@ -13,7 +13,7 @@ from meshline.api.graphql.field_types import AssetKind, describe_field
 from meshline.graph.model import from_micros, parse_source_kind
 from meshline.graph.queries import coverage
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.sync_status import Status, statuses
+from meshline.ingest.sources.sync_status import Status, read_statuses
 
 
 @strawberry.type(description="Numbers of datasets. What is only inferred is not counted.")
@@ -144,7 +144,7 @@ class Source:
 
 def list_sources(view: GraphView) -> list[Source]:
     """All sources, by name."""
-    known = statuses(view.request.live.store)
+    known = read_statuses(view.request.live.store)
     datasets = {name: len(spoken) for name, spoken in view.index.changes.list_mentioned()}
     names = sorted({*known, *datasets})
     view.request.spend(len(names))

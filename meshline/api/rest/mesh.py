@@ -17,8 +17,8 @@ from meshline.app.threads import Lane
 from meshline.errors import InvalidInput
 from meshline.ingest import mesh
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.sync import taken
-from meshline.ingest.sources.target import Local
+from meshline.ingest.sources.sync import sync_or_raise
+from meshline.ingest.sources.target import LocalTarget
 
 # JSON is YAML. A web page cannot send any of these across origins without asking first.
 MEDIA = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", JSON})
@@ -54,7 +54,7 @@ async def put_mesh(request: Request) -> Response:
     def load() -> mesh.Loading:
         warnings = _store_configuration(file, opened)
         take = partial(mesh.load, opened.live, file, opened.naming, now())
-        loading = taken(Local(opened.live, opened.naming), file.source, take)
+        loading = sync_or_raise(LocalTarget(opened.live, opened.naming), file.source, take)
         return loading._replace(warnings=(*loading.warnings, *warnings))
 
     loading = await run_in_threadpool(load)

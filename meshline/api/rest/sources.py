@@ -18,12 +18,12 @@ from meshline.app.service import Opened, Service
 from meshline.errors import InvalidInput, LimitExceeded
 from meshline.graph.model import parse_source_kind
 from meshline.ingest.file_times import AHEAD, now
-from meshline.ingest.sources.base import Found, Reading
-from meshline.ingest.sources.context import context_of, people
+from meshline.ingest.sources.base import Item, Reading
+from meshline.ingest.sources.context import build_context, collect_people
 from meshline.ingest.sources.registry import KINDS
-from meshline.ingest.sources.scope_loader import load, remember, remembered
-from meshline.ingest.sources.sync_status import note, status_of
-from meshline.ingest.sources.transfer import Known, Sent, Taken, found_of
+from meshline.ingest.sources.scope_loader import load_reading, read_memory, save_memory
+from meshline.ingest.sources.sync_status import read_status, save_status
+from meshline.ingest.sources.transfer import LoadingCounts, SentReading, SourceContext, decode_items
 
 MEDIA = frozenset({JSON})
 EVENTS = "openlineage"  # what it says goes to /api/v1/lineage
@@ -36,7 +36,7 @@ LONGEST = 4096  # characters of a name that is looked for
 MESH = "mesh"  # what it says goes to /api/v1/mesh
 
 NAME = re.compile(f"({'|'.join((*KINDS, MESH))})/[A-Za-z0-9_.-]{{1,100}}")
-_decoder = msgspec.json.Decoder(Sent)
+_decoder = msgspec.json.Decoder(SentReading)
 
 
 async def handle_source(request: Request) -> Response:
@@ -67,28 +67,30 @@ def _parse_source_name(request: Request) -> str:
     return given
 
 
-def _decode_reading(body: bytes, source: str) -> Sent:
+def _decode_reading(body: bytes, source: str) -> SentReading:
     sent = decode_json(_decoder, body, "reading of a source")
     kind = parse_source_kind(source)
-    if sent.finds and kind in (EVENTS, MESH):
+    if sent.has_items and kind in (EVENTS, MESH):
         raise InvalidInput(f"what {kind} sources say goes to another address, in their own format", "source")
     if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0) > now() + AHEAD:
         raise InvalidInput("a sync lies more than a day ahead", "status")
     return sent
 
 
-def _collect_known(opened: Opened, source: str, asked: Mapping[str, str]) -> Known:
+def _collect_known(opened: Opened, source: str, asked: Mapping[str, str]) -> SourceContext:
     live = opened.live
     looked_for = next((name for name in LOOKUPS if name in asked), None)
     if looked_for is not None:
-        context = context_of(live, opened.naming, Path(), source)
-        find = {"ending": context.ending, "contract": context.governed, "namespace": context.datasets}[looked_for]
-        return Known(source, datasets=[key.parts for key in find(asked[looked_for][:LONGEST])])
+        context = build_context(live, opened.naming, Path(), source)
+        find = {"ending": context.datasets_ending_with, "contract": context.datasets_governed_by, "namespace": context.datasets_in}[
+            looked_for
+        ]
+        return SourceContext(source, datasets=[key.parts for key in find(asked[looked_for][:LONGEST])])
     trimmers = [(trimmer.pattern.pattern, trimmer.replacement) for trimmer in opened.naming.trimmers]
-    return Known(source, remembered(live.store, source), people(live), trimmers, status_of(live.store, source))
+    return SourceContext(source, read_memory(live.store, source), collect_people(live), trimmers, read_status(live.store, source))
 
 
-def _limit_time(seconds: float, found: Iterable[Found]) -> Iterator[Found]:
+def _limit_time(seconds: float, found: Iterable[Item]) -> Iterator[Item]:
     """What is found, as long as looking at it takes no longer than this. Raises LimitExceeded."""
     end = time.monotonic() + seconds
     for one in found:
@@ -97,14 +99,14 @@ def _limit_time(seconds: float, found: Iterable[Found]) -> Iterator[Found]:
         yield one
 
 
-def _load_reading(opened: Opened, source: str, sent: Sent, seconds: float) -> Taken:
+def _load_reading(opened: Opened, source: str, sent: SentReading, seconds: float) -> LoadingCounts:
     live = opened.live
-    answer = Taken(source, live.index.revision, 0, 0, 0, 0, 0, 0)
-    if sent.finds:
-        done = load(live, Reading(source, list(_limit_time(seconds, found_of(sent))), complete=sent.complete), now())
-        answer = Taken(source, done.revision, done.read, done.unchanged, done.new, done.changed, done.retracted, done.kept)
+    answer = LoadingCounts(source, live.index.revision, 0, 0, 0, 0, 0, 0)
+    if sent.has_items:
+        done = load_reading(live, Reading(source, list(_limit_time(seconds, decode_items(sent))), complete=sent.complete), now())
+        answer = LoadingCounts(source, done.revision, done.read, done.unchanged, done.new, done.changed, done.retracted, done.kept)
     if sent.memory is not None:
-        remember(live.store, source, sent.memory)
+        save_memory(live.store, source, sent.memory)
     if sent.status is not None:
-        note(live.store, source, msgspec.structs.replace(sent.status, next=None))
+        save_status(live.store, source, msgspec.structs.replace(sent.status, next=None))
     return answer

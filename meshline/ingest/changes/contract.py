@@ -9,8 +9,8 @@ from meshline.graph.contracts import Contract, Pair, Version
 from meshline.graph.model import AssetKey, Scope
 from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.sources.base import Entry
-from meshline.ingest.sources.contracts.facts import bind, said
-from meshline.ingest.sources.contracts.source import parse
+from meshline.ingest.sources.contracts.facts import bind_models, build_contract_facts
+from meshline.ingest.sources.contracts.source import parse_contract_file
 
 CHECK = "contract/check"  # who says what nobody says yet
 
@@ -27,7 +27,9 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     entries: list[tuple[str, Entry]] = []
     if after is not None:
         scope = _build_scope(after.value)
-        entries.append((_find_source(known, after.value.id, scope), Entry(scope, encode(said(after.value, known.context).facts))))
+        entries.append(
+            (_find_source(known, after.value.id, scope), Entry(scope, encode(build_contract_facts(after.value, known.context).facts)))
+        )
     elif before is not None:
         scope = _build_scope(before.value)
         entries.append((_find_source(known, before.value.id, scope), Entry(scope, EMPTY)))
@@ -38,10 +40,10 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
 
 def _read_version(text: Text, known: GraphState, warnings: list[str]) -> Version[Contract]:
     """Raises InvalidInput."""
-    parsed = parse(text.data, text.name)
+    parsed = parse_contract_file(text.data, text.name)
     if parsed.contract is None:
         raise InvalidInput("\n".join(map(str, parsed.refused)))
-    bound, unbound = bind(parsed.contract, known.context)
+    bound, unbound = bind_models(parsed.contract, known.context)
     warnings += [*parsed.warnings, *(f"{text.name}: {warning}" for warning in unbound)]
     datasets: dict[str, dict[AssetKey, None]] = {}
     for one in bound:

@@ -207,14 +207,14 @@ def _find_namespace(given: ChangeInput, known: GraphState, versions: Sequence[Ar
     """As it is given, else that under which the graph knows most of the tables."""
     context = known.context
     if said := given.options.get("namespace"):
-        return context.namespace(said)
+        return context.resolve_namespace(said)
     if adapter == "bigquery":
         return adapter
     found: Counter[str] = Counter()
     for artifacts in versions:
         for node in list(artifacts.nodes.values())[:SAMPLE]:
             name = ".".join(part for part in (node.database, node.schema, node.alias or node.name) if part)
-            found.update(key.parts[0] for key in context.ending(name) if key.parts[1].casefold() == name.casefold())
+            found.update(key.parts[0] for key in context.datasets_ending_with(name) if key.parts[1].casefold() == name.casefold())
     if found:
         return min(found, key=lambda namespace: (-found[namespace], namespace))
     if known.has_graph:

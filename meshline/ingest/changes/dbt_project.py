@@ -123,7 +123,7 @@ class ProjectVersion:
         return ", ".join(sorted({self._format_owner(owner) for owner in found}))
 
     def _format_owner(self, owner: Owner) -> str:
-        known = self._context.person(owner.email or owner.name)
+        known = self._context.resolve_person(owner.email or owner.name)
         return owner.name if known == owner.email else known
 
     def build_entries(self, id_: str) -> list[Entry]:

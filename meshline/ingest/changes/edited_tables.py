@@ -192,7 +192,7 @@ class EditedTables:
 
     def __init__(self, known: GraphState, options: Mapping[str, str], base: Mapping[Relation, Version[Definition]]) -> None:
         self._known = known
-        self._namespace = known.context.namespace(options.get("namespace", ""))
+        self._namespace = known.context.resolve_namespace(options.get("namespace", ""))
         self._base = base
         self._by_key: dict[AssetKey, EditedTable] = {}
         catalog, schema = options.get("catalog", ""), options.get("schema", "")

@@ -20,16 +20,16 @@ from meshline.ingest.changes.schema.table_formats import LOG, find_metadata
 from meshline.ingest.documents import MAX_BYTES as MAX_DOCUMENT
 from meshline.ingest.documents import document, mapping, text
 from meshline.ingest.mesh.mesh_file import Configured, sources_of
-from meshline.ingest.sources.base import Named
+from meshline.ingest.sources.base import SourceConfig
 from meshline.ingest.sources.files import read_bytes
 
 _CREATE = re.compile(r"\bCREATE\b[^;(]*?\b(?:TABLE|VIEW)\s+(?:IF\s+NOT\s+EXISTS\s+)?([^\s(;]+)", re.IGNORECASE)
 
 
-Comparison: TypeAlias = Callable[[Named | None, Named | None, Side, Side], Iterator[ChangeInput]]
+Comparison: TypeAlias = Callable[[SourceConfig | None, SourceConfig | None, Side, Side], Iterator[ChangeInput]]
 
 
-def list_patterns(source: Named) -> list[str]:
+def list_patterns(source: SourceConfig) -> list[str]:
     """The files that a source names, as patterns from the folder of the mesh file."""
     if source.kind == "dbt":
         return [git_dbt.build_manifest_path(source)]
@@ -49,7 +49,7 @@ class FileChanges(NamedTuple):
         return sorted(path for path in {*self.before, *self.after} if self.before.get(path) != self.after.get(path))
 
 
-def _read_contents(old: Named | None, new: Named | None, before: Side, after: Side) -> FileChanges:
+def _read_contents(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> FileChanges:
     was = before.read(before.find_files(list_patterns(old))) if old is not None else {}
     now = after.read(after.find_files(list_patterns(new))) if new is not None else {}
     for path, data in (*was.items(), *now.items()):
@@ -64,7 +64,7 @@ Identity: TypeAlias = tuple[str, str]  # the name and the version of a thing
 def _compare_by_name(kind: str, identify: Callable[[bytes, str], Identity]) -> Comparison:
     """Files that say who they are: a thing is compared with what had its name, in whatever file."""
 
-    def compare_files(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[ChangeInput]:
+    def compare_files(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
         found = _read_contents(old, new, before, after)
         names = {path: identify(data, path) for path, data in found.before.items()}
         newest_first = sorted(names, key=lambda path: (version_order(names[path][1]), path), reverse=True)
@@ -88,20 +88,20 @@ def _compare_by_name(kind: str, identify: Callable[[bytes, str], Identity]) -> C
 
 
 def _identify_contract(data: bytes, file: str) -> Identity:
-    from meshline.ingest.sources.contracts.source import parse  # noqa: PLC0415 - its models are slow to import
+    from meshline.ingest.sources.contracts.source import parse_contract_file  # noqa: PLC0415 - its models are slow to import
 
-    parsed = parse(data, file)
+    parsed = parse_contract_file(data, file)
     return parsed.id, parsed.contract.version if parsed.contract is not None else ""
 
 
 def _identify_product(data: bytes, file: str) -> Identity:
-    from meshline.ingest.sources.products.formats import parse  # noqa: PLC0415
+    from meshline.ingest.sources.products.formats import parse_product  # noqa: PLC0415
 
-    parsed = parse(data, file)
+    parsed = parse_product(data, file)
     return parsed.name, parsed.product.version if parsed.product is not None else ""
 
 
-def _compare_scripts(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[ChangeInput]:
+def _compare_scripts(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
     """SQL by its file; a file that creates what another one created has taken its place."""
     found = _read_contents(old, new, before, after)
     source = new or old
@@ -125,7 +125,7 @@ def _find_created(data: bytes) -> set[str]:
     return {match[1].casefold() for match in _CREATE.finditer(data.decode("utf-8", "replace"))}
 
 
-def _compare_iceberg(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[ChangeInput]:
+def _compare_iceberg(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
     from meshline.ingest.sources.iceberg.facts import table_of_file  # noqa: PLC0415
 
     found = _read_contents(old, new, before, after)
@@ -136,7 +136,7 @@ def _compare_iceberg(old: Named | None, new: Named | None, before: Side, after: 
         yield ChangeInput("schema", _get_text(path, found.before), _get_text(path, found.after), options)
 
 
-def _compare_delta(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[ChangeInput]:
+def _compare_delta(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
     """Tables by their folders: the last commit of each log that has metadata."""
     found = _read_contents(old, new, before, after)
     used_in = text(str(getattr(new or old, "folder", "")))
@@ -212,7 +212,7 @@ def list_changes(base: str, mesh_file: Path, base_tree: Path | None = None) -> l
     return given
 
 
-def count_files(sources: Iterable[Named], folder: Path) -> dict[str, int]:
+def count_files(sources: Iterable[SourceConfig], folder: Path) -> dict[str, int]:
     """How many files of the working tree a check compares, by source. `folder`: of the mesh file."""
     return {
         source.source: len({path for pattern in list_patterns(source) for path in _find_paths(folder, pattern) if path.is_file()})
@@ -259,7 +259,7 @@ def _compare_mesh_file(name: str, mesh_file: Path, repository: Repository, blobs
 
 def _read_after(mesh_file: Path, name: str, repository: Repository) -> Side:
     found = document(read_bytes(mesh_file, MAX_DOCUMENT), name)
-    sources: dict[str, Named] = {}
+    sources: dict[str, SourceConfig] = {}
     refused: list[InvalidInput] = []
     for one in sources_of(found):
         if isinstance(one, Configured):
@@ -278,7 +278,7 @@ def _read_after(mesh_file: Path, name: str, repository: Repository) -> Side:
     return Side(sources, aliases, repository.root, "" if folder == "." else folder, paths, read, repository)
 
 
-def _list_files(folder: Path, sources: Iterable[Named], repository: Repository) -> list[str]:
+def _list_files(folder: Path, sources: Iterable[SourceConfig], repository: Repository) -> list[str]:
     """The files of the working tree that sources name, from the root; none that are outside of it."""
     found: dict[str, None] = {}
     for source in sources:

@@ -11,18 +11,18 @@ from meshline.ingest.changes.base import ChangeInput, Text, add_warning
 from meshline.ingest.changes.dbt_files import PROJECT, ManifestFiles, ProjectFiles, format_some, is_newer, is_same_text, list_unchecked
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Side
 from meshline.ingest.documents import text
-from meshline.ingest.sources.base import Named
+from meshline.ingest.sources.base import SourceConfig
 from meshline.ingest.sources.files import read_bytes
 from meshline.words import format_count
 
 
-def build_manifest_path(source: Named) -> str:
+def build_manifest_path(source: SourceConfig) -> str:
     """From the folder of the mesh file."""
     path = text(str(getattr(source, "path", "")))
     return path if path.endswith(".json") else f"{path}/manifest.json"
 
 
-def compare_manifests(old: Named | None, new: Named | None, before: Side, after: Side) -> Iterator[ChangeInput]:
+def compare_manifests(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
     """The project's manifests, if they differ. Raises InvalidInput for one that is missing or was made from other files."""
     source = new or old
     assert source is not None

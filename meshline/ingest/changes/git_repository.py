@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from meshline.errors import InvalidInput
-from meshline.ingest.sources.base import Named
+from meshline.ingest.sources.base import SourceConfig
 
 SECONDS = 120  # for one command
 MAX_BYTES = 256 * 2**20  # of one file
@@ -228,7 +228,7 @@ class Side(NamedTuple):
     not have, such as dbt's target folders.
     """
 
-    sources: Mapping[str, Named]
+    sources: Mapping[str, SourceConfig]
     aliases: Mapping[str, str]
     root: Path
     folder: str

@@ -12,8 +12,8 @@ from meshline.graph.model import Content, Scope
 from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.documents import Document, document
 from meshline.ingest.sources.base import Context, Entry
-from meshline.ingest.sources.products.facts import Bound, bind, facts
-from meshline.ingest.sources.products.formats import parse
+from meshline.ingest.sources.products.facts import BoundPort, bind_port, build_product_facts
+from meshline.ingest.sources.products.formats import parse_product
 
 CHECK = "product/check"  # who says what nobody says yet
 
@@ -22,7 +22,7 @@ class _Read(NamedTuple):
     """A product as a file says it. `bound`: the datasets of its ports, in their order."""
 
     version: Version[Product]
-    bound: tuple[Bound, ...]
+    bound: tuple[BoundPort, ...]
     warnings: tuple[str, ...]
 
 
@@ -52,11 +52,11 @@ def _read_both(given: ChangeInput, context: Context) -> tuple[_Read | None, _Rea
 
 
 def _read(text: Text, context: Context) -> _Read | list[InvalidInput]:
-    parsed = parse(text.data, text.name)
+    parsed = parse_product(text.data, text.name)
     product = parsed.product
     if product is None:
         return list(parsed.refused)
-    bound = tuple(bind(port, product.name, context) for port in product.ports)
+    bound = tuple(bind_port(port, product.name, context) for port in product.ports)
     names = [f"{port.direction}/{name}" for port, name in zip(product.ports, port_names(product.ports), strict=True)]
     datasets = {name: one.datasets for name, one in zip(names, bound, strict=True)}
     unbound = [
@@ -89,7 +89,7 @@ def _build_entries(before: Version[Product] | None, new: _Read | None, known: Gr
     """What the product source would say: of what is gone, nothing any more."""
     said: list[tuple[str, Entry]] = []
     if new is not None:
-        said.append(_build_entry(new.version.value.name, encode(facts(new.version.value, new.bound)), known))
+        said.append(_build_entry(new.version.value.name, encode(build_product_facts(new.version.value, new.bound)), known))
     if before is not None and (new is None or before.value.name != new.version.value.name):
         said.append(_build_entry(before.value.name, EMPTY, known))
     return tuple(said)

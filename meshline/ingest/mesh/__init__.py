@@ -20,9 +20,9 @@ from meshline.ingest.file_times import file_time
 from meshline.ingest.mesh.facts import statements
 from meshline.ingest.mesh.format import json_schema
 from meshline.ingest.mesh.mesh_file import Mesh, parse, read
-from meshline.ingest.sources.base import Entry, Reading, Refused
+from meshline.ingest.sources.base import Entry, Reading, Refusal
 from meshline.ingest.sources.scope_loader import Loading
-from meshline.ingest.sources.scope_loader import load as load_reading
+from meshline.ingest.sources.scope_loader import load_reading as load_reading
 
 if TYPE_CHECKING:
     from meshline.graph.live_graph import LiveGraph
@@ -53,7 +53,7 @@ def load(graph: LiveGraph, mesh: Mesh, naming: Naming, time: int) -> Loading:
     """
     _same_rules(mesh, naming)
     entries = [Entry(statement.scope, statement.content) for statement in statements(mesh, naming, time)]
-    refused = [Refused(error) for error in mesh.refused]
+    refused = [Refusal(error) for error in mesh.refused]
     with _turn:
         remember(graph.store, mesh.source, mesh.catalogs)
         return load_reading(graph, Reading(mesh.source, [*entries, *refused], complete=True, warnings=mesh.warnings), time)

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from meshline.graph.model import Precedence
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.registry import KINDS, source_class
+from meshline.ingest.sources.registry import KINDS, get_source_class
 from meshline.words import suggest_closest
 
 Text: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
@@ -377,7 +377,7 @@ def json_schema() -> str:
 
 def _source_definitions(kind: str, every: dict[str, Any]) -> dict[str, Any]:
     """The definitions of one kind of source: its own, and what that refers to."""
-    own = source_class(kind).model_json_schema(ref_template=f"#/$defs/{_definition_name(kind)}.{{model}}")
+    own = get_source_class(kind).model_json_schema(ref_template=f"#/$defs/{_definition_name(kind)}.{{model}}")
     inner = {f"{_definition_name(kind)}.{name}": value for name, value in own.pop("$defs", {}).items()}
     properties = {"kind": {"const": kind}, **own["properties"], "every": every}
     return {_definition_name(kind): {**own, "properties": properties, "required": ["kind", *own.get("required", ())]}, **inner}

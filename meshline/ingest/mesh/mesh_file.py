@@ -39,8 +39,8 @@ from meshline.ingest.mesh.format import (
     SourceEntry,
     Team,
 )
-from meshline.ingest.sources.base import Named
-from meshline.ingest.sources.registry import source_class, validated
+from meshline.ingest.sources.base import SourceConfig
+from meshline.ingest.sources.registry import get_source_class, validate_source
 from meshline.ingest.validation import refusals, shown
 from meshline.words import suggest_closest
 
@@ -136,7 +136,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 class Configured(NamedTuple):
     """A source, how often a server syncs it (seconds; None: only when asked), and where it stands in the file."""
 
-    source: Named
+    source: SourceConfig
     every: int | None
     where: str
 
@@ -166,9 +166,9 @@ def _source(doc: Document, path: Path, value: Json) -> Iterator[Configured | Inv
         return
     assert isinstance(value, dict)
     try:
-        source = validated({key: said for key, said in value.items() if key != "every"})
+        source = validate_source({key: said for key, said in value.items() if key != "every"})
     except ValidationError as error:
-        yield from refusals(doc, path, error, keys=["kind", "every", *source_class(entry.kind).model_fields])
+        yield from refusals(doc, path, error, keys=["kind", "every", *get_source_class(entry.kind).model_fields])
     except InvalidInput as error:
         yield InvalidInput(str(error), doc.where((*path, "kind")))
     else:

@@ -37,7 +37,7 @@ class Unchanged(NamedTuple):
     scope: Scope
 
 
-class Refused(NamedTuple):
+class Refusal(NamedTuple):
     """What could not be taken. `about`: the beginning of all scopes that it may have meant, which are not
     taken for gone; the empty scope means any.
     """
@@ -46,7 +46,7 @@ class Refused(NamedTuple):
     about: Scope = ()
 
 
-Found: TypeAlias = Entry | Unchanged | Refused
+Item: TypeAlias = Entry | Unchanged | Refusal
 
 
 class Reading(NamedTuple):
@@ -59,14 +59,14 @@ class Reading(NamedTuple):
     """
 
     source: str
-    found: Iterable[Found]
+    items: Iterable[Item]
     complete: bool = False
-    whole: bool = True
+    atomic: bool = True
     warnings: Sequence[str] = ()
     remember: Callable[[], Mapping[str, str]] | None = None
 
 
-class ColumnOf(NamedTuple):
+class KnownColumn(NamedTuple):
     """A column as the graph knows it; `type` is empty if nobody said."""
 
     name: str
@@ -86,18 +86,18 @@ class Context(NamedTuple):
     folder: Path
     aliases: Mapping[str, str] = {}
     memory: Mapping[str, str] = {}
-    columns: Callable[[AssetKey], list[ColumnOf]] = lambda _: []
+    columns_of: Callable[[AssetKey], list[KnownColumn]] = lambda _: []
     people: Mapping[str, str] = {}
-    ending: Callable[[str], list[AssetKey]] = lambda _: []
-    governed: Callable[[str], list[AssetKey]] = lambda _: []
-    datasets: Callable[[str], list[AssetKey]] = lambda _: []
+    datasets_ending_with: Callable[[str], list[AssetKey]] = lambda _: []
+    datasets_governed_by: Callable[[str], list[AssetKey]] = lambda _: []
+    datasets_in: Callable[[str], list[AssetKey]] = lambda _: []
     variables: Variables = lambda _: None
 
-    def namespace(self, text: str) -> str:
+    def resolve_namespace(self, text: str) -> str:
         """A namespace, written out or as its alias."""
         return self.aliases.get(text, text)
 
-    def person(self, text: str) -> str:
+    def resolve_person(self, text: str) -> str:
         """The name of a team or a person: of a known e-mail address who has it, else as it was written."""
         return self.people.get(text.strip().lower(), text.strip())
 
@@ -105,7 +105,7 @@ class Context(NamedTuple):
 SourceName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")]
 
 
-class Named(BaseModel):
+class SourceConfig(BaseModel):
     """An entry of `sources:` in `mesh.yaml`: who says it, and the keys of its kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -119,9 +119,9 @@ class Named(BaseModel):
         return f"{self.kind}/{self.name}"
 
 
-class Source(Named, ABC):
+class Source(SourceConfig, ABC):
     """Where a source is and how it is read: the same keys in `mesh.yaml` (`sources:`) and on the command line."""
 
     @abstractmethod
-    def reading(self, context: Context) -> Reading:
+    def read(self, context: Context) -> Reading:
         """Begin to read. Raises InvalidInput if nothing can be read at all, StoreUnavailable if the system is away, MissingExtra."""

@@ -20,14 +20,14 @@ from meshline.graph.quality import CHECKS, QUALITY
 from meshline.ingest.check_facts import Check, expectations, facts
 from meshline.ingest.dataset_refs import split_dataset
 from meshline.ingest.file_times import AHEAD, file_time, now
-from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source, Unchanged
-from meshline.ingest.sources.files import each, read_bytes
+from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal, Source, Unchanged
+from meshline.ingest.sources.files import read_bytes, read_each_file
 
 MAX_BYTES = 64 * 2**20  # of one file of results
 SHOWN = 10  # candidates in a message
 
 
-class Run(NamedTuple):
+class SuiteRun(NamedTuple):
     """One run of a suite on a dataset. `at`: microseconds; None if the file does not say."""
 
     suite: str
@@ -36,7 +36,7 @@ class Run(NamedTuple):
     checks: Sequence[Check]
 
 
-class Written(NamedTuple):
+class SuiteDefinition(NamedTuple):
     """Checks as they are written down. `needs`: the columns without which some of them fail."""
 
     suite: str
@@ -44,7 +44,7 @@ class Written(NamedTuple):
     needs: Sequence[AssetKey]
 
 
-class File(NamedTuple):
+class CheckFile(NamedTuple):
     """A file to be read. `name`: as messages show it, and its suite, if it has no other name."""
 
     path: Path
@@ -52,7 +52,7 @@ class File(NamedTuple):
     data: bytes
 
 
-class CheckedFiles(Source):
+class CheckFiles(Source):
     """Files of results or of checks; relative paths begin where the configuration is."""
 
     files: tuple[str, ...] = Field(min_length=1, description="Files and patterns.")
@@ -64,22 +64,22 @@ class CheckedFiles(Source):
         default=None, description="The suite, where a file names none."
     )
 
-    def reading(self, context: Context) -> Reading:
-        found = _Reading(self, context)
-        return Reading(self.source, found.found(), complete=self.complete, warnings=found.warnings, remember=found.remember)
+    def read(self, context: Context) -> Reading:
+        found = _CheckFileReader(self, context)
+        return Reading(self.source, found.read_items(), complete=self.complete, warnings=found.warnings, remember=found.remember)
 
     @abstractmethod
-    def parsed(self, file: File, datasets: Datasets) -> Iterator[Run | Written | Refused]:
+    def parse(self, file: CheckFile, datasets: DatasetResolver) -> Iterator[SuiteRun | SuiteDefinition | Refusal]:
         """What a file holds. Raises InvalidInput if nothing of it can be taken."""
 
 
-class Datasets(NamedTuple):
+class DatasetResolver(NamedTuple):
     """Finds the dataset that a tool's own name for it means."""
 
-    source: CheckedFiles
+    source: CheckFiles
     context: Context
 
-    def find(self, names: Sequence[str], where: str, path: str = "") -> AssetKey:
+    def resolve(self, names: Sequence[str], where: str, path: str = "") -> AssetKey:
         """The dataset of any of these names, surest first, or at a path. Raises InvalidInput with what may be meant.
 
         By the option `dataset`; by `datasets`; by the path, if it is absolute or a URI; by the one known dataset
@@ -87,90 +87,90 @@ class Datasets(NamedTuple):
         """
         options = self.source
         if options.dataset is not None:
-            return self._written(options.dataset, "dataset")
+            return self._resolve_option(options.dataset, "dataset")
         for name in names:
             if name in options.datasets:
-                return self._written(options.datasets[name], f"datasets.{name}")
+                return self._resolve_option(options.datasets[name], f"datasets.{name}")
         if "://" in path:
-            return self._written(path, where)
+            return self._resolve_option(path, where)
         if path.startswith("/"):
             return self.context.naming.dataset("file", path)
-        inside = None if options.namespace is None else self.context.namespace(options.namespace)
+        inside = None if options.namespace is None else self.context.resolve_namespace(options.namespace)
         for name in names:
-            known = self._known(name, inside)
+            known = self._list_known(name, inside)
             if len(known) == 1:
                 return known[0]
             if known:
-                raise InvalidInput(f"{name!r} may be {_some(known)}; say which with the option dataset or datasets", where)
+                raise InvalidInput(f"{name!r} may be {_format_candidates(known)}; say which with the option dataset or datasets", where)
         if inside is not None and names:
             return self.context.naming.dataset(inside, names[0])
         called = f"no known dataset is called {' or '.join(map(repr, names))}" if names else "it does not say which dataset it is about"
         raise InvalidInput(f"{called}; accepted are the options dataset (namespace/name), datasets and namespace", where)
 
-    def _known(self, name: str, inside: str | None) -> list[AssetKey]:
+    def _list_known(self, name: str, inside: str | None) -> list[AssetKey]:
         """The known datasets of which a name is the end, in a namespace or anywhere."""
-        known = self.context.ending(name)
+        known = self.context.datasets_ending_with(name)
         if inside is None:
             return known
         namespace = self.context.naming.dataset(inside, name).parts[0]
         return [key for key in known if key.parts[0] == namespace]
 
-    def _written(self, text: str, where: str) -> AssetKey:
+    def _resolve_option(self, text: str, where: str) -> AssetKey:
         """A dataset as an option names it: `namespace/name`, known or not, or the end of one known name."""
         namespace, name = split_dataset(text, self.context.aliases)
         key = self.context.naming.dataset(namespace, name) if name else None
-        known = self.context.ending(text)
+        known = self.context.datasets_ending_with(text)
         if key is not None and (key in known or len(known) != 1):
             return key
         if len(known) == 1:
             return known[0]
-        may_be = f"it may be {_some(known)}; " if known else ""
+        may_be = f"it may be {_format_candidates(known)}; " if known else ""
         raise InvalidInput(f"found {text!r}; {may_be}accepted is namespace/name", where)
 
 
-def _some(keys: Sequence[AssetKey]) -> str:
+def _format_candidates(keys: Sequence[AssetKey]) -> str:
     more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
     return ", ".join(key.qualified_name for key in keys[:SHOWN]) + more
 
 
-class _Reading:
-    def __init__(self, source: CheckedFiles, context: Context) -> None:
+class _CheckFileReader:
+    def __init__(self, source: CheckFiles, context: Context) -> None:
         self.warnings: list[str] = []
         self._source = source
         self._context = context
         self._newest = dict(context.memory)  # the time of the last run, by scope
         self._runs: dict[Scope, dict[int, Content]] = {}
-        self._checked: set[AssetKey] = set()  # the datasets of which it says something
+        self._datasets: set[AssetKey] = set()  # the datasets of which it says something
 
-    def found(self) -> Iterator[Found]:
-        datasets = Datasets(self._source, self._context)
-        yield from each(self._source.files, self._context.folder, lambda path: self._file(path, datasets))
-        for key in sorted(self._checked):
-            if not self._context.ending(key.qualified_name):
+    def read_items(self) -> Iterator[Item]:
+        datasets = DatasetResolver(self._source, self._context)
+        yield from read_each_file(self._source.files, self._context.folder, lambda path: self._read_file(path, datasets))
+        for key in sorted(self._datasets):
+            if not self._context.datasets_ending_with(key.qualified_name):
                 self.warnings.append(f"{key.qualified_name}: nothing else is known of this dataset; does its catalog call it so?")
         for scope, runs in self._runs.items():
-            yield self._latest(scope, sorted(runs.items()))
+            yield self._build_entry(scope, sorted(runs.items()))
 
-    def _file(self, path: Path, datasets: Datasets) -> Iterator[Found]:
-        file = File(path, _shown(path, self._context.folder), read_bytes(path, MAX_BYTES))
-        for one in self._source.parsed(file, datasets):
-            if isinstance(one, Refused):
+    def _read_file(self, path: Path, datasets: DatasetResolver) -> Iterator[Item]:
+        file = CheckFile(path, _format_name(path, self._context.folder), read_bytes(path, MAX_BYTES))
+        for one in self._source.parse(file, datasets):
+            if isinstance(one, Refusal):
                 yield one
                 continue
-            self._checked.update(model.build_dataset_key(*check.of.parts[:2]) for check in one.checks)
-            if isinstance(one, Written):
+            self._datasets.update(model.build_dataset_key(*check.of.parts[:2]) for check in one.checks)
+            if isinstance(one, SuiteDefinition):
                 yield Entry(
                     (CHECKS, one.suite), encode(expectations(one.checks, model.build_consumer_key(one.suite), one.needs)), file_time(path)
                 )
             else:
-                self._keep(one, path)
+                self._add_run(one, path)
 
-    def _keep(self, run: Run, path: Path) -> None:
+    def _add_run(self, run: SuiteRun, path: Path) -> None:
         at = file_time(path) if run.at is None else run.at
         content = encode(facts(check._replace(at=run.at) for check in run.checks))
         self._runs.setdefault((QUALITY, run.suite, *run.dataset.parts), {})[at] = content
 
-    def _latest(self, scope: Scope, runs: list[tuple[int, Content]]) -> Entry | Unchanged:
+    def _build_entry(self, scope: Scope, runs: list[tuple[int, Content]]) -> Entry | Unchanged:
         """The last of some runs, and those before it; nothing new if the graph knows a later one."""
         at, content = runs[-1]
         place = msgspec.json.encode(scope).decode()
@@ -184,13 +184,13 @@ class _Reading:
         return self._newest
 
 
-def _shown(path: Path, folder: Path) -> str:
+def _format_name(path: Path, folder: Path) -> str:
     """A file as people name it: where it is below the folder, else its name alone."""
     below = folder.absolute()
     return path.relative_to(below).as_posix() if path.is_relative_to(below) else path.name
 
 
-def json_value(file: File) -> Json:
+def parse_json_file(file: CheckFile) -> Json:
     """A file of JSON. NaN and Infinity, which Python writes, are null. Raises InvalidInput with `file:line`."""
     try:
         value: Json = json.loads(file.data, parse_constant=lambda _: None)
@@ -201,7 +201,7 @@ def json_value(file: File) -> Json:
     return value
 
 
-def run_time(text: Json, where: str) -> int | None:
+def parse_run_time(text: Json, where: str) -> int | None:
     """Microseconds of a time as tools write it; None if there is none. Raises InvalidInput."""
     if text is None:
         return None
@@ -216,13 +216,13 @@ def run_time(text: Json, where: str) -> int | None:
     return time
 
 
-def member(value: Json, *names: str) -> Json:
+def find_member(value: Json, *names: str) -> Json:
     """What is at a path of keys; None if there is nothing."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
-def text(value: Json) -> str | None:
+def clean_text(value: Json) -> str | None:
     """A text that is not empty."""
     return value.strip() or None if isinstance(value, str) else None

@@ -10,26 +10,26 @@ from meshline.graph.content import decode
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind, EdgeType, build_contract_key
 from meshline.graph.naming import Naming, normalise_namespace
-from meshline.ingest.sources.base import ColumnOf, Context
-from meshline.ingest.sources.scope_loader import remembered
+from meshline.ingest.sources.base import Context, KnownColumn
+from meshline.ingest.sources.scope_loader import read_memory
 
 
-def context_of(graph: LiveGraph, naming: Naming, folder: Path, source: str, aliases: Mapping[str, str] | None = None) -> Context:
+def build_context(graph: LiveGraph, naming: Naming, folder: Path, source: str, aliases: Mapping[str, str] | None = None) -> Context:
     """The context of one reading of a source."""
     return Context(
         naming,
         folder,
         aliases or {},
-        remembered(graph.store, source),
-        columns=_Columns(graph),
-        people=LazyPeople(lambda: people(graph)),
-        ending=_Ending(graph),
-        datasets=_Datasets(graph),
-        governed=_Governed(graph),
+        read_memory(graph.store, source),
+        columns_of=_Columns(graph),
+        people=LazyPeople(lambda: collect_people(graph)),
+        datasets_ending_with=_DatasetsByEnding(graph),
+        datasets_in=_DatasetsByNamespace(graph),
+        datasets_governed_by=_GovernedDatasets(graph),
     )
 
 
-def people(graph: LiveGraph) -> dict[str, str]:
+def collect_people(graph: LiveGraph) -> dict[str, str]:
     """The names of owners by their e-mail addresses, in lower case."""
     with graph.lock:
         owners = graph.index.assets.list_of_kind(AssetKind.OWNER)
@@ -64,7 +64,7 @@ class _Columns:
     def __init__(self, graph: LiveGraph) -> None:
         self._graph = graph
 
-    def __call__(self, dataset: AssetKey) -> list[ColumnOf]:
+    def __call__(self, dataset: AssetKey) -> list[KnownColumn]:
         graph = self._graph
         with graph.lock:
             index = graph.index
@@ -74,10 +74,10 @@ class _Columns:
             columns = [column for column in index.assets.list_columns(node) if not index.assets.is_inferred(column)]
             rows = graph.facts(index, columns)
         types = {column: row.value for column in columns for row in rows[column] if row.attribute == "type" and row.chosen}
-        return [ColumnOf(index.assets.get_key(column).name, str(types.get(column, ""))) for column in columns]
+        return [KnownColumn(index.assets.get_key(column).name, str(types.get(column, ""))) for column in columns]
 
 
-class _Ending:
+class _DatasetsByEnding:
     """The datasets of which some name ends with a text at the boundary of a part, whatever the case; each class once."""
 
     def __init__(self, graph: LiveGraph) -> None:
@@ -96,7 +96,7 @@ class _Ending:
             return sorted(min(keys) for keys in named if keys)
 
 
-class _Governed:
+class _GovernedDatasets:
     """The datasets that a contract governs, by the names that it gives them; those in production, if it says which are."""
 
     def __init__(self, graph: LiveGraph) -> None:
@@ -123,7 +123,7 @@ def _ends_with(key: AssetKey, wanted: str) -> bool:
     return bool(wanted) and name.endswith(wanted) and name[: len(name) - len(wanted)][-1:] in ("", *"./:")
 
 
-class _Datasets:
+class _DatasetsByNamespace:
     """The datasets of a namespace, by their own names; looked up once, for all the namespaces that are asked for."""
 
     def __init__(self, graph: LiveGraph) -> None:
@@ -132,10 +132,10 @@ class _Datasets:
 
     def __call__(self, namespace: str) -> list[AssetKey]:
         if self._found is None:
-            self._found = self._all()
+            self._found = self._collect_datasets()
         return self._found.get(normalise_namespace(namespace)[1], [])
 
-    def _all(self) -> dict[str, list[AssetKey]]:
+    def _collect_datasets(self) -> dict[str, list[AssetKey]]:
         found: dict[str, list[AssetKey]] = {}
         with self._graph.lock:
             index = self._graph.index

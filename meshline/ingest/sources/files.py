@@ -9,21 +9,21 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from meshline.errors import InvalidInput
-from meshline.ingest.sources.base import Found, Refused
+from meshline.ingest.sources.base import Item, Refusal
 
 MAX_FILES = 10_000
 
 Paths: TypeAlias = Annotated[tuple[str, ...], Field(min_length=1, description="Files, and patterns such as contracts/**/*.yaml.")]
 
 
-def matching(paths: Sequence[str], folder: Path) -> Iterator[Path | InvalidInput]:
+def expand_paths(paths: Sequence[str], folder: Path) -> Iterator[Path | InvalidInput]:
     """The files that paths and patterns (`contracts/**/*.yaml`) mean, each once, sorted within a pattern.
 
     Relative ones begin at `folder`. A path or pattern that means nothing is an error of its own.
     """
     seen: set[Path] = set()
     for text in paths:
-        found = _files(text, folder)
+        found = _expand_path(text, folder)
         if not found:
             yield InvalidInput("there is no such file; accepted are files and patterns such as contracts/*.yaml", text)
         for path in found:
@@ -35,18 +35,18 @@ def matching(paths: Sequence[str], folder: Path) -> Iterator[Path | InvalidInput
                 yield path
 
 
-def each(paths: Sequence[str], folder: Path, read: Callable[[Path], Iterable[Found]]) -> Iterator[Found]:
+def read_each_file(paths: Sequence[str], folder: Path, read: Callable[[Path], Iterable[Item]]) -> Iterator[Item]:
     """What is found in each of the files that are meant; one that cannot be used is refused, and the others go on."""
-    for path in matching(paths, folder):
+    for path in expand_paths(paths, folder):
         try:
             if isinstance(path, InvalidInput):
                 raise path
             yield from read(path)
         except InvalidInput as error:
-            yield Refused(error)
+            yield Refusal(error)
 
 
-def _files(text: str, folder: Path) -> list[Path]:
+def _expand_path(text: str, folder: Path) -> list[Path]:
     path = folder.absolute() / text
     if path.is_file():
         return [path]
@@ -68,6 +68,6 @@ def read_bytes(path: Path, limit: int) -> bytes:
     return data
 
 
-def shown_path(path: Path, folder: Path) -> str:
+def format_path(path: Path, folder: Path) -> str:
     """A file as a person would name it in messages."""
     return path.relative_to(folder.absolute()).as_posix() if path.is_relative_to(folder.absolute()) else str(path)

@@ -12,8 +12,18 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetKey, Json
 from meshline.ingest.check_facts import Check, Outcome, first_line, named
-from meshline.ingest.sources.base import Refused
-from meshline.ingest.sources.check_results import CheckedFiles, Datasets, File, Run, Written, json_value, member, run_time, text
+from meshline.ingest.sources.base import Refusal
+from meshline.ingest.sources.check_results import (
+    CheckFile,
+    CheckFiles,
+    DatasetResolver,
+    SuiteDefinition,
+    SuiteRun,
+    clean_text,
+    find_member,
+    parse_json_file,
+    parse_run_time,
+)
 
 ACCEPTED = "accepted are a validation result, a checkpoint result and an expectation suite of Great Expectations, as JSON"
 _NOT_EXPECTED = frozenset({"column", "batch_id", "result_format", "include_config", "catch_exceptions", "auto", "profiler_config"})
@@ -22,61 +32,69 @@ _LISTS = {"expect_table_columns_to_match_set": "column_set", "expect_table_colum
 _OF_ONE = frozenset({"expect_column_to_exist", "expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list"})
 
 
-class GreatExpectations(CheckedFiles):
+class GreatExpectations(CheckFiles):
     """Results are the last run of a suite on a dataset; a suite alone says what is expected."""
 
     kind: ClassVar[str] = "gx"
 
-    def parsed(self, file: File, datasets: Datasets) -> Iterator[Run | Written | Refused]:
-        value = json_value(file)
-        for where, part in _parts(value, file.name):
+    def parse(self, file: CheckFile, datasets: DatasetResolver) -> Iterator[SuiteRun | SuiteDefinition | Refusal]:
+        value = parse_json_file(file)
+        for where, part in _list_parts(value, file.name):
             try:
                 if isinstance(part, dict) and isinstance(part.get("expectations"), list) and "success" not in part:
-                    yield from self._suite(part, where, datasets)
+                    yield from self._parse_suite(part, where, datasets)
                 else:
-                    yield from self._validation(part, where, file.name, datasets)
+                    yield from self._parse_validation(part, where, file.name, datasets)
             except InvalidInput as error:
-                yield Refused(error)
+                yield Refusal(error)
 
-    def _validation(self, part: Json, where: str, file: str, datasets: Datasets) -> Iterator[Run | Refused]:
-        items = member(part, "results")
-        listed = items if isinstance(items, list) else member(part, "expectations")
+    def _parse_validation(self, part: Json, where: str, file: str, datasets: DatasetResolver) -> Iterator[SuiteRun | Refusal]:
+        items = find_member(part, "results")
+        listed = items if isinstance(items, list) else find_member(part, "expectations")
         if not isinstance(listed, list):
             raise InvalidInput(f"found neither results nor expectations; {ACCEPTED}", where)
-        meta = member(part, "meta")
-        at = run_time(
-            member(meta, "run_id", "run_time") or member(meta, "validation_time") or member(meta, "batch_markers", "ge_load_time"), where
+        meta = find_member(part, "meta")
+        at = parse_run_time(
+            find_member(meta, "run_id", "run_time")
+            or find_member(meta, "validation_time")
+            or find_member(meta, "batch_markers", "ge_load_time"),
+            where,
         )
-        suite = self.suite or text(member(part, "suite_name")) or text(member(meta, "expectation_suite_name")) or PurePath(file).stem
-        dataset = _dataset(meta, listed, where, datasets)
-        checks = _Checks(dataset, suite)
-        yield from checks.take(listed, where)
-        yield Run(suite, dataset, at, checks.named())
+        suite = (
+            self.suite
+            or clean_text(find_member(part, "suite_name"))
+            or clean_text(find_member(meta, "expectation_suite_name"))
+            or PurePath(file).stem
+        )
+        dataset = _resolve_dataset(meta, listed, where, datasets)
+        checks = _BatchChecks(dataset, suite)
+        yield from checks.parse(listed, where)
+        yield SuiteRun(suite, dataset, at, checks.list_named())
 
-    def _suite(self, part: Mapping[str, Json], where: str, datasets: Datasets) -> Iterator[Written | Refused]:
-        suite = self.suite or text(part.get("name")) or text(part.get("expectation_suite_name"))
+    def _parse_suite(self, part: Mapping[str, Json], where: str, datasets: DatasetResolver) -> Iterator[SuiteDefinition | Refusal]:
+        suite = self.suite or clean_text(part.get("name")) or clean_text(part.get("expectation_suite_name"))
         if suite is None:
             raise InvalidInput("the suite has no name; accepted are name, expectation_suite_name and the option suite", where)
         listed = part["expectations"]
         assert isinstance(listed, list)
-        dataset = _dataset(_batch_request(part), listed, where, datasets)
-        checks = _Checks(dataset, suite)
-        yield from checks.take(listed, where)
-        yield Written(suite, checks.named(), [model.build_column_key(dataset, name) for name in checks.needs])
+        dataset = _resolve_dataset(_find_batch_request(part), listed, where, datasets)
+        checks = _BatchChecks(dataset, suite)
+        yield from checks.parse(listed, where)
+        yield SuiteDefinition(suite, checks.list_named(), [model.build_column_key(dataset, name) for name in checks.needs])
 
 
-def _parts(value: Json, where: str) -> Iterator[tuple[str, Json]]:
+def _list_parts(value: Json, where: str) -> Iterator[tuple[str, Json]]:
     """The validation results and suites in a file, with where they stand."""
     if isinstance(value, list):
         if not value:
             raise InvalidInput(f"found an empty list; {ACCEPTED}", where)
         for position, part in enumerate(value):
-            yield from _parts(part, f"{where}: $[{position}]")
+            yield from _list_parts(part, f"{where}: $[{position}]")
         return
-    results, described = member(value, "run_results"), member(value, "validation_results")
+    results, described = find_member(value, "run_results"), find_member(value, "validation_results")
     if isinstance(results, dict):
         for name, part in results.items():
-            inner = member(part, "validation_result")
+            inner = find_member(part, "validation_result")
             yield f"{where}: $.run_results[{name!r}]", part if inner is None else inner
     elif isinstance(described, list):
         for position, part in enumerate(described):
@@ -87,24 +105,24 @@ def _parts(value: Json, where: str) -> Iterator[tuple[str, Json]]:
         raise InvalidInput(f"found {type(value).__name__}; {ACCEPTED}", where)
 
 
-def _batch_request(suite: Mapping[str, Json]) -> Json:
+def _find_batch_request(suite: Mapping[str, Json]) -> Json:
     """How the data was named when an interactive session wrote a suite (versions before 1.0)."""
-    citations = member(suite.get("meta"), "citations")
+    citations = find_member(suite.get("meta"), "citations")
     for citation in reversed(citations) if isinstance(citations, list) else ():
-        request = member(citation, "batch_request") or member(citation, "batch_kwargs")
+        request = find_member(citation, "batch_request") or find_member(citation, "batch_kwargs")
         if isinstance(request, dict):
             return {"active_batch_definition": request, "batch_spec": request}
     return None
 
 
-def _dataset(meta: Json, items: list[Json], where: str, datasets: Datasets) -> AssetKey:
+def _resolve_dataset(meta: Json, items: list[Json], where: str, datasets: DatasetResolver) -> AssetKey:
     """The dataset of a batch: as the table or file that was read, as its asset, as the batch."""
-    spec, batch = member(meta, "batch_spec") or member(meta, "batch_kwargs"), member(meta, "active_batch_definition")
-    table = text(member(spec, "table_name")) or text(member(spec, "table"))
-    schema = text(member(spec, "schema_name")) or text(member(spec, "schema"))
-    asset = text(member(batch, "data_asset_name")) or text(member(spec, "data_asset_name"))
-    origin = text(member(batch, "datasource_name")) or text(member(spec, "datasource"))
-    batch_id = next((found for item in items if (found := text(member(_config(item), "kwargs", "batch_id")))), None)
+    spec, batch = find_member(meta, "batch_spec") or find_member(meta, "batch_kwargs"), find_member(meta, "active_batch_definition")
+    table = clean_text(find_member(spec, "table_name")) or clean_text(find_member(spec, "table"))
+    schema = clean_text(find_member(spec, "schema_name")) or clean_text(find_member(spec, "schema"))
+    asset = clean_text(find_member(batch, "data_asset_name")) or clean_text(find_member(spec, "data_asset_name"))
+    origin = clean_text(find_member(batch, "datasource_name")) or clean_text(find_member(spec, "datasource"))
+    batch_id = next((found for item in items if (found := clean_text(find_member(_get_config(item), "kwargs", "batch_id")))), None)
     of_batch = [batch_id[at + 1 :] for at, mark in enumerate(batch_id) if mark == "-"] if batch_id else []  # datasource-asset
     names = [
         f"{schema}.{table}" if schema and table else table,
@@ -113,67 +131,67 @@ def _dataset(meta: Json, items: list[Json], where: str, datasets: Datasets) -> A
         asset,
         *of_batch,
     ]
-    path = text(member(spec, "path")) or text(member(spec, "s3")) or ""
-    return datasets.find(list(dict.fromkeys(name for name in names if name)), where, path)
+    path = clean_text(find_member(spec, "path")) or clean_text(find_member(spec, "s3")) or ""
+    return datasets.resolve(list(dict.fromkeys(name for name in names if name)), where, path)
 
 
-def _config(item: Json) -> Json:
-    inner = member(item, "expectation_config")
+def _get_config(item: Json) -> Json:
+    inner = find_member(item, "expectation_config")
     return item if inner is None else inner
 
 
-class _Told(NamedTuple):
+class _ParsedCheck(NamedTuple):
     check: Check
     arguments: str  # what tells expectations of one type and column apart
 
 
-class _Checks:
+class _BatchChecks:
     """The checks of one batch. `needs`: columns that must exist."""
 
     def __init__(self, dataset: AssetKey, suite: str) -> None:
         self._dataset = dataset
         self._suite = suite
-        self._told: list[_Told] = []
+        self._checks: list[_ParsedCheck] = []
         self.needs: list[str] = []
 
-    def take(self, items: list[Json], where: str) -> Iterator[Refused]:
+    def parse(self, items: list[Json], where: str) -> Iterator[Refusal]:
         for position, item in enumerate(items):
-            config = _config(item)
-            kind = text(member(config, "type")) or text(member(config, "expectation_type"))
-            kwargs = member(config, "kwargs")
+            config = _get_config(item)
+            kind = clean_text(find_member(config, "type")) or clean_text(find_member(config, "expectation_type"))
+            kwargs = find_member(config, "kwargs")
             if kind is None or not isinstance(kwargs, dict | None):
                 error = InvalidInput("found no expectation: it has a type (or expectation_type) and kwargs", f"{where}: [{position}]")
-                yield Refused(error)
+                yield Refusal(error)
                 continue
-            self._told.append(self._one(item, config, kind, kwargs or {}))
+            self._checks.append(self._build_check(item, config, kind, kwargs or {}))
 
-    def named(self) -> list[Check]:
-        return named((told.check for told in self._told), [told.arguments for told in self._told])
+    def list_named(self) -> list[Check]:
+        return named((told.check for told in self._checks), [told.arguments for told in self._checks])
 
-    def _one(self, item: Json, config: Json, kind: str, kwargs: Mapping[str, Json]) -> _Told:
-        column = text(kwargs.get("column"))
+    def _build_check(self, item: Json, config: Json, kind: str, kwargs: Mapping[str, Json]) -> _ParsedCheck:
+        column = clean_text(kwargs.get("column"))
         listed = kwargs.get(_LISTS.get(kind, ""))
         self.needs += [column] if column and kind in _OF_ONE else [str(name) for name in listed] if isinstance(listed, list) else []
         expected: dict[str, Json] = {name: value for name, value in kwargs.items() if name not in _NOT_EXPECTED and value is not None}
-        meta = member(config, "meta")
+        meta = find_member(config, "meta")
         check = Check(
             of=model.build_column_key(self._dataset, column) if column else self._dataset,
             name=f"{kind}({column})" if column else kind,
             kind=kind,
-            outcome=_outcome(item, text(member(config, "severity"))),
+            outcome=_decide_outcome(item, clean_text(find_member(config, "severity"))),
             suite=self._suite,
             expected=expected or None,
-            observed=_observed(member(item, "result"), of_column=column is not None),
-            message=_exception(member(item, "exception_info")),
+            observed=_summarise_result(find_member(item, "result"), of_column=column is not None),
+            message=_find_message(find_member(item, "exception_info")),
             labels=meta if isinstance(meta, dict) else {},
         )
-        return _Told(check, msgspec.json.encode(expected, order="sorted").decode()[:200] if expected else "")
+        return _ParsedCheck(check, msgspec.json.encode(expected, order="sorted").decode()[:200] if expected else "")
 
 
-def _outcome(item: Json, severity: str | None) -> Outcome:
+def _decide_outcome(item: Json, severity: str | None) -> Outcome:
     if not isinstance(item, dict) or "success" not in item:
         return Outcome.NOT_RUN
-    if _raised(item.get("exception_info")):
+    if _list_exceptions(item.get("exception_info")):
         return Outcome.ERROR
     if item["success"] is None:
         return Outcome.SKIPPED
@@ -182,7 +200,7 @@ def _outcome(item: Json, severity: str | None) -> Outcome:
     return Outcome.WARNED if severity in ("warning", "info") else Outcome.FAILED
 
 
-def _raised(info: Json) -> list[Mapping[str, Json]]:
+def _list_exceptions(info: Json) -> list[Mapping[str, Json]]:
     """The exceptions: of the expectation, or (since 0.14) by metric."""
     if not isinstance(info, dict):
         return []
@@ -190,11 +208,11 @@ def _raised(info: Json) -> list[Mapping[str, Json]]:
     return [part for part in parts if part.get("raised_exception") is True]
 
 
-def _exception(info: Json) -> str | None:
-    return next((line for part in _raised(info) if (line := first_line(part.get("exception_message")))), None)
+def _find_message(info: Json) -> str | None:
+    return next((line for part in _list_exceptions(info) if (line := first_line(part.get("exception_message")))), None)
 
 
-def _observed(result: Json, *, of_column: bool) -> Json:
+def _summarise_result(result: Json, *, of_column: bool) -> Json:
     """Figures, never rows: lists of values of a column are counted, for they are data."""
     if not isinstance(result, dict):
         return None

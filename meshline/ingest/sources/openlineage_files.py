@@ -12,10 +12,10 @@ from pydantic import Field
 from meshline.errors import InvalidInput
 from meshline.ingest.openlineage.builder import check_events
 from meshline.ingest.openlineage.event_files import STDIN, Found, list_files, read_events
-from meshline.ingest.sources.base import Named
-from meshline.ingest.sources.files import matching
+from meshline.ingest.sources.base import SourceConfig
+from meshline.ingest.sources.files import expand_paths
 from meshline.ingest.sources.scope_loader import Loading
-from meshline.ingest.sources.target import Ingested, Target
+from meshline.ingest.sources.target import EventOutcome, Target
 from meshline.words import format_count
 
 
@@ -27,7 +27,7 @@ class EventFile(NamedTuple):
     events: Iterable[Found]
 
 
-class OpenLineageFiles(Named):
+class OpenLineageFiles(SourceConfig):
     """Files of events: ndjson or JSON, gzip or not. They go the way of all events, and are not restated as a whole."""
 
     kind: ClassVar[str] = "openlineage"
@@ -35,24 +35,24 @@ class OpenLineageFiles(Named):
         min_length=1, description="Files, folders and patterns such as events/*.ndjson; relative ones begin at the mesh file."
     )
 
-    def event_files(self, folder: Path) -> Iterator[EventFile | InvalidInput]:
+    def list_event_files(self, folder: Path) -> Iterator[EventFile | InvalidInput]:
         """The files that are meant, each with its digest; what cannot be read is an error among them."""
-        for found in self._paths(folder):
+        for found in self._list_paths(folder):
             if isinstance(found, InvalidInput):
                 yield found
                 continue
             try:
-                digest = _digest(found)
+                digest = _compute_digest(found)
             except OSError as error:
                 yield InvalidInput(f"cannot be read: {error.strerror or error}", str(found))
                 continue
-            yield EventFile(_name(found, folder), digest, read_events([str(found)]))
+            yield EventFile(_format_name(found, folder), digest, read_events([str(found)]))
 
-    def _paths(self, folder: Path) -> Iterator[Path | InvalidInput]:
+    def _list_paths(self, folder: Path) -> Iterator[Path | InvalidInput]:
         seen: set[Path] = set()
         for text in self.files:
             path = folder.absolute() / text
-            found = [Path(file) for file in list_files([str(path)])] if text != STDIN and path.is_dir() else matching([text], folder)
+            found = [Path(file) for file in list_files([str(path)])] if text != STDIN and path.is_dir() else expand_paths([text], folder)
             for one in found:
                 if isinstance(one, InvalidInput):
                     yield one
@@ -61,12 +61,12 @@ class OpenLineageFiles(Named):
                     yield one
 
 
-def _digest(path: Path) -> str:
+def _compute_digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def _name(path: Path, folder: Path) -> str:
+def _format_name(path: Path, folder: Path) -> str:
     """Relative to the mesh file's folder where it is in there, so that a copy of the whole is the same."""
     folder = folder.absolute()
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
@@ -75,15 +75,15 @@ def _name(path: Path, folder: Path) -> str:
 MAX_WARNINGS = 20  # about events of one source
 
 
-class _Known(NamedTuple):
+class _KnownFile(NamedTuple):
     """What is remembered of a file: its digest, and how many events it has."""
 
     digest: str
     events: int
 
 
-def take_events(
-    target: Target, source: OpenLineageFiles, folder: Path, *, strict: bool, going: Callable[[Iterable[Found]], Iterable[Found]]
+def ingest_files(
+    target: Target, source: OpenLineageFiles, folder: Path, *, strict: bool, guard: Callable[[Iterable[Found]], Iterable[Found]]
 ) -> Loading:
     """Take the events of each file that is not as it was when it was taken. Counts are events.
 
@@ -91,10 +91,10 @@ def take_events(
     An event that was taken is never retracted with its file. `strict`: raises the first refusal before anything is written.
     `going`: passes events on as long as they may be taken.
     """
-    files = list(source.event_files(folder))
-    known = {name: _known(text) for name, text in target.context(source.source, folder, {}).memory.items()}
+    files = list(source.list_event_files(folder))
+    known = {name: _decode_known(text) for name, text in target.build_context(source.source, folder, {}).memory.items()}
     if strict:
-        files = [_checked(file, known) for file in files]
+        files = [_check_file(file, known) for file in files]
     memory: dict[str, str] = {}
     warnings = _Warnings()
     refused: list[InvalidInput] = []
@@ -104,19 +104,19 @@ def take_events(
             refused.append(file)
         elif (before := known.get(file.name)) is not None and before.digest == file.digest:
             unchanged += before.events
-            memory[file.name] = _text(before)
+            memory[file.name] = _encode_known(before)
         else:
-            taken, wrong = _take(target, source.source, going(file.events), warnings)
+            taken, wrong = _ingest_file(target, source.source, guard(file.events), warnings)
             read += taken + len(wrong)
             new += taken
             refused += wrong
             if not wrong:
-                memory[file.name] = _text(_Known(file.digest, taken))
-    target.remember(source.source, memory)
-    return Loading(source.source, 0, read, unchanged, new, 0, 0, 0, tuple(refused), warnings.shown())
+                memory[file.name] = _encode_known(_KnownFile(file.digest, taken))
+    target.save_memory(source.source, memory)
+    return Loading(source.source, 0, read, unchanged, new, 0, 0, 0, tuple(refused), warnings.list_shown())
 
 
-def _checked(file: EventFile | InvalidInput, known: dict[str, _Known]) -> EventFile | InvalidInput:
+def _check_file(file: EventFile | InvalidInput, known: dict[str, _KnownFile]) -> EventFile | InvalidInput:
     if isinstance(file, InvalidInput):
         raise file
     before = known.get(file.name)
@@ -130,19 +130,19 @@ class _Warnings:
         self._first: list[str] = []
         self._more = 0
 
-    def add(self, outcome: Ingested) -> None:
+    def add(self, outcome: EventOutcome) -> None:
         listed = outcome.warnings[: MAX_WARNINGS - len(self._first)]
         self._first += listed
         self._more += len(outcome.warnings) - len(listed) + outcome.more_warnings
 
-    def shown(self) -> tuple[str, ...]:
+    def list_shown(self) -> tuple[str, ...]:
         return (*self._first, *([f"and {format_count(self._more, 'more warning')} about events"] if self._more else ()))
 
 
-def _take(target: Target, source: str, events: Iterable[Found], warnings: _Warnings) -> tuple[int, list[InvalidInput]]:
+def _ingest_file(target: Target, source: str, events: Iterable[Found], warnings: _Warnings) -> tuple[int, list[InvalidInput]]:
     """(events taken, those refused). Raises what refuses all, such as a store that is away."""
     taken, wrong = 0, list[InvalidInput]()
-    for outcome in target.events(source, events):
+    for outcome in target.ingest_events(source, events):
         warnings.add(outcome)
         if outcome.error is None:
             taken += 1
@@ -153,10 +153,10 @@ def _take(target: Target, source: str, events: Iterable[Found], warnings: _Warni
     return taken, wrong
 
 
-def _text(known: _Known) -> str:
+def _encode_known(known: _KnownFile) -> str:
     return f"{known.digest} {known.events}"
 
 
-def _known(text: str) -> _Known:
+def _decode_known(text: str) -> _KnownFile:
     digest, _, events = text.partition(" ")
-    return _Known(digest, int(events) if events.isdigit() else 0)
+    return _KnownFile(digest, int(events) if events.isdigit() else 0)

@@ -13,11 +13,11 @@ from meshline.graph.contracts import Party
 from meshline.graph.model import Facts, Json, Scope
 from meshline.ingest.documents import MAX_BYTES, mapping, mappings, text
 from meshline.ingest.file_times import file_time
-from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source
-from meshline.ingest.sources.files import Paths, each, read_bytes, shown_path
+from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal, Source
+from meshline.ingest.sources.files import Paths, format_path, read_bytes, read_each_file
 
 
-class Promised(NamedTuple):
+class ParsedPromise(NamedTuple):
     """What a file says. `what`: of whom, in words; `about`: the beginning of the scopes that it may mean, empty if it does
     not say; `scope` and `facts` are None if anything in it was refused.
     """
@@ -30,50 +30,50 @@ class Promised(NamedTuple):
     warnings: Sequence[str]
 
 
-class PromisedFiles(Source):
+class PromiseFiles(Source):
     """Files. `complete`: whether these are all, so that what was promised in a file that is gone is retracted."""
 
     files: Paths
     complete: bool = True
 
     @abstractmethod
-    def promised(self, data: bytes, file: str, context: Context) -> Promised:
+    def parse(self, data: bytes, file: str, context: Context) -> ParsedPromise:
         """What a file says; `file` is its name in messages."""
 
-    def reading(self, context: Context) -> Reading:
+    def read(self, context: Context) -> Reading:
         warnings: list[str] = []
-        return Reading(self.source, self._found(context, warnings), complete=self.complete, warnings=warnings)
+        return Reading(self.source, self._read_items(context, warnings), complete=self.complete, warnings=warnings)
 
-    def _found(self, context: Context, warnings: list[str]) -> Iterator[Found]:
+    def _read_items(self, context: Context, warnings: list[str]) -> Iterator[Item]:
         seen: dict[Scope, str] = {}
-        return each(self.files, context.folder, lambda path: self._file(path, context, seen, warnings))
+        return read_each_file(self.files, context.folder, lambda path: self._read_file(path, context, seen, warnings))
 
-    def _file(self, path: Path, context: Context, seen: dict[Scope, str], warnings: list[str]) -> Iterator[Found]:
-        file = shown_path(path, context.folder)
-        said = self.promised(read_bytes(path, MAX_BYTES), file, context)
+    def _read_file(self, path: Path, context: Context, seen: dict[Scope, str], warnings: list[str]) -> Iterator[Item]:
+        file = format_path(path, context.folder)
+        said = self.parse(read_bytes(path, MAX_BYTES), file, context)
         warnings += said.warnings
-        yield from (Refused(error, said.about) for error in said.refused)
+        yield from (Refusal(error, said.about) for error in said.refused)
         if said.scope is None or said.facts is None:
             return
         if said.scope in seen:
-            yield Refused(InvalidInput(f"{said.what} is here twice, first in {seen[said.scope]}", file), said.scope)
+            yield Refusal(InvalidInput(f"{said.what} is here twice, first in {seen[said.scope]}", file), said.scope)
             return
         seen[said.scope] = file
         yield Entry(said.scope, encode(said.facts), file_time(path))
 
 
-def owners(team: Json) -> Iterator[Party]:
+def parse_owners(team: Json) -> Iterator[Party]:
     """The team, if it has a name, and its members who are owners or stewards and have not left."""
     if name := text(mapping(team).get("name")):
         yield Party(name)
     for member in mappings(team if isinstance(team, list) else mapping(team).get("members")):
-        kind = _kind(text(member.get("role")).lower())
+        kind = _parse_owner_kind(text(member.get("role")).lower())
         name = text(member.get("username")) or text(member.get("name"))
         if kind and name and not text(member.get("dateOut")):
             yield Party(name, kind, text(member.get("name")))
 
 
-def _kind(role: str) -> str:
+def _parse_owner_kind(role: str) -> str:
     if "steward" in role:
         return "steward"
     if "owner" in role:

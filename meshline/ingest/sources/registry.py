@@ -8,7 +8,7 @@ from importlib import import_module
 from pydantic import ValidationError
 
 from meshline.errors import InvalidInput
-from meshline.ingest.sources.base import Named
+from meshline.ingest.sources.base import SourceConfig
 from meshline.words import suggest_closest
 
 # kind: (module, class, the extra that reading it needs; the class itself needs none, so that every mesh file can be checked)
@@ -26,7 +26,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def source_class(kind: str) -> type[Named]:
+def get_source_class(kind: str) -> type[SourceConfig]:
     """The source of a kind; imported here, so that no command waits for a library that it does not use.
 
     Raises InvalidInput for an unknown kind.
@@ -34,11 +34,11 @@ def source_class(kind: str) -> type[Named]:
     if kind not in KINDS:
         raise InvalidInput(f"found {kind!r}{suggest_closest(kind, KINDS)}; accepted: {', '.join(KINDS)}", "kind")
     module, name, _ = KINDS[kind]
-    found: type[Named] = getattr(import_module(module), name)
+    found: type[SourceConfig] = getattr(import_module(module), name)
     return found
 
 
-def validated(values: Mapping[str, object]) -> Named:
+def validate_source(values: Mapping[str, object]) -> SourceConfig:
     """The source that an entry of `sources:` describes: its `kind`, and the keys of that kind.
 
     Raises InvalidInput for the kind, pydantic's ValidationError for the other keys.
@@ -46,15 +46,17 @@ def validated(values: Mapping[str, object]) -> Named:
     kind = values.get("kind")
     if not isinstance(kind, str):
         raise InvalidInput(f"a source needs the key kind; accepted: {', '.join(KINDS)}", "kind")
-    return source_class(kind).model_validate({key: value for key, value in values.items() if key != "kind"})
+    return get_source_class(kind).model_validate({key: value for key, value in values.items() if key != "kind"})
 
 
-def source_of(values: Mapping[str, object]) -> Named:
+def build_source(values: Mapping[str, object]) -> SourceConfig:
     """The same. Raises InvalidInput for the first of all that is wrong."""
     try:
-        return validated(values)
+        return validate_source(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        accepted = f"; accepted: {', '.join(source_class(str(values['kind'])).model_fields)}" if first["type"] == "extra_forbidden" else ""
+        accepted = (
+            f"; accepted: {', '.join(get_source_class(str(values['kind'])).model_fields)}" if first["type"] == "extra_forbidden" else ""
+        )
         raise InvalidInput(f"{first['msg']}{accepted}", where) from error

@@ -11,13 +11,13 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import EMPTY
 from meshline.graph.model import Scope, Statement
 from meshline.graph.store.base import Batch, RunReader, Store
-from meshline.ingest.sources.base import Entry, Found, Reading, Refused
+from meshline.ingest.sources.base import Entry, Item, Reading, Refusal
 
 if TYPE_CHECKING:  # who only parses a file does not wait for the index to be imported
     from meshline.graph.live_graph import LiveGraph
 
-TOGETHER = 500  # statements in one commit, about
-MAX_GONE = 100_000  # retracted scopes of one source that are remembered
+COMMIT_SIZE = 500  # statements in one commit, about
+MAX_RETRACTED = 100_000  # retracted scopes of one source that are remembered
 
 
 class Loading(NamedTuple):
@@ -37,22 +37,22 @@ class Loading(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def load(graph: LiveGraph, reading: Reading, time: int, *, strict: bool = False) -> Loading:
+def load_reading(graph: LiveGraph, reading: Reading, time: int, *, strict: bool = False) -> Loading:
     """Commit what a source says. `time`: of what has no time of its own, and of what is gone, in microseconds.
 
     What the graph holds already is not written again. What differs takes effect whatever its time: it
     counts from its own time, or from just after what it replaces. `strict`: all is read first, and the
     first refusal is raised before anything is written. Raises InvalidInput, StoreUnavailable.
     """
-    found = iter(checked(reading) if strict else reading.found)
+    found = iter(collect_items(reading) if strict else reading.items)
     return _Loader(graph, reading, time).load(found)
 
 
-def checked(reading: Reading) -> list[Found]:
+def collect_items(reading: Reading) -> list[Item]:
     """All that a reading finds. Raises the first refusal."""
-    found: list[Found] = []
-    for one in reading.found:
-        if isinstance(one, Refused):
+    found: list[Item] = []
+    for one in reading.items:
+        if isinstance(one, Refusal):
             raise one.error
         found.append(one)
     return found
@@ -65,35 +65,35 @@ class _Loader:
         self._source = reading.source
         with graph.lock:
             self._known = graph.index.changes.list_statements(reading.source)
-        clock = graph.store.read_setting(_clock(reading.source))
+        clock = graph.store.read_setting(_format_clock_key(reading.source))
         self._before = None if clock is None else int(clock)  # what was said by earlier loadings is not newer than this
         self._newest = self._before
         self._time = time if self._before is None else max(time, self._before + 1)
-        self._gone = gone(graph.store, reading.source)
-        self._found: set[Scope] = set()
-        self._refused: list[Refused] = []
+        self._retracted = read_retracted(graph.store, reading.source)
+        self._scopes: set[Scope] = set()
+        self._refused: list[Refusal] = []
         self._batch: list[Statement] = []
         self._counts = {"read": 0, "unchanged": 0, "new": 0, "changed": 0}
 
-    def load(self, found: Iterator[Found]) -> Loading:
+    def load(self, found: Iterator[Item]) -> Loading:
         for one in found:
-            if isinstance(one, Refused):
+            if isinstance(one, Refusal):
                 self._refused.append(one)
-            elif one.scope in self._found:
-                self._refused.append(Refused(InvalidInput(f"{' '.join(one.scope)} is here twice", self._source), one.scope))
+            elif one.scope in self._scopes:
+                self._refused.append(Refusal(InvalidInput(f"{' '.join(one.scope)} is here twice", self._source), one.scope))
             else:
-                self._found.add(one.scope)
-                self._take(one) if isinstance(one, Entry) else self._count("unchanged")
-            if len(self._batch) >= TOGETHER and not self._reading.whole:
+                self._scopes.add(one.scope)
+                self._load_entry(one) if isinstance(one, Entry) else self._count("unchanged")
+            if len(self._batch) >= COMMIT_SIZE and not self._reading.atomic:
                 self._commit()
-        missing = [scope for scope in self._known if scope not in self._found]
+        missing = [scope for scope in self._known if scope not in self._scopes]
         retracted = sorted(scope for scope in missing if self._is_retracted(scope))
         if retracted:  # noted before the commit: a crash between leaves a note of what is still there, which nobody reads
-            note_gone(self._graph.store, self._source, {**self._gone, **dict.fromkeys(retracted, self._time)})
+            record_retracted(self._graph.store, self._source, {**self._retracted, **dict.fromkeys(retracted, self._time)})
         self._batch += [Statement(self._source, scope, self._time, EMPTY) for scope in retracted]
         self._commit()
         if self._reading.remember is not None:
-            remember(self._graph.store, self._source, self._reading.remember())
+            save_memory(self._graph.store, self._source, self._reading.remember())
         return Loading(
             source=self._source,
             revision=self._graph.index.revision,
@@ -104,7 +104,7 @@ class _Loader:
             warnings=tuple(self._reading.warnings),
         )
 
-    def _take(self, entry: Entry) -> None:
+    def _load_entry(self, entry: Entry) -> None:
         self._count("read")
         known = self._known.get(entry.scope)
         if known is not None and known.digest == entry.content.digest:
@@ -116,8 +116,8 @@ class _Loader:
         time = self._time if entry.time is None else entry.time
         if known is not None:
             time = max(time, known.observed_at + 1)
-        elif entry.scope in self._gone:
-            time = max(time, self._gone[entry.scope] + 1)
+        elif entry.scope in self._retracted:
+            time = max(time, self._retracted[entry.scope] + 1)
         self._batch += [Statement(self._source, entry.scope, at, content) for at, content in entry.past if at < time]
         self._batch.append(Statement(self._source, entry.scope, time, entry.content))
 
@@ -134,54 +134,56 @@ class _Loader:
         newest = max(statement.observed_at for statement in self._batch)
         if self._newest is None or newest > self._newest:  # before the commit: a crash between leaves it too late, never too early
             self._newest = newest
-            not_before(self._graph.store, self._source, newest)
+            advance_clock(self._graph.store, self._source, newest)
         statements, self._batch = self._batch, []
         self._graph.commit(lambda _: Batch(statements=statements))
 
 
-def remember(store: Store, source: str, memory: Mapping[str, str]) -> None:
+def save_memory(store: Store, source: str, memory: Mapping[str, str]) -> None:
     """Keep what a source wants to know at its next reading."""
-    store.read_setting(_memory(source), msgspec.json.encode(memory).decode())
+    store.read_setting(_format_memory_key(source), msgspec.json.encode(memory).decode())
 
 
-def remembered(store: Store, source: str) -> dict[str, str]:
+def read_memory(store: Store, source: str) -> dict[str, str]:
     """What the source remembered; nothing if it cannot be read, for then all is read again."""
     try:
-        return msgspec.json.decode(store.read_setting(_memory(source)) or "{}", type=dict[str, str])
+        return msgspec.json.decode(store.read_setting(_format_memory_key(source)) or "{}", type=dict[str, str])
     except msgspec.MsgspecError:
         return {}
 
 
-def gone(store: Store, source: str) -> dict[Scope, int]:
+def read_retracted(store: Store, source: str) -> dict[Scope, int]:
     """What the source said once and was retracted, with the time (microseconds) of the last retraction."""
     try:
-        return dict(msgspec.json.decode(store.read_setting(_gone(source)) or "[]", type=list[tuple[Scope, int]]))
+        return dict(msgspec.json.decode(store.read_setting(_format_retracted_key(source)) or "[]", type=list[tuple[Scope, int]]))
     except msgspec.MsgspecError:
         return {}
 
 
-def note_gone(store: Store, source: str, scopes: Mapping[Scope, int]) -> None:
+def record_retracted(store: Store, source: str, scopes: Mapping[Scope, int]) -> None:
     """Remember what was retracted, too; of very much, the latest. Others may load the same source at the same time."""
 
     def build(_reader: RunReader) -> Batch:
-        latest = sorted({**gone(store, source), **scopes}.items(), key=lambda item: item[1])[-MAX_GONE:]
-        return Batch(settings={_gone(source): msgspec.json.encode(latest).decode()})
+        latest = sorted({**read_retracted(store, source), **scopes}.items(), key=lambda item: item[1])[-MAX_RETRACTED:]
+        return Batch(settings={_format_retracted_key(source): msgspec.json.encode(latest).decode()})
 
     store.commit(build)
 
 
-def not_before(store: Store, source: str, time: int) -> None:
+def advance_clock(store: Store, source: str, time: int) -> None:
     """Let what the source says from now on count from after a time, or from after a later one that is noted already."""
-    store.commit(lambda _: Batch(settings={_clock(source): str(max(time, int(store.read_setting(_clock(source)) or time)))}))
+    store.commit(
+        lambda _: Batch(settings={_format_clock_key(source): str(max(time, int(store.read_setting(_format_clock_key(source)) or time)))})
+    )
 
 
-def _memory(source: str) -> str:
+def _format_memory_key(source: str) -> str:
     return f"memory:{source}"
 
 
-def _gone(source: str) -> str:
+def _format_retracted_key(source: str) -> str:
     return f"gone:{source}"
 
 
-def _clock(source: str) -> str:
+def _format_clock_key(source: str) -> str:
     return f"newest:{source}"

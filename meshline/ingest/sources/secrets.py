@@ -17,13 +17,13 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 def expand_variables(text: str, where: str, variables: Variables) -> str:
     """The text with its variables' values. Raises InvalidInput that names the variable, never a value."""
 
-    def value(match: re.Match[str]) -> str:
+    def get_value(match: re.Match[str]) -> str:
         found = variables(match[1])
         if found is None:
             raise InvalidInput(f"the environment has no {match[1]}", where)
         return found
 
-    return _VARIABLE.sub(value, text)
+    return _VARIABLE.sub(get_value, text)
 
 
 Properties: TypeAlias = dict[str, Union[str, int, float, bool, "Properties"]]
@@ -54,7 +54,7 @@ class Redaction:
 
     def __init__(self, written: Mapping[str, object], properties: Mapping[str, object]) -> None:
         """`written`: the properties before the environment's values were put in."""
-        self._secrets = sorted({text for text in _secrets(written, properties) if len(text) >= 4}, key=len, reverse=True)
+        self._secrets = sorted({text for text in _collect_secrets(written, properties) if len(text) >= 4}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
@@ -63,21 +63,21 @@ class Redaction:
         return text if len(text) <= MAX_MESSAGE else f"{text[:MAX_MESSAGE]}…"
 
 
-def _secrets(written: Mapping[str, object], properties: Mapping[str, object]) -> Iterator[str]:
+def _collect_secrets(written: Mapping[str, object], properties: Mapping[str, object]) -> Iterator[str]:
     for name, value in properties.items():
         before = written.get(name)
         if isinstance(value, Mapping):
-            yield from _secrets(before if isinstance(before, Mapping) else {}, value)
+            yield from _collect_secrets(before if isinstance(before, Mapping) else {}, value)
         elif isinstance(value, str):
             if value != before or _SECRET.search(name):
                 yield value
             if name == "credential":  # client:secret
                 yield value.partition(":")[2]
-            if (password := _password(value)) is not None:
+            if (password := _find_password(value)) is not None:
                 yield password
 
 
-def _password(text: str) -> str | None:
+def _find_password(text: str) -> str | None:
     try:
         return urlsplit(text).password
     except ValueError:

@@ -32,7 +32,7 @@ _SCHEMA_RULES = {
 }
 
 
-class Expected(NamedTuple):
+class ParsedCheck(NamedTuple):
     """One check. `column`: the one column that it is about, else empty. `needs`: columns without which it fails."""
 
     name: str
@@ -43,13 +43,13 @@ class Expected(NamedTuple):
     labels: Mapping[str, Json] = {}
 
 
-def dataset_of(section: str) -> str | None:
+def parse_section(section: str) -> str | None:
     """The dataset of a section `checks for DATASET [filter]`; None for sections of another kind."""
     match = _SECTION.fullmatch(section.strip())
     return None if match is None else ".".join(part.strip(_QUOTES) for part in match["dataset"].strip().split("."))
 
 
-def expected(line: str, settings: Json = None) -> Expected | None:
+def parse_check(line: str, settings: Json = None) -> ParsedCheck | None:
     """What a check expects; None if it is none. `settings`: what stands below its line."""
     options = settings if isinstance(settings, dict) else {}
     name = options.get("name")
@@ -59,48 +59,48 @@ def expected(line: str, settings: Json = None) -> Expected | None:
     if not line:
         return None
     if line == SCHEMA:
-        rules = _schema(own)
-        needs = (*_texts(rules.get("required")), *_texts(rules.get("types")))
-        found = Expected(SCHEMA_NAME, SCHEMA, "", dict(rules), tuple(dict.fromkeys(needs)))
+        rules = _parse_schema_rules(own)
+        needs = (*_list_names(rules.get("required")), *_list_names(rules.get("types")))
+        found = ParsedCheck(SCHEMA_NAME, SCHEMA, "", dict(rules), tuple(dict.fromkeys(needs)))
     else:
-        kind, column, condition = _read(line)
-        found = Expected(line, kind, column, {**({"condition": condition} if condition else {}), **own} if own else condition or None)
+        kind, column, condition = _parse_line(line)
+        found = ParsedCheck(line, kind, column, {**({"condition": condition} if condition else {}), **own} if own else condition or None)
     return found._replace(
         name=name.strip() if isinstance(name, str) and name.strip() else found.name, labels=labels if isinstance(labels, dict) else {}
     )
 
 
-def _read(line: str) -> tuple[str, str, str]:
+def _parse_line(line: str) -> tuple[str, str, str]:
     """Kind, column and condition of a line."""
     if match := _REFERENCE.fullmatch(line):
-        return "reference", _only(match["columns"]), match["rest"].strip()
+        return "reference", _find_only_column(match["columns"]), match["rest"].strip()
     if match := _OLD_FRESHNESS.fullmatch(line):
-        return "freshness", _column(match["column"]), match["rest"].strip()
+        return "freshness", _clean_column(match["column"]), match["rest"].strip()
     if match := _CHANGE.fullmatch(line):
-        kind, column, condition = _read(match["of"].strip())
+        kind, column, condition = _parse_line(match["of"].strip())
         return f"{match['kind']} for {kind}", column, f"{match['how'].strip()} {condition}".strip()
     if match := _METRIC.fullmatch(line):
-        return match["kind"].strip(), _only(match["arguments"]), match["rest"].strip()
+        return match["kind"].strip(), _find_only_column(match["arguments"]), match["rest"].strip()
     if line in _OF_ROWS:
         return line, "", ""
     match = _PLAIN.fullmatch(line)
     return (match["kind"], "", match["rest"].strip()) if match else (line, "", "")
 
 
-def _only(arguments: str) -> str:
+def _find_only_column(arguments: str) -> str:
     """The column among arguments, beside numbers. A check of several columns is one of the dataset."""
-    columns = [column for part in arguments.split(",") if (column := _column(part)) and not _NUMBER.fullmatch(column)]
+    columns = [column for part in arguments.split(",") if (column := _clean_column(part)) and not _NUMBER.fullmatch(column)]
     return columns[0] if len(columns) == 1 else ""
 
 
-def _column(text: str) -> str:
+def _clean_column(text: str) -> str:
     return text.strip().strip(_QUOTES)
 
 
-def _schema(options: Mapping[str, Json]) -> dict[str, Json]:
+def _parse_schema_rules(options: Mapping[str, Json]) -> dict[str, Json]:
     """The rules of a schema check, whether failing it is a failure or a warning."""
     rules: dict[str, Json] = {}
-    for key, value in _rules(options):
+    for key, value in _list_rules(options):
         called = _SCHEMA_RULES.get(key)
         if called is None:
             continue
@@ -114,7 +114,7 @@ def _schema(options: Mapping[str, Json]) -> dict[str, Json]:
     return rules
 
 
-def _rules(options: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
+def _list_rules(options: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
     """`fail: {when ...: }`, `warn: {when ...: }`, and both in one key."""
     for severity in ("fail", "warn"):
         inner = options.get(severity)
@@ -125,7 +125,7 @@ def _rules(options: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
                 yield key.removeprefix(f"{severity} "), value
 
 
-def _texts(value: Json) -> list[str]:
+def _list_names(value: Json) -> list[str]:
     """Names of columns: a list of them, or the keys of a mapping. A name with a wildcard is none."""
     names = value if isinstance(value, list) else list(value) if isinstance(value, dict) else []
     return [name for name in names if isinstance(name, str) and name and "%" not in name]

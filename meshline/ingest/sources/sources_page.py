@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
-from meshline.ingest.sources.registry import KINDS, source_class
+from meshline.ingest.sources.registry import KINDS, get_source_class
 
 PAGES = {"contract": "contracts", "product": "products", "gx": "quality", "soda": "quality", "openlineage": ""}
 
@@ -79,15 +79,15 @@ whole is then as if it had not been begun.
 """
 
 
-def sources_page() -> str:
+def build_sources_page() -> str:
     """The page. Needs the extras of all sources."""
-    return HEAD + "".join(f"{row}\n" for row in _rows()) + TAIL
+    return HEAD + "".join(f"{row}\n" for row in _build_rows()) + TAIL
 
 
-def _rows() -> Iterator[str]:
+def _build_rows() -> Iterator[str]:
     for kind, (module, _, extra) in sorted(KINDS.items()):
         page = PAGES.get(kind, kind)
         shown = f"[`{kind}`]({page}.md)" if page else f"`{kind}`"
         what = (import_module(module).__doc__ or kind).partition(":")[0].partition("\n\n")[0].replace("\n", " ")
-        keys = ", ".join(f"`{field.alias or name}`" for name, field in source_class(kind).model_fields.items() if name != "name")
+        keys = ", ".join(f"`{field.alias or name}`" for name, field in get_source_class(kind).model_fields.items() if name != "name")
         yield f"| {shown} | {what} | {keys} | {f'`{extra}`' if extra else ''} |"

@@ -11,9 +11,9 @@ from typing import NamedTuple, TypeVar
 
 from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.base import Named, Source
-from meshline.ingest.sources.openlineage_files import OpenLineageFiles, take_events
-from meshline.ingest.sources.scope_loader import Loading, checked
+from meshline.ingest.sources.base import Source, SourceConfig
+from meshline.ingest.sources.openlineage_files import OpenLineageFiles, ingest_files
+from meshline.ingest.sources.scope_loader import Loading, collect_items
 from meshline.ingest.sources.secrets import Variables
 from meshline.ingest.sources.sync_status import LONGEST, Status
 from meshline.ingest.sources.target import Target
@@ -23,15 +23,15 @@ T = TypeVar("T")
 log = logging.getLogger("meshline.ingest")
 
 
-class Fault(MeshlineError):
+class SourceFault(MeshlineError):
     """A fault of ours, or of a library, in reading a source."""
 
 
-class Stopped(MeshlineError):
+class SyncStopped(MeshlineError):
     """The process is stopping: the source is read the next time."""
 
 
-class Synced(NamedTuple):
+class SyncOutcome(NamedTuple):
     """What became of one source: either what was loaded, or the error for which it could not be read to its end."""
 
     source: str
@@ -44,9 +44,9 @@ class Synced(NamedTuple):
         return self.loading is None or bool(self.loading.refused)
 
 
-def sync(
+def sync_source(
     target: Target,
-    source: Named,
+    source: SourceConfig,
     folder: Path,
     aliases: Mapping[str, str] | None = None,
     *,
@@ -54,7 +54,7 @@ def sync(
     strict: bool = False,
     stop: threading.Event | None = None,
     configured: bool = True,
-) -> Synced:
+) -> SyncOutcome:
     """Take what a source says now. Never raises for the source: that is the answer's `error`.
 
     `folder`: where its relative paths begin. `variables`: values for its `${NAME}`.
@@ -64,64 +64,64 @@ def sync(
     """
     stopped = stop or threading.Event()
 
-    def take() -> Loading:
+    def load() -> Loading:
         if isinstance(source, OpenLineageFiles):
-            return take_events(target, source, folder, strict=strict, going=lambda events: _until(stopped, events))
+            return ingest_files(target, source, folder, strict=strict, guard=lambda events: _iterate_until(stopped, events))
         assert isinstance(source, Source), f"{source.kind} cannot be read"
-        context = target.context(source.source, folder, aliases or {})
-        reading = source.reading(context._replace(variables=variables))
-        reading = reading._replace(found=_until(stopped, reading.found))
-        return target.load(reading._replace(found=checked(reading)) if strict else reading)
+        context = target.build_context(source.source, folder, aliases or {})
+        reading = source.read(context._replace(variables=variables))
+        reading = reading._replace(items=_iterate_until(stopped, reading.items))
+        return target.load(reading._replace(items=collect_items(reading)) if strict else reading)
 
-    return noted(target, source.source, take, configured=configured)
+    return record_sync(target, source.source, load, configured=configured)
 
 
-def noted(target: Target, source: str, take: Callable[[], Loading], *, configured: bool = True) -> Synced:
+def record_sync(target: Target, source: str, load: Callable[[], Loading], *, configured: bool = True) -> SyncOutcome:
     """Take something of a source, and remember how that went.
 
     The failure of a source that is not configured and was never read is a mistake on the command line: it is not remembered,
     since nothing would ever take it out of the list of sources.
     """
     at, begun = now(), time.monotonic()
-    done = _guarded(source, take)
+    done = _run_guarded(source, load)
     seconds = round(time.monotonic() - begun, 3)
-    if isinstance(done.error, Stopped):
+    if isinstance(done.error, SyncStopped):
         return done
     try:
-        before = target.status(source)
+        before = target.read_status(source)
         if done.loading is not None or configured or before is not None:
-            target.note(source, _status(done, at, seconds, before))
+            target.save_status(source, _build_status(done, at, seconds, before))
     except MeshlineError as error:  # where it goes to is away
-        return done if done.error is not None else Synced(source, None, error)
+        return done if done.error is not None else SyncOutcome(source, None, error)
     return done
 
 
-def taken(target: Target, source: str, take: Callable[[], Loading]) -> Loading:
+def sync_or_raise(target: Target, source: str, load: Callable[[], Loading]) -> Loading:
     """The same, for who goes no further without it. Raises MeshlineError."""
-    done = noted(target, source, take)
+    done = record_sync(target, source, load)
     if done.loading is None:
         raise done.error or StoreUnavailable(f"{source} could not be loaded")
     return done.loading
 
 
-def _guarded(source: str, take: Callable[[], Loading]) -> Synced:
+def _run_guarded(source: str, load: Callable[[], Loading]) -> SyncOutcome:
     try:
-        return Synced(source, take(), None)
+        return SyncOutcome(source, load(), None)
     except MeshlineError as error:
-        return Synced(source, None, error)
+        return SyncOutcome(source, None, error)
     except Exception as error:  # a library's, perhaps: it must not stop the others, and may hold a secret
         log.exception("reading %s failed", source)
-        return Synced(source, None, Fault(f"a fault while it was read ({type(error).__name__}): the log has the details"))
+        return SyncOutcome(source, None, SourceFault(f"a fault while it was read ({type(error).__name__}): the log has the details"))
 
 
-def _until(stop: threading.Event, found: Iterable[T]) -> Iterator[T]:
+def _iterate_until(stop: threading.Event, found: Iterable[T]) -> Iterator[T]:
     for one in found:
         if stop.is_set():
-            raise Stopped("the process is stopping")
+            raise SyncStopped("the process is stopping")
         yield one
 
 
-def _status(done: Synced, at: int, seconds: float, before: Status | None) -> Status:
+def _build_status(done: SyncOutcome, at: int, seconds: float, before: Status | None) -> Status:
     last = before.succeeded if before is not None else None
     if done.loading is None:
         failures = before.failures + 1 if before is not None else 1

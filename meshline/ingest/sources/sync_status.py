@@ -36,38 +36,38 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     next: Count | None = None
 
 
-def note(store: Store, source: str, status: Status) -> None:
+def save_status(store: Store, source: str, status: Status) -> None:
     """Remember how the last sync of a source went; with its name in the list of all, whoever else notes something at the same time."""
 
     def build(_reader: RunReader) -> Batch:
-        names = _names(store)  # read while nobody else writes
+        names = _read_names(store)  # read while nobody else writes
         text = msgspec.json.encode(status).decode()
-        return Batch(settings={_status(source): text, NAMES: msgspec.json.encode(sorted({*names, source})).decode()})
+        return Batch(settings={_format_status_key(source): text, NAMES: msgspec.json.encode(sorted({*names, source})).decode()})
 
     store.commit(build)
 
 
-def status_of(store: Store, source: str) -> Status | None:
+def read_status(store: Store, source: str) -> Status | None:
     """How the last sync went; None if there was none, or what is kept cannot be read."""
     try:
-        return msgspec.json.decode(store.read_setting(_status(source)) or "null", type=Status | None)
+        return msgspec.json.decode(store.read_setting(_format_status_key(source)) or "null", type=Status | None)
     except msgspec.MsgspecError:
         return None
 
 
-def statuses(store: Store) -> dict[str, Status]:
+def read_statuses(store: Store) -> dict[str, Status]:
     """By source, of all that were ever synced."""
-    return {name: status for name in _names(store) if (status := status_of(store, name)) is not None}
+    return {name: status for name in _read_names(store) if (status := read_status(store, name)) is not None}
 
 
-def _names(store: Store) -> list[str]:
+def _read_names(store: Store) -> list[str]:
     try:
         return msgspec.json.decode(store.read_setting(NAMES) or "[]", type=list[str])
     except msgspec.MsgspecError:
         return []
 
 
-def _status(source: str) -> str:
+def _format_status_key(source: str) -> str:
     return f"status:{source}"
 
 
@@ -78,7 +78,7 @@ SPREAD = 0.1  # of a wait, by which it is longer or shorter, so that many source
 SOON = 5  # seconds within which a source begins that was never synced, or is overdue
 
 
-def due(status: Status | None, every: int, now: int, chance: float) -> int:
+def compute_due_time(status: Status | None, every: int, now: int, chance: float) -> int:
     """When to sync next, in microseconds. `every` in seconds; `chance` is random, of 0..1."""
     soon = now + int(min(SOON, every) * chance * SECOND)
     if status is None:

@@ -17,7 +17,7 @@ MAX_PROPERTIES = 100
 MAX_VALUE = 1_000  # characters of a property that is kept
 
 
-def owner_facts(name: str, of: AssetKey) -> Facts:
+def build_owner_facts(name: str, of: AssetKey) -> Facts:
     """Who owns an asset, as it is written. An e-mail address is also the owner's address."""
     text = name.strip()
     if not text:
@@ -27,14 +27,16 @@ def owner_facts(name: str, of: AssetKey) -> Facts:
     return Facts(assets=tuple(about), edges=(EdgeFact(EdgeType.OWNS, owner, of, {"type": "technical"}),))
 
 
-def product_facts(properties: Mapping[str, str], table: AssetKey, form: tuple[str, str] = ("iceberg", "Iceberg table")) -> Iterator[Facts]:
+def build_product_facts(
+    properties: Mapping[str, str], table: AssetKey, form: tuple[str, str] = ("iceberg", "Iceberg table")
+) -> Iterator[Facts]:
     """The product that a table is an output port of, `form`: of this type and format. Without a `data-product.name`, its
     owner is the table's.
     """
     owner = properties.get(f"{_PREFIX}owner", "")
     name = properties.get(f"{_PREFIX}name", "").strip()
     if not name:
-        yield owner_facts(owner, table)
+        yield build_owner_facts(owner, table)
         return
     product = model.build_data_product_key(name)
     said: dict[str, Json] = {
@@ -49,10 +51,10 @@ def product_facts(properties: Mapping[str, str], table: AssetKey, form: tuple[st
     if domain := properties.get(f"{_PREFIX}domain", "").strip():
         edges.append(EdgeFact(EdgeType.PART_OF, product, model.build_domain_key(domain)))
     yield Facts(assets=(AssetFact(product, {key: value for key, value in said.items() if value}),), edges=tuple(edges))
-    yield owner_facts(owner, product)
+    yield build_owner_facts(owner, product)
 
 
-def kept(properties: Mapping[str, str]) -> dict[str, Json]:
+def select_properties(properties: Mapping[str, str]) -> dict[str, Json]:
     """The properties that are shown as they are: nothing that may be a secret."""
     shown = sorted(name for name in properties if name not in _INTERPRETED and not _SECRET.search(name))
     return {name: properties[name][:MAX_VALUE] for name in shown[:MAX_PROPERTIES]}

@@ -13,16 +13,16 @@ from meshline.ingest.file_times import now
 from meshline.ingest.openlineage.event_files import Found
 from meshline.ingest.sources import scope_loader
 from meshline.ingest.sources.base import Context, Reading
-from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.scope_loader import Loading
-from meshline.ingest.sources.sync_status import Status, note, status_of
+from meshline.ingest.sources.sync_status import Status, read_status, save_status
 
 if TYPE_CHECKING:
     from meshline.graph.live_graph import LiveGraph
     from meshline.ingest.pipeline import Pipeline
 
 
-class Ingested(NamedTuple):
+class EventOutcome(NamedTuple):
     """What became of one event: `error` None means that it was ingested, `warnings` what of it was not taken as it came.
 
     `more_warnings`: how many the place where it went to did not list, of this event or of others.
@@ -36,7 +36,7 @@ class Ingested(NamedTuple):
 class Target(Protocol):
     """Takes what sources say."""
 
-    def context(self, source: str, folder: Path, aliases: Mapping[str, str]) -> Context:
+    def build_context(self, source: str, folder: Path, aliases: Mapping[str, str]) -> Context:
         """What a source may know of the graph."""
         ...
 
@@ -44,56 +44,56 @@ class Target(Protocol):
         """Take a reading. Raises InvalidInput, StoreUnavailable."""
         ...
 
-    def events(self, source: str, events: Iterable[Found]) -> Iterator[Ingested]:
+    def ingest_events(self, source: str, events: Iterable[Found]) -> Iterator[EventOutcome]:
         """Ingest OpenLineage events: what became of each."""
         ...
 
-    def remember(self, source: str, memory: Mapping[str, str]) -> None:
+    def save_memory(self, source: str, memory: Mapping[str, str]) -> None:
         """Keep what a source of events wants to know the next time; `load` keeps that of a reading."""
         ...
 
-    def status(self, source: str) -> Status | None:
+    def read_status(self, source: str) -> Status | None:
         """How the last sync of a source went."""
         ...
 
-    def note(self, source: str, status: Status) -> None:
+    def save_status(self, source: str, status: Status) -> None:
         """Keep how a sync of a source went."""
         ...
 
 
-class Local:
+class LocalTarget:
     """A graph in this process."""
 
     def __init__(self, graph: LiveGraph, naming: Naming, pipeline: Callable[[], AbstractContextManager[Pipeline]] | None = None) -> None:
         """`pipeline`: that of a server, through which all its events go; else one is made where it is needed."""
         self._graph = graph
         self._naming = naming
-        self._pipeline = pipeline or self._own_pipeline
+        self._pipeline = pipeline or self._open_pipeline
 
-    def context(self, source: str, folder: Path, aliases: Mapping[str, str]) -> Context:
-        return context_of(self._graph, self._naming, folder, source, aliases)
+    def build_context(self, source: str, folder: Path, aliases: Mapping[str, str]) -> Context:
+        return build_context(self._graph, self._naming, folder, source, aliases)
 
     def load(self, reading: Reading) -> Loading:
-        return scope_loader.load(self._graph, reading, now())
+        return scope_loader.load_reading(self._graph, reading, now())
 
-    def events(self, source: str, events: Iterable[Found]) -> Iterator[Ingested]:
+    def ingest_events(self, source: str, events: Iterable[Found]) -> Iterator[EventOutcome]:
         from meshline.ingest.pipeline import ingest_all  # noqa: PLC0415 - who has no events does not wait for what takes them
 
         with self._pipeline() as pipeline:
             for outcome in ingest_all(pipeline, events, source):
-                yield Ingested(outcome.error, outcome.warnings)
+                yield EventOutcome(outcome.error, outcome.warnings)
 
-    def remember(self, source: str, memory: Mapping[str, str]) -> None:
-        scope_loader.remember(self._graph.store, source, memory)
+    def save_memory(self, source: str, memory: Mapping[str, str]) -> None:
+        scope_loader.save_memory(self._graph.store, source, memory)
 
-    def status(self, source: str) -> Status | None:
-        return status_of(self._graph.store, source)
+    def read_status(self, source: str) -> Status | None:
+        return read_status(self._graph.store, source)
 
-    def note(self, source: str, status: Status) -> None:
-        note(self._graph.store, source, status)
+    def save_status(self, source: str, status: Status) -> None:
+        save_status(self._graph.store, source, status)
 
     @contextmanager
-    def _own_pipeline(self) -> Iterator[Pipeline]:
+    def _open_pipeline(self) -> Iterator[Pipeline]:
         from meshline.ingest.openlineage.builder import BatchBuilder  # noqa: PLC0415
         from meshline.ingest.pipeline import Pipeline  # noqa: PLC0415
 

@@ -13,18 +13,18 @@ from meshline.graph.content import columns, decode, encode
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts
 from meshline.ingest.file_times import AHEAD, now
 from meshline.ingest.openlineage.event_limits import EventLimits
-from meshline.ingest.sources.base import Entry, Found, Refused, Unchanged
+from meshline.ingest.sources.base import Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.sync_status import Status
 
-MOST_KEYS = 2 * EventLimits().columns  # of one entry: a content with more takes the writer seconds
-MOST_FLOWS = EventLimits().flows
+MAX_KEYS = 2 * EventLimits().columns  # of one entry: a content with more takes the writer seconds
+MAX_FLOWS = EventLimits().flows
 
 Part: TypeAlias = Annotated[str, msgspec.Meta(max_length=4096)]
 Parts: TypeAlias = Annotated[tuple[Part, ...], msgspec.Meta(max_length=16)]
 Time: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class EncodedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """`Entry`: `content` as `meshline.graph.content` encodes it, in base64; times in microseconds since the epoch."""
 
     scope: Annotated[tuple[Part, ...], msgspec.Meta(min_length=1, max_length=16)]
@@ -33,7 +33,7 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     past: tuple[tuple[Time, bytes], ...] = ()
 
 
-class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class SentReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A reading of a source, or a part of one.
 
     `entries`, `unchanged`: as found. `refused`: the beginnings of scopes that what was refused may have meant.
@@ -42,7 +42,7 @@ class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     `memory` for the next time, and the `status`.
     """
 
-    entries: tuple[Said, ...] = ()
+    entries: tuple[EncodedEntry, ...] = ()
     unchanged: tuple[Parts, ...] = ()
     refused: tuple[Parts, ...] = ()
     complete: bool = False
@@ -50,12 +50,12 @@ class Sent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     status: Status | None = None
 
     @property
-    def finds(self) -> bool:
+    def has_items(self) -> bool:
         """Whether it says anything of scopes."""
         return bool(self.entries or self.unchanged or self.refused or self.complete)
 
 
-class Taken(msgspec.Struct, frozen=True):
+class LoadingCounts(msgspec.Struct, frozen=True):
     """What taking it did, in scopes: see `Loading`."""
 
     source: str
@@ -68,7 +68,7 @@ class Taken(msgspec.Struct, frozen=True):
     kept: int
 
 
-class Known(msgspec.Struct, frozen=True, omit_defaults=True):
+class SourceContext(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a source that is read elsewhere may know of the graph: see `Context`. `trimmers`: the naming rules, in order.
 
     `datasets`: namespace and name of each that was asked for; then nothing else is told.
@@ -82,12 +82,12 @@ class Known(msgspec.Struct, frozen=True, omit_defaults=True):
     datasets: list[tuple[str, ...]] = []
 
 
-def said(entry: Entry) -> Said:
+def encode_entry(entry: Entry) -> EncodedEntry:
     """An entry to be sent."""
-    return Said(entry.scope, entry.content.blob, entry.time, tuple((time, content.blob) for time, content in entry.past))
+    return EncodedEntry(entry.scope, entry.content.blob, entry.time, tuple((time, content.blob) for time, content in entry.past))
 
 
-def found_of(sent: Sent) -> Iterator[Found]:
+def decode_items(sent: SentReading) -> Iterator[Item]:
     """What was sent, looked at. Raises InvalidInput with the place."""
     latest = now() + AHEAD
     for i, one in enumerate(sent.entries):
@@ -95,42 +95,42 @@ def found_of(sent: Sent) -> Iterator[Found]:
         for time in (one.time or 0, *(time for time, _ in one.past)):
             if time > latest:
                 raise InvalidInput(f"the time {time} lies more than a day ahead", where)
-        past = tuple((time, _content(blob, where)) for time, blob in one.past)
-        yield Entry(one.scope, _content(one.content, where), one.time, past)
+        past = tuple((time, _decode_content(blob, where)) for time, blob in one.past)
+        yield Entry(one.scope, _decode_content(one.content, where), one.time, past)
     yield from (Unchanged(scope) for scope in sent.unchanged)
-    yield from (Refused(InvalidInput("refused where it was read"), about) for about in sent.refused)
+    yield from (Refusal(InvalidInput("refused where it was read"), about) for about in sent.refused)
 
 
-def _content(blob: bytes, where: str) -> Content:
+def _decode_content(blob: bytes, where: str) -> Content:
     """Content that a stranger encoded: encoded again from facts that may be said."""
     try:
         layout = columns(blob)
-        for found, most, what in ((len(layout.keys), MOST_KEYS, "assets"), (len(layout.flows) // 3, MOST_FLOWS, "flows")):
+        for found, most, what in ((len(layout.keys), MAX_KEYS, "assets"), (len(layout.flows) // 3, MAX_FLOWS, "flows")):
             if found > most:
                 raise InvalidInput(f"{found} {what} in one content; at most {most} are accepted", f"{where}.content")
         facts = decode(blob)
     except (StoreCorrupt, LookupError, ValueError, TypeError, AssertionError, RecursionError) as error:
         raise InvalidInput("this is no content as meshline encodes it", f"{where}.content") from error
-    for problem in _problems(facts):
+    for problem in _find_problems(facts):
         raise InvalidInput(problem, f"{where}.content")
     return encode(facts)
 
 
-def _problems(facts: Facts) -> Iterator[str]:
+def _find_problems(facts: Facts) -> Iterator[str]:
     for fact in facts.assets:
-        yield from _key_problems(fact.key)
+        yield from _find_key_problems(fact.key)
         if not _is_json(fact.attributes):
             yield f"an attribute of {fact.key.qualified_name} is not JSON"
     for edge in facts.edges:
-        yield from _edge_problems(edge)
+        yield from _find_edge_problems(edge)
     for flow in facts.flows:
-        yield from _key_problems(flow.start, flow.end, *(() if flow.job is None else (flow.job,)))
+        yield from _find_key_problems(flow.start, flow.end, *(() if flow.job is None else (flow.job,)))
         if (flow.start.kind, flow.end.kind) not in FLOWS or (flow.job is not None and flow.job.kind is not AssetKind.JOB):
             yield f"nothing flows from a {flow.start.kind} to a {flow.end.kind}"
 
 
-def _edge_problems(edge: EdgeFact) -> Iterator[str]:
-    yield from _key_problems(edge.start, edge.end)
+def _find_edge_problems(edge: EdgeFact) -> Iterator[str]:
+    yield from _find_key_problems(edge.start, edge.end)
     starts, ends = ENDS[edge.type]
     if edge.start.kind not in starts or edge.end.kind not in ends:
         yield f"no {edge.type} leads from a {edge.start.kind} to a {edge.end.kind}"
@@ -142,7 +142,7 @@ def _edge_problems(edge: EdgeFact) -> Iterator[str]:
         yield f"an attribute of an edge of {edge.start.qualified_name} is not JSON"
 
 
-def _key_problems(*keys: AssetKey) -> Iterator[str]:
+def _find_key_problems(*keys: AssetKey) -> Iterator[str]:
     for key in keys:
         if len(key.parts) != PARTS[key.kind] or not all(key.parts):
             yield f"a {key.kind} has a name of {PARTS[key.kind]} parts, none empty"

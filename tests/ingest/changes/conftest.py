@@ -16,8 +16,8 @@ from meshline.ingest.changes import build_proposal
 from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.graph_state import build_graph_state as known_of
 from meshline.ingest.sources.base import Source
-from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.scope_loader import load
+from meshline.ingest.sources.context import build_context
+from meshline.ingest.sources.scope_loader import load_reading
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mesh"
 SOURCES = ("iceberg", "delta", "contract", "product", "sql")
@@ -36,7 +36,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGraph]:
     for configured in read.sources:
         source = configured.source
         if source.kind in SOURCES and isinstance(source, Source):
-            load(graph, source.reading(context_of(graph, naming, EXAMPLE, source.source, read.namespaces)), 2, strict=True)
+            load_reading(graph, source.read(build_context(graph, naming, EXAMPLE, source.source, read.namespaces)), 2, strict=True)
     yield graph
     store.close()
 
@@ -52,7 +52,7 @@ def naming() -> Naming:
 @pytest.fixture(scope="package")
 def known(live: LiveGraph, naming: Naming) -> GraphState:
     read = mesh.parse(mesh.read(EXAMPLE / "mesh.yaml"), "mesh.yaml", strict=True)
-    return known_of(live, naming, context_of(live, naming, EXAMPLE, "person/check", read.namespaces))
+    return known_of(live, naming, build_context(live, naming, EXAMPLE, "person/check", read.namespaces))
 
 
 @pytest.fixture(scope="package")

@@ -22,9 +22,9 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
 from meshline.ingest.changes.dbt import build_proposal
 from meshline.ingest.changes.graph_state import build_graph_state as known_of
-from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.dbt.source import Dbt
-from meshline.ingest.sources.scope_loader import load
+from meshline.ingest.sources.scope_loader import load_reading
 from tests.ingest.changes.conftest import EXAMPLE
 
 TARGET = EXAMPLE / "dbt" / "target"
@@ -42,8 +42,8 @@ def known(naming: Naming, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     store = SqliteStore(str(tmp_path_factory.mktemp("dbt") / "mesh.db"))
     graph = LiveGraph.open(store)
     source = Dbt(name="marts", path=Path("dbt/target"), namespace=MARTS)
-    load(graph, source.reading(context_of(graph, naming, EXAMPLE, source.source)), 1, strict=True)
-    yield known_of(graph, naming, context_of(graph, naming, EXAMPLE, "person/check"))
+    load_reading(graph, source.read(build_context(graph, naming, EXAMPLE, source.source)), 1, strict=True)
+    yield known_of(graph, naming, build_context(graph, naming, EXAMPLE, "person/check"))
     store.close()
 
 

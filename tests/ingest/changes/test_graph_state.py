@@ -16,7 +16,7 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.changes.base import GraphState
 from meshline.ingest.changes.graph_state import build_graph_state as known_of
 from meshline.ingest.sources.base import Context
-from meshline.ingest.sources.products.formats import parse
+from meshline.ingest.sources.products.formats import parse_product
 from tests.ingest.changes.asking import CUSTOMER_ORDERS, CUSTOMERS, LAKE, SHARED
 from tests.ingest.changes.conftest import EXAMPLE
 
@@ -54,7 +54,7 @@ def test_names_are_resolved(known: GraphState) -> None:
 
 @pytest.mark.parametrize("file", ["customer-orders.yaml", "finance-marts.odps.yaml"])
 def test_a_product_is_read_back_as_its_file_says_it(known: GraphState, file: str) -> None:
-    parsed = parse((EXAMPLE / "products" / file).read_bytes(), file).product
+    parsed = parse_product((EXAMPLE / "products" / file).read_bytes(), file).product
     assert parsed is not None
     found = known.find_product(parsed.name)
     assert found is not None

@@ -14,9 +14,9 @@ from meshline.graph.naming import Naming
 from meshline.graph.queries.quality import Result, latest
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.sources.base import Source
-from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.registry import source_of
-from meshline.ingest.sources.scope_loader import Loading, load
+from meshline.ingest.sources.context import build_context
+from meshline.ingest.sources.registry import build_source
+from meshline.ingest.sources.scope_loader import Loading, load_reading
 
 CORPUS = Path(os.environ.get("MESHLINE_CORPUS", "."))
 needs_corpus = pytest.mark.skipif("MESHLINE_CORPUS" not in os.environ, reason="MESHLINE_CORPUS is not set")
@@ -29,9 +29,9 @@ def graph() -> LiveGraph:
 
 def loaded(live: LiveGraph, kind: str, folder: Path, *paths: str, at: int = NOW, strict: bool = False, **options: Json) -> Loading:
     """What loading these files did."""
-    source = source_of({"kind": kind, "files": list[Json](paths), "complete": False, **options})
+    source = build_source({"kind": kind, "files": list[Json](paths), "complete": False, **options})
     assert isinstance(source, Source)
-    return load(live, source.reading(context_of(live, Naming(), folder, source.source)), at, strict=strict)
+    return load_reading(live, source.read(build_context(live, Naming(), folder, source.source)), at, strict=strict)
 
 
 def checks(live: LiveGraph, dataset: AssetKey) -> dict[str, Result]:

@@ -14,7 +14,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import decode
 from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Flow, Json, Scope
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.base import Context, Entry, Refused
+from meshline.ingest.sources.base import Context, Entry, Refusal
 from meshline.ingest.sources.dbt.source import Dbt
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
@@ -34,7 +34,7 @@ class Read(NamedTuple):
     said: dict[Scope, Facts]
     times: dict[Scope, int | None]
     unchanged: set[Scope]
-    refused: list[Refused]
+    refused: list[Refusal]
     warnings: list[str]
     memory: dict[str, str]
 
@@ -61,16 +61,16 @@ class Read(NamedTuple):
 def read(path: Path, context: Context | None = None, **options: Any) -> Read:
     """All that a target folder says."""
     options = {"namespace": PG, **options}
-    reading = Dbt(path=path, **options).reading(context or Context(Naming(), path))
+    reading = Dbt(path=path, **options).read(context or Context(Naming(), path))
     said: dict[Scope, Facts] = {}
     times: dict[Scope, int | None] = {}
     unchanged: set[Scope] = set()
-    refused: list[Refused] = []
-    for one in reading.found:
+    refused: list[Refusal] = []
+    for one in reading.items:
         if isinstance(one, Entry):
             assert one.scope not in said, one.scope
             said[one.scope], times[one.scope] = decode(one.content.blob), one.time
-        elif isinstance(one, Refused):
+        elif isinstance(one, Refusal):
             refused.append(one)
         else:
             unchanged.add(one.scope)

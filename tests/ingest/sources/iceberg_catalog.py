@@ -18,9 +18,9 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey
 from meshline.graph.naming import Naming
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.iceberg.source import Iceberg
-from meshline.ingest.sources.scope_loader import Loading, load
+from meshline.ingest.sources.scope_loader import Loading, load_reading
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "servers" / "iceberg_rest.py"
 
@@ -52,8 +52,8 @@ def serving(home: Path) -> Iterator[Server]:
 
 
 def sync(graph: LiveGraph, source: Iceberg, folder: Path = Path()) -> Loading:
-    context = context_of(graph, Naming(), folder, source.source)
-    return load(graph, source.reading(context._replace(variables=os.environ.get)), now())
+    context = build_context(graph, Naming(), folder, source.source)
+    return load_reading(graph, source.read(context._replace(variables=os.environ.get)), now())
 
 
 def done(loading: Loading) -> tuple[int, int, int, int, int]:

@@ -13,8 +13,8 @@ from meshline.graph.index.dump import Dump
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, Content, EdgeFact, EdgeType, Facts
 from meshline.graph.store.factory import open_store
-from meshline.ingest.sources.base import Context, Entry, Found, Reading, Source
-from meshline.ingest.sources.scope_loader import Loading, load
+from meshline.ingest.sources.base import Context, Entry, Item, Reading, Source
+from meshline.ingest.sources.scope_loader import Loading, load_reading
 
 T = 1_709_294_400_000_000
 NAME = "iceberg/lake"
@@ -44,11 +44,11 @@ class Stating(Source):
     complete: bool = True
     whole: bool = True
 
-    def reading(self, context: Context) -> Reading:
-        return Reading(self.source, iter(FOUND[self.name]), complete=self.complete, whole=self.whole, remember=lambda: {**context.memory})
+    def read(self, context: Context) -> Reading:
+        return Reading(self.source, iter(FOUND[self.name]), complete=self.complete, atomic=self.whole, remember=lambda: {**context.memory})
 
 
-FOUND: dict[str, Iterable[Found]] = {}
+FOUND: dict[str, Iterable[Item]] = {}
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def graph() -> Iterator[LiveGraph]:
 
 def say(
     live: LiveGraph,
-    found: Iterable[Found],
+    found: Iterable[Item],
     time: int = T,
     *,
     complete: bool = True,
@@ -68,7 +68,7 @@ def say(
     source: str = NAME,
     strict: bool = False,
 ) -> Loading:
-    return load(live, Reading(source, found, complete=complete, whole=whole), time, strict=strict)
+    return load_reading(live, Reading(source, found, complete=complete, atomic=whole), time, strict=strict)
 
 
 def shown(live: LiveGraph, as_of: int | None = None) -> dict[str, list[str]]:

@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 
 from meshline.graph.model import Json
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.base import Context, Entry, Refused, Unchanged
-from meshline.ingest.sources.check_results import CheckedFiles
+from meshline.ingest.sources.base import Context, Entry, Refusal, Unchanged
+from meshline.ingest.sources.check_results import CheckFiles
 from meshline.ingest.sources.great_expectations import GreatExpectations
 from meshline.ingest.sources.soda import Soda
 from tests.ingest.sources.checking import CORPUS, needs_corpus
@@ -34,10 +34,10 @@ def changed(value: Any, odd: Json) -> Iterator[Any]:
             yield copy
 
 
-def read(source: CheckedFiles, folder: Path) -> None:
-    for found in source.reading(Context(Naming(), folder)).found:
-        assert isinstance(found, Entry | Unchanged | Refused)
-        assert not isinstance(found, Refused) or str(found.error).startswith("f:")
+def read(source: CheckFiles, folder: Path) -> None:
+    for found in source.read(Context(Naming(), folder)).items:
+        assert isinstance(found, Entry | Unchanged | Refusal)
+        assert not isinstance(found, Refusal) or str(found.error).startswith("f:")
 
 
 @pytest.mark.parametrize("odd", ODD, ids=json.dumps)

@@ -19,9 +19,9 @@ from meshline.graph.naming import Naming
 from meshline.ingest.documents import document
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.contracts import source as contracts
-from meshline.ingest.sources.contracts.facts import said
+from meshline.ingest.sources.contracts.facts import build_contract_facts
 from meshline.ingest.sources.products import formats as products
-from meshline.ingest.sources.products.facts import bind, facts
+from meshline.ingest.sources.products.facts import bind_port, build_product_facts
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 from tests.ingest.sources.test_products import STANDARD as PRODUCT
 from tests.sizes import count_examples
@@ -43,20 +43,20 @@ CONTEXT = Context(Naming(), FilePath())
 
 def contract(data: bytes) -> tuple[InvalidInput, ...]:
     """What is refused; of what is not, that it can be said."""
-    parsed = contracts.parse(data, "f.yaml")
+    parsed = contracts.parse_contract_file(data, "f.yaml")
     assert (parsed.contract is None) == bool(parsed.refused)
     if parsed.contract is not None:
-        encode(said(parsed.contract, CONTEXT).facts)
+        encode(build_contract_facts(parsed.contract, CONTEXT).facts)
     return parsed.refused
 
 
 def product(data: bytes) -> tuple[InvalidInput, ...]:
-    parsed = products.parse(data, "f.yaml")
+    parsed = products.parse_product(data, "f.yaml")
     assert (parsed.product is None) == bool(parsed.refused)
     if parsed.product is not None:
         assert len(parsed.lines) == len(parsed.product.ports)
-        bound = tuple(bind(port, parsed.product.name, CONTEXT) for port in parsed.product.ports)
-        encode(facts(parsed.product, bound))
+        bound = tuple(bind_port(port, parsed.product.name, CONTEXT) for port in parsed.product.ports)
+        encode(build_product_facts(parsed.product, bound))
     return parsed.refused
 
 

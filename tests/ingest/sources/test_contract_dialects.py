@@ -21,7 +21,7 @@ from meshline.graph.contracts import (
     contract_of,
     level,
 )
-from meshline.ingest.sources.contracts.source import parse
+from meshline.ingest.sources.contracts.source import parse_contract_file
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
@@ -29,7 +29,7 @@ CORPUS = os.environ.get("MESHLINE_CORPUS")
 
 def read(text: str) -> Contract:
     """The contract in a text; nothing is refused, nothing warned of."""
-    parsed = parse(text.encode(), "c.yaml")
+    parsed = parse_contract_file(text.encode(), "c.yaml")
     assert parsed.refused == ()
     assert parsed.warnings == ()
     assert parsed.contract is not None
@@ -37,7 +37,7 @@ def read(text: str) -> Contract:
 
 
 def refused(text: str) -> list[str]:
-    parsed = parse(text.encode(), "c.yaml")
+    parsed = parse_contract_file(text.encode(), "c.yaml")
     assert parsed.contract is None
     return [str(error) for error in parsed.refused]
 
@@ -125,7 +125,7 @@ def test_data_contract_specification() -> None:
 
 
 def test_open_data_contract_standard() -> None:
-    parsed = parse(STANDARD.encode(), "c.yaml")
+    parsed = parse_contract_file(STANDARD.encode(), "c.yaml")
     assert parsed.refused == ()
     contract = parsed.contract
     assert contract is not None
@@ -189,13 +189,13 @@ def test_the_team_of_3_1_and_the_enum_and_map_of_3_2() -> None:
 
 @pytest.mark.parametrize("text", [SPECIFICATION, STANDARD])
 def test_a_contract_is_read_back_from_its_asset(text: str) -> None:
-    contract = parse(text.encode(), "c.yaml").contract
+    contract = parse_contract_file(text.encode(), "c.yaml").contract
     assert contract is not None
     assert contract_of(contract.id, contract_attributes(contract)) == contract
 
 
 def test_passwords_are_not_kept() -> None:
-    contract = parse(
+    contract = parse_contract_file(
         STANDARD.replace("host: db.example.com", "host: db\n    location: postgres://me:hunter2@db/x").encode(), "c.yaml"
     ).contract
     assert contract is not None
@@ -262,7 +262,7 @@ def test_what_may_be_a_mistake_is_warned_of() -> None:
     text = (
         "dataContractSpecification: 1.1\nid: 5\ninfo: {version: 1.10}\nmodels: {m: {fields: {a: {requierd: true, $ref: 'https://x/y'}}}}\n"
     )
-    parsed = parse(text.encode(), "c.yaml")
+    parsed = parse_contract_file(text.encode(), "c.yaml")
     assert parsed.contract is not None
     assert (parsed.contract.id, parsed.contract.version) == ("5", "1.1")
     assert parsed.warnings == (
@@ -273,7 +273,7 @@ def test_what_may_be_a_mistake_is_warned_of() -> None:
 
 
 def test_keys_that_the_standard_does_not_know_are_warned_of() -> None:
-    parsed = parse(b"kind: DataContract\napiVersion: v3.1.0\nid: a\nversion: 1.0.0\nbogus: 1\n", "c.yaml")
+    parsed = parse_contract_file(b"kind: DataContract\napiVersion: v3.1.0\nid: a\nversion: 1.0.0\nbogus: 1\n", "c.yaml")
     assert parsed.contract is not None
     assert parsed.warnings == ("c.yaml:5: bogus: this key is not known and not read",)
 

@@ -8,12 +8,12 @@ import pytest
 
 from meshline.graph.naming import Naming
 from meshline.ingest.dataset_refs import located
-from meshline.ingest.sources.contracts.servers import Place, is_production, place, server
+from meshline.ingest.sources.contracts.servers import Place, is_production, locate_model, parse_server
 
 
 def placed(said: Mapping[str, str | int], model: str = "orders") -> tuple[str, str]:
     """Namespace and name as the graph's key has them."""
-    found = place(server("production", dict(said)), model)
+    found = locate_model(parse_server("production", dict(said)), model)
     assert not found.why_not
     return Naming().dataset(found.namespace, found.name).parts[:2]  # type: ignore[return-value]
 
@@ -108,15 +108,15 @@ def test_a_model_named_with_its_schema_brings_it_along() -> None:
     ],
 )
 def test_a_server_that_cannot_be_found(said: Mapping[str, str], why: str) -> None:
-    assert place(server("x", dict(said)), "orders") == Place(why_not=why)
+    assert locate_model(parse_server("x", dict(said)), "orders") == Place(why_not=why)
 
 
 def test_which_servers_are_production() -> None:
-    assert is_production(server("production", {}))
-    assert is_production(server("eu-prod", {}))
-    assert is_production(server("x", {"environment": "PROD"}))
-    assert not is_production(server("products", {}))
-    assert not is_production(server("dev", {"environment": "preprod"}))
+    assert is_production(parse_server("production", {}))
+    assert is_production(parse_server("eu-prod", {}))
+    assert is_production(parse_server("x", {"environment": "PROD"}))
+    assert not is_production(parse_server("products", {}))
+    assert not is_production(parse_server("dev", {"environment": "preprod"}))
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from meshline.graph.queries.assets import attributes
 from meshline.graph.queries.contract_versions import Version, versions
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.contracts.source import Contracts
-from meshline.ingest.sources.scope_loader import Loading, load
+from meshline.ingest.sources.scope_loader import Loading, load_reading
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
 from tests.queries.mesh import live, say
 
@@ -31,7 +31,7 @@ PAYMENTS = model.build_dataset_key("postgres://db.example.com", "money.public.pa
 
 def loaded(graph: LiveGraph, folder: Path, *paths: str, complete: bool = False, strict: bool = False) -> Loading:
     source = Contracts(files=paths or ("*.yaml",), complete=complete)
-    return load(graph, source.reading(context_of(graph, Naming(), folder, source.source)), now(), strict=strict)
+    return load_reading(graph, source.read(build_context(graph, Naming(), folder, source.source)), now(), strict=strict)
 
 
 def counts(loading: Loading) -> tuple[int, int, int, int, int]:
@@ -130,8 +130,8 @@ def test_people_are_known_by_their_addresses(tmp_path: Path) -> None:
     write(tmp_path, a=version("1.0.0", consumer="fin@example.com"))
     graph = live()
     source = Contracts(files=("*.yaml",))
-    context = context_of(graph, Naming(), tmp_path, source.source)._replace(people={"fin@example.com": "finance"})
-    load(graph, source.reading(context), now())
+    context = build_context(graph, Naming(), tmp_path, source.source)._replace(people={"fin@example.com": "finance"})
+    load_reading(graph, source.read(context), now())
     about = {"contract": "orders", "version": "1.0.0"}
     assert edges(graph, EdgeType.CONSUMES, model.build_consumer_key("finance")) == {"trino://t/c.s.orders.total": about}
     assert edges(graph, EdgeType.OWNS, model.build_owner_key("fin@example.com")) == {"finance": {"type": "technical"}}

@@ -16,9 +16,9 @@ from meshline.graph import model
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.dbt.source import Dbt
-from meshline.ingest.sources.scope_loader import Loading, load
+from meshline.ingest.sources.scope_loader import Loading, load_reading
 from tests.ingest.sources.dbt_target import (
     EXAMPLE,
     PG,
@@ -151,7 +151,7 @@ def test_a_bad_node_is_not_one_that_is_gone(target: Write) -> None:
 
 def taken(graph: LiveGraph, folder: Path) -> Loading:
     source = Dbt(path=folder, namespace=PG)
-    return load(graph, source.reading(context_of(graph, Naming(), folder, source.source)), 1_800_000_000_000_000)
+    return load_reading(graph, source.read(build_context(graph, Naming(), folder, source.source)), 1_800_000_000_000_000)
 
 
 def test_twice_in_a_row_writes_nothing() -> None:

@@ -110,5 +110,5 @@ def test_nothing_is_known(adapter: str, message: str) -> None:
 def test_an_alias_is_a_namespace() -> None:
     target = EXAMPLE / "dbt" / "target"
     context = Context(Naming(), target, aliases={"marts": "duckdb:///warehouse/marts.duckdb"})
-    found = list(Dbt(path=target, namespace="marts").reading(context).found)
-    assert found == list(Dbt(path=target, namespace="duckdb:///warehouse/marts.duckdb").reading(context).found)
+    found = list(Dbt(path=target, namespace="marts").read(context).items)
+    assert found == list(Dbt(path=target, namespace="duckdb:///warehouse/marts.duckdb").read(context).items)

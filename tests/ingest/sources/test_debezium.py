@@ -14,7 +14,7 @@ from meshline.graph import model
 from meshline.graph.content import decode
 from meshline.graph.model import AssetKey, EdgeType, FlowType
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.base import ColumnOf, Context, Entry, Found, Refused
+from meshline.ingest.sources.base import Context, Entry, Item, KnownColumn, Refusal
 from meshline.ingest.sources.debezium.java_regex import Matcher, compiled, listed
 from meshline.ingest.sources.debezium.source import Debezium
 
@@ -37,7 +37,7 @@ Known = Mapping[str, Sequence[str]]  # qualified names of datasets and their col
 class Said:
     """What one connector says."""
 
-    def __init__(self, found: Sequence[Found], warnings: Sequence[str]) -> None:
+    def __init__(self, found: Sequence[Item], warnings: Sequence[str]) -> None:
         [entry] = found
         assert isinstance(entry, Entry), entry
         self.entry, self.warnings = entry, warnings
@@ -63,18 +63,18 @@ class Said:
 
 def read(
     folder: Path, content: object, known: Known | None = None, *, file: str = "connector.json", kafka: str = ""
-) -> tuple[list[Found], list[str]]:
+) -> tuple[list[Item], list[str]]:
     (folder / file).write_text(content if isinstance(content, str) else json.dumps(content))
     names = known or {}
     keys = [model.build_dataset_key(*text.rsplit("/", 1)) for text in names]
     context = Context(
         Naming(),
         folder,
-        columns=lambda key: [ColumnOf(name, "") for name in names.get(key.qualified_name, ())],
-        datasets=lambda namespace: [key for key in keys if key.parts[0] == Naming().dataset(namespace, "x").parts[0]],
+        columns_of=lambda key: [KnownColumn(name, "") for name in names.get(key.qualified_name, ())],
+        datasets_in=lambda namespace: [key for key in keys if key.parts[0] == Naming().dataset(namespace, "x").parts[0]],
     )
-    reading = Debezium(files=(file,), kafka=kafka).reading(context)
-    found = list(reading.found)
+    reading = Debezium(files=(file,), kafka=kafka).read(context)
+    found = list(reading.items)
     return found, list(reading.warnings)
 
 
@@ -82,8 +82,8 @@ def said(folder: Path, config: Mapping[str, Any], known: Known | None = None, *,
     return Said(*read(folder, {"name": "orders-connector", "config": config}, known, kafka=kafka))
 
 
-def refusals(found: Sequence[Found]) -> list[str]:
-    return [str(one.error) for one in found if isinstance(one, Refused)]
+def refusals(found: Sequence[Item]) -> list[str]:
+    return [str(one.error) for one in found if isinstance(one, Refusal)]
 
 
 def test_a_plain_table_goes_to_its_topic(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from meshline.graph.content import decode
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.base import Context, Entry, Refused
+from meshline.ingest.sources.base import Context, Entry, Refusal
 from meshline.ingest.sources.debezium.source import Debezium
 
 S3 = {
@@ -28,10 +28,10 @@ ICEBERG = {
 }
 
 
-def read(folder: Path, config: dict[str, Any]) -> Entry | Refused:
+def read(folder: Path, config: dict[str, Any]) -> Entry | Refusal:
     (folder / "sink.json").write_text(json.dumps({"name": "sink", "config": config}), encoding="utf-8")
-    [found] = Debezium(files=("sink.json",)).reading(Context(Naming(), folder)).found
-    assert isinstance(found, Entry | Refused)
+    [found] = Debezium(files=("sink.json",)).read(Context(Naming(), folder)).items
+    assert isinstance(found, Entry | Refusal)
     return found
 
 
@@ -63,6 +63,6 @@ def test_topics_flow_into_datasets(tmp_path: Path, config: dict[str, Any], flows
 )
 def test_a_sink_that_does_not_say_where_is_refused(tmp_path: Path, config: dict[str, Any], said: str) -> None:
     refused = read(tmp_path, config)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert said in str(refused.error)
     assert "sink.json" in str(refused.error)

@@ -20,11 +20,11 @@ from meshline.graph.model import AssetKey, EdgeType, Facts, Json
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.base import Context, Entry, Found, Refused, Unchanged
-from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
+from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.delta.parse import columns
 from meshline.ingest.sources.delta.source import Delta
-from meshline.ingest.sources.scope_loader import Loading, load
+from meshline.ingest.sources.scope_loader import Loading, load_reading
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
 LONG, STRING = PrimitiveType("long"), PrimitiveType("string")
@@ -58,9 +58,9 @@ def graph() -> Iterator[LiveGraph]:
     live.store.close()
 
 
-def found(source: Delta, memory: dict[str, str] | None = None) -> tuple[list[Found], dict[str, str], Sequence[str]]:
-    reading = source.reading(Context(Naming(), Path.cwd(), memory=memory or {}, variables=os.environ.get))
-    items = list(reading.found)
+def found(source: Delta, memory: dict[str, str] | None = None) -> tuple[list[Item], dict[str, str], Sequence[str]]:
+    reading = source.read(Context(Naming(), Path.cwd(), memory=memory or {}, variables=os.environ.get))
+    items = list(reading.items)
     assert reading.remember is not None
     return items, dict(reading.remember()), list(reading.warnings)
 
@@ -85,7 +85,7 @@ def of(*tables: Path, **options: Any) -> Delta:
 
 
 def into(graph: LiveGraph, source: Delta, *, strict: bool = False) -> Loading:
-    return load(graph, source.reading(context_of(graph, Naming(), Path.cwd(), source.source)), now(), strict=strict)
+    return load_reading(graph, source.read(build_context(graph, Naming(), Path.cwd(), source.source)), now(), strict=strict)
 
 
 def test_a_table_is_what_its_newest_version_says(orders: Path) -> None:
@@ -151,14 +151,14 @@ def test_an_unchanged_table_is_not_read(orders: Path, graph: LiveGraph) -> None:
 def test_a_changed_table_is_read_from_where_it_was(orders: Path, graph: LiveGraph) -> None:
     into(graph, of(orders))
     DeltaTable(orders).alter.add_columns([Field("channel", STRING)])
-    items, _, _ = found(of(orders), dict(context_of(graph, Naming(), Path.cwd(), "delta/default").memory))
+    items, _, _ = found(of(orders), dict(build_context(graph, Naming(), Path.cwd(), "delta/default").memory))
     [one] = items
     assert isinstance(one, Entry)
     assert len(one.past) == 1
     loading = into(graph, of(orders))
     assert loading[2:6] == (1, 0, 0, 1)
     assert [
-        column.name for column in context_of(graph, Naming(), Path.cwd(), "x").columns(model.build_dataset_key("file", str(orders)))
+        column.name for column in build_context(graph, Naming(), Path.cwd(), "x").columns_of(model.build_dataset_key("file", str(orders)))
     ] != []
 
 
@@ -188,7 +188,7 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(orders: Path, tmp_path
     (tmp_path / "empty").mkdir()
     bad = [tmp_path / "nothing", tmp_path / "empty", broken, tmp_path / "x*"]
     source = of(*bad, orders)
-    refusals = [item for item in found(source)[0] if isinstance(item, Refused)]
+    refusals = [item for item in found(source)[0] if isinstance(item, Refusal)]
     assert [refusal.error.where for refusal in refusals] == list(map(str, bad))
     assert [str(refusal.error).partition(": ")[2].partition(":")[0].partition(" (")[0] for refusal in refusals] == [
         "there is no Delta table",
@@ -250,7 +250,7 @@ def test_the_newest_version_that_wrote_data_tells_how_fresh_it_is(tmp_path: Path
 @pytest.mark.parametrize("text", ["s3://bucket", "s3://bucket/a/*", "s3:///a"])
 def test_urls_that_name_no_table_are_refused(text: str) -> None:
     [refused] = found(Delta(tables=(text,)))[0]
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert "accepted are such as s3://bucket/path" in str(refused.error)
 
 
@@ -262,7 +262,7 @@ def test_secrets_are_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
     }  # fmt: skip
     source = Delta(tables=("s3a://bucket/orders",), storage_options=options)
     [refused] = found(source)[0]
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Refusal)
     assert refused.about == ("table", "s3://bucket", "orders")
     assert "secret" not in f"{refused.error} {source!r}"
     monkeypatch.delenv("THE_KEY")
@@ -303,7 +303,7 @@ def commit(folder: Path, version: int, operation: str, fields: Sequence[object],
     (log / f"{version:020}.json").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def moves(items: Sequence[Found]) -> list[tuple[str, ...]]:
+def moves(items: Sequence[Item]) -> list[tuple[str, ...]]:
     return [item.scope for item in items if isinstance(item, (Entry, Unchanged)) and item.scope[0] != "table"]
 
 

@@ -19,7 +19,7 @@ from meshline.graph.store.base import Batch
 from meshline.graph.store.factory import open_store
 from meshline.ingest.file_times import now
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
-from meshline.ingest.sources.base import Refused
+from meshline.ingest.sources.base import Refusal
 from meshline.ingest.sources.iceberg.source import Iceberg
 from tests.ingest.sources.iceberg_catalog import done, said, sync
 from tests.ingest.speaking import CLOCK
@@ -169,4 +169,4 @@ def test_files_need_a_namespace_and_patterns_must_mean_something(graph: LiveGrap
         Iceberg()
     loading = sync(graph, Iceberg(files=(f"{tmp_path}/none-*.json",), namespace=LAKE))
     assert [type(one) for one in loading.refused] == [InvalidInput]
-    assert Refused(loading.refused[0]).about == ()
+    assert Refusal(loading.refused[0]).about == ()

@@ -25,12 +25,12 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.factory import open_store
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.base import Found
-from meshline.ingest.sources.context import context_of
+from meshline.ingest.sources.base import Item
+from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.iceberg.crawl import side_by_side
 from meshline.ingest.sources.iceberg.rest_catalog import RestAccess
 from meshline.ingest.sources.iceberg.source import Iceberg
-from meshline.ingest.sources.scope_loader import load
+from meshline.ingest.sources.scope_loader import load_reading
 from meshline.ingest.sources.secrets import Redaction
 from tests.ingest.sources.iceberg_catalog import Server, done, quiet, said, serving, sync
 
@@ -367,23 +367,23 @@ def test_a_server_that_goes_away_leaves_what_was_read(tmp_path: Path, graph: Liv
         for i in range(150):
             client.create_table(f"a.t{i:03}", SCHEMA)
         source = lake(server, parallel=1)
-        reading = source.reading(context_of(graph, Naming(), Path(), source.source))
+        reading = source.read(build_context(graph, Naming(), Path(), source.source))
 
-        def found() -> Iterator[Found]:
-            for i, one in enumerate(reading.found):
+        def found() -> Iterator[Item]:
+            for i, one in enumerate(reading.items):
                 if i == 20:
                     server.process.terminate()
                     server.process.wait()
                 yield one
 
-        loading = load(graph, reading._replace(found=found()), now())
+        loading = load_reading(graph, reading._replace(items=found()), now())
         assert 20 <= loading.new < 300
         assert loading.retracted == 0
         [refused] = loading.refused
         assert "the catalog does not answer" in str(refused)
         assert f"{loading.new // 2} tables and views were read" in str(refused)
         with pytest.raises(StoreUnavailable):
-            source.reading(context_of(graph, Naming(), Path(), source.source))
+            source.read(build_context(graph, Naming(), Path(), source.source))
 
 
 def test_threads_end_with_the_reading() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Scope
-from meshline.ingest.sources.base import Entry, Found, Refused, Unchanged
-from meshline.ingest.sources.scope_loader import TOGETHER, remember, remembered
+from meshline.ingest.sources.base import Entry, Item, Refusal, Unchanged
+from meshline.ingest.sources.scope_loader import COMMIT_SIZE, read_memory, save_memory
 from tests.ingest.sources.stating import BAD, T, counts, entry, graph, say, shown, table, timeless
 from tests.sizes import count_examples
 
@@ -67,15 +67,15 @@ def test_who_does_not_read_all_retracts_nothing(live: LiveGraph) -> None:
 @pytest.mark.parametrize(("about", "kept"), [((), {"a", "b", "c"}), (("table",), {"a", "b", "c"}), (("table", "b"), {"a", "b"})])
 def test_what_was_refused_is_not_taken_for_gone(live: LiveGraph, about: Scope, kept: set[str]) -> None:
     say(live, [entry("a", "x"), entry("b", "x"), entry("c", "x")])
-    loading = say(live, [entry("a", "x"), Refused(BAD, about)], T + 10)
+    loading = say(live, [entry("a", "x"), Refusal(BAD, about)], T + 10)
     assert {name.removeprefix("lake/") for name in shown(live)} == kept
     assert (loading.retracted, loading.kept, loading.refused) == (3 - len(kept), len(kept) - 1, (BAD,))
 
 
 def test_strict_writes_nothing(live: LiveGraph) -> None:
-    found = [entry(str(i), "x") for i in range(2 * TOGETHER)]
+    found = [entry(str(i), "x") for i in range(2 * COMMIT_SIZE)]
     with pytest.raises(InvalidInput, match="broken"):
-        say(live, [*found, Refused(BAD)], strict=True, whole=False)
+        say(live, [*found, Refusal(BAD)], strict=True, whole=False)
     assert live.store.read_revision() == 0
 
 
@@ -132,12 +132,12 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("after", [0, 1, TOGETHER, TOGETHER + 1, 2 * TOGETHER + 7, 3 * TOGETHER])
+@pytest.mark.parametrize("after", [0, 1, COMMIT_SIZE, COMMIT_SIZE + 1, 2 * COMMIT_SIZE + 7, 3 * COMMIT_SIZE])
 def test_killed_between_commits_and_loaded_again_ends_the_same(live: LiveGraph, after: int) -> None:
-    before = [entry(f"t{i}", "x") for i in range(0, 3 * TOGETHER, 2)]
-    now = [entry(f"t{i}", "x", "y", time=T + 5) for i in range(1, 3 * TOGETHER + 1)]
+    before = [entry(f"t{i}", "x") for i in range(0, 3 * COMMIT_SIZE, 2)]
+    now = [entry(f"t{i}", "x", "y", time=T + 5) for i in range(1, 3 * COMMIT_SIZE + 1)]
 
-    def killed() -> Iterator[Found]:
+    def killed() -> Iterator[Item]:
         yield from now[:after]
         raise Killed
 
@@ -154,7 +154,7 @@ def test_killed_between_commits_and_loaded_again_ends_the_same(live: LiveGraph, 
 
 def test_a_whole_reading_that_is_killed_wrote_nothing(live: LiveGraph) -> None:
     def killed() -> Iterator[Entry]:
-        yield from (entry(f"t{i}", "x") for i in range(2 * TOGETHER))
+        yield from (entry(f"t{i}", "x") for i in range(2 * COMMIT_SIZE))
         raise Killed
 
     with pytest.raises(Killed):
@@ -163,9 +163,9 @@ def test_a_whole_reading_that_is_killed_wrote_nothing(live: LiveGraph) -> None:
 
 
 def test_memory(live: LiveGraph) -> None:
-    assert remembered(live.store, "iceberg/lake") == {}
-    remember(live.store, "iceberg/lake", {"etag": "1"})
-    assert remembered(live.store, "iceberg/lake") == {"etag": "1"}
-    assert remembered(live.store, "iceberg/other") == {}
+    assert read_memory(live.store, "iceberg/lake") == {}
+    save_memory(live.store, "iceberg/lake", {"etag": "1"})
+    assert read_memory(live.store, "iceberg/lake") == {"etag": "1"}
+    assert read_memory(live.store, "iceberg/other") == {}
     live.store.read_setting("memory:iceberg/lake", "{")
-    assert remembered(live.store, "iceberg/lake") == {}
+    assert read_memory(live.store, "iceberg/lake") == {}

@@ -15,10 +15,10 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.context import context_of
-from meshline.ingest.sources.products.formats import Parsed, parse
+from meshline.ingest.sources.context import build_context
+from meshline.ingest.sources.products.formats import ParsedProduct, parse_product
 from meshline.ingest.sources.products.source import Products
-from meshline.ingest.sources.scope_loader import Loading, load
+from meshline.ingest.sources.scope_loader import Loading, load_reading
 from tests.ingest.sources.contract_files import SPECIFICATION
 from tests.ingest.sources.test_contracts import counts, edges, said, write
 from tests.ingest.sources.test_contracts import loaded as contracts_loaded
@@ -67,11 +67,11 @@ productCreatedTs: "2023-01-15T10:30:00Z"
 
 def loaded(graph: LiveGraph, folder: Path, *paths: str, complete: bool = False, strict: bool = False) -> Loading:
     source = Products(files=paths or ("*.yaml",), complete=complete)
-    return load(graph, source.reading(context_of(graph, Naming(), folder, source.source)), now(), strict=strict)
+    return load_reading(graph, source.read(build_context(graph, Naming(), folder, source.source)), now(), strict=strict)
 
 
-def read(text: str) -> Parsed:
-    parsed = parse(text.encode(), "p.yaml")
+def read(text: str) -> ParsedProduct:
+    parsed = parse_product(text.encode(), "p.yaml")
     assert parsed.refused == ()
     return parsed
 
@@ -257,7 +257,7 @@ def test_aliases_of_the_mesh_file_are_names_of_ports(tmp_path: Path) -> None:
     write(tmp_path, p=spec("lake/orders.items"))
     graph = live()
     source = Products(files=("p.yaml",))
-    load(graph, source.reading(context_of(graph, Naming(), tmp_path, source.source, {"lake": "http://rest:8181"})), now())
+    load_reading(graph, source.read(build_context(graph, Naming(), tmp_path, source.source, {"lake": "http://rest:8181"})), now())
     assert edges(graph, EdgeType.PORT, model.build_data_product_key("p")).keys() == {"http://rest:8181/orders.items"}
 
 
@@ -304,7 +304,7 @@ def test_a_product_that_is_gone_is_retracted_and_a_bad_one_kept(tmp_path: Path) 
     ],
 )
 def test_what_is_refused(text: str, message: str) -> None:
-    parsed = parse(text.encode(), "p.yaml")
+    parsed = parse_product(text.encode(), "p.yaml")
     assert parsed.product is None
     assert [str(error)[: len(message)] for error in parsed.refused] == [message]
 

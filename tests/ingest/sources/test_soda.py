@@ -13,7 +13,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, Json, build_column_key, build_consumer_key, build_dataset_key
 from meshline.graph.queries.impact import impact
 from meshline.graph.queries.quality import history
-from meshline.ingest.sources.sodacl import Expected, dataset_of, expected
+from meshline.ingest.sources.sodacl import ParsedCheck, parse_check, parse_section
 from tests.ingest.sources.checking import CORPUS, checks, graph, loaded, needs_corpus, outcomes, refusals
 from tests.queries import mesh
 
@@ -235,18 +235,18 @@ def test_a_file_of_which_everything_is_refused_keeps_what_was_known(tmp_path: Pa
     ],
 )
 def test_lines_of_sodacl(line: str, kind: str, of: str, condition: str | None) -> None:
-    assert expected(line) == Expected(line, kind, of, condition)
+    assert parse_check(line) == ParsedCheck(line, kind, of, condition)
 
 
 def test_settings_of_sodacl() -> None:
-    found = expected(
+    found = parse_check(
         "missing_count(x) = 0",
         {"name": " no gaps ", "attributes": {"team": "a"}, "warn": "when > 5", "missing values": ["n/a"], "samples limit": 5},
     )
-    assert found == Expected(
+    assert found == ParsedCheck(
         "no gaps", "missing_count", "x", {"condition": "= 0", "warn": "when > 5", "missing values": ["n/a"]}, labels={"team": "a"}
     )
-    schema = expected(
+    schema = parse_check(
         "schema",
         {
             "fail": {"when required column missing": ["a", "b"], "when forbidden column present": ["pii%"]},
@@ -272,4 +272,4 @@ def test_settings_of_sodacl() -> None:
     ],
 )
 def test_sections_of_sodacl(section: str, name: str | None) -> None:
-    assert dataset_of(section) == name
+    assert parse_section(section) == name

@@ -12,9 +12,9 @@ from meshline.graph import model
 from meshline.graph.content import decode
 from meshline.graph.model import AssetKey, EdgeType, Facts
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.base import ColumnOf, Context, Entry, Refused, Source
-from meshline.ingest.sources.registry import source_of
-from meshline.ingest.sources.scope_loader import load
+from meshline.ingest.sources.base import Context, Entry, KnownColumn, Refusal, Source
+from meshline.ingest.sources.registry import build_source
+from meshline.ingest.sources.scope_loader import load_reading
 from meshline.ingest.sources.sql.source import Sql
 from tests.ingest.sources.stating import counts, graph, say, table
 
@@ -30,11 +30,11 @@ class Said:
     """What a reading found."""
 
     def __init__(self, folder: Path, known: Known, source: Sql) -> None:
-        columns = {key: [ColumnOf(name, "") for name in names] for key, names in known.items()}
-        context = Context(Naming(), folder, aliases={"wh": NAMESPACE}, columns=lambda key: columns.get(key.name, []))
-        reading = source.reading(context)
-        found = list(reading.found)
-        self.refused = [str(one.error) for one in found if isinstance(one, Refused)]
+        columns = {key: [KnownColumn(name, "") for name in names] for key, names in known.items()}
+        context = Context(Naming(), folder, aliases={"wh": NAMESPACE}, columns_of=lambda key: columns.get(key.name, []))
+        reading = source.read(context)
+        found = list(reading.items)
+        self.refused = [str(one.error) for one in found if isinstance(one, Refusal)]
         self.facts = {one.scope: decode(one.content.blob) for one in found if isinstance(one, Entry)}
         self.times = {one.scope: one.time for one in found if isinstance(one, Entry)}
         self.warnings = list(reading.warnings)
@@ -190,7 +190,7 @@ def test_an_unknown_dialect(tmp_path: Path) -> None:
 
 
 def test_the_keys_of_mesh_yaml() -> None:
-    source = source_of({"kind": "sql", "files": ["a.sql"], "dialect": "trino", "schema": "s"})
+    source = build_source({"kind": "sql", "files": ["a.sql"], "dialect": "trino", "schema": "s"})
     assert isinstance(source, Sql)
     assert (source.schema_, source.complete, source.source) == ("s", True, "sql/default")
     with pytest.raises(ValidationError):
@@ -198,13 +198,13 @@ def test_the_keys_of_mesh_yaml() -> None:
 
 
 def test_the_example_twice() -> None:
-    source = source_of({"kind": "sql", "files": ["*.sql"], "dialect": "trino", "namespace": NAMESPACE})
+    source = build_source({"kind": "sql", "files": ["*.sql"], "dialect": "trino", "namespace": NAMESPACE})
     assert isinstance(source, Source)
     with graph() as live:
         say(live, [Entry(("table", "x"), table("iceberg.orders.customer_orders", "order_id", "status", namespace=NAMESPACE))])
-        first = load(live, source.reading(Context(Naming(), EXAMPLE)), 1_800_000_000_000_000)
+        first = load_reading(live, source.read(Context(Naming(), EXAMPLE)), 1_800_000_000_000_000)
         assert counts(first) == {"read": 3, "new": 3}
-        again = load(live, source.reading(Context(Naming(), EXAMPLE)), 1_800_000_000_000_001)
+        again = load_reading(live, source.read(Context(Naming(), EXAMPLE)), 1_800_000_000_000_001)
         assert counts(again) == {"read": 3, "unchanged": 3}
         node = live.index.assets.find_by_key(model.build_dataset_key(NAMESPACE, "delta.orders.open_orders"))
         assert node is not None

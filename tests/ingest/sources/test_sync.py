@@ -15,10 +15,20 @@ from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.base import Context, Found, Reading, Refused
-from meshline.ingest.sources.sync import Fault, Stopped, sync
-from meshline.ingest.sources.sync_status import LAST_RETRY, SECOND, SOON, SPREAD, Status, due, note, status_of, statuses
-from meshline.ingest.sources.target import Local
+from meshline.ingest.sources.base import Context, Item, Reading, Refusal
+from meshline.ingest.sources.sync import SourceFault, SyncStopped, sync_source
+from meshline.ingest.sources.sync_status import (
+    LAST_RETRY,
+    SECOND,
+    SOON,
+    SPREAD,
+    Status,
+    compute_due_time,
+    read_status,
+    read_statuses,
+    save_status,
+)
+from meshline.ingest.sources.target import LocalTarget
 from tests.ingest.sources.stating import BAD, FOUND, Stating, counts, entry, graph, shown
 
 NONE: dict[str, str] = {}  # variables
@@ -28,7 +38,7 @@ HERE = Path()
 class Away(Stating):
     """Cannot be read."""
 
-    def reading(self, context: Context) -> Reading:  # noqa: ARG002
+    def read(self, context: Context) -> Reading:  # noqa: ARG002
         raise ERRORS[self.name]
 
 
@@ -46,71 +56,71 @@ def live() -> Iterator[LiveGraph]:
 
 
 @pytest.fixture
-def target(live: LiveGraph) -> Local:
-    return Local(live, Naming())
+def target(live: LiveGraph) -> LocalTarget:
+    return LocalTarget(live, Naming())
 
 
-def test_what_a_sync_did_is_remembered(live: LiveGraph, target: Local) -> None:
+def test_what_a_sync_did_is_remembered(live: LiveGraph, target: LocalTarget) -> None:
     before = now()
-    FOUND["lake"] = [entry("a", "x"), entry("b", "x"), Refused(BAD, ("table", "c"))]
-    done = sync(target, Stating(name="lake"), HERE, variables=NONE.get)
+    FOUND["lake"] = [entry("a", "x"), entry("b", "x"), Refusal(BAD, ("table", "c"))]
+    done = sync_source(target, Stating(name="lake"), HERE, variables=NONE.get)
     assert done.loading is not None
     assert counts(done.loading) == {"read": 2, "new": 2, "refused": 1}
     assert done.refused
-    status = status_of(live.store, "iceberg/lake")
+    status = read_status(live.store, "iceberg/lake")
     assert status is not None
     assert (status.read, status.new, status.refused, status.error, status.failures) == (2, 2, 1, "", 0)
     assert before <= status.at <= now()
     assert status.succeeded == status.at
     FOUND["lake"] = [entry("a", "x")]
-    sync(target, Stating(name="lake"), HERE, variables=NONE.get)
-    again = statuses(live.store)
+    sync_source(target, Stating(name="lake"), HERE, variables=NONE.get)
+    again = read_statuses(live.store)
     assert list(again) == ["iceberg/lake"]
     assert (again["iceberg/lake"].unchanged, again["iceberg/lake"].retracted) == (1, 1)
 
 
 @pytest.mark.parametrize(("name", "refused"), [("away", 0), ("bad", 1), ("fault", 0)])
-def test_a_source_that_cannot_be_read_is_an_answer(live: LiveGraph, target: Local, name: str, refused: int) -> None:
+def test_a_source_that_cannot_be_read_is_an_answer(live: LiveGraph, target: LocalTarget, name: str, refused: int) -> None:
     FOUND[name] = [entry("a", "x")]
-    sync(target, Stating(name=name), HERE, variables=NONE.get)
-    succeeded = statuses(live.store)[f"iceberg/{name}"].succeeded
+    sync_source(target, Stating(name=name), HERE, variables=NONE.get)
+    succeeded = read_statuses(live.store)[f"iceberg/{name}"].succeeded
     for failures in (1, 2, 3):
-        done = sync(target, Away(name=name), HERE, variables=NONE.get)
+        done = sync_source(target, Away(name=name), HERE, variables=NONE.get)
         assert (done.loading, done.refused) == (None, True)
-        assert isinstance(done.error, Fault) == (name == "fault")
+        assert isinstance(done.error, SourceFault) == (name == "fault")
         assert "secret" not in str(done.error)
-        status = statuses(live.store)[f"iceberg/{name}"]
+        status = read_statuses(live.store)[f"iceberg/{name}"]
         assert (status.error, status.failures, status.succeeded, status.refused) == (str(done.error), failures, succeeded, refused)
     assert shown(live) == {"lake/a": ["x"]}
-    assert not sync(target, Stating(name=name), HERE, variables=NONE.get).refused
-    assert statuses(live.store)[f"iceberg/{name}"].failures == 0
+    assert not sync_source(target, Stating(name=name), HERE, variables=NONE.get).refused
+    assert read_statuses(live.store)[f"iceberg/{name}"].failures == 0
 
 
-def test_strict_is_an_error_and_writes_nothing(live: LiveGraph, target: Local) -> None:
-    FOUND["lake"] = [entry("a", "x"), Refused(BAD)]
-    assert sync(target, Stating(name="lake"), HERE, variables=NONE.get, strict=True).error is BAD
+def test_strict_is_an_error_and_writes_nothing(live: LiveGraph, target: LocalTarget) -> None:
+    FOUND["lake"] = [entry("a", "x"), Refusal(BAD)]
+    assert sync_source(target, Stating(name="lake"), HERE, variables=NONE.get, strict=True).error is BAD
     assert shown(live) == {}
 
 
-def test_stopped_in_the_middle_is_as_if_not_begun(live: LiveGraph, target: Local) -> None:
+def test_stopped_in_the_middle_is_as_if_not_begun(live: LiveGraph, target: LocalTarget) -> None:
     stop = threading.Event()
 
-    def found() -> Iterator[Found]:
+    def found() -> Iterator[Item]:
         yield entry("a", "x")
         stop.set()
         yield entry("b", "x")
 
     FOUND["lake"] = found()
-    done = sync(target, Stating(name="lake"), HERE, variables=NONE.get, stop=stop)
-    assert isinstance(done.error, Stopped)
-    assert statuses(live.store) == {}
+    done = sync_source(target, Stating(name="lake"), HERE, variables=NONE.get, stop=stop)
+    assert isinstance(done.error, SyncStopped)
+    assert read_statuses(live.store) == {}
     assert shown(live) == {}
 
 
 def test_a_status_that_cannot_be_read_is_none(live: LiveGraph) -> None:
-    note(live.store, "iceberg/lake", Status(1, 1.0))
+    save_status(live.store, "iceberg/lake", Status(1, 1.0))
     live.store.read_setting("status:iceberg/lake", '{"at": "then"}')
-    assert (status_of(live.store, "iceberg/lake"), statuses(live.store)) == (None, {})
+    assert (read_status(live.store, "iceberg/lake"), read_statuses(live.store)) == (None, {})
 
 
 # -- when it is due
@@ -121,24 +131,24 @@ everies = st.integers(1, 10**7)
 
 @given(everies, chances, st.integers(0, 10**16))
 def test_what_was_never_synced_begins_soon(every: int, chance: float, time: int) -> None:
-    assert time <= due(None, every, time, chance) <= time + SOON * SECOND
+    assert time <= compute_due_time(None, every, time, chance) <= time + SOON * SECOND
 
 
 @given(everies, chances)
 def test_a_source_is_due_as_often_as_it_says(every: int, chance: float) -> None:
-    wait = due(Status(0, 1.0), every, 0, chance) / SECOND
+    wait = compute_due_time(Status(0, 1.0), every, 0, chance) / SECOND
     assert every * (1 - SPREAD) - 1 <= wait <= every * (1 + SPREAD) + 1
 
 
 @given(everies, chances, st.integers(1, 10**6))
 def test_what_is_overdue_begins_soon(every: int, chance: float, late: int) -> None:
     time = int(every * 1.1 * SECOND) + late * SECOND
-    assert time <= due(Status(0, 1.0), every, time, chance) <= time + SOON * SECOND
+    assert time <= compute_due_time(Status(0, 1.0), every, time, chance) <= time + SOON * SECOND
 
 
 @given(everies)
 def test_failures_are_tried_again_ever_later(every: int) -> None:
-    waits = [due(Status(0, 1.0, error="x", failures=failures), every, 0, 0.5) / SECOND for failures in range(1, 200)]
+    waits = [compute_due_time(Status(0, 1.0, error="x", failures=failures), every, 0, 0.5) / SECOND for failures in range(1, 200)]
     assert waits[0] == min(every, 30)
     assert all(later == min(2 * sooner, max(every, LAST_RETRY)) for sooner, later in pairwise(waits))
     assert waits[-1] == max(every, LAST_RETRY)

@@ -10,10 +10,10 @@ from meshline.graph.contracts import Contract, Field, Model, Server, contract_at
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
 from meshline.graph.naming import address, is_email
 from meshline.ingest.sources.base import Context
-from meshline.ingest.sources.contracts.servers import is_production, place
+from meshline.ingest.sources.contracts.servers import is_production, locate_model
 
 
-class Bound(NamedTuple):
+class BoundModel(NamedTuple):
     """A model, and the dataset that it is on a server."""
 
     model: Model
@@ -21,56 +21,58 @@ class Bound(NamedTuple):
     dataset: AssetKey
 
 
-class Said(NamedTuple):
+class ContractFacts(NamedTuple):
     facts: Facts
     warnings: tuple[str, ...]  # without a place
 
 
-def said(contract: Contract, context: Context) -> Said:
+def build_contract_facts(contract: Contract, context: Context) -> ContractFacts:
     """The contract's own attributes, what it governs, who owns it; if it is in force, who consumes what for what."""
     key = model.build_contract_key(contract.id)
-    bound, warnings = bind(contract, context)
+    bound, warnings = bind_models(contract, context)
     assets = [AssetFact(key, contract_attributes(contract))]
     edges = [
-        EdgeFact(EdgeType.GOVERNS, key, dataset, _governs(contract, one))
+        EdgeFact(EdgeType.GOVERNS, key, dataset, _build_governs_attributes(contract, one))
         for dataset, one in {one.dataset: one for one in reversed(bound)}.items()
     ]
     for party in () if contract.ended else contract.owners:
         owner = model.build_owner_key(party.name)
-        assets.append(AssetFact(owner, _person(party.name, party.title)))
+        assets.append(AssetFact(owner, _build_owner_attributes(party.name, party.title)))
         edges.append(EdgeFact(EdgeType.OWNS, owner, key, {"type": party.type}))
     if contract.in_force:
         for one in bound:
-            assets += _notes(one)
+            assets += _build_annotations(one)
         consumed = [one for one in bound if is_production(one.server)] or bound
         for name in contract.consumers:
-            assets.append(AssetFact(model.build_consumer_key(context.person(name)), _given(contact=name)))
-            edges += _consumes(contract, name, consumed, context)
-    return Said(Facts(tuple(assets), tuple(edges)), tuple(warnings))
+            assets.append(AssetFact(model.build_consumer_key(context.resolve_person(name)), _drop_empty(contact=name)))
+            edges += _build_consumes_edges(contract, name, consumed, context)
+    return ContractFacts(Facts(tuple(assets), tuple(edges)), tuple(warnings))
 
 
-def bind(contract: Contract, context: Context) -> tuple[list[Bound], list[str]]:
+def bind_models(contract: Contract, context: Context) -> tuple[list[BoundModel], list[str]]:
     """Which dataset each model is on each server, and why some are none."""
-    bound: list[Bound] = []
+    bound: list[BoundModel] = []
     warnings: list[str] = []
     for server in contract.servers:
         for one in contract.models:
-            found = place(server, one.physical_name or one.name)
+            found = locate_model(server, one.physical_name or one.name)
             if found.why_not:
                 warnings.append(f"server {server.name!r} is bound to no dataset: {found.why_not}")
                 break
-            bound.append(Bound(one, server, context.naming.dataset(context.namespace(found.namespace), found.name)))
+            bound.append(BoundModel(one, server, context.naming.dataset(context.resolve_namespace(found.namespace), found.name)))
     if contract.models and not contract.servers:
         warnings.append("the contract has no servers, so it is bound to no dataset")
     return bound, warnings
 
 
-def _governs(contract: Contract, bound: Bound) -> dict[str, Json]:
+def _build_governs_attributes(contract: Contract, bound: BoundModel) -> dict[str, Json]:
     production = True if is_production(bound.server) else None
-    return _given(version=contract.version, status=contract.status, model=bound.model.name, server=bound.server.name, production=production)
+    return _drop_empty(
+        version=contract.version, status=contract.status, model=bound.model.name, server=bound.server.name, production=production
+    )
 
 
-def tags_of(field: Field) -> list[Json]:
+def list_tags(field: Field) -> list[Json]:
     """Tags that people give a column by a contract. That a field is no PII takes no other's tag away."""
     tags = dict.fromkeys(field.tags)
     if field.pii:
@@ -80,33 +82,33 @@ def tags_of(field: Field) -> list[Json]:
     return [*tags]
 
 
-def _notes(bound: Bound) -> Iterator[AssetFact]:
+def _build_annotations(bound: BoundModel) -> Iterator[AssetFact]:
     """What people say of the dataset and its columns. Types and bounds are promises, and stay with the contract."""
-    if about := _given(description=bound.model.description, tags=list(bound.model.tags)):
+    if about := _drop_empty(description=bound.model.description, tags=list(bound.model.tags)):
         yield AssetFact(bound.dataset, about)
     for field in bound.model.fields:
-        if about := _given(description=field.description, tags=tags_of(field)):
-            yield AssetFact(column(bound.dataset, field), about)
+        if about := _drop_empty(description=field.description, tags=list_tags(field)):
+            yield AssetFact(build_column_key(bound.dataset, field), about)
 
 
-def _consumes(contract: Contract, name: str, bound: list[Bound], context: Context) -> Iterator[EdgeFact]:
-    consumer = model.build_consumer_key(context.person(name))
-    about = _given(contract=contract.id, version=contract.version, purpose=contract.terms.usage)
+def _build_consumes_edges(contract: Contract, name: str, bound: list[BoundModel], context: Context) -> Iterator[EdgeFact]:
+    consumer = model.build_consumer_key(context.resolve_person(name))
+    about = _drop_empty(contract=contract.id, version=contract.version, purpose=contract.terms.usage)
     if is_email(name):  # the owner of the address is notified when the contract breaks
         yield EdgeFact(EdgeType.OWNS, model.build_owner_key(name), consumer, {"type": "technical"})
     for one in bound:
-        targets = [column(one.dataset, field) for field in one.model.fields] or [one.dataset]
+        targets = [build_column_key(one.dataset, field) for field in one.model.fields] or [one.dataset]
         yield from (EdgeFact(EdgeType.CONSUMES, consumer, target, about) for target in targets)
 
 
-def column(dataset: AssetKey, field: Field) -> AssetKey:
+def build_column_key(dataset: AssetKey, field: Field) -> AssetKey:
     return model.build_column_key(dataset, field.physical_name or field.name)
 
 
-def _person(written: str, title: str) -> dict[str, Json]:
-    return _given(email=address(written), contact=address(written), title=title)
+def _build_owner_attributes(written: str, title: str) -> dict[str, Json]:
+    return _drop_empty(email=address(written), contact=address(written), title=title)
 
 
-def _given(**attributes: Json) -> dict[str, Json]:
+def _drop_empty(**attributes: Json) -> dict[str, Json]:
     """The attributes that say something."""
     return {name: value for name, value in attributes.items() if value not in ("", None, [])}

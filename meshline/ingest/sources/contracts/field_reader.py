@@ -29,42 +29,42 @@ class FieldReader:
         self.warnings: list[str] = []
         self.refused: list[InvalidInput] = []
 
-    def where(self, place: Path) -> str:
+    def locate(self, place: Path) -> str:
         return self._document.where(place)
 
     def warn(self, place: Path, message: str) -> None:
-        self.warnings.append(f"{self.where(place)}: {message}")
+        self.warnings.append(f"{self.locate(place)}: {message}")
 
     def refuse(self, place: Path, message: str) -> None:
-        self.refused.append(InvalidInput(message, self.where(place)))
+        self.refused.append(InvalidInput(message, self.locate(place)))
 
-    def at(self, place: Path, *part: str) -> None:
+    def record_line(self, place: Path, *part: str) -> None:
         """A part begins at a place; of several of one name the first."""
         self.lines.setdefault(part, self._document.line(place))
 
-    def model(self, place: Path, name: str) -> None:
+    def start_model(self, place: Path, name: str) -> None:
         """The model to which the fields belong from now on."""
         self._model = name
-        self.at(place, "model", name)
+        self.record_line(place, "model", name)
 
-    def field(self, place: Path, name: str) -> None:
+    def start_field(self, place: Path, name: str) -> None:
         """Count a field. Raises InvalidInput if there are too many, or too deep."""
-        self.at(place, "model", self._model, "field", name)
+        self.record_line(place, "model", self._model, "field", name)
         self._fields += 1
         if self._fields > MAX_FIELDS:
-            raise InvalidInput(f"more than {MAX_FIELDS} fields, counting what references repeat", self.where(place))
+            raise InvalidInput(f"more than {MAX_FIELDS} fields, counting what references repeat", self.locate(place))
         if name.count(".") > MAX_DEPTH:
             raise InvalidInput(
-                f"fields are nested more than {MAX_DEPTH} levels deep: does a reference lead back to itself?", self.where(place)
+                f"fields are nested more than {MAX_DEPTH} levels deep: does a reference lead back to itself?", self.locate(place)
             )
 
-    def known_keys(self, place: Path, value: Mapping[str, Json], known: Collection[str]) -> None:
+    def check_keys(self, place: Path, value: Mapping[str, Json], known: Collection[str]) -> None:
         """Warn of keys that look like a known one: `requierd` would lose a promise."""
         for key in value:
             if key not in known and difflib.get_close_matches(key, list(known), n=1, cutoff=0.8):
                 self.warn((*place, key), f"unknown key {key!r}{suggest_closest(key, known)}")
 
-    def resolved(self, place: Path, value: Mapping[str, Json]) -> dict[str, Json]:
+    def resolve_references(self, place: Path, value: Mapping[str, Json]) -> dict[str, Json]:
         """A field with what its `$ref` into the same file says; its own keys are stronger. Nothing is fetched."""
         own = dict(value)
         seen: set[str] = set()
@@ -76,28 +76,28 @@ class FieldReader:
                 self.refuse((*place, "$ref"), f"the reference {reference!r} leads back to itself")
                 break
             seen.add(reference)
-            target = self._target(reference)
+            target = self._find_target(reference)
             if target is None:
-                self.refuse((*place, "$ref"), f"there is no {reference!r} in this file{self._near(reference)}")
+                self.refuse((*place, "$ref"), f"there is no {reference!r} in this file{self._hint_reference(reference)}")
                 break
             own = {**target, **own}
         return own
 
-    def _target(self, reference: str) -> dict[str, Json] | None:
+    def _find_target(self, reference: str) -> dict[str, Json] | None:
         here = self._root
-        for part in _parts(reference):
+        for part in _split_reference(reference):
             here = mapping(here).get(part)
         return here if isinstance(here, dict) else None
 
-    def _near(self, reference: str) -> str:
-        *above, name = _parts(reference)
+    def _hint_reference(self, reference: str) -> str:
+        *above, name = _split_reference(reference)
         here = self._root
         for part in above:
             here = mapping(here).get(part)
         return suggest_closest(name, mapping(here))
 
 
-def _parts(reference: str) -> Iterator[str]:
+def _split_reference(reference: str) -> Iterator[str]:
     for part in reference.removeprefix("#/").split("/"):
         yield part.replace("~1", "/").replace("~0", "~")
 
@@ -110,7 +110,7 @@ def is_pii(classification: str, tags: Collection[str]) -> bool | None:
 MAX_NAME = 500  # characters of an id or version
 
 
-class Parsed(NamedTuple):
+class ParsedContract(NamedTuple):
     """A contract as a file says it; None if any of it is refused: half a promise would look like one that was withdrawn.
 
     `lines`: where its parts stand (`meshline.graph.contracts.Part`).
@@ -123,7 +123,9 @@ class Parsed(NamedTuple):
     lines: Mapping[Part, int] = {}
 
 
-def parsed(found: Document, contract: Contract, places: tuple[str, str], checked: Validated, reader: FieldReader) -> Parsed:
+def finish_contract(
+    found: Document, contract: Contract, places: tuple[str, str], checked: Validated, reader: FieldReader
+) -> ParsedContract:
     """A contract, if nothing of it is refused. `places`: of its id and version, which it must have."""
     refused = [*checked.refused, *reader.refused]
     for place, said in zip(places, (contract.id, contract.version), strict=True):
@@ -133,7 +135,7 @@ def parsed(found: Document, contract: Contract, places: tuple[str, str], checked
         elif len(said) > MAX_NAME:
             refused.append(InvalidInput(f"{place} has more than {MAX_NAME} characters", found.where(path)))
     warnings = [*checked.warnings, *reader.warnings]
-    reader.at(tuple(places[1].split(".")), "version")
+    reader.record_line(tuple(places[1].split(".")), "version")
     version = found.value
     for part in places[1].split("."):
         version = mapping(version).get(part)
@@ -141,7 +143,7 @@ def parsed(found: Document, contract: Contract, places: tuple[str, str], checked
         where = found.where(tuple(places[1].split(".")))
         warnings.append(f"{where}: {places[1]} is a number, so that 1.10 is 1.1; write it in quotes")
     refused.sort(key=lambda error: int(error.where.rpartition(":")[2]))
-    return Parsed(None if refused else contract, tuple(refused), tuple(warnings), contract.id, reader.lines)
+    return ParsedContract(None if refused else contract, tuple(refused), tuple(warnings), contract.id, reader.lines)
 
 
 # key in the file: comparison; names of older versions of the dialects after the newest
@@ -159,16 +161,16 @@ _COMPARISONS = {
 }
 
 
-def rules(reader: FieldReader, place: Path, said: Mapping[str, Json], *, model: str, field: str = "") -> Iterator[Rule]:
+def parse_rules(reader: FieldReader, place: Path, said: Mapping[str, Json], *, model: str, field: str = "") -> Iterator[Rule]:
     """The rules of a model or field that stands at a place."""
     for i, one in enumerate(mappings(said.get("quality"))):
-        found = rule(one, model=model, field=field)
+        found = parse_rule(one, model=model, field=field)
         of = ".".join(filter(None, (model, field)))
-        reader.at((*place, "quality", i), "rule", of, found.name or found.metric or found.dimension or found.type)
+        reader.record_line((*place, "quality", i), "rule", of, found.name or found.metric or found.dimension or found.type)
         yield found
 
 
-def rule(said: Mapping[str, Json], *, model: str, field: str = "") -> Rule:
+def parse_rule(said: Mapping[str, Json], *, model: str, field: str = "") -> Rule:
     """A rule about a model, or a field of it."""
     metric = text(said.get("metric")) or text(said.get("rule"))
     return Rule(

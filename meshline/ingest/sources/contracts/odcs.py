@@ -10,21 +10,21 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaPr
 from meshline.graph.contracts import Contract, Field, Level, Model, Party, Role, Rule, Terms, level
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, Path, flag, mapping, mappings, snake, text, texts, whole
-from meshline.ingest.sources.contracts.field_reader import FieldReader, Parsed, is_pii, parsed, rules
-from meshline.ingest.sources.contracts.servers import server
-from meshline.ingest.sources.promise_files import owners
+from meshline.ingest.sources.contracts.field_reader import FieldReader, ParsedContract, finish_contract, is_pii, parse_rules
+from meshline.ingest.sources.contracts.servers import parse_server
+from meshline.ingest.sources.promise_files import parse_owners
 from meshline.ingest.validation import validated
 
 PROPERTY_KEYS = {field.alias or name for name, field in SchemaProperty.model_fields.items()}
 _VALIDITY = frozenset({"invalidValues", "validValues"})
 
 
-def read(document: Document) -> Parsed:
+def parse_contract(document: Document) -> ParsedContract:
     """The contract in a document of this dialect."""
     checked = validated(OpenDataContractStandard, document)
     value = mapping(checked.value)
     reader = FieldReader(document, value)
-    custom = _custom(value)
+    custom = _parse_custom_properties(value)
     description = mapping(value.get("description"))
     contract = Contract(
         id=text(value.get("id")),
@@ -36,61 +36,61 @@ def read(document: Document) -> Parsed:
         domain=text(value.get("domain")),
         product=text(value.get("dataProduct")),
         contact=next((text(one.get("url")) or text(one.get("channel")) for one in mappings(value.get("support"))), ""),
-        models=tuple(_model(reader, ("schema", i), one) for i, one in enumerate(mappings(value.get("schema")))),
-        quality_rules=tuple(_rules(reader, value)),
-        sla=tuple(_levels(reader, value)),
-        terms=_terms(value),
-        roles=tuple(_roles(reader, value)),
-        servers=tuple(server(text(one.get("server")) or str(i), one) for i, one in enumerate(mappings(value.get("servers")), 1)),
-        links=_links(value, description),
+        models=tuple(_parse_model(reader, ("schema", i), one) for i, one in enumerate(mappings(value.get("schema")))),
+        quality_rules=tuple(_parse_rules(reader, value)),
+        sla=tuple(_parse_levels(reader, value)),
+        terms=_parse_terms(value),
+        roles=tuple(_parse_roles(reader, value)),
+        servers=tuple(parse_server(text(one.get("server")) or str(i), one) for i, one in enumerate(mappings(value.get("servers")), 1)),
+        links=_parse_links(value, description),
         tags=texts(value.get("tags")),
-        owners=tuple(owners(value.get("team"))) or tuple(Party(name) for name in texts(custom.get("owner"))),
+        owners=tuple(parse_owners(value.get("team"))) or tuple(Party(name) for name in texts(custom.get("owner"))),
         consumers=tuple(dict.fromkeys((*texts(custom.get("consumer")), *texts(custom.get("consumers"))))),
     )
     for part, place in (("status", "status"), ("owner", "team"), ("consumer", "customProperties"), ("terms", "description")):
-        reader.at((place,), part)
+        reader.record_line((place,), part)
     for i, one in enumerate(contract.servers):
-        reader.at(("servers", i), "server", one.name)
-    return parsed(document, contract, ("id", "version"), checked, reader)
+        reader.record_line(("servers", i), "server", one.name)
+    return finish_contract(document, contract, ("id", "version"), checked, reader)
 
 
-def _custom(said: Mapping[str, Json]) -> dict[str, Json]:
+def _parse_custom_properties(said: Mapping[str, Json]) -> dict[str, Json]:
     return {text(one.get("property")): one.get("value") for one in mappings(said.get("customProperties"))}
 
 
-def _model(reader: FieldReader, place: Path, said: Mapping[str, Json]) -> Model:
+def _parse_model(reader: FieldReader, place: Path, said: Mapping[str, Json]) -> Model:
     name = text(said.get("name"))
     if not name:
         reader.refuse(place, f"{'.'.join(map(str, place))}.name is missing")
-    reader.model(place, name)
+    reader.start_model(place, name)
     return Model(
         name=name,
-        physical_name=_other(said, name),
+        physical_name=_find_physical_name(said, name),
         type=text(said.get("physicalType")),
         id=text(said.get("id")),
         title=text(said.get("businessName")),
         description=text(said.get("description")),
         deprecated=flag(said.get("deprecated")),
         tags=texts(said.get("tags")),
-        fields=tuple(_properties(reader, place, said, "", "")),
+        fields=tuple(_parse_properties(reader, place, said, "", "")),
     )
 
 
-def _properties(reader: FieldReader, place: Path, said: Mapping[str, Json], above: str, physically_above: str) -> Iterator[Field]:
+def _parse_properties(reader: FieldReader, place: Path, said: Mapping[str, Json], above: str, physically_above: str) -> Iterator[Field]:
     for i, one in enumerate(mappings(said.get("properties"))):
         inside: Path = (*place, "properties", i)
         name = text(one.get("name"))
         if not name:
             reader.refuse(inside, f"{'.'.join(map(str, inside))}.name is missing")
-        yield from _fields(reader, inside, one, above + name, physically_above + (text(one.get("physicalName")) or name))
+        yield from _parse_fields(reader, inside, one, above + name, physically_above + (text(one.get("physicalName")) or name))
 
 
-def _fields(reader: FieldReader, place: Path, said: Mapping[str, Json], name: str, physical: str) -> Iterator[Field]:
+def _parse_fields(reader: FieldReader, place: Path, said: Mapping[str, Json], name: str, physical: str) -> Iterator[Field]:
     """A field, and those in it."""
-    reader.field(place, name)
-    reader.known_keys(place, said, PROPERTY_KEYS)
-    yield _field(name, physical, said)
-    yield from _properties(reader, place, said, f"{name}.", f"{physical}.")
+    reader.start_field(place, name)
+    reader.check_keys(place, said, PROPERTY_KEYS)
+    yield _parse_field(name, physical, said)
+    yield from _parse_properties(reader, place, said, f"{name}.", f"{physical}.")
     of_map = mapping(said.get("map"))
     for inside, path, part in (
         (mapping(said.get("items")), ("items",), "element"),
@@ -98,13 +98,13 @@ def _fields(reader: FieldReader, place: Path, said: Mapping[str, Json], name: st
         (mapping(of_map.get("value")), ("map", "value"), "value"),
     ):
         if inside:
-            yield from _fields(reader, (*place, *path), inside, f"{name}.{part}", f"{physical}.{part}")
+            yield from _parse_fields(reader, (*place, *path), inside, f"{name}.{part}", f"{physical}.{part}")
 
 
-def _field(name: str, physical: str, said: Mapping[str, Json]) -> Field:
-    options, custom = mapping(said.get("logicalTypeOptions")), _custom(said)
+def _parse_field(name: str, physical: str, said: Mapping[str, Json]) -> Field:
+    options, custom = mapping(said.get("logicalTypeOptions")), _parse_custom_properties(said)
     classification, tags = text(said.get("classification")), texts(said.get("tags"))
-    pii = next((found for key in ("pii", "isPii", "containsPii") if (found := _truth(custom.get(key))) is not None), None)
+    pii = next((found for key in ("pii", "isPii", "containsPii") if (found := _parse_flag(custom.get(key))) is not None), None)
     return Field(
         name=name,
         physical_name="" if physical == name else physical,
@@ -116,7 +116,7 @@ def _field(name: str, physical: str, said: Mapping[str, Json]) -> Field:
         required=flag(said.get("required")),
         unique=flag(said.get("unique")),
         primary_key=flag(said.get("primaryKey")),
-        enum=tuple(_enum(said, options)),
+        enum=tuple(_parse_enum(said, options)),
         minimum=options.get("minimum"),
         maximum=options.get("maximum"),
         exclusive_minimum=options.get("exclusiveMinimum"),
@@ -136,11 +136,11 @@ def _field(name: str, physical: str, said: Mapping[str, Json]) -> Field:
     )
 
 
-def _truth(value: Json) -> bool | None:
+def _parse_flag(value: Json) -> bool | None:
     return {"true": True, "yes": True, "false": False, "no": False}.get(text(value).lower())
 
 
-def _enum(said: Mapping[str, Json], options: Mapping[str, Json]) -> Iterator[Any]:
+def _parse_enum(said: Mapping[str, Json], options: Mapping[str, Json]) -> Iterator[Any]:
     """Since 3.2 `enum`; before it a rule that allows no other values says the same."""
     yield from (one.get("value") for one in mappings(said.get("enum")))
     before = options.get("enum")
@@ -151,26 +151,26 @@ def _enum(said: Mapping[str, Json], options: Mapping[str, Json]) -> Iterator[Any
             yield from allowed
 
 
-def _other(said: Mapping[str, Json], name: str) -> str:
+def _find_physical_name(said: Mapping[str, Json], name: str) -> str:
     physical = text(said.get("physicalName"))
     return "" if physical == name else physical
 
 
-def _rules(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Rule]:
+def _parse_rules(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Rule]:
     for i, model in enumerate(mappings(value.get("schema"))):
         name = text(model.get("name"))
-        yield from rules(reader, ("schema", i), model, model=name)
+        yield from parse_rules(reader, ("schema", i), model, model=name)
         for j, field in enumerate(mappings(model.get("properties"))):
-            yield from rules(reader, ("schema", i, "properties", j), field, model=name, field=text(field.get("name")))
+            yield from parse_rules(reader, ("schema", i, "properties", j), field, model=name, field=text(field.get("name")))
 
 
-def _levels(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Level]:
+def _parse_levels(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Level]:
     default = text(value.get("slaDefaultElement"))
     for i, one in enumerate(mappings(value.get("slaProperties"))):
         unit, amount = text(one.get("unit")), text(one.get("value"))
         name, element = snake(text(one.get("property"))), text(one.get("element")) or default
-        reader.at(("slaProperties", i), "slo", name)
-        reader.at(("slaProperties", i), "slo", name, element)
+        reader.record_line(("slaProperties", i), "slo", name)
+        reader.record_line(("slaProperties", i), "slo", name, element)
         yield level(
             name,
             f"{amount} {unit}" if unit else amount,
@@ -181,7 +181,7 @@ def _levels(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Level]:
         )
 
 
-def _terms(value: Mapping[str, Json]) -> Terms:
+def _parse_terms(value: Mapping[str, Json]) -> Terms:
     said, price = mapping(value.get("description")), mapping(value.get("price"))
     amount = " ".join(filter(None, (text(price.get("priceAmount")), text(price.get("priceCurrency")))))
     unit = text(price.get("priceUnit"))
@@ -193,17 +193,17 @@ def _terms(value: Mapping[str, Json]) -> Terms:
     )
 
 
-def _roles(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Role]:
+def _parse_roles(reader: FieldReader, value: Mapping[str, Json]) -> Iterator[Role]:
     for i, one in enumerate(mappings(value.get("roles"))):
-        reader.at(("roles", i), "role", text(one.get("role")))
-        yield _role(one, "")
+        reader.record_line(("roles", i), "role", text(one.get("role")))
+        yield _parse_role(one, "")
     for i, one in enumerate(mappings(value.get("servers"))):
         for j, role in enumerate(mappings(one.get("roles"))):
-            reader.at(("servers", i, "roles", j), "role", text(role.get("role")))
-            yield _role(role, text(one.get("server")))
+            reader.record_line(("servers", i, "roles", j), "role", text(role.get("role")))
+            yield _parse_role(role, text(one.get("server")))
 
 
-def _role(said: Mapping[str, Json], server_name: str) -> Role:
+def _parse_role(said: Mapping[str, Json], server_name: str) -> Role:
     approvers = (text(said.get(key)) for key in ("firstLevelApprovers", "secondLevelApprovers"))
     return Role(
         name=text(said.get("role")),
@@ -214,7 +214,7 @@ def _role(said: Mapping[str, Json], server_name: str) -> Role:
     )
 
 
-def _links(*said: Mapping[str, Json]) -> dict[str, str]:
+def _parse_links(*said: Mapping[str, Json]) -> dict[str, str]:
     """Of several of one type, the first has the type's name, the others are numbered."""
     found: dict[str, str] = {}
     for one in said:

@@ -11,53 +11,53 @@ from meshline.errors import InvalidInput, require_extra
 from meshline.graph.model import Json
 from meshline.ingest.documents import Document, document, text
 from meshline.ingest.sources.base import Context
-from meshline.ingest.sources.contracts.facts import said
-from meshline.ingest.sources.contracts.field_reader import Parsed
-from meshline.ingest.sources.promise_files import Promised, PromisedFiles
+from meshline.ingest.sources.contracts.facts import build_contract_facts
+from meshline.ingest.sources.contracts.field_reader import ParsedContract
+from meshline.ingest.sources.promise_files import ParsedPromise, PromiseFiles
 from meshline.ingest.validation import shown
 
 ACCEPTED = (
     "accepted are Data Contract Specification 0.9 to 1.2 (`dataContractSpecification: 1.2.0`), Open Data Contract Standard 3.0 to 3.2"
     " (`kind: DataContract` with `apiVersion: v3.1.0`), and `apiVersion: datacontract.com/v0.9`"
 )
-# dialect: the module that has `read`
+# dialect: the module that has `parse_contract`
 _READERS: Mapping[str, str] = {
     "dcs": "meshline.ingest.sources.contracts.datacontract_spec",
     "odcs": "meshline.ingest.sources.contracts.odcs",
 }
 
 
-def parse(data: bytes, file: str) -> Parsed:
+def parse_contract_file(data: bytes, file: str) -> ParsedContract:
     """The contract in a file. Every bad place of it is one message with `file:line`. Raises MissingExtra."""
     try:
         found = document(data, file)
-        module = _READERS[_dialect(found)]
+        module = _READERS[_detect_dialect(found)]
         with require_extra("contracts", "reading a data contract"):
             reader = import_module(module)
-        parsed: Parsed = reader.read(found)
+        parsed: ParsedContract = reader.parse_contract(found)
     except InvalidInput as error:
-        return Parsed(None, (error,), ())
+        return ParsedContract(None, (error,), ())
     return parsed
 
 
-def _dialect(found: Document) -> str:
+def _detect_dialect(found: Document) -> str:
     """`dcs` or `odcs`. Raises InvalidInput for all else."""
     value = found.value
     if not isinstance(value, dict):
         raise InvalidInput(f"found {shown(value)}, which is no data contract; {ACCEPTED}", found.where(()))
     version = text(value.get("apiVersion"))
     if "dataContractSpecification" in value:
-        return _supported(found, "dataContractSpecification", "dcs", r"(0\.9|1\.[0-2])(\.[0-9]+)?")
+        return _check_version(found, "dataContractSpecification", "dcs", r"(0\.9|1\.[0-2])(\.[0-9]+)?")
     if version.lower().startswith("datacontract.com/"):
-        return _supported(found, "apiVersion", "dcs", r"datacontract\.com/v?(0\.9|1\.[0-2])(\.[0-9]+)?")
+        return _check_version(found, "apiVersion", "dcs", r"datacontract\.com/v?(0\.9|1\.[0-2])(\.[0-9]+)?")
     if value.get("kind") == "DataProduct":
         raise InvalidInput("this is a data product: `meshline ingest product` reads it", found.where(("kind",)))
     if value.get("kind") == "DataContract" or (version and "schema" in value):
-        return _supported(found, "apiVersion", "odcs", r"v?3\.[0-2](\.[0-9]+)?")
+        return _check_version(found, "apiVersion", "odcs", r"v?3\.[0-2](\.[0-9]+)?")
     raise InvalidInput(f"this is no data contract that is known; {ACCEPTED}", found.where(()))
 
 
-def _supported(found: Document, key: str, dialect: str, versions: str) -> str:
+def _check_version(found: Document, key: str, dialect: str, versions: str) -> str:
     assert isinstance(found.value, dict)
     version: Json = found.value.get(key)
     if re.fullmatch(versions, text(version), re.IGNORECASE) is None:
@@ -65,18 +65,18 @@ def _supported(found: Document, key: str, dialect: str, versions: str) -> str:
     return dialect
 
 
-class Contracts(PromisedFiles):
+class Contracts(PromiseFiles):
     """Contract files. `complete`: whether these are all, so that a version whose file is gone is retracted."""
 
     kind: ClassVar[str] = "contract"
 
-    def promised(self, data: bytes, file: str, context: Context) -> Promised:
-        parsed = parse(data, file)
+    def parse(self, data: bytes, file: str, context: Context) -> ParsedPromise:
+        parsed = parse_contract_file(data, file)
         about = ("contract", parsed.id) if parsed.id else ()
         contract = parsed.contract
         if contract is None:
-            return Promised(parsed.id, about, None, None, parsed.refused, parsed.warnings)
-        facts = said(contract, context)
+            return ParsedPromise(parsed.id, about, None, None, parsed.refused, parsed.warnings)
+        facts = build_contract_facts(contract, context)
         warnings = [*parsed.warnings, *(f"{file}: {warning}" for warning in facts.warnings)]
         what = f"version {contract.version} of {contract.id}"
-        return Promised(what, about, ("contract", contract.id, contract.version), facts.facts, parsed.refused, warnings)
+        return ParsedPromise(what, about, ("contract", contract.id, contract.version), facts.facts, parsed.refused, warnings)

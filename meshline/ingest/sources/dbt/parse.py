@@ -13,7 +13,7 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.graph.model import DBT, Scope
 from meshline.ingest.documents import not_json
-from meshline.ingest.sources.base import Refused
+from meshline.ingest.sources.base import Refusal
 from meshline.ingest.sources.dbt.artifacts import (
     Catalog,
     CatalogTable,
@@ -63,7 +63,7 @@ class Artifacts(NamedTuple):
     results_at: str
     ran: Mapping[str, str]
     freshness: tuple[Freshness, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[Refusal, ...]
     notes: tuple[str, ...]
 
 
@@ -101,7 +101,7 @@ class _Reader:
     def __init__(self, file: Path, text: Callable[[str], bytes | None]) -> None:
         self._file = file
         self._text = text
-        self._refused: list[Refused] = []
+        self._refused: list[Refusal] = []
         self._notes: list[str] = []
 
     def artifacts(self) -> Artifacts:
@@ -192,7 +192,7 @@ class _Reader:
             entry = _decoders(type_)(raw)
             _check_depth(entry)
         except (msgspec.MsgspecError, RecursionError, InvalidInput) as error:
-            self._refused.append(Refused(_refusal(error, where), about))
+            self._refused.append(Refusal(_refusal(error, where), about))
             return None
         return entry
 
@@ -202,7 +202,7 @@ class _Reader:
             data = self._text(name)
             return default if data is None else _decoded(self._file.with_name(name), data, type_)
         except InvalidInput as error:
-            self._refused.append(Refused(error, ("quality",) if type_ is not Catalog else ()))
+            self._refused.append(Refusal(error, ("quality",) if type_ is not Catalog else ()))
             return default
 
 

@@ -13,7 +13,7 @@ from meshline import __version__
 from meshline.errors import InvalidInput
 from meshline.graph.content import encode
 from meshline.graph.model import DBT_LINEAGE, Facts, Flow, Json
-from meshline.ingest.sources.base import Context, Entry, Found, Refused, Unchanged
+from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.dbt.artifacts import DependsOn
 from meshline.ingest.sources.dbt.checks import Checks
 from meshline.ingest.sources.dbt.facts import (
@@ -110,7 +110,7 @@ class Project:
         self._artifacts = artifacts
         self._settings = settings
         self._context = context
-        self._refused: list[Refused] = list(artifacts.refused)
+        self._refused: list[Refusal] = list(artifacts.refused)
         self._tables = self._all_tables()
         self._names = Names(Relations(self._tables), settings.namespace, context.naming)
         self._references = References(artifacts)
@@ -124,7 +124,7 @@ class Project:
         self._without_sql = 0
         self._checks = Checks(artifacts, self._tables, self._spelling, f"{SCOPE}/{settings.name}")
 
-    def found(self) -> Iterator[Found]:
+    def found(self) -> Iterator[Item]:
         yield from self._refused
         for id_ in after_references(self._tables, lambda id_: self._references.tables(self._tables[id_].node.depends_on, self._tables)):
             yield from self._of_table(self._tables[id_])
@@ -150,13 +150,13 @@ class Project:
             except InvalidInput as error:
                 section = "sources" if node.source_name is not None else "nodes"
                 where = f"{self._artifacts.file}: {section}.{id_}"
-                self._refused.append(Refused(InvalidInput(str(error), where), (SCOPE, id_)))
+                self._refused.append(Refusal(InvalidInput(str(error), where), (SCOPE, id_)))
                 continue
             if table is not None:
                 tables[id_] = table
         return tables
 
-    def _of_table(self, table: Table) -> Iterator[Found]:
+    def _of_table(self, table: Table) -> Iterator[Item]:
         """What the table is, and what flows into it."""
         owned_by = owners_of_table(table.node, self._artifacts.groups)
         upstream = self._upstream(table)

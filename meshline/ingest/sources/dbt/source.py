@@ -31,7 +31,7 @@ class Dbt(Source):
     target: str | None = Field(default=None, description="which of the profile's targets")
     dialect: str | None = Field(default=None, description="of the SQL; the adapter's by default")
 
-    def reading(self, context: Context) -> Reading:
+    def read(self, context: Context) -> Reading:
         with require_extra("dbt", "reading a dbt project"):
             from meshline.ingest.sources.dbt.flows import dialect_of  # noqa: PLC0415 - an extra
             from meshline.ingest.sources.dbt.project import Project, Settings, other_project  # noqa: PLC0415
@@ -50,11 +50,11 @@ class Dbt(Source):
             project.warnings.append(
                 f"SQL of {adapter!r} is not read, so lineage is one of whole tables; perhaps a --dialect is near enough"
             )
-        return Reading(self.source, project.found(), complete=True, whole=False, warnings=project.warnings, remember=project.memory)
+        return Reading(self.source, project.found(), complete=True, atomic=False, warnings=project.warnings, remember=project.memory)
 
     def _namespace(self, context: Context, adapter: str) -> str:
         if self.namespace is not None:
-            return context.namespace(self.namespace)
+            return context.resolve_namespace(self.namespace)
         return namespace_of(adapter, context.folder / self.profiles if self.profiles is not None else None, self.profile, self.target)
 
 

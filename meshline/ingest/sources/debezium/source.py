@@ -13,13 +13,13 @@ from meshline.graph.content import encode
 from meshline.graph.model import AssetKey
 from meshline.ingest.documents import MAX_BYTES
 from meshline.ingest.file_times import file_time
-from meshline.ingest.sources.base import Context, Entry, Found, Reading, Refused, Source
+from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal, Source
 from meshline.ingest.sources.debezium.facts import Capture, connector_facts, is_sink, sink_facts
 from meshline.ingest.sources.debezium.filters import Columns, Passed, captured, in_envelope
 from meshline.ingest.sources.debezium.java_regex import Matcher
 from meshline.ingest.sources.debezium.names import CLASSES, Database, Record, Routing, database
 from meshline.ingest.sources.debezium.parse import Config, configs
-from meshline.ingest.sources.files import each, read_bytes
+from meshline.ingest.sources.files import read_bytes, read_each_file
 
 _BROKERS = (
     "openlineage.integration.dataset.kafka.bootstrap.servers",
@@ -41,7 +41,7 @@ class Debezium(Source):
     kafka: str = Field(default="", max_length=255, description="The broker of the topics, host:port; by default what a config says.")
     complete: bool = Field(default=True, description="The connectors in the files are all that the source has: others are gone.")
 
-    def reading(self, context: Context) -> Reading:
+    def read(self, context: Context) -> Reading:
         reader = _Reader(self, context)
         return Reading(self.source, reader.found(), complete=self.complete, warnings=reader.warnings)
 
@@ -53,14 +53,14 @@ class _Reader:
         self._matcher = Matcher()
         self.warnings: list[str] = []
 
-    def found(self) -> Iterator[Found]:
-        return each(self._source.files, self._context.folder, self._file)
+    def found(self) -> Iterator[Item]:
+        return read_each_file(self._source.files, self._context.folder, self._file)
 
-    def _file(self, path: Path) -> Iterator[Found]:
+    def _file(self, path: Path) -> Iterator[Item]:
         time = file_time(path)
         for config in configs(read_bytes(path, MAX_BYTES), str(path)):
             if isinstance(config, InvalidInput):
-                yield Refused(config)
+                yield Refusal(config)
             elif not (is_sink(config) or config.first("connector.class").startswith(CLASSES)):
                 self.warnings.append(
                     f"{config.where('connector.class')}: {config.name} is neither Debezium's nor a sink for S3 or Iceberg: passed over"
@@ -69,14 +69,14 @@ class _Reader:
                 try:
                     yield self._entry(config, time)
                 except InvalidInput as error:
-                    yield Refused(error, ("connector", config.name))
+                    yield Refusal(error, ("connector", config.name))
 
     def _entry(self, config: Config, time: int) -> Entry:
         scope = ("connector", config.name)
         if is_sink(config):
             return Entry(scope, encode(sink_facts(config, self._broker(config), self._context.naming)), time)
         of = database(config)
-        known = [key.name for key in self._context.datasets(of.namespace)]
+        known = [key.name for key in self._context.datasets_in(of.namespace)]
         tables = captured(config, of, known, self._matcher)
         routing, columns = Routing(config, self._matcher), Columns(config, self._matcher)
         broker = self._broker(config)
@@ -89,11 +89,11 @@ class _Reader:
         topic = self._context.naming.dataset(f"kafka://{broker}", record.topic)
         passed = self._passed(of, table, record, columns)
         if passed is not None and not record.flat:
-            passed = in_envelope(passed, {column.name for column in self._context.columns(topic)})
+            passed = in_envelope(passed, {column.name for column in self._context.columns_of(topic)})
         return Capture(table, topic, record, passed)
 
     def _passed(self, of: Database, table: AssetKey, record: Record, columns: Columns) -> list[Passed] | None:
-        known = [column.name for column in self._context.columns(table)]
+        known = [column.name for column in self._context.columns_of(table)]
         return list(columns.passed(of.matched_names(table.name), known, record)) if known else None
 
     def _broker(self, config: Config) -> str:

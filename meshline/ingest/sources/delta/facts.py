@@ -17,10 +17,10 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Scope
-from meshline.ingest.sources.base import Context, Entry, Found, Refused, Unchanged
+from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.delta.log import Version, Written, history, opened
 from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, GENERATED, Column, Moved, moved
-from meshline.ingest.sources.table_properties import kept, product_facts
+from meshline.ingest.sources.table_properties import build_product_facts, select_properties
 
 SNAPSHOT = "snapshot"
 _CONSTRAINT = "delta.constraints."
@@ -35,7 +35,7 @@ def table_facts(key: AssetKey, location: str, version: Version) -> Facts:
     edges = [
         EdgeFact(EdgeType.HAS_COLUMN, key, model.build_column_key(key, one.path), {"position": one.position}) for one in version.columns
     ]
-    for facts in product_facts(version.properties, key, ("delta", "Delta Lake table")):
+    for facts in build_product_facts(version.properties, key, ("delta", "Delta Lake table")):
         assets += facts.assets
         edges += facts.edges
     return Facts(assets=tuple(assets), edges=tuple(edges))
@@ -82,7 +82,7 @@ def _table(location: str, version: Version) -> dict[str, Json]:
         table_name=version.name,
         description=version.description,
         partition_columns=list(version.partition_columns),
-        properties=kept({name: text for name, text in version.properties.items() if not name.startswith(_CONSTRAINT)}),
+        properties=select_properties({name: text for name, text in version.properties.items() if not name.startswith(_CONSTRAINT)}),
         constraints=checks,
     )
 
@@ -189,14 +189,14 @@ class Reader:
         self.warnings: list[str] = []
         self.memory: dict[str, str] = {} if complete else dict(context.memory)
 
-    def found(self) -> Iterator[Found]:
+    def found(self) -> Iterator[Item]:
         for place in places(self._tables, self._context.folder, self._folder):
             if isinstance(place, InvalidInput):
-                yield Refused(place)
+                yield Refusal(place)
             else:
                 yield from self._table(place)
 
-    def _table(self, place: Place) -> Iterator[Found]:
+    def _table(self, place: Place) -> Iterator[Item]:
         key = self._context.naming.dataset(place.namespace, place.name)
         known = self._known(place, key)
         try:
@@ -209,12 +209,12 @@ class Reader:
             else:
                 yield from self._read(place, key, table, known)
         except InvalidInput as error:
-            yield Refused(error, scope(key))
+            yield Refusal(error, scope(key))
             if known is not None:  # what was renamed stays so; the next time is as if this one had not been
                 self.memory[place.location] = self._context.memory[place.location]
                 yield from map(Unchanged, known.scopes[1:])
 
-    def _read(self, place: Place, key: AssetKey, table: DeltaTable, known: _Known | None) -> Iterator[Found]:
+    def _read(self, place: Place, key: AssetKey, table: DeltaTable, known: _Known | None) -> Iterator[Item]:
         past = history(table, place.location, self._options, self._versions, None if known is None else known.version)
         if past.unseen:
             self.warnings.append(f"{place.location}: what it was in {past.unseen} versions before {past.versions[0].number} is not known")

@@ -26,7 +26,7 @@ class Delta(Source):
     complete: bool = True
     folder: str = Field(default="", max_length=4096, pattern="^(/.*)?$")
 
-    def reading(self, context: Context) -> Reading:
+    def read(self, context: Context) -> Reading:
         with require_extra("delta", "reading Delta tables"):
             from meshline.ingest.sources.delta.facts import Reader  # noqa: PLC0415 - an extra
 
@@ -35,5 +35,5 @@ class Delta(Source):
         }
         reader = Reader(self.tables, self.folder, options, context, versions=self.versions, complete=self.complete)
         return Reading(
-            self.source, reader.found(), complete=self.complete, whole=False, warnings=reader.warnings, remember=lambda: reader.memory
+            self.source, reader.found(), complete=self.complete, atomic=False, warnings=reader.warnings, remember=lambda: reader.memory
         )

@@ -16,7 +16,7 @@ from pyiceberg.utils.config import Config, merge_config
 
 from meshline.errors import InvalidInput, MissingExtra, StoreUnavailable
 from meshline.graph.model import AssetKey
-from meshline.ingest.sources.base import Context, Found, Refused, Unchanged
+from meshline.ingest.sources.base import Context, Item, Refusal, Unchanged
 from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCatalog
 from meshline.ingest.sources.iceberg.facts import Around, table_name
 from meshline.ingest.sources.iceberg.parse import Table
@@ -90,14 +90,14 @@ class Walk:
     def remember(self) -> Mapping[str, str]:
         return self._memory.next(self._seen, complete=self._whole)
 
-    def found(self) -> Iterator[Found]:
+    def found(self) -> Iterator[Item]:
         answers = side_by_side(self._listing(), self._read, self._threads)
         try:
             for answer in answers:
                 yield from self._taken(answer)
         except StoreUnavailable as error:
             self._whole = False
-            yield Refused(
+            yield Refusal(
                 InvalidInput(f"{error}; {len(self._seen)} tables and views were read, the others stay as they were", self._namespace)
             )
         finally:
@@ -106,8 +106,8 @@ class Walk:
         if self._whole:
             yield from self._renamed()
 
-    def _taken(self, answer: Answer | Refused) -> Iterator[Found]:
-        if isinstance(answer, Refused):
+    def _taken(self, answer: Answer | Refusal) -> Iterator[Item]:
+        if isinstance(answer, Refusal):
             self._whole = False
             yield answer
             return
@@ -115,7 +115,7 @@ class Walk:
         self._identifiers[name] = answer.listed
         before = self._memory.of(name)
         if answer.refused is not None:
-            yield Refused(InvalidInput(str(answer.refused), ".".join(answer.listed.identifier)), scope(answer.listed.dataset))
+            yield Refusal(InvalidInput(str(answer.refused), ".".join(answer.listed.identifier)), scope(answer.listed.dataset))
             if before is not None:
                 self._seen[name] = msgspec.structs.replace(before, tag="")
                 yield from map(Unchanged, before.lasting)
@@ -130,11 +130,11 @@ class Walk:
             self._seen[name] = before
             yield from map(Unchanged, before.scopes)
 
-    def _lineage(self) -> Iterator[Found]:
+    def _lineage(self) -> Iterator[Item]:
         """What the views come from, once all tables are known. A view of which not all could be told is read again the next time."""
         if not self._views:
             return
-        known = {key.name: key for key in self._context.datasets(self._namespace)} if self._patterns else {}
+        known = {key.name: key for key in self._context.datasets_in(self._namespace)} if self._patterns else {}
         names = Names(known | {name: one.dataset for name, one in self._identifiers.items()}, self._named)
         for view in self._views:
             entry, notes = lineage_entry(view, names, self._columns)
@@ -152,7 +152,7 @@ class Walk:
     def _columns(self, dataset: AssetKey) -> Sequence[str]:
         """As the graph knows them; of what came in this reading, and may not be there yet, as the catalog lists them."""
         listed = self._identifiers.get(dataset.name)
-        known = [column.name for column in self._context.columns(dataset)]
+        known = [column.name for column in self._context.columns_of(dataset)]
         if known or listed is None:
             return known
         try:
@@ -161,7 +161,7 @@ class Walk:
             return ()
         return column_names(loaded.metadata) if loaded is not None else ()
 
-    def _renamed(self) -> Iterator[Found]:
+    def _renamed(self) -> Iterator[Item]:
         """Tables that have another name than before: what was said for ever of the old one stays said."""
         for old in self._memory.names():
             before = self._memory.of(old)
@@ -176,14 +176,14 @@ class Walk:
             yield entry
             yield from map(Unchanged, carried)
 
-    def _listing(self) -> Iterator[Listed | Refused]:
+    def _listing(self) -> Iterator[Listed | Refusal]:
         """All tables and views. What of it cannot be listed is refused: it may have been anything. Raises StoreUnavailable."""
         parents: list[Identifier] = [()]
         known: set[Identifier] = set()
         while parents:
             parent = parents.pop()
             below = self._tried(parent, self._catalog.namespaces)
-            if isinstance(below, Refused):
+            if isinstance(below, Refusal):
                 yield below
                 continue
             new = [one for one in below if one not in known and len(one) <= MAX_DEPTH]
@@ -192,15 +192,15 @@ class Walk:
             if parent:
                 yield from self._of_namespace(parent)
 
-    def _of_namespace(self, namespace: Identifier) -> Iterator[Listed | Refused]:
+    def _of_namespace(self, namespace: Identifier) -> Iterator[Listed | Refusal]:
         around = self._tried(namespace, self._catalog.around)
-        if isinstance(around, Refused):  # without it the tables would say something else
+        if isinstance(around, Refusal):  # without it the tables would say something else
             yield around
             return
         names: set[Identifier] = set()
         for is_view, listed in ((False, self._catalog.tables), (True, self._catalog.views)):
             found = self._tried(namespace, listed)
-            if isinstance(found, Refused):
+            if isinstance(found, Refusal):
                 yield found
                 continue
             for identifier in found:
@@ -208,26 +208,26 @@ class Walk:
                     names.add(identifier)
                     yield from self._listed(identifier, around, is_view=is_view)
 
-    def _listed(self, identifier: Identifier, around: Around, *, is_view: bool) -> Iterator[Listed | Refused]:
+    def _listed(self, identifier: Identifier, around: Around, *, is_view: bool) -> Iterator[Listed | Refusal]:
         try:
             name = table_name(self._kind, identifier)
         except InvalidInput as error:
-            yield Refused(error)
+            yield Refusal(error)
             return
         if not self._patterns or any(fnmatchcase(name, pattern) for pattern in self._patterns):
             yield Listed(identifier, self._context.naming.dataset(self._namespace, name), around, is_view)
 
-    def _tried(self, namespace: Identifier, ask: Callable[[Identifier], T]) -> T | Refused:
+    def _tried(self, namespace: Identifier, ask: Callable[[Identifier], T]) -> T | Refusal:
         try:
             return ask(namespace)
         except Gone:
-            return Refused(InvalidInput("the namespace went away while it was listed", ".".join(namespace)))
+            return Refusal(InvalidInput("the namespace went away while it was listed", ".".join(namespace)))
         except InvalidInput as error:
-            return Refused(InvalidInput(str(error), ".".join(namespace) or self._namespace))
+            return Refusal(InvalidInput(str(error), ".".join(namespace) or self._namespace))
 
-    def _read(self, listed: Listed | Refused) -> Answer | Refused:
+    def _read(self, listed: Listed | Refusal) -> Answer | Refusal:
         """In a thread of its own."""
-        if isinstance(listed, Refused):
+        if isinstance(listed, Refusal):
             return listed
         before = self._memory.of(listed.dataset.name)
         is_known = before is not None and before.around == listed.around.text and not before.gone

@@ -25,7 +25,7 @@ from meshline.ingest.sources.iceberg.parse import (
     columns,
     text_properties,
 )
-from meshline.ingest.sources.table_properties import kept, owner_facts, product_facts
+from meshline.ingest.sources.table_properties import build_owner_facts, build_product_facts, select_properties
 
 SECOND_MS = 1_000
 MAX_VERSIONS = 200  # schemas of a table, and versions of a view, that one reading tells of: the newest
@@ -303,14 +303,14 @@ def _described(
         "table_owner": owner,
         "description": properties.get("comment", ""),
         "namespace_description": around.comment,
-        "properties": kept(properties),
+        "properties": select_properties(properties),
     }
     draft.asset(dataset, None, {name: value for name, value in said.items() if value not in ("", [], {})})
     if other is not None and other != dataset:
         draft.add(Facts(edges=(EdgeFact(EdgeType.SAME_AS, dataset, other, {"why": "location"}),)))
     if address(owner):  # else engines wrote the user of the process that made the table, who would hide whose it is
-        draft.add(owner_facts(owner, dataset))
-    for facts in product_facts(properties, dataset):
+        draft.add(build_owner_facts(owner, dataset))
+    for facts in build_product_facts(properties, dataset):
         draft.add(facts)
     return draft.content()
 

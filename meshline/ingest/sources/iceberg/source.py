@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 from meshline.errors import InvalidInput, require_extra
 from meshline.graph.model import AssetKey
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.base import Context, Found, Reading, Refused, Source, Unchanged
-from meshline.ingest.sources.files import matching, read_bytes
+from meshline.ingest.sources.base import Context, Item, Reading, Refusal, Source, Unchanged
+from meshline.ingest.sources.files import expand_paths, read_bytes
 from meshline.ingest.sources.iceberg.facts import Around, catalog_namespace, table_of_file
 from meshline.ingest.sources.iceberg.parse import MAX_BYTES, Table, metadata_of
 from meshline.ingest.sources.iceberg.table_scopes import (
@@ -48,11 +48,11 @@ class RecordedTables:
     def remember(self) -> Mapping[str, str]:
         return self._memory.next(self._seen, complete=self._whole)
 
-    def found(self) -> Iterator[Found]:
-        for path in matching(self._files, self._context.folder):
+    def found(self) -> Iterator[Item]:
+        for path in expand_paths(self._files, self._context.folder):
             if isinstance(path, InvalidInput):
                 self._whole = False
-                yield Refused(path)
+                yield Refusal(path)
             else:
                 yield from self._of(path)
         names = Names({name: self._context.naming.dataset(self._namespace, name) for name in self._files_of}, ".".join)
@@ -68,7 +68,7 @@ class RecordedTables:
         except (InvalidInput, KeyError):
             return ()
 
-    def _of(self, path: Path) -> Iterator[Found]:
+    def _of(self, path: Path) -> Iterator[Item]:
         dataset = self._context.naming.dataset(self._namespace, table_of_file(path.name))
         self._files_of[dataset.name] = path
         before = self._memory.of(dataset.name)
@@ -81,7 +81,7 @@ class RecordedTables:
             else:
                 told = told_of_view(subject, metadata, "")
         except InvalidInput as error:
-            yield Refused(error if error.where else InvalidInput(str(error), str(path)), scope(dataset))
+            yield Refusal(error if error.where else InvalidInput(str(error), str(path)), scope(dataset))
             if before is not None:
                 self._seen[dataset.name] = before
                 yield from map(Unchanged, before.lasting)
@@ -117,14 +117,14 @@ class Iceberg(Source):
             raise ValueError("files do not say which catalog they are from: give namespace, e.g. http://iceberg-rest:8181")
         return self
 
-    def reading(self, context: Context) -> Reading:
+    def read(self, context: Context) -> Reading:
         return self._of_files(context) if self.files else self._of_catalog(context)
 
     def _of_files(self, context: Context) -> Reading:
-        namespace = context.namespace(self.namespace)
+        namespace = context.resolve_namespace(self.namespace)
         memory = Memory(context.memory, rules(context, namespace))
         tables = RecordedTables(self.files, namespace, context, memory, now())
-        return Reading(self.source, tables.found(), complete=True, whole=False, warnings=tables.warnings, remember=tables.remember)
+        return Reading(self.source, tables.found(), complete=True, atomic=False, warnings=tables.warnings, remember=tables.remember)
 
     def _of_catalog(self, context: Context) -> Reading:
         with require_extra("glue" if self.properties.get("type") == "glue" else "iceberg", "reading an Iceberg catalog"):
@@ -139,10 +139,10 @@ class Iceberg(Source):
         name = self.catalog or self.name
         kind, merged = kind_of(name, properties)
         redacted = Redaction(written, merged)
-        namespace = context.namespace(self.namespace) if self.namespace else catalog_namespace(kind, merged)
+        namespace = context.resolve_namespace(self.namespace) if self.namespace else catalog_namespace(kind, merged)
         try:
             catalog = opened(name, kind, properties, merged, redacted)
         except NotImplementedError as error:
             raise InvalidInput(redacted(str(error)), "properties") from None
         walk = Walk(catalog, kind, namespace, self.tables, self.parallel, context, Memory(context.memory, rules(context, namespace)), now())
-        return Reading(self.source, walk.found(), complete=not self.tables, whole=False, warnings=walk.warnings, remember=walk.remember)
+        return Reading(self.source, walk.found(), complete=not self.tables, atomic=False, warnings=walk.warnings, remember=walk.remember)

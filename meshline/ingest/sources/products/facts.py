@@ -16,58 +16,58 @@ from meshline.ingest.sources.base import Context
 UNRESOLVED = "unresolved"  # the namespace of what a port names and nobody knows, until a `same_as` or a better name says more
 
 
-class Bound(NamedTuple):
+class BoundPort(NamedTuple):
     """The datasets of a port; `why`: what is not sure about them."""
 
     datasets: tuple[AssetKey, ...]
     why: str = ""
 
 
-def bind(port: PortSpec, product: str, context: Context) -> Bound:
+def bind_port(port: PortSpec, product: str, context: Context) -> BoundPort:
     """By its endpoint, else by its contract. What cannot be told is a dataset of its own."""
     if port.endpoint:
-        return by_name(port.endpoint, context)
+        return bind_name(port.endpoint, context)
     if port.contract:
-        governed = tuple(context.governed(port.contract))
+        governed = tuple(context.datasets_governed_by(port.contract))
         if governed:
-            return Bound(governed)
+            return BoundPort(governed)
         why = f"the contract {port.contract!r} governs none; load contracts first"
-        return Bound((context.naming.dataset(UNRESOLVED, port.contract),), why)
+        return BoundPort((context.naming.dataset(UNRESOLVED, port.contract),), why)
     why = "it says neither by an endpoint nor by a contract where its data is"
-    return Bound((context.naming.dataset(UNRESOLVED, f"{product}/{port.name or port.type or port.direction}"),), why)
+    return BoundPort((context.naming.dataset(UNRESOLVED, f"{product}/{port.name or port.type or port.direction}"),), why)
 
 
-def by_name(text: str, context: Context) -> Bound:
+def bind_name(text: str, context: Context) -> BoundPort:
     """A URL or alias says it itself; else the one known dataset that is called so (`orders-db.public.orders`, `payments events`)."""
     namespace, name = located(text, context.aliases)
     if namespace:
-        return Bound((context.naming.dataset(namespace, name),))
+        return BoundPort((context.naming.dataset(namespace, name),))
     written = list(dict.fromkeys((text.strip(), text.split(maxsplit=1)[0] if text.split() else "")))
     for one in filter(None, written):
-        found = _known(one, context) or _on_host(one, context)
+        found = _list_known(one, context) or _list_on_host(one, context)
         if len(found) == 1:
-            return Bound((found[0],))
+            return BoundPort((found[0],))
         if found:
             names = ", ".join(key.qualified_name for key in found[:3])
             why = f"{one!r} may be any of {len(found)} ({names}); write one of them out"
-            return Bound((context.naming.dataset(UNRESOLVED, text.strip()),), why)
+            return BoundPort((context.naming.dataset(UNRESOLVED, text.strip()),), why)
     why = f"none is called {text!r}; write it as scheme://host/name or alias/name"
-    return Bound((context.naming.dataset(UNRESOLVED, text.strip()),), why)
+    return BoundPort((context.naming.dataset(UNRESOLVED, text.strip()),), why)
 
 
-def _known(text: str, context: Context) -> list[AssetKey]:
-    return [key for key in context.ending(text) if key.parts[0] != UNRESOLVED]
+def _list_known(text: str, context: Context) -> list[AssetKey]:
+    return [key for key in context.datasets_ending_with(text) if key.parts[0] != UNRESOLVED]
 
 
-def _on_host(text: str, context: Context) -> list[AssetKey]:
+def _list_on_host(text: str, context: Context) -> list[AssetKey]:
     """`orders-db.public.orders` is `public.orders` in any database of the host orders-db."""
     host, _, name = text.partition(".")
     if not host or "." not in name:
         return []
-    return [key for key in _known(name, context) if host.casefold() in re.split(r"[:/.@]+", key.parts[0].casefold())]
+    return [key for key in _list_known(name, context) if host.casefold() in re.split(r"[:/.@]+", key.parts[0].casefold())]
 
 
-def facts(product: Product, bound: tuple[Bound, ...]) -> Facts:
+def build_product_facts(product: Product, bound: tuple[BoundPort, ...]) -> Facts:
     """`bound`: the datasets of the product's ports, in their order."""
     key = model.build_data_product_key(product.name)
     assets = [AssetFact(key, product_attributes(product))]
@@ -76,17 +76,17 @@ def facts(product: Product, bound: tuple[Bound, ...]) -> Facts:
         edges.append(EdgeFact(EdgeType.PART_OF, key, model.build_domain_key(product.domain)))
     for party in product.owners:
         owner, email = model.build_owner_key(party.name), address(party.name)
-        assets.append(AssetFact(owner, _given(email=email, contact=email, title=party.title)))
+        assets.append(AssetFact(owner, _drop_empty(email=email, contact=email, title=party.title)))
         edges.append(EdgeFact(EdgeType.OWNS, owner, key, {"type": party.type}))
     for port, found in zip(product.ports, bound, strict=True):
-        edges += [EdgeFact(EdgeType.PORT, key, dataset, _port(port)) for dataset in found.datasets]
+        edges += [EdgeFact(EdgeType.PORT, key, dataset, _build_port_attributes(port)) for dataset in found.datasets]
         if port.direction == "output":
-            assets += [note for dataset in found.datasets for note in _notes(product, port, dataset)]
+            assets += [note for dataset in found.datasets for note in _build_annotations(product, port, dataset)]
     return Facts(tuple(assets), tuple(edges))
 
 
-def _port(port: PortSpec) -> dict[str, Json]:
-    return _given(
+def _build_port_attributes(port: PortSpec) -> dict[str, Json]:
+    return _drop_empty(
         direction=port.direction,
         name=port.name,
         type=port.type,
@@ -100,7 +100,7 @@ def _port(port: PortSpec) -> dict[str, Json]:
     )
 
 
-def _notes(product: Product, port: PortSpec, dataset: AssetKey) -> Iterator[AssetFact]:
+def _build_annotations(product: Product, port: PortSpec, dataset: AssetKey) -> Iterator[AssetFact]:
     """Tags of the port's dataset, and of its columns that hold personal data."""
     if port.tags:
         yield AssetFact(dataset, {"tags": list(port.tags)})
@@ -108,6 +108,6 @@ def _notes(product: Product, port: PortSpec, dataset: AssetKey) -> Iterator[Asse
         yield AssetFact(model.build_column_key(dataset, name), {"tags": ["pii"]})
 
 
-def _given(**attributes: Json) -> dict[str, Json]:
+def _drop_empty(**attributes: Json) -> dict[str, Json]:
     """The attributes that say something."""
     return {name: value for name, value in attributes.items() if value not in ("", None, [])}

@@ -14,7 +14,7 @@ from meshline.graph.contracts import Party, PortSpec, Product, Suite, Terms, lev
 from meshline.graph.model import Json
 from meshline.ingest.dataset_refs import without_password
 from meshline.ingest.documents import Document, document, flag, mapping, mappings, text, texts
-from meshline.ingest.sources.promise_files import owners
+from meshline.ingest.sources.promise_files import parse_owners
 from meshline.ingest.validation import shown, validated
 
 
@@ -197,7 +197,7 @@ ACCEPTED = (
 MAX_NAME = 500  # characters
 
 
-class Parsed(NamedTuple):
+class ParsedProduct(NamedTuple):
     """A product as a file says it; None if any of it is refused. `lines`: where its ports stand, in their order."""
 
     product: Product | None
@@ -207,13 +207,13 @@ class Parsed(NamedTuple):
     name: str = ""
 
 
-def parse(data: bytes, file: str) -> Parsed:
+def parse_product(data: bytes, file: str) -> ParsedProduct:
     """The product in a file. Every bad place of it is one message with `file:line`."""
     try:
         found = document(data, file)
-        return _standard(found) if _is_standard(found) else _spec(found)
+        return _parse_standard(found) if _is_standard(found) else _parse_spec(found)
     except InvalidInput as error:
-        return Parsed(None, (error,), ())
+        return ParsedProduct(None, (error,), ())
 
 
 def _is_standard(found: Document) -> bool:
@@ -233,7 +233,7 @@ def _is_standard(found: Document) -> bool:
     return False
 
 
-def _spec(found: Document) -> Parsed:
+def _parse_spec(found: Document) -> ParsedProduct:
     checked = validated(Spec, found)
     value = mapping(checked.value)
     catalog = mapping(value.get("catalog"))
@@ -247,17 +247,17 @@ def _spec(found: Document) -> Parsed:
         description=text(value.get("description")),
         domain=text(value.get("domain")),
         slo=tuple(level(name, text(amount)) for name, amount in mapping(value.get("slo")).items()),
-        ports=(*(_spec_port(one, "output") for one in outputs), *(_spec_port(one, "input") for one in inputs)),
-        quality_checks=tuple(_suite(one) for one in mappings(value.get("quality_checks"))),
+        ports=(*(_parse_spec_port(one, "output") for one in outputs), *(_parse_spec_port(one, "input") for one in inputs)),
+        quality_checks=tuple(_parse_suite(one) for one in mappings(value.get("quality_checks"))),
         registered_in=texts(catalog.get("registered_in")),
         pii_columns=texts(catalog.get("pii_columns")),
         tags=tuple(dict.fromkeys((*texts(value.get("tags")), *texts(catalog.get("tags"))))),
         owners=tuple(Party(name) for name in texts(value.get("owner"))),
     )
-    return _parsed(found, product, checked.refused, checked.warnings, ("output_ports", len(outputs)), ("input_ports", len(inputs)))
+    return _finish_product(found, product, checked.refused, checked.warnings, ("output_ports", len(outputs)), ("input_ports", len(inputs)))
 
 
-def _spec_port(said: Mapping[str, Json], direction: str) -> PortSpec:
+def _parse_spec_port(said: Mapping[str, Json], direction: str) -> PortSpec:
     where = next((found for key in ("endpoint", "dataset", "source") if (found := text(said.get(key)))), "")
     return PortSpec(
         direction=direction,
@@ -273,11 +273,11 @@ def _spec_port(said: Mapping[str, Json], direction: str) -> PortSpec:
     )
 
 
-def _suite(said: Mapping[str, Json]) -> Suite:
+def _parse_suite(said: Mapping[str, Json]) -> Suite:
     return Suite(tool=text(said.get("tool")), suite=text(said.get("suite")) or text(said.get("checks")), run=text(said.get("run")))
 
 
-def _standard(found: Document) -> Parsed:
+def _parse_standard(found: Document) -> ParsedProduct:
     checked = validated(Standard, found)
     value = mapping(checked.value)
     description = mapping(value.get("description"))
@@ -292,16 +292,16 @@ def _standard(found: Document) -> Parsed:
         description=text(description.get("purpose")),
         domain=text(value.get("domain")),
         contact=next((text(one.get("url")) or text(one.get("channel")) for one in mappings(value.get("support"))), ""),
-        ports=(*(_standard_port(one, "output") for one in outputs), *(_standard_port(one, "input") for one in inputs)),
+        ports=(*(_parse_standard_port(one, "output") for one in outputs), *(_parse_standard_port(one, "input") for one in inputs)),
         terms=Terms(usage=text(description.get("usage")), limitations=text(description.get("limitations"))),
         tags=texts(value.get("tags")),
-        links=dict(_links(value)),
-        owners=tuple(owners(value.get("team"))),
+        links=dict(_parse_links(value)),
+        owners=tuple(parse_owners(value.get("team"))),
     )
-    return _parsed(found, product, checked.refused, checked.warnings, ("outputPorts", len(outputs)), ("inputPorts", len(inputs)))
+    return _finish_product(found, product, checked.refused, checked.warnings, ("outputPorts", len(outputs)), ("inputPorts", len(inputs)))
 
 
-def _standard_port(said: Mapping[str, Json], direction: str) -> PortSpec:
+def _parse_standard_port(said: Mapping[str, Json], direction: str) -> PortSpec:
     """The standard says by contract where a port is; some say it by a custom property as well."""
     custom = {text(one.get("property")): text(one.get("value")) for one in mappings(said.get("customProperties"))}
     return PortSpec(
@@ -319,7 +319,7 @@ def _standard_port(said: Mapping[str, Json], direction: str) -> PortSpec:
     )
 
 
-def _links(value: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+def _parse_links(value: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     for one in mappings(value.get("authoritativeDefinitions")):
         yield text(one.get("type")) or "link", text(one.get("url"))
     for one in mappings(value.get("managementPorts")):
@@ -327,9 +327,9 @@ def _links(value: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
             yield text(one.get("name")) or text(one.get("content")) or "management", text(one.get("url"))
 
 
-def _parsed(
+def _finish_product(
     found: Document, product: Product, refused: tuple[InvalidInput, ...], warnings: tuple[str, ...], *ports: tuple[str, int]
-) -> Parsed:
+) -> ParsedProduct:
     problems = list(refused)
     if len(product.name) > MAX_NAME:
         problems.append(InvalidInput(f"name has more than {MAX_NAME} characters", found.where(("name",))))
@@ -340,4 +340,4 @@ def _parsed(
     version = mapping(found.value).get("version")
     if isinstance(version, float):
         warnings = (*warnings, f"{found.where(('version',))}: version is a number, so that 1.10 is 1.1; write it in quotes")
-    return Parsed(None if problems else product, tuple(problems), warnings, lines, product.name)
+    return ParsedProduct(None if problems else product, tuple(problems), warnings, lines, product.name)

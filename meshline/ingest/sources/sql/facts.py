@@ -11,8 +11,8 @@ from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, FlowType, Json
 from meshline.ingest.file_times import file_time
-from meshline.ingest.sources.base import Context, Entry, Found, Refused
-from meshline.ingest.sources.files import Paths, matching, read_bytes, shown_path
+from meshline.ingest.sources.base import Context, Entry, Item, Refusal
+from meshline.ingest.sources.files import Paths, expand_paths, format_path, read_bytes
 from meshline.sql.script import MAX_CHARACTERS
 from meshline.sql.script import Reader as SqlReader
 from meshline.sql.statement_lineage import Lineage, Relation
@@ -31,23 +31,23 @@ class Statement(NamedTuple):
     time: int
 
 
-def of_table(target: AssetKey, statements: Sequence[Statement], key: Key) -> Facts:
+def build_table_facts(target: AssetKey, statements: Sequence[Statement], key: Key) -> Facts:
     """What all statements together say of a table or view that they define or write."""
     return Facts(
-        assets=tuple(_defined(target, statements)),
-        edges=(*_listing(target, statements), *_runs(target, statements, key)),
-        flows=(*_pairs(target, statements, key), *_flows(target, statements, key)),
+        assets=tuple(_build_definition(target, statements)),
+        edges=(*_build_listing(target, statements), *_build_run_edges(target, statements, key)),
+        flows=(*_build_table_flows(target, statements, key), *_build_column_flows(target, statements, key)),
     )
 
 
-def of_script(job: AssetKey, statements: Sequence[Statement], dialect: str, key: Key) -> Facts:
+def build_script_facts(job: AssetKey, statements: Sequence[Statement], dialect: str, key: Key) -> Facts:
     """What a script is, and what it reads without writing it anywhere."""
     read = {key(relation) for statement in statements if statement.lineage.target is None for relation in statement.lineage.reads}
     about = AssetFact(job, {"job_type": "SCRIPT", "integration": "SQL", "dialect": dialect})
     return Facts((about,), tuple(EdgeFact(EdgeType.READS, job, dataset) for dataset in sorted(read)))
 
 
-def _defined(target: AssetKey, statements: Sequence[Statement]) -> Iterator[AssetFact]:
+def _build_definition(target: AssetKey, statements: Sequence[Statement]) -> Iterator[AssetFact]:
     for statement in reversed(statements):
         if kind := statement.lineage.defines:
             said: dict[str, Json] = {"dataset_type": kind}
@@ -57,21 +57,21 @@ def _defined(target: AssetKey, statements: Sequence[Statement]) -> Iterator[Asse
             return
 
 
-def _listing(target: AssetKey, statements: Sequence[Statement]) -> Iterator[EdgeFact]:
+def _build_listing(target: AssetKey, statements: Sequence[Statement]) -> Iterator[EdgeFact]:
     """The columns by the last statement that defines it, if it tells of all."""
     names: Sequence[str] = next((statement.lineage.columns for statement in reversed(statements) if statement.lineage.defines), ())
     for position, name in enumerate(dict.fromkeys(names), start=1):
         yield EdgeFact(EdgeType.HAS_COLUMN, target, model.build_column_key(target, name), {"position": position})
 
 
-def _runs(target: AssetKey, statements: Sequence[Statement], key: Key) -> Iterator[EdgeFact]:
+def _build_run_edges(target: AssetKey, statements: Sequence[Statement], key: Key) -> Iterator[EdgeFact]:
     for lineage, job, _ in statements:
         if job is not None and not (lineage.defines and not lineage.reads):  # an empty table is not written to
             yield EdgeFact(EdgeType.WRITES, job, target)
             yield from (EdgeFact(EdgeType.READS, job, key(relation)) for relation in lineage.reads)
 
 
-def _pairs(target: AssetKey, statements: Sequence[Statement], key: Key) -> Iterator[Flow]:
+def _build_table_flows(target: AssetKey, statements: Sequence[Statement], key: Key) -> Iterator[Flow]:
     """From table to table: covered if each statement that reads the one for the other tells all of its columns."""
     pairs: dict[tuple[AssetKey, AssetKey | None], bool] = {}
     for lineage, job, _ in statements:
@@ -83,7 +83,7 @@ def _pairs(target: AssetKey, statements: Sequence[Statement], key: Key) -> Itera
     return (Flow(start, target, covered=covered, job=job) for (start, job), covered in pairs.items())
 
 
-def _flows(target: AssetKey, statements: Sequence[Statement], key: Key) -> Iterator[Flow]:
+def _build_column_flows(target: AssetKey, statements: Sequence[Statement], key: Key) -> Iterator[Flow]:
     for lineage, job, _ in statements:
         for edge in lineage.edges:
             if edge.column is not None:
@@ -97,7 +97,7 @@ MAX_READINGS = 5  # of all files, until none was read before another one that ma
 MAX_WARNINGS = 200
 
 
-class File(NamedTuple):
+class SqlFile(NamedTuple):
     """A file. `name`: as messages show it. `time`: since when it says so, in microseconds."""
 
     path: Path
@@ -106,7 +106,7 @@ class File(NamedTuple):
     time: int
 
 
-class Reader:
+class SqlFileReader:
     """`files`, `dialect`, `namespace`, `defaults`: as the source has them."""
 
     def __init__(self, files: Paths, dialect: str, namespace: str, defaults: Relation, context: Context) -> None:
@@ -115,41 +115,41 @@ class Reader:
         self._dialect = dialect
         self._defaults = defaults
         self._context = context
-        self._namespace = context.namespace(namespace) or dialect
+        self._namespace = context.resolve_namespace(namespace) or dialect
 
-    def found(self) -> Iterator[Found]:
-        files: list[File] = []
-        for path in matching(self._files, self._context.folder):
+    def read_items(self) -> Iterator[Item]:
+        files: list[SqlFile] = []
+        for path in expand_paths(self._files, self._context.folder):
             try:
-                files.append(self._file(path))
+                files.append(self._read_file(path))
             except InvalidInput as error:
-                yield Refused(error)
-        told: list[tuple[File, Lineage]] = []
+                yield Refusal(error)
+        told: list[tuple[SqlFile, Lineage]] = []
         silent = dict.fromkeys(file.name for file in files)
-        for file, found in self._read(files):
+        for file, found in self._parse_files(files):
             silent.pop(file.name, None)
             if isinstance(found, InvalidInput):
-                yield Refused(found)
+                yield Refusal(found)
             else:
                 told.append((file, found))
-        self._warn([f"{name}: nothing in it reads, writes or defines a table" for name in silent])
-        self._warn([f"{file.name}:{lineage.line}: {what}" for file, lineage in told for what in lineage.unresolved])
-        yield from self._entries(told, _jobs(files, self._namespace))
+        self._add_warnings([f"{name}: nothing in it reads, writes or defines a table" for name in silent])
+        self._add_warnings([f"{file.name}:{lineage.line}: {what}" for file, lineage in told for what in lineage.unresolved])
+        yield from self._build_entries(told, _name_jobs(files, self._namespace))
 
-    def _file(self, path: Path | InvalidInput) -> File:
+    def _read_file(self, path: Path | InvalidInput) -> SqlFile:
         if isinstance(path, InvalidInput):
             raise path
-        name = shown_path(path, self._context.folder)
+        name = format_path(path, self._context.folder)
         try:
             text = read_bytes(path, MAX_BYTES).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InvalidInput(f"it is not UTF-8 (byte {error.start}); accepted is a file of SQL", name) from error
-        return File(path, name, text, file_time(path))
+        return SqlFile(path, name, text, file_time(path))
 
-    def _read(self, files: Sequence[File]) -> list[tuple[File, Lineage | InvalidInput]]:
+    def _parse_files(self, files: Sequence[SqlFile]) -> list[tuple[SqlFile, Lineage | InvalidInput]]:
         """All files, in whatever order they need each other."""
-        reader = SqlReader(self._dialect, self._columns, self._defaults)
-        found: list[tuple[File, Lineage | InvalidInput]] = []
+        reader = SqlReader(self._dialect, self._list_columns, self._defaults)
+        found: list[tuple[SqlFile, Lineage | InvalidInput]] = []
         for _ in range(MAX_READINGS):
             reader.known.stale = False
             found = [(file, one) for file in files for one in reader.read(file.text, file.name)]
@@ -157,35 +157,39 @@ class Reader:
                 break
         return found
 
-    def _columns(self, relation: Relation) -> list[str]:
-        return [column.name for column in self._context.columns(self._key(relation))]
+    def _list_columns(self, relation: Relation) -> list[str]:
+        return [column.name for column in self._context.columns_of(self._resolve_relation(relation))]
 
-    def _key(self, relation: Relation) -> AssetKey:
+    def _resolve_relation(self, relation: Relation) -> AssetKey:
         return self._context.naming.dataset(self._namespace, ".".join(relation))
 
-    def _warn(self, warnings: Sequence[str]) -> None:
+    def _add_warnings(self, warnings: Sequence[str]) -> None:
         self.warnings += warnings[:MAX_WARNINGS]
         if len(warnings) > MAX_WARNINGS:
             self.warnings.append(f"and {format_count(len(warnings) - MAX_WARNINGS, 'more warning')} of this kind")
 
-    def _entries(self, told: Iterable[tuple[File, Lineage]], jobs: Mapping[Path, AssetKey]) -> Iterator[Entry]:
+    def _build_entries(self, told: Iterable[tuple[SqlFile, Lineage]], jobs: Mapping[Path, AssetKey]) -> Iterator[Entry]:
         """A scope for each table that is written, and one for each script."""
         tables: dict[AssetKey, list[Statement]] = {}
         scripts: dict[AssetKey, list[Statement]] = {}
         for file, lineage in told:
             statement = Statement(lineage, None if lineage.defines == "VIEW" else jobs[file.path], file.time)
             if lineage.target is not None:
-                tables.setdefault(self._key(lineage.target), []).append(statement)
+                tables.setdefault(self._resolve_relation(lineage.target), []).append(statement)
             if statement.job is not None:
                 scripts.setdefault(statement.job, []).append(statement)
         for target, statements in tables.items():
             time = max(statement.time for statement in statements)
-            yield Entry(("sql", *target.parts), encode(of_table(target, statements, self._key)), time)
+            yield Entry(("sql", *target.parts), encode(build_table_facts(target, statements, self._resolve_relation)), time)
         for job, statements in scripts.items():
-            yield Entry(("sql-script", *job.parts), encode(of_script(job, statements, self._dialect, self._key)), statements[0].time)
+            yield Entry(
+                ("sql-script", *job.parts),
+                encode(build_script_facts(job, statements, self._dialect, self._resolve_relation)),
+                statements[0].time,
+            )
 
 
-def _jobs(files: Sequence[File], namespace: str) -> Mapping[Path, AssetKey]:
+def _name_jobs(files: Sequence[SqlFile], namespace: str) -> Mapping[Path, AssetKey]:
     """A script is called like its file, with as many of its folders as it takes to tell it from the others."""
     names = {file.path: file.path.stem for file in files}
     for parts in range(2, max((len(file.path.parts) for file in files), default=0)):

@@ -34,9 +34,9 @@ class Sql(Source):
             return (self.catalog, self.schema_)
         return (self.schema_,) if self.schema_ else ()
 
-    def reading(self, context: Context) -> Reading:
+    def read(self, context: Context) -> Reading:
         with require_extra("sql", "reading SQL"):
-            from meshline.ingest.sources.sql.facts import Reader  # noqa: PLC0415 - an extra
+            from meshline.ingest.sources.sql.facts import SqlFileReader  # noqa: PLC0415 - an extra
 
-        reader = Reader(self.files, self.dialect, self.namespace, self.defaults, context)
-        return Reading(self.source, reader.found(), complete=self.complete, warnings=reader.warnings)
+        reader = SqlFileReader(self.files, self.dialect, self.namespace, self.defaults, context)
+        return Reading(self.source, reader.read_items(), complete=self.complete, warnings=reader.warnings)
