@@ -253,7 +253,7 @@ class Service:
                 )
                 for message in (*map(str, loading.refused), *loading.warnings):
                     log.warning("%s", message)
-            live.index.assets.prepare_ids()
+            live.index.prepare_ids()
             governing = Governing(live, settings.policies)
             wanted_events = subscription(settings)
             notifier = self._notifier(live, governing)

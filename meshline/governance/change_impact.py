@@ -10,8 +10,7 @@ import numpy as np
 
 from meshline.governance.report_values import AssetValues
 from meshline.graph.index import LineageIndex, Reach
-from meshline.graph.index.flow_tables import FlowTable
-from meshline.graph.index.results import Ints
+from meshline.graph.index.results import FlowTable, Ints
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import KINDS, AssetKey, AssetKind, EdgeType
 from meshline.graph.queries.impact import Impact, impact

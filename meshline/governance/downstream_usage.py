@@ -18,10 +18,8 @@ from meshline.governance.rules import AdjustedVerdict, Verdict
 from meshline.governance.types import Type, same, specified, widening
 from meshline.governance.types.normalization import normal
 from meshline.graph.contracts import Contract
-from meshline.graph.index import Direction, Reach
-from meshline.graph.index.arrays import NONE
-from meshline.graph.index.flow_tables import FlowTable
-from meshline.graph.index.results import Flags, Ints
+from meshline.graph.index import NONE, Direction, Reach
+from meshline.graph.index.results import Flags, FlowTable, Ints
 from meshline.graph.model import AssetKey, AssetKind, EdgeType
 from meshline.graph.queries.assets import attributes
 from meshline.graph.queries.contract_versions import versions

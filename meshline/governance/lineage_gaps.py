@@ -11,10 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from meshline.governance.change_impact import ChangeImpact
-from meshline.graph.index import Direction, Reach, Truncated
-from meshline.graph.index.arrays import NONE
-from meshline.graph.index.flow_tables import FlowTable
-from meshline.graph.index.results import Flags
+from meshline.graph.index import NONE, Direction, Reach, Truncated
+from meshline.graph.index.results import Flags, FlowTable
 from meshline.graph.model import AssetKind, EdgeType
 
 

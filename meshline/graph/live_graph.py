@@ -251,7 +251,7 @@ class LiveGraph:
         if wasted < max(SPARE_NODES, self._size // 4):
             return False
         fresh = _loaded(self.store, None, self.precedence)
-        fresh.assets.prepare_ids()
+        fresh.prepare_ids()
         fresh.changes.apply(self.store.read_changes(fresh.revision))
         with self.lock:
             if self.index.revision > fresh.revision:

@@ -129,7 +129,7 @@ def _stored(store: Store) -> dict[str, list[tuple[str, str, str, str]]]:
 
 
 SOURCE = "naming/catalogs"
-Spoken: TypeAlias = Mapping[str, Mapping[str, int]]  # see `meshline.graph.queries.identity.names_spoken`
+Spoken: TypeAlias = Mapping[str, Mapping[str, int]]  # see `ChangeFacet.list_names_stated`
 
 
 class _Link(NamedTuple):
@@ -165,9 +165,7 @@ def apply(graph: LiveGraph) -> Loading | None:
 
 def _spoken(graph: LiveGraph, rules: Sequence[Rule]) -> Spoken:
     """The names in the namespaces of the rules, by namespace."""
-    from meshline.graph.queries.identity import names_spoken  # noqa: PLC0415 - who only parses a file does not wait for the index
-
-    return names_spoken(graph.index, {prefix.namespace for rule in rules for prefix in rule}, SOURCE)
+    return graph.index.changes.list_names_stated({prefix.namespace for rule in rules for prefix in rule}, SOURCE)
 
 
 def _links(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[_Link]:
@@ -186,9 +184,7 @@ def _links(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[_Link]:
 
 
 def _since(graph: LiveGraph, links: Sequence[_Link]) -> dict[AssetKey, int]:
-    from meshline.graph.queries.identity import spoken_since  # noqa: PLC0415
-
-    return spoken_since(graph.index, {key for link in links for key in link[:2]}, SOURCE) if links else {}
+    return graph.index.changes.find_first_mentions({key for link in links for key in link[:2]}, SOURCE) if links else {}
 
 
 def _entry(link: _Link, since: dict[AssetKey, int]) -> Entry:

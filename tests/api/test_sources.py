@@ -162,7 +162,7 @@ def test_events_of_a_source_of_their_own(client: TestClient) -> None:
         "outputs": [{"namespace": "n", "name": "d"}],
     }
     assert client.post("/api/v1/lineage/batch", params={"source": "nightly"}, json=[event]).json()["status"] == "success"
-    assert {source for source, _ in live_of(client).index.changes.list_mentioned()} == {"openlineage/nightly"}
+    assert {source for source, _ in live_of(client).index.assets.survey().mentioned} == {"openlineage/nightly"}
 
 
 def test_every_type_of_edge_has_its_ends() -> None:

@@ -49,7 +49,7 @@ def test_a_rename_carries_lineage_said_before() -> None:
     assert found(index, "a.x") == found(index, "a.y"), "the old name finds what last had it"
     assert index.assets.find(col("a.x").id) == found(index, "a.y")
     assert columns(index, "a") == ["a.y"]
-    assert index.assets.list_former_names(found(index, "a.y")) == [("x", 5)]
+    assert index.changes.list_former_names(found(index, "a.y")) == [("x", 5)]
 
 
 def test_a_fact_of_the_time_of_the_rename_is_about_what_has_the_name_then() -> None:
@@ -112,8 +112,8 @@ def test_chains_and_names_that_are_used_again() -> None:
     assert index.assets.find_by_key(col("two.s")) is None, "its only fact was about a column that is gone"
     assert reached(index, down(index, "three.s")) == {"a.x": "DIRECT 1"}
     assert found(index, "a.y") == found(index, "a.z")
-    assert index.assets.list_former_names(found(index, "a.z")) == [("x", 3), ("y", 5)]
-    assert index.assets.list_former_names(found(index, "a.x")) == []
+    assert index.changes.list_former_names(found(index, "a.z")) == [("x", 3), ("y", 5)]
+    assert index.changes.list_former_names(found(index, "a.x")) == []
 
 
 def test_columns_that_swap_their_names() -> None:
@@ -232,7 +232,7 @@ def test_a_step_of_one_name_is_one_of_all_names_of_the_dataset() -> None:
     assert reached(index, down(index, "src.s")) == {"path.y": "DIRECT 1"}
     assert found(index, "path.x") == found(index, "table.y")
     index.changes.apply(fold.add(column_renamed("path", "x", "y", 5)))
-    assert index.assets.list_former_names(found(index, "path.y")) == [("x", 5)], "said under each name"
+    assert index.changes.list_former_names(found(index, "path.y")) == [("x", 5)], "said under each name"
     index.changes.apply(fold.withdraw(column_renamed("path", "x", "y", 5)))
     index.changes.apply(fold.add(says(None, ("person", "table", "path"), 10, source="person/p")))
     assert reached(index, down(index, "src.s")) == {"path.X": "DIRECT 1"}
@@ -318,7 +318,7 @@ def test_of_two_renames_at_one_time_one_counts_whatever_came_first() -> None:
 
 def test_datasets_whose_columns_never_moved_have_no_names_to_look_up() -> None:
     index = step_by_step(schema("a", "x", at=1), schema("b", "x", at=1), column_renamed("a", "x", "y", 5))
-    assert index.assets.list_former_names(found(index, "b.x")) == []
+    assert index.changes.list_former_names(found(index, "b.x")) == []
 
 
 # -- names alone

@@ -59,7 +59,9 @@ def names(index: LineageIndex) -> object:
     }
     keys = [*map(ds, DATASETS), *(col(f"{of}.{name}") for of in DATASETS for name in COLUMNS)]
     found = {key: index.assets.find_by_key(key) for key in keys}
-    former = {key: index.assets.list_former_names(node) for key, node in found.items() if node is not None and key.kind is AssetKind.COLUMN}
+    former = {
+        key: index.changes.list_former_names(node) for key, node in found.items() if node is not None and key.kind is AssetKind.COLUMN
+    }
     return listed, {key: None if node is None else index.assets.get_key(node) for key, node in found.items()}, former
 
 

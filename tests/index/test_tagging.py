@@ -36,7 +36,7 @@ def test_tags_are_those_of_the_facts(commits: list[list[Statement]]) -> None:
     for node, of_node in zip(some, known, strict=True):
         assert index.assets.list_tags(node) == {tag.key if tag.value is None else f"{tag.key}={tag.value}" for tag in of_node.tags}
     personal = {index.assets.get_representative(node) for node in some if "pii" in index.assets.list_tags(node)}
-    assert personal <= set(index.assets.find_tagged(lambda tags: "pii" in tags).tolist())
+    assert personal <= set(index.assets.survey().find_tagged(lambda tags: "pii" in tags).tolist())
 
 
 def _columns(statement: Statement) -> list[AssetKey]:

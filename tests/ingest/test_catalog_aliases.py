@@ -157,7 +157,7 @@ def test_what_the_past_knew_is_joined_in_the_past(live: LiveGraph) -> None:
         index = live.at(time)
         node = index.assets.find_by_key(model.build_dataset_key(TRINO, "delta.orders.items"))
         assert node is not None
-        assert len(index.assets.list_members(node)) == names
+        assert len(index.assets.list_names(node, former=True)) == names
 
 
 def test_an_inner_prefix_goes_before_an_outer_one(live: LiveGraph) -> None:

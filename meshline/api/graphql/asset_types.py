@@ -182,7 +182,7 @@ class Column(Asset):
 
     @describe_field("The names that it had before it was renamed, the oldest first. What was said under them until then is said of it.")
     def former_names(self) -> list[FormerName]:
-        return [FormerName(name=name, until=from_micros(until)) for name, until in self.view.index.assets.list_former_names(self.node)]
+        return [FormerName(name=name, until=from_micros(until)) for name, until in self.view.index.changes.list_former_names(self.node)]
 
     @describe_field("Who uses this very column.")
     def consumers(self) -> list[Consumption]:

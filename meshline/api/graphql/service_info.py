@@ -145,7 +145,7 @@ class Source:
 def list_sources(view: GraphView) -> list[Source]:
     """All sources, by name."""
     known = read_statuses(view.request.live.store)
-    datasets = {name: len(spoken) for name, spoken in view.index.changes.list_mentioned()}
+    datasets = {name: len(spoken) for name, spoken in view.index.assets.survey().mentioned}
     names = sorted({*known, *datasets})
     view.request.spend(len(names))
     return [

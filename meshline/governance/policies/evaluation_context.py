@@ -12,10 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from meshline.governance.policies.personal_data import PersonalData
-from meshline.graph.index import LineageIndex
-from meshline.graph.index.arrays import COLUMN, DATASET, N_NODES
-from meshline.graph.index.mentions import Moved
-from meshline.graph.index.results import Flags, Ints, Tied
+from meshline.graph.index import COLUMN, DATASET, LineageIndex
+from meshline.graph.index.results import Flags, Ints, Moved, Tied
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import KINDS, AssetKind, EdgeType, Json
 from meshline.graph.queries.assets import Attributes, attributes
@@ -179,19 +177,19 @@ def collect_patterns(index: LineageIndex) -> Mapping[int, frozenset[str]]:
 
 def find_scope(look: EvaluationContext, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
     """What a change may touch; None: anything. `more`: assets that are to be looked at as well."""
-    index, core = look.index, look.index.core
-    nodes = np.unique(core.nodes.rep[np.concatenate([moved.named, np.array(sorted(more), np.int32)])])
-    kinds = core.nodes.kind[nodes]
+    index, lineage = look.index, look.index.lineage
+    nodes = np.unique(lineage.get_representatives(np.concatenate([moved.named, np.array(sorted(more), np.int32)])))
+    kinds = lineage.get_kinds(nodes)
     by_kind = {kind: nodes[kinds == code] for code, kind in enumerate(KINDS)}
-    fed = np.unique(core.nodes.rep[moved.fed])
-    fed_kinds = core.nodes.kind[fed]
+    fed = np.unique(lineage.get_representatives(moved.fed))
+    fed_kinds = lineage.get_kinds(fed)
     if len(by_kind[AssetKind.DOMAIN]):
         return None
     products, contracts, consumers, owners = (
         set(by_kind[kind].tolist()) for kind in (AssetKind.DATA_PRODUCT, AssetKind.CONTRACT, AssetKind.CONSUMER, AssetKind.OWNER)
     )
     owners.update(fed[fed_kinds == _OWNER].tolist())  # those whose forms mean another one now
-    datasets = {*by_kind[AssetKind.DATASET].tolist(), *index.lineage.get_datasets(by_kind[AssetKind.COLUMN]).tolist()}
+    datasets = {*by_kind[AssetKind.DATASET].tolist(), *lineage.get_datasets(by_kind[AssetKind.COLUMN]).tolist()}
     if owners:
         owned = index.ownership.list_all_edges(EdgeType.OWNS)
         for node in np.unique(owned.end[np.isin(owned.start, sorted(owners))]).tolist():
@@ -201,12 +199,12 @@ def find_scope(look: EvaluationContext, moved: Moved, more: Iterable[int] = ()) 
                 AssetKind.CONTRACT: contracts,
                 AssetKind.CONSUMER: consumers,
             }.get(index.assets.get_kind(node), set()).add(node)
-    datasets.update(fed[fed_kinds == DATASET].tolist(), index.lineage.get_datasets(fed[fed_kinds == COLUMN]).tolist())
+    datasets.update(fed[fed_kinds == DATASET].tolist(), lineage.get_datasets(fed[fed_kinds == COLUMN]).tolist())
     datasets.update(_list_related_datasets(look, products, contracts))
     changed = _find_changed(look, moved.fed)
-    marked = np.zeros(int(core.counts[N_NODES]), np.bool_)
+    marked = np.zeros(index.changes.count_nodes(), np.bool_)
     marked[changed] = True
-    marked[index.lineage.get_datasets(changed[core.nodes.kind[changed] == COLUMN])] = True
+    marked[lineage.get_datasets(changed[lineage.get_kinds(changed) == COLUMN])] = True
     wanted = sorted(datasets)
     governing = look.governs.start[np.isin(look.governs.end, wanted)].tolist()
     return Scope(
@@ -221,7 +219,7 @@ def find_scope(look: EvaluationContext, moved: Moved, more: Iterable[int] = ()) 
                 *consumers,
                 *moved.named.tolist(),
                 *moved.fed.tolist(),
-                *_list_members(look, datasets | set(np.flatnonzero(marked).tolist())),
+                *lineage.collect_members(np.array(sorted({*datasets, *np.flatnonzero(marked).tolist()}), np.int32)).tolist(),
             }
         ),
         marked,
@@ -241,16 +239,6 @@ def _list_related_datasets(look: EvaluationContext, products: set[int], contract
         yield from used[np.isin(look.index.ownership.find_products(used), wanted)].tolist()
 
 
-def _list_members(look: EvaluationContext, nodes: set[int]) -> Iterable[int]:
-    """These, and the columns of those that are datasets, under all their names."""
-    core = look.index.core
-    for node in nodes:
-        for member in core.ring(node):
-            yield member
-            if core.nodes.kind[member] == DATASET:
-                yield from core.children(member)
-
-
 def _list_port_products(look: EvaluationContext, wanted: Sequence[int]) -> Iterable[int]:
     """The products with ports on these datasets."""
     for ports in (look.outputs, look.inputs):
@@ -268,10 +256,10 @@ def _find_changed(look: EvaluationContext, fed: Ints) -> Ints:
     """The columns that may hold other values, all to which those may go, datasets of which any column may, and what represents
     nothing any more.
     """
-    core = look.index.core
-    current = np.unique(core.nodes.rep[fed])
-    datasets = current[core.nodes.kind[current] == DATASET]
-    own = [column for dataset in datasets.tolist() for member in core.ring(dataset) for column in core.children(member)]
-    begun = np.unique(np.concatenate([current[core.nodes.kind[current] == COLUMN], datasets, core.nodes.rep[np.array(own, np.int32)]]))
-    former = fed[core.nodes.rep[fed] != fed]
-    return np.unique(np.concatenate([look.index.lineage.collect_onward(begun.astype(np.int32)), former])).astype(np.int32)
+    lineage = look.index.lineage
+    current = np.unique(lineage.get_representatives(fed))
+    kinds = lineage.get_kinds(current)
+    datasets = current[kinds == DATASET]
+    begun = np.unique(np.concatenate([current[kinds == COLUMN], datasets, lineage.collect_columns(datasets.tolist())]))
+    former = fed[lineage.get_representatives(fed) != fed]
+    return np.unique(np.concatenate([lineage.collect_onward(begun.astype(np.int32)), former])).astype(np.int32)

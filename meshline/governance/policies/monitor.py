@@ -128,7 +128,7 @@ class PolicyMonitor:
         self._revision = index.revision
         self._day: date = self._get_time().date()
         self._patterns = collect_patterns(index)
-        self._catalogs = has_catalog(index.core)
+        self._catalogs = has_catalog(index)
 
     def _get_time(self) -> datetime:
         return self._now or datetime.now(UTC)
@@ -138,7 +138,7 @@ class PolicyMonitor:
 
     def _has_other_rules(self, index: LineageIndex) -> bool:
         """Whether names may belong to other products and domains than before, or catalogs are known where none were."""
-        return collect_patterns(index) != self._patterns or has_catalog(index.core) != self._catalogs
+        return collect_patterns(index) != self._patterns or has_catalog(index) != self._catalogs
 
     def _follow(self) -> None:
         index = self.live.index

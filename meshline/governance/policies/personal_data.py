@@ -9,11 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from meshline.graph.index import LineageIndex
-from meshline.graph.index.arrays import COLUMN, MERGED, N_NAMES, N_NODES
-from meshline.graph.index.index_tables import Core
-from meshline.graph.index.results import Flags, Ints
-from meshline.graph.index.value_flow import Undo
+from meshline.graph.index import COLUMN, LineageIndex, NameMatcher
+from meshline.graph.index.results import Ints, Undo
 
 # The parameters that say what personal data is. `tags` and `harmless_tags`: `key` or `key=value`, in any case; `words`: of names of
 # columns; `harmless_words`: with which such a name means something else.
@@ -44,7 +41,8 @@ class PersonalData:
         self._index = index
         self._tags = _lower(parameters.get("tags"))
         self._harmless = _lower(parameters.get("harmless_tags"))
-        self._names = _Names(index.core, _lower(parameters.get("words")), _lower(parameters.get("harmless_words")))
+        words = _lower(parameters.get("words"))
+        self._names = _build_matcher(index, words, _lower(parameters.get("harmless_words"))) if words else None
         tagged = self._find_tagged()
         guessed = self._guess(tagged)
         self._spreads = {way: index.lineage.build_spread(guessed if way.guess else tagged, possible=way.possible) for way in WAYS}
@@ -59,14 +57,12 @@ class PersonalData:
 
     def list_reached(self) -> Ints:
         """The columns (representatives) that any personal data may reach, the sources themselves too; and datasets, as wholes."""
-        n = int(self._index.core.counts[N_NODES])
-        either = (self.get_labels(WAYS[1])[:n] > 0) | (self.get_labels(WAYS[3])[:n] > 0)
+        either = (self.get_labels(WAYS[1]) > 0) | (self.get_labels(WAYS[3]) > 0)
         return np.flatnonzero(either).astype(np.int32)
 
     def list_tagged_data(self) -> Ints:
         """The columns that tagged data reaches over recorded columns, the tagged ones too."""
-        n = int(self._index.core.counts[N_NODES])
-        return np.flatnonzero(self.get_labels(WAYS[0])[:n]).astype(np.int32)
+        return np.flatnonzero(self.get_labels(WAYS[0])).astype(np.int32)
 
     def find_way(self, column: int) -> Way | None:
         """The surest way in which a column's values are personal."""
@@ -87,32 +83,20 @@ class PersonalData:
             self._spreads[way].restore(undo)
 
     def _find_tagged(self) -> Ints:
-        found = self._index.assets.find_tagged(lambda tags: any(_is_one(tag, self._tags) for tag in tags))
+        found = self._index.assets.survey().find_tagged(lambda tags: any(_is_one(tag, self._tags) for tag in tags))
         columns: Ints = found[self._index.lineage.get_kinds(found) == COLUMN]
         return columns
 
     def _guess(self, tagged: Ints, among: Ints | None = None) -> Ints:
         """Of all columns, or of these, those that are sources by their names alone."""
-        if not self._names.words:
+        if self._names is None:
             return np.empty(0, np.int32)
-        core = self._index.core
-        n = int(core.counts[N_NODES])
-        own = np.arange(n, dtype=np.int32) if among is None else _list_members(core, among)
-        own = own[(core.nodes.kind[own] == COLUMN) & (core.nodes.live[own] > 0)]
-        named = own[self._names.match_names()[core.nodes.part2[own]]]
-        found = np.unique(core.nodes.rep[named])
+        found = self._names.find_columns(among)
         found = found[~np.isin(found, tagged)]
         if self._harmless:
-            harmless = self._index.assets.find_tagged(lambda tags: any(tag.lower() in self._harmless for tag in tags))
+            harmless = self._index.assets.survey().find_tagged(lambda tags: any(tag.lower() in self._harmless for tag in tags))
             found = found[~np.isin(found, harmless)]
         return found.astype(np.int32)
-
-
-def _list_members(core: Core, nodes: Ints) -> Ints:
-    """These representatives and the other members of their classes."""
-    merged = nodes[core.nodes.traits[nodes] & MERGED != 0]
-    others = [other for node in merged.tolist() for other in core.ring(node)]
-    return np.unique(np.concatenate([nodes, np.array(others, np.int32)])).astype(np.int32)
 
 
 def _is_one(tag: str, wanted: frozenset[str]) -> bool:
@@ -126,41 +110,18 @@ def _lower(values: Any) -> frozenset[str]:
     return frozenset(str(value).strip().lower() for value in values) if isinstance(values, list) else frozenset()
 
 
-class _Names:
-    """Which interned names have one of some words in them. New names are looked at once."""
+def _build_matcher(index: LineageIndex, words: frozenset[str], harmless: frozenset[str]) -> NameMatcher:
+    """Finds the columns that have one of some words in their name, and none of the harmless words."""
+    wanted = [tuple(_split_name(word)) for word in sorted(words)]
 
-    def __init__(self, core: Core, words: frozenset[str], harmless: frozenset[str]) -> None:
-        self.words = words
-        self._core = core
-        self._harmless = harmless
-        self._matching: Flags = np.zeros(0, np.bool_)
-        self._joined = [tuple(_split_name(word)) for word in sorted(words)]
-        # A word that runs over the end of a name is found too, and sorted out by `_means`.
-        self._any = re.compile(b"|".join(re.escape("".join(parts).encode()[:4]) for parts in self._joined) or b"(?!)", re.IGNORECASE)
-
-    def match_names(self) -> Flags:
-        """By number of the name."""
-        known, n = len(self._matching), int(self._core.counts[N_NAMES])
-        if known < n:
-            more = np.zeros(n - known, np.bool_)
-            more[[number - known for number in self._find_candidates(known, n) if self._is_match(self._core.text(number))]] = True
-            self._matching = np.concatenate([self._matching, more])
-        return self._matching
-
-    def _find_candidates(self, first: int, last: int) -> list[int]:
-        """The names from number `first` on in which a word may begin."""
-        ends = self._core.names.end[first:last]
-        begin = int(self._core.names.end[first - 1]) if first else 0
-        text = self._core.names.text[begin : int(ends[-1])].tobytes()
-        starts = np.array([found.start() for found in self._any.finditer(text)], np.int64) + begin
-        found: list[int] = (np.unique(np.searchsorted(ends, starts, side="right")) + first).tolist()
-        return found
-
-    def _is_match(self, name: str) -> bool:
+    def accepts(name: str) -> bool:
         parts = _split_name(name)
-        if self._harmless.intersection(parts):
+        if harmless.intersection(parts):
             return False
-        return any(parts[i : i + len(word)] == list(word) for word in self._joined for i in range(len(parts) - len(word) + 1))
+        return any(parts[i : i + len(word)] == list(word) for word in wanted for i in range(len(parts) - len(word) + 1))
+
+    beginnings = b"|".join(re.escape("".join(parts).encode()[:4]) for parts in wanted)
+    return index.assets.build_name_matcher(re.compile(beginnings or b"(?!)", re.IGNORECASE), accepts)
 
 
 def _split_name(name: str) -> list[str]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from meshline.graph.index.arrays import NONE
 from meshline.graph.index.display_names import Shown
 from meshline.graph.index.loader import Feed
 from meshline.graph.index.lookup import Finder
-from meshline.graph.index.results import Ints, Label
-from meshline.graph.index.statistics import Survey, surveyed, tagged, tags_of
+from meshline.graph.index.results import Label
+from meshline.graph.index.statistics import NameMatcher, Survey, list_tags
 from meshline.graph.model import KINDS, AssetKey, AssetKind
 
 
 class AssetFacet:
     """Names, kinds, columns and tags of assets. Part of `LineageIndex`, which says what nodes are."""
 
-    def __init__(self, feed: Feed, shown: Shown) -> None:
+    def __init__(self, feed: Feed, shown: Shown, finder: Finder) -> None:
         self._feed = feed
         self._core = feed.core
         self._shown = shown
-        self._finder = Finder(feed, shown)
+        self._finder = finder
         self._labels: dict[int, Label] = {}
         self._labels_version = 0
 
@@ -37,10 +38,6 @@ class AssetFacet:
     def find_ending(self, kind: AssetKind, text: str, fold: Callable[[str], str]) -> list[int]:
         """All visible assets of a kind with a qualified name that, folded, ends with a text; and a few others."""
         return self._finder.ending(KINDS.index(kind), text, fold)
-
-    def prepare_ids(self) -> None:
-        """Make the first `find` as fast as later ones. Takes about a second for a million columns; a server does it at its start."""
-        self._finder.prepare_ids()
 
     def get_key(self, node: int) -> AssetKey:
         """The shown name: of a dataset the output port's, else the catalog's, else the TABLE symlink's, else the
@@ -63,10 +60,6 @@ class AssetFacet:
             label = self._labels[node] = Label(key.id, key.qualified_name)
         return label
 
-    def get_own_key(self, node: int) -> AssetKey:
-        """The key of exactly this node."""
-        return self._core.key(node)
-
     def get_kind(self, node: int) -> AssetKind:
         """The kind of an asset."""
         kind: AssetKind = KINDS[self._core.nodes.kind[node]]
@@ -76,17 +69,9 @@ class AssetFacet:
         """The node that represents the identity class of this node."""
         return int(self._core.nodes.rep[node])
 
-    def list_members(self, node: int) -> list[int]:
-        """The visible own nodes of the class, sorted by key; see `get_own_key`."""
-        return self._shown.members(node)
-
     def list_names(self, node: int, *, former: bool = False) -> list[AssetKey]:
         """The names that mean the asset, sorted. `former`: also those that it had until a rename, which may mean another asset now."""
         return [self._core.key(member) for member in self._shown.members(node) if former or not self._shown.former(member)]
-
-    def list_former_names(self, column: int) -> list[tuple[str, int]]:
-        """The earlier names of a column according to catalogs, each with the time (microseconds) until which it had it; oldest first."""
-        return self._shown.former_names(column)
 
     def is_visible(self, node: int) -> bool:
         """Whether a head mentions it."""
@@ -99,13 +84,9 @@ class AssetFacet:
         found: list[int] = self._shown.of_kind(kind).tolist()
         return found
 
-    def list_columns(self, dataset: int) -> list[int]:
-        """The columns of a dataset by position, then name: with inferred ones, without unlisted ones."""
-        return self._shown.columns(dataset)
-
-    def list_columns_by_name(self, dataset: int) -> list[int]:
-        """The same columns by name, as in `list_of_kind`."""
-        return self._shown.columns_by_name(dataset)
+    def list_columns(self, dataset: int, *, by_name: bool = False) -> list[int]:
+        """The columns of a dataset by position, then name, or by name as in `list_of_kind`: with inferred ones, without unlisted ones."""
+        return self._shown.columns_by_name(dataset) if by_name else self._shown.columns(dataset)
 
     def get_dataset(self, column: int) -> int:
         """The dataset of a column."""
@@ -129,21 +110,12 @@ class AssetFacet:
 
     def list_tags(self, node: int) -> frozenset[str]:
         """The tags that any source gives an asset, each as `key` or `key=value`."""
-        return tags_of(self._feed, node)
+        return list_tags(self._feed, node)
 
-    def find_tagged(self, is_wanted: Callable[[frozenset[str]], bool]) -> Ints:
-        """The assets with tags that are wanted from some source: representatives, int32, sorted. Looks at every fact."""
-        return tagged(self._feed, is_wanted)
-
-    def list_session_names(self) -> dict[tuple[str, ...], set[int]]:
-        """The names that producers gave datasets within a session (namespace, name), with all datasets that had one."""
-        found: dict[tuple[str, ...], set[int]] = {}
-        for said in self._feed.session_names.values():
-            for node, name in said:
-                if self.is_visible(node):
-                    found.setdefault(name, set()).add(self.get_representative(node))
-        return found
+    def build_name_matcher(self, pattern: re.Pattern[bytes], accepts: Callable[[str], bool]) -> NameMatcher:
+        """The columns whose names match, for a caller that asks again as the index changes."""
+        return NameMatcher(self._core, pattern, accepts)
 
     def survey(self) -> Survey:
-        """What is known of all datasets."""
-        return surveyed(self._core)
+        """What is known of the whole graph, as arrays."""
+        return Survey(self._feed, self._shown)

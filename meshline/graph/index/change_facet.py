@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from meshline.graph.index.arrays import N_NODES, NONE
+from meshline.graph.index.display_names import Shown
 from meshline.graph.index.loader import Feed
-from meshline.graph.index.mentions import Trail, fact_names, scopes_of
-from meshline.graph.index.results import Ints, ScopeInfo, Spoken, View
-from meshline.graph.index.statistics import Size, measured, spoken_of
+from meshline.graph.index.mentions import Trail, fact_names, find_first_mentions, list_names_stated, scopes_of
+from meshline.graph.index.results import ScopeInfo, Spoken, View
+from meshline.graph.index.statistics import Size, measure_size
 from meshline.graph.model import AssetKey, Scope
 from meshline.graph.store.base import Changes, Head
 
@@ -16,9 +17,10 @@ from meshline.graph.store.base import Changes, Head
 class ChangeFacet:
     """Scopes, their heads, and changes of these. Part of `LineageIndex`, which says what nodes are."""
 
-    def __init__(self, feed: Feed, view: View) -> None:
+    def __init__(self, feed: Feed, shown: Shown, view: View) -> None:
         self._feed = feed
         self._core = feed.core
+        self._shown = shown
         self._view = view
 
     def apply(self, changes: Changes) -> None:
@@ -65,9 +67,23 @@ class ChangeFacet:
         """A number that is not the id of a scope with a head."""
         return self._core.heads.unused_scope_id()
 
-    def list_mentioned(self) -> list[tuple[str, Ints]]:
-        """Each source with the datasets (representatives, int32) that it mentions, as a whole or by a column."""
-        return spoken_of(self._core)
+    def list_scopes_of(self, kinds: Collection[str]) -> list[Scope]:
+        """The scopes of these kinds (the first part of a scope) about which a source states something now."""
+        return self._core.heads.list_scopes(kinds)
+
+    def list_names_stated(self, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
+        """By namespace the names of datasets that sources other than `but` mention now, each with its own node."""
+        return list_names_stated(self._core, namespaces, but)
+
+    def find_first_mentions(self, keys: Collection[AssetKey], but: str) -> dict[AssetKey, int]:
+        """Since when, at the latest, sources other than `but` mention these datasets: the earliest `valid_from` (microseconds) of a
+        current statement on each. Datasets that no other source mentions are left out.
+        """
+        return find_first_mentions(self._core, keys, but)
+
+    def list_former_names(self, column: int) -> list[tuple[str, int]]:
+        """The earlier names of a column according to catalogs, each with the time (microseconds) until which it had it; oldest first."""
+        return self._shown.former_names(column)
 
     def count_bytes(self) -> int:
         """The memory of the tables in bytes, without Python objects."""
@@ -83,4 +99,4 @@ class ChangeFacet:
 
     def measure_size(self) -> Size:
         """How many assets and flows there are. Looks at every node and flow: some milliseconds per million."""
-        return measured(self._core)
+        return measure_size(self._core)

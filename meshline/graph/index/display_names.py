@@ -105,7 +105,7 @@ class Shown:
     def columns(self, dataset: int) -> list[int]:
         """The visible columns of a dataset but the unlisted: by position, then name."""
         core = self._core
-        reps = {int(core.nodes.rep[column]) for member in core.ring(dataset) for column in core.children(member)}
+        reps = {int(core.nodes.rep[column]) for column in core.list_columns(dataset)}
         listings = self.listings(dataset)
         kept = [rep for rep in reps if self.visible(rep) and not self._is_unlisted(rep, listings)]
         positions = {rep: self._position(rep, listings) for rep in kept}

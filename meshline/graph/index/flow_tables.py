@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from meshline.graph.index.arrays import (
     DATASET,
     DEAD,
     I64,
-    MERGED,
     N_FLOWS,
     N_NODES,
     NONE,
@@ -21,37 +20,11 @@ from meshline.graph.index.arrays import (
     REPLACED,
     U8,
 )
-from meshline.graph.index.index_tables import Core
-from meshline.graph.index.results import Bytes, Direction, Flags, FlowStep, Ints, Reach
+from meshline.graph.index.index_tables import Core, rows_of
+from meshline.graph.index.results import Direction, Flags, FlowStep, FlowTable, Ints, Reach
 from meshline.graph.model import FlowType
 
-
-def rows_of(begin: I64, end: I64) -> I64:
-    """All of begin[0]..end[0], then all of begin[1]..end[1], and so on."""
-    lengths = end - begin
-    offsets = np.cumsum(lengths) - lengths
-    rows: I64 = np.arange(int(lengths.sum())) + np.repeat(begin - offsets, lengths)
-    return rows
-
-
 _MASKING = 2  # FlowKinds.flags
-
-
-class FlowTable(NamedTuple):
-    """Flows by column, all of equal length; ends are representatives. One row for each time that a head says one."""
-
-    start: Ints
-    end: Ints
-    reach: Bytes
-    masking: Flags
-    job: Ints  # or NONE
-    subtype: Ints  # the number of its text: `Core.text`
-    covered: Flags  # a pair of datasets of which the columns are known, so that it is not followed
-
-    def where(self, chosen: Flags) -> FlowTable:
-        columns = (self.start, self.end, self.reach, self.masking, self.job, self.subtype, self.covered)
-        start, end, reach, masking, job, subtype, covered = (column[chosen] for column in columns)
-        return FlowTable(start, end, reach, masking, job, subtype, covered)  # type: ignore[arg-type]  # each as it was
 
 
 def table_of(core: Core, rows: I64) -> FlowTable:
@@ -72,11 +45,18 @@ def table_of(core: Core, rows: I64) -> FlowTable:
 def leaving(core: Core, datasets: Ints) -> FlowTable:
     """The flows that begin at these representatives of datasets or at their columns, covered pairs too."""
     touched = np.zeros(int(core.counts[N_NODES]), np.bool_)
-    members = [member for dataset in datasets.tolist() for member in core.ring(dataset)]
-    touched[members] = True
-    touched[[column for member in members for column in core.children(member)]] = True
+    for dataset in datasets.tolist():
+        touched[core.ring(dataset)] = True
+        touched[core.list_columns(dataset)] = True
     rows = _leaving(core, touched)
     return table_of(core, rows[core.flows.flags[rows] & (DEAD | REPLACED) == 0])
+
+
+def origins_of(core: Core, datasets: Iterable[int]) -> Ints:
+    """The datasets from columns of which flows lead into columns of these; representatives, sorted."""
+    rows = [row for dataset in datasets for column in core.list_columns(dataset) for row in core.flow_rows(column, incoming=True)]
+    starts = core.flows.start[np.array(rows, np.int64)]
+    return np.unique(core.nodes.rep[core.nodes.part1[starts[core.nodes.kind[starts] == COLUMN]]])
 
 
 def rows_between(core: Core, starts: Ints, reached: Ints, direction: Direction, weakest: int, wanted: U8 | None) -> I64:
@@ -103,18 +83,12 @@ def _inside(core: Core, starts: Ints, reached: Ints) -> tuple[Flags, Flags]:
     nodes = core.nodes
     inside = np.zeros(int(core.counts[N_NODES]), np.bool_)
     datasets = starts[nodes.kind[starts] == DATASET]
-    columns = [column for dataset in datasets.tolist() for member in core.ring(dataset) for column in core.children(member)]
-    inside[_members(core, np.concatenate([starts, reached, nodes.rep[np.array(columns, np.int32)]]))] = True
+    columns = [column for dataset in datasets.tolist() for column in core.list_columns(dataset)]
+    inside[core.collect_members(np.concatenate([starts, reached, nodes.rep[np.array(columns, np.int32)]]))] = True
     touched = inside.copy()
     own = np.flatnonzero(inside)
-    touched[_members(core, np.unique(nodes.part1[own[nodes.kind[own] == COLUMN]]))] = True
+    touched[core.collect_members(np.unique(nodes.part1[own[nodes.kind[own] == COLUMN]]))] = True
     return inside, touched
-
-
-def _members(core: Core, found: Ints) -> Ints:
-    """These nodes and the other members of their classes."""
-    merged = found[core.nodes.traits[found] & MERGED != 0]
-    return np.concatenate([found, np.array([other for node in merged.tolist() for other in core.ring(node)], np.int32)])
 
 
 def _leaving(core: Core, touched: Flags) -> I64:
@@ -124,9 +98,6 @@ def _leaving(core: Core, touched: Flags) -> I64:
     folded = csr.flow[rows_of(csr.ptr[nodes].astype(np.int64), csr.ptr[nodes + 1].astype(np.int64))]
     newer = np.arange(core.folded, n)
     return np.concatenate([folded.astype(np.int64), newer[touched[core.flows.start[core.folded : n]]]])
-
-
-# FlowKinds.flags
 
 
 def flow_step(core: Core, flow: int) -> FlowStep:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -30,6 +30,10 @@ _REPLACED = format_scope((CONTENT_REPLACED, ""))[:-2]
 _NUMBERS = ("scope_id", "observed_at", "valid_from", "last_observed", "run", "source", "provisional", "stale", "replaced", "refollowed")
 _OUTPUT_PARTS = 5  # of a job-output scope
 _NEVER = np.iinfo(np.int64).min
+
+
+# The tables that have rows of heads: columns of `Heads.starts`.
+FLOWS, RELATIONS, FACTS, MENTIONS = range(4)
 
 
 class Heads:
@@ -171,6 +175,17 @@ class Heads:
             return {}
         own = np.flatnonzero((self.alive[: self.n] != 0) & (self.source[: self.n] == number)).tolist()
         return {self.scope_of(head): Spoken(self.digests[head], int(self.observed_at[head]), int(self.scope_id[head])) for head in own}
+
+    def list_alive(self, sources: Iterable[str]) -> I64:
+        """The alive heads of sources, ascending."""
+        numbers = [number for source in sources if (number := self._source_numbers.get(source)) is not None]
+        return np.flatnonzero((self.alive[: self.n] != 0) & np.isin(self.source[: self.n], numbers))
+
+    def list_scopes(self, kinds: Collection[str]) -> list[Scope]:
+        """The scopes of these kinds (their first part) that have an alive head."""
+        beginnings = tuple(format_scope((kind, ""))[:-2] for kind in kinds)
+        alive = self.alive[: self.n].tolist()
+        return [parse_scope(text) for text, is_alive in zip(self.scopes, alive, strict=False) if is_alive and text.startswith(beginnings)]
 
     def newest_of(self, kind: str) -> int:
         """The newest time of a statement of the sources of a kind, in microseconds; 0: there is none."""

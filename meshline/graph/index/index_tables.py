@@ -41,7 +41,7 @@ from meshline.graph.index.arrays import (
     extended,
     widened,
 )
-from meshline.graph.index.heads import Heads
+from meshline.graph.index.heads import MENTIONS, Heads
 from meshline.graph.index.kernels import collect, decode, hash_tables, mutate
 from meshline.graph.index.kernels.messagepack import Malformed
 from meshline.graph.index.results import Ints
@@ -273,6 +273,12 @@ class Core:
         except UnicodeDecodeError as error:
             raise StoreCorrupt(f"a name in a statement cannot be read ({error}): restore the store from a backup") from error
 
+    def read_texts(self, names: Ints) -> list[str]:
+        """Interned strings by their numbers."""
+        ends, begins = self.names.end[names], np.where(names > 0, self.names.end[names - 1], 0)
+        text = self.names.text.data
+        return [str(text[begin:end], "utf-8", "replace") for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+
     def name_number(self, text: str) -> int:
         """The number of a known string, or NONE."""
         raw = np.frombuffer(text.encode() + b"\0", np.uint8)[:-1]
@@ -361,6 +367,25 @@ class Core:
         """The columns of exactly this dataset, in the order in which they came."""
         return self._rows(lambda found: collect.children(dataset, self.nodes, found))
 
+    def list_columns(self, dataset: int) -> list[int]:
+        """The columns of all members of a dataset's class."""
+        return [column for member in self.ring(dataset) for column in self.children(member)]
+
+    def collect_members(self, nodes: Ints) -> Ints:
+        """These nodes and all other members of their classes, sorted."""
+        merged = nodes[self.nodes.traits[nodes] & MERGED != 0]
+        others = [other for node in merged.tolist() for other in self.ring(node)]
+        return np.unique(np.concatenate([nodes, np.array(others, np.int32)])).astype(np.int32)
+
+    def list_rows(self, heads: Ints | I64, table: int) -> I64:
+        """The rows of heads in a table (see `heads`), head by head."""
+        return rows_of(self.heads.starts[heads, table], self.heads.starts[heads + 1, table])
+
+    def list_mentioned(self, heads: Ints | I64) -> Ints:
+        """The nodes that heads mention visibly, head by head; see `mutate.recast`."""
+        mentions = self.mentions[self.list_rows(heads, MENTIONS)]
+        return mentions[mentions >= 0]
+
     def mention_rows(self, nodes: Sequence[int]) -> list[int]:
         """The mentions of any of exactly these nodes, even those of facts that are not seen: a look at all mentions."""
         if len(self._wanted) < len(self.nodes.kind):
@@ -383,6 +408,14 @@ class Core:
             fill(self._found)
         found: list[int] = self._found[:n].tolist()
         return found
+
+
+def rows_of(begin: I64, end: I64) -> I64:
+    """All of begin[0]..end[0], then all of begin[1]..end[1], and so on."""
+    lengths = end - begin
+    offsets = np.cumsum(lengths) - lengths
+    rows: I64 = np.arange(int(lengths.sum())) + np.repeat(begin - offsets, lengths)
+    return rows
 
 
 def named_by(mentions: Ints) -> Ints:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from meshline.graph.index.flow_tables import FlowTable, leaving
+from meshline.graph.index.arrays import DATASET
+from meshline.graph.index.flow_tables import leaving, origins_of
 from meshline.graph.index.index_tables import Slots
 from meshline.graph.index.loader import Feed
 from meshline.graph.index.ownership import Holders
 from meshline.graph.index.passes import Limits, Walker
 from meshline.graph.index.paths import PathSearch
-from meshline.graph.index.results import Affected, Bytes, Direction, Flags, FlowStep, Ints, Reach, View
+from meshline.graph.index.results import Affected, Bytes, Direction, Flags, FlowStep, FlowTable, Ints, Reach, View
 from meshline.graph.index.rollup import Rows, strongest
 from meshline.graph.index.traversal import Traversal, starting
 from meshline.graph.index.value_flow import Spread, copies, of_datasets, onward, trace
@@ -63,6 +64,10 @@ class LineageFacet:
         """The flows that begin at these datasets or at their columns, with pairs of datasets whose columns are known."""
         return leaving(self._core, self._core.nodes.rep[np.array(sorted(set(datasets)), np.int32)])
 
+    def collect_origins(self, datasets: Iterable[int]) -> Ints:
+        """The datasets (representatives, int32, sorted) from columns of which data flows into columns of these datasets."""
+        return origins_of(self._core, datasets)
+
     def get_text(self, number: int) -> str:
         """A text by its number in a `FlowTable`."""
         return self._core.text(number)
@@ -101,3 +106,20 @@ class LineageFacet:
     def get_datasets(self, columns: Ints) -> Ints:
         """The datasets (representatives) of columns: int32, of equal length."""
         return self._core.nodes.rep[self._core.nodes.part1[columns]]
+
+    def get_representatives(self, nodes: Ints) -> Ints:
+        """The representatives of the identity classes of nodes: int32, of equal length."""
+        return self._core.nodes.rep[nodes]
+
+    def collect_columns(self, datasets: Iterable[int]) -> Ints:
+        """All columns of these datasets under any of their names, hidden ones too: representatives, int32, sorted."""
+        own = [column for dataset in datasets for column in self._core.list_columns(dataset)]
+        return np.unique(self._core.nodes.rep[np.array(own, np.int32)])
+
+    def collect_members(self, nodes: Ints) -> Ints:
+        """All nodes of the identity classes of these, and of the columns of those that are datasets: int32, sorted."""
+        core = self._core
+        members = core.collect_members(nodes)
+        datasets = members[core.nodes.kind[members] == DATASET].tolist()
+        columns = [column for dataset in datasets for column in core.children(dataset)]
+        return np.unique(np.concatenate([members, np.array(columns, np.int32)]))

@@ -17,9 +17,9 @@ from meshline.graph.index.asset_facet import AssetFacet
 from meshline.graph.index.change_facet import ChangeFacet
 from meshline.graph.index.display_names import Shown
 from meshline.graph.index.dump import Dump, dumped
-from meshline.graph.index.index_tables import Core
 from meshline.graph.index.lineage_facet import LineageFacet
 from meshline.graph.index.loader import Feed
+from meshline.graph.index.lookup import Finder
 from meshline.graph.index.ownership import Holders
 from meshline.graph.index.ownership_facet import OwnershipFacet
 from meshline.graph.index.results import KnownLater, View
@@ -43,10 +43,11 @@ class LineageIndex:
         self._core = self._feed.core
         self._shown = Shown(self._feed, precedence)
         self._holders = Holders(self._feed, self._shown, precedence)
-        self.assets = AssetFacet(self._feed, self._shown)
+        self._finder = Finder(self._feed, self._shown)
+        self.assets = AssetFacet(self._feed, self._shown, self._finder)
         self.ownership = OwnershipFacet(self._feed, self._holders)
         self.lineage = LineageFacet(self._feed, self._holders, self._view)
-        self.changes = ChangeFacet(self._feed, self._view)
+        self.changes = ChangeFacet(self._feed, self._shown, self._view)
 
     @classmethod
     def load(
@@ -80,10 +81,9 @@ class LineageIndex:
     def known_later(self, known: tuple[KnownLater, ...]) -> None:
         self._view.known_later = known
 
-    @property
-    def core(self) -> Core:
-        """The tables, to be read only."""
-        return self._core
+    def prepare_ids(self) -> None:
+        """Make the first `assets.find` as fast as later ones. Takes about a second for a million columns; a server does it at its start."""
+        self._finder.prepare_ids()
 
     def dump(self) -> Dump:
         """For tests: the whole visible graph by names, independent of the order of the statements (law 7)."""

@@ -196,7 +196,7 @@ class _Ids:
         grouped, self._identity.grouped = self._identity.grouped, set()
         for dataset in grouped:
             if core.nodes.traits[dataset] & (MERGED | PAST) == MERGED:
-                names = {int(core.nodes.part2[column]) for member in core.ring(dataset) for column in core.children(member)}
+                names = {int(core.nodes.part2[column]) for column in core.list_columns(dataset)}
                 for name in sorted(names):
                     if core.node(COLUMN, dataset, name) == NONE:
                         self._add(dataset, name)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from meshline.graph.index.arrays import COLUMN, COVERED, DATASET, GONE, I64, N_NODES, NONE, REPLACED, U8
-from meshline.graph.index.flow_tables import rows_of
+from meshline.graph.index.arrays import COLUMN, COVERED, DATASET, GONE, I64, N_NODES, NONE, PAST, REPLACED, U8
+from meshline.graph.index.heads import FACTS, FLOWS, MENTIONS
 from meshline.graph.index.identity import Identity
-from meshline.graph.index.index_tables import Core, named_by
-from meshline.graph.index.results import Flags, Ints
+from meshline.graph.index.index_tables import Core, named_by, rows_of
+from meshline.graph.index.results import Flags, Ints, Moved
 from meshline.graph.model import AssetKey
 
 
@@ -19,7 +18,7 @@ def scopes_of(core: Core, node: int) -> list[int]:
     """The scopes whose heads mention any member; a mention of a column is one of its dataset."""
     members = core.ring(node)
     if core.nodes.kind[node] == DATASET:
-        columns = [column for member in members for column in core.children(member)]
+        columns = core.list_columns(node)
         members += [column for column in columns if not core.nodes.traits[column] & GONE]
     heads: set[int] = set()
     for member in members:
@@ -40,7 +39,7 @@ def fact_names(core: Core, node: int) -> dict[int, set[AssetKey]]:
 
 def mentioned(core: Core, head: int) -> Ints:
     """The nodes that a head mentions, even if only by facts that are not seen."""
-    return named_by(core.mentions[core.heads.starts[head, 3] : core.heads.starts[head + 1, 3]])
+    return named_by(core.mentions[core.heads.starts[head, MENTIONS] : core.heads.starts[head + 1, MENTIONS]])
 
 
 def scopes_mentioning(core: Core, nodes: Sequence[int]) -> set[int]:
@@ -51,7 +50,33 @@ def scopes_mentioning(core: Core, nodes: Sequence[int]) -> set[int]:
     return {int(core.heads.scope_id[head]) for head in heads if core.heads.alive[head]}
 
 
-_FLOWS, _FACTS, _MENTIONS = 0, 2, 3  # columns of Heads.starts
+def list_names_stated(core: Core, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
+    """By namespace the names of datasets that sources other than `but` mention now, each with its own node."""
+    n, nodes = int(core.counts[N_NODES]), core.nodes
+    own = np.bincount(core.list_mentioned(core.heads.list_alive([but])), minlength=n)
+    stated = (nodes.kind[:n] == DATASET) & (nodes.traits[:n] & (GONE | PAST) == 0) & (nodes.live[:n] - own > 0)
+    found: dict[str, dict[str, int]] = {}
+    for namespace in namespaces:
+        number = core.name_number(namespace)
+        of_namespace = np.flatnonzero(stated & (nodes.part1[:n] == number)) if number != NONE else np.empty(0, np.int32)
+        found[namespace] = dict(zip(core.read_texts(nodes.part2[of_namespace]), of_namespace.tolist(), strict=True))
+    return found
+
+
+def find_first_mentions(core: Core, keys: Collection[AssetKey], but: str) -> dict[AssetKey, int]:
+    """Since when, at the latest, sources other than `but` mention datasets: the earliest beginning of a current statement on each."""
+    heads, n = core.heads, int(core.counts[N_NODES])
+    wanted = {node: key for key in keys if (node := core.key_node(key)) != NONE}
+    marked: Flags = np.zeros(n, np.bool_)
+    marked[list(wanted)] = True
+    others = np.flatnonzero(heads.alive[: heads.n])
+    others = others[~np.isin(others, heads.list_alive([but]))]
+    mentions = core.mentions[core.list_rows(others, MENTIONS)]
+    of_head = np.repeat(others, heads.starts[others + 1, MENTIONS] - heads.starts[others, MENTIONS])
+    hits = (mentions >= 0) & marked[np.maximum(mentions, 0)]
+    since = np.full(n, np.iinfo(np.int64).max, np.int64)
+    np.minimum.at(since, mentions[hits], heads.valid_from[of_head[hits]])
+    return {key: int(since[node]) for node, key in wanted.items() if since[node] < np.iinfo(np.int64).max}
 
 
 class Touched:
@@ -82,23 +107,8 @@ class Touched:
             return None
         differs = (before != self._alive[:known]) | (times != self._observed_at[:known])
         changed = np.concatenate([np.flatnonzero(differs), np.arange(known, heads.n)])
-        mentions = self._core.mentions[rows_of(heads.starts[changed, _MENTIONS], heads.starts[changed + 1, _MENTIONS])]
+        mentions = self._core.mentions[self._core.list_rows(changed, MENTIONS)]
         return np.unique(np.concatenate([named_by(mentions), np.array(sorted(regrouped), np.int32)]))
-
-
-# columns of Heads.starts
-
-
-class Moved(NamedTuple):
-    """What differs from the look before. Own nodes, sorted.
-
-    `named`: those that heads name that came or went; of those that say the same as of another time, the assets other than
-    datasets and columns. `fed`: the columns (and datasets, for all of theirs) into which other flows lead, that have other
-    tags, that came into sight or went out of it, or that stand for other names.
-    """
-
-    named: Ints
-    fed: Ints
 
 
 class Trail:
@@ -146,14 +156,12 @@ class Trail:
 
     def _mentions(self, heads: I64) -> Ints:
         core = self._core
-        starts = core.heads.starts
-        return named_by(core.mentions[rows_of(starts[heads, _MENTIONS], starts[heads + 1, _MENTIONS])])
+        return named_by(core.mentions[core.list_rows(heads, MENTIONS)])
 
     def _flow_ends(self, heads: I64, *, passed_over: int = 0) -> Ints:
         """Where the flows of these heads lead, but for those with any of these flags."""
         core = self._core
-        starts = core.heads.starts
-        rows = rows_of(starts[heads, _FLOWS], starts[heads + 1, _FLOWS])
+        rows = core.list_rows(heads, FLOWS)
         ends: Ints = core.flows.end[rows[core.flows.flags[rows] & passed_over == 0]]
         return ends
 
@@ -161,7 +169,7 @@ class Trail:
         """Those of these heads that give tags."""
         core = self._core
         starts = core.heads.starts
-        begin, end = starts[heads, _FACTS], starts[heads + 1, _FACTS]
+        begin, end = starts[heads, FACTS], starts[heads + 1, FACTS]
         tagged = core.facts.tags[rows_of(begin, end)] != NONE
         of_head = np.repeat(np.arange(len(heads)), end - begin)
         found: I64 = heads[np.unique(of_head[tagged])]

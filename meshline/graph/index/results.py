@@ -138,6 +138,23 @@ class FlowStep(NamedTuple):
     scope_id: int
 
 
+class FlowTable(NamedTuple):
+    """Flows by column, all of equal length; ends are representatives. One row for each time that a head says one."""
+
+    start: Ints
+    end: Ints
+    reach: Bytes
+    masking: Flags
+    job: Ints  # or -1
+    subtype: Ints  # the number of its text: `LineageFacet.get_text`
+    covered: Flags  # a pair of datasets of which the columns are known, so that it is not followed
+
+    def where(self, chosen: Flags) -> FlowTable:
+        columns = (self.start, self.end, self.reach, self.masking, self.job, self.subtype, self.covered)
+        start, end, reach, masking, job, subtype, covered = (column[chosen] for column in columns)
+        return FlowTable(start, end, reach, masking, job, subtype, covered)  # type: ignore[arg-type]  # each as it was
+
+
 class ScopeInfo(NamedTuple):
     """The head of a scope without what it says. `stale`: the job's latest run restated other outputs only."""
 
@@ -160,3 +177,22 @@ class Affected(NamedTuple):
     reach: Bytes
     distance: Ints
     masked: Flags
+
+
+class Moved(NamedTuple):
+    """What differs from the look before. Own nodes, sorted.
+
+    `named`: those that heads name that came or went; of those that say the same as of another time, the assets other than
+    datasets and columns. `fed`: the columns (and datasets, for all of theirs) into which other flows lead, that have other
+    tags, that came into sight or went out of it, or that stand for other names.
+    """
+
+    named: Ints
+    fed: Ints
+
+
+class Undo(NamedTuple):
+    """What labels were."""
+
+    nodes: Ints
+    labels: Ints

@@ -126,7 +126,7 @@ class Reckoning:
         """The columns of those that are datasets, each once; none that no head mentions any more."""
         core = self._core
         datasets = nodes[core.nodes.kind[nodes] == DATASET].tolist()
-        own = [column for dataset in datasets for member in core.ring(dataset) for column in core.children(member)]
+        own = [column for dataset in datasets for column in core.list_columns(dataset)]
         columns = np.array(own, np.int64)
         return np.unique(core.nodes.rep[columns[core.nodes.live[columns] > 0]])
 

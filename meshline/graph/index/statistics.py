@@ -1,22 +1,44 @@
-"""Figures and surveys of the whole index: its size, what is known of all datasets at once, and which assets have which tags."""
+"""Figures of the whole graph: its size, what is known of all datasets at once, and which assets have which tags."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from meshline.graph.index.arrays import COLUMN, DATASET, DEAD, N_FACTS, N_FLOWS, N_NODES, N_RELATIONS, NONE, REPLACED
-from meshline.graph.index.flow_tables import rows_of
+from meshline.graph.index.arrays import (
+    CLASS,
+    COLUMN,
+    DATASET,
+    DEAD,
+    GONE,
+    I64,
+    N_FACTS,
+    N_FLOWS,
+    N_NAMES,
+    N_NODES,
+    N_RELATIONS,
+    NONE,
+    PAST,
+    REPLACED,
+)
+from meshline.graph.index.display_names import Shown
+from meshline.graph.index.heads import FACTS, RELATIONS
 from meshline.graph.index.index_tables import Core
 from meshline.graph.index.loader import Feed
-from meshline.graph.index.results import Flags, Ints
-from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType
+from meshline.graph.index.results import Flags, Ints, Reach
+from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, parse_source_kind
+
+_WRITES = EDGE_TYPES.index(EdgeType.WRITES)
+_HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
+_DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
 
 
 class Size(NamedTuple):
-    """Assets that some head mentions, by each name that they have, and FLOWS_TO edges as heads say them."""
+    """How many assets heads mention, counted by each of their names, and how many FLOWS_TO edges heads state."""
 
     columns: int
     datasets: int
@@ -24,7 +46,8 @@ class Size(NamedTuple):
     edges: int
 
 
-def measured(core: Core) -> Size:
+def measure_size(core: Core) -> Size:
+    """Looks at every node and flow."""
     nodes, flows = int(core.counts[N_NODES]), int(core.counts[N_FLOWS])
     mentioned = np.bincount(core.nodes.kind[:nodes][core.nodes.live[:nodes] > 0], minlength=len(KINDS))
     return Size(
@@ -35,62 +58,213 @@ def measured(core: Core) -> Size:
     )
 
 
-_WRITES = EDGE_TYPES.index(EdgeType.WRITES)
-_MENTIONS = 3  # the column of Heads.starts
+class DatasetNames(NamedTuple):
+    """The names of datasets that heads mention, as int32 arrays of equal length: one row for each name."""
+
+    node: Ints  # the name's own node
+    representative: Ints
+    namespace: Ints  # the number of its text: `Survey.read_texts`
+    name: Ints  # the same
+    is_former: Flags  # what the name meant until a rename or drop
 
 
-class Survey(NamedTuple):
-    """By node, of representatives of datasets."""
+class ListedColumns(NamedTuple):
+    """The columns that heads list, as arrays of equal length: one row for each listed column of each name of a dataset."""
 
-    described: Flags  # some head lists its columns
-    written: Flags  # a job writes it
-    fed: Flags  # flows go into a column of it
-
-
-def surveyed(core: Core) -> Survey:
-    """A look at every flow, relation and node: some milliseconds per million."""
-    n, nodes = int(core.counts[N_NODES]), core.nodes
-    listed = np.flatnonzero((nodes.listed[:n] > 0) & (nodes.kind[:n] == DATASET))
-    ends = core.flows.end[: core.counts[N_FLOWS]][core.flows.flags[: core.counts[N_FLOWS]] & (DEAD | REPLACED) == 0]
-    relations = np.flatnonzero(core.relations.type[: core.counts[N_RELATIONS]] == _WRITES)
-    into = nodes.part1[ends[nodes.kind[ends] == COLUMN]]
-    return Survey(*(_marked(n, nodes.rep[found]) for found in (listed, core.relations.end[relations], into)))
+    dataset: Ints  # the own node of the dataset's name
+    representative: Ints  # of the dataset
+    name: Ints  # the number of the casefolded name
 
 
-def spoken_of(core: Core) -> list[tuple[str, Ints]]:
-    """Each source with the datasets (representatives, each once) that its heads mention, in whole or a column of them."""
-    heads, n = core.heads, int(core.counts[N_NODES])
-    alive = np.flatnonzero(heads.alive[: heads.n])
-    found: list[tuple[str, Ints]] = []
-    for number, source in enumerate(heads.sources):
-        own = alive[heads.source[alive] == number]
-        mentions = core.mentions[rows_of(heads.starts[own, _MENTIONS], heads.starts[own + 1, _MENTIONS])]
-        mentions = mentions[mentions >= 0]  # see `mutate.recast`
-        kinds = core.nodes.kind[mentions]
-        datasets = np.concatenate([mentions[kinds == DATASET], core.nodes.part1[mentions[kinds == COLUMN]]])
-        found.append((source, np.flatnonzero(_marked(n, core.nodes.rep[datasets])).astype(np.int32)))
-    return found
+class Survey:
+    """What is known of the whole graph, as arrays. Each is computed when it is first read, in some milliseconds per million
+    nodes or flows, and is valid until the index changes. Boolean arrays are indexed by node and set at representatives.
+    """
+
+    def __init__(self, feed: Feed, shown: Shown) -> None:
+        self._feed = feed
+        self._core = feed.core
+        self._shown = shown
+
+    @cached_property
+    def described(self) -> Flags:
+        """Whether a head lists the columns of the dataset."""
+        n, nodes = int(self._core.counts[N_NODES]), self._core.nodes
+        return self._mark(nodes.rep[np.flatnonzero((nodes.listed[:n] > 0) & (nodes.kind[:n] == DATASET))])
+
+    @cached_property
+    def written(self) -> Flags:
+        """Whether a job writes the dataset."""
+        relations = self._core.relations
+        rows = np.flatnonzero(relations.type[: self._core.counts[N_RELATIONS]] == _WRITES)
+        return self._mark(self._core.nodes.rep[relations.end[rows]])
+
+    @cached_property
+    def fed(self) -> Flags:
+        """Whether flows lead into a column of the dataset."""
+        core, n = self._core, int(self._core.counts[N_FLOWS])
+        ends = core.flows.end[:n][core.flows.flags[:n] & (DEAD | REPLACED) == 0]
+        return self._mark(core.nodes.rep[core.nodes.part1[ends[core.nodes.kind[ends] == COLUMN]]])
+
+    @cached_property
+    def catalogued(self) -> Flags:
+        """Whether a catalog mentions the dataset."""
+        mentions = self._core.list_mentioned(self._core.heads.list_alive(self._catalogs))
+        return self._mark(self._core.nodes.rep[mentions[self._core.nodes.kind[mentions] == DATASET]])
+
+    @cached_property
+    def mentioned(self) -> list[tuple[str, Ints]]:
+        """Each source with the datasets (representatives, int32, each once) that its heads mention, as a whole or by a column."""
+        core = self._core
+        found: list[tuple[str, Ints]] = []
+        for source in core.heads.sources:
+            mentions = core.list_mentioned(core.heads.list_alive([source]))
+            kinds = core.nodes.kind[mentions]
+            datasets = np.concatenate([mentions[kinds == DATASET], core.nodes.part1[mentions[kinds == COLUMN]]])
+            found.append((source, np.flatnonzero(self._mark(core.nodes.rep[datasets])).astype(np.int32)))
+        return found
+
+    @cached_property
+    def catalog_tables(self) -> dict[int, set[str]]:
+        """By own node of the names of datasets that catalogs describe: these catalogs."""
+        core = self._core
+        found: dict[int, set[str]] = {}
+        for source in self._catalogs:
+            own = core.heads.list_alive([source])
+            relations = core.list_rows(own, RELATIONS)
+            listed = core.relations.start[relations[core.relations.type[relations] == _HAS_COLUMN]]
+            described = core.facts.node[core.list_rows(own, FACTS)]
+            described = described[described >= 0]
+            described = described[core.nodes.kind[described] == DATASET]
+            for dataset in np.unique(np.concatenate([listed, described])).tolist():
+                found.setdefault(dataset, set()).add(source)
+        return found
+
+    @cached_property
+    def names(self) -> DatasetNames:
+        """All names of datasets that heads mention."""
+        n, nodes = int(self._core.counts[N_NODES]), self._core.nodes
+        own = np.flatnonzero((nodes.kind[:n] == DATASET) & (nodes.live[:n] > 0)).astype(np.int32)
+        return DatasetNames(own, nodes.rep[own], nodes.part1[own], nodes.part2[own], nodes.traits[own] & (GONE | PAST) != 0)
+
+    @cached_property
+    def columns(self) -> ListedColumns:
+        """All columns that heads list, except those of former names of datasets."""
+        core, n = self._core, int(self._core.counts[N_NODES])
+        nodes = core.nodes
+        columns = np.flatnonzero((nodes.kind[:n] == COLUMN) & (nodes.listed[:n] > 0) & (nodes.live[:n] > 0))
+        columns = columns[nodes.traits[nodes.part1[columns]] & (GONE | PAST) == 0]
+        datasets, names = nodes.part1[columns], nodes.part2[columns]
+        folds = core.names.fold[names]
+        return ListedColumns(datasets, nodes.rep[datasets], np.where(folds >= 0, folds, names))
+
+    @cached_property
+    def flows(self) -> tuple[Ints, Ints]:
+        """(starts, ends) of all flows, as the datasets of their ends (representatives): int32, one pair for each flow."""
+        core, n = self._core, int(self._core.counts[N_FLOWS])
+        rows = np.flatnonzero(core.flows.flags[:n] & DEAD == 0)
+        return self._to_datasets(core.flows.start[rows]), self._to_datasets(core.flows.end[rows])
+
+    @cached_property
+    def dataset_flows(self) -> tuple[Ints, Ints]:
+        """(starts, ends) of the flows from one dataset as a whole to another, whether columns are known or not; as in `flows`."""
+        core, n = self._core, int(self._core.counts[N_FLOWS])
+        rows = np.flatnonzero(core.flows.flags[:n] & (DEAD | CLASS) == Reach.POSSIBLE)
+        start, end = core.nodes.rep[core.flows.start[rows]], core.nodes.rep[core.flows.end[rows]]
+        return start[start != end], end[start != end]
+
+    @cached_property
+    def different(self) -> set[frozenset[int]]:
+        """The pairs of representatives that are stated to be different (DIFFERENT_FROM)."""
+        core = self._core
+        rows = np.flatnonzero(core.relations.type[: core.counts[N_RELATIONS]] == _DIFFERENT_FROM)
+        starts, ends = core.nodes.rep[core.relations.start[rows]], core.nodes.rep[core.relations.end[rows]]
+        return {frozenset(pair) for pair in zip(starts.tolist(), ends.tolist(), strict=True)}
+
+    @cached_property
+    def session_names(self) -> dict[tuple[str, ...], set[int]]:
+        """The names that producers gave datasets within a session (namespace, name), with all datasets that had one."""
+        found: dict[tuple[str, ...], set[int]] = {}
+        for named in self._feed.session_names.values():
+            for node, name in named:
+                if self._shown.visible(node):
+                    found.setdefault(name, set()).add(int(self._core.nodes.rep[node]))
+        return found
+
+    def find_tagged(self, is_wanted: Callable[[frozenset[str]], bool]) -> Ints:
+        """The assets with tags that are wanted from some source: representatives, int32, sorted."""
+        facts, n, tag_sets = self._core.facts, int(self._core.counts[N_FACTS]), self._feed.tag_sets
+        chosen = np.zeros(len(tag_sets) + 1, np.bool_)  # the last one is NONE's
+        chosen[:-1] = [is_wanted(tags) for tags in tag_sets]
+        rows = np.flatnonzero(facts.tags[:n] != NONE)
+        nodes = facts.node[rows[chosen[facts.tags[rows]]]]
+        return np.unique(self._core.nodes.rep[nodes[nodes != NONE]])
+
+    def get_own_key(self, node: int) -> AssetKey:
+        """The key of exactly this node."""
+        return self._core.key(node)
+
+    def read_texts(self, numbers: Ints) -> list[str]:
+        """The texts of names by their numbers."""
+        return self._core.read_texts(numbers)
+
+    @property
+    def _catalogs(self) -> list[str]:
+        return [source for source in self._core.heads.sources if parse_source_kind(source) in CATALOG_KINDS]
+
+    def _to_datasets(self, nodes: Ints) -> Ints:
+        """Of columns their datasets, of datasets themselves; representatives."""
+        own = np.where(self._core.nodes.kind[nodes] == COLUMN, self._core.nodes.part1[nodes], nodes)
+        found: Ints = self._core.nodes.rep[own]
+        return found
+
+    def _mark(self, nodes: Ints | I64) -> Flags:
+        marks = np.zeros(int(self._core.counts[N_NODES]), np.bool_)
+        marks[nodes] = True
+        return marks
 
 
-def _marked(n: int, nodes: Ints) -> Flags:
-    marks = np.zeros(n, np.bool_)
-    marks[nodes] = True
-    return marks
-
-
-def tags_of(feed: Feed, node: int) -> frozenset[str]:
-    """The tags of any member of an asset, `key` or `key=value`."""
+def list_tags(feed: Feed, node: int) -> frozenset[str]:
+    """The tags of any member of an asset, each as `key` or `key=value`."""
     core = feed.core
     rows = [row for member in core.ring(node) for row in core.fact_rows(member)]
     numbers = {int(core.facts.tags[row]) for row in rows} - {NONE}
     return frozenset().union(*(feed.tag_sets[number] for number in numbers))
 
 
-def tagged(feed: Feed, wanted: Callable[[frozenset[str]], bool]) -> Ints:
-    """The representatives of which some source gives tags that are wanted, sorted: a look at every fact."""
-    facts, n = feed.core.facts, int(feed.core.counts[N_FACTS])
-    chosen = np.zeros(len(feed.tag_sets) + 1, np.bool_)  # the last one is NONE's
-    chosen[:-1] = [wanted(tags) for tags in feed.tag_sets]
-    rows = np.flatnonzero(facts.tags[:n] != NONE)
-    nodes = facts.node[rows[chosen[facts.tags[rows]]]]
-    return np.unique(feed.core.nodes.rep[nodes[nodes != NONE]])
+class NameMatcher:
+    """The columns whose names match. Each distinct name is tested once: those that came since at the next look."""
+
+    def __init__(self, core: Core, pattern: re.Pattern[bytes], accepts: Callable[[str], bool]) -> None:
+        """`pattern`: what begins in every name that matches, found in all names at once (it may run over the end of
+        a name); `accepts`: decides on each name in which the pattern begins.
+        """
+        self._core = core
+        self._pattern = pattern
+        self._accepts = accepts
+        self._matching: Flags = np.zeros(0, np.bool_)  # by number of the name
+
+    def find_columns(self, among: Ints | None = None) -> Ints:
+        """The columns (representatives, int32, sorted) that match by any visible name: of all, or of these representatives."""
+        core, n = self._core, int(self._core.counts[N_NODES])
+        own = np.arange(n, dtype=np.int32) if among is None else core.collect_members(among)
+        own = own[(core.nodes.kind[own] == COLUMN) & (core.nodes.live[own] > 0)]
+        self._follow()
+        return np.unique(core.nodes.rep[own[self._matching[core.nodes.part2[own]]]])
+
+    def _follow(self) -> None:
+        known, n = len(self._matching), int(self._core.counts[N_NAMES])
+        if known < n:
+            more = np.zeros(n - known, np.bool_)
+            more[[number - known for number in self._list_candidates(known, n) if self._accepts(self._core.text(number))]] = True
+            self._matching = np.concatenate([self._matching, more])
+
+    def _list_candidates(self, first: int, last: int) -> list[int]:
+        """The names from number `first` on in which the pattern begins."""
+        names = self._core.names
+        ends = names.end[first:last]
+        begin = int(names.end[first - 1]) if first else 0
+        text = names.text[begin : int(ends[-1])].tobytes()
+        starts = np.array([found.start() for found in self._pattern.finditer(text)], np.int64) + begin
+        found: list[int] = (np.unique(np.searchsorted(ends, starts, side="right")) + first).tolist()
+        return found

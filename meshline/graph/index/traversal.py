@@ -10,12 +10,12 @@ import numpy as np
 
 from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, I64, N_NODES, PASSED_OVER, U8
 from meshline.graph.index.display_names import is_output
-from meshline.graph.index.flow_tables import FlowTable, flow_step, masking, order, rows_between, table_of
+from meshline.graph.index.flow_tables import flow_step, masking, order, rows_between, table_of
 from meshline.graph.index.index_tables import Slots
 from meshline.graph.index.loader import Feed
 from meshline.graph.index.ownership import Holders
 from meshline.graph.index.passes import Limits, Walked, Walker
-from meshline.graph.index.results import Affected, Bytes, Completeness, Direction, Flags, FlowStep, Ints, View
+from meshline.graph.index.results import Affected, Bytes, Completeness, Direction, Flags, FlowStep, FlowTable, Ints, View
 from meshline.graph.index.rollup import Reckoning, Rows
 from meshline.graph.index.silent_jobs import silent_on
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType
@@ -266,7 +266,7 @@ class Traversal:
         core = self._core
         if core.nodes.kind[dataset] != DATASET:
             return dataset, None
-        own = {int(core.nodes.rep[column]) for member in core.ring(dataset) for column in core.children(member)}
+        own = {int(core.nodes.rep[column]) for column in core.list_columns(dataset)}
         columns = [column for column in own if self._rows[column] >= 0]
 
         def strength(column: int) -> tuple[int, int, tuple[str, ...]]:
@@ -322,7 +322,7 @@ class Traversal:
         rep = int(core.nodes.rep[end])
         if core.nodes.kind[end] == COLUMN or distances[end] == distance:
             return rep if distances[end] == distance else None
-        columns = {int(core.nodes.rep[column]) for member in core.ring(end) for column in core.children(member)}
+        columns = {int(core.nodes.rep[column]) for column in core.list_columns(end)}
         near = [column for column in columns if distances[column] == distance]
         nearer = any(0 <= distances[one] < distance for one in (*columns, end))
         return None if nearer else min(near, key=core.parts, default=None)

@@ -10,7 +10,6 @@ A dataset is copied whole if every column of it goes, as it is, into another.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from meshline.graph.index.flow_tables import flow_step, order
 from meshline.graph.index.index_tables import Core
 from meshline.graph.index.kernels import propagate
 from meshline.graph.index.kernels.propagate import carries, carries_all
-from meshline.graph.index.results import Flags, FlowStep, Ints
+from meshline.graph.index.results import Flags, FlowStep, Ints, Undo
 
 
 def trace(core: Core, labels: Ints, column: int) -> list[FlowStep]:
@@ -44,17 +43,10 @@ def _before(core: Core, labels: Ints, node: int) -> Iterator[tuple[FlowStep, int
         for flow in core.flow_rows(dataset, incoming=True):
             start = int(core.flows.start[flow])
             if carries_all(int(core.flows.flags[flow])) and nodes.kind[start] == DATASET:
-                own_columns = {int(nodes.rep[column]) for member in core.ring(start) for column in core.children(member)}
+                own_columns = {int(nodes.rep[column]) for column in core.list_columns(start)}
                 near = [column for column in own_columns if labels[column] == wanted]
                 whole = int(nodes.rep[start])
                 yield from ((flow_step(core, flow), one) for one in near or ([whole] if labels[whole] == wanted else []))
-
-
-class Undo(NamedTuple):
-    """What labels were."""
-
-    nodes: Ints
-    labels: Ints
 
 
 class Spread:
@@ -74,7 +66,7 @@ class Spread:
         n = int(self._core.counts[N_NODES])
         if len(self._labels) < n:
             self._labels = np.concatenate([self._labels, np.zeros(n + n // 8 - len(self._labels), np.int32)])
-        return self._labels
+        return self._labels[:n]
 
     def renew(self, changed: Ints, sources: Ints) -> Undo:
         """Label anew these columns and datasets, which are all that they lead to; `sources`: those of all columns that are sources."""

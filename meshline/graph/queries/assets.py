@@ -104,7 +104,7 @@ def _naming_edges(index: LineageIndex, dataset: int) -> Iterator[Edge]:
 
 def _said(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> Iterator[Alias]:
     """Names in the edges as they were said. The index knows the whole class, not which member an edge begins at."""
-    members = {index.assets.get_own_key(member) for member in index.assets.list_members(dataset)}
+    members = set(index.assets.list_names(dataset, former=True))
     shown = index.assets.get_key(dataset)
     for head in heads:
         for edge in decode(head.content.blob).edges if head.content else ():

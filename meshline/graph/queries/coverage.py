@@ -62,7 +62,7 @@ def coverage(index: LineageIndex) -> Coverage:
     )
     domains = groups.domains[groups.at]
     named = sorted(set(domains.tolist()), key=lambda node: (node == NOTHING, "" if node == NOTHING else index.assets.get_key(node).name))
-    sources = ((source, rows[np.isin(datasets, of_source)]) for source, of_source in index.changes.list_mentioned())
+    sources = ((source, rows[np.isin(datasets, of_source)]) for source, of_source in known.mentioned)
     return Coverage(
         _covered(rows),
         tuple(SourceCoverage(source, _covered(of_source)) for source, of_source in sorted(sources, key=itemgetter(0)) if len(of_source)),

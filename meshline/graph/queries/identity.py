@@ -1,19 +1,13 @@
-"""The names of datasets: why several names are one dataset, what keeps datasets apart, and which names sources other than one refer to."""
+"""The names of datasets: why several names are one dataset, and what keeps datasets apart."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
-
-import numpy as np
 
 from meshline.graph.content import decode
 from meshline.graph.index import LineageIndex
-from meshline.graph.index.arrays import DATASET, GONE, N_NODES, NONE, PAST
-from meshline.graph.index.flow_tables import rows_of
-from meshline.graph.index.index_tables import Core
-from meshline.graph.index.results import Flags, Ints
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import CATALOG_KINDS, AssetKey, AssetKind, EdgeFact, EdgeType, Json, parse_source_kind
 from meshline.graph.store.base import Head
@@ -80,12 +74,11 @@ _ORDER = {rank: place for place, rank in enumerate(NameRank)}
 
 def identity(live: LiveGraph, index: LineageIndex, dataset: int) -> Identity:
     """What makes a dataset one, with one read of the store. Members are in the order in which they would be shown."""
-    traits = index.core.nodes.traits
-    past = {index.assets.get_own_key(member): bool(traits[member] & PAST) for member in index.assets.list_members(dataset)}
-    keys = list(past)
+    keys = list(dict.fromkeys(index.assets.list_names(dataset, former=True)))
+    current = set(index.assets.list_names(dataset))
     heads = live.store.read_heads(sorted(_scopes(index, dataset)), index.as_of)
     ranks = _ranks(keys, heads)
-    members = [Member(key, *ranks[key], past[key]) for key in keys]
+    members = [Member(key, *ranks[key], key not in current) for key in keys]
     members.sort(key=lambda member: (member.past, _ORDER[member.rank], member.key))
     reasons = _reasons(index, dataset, heads)
     partings = [reason for reason in reasons if reason.type is EdgeType.DIFFERENT_FROM]
@@ -136,7 +129,7 @@ def _rank(edge: EdgeFact, source: str) -> NameRank | None:
 
 
 def _reasons(index: LineageIndex, dataset: int, heads: Iterable[Head]) -> list[Reason]:
-    keys = {index.assets.get_own_key(member) for member in index.assets.list_members(dataset)}
+    keys = set(index.assets.list_names(dataset, former=True))
     found = [
         _reason(edge, head, overruled=edge.type is EdgeType.SAME_AS and _overruled(index, dataset, edge))
         for head in heads
@@ -162,8 +155,7 @@ def _reason(edge: EdgeFact, head: Head, *, overruled: bool) -> Reason:
 def _spellings(index: LineageIndex, dataset: int) -> Iterator[tuple[int, tuple[Spelling, ...]]]:
     for column in index.assets.list_columns(dataset):
         by_name: dict[str, list[AssetKey]] = {}
-        for member in index.assets.list_members(column):
-            key = index.assets.get_own_key(member)
+        for key in index.assets.list_names(column, former=True):
             by_name.setdefault(key.name, []).append(AssetKey(AssetKind.DATASET, key.parts[:2]))
         if len(by_name) > 1:
             yield column, tuple(Spelling(name, tuple(sorted(of))) for name, of in sorted(by_name.items()))
@@ -175,62 +167,3 @@ def _text(attributes: Mapping[str, Json], name: str) -> str | None:
 
 
 _WHY = {EdgeType.SAME_AS: "same as", EdgeType.RENAMED_TO: "rename", EdgeType.DIFFERENT_FROM: "not the same"}
-
-
-_MENTIONS = 3  # the column of Heads.starts
-
-
-def names_spoken(index: LineageIndex, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
-    """By namespace the names that sources other than `but` mention now, each with its own node."""
-    core = index.core
-    n, nodes = int(core.counts[N_NODES]), core.nodes
-    own = np.bincount(_mentions(core, _heads(core, but)), minlength=n)
-    spoken = (nodes.kind[:n] == DATASET) & (nodes.traits[:n] & (GONE | PAST) == 0) & (nodes.live[:n] - own > 0)
-    found: dict[str, dict[str, int]] = {}
-    for namespace in namespaces:
-        number = core.name_number(namespace)
-        of_namespace = np.flatnonzero(spoken & (nodes.part1[:n] == number)) if number != NONE else np.empty(0, np.int32)
-        found[namespace] = dict(zip(texts(core, nodes.part2[of_namespace]), of_namespace.tolist(), strict=True))
-    return found
-
-
-def texts(core: Core, names: Ints) -> list[str]:
-    """Interned strings by their numbers."""
-    ends, begins = core.names.end[names], np.where(names > 0, core.names.end[names - 1], 0)
-    text = core.names.text.data
-    return [str(text[begin:end], "utf-8", "replace") for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
-
-
-def spoken_since(index: LineageIndex, keys: Collection[AssetKey], but: str) -> dict[AssetKey, int]:
-    """Since when, at the latest, sources other than `but` speak of datasets: the earliest beginning of what is said of each now."""
-    core = index.core
-    heads = core.heads
-    n = int(core.counts[N_NODES])
-    wanted = {node: key for key in keys if (node := core.key_node(key)) != NONE}
-    marked: Flags = np.zeros(n, np.bool_)
-    marked[list(wanted)] = True
-    others = np.flatnonzero(heads.alive[: heads.n])
-    others = others[~np.isin(others, _heads(core, but))]
-    begin, end = heads.starts[others, _MENTIONS], heads.starts[others + 1, _MENTIONS]
-    rows = rows_of(begin, end)
-    mentions = core.mentions[rows]
-    of_head = np.repeat(others, end - begin)
-    hits = (mentions >= 0) & marked[np.maximum(mentions, 0)]
-    since = np.full(n, np.iinfo(np.int64).max, np.int64)
-    np.minimum.at(since, mentions[hits], heads.valid_from[of_head[hits]])
-    return {key: int(since[node]) for node, key in wanted.items() if since[node] < np.iinfo(np.int64).max}
-
-
-def _heads(core: Core, source: str) -> Ints:
-    """The heads of a source that say something now."""
-    heads = core.heads
-    if source not in heads.sources:
-        return np.empty(0, np.int32)
-    number = heads.sources.index(source)
-    return np.flatnonzero((heads.alive[: heads.n] != 0) & (heads.source[: heads.n] == number)).astype(np.int32)
-
-
-def _mentions(core: Core, heads: Ints) -> Ints:
-    starts = core.heads.starts
-    mentions = core.mentions[rows_of(starts[heads, _MENTIONS], starts[heads + 1, _MENTIONS])]
-    return mentions[mentions >= 0]

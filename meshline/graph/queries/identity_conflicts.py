@@ -6,47 +6,38 @@ How alike datasets are is computed for many at once: their columns as sets, thei
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from meshline.graph.index.arrays import COLUMN, DATASET, DEAD, GONE, I64, MERGED, N_FLOWS, N_NODES, N_RELATIONS, PAST
-from meshline.graph.index.flow_tables import rows_of
-from meshline.graph.index.index_tables import Core
-from meshline.graph.index.lineage_index import LineageIndex
+from meshline.graph.index import LineageIndex, Survey
 from meshline.graph.index.results import Flags, Ints
-from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, AssetKey, EdgeType, build_dataset_key, parse_source_kind
-from meshline.graph.queries.identity import texts
+from meshline.graph.model import AssetKey, build_dataset_key
 from meshline.graph.queries.pages import SortKey
 
+I64: TypeAlias = npt.NDArray[np.int64]
 Rows: TypeAlias = tuple[I64, I64]  # pairs of numbers, in order; often (of which set, what is in it)
 
 MOSTLY = 0.7  # of all columns of two datasets, those that they share, from which on they may be one
 COMMON = 2  # columns, at least: an `id` alone says nothing
 CROWD = 8  # datasets of one name and alike columns of which each is compared with each; of more, with the next
 
-_DIFFERENT_FROM = EDGE_TYPES.index(EdgeType.DIFFERENT_FROM)
-_HAS_COLUMN = EDGE_TYPES.index(EdgeType.HAS_COLUMN)
-_RELATIONS, _FACTS = 1, 2  # columns of Heads.starts
 _HASHES = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64)
 
 
 class ColumnSets:
     """The columns that are listed of each dataset by its own name, and of each class: names as numbers, whatever the case."""
 
-    def __init__(self, core: Core) -> None:
-        nodes, n = core.nodes, int(core.counts[N_NODES])
-        columns = np.flatnonzero((nodes.kind[:n] == COLUMN) & (nodes.listed[:n] > 0) & (nodes.live[:n] > 0))
-        datasets = nodes.part1[columns]
-        columns = columns[nodes.traits[datasets] & (GONE | PAST) == 0]
-        datasets, names = nodes.part1[columns], nodes.part2[columns]
-        folds = core.names.fold[names]
-        names = np.where(folds >= 0, folds, names)
-        self.core = core
-        self._own = _distinct(datasets, names)
-        self._of_class = _distinct(nodes.rep[datasets], names)
+    def __init__(self, survey: Survey) -> None:
+        columns = survey.columns
+        datasets, first = np.unique(columns.dataset, return_index=True)
+        self._datasets = datasets
+        self._representatives = columns.representative[first]
+        self._own = _distinct(columns.dataset, columns.name)
+        self._of_class = _distinct(columns.representative, columns.name)
 
     def own(self, dataset: int) -> set[int]:
         """The columns of exactly this name."""
@@ -79,15 +70,12 @@ class ColumnSets:
         Two sets share |a| + |b| - |a or b| columns, and together have no more than the class: so they can only be
         that unlike if |a| + |b| < (1 + limit) * all of the class, and the two smallest members are the first to be.
         """
-        nodes = self.core.nodes
-        datasets, counts = np.unique(self._own[0], return_counts=True)
-        merged = nodes.traits[datasets] & MERGED != 0
-        datasets, counts = datasets[merged], counts[merged]
-        if not datasets.size:
+        counts = np.unique(self._own[0], return_counts=True)[1]
+        if not counts.size:
             return
-        order = np.lexsort((counts, nodes.rep[datasets]))
-        datasets, counts = datasets[order], counts[order]
-        classes, begins, sizes = np.unique(nodes.rep[datasets], return_index=True, return_counts=True)
+        order = np.lexsort((counts, self._representatives))
+        datasets, counts = self._datasets[order], counts[order]
+        classes, begins, sizes = np.unique(self._representatives[order], return_index=True, return_counts=True)
         reps, totals = np.unique(self._of_class[0], return_counts=True)
         total = totals[np.searchsorted(reps, classes)]
         several = sizes > 1
@@ -102,58 +90,32 @@ def alike(first: set[int], second: set[int]) -> float:
     return len(first & second) / len(first | second) if first or second else 1.0
 
 
-def catalog_tables(core: Core) -> dict[int, set[str]]:
-    """The own names of datasets that catalogs describe, with the catalogs."""
-    heads = core.heads
-    found: dict[int, set[str]] = {}
-    for number, source in enumerate(heads.sources):
-        if parse_source_kind(source) in CATALOG_KINDS:
-            own = np.flatnonzero((heads.alive[: heads.n] != 0) & (heads.source[: heads.n] == number))
-            relations = rows_of(heads.starts[own, _RELATIONS], heads.starts[own + 1, _RELATIONS])
-            facts = rows_of(heads.starts[own, _FACTS], heads.starts[own + 1, _FACTS])
-            listed = core.relations.start[relations[core.relations.type[relations] == _HAS_COLUMN]]
-            described = core.facts.node[facts]
-            described = described[described >= 0]
-            described = described[core.nodes.kind[described] == DATASET]
-            for dataset in np.unique(np.concatenate([listed, described])).tolist():
-                found.setdefault(dataset, set()).add(source)
-    return found
-
-
-def parted(core: Core) -> set[frozenset[int]]:
-    """The pairs of classes that are stated to be different."""
-    rows = np.flatnonzero(core.relations.type[: core.counts[N_RELATIONS]] == _DIFFERENT_FROM)
-    pairs = zip(core.nodes.rep[core.relations.start[rows]].tolist(), core.nodes.rep[core.relations.end[rows]].tolist(), strict=True)
-    return {frozenset(pair) for pair in pairs}
-
-
-def near_misses(core: Core, sets: ColumnSets) -> list[tuple[int, int, float]]:
+def near_misses(survey: Survey, sets: ColumnSets) -> list[tuple[int, int, float]]:
     """Pairs of classes with the same last part of a name and mostly the same columns, and how alike these are.
 
     Not if one system has a name for each: it knows them apart; nor if data flows from one to the other: that is a copy.
     """
-    n = int(core.counts[N_NODES])
-    names, own = _named(core, sets)
+    names, spaces = _named(survey, sets)
     first, second = _candidates(names, sets)
     common = _shared(sets.class_rows, first, second)
     similarity = common / np.maximum(_sizes(sets.class_rows, first) + _sizes(sets.class_rows, second) - common, 1)
-    namespaces = _distinct(core.nodes.rep[own], core.nodes.part1[own])
-    flowing = _flowing(core)
+    namespaces = _distinct(*spaces)
+    flowing = _once(_codes(*survey.flows))
     kept = (similarity >= MOSTLY) & (common >= COMMON) & (_shared(namespaces, first, second) == 0)
-    kept &= ~np.isin(first * n + second, flowing) & ~np.isin(second * n + first, flowing)
+    kept &= ~np.isin(_codes(first, second), flowing) & ~np.isin(_codes(second, first), flowing)
     return list(zip(first[kept].tolist(), second[kept].tolist(), similarity[kept].tolist(), strict=True))
 
 
-def _named(core: Core, sets: ColumnSets) -> tuple[Rows, I64]:
-    """((number of a last part, class) of each name of the classes that have columns, in order; the own nodes of these names)."""
-    nodes, n = core.nodes, int(core.counts[N_NODES])
-    described: Flags = np.zeros(n, np.bool_)
+def _named(survey: Survey, sets: ColumnSets) -> tuple[Rows, tuple[Ints, Ints]]:
+    """((number of a last part, class) of each name of the classes that have columns, in order; (class, namespace) of these names)."""
+    names = survey.names
+    described: Flags = np.zeros_like(survey.described)
     described[sets.class_rows[0]] = True
-    own = np.flatnonzero((nodes.kind[:n] == DATASET) & (nodes.live[:n] > 0) & (nodes.traits[:n] & (GONE | PAST) == 0))
-    own = own[described[nodes.rep[own]]]
+    kept = ~names.is_former & described[names.representative]
+    classes = names.representative[kept]
     numbers: dict[str, int] = {}
-    lasts = [numbers.setdefault(_last(name), len(numbers)) for name in texts(core, nodes.part2[own])]
-    return _distinct(np.array(lasts, np.int64), nodes.rep[own]), own
+    lasts = [numbers.setdefault(_last(name), len(numbers)) for name in survey.read_texts(names.name[kept])]
+    return _distinct(np.array(lasts, np.int64), classes), (classes, names.namespace[kept])
 
 
 def _last(name: str) -> str:
@@ -193,21 +155,6 @@ def _min_hashes(names: I64, starts: I64) -> list[I64]:
     return [np.minimum.reduceat(((spread + np.uint64(1)) * factor) >> np.uint64(16), starts).astype(np.int64) for factor in _HASHES]
 
 
-def _flowing(core: Core) -> I64:
-    """Pairs of classes between which data flows directly: start * number of nodes + end, sorted."""
-    n, flows = int(core.counts[N_NODES]), int(core.counts[N_FLOWS])
-    live = core.flows.flags[:flows] & DEAD == 0
-    ends = [_dataset_of(core, nodes[:flows][live]).astype(np.int64) for nodes in (core.flows.start, core.flows.end)]
-    return _once(ends[0] * n + ends[1])
-
-
-def _dataset_of(core: Core, nodes: Ints) -> Ints:
-    """The classes of datasets, and of the datasets of columns."""
-    own = np.where(core.nodes.kind[nodes] == COLUMN, core.nodes.part1[nodes], nodes)
-    found: Ints = core.nodes.rep[own]
-    return found
-
-
 def _shared(rows: Rows, first: I64, second: I64) -> I64:
     """How much the sets of each pair have in common."""
     pairs = np.arange(len(first))
@@ -221,7 +168,15 @@ def _shared(rows: Rows, first: I64, second: I64) -> I64:
 def _expanded(rows: Rows, of: I64, labels: I64) -> I64:
     """The members of the sets of `of`, each with the label of its set, as one number."""
     begin, end = np.searchsorted(rows[0], of), np.searchsorted(rows[0], of, "right")
-    return (np.repeat(labels, end - begin) << 32) | rows[1][rows_of(begin, end)]
+    return (np.repeat(labels, end - begin) << 32) | rows[1][_list_positions(begin, end)]
+
+
+def _list_positions(begin: I64, end: I64) -> I64:
+    """All of begin[0]..end[0], then all of begin[1]..end[1], and so on."""
+    lengths = end - begin
+    offsets = np.cumsum(lengths) - lengths
+    positions: I64 = np.arange(int(lengths.sum())) + np.repeat(begin - offsets, lengths)
+    return positions
 
 
 def _sizes(rows: Rows, of: I64) -> I64:
@@ -231,7 +186,12 @@ def _sizes(rows: Rows, of: I64) -> I64:
 
 def _distinct(first: Ints | I64, second: Ints | I64) -> Rows:
     """Pairs of numbers in order, each once."""
-    return _apart(_once((first.astype(np.int64) << 32) | second.astype(np.int64)))
+    return _apart(_once(_codes(first, second)))
+
+
+def _codes(first: Ints | I64, second: Ints | I64) -> I64:
+    """Pairs of numbers, each as one number."""
+    return (first.astype(np.int64) << 32) | second.astype(np.int64)
 
 
 def _once(codes: I64) -> I64:
@@ -292,41 +252,41 @@ _ORDER = {kind: place for place, kind in enumerate(ConflictKind)}
 
 def conflicts(index: LineageIndex) -> list[Conflict]:
     """All of them, the most doubtful first. About a second for 100,000 datasets."""
-    core = index.core
-    sets = ColumnSets(core)
-    found = [*_two_tables(core, sets), *_unlike(core, sets), *_near(core, sets), *_of_sessions(index, sets)]
+    survey = index.assets.survey()
+    sets = ColumnSets(survey)
+    found = [*_two_tables(index, survey, sets), *_unlike(survey, sets), *_near(survey, sets), *_of_sessions(index, survey, sets)]
     return sorted(found, key=lambda conflict: conflict.key)
 
 
-def _two_tables(core: Core, sets: ColumnSets) -> Iterator[Conflict]:
-    held = catalog_tables(core)
+def _two_tables(index: LineageIndex, survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
+    held = survey.catalog_tables
     by_class: dict[int, list[int]] = {}
     for table in held:
-        by_class.setdefault(int(core.nodes.rep[table]), []).append(table)
+        by_class.setdefault(index.assets.get_representative(table), []).append(table)
     for tables in by_class.values():
         if len(tables) > 1:
-            tables.sort(key=core.parts)
+            tables.sort(key=survey.get_own_key)
             sources = tuple(sorted({source for table in tables for source in held[table]}))
             one = next((source for source in sources if sum(source in held[table] for table in tables) > 1), None)
-            yield Conflict(ConflictKind.TWO_TABLES, _keys(core, tables), sets.least_alike(tables)[0], (one,) if one else sources)
+            yield Conflict(ConflictKind.TWO_TABLES, _keys(survey, tables), sets.least_alike(tables)[0], (one,) if one else sources)
 
 
-def _unlike(core: Core, sets: ColumnSets) -> Iterator[Conflict]:
+def _unlike(survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
     for members in sets.doubtful(UNLIKE):
         similarity, pair = sets.least_alike(members)
         if similarity < UNLIKE and sets.held(*pair) < HELD:
-            yield Conflict(ConflictKind.UNLIKE_COLUMNS, _keys(core, sorted(pair, key=core.parts)), similarity)
+            yield Conflict(ConflictKind.UNLIKE_COLUMNS, _keys(survey, sorted(pair, key=survey.get_own_key)), similarity)
 
 
-def _near(core: Core, sets: ColumnSets) -> Iterator[Conflict]:
-    apart = parted(core)
-    for first, second, similarity in near_misses(core, sets):
-        if frozenset((first, second)) not in apart:
-            yield Conflict(ConflictKind.NEAR_MISS, _keys(core, sorted((first, second), key=core.parts)), similarity)
+def _near(survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
+    for first, second, similarity in near_misses(survey, sets):
+        if frozenset((first, second)) not in survey.different:
+            pair = sorted((first, second), key=survey.get_own_key)
+            yield Conflict(ConflictKind.NEAR_MISS, _keys(survey, pair), similarity)
 
 
-def _of_sessions(index: LineageIndex, sets: ColumnSets) -> Iterator[Conflict]:
-    for name, datasets in index.assets.list_session_names().items():
+def _of_sessions(index: LineageIndex, survey: Survey, sets: ColumnSets) -> Iterator[Conflict]:
+    for name, datasets in survey.session_names.items():
         if len(datasets) > 1:
             keys = tuple(sorted(map(index.assets.get_key, datasets)))
             columns = [sets.of_class(one) for one in datasets]
@@ -334,5 +294,5 @@ def _of_sessions(index: LineageIndex, sets: ColumnSets) -> Iterator[Conflict]:
             yield Conflict(ConflictKind.SESSION_NAME, keys, similarity, session_name=build_dataset_key(*name))
 
 
-def _keys(core: Core, nodes: list[int] | Ints) -> tuple[AssetKey, ...]:
-    return tuple(core.key(node) for node in nodes)
+def _keys(survey: Survey, nodes: Iterable[int]) -> tuple[AssetKey, ...]:
+    return tuple(survey.get_own_key(node) for node in nodes)

@@ -174,9 +174,8 @@ class Via:
             yield from self._held(node, kind)
 
     def _columns(self, dataset: int) -> list[int]:
-        """Those of its columns that are affected, or started from: in no order."""
-        core = self.index.core
-        columns = {int(core.nodes.rep[column]) for member in core.ring(dataset) for column in core.children(member)}
+        """Those of its columns that are affected, or started from."""
+        columns = self.index.lineage.collect_columns([dataset]).tolist()
         return [column for column in columns if self._rank(column) is not None]
 
     def _held(self, node: int, kind: AssetKind) -> Iterable[tuple[int, EdgeType, int | None]]:

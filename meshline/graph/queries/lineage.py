@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.index import Affected, Completeness, Direction, FlowStep, LineageIndex, Reach, Traversal, Truncated
-from meshline.graph.index.flow_tables import FlowTable
-from meshline.graph.index.results import Flags, Ints
+from meshline.graph.index.results import Flags, FlowTable, Ints
 from meshline.graph.model import AssetKind, FlowType
 from meshline.graph.queries.groups import COLUMN, NOTHING
 from meshline.graph.queries.pages import UNLIMITED, Limits, name_key

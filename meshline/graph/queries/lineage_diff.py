@@ -119,7 +119,7 @@ def _moved(head: Head) -> Iterable[AssetKey]:
 def _names_of(graph: LineageIndex, datasets: Iterable[AssetKey]) -> Iterable[AssetKey]:
     """All names that these datasets have."""
     for node in _nodes(graph, datasets):
-        yield from (graph.assets.get_own_key(member) for member in graph.assets.list_members(node))
+        yield from graph.assets.list_names(node, former=True)
 
 
 def _nodes(graph: LineageIndex, keys: Iterable[AssetKey]) -> Iterable[int]:
@@ -211,5 +211,5 @@ def _near(graphs: Iterable[LineageIndex], of: Sequence[str], limits: Limits) -> 
 def _reached(index: LineageIndex, starts: Sequence[int], direction: Direction, limits: Limits) -> Iterable[str]:
     found = index.lineage.traverse(starts, direction, max_nodes=limits.nodes, deadline=limits.deadline)
     for node in {*found.starts.tolist(), *found.nodes.tolist()}:
-        for member in index.assets.list_members(node):
-            yield index.assets.get_own_key(member).id
+        for key in index.assets.list_names(node, former=True):
+            yield key.id

@@ -95,7 +95,7 @@ def _orphaned_columns(index: LineageIndex, after: SortKey | None) -> Iterator[En
     within = () if after is None or after.numbers[0] < KINDS.index(AssetKind.COLUMN) else after.names
     for dataset in _unowned(index, AssetKind.DATASET):
         if index.assets.get_key(dataset).parts >= within[:2]:
-            yield from in_order(index, _inheriting(index, index.assets.list_columns_by_name(dataset)), after)
+            yield from in_order(index, _inheriting(index, index.assets.list_columns(dataset, by_name=True)), after)
 
 
 def _unowned(index: LineageIndex, kind: AssetKind) -> list[int]:

@@ -14,7 +14,6 @@ from meshline.graph.quality import EXPECTATIONS, JOB_QUALITY, OPEN, QUALITY, RES
 from meshline.graph.queries.pages import SortKey, by_name
 from meshline.graph.queries.search import EVERYTHING, Filter, listing
 from meshline.graph.store.base import Head
-from meshline.graph.store.head_table import format_scope
 
 
 class Said(NamedTuple):
@@ -225,17 +224,9 @@ _DATASET_AT = {QUALITY: 2, JOB_QUALITY: 3}  # where the scopes name their datase
 
 def checked_datasets(index: LineageIndex) -> list[int]:
     """The datasets that have results."""
-    beginnings = tuple(format_scope((kind, ""))[:-2] for kind in _DATASET_AT)
-    heads = index.core.heads
-    found = set()
-    for head, (text, alive) in enumerate(zip(heads.scopes, heads.alive[: heads.n].tolist(), strict=False)):
-        if alive and text.startswith(beginnings):
-            scope = heads.scope_of(head)
-            at = _DATASET_AT[scope[0]]
-            node = index.assets.find_by_key(build_dataset_key(*scope[at : at + 2]))
-            if node is not None:
-                found.add(node)
-    return sorted(found)
+    scopes = index.changes.list_scopes_of(_DATASET_AT)
+    keys = {build_dataset_key(*scope[at : at + 2]) for scope in scopes for at in (_DATASET_AT[scope[0]],)}
+    return sorted({node for key in keys if (node := index.assets.find_by_key(key)) is not None})
 
 
 class Failures(NamedTuple):

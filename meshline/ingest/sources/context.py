@@ -88,11 +88,11 @@ class _DatasetsByEnding:
         with self._graph.lock:
             index = self._graph.index
             classes = (
-                index.assets.list_members(node)
+                index.assets.list_names(node, former=True)
                 for node in index.assets.find_ending(AssetKind.DATASET, wanted, str.casefold)
                 if not index.assets.is_inferred(node)
             )
-            named = ([key for member in members if _ends_with(key := index.assets.get_own_key(member), wanted)] for members in classes)
+            named = ([key for key in names if _ends_with(key, wanted)] for names in classes)
             return sorted(min(keys) for keys in named if keys)
 
 
@@ -140,7 +140,6 @@ class _DatasetsByNamespace:
         with self._graph.lock:
             index = self._graph.index
             for node in index.assets.list_of_kind(AssetKind.DATASET):
-                for member in index.assets.list_members(node):
-                    key = index.assets.get_own_key(member)
+                for key in index.assets.list_names(node, former=True):
                     found.setdefault(key.parts[0], []).append(key)
         return found

@@ -88,7 +88,7 @@ def timeless(dump: Dump) -> Dump:
 def keys(live: LiveGraph, dataset: AssetKey) -> list[AssetKey]:
     """All names of the class of a dataset."""
     node = live.index.assets.find_by_key(dataset)
-    return [] if node is None else [live.index.assets.get_own_key(member) for member in live.index.assets.list_members(node)]
+    return [] if node is None else live.index.assets.list_names(node, former=True)
 
 
 def counts(loading: Loading) -> Mapping[str, int]:

@@ -58,7 +58,7 @@ def names(graph: LiveGraph, namespace: str, name: str) -> set[str]:
     with graph.lock:
         node = graph.index.assets.find_by_key(model.build_dataset_key(namespace, name))
         assert node is not None
-        return {graph.index.assets.get_own_key(member).qualified_name for member in graph.index.assets.list_members(node)}
+        return {key.qualified_name for key in graph.index.assets.list_names(node, former=True)}
 
 
 def test_all_tables_and_views_are_loaded_once(graph: LiveGraph, files: Iceberg) -> None:
@@ -134,7 +134,8 @@ def test_lineage_said_under_the_old_name_is_the_renamed_columns(graph: LiveGraph
     with graph.lock:
         index = graph.index
         listed = {
-            index.assets.get_key(column).name for column in index.assets.list_columns_by_name(int(index.assets.find_by_key(dataset) or 0))
+            index.assets.get_key(column).name
+            for column in index.assets.list_columns(int(index.assets.find_by_key(dataset) or 0), by_name=True)
         }
         for old, new in renamed:
             assert new in listed

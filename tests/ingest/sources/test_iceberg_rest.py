@@ -98,7 +98,11 @@ def listed(graph: LiveGraph, dataset: AssetKey) -> list[str]:
     """The columns that a dataset has now."""
     with graph.lock:
         node = graph.index.assets.find_by_key(dataset)
-        return [] if node is None else [graph.index.assets.get_key(column).name for column in graph.index.assets.list_columns_by_name(node)]
+        return (
+            []
+            if node is None
+            else [graph.index.assets.get_key(column).name for column in graph.index.assets.list_columns(node, by_name=True)]
+        )
 
 
 def owners(graph: LiveGraph, key: AssetKey) -> list[str]:

@@ -8,11 +8,8 @@ import numpy as np
 
 from meshline.governance.policies.evaluation_context import EvaluationContext, Scope
 from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
-from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, DEAD, N_FLOWS, N_NODES
-from meshline.graph.index.flow_tables import rows_of
-from meshline.graph.index.index_tables import Core
+from meshline.graph.index import COLUMN, LineageIndex, Survey
 from meshline.graph.index.results import Flags, Ints
-from meshline.graph.model import CATALOG_KINDS, parse_source_kind
 
 FIELDS = {
     "dataset": "the path",
@@ -26,19 +23,18 @@ FIELDS = {
 # Where files are: what has such a name only is no table of anything.
 _PATHS = ("file", "s3", "gs", "gcs", "abfs", "abfss", "wasb", "wasbs", "adl", "hdfs", "dbfs", "oss", "cos", "obs")
 _SHOWN = 10
-_MENTIONS = 3  # the column of Heads.starts
 
 
 def list_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    core = look.index.core
-    catalogued = _mark_catalogued(core)
+    survey = look.index.assets.survey()
+    catalogued = survey.catalogued
     if not catalogued.any():
         return
-    starts, ends = _list_dataset_flows(core)
-    chosen = _mark_paths(core, catalogued)
+    starts, ends = survey.dataset_flows
+    chosen = _mark_paths(survey)
     if scope is not None:
-        chosen &= _mark_near(core, scope, starts, ends)
-    origins, readers = _list_sides(starts, ends, chosen & _mark_nodes(core, ends[catalogued[starts]]))
+        chosen &= _mark_near(look.index, scope, starts, ends)
+    origins, readers = _list_sides(starts, ends, chosen & _mark_nodes(look.index, ends[catalogued[starts]]))
     consumers = _list_consumers(look)
     for path in sorted(origins):
         from_catalog = sorted(look.get_name(one) for one in origins[path] if catalogued[one])
@@ -59,33 +55,19 @@ def _build_fields(look: EvaluationContext, parameters: Parameters, path: int, or
     )
 
 
-def has_catalog(core: Core) -> bool:
-    return bool(_mark_catalogued(core).any())
+def has_catalog(index: LineageIndex) -> bool:
+    return bool(index.assets.survey().catalogued.any())
 
 
-def _mark_catalogued(core: Core) -> Flags:
-    """By node, of representatives: whether a catalog's heads name the dataset. None, if no catalog says anything."""
-    heads, n = core.heads, int(core.counts[N_NODES])
-    found = np.zeros(n, np.bool_)
-    sources = [number for number, source in enumerate(heads.sources) if parse_source_kind(source) in CATALOG_KINDS]
-    if sources:
-        own = np.flatnonzero((heads.alive[: heads.n] != 0) & np.isin(heads.source[: heads.n], sources))
-        mentions = core.mentions[rows_of(heads.starts[own, _MENTIONS], heads.starts[own + 1, _MENTIONS])]
-        mentions = mentions[mentions >= 0]
-        found[core.nodes.rep[mentions[core.nodes.kind[mentions] == DATASET]]] = True
-    return found
-
-
-def _mark_paths(core: Core, catalogued: Flags) -> Flags:
+def _mark_paths(survey: Survey) -> Flags:
     """By node, of representatives: whether it is a dataset that has no name but paths, and that no catalog names."""
-    n, nodes = int(core.counts[N_NODES]), core.nodes
-    own = np.flatnonzero((nodes.kind[:n] == DATASET) & (nodes.live[:n] > 0))
-    spaces = nodes.part1[own]
-    physical = np.isin(spaces, [number for number in np.unique(spaces).tolist() if _is_path(core.text(number))])
-    found = np.zeros(n, np.bool_)
-    found[nodes.rep[own[physical]]] = True
-    found[nodes.rep[own[~physical]]] = False
-    found &= ~catalogued
+    names = survey.names
+    spaces = np.unique(names.namespace)
+    physical = np.isin(names.namespace, spaces[[_is_path(text) for text in survey.read_texts(spaces)]])
+    found = np.zeros_like(survey.catalogued)
+    found[names.representative[physical]] = True
+    found[names.representative[~physical]] = False
+    found &= ~survey.catalogued
     return found
 
 
@@ -93,26 +75,17 @@ def _is_path(namespace: str) -> bool:
     return namespace.partition(":")[0].lower() in _PATHS
 
 
-def _list_dataset_flows(core: Core) -> tuple[Ints, Ints]:
-    """The pairs of datasets (representatives) of which one is written from the other, recorded columns or not."""
-    n, nodes = int(core.counts[N_FLOWS]), core.nodes
-    flags = core.flows.flags[:n]
-    rows = np.flatnonzero(flags & (DEAD | CLASS) == 2)  # between datasets
-    start, end = nodes.rep[core.flows.start[rows]], nodes.rep[core.flows.end[rows]]
-    return start[start != end], end[start != end]
-
-
-def _mark_near(core: Core, scope: Scope, starts: Ints, ends: Ints) -> Flags:
+def _mark_near(index: LineageIndex, scope: Scope, starts: Ints, ends: Ints) -> Flags:
     """By node: touched datasets, and those that one flow joins with one."""
-    touched = _mark_nodes(core, np.array(sorted(scope.datasets), np.int32))
+    touched = _mark_nodes(index, np.array(sorted(scope.datasets), np.int32))
     near = touched.copy()
     near[starts[touched[ends]]] = True
     near[ends[touched[starts]]] = True
     return near
 
 
-def _mark_nodes(core: Core, nodes: Ints) -> Flags:
-    marks = np.zeros(int(core.counts[N_NODES]), np.bool_)
+def _mark_nodes(index: LineageIndex, nodes: Ints) -> Flags:
+    marks = np.zeros(index.changes.count_nodes(), np.bool_)
     marks[nodes] = True
     return marks
 
@@ -141,8 +114,7 @@ def _list_consumers(look: EvaluationContext) -> dict[int, set[int]]:
 
 def _covers(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     if "near" not in look.shared:
-        starts, ends = _list_dataset_flows(look.index.core)
-        look.shared["near"] = _mark_near(look.index.core, scope, starts, ends)
+        look.shared["near"] = _mark_near(look.index, scope, *look.index.assets.survey().dataset_flows)
     return bool(look.shared["near"][asset])
 
 

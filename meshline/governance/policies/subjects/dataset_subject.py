@@ -9,7 +9,7 @@ import numpy as np
 
 from meshline.governance.policies.evaluation_context import EvaluationContext, Scope, list_used_datasets
 from meshline.governance.policies.subjects import Candidate, Fields, Parameters, Subject
-from meshline.graph.index.arrays import COLUMN, DATASET
+from meshline.graph.index import DATASET
 from meshline.graph.index.results import Ints
 
 FIELDS = {
@@ -57,7 +57,7 @@ def _build_fields(look: EvaluationContext, parameters: Parameters, dataset: int,
 
 
 def _choose_datasets(look: EvaluationContext) -> Ints:
-    tagged = look.index.assets.find_tagged(bool)
+    tagged = look.index.assets.survey().find_tagged(bool)
     return np.unique(
         np.concatenate(
             [look.outputs.dataset, look.governs.end, list_used_datasets(look), tagged[look.index.lineage.get_kinds(tagged) == DATASET]]
@@ -124,13 +124,7 @@ def _build_copy_fields(look: EvaluationContext, parameters: Parameters, origin: 
 
 def _find_near(look: EvaluationContext, scope: Scope) -> Ints:
     """The datasets that are touched, and those of which columns flow into one."""
-    core = look.index.core
-    near = set(scope.datasets)
-    for dataset in scope.datasets:
-        for member in core.ring(dataset):
-            for column in core.children(member):
-                starts = core.flows.start[core.flow_rows(column, incoming=True)]
-                near.update(look.index.lineage.get_datasets(starts[core.nodes.kind[starts] == COLUMN]).tolist())
+    near = scope.datasets.union(look.index.lineage.collect_origins(scope.datasets).tolist())
     return np.array(sorted(near), np.int32)
 
 

@@ -214,7 +214,7 @@ def _find_source(look: EvaluationContext, personal: PersonalData, way: Way, star
     index = look.index
     if index.assets.get_kind(start) is AssetKind.COLUMN:
         return start
-    own = [column for column in index.assets.list_columns_by_name(start) if personal.get_labels(way)[column] == 1]
+    own = [column for column in index.assets.list_columns(start, by_name=True) if personal.get_labels(way)[column] == 1]
     return own[0] if own else start
 
 
