@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+import typing
+from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
 import networkx as nx
+import numpy as np
 import pytest
+
+from meshline.graph.index import Direction, LineageIndex
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "meshline"
@@ -19,6 +26,14 @@ ALONE = {  # although they are small
     "meshline.api.rest.check": "one address, one file",
     "meshline.cli.search": "one command, one file",
 }
+FACETS = ("assets", "ownership", "lineage", "changes")  # of LineageIndex
+MOST_METHODS = 20
+INDEX = "meshline.graph.index"
+OPEN = {  # the modules of the index that other rooms may import: no tables, and nothing that answers with one
+    *(INDEX, f"{INDEX}.lineage_index", f"{INDEX}.results", f"{INDEX}.integrity"),
+    *(f"{INDEX}.kernels.jit", f"{INDEX}.kernels.kernel_cache"),
+}
+TABLES = {f"{INDEX}.{name}" for name in ("arrays", "index_tables", "heads", "loader", "identity", "renames", "ownership", "lookup")}
 SHARED = {  # names that mean the same wherever they are
     *("app", "base", "context", "errors", "store", "connection", "reader", "integrity"),  # parts that several rooms have
     *("source", "parse", "facts", "names"),  # parts of a source
@@ -71,3 +86,95 @@ def test_a_name_means_one_thing(imports: nx.DiGraph[str]) -> None:
             places.setdefault(module.rpartition(".")[2], []).append(module)
     twice = {name: modules for name, modules in places.items() if len(modules) > 1 and name not in SHARED}
     assert twice == {}, "a name of a file means one thing in the repository"
+
+
+def public_members(cls: type) -> dict[str, object]:
+    """The public methods and properties of a class, as functions; of those that it inherits from classes of ours, too."""
+    found: dict[str, object] = {}
+    for base in cls.__mro__:
+        if base.__module__.startswith("meshline."):
+            for name, member in vars(base).items():
+                function = getattr(member, "fget", None) or getattr(member, "func", None) or getattr(member, "__func__", member)
+                if not name.startswith("_") and inspect.isfunction(function):
+                    found.setdefault(name, function)
+    return found
+
+
+def facets() -> dict[str, type]:
+    index = LineageIndex(0)
+    return {name: type(getattr(index, name)) for name in FACETS}
+
+
+def classes_in(hint: object) -> Iterator[type]:
+    """The classes of ours in a type, whatever it is nested in."""
+    if isinstance(hint, type) and hint.__module__.startswith("meshline."):
+        yield hint
+    for part in typing.get_args(hint):
+        yield from classes_in(part)
+
+
+def answers_of(cls: type) -> Iterator[type]:
+    """The classes of the values that a class hands out: by its public methods, properties and attributes."""
+    hints = [typing.get_type_hints(member).get("return") for member in public_members(cls).values()]
+    hints += [hint for name, hint in typing.get_type_hints(cls).items() if not name.startswith("_")]
+    return (found for hint in hints for found in classes_in(hint))
+
+
+@pytest.mark.parametrize("facet", FACETS)
+def test_a_facet_of_the_index_is_small(facet: str) -> None:
+    members = public_members(facets()[facet])
+    assert 0 < len(members) <= MOST_METHODS, sorted(members)
+    attributes = vars(getattr(LineageIndex(0), facet))
+    assert [name for name in attributes if not name.startswith("_")] == []
+
+
+def test_the_index_has_facets_and_no_tables() -> None:
+    """Whatever is reached from an index by public names, none of it is a class of the modules that keep the tables."""
+    attributes = {name for name in vars(LineageIndex(0)) if not name.startswith("_")}
+    assert attributes == set(FACETS)
+    seen: set[type] = set()
+    todo: list[type] = [LineageIndex, *facets().values()]
+    while todo:
+        cls = todo.pop()
+        if cls not in seen:
+            seen.add(cls)
+            todo += answers_of(cls)
+    tables = {cls.__name__ for cls in seen if cls.__module__ in TABLES}
+    assert {cls.__name__ for cls in seen} >= {"Traversal", "FlowTable", "Survey", "Spread", "Trail"}, "the walk sees what facets hand out"
+    assert tables == set()
+    index = LineageIndex(0)
+    nodes = np.empty(0, np.int32)
+    answers = (
+        index.lineage.traverse([], Direction.DOWNSTREAM),
+        index.lineage.build_spread(nodes, possible=True),
+        index.assets.survey(),
+        index.changes.open_trail(),
+    )
+    kept = [value for answer in answers for name, value in vars(answer).items() if not name.startswith("_")]
+    assert [value for value in kept if type(value).__module__ in TABLES] == []
+
+
+def test_the_tables_of_the_index_are_not_imported_elsewhere(imports: nx.DiGraph[str]) -> None:
+    inside = {module for module in imports if module == INDEX or module.startswith(f"{INDEX}.")}
+    assert inside >= TABLES
+    found = sorted((by, module) for by, module in imports.edges if module in inside - OPEN and by not in inside)
+    assert found == [], "ask a facet of LineageIndex"
+
+
+def test_no_private_part_of_the_index_is_read_elsewhere() -> None:
+    """By name: what the index and its facets keep, on anything but `self`."""
+    index = LineageIndex(0)
+    own = {name for part in (index, *(getattr(index, facet) for facet in FACETS)) for name in vars(part) if name.startswith("_")}
+    assert "_core" in own
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if (PACKAGE / "graph" / "index") not in path.parents
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in own and not is_self(node.value)
+    ]
+    assert found == []
+
+
+def is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in {"self", "cls"}
