@@ -15,8 +15,8 @@ from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import best, spent
 from benchmarks.traversal import CLOSURES
 from meshline.api.graphql import Bounds, Executor
-from meshline.app.check import checked
-from meshline.app.check_request import Asked, Compared, File
+from meshline.app.check import run_check
+from meshline.app.check_request import CheckInput, CheckRequest, File
 from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.naming import Naming
@@ -43,7 +43,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     collect_seldom()
     for wanted, closures in PlainGraph(mesh).closures(sizes).items():
         start = closures[0].start
-        check = partial(checked, live, Naming(), dropping(mesh, start))
+        check = partial(run_check, live, Naming(), dropping(mesh, start))
         question = Question("", of_command_line("impact"), {"of": [key_of(mesh, start).id], "reach": "POSSIBLE", "limit": SHOWN})
         report = check()
         first = spent(check).wall * 1000
@@ -65,7 +65,7 @@ def run(size: Size, meshes: Meshes) -> Iterator[Figure]:
     store.close()
 
 
-def dropping(mesh: Mesh, column: int) -> Asked:
+def dropping(mesh: Mesh, column: int) -> CheckRequest:
     """A contract about the dataset of a column; its next version has all columns but that."""
     dataset, name = mesh.column(column)
     schema, _, table = mesh.dataset_name(dataset).partition(".")
@@ -74,7 +74,7 @@ def dropping(mesh: Mesh, column: int) -> Asked:
         File(file, contract(schema, table, [one for one in names if one not in without]))
         for file, without in (("before.yaml", ()), ("after.yaml", (name,)))
     )
-    return Asked((Compared("contract", before, after),), namespaces={HOST: mesh.namespace})
+    return CheckRequest((CheckInput("contract", before, after),), namespaces={HOST: mesh.namespace})
 
 
 HOST = "mysql://warehouse:3306"

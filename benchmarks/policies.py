@@ -14,7 +14,7 @@ from benchmarks.increments import increments
 from benchmarks.meshes import Meshes, mesh_of
 from benchmarks.sizes import SHAPES, Size
 from benchmarks.timing import spent
-from meshline.app.policy_files import known_policies
+from meshline.app.policy_files import load_policies
 from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.policies.policy import Expression, Policy
 from meshline.graph import model
@@ -90,7 +90,7 @@ def tags(mesh: Mesh) -> list[Statement]:
 
 
 def without_guesses() -> tuple[Policy, ...]:
-    return tuple(one._replace(parameters={**one.parameters, "words": []}) for one in known_policies())
+    return tuple(one._replace(parameters={**one.parameters, "words": []}) for one in load_policies())
 
 
 def evaluated(live: LiveGraph, policies: tuple[Policy, ...]) -> int:

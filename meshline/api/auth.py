@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from meshline.api.errors import Forbidden, Unauthenticated, WrongHost, build_error_response
 from meshline.app.settings import Settings
-from meshline.app.tokens import ANYBODY, Actor, Role, Tokens
+from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role, Tokens
 from meshline.errors import InvalidInput, MeshlineError
 
 EXPOSURE_MESSAGE = """\
@@ -83,9 +83,9 @@ class AuthMiddleware:
     def _authenticate(self, path: str, headers: Headers) -> Actor | None:
         self._hosts.check_host(headers)
         if not self._tokens:
-            return ANYBODY
+            return NO_AUTHENTICATION
         given = _parse_token(headers)
-        actor = None if given is None else self._tokens.actor(given)
+        actor = None if given is None else self._tokens.find_actor(given)
         needed = self._needed.get(path, Role.READER)  # of what is not there, too: strangers do not learn what is
         if needed is None:
             return actor

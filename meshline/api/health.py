@@ -45,8 +45,8 @@ async def get_readyz(request: Request) -> Response:
     """200 once the index is loaded and while the store answers; else 503 with the reasons, for who may know them."""
     service: Service = request.app.state.service
     known = get_actor(request) is not None
-    opened = service.opened_or_none
-    answered = service.waiting_for or (await opened.probe.revision() if opened is not None else LOADING)
+    opened = service.resources_or_none
+    answered = service.waiting_for or (await opened.probe.read_revision() if opened is not None else LOADING)
     if isinstance(answered, str) or opened is None:
         return _build_response(NotReadyYet("not ready", reasons=[str(answered)] if known else []), 503, {"Retry-After": str(RETRY_AFTER)})
     return _build_response(Ready("ready", revision=opened.live.index.revision if known else None))

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from meshline import __version__
 from meshline.api.errors import BodyTooLarge, UnsupportedMedia
 from meshline.api.graphql.context import RequestRecord
-from meshline.app.service import STORE_SECONDS, Opened, Service
+from meshline.app.service import STORE_SECONDS, Resources, Service
 from meshline.app.threads import run_in_thread
 from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable
 from meshline.graph.index import Size
@@ -255,10 +255,10 @@ async def get_metrics(request: Request) -> Response:
 
 
 async def _read_state(service: Service) -> ServerState:
-    opened = service.opened_or_none
+    opened = service.resources_or_none
     if opened is None:
         return ServerState(ready=False, waiting=0, waiting_bytes=0, size=None, index_revision=None, store_revision=None)
-    answered = await opened.probe.revision(STORE_SECONDS)
+    answered = await opened.probe.read_revision(STORE_SECONDS)
     newest = answered if isinstance(answered, int) else None
     return ServerState(
         ready=newest is not None and not service.waiting_for,
@@ -270,7 +270,7 @@ async def _read_state(service: Service) -> ServerState:
     )
 
 
-def _read_size(opened: Opened) -> Size | None:
+def _read_size(opened: Resources) -> Size | None:
     """None if a question takes long just now: who watches does not wait for it."""
     lock = opened.live.lock
     if not lock.acquire(timeout=LOCK_SECONDS):

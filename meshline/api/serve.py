@@ -17,7 +17,7 @@ import uvicorn
 
 from meshline.api.app import create_app
 from meshline.api.auth import check_exposure
-from meshline.app.logs import DETAILS, configure
+from meshline.app.logs import DETAILS, configure_logs
 from meshline.app.settings import Settings
 from meshline.errors import InvalidInput, MeshlineError
 
@@ -34,7 +34,7 @@ def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -
     strangers, and the MeshlineError that keeps the graph from being opened, if waiting does not mend it.
     """
     check_exposure(settings)
-    configure(settings.log_level, settings.log_format)
+    configure_logs(settings.log_level, settings.log_format)
     failures: list[MeshlineError] = []
 
     def fail(error: MeshlineError) -> None:

@@ -10,10 +10,10 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from meshline.app.check_request import Asked
-from meshline.app.parser_process import Texts, texts_apart, texts_here
-from meshline.app.policy_files import with_own
-from meshline.app.policy_service import Governing, introduced
+from meshline.app.check_request import CheckRequest
+from meshline.app.parser_process import Texts, open_local_texts, open_remote_texts
+from meshline.app.policy_files import combine_policies
+from meshline.app.policy_service import PolicyService, find_new_violations
 from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable
 from meshline.governance.audit import build_check_records
 from meshline.governance.changes import Change
@@ -30,15 +30,15 @@ from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.store.base import Batch, Store
 from meshline.ingest.file_times import now
 
-MOST = 1_000  # things that one check compares
+MAX_INPUTS = 1_000  # things that one check compares
 
 
-def checked(
+def run_check(
     live: LiveGraph,
     naming: Naming,
-    asked: Asked,
+    request: CheckRequest,
     limits: Limits = UNLIMITED,
-    governing: Governing | None = None,
+    policies: PolicyService | None = None,
     *,
     graph: bool = True,
     apart: bool = False,
@@ -49,58 +49,62 @@ def checked(
 
     Raises InvalidInput, NotFound, Ambiguous, MissingExtra, LimitExceeded, StoreUnavailable.
     """
-    with texts_of(live, naming, asked, limits, graph=graph, apart=apart) as texts:
-        return judged(live, asked, texts, limits, governing, graph=graph)
+    with open_texts(live, naming, request, limits, graph=graph, apart=apart) as texts:
+        return judge_texts(live, request, texts, limits, policies, graph=graph)
 
 
 @contextmanager
-def texts_of(live: LiveGraph, naming: Naming, asked: Asked, limits: Limits, *, graph: bool = True, apart: bool) -> Iterator[Texts]:
+def open_texts(
+    live: LiveGraph, naming: Naming, request: CheckRequest, limits: Limits, *, graph: bool = True, apart: bool
+) -> Iterator[Texts]:
     """The texts of a check, while the block lasts; see `checked`. Raises InvalidInput if there are too many."""
-    if len(asked.things) > MOST:
-        raise InvalidInput(f"{len(asked.things)} things are too many; {MOST} may be checked at once", "things")
+    if len(request.inputs) > MAX_INPUTS:
+        raise InvalidInput(f"{len(request.inputs)} things are too many; {MAX_INPUTS} may be checked at once", "things")
     if not apart:
-        yield texts_here(live, naming, asked, graph=graph)
+        yield open_local_texts(live, naming, request, graph=graph)
         return
-    with live.lock.until(limits.deadline), texts_apart(live, naming, asked, limits) as texts:
+    with live.lock.until(limits.deadline), open_remote_texts(live, naming, request, limits) as texts:
         yield texts
 
 
-def judged(live: LiveGraph, asked: Asked, texts: Texts, limits: Limits, governing: Governing | None, *, graph: bool = True) -> Report:
+def judge_texts(
+    live: LiveGraph, request: CheckRequest, texts: Texts, limits: Limits, policies: PolicyService | None, *, graph: bool = True
+) -> Report:
     """The report, once the texts can be read; see `checked`. The graph's lock is held while it is judged, not while texts are parsed."""
     time = now()
-    waived = texts.waivers(time)
-    own = with_own([PolicyFile(one.value, one.where) for one in texts.policies()]) if asked.policies else ()
-    found = texts.difference()
+    waived = texts.read_waivers(time)
+    own = combine_policies([PolicyFile(one.value, one.where) for one in texts.read_policies()]) if request.policies else ()
+    found = texts.read_difference()
     at = partial(live.at, revision=live.index.revision, deadline=limits.deadline)
-    if asked.since is not None:  # built before the graph is held
-        at(to_micros(asked.since))
+    if request.since is not None:  # built before the graph is held
+        at(to_micros(request.since))
         at(time)
     options = Options(
-        mode=asked.mode,
-        profile=asked.profile,
-        fail_on=asked.fail_on,
+        mode=request.mode,
+        profile=request.profile,
+        fail_on=request.fail_on,
         versions=found.versions,
-        since=None if asked.since is None else to_micros(asked.since),
+        since=None if request.since is None else to_micros(request.since),
         now=time,
         limits=limits,
         at=at,
     )
     with live.lock.until(limits.deadline), live.lock:
         report = judge_changes(live, live.index, found.changes, options)
-        watch = PolicyMonitor(live, own) if own else None if governing is None else governing.watch
-        violations = () if watch is None else introduced(watch, found.sayings, _verdicts(found.changes, report), time)
+        watch = PolicyMonitor(live, own) if own else None if policies is None else policies.watch
+        violations = () if watch is None else find_new_violations(watch, found.statements, _pair_verdicts(found.changes, report), time)
     if watch is not None and violations:
-        before = texts.before()
+        before = texts.read_old_statements()
         with live.lock.until(limits.deadline), live.lock:
-            known = {one.fingerprint for one in introduced(watch, before, (), time)}
+            known = {one.fingerprint for one in find_new_violations(watch, before, (), time)}
         violations = tuple(one for one in violations if one.fingerprint not in known)
     if not graph:  # that an empty graph does not know them is no news
         report = replace(report, findings=tuple(replace(one, unknown=(), gaps=()) for one in report.findings))
-    report = replace(report, checked=found.things, warnings=found.warnings, violations=violations, consumers_checked=graph)
+    report = replace(report, checked=found.compared, warnings=found.warnings, violations=violations, consumers_checked=graph)
     return decide(apply_waivers(report, waived, from_micros(time).date()))
 
 
-def _verdicts(changed: Iterable[Change], report: Report) -> list[tuple[Change, Verdict]]:
+def _pair_verdicts(changed: Iterable[Change], report: Report) -> list[tuple[Change, Verdict]]:
     verdicts = {one.fingerprint: Verdict[one.verdict.upper()] for one in report.findings}
     return [(change, verdicts[change.fingerprint]) for change in changed]
 
@@ -108,17 +112,17 @@ def _verdicts(changed: Iterable[Change], report: Report) -> list[tuple[Change, V
 log = logging.getLogger("meshline.api")
 
 
-def digest(body: bytes) -> str:
+def compute_digest(body: bytes) -> str:
     """What was given to a check, in 32 hexadecimal digits."""
     return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
-def record_check(store: Store, actor: str, report: Report, of: str, *, needed: bool) -> None:
+def record_check(store: Store, actor: str, report: Report, digest: str, *, needed: bool) -> None:
     """Record a check and the waivers that it used. `of`: the digest of what was given; `needed`: without the entry there is no answer.
 
     Raises StoreUnavailable, if it is needed; else what cannot be recorded is logged.
     """
-    records = build_check_records(actor, report, of, now())
+    records = build_check_records(actor, report, digest, now())
     try:
         store.commit(lambda _: Batch(journal=records))
     except MeshlineError as error:

@@ -19,7 +19,7 @@ class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
 
 
-class Compared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CheckInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Two versions of one thing; without `before`: it is compared with what the graph knows; without `after`: it is gone.
 
     `kind`: contract, product, schema, ddl, dbt, change. `options`: `format`, `dataset` (of a schema), `dialect` (of SQL).
@@ -31,12 +31,12 @@ class Compared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, str] = {}
 
 
-class Asked(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+class CheckRequest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """What is to be checked, and how. `waivers`, `policies`: files in their formats. `since`: a time (ISO 8601), for what changed in
     the lineage since then. `namespaces`: short names of namespaces, as of a mesh file.
     """
 
-    things: tuple[Compared, ...]
+    inputs: tuple[CheckInput, ...] = msgspec.field(name="things")  # the JSON key of the first version
     mode: Mode = Mode.STRICT
     profile: Profile = Profile.MESH
     fail_on: FailOn = FailOn.BREAKING
@@ -46,15 +46,15 @@ class Asked(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     namespaces: dict[str, str] = {}
 
 
-def thing(given: ChangeInput) -> Compared:
+def to_check_input(given: ChangeInput) -> CheckInput:
     """What was read from files, to be sent. Raises InvalidInput for what is no text."""
-    return Compared(given.kind, _file(given.before), _file(given.after), dict(given.options))
+    return CheckInput(given.kind, _to_file(given.before), _to_file(given.after), dict(given.options))
 
 
-def file(name: str, data: bytes) -> File:
+def build_file(name: str, data: bytes) -> File:
     """Raises InvalidInput for what is no text."""
     return File(name, text_of(data, name))
 
 
-def _file(text: Text | None) -> File | None:
-    return None if text is None else file(text.name, text.data)
+def _to_file(text: Text | None) -> File | None:
+    return None if text is None else build_file(text.name, text.data)

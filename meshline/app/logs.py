@@ -14,10 +14,10 @@ DETAILS = "details"  # the attribute of a record with what is more than a senten
 
 # Of requests that offer another protocol (as Java's HttpClient offers HTTP/2): they are answered in this one, which is what clients expect.
 _OFFERS = ("Unsupported upgrade request", "No supported WebSocket library")
-_uvicorn = ("uvicorn", "uvicorn.error", "uvicorn.access")
+_UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
 
-def configure(level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
+def configure_logs(level: str, form: Literal["text", "json"], stream: TextIO | None = None) -> None:
     """Let this process log to standard error. For a process that serves: the one that owns its logging."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.addFilter(_identify)
@@ -25,7 +25,7 @@ def configure(level: str, form: Literal["text", "json"], stream: TextIO | None =
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # nobody asks for them, and each costs at every record
-    for name in _uvicorn:  # of uvicorn's own news only what is wrong: we say what it would say
+    for name in _UVICORN:  # of uvicorn's own news only what is wrong: we say what it would say
         logging.getLogger(name).setLevel("WARNING" if level == "info" else level.upper())
     logging.getLogger("uvicorn.error").addFilter(_is_news)
 
@@ -39,11 +39,11 @@ def _identify(record: logging.LogRecord) -> bool:
     return True
 
 
-def _time(record: logging.LogRecord) -> str:
+def _format_time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _details(record: logging.LogRecord) -> dict[str, object]:
+def _collect_details(record: logging.LogRecord) -> dict[str, object]:
     found = dict(getattr(record, DETAILS, {}))
     if request_id := getattr(record, "request_id", ""):
         found.setdefault("request_id", request_id)
@@ -55,11 +55,11 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "time": _time(record),
+            "time": _format_time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **_details(record),
+            **_collect_details(record),
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
@@ -70,15 +70,15 @@ class TextLines(logging.Formatter):
     """`time level logger: message name=value ...`; nothing that a client sends breaks the line or steers a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        details = "".join(f" {name}={_word(value)}" for name, value in _details(record).items())
-        line = f"{_time(record)} {record.levelname} {record.name}: {_plain(record.getMessage())}{details}"
+        details = "".join(f" {name}={_format_value(value)}" for name, value in _collect_details(record).items())
+        line = f"{_format_time(record)} {record.levelname} {record.name}: {_escape_text(record.getMessage())}{details}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-def _plain(text: str) -> str:
+def _escape_text(text: str) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
-def _word(value: object) -> str:
+def _format_value(value: object) -> str:
     text = str(value)
     return text if text and text.isprintable() and " " not in text and '"' not in text else json.dumps(text)

@@ -9,7 +9,7 @@ import time
 from pydantic import SecretStr
 
 from meshline.app.logs import DETAILS
-from meshline.app.settings import Settings, variable
+from meshline.app.settings import Settings, read_variable
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.governance.diff import changes
@@ -25,7 +25,7 @@ from meshline.ingest.file_times import now
 from meshline.ingest.sources.secrets import expand_variables
 
 
-def sender(settings: Settings, store: Store) -> Sender:
+def build_sender(settings: Settings, store: Store) -> Sender:
     """What sends it. Raises InvalidInput for settings that cannot be used."""
     pace = Pace(
         wait=settings.notify_wait_seconds,
@@ -35,36 +35,36 @@ def sender(settings: Settings, store: Store) -> Sender:
         days=settings.notify_days,
     )
     found = load_templates(settings.notify_templates)
-    return Sender(Outbox(store), routes(settings), found, _webhook(settings), pace, now, markdown=settings.notify_markdown)
+    return Sender(Outbox(store), build_routes(settings), found, _build_webhook(settings), pace, now, markdown=settings.notify_markdown)
 
 
-def routes(settings: Settings) -> Routes:
+def build_routes(settings: Settings) -> Routes:
     """Raises InvalidInput, without what is secret."""
     return Routes(
         channels={
-            kind: parse_pattern(kind, _value(url, f"notify_channels.{kind}"), f"notify_channels.{kind}")
+            kind: parse_pattern(kind, _expand_value(url, f"notify_channels.{kind}"), f"notify_channels.{kind}")
             for kind, url in settings.notify_channels.items()
         },
-        owners={name: _addresses(urls, f"notify_owners.{name}") for name, urls in settings.notify_owners.items()},
-        fallback=_addresses(settings.notify_fallback, "notify_fallback"),
+        owners={name: _read_addresses(urls, f"notify_owners.{name}") for name, urls in settings.notify_owners.items()},
+        fallback=_read_addresses(settings.notify_fallback, "notify_fallback"),
     )
 
 
-def _addresses(urls: tuple[SecretStr, ...], where: str) -> tuple[Secret, ...]:
-    return tuple(parse_address(_value(url, where), where) for url in urls)
+def _read_addresses(urls: tuple[SecretStr, ...], where: str) -> tuple[Secret, ...]:
+    return tuple(parse_address(_expand_value(url, where), where) for url in urls)
 
 
-def _webhook(settings: Settings) -> Webhook | None:
+def _build_webhook(settings: Settings) -> Webhook | None:
     if settings.notify_webhook is None:
         return None
-    url = parse_address(_value(settings.notify_webhook, "notify_webhook"), "notify_webhook")
+    url = parse_address(_expand_value(settings.notify_webhook, "notify_webhook"), "notify_webhook")
     secret = settings.notify_webhook_secret
-    known = None if secret is None else SecretStr(_value(secret, "notify_webhook_secret"))
+    known = None if secret is None else SecretStr(_expand_value(secret, "notify_webhook_secret"))
     return build_webhook(url, known, "notify_webhook_secret")
 
 
-def _value(secret: SecretStr, where: str) -> str:
-    return expand_variables(secret.get_secret_value(), where, variable)
+def _expand_value(secret: SecretStr, where: str) -> str:
+    return expand_variables(secret.get_secret_value(), where, read_variable)
 
 
 log = logging.getLogger("meshline.notify")
@@ -75,7 +75,7 @@ LONGEST_PAUSE = 60.0  # seconds
 WARN_AGAIN_SECONDS = 300.0
 
 
-def follower(settings: Settings, live: LiveGraph, watched: WatchedViolations) -> Follower:
+def build_follower(settings: Settings, live: LiveGraph, watched: WatchedViolations) -> Follower:
     """What notes who has to hear of what is committed."""
     lander = ChangeDetector(live, changes, breaking_only=settings.notify_on == "breaking")
     return Follower(live, lander, watched, now, webhook=settings.notify_webhook is not None)
@@ -103,7 +103,7 @@ class Notifier:
                 wait = max(wait, min(PAUSE * await run_in_thread(self._look, grace=GRACE_SECONDS), LONGEST_PAUSE))
                 await run_in_thread(self._send, grace=GRACE_SECONDS)
             except MeshlineError as error:
-                self._warn(error)
+                self._warn_seldom(error)
             except Exception:
                 log.exception("who has to be told is not known, or not told")
 
@@ -124,7 +124,7 @@ class Notifier:
             if any(done):
                 log.info("told", extra={DETAILS: done._asdict()})
 
-    def _warn(self, error: MeshlineError) -> None:
+    def _warn_seldom(self, error: MeshlineError) -> None:
         """Not again and again."""
         if time.monotonic() - self._warned > WARN_AGAIN_SECONDS:
             self._warned = time.monotonic()

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from meshline.app.check_request import Asked, File
+from meshline.app.check_request import CheckRequest, File
 from meshline.errors import LimitExceeded, MeshlineError
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.diff import changes
@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # not every system has both
 
     from meshline.ingest.mesh import Mesh
 
-MOST_CHANGES = 10_000  # differences that one check judges
+MAX_CHANGES = 10_000  # differences that one check judges
 MEMORY = 2**30  # bytes that reading the texts of one check may take
 LOOK_SECONDS = 0.05  # between two looks at how much it takes
 SOURCE = "person/check"  # remembers nothing
@@ -55,80 +55,80 @@ class Difference(NamedTuple):
     """What is changed. `things`: how many were compared; `versions`: theirs; `warnings`: what could not be bound."""
 
     changes: tuple[Change, ...]
-    things: int
+    compared: int
     versions: Versions
     warnings: tuple[str, ...]
-    sayings: tuple[Saying, ...]  # what would be said of them
+    statements: tuple[Saying, ...]  # what would be said of them
 
 
 class Texts(Protocol):
     """What the texts of one check come to. Everything raises InvalidInput, NotFound, Ambiguous, MissingExtra, LimitExceeded."""
 
-    def waivers(self, time: int) -> tuple[Waiver, ...]:
+    def read_waivers(self, time: int) -> tuple[Waiver, ...]:
         """Those that count at a time (microseconds)."""
 
-    def policies(self) -> tuple[Document, ...]:
+    def read_policies(self) -> tuple[Document, ...]:
         """The policy files that the check brings."""
 
-    def difference(self) -> Difference:
+    def read_difference(self) -> Difference:
         """What differs between the versions."""
 
-    def before(self) -> tuple[Saying, ...]:
+    def read_old_statements(self) -> tuple[Saying, ...]:
         """What would be said of the old versions: the graph need not know them, and what breaks a policy in them is nothing new."""
 
 
-class _Read:
+class _ParsedTexts:
     """`Texts`, parsed when they are asked for."""
 
-    def __init__(self, graph: GraphState, asked: Asked) -> None:
+    def __init__(self, graph: GraphState, request: CheckRequest) -> None:
         self._graph = graph
-        self._asked = asked
+        self._request = request
 
-    def waivers(self, time: int) -> tuple[Waiver, ...]:
-        if self._asked.waivers is None:
+    def read_waivers(self, time: int) -> tuple[Waiver, ...]:
+        if self._request.waivers is None:
             return ()
-        read = document(self._asked.waivers.text.encode(), self._asked.waivers.name)
+        read = document(self._request.waivers.text.encode(), self._request.waivers.name)
         return parse_waivers(read.value, read.where, from_micros(time).date())
 
-    def policies(self) -> tuple[Document, ...]:
-        return tuple(document(one.text.encode(), one.name) for one in self._asked.policies)
+    def read_policies(self) -> tuple[Document, ...]:
+        return tuple(document(one.text.encode(), one.name) for one in self._request.policies)
 
-    def difference(self) -> Difference:
+    def read_difference(self) -> Difference:
         return self._difference
 
     @cached_property
     def _difference(self) -> Difference:
         graph = self._graph
-        given = (ChangeInput(one.kind, _text(one.before), _text(one.after), one.options) for one in self._asked.things)
+        given = (ChangeInput(one.kind, _to_text(one.before), _to_text(one.after), one.options) for one in self._request.inputs)
         proposals = [build_proposal(one, graph) for one in given]
         pairs = [pair for proposal in proposals for pair in proposal.pairs]
-        found = tuple(_named(change, graph) for pair in pairs for change in changes(pair))
+        found = tuple(_name_consumers(change, graph) for pair in pairs for change in changes(pair))
         spelled = (
-            pair for one, proposal in zip(self._asked.things, proposals, strict=True) if one.kind == "change" for pair in proposal.pairs
+            pair for one, proposal in zip(self._request.inputs, proposals, strict=True) if one.kind == "change" for pair in proposal.pairs
         )
         told = (text for proposal in proposals for text in proposal.warnings)
-        warnings = tuple(dict.fromkeys((*told, *(text for pair in spelled for text in _unknown_types(pair)))))
+        warnings = tuple(dict.fromkeys((*told, *(text for pair in spelled for text in _find_unknown_types(pair)))))
         entries = (one for proposal in proposals for one in proposal.entries)
         sayings = tuple(Saying(source, entry.scope, entry.content) for source, entry in entries)
         compared = sum(max(1, len(proposal.pairs)) for proposal in proposals)  # what is equal has no pair, and is compared
-        return Difference(found, compared, _versions(pairs), warnings, sayings)
+        return Difference(found, compared, _collect_versions(pairs), warnings, sayings)
 
-    def before(self) -> tuple[Saying, ...]:
-        old = (ChangeInput(one.kind, None, _text(one.before), one.options) for one in self._asked.things if one.before is not None)
+    def read_old_statements(self) -> tuple[Saying, ...]:
+        old = (ChangeInput(one.kind, None, _to_text(one.before), one.options) for one in self._request.inputs if one.before is not None)
         entries = (entry for given in old for entry in build_proposal(given, self._graph).entries)
         return tuple(Saying(source, entry.scope, entry.content) for source, entry in entries)
 
 
-def texts_here(live: LiveGraph, naming: Naming, asked: Asked, *, graph: bool = True) -> Texts:
+def open_local_texts(live: LiveGraph, naming: Naming, request: CheckRequest, *, graph: bool = True) -> Texts:
     """The texts of a check, parsed in this thread. `graph` False: `live` is empty because there is no graph."""
-    return _Read(build_graph_state(live, naming, _context(live, naming, asked), has_graph=graph), asked)
+    return _ParsedTexts(build_graph_state(live, naming, _build_context(live, naming, request), has_graph=graph), request)
 
 
-def _context(live: LiveGraph, naming: Naming, asked: Asked) -> Context:
-    return build_context(live, naming, Path(), SOURCE, asked.namespaces)
+def _build_context(live: LiveGraph, naming: Naming, request: CheckRequest) -> Context:
+    return build_context(live, naming, Path(), SOURCE, request.namespaces)
 
 
-def _unknown_types(pair: AnyPair) -> Iterator[str]:
+def _find_unknown_types(pair: AnyPair) -> Iterator[str]:
     """New types that no format is known to have: what somebody types may be a mistake."""
     if pair.after is None or not isinstance(pair.after.value, Definition):
         return
@@ -143,18 +143,18 @@ def _unknown_types(pair: AnyPair) -> Iterator[str]:
             yield f"the type {field.type!r} of {field.name} is unknown ({', '.join(names)}): check its spelling"
 
 
-def _named(change: Change, graph: GraphState) -> Change:
+def _name_consumers(change: Change, graph: GraphState) -> Change:
     """With consumers by their names, where a file has their e-mail addresses."""
     if not change.consumers:
         return change
     return change._replace(consumers=tuple(build_consumer_key(graph.context.resolve_person(key.name)) for key in change.consumers))
 
 
-def _text(given: File | None) -> Text | None:
+def _to_text(given: File | None) -> Text | None:
     return None if given is None else Text(given.name, given.text.encode())
 
 
-def _versions(pairs: Iterable[AnyPair]) -> Versions:
+def _collect_versions(pairs: Iterable[AnyPair]) -> Versions:
     """Of contracts and products that were there and are still."""
     found: dict[tuple[SubjectKind, str], VersionChange] = {}
     for before, after in pairs:
@@ -181,7 +181,7 @@ _PEOPLE = "people"
 
 
 @cache
-def forks() -> ForkServerContext | SpawnContext:
+def get_fork_context() -> ForkServerContext | SpawnContext:
     """Processes are forked from one that has imported what they need, and that has no threads; where there is no fork, made anew."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -198,30 +198,30 @@ def start_forks() -> None:
     """Wait until processes can be forked at once: the first time that takes seconds, which are no check's."""
     with _starting:
         if not _started:
-            process = forks().Process(target=_nothing)
+            process = get_fork_context().Process(target=_return_at_once)
             process.start()
             process.join()
             process.close()
             _started.append(True)
 
 
-def _nothing() -> None:
+def _return_at_once() -> None:
     pass
 
 
 @contextmanager
-def texts_apart(live: LiveGraph, naming: Naming, asked: Asked, limits: Limits, memory: int = MEMORY) -> Iterator[Texts]:
+def open_remote_texts(live: LiveGraph, naming: Naming, request: CheckRequest, limits: Limits, memory: int = MEMORY) -> Iterator[Texts]:
     """The texts of a check, parsed in a process of their own that ends with the block.
 
     Its methods raise LimitExceeded when the deadline of `limits` is over, or when parsing takes more than `memory` bytes.
     """
-    graph = build_stored_state(live, naming, _context(live, naming, asked))
-    ours, theirs = forks().Pipe()
-    process = forks().Process(target=_serve, args=(theirs, naming, asked, memory), name="meshline-check", daemon=True)
+    graph = build_stored_state(live, naming, _build_context(live, naming, request))
+    ours, theirs = get_fork_context().Pipe()
+    process = get_fork_context().Process(target=_serve, args=(theirs, naming, request, memory), name="meshline-check", daemon=True)
     process.start()
     theirs.close()
     try:
-        yield _Apart(ours, graph, limits)
+        yield _RemoteTexts(ours, graph, limits)
     finally:
         process.kill()
         process.join()
@@ -229,7 +229,7 @@ def texts_apart(live: LiveGraph, naming: Naming, asked: Asked, limits: Limits, m
         ours.close()
 
 
-class _Apart:
+class _RemoteTexts:
     """`Texts` of the process at the other end."""
 
     def __init__(self, link: Connection, graph: GraphState, limits: Limits) -> None:
@@ -241,24 +241,24 @@ class _Apart:
             _PEOPLE: lambda _: dict(graph.context.people),
         }
 
-    def waivers(self, time: int) -> tuple[Waiver, ...]:
-        found: tuple[Waiver, ...] = self._call("waivers", time)
+    def read_waivers(self, time: int) -> tuple[Waiver, ...]:
+        found: tuple[Waiver, ...] = self._call("read_waivers", time)
         return found
 
-    def policies(self) -> tuple[Document, ...]:
-        found: tuple[Document, ...] = self._call("policies")
+    def read_policies(self) -> tuple[Document, ...]:
+        found: tuple[Document, ...] = self._call("read_policies")
         return found
 
-    def difference(self) -> Difference:
+    def read_difference(self) -> Difference:
         return self._difference
 
     @cached_property
     def _difference(self) -> Difference:
-        found: Difference = self._call("difference")
+        found: Difference = self._call("read_difference")
         return found
 
-    def before(self) -> tuple[Saying, ...]:
-        found: tuple[Saying, ...] = self._call("before")
+    def read_old_statements(self) -> tuple[Saying, ...]:
+        found: tuple[Saying, ...] = self._call("read_old_statements")
         return found
 
     def _call(self, method: str, *arguments: object) -> Any:
@@ -290,14 +290,14 @@ class _Apart:
             return _FAILED, error
 
 
-def _serve(link: Connection, naming: Naming, asked: Asked, memory: int) -> None:
+def _serve(link: Connection, naming: Naming, request: CheckRequest, memory: int) -> None:
     """In the process: answer the server's calls until it ends, or ends us."""
     end_with_server(memory)
-    texts = _Read(_known(link, naming, asked.namespaces), asked)
+    texts = _ParsedTexts(_build_graph_state(link, naming, request.namespaces), request)
     while True:
         method, arguments = link.recv()
         try:
-            answer = (_DONE, _bounded(getattr(texts, method)(*arguments)))
+            answer = (_DONE, _check_size(getattr(texts, method)(*arguments)))
         except MeshlineError as error:
             answer = (_FAILED, error)
         except BaseException:  # noqa: BLE001 - the server raises it
@@ -308,10 +308,10 @@ def _serve(link: Connection, naming: Naming, asked: Asked, memory: int) -> None:
             link.send((_BROKEN, traceback.format_exc()))
 
 
-def _bounded(found: object) -> object:
-    if isinstance(found, Difference) and max(len(found.changes), len(found.sayings)) > MOST_CHANGES:
-        number = max(len(found.changes), len(found.sayings))
-        raise LimitExceeded(f"{number} differences are too many; {MOST_CHANGES} may be judged at once: check fewer files at once")
+def _check_size(found: object) -> object:
+    if isinstance(found, Difference) and max(len(found.changes), len(found.statements)) > MAX_CHANGES:
+        number = max(len(found.changes), len(found.statements))
+        raise LimitExceeded(f"{number} differences are too many; {MAX_CHANGES} may be judged at once: check fewer files at once")
     return found
 
 
@@ -322,17 +322,17 @@ def end_with_server(memory: int) -> None:
     """
     server = multiprocessing.parent_process()
     assert server is not None
-    limit = _resident() + memory
+    limit = _measure_memory() + memory
 
     def watch() -> None:
-        while not connection.wait([server.sentinel], LOOK_SECONDS) and _resident() < limit:
+        while not connection.wait([server.sentinel], LOOK_SECONDS) and _measure_memory() < limit:
             pass
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _resident() -> int:
+def _measure_memory() -> int:
     """Bytes of memory that this process has; 0 where the system does not say so."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -341,7 +341,7 @@ def _resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _known(link: Connection, naming: Naming, namespaces: Mapping[str, str]) -> GraphState:
+def _build_graph_state(link: Connection, naming: Naming, namespaces: Mapping[str, str]) -> GraphState:
     """What the server's graph knows."""
 
     def ask(name: str, argument: object) -> Any:
@@ -361,8 +361,8 @@ def _known(link: Connection, naming: Naming, namespaces: Mapping[str, str]) -> G
 def parse_mesh(body: bytes, name: str, seconds: float, memory: int = MEMORY) -> Mesh:
     """A mesh file, parsed strictly. Raises InvalidInput, and LimitExceeded if it takes longer, or more memory, than it may."""
     start_forks()
-    ours, theirs = forks().Pipe(duplex=False)
-    process = forks().Process(target=_send_parsed, args=(theirs, body, name, memory), name="meshline-mesh", daemon=True)
+    ours, theirs = get_fork_context().Pipe(duplex=False)
+    process = get_fork_context().Process(target=_send_parsed, args=(theirs, body, name, memory), name="meshline-mesh", daemon=True)
     process.start()
     theirs.close()
     deadline = time.monotonic() + seconds

@@ -15,24 +15,24 @@ MAX_FILES = 500
 
 
 @lru_cache(maxsize=4)
-def known_policies(path: Path | None = None) -> tuple[Policy, ...]:
+def load_policies(path: Path | None = None) -> tuple[Policy, ...]:
     """All policies by id. `path`: of the user's own, a file or a folder of them. Raises InvalidInput with `file:line`. Read once in
     a process.
     """
-    return parse_policies(_pack(), () if path is None else _own(path))
+    return parse_policies(_read_pack(), () if path is None else _read_own(path))
 
 
-def with_own(own: Iterable[PolicyFile]) -> tuple[Policy, ...]:
+def combine_policies(own: Iterable[PolicyFile]) -> tuple[Policy, ...]:
     """The product's policies and these, by id. Raises InvalidInput with `file:line`."""
-    return parse_policies(_pack(), own)
+    return parse_policies(_read_pack(), own)
 
 
-def _pack() -> list[PolicyFile]:
+def _read_pack() -> list[PolicyFile]:
     files = sorted((resources.files("meshline.governance.policies") / "pack").iterdir(), key=lambda file: file.name)
-    return [_given(file.read_bytes(), f"pack/{file.name}") for file in files if file.name.endswith(".yaml")]
+    return [_parse_file(file.read_bytes(), f"pack/{file.name}") for file in files if file.name.endswith(".yaml")]
 
 
-def _own(path: Path) -> list[PolicyFile]:
+def _read_own(path: Path) -> list[PolicyFile]:
     if not path.exists():
         raise InvalidInput(
             f"there is no {str(path)!r}; accepted is a file of policies, or a folder with such files (*.yaml, *.yml)", "policies"
@@ -40,7 +40,7 @@ def _own(path: Path) -> list[PolicyFile]:
     files = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
     if len(files) > MAX_FILES:
         raise InvalidInput(f"{len(files)} files are too many; a folder of policies may have {MAX_FILES}", str(path))
-    return [_given(_read(file), str(file)) for file in files]
+    return [_parse_file(_read(file), str(file)) for file in files]
 
 
 def _read(file: Path) -> bytes:
@@ -51,6 +51,6 @@ def _read(file: Path) -> bytes:
         raise InvalidInput(f"it cannot be read: {error.strerror}", str(file)) from error
 
 
-def _given(data: bytes, name: str) -> PolicyFile:
+def _parse_file(data: bytes, name: str) -> PolicyFile:
     found = document(data, name)
     return PolicyFile(found.value, found.where)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from meshline.app.policy_files import known_policies
+from meshline.app.policy_files import load_policies
 from meshline.governance.changes import Change
 from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.policies.policy import Policy
@@ -15,7 +15,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.what_if import Saying, supposed
 
 
-class Governing:
+class PolicyService:
     """`folder`: the user's policies. Nothing is read or evaluated before it is asked for."""
 
     def __init__(self, live: LiveGraph, folder: Path | None = None) -> None:
@@ -26,7 +26,7 @@ class Governing:
     @property
     def policies(self) -> tuple[Policy, ...]:
         """All, by id. Raises InvalidInput with `file:line`."""
-        return known_policies(self._folder)
+        return load_policies(self._folder)
 
     @property
     def watch(self) -> PolicyMonitor:
@@ -37,13 +37,13 @@ class Governing:
             return self._watch
 
 
-def introduced(
-    watch: PolicyMonitor, sayings: Sequence[Saying], judged: Sequence[tuple[Change, Verdict]], now: int
+def find_new_violations(
+    watch: PolicyMonitor, statements: Sequence[Saying], judged: Sequence[tuple[Change, Verdict]], now: int
 ) -> tuple[Violation, ...]:
     """The violations that would be new if sources said this since `now` (microseconds). `judged`: the changes of the check with their
     verdicts. Only what these can touch is looked at.
     """
     with watch.live.lock:
         watch.settle(judged)
-        with supposed(watch.live, sayings, now) as would:
+        with supposed(watch.live, statements, now) as would:
             return watch.compare_supposed(would).opened

@@ -19,10 +19,10 @@ from meshline.ingest.openlineage.run_statements import build_statement_owner, re
 from meshline.ingest.pipeline import Pipeline, replay
 from meshline.ingest.sources.scope_loader import advance_clock, read_retracted, record_retracted
 
-TOGETHER = 1000  # scopes read, and statements written, at once
+GROUP_SIZE = 1000  # scopes read, and statements written, at once
 
 
-class Copied(NamedTuple):
+class CopyResult(NamedTuple):
     """What became of a store's content. `statements`: those that no kept event says any more, or that never came from one."""
 
     events: int
@@ -30,9 +30,9 @@ class Copied(NamedTuple):
     statements: int
 
 
-def copied(
+def copy_store(
     old: Store, new: Store, mesh: Mesh | None, refuse: Callable[[MeshlineError], None], advance: Callable[[int], None] = lambda _: None
-) -> Copied:
+) -> CopyResult:
     """Fill a new store. The rules are the mesh file's, else the old store's. Raises InvalidInput if it is not new."""
     if new.read_revision() > 0:
         raise InvalidInput("the store to replay into already holds something: name a new one", "--to")
@@ -40,7 +40,7 @@ def copied(
     given = configuration(mesh) if mesh is not None else (None, None)
     naming, _ = configure(new, given[0] or rules[0], given[1] or rules[1])
     _copy_catalogs(old, new, mesh)
-    restated = _Restated(new)
+    restated = _RecordingStore(new)
     pipeline = Pipeline(restated, BatchBuilder(naming, NO_LIMITS))
     events = refused = 0
     try:
@@ -54,12 +54,12 @@ def copied(
     finally:
         pipeline.close()
     statements = 0
-    for group in _groups(old.read_changes(0).heads):
+    for group in _split_heads(old.read_changes(0).heads):
         written = _copy(old, new, naming, group, restated)
         statements += written
         advance(written)
     _copy_journal(old, new)
-    return Copied(events, refused, statements)
+    return CopyResult(events, refused, statements)
 
 
 def _copy_catalogs(old: Store, new: Store, mesh: Mesh | None) -> None:
@@ -73,13 +73,13 @@ def _copy_catalogs(old: Store, new: Store, mesh: Mesh | None) -> None:
 
 def _copy_journal(old: Store, new: Store) -> None:
     after = 0
-    while records := old.read_journal("", after, TOGETHER):
+    while records := old.read_journal("", after, GROUP_SIZE):
         after = records[-1].position
         batch = Batch(journal=[kept.record for kept in records])
         new.commit(lambda _, batch=batch: batch)  # type: ignore[misc]
 
 
-class _Restated:
+class _RecordingStore:
     """Commits to a store, and remembers what events said there: which runs, and since when."""
 
     def __init__(self, store: Store) -> None:
@@ -88,34 +88,34 @@ class _Restated:
         self.since: int | None = None
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes:
-        def remembered(runs: RunReader) -> Batch:
+        def build_and_remember(runs: RunReader) -> Batch:
             batch = build(runs)
             self.versions.update(build_statement_owner(run.key) for run in batch.runs)
             times = [statement.observed_at for statement in batch.statements]
             self.since = min(times if self.since is None else [self.since, *times], default=self.since)
             return batch
 
-        return self._store.commit(remembered)
+        return self._store.commit(build_and_remember)
 
-    def before(self, time: int) -> bool:
+    def is_before(self, time: int) -> bool:
         """Whether a time lies before all that events said."""
         return self.since is None or time < self.since
 
 
-def _groups(heads: Iterable[Head]) -> Iterator[list[Head]]:
+def _split_heads(heads: Iterable[Head]) -> Iterator[list[Head]]:
     remaining = iter(heads)
-    while group := list(islice(remaining, TOGETHER)):
+    while group := list(islice(remaining, GROUP_SIZE)):
         yield group
 
 
-def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _Restated) -> int:
+def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _RecordingStore) -> int:
     """Copy the history of these scopes that the replayed events did not tell; how many statements that is."""
     known = {head.scope_id: head for head in heads}
     statements = [
-        statement._replace(scope=rename_scope(statement.scope, naming), content=_renamed(statement.content, naming))
+        statement._replace(scope=rename_scope(statement.scope, naming), content=_rename_datasets(statement.content, naming))
         for scope_id, intervals in old.read_history(list(known)).items()
         for interval, content in intervals
-        for statement in _statements(known[scope_id], interval, content, restated)
+        for statement in _restate_interval(known[scope_id], interval, content, restated)
     ]
     new.commit(lambda _: Batch(statements=statements))
     newest: dict[str, int] = {}
@@ -128,12 +128,12 @@ def _copy(old: Store, new: Store, naming: Naming, heads: list[Head], restated: _
     return len(statements)
 
 
-def _statements(head: Head, interval: Interval, content: Content, restated: _Restated) -> Iterator[Statement]:
+def _restate_interval(head: Head, interval: Interval, content: Content, restated: _RecordingStore) -> Iterator[Statement]:
     """A stretch as its first and its last statement; of one that a replayed run goes on with, only what came before."""
     told = interval.observation
     first = Statement(head.source, head.scope, interval.valid_from, content, told.version, told.provisional, told.until)
     if told.version and parse_run(told.version) in restated.versions:
-        if restated.before(interval.valid_from):
+        if restated.is_before(interval.valid_from):
             yield first._replace(version="", until=None)
         return
     yield first
@@ -141,10 +141,10 @@ def _statements(head: Head, interval: Interval, content: Content, restated: _Res
         yield first._replace(observed_at=interval.last_observed)
 
 
-def _renamed(content: Content, naming: Naming) -> Content:
+def _rename_datasets(content: Content, naming: Naming) -> Content:
     """The same facts with the keys of datasets as these rules make them."""
 
-    def key(old: AssetKey) -> AssetKey:
+    def rename_key(old: AssetKey) -> AssetKey:
         if old.kind is AssetKind.DATASET:
             return naming.dataset(*old.parts)
         if old.kind is AssetKind.COLUMN:
@@ -154,8 +154,8 @@ def _renamed(content: Content, naming: Naming) -> Content:
     facts = decode(content.blob)
     return encode(
         Facts(
-            assets=tuple(fact._replace(key=key(fact.key)) for fact in facts.assets),
-            edges=tuple(edge._replace(start=key(edge.start), end=key(edge.end)) for edge in facts.edges),
-            flows=tuple(flow._replace(start=key(flow.start), end=key(flow.end)) for flow in facts.flows),
+            assets=tuple(fact._replace(key=rename_key(fact.key)) for fact in facts.assets),
+            edges=tuple(edge._replace(start=rename_key(edge.start), end=rename_key(edge.end)) for edge in facts.edges),
+            flows=tuple(flow._replace(start=rename_key(flow.start), end=rename_key(flow.end)) for flow in facts.flows),
         )
     )

@@ -16,7 +16,7 @@ from meshline.app import notifications
 from meshline.app.logs import DETAILS
 from meshline.app.notifications import Notifier
 from meshline.app.parser_process import start_forks
-from meshline.app.policy_service import Governing
+from meshline.app.policy_service import PolicyService
 from meshline.app.settings import Settings
 from meshline.app.sync_scheduler import Plan, Scheduler
 from meshline.app.threads import run_in_thread
@@ -52,7 +52,7 @@ class StoreProbe:
         self._known: int | str = ""
         self._known_at = float("-inf")
 
-    async def revision(self, patience: float = PATIENCE) -> int | str:
+    async def read_revision(self, patience: float = PATIENCE) -> int | str:
         """The newest revision, or a sentence that says why it is not known. What was known before counts for `STORE_SECONDS`."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
@@ -71,7 +71,7 @@ class StoreProbe:
         self._known_at = time.monotonic()
 
 
-def subscription(settings: Settings) -> Subscription | None:
+def build_subscription(settings: Settings) -> Subscription | None:
     """What is to be consumed, if anything. Raises InvalidInput if it cannot be, MissingExtra."""
     if settings.kafka is None:
         return None
@@ -83,7 +83,7 @@ def subscription(settings: Settings) -> Subscription | None:
     return found
 
 
-def consumer(
+def build_consumer(
     wanted: Subscription | None, settings: Settings, pipeline: Pipeline, store: Store, observer: KafkaObserver
 ) -> EventConsumer | None:
     """What consumes it, when it is started."""
@@ -103,7 +103,7 @@ PRUNE_SECONDS = 3600.0
 TASK_GRACE = 3.0  # seconds for what a task is at when told to stop
 PAUSE = 10  # times as long as joining names took, before it is done again
 
-in_task = partial(run_in_thread, grace=TASK_GRACE)
+run_in_task = partial(run_in_thread, grace=TASK_GRACE)
 
 
 class Observer(Protocol):
@@ -122,12 +122,12 @@ class Observer(Protocol):
     def release_partition(self, partition: int) -> None: ...
 
 
-class Opened(NamedTuple):
+class Resources(NamedTuple):
     """Everything that requests use."""
 
     live: LiveGraph
     naming: Naming
-    governing: Governing
+    policies: PolicyService
     pipeline: Pipeline
     scheduler: Scheduler | None
     consumer: EventConsumer | None
@@ -142,7 +142,7 @@ class Service:
         self,
         settings: Settings,
         observer: Observer,
-        prepare: Callable[[LiveGraph, Naming, Governing], None],
+        prepare: Callable[[LiveGraph, Naming, PolicyService], None],
         on_failure: Callable[[MeshlineError], None] | None = None,
         on_ready: Callable[[], None] | None = None,
     ) -> None:
@@ -155,23 +155,23 @@ class Service:
         self.on_failure = on_failure
         self.on_ready = on_ready
         self.waiting_for = LOADING  # empty when ready
-        self._opened: Opened | None = None
+        self._resources: Resources | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
-    def opened(self) -> Opened:
+    def resources(self) -> Resources:
         """Raises NotReady."""
         self.check_open()
-        assert self._opened is not None
-        return self._opened
+        assert self._resources is not None
+        return self._resources
 
     @property
-    def opened_or_none(self) -> Opened | None:
-        return self._opened
+    def resources_or_none(self) -> Resources | None:
+        return self._resources
 
     def check_open(self) -> None:
         """Raises NotReady."""
-        if self._opened is None:
+        if self._resources is None:
             raise NotReady(f"{self.waiting_for or LOADING}: try again")
 
     async def start(self) -> None:
@@ -185,7 +185,7 @@ class Service:
         for ended in await asyncio.gather(*self._tasks, return_exceptions=True):  # none keeps what was taken from being written
             if isinstance(ended, Exception):
                 log.error("a task had failed", exc_info=ended)
-        opened, self._opened = self._opened, None
+        opened, self._resources = self._resources, None
         if opened is not None:
             waiting = opened.pipeline.waiting
             log.info("stopping", extra={DETAILS: {"waiting": waiting}})
@@ -199,13 +199,13 @@ class Service:
     async def _open(self) -> None:
         """Open, trying again as long as the store cannot be reached."""
         begun = time.monotonic()
-        while self._opened is None:
-            opening = asyncio.ensure_future(run_in_threadpool(self._opened_now))
+        while self._resources is None:
+            opening = asyncio.ensure_future(run_in_threadpool(self._open_resources))
             try:
-                self._opened = await asyncio.shield(opening)
+                self._resources = await asyncio.shield(opening)
             except asyncio.CancelledError:  # a thread cannot be stopped: what it opens must still be closed
                 with suppress(MeshlineError):
-                    self._opened = await opening
+                    self._resources = await opening
                 raise
             except StoreUnavailable as error:
                 self.waiting_for = str(error)
@@ -219,27 +219,27 @@ class Service:
                 return
         self.waiting_for = ""
         collect_seldom()
-        size = self._opened.live.index.changes.measure_size()
+        size = self._resources.live.index.changes.measure_size()
         log.info(
             "ready",
             extra={
-                DETAILS: {"revision": self._opened.live.index.revision, "seconds": round(time.monotonic() - begun, 1), **size._asdict()}
+                DETAILS: {"revision": self._resources.live.index.revision, "seconds": round(time.monotonic() - begun, 1), **size._asdict()}
             },
         )
         if self.on_ready is not None:
             self.on_ready()
-        self._tasks.append(asyncio.create_task(self._follow(self._opened.live)))
-        self._tasks.append(asyncio.create_task(self._prune(self._opened.live.store)))
-        self._tasks.append(asyncio.create_task(self._join(self._opened.live)))
+        self._tasks.append(asyncio.create_task(self._follow(self._resources.live)))
+        self._tasks.append(asyncio.create_task(self._prune(self._resources.live.store)))
+        self._tasks.append(asyncio.create_task(self._join(self._resources.live)))
         self._tasks.append(asyncio.create_task(run_in_thread(start_forks)))
-        if self._opened.scheduler is not None:
-            self._tasks.append(asyncio.create_task(self._opened.scheduler.run()))
-        if self._opened.notifier is not None:
-            self._tasks.append(asyncio.create_task(self._opened.notifier.run()))
-        if self._opened.consumer is not None:
-            self._opened.consumer.start()
+        if self._resources.scheduler is not None:
+            self._tasks.append(asyncio.create_task(self._resources.scheduler.run()))
+        if self._resources.notifier is not None:
+            self._tasks.append(asyncio.create_task(self._resources.notifier.run()))
+        if self._resources.consumer is not None:
+            self._resources.consumer.start()
 
-    def _opened_now(self) -> Opened:
+    def _open_resources(self) -> Resources:
         settings = self.settings
         store = open_store(settings.store)
         try:
@@ -254,34 +254,34 @@ class Service:
                 for message in (*map(str, loading.refused), *loading.warnings):
                     log.warning("%s", message)
             live.index.prepare_ids()
-            governing = Governing(live, settings.policies)
-            wanted_events = subscription(settings)
-            notifier = self._notifier(live, governing)
+            governing = PolicyService(live, settings.policies)
+            wanted_events = build_subscription(settings)
+            notifier = self._build_notifier(live, governing)
         except BaseException:
             store.close()
             raise
         self.prepare(live, naming, governing)
         limits = Limits(waiting=settings.queue_size, waiting_bytes=settings.queue_bytes)
-        pipeline = Pipeline(live, BatchBuilder(naming, _event_limits(settings)), limits, observe=self.observer.count_commit)
-        consuming = consumer(wanted_events, settings, pipeline, store, self.observer)
-        return Opened(
-            live, naming, governing, pipeline, self._scheduler(live, naming, pipeline, file), consuming, notifier, StoreProbe(store)
+        pipeline = Pipeline(live, BatchBuilder(naming, _build_event_limits(settings)), limits, observe=self.observer.count_commit)
+        consuming = build_consumer(wanted_events, settings, pipeline, store, self.observer)
+        return Resources(
+            live, naming, governing, pipeline, self._build_scheduler(live, naming, pipeline, file), consuming, notifier, StoreProbe(store)
         )
 
-    def _notifier(self, live: LiveGraph, governing: Governing) -> Notifier | None:
+    def _build_notifier(self, live: LiveGraph, policies: PolicyService) -> Notifier | None:
         """What follows commits to tell people; None if that is switched off. Raises InvalidInput."""
         settings = self.settings
         if not settings.notify:
             return None
-        sending = notifications.sender(settings, live.store)
+        sending = notifications.build_sender(settings, live.store)
         return Notifier(
             live,
-            notifications.follower(settings, live, WatchedViolations(governing.watch)),
+            notifications.build_follower(settings, live, WatchedViolations(policies.watch)),
             sending if settings.notify_send else None,
             settings.refresh_seconds,
         )
 
-    def _scheduler(self, live: LiveGraph, naming: Naming, pipeline: Pipeline, file: mesh.Mesh | None) -> Scheduler | None:
+    def _build_scheduler(self, live: LiveGraph, naming: Naming, pipeline: Pipeline, file: mesh.Mesh | None) -> Scheduler | None:
         """What syncs the sources of the mesh file; None if there are none to be synced."""
         settings = self.settings
         if file is None or settings.mesh is None or not settings.sync_at_once or all(one.every is None for one in file.sources):
@@ -297,9 +297,9 @@ class Service:
             await asyncio.sleep(wait)
             begun = time.monotonic()
             try:
-                state = (live.index.revision, await in_task(partial(remembered, live.store)))
+                state = (live.index.revision, await run_in_task(partial(remembered, live.store)))
                 if state != seen:
-                    await in_task(partial(apply, live))
+                    await run_in_task(partial(apply, live))
                     seen = state
             except MeshlineError as error:
                 log.warning("names are not joined by the rules of catalogs: %s", error)
@@ -312,8 +312,8 @@ class Service:
         while True:
             await asyncio.sleep(self.settings.refresh_seconds)
             try:
-                await in_task(live.refresh)
-                await in_task(live.renew)
+                await run_in_task(live.refresh)
+                await run_in_task(live.renew)
                 self.waiting_for = ""
             except MeshlineError as error:
                 if not self.waiting_for:
@@ -328,7 +328,7 @@ class Service:
         """Forget raw events that are older than configured."""
         while True:
             try:
-                await in_task(partial(store.prune_raw_events, self.settings.raw_before()))
+                await run_in_task(partial(store.prune_raw_events, self.settings.compute_raw_cutoff()))
             except MeshlineError as error:
                 log.warning("old raw events are still there: %s", error)
             except Exception:
@@ -336,7 +336,7 @@ class Service:
             await asyncio.sleep(PRUNE_SECONDS)
 
 
-def _event_limits(settings: Settings) -> EventLimits:
+def _build_event_limits(settings: Settings) -> EventLimits:
     return EventLimits(
         datasets=settings.event_datasets,
         pairs=settings.event_pairs,

@@ -155,13 +155,13 @@ class Settings(BaseSettings):
     token: SecretStr | None = Field(default=None, description="The token that commands with `--server` send.")
     token_file: Path | None = Field(default=None, description="A file that holds that token.")
 
-    def raw_before(self) -> int:
+    def compute_raw_cutoff(self) -> int:
         """Events that were received before this time need not be kept any more: microseconds since the epoch."""
         return time.time_ns() // 1000 - self.raw_retention_days * DAY
 
     @field_validator("tokens")
     @classmethod
-    def _each_once(cls, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    def _check_tokens(cls, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
         names = [token.name for token in tokens]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -180,7 +180,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         del dotenv_settings, file_secret_settings
-        path = _file(init_settings(), env_settings())
+        path = _find_file(init_settings(), env_settings())
         return (init_settings, env_settings) if path is None else (init_settings, env_settings, TomlSource(settings_cls, path))
 
 
@@ -188,7 +188,7 @@ NOT_IN_FILE = frozenset({"config"})
 IN_FILE = [name for name in Settings.model_fields if name not in NOT_IN_FILE]
 
 
-def load(**given: object) -> Settings:
+def load_settings(**given: object) -> Settings:
     """Settings from arguments (those that are not None), the environment and the settings file.
 
     Raises InvalidInput that says where a setting that cannot be used comes from.
@@ -196,7 +196,7 @@ def load(**given: object) -> Settings:
     arguments = {name: value for name, value in given.items() if value is not None}
     try:
         environment = EnvSettingsSource(Settings, env_prefix=PREFIX)()
-        path = _file(arguments, environment)
+        path = _find_file(arguments, environment)
         if path is not None:
             _check_keys(path)
         return Settings(**arguments)  # type: ignore[arg-type]  # pydantic checks them
@@ -206,15 +206,15 @@ def load(**given: object) -> Settings:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         inner = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"][1:])
-        raise InvalidInput(str(first["msg"]), f"{_origin(name, arguments, environment, path)}{inner}") from error
+        raise InvalidInput(str(first["msg"]), f"{_find_origin(name, arguments, environment, path)}{inner}") from error
 
 
-def variable(name: str) -> str | None:
+def read_variable(name: str) -> str | None:
     """A variable of the environment, for `${NAME}` in settings, mesh files and commands; None if it is not set."""
     return os.environ.get(name)
 
 
-def _file(arguments: Mapping[str, Any], environment: Mapping[str, Any]) -> Path | None:
+def _find_file(arguments: Mapping[str, Any], environment: Mapping[str, Any]) -> Path | None:
     """The settings file to read, if any. One that is named is read in any case."""
     named = arguments.get("config", environment.get("config"))
     if named is None:
@@ -234,14 +234,14 @@ def _check_keys(path: Path) -> None:
         raise InvalidInput(f"there is no setting {unknown[0]!r}; there are {', '.join(IN_FILE)}", str(path))
 
 
-def _origin(name: str, arguments: Mapping[str, object], environment: Mapping[str, object], path: Path | None) -> str:
+def _find_origin(name: str, arguments: Mapping[str, object], environment: Mapping[str, object], path: Path | None) -> str:
     """Where a setting was given, as a person finds it."""
     if name in arguments:
         return f"--{name.replace('_', '-')}"
     return f"{path}: {name}" if path is not None and name not in environment else f"{PREFIX}{name.upper()}"
 
 
-class Documented(NamedTuple):
+class SettingRow(NamedTuple):
     """One row of the table of settings. `key` is empty for what cannot be in the file."""
 
     variable: str
@@ -250,14 +250,14 @@ class Documented(NamedTuple):
     meaning: str
 
 
-def table() -> Iterator[Documented]:
+def list_settings() -> Iterator[SettingRow]:
     """The settings for the documentation, in order."""
     for name, field in Settings.model_fields.items():
         key = name if name in IN_FILE else ""
-        yield Documented(f"{PREFIX}{name.upper()}", key, _toml(field.default), str(field.description))
+        yield SettingRow(f"{PREFIX}{name.upper()}", key, _format_default(field.default), str(field.description))
 
 
-def _toml(default: object) -> str:
+def _format_default(default: object) -> str:
     """A default as the file would have it; empty for none."""
     if default is None:
         return ""
@@ -292,11 +292,11 @@ email = "mailtos://mesh:${SMTP_PASSWORD}@smtp.company.com/{email}"
 """
 
 
-def settings_page() -> str:
+def build_settings_page() -> str:
     """`docs/settings.md`."""
-    rows = [f"| `{row.variable}` | {_shown(row.key)} | {_shown(row.default)} | {row.meaning} |" for row in table()]
+    rows = [f"| `{row.variable}` | {_format_code(row.key)} | {_format_code(row.default)} | {row.meaning} |" for row in list_settings()]
     return "\n".join([INTRODUCTION, "| variable | in the file | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
 
 
-def _shown(code: str) -> str:
+def _format_code(code: str) -> str:
     return f"`{code}`" if code else ""

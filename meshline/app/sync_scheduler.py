@@ -14,7 +14,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 import msgspec
 
 from meshline.app.logs import DETAILS
-from meshline.app.settings import variable
+from meshline.app.settings import read_variable
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
 from meshline.ingest.file_times import now
@@ -80,39 +80,39 @@ class Scheduler:
     async def _turn(self, source: SourceConfig, every: int) -> None:
         """Wait until a source is due, and sync it; unless another process was sooner."""
         name = source.source
-        status = await _in_thread(self._target.read_status, name)
+        status = await _run_in_thread(self._target.read_status, name)
         at = compute_due_time(status, every, now(), random.random())  # noqa: S311 - nobody gains by guessing it
         if status is not None:
             if name not in self._observed:
-                self._tell(name, status, None)
-            await _in_thread(self._target.save_status, name, msgspec.structs.replace(status, next=at))
+                self._report(name, status, None)
+            await _run_in_thread(self._target.save_status, name, msgspec.structs.replace(status, next=at))
         await asyncio.sleep(max(0, at - now()) / SECOND)
         async with self._room:
-            latest = await _in_thread(self._target.read_status, name)
-            if _at(latest) == _at(status):
+            latest = await _run_in_thread(self._target.read_status, name)
+            if _get_time(latest) == _get_time(status):
                 await self._sync(source)
 
     async def _sync(self, source: SourceConfig) -> None:
-        done = await _in_thread(
-            partial(sync_source, self._target, source, self._plan.folder, self._plan.aliases, variables=variable, stop=self._stop)
+        done = await _run_in_thread(
+            partial(sync_source, self._target, source, self._plan.folder, self._plan.aliases, variables=read_variable, stop=self._stop)
         )
         if isinstance(done.error, SyncStopped):
             return
-        _log(done)
-        status = await _in_thread(self._target.read_status, source.source)
+        _log_result(done)
+        status = await _run_in_thread(self._target.read_status, source.source)
         if status is not None:
-            self._tell(source.source, status, done)
+            self._report(source.source, status, done)
 
-    def _tell(self, name: str, status: Status, done: SyncOutcome | None) -> None:
+    def _report(self, name: str, status: Status, done: SyncOutcome | None) -> None:
         self._observed.add(name)
         self._observe(name, status, done)
 
 
-def _at(status: Status | None) -> int | None:
+def _get_time(status: Status | None) -> int | None:
     return None if status is None else status.at
 
 
-def _log(done: SyncOutcome) -> None:
+def _log_result(done: SyncOutcome) -> None:
     if done.loading is None:
         log.warning("%s could not be read: %s", done.source, done.error)
         return
@@ -122,5 +122,5 @@ def _log(done: SyncOutcome) -> None:
     log.info("synced", extra={DETAILS: {"source": done.source, **counts, "refused": len(done.loading.refused)}})
 
 
-async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def _run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return await run_in_thread(partial(work, *args, **kwargs), grace=GRACE_SECONDS)

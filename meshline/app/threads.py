@@ -14,7 +14,7 @@ from meshline.errors import MeshlineError, QueueFull
 T = TypeVar("T")
 
 
-async def run_in_thread(work: Callable[[], T], *, grace: float = 0, ended: Callable[[], None] | None = None) -> T:
+async def run_in_thread(work: Callable[[], T], *, grace: float = 0, on_end: Callable[[], None] | None = None) -> T:
     """Run in a thread of its own that keeps no process from ending.
 
     A caller that is cancelled waits `grace` seconds more, and leaves the thread behind. `ended` is called on the event loop when
@@ -25,8 +25,8 @@ async def run_in_thread(work: Callable[[], T], *, grace: float = 0, ended: Calla
     context = copy_context()
 
     def settle(result: T | None, error: BaseException | None) -> None:
-        if ended is not None:
-            ended()
+        if on_end is not None:
+            on_end()
         if not answer.done():
             answer.set_exception(error) if error is not None else answer.set_result(result)  # type: ignore[arg-type]
 
@@ -55,23 +55,23 @@ class Lane:
         """`kind`: a plural for messages."""
         self._kind = kind
         self._turns = asyncio.Semaphore(threads)
-        self._most = waiting
+        self._limit = waiting
         self._seconds = seconds
         self._waiting = 0
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns. Raises QueueFull if too many wait already, or no turn comes in time."""
-        if self._waiting >= self._most and self._turns.locked():
-            raise self._full()
+        if self._waiting >= self._limit and self._turns.locked():
+            raise self._build_error()
         self._waiting += 1
         try:
             async with asyncio.timeout(self._seconds):
                 await self._turns.acquire()
         except TimeoutError:
-            raise self._full() from None
+            raise self._build_error() from None
         finally:
             self._waiting -= 1
-        return await run_in_thread(work, ended=self._turns.release)
+        return await run_in_thread(work, on_end=self._turns.release)
 
-    def _full(self) -> QueueFull:
+    def _build_error(self) -> QueueFull:
         return QueueFull(f"too many {self._kind} wait for their turn: try again", retry_after=2)

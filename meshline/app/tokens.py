@@ -46,15 +46,15 @@ class Actor(NamedTuple):
     role: Role
 
 
-ANYBODY = Actor("", Role.ADMIN)  # where there are no tokens
+NO_AUTHENTICATION = Actor("", Role.ADMIN)  # where there are no tokens
 
 
-def new_token() -> str:
+def generate_token() -> str:
     """A token that nobody can guess. In lower case: some OpenLineage clients make what comes from the environment so."""
     return PREFIX + secrets.token_hex(BYTES)
 
 
-def hashed(token: str) -> str:
+def hash_token(token: str) -> str:
     """A token as the settings keep it.
 
     A fast hash without salt, on purpose. Slow and salted ones (argon2, bcrypt) protect words that a person
@@ -73,9 +73,9 @@ class Tokens:
     def __bool__(self) -> bool:
         return bool(self._actors)
 
-    def actor(self, token: str) -> Actor | None:
+    def find_actor(self, token: str) -> Actor | None:
         """Who holds a token. Compares with every entry, so that the time says nothing of any."""
-        given = hashed(token).encode()
+        given = hash_token(token).encode()
         found: Actor | None = None
         for known, actor in self._actors:
             if hmac.compare_digest(known, given):

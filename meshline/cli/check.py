@@ -215,7 +215,7 @@ def schema(
     """
     from pathlib import Path
 
-    from meshline.app.settings import variable
+    from meshline.app.settings import read_variable
     from meshline.cli.check_run import STDIN, chosen, versions
     from meshline.ingest.changes.schema import find_schema_file, read_live_table
 
@@ -226,7 +226,7 @@ def schema(
     if dataset is None or new is not None:
         raise InvalidInput("is for one file: say its table with --dataset", "--catalog")
     given = versions("schema", files[0], None, options)
-    return Things([given._replace(before=read_live_table(catalog, dataset.rpartition("/")[2], variable))])
+    return Things([given._replace(before=read_live_table(catalog, dataset.rpartition("/")[2], read_variable))])
 
 
 @checking

@@ -35,7 +35,7 @@ def check(things: Things, asked: Asked) -> bool:
     return report.passed
 
 
-def _request(things: Things, asked: Asked) -> check_request.Asked:
+def _request(things: Things, asked: Asked) -> check_request.CheckRequest:
     if asked.no_graph and (asked.store is not None or asked.server is not None):
         raise InvalidInput("asks no store and no server: leave --store and --server away", "--no-graph")
     if asked.no_graph and asked.policies:
@@ -45,16 +45,16 @@ def _request(things: Things, asked: Asked) -> check_request.Asked:
     if asked.no_graph and things.against_graph:
         raise InvalidInput("there is no graph to compare one version with: give the old version as well", "--no-graph")
     given: dict[str, object] = {
-        "things": [check_request.thing(one) for one in things.given],
+        "things": [check_request.to_check_input(one) for one in things.given],
         "waivers": _waivers(asked.waivers, things.folder),
-        "policies": [check_request.file(str(path), read_bytes(path, MAX_BYTES)) for path in _policies(asked.policies)],
+        "policies": [check_request.build_file(str(path), read_bytes(path, MAX_BYTES)) for path in _policies(asked.policies)],
         "mode": asked.mode,
         "profile": asked.profile,
         "failOn": asked.fail_on,
         "since": None if asked.since is None else asked.since.isoformat() + ("" if asked.since.tzinfo else "+00:00"),
         "namespaces": dict(things.namespaces),
     }
-    return msgspec.convert(given, check_request.Asked)
+    return msgspec.convert(given, check_request.CheckRequest)
 
 
 def _waivers(named: Path | None, folder: Path) -> check_request.File | None:
@@ -62,7 +62,7 @@ def _waivers(named: Path | None, folder: Path) -> check_request.File | None:
     path = folder / WAIVERS if named is None else named
     if named is None and not path.exists():
         return None
-    return check_request.file(str(path), read_bytes(path, MAX_BYTES))
+    return check_request.build_file(str(path), read_bytes(path, MAX_BYTES))
 
 
 def _policies(paths: Sequence[Path]) -> Iterator[Path]:
@@ -73,18 +73,18 @@ def _policies(paths: Sequence[Path]) -> Iterator[Path]:
         yield from found
 
 
-def _report(request: check_request.Asked, asked: Asked) -> Report:
+def _report(request: check_request.CheckRequest, asked: Asked) -> Report:
     if asked.server is not None:
         from meshline.cli.http_client import Remote
 
         with Remote.connected(asked.server) as remote:
             return remote.check(msgspec.json.encode(request))
-    from meshline.app.policy_service import Governing
+    from meshline.app.policy_service import PolicyService
     from meshline.cli.client import opened
 
     with opened("sqlite://:memory:" if asked.no_graph else asked.store, must_exist=not asked.no_graph) as graph:
-        governing = None if asked.no_graph else Governing(graph.graph)
-        return use_case.checked(graph.graph, graph.naming, request, governing=governing, graph=not asked.no_graph)
+        governing = None if asked.no_graph else PolicyService(graph.graph)
+        return use_case.run_check(graph.graph, graph.naming, request, policies=governing, graph=not asked.no_graph)
 
 
 def _file_of(text: str) -> tuple[Format, Path]:

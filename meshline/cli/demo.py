@@ -28,14 +28,14 @@ Store: TypeAlias = Annotated[
 
 def demo(*, store: Store = None, host: Host = None, port: Port = None) -> None:
     """Serve the example mesh, from a store of its own. Needs no extra."""
-    from meshline.app.settings import load
+    from meshline.app.settings import load_settings
     from meshline.cli.serve import run_server
     from meshline.cli.terminal import write
 
     with _store(store) as url:
         fill(url)
         write(_story(url))
-        run_server(load(store=url, host=host, port=port, log_level="warning"), _invite)
+        run_server(load_settings(store=url, host=host, port=port, log_level="warning"), _invite)
 
 
 def _invite(address: str) -> None:

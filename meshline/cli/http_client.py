@@ -129,7 +129,7 @@ class Remote:
         return self._send("PUT", path, gzip.compress(sent, compresslevel=1), headers).content
 
     def check(self, asked: bytes) -> Report:
-        """Send what is to be checked as JSON (`meshline.app.check_request.Asked`); the report."""
+        """Send what is to be checked as JSON (`meshline.app.check_request.CheckRequest`); the report."""
         headers = {**JSON, "Content-Encoding": "gzip"}
         return self._decoded(self._send("POST", "/api/v1/check", gzip.compress(asked, compresslevel=1), headers), Report)
 

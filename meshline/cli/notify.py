@@ -32,26 +32,26 @@ def notify(
     where to begin. Nothing is sent without --send. A server does both by itself (notify, notify_send). Exit code 1 if something
     could not be sent.
     """
-    from meshline.app.notifications import sender
-    from meshline.app.settings import load
+    from meshline.app.notifications import build_sender
+    from meshline.app.settings import load_settings
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.store import opened_store
     from meshline.cli.terminal import tell, write, write_json
 
-    settings = load(store=store, config=config)
+    settings = load_settings(store=store, config=config)
     if not pending:
-        from meshline.app.notifications import follower
-        from meshline.app.policy_service import Governing
+        from meshline.app.notifications import build_follower
+        from meshline.app.policy_service import PolicyService
         from meshline.cli.client import opened
         from meshline.governance.notify.violation_events import WatchedViolations
 
         with opened(settings.store, must_exist=True) as graph:
-            watched = WatchedViolations(Governing(graph.graph, settings.policies).watch)
-            noted = follower(settings, graph.graph, watched).step()
+            watched = WatchedViolations(PolicyService(graph.graph, settings.policies).watch)
+            noted = build_follower(settings, graph.graph, watched).step()
         if noted.began:
             tell("notices are recorded from now on")
     with opened_store(settings.store, must_exist=True) as known:
-        out = sender(settings, known)
+        out = build_sender(settings, known)
         refused = 0
         if send:
             done = out.send(now=True)

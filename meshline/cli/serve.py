@@ -41,10 +41,10 @@ def serve(
     config: Config = None,
 ) -> None:
     """Serve GraphQL, and take OpenLineage events by HTTP or Kafka."""
-    from meshline.app.settings import load
+    from meshline.app.settings import load_settings
 
     consume = {"kafka": kafka, "kafka_topic": kafka_topic, "kafka_group": kafka_group}
-    run_server(load(store=store, host=host, port=port, mesh=mesh, insecure=insecure or None, config=config, **consume))
+    run_server(load_settings(store=store, host=host, port=port, mesh=mesh, insecure=insecure or None, config=config, **consume))
 
 
 def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
@@ -64,9 +64,9 @@ def make_executor(graph: LiveGraph, naming: Naming, policies: Path | None, *, se
     """What a server answers, over a graph in this process. `policies`: a folder of the user's; `seconds`, `objects`: for one request."""
     from meshline.api.graphql import Bounds, Executor
     from meshline.api.graphql.execution import ALL, QUERIES
-    from meshline.app.policy_service import Governing
+    from meshline.app.policy_service import PolicyService
 
-    graphql = Executor(graph, naming, Bounds(seconds=seconds, objects=objects), governing=Governing(graph, policies))
+    graphql = Executor(graph, naming, Bounds(seconds=seconds, objects=objects), governing=PolicyService(graph, policies))
 
     def execute(query: str, variables: Mapping[str, object], *, mutations: bool = False) -> dict[str, Any]:
         return graphql.execute(query, variables, allowed=ALL if mutations else QUERIES).body

@@ -31,14 +31,14 @@ def replay(
     For example under other naming rules: events that are still kept are taken again; what else the store knows, and what
     events said that are kept no more, is copied.
     """
-    from meshline.app.replay import copied
+    from meshline.app.replay import copy_store
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import progress, tell
     from meshline.ingest.mesh import parse, read
 
     said = None if mesh is None else parse(read(mesh), str(mesh), strict=True)
     with opened_store(store, must_exist=True) as old, opened_store(to) as new, progress("events and statements") as advance:
-        result = copied(old, new, said, lambda error: tell(f"refused: {error}"), advance)
+        result = copy_store(old, new, said, lambda error: tell(f"refused: {error}"), advance)
     tell(
         f"{result.events} events replayed, {result.statements} statements copied"
         + (f", {result.refused} refused" if result.refused else "")
@@ -97,15 +97,15 @@ def compact(*, store: Store = None, config: Config = None) -> None:
 
     No answer changes. An SQLite store must not be open elsewhere: stop its server first.
     """
-    from meshline.app.settings import load
+    from meshline.app.settings import load_settings
     from meshline.cli.terminal import tell
     from meshline.errors import NotFound
     from meshline.graph.store.factory import find_sqlite_path
     from meshline.graph.store.sqlite.maintenance import compact as compacted
     from meshline.words import format_count
 
-    settings = load(store=store, config=config)
-    before = settings.raw_before()
+    settings = load_settings(store=store, config=config)
+    before = settings.compute_raw_cutoff()
     path = find_sqlite_path(settings.store)
     if path is None:
         with opened_store(settings.store) as opened:
@@ -142,9 +142,9 @@ def backup(
 
 def store_url(url: str | None = None, config: Path | None = None) -> str:
     """The address of the store: the given one, else as the settings say."""
-    from meshline.app.settings import load
+    from meshline.app.settings import load_settings
 
-    return load(store=url, config=config).store
+    return load_settings(store=url, config=config).store
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | No
 
     `keys`: as in the mesh file; None is what was not given. Raises InvalidInput, MissingExtra.
     """
-    from meshline.app.settings import variable
+    from meshline.app.settings import read_variable
     from meshline.cli.exit_codes import REFUSED
     from meshline.errors import InvalidInput
     from meshline.ingest.sources.registry import build_source
@@ -36,7 +36,7 @@ def take(kind: str, keys: Mapping[str, object], *, strict: bool, store: str | No
 
     source = build_source({"kind": kind, **{key: value for key, value in keys.items() if value is not None}})
     with target(store, server) as into:
-        done = sync_source(into, source, Path.cwd(), variables=variable, strict=strict, configured=False)
+        done = sync_source(into, source, Path.cwd(), variables=read_variable, strict=strict, configured=False)
     if done.error is not None and not isinstance(done.error, InvalidInput):
         raise done.error
     report_sync(done)
@@ -194,11 +194,11 @@ def _sent(remote: Remote, mesh: Mesh, data: bytes, name: str) -> Loading:
 
 
 def _sync_sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> Iterator[SyncOutcome]:
-    from meshline.app.settings import variable
+    from meshline.app.settings import read_variable
     from meshline.ingest.sources.sync import sync_source
 
     for configured in mesh.sources:
-        done = sync_source(target, configured.source, file.absolute().parent, mesh.namespaces, variables=variable, strict=strict)
+        done = sync_source(target, configured.source, file.absolute().parent, mesh.namespaces, variables=read_variable, strict=strict)
         yield done
         if strict and done.refused:
             return

@@ -35,10 +35,10 @@ def new(
     """
     import sys
 
-    from meshline.app.tokens import new_token
+    from meshline.app.tokens import generate_token
     from meshline.cli.terminal import tell
 
-    token = new_token()
+    token = generate_token()
     lines = entry(name, role, token)
     sys.stdout.write(f"{token}\n")
     sys.stdout.flush()
@@ -50,10 +50,10 @@ def entry(name: str, role: str, token: str) -> list[str]:
     """The lines of TOML by which a server knows a token. Raises InvalidInput."""
     from pydantic import ValidationError
 
-    from meshline.app.tokens import Role, Token, hashed
+    from meshline.app.tokens import Role, Token, hash_token
 
     try:
-        known = Token(name=name, role=Role(role), hash=hashed(token))
+        known = Token(name=name, role=Role(role), hash=hash_token(token))
     except ValidationError as error:
         raise InvalidInput(f"{name!r} is no name of a token: use letters, digits and any of _.@:/+-", "NAME") from error
     return ["[[tokens]]", f"name = {json.dumps(known.name)}", f'role = "{known.role}"', f'hash = "{known.hash}"']
@@ -61,9 +61,9 @@ def entry(name: str, role: str, token: str) -> list[str]:
 
 def token_to_send() -> str | None:
     """The token of the settings, if any. Raises InvalidInput for a file that has none."""
-    from meshline.app.settings import load
+    from meshline.app.settings import load_settings
 
-    settings = load()
+    settings = load_settings()
     if settings.token is not None:
         return _one(settings.token.get_secret_value(), "MESHLINE_TOKEN")
     if settings.token_file is None:

@@ -12,7 +12,7 @@ import httpx
 from starlette.testclient import TestClient
 
 from meshline.api.app import create_app
-from meshline.app.settings import load
+from meshline.app.settings import load_settings
 from tests.acceptance.oracle import Column, Event, Oracle
 
 IMPACT = """query($id:ID!,$after:String){impact(of:[$id]){total byKind{key count}
@@ -66,7 +66,7 @@ class Service:
 @contextmanager
 def serving(store: str = "sqlite://:memory:", **settings: object) -> Iterator[Service]:
     """The application over a store, its index loaded."""
-    with TestClient(create_app(load(store=store, **settings)), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(load_settings(store=store, **settings)), base_url="http://127.0.0.1") as client:
         end = time.monotonic() + READY_SECONDS
         while (ready := client.get("/readyz")).status_code != 200:
             assert time.monotonic() < end, ready.text

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from meshline.app.check import checked
-from meshline.app.check_request import Asked, Compared, File
-from meshline.app.policy_service import Governing
+from meshline.app.check import run_check
+from meshline.app.check_request import CheckInput, CheckRequest, File
+from meshline.app.policy_service import PolicyService
 from meshline.cli.client import Opened, opened
 from meshline.governance.gate import Mode
 from meshline.governance.report import Finding, Report
@@ -32,12 +32,12 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 
 
 def words(graph: Opened, text: str, **options: Any) -> Report:
-    return checked(graph.graph, graph.naming, Asked((Compared("change", None, File("words", text)),), **options))
+    return run_check(graph.graph, graph.naming, CheckRequest((CheckInput("change", None, File("words", text)),), **options))
 
 
 def contract(graph: Opened, after: str, **options: Any) -> Report:
-    given = Compared("contract", File("old.yaml", CONTRACT), File("customer_orders_v2.yaml", after))
-    return checked(graph.graph, graph.naming, Asked((given,), **options))
+    given = CheckInput("contract", File("old.yaml", CONTRACT), File("customer_orders_v2.yaml", after))
+    return run_check(graph.graph, graph.naming, CheckRequest((given,), **options))
 
 
 def of(report: Report, rule: str) -> Finding:
@@ -102,22 +102,22 @@ def test_the_same_with_one_job_without_column_lineage(graph: Opened) -> None:
     edges = (EdgeFact(EdgeType.READS, blind, campaigns), EdgeFact(EdgeType.WRITES, blind, board))
     content = encode(Facts(edges=edges, flows=(Flow(campaigns, board, job=blind),)))
     with supposed(graph.graph, [Saying("openlineage/late", ("job-output", *blind.parts, *board.parts), content)], now()) as would:
-        given = Asked((Compared("change", None, File("words", "drop marketing.campaigns.campaign_name")),), mode=Mode.USAGE)
-        found = of(checked(would, graph.naming, given), "column-removed")
+        given = CheckRequest((CheckInput("change", None, File("words", "drop marketing.campaigns.campaign_name")),), mode=Mode.USAGE)
+        found = of(run_check(would, graph.naming, given), "column-removed")
     assert found.verdict == "breaking"
     assert any("airflow/board_export" in gap for gap in found.gaps)
 
 
 def test_policies_see_the_graph_as_it_would_be(graph: Opened) -> None:
-    governing = Governing(graph.graph)
-    given = Asked((Compared("change", None, File("words", "rename customers.customers.email to mail")),))
-    report = checked(graph.graph, graph.naming, given, governing=governing)
+    governing = PolicyService(graph.graph)
+    given = CheckRequest((CheckInput("change", None, File("words", "rename customers.customers.email to mail")),))
+    report = run_check(graph.graph, graph.naming, given, policies=governing)
     assert "pii-unmasked" in {violation.policy for violation in report.violations}
     assert words(graph, "rename customers.customers.email to mail").violations == ()
 
 
 def test_a_promise_that_is_loosened_names_who_counts_on_it(graph: Opened) -> None:
-    given = Compared("product", File("old.yaml", PRODUCT), File("new.yaml", PRODUCT.replace("freshness: 1h", "freshness: 30h")))
-    found = of(checked(graph.graph, graph.naming, Asked((given,))), "slo-loosened")
+    given = CheckInput("product", File("old.yaml", PRODUCT), File("new.yaml", PRODUCT.replace("freshness: 1h", "freshness: 30h")))
+    found = of(run_check(graph.graph, graph.naming, CheckRequest((given,))), "slo-loosened")
     assert found.verdict == "breaking"
     assert "finance-marts: 1d promised; file//warehouse/exports/finance/customer_orders may be 1d 6h old" in found.reason

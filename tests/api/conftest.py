@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from meshline.api.app import create_app
 from meshline.api.graphql import Bounds, Executor
-from meshline.app.settings import load
+from meshline.app.settings import load_settings
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from tests.queries import mesh
@@ -53,7 +53,7 @@ def ask() -> Iterator[Asking]:
 @contextmanager
 def running(**settings: object) -> Iterator[TestClient]:
     """The whole application, ready."""
-    with TestClient(create_app(load(**{"store": "sqlite://:memory:", **settings})), base_url=URL) as client:
+    with TestClient(create_app(load_settings(**{"store": "sqlite://:memory:", **settings})), base_url=URL) as client:
         end = time.monotonic() + 60
         while client.get("/readyz").status_code != 200:
             assert time.monotonic() < end, "not ready"

@@ -18,7 +18,7 @@ from schemathesis import GenerationMode, checks
 
 from meshline.api.app import ADDRESSES, create_app
 from meshline.api.openapi import OPERATIONS, build_document
-from meshline.app.settings import load
+from meshline.app.settings import load_settings
 from meshline.app.tokens import Role
 from tests.api.test_auth import SECRETS, TOKENS, bearer
 from tests.sizes import count_examples
@@ -43,7 +43,7 @@ DOCUMENT = schemathesis.openapi.from_dict(json.loads(build_document({address.pat
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """An application with tokens, served as it is in earnest."""
-    server = uvicorn.Server(uvicorn.Config(create_app(load(store=":memory:", tokens=TOKENS)), log_config=None, lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(create_app(load_settings(store=":memory:", tokens=TOKENS)), log_config=None, lifespan="on"))
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"

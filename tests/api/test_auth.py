@@ -13,14 +13,14 @@ from starlette.testclient import TestClient
 
 from meshline.api.app import ADDRESSES
 from meshline.api.auth import check_exposure, is_loopback
-from meshline.app.settings import load
-from meshline.app.tokens import PREFIX, Role, Token, Tokens, hashed, new_token
+from meshline.app.settings import load_settings
+from meshline.app.tokens import PREFIX, Role, Token, Tokens, generate_token, hash_token
 from meshline.errors import InvalidInput
 from tests.api.conftest import URL, running
 from tests.api.test_ingest import event
 
-SECRETS = {role: new_token() for role in Role}
-TOKENS = [{"name": f"the-{role}", "role": role, "hash": hashed(secret)} for role, secret in SECRETS.items()]
+SECRETS = {role: generate_token() for role in Role}
+TOKENS = [{"name": f"the-{role}", "role": role, "hash": hash_token(secret)} for role, secret in SECRETS.items()]
 ABOUT = {"query": "{ about { version } }"}
 MESH = "version: 1\nsource: t\nteams:\n  - name: a\n"
 YAML = {"Content-Type": "application/yaml"}
@@ -67,7 +67,7 @@ def test_each_address_lets_in_whom_it_should(guarded: TestClient, address: Any) 
                 assert status in (200, 201), (address, method, role)
             else:
                 assert status == 403, (address, method, role)
-        for headers in ({}, bearer(new_token()), {"Authorization": f"Basic {SECRETS[Role.ADMIN]}"}, bearer("")):
+        for headers in ({}, bearer(generate_token()), {"Authorization": f"Basic {SECRETS[Role.ADMIN]}"}, bearer("")):
             assert used(guarded, address.path, method, headers) == (401 if address.role else 200), (address, method, headers)
 
 
@@ -172,17 +172,24 @@ def test_without_tokens_who_speaks_must_be_said(client: TestClient) -> None:
 
 
 def test_a_token_is_random_and_known_by_its_hash() -> None:
-    token = new_token()
+    token = generate_token()
     assert token.startswith(PREFIX)
     assert len(token) == len(PREFIX) + 64  # 256 bits
     assert token == token.lower()
-    assert len({new_token() for _ in range(100)}) == 100
-    assert hashed(token) == f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
-    tokens = Tokens([Token(name="eve", role=Role.WRITER, hash=hashed(token))])
-    assert tokens.actor(token) == ("eve", Role.WRITER)
-    for other in ("", token[:-1], token + "x", hashed(token), token.upper(), "\udcff".encode("utf-8", "surrogatepass").decode("latin-1")):
-        assert tokens.actor(other) is None
-    assert Tokens([]).actor("") is None
+    assert len({generate_token() for _ in range(100)}) == 100
+    assert hash_token(token) == f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
+    tokens = Tokens([Token(name="eve", role=Role.WRITER, hash=hash_token(token))])
+    assert tokens.find_actor(token) == ("eve", Role.WRITER)
+    for other in (
+        "",
+        token[:-1],
+        token + "x",
+        hash_token(token),
+        token.upper(),
+        "\udcff".encode("utf-8", "surrogatepass").decode("latin-1"),
+    ):
+        assert tokens.find_actor(other) is None
+    assert Tokens([]).find_actor("") is None
 
 
 def test_each_role_includes_the_ones_before() -> None:
@@ -195,16 +202,16 @@ def test_each_role_includes_the_ones_before() -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "localhost", "LOCALHOST."])
 def test_loopback(host: str) -> None:
     assert is_loopback(host)
-    check_exposure(load(host=host))
+    check_exposure(load_settings(host=host))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "mesh.example", "localhost.example", "127.0.0.1.example", ""])
 def test_others_need_tokens_or_a_word(host: str) -> None:
     assert not is_loopback(host)
     with pytest.raises(InvalidInput, match=r"there are no tokens.*meshline token new.*--insecure"):
-        check_exposure(load(host=host))
-    check_exposure(load(host=host, tokens=TOKENS))
-    check_exposure(load(host=host, insecure=True))
+        check_exposure(load_settings(host=host))
+    check_exposure(load_settings(host=host, tokens=TOKENS))
+    check_exposure(load_settings(host=host, insecure=True))
 
 
 def asked(client: TestClient, host: str) -> int:

@@ -10,9 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from meshline.api.graphql import Bounds
-from meshline.app.check import checked
-from meshline.app.check_request import Asked, Compared, File
-from meshline.app.parser_process import texts_apart
+from meshline.app.check import run_check
+from meshline.app.check_request import CheckInput, CheckRequest, File
+from meshline.app.parser_process import open_remote_texts
 from meshline.errors import LimitExceeded
 from meshline.governance.report import Report
 from meshline.graph.live_graph import LiveGraph
@@ -70,7 +70,7 @@ def post(client: TestClient, body: Any) -> Any:
 
 
 def live_of(client: TestClient) -> LiveGraph:
-    found: LiveGraph = client.app.state.service.opened.live  # type: ignore[attr-defined]
+    found: LiveGraph = client.app.state.service.resources.live  # type: ignore[attr-defined]
     return found
 
 
@@ -94,7 +94,7 @@ def test_a_check_answers_with_the_report(served: TestClient) -> None:
 
 def test_in_process_and_over_http_are_one(served: TestClient) -> None:
     body = {**words("drop shop.customers.email", "rename fin.revenue.total to sum"), "mode": "usage", "profile": "full", "failOn": "none"}
-    here = checked(live_of(served), Naming(), msgspec.convert(body, Asked))
+    here = run_check(live_of(served), Naming(), msgspec.convert(body, CheckRequest))
     assert msgspec.json.decode(post(served, body).content, type=Report) == here
     assert here.passed
 
@@ -107,8 +107,8 @@ def test_a_contract_that_is_checked_against_itself_has_no_findings(served: TestC
 
 def test_a_contract_in_two_versions(served: TestClient) -> None:
     after = CONTRACT.replace("{ name: day, logicalType: date }, ", "")
-    thing = Compared("contract", File("old.yaml", CONTRACT), File("new.yaml", after))
-    report = checked(live_of(served), Naming(), Asked((thing,), namespaces=WH))
+    thing = CheckInput("contract", File("old.yaml", CONTRACT), File("new.yaml", after))
+    report = run_check(live_of(served), Naming(), CheckRequest((thing,), namespaces=WH))
     assert [(one.rule, one.file, one.line) for one in report.findings] == [
         ("column-removed", "new.yaml", 8),
         ("major-version-missing", "new.yaml", 5),
@@ -280,7 +280,10 @@ def test_consumers_of_a_product_are_told_apart(ask: Asking) -> None:
 def test_texts_that_take_too_much_memory_to_parse() -> None:
     graph = mesh.live(*mesh.mesh())
     wide = "CREATE VIEW v AS SELECT a FROM t WHERE a IN (" + ",".join(map(str, range(200_000))) + ")"
-    asked = Asked(things=(Compared("ddl", None, File("a.sql", wide), {"dialect": "postgres"}),))
-    with texts_apart(graph, Naming(), asked, UNLIMITED, memory=30_000_000) as texts, pytest.raises(LimitExceeded, match="too much memory"):
-        texts.difference()
+    asked = CheckRequest(inputs=(CheckInput("ddl", None, File("a.sql", wide), {"dialect": "postgres"}),))
+    with (
+        open_remote_texts(graph, Naming(), asked, UNLIMITED, memory=30_000_000) as texts,
+        pytest.raises(LimitExceeded, match="too much memory"),
+    ):
+        texts.read_difference()
     graph.store.close()

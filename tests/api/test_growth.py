@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from meshline.app.check import checked
-from meshline.app.check_request import Asked, Compared, File
-from meshline.app.policy_service import Governing
+from meshline.app.check import run_check
+from meshline.app.check_request import CheckInput, CheckRequest, File
+from meshline.app.policy_service import PolicyService
 from meshline.governance.change_impact import ChangeImpact
 from meshline.governance.gate import Options, judge_changes
 from meshline.graph import live_graph
@@ -44,7 +44,7 @@ def test_what_a_check_touches_ends_with_its_report(ask: Asking) -> None:
 def test_memory_stays_level(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over hundreds of impacts, checks and questions as of times, of names and times that were never asked for before."""
     monkeypatch.setattr(live_graph, "SPARE_NODES", 400)
-    governing = Governing(ask.graph)
+    governing = PolicyService(ask.graph)
     numbers = itertools.count()
 
     def round_of(questions: int) -> None:
@@ -52,8 +52,8 @@ def test_memory_stays_level(ask: Asking, monkeypatch: pytest.MonkeyPatch) -> Non
             ask(PATHS)
             ask(f'{{ impact(of: ["{mesh.EMAIL.id}"], asOf: "2024-01-01T00:00:00.{number:06}Z") {{ total }} }}')
             ddl = File("a.sql", f"CREATE TABLE t{number} (c{number} INT);\nALTER TABLE sales.orders ADD COLUMN d{number} INT;")
-            asked = Asked(things=(Compared("ddl", None, ddl, {"dialect": "postgres", "namespace": "wh"}),))
-            assert checked(ask.graph, Naming(), asked, governing=governing).checked == 2
+            asked = CheckRequest(inputs=(CheckInput("ddl", None, ddl, {"dialect": "postgres", "namespace": "wh"}),))
+            assert run_check(ask.graph, Naming(), asked, policies=governing).checked == 2
             ask.graph.renew()
 
     round_of(40)

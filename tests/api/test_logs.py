@@ -13,9 +13,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from meshline.api.app import create_app
-from meshline.app.logs import DETAILS, REQUEST_ID, JsonLines, TextLines, configure
-from meshline.app.settings import load
-from meshline.app.tokens import Role, new_token
+from meshline.app.logs import DETAILS, REQUEST_ID, JsonLines, TextLines, configure_logs
+from meshline.app.settings import load_settings
+from meshline.app.tokens import Role, generate_token
 from meshline.errors import MeshlineError
 from meshline.graph.store.factory import open_store
 from tests.api.conftest import URL, running
@@ -31,7 +31,7 @@ def logging_to(stream: io.StringIO, form: Any = "json", level: str = "info") -> 
     root = logging.getLogger()
     before, kept = root.level, root.handlers[:]
     named = {name: logging.getLogger(name).level for name in ("uvicorn", "uvicorn.error", "uvicorn.access")}
-    configure(level, form, stream)
+    configure_logs(level, form, stream)
     logging.getLogger("httpx2").setLevel("WARNING")  # the client's log is not ours
     try:
         yield
@@ -96,7 +96,7 @@ def test_a_hostile_path_stays_one_line(lines: Lines) -> None:
 def test_records_inside_a_request_carry_its_id(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     with running() as client:
         service = client.app.state.service  # type: ignore[attr-defined]
-        monkeypatch.setattr(service.opened.live, "at", lambda *_, **__: 1 / 0)  # in a worker thread
+        monkeypatch.setattr(service.resources.live, "at", lambda *_, **__: 1 / 0)  # in a worker thread
         answer = client.post("/graphql", json={"query": "{ about { version } }"}, headers={"X-Request-Id": "one"}).json()
         monkeypatch.setattr(client.app.state.metrics, "format_metrics", None)  # type: ignore[attr-defined]  # in the event loop
         assert client.get("/metrics", headers={"X-Request-Id": "two"}).status_code == 500
@@ -144,7 +144,7 @@ PASSWORD = "hunter2-is-the-password"
 def test_no_secret_is_logged_or_answered(form: str) -> None:
     """A whole scenario at the level that says most: everything that is used rightly and wrongly."""
     stream, answers = io.StringIO(), []
-    wrong = new_token()
+    wrong = generate_token()
     with logging_to(stream, form, "debug"), running(tokens=TOKENS, token="meshline_mine") as client:
         for secret in (*SECRETS.values(), wrong, "not a token"):
             for headers in (bearer(secret), {"Authorization": secret}, {"Authorization": f"Basic {secret}"}):
@@ -189,7 +189,7 @@ def test_the_password_of_the_store_is_not_told(url: str, monkeypatch: pytest.Mon
     monkeypatch.setattr("meshline.app.service.open_store", opening)
     monkeypatch.setattr("meshline.app.service.RETRY_SECONDS", 0.05)
     with logging_to(stream, "text", "debug"):
-        app = create_app(load(store=url), on_failure=failures.append)
+        app = create_app(load_settings(store=url), on_failure=failures.append)
         with TestClient(app, base_url=URL) as client:
             while len(tried) < 2 and not failures:
                 answer = client.get("/readyz").text

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from meshline.api.app import create_app
 from meshline.api.graphql.schema import build_schema
 from meshline.api.metrics import OTHER, OUTCOMES, REFUSALS
-from meshline.app.settings import load
+from meshline.app.settings import load_settings
 from meshline.app.tokens import Role
 from meshline.errors import StoreUnavailable
 from tests.api.conftest import URL, running
@@ -126,7 +126,7 @@ def test_commits(client: TestClient) -> None:
 
 
 def test_what_waits(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    live = client.app.state.service.opened.live  # type: ignore[attr-defined]
+    live = client.app.state.service.resources.live  # type: ignore[attr-defined]
     commit, wait = live.commit, True
 
     def slow(build: object) -> object:
@@ -135,7 +135,7 @@ def test_what_waits(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None
         return commit(build)
 
     monkeypatch.setattr(live, "commit", slow)
-    pipeline = client.app.state.service.opened.pipeline  # type: ignore[attr-defined]
+    pipeline = client.app.state.service.resources.pipeline  # type: ignore[attr-defined]
     bodies = [client.post("/nothing", json=event(n)).request.content for n in range(4)]
     first = pipeline.submit(bodies[0])
     end = time.monotonic() + 10
@@ -153,7 +153,7 @@ def test_refused_because_the_store_is_gone(client: TestClient, monkeypatch: pyte
     def gone(_build: object) -> object:
         raise StoreUnavailable("the disk is full")
 
-    monkeypatch.setattr(client.app.state.service.opened.live, "commit", gone)  # type: ignore[attr-defined]
+    monkeypatch.setattr(client.app.state.service.resources.live, "commit", gone)  # type: ignore[attr-defined]
     assert client.post("/api/v1/lineage", json=event()).status_code == 503
     assert outcomes(seen(client)) == {"unavailable": 1}
 
@@ -168,7 +168,7 @@ def test_the_index_and_its_lag(client: TestClient, monkeypatch: pytest.MonkeyPat
     assert [found.of(f"index_{what}") for what in ("columns", "datasets", "jobs")] == [2, 2, 3]
     assert found.of("index_edges") == 3  # each job says that a flows to b
     assert found.of("index_revision") == found.of("store_revision") == 3
-    opened = client.app.state.service.opened  # type: ignore[attr-defined]
+    opened = client.app.state.service.resources  # type: ignore[attr-defined]
     monkeypatch.setattr(opened.live.store, "read_revision", lambda: 8)
     monkeypatch.setattr(opened.live, "refresh", lambda: 3)
     behind = seen(client)
@@ -188,7 +188,7 @@ def test_before_the_graph_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
         raise StoreUnavailable("nobody is there")
 
     monkeypatch.setattr("meshline.app.service.open_store", opening)
-    with TestClient(create_app(load(store=":memory:")), base_url=URL) as client:
+    with TestClient(create_app(load_settings(store=":memory:")), base_url=URL) as client:
         assert client.post("/api/v1/lineage", json=event()).status_code == 503
         found = seen(client)
         assert (found.of("ready"), found.of("store_up")) == (0, 0)

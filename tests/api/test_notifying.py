@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from meshline.app.notifications import sender
-from meshline.app.settings import load
+from meshline.app.notifications import build_sender
+from meshline.app.settings import load_settings
 from meshline.errors import InvalidInput
 from meshline.graph.model import from_micros
 from meshline.graph.store.sqlite import SqliteStore
@@ -166,12 +166,12 @@ def test_kill_9_between_owed_and_sent(tmp_path: Path) -> None:
 )
 def test_settings_that_cannot_be_used_are_told_without_secrets(given: dict[str, Any], message: str) -> None:
     with closing(SqliteStore()) as store, pytest.raises(InvalidInput, match=f"^{message}") as refused:
-        sender(load(config=Path(), **given), store)
+        build_sender(load_settings(config=Path(), **given), store)
     assert "hushhush" not in str(refused.value)
 
 
 def test_no_secret_is_shown_by_the_settings() -> None:
-    found = load(
+    found = load_settings(
         config=Path(),
         notify_channels={"email": "mailto://u:hushhush@h/{email}"},
         notify_owners={"a": ("json://hushhush",)},

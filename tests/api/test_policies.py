@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meshline.api.graphql import Executor
-from meshline.app.policy_service import Governing
+from meshline.app.policy_service import PolicyService
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import EdgeType, build_column_key, build_consumer_key, build_data_product_key
 from meshline.graph.naming import Naming
@@ -78,7 +78,7 @@ def test_they_follow_the_graph(live: LiveGraph) -> None:
 def test_ones_own_policies_count(live: LiveGraph, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: pii-unmasked\noff: everybody may\n")
     (tmp_path / "b.yaml").write_text('id: titled\nkind: product\nrequire: title != ""\nseverity: info\nmessage: "{name} has no title"\n')
-    graphql = Executor(live, Naming(), governing=Governing(live, tmp_path))
+    graphql = Executor(live, Naming(), governing=PolicyService(live, tmp_path))
     policies = {one["id"]: one for one in ask(graphql, "{ policies { id off own severity } }")["policies"]}
     assert policies["pii-unmasked"] == {"id": "pii-unmasked", "off": "everybody may", "own": True, "severity": "ERROR"}
     assert ask(graphql, policy="pii-unmasked")["policyViolations"]["totalCount"] == 0
@@ -104,5 +104,5 @@ def test_bad_questions_are_refused(live: LiveGraph, variables: dict[str, object]
 
 def test_a_bad_file_is_an_error_with_its_place(live: LiveGraph, tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: mine\nkind: product\nrequire: owner\nseverity: info\nmessage: x\n")
-    body = Executor(live, Naming(), governing=Governing(live, tmp_path)).execute(QUERY).body
+    body = Executor(live, Naming(), governing=PolicyService(live, tmp_path)).execute(QUERY).body
     assert "a.yaml:3: mine: require: owner is no field here" in body["errors"][0]["message"]

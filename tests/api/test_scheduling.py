@@ -189,4 +189,4 @@ def test_metrics_and_names_of_a_server(tmp_path: Path) -> None:
 def test_a_server_may_leave_it_to_others(tmp_path: Path) -> None:
     (tmp_path / "mesh.yaml").write_text(MESH)
     with running(mesh=str(tmp_path / "mesh.yaml"), sync_at_once=0) as client:
-        assert client.app.state.service.opened.scheduler is None  # type: ignore[attr-defined]
+        assert client.app.state.service.resources.scheduler is None  # type: ignore[attr-defined]

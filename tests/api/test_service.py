@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from meshline.api.app import create_app
 from meshline.app import service as services
-from meshline.app.settings import load
+from meshline.app.settings import load_settings
 from meshline.errors import MeshlineError, StoreCorrupt, StoreUnavailable
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
@@ -35,7 +35,7 @@ def test_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
         return open_store(url)
 
     monkeypatch.setattr(services, "open_store", opening)
-    with TestClient(create_app(load(store=":memory:")), base_url=URL) as client:
+    with TestClient(create_app(load_settings(store=":memory:")), base_url=URL) as client:
         assert client.get("/healthz").status_code == 200
         not_ready = client.get("/readyz")
         assert (not_ready.status_code, not_ready.headers["retry-after"]) == (503, "2")
@@ -58,7 +58,7 @@ def test_stopped_while_loading(monkeypatch: pytest.MonkeyPatch) -> None:
         return opened[0]
 
     monkeypatch.setattr(services, "open_store", opening)
-    with TestClient(create_app(load(store=":memory:")), base_url=URL) as client:
+    with TestClient(create_app(load_settings(store=":memory:")), base_url=URL) as client:
         assert client.get("/healthz").status_code == 200
     assert len(opened) == 1
 
@@ -81,7 +81,7 @@ def test_a_store_that_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("wrong", [{"store": "nosuch://x"}, {"mesh": "/nonexistent/mesh.yaml"}])
 def test_what_waiting_does_not_mend(wrong: dict[str, str]) -> None:
     failures: list[MeshlineError] = []
-    with TestClient(create_app(load(**{"store": ":memory:", **wrong}), on_failure=failures.append), base_url=URL) as client:
+    with TestClient(create_app(load_settings(**{"store": ":memory:", **wrong}), on_failure=failures.append), base_url=URL) as client:
         end = time.monotonic() + 30
         while not failures:
             assert time.monotonic() < end
@@ -93,7 +93,7 @@ def test_what_waiting_does_not_mend(wrong: dict[str, str]) -> None:
 
 def test_the_store_is_lost_and_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with running() as client:
-        store = client.app.state.service.opened.live.store  # type: ignore[attr-defined]
+        store = client.app.state.service.resources.live.store  # type: ignore[attr-defined]
         revision = store.revision
 
         def lost() -> int:
@@ -121,7 +121,7 @@ def test_what_another_process_writes_is_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [StoreCorrupt("a page is gone"), ValueError("a bug")])
 def test_what_cannot_be_followed_is_told_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Exception) -> None:
     with running(store=f"sqlite:///{tmp_path / 'mesh.db'}", refresh_seconds=0.02) as client:
-        live = client.app.state.service.opened.live  # type: ignore[attr-defined]
+        live = client.app.state.service.resources.live  # type: ignore[attr-defined]
 
         def fail() -> None:
             raise wrong
@@ -144,7 +144,7 @@ def _until(true: Callable[[], bool]) -> None:
 def test_a_store_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each health check left a thread behind."""
     with running() as client:
-        store, go = client.app.state.service.opened.live.store, threading.Event()  # type: ignore[attr-defined]
+        store, go = client.app.state.service.resources.live.store, threading.Event()  # type: ignore[attr-defined]
         asked: list[str] = []
 
         def hang() -> int:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from meshline.app.settings import DEFAULT_FILE, IN_FILE, PREFIX, Settings, load, table
-from meshline.app.tokens import Role, Token, hashed
+from meshline.app.settings import DEFAULT_FILE, IN_FILE, PREFIX, Settings, list_settings, load_settings
+from meshline.app.tokens import Role, Token, hash_token
 from meshline.errors import InvalidInput
 
-TOKEN = {"name": "eve", "role": "reader", "hash": hashed("secret")}
+TOKEN = {"name": "eve", "role": "reader", "hash": hash_token("secret")}
 
 # For each setting another value than its default, as Python has it.
 OTHERS: dict[str, Any] = {
@@ -94,42 +94,42 @@ def written(values: dict[str, Any], path: Path = DEFAULT_FILE) -> Path:
 def test_every_setting_has_another_value_here() -> None:
     assert list(OTHERS) == IN_FILE
     defaults = Settings()
-    assert [name for name, value in OTHERS.items() if getattr(load(**{name: value}), name) == getattr(defaults, name)] == []
+    assert [name for name, value in OTHERS.items() if getattr(load_settings(**{name: value}), name) == getattr(defaults, name)] == []
 
 
 @pytest.mark.parametrize("name", IN_FILE)
 def test_each_setting_by_each_way(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     value = OTHERS[name]
-    given = load(**{name: value})
+    given = load_settings(**{name: value})
     with monkeypatch.context() as environment:
         environment.setenv(PREFIX + name.upper(), value if isinstance(value, str) else json.dumps(value))
-        assert load() == given
+        assert load_settings() == given
     written({name: value})
-    assert load() == given
+    assert load_settings() == given
 
 
 def test_arguments_win_over_the_environment_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     written({"port": 1, "host": "file", "source": "file"})
     monkeypatch.setenv("MESHLINE_PORT", "2")
     monkeypatch.setenv("MESHLINE_HOST", "environment")
-    found = load(port=3, host=None)
+    found = load_settings(port=3, host=None)
     assert (found.port, found.host, found.source, found.page_size) == (3, "environment", "file", 1000)
 
 
 def test_the_file_is_named_or_found(monkeypatch: pytest.MonkeyPatch) -> None:
     written({"port": 1})
-    assert load().port == 1
+    assert load_settings().port == 1
     one, two = written({"port": 2}, Path("one.toml")), written({"port": 3}, Path("two.toml"))
     monkeypatch.setenv("MESHLINE_CONFIG", str(one))
-    assert load().port == 2
-    assert load(config=two).port == 3
+    assert load_settings().port == 2
+    assert load_settings(config=two).port == 3
     monkeypatch.setenv("MESHLINE_CONFIG", "")
-    assert load().port == 8080
+    assert load_settings().port == 8080
 
 
 def test_a_file_that_is_named_must_be_there() -> None:
     with pytest.raises(InvalidInput, match=r"^nowhere\.toml: cannot be read"):
-        load(config=Path("nowhere.toml"))
+        load_settings(config=Path("nowhere.toml"))
 
 
 @pytest.mark.parametrize(
@@ -142,47 +142,47 @@ def test_a_file_that_is_named_must_be_there() -> None:
         ("port = 'no port'", r"^meshline\.toml: port: "),
         ("log_level = 'loud'", r"^meshline\.toml: log_level: "),
         ("[[tokens]]\nname = 'a'\nrole = 'king'\nhash = 'x'", r"^meshline\.toml: tokens\[0\]\.role: "),
-        (f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hashed('x')}'\nexpires = 1", r"^meshline\.toml: tokens\[0\]\.expires: "),
-        ("".join(f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hashed(t)}'\n" for t in "xy"), "several called a"),
-        ("".join(f"[[tokens]]\nname = '{n}'\nrole = 'admin'\nhash = '{hashed('x')}'\n" for n in "ab"), "the same hash"),
+        (f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hash_token('x')}'\nexpires = 1", r"^meshline\.toml: tokens\[0\]\.expires: "),
+        ("".join(f"[[tokens]]\nname = 'a'\nrole = 'admin'\nhash = '{hash_token(t)}'\n" for t in "xy"), "several called a"),
+        ("".join(f"[[tokens]]\nname = '{n}'\nrole = 'admin'\nhash = '{hash_token('x')}'\n" for n in "ab"), "the same hash"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(text: str, message: str) -> None:
     DEFAULT_FILE.write_text(text)
     with pytest.raises(InvalidInput, match=message) as caught:
-        load()
+        load_settings()
     assert caught.value.code == "INVALID_INPUT"
 
 
 def test_what_is_wrong_elsewhere_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     written({"port": 1})
     with pytest.raises(InvalidInput, match=r"^--what: "):
-        load(what=1, port=1)
+        load_settings(what=1, port=1)
     with pytest.raises(InvalidInput, match=r"^--port: "):
-        load(port="no port")
+        load_settings(port="no port")
     monkeypatch.setenv("MESHLINE_PORT", "no port")
     with pytest.raises(InvalidInput, match=r"^MESHLINE_PORT: "):
-        load()
+        load_settings()
     monkeypatch.setenv("MESHLINE_TOKENS", "no JSON")
     with pytest.raises(InvalidInput, match=r"^the environment: no JSON"):
-        load()
+        load_settings()
 
 
 def test_a_wrong_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHLINE_TOKENS", json.dumps([{**TOKEN, "hash": "my secret word"}]))
     with pytest.raises(InvalidInput, match=r"MESHLINE_TOKENS\[0\]\.hash") as caught:
-        load()
+        load_settings()
     assert "my secret word" not in str(caught.value)
 
 
 def test_secrets_are_not_shown() -> None:
-    shown = repr(load(store="neo4j://user:hunter2@host", token="meshline_t0ken", tokens=[TOKEN]))
+    shown = repr(load_settings(store="neo4j://user:hunter2@host", token="meshline_t0ken", tokens=[TOKEN]))
     assert all(secret not in shown for secret in ("hunter2", "meshline_t0ken", TOKEN["hash"]))
-    assert "hash" not in repr(Token(name="eve", role=Role.READER, hash=hashed("x")))
+    assert "hash" not in repr(Token(name="eve", role=Role.READER, hash=hash_token("x")))
 
 
 def test_every_setting_is_documented() -> None:
-    rows = list(table())
+    rows = list(list_settings())
     assert [row.variable for row in rows] == [f"MESHLINE_{name.upper()}" for name in Settings.model_fields]
     assert [row.key for row in rows if row.key] == IN_FILE
     assert all(row.meaning.endswith(".") for row in rows)

@@ -36,7 +36,7 @@ def sent(*entries: Entry, **others: Any) -> SentReading:
 
 
 def live_of(client: TestClient) -> LiveGraph:
-    found: LiveGraph = client.app.state.service.opened.live  # type: ignore[attr-defined]
+    found: LiveGraph = client.app.state.service.resources.live  # type: ignore[attr-defined]
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.app.tokens import hashed
+from meshline.app.tokens import hash_token
 from tests.cli.running import EXAMPLE, ROOT, done, run
 from tests.cli.test_server import serving
 
@@ -21,7 +21,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_token_and_its_entry() -> None:
     ran = done("token", "new", "airflow@prod", "--role", "writer")
     (entry,) = tomllib.loads(ran.err)["tokens"]
-    assert entry == {"name": "airflow@prod", "role": "writer", "hash": hashed(ran.out.strip())}
+    assert entry == {"name": "airflow@prod", "role": "writer", "hash": hash_token(ran.out.strip())}
     assert ran.out.count("\n") == 1
     assert ran.out.strip() not in ran.err
     assert done("token", "new", "airflow@prod").out != ran.out

@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from meshline.app.settings import table
+from meshline.app.settings import list_settings
 from meshline.cli.app import app
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
@@ -69,4 +69,4 @@ def test_nginx_can_parse_the_proxy(tmp_path: Path) -> None:
 
 
 def known_variables() -> set[str]:
-    return {setting.variable for setting in table()}
+    return {setting.variable for setting in list_settings()}

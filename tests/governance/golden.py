@@ -14,8 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from meshline.app.check import checked
-from meshline.app.check_request import Asked, Compared, file
+from meshline.app.check import run_check
+from meshline.app.check_request import CheckInput, CheckRequest, build_file
 from meshline.governance.rules import Profile
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
@@ -33,12 +33,12 @@ def expected(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def compared(folder: Path) -> Compared:
+def compared(folder: Path) -> CheckInput:
     """The pair as `meshline check` is given it."""
     versions = {stem: next(folder.glob(f"{stem}.*"), None) for stem in ("before", "after")}
-    texts = {stem: file(path.name, path.read_bytes()) for stem, path in versions.items() if path is not None}
+    texts = {stem: build_file(path.name, path.read_bytes()) for stem, path in versions.items() if path is not None}
     options = folder / "options.json"
-    return Compared(
+    return CheckInput(
         folder.name.partition("-")[0],
         texts.get("before"),
         texts.get("after"),
@@ -52,7 +52,7 @@ def found(folder: Path) -> list[dict[str, Any]]:
     with closing(SqliteStore()) as store:
         live = LiveGraph.open(store)
         for profile in Profile:
-            for one in checked(live, Naming(), Asked((compared(folder),), profile=profile)).findings:
+            for one in run_check(live, Naming(), CheckRequest((compared(folder),), profile=profile)).findings:
                 said = {"rule": one.rule, "part": list(one.subject.part), "before": one.before, "after": one.after, "text": one.text}
                 rows.setdefault(one.fingerprint, {**said, "verdicts": {}})["verdicts"][profile.value] = one.verdict
     return sorted(rows.values(), key=lambda row: (row["rule"], row["part"], json.dumps([row["before"], row["after"]])))

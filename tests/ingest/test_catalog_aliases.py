@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from meshline.app.replay import copied
+from meshline.app.replay import copy_store
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
@@ -223,7 +223,7 @@ def test_a_replayed_store_joins_the_same(live: LiveGraph) -> None:
     ruled(live)
     apply(live)
     with graph() as new:
-        copied(live.store, new.store, None, lambda error: pytest.fail(str(error)))
+        copy_store(live.store, new.store, None, lambda error: pytest.fail(str(error)))
         new.refresh()
         assert remembered(new.store) == remembered(live.store)
         loading = apply(new)

@@ -23,8 +23,8 @@ from meshline.api.graphql.field_types import (
     describe_field,
 )
 from meshline.api.graphql.lineage import Completeness
-from meshline.app.check import judged, texts_of
-from meshline.app.check_request import Asked, Compared, File
+from meshline.app.check import judge_texts, open_texts
+from meshline.app.check_request import CheckInput, CheckRequest, File
 from meshline.errors import InvalidInput
 from meshline.governance import report
 from meshline.governance.findings import BOUND
@@ -59,23 +59,23 @@ class ChangeInput:
     ddl: DdlInput | None = None
     dbt: VersionsInput | None = strawberry.field(default=None, description="Manifests.")
 
-    def to_inputs(self) -> tuple[Compared, ...]:
+    def to_inputs(self) -> tuple[CheckInput, ...]:
         """Raises InvalidInput if nothing is given."""
         found = tuple(self._iterate_inputs())
         if not found:
             raise InvalidInput("name a change: words, contract, product, schema, ddl or dbt", "change")
         return found
 
-    def _iterate_inputs(self) -> Iterator[Compared]:
+    def _iterate_inputs(self) -> Iterator[CheckInput]:
         if self.words is not None:
-            yield Compared("change", None, File("words", "\n".join(self.words)))
+            yield CheckInput("change", None, File("words", "\n".join(self.words)))
         for kind, given in (("contract", self.contract), ("product", self.product), ("schema", self.schema), ("dbt", self.dbt)):
             if given is not None:
-                yield Compared(
+                yield CheckInput(
                     kind, _build_file(kind, "before", given.before), _build_file(kind, "after", given.after), _collect_options(given)
                 )
         if self.ddl is not None:
-            yield Compared("ddl", None, File("ddl", self.ddl.text), {} if self.ddl.dialect is None else {"dialect": self.ddl.dialect})
+            yield CheckInput("ddl", None, File("ddl", self.ddl.text), {} if self.ddl.dialect is None else {"dialect": self.ddl.dialect})
 
 
 def _build_file(kind: str, side: str, text: str | None) -> File | None:
@@ -359,11 +359,11 @@ class BlastRadius:
 def compute_blast_radius(
     request: RequestContext, change: ChangeInput, mode: CheckMode, profile: CheckProfile, since: datetime | None
 ) -> BlastRadius:
-    asked = Asked(change.to_inputs(), mode=mode, profile=profile, since=since)
+    asked = CheckRequest(change.to_inputs(), mode=mode, profile=profile, since=since)
     limits = request.limits
-    with texts_of(request.live, request.naming, asked, limits, apart=request.apart) as texts:
-        texts.difference()  # before the graph is held
+    with open_texts(request.live, request.naming, asked, limits, apart=request.apart) as texts:
+        texts.read_difference()  # before the graph is held
         view = request.now  # from here on nobody writes
-        found = judged(request.live, asked, texts, limits, request.governing)
+        found = judge_texts(request.live, asked, texts, limits, request.governing)
     request.record_truncation(found.completeness.truncated)
     return BlastRadius.from_report(view, found)

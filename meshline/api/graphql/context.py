@@ -17,8 +17,8 @@ from graphql import (
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 
-from meshline.app.policy_service import Governing
-from meshline.app.tokens import ANYBODY, Actor
+from meshline.app.policy_service import PolicyService
+from meshline.app.tokens import NO_AUTHENTICATION, Actor
 from meshline.errors import InvalidInput, LimitExceeded, StoreUnavailable
 from meshline.graph.index import Direction, LineageIndex, Truncated
 from meshline.graph.live_graph import LiveGraph
@@ -117,8 +117,8 @@ class RequestContext:
         naming: Naming,
         bounds: Bounds,
         types: Mapping[AssetKind, type[AssetObject]],
-        governing: Governing,
-        actor: Actor = ANYBODY,
+        governing: PolicyService,
+        actor: Actor = NO_AUTHENTICATION,
         *,
         apart: bool = False,
     ) -> None:

@@ -20,8 +20,8 @@ from meshline.api.errors import INTERNAL, INTERNAL_MESSAGE
 from meshline.api.graphql.asset_types import TYPES
 from meshline.api.graphql.context import Bounds, Observer, RequestContext, RequestRecord
 from meshline.api.graphql.schema import build_schema
-from meshline.app.policy_service import Governing
-from meshline.app.tokens import ANYBODY, Actor
+from meshline.app.policy_service import PolicyService
+from meshline.app.tokens import NO_AUTHENTICATION, Actor
 from meshline.errors import Ambiguous, InvalidInput, LimitExceeded, MeshlineError, StoreUnavailable
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
@@ -50,7 +50,7 @@ class Executor:
         naming: Naming,
         bounds: Bounds | None = None,
         observer: Observer | None = None,
-        governing: Governing | None = None,
+        governing: PolicyService | None = None,
         *,
         apart: bool = False,
     ) -> None:
@@ -62,7 +62,7 @@ class Executor:
         self.naming = naming
         self.bounds = bounds or Bounds()
         self.observer = observer
-        self.governing = governing or Governing(live)
+        self.governing = governing or PolicyService(live)
         self.schema = build_schema(self.bounds.depth, self.bounds.aliases, self.bounds.tokens)
 
     def execute(
@@ -73,7 +73,7 @@ class Executor:
         *,
         allowed: Iterable[OperationType] = ALL,
         request_id: str = "",
-        actor: Actor = ANYBODY,
+        actor: Actor = NO_AUTHENTICATION,
     ) -> Answer:
         """Parse, validate and run a request of an actor, in this thread, under the graph's lock.
 

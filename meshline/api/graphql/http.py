@@ -15,7 +15,7 @@ from meshline.api.errors import JSON, encode_error
 from meshline.api.graphql.context import Bounds, Observer
 from meshline.api.graphql.execution import ALL, QUERIES, Answer, Executor
 from meshline.api.rest.request_body import check_media, decode_json, read_body
-from meshline.app.policy_service import Governing
+from meshline.app.policy_service import PolicyService
 from meshline.app.service import Service
 from meshline.app.threads import Lane
 from meshline.app.tokens import Actor, Role
@@ -49,7 +49,7 @@ class GraphQLEndpoint:
         self.observer = observer
         self._executor: Executor | None = None
 
-    def open_graph(self, live: LiveGraph, naming: Naming, governing: Governing) -> None:
+    def open_graph(self, live: LiveGraph, naming: Naming, governing: PolicyService) -> None:
         """From now on the answers are those of this graph."""
         self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True)
 

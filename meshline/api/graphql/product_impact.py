@@ -16,8 +16,8 @@ from meshline.api.graphql.contracts import Consumption, list_consumptions
 from meshline.api.graphql.field_types import Feasible, Reach, Verdict, describe_field
 from meshline.api.graphql.lineage import Completeness, PathStep
 from meshline.api.graphql.products import DataProduct
-from meshline.app.check import texts_of
-from meshline.app.check_request import Asked
+from meshline.app.check import open_texts
+from meshline.app.check_request import CheckRequest
 from meshline.errors import InvalidInput
 from meshline.governance.changes import Change, SubjectKind
 from meshline.governance.freshness_feasibility import FRESHNESS, Feasibility, assess_product, find_broken_promises
@@ -84,8 +84,8 @@ def compute_product_impact(request: RequestContext, change: ChangeInput | None, 
     if change is None:
         view = request.now
         return _build_answer(view, view.list_starts(of or (), Direction.DOWNSTREAM), {}, {})
-    with texts_of(request.live, request.naming, Asked(change.to_inputs()), request.limits, apart=request.apart) as texts:
-        found = texts.difference()
+    with open_texts(request.live, request.naming, CheckRequest(change.to_inputs()), request.limits, apart=request.apart) as texts:
+        found = texts.read_difference()
     view = request.now
     report = judge_changes(request.live, view.index, found.changes, Options(versions=found.versions, limits=request.limits))
     verdicts = {

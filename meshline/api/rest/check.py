@@ -13,23 +13,23 @@ from starlette.responses import Response
 from meshline.api.auth import get_actor
 from meshline.api.errors import JSON
 from meshline.api.rest.request_body import check_media, decode_json, read_body
-from meshline.app.check import checked, digest, record_check
-from meshline.app.check_request import Asked
+from meshline.app.check import compute_digest, record_check, run_check
+from meshline.app.check_request import CheckRequest
 from meshline.app.parser_process import start_forks
-from meshline.app.service import Opened, Service
+from meshline.app.service import Resources, Service
 from meshline.app.threads import Lane
 from meshline.governance.report import Report
 from meshline.graph.queries.pages import Limits
 
 MEDIA = frozenset({JSON})
 
-_decoder = msgspec.json.Decoder(Asked)
+_decoder = msgspec.json.Decoder(CheckRequest)
 
 
 async def post_check(request: Request) -> Response:
     """200 with the report, whatever the verdict; 400 with `path` if it cannot be decided, 404 and 409 for a name of none or of many."""
     service: Service = request.app.state.service
-    opened = service.opened
+    opened = service.resources
     check_media(request, MEDIA)
     body = await read_body(request, service.settings.max_body_bytes)
     asked = decode_json(_decoder, body, "check")
@@ -38,10 +38,10 @@ async def post_check(request: Request) -> Response:
     report = await lane.run(partial(_run_check, opened, asked, *limits))
     actor = get_actor(request)
     name, needed = ("" if actor is None else actor.name), bool(service.settings.tokens)
-    await run_in_threadpool(partial(record_check, opened.live.store, name, report, digest(body), needed=needed))
+    await run_in_threadpool(partial(record_check, opened.live.store, name, report, compute_digest(body), needed=needed))
     return Response(msgspec.json.encode(report), media_type=JSON)
 
 
-def _run_check(opened: Opened, asked: Asked, nodes: int, seconds: float) -> Report:
+def _run_check(opened: Resources, asked: CheckRequest, nodes: int, seconds: float) -> Report:
     start_forks()
-    return checked(opened.live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.governing, apart=True)
+    return run_check(opened.live, opened.naming, asked, Limits(nodes, time.monotonic() + seconds), opened.policies, apart=True)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from meshline.api.errors import JSON
 from meshline.api.rest.request_body import check_media, read_body
 from meshline.app.parser_process import parse_mesh
-from meshline.app.service import Opened, Service
+from meshline.app.service import Resources, Service
 from meshline.app.threads import Lane
 from meshline.errors import InvalidInput
 from meshline.ingest import mesh
@@ -43,7 +43,7 @@ async def put_mesh(request: Request) -> Response:
     `?name=` names the file for messages and, if it names no source itself, its source.
     """
     service: Service = request.app.state.service
-    opened = service.opened
+    opened = service.resources
     check_media(request, MEDIA)
     body = await read_body(request, service.settings.max_body_bytes)
     name = request.query_params.get("name") or DEFAULT_NAME
@@ -63,7 +63,7 @@ async def put_mesh(request: Request) -> Response:
     return Response(msgspec.json.encode(answer), media_type=JSON)
 
 
-def _store_configuration(file: mesh.Mesh, opened: Opened) -> list[str]:
+def _store_configuration(file: mesh.Mesh, opened: Resources) -> list[str]:
     """Remember the file's rules as far as a running server can; what it cannot is said. Raises InvalidInput."""
     naming, precedence = mesh.configuration(file)
     store = opened.live.store

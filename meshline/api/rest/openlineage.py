@@ -48,7 +48,7 @@ async def post_event(request: Request) -> Response:
     service: Service = request.app.state.service
     metrics: Metrics = request.app.state.metrics
     try:
-        pipeline = service.opened.pipeline  # before the body: what cannot be taken need not be read
+        pipeline = service.resources.pipeline  # before the body: what cannot be taken need not be read
         body = await _read_event_body(request, service)
         if len(body) <= AT_ONCE:
             accepted = await pipeline.ingest(body, service.settings.source)
@@ -113,7 +113,7 @@ async def post_batch(request: Request) -> Response:
     """
     service: Service = request.app.state.service
     metrics: Metrics = request.app.state.metrics
-    pipeline, source = service.opened.pipeline, _parse_source(request, service)
+    pipeline, source = service.resources.pipeline, _parse_source(request, service)
     body = await _read_event_body(request, service)
     lane: Lane = request.app.state.bodies
     done = await lane.run(partial(_ingest_batch, pipeline, body, source))

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from meshline.api.errors import JSON
 from meshline.api.rest.request_body import check_media, decode_json, read_body
-from meshline.app.service import Opened, Service
+from meshline.app.service import Resources, Service
 from meshline.errors import InvalidInput, LimitExceeded
 from meshline.graph.model import parse_source_kind
 from meshline.ingest.file_times import AHEAD, now
@@ -45,7 +45,7 @@ async def handle_source(request: Request) -> Response:
     PUT: 200 with what changed; 400 with `path` if any of it cannot be used, and then nothing is written.
     """
     service: Service = request.app.state.service
-    opened, name = service.opened, _parse_source_name(request)
+    opened, name = service.resources, _parse_source_name(request)
     if request.method == "GET":
         return _build_response(await run_in_threadpool(_collect_known, opened, name, request.query_params))
     check_media(request, MEDIA)
@@ -77,7 +77,7 @@ def _decode_reading(body: bytes, source: str) -> SentReading:
     return sent
 
 
-def _collect_known(opened: Opened, source: str, asked: Mapping[str, str]) -> SourceContext:
+def _collect_known(opened: Resources, source: str, asked: Mapping[str, str]) -> SourceContext:
     live = opened.live
     looked_for = next((name for name in LOOKUPS if name in asked), None)
     if looked_for is not None:
@@ -99,7 +99,7 @@ def _limit_time(seconds: float, found: Iterable[Item]) -> Iterator[Item]:
         yield one
 
 
-def _load_reading(opened: Opened, source: str, sent: SentReading, seconds: float) -> LoadingCounts:
+def _load_reading(opened: Resources, source: str, sent: SentReading, seconds: float) -> LoadingCounts:
     live = opened.live
     answer = LoadingCounts(source, live.index.revision, 0, 0, 0, 0, 0, 0)
     if sent.has_items:

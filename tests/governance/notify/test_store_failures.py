@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from meshline.app.policy_files import known_policies
+from meshline.app.policy_files import load_policies
 from meshline.errors import StoreUnavailable
 from meshline.governance import audit
 from meshline.governance.diff import changes
@@ -67,9 +67,7 @@ def outcome(path: Path, fails: int, *, after: bool) -> Outcome:
     with closing(SqliteStore(str(path))) as inside:
         store = Failing(inside)
         live = LiveGraph.open(store)
-        follow = Follower(
-            live, ChangeDetector(live, changes), WatchedViolations(PolicyMonitor(live, known_policies())), clock, webhook=True
-        )
+        follow = Follower(live, ChangeDetector(live, changes), WatchedViolations(PolicyMonitor(live, load_policies())), clock, webhook=True)
         names = [
             live.index.assets.get_key(node).name
             for node in live.index.assets.list_columns(live.index.assets.find_by_key(mesh.ORDERS) or -1)

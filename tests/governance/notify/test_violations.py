@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from meshline.app.policy_files import known_policies
+from meshline.app.policy_files import load_policies
 from meshline.governance import audit
 from meshline.governance.diff import changes
 from meshline.governance.notify.follower import ChangeDetector, Follower
@@ -36,7 +36,7 @@ def live(tmp_path: Path) -> Iterator[LiveGraph]:
 
 
 def follower(live: LiveGraph) -> Follower:
-    return Follower(live, ChangeDetector(live, changes), WatchedViolations(PolicyMonitor(live, known_policies())), clock, webhook=True)
+    return Follower(live, ChangeDetector(live, changes), WatchedViolations(PolicyMonitor(live, load_policies())), clock, webhook=True)
 
 
 def turns(live: LiveGraph) -> list[tuple[str, str, str]]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.app.policy_files import known_policies
+from meshline.app.policy_files import load_policies
 from meshline.governance.policies.monitor import PolicyMonitor
 from meshline.governance.report import Violation
 from meshline.graph.index import index_tables
@@ -167,12 +167,12 @@ def shown(watch: PolicyMonitor) -> dict[str, Violation]:
 def test_following_commits_finds_what_a_full_pass_finds(first: list[Statement], commits: list[list[Statement]]) -> None:
     live = graph()
     said(live, *first)
-    watch = PolicyMonitor(live, known_policies(), NOW)
+    watch = PolicyMonitor(live, load_policies(), NOW)
     before = shown(watch)
     for commit in commits:
         said(live, *commit)
         differs = watch.collect_differences()
-        now = shown(PolicyMonitor(live, known_policies(), NOW))
+        now = shown(PolicyMonitor(live, load_policies(), NOW))
         assert shown(watch) == now
         assert len(now) - len(before) == len(differs.opened) - len(differs.closed)
         assert {one.fingerprint for one in differs.opened} <= now.keys()
@@ -184,11 +184,11 @@ def test_a_dataset_as_a_whole_has_no_recorded_values_of_a_column_that_is_dropped
     hoisted = Facts(flows=(Flow(ds("a"), ds("b")), Flow(col("a.x"), ds("a"), FlowType.INDIRECT, "JOIN"), Flow(col("a.x"), col("a.x"))))
     pii = Facts(assets=(AssetFact(col("a.x"), {"tags": ["pii"]}),))
     said(live, says(hoisted, ("test", "one")), says(pii, ("note", "a.x"), source="person/p"))
-    watch = PolicyMonitor(live, known_policies(), NOW)
+    watch = PolicyMonitor(live, load_policies(), NOW)
     assert shown(watch) == {}
     said(live, says(Facts(assets=(AssetFact(col("a.x"), {"dropped": True}),)), ("column-dropped", "a", "x"), source="iceberg/cat"))
     assert watch.collect_differences().opened == ()
-    assert shown(watch) == shown(PolicyMonitor(live, known_policies(), NOW)) == {}
+    assert shown(watch) == shown(PolicyMonitor(live, load_policies(), NOW)) == {}
 
 
 @settings(max_examples=count_examples(150), deadline=None)
@@ -197,14 +197,14 @@ def test_what_is_supposed_differs_as_if_it_were_so_and_changes_nothing(first: li
     live = graph()
     said(live, *first)
     sayings = [Saying(one.source, one.scope, one.content) for one in then]
-    watch = PolicyMonitor(live, known_policies(), NOW)
+    watch = PolicyMonitor(live, load_policies(), NOW)
     watch.settle()
     before = shown(watch)
     with supposed(live, sayings, 1_000) as would:
-        after = shown(PolicyMonitor(would, known_policies(), NOW))
+        after = shown(PolicyMonitor(would, load_policies(), NOW))
         differs = watch.compare_supposed(would)
         assert {one.fingerprint: one.text for one in differs.opened}.items() <= {id_: one.text for id_, one in after.items()}.items()
         assert len(after) - len(before) == len(differs.opened) - len(differs.closed)
-    assert shown(watch) == before == shown(PolicyMonitor(live, known_policies(), NOW))
+    assert shown(watch) == before == shown(PolicyMonitor(live, load_policies(), NOW))
     said(live, *first)
-    assert shown(watch) == shown(PolicyMonitor(live, known_policies(), NOW))
+    assert shown(watch) == shown(PolicyMonitor(live, load_policies(), NOW))

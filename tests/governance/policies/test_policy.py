@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshline.app.policy_files import with_own
+from meshline.app.policy_files import combine_policies
 from meshline.errors import InvalidInput
 from meshline.governance.policies.policy import Expression, Policy, PolicyFile, Severity
 from meshline.graph.model import Json
@@ -21,7 +21,7 @@ MINE: dict[str, Json] = {
 
 def taken(*values: Json) -> dict[str, Policy]:
     given = [PolicyFile(value, lambda path, n=n: f"{n}.yaml:{'.'.join(map(str, path))}") for n, value in enumerate(values)]  # type: ignore[misc]
-    return {policy.id: policy for policy in with_own(given)}
+    return {policy.id: policy for policy in combine_policies(given)}
 
 
 def test_a_policy_of_ones_own_stands_beside_those_of_the_product() -> None:
@@ -83,7 +83,7 @@ def test_what_cannot_be_used_is_refused_with_its_place(value: Json, message: str
 def test_the_place_is_the_line_of_a_file() -> None:
     read = document(b'id: mine\nkind: product\nrequire: size(owner) > 0\nseverity: error\nmessage: "{name}"\n', "mine.yaml")
     with pytest.raises(InvalidInput, match=r"mine\.yaml:3: mine: require: owner"):
-        with_own([PolicyFile(read.value, read.where)])
+        combine_policies([PolicyFile(read.value, read.where)])
 
 
 @pytest.mark.parametrize(
