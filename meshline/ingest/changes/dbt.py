@@ -22,9 +22,9 @@ from meshline.ingest.changes.dbt_project import (
     read_raw_codes,
 )
 from meshline.ingest.sources.base import Entry
-from meshline.ingest.sources.dbt.flows import dialect_of
-from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, project_name
-from meshline.ingest.sources.dbt.project import after_references
+from meshline.ingest.sources.dbt.flows import find_dialect
+from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, find_project_name
+from meshline.ingest.sources.dbt.project import order_by_references
 
 CHECK = "dbt/check"  # who says what nobody says yet
 SAMPLE = 50  # tables that are looked up to find out under which namespace the project is known
@@ -57,8 +57,8 @@ class _Comparison:
         settings = _build_settings(given, known, versions, self._warnings)
         self._old = ProjectVersion(old, settings, known.context)
         self._new = ProjectVersion(new, settings, known.context)
-        if project_name(old) != project_name(new):
-            self._warnings.append(f"two projects are compared: {project_name(old)} and {project_name(new)}")
+        if find_project_name(old) != find_project_name(new):
+            self._warnings.append(f"two projects are compared: {find_project_name(old)} and {find_project_name(new)}")
 
     def build_proposal(self) -> Proposal:
         pairs: list[Pair[Definition]] = []
@@ -81,7 +81,7 @@ class _Comparison:
                 yield (id_, build_declared(old, id_)), None
         files = self._read_uncompiled(matched)
         moved: set[str] = set()  # whose columns differ
-        for id_ in after_references(new.tables, new.list_upstream):
+        for id_ in order_by_references(new.tables, new.list_upstream):
             before = matched.get(id_)
             if before is None:
                 moved.add(id_)
@@ -196,7 +196,7 @@ def _build_settings(given: ChangeInput, known: GraphState, versions: Sequence[Ar
     """Raises InvalidInput. What is not sure is a warning."""
     adapter = (versions[-1].metadata.adapter_type or "").lower()
     wanted = given.options.get("dialect")
-    dialect = dialect_of(wanted or adapter)
+    dialect = find_dialect(wanted or adapter)
     if dialect is None and wanted:
         raise InvalidInput(f"found {wanted!r}; accepted: a dialect of sqlglot, such as trino", "dialect")
     typed = all(artifacts.catalog for artifacts in versions)

@@ -23,17 +23,17 @@ from meshline.ingest.sources.dbt.facts import (
     Owner,
     Relations,
     Table,
-    certain,
-    enforced,
-    listed,
-    owners_of_table,
-    table_facts,
-    table_of,
-    tags,
+    build_table,
+    build_table_facts,
+    is_contract_enforced,
+    list_certain_columns,
+    list_columns,
+    list_owners,
+    merge_tags,
 )
-from meshline.ingest.sources.dbt.flows import Defined, Names, Upstream, of_references, of_sql
-from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, project_name, read_texts
-from meshline.ingest.sources.dbt.project import References, after_references
+from meshline.ingest.sources.dbt.flows import ModelDefinition, Names, Upstream, analyse_sql, build_reference_flows
+from meshline.ingest.sources.dbt.parse import SCOPE, Artifacts, find_project_name, parse_artifact_files
+from meshline.ingest.sources.dbt.project import References, order_by_references
 
 MAX_PROBLEMS = 50  # bad entries that are named
 
@@ -57,7 +57,7 @@ class _Code(msgspec.Struct, frozen=True, gc=False):
 
 def parse_artifacts(manifest: Text, catalog: str) -> Artifacts:
     """Raises InvalidInput with all that cannot be read."""
-    found = read_texts(Path(manifest.name), manifest.data, catalog.encode() if catalog else None)
+    found = parse_artifact_files(Path(manifest.name), manifest.data, catalog.encode() if catalog else None)
     if found.refused:
         problems = [str(one.error) for one in found.refused]
         more = [f"{len(problems) - MAX_PROBLEMS} more like these"] if len(problems) > MAX_PROBLEMS else []
@@ -76,7 +76,7 @@ class ProjectVersion:
         self._context = context
         self._names = Names(Relations(self.tables), settings.namespace, context.naming)
         self._references = References(artifacts)
-        self._defined: dict[str, Defined] = {}
+        self._defined: dict[str, ModelDefinition] = {}
 
     @cached_property
     def ids(self) -> Mapping[AssetKey, str]:
@@ -87,15 +87,15 @@ class ProjectVersion:
     def checks(self) -> Mapping[AssetKey, Sequence[Check]]:
         """What is tested, by dataset."""
         found: dict[AssetKey, list[Check]] = {}
-        suite = f"{SCOPE}/{project_name(self.artifacts)}"
-        for one in Checks(self.artifacts, self.tables, lambda _, column: column, suite).defined():
+        suite = f"{SCOPE}/{find_project_name(self.artifacts)}"
+        for one in Checks(self.artifacts, self.tables, lambda _, column: column, suite).list_defined():
             of = one.check.of
             found.setdefault(of if of.kind is AssetKind.DATASET else model.build_dataset_key(*of.parts[:2]), []).append(one.check)
         return found
 
     def list_upstream(self, id_: str) -> list[str]:
         """The tables that one refers to."""
-        return self._references.tables(self.tables[id_].node.depends_on, self.tables)
+        return self._references.list_tables(self.tables[id_].node.depends_on, self.tables)
 
     def list_read_columns(self, id_: str) -> dict[str, tuple[str, ...]]:
         """All columns of what a table reads, by its name in SQL; after `listing`."""
@@ -107,19 +107,19 @@ class ProjectVersion:
 
     def list_columns(self, id_: str) -> Sequence[str]:
         """All columns of a table, in order; empty if they are not known for sure."""
-        return certain(self.tables[id_], self.analyse_sql(id_).columns)
+        return list_certain_columns(self.tables[id_], self.analyse_sql(id_).columns)
 
-    def analyse_sql(self, id_: str) -> Defined:
+    def analyse_sql(self, id_: str) -> ModelDefinition:
         """What a table's SQL says, after that of all that is behind it."""
         if id_ not in self._defined:
-            for one in after_references([id_], lambda one: () if one in self._defined else self.list_upstream(one)):
+            for one in order_by_references([id_], lambda one: () if one in self._defined else self.list_upstream(one)):
                 if one not in self._defined:
                     self._defined[one] = self._analyse_table(self.tables[one])
         return self._defined[id_]
 
     def format_owners(self, id_: str) -> str:
         """Who owns a table, by the names that the graph shows."""
-        found = owners_of_table(self.tables[id_].node, self.artifacts.groups)
+        found = list_owners(self.tables[id_].node, self.artifacts.groups)
         return ", ".join(sorted({self._format_owner(owner) for owner in found}))
 
     def _format_owner(self, owner: Owner) -> str:
@@ -129,33 +129,33 @@ class ProjectVersion:
     def build_entries(self, id_: str) -> list[Entry]:
         """What the dbt source says of a table."""
         table, defined = self.tables[id_], self.analyse_sql(id_)
-        owned_by = owners_of_table(table.node, self.artifacts.groups)
-        facts = table_facts(table, listed(table, defined.columns), owned_by)
+        owned_by = list_owners(table.node, self.artifacts.groups)
+        facts = build_table_facts(table, list_columns(table, defined.columns), owned_by)
         return [
             Entry((SCOPE, id_), encode(facts)),
             Entry((SCOPE, id_, "lineage"), encode(Facts(flows=defined.flows))),
         ]
 
-    def _analyse_table(self, table: Table) -> Defined:
+    def _analyse_table(self, table: Table) -> ModelDefinition:
         upstream = self._build_upstream(table)
         sql, dialect = table.node.compiled_code, self.settings.dialect
         if not sql or dialect is None or (table.node.language or "sql") != "sql":
-            return Defined(of_references(table, upstream))
-        return of_sql(table, sql, dialect, upstream, self._names)
+            return ModelDefinition(build_reference_flows(table, upstream))
+        return analyse_sql(table, sql, dialect, upstream, self._names)
 
     def _build_upstream(self, table: Table) -> list[Upstream]:
         found = [Upstream(self.tables[id_], self._list_certain_columns(id_)) for id_ in self.list_upstream(table.id) if id_ != table.id]
-        return [*found, Upstream(table, certain(table, ()))] if table.node.resource_type == "model" else found
+        return [*found, Upstream(table, list_certain_columns(table, ()))] if table.node.resource_type == "model" else found
 
     def _list_certain_columns(self, id_: str) -> Sequence[str]:
-        return certain(self.tables[id_], self._defined[id_].columns if id_ in self._defined else ())
+        return list_certain_columns(self.tables[id_], self._defined[id_].columns if id_ in self._defined else ())
 
 
 def _build_tables(artifacts: Artifacts, namespace: str, context: Context) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     for id_, node in artifacts.nodes.items():
         try:
-            table = table_of(id_, node, namespace, context.naming, artifacts.catalog.get(id_))
+            table = build_table(id_, node, namespace, context.naming, artifacts.catalog.get(id_))
         except InvalidInput as error:
             section = "sources" if node.source_name is not None else "nodes"
             raise InvalidInput(str(error), f"{artifacts.file}: {section}.{id_}") from error
@@ -195,7 +195,7 @@ def build_declared(state: ProjectVersion, id_: str) -> Definition:
         owner=state.format_owners(id_),
         access="" if is_source else node.access or config.access or "",
         deprecated=node.deprecation_date is not None,
-        contracted=enforced(node),
+        contracted=is_contract_enforced(node),
         constraints=_list_enforced_constraints(node),
         version="" if node.version is None else str(node.version),
         latest_version="" if node.latest_version is None else str(node.latest_version),
@@ -215,7 +215,7 @@ def _build_fields(state: ProjectVersion, table: Table, columns: Iterable[str], c
     by_name = {one.name.casefold(): one for one in (node.columns or {}).values()}
     types = {one.name.casefold(): one.type or "" for one in table.listing} if state.settings.typed else {}
     values = {one.of.name.casefold(): one for one in checks if _has_values(one)}
-    holds = enforced(node)
+    holds = is_contract_enforced(node)
     keys = _collect_keys(node) if holds else {}
     for name in columns:
         key = name.casefold()
@@ -242,7 +242,7 @@ def _build_field(name: str, column: Column | None, of_catalog: str, values: Chec
 def _list_tags(column: Column | None) -> tuple[str, ...]:
     if column is None:
         return ()
-    return tuple(map(str, tags(column.tags, column.config.tags if column.config is not None else None)))
+    return tuple(map(str, merge_tags(column.tags, column.config.tags if column.config is not None else None)))
 
 
 def _collect_keys(node: Node) -> dict[str, frozenset[str]]:
@@ -258,7 +258,7 @@ def _collect_keys(node: Node) -> dict[str, frozenset[str]]:
 def _list_enforced_constraints(node: Node) -> tuple[str, ...]:
     """The kinds of constraints that dbt gives the database to enforce: under a contract, and of tables only."""
     materialized = (node.config.materialized if node.config is not None else None) or ""
-    if not enforced(node) or materialized not in _ENFORCING:
+    if not is_contract_enforced(node) or materialized not in _ENFORCING:
         return ()
     of_columns = (one for column in (node.columns or {}).values() for one in column.constraints or ())
     return tuple(sorted({one.type for one in (*of_columns, *(node.constraints or ()))}))
@@ -266,7 +266,7 @@ def _list_enforced_constraints(node: Node) -> tuple[str, ...]:
 
 def _list_promises(node: Node) -> Iterable[Rule]:
     """Keys of several columns, and checks."""
-    if not enforced(node):
+    if not is_contract_enforced(node):
         return
     of_columns = [(column.name, one) for column in (node.columns or {}).values() for one in column.constraints or ()]
     for name, one in [*of_columns, *(("", one) for one in node.constraints or ())]:

@@ -126,12 +126,12 @@ def _find_created(data: bytes) -> set[str]:
 
 
 def _compare_iceberg(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
-    from meshline.ingest.sources.iceberg.facts import table_of_file  # noqa: PLC0415
+    from meshline.ingest.sources.iceberg.facts import parse_file_name  # noqa: PLC0415
 
     found = _read_contents(old, new, before, after)
     namespace = text(str(getattr(new or old, "namespace", "")))
     for path in found.differing:
-        dataset = f"{after.aliases.get(namespace, namespace)}/{table_of_file(Path(path).name)}"
+        dataset = f"{after.aliases.get(namespace, namespace)}/{parse_file_name(Path(path).name)}"
         options = {"format": "iceberg", "dataset": dataset, "new": "yes"}
         yield ChangeInput("schema", _get_text(path, found.before), _get_text(path, found.after), options)
 

@@ -9,7 +9,7 @@ import pytest
 from meshline.errors import InvalidInput
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import Context
-from meshline.ingest.sources.dbt.source import Dbt, namespace_of
+from meshline.ingest.sources.dbt.source import Dbt, read_namespace
 from tests.ingest.sources.dbt_target import EXAMPLE
 
 
@@ -50,7 +50,7 @@ def profiles(folder: Path, output: str, adapter: str) -> Path:
     ],
 )
 def test_as_dbts_events_have_it(tmp_path: Path, adapter: str, output: str, namespace: str) -> None:
-    assert namespace_of(adapter, profiles(tmp_path, output, adapter), None, None) == namespace
+    assert read_namespace(adapter, profiles(tmp_path, output, adapter), None, None) == namespace
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_what_profiles_do_not_say(tmp_path: Path, text: str, options: dict[str, 
     file = tmp_path / "profiles.yml"
     file.write_text(text)
     with pytest.raises(InvalidInput) as caught:
-        namespace_of("postgres", file, options.get("profile"), options.get("target"))
+        read_namespace("postgres", file, options.get("profile"), options.get("target"))
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"{file}:")
 
@@ -86,7 +86,7 @@ def test_what_profiles_do_not_say(tmp_path: Path, text: str, options: dict[str, 
 def test_no_secret_is_in_a_message(tmp_path: Path) -> None:
     file = profiles(tmp_path, "host: db, password: geheim", "postgres")
     with pytest.raises(InvalidInput) as caught:
-        namespace_of("postgres", file, None, None)
+        read_namespace("postgres", file, None, None)
     assert "geheim" not in str(caught.value)
 
 
@@ -103,7 +103,7 @@ def test_no_secret_is_in_a_message(tmp_path: Path) -> None:
 )
 def test_nothing_is_known(adapter: str, message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        namespace_of(adapter, None, None, None)
+        read_namespace(adapter, None, None, None)
     assert message in str(caught.value)
 
 

@@ -15,7 +15,7 @@ from meshline.graph.content import decode
 from meshline.graph.model import AssetKey, EdgeType, FlowType
 from meshline.graph.naming import Naming
 from meshline.ingest.sources.base import Context, Entry, Item, KnownColumn, Refusal
-from meshline.ingest.sources.debezium.java_regex import Matcher, compiled, listed
+from meshline.ingest.sources.debezium.java_regex import Matcher, compile_regex, split_list
 from meshline.ingest.sources.debezium.source import Debezium
 
 POSTGRES = {
@@ -423,18 +423,18 @@ def test_a_file_without_connectors_is_refused(tmp_path: Path, content: str, mess
 )  # fmt: skip
 def test_expressions_that_may_take_for_ever_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
-        compiled(text, "here")
+        compile_regex(text, "here")
 
 
 @pytest.mark.parametrize(
     "text", [r"(.*)\.(.*)\.(.*)\.(.*)", r"(?!.*_tmp)public\..*", r"[(+*?)]+", r"a\)+", "a{1,3}b?", "(?i)abc", "(a|b)?"]
 )
 def test_usual_expressions_are_taken(text: str) -> None:
-    compiled(text, "here")
+    compile_regex(text, "here")
 
 
 def test_matching_takes_no_longer_than_it_may() -> None:
-    slow, matcher = compiled(".*.*.*.*x", "here"), Matcher(seconds=0.1)
+    slow, matcher = compile_regex(".*.*.*.*x", "here"), Matcher(seconds=0.1)
     assert matcher.matches(slow, "a" * 250) is None
     with pytest.raises(InvalidInput, match=r"take more than 0\.1 seconds"):
         matcher.matches(slow, "a")
@@ -442,4 +442,4 @@ def test_matching_takes_no_longer_than_it_may() -> None:
 
 
 def test_lists_have_commas_within_expressions() -> None:
-    assert list(listed(r"a\,b, c{1,2}d ,,e")) == ["a,b", "c{1,2}d", "e"]
+    assert list(split_list(r"a\,b, c{1,2}d ,,e")) == ["a,b", "c{1,2}d", "e"]

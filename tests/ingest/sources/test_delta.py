@@ -22,7 +22,7 @@ from meshline.graph.store.sqlite import SqliteStore
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.context import build_context
-from meshline.ingest.sources.delta.parse import columns
+from meshline.ingest.sources.delta.parse import parse_columns
 from meshline.ingest.sources.delta.source import Delta
 from meshline.ingest.sources.scope_loader import Loading, load_reading
 
@@ -363,6 +363,6 @@ def test_a_column_without_an_id_is_its_name(tmp_path: Path) -> None:
 @pytest.mark.skipif(not CORPUS, reason="MESHLINE_CORPUS is not set")
 def test_the_recorded_schema_is_read() -> None:
     table = json.loads((Path(CORPUS or "") / "recorded" / "delta_orders.json").read_text())
-    assert [(column.path, column.type) for column in columns(table["schema"])] == [
+    assert [(column.path, column.type) for column in parse_columns(table["schema"])] == [
         ("order_id", "long"), ("email_address", "string"), ("amount", "double"),
     ]  # fmt: skip

@@ -12,15 +12,15 @@ import pytest
 
 from meshline.errors import InvalidInput
 from meshline.ingest.sources.iceberg.facts import (
-    catalog_namespace,
-    column_moves,
-    physical,
-    schema_starts,
-    schemas_by_id,
-    table_of_file,
-    view_versions,
+    compute_schema_starts,
+    find_column_moves,
+    format_namespace,
+    index_schemas,
+    list_view_versions,
+    parse_file_name,
+    parse_location,
 )
-from meshline.ingest.sources.iceberg.parse import Table, View, columns, metadata_of
+from meshline.ingest.sources.iceberg.parse import Table, View, list_columns, parse_metadata
 from meshline.ingest.sources.secrets import Redaction, expand_properties
 
 CORPUS = os.environ.get("MESHLINE_CORPUS")
@@ -29,7 +29,7 @@ NOW = 4_000_000_000_000_000  # microseconds, later than all here
 
 
 def recorded(name: str) -> Table | View:
-    return metadata_of((Path(str(CORPUS)) / "recorded" / f"{name}.json").read_bytes())
+    return parse_metadata((Path(str(CORPUS)) / "recorded" / f"{name}.json").read_bytes())
 
 
 def field(id_: int, name: str, type_: Any = "string", **more: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def table(*schemas: list[dict[str, Any]], **more: Any) -> Table:
         "schemas": [{"type": "struct", "schema-id": i, "fields": fields} for i, fields in enumerate(schemas)],
         **more,
     }
-    found = metadata_of(json.dumps(said).encode())
+    found = parse_metadata(json.dumps(said).encode())
     assert isinstance(found, Table)
     return found
 
@@ -75,7 +75,7 @@ def test_nested_columns_are_dotted_paths_at_the_position_of_their_top_level_colu
     made = table(
         [field(1, "id", "long", required=True), field(2, "address", nested), field(7, "items", items), field(10, "more", attributes)]
     )
-    assert [(one.path, one.id, one.position, one.type, one.required) for one in columns(made.schemas[0])] == [
+    assert [(one.path, one.id, one.position, one.type, one.required) for one in list_columns(made.schemas[0])] == [
         ("id", 1, 1, "long", True),
         ("address", 2, 2, "struct<city: string, geo: struct<lat: double>>", False),
         ("address.city", 4, 2, "string", False),
@@ -95,17 +95,17 @@ def test_too_deep_and_too_wide_schemas_are_refused() -> None:
     for i in range(40):
         deep = struct(field(i + 2, "x", deep))
     with pytest.raises(InvalidInput, match="24 levels"):
-        columns(table([field(1, "x", deep)]).schemas[0])
+        list_columns(table([field(1, "x", deep)]).schemas[0])
     with pytest.raises(InvalidInput, match="20000 columns"):
-        columns(table([field(i, f"c{i}") for i in range(20_001)]).schemas[0])
+        list_columns(table([field(i, f"c{i}") for i in range(20_001)]).schemas[0])
 
 
 # -- when schemas began
 
 
 def test_one_schema_began_with_the_table() -> None:
-    assert schema_starts(table([field(1, "a")], **{"metadata-log": log(10_000, 20_000)}), NOW) == [(0, 10_000_000)]
-    assert schema_starts(table([field(1, "a")]), NOW) == [(0, 100_000_000)], "without a log only the last commit is known"
+    assert compute_schema_starts(table([field(1, "a")], **{"metadata-log": log(10_000, 20_000)}), NOW) == [(0, 10_000_000)]
+    assert compute_schema_starts(table([field(1, "a")]), NOW) == [(0, 100_000_000)], "without a log only the last commit is known"
 
 
 def test_a_schema_began_with_the_latest_commit_between_two_snapshots() -> None:
@@ -115,18 +115,18 @@ def test_a_schema_began_with_the_latest_commit_between_two_snapshots() -> None:
         [field(1, "b")],
         **{"metadata-log": log(*range(10_000, 60_000, 10_000)), "snapshots": snapshots((20_000, 0), (50_000, 1))},
     )
-    assert schema_starts(made, NOW) == [(0, 10_000_000), (1, 40_000_000)]
+    assert compute_schema_starts(made, NOW) == [(0, 10_000_000), (1, 40_000_000)]
 
 
 def test_schemas_without_snapshots_are_in_the_order_of_their_ids() -> None:
     made = table([field(1, "a")], [field(1, "b")], [field(1, "c")], **{"metadata-log": log(10_000, 20_000)})
-    assert schema_starts(made, NOW) == [(0, 10_000_000), (1, 20_000_000), (2, 100_000_000)]
+    assert compute_schema_starts(made, NOW) == [(0, 10_000_000), (1, 20_000_000), (2, 100_000_000)]
 
 
 def test_more_schemas_than_commits_are_kept_apart_in_order() -> None:
     made = table(*[[field(1, f"c{i}")] for i in range(5)], snapshots=snapshots((20_000, 0), (20_000, 4)))
-    times = [time for _, time in schema_starts(made, NOW)]
-    assert [schema for schema, _ in schema_starts(made, NOW)] == [0, 1, 2, 3, 4]
+    times = [time for _, time in compute_schema_starts(made, NOW)]
+    assert [schema for schema, _ in compute_schema_starts(made, NOW)] == [0, 1, 2, 3, 4]
     assert times == sorted(set(times))
     assert times[-1] <= 20_000_000
 
@@ -135,21 +135,21 @@ def test_a_schema_that_came_back_held_twice() -> None:
     made = table(
         [field(1, "a")], [field(1, "b")], **{"snapshots": snapshots((20_000, 0), (40_000, 1), (60_000, 0)), "current-schema-id": 0}
     )
-    assert [schema for schema, _ in schema_starts(made, NOW)] == [0, 1, 0]
+    assert [schema for schema, _ in compute_schema_starts(made, NOW)] == [0, 1, 0]
 
 
 def test_what_was_known_before_stays_though_logs_are_cut() -> None:
     before = table([field(1, "a")], [field(1, "b")], **{"metadata-log": log(10_000, 40_000), "last-updated-ms": 50_000})
-    known = schema_starts(before, NOW)
+    known = compute_schema_starts(before, NOW)
     assert known == [(0, 10_000_000), (1, 50_000_000)]
     cut = table([field(1, "a")], [field(1, "b")], [field(1, "c")], **{"metadata-log": log(90_000)})
-    assert schema_starts(cut, NOW, known) == [*known, (2, 100_000_000)]
-    assert schema_starts(cut, NOW, schema_starts(cut, NOW, known)) == [*known, (2, 100_000_000)]
+    assert compute_schema_starts(cut, NOW, known) == [*known, (2, 100_000_000)]
+    assert compute_schema_starts(cut, NOW, compute_schema_starts(cut, NOW, known)) == [*known, (2, 100_000_000)]
 
 
 def test_times_that_are_none_and_times_to_come_do_not_count() -> None:
     made = table([field(1, "a")], [field(1, "b")], **{"metadata-log": log(-5, 10**17), "last-updated-ms": 10**18})
-    times = [time for _, time in schema_starts(made, NOW)]
+    times = [time for _, time in compute_schema_starts(made, NOW)]
     assert times == sorted(set(times))
     assert times[0] > 0
     assert times[-1] <= NOW
@@ -162,8 +162,8 @@ def test_a_field_id_is_the_column_whatever_its_path() -> None:
     old = [field(1, "mail"), field(2, "ship", struct(field(3, "zip"))), field(4, "note"), field(5, "a"), field(6, "b")]
     new = [field(1, "email"), field(2, "shipping", struct(field(3, "zip"))), field(7, "note"), field(5, "b"), field(6, "a")]
     made = table(old, new)
-    known = schemas_by_id(made)
-    assert [tuple(move) for move in column_moves(known[0], known[1], 50)] == [
+    known = index_schemas(made)
+    assert [tuple(move) for move in find_column_moves(known[0], known[1], 50)] == [
         ("a", "b", 50),
         ("b", "a", 50),
         ("mail", "email", 50),
@@ -178,7 +178,7 @@ def test_a_field_id_is_the_column_whatever_its_path() -> None:
 def test_a_recorded_table_tells_its_history(name: str) -> None:
     found = recorded(name)
     assert isinstance(found, Table)
-    history = schema_starts(found, NOW)
+    history = compute_schema_starts(found, NOW)
     assert [schema for schema, _ in history] == [0, 1, 2, 3, 4]
     times = [time for _, time in history]
     assert times == sorted(set(times))
@@ -186,8 +186,8 @@ def test_a_recorded_table_tells_its_history(name: str) -> None:
     assert times[0] == found.metadata_log[0].timestamp_ms * 1000
     assert found.snapshots is not None
     assert times[-1] < found.snapshots[0].timestamp_ms * 1000, "all snapshots have the last schema"
-    known = schemas_by_id(found)
-    happened = [(move.old, move.new) for i in range(1, 5) for move in column_moves(known[i - 1], known[i], times[i])]
+    known = index_schemas(found)
+    happened = [(move.old, move.new) for i in range(1, 5) for move in find_column_moves(known[i - 1], known[i], times[i])]
     assert happened == [("email", "email_address"), ("ship.zip", "ship.postcode"), ("channel", "")]
 
 
@@ -195,7 +195,7 @@ def test_a_recorded_table_tells_its_history(name: str) -> None:
 def test_a_recorded_view_tells_its_text_and_its_time() -> None:
     found = recorded("iceberg_rest_load_view")
     assert isinstance(found, View)
-    [(time, version)] = view_versions(found, NOW)
+    [(time, version)] = list_view_versions(found, NOW)
     assert time == 1_795_253_499_707_000
     assert version.representations[0].dialect == "spark"
     assert "amount > 10" in version.representations[0].sql
@@ -224,16 +224,16 @@ def test_a_recorded_view_tells_its_text_and_its_time() -> None:
 )
 def test_what_is_no_metadata_is_refused_in_a_sentence(data: bytes) -> None:
     with pytest.raises(InvalidInput, match="no metadata of Iceberg"):
-        metadata_of(data)
+        parse_metadata(data)
 
 
 def test_unknown_keys_and_types_are_no_hindrance() -> None:
     said = msgspec.json.encode(
         {"location": "x", "last-updated-ms": 1, "row-lineage": {"a": [1]}, "schemas": [{"fields": [field(1, "v", "variant")]}]}
     )
-    found = metadata_of(said)
+    found = parse_metadata(said)
     assert isinstance(found, Table)
-    assert columns(found.schemas[0])[0].type == "variant"
+    assert list_columns(found.schemas[0])[0].type == "variant"
 
 
 # -- names
@@ -256,7 +256,7 @@ def test_unknown_keys_and_types_are_no_hindrance() -> None:
     ],
 )
 def test_locations_are_named_as_openlineage_does(location: str, expected: tuple[str, str] | None) -> None:
-    assert physical(location) == expected
+    assert parse_location(location) == expected
 
 
 @pytest.mark.parametrize(
@@ -270,17 +270,17 @@ def test_locations_are_named_as_openlineage_does(location: str, expected: tuple[
     ],
 )
 def test_a_catalogs_namespace_holds_no_credentials(kind: str, properties: dict[str, str], expected: str) -> None:
-    assert catalog_namespace(kind, properties) == expected
+    assert format_namespace(kind, properties) == expected
 
 
 def test_a_catalog_without_a_name_needs_one() -> None:
     with pytest.raises(InvalidInput, match="namespace"):
-        catalog_namespace("glue", {"glue.region": "eu-west-1"})
+        format_namespace("glue", {"glue.region": "eu-west-1"})
 
 
 def test_a_files_name_is_its_tables() -> None:
-    assert table_of_file("orders.customer_orders.json") == "orders.customer_orders"
-    assert table_of_file("orders.orders.metadata.json") == "orders.orders"
+    assert parse_file_name("orders.customer_orders.json") == "orders.customer_orders"
+    assert parse_file_name("orders.orders.metadata.json") == "orders.orders"
 
 
 # -- secrets

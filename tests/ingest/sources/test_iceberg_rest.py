@@ -27,7 +27,7 @@ from meshline.graph.store.factory import open_store
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Item
 from meshline.ingest.sources.context import build_context
-from meshline.ingest.sources.iceberg.crawl import side_by_side
+from meshline.ingest.sources.iceberg.crawl import run_in_parallel
 from meshline.ingest.sources.iceberg.rest_catalog import RestAccess
 from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import load_reading
@@ -64,11 +64,11 @@ def server(running: Server) -> Server:
 
 
 def empty(access: RestAccess, client: Catalog, parent: tuple[str, ...]) -> None:
-    for namespace in access.namespaces(parent):
+    for namespace in access.list_namespaces(parent):
         empty(access, client, namespace)
-        for table in access.tables(namespace):
+        for table in access.list_tables(namespace):
             client.drop_table(table)
-        for view in access.views(namespace):
+        for view in access.list_views(namespace):
             client.drop_view(view)
         client.drop_namespace(namespace)
 
@@ -391,6 +391,6 @@ def test_a_server_that_goes_away_leaves_what_was_read(tmp_path: Path, graph: Liv
 
 
 def test_threads_end_with_the_reading() -> None:
-    results = side_by_side(iter(range(10_000)), lambda i: i * 2, 4)
+    results = run_in_parallel(iter(range(10_000)), lambda i: i * 2, 4)
     assert [next(results) for _ in range(40)] == [i * 2 for i in range(40)]
     results.close()

@@ -214,16 +214,16 @@ def read_live_table(catalog: str, table: str, variables: Variables) -> Text:
     """
     with require_extra("iceberg", "reading a live table"):
         from meshline.ingest.sources.iceberg.catalogs import Gone  # noqa: PLC0415 - pyiceberg is slow to import
-        from meshline.ingest.sources.iceberg.crawl import kind_of, opened  # noqa: PLC0415
+        from meshline.ingest.sources.iceberg.crawl import detect_kind, open_catalog  # noqa: PLC0415
         from meshline.ingest.sources.secrets import Properties, Redaction, expand_properties  # noqa: PLC0415
     is_uri = "://" in catalog
     written: Properties = {"uri": catalog} if is_uri else {}
     properties = expand_properties(written, variables, "catalog")
     name = "default" if is_uri else catalog
-    kind, merged = kind_of(name, properties)
+    kind, merged = detect_kind(name, properties)
     redacted = Redaction(written, merged)
     try:
-        found = opened(name, kind, properties, merged, redacted).load(tuple(table.split(".")), "", is_view=False)
+        found = open_catalog(name, kind, properties, merged, redacted).load(tuple(table.split(".")), "", is_view=False)
     except NotImplementedError as error:
         raise InvalidInput(redacted(str(error)), "catalog") from None
     except Gone:

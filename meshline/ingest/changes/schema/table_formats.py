@@ -18,10 +18,10 @@ from meshline.ingest.changes.alignment import format_transform
 from meshline.ingest.changes.schema.base import Path, Schema, parse_json
 from meshline.ingest.documents import text_of
 from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, Column
-from meshline.ingest.sources.delta.parse import columns as delta_columns
-from meshline.ingest.sources.iceberg.facts import physical, schemas_by_id, table_of_file
+from meshline.ingest.sources.delta.parse import parse_columns as delta_columns
+from meshline.ingest.sources.iceberg.facts import index_schemas, parse_file_name, parse_location
 from meshline.ingest.sources.iceberg.parse import Schema as IcebergSchema
-from meshline.ingest.sources.iceberg.parse import Table, View, columns, metadata_of
+from meshline.ingest.sources.iceberg.parse import Table, View, list_columns, parse_metadata
 
 LOG = "_delta_log"
 _ACTIONS = frozenset(
@@ -108,7 +108,7 @@ def parse_iceberg(value: Any, file: str) -> Schema:
         except msgspec.ValidationError as error:
             raise InvalidInput(f"it is no schema of Iceberg: {error}") from error
         return Schema(Definition(_build_model("", schema), format="iceberg"), dict(_find_places(value, "", ())))
-    metadata = metadata_of(msgspec.json.encode(value))
+    metadata = parse_metadata(msgspec.json.encode(value))
     place: Path = ("metadata",) if "metadata" in value else ()
     inner = value["metadata"] if place else value
     definition, number = _read_table(metadata) if isinstance(metadata, Table) else _read_view(metadata)
@@ -116,17 +116,17 @@ def parse_iceberg(value: Any, file: str) -> Schema:
     for i, one in enumerate(inner.get("schemas") or ()):
         if isinstance(one, dict) and one.get("schema-id", 0) == number:
             places = dict(_find_places(one, "", (*place, "schemas", i)))
-    where = physical(metadata.location)
-    names = (f"{where[0]}/{where[1]}" if where else "", table_of_file(PurePath(file).name))
+    where = parse_location(metadata.location)
+    names = (f"{where[0]}/{where[1]}" if where else "", parse_file_name(PurePath(file).name))
     return Schema(definition, places, tuple(name for name in names if "." in name or "/" in name))
 
 
 def _read_table(table: Table) -> tuple[Definition, int]:
-    current = schemas_by_id(table).get(table.current_schema_id)
+    current = index_schemas(table).get(table.current_schema_id)
     if current is None:
         raise InvalidInput(f"it has no schema {table.current_schema_id}, which it says is the current one")
-    paths = {column.id: column.path for schema in schemas_by_id(table).values() for column in columns(schema)}
-    paths |= {column.id: column.path for column in columns(current)}
+    paths = {column.id: column.path for schema in index_schemas(table).values() for column in list_columns(schema)}
+    paths |= {column.id: column.path for column in list_columns(current)}
     spec = next((spec.fields for spec in table.partition_specs if spec.spec_id == table.default_spec_id), ())
     parts = (
         format_transform(one.transform, [paths.get(id_, f"field {id_}") for id_ in one.source_ids or (one.source_id or 0,)]) for one in spec
@@ -154,7 +154,7 @@ def _build_model(name: str, schema: IcebergSchema) -> Model:
             required=column.required,
             primary_key=True if column.is_key else None,
         )
-        for column in columns(schema)
+        for column in list_columns(schema)
     )
     return Model(name=name, fields=tuple(fields))
 

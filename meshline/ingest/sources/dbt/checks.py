@@ -19,7 +19,7 @@ from meshline.ingest import check_facts
 from meshline.ingest.check_facts import Check
 from meshline.ingest.sources.base import Entry
 from meshline.ingest.sources.dbt.artifacts import Config, Result, Test
-from meshline.ingest.sources.dbt.facts import Table, limits, said
+from meshline.ingest.sources.dbt.facts import Table, drop_empty, find_freshness_limits
 from meshline.ingest.sources.dbt.parse import Artifacts
 
 _OUTCOMES = {
@@ -33,7 +33,7 @@ _OUTCOMES = {
 _RESULT = "result:"  # in the memory: (_RESULT + unique id) of a test or source -> _Kept
 
 
-class _Kept(msgspec.Struct, array_like=True, frozen=True):
+class _KnownResult(msgspec.Struct, array_like=True, frozen=True):
     """A result that is known. `at`: when it was made, in microseconds."""
 
     outcome: Outcome
@@ -42,7 +42,7 @@ class _Kept(msgspec.Struct, array_like=True, frozen=True):
     message: str | None = None
 
 
-class Defined(NamedTuple):
+class DefinedCheck(NamedTuple):
     """A check by the unique id of its node."""
 
     id: str
@@ -58,111 +58,111 @@ class Checks:
         self._tables = tables
         self._column_of = column_of
         self._suite = suite
-        self._known: dict[str, _Kept] = {}
+        self._known: dict[str, _KnownResult] = {}
 
-    def entries(self, memory: Mapping[str, str], time: int) -> Iterator[Entry]:
+    def build_entries(self, memory: Mapping[str, str], time: int) -> Iterator[Entry]:
         """What is expected of each dataset, and what was found. `time`: of the manifest."""
-        defined = self.defined()
-        self._known = self._results(memory, {one.id for one in defined})
-        of_dataset: dict[AssetKey, list[Defined]] = {}
+        defined = self.list_defined()
+        self._known = self._merge_results(memory, {one.id for one in defined})
+        of_dataset: dict[AssetKey, list[DefinedCheck]] = {}
         for one in defined:
             of_dataset.setdefault(model.build_dataset_key(*one.check.of.parts[:2]), []).append(one)
         for key, checks in of_dataset.items():
             expected = check_facts.expectations((one.check for one in checks), model.build_consumer_key(self._suite), ())
             yield Entry((CHECKS, self._suite, *key.parts), encode(expected), time)
-            results = [_result(check, self._known[id_]) for id_, check in checks if id_ in self._known]
+            results = [_apply_result(check, self._known[id_]) for id_, check in checks if id_ in self._known]
             if results:
                 yield Entry((QUALITY, self._suite, *key.parts), encode(check_facts.facts(results)), max(one.at or 0 for one in results))
 
-    def memory(self) -> dict[str, str]:
+    def build_memory(self) -> dict[str, str]:
         """The results that are known, for the next reading; after `entries`."""
         return {_RESULT + id_: msgspec.json.encode(kept).decode() for id_, kept in self._known.items()}
 
-    def defined(self) -> list[Defined]:
+    def list_defined(self) -> list[DefinedCheck]:
         """The checks of the project's tables, each once."""
-        checks = [(id_, check) for id_, test in self._artifacts.tests.items() for check in self._of_test(test)]
-        checks += [(id_, check) for id_, check in self._of_sources()]
+        checks = [(id_, check) for id_, test in self._artifacts.tests.items() for check in self._build_test_checks(test)]
+        checks += [(id_, check) for id_, check in self._build_freshness_checks()]
         named = check_facts.named([check for _, check in checks], [id_.rpartition(".")[2] for id_, _ in checks])
-        return [Defined(id_, check) for (id_, _), check in zip(checks, named, strict=True)]
+        return [DefinedCheck(id_, check) for (id_, _), check in zip(checks, named, strict=True)]
 
-    def _of_test(self, test: Test) -> Iterator[Check]:
+    def _build_test_checks(self, test: Test) -> Iterator[Check]:
         """Of the table that it is attached to; a singular test is one of all tables that it reads."""
         references = test.depends_on.nodes if test.depends_on is not None else []
         attached = [test.attached_node] if test.attached_node is not None else references
         generic = test.test_metadata
         if generic is not None and test.attached_node is None:
-            attached = _attached(test, references)
+            attached = _find_attached(test, references)
         for table in (self._tables[id_] for id_ in dict.fromkeys(attached) if id_ in self._tables):
             of = model.build_column_key(table.key, self._column_of(table, test.column_name)) if test.column_name else table.key
             kind = "singular" if generic is None else ".".join(part for part in (generic.namespace, generic.name) if part)
-            yield Check(of, test.name, kind, Outcome.NOT_RUN, self._suite, _expected(test))
+            yield Check(of, test.name, kind, Outcome.NOT_RUN, self._suite, _build_expected(test))
 
-    def _of_sources(self) -> Iterator[tuple[str, Check]]:
+    def _build_freshness_checks(self) -> Iterator[tuple[str, Check]]:
         for table in self._tables.values():
-            expected: Json = limits(table.node)
+            expected: Json = find_freshness_limits(table.node)
             if expected:
                 yield table.id, Check(table.key, "freshness", "freshness", Outcome.NOT_RUN, self._suite, expected)
 
-    def _results(self, memory: Mapping[str, str], wanted: set[str]) -> dict[str, _Kept]:
+    def _merge_results(self, memory: Mapping[str, str], wanted: set[str]) -> dict[str, _KnownResult]:
         """The newest result of each check."""
-        found = _remembered(memory)
-        for id_, kept in (*self._run(), *self._freshness()):
+        found = _decode_memory(memory)
+        for id_, kept in (*self._list_run_results(), *self._list_freshness_results()):
             if id_ not in found or found[id_].at <= kept.at:
                 found[id_] = kept
         return {id_: kept for id_, kept in found.items() if id_ in wanted}
 
-    def _run(self) -> Iterator[tuple[str, _Kept]]:
+    def _list_run_results(self) -> Iterator[tuple[str, _KnownResult]]:
         for result in self._artifacts.results:
             outcome = _OUTCOMES.get(result.status)
             if outcome is not None:
-                at = micros(_ended(result) or self._artifacts.results_at)
+                at = parse_time(_find_end(result) or self._artifacts.results_at)
                 if at is not None:
-                    yield result.unique_id, _Kept(outcome, at, result.failures, check_facts.first_line(result.message))
+                    yield result.unique_id, _KnownResult(outcome, at, result.failures, check_facts.first_line(result.message))
 
-    def _freshness(self) -> Iterator[tuple[str, _Kept]]:
+    def _list_freshness_results(self) -> Iterator[tuple[str, _KnownResult]]:
         for result in self._artifacts.freshness:
             outcome = _OUTCOMES.get(result.status or "")
-            at = micros(result.snapshotted_at or self._artifacts.results_at)
+            at = parse_time(result.snapshotted_at or self._artifacts.results_at)
             if outcome is not None and at is not None:
-                observed: Json = said(max_loaded_at=result.max_loaded_at, age_seconds=result.max_loaded_at_time_ago_in_s)
-                yield result.unique_id, _Kept(outcome, at, observed, check_facts.first_line(result.error))
+                observed: Json = drop_empty(max_loaded_at=result.max_loaded_at, age_seconds=result.max_loaded_at_time_ago_in_s)
+                yield result.unique_id, _KnownResult(outcome, at, observed, check_facts.first_line(result.error))
 
 
-def _result(check: Check, kept: _Kept) -> Check:
+def _apply_result(check: Check, kept: _KnownResult) -> Check:
     return check._replace(outcome=kept.outcome, observed=kept.observed, message=kept.message, at=kept.at)
 
 
-def _remembered(memory: Mapping[str, str]) -> dict[str, _Kept]:
+def _decode_memory(memory: Mapping[str, str]) -> dict[str, _KnownResult]:
     """By unique id; nothing if another version of this code remembered it."""
-    decoder = msgspec.json.Decoder(_Kept)
+    decoder = msgspec.json.Decoder(_KnownResult)
     try:
         return {key.removeprefix(_RESULT): decoder.decode(text) for key, text in memory.items() if key.startswith(_RESULT)}
     except msgspec.MsgspecError:
         return {}
 
 
-def _attached(test: Test, references: list[str]) -> list[str]:
+def _find_attached(test: Test, references: list[str]) -> list[str]:
     """The node that a generic test of a source, or of an older dbt, is of: its name stands in the argument `model`."""
     argument = str(test.test_metadata.kwargs.get("model", "")) if test.test_metadata is not None else ""
     named = [id_ for id_ in references if f"'{id_.split('.')[-1]}'" in argument.replace('"', "'")]
     return named[:1] or references[:1]
 
 
-def _expected(test: Test) -> dict[str, Json]:
+def _build_expected(test: Test) -> dict[str, Json]:
     """The test's arguments, and how bad it is if it fails."""
     config = test.config or Config()
     arguments = test.test_metadata.kwargs if test.test_metadata is not None else {}
     return {
         **{name: value for name, value in arguments.items() if name not in ("model", "column_name")},
-        **said(severity=(config.severity or "error").lower(), where=config.where),
+        **drop_empty(severity=(config.severity or "error").lower(), where=config.where),
     }
 
 
-def _ended(result: Result) -> str | None:
+def _find_end(result: Result) -> str | None:
     return next((timing.completed_at for timing in reversed(result.timing) if timing.completed_at), None)
 
 
-def micros(text: str) -> int | None:
+def parse_time(text: str) -> int | None:
     """A time as dbt writes it, in microseconds; None if it is none."""
     try:
         return to_micros(datetime.fromisoformat(text))

@@ -37,7 +37,7 @@ class Table(NamedTuple):
     key: AssetKey
     other: AssetKey | None
     relation: Relation
-    called: str  # what the warehouse says that it is, such as BASE TABLE; empty if there is no catalog
+    warehouse_type: str  # what the warehouse says that it is, such as BASE TABLE; empty if there is no catalog
     listing: Sequence[CatalogColumn]
 
     @property
@@ -45,7 +45,7 @@ class Table(NamedTuple):
         return self.node.original_file_path or self.id
 
 
-def table_of(id_: str, node: Node, namespace: str, naming: Naming, catalog: CatalogTable | None) -> Table | None:
+def build_table(id_: str, node: Node, namespace: str, naming: Naming, catalog: CatalogTable | None) -> Table | None:
     """A node's table; None for ephemeral models, which dbt writes into those that use them. Raises InvalidInput.
 
     Named as dbt's OpenLineage events do: a source by its own name, all else by its alias.
@@ -65,19 +65,19 @@ def table_of(id_: str, node: Node, namespace: str, naming: Naming, catalog: Cata
         node=node,
         key=naming.dataset(namespace, ".".join([*place, name])),
         other=naming.dataset(namespace, ".".join([*place, physical])) if physical != name else None,
-        relation=parts_of(node.relation_name) or (*place, physical),
-        called=(catalog.metadata.type or "") if catalog is not None else "",
+        relation=parse_relation_name(node.relation_name) or (*place, physical),
+        warehouse_type=(catalog.metadata.type or "") if catalog is not None else "",
         listing=sorted(catalog.columns.values(), key=lambda column: column.index or 0) if catalog is not None else (),
     )
 
 
-def parts_of(relation_name: str | None) -> Relation:
+def parse_relation_name(relation_name: str | None) -> Relation:
     """The parts of a relation as the adapter quotes it: `"shop"."main"."orders"`, `` `p`.`d`.`t` ``, shop.main.orders."""
     found = (next(part for part in match.groups() if part is not None) for match in _PART.finditer(relation_name or ""))
     return tuple(part.replace('""', '"') for part in found)
 
 
-def listed(table: Table, defined: Sequence[str]) -> list[ListedColumn]:
+def list_columns(table: Table, defined: Sequence[str]) -> list[ListedColumn]:
     """The columns of a table: as the warehouse has them, else as its SQL defines them, else those that YAML declares."""
     declared = {column.name.casefold(): column for column in (table.node.columns or {}).values()}
     if table.listing:
@@ -87,7 +87,7 @@ def listed(table: Table, defined: Sequence[str]) -> list[ListedColumn]:
     return [ListedColumn(column.name, None, None, column) for column in declared.values()]
 
 
-def certain(table: Table, defined: Sequence[str]) -> Sequence[str]:
+def list_certain_columns(table: Table, defined: Sequence[str]) -> Sequence[str]:
     """All columns of a table, for a star to be resolved; empty if they are not known for sure.
 
     What SQL defines is as new as the manifest, the catalog perhaps not; but dbt adds columns to snapshots. YAML need not
@@ -111,31 +111,31 @@ class Relations:
     def __init__(self, tables: Mapping[str, Table]) -> None:
         self._tables: dict[Relation, Table] = {}
         for table in tables.values():  # a seed and a source may be one table: what dbt builds comes first
-            self._tables.setdefault(_folded(table.relation), table)
+            self._tables.setdefault(_fold_case(table.relation), table)
 
-    def table(self, relation: Relation) -> Table | None:
-        return self._tables.get(_folded(relation))
+    def find_table(self, relation: Relation) -> Table | None:
+        return self._tables.get(_fold_case(relation))
 
 
-def _folded(relation: Relation) -> Relation:
+def _fold_case(relation: Relation) -> Relation:
     return tuple(part.casefold() for part in relation)
 
 
-def said(**attributes: Json) -> dict[str, Json]:
+def drop_empty(**attributes: Json) -> dict[str, Json]:
     """The attributes that were given: None, an empty text, list or mapping says nothing."""
     return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}
 
 
-def tags(*given: list[str] | str | None) -> list[Json]:
+def merge_tags(*given: list[str] | str | None) -> list[Json]:
     """All of them, sorted, each once."""
     return list[Json](sorted({tag for some in given for tag in ([some] if isinstance(some, str) else some or ()) if tag}))
 
 
-def constraints(given: Iterable[Constraint] | None) -> list[Json]:
-    return [said(**msgspec.structs.asdict(constraint)) for constraint in given or ()]
+def build_constraints(given: Iterable[Constraint] | None) -> list[Json]:
+    return [drop_empty(**msgspec.structs.asdict(constraint)) for constraint in given or ()]
 
 
-def limits(node: Node) -> dict[str, Json]:
+def find_freshness_limits(node: Node) -> dict[str, Json]:
     """How old a source's newest row may be: `{"warn_after": {"count": 12, "period": "hour"}}`. dbt writes what nobody set as nulls."""
     given = node.freshness or (node.config.freshness if node.config is not None else None) or {}
     return {name: value for name, value in given.items() if isinstance(value, dict) and value.get("count") is not None}
@@ -149,7 +149,7 @@ class Owner(NamedTuple):
     slack: str | None = None
 
 
-def owner_of_person(person: Person) -> Owner | None:
+def build_owner(person: Person) -> Owner | None:
     """By the name as written, else by the address. Whose the address is, the graph knows (`meshline.graph.index.identity`)."""
     emails = person.email if isinstance(person.email, list) else [person.email or ""]
     email = next((text.strip() for text in emails if text.strip()), None)
@@ -159,39 +159,39 @@ def owner_of_person(person: Person) -> Owner | None:
     return Owner(name or email or "", email or address(name or "") or None, person.slack)
 
 
-def owners_of_table(node: Node, groups: Mapping[str, Group]) -> tuple[Owner, ...]:
+def list_owners(node: Node, groups: Mapping[str, Group]) -> tuple[Owner, ...]:
     """The owner of the node's group, and those that its `meta.owner` names."""
-    found = [*_of_meta(meta_of(node))]
-    group = group_of(node, groups)
-    if group is not None and (owner := owner_of_person(group.owner)) is not None:
+    found = [*_parse_meta_owners(merge_meta(node))]
+    group = find_group(node, groups)
+    if group is not None and (owner := build_owner(group.owner)) is not None:
         found.insert(0, owner)
     return tuple({owner.name: owner for owner in reversed(found)}.values())[::-1]
 
 
-def group_of(node: Node, groups: Mapping[str, Group]) -> Group | None:
+def find_group(node: Node, groups: Mapping[str, Group]) -> Group | None:
     """A node's group; a group's name is unique in its package."""
     name = node.group or (node.config.group if node.config is not None else None)
     return groups.get(f"group.{node.package_name}.{name}") if name else None
 
 
-def meta_of(node: Node) -> Mapping[str, Any]:
+def merge_meta(node: Node) -> Mapping[str, Any]:
     """From dbt 1.10 on, `meta` stands under `config`, and may stand there alone; that of a source's schema holds for its tables."""
     return {**(node.source_meta or {}), **((node.config.meta if node.config is not None else None) or {}), **(node.meta or {})}
 
 
-def _of_meta(meta: Mapping[str, Any]) -> Iterator[Owner]:
+def _parse_meta_owners(meta: Mapping[str, Any]) -> Iterator[Owner]:
     said_so = meta.get("owner")
     for text in said_so if isinstance(said_so, list) else [said_so]:
         if isinstance(text, str) and text.strip():
             yield Owner(text.strip(), address(text) or None)
 
 
-def owner_asset(owner: Owner) -> AssetFact:
+def build_owner_fact(owner: Owner) -> AssetFact:
     contact = ", ".join(way for way in (owner.email, owner.slack) if way)
-    return AssetFact(model.build_owner_key(owner.name), said(email=owner.email, slack=owner.slack, contact=contact))
+    return AssetFact(model.build_owner_key(owner.name), drop_empty(email=owner.email, slack=owner.slack, contact=contact))
 
 
-def ownership_edges(owners: Iterable[Owner], of: AssetKey) -> Iterator[EdgeFact]:
+def build_ownership_edges(owners: Iterable[Owner], of: AssetKey) -> Iterator[EdgeFact]:
     for owner in owners:
         yield EdgeFact(EdgeType.OWNS, model.build_owner_key(owner.name), of, {"type": "technical"})
 
@@ -209,110 +209,110 @@ _TYPES = {
 _CATALOG_TYPES = {"base table": "TABLE", "materialized view": "MATERIALIZED_VIEW"}
 
 
-def table_facts(table: Table, columns: Sequence[ListedColumn], owned_by: Sequence[Owner]) -> Facts:
+def build_table_facts(table: Table, columns: Sequence[ListedColumn], owned_by: Sequence[Owner]) -> Facts:
     """The table, its columns in order, and whose it is."""
     keys = [model.build_column_key(table.key, column.name) for column in columns]
     listing = [EdgeFact(EdgeType.HAS_COLUMN, table.key, key, {"position": position}) for position, key in enumerate(keys, start=1)]
-    holds = enforced(table.node)
+    holds = is_contract_enforced(table.node)
     return Facts(
         assets=(
-            AssetFact(table.key, _table(table)),
-            *(AssetFact(key, _column(column, enforced=holds)) for key, column in zip(keys, columns, strict=True)),
-            *(owner_asset(owner) for owner in owned_by),
+            AssetFact(table.key, _build_table_attributes(table)),
+            *(AssetFact(key, _build_column_attributes(column, enforced=holds)) for key, column in zip(keys, columns, strict=True)),
+            *(build_owner_fact(owner) for owner in owned_by),
         ),
-        edges=(*listing, *ownership_edges(owned_by, table.key), *_other_name(table)),
+        edges=(*listing, *build_ownership_edges(owned_by, table.key), *_build_same_as_edges(table)),
     )
 
 
-def group_facts(group: Group) -> Facts:
+def build_group_facts(group: Group) -> Facts:
     """How the owner of a group is reached."""
-    owner = owner_of_person(group.owner)
-    return Facts(assets=(owner_asset(owner),) if owner is not None else ())
+    owner = build_owner(group.owner)
+    return Facts(assets=(build_owner_fact(owner),) if owner is not None else ())
 
 
-def _other_name(table: Table) -> Iterator[EdgeFact]:
+def _build_same_as_edges(table: Table) -> Iterator[EdgeFact]:
     if table.other is not None:
         why: dict[str, Json] = {"why": "identifier of the dbt source", "type": "TABLE"}
         yield EdgeFact(EdgeType.SAME_AS, table.key, table.other, why)
 
 
-def _table(table: Table) -> dict[str, Json]:
+def _build_table_attributes(table: Table) -> dict[str, Json]:
     node, config = table.node, table.node.config or Config()
-    return said(
-        dataset_type=_dataset_type(table),
+    return drop_empty(
+        dataset_type=_decide_dataset_type(table),
         description=node.description or node.source_description,
-        tags=tags(node.tags, config.tags),
-        meta=dict(meta_of(node)),
+        tags=merge_tags(node.tags, config.tags),
+        meta=dict(merge_meta(node)),
         dbt_id=table.id,
         path=node.original_file_path,
         materialized=config.materialized,
         access=node.access or config.access,
         group=node.group or config.group,
-        contract_enforced=enforced(node) or None,
-        constraints=constraints(node.constraints),
-        model_version=_text(node.version),
-        latest_version=_text(node.latest_version),
+        contract_enforced=is_contract_enforced(node) or None,
+        constraints=build_constraints(node.constraints),
+        model_version=_to_text(node.version),
+        latest_version=_to_text(node.latest_version),
         deprecation_date=node.deprecation_date,
         loader=node.loader,
         loaded_at_field=node.loaded_at_field or config.loaded_at_field,
-        freshness=limits(node),
+        freshness=find_freshness_limits(node),
     )
 
 
-def _column(column: ListedColumn, *, enforced: bool) -> dict[str, Json]:
+def _build_column_attributes(column: ListedColumn, *, enforced: bool) -> dict[str, Json]:
     declared = column.declared
     if declared is None:
-        return said(type=column.type, description=column.comment)
+        return drop_empty(type=column.type, description=column.comment)
     of_config = declared.config
-    promises = constraints(declared.constraints)
+    promises = build_constraints(declared.constraints)
     required = enforced and any(one.type in ("not_null", "primary_key") for one in declared.constraints or ())
-    return said(
+    return drop_empty(
         type=column.type or declared.data_type,
         nullable=False if required else None,
         description=declared.description or column.comment,
-        tags=tags(declared.tags, of_config.tags if of_config is not None else None),
+        tags=merge_tags(declared.tags, of_config.tags if of_config is not None else None),
         meta={**((of_config.meta if of_config is not None else None) or {}), **(declared.meta or {})},
         constraints=promises,
     )
 
 
-def _dataset_type(table: Table) -> str | None:
+def _decide_dataset_type(table: Table) -> str | None:
     """As it is built, else as the warehouse calls it."""
     materialized = (table.node.config.materialized if table.node.config is not None else None) or ""
     built = _TYPES.get(materialized)
-    if built is not None or not table.called:
+    if built is not None or not table.warehouse_type:
         return built
-    called = table.called.lower().replace("_", " ")
+    called = table.warehouse_type.lower().replace("_", " ")
     return _CATALOG_TYPES.get(called, called.upper())
 
 
-def enforced(node: Node) -> bool:
+def is_contract_enforced(node: Node) -> bool:
     """Whether dbt compares the columns with those that are declared."""
     contract = node.contract or (node.config.contract if node.config is not None else None)
     return contract is not None and contract.enforced is True
 
 
-def _text(value: str | float | None) -> str | None:
+def _to_text(value: str | float | None) -> str | None:
     """A version; 1 and "1" are one."""
     return None if value is None else str(value)
 
 
-def exposure_facts(id_: str, exposure: Exposure, used: Iterable[Table]) -> Facts:
+def build_exposure_facts(id_: str, exposure: Exposure, used: Iterable[Table]) -> Facts:
     """A consumer, its owner, and the tables that it uses. dbt knows no columns of them."""
     key = model.build_consumer_key(exposure.name)
-    owner = owner_of_person(exposure.owner)
+    owner = build_owner(exposure.owner)
     owned_by = [owner] if owner is not None else []
-    attributes = said(
+    attributes = drop_empty(
         title=exposure.label,
         description=exposure.description,
         consumer_type=exposure.type,
         url=exposure.url,
         maturity=exposure.maturity,
-        tags=tags(exposure.tags),
+        tags=merge_tags(exposure.tags),
         meta=dict(exposure.meta or {}),
         dbt_id=id_,
     )
     return Facts(
-        assets=(AssetFact(key, attributes), *map(owner_asset, owned_by)),
-        edges=(*(EdgeFact(EdgeType.CONSUMES, key, table.key) for table in used), *ownership_edges(owned_by, key)),
+        assets=(AssetFact(key, attributes), *map(build_owner_fact, owned_by)),
+        edges=(*(EdgeFact(EdgeType.CONSUMES, key, table.key) for table in used), *build_ownership_edges(owned_by, key)),
     )

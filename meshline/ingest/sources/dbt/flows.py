@@ -28,7 +28,7 @@ _DIALECTS = {
 }
 
 
-def dialect_of(adapter: str) -> str | None:
+def find_dialect(adapter: str) -> str | None:
     """Sqlglot's name of an adapter's SQL; None if it does not read that."""
     name = _DIALECTS.get(adapter, adapter)
     return name if name and Dialect.get(name) is not None else None
@@ -41,7 +41,7 @@ class Upstream(NamedTuple):
     columns: Sequence[str]
 
 
-class Defined(NamedTuple):
+class ModelDefinition(NamedTuple):
     """What a model's SQL defines. `columns`: in order, empty if they are not known. `notes`: what could not be told."""
 
     flows: tuple[Flow, ...] = ()
@@ -49,7 +49,7 @@ class Defined(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def of_references(table: Table, upstream: Sequence[Upstream]) -> tuple[Flow, ...]:
+def build_reference_flows(table: Table, upstream: Sequence[Upstream]) -> tuple[Flow, ...]:
     """What is known without SQL: whole tables flow into the model."""
     return tuple(Flow(one.table.key, table.key) for one in upstream if one.table.key != table.key)
 
@@ -61,41 +61,41 @@ class Names(NamedTuple):
     namespace: str
     naming: Naming
 
-    def key(self, relation: Relation, like: Table) -> AssetKey | None:
+    def resolve(self, relation: Relation, like: Table) -> AssetKey | None:
         """A node's key, or that of a table which is none, if it is written out as far as the model's own name is."""
-        table = self.relations.table(relation)
+        table = self.relations.find_table(relation)
         if table is not None:
             return table.key
         return self.naming.dataset(self.namespace, ".".join(relation)) if len(relation) == len(like.relation) else None
 
 
-def of_sql(table: Table, sql: str, dialect: str, upstream: Sequence[Upstream], names: Names) -> Defined:
+def analyse_sql(table: Table, sql: str, dialect: str, upstream: Sequence[Upstream], names: Names) -> ModelDefinition:
     """What a model's SQL says, and for what it leaves open, what the references say."""
     if len(sql) > MAX_SQL:
-        return Defined(of_references(table, upstream), notes=(f"its compiled SQL has more than {MAX_SQL} characters",))
+        return ModelDefinition(build_reference_flows(table, upstream), notes=(f"its compiled SQL has more than {MAX_SQL} characters",))
     known = {one.table.key: one.columns for one in upstream}  # a seed and a source may be one table
 
-    def columns_of(relation: Relation) -> Sequence[str]:
-        found = names.relations.table(relation)
+    def list_columns(relation: Relation) -> Sequence[str]:
+        found = names.relations.find_table(relation)
         return known.get(found.key, ()) if found is not None else ()
 
     try:
-        lineages = lineage_of(sql, dialect, columns_of, table.relation)
-        if not known.get(table.key) and (own := _own_columns(lineages, table.relation)):
+        lineages = lineage_of(sql, dialect, list_columns, table.relation)
+        if not known.get(table.key) and (own := _find_own_columns(lineages, table.relation)):
             known[table.key] = own  # it reads itself, and now we know as what
-            lineages = lineage_of(sql, dialect, columns_of, table.relation)
+            lineages = lineage_of(sql, dialect, list_columns, table.relation)
     except InvalidInput as error:
-        return Defined(of_references(table, upstream), notes=(f"its compiled SQL cannot be read as {dialect}: {error}",))
-    return _Reader(table, upstream, names).defined([one for one in lineages if one.target == table.relation])
+        return ModelDefinition(build_reference_flows(table, upstream), notes=(f"its compiled SQL cannot be read as {dialect}: {error}",))
+    return _DefinitionBuilder(table, upstream, names).build([one for one in lineages if one.target == table.relation])
 
 
-def _own_columns(lineages: Sequence[Lineage], relation: Relation) -> Sequence[str]:
+def _find_own_columns(lineages: Sequence[Lineage], relation: Relation) -> Sequence[str]:
     """What a model that reads itself defines, if that helps to tell what it reads."""
     of_model = [one for one in lineages if one.target == relation and one.unresolved and relation in one.reads]
     return next((one.columns for one in of_model), ())
 
 
-class _Reader:
+class _DefinitionBuilder:
     """Lineage over relations -> flows over assets."""
 
     def __init__(self, table: Table, upstream: Sequence[Upstream], names: Names) -> None:
@@ -104,17 +104,17 @@ class _Reader:
         self._names = names
         self._notes: dict[str, None] = {}
         self._flows: dict[Flow, None] = {}
-        self._spellings = {one.table.key: _spellings(one.columns) for one in upstream}
+        self._spellings = {one.table.key: _map_spellings(one.columns) for one in upstream}
 
-    def defined(self, lineages: Sequence[Lineage]) -> Defined:
+    def build(self, lineages: Sequence[Lineage]) -> ModelDefinition:
         columns: tuple[str, ...] = ()
         read = {one.table.key: None for one in self._upstream}
         for lineage in lineages:
             columns = lineage.columns or columns
             self._notes.update(dict.fromkeys(lineage.unresolved))
             for edge in lineage.edges:
-                self._flows.update(dict.fromkeys(self._edge(edge)))
-            read.update({key: None for key in map(self._key, lineage.reads) if key is not None})
+                self._flows.update(dict.fromkeys(self._build_flows(edge)))
+            read.update({key: None for key in map(self._resolve_relation, lineage.reads) if key is not None})
         read.pop(self._table.key, None)
         described = {flow.start.parts[:2] for flow in self._flows if flow.start.kind is AssetKind.COLUMN}
         is_open = any(lineage.unresolved for lineage in lineages)
@@ -123,10 +123,10 @@ class _Reader:
             self._flows[Flow(key, self._table.key, covered=is_described)] = None
             if is_described and is_open:  # what could not be told may come from any of them
                 self._flows[Flow(key, self._table.key)] = None
-        return Defined(tuple(self._flows), columns, tuple(self._notes))
+        return ModelDefinition(tuple(self._flows), columns, tuple(self._notes))
 
-    def _edge(self, edge: ColumnEdge) -> Iterator[Flow]:
-        source, own = self._key(edge.source), self._table.key
+    def _build_flows(self, edge: ColumnEdge) -> Iterator[Flow]:
+        source, own = self._resolve_relation(edge.source), self._table.key
         if source is None:
             return
         if edge.column is None:
@@ -140,13 +140,13 @@ class _Reader:
             end = model.build_column_key(own, self._spellings.get(own, {}).get(edge.target.casefold(), edge.target))
             yield Flow(start, end, edge.type, edge.subtype, edge.masking)
 
-    def _key(self, relation: Relation) -> AssetKey | None:
-        key = self._names.key(relation, self._table)
+    def _resolve_relation(self, relation: Relation) -> AssetKey | None:
+        key = self._names.resolve(relation, self._table)
         if key is None:
             self._notes[f"it reads {'.'.join(relation)}, which is no node of the project"] = None
         return key
 
 
-def _spellings(columns: Sequence[str]) -> Mapping[str, str]:
+def _map_spellings(columns: Sequence[str]) -> Mapping[str, str]:
     """By the name in one case: as the table has it."""
     return {name.casefold(): name for name in columns}

@@ -67,7 +67,7 @@ class Artifacts(NamedTuple):
     notes: tuple[str, ...]
 
 
-def project_name(artifacts: Artifacts) -> str:
+def find_project_name(artifacts: Artifacts) -> str:
     """As dbt 1.6 and newer say it; before, it is the package of which the MD5 is known."""
     if artifacts.metadata.project_name:
         return artifacts.metadata.project_name
@@ -77,25 +77,25 @@ def project_name(artifacts: Artifacts) -> str:
     )
 
 
-def read(path: Path) -> Artifacts:
+def read_artifacts(path: Path) -> Artifacts:
     """The artifacts in a folder, or beside a manifest. Raises InvalidInput if the manifest cannot be read."""
     file = path if path.suffix == ".json" else path / "manifest.json"
     if not file.is_file():
         raise InvalidInput("there is no such file; `dbt compile` (or build, or docs generate) writes it into target/", str(file))
-    return _Reader(file, lambda name: _bytes(file.with_name(name))).artifacts()
+    return _ArtifactParser(file, lambda name: _read_artifact(file.with_name(name))).parse()
 
 
-def read_texts(file: Path, manifest: bytes, catalog: bytes | None = None) -> Artifacts:
+def parse_artifact_files(file: Path, manifest: bytes, catalog: bytes | None = None) -> Artifacts:
     """The artifacts that are given, as if they stood in and beside a file. Raises InvalidInput if the manifest cannot be read."""
-    return _Reader(file, {file.name: manifest, "catalog.json": catalog}.get).artifacts()
+    return _ArtifactParser(file, {file.name: manifest, "catalog.json": catalog}.get).parse()
 
 
-def _bytes(file: Path) -> bytes | None:
+def _read_artifact(file: Path) -> bytes | None:
     """Raises InvalidInput for what is too large."""
     return read_bytes(file, MAX_BYTES) if file.exists() else None
 
 
-class _Reader:
+class _ArtifactParser:
     """`text`: that of an artifact, by its name; None if it is not there."""
 
     def __init__(self, file: Path, text: Callable[[str], bytes | None]) -> None:
@@ -104,37 +104,37 @@ class _Reader:
         self._refused: list[Refusal] = []
         self._notes: list[str] = []
 
-    def artifacts(self) -> Artifacts:
-        manifest = _decoded(self._file, self._text(self._file.name) or b"", Manifest)
+    def parse(self) -> Artifacts:
+        manifest = _decode_file(self._file, self._text(self._file.name) or b"", Manifest)
         self._check_version(manifest.metadata)
-        nodes, tests, analyses = self._nodes(manifest)
-        catalog = self._beside("catalog.json", Catalog, Catalog())
-        results = self._beside("run_results.json", RunResults, RunResults())
-        ran = list(self._listed(results.results, "run_results.json", Result))
-        sources = self._beside("sources.json", SourcesFreshness, SourcesFreshness())
+        nodes, tests, analyses = self._parse_nodes(manifest)
+        catalog = self._parse_optional_file("catalog.json", Catalog, Catalog())
+        results = self._parse_optional_file("run_results.json", RunResults, RunResults())
+        ran = list(self._parse_results(results.results, "run_results.json", Result))
+        sources = self._parse_optional_file("sources.json", SourcesFreshness, SourcesFreshness())
         if manifest.unit_tests:
             self._notes.append(f"{len(manifest.unit_tests)} unit tests passed over: they say whether code is right, nothing of the data")
         return Artifacts(
             file=self._file,
             metadata=manifest.metadata,
-            nodes={**nodes, **self._entries(manifest.sources, "sources", Node)},
+            nodes={**nodes, **self._parse_entries(manifest.sources, "sources", Node)},
             tests=tests,
-            exposures=self._entries(manifest.exposures, "exposures", Exposure),
-            groups=self._entries(manifest.groups, "groups", Group),
+            exposures=self._parse_entries(manifest.exposures, "exposures", Exposure),
+            groups=self._parse_entries(manifest.groups, "groups", Group),
             passages={
                 **analyses,
-                **self._entries(manifest.metrics, "metrics", Passage),
-                **self._entries(manifest.semantic_models, "semantic_models", Passage),
-                **self._entries(manifest.saved_queries, "saved_queries", Passage),
+                **self._parse_entries(manifest.metrics, "metrics", Passage),
+                **self._parse_entries(manifest.semantic_models, "semantic_models", Passage),
+                **self._parse_entries(manifest.saved_queries, "saved_queries", Passage),
             },
             catalog={
-                **self._catalog_tables(catalog.nodes, "nodes"),
-                **self._catalog_tables(catalog.sources, "sources"),
+                **self._parse_catalog_tables(catalog.nodes, "nodes"),
+                **self._parse_catalog_tables(catalog.sources, "sources"),
             },
             results=tuple(one for one in ran if one.unique_id in tests and results.args.which not in _NO_TESTS_RUN),
             results_at=results.metadata.generated_at,
             ran={one.unique_id: one.compiled_code for one in ran if one.compiled_code and one.unique_id in nodes},
-            freshness=tuple(self._listed(sources.results, "sources.json", Freshness)),
+            freshness=tuple(self._parse_results(sources.results, "sources.json", Freshness)),
             refused=tuple(self._refused),
             notes=tuple(self._notes),
         )
@@ -147,41 +147,41 @@ class _Reader:
         if int(found[1]) > NEWEST:
             self._notes.append(f"{self._file}: a manifest v{found[1]}, newer than v{NEWEST}; what is known of it is read")
 
-    def _nodes(self, manifest: Manifest) -> tuple[dict[str, Node], dict[str, Test], dict[str, Passage]]:
+    def _parse_nodes(self, manifest: Manifest) -> tuple[dict[str, Node], dict[str, Test], dict[str, Passage]]:
         """Tables, tests, and analyses, which are never built."""
         nodes: dict[str, Node] = {}
         tests: dict[str, Test] = {}
         analyses: dict[str, Passage] = {}
         for key, raw in manifest.nodes.items():
-            kind = self._entry(raw, "nodes", key, Kind)
+            kind = self._parse_entry(raw, "nodes", key, Kind)
             if kind is None:
                 continue
             if kind.resource_type in _TABLES:
-                self._put(nodes, raw, key, Node)
+                self._parse_into(nodes, raw, key, Node)
             elif kind.resource_type == "test":
-                self._put(tests, raw, key, Test)
+                self._parse_into(tests, raw, key, Test)
             elif kind.resource_type == "analysis":
-                self._put(analyses, raw, key, Passage)
+                self._parse_into(analyses, raw, key, Passage)
         return nodes, tests, analyses
 
-    def _put(self, into: dict[str, T], raw: msgspec.Raw, key: str, type_: type[T]) -> None:
-        entry = self._entry(raw, "nodes", key, type_)
+    def _parse_into(self, into: dict[str, T], raw: msgspec.Raw, key: str, type_: type[T]) -> None:
+        entry = self._parse_entry(raw, "nodes", key, type_)
         if entry is not None:
             into[key] = entry
 
-    def _entries(self, raws: Mapping[str, msgspec.Raw], section: str, type_: type[T]) -> dict[str, T]:
-        found = {key: self._entry(raw, section, key, type_) for key, raw in raws.items()}
+    def _parse_entries(self, raws: Mapping[str, msgspec.Raw], section: str, type_: type[T]) -> dict[str, T]:
+        found = {key: self._parse_entry(raw, section, key, type_) for key, raw in raws.items()}
         return {key: entry for key, entry in found.items() if entry is not None}
 
-    def _entry(self, raw: msgspec.Raw, section: str, key: str, type_: type[T]) -> T | None:
+    def _parse_entry(self, raw: msgspec.Raw, section: str, key: str, type_: type[T]) -> T | None:
         return self._decode(raw, type_, f"{self._file}: {section}.{key}", (SCOPE, key))
 
-    def _catalog_tables(self, raws: Mapping[str, msgspec.Raw], section: str) -> dict[str, CatalogTable]:
+    def _parse_catalog_tables(self, raws: Mapping[str, msgspec.Raw], section: str) -> dict[str, CatalogTable]:
         file = self._file.with_name("catalog.json")
         found = {key: self._decode(raw, CatalogTable, f"{file}: {section}.{key}", (SCOPE, key)) for key, raw in raws.items()}
         return {key: table for key, table in found.items() if table is not None}
 
-    def _listed(self, raws: Iterable[msgspec.Raw], name: str, type_: type[T]) -> Iterator[T]:
+    def _parse_results(self, raws: Iterable[msgspec.Raw], name: str, type_: type[T]) -> Iterator[T]:
         for position, raw in enumerate(raws):
             entry = self._decode(raw, type_, f"{self._file.with_name(name)}: results[{position}]", ("quality",))
             if entry is not None:
@@ -189,28 +189,28 @@ class _Reader:
 
     def _decode(self, raw: msgspec.Raw, type_: type[T], where: str, about: Scope) -> T | None:
         try:
-            entry = _decoders(type_)(raw)
+            entry = _get_decoder(type_)(raw)
             _check_depth(entry)
         except (msgspec.MsgspecError, RecursionError, InvalidInput) as error:
-            self._refused.append(Refusal(_refusal(error, where), about))
+            self._refused.append(Refusal(_to_invalid_input(error, where), about))
             return None
         return entry
 
-    def _beside(self, name: str, type_: type[T], default: T) -> T:
+    def _parse_optional_file(self, name: str, type_: type[T], default: T) -> T:
         """An artifact that need not be there."""
         try:
             data = self._text(name)
-            return default if data is None else _decoded(self._file.with_name(name), data, type_)
+            return default if data is None else _decode_file(self._file.with_name(name), data, type_)
         except InvalidInput as error:
             self._refused.append(Refusal(error, ("quality",) if type_ is not Catalog else ()))
             return default
 
 
-def _decoded(file: Path, data: bytes, type_: type[T]) -> T:
+def _decode_file(file: Path, data: bytes, type_: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=type_)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise _refusal(error, str(file)) from error
+        raise _to_invalid_input(error, str(file)) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise not_json(error, data, str(file)) from error
 
@@ -218,7 +218,7 @@ def _decoded(file: Path, data: bytes, type_: type[T]) -> T:
 _DECODERS: dict[type, msgspec.json.Decoder[object]] = {}
 
 
-def _decoders(type_: type[T]) -> Callable[[msgspec.Raw], T]:
+def _get_decoder(type_: type[T]) -> Callable[[msgspec.Raw], T]:
     decoder = _DECODERS.get(type_)
     if decoder is None:
         decoder = _DECODERS[type_] = msgspec.json.Decoder(type_)
@@ -250,7 +250,7 @@ def _check_value(value: object, left: int) -> None:
         _check_value(inner, left - 1)
 
 
-def _refusal(error: Exception, where: str) -> InvalidInput:
+def _to_invalid_input(error: Exception, where: str) -> InvalidInput:
     """`target/manifest.json: nodes.model.shop.orders.columns[...].name: found int, accepted: str`."""
     if isinstance(error, RecursionError):
         return InvalidInput(f"nested more than {MAX_DEPTH} levels deep", where)

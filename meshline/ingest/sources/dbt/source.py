@@ -13,8 +13,8 @@ from meshline.graph.model import Json
 from meshline.ingest.documents import MAX_BYTES, Document, document
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Reading, Source
-from meshline.ingest.sources.dbt.checks import micros
-from meshline.ingest.sources.dbt.parse import project_name, read
+from meshline.ingest.sources.dbt.checks import parse_time
+from meshline.ingest.sources.dbt.parse import find_project_name, read_artifacts
 from meshline.ingest.sources.files import read_bytes
 from meshline.words import suggest_closest
 
@@ -33,34 +33,38 @@ class Dbt(Source):
 
     def read(self, context: Context) -> Reading:
         with require_extra("dbt", "reading a dbt project"):
-            from meshline.ingest.sources.dbt.flows import dialect_of  # noqa: PLC0415 - an extra
-            from meshline.ingest.sources.dbt.project import Project, Settings, other_project  # noqa: PLC0415
+            from meshline.ingest.sources.dbt.flows import find_dialect  # noqa: PLC0415 - an extra
+            from meshline.ingest.sources.dbt.project import Project, Settings, find_other_project  # noqa: PLC0415
 
-        artifacts = read(context.folder / self.path)
+        artifacts = read_artifacts(context.folder / self.path)
         metadata = artifacts.metadata
-        name = project_name(artifacts)
-        if (other := other_project(context.memory, name)) is not None:
+        name = find_project_name(artifacts)
+        if (other := find_other_project(context.memory, name)) is not None:
             raise InvalidInput(f"{self.source} holds the project {other!r}; give the project {name!r} a name of its own (--name)", "name")
         adapter = (metadata.adapter_type or "").lower()
-        dialect = dialect_of(self.dialect or adapter)
+        dialect = find_dialect(self.dialect or adapter)
         if dialect is None and self.dialect is not None:
             raise InvalidInput(f"found {self.dialect!r}; accepted: a dialect of sqlglot, such as trino", "dialect")
-        project = Project(artifacts, Settings(name, self._namespace(context, adapter), dialect, _time(metadata.generated_at)), context)
+        project = Project(
+            artifacts, Settings(name, self._read_namespace(context, adapter), dialect, _parse_generated_at(metadata.generated_at)), context
+        )
         if dialect is None:
             project.warnings.append(
                 f"SQL of {adapter!r} is not read, so lineage is one of whole tables; perhaps a --dialect is near enough"
             )
-        return Reading(self.source, project.found(), complete=True, atomic=False, warnings=project.warnings, remember=project.memory)
+        return Reading(
+            self.source, project.read_items(), complete=True, atomic=False, warnings=project.warnings, remember=project.build_memory
+        )
 
-    def _namespace(self, context: Context, adapter: str) -> str:
+    def _read_namespace(self, context: Context, adapter: str) -> str:
         if self.namespace is not None:
             return context.resolve_namespace(self.namespace)
-        return namespace_of(adapter, context.folder / self.profiles if self.profiles is not None else None, self.profile, self.target)
+        return read_namespace(adapter, context.folder / self.profiles if self.profiles is not None else None, self.profile, self.target)
 
 
-def _time(generated_at: str) -> int:
+def _parse_generated_at(generated_at: str) -> int:
     """When the manifest was written; never later than now."""
-    time = micros(generated_at)
+    time = parse_time(generated_at)
     return now() if time is None else min(time, now())
 
 
@@ -87,11 +91,11 @@ class Connection:
         return self._values.get(key) is not None
 
 
-def _host(scheme: str, host: str = "host") -> Callable[[Connection], str]:
+def _build_host_formatter(scheme: str, host: str = "host") -> Callable[[Connection], str]:
     return lambda connection: f"{scheme}://{connection[host]}:{connection['port']}"
 
 
-def _snowflake(connection: Connection) -> str:
+def _format_snowflake(connection: Connection) -> str:
     """`organisation-account` as it is; an account's locator with region and cloud (OpenLineage, Naming.md)."""
     account = connection["account"]
     locator, *rest = account.split(".")
@@ -101,16 +105,16 @@ def _snowflake(connection: Connection) -> str:
     return f"snowflake://{account}" if len(rest) > 1 else f"snowflake://{locator}.{region}.{cloud}"
 
 
-def _spark(connection: Connection) -> str:
+def _format_spark(connection: Connection) -> str:
     port = f":{connection['port']}" if "port" in connection else _SPARK_PORTS.get(connection["method"], "")
     return f"spark://{connection['host']}{port}"
 
 
-def _fabric(connection: Connection) -> str:
+def _format_fabric(connection: Connection) -> str:
     return f"fabric-warehouse://{connection['server']}" + (f":{connection['port']}" if "port" in connection else "")
 
 
-def _glue(connection: Connection) -> str:
+def _format_glue(connection: Connection) -> str:
     """The account is a part of the role, if it is not said."""
     if "account_id" in connection:
         return f"arn:aws:glue:{connection['region']}:{connection['account_id']}"
@@ -118,35 +122,35 @@ def _glue(connection: Connection) -> str:
     return f"arn:aws:glue:{connection['region']}:{role[4] if len(role) > 4 else ''}"
 
 
-_OF_ADAPTER: Mapping[str, Callable[[Connection], str]] = {
+_NAMESPACE_FORMATS: Mapping[str, Callable[[Connection], str]] = {
     "athena": lambda connection: f"awsathena://athena.{connection['region_name']}.amazonaws.com",
-    "clickhouse": _host("clickhouse"),
+    "clickhouse": _build_host_formatter("clickhouse"),
     "databricks": lambda connection: f"databricks://{connection['host']}",
-    "dremio": _host("dremio", "software_host"),
+    "dremio": _build_host_formatter("dremio", "software_host"),
     "duckdb": lambda connection: f"duckdb://{connection['path']}",
-    "fabric": _fabric,
-    "glue": _glue,
-    "postgres": _host("postgres"),
-    "presto": _host("presto"),
-    "redshift": _host("redshift"),
-    "snowflake": _snowflake,
-    "spark": _spark,
-    "sqlserver": _host("mssql", "server"),
-    "trino": _host("trino"),
-    "watsonx_presto": _host("presto"),
+    "fabric": _format_fabric,
+    "glue": _format_glue,
+    "postgres": _build_host_formatter("postgres"),
+    "presto": _build_host_formatter("presto"),
+    "redshift": _build_host_formatter("redshift"),
+    "snowflake": _format_snowflake,
+    "spark": _format_spark,
+    "sqlserver": _build_host_formatter("mssql", "server"),
+    "trino": _build_host_formatter("trino"),
+    "watsonx_presto": _build_host_formatter("presto"),
 }
 
 
-def namespace_of(adapter: str, profiles: Path | None, profile: str | None, target: str | None) -> str:
+def read_namespace(adapter: str, profiles: Path | None, profile: str | None, target: str | None) -> str:
     """Raises InvalidInput if it cannot be told."""
     if adapter == "bigquery":
         return "bigquery"
-    if profiles is None or adapter not in _OF_ADAPTER:
-        how = " or --profiles FILE (dbt's profiles.yml)" if adapter in _OF_ADAPTER else ""
+    if profiles is None or adapter not in _NAMESPACE_FORMATS:
+        how = " or --profiles FILE (dbt's profiles.yml)" if adapter in _NAMESPACE_FORMATS else ""
         example = _EXAMPLES.get(adapter, f"{adapter or 'postgres'}://host:port")
         unknown = f"a manifest does not say where its {adapter or 'database'} is"
         raise InvalidInput(f"{unknown}: give --namespace ({example}, as its OpenLineage events have it){how}", "namespace")
-    return _OF_ADAPTER[adapter](_connection(adapter, profiles, profile, target))
+    return _NAMESPACE_FORMATS[adapter](_read_connection(adapter, profiles, profile, target))
 
 
 _EXAMPLES = {
@@ -159,7 +163,7 @@ _EXAMPLES = {
 }
 
 
-def _connection(adapter: str, file: Path, profile: str | None, target: str | None) -> Connection:
+def _read_connection(adapter: str, file: Path, profile: str | None, target: str | None) -> Connection:
     """The connection that a profile's target names. `file`: profiles.yml, or the folder that has it, as dbt's own option wants it.
 
     Credentials beside the connection are not looked at.
@@ -167,27 +171,27 @@ def _connection(adapter: str, file: Path, profile: str | None, target: str | Non
     if file.is_dir():
         file /= "profiles.yml"
     of_file = document(read_bytes(file, MAX_BYTES), str(file))
-    profiles = {name: value for name, value in _mapping(of_file, of_file.value, ()).items() if name != "config"}
-    name = _one_of("profile", profile, profiles, of_file.where(()))
-    here = _mapping(of_file, profiles[name], (name,))
-    outputs = _mapping(of_file, here.get("outputs"), (name, "outputs"))
+    profiles = {name: value for name, value in _get_mapping(of_file, of_file.value, ()).items() if name != "config"}
+    name = _choose_name("profile", profile, profiles, of_file.where(()))
+    here = _get_mapping(of_file, profiles[name], (name,))
+    outputs = _get_mapping(of_file, here.get("outputs"), (name, "outputs"))
     default = here.get("target")
     wanted = target or (default if isinstance(default, str) and default in outputs else None)
-    output = _one_of("target", wanted, outputs, of_file.where((name, "outputs")))
+    output = _choose_name("target", wanted, outputs, of_file.where((name, "outputs")))
     where = of_file.where((name, "outputs", output))
-    values = _mapping(of_file, outputs[output], (name, "outputs", output))
+    values = _get_mapping(of_file, outputs[output], (name, "outputs", output))
     if values.get("type") != adapter:
         raise InvalidInput(f"{output!r} is a connection of type {values.get('type')!r}, the manifest's adapter is {adapter!r}", where)
     return Connection(values, where)
 
 
-def _mapping(of: Document, value: Json, path: tuple[str, ...]) -> Mapping[str, Json]:
+def _get_mapping(of: Document, value: Json, path: tuple[str, ...]) -> Mapping[str, Json]:
     if not isinstance(value, dict):
         raise InvalidInput("expected a mapping, as dbt's profiles.yml has it", of.where(path))
     return value
 
 
-def _one_of(what: str, wanted: str | None, found: Mapping[str, Json], where: str) -> str:
+def _choose_name(what: str, wanted: str | None, found: Mapping[str, Json], where: str) -> str:
     if wanted is None and len(found) == 1:
         return next(iter(found))
     if wanted is None:

@@ -9,10 +9,10 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, FlowType, Json
 from meshline.graph.naming import Naming
-from meshline.ingest.sources.debezium.filters import Passed
-from meshline.ingest.sources.debezium.java_regex import listed
+from meshline.ingest.sources.debezium.filters import CapturedColumn
+from meshline.ingest.sources.debezium.java_regex import split_list
 from meshline.ingest.sources.debezium.names import Record
-from meshline.ingest.sources.debezium.parse import Config
+from meshline.ingest.sources.debezium.parse import ConnectorConfig
 
 _NEVER = frozenset({"no_data", "never", "schema_only", "recovery", "schema_only_recovery"})
 
@@ -23,39 +23,39 @@ class Capture(NamedTuple):
     table: AssetKey
     topic: AssetKey
     record: Record
-    passed: Sequence[Passed] | None
+    columns: Sequence[CapturedColumn] | None
 
 
-def job_of(config: Config) -> AssetKey:
+def build_job_key(config: ConnectorConfig) -> AssetKey:
     """The job by the name that Debezium's own OpenLineage events give it: that of its first task."""
-    prefix = config.first("topic.prefix", "database.server.name", "mongodb.name")
-    return model.build_job_key(config.first("openlineage.integration.job.namespace") or prefix, f"{prefix}.0")
+    prefix = config.find_value("topic.prefix", "database.server.name", "mongodb.name")
+    return model.build_job_key(config.find_value("openlineage.integration.job.namespace") or prefix, f"{prefix}.0")
 
 
-def connector_facts(config: Config, captures: Sequence[Capture]) -> Facts:
-    job = job_of(config)
+def build_connector_facts(config: ConnectorConfig, captures: Sequence[Capture]) -> Facts:
+    job = build_job_key(config)
     edges = [EdgeFact(EdgeType.READS, job, table) for table in dict.fromkeys(capture.table for capture in captures)]
     edges += [EdgeFact(EdgeType.WRITES, job, topic) for topic in dict.fromkeys(capture.topic for capture in captures)]
-    edges += [EdgeFact(EdgeType.OWNS, model.build_owner_key(name), job, {"type": role}) for name, role in _pairs(config, "owners")]
+    edges += [EdgeFact(EdgeType.OWNS, model.build_owner_key(name), job, {"type": role}) for name, role in _parse_pairs(config, "owners")]
     topics = {capture.topic: AssetFact(capture.topic, {"dataset_type": "TOPIC"}) for capture in captures}
     return Facts(
-        assets=(AssetFact(job, _job(config, captures)), *topics.values()),
+        assets=(AssetFact(job, _build_job_attributes(config, captures)), *topics.values()),
         edges=tuple(edges),
-        flows=tuple(flow for capture in captures for flow in _flows(job, capture)),
+        flows=tuple(flow for capture in captures for flow in _build_flows(job, capture)),
     )
 
 
-def _job(config: Config, captures: Sequence[Capture]) -> dict[str, Json]:
-    mode = config.first("snapshot.mode")
-    tags: list[Json] = [f"{key}={value}" if value else key for key, value in _pairs(config, "tags")]
+def _build_job_attributes(config: ConnectorConfig, captures: Sequence[Capture]) -> dict[str, Json]:
+    mode = config.find_value("snapshot.mode")
+    tags: list[Json] = [f"{key}={value}" if value else key for key, value in _parse_pairs(config, "tags")]
     said: dict[str, Json] = {
         "title": config.name,
-        "description": config.first("openlineage.integration.job.description"),
+        "description": config.find_value("openlineage.integration.job.description"),
         "tags": tags,
         "job_type": "CONNECTOR",
         "processing_type": "STREAMING",
         "integration": "DEBEZIUM",
-        "connector_class": config.first("connector.class"),
+        "connector_class": config.find_value("connector.class"),
         "snapshot_mode": mode or "initial",
         "snapshot_data": mode.lower() not in _NEVER,
         "record_format": "row" if captures and all(capture.record.flat for capture in captures) else "envelope",
@@ -63,16 +63,16 @@ def _job(config: Config, captures: Sequence[Capture]) -> dict[str, Json]:
     return {name: value for name, value in said.items() if value not in ("", [])}
 
 
-def _pairs(config: Config, of: str) -> Iterator[tuple[str, str]]:
-    for pair in listed(config.first(f"openlineage.integration.job.{of}")):
+def _parse_pairs(config: ConnectorConfig, of: str) -> Iterator[tuple[str, str]]:
+    for pair in split_list(config.find_value(f"openlineage.integration.job.{of}")):
         name, _, value = pair.partition("=")
         yield name.strip(), value.strip() or ("technical" if of == "owners" else "")
 
 
-def _flows(job: AssetKey, capture: Capture) -> Iterator[Flow]:
+def _build_flows(job: AssetKey, capture: Capture) -> Iterator[Flow]:
     table, topic = capture.table, capture.topic
-    yield Flow(table, topic, covered=capture.passed is not None, job=job)
-    for one in capture.passed or ():
+    yield Flow(table, topic, covered=capture.columns is not None, job=job)
+    for one in capture.columns or ():
         subtype = "TRANSFORMATION" if one.changed else "IDENTITY"
         yield Flow(
             model.build_column_key(table, one.column),
@@ -94,55 +94,58 @@ class Place(NamedTuple):
     name: str
 
 
-def is_sink(config: Config) -> bool:
-    return _kind(config) in _PLACES
+def is_sink(config: ConnectorConfig) -> bool:
+    return _get_class_name(config) in _LOCATORS
 
 
-def sink_facts(config: Config, broker: str, naming: Naming) -> Facts:
+def build_sink_facts(config: ConnectorConfig, broker: str, naming: Naming) -> Facts:
     """A job that reads topics and writes what they become: datasets only, for columns are not told. Raises InvalidInput."""
     job = model.build_job_key(NAMESPACE, config.name)
-    topics = list(listed(config.first("topics")))
+    topics = list(split_list(config.find_value("topics")))
     if not topics:
         raise InvalidInput(
-            "it is not there; topics.regex is not followed, for it does not say which topics there are", config.where("topics")
+            "it is not there; topics.regex is not followed, for it does not say which topics there are", config.locate("topics")
         )
     flows = [
         Flow(naming.dataset(f"kafka://{broker}", topic), naming.dataset(*place), job=job)
         for topic in topics
-        for place in _PLACES[_kind(config)](config, topic)
+        for place in _LOCATORS[_get_class_name(config)](config, topic)
     ]
-    edges = [EdgeFact(EdgeType.READS, job, topic) for topic in _distinct(flow.start for flow in flows)]
-    edges += [EdgeFact(EdgeType.WRITES, job, place) for place in _distinct(flow.end for flow in flows)]
+    edges = [EdgeFact(EdgeType.READS, job, topic) for topic in _deduplicate(flow.start for flow in flows)]
+    edges += [EdgeFact(EdgeType.WRITES, job, place) for place in _deduplicate(flow.end for flow in flows)]
     said = {"title": config.name, "job_type": "CONNECTOR", "processing_type": "STREAMING", "integration": "KAFKA_CONNECT"}
-    about = AssetFact(job, {**said, "connector_class": config.first("connector.class")})
+    about = AssetFact(job, {**said, "connector_class": config.find_value("connector.class")})
     return Facts(assets=(about,), edges=tuple(edges), flows=tuple(flows))
 
 
-def _kind(config: Config) -> str:
-    return config.first("connector.class").rpartition(".")[2]
+def _get_class_name(config: ConnectorConfig) -> str:
+    return config.find_value("connector.class").rpartition(".")[2]
 
 
-def _distinct(keys: Iterator[AssetKey]) -> list[AssetKey]:
+def _deduplicate(keys: Iterator[AssetKey]) -> list[AssetKey]:
     return list(dict.fromkeys(keys))
 
 
-def _bucket(config: Config, topic: str) -> Iterator[Place]:
+def _locate_bucket(config: ConnectorConfig, topic: str) -> Iterator[Place]:
     """Confluent's S3 sink: `<topics.dir>/<topic>/partition=...`."""
-    bucket = config.first("s3.bucket.name")
+    bucket = config.find_value("s3.bucket.name")
     if not bucket:
-        raise InvalidInput("it is not there", config.where("s3.bucket.name"))
-    yield Place(f"s3://{bucket}", f"{config.first('topics.dir') or 'topics'}/{topic}")
+        raise InvalidInput("it is not there", config.locate("s3.bucket.name"))
+    yield Place(f"s3://{bucket}", f"{config.find_value('topics.dir') or 'topics'}/{topic}")
 
 
-def _iceberg(config: Config, topic: str) -> Iterator[Place]:
+def _locate_iceberg(config: ConnectorConfig, topic: str) -> Iterator[Place]:
     """Iceberg's own sink. What goes where by a field's value is not told: each topic may be in each table."""
-    catalog = config.first("iceberg.catalog.uri") or config.first("iceberg.catalog")
-    for table in listed(config.first("iceberg.tables")):
+    catalog = config.find_value("iceberg.catalog.uri") or config.find_value("iceberg.catalog")
+    for table in split_list(config.find_value("iceberg.tables")):
         yield Place(catalog, table)
-    if config.first("iceberg.tables.dynamic-enabled").lower() == "true":
+    if config.find_value("iceberg.tables.dynamic-enabled").lower() == "true":
         raise InvalidInput(
-            f"the table of a record of {topic} is in a field of it: accepted are iceberg.tables", config.where("iceberg.tables")
+            f"the table of a record of {topic} is in a field of it: accepted are iceberg.tables", config.locate("iceberg.tables")
         )
 
 
-_PLACES: Mapping[str, Callable[[Config, str], Iterator[Place]]] = {"S3SinkConnector": _bucket, "IcebergSinkConnector": _iceberg}
+_LOCATORS: Mapping[str, Callable[[ConnectorConfig, str], Iterator[Place]]] = {
+    "S3SinkConnector": _locate_bucket,
+    "IcebergSinkConnector": _locate_iceberg,
+}

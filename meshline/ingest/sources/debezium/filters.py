@@ -6,9 +6,9 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
-from meshline.ingest.sources.debezium.java_regex import Matcher, compiled, listed, plain
+from meshline.ingest.sources.debezium.java_regex import Matcher, compile_regex, parse_plain_name, split_list
 from meshline.ingest.sources.debezium.names import Database, Record
-from meshline.ingest.sources.debezium.parse import Config
+from meshline.ingest.sources.debezium.parse import ConnectorConfig
 
 MAX_TABLES = 10_000
 
@@ -23,68 +23,71 @@ class Filter(NamedTuple):
     patterns: Sequence[re.Pattern[str]]
     includes: bool
 
-    def takes(self, names: Sequence[str], matcher: Matcher) -> bool:
+    def accepts(self, names: Sequence[str], matcher: Matcher) -> bool:
         """Whether what has these names passes."""
         return self.includes == any(matcher.matches(pattern, name) for pattern in self.patterns for name in names)
 
 
-def filters(config: Config, of: str, old: tuple[str, str] = ("whitelist", "blacklist")) -> Iterator[Filter]:
+def build_filters(config: ConnectorConfig, of: str, old: tuple[str, str] = ("whitelist", "blacklist")) -> Iterator[Filter]:
     """The lists of `table`, `column`, ...; there is none of what is not said. Raises InvalidInput."""
     for keys, includes in (((f"{of}.include.list", f"{of}.{old[0]}"), True), ((f"{of}.exclude.list", f"{of}.{old[1]}"), False)):
-        if text := config.first(*keys):
-            where = config.where(config.key(*keys))
-            yield Filter([compiled(part, where) for part in listed(text)], includes)
+        if text := config.find_value(*keys):
+            where = config.locate(config.find_key(*keys))
+            yield Filter([compile_regex(part, where) for part in split_list(text)], includes)
 
 
-class Tables(NamedTuple):
+class CapturedTables(NamedTuple):
     """The names of the datasets that are captured, and what could not be told."""
 
     names: Sequence[str]
     warnings: Sequence[str]
 
 
-def captured(config: Config, database: Database, known: Sequence[str], matcher: Matcher) -> Tables:
+def find_captured_tables(config: ConnectorConfig, database: Database, known: Sequence[str], matcher: Matcher) -> CapturedTables:
     """`known`: names of the datasets that the graph has in the database's namespace. Raises InvalidInput."""
     of = "collection" if database.kind.scheme == "mongodb" else "table"
     keys = (f"{of}.include.list", f"{of}.whitelist")
-    written = list(listed(config.first(*keys)))
-    tables, wholes = list(filters(config, of)), list(_containers(config, database))
+    written = list(split_list(config.find_value(*keys)))
+    tables, wholes = list(build_filters(config, of)), list(_build_container_filters(config, database))
 
-    def passes(name: str) -> bool:
+    def is_captured(name: str) -> bool:
         inside = name.split(".")[:-1]
         return (
-            bool(names := database.matched_names(name))
+            bool(names := database.list_matched_names(name))
             and not _SYSTEM.fullmatch(name)
-            and all(one.takes(names, matcher) for one in tables)
-            and all(one.takes(inside[-1:], matcher) for one in wholes)
+            and all(one.accepts(names, matcher) for one in tables)
+            and all(one.accepts(inside[-1:], matcher) for one in wholes)
         )
 
-    found = dict.fromkeys(name for text in written for name in _plain_names(text, database) if passes(name))
-    found.update(dict.fromkeys(name for name in known if passes(name)))
+    found = dict.fromkeys(name for text in written for name in _list_plain_names(text, database) if is_captured(name))
+    found.update(dict.fromkeys(name for name in known if is_captured(name)))
     names = list(found)
-    warnings = [f"{config.where(config.key(*keys))}: {problem}" for problem in _problems(written, names, database, matcher, config, keys)]
+    warnings = [
+        f"{config.locate(config.find_key(*keys))}: {problem}"
+        for problem in _describe_problems(written, names, database, matcher, config, keys)
+    ]
     if len(names) > MAX_TABLES:
         warnings.append(f"{config.place}: only the first {MAX_TABLES} of {len(names)} tables are taken")
-    return Tables(names[:MAX_TABLES], warnings)
+    return CapturedTables(names[:MAX_TABLES], warnings)
 
 
-def _containers(config: Config, database: Database) -> Iterator[Filter]:
+def _build_container_filters(config: ConnectorConfig, database: Database) -> Iterator[Filter]:
     """The lists of schemas; of databases where there are no schemas."""
-    yield from filters(config, "schema" if database.names else "database")
+    yield from build_filters(config, "schema" if database.names else "database")
 
 
-def _plain_names(text: str, database: Database) -> Sequence[str]:
-    name = plain(text)
-    return [] if name is None else database.dataset_names(name)
+def _list_plain_names(text: str, database: Database) -> Sequence[str]:
+    name = parse_plain_name(text)
+    return [] if name is None else database.list_dataset_names(name)
 
 
-def _problems(
-    written: Sequence[str], found: Sequence[str], database: Database, matcher: Matcher, config: Config, keys: tuple[str, str]
+def _describe_problems(
+    written: Sequence[str], found: Sequence[str], database: Database, matcher: Matcher, config: ConnectorConfig, keys: tuple[str, str]
 ) -> Iterator[str]:
     """Why tables may be missing."""
     for text in written:
-        pattern = compiled(text, config.where(config.key(*keys)))
-        if not any(matcher.matches(pattern, name) for dataset in found for name in database.matched_names(dataset)):
+        pattern = compile_regex(text, config.locate(config.find_key(*keys)))
+        if not any(matcher.matches(pattern, name) for dataset in found for name in database.list_matched_names(dataset)):
             yield f"'{text}' matches no table that is known; load what describes {database.namespace} first"
     if not written and not found:
         yield f"all tables are captured, and none of {database.namespace} is known; load what describes them first"
@@ -98,7 +101,7 @@ _TRUNCATE = re.compile(r"column\.truncate\.to\.\d+\.chars")
 _ROWS = ("after", "before")  # of the envelope
 
 
-class Passed(NamedTuple):
+class CapturedColumn(NamedTuple):
     """A column of the table as a field of the record. `changed`: it is not the column's value as it was."""
 
     column: str
@@ -107,47 +110,47 @@ class Passed(NamedTuple):
     masked: bool
 
 
-class Columns:
+class ColumnLists:
     """The lists of columns of one connector."""
 
-    def __init__(self, config: Config, matcher: Matcher) -> None:
+    def __init__(self, config: ConnectorConfig, matcher: Matcher) -> None:
         """Raises InvalidInput."""
         self._matcher = matcher
-        self._filters = list(filters(config, "column")) or list(filters(config, "field"))
-        self._masks = list(_patterns(config, _MASK, "column.mask"))
-        self._cuts = list(_patterns(config, _TRUNCATE, "column.truncate"))
+        self._filters = list(build_filters(config, "column")) or list(build_filters(config, "field"))
+        self._masks = list(_compile_patterns(config, _MASK, "column.mask"))
+        self._cuts = list(_compile_patterns(config, _TRUNCATE, "column.truncate"))
 
-    def passed(self, table_names: Sequence[str], columns: Sequence[str], record: Record) -> Iterator[Passed]:
+    def capture(self, table_names: Sequence[str], columns: Sequence[str], record: Record) -> Iterator[CapturedColumn]:
         """What becomes of these columns of a table that has these names."""
         for column in columns:
             names = [f"{table}.{column}" for table in table_names]
-            if not all(one.takes(names, self._matcher) for one in self._filters):
+            if not all(one.accepts(names, self._matcher) for one in self._filters):
                 continue
-            masked = self._any(self._masks, names)
-            passed = _transformed(Passed(column, column, masked or self._any(self._cuts, names), masked), record)
+            masked = self._matches_any(self._masks, names)
+            passed = _transform_column(CapturedColumn(column, column, masked or self._matches_any(self._cuts, names), masked), record)
             if passed is not None:
                 yield passed
 
-    def _any(self, patterns: Sequence[re.Pattern[str]], names: Sequence[str]) -> bool:
+    def _matches_any(self, patterns: Sequence[re.Pattern[str]], names: Sequence[str]) -> bool:
         return any(self._matcher.matches(pattern, name) for pattern in patterns for name in names)
 
 
-def in_envelope(passed: Sequence[Passed], known: Container[str]) -> list[Passed]:
+def to_envelope(passed: Sequence[CapturedColumn], known: Container[str]) -> list[CapturedColumn]:
     """The fields where Debezium's envelope has them, the row after and before the change; as they are if the topic is not known so."""
-    found: list[Passed] = []
+    found: list[CapturedColumn] = []
     for one in passed:
         inside = [field for row in _ROWS if (field := f"{row}.{one.field}") in known]
         found += [one._replace(field=field) for field in inside or [one.field]]
     return found
 
 
-def _patterns(config: Config, keys: re.Pattern[str], shown: str) -> Iterator[re.Pattern[str]]:
+def _compile_patterns(config: ConnectorConfig, keys: re.Pattern[str], shown: str) -> Iterator[re.Pattern[str]]:
     for key, text in config.values.items():
         if keys.fullmatch(key):
-            yield from (compiled(part, f"{config.places.get(key, config.place)}: {shown}") for part in listed(text))
+            yield from (compile_regex(part, f"{config.places.get(key, config.place)}: {shown}") for part in split_list(text))
 
 
-def _transformed(passed: Passed, record: Record) -> Passed | None:
+def _transform_column(passed: CapturedColumn, record: Record) -> CapturedColumn | None:
     """None if the field is taken out."""
     for change in record.columns:
         field = passed.field.partition(".")[0]

@@ -19,7 +19,7 @@ MAX_NAME = 250  # characters; Kafka's topics have at most 249
 MAX_SECONDS = 10.0  # for all matching of a reading
 
 _TOKEN = re.compile(r"\\.|\[(?:\\.|[^\\])*?\]|\(\?|.", re.DOTALL)
-_COUNTED = re.compile(r"\{[0-9]+(,[0-9]*)?\}")
+_COUNT = re.compile(r"\{[0-9]+(,[0-9]*)?\}")
 _JAVA_GROUP = re.compile(r"\(\?<(?=[A-Za-z])")
 _JAVA_REFERENCE = re.compile(r"\\(.)|\$([0-9]+)|\$\{([A-Za-z][A-Za-z0-9]*)\}", re.DOTALL)
 
@@ -42,7 +42,7 @@ class Matcher:
         return found
 
 
-def compiled(text: str, where: str, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
+def compile_regex(text: str, where: str, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
     """Raises InvalidInput at `where`."""
     if len(text) > MAX_LENGTH:
         raise InvalidInput(f"a regular expression of {len(text)} characters; accepted are {MAX_LENGTH}", where)
@@ -57,7 +57,7 @@ def _check_repeats(text: str, where: str) -> None:
     repeats = options = 0
     before, at = "", 0
     while at < len(text):
-        counted = _COUNTED.match(text, at)
+        counted = _COUNT.match(text, at)
         sign = counted[0] if counted else _TOKEN.match(text, at)[0]  # type: ignore[index]  # `.` matches any
         is_repeat = sign in ("*", "+") or bool(counted and counted[0].endswith(",}"))
         is_option = sign == "?" or (counted is not None and not is_repeat)
@@ -69,34 +69,34 @@ def _check_repeats(text: str, where: str) -> None:
         raise InvalidInput(f"'{text}' has more than {MAX_REPEATS} repetitions or {MAX_OPTIONS} options", where)
 
 
-def replaced(match: re.Match[str], replacement: str, where: str) -> str:
+def expand_replacement(match: re.Match[str], replacement: str, where: str) -> str:
     """What Java makes of a replacement with `$1`, `${name}`. Raises InvalidInput at `where`."""
 
-    def part(reference: re.Match[str]) -> str:
+    def expand_reference(reference: re.Match[str]) -> str:
         escaped, number, name = reference.groups()
         return str(escaped) if escaped is not None else match[int(number) if number is not None else str(name)] or ""
 
     try:
-        return _JAVA_REFERENCE.sub(part, replacement)
+        return _JAVA_REFERENCE.sub(expand_reference, replacement)
     except IndexError as error:
         raise InvalidInput(f"{replacement!r} names a group that the expression does not have", where) from error
 
 
-def listed(text: str) -> Iterator[str]:
+def split_list(text: str) -> Iterator[str]:
     """The parts of a comma-separated list; `\\,` is a comma within a part, as is one in braces (`{1,3}`)."""
     part, depth, escaped = "", 0, False
     for character in text:
         depth += 0 if escaped else (character == "{") - (character == "}")
         if character == "," and not escaped and depth <= 0:
-            yield from _given(part)
+            yield from _strip_part(part)
             part, depth = "", 0
         else:
             part = part[:-1] + "," if character == "," and escaped else part + character
         escaped = character == "\\" and not escaped
-    yield from _given(part)
+    yield from _strip_part(part)
 
 
-def _given(part: str) -> Iterator[str]:
+def _strip_part(part: str) -> Iterator[str]:
     if stripped := part.strip():
         yield stripped
 
@@ -104,6 +104,6 @@ def _given(part: str) -> Iterator[str]:
 _PLAIN = re.compile(r"(?:[^\\.\[\]{}()*+?^$|]|\.|\\[^A-Za-z0-9])+")
 
 
-def plain(text: str) -> str | None:
+def parse_plain_name(text: str) -> str | None:
     """The one name that an expression means, if it is written as a name (`public.orders`, `public\\.orders`)."""
     return re.sub(r"\\(.)", r"\1", text) if _PLAIN.fullmatch(text) else None

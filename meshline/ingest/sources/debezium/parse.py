@@ -23,7 +23,7 @@ _SERVER_OTHERS = re.compile(r"debezium\.((transforms|predicates)\b.*)")
 _SERVER_BROKER = "debezium.sink.kafka.producer.bootstrap.servers"
 
 
-class Config(NamedTuple):
+class ConnectorConfig(NamedTuple):
     """One connector. `places`: `file:line` of its keys. Values may be secret: they are not for messages."""
 
     name: str
@@ -31,38 +31,38 @@ class Config(NamedTuple):
     place: str
     places: Mapping[str, str]
 
-    def where(self, key: str) -> str:
+    def locate(self, key: str) -> str:
         """`file:line: key`."""
         return f"{self.places.get(key, self.place)}: {key}"
 
-    def first(self, *keys: str) -> str:
+    def find_value(self, *keys: str) -> str:
         """The value of the first of these keys that has one; the later ones are older names of it."""
         return next((found for key in keys if (found := self.values.get(key, "").strip())), "")
 
-    def key(self, *keys: str) -> str:
+    def find_key(self, *keys: str) -> str:
         """That key; the first if none has a value."""
         return next((key for key in keys if self.values.get(key, "").strip()), keys[0])
 
 
-def configs(data: bytes, file: str) -> Iterator[Config | InvalidInput]:
+def parse_configs(data: bytes, file: str) -> Iterator[ConnectorConfig | InvalidInput]:
     """The connectors of a file. Raises InvalidInput if it cannot be read."""
     stem = FilePath(file).stem
     if FilePath(file).suffix == ".properties":
-        yield _of_properties(data, file, stem)
+        yield _parse_properties(data, file, stem)
         return
     doc = document(data, file)
-    for number, (name, value, path) in enumerate(_connectors(doc.value, (), stem)):
+    for number, (name, value, path) in enumerate(_list_connectors(doc.value, (), stem)):
         if number >= MAX_CONNECTORS:
             yield InvalidInput(f"more than {MAX_CONNECTORS} connectors", file)
             return
-        yield _config(doc, name, value, path)
+        yield _parse_config(doc, name, value, path)
 
 
-def _connectors(value: Json, path: Path, name: str) -> Iterator[tuple[str, Json, Path]]:
+def _list_connectors(value: Json, path: Path, name: str) -> Iterator[tuple[str, Json, Path]]:
     """(name, settings, where they are) of all connectors in a document."""
     if isinstance(value, list) and value:
         for number, one in enumerate(value):
-            yield from _connectors(one, (*path, number), f"{name}-{number + 1}")
+            yield from _list_connectors(one, (*path, number), f"{name}-{number + 1}")
     elif not isinstance(value, dict) or "connector.class" in value:
         yield name, value, path
     elif isinstance(spec := value.get("spec"), dict):  # Strimzi
@@ -76,12 +76,12 @@ def _connectors(value: Json, path: Path, name: str) -> Iterator[tuple[str, Json,
     elif value and all(isinstance(one, dict) and ("info" in one or "config" in one) for one in value.values()):
         for key, one in value.items():
             assert isinstance(one, dict)
-            yield from _connectors(one.get("info", one), (*path, key, "info") if "info" in one else (*path, key), key)
+            yield from _list_connectors(one.get("info", one), (*path, key, "info") if "info" in one else (*path, key), key)
     else:
         yield name, value, path
 
 
-def _config(doc: Document, name: str, value: Json, path: Path) -> Config | InvalidInput:
+def _parse_config(doc: Document, name: str, value: Json, path: Path) -> ConnectorConfig | InvalidInput:
     if not isinstance(value, dict) or "connector.class" not in value:
         return InvalidInput(
             "no connector's config; accepted is an object with connector.class, or one with name and config", doc.where(path)
@@ -92,21 +92,21 @@ def _config(doc: Document, name: str, value: Json, path: Path) -> Config | Inval
             return InvalidInput(f"{key}: found a structure; accepted is a text, a number or a truth value", doc.where((*path, key)))
         if one is not None:
             values[key] = str(one).lower() if isinstance(one, bool) else str(one)
-    return Config(values.get("name", name), values, doc.where(path), {key: doc.where((*path, key)) for key in values})
+    return ConnectorConfig(values.get("name", name), values, doc.where(path), {key: doc.where((*path, key)) for key in values})
 
 
-def _of_properties(data: bytes, file: str, stem: str) -> Config | InvalidInput:
+def _parse_properties(data: bytes, file: str, stem: str) -> ConnectorConfig | InvalidInput:
     values: dict[str, str] = {}
     places: dict[str, str] = {}
     for line, key, value in properties(text_of(data, file)):
-        name = _server_key(key)
+        name = _map_server_key(key)
         values[name], places[name] = value, f"{file}:{line}"
     if "connector.class" not in values:
         return InvalidInput("no connector's config; it has no connector.class", f"{file}:1")
-    return Config(values.get("name", stem), values, f"{file}:1", places)
+    return ConnectorConfig(values.get("name", stem), values, f"{file}:1", places)
 
 
-def _server_key(key: str) -> str:
+def _map_server_key(key: str) -> str:
     if key == _SERVER_BROKER:
         return "kafka.bootstrap.servers"
     if others := _SERVER_OTHERS.fullmatch(key):

@@ -18,19 +18,19 @@ from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json, Scope
 from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
-from meshline.ingest.sources.delta.log import Version, Written, history, opened
-from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, GENERATED, Column, Moved, moved
+from meshline.ingest.sources.delta.log import Version, Write, open_table, read_history
+from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, GENERATED, Column, ColumnMove, find_column_moves
 from meshline.ingest.sources.table_properties import build_product_facts, select_properties
 
 SNAPSHOT = "snapshot"
 _CONSTRAINT = "delta.constraints."
 
 
-def table_facts(key: AssetKey, location: str, version: Version) -> Facts:
+def build_table_facts(key: AssetKey, location: str, version: Version) -> Facts:
     """The table, its columns, what must hold for them, and what its properties say of people and products."""
     assets = [
-        AssetFact(key, _table(location, version)),
-        *(AssetFact(model.build_column_key(key, one.path), _column(one)) for one in version.columns),
+        AssetFact(key, _build_table_attributes(location, version)),
+        *(AssetFact(model.build_column_key(key, one.path), _build_column_attributes(one)) for one in version.columns),
     ]
     edges = [
         EdgeFact(EdgeType.HAS_COLUMN, key, model.build_column_key(key, one.path), {"position": one.position}) for one in version.columns
@@ -41,22 +41,22 @@ def table_facts(key: AssetKey, location: str, version: Version) -> Facts:
     return Facts(assets=tuple(assets), edges=tuple(edges))
 
 
-def written_entry(key: AssetKey, written: Written) -> Entry:
+def build_write_entry(key: AssetKey, written: Write) -> Entry:
     """The newest version that wrote data: how fresh the table is."""
     said: dict[str, Json] = {
         "snapshot_id": str(written.version),
         "snapshot_at": written.time // 1000,
         "snapshot_operation": written.operation,
     }
-    return Entry((*scope(key), SNAPSHOT), encode(Facts(assets=(AssetFact(key, said),))), written.time)
+    return Entry((*build_scope(key), SNAPSHOT), encode(Facts(assets=(AssetFact(key, said),))), written.time)
 
 
-def scope(key: AssetKey) -> Scope:
+def build_scope(key: AssetKey) -> Scope:
     """Of what a table is; the beginning of all scopes that say what it is now."""
     return ("table", *key.parts)
 
 
-def moved_entry(key: AssetKey, move: Moved, time: int) -> Entry:
+def build_move_entry(key: AssetKey, move: ColumnMove, time: int) -> Entry:
     """A rename or drop of a column, in a scope of its own, for it is true of its time for good. `time`: of the commit."""
     old = model.build_column_key(key, move.old)
     if move.new:
@@ -68,13 +68,13 @@ def moved_entry(key: AssetKey, move: Moved, time: int) -> Entry:
     return Entry(("column-dropped", *key.parts, move.old, str(time - 1)), encode(facts), time - 1)
 
 
-def _table(location: str, version: Version) -> dict[str, Json]:
+def _build_table_attributes(location: str, version: Version) -> dict[str, Json]:
     checks: list[Json] = [
         {"name": name.removeprefix(_CONSTRAINT), "type": "CHECK", "expression": text}
         for name, text in version.properties.items()
         if name.startswith(_CONSTRAINT)
     ]
-    return _said(
+    return _drop_empty(
         dataset_type="TABLE",
         format="delta",
         location=location,
@@ -87,24 +87,24 @@ def _table(location: str, version: Version) -> dict[str, Json]:
     )
 
 
-def _column(column: Column) -> dict[str, Json]:
+def _build_column_attributes(column: Column) -> dict[str, Json]:
     known = {COMMENT, GENERATED, DEFAULT}
-    return _said(
+    return _drop_empty(
         type=column.type,
         nullable=column.nullable,
-        description=_text(column.metadata.get(COMMENT)),
+        description=_to_text(column.metadata.get(COMMENT)),
         field_id=column.identity[0] if column.identity is not None and not column.identity[1] else None,
-        generation_expression=_text(column.metadata.get(GENERATED)),
-        default=_text(column.metadata.get(DEFAULT)),
+        generation_expression=_to_text(column.metadata.get(GENERATED)),
+        default=_to_text(column.metadata.get(DEFAULT)),
         properties={name: value for name, value in column.metadata.items() if name not in known and not name.startswith("delta.")},
     )
 
 
-def _text(value: object) -> str | None:
+def _to_text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _said(**attributes: Json) -> dict[str, Json]:
+def _drop_empty(**attributes: Json) -> dict[str, Json]:
     """The attributes that were given: None, an empty text, list or mapping says nothing."""
     return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}
 
@@ -124,14 +124,14 @@ class Place(NamedTuple):
     name: str
 
 
-def places(tables: Sequence[str], folder: Path, used_in: str = "") -> Iterator[Place | InvalidInput]:
+def list_places(tables: Sequence[str], folder: Path, used_in: str = "") -> Iterator[Place | InvalidInput]:
     """The tables that paths, patterns of local paths (`lake/*/*`) and URLs mean, each once. Relative paths begin at `folder`.
 
     `used_in`: the folder by which local tables are known, if not their own.
     """
     seen: set[str] = set()
     for text in tables:
-        for place in _places(text, folder):
+        for place in _find_places(text, folder):
             if isinstance(place, InvalidInput):
                 yield place
             elif place.location not in seen:
@@ -142,32 +142,32 @@ def places(tables: Sequence[str], folder: Path, used_in: str = "") -> Iterator[P
                 yield place._replace(name=f"{used_in}/{Path(place.name).name}") if used_in and place.namespace == "file" else place
 
 
-def _places(text: str, folder: Path) -> Iterator[Place | InvalidInput]:
+def _find_places(text: str, folder: Path) -> Iterator[Place | InvalidInput]:
     uri = _URI.fullmatch(text)
     if uri is not None and uri["scheme"].lower() != "file":
-        yield _remote(text, uri)
+        yield _locate_remote(text, uri)
         return
     path = Path(os.path.normpath(folder.absolute() / (unquote(uri["path"] or "/") if uri is not None else text)))
     if path.exists() or not _PATTERN & set(text):
-        yield _local(path)
+        yield _locate_local(path)
         return
     logs = sorted(Path(path.anchor).glob(f"{path.relative_to(path.anchor)}/{LOG}"))
-    yield from (_local(log.parent) for log in logs)
+    yield from (_locate_local(log.parent) for log in logs)
     if not logs:
         yield InvalidInput("there is no such Delta table; accepted are folders of tables, patterns such as lake/*/*, and URLs", text)
 
 
-def _local(path: Path) -> Place:
+def _locate_local(path: Path) -> Place:
     return Place(str(path), "file", str(path))
 
 
-def _remote(text: str, uri: re.Match[str]) -> Place | InvalidInput:
+def _locate_remote(text: str, uri: re.Match[str]) -> Place | InvalidInput:
     if "*" in text or not uri["authority"] or not (uri["path"] or "").strip("/"):
         return InvalidInput("no URL of a table; accepted are such as s3://bucket/path (patterns only of local paths)", text)
     return Place(text.rstrip("/"), f"{uri['scheme']}://{uri['authority']}", uri["path"].rstrip("/"))
 
 
-class _Known(msgspec.Struct, frozen=True):
+class _KnownTable(msgspec.Struct, frozen=True):
     """What is remembered of a table: as of which version it was read, and its scopes: of what it is, then the others."""
 
     table_id: str
@@ -175,7 +175,7 @@ class _Known(msgspec.Struct, frozen=True):
     scopes: tuple[Scope, ...]
 
 
-class Reader:
+class DeltaReader:
     """`tables`, `folder`, `versions`, `complete`: as the source has them. `options`: of the storage, as deltalake takes them."""
 
     def __init__(
@@ -189,59 +189,63 @@ class Reader:
         self.warnings: list[str] = []
         self.memory: dict[str, str] = {} if complete else dict(context.memory)
 
-    def found(self) -> Iterator[Item]:
-        for place in places(self._tables, self._context.folder, self._folder):
+    def read_items(self) -> Iterator[Item]:
+        for place in list_places(self._tables, self._context.folder, self._folder):
             if isinstance(place, InvalidInput):
                 yield Refusal(place)
             else:
-                yield from self._table(place)
+                yield from self._read_table(place)
 
-    def _table(self, place: Place) -> Iterator[Item]:
+    def _read_table(self, place: Place) -> Iterator[Item]:
         key = self._context.naming.dataset(place.namespace, place.name)
-        known = self._known(place, key)
+        known = self._decode_known(place, key)
         try:
-            table = opened(place.location, self._options)
+            table = open_table(place.location, self._options)
             if known is not None and known.table_id != str(table.metadata().id):
                 known = None  # another table at the same place
             if known is not None and known.version == table.version():
                 self.memory[place.location] = self._context.memory[place.location]
                 yield from map(Unchanged, known.scopes)
             else:
-                yield from self._read(place, key, table, known)
+                yield from self._read_versions(place, key, table, known)
         except InvalidInput as error:
-            yield Refusal(error, scope(key))
+            yield Refusal(error, build_scope(key))
             if known is not None:  # what was renamed stays so; the next time is as if this one had not been
                 self.memory[place.location] = self._context.memory[place.location]
                 yield from map(Unchanged, known.scopes[1:])
 
-    def _read(self, place: Place, key: AssetKey, table: DeltaTable, known: _Known | None) -> Iterator[Item]:
-        past = history(table, place.location, self._options, self._versions, None if known is None else known.version)
+    def _read_versions(self, place: Place, key: AssetKey, table: DeltaTable, known: _KnownTable | None) -> Iterator[Item]:
+        past = read_history(table, place.location, self._options, self._versions, None if known is None else known.version)
         if past.unseen:
             self.warnings.append(f"{place.location}: what it was in {past.unseen} versions before {past.versions[0].number} is not known")
-        yield self._entry(place, key, past.versions)
+        yield self._build_entry(place, key, past.versions)
         others = [] if known is None else list(known.scopes[1:])
-        if past.written is not None:
-            entry = written_entry(key, past.written)
+        if past.newest_write is not None:
+            entry = build_write_entry(key, past.newest_write)
             others = [entry.scope, *(one for one in others if one != entry.scope)]
             yield entry
-        yield from (Unchanged(one) for one in others if past.written is None or one != others[0])
+        yield from (Unchanged(one) for one in others if past.newest_write is None or one != others[0])
         for before, after in pairwise(past.versions):
-            found = [] if after.time is None else [moved_entry(key, move, after.time) for move in moved(before.columns, after.columns)]
+            found = (
+                []
+                if after.time is None
+                else [build_move_entry(key, move, after.time) for move in find_column_moves(before.columns, after.columns)]
+            )
             new = [entry for entry in found if entry.scope not in others]
             others += [entry.scope for entry in new]
             yield from new
-        now = _Known(past.versions[-1].table_id, table.version(), (scope(key), *others))
+        now = _KnownTable(past.versions[-1].table_id, table.version(), (build_scope(key), *others))
         self.memory[place.location] = msgspec.json.encode(now).decode()
 
-    def _entry(self, place: Place, key: AssetKey, versions: Sequence[Version]) -> Entry:
+    def _build_entry(self, place: Place, key: AssetKey, versions: Sequence[Version]) -> Entry:
         location = place.location if "://" in place.location else f"file://{place.location}"
-        *past, (time, content) = [(version.time, encode(table_facts(key, location, version))) for version in versions]
-        return Entry(scope(key), content, time, tuple((at, said) for at, said in past if at is not None))
+        *past, (time, content) = [(version.time, encode(build_table_facts(key, location, version))) for version in versions]
+        return Entry(build_scope(key), content, time, tuple((at, said) for at, said in past if at is not None))
 
-    def _known(self, place: Place, key: AssetKey) -> _Known | None:
+    def _decode_known(self, place: Place, key: AssetKey) -> _KnownTable | None:
         """What was read the last time, if it can be used."""
         try:
-            known = msgspec.json.decode(self._context.memory.get(place.location, "null"), type=_Known | None)
+            known = msgspec.json.decode(self._context.memory.get(place.location, "null"), type=_KnownTable | None)
         except msgspec.MsgspecError:
             return None
-        return known if known is not None and known.scopes[:1] == (scope(key),) else None
+        return known if known is not None and known.scopes[:1] == (build_scope(key),) else None

@@ -13,7 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from meshline.errors import InvalidInput
 from meshline.ingest.file_times import now
-from meshline.ingest.sources.delta.parse import Column, columns
+from meshline.ingest.sources.delta.parse import Column, parse_columns
 
 MAX_COMMITS = 10_000  # of the history, newest first: more are not listed
 
@@ -26,7 +26,7 @@ _WRITES = frozenset({
 })  # fmt: skip
 
 # A storage that does not answer is given up after seconds, not minutes; who wants otherwise says so.
-_PATIENCE = {"timeout": "30s", "connect_timeout": "5s", "max_retries": "3", "retry_timeout": "30s"}
+_TIMEOUTS = {"timeout": "30s", "connect_timeout": "5s", "max_retries": "3", "retry_timeout": "30s"}
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m|↳")
 _SPACE = re.compile(r"\s+")
@@ -45,12 +45,12 @@ class Version(NamedTuple):
     properties: Mapping[str, str]
     columns: tuple[Column, ...]
 
-    def says(self) -> tuple[object, ...]:
+    def get_state(self) -> tuple[object, ...]:
         """All but when."""
         return self[2:]
 
 
-class Written(NamedTuple):
+class Write(NamedTuple):
     """A version that wrote data. `time`: in microseconds."""
 
     version: int
@@ -65,41 +65,41 @@ class History(NamedTuple):
 
     versions: tuple[Version, ...]
     unseen: int
-    written: Written | None
+    newest_write: Write | None
 
 
-def opened(location: str, options: Mapping[str, str]) -> DeltaTable:
+def open_table(location: str, options: Mapping[str, str]) -> DeltaTable:
     """Raises InvalidInput that names the location, and none of the options' values."""
     remote = "://" in location
-    with _understood(location, options):
-        return DeltaTable(location, storage_options={**_PATIENCE, **options} if remote else dict(options) or None)
+    with _translate_errors(location, options):
+        return DeltaTable(location, storage_options={**_TIMEOUTS, **options} if remote else dict(options) or None)
 
 
-def history(table: DeltaTable, location: str, options: Mapping[str, str], limit: int, since: int | None = None) -> History:
+def read_history(table: DeltaTable, location: str, options: Mapping[str, str], limit: int, since: int | None = None) -> History:
     """How the table came to be what it is, in the newest `limit` commits that may have changed it; after version `since`, with it.
 
     Leaves the table at its newest version. Raises InvalidInput.
     """
-    with _understood(location, options):
+    with _translate_errors(location, options):
         newest = table.version()
         commits = table.history(MAX_COMMITS if since is None else min(newest - since + 1, MAX_COMMITS))
-        times = _times(commits)
+        times = _compute_times(commits)
         ends = (newest, commits[-1]["version"])
         may = [commit["version"] for commit in commits if commit["version"] in ends or commit.get("operation") not in _DATA_ONLY]
-        states = list(_states(table, sorted(sorted(may)[-limit:]), times))
+        states = list(_read_versions(table, sorted(sorted(may)[-limit:]), times))
         table.load_as_version(newest)
-    versions = [state for at, state in enumerate(states) if at == 0 or state.says() != states[at - 1].says()]
-    return History(tuple(versions), states[0].number - (since or 0), _written(commits, times))
+    versions = [state for at, state in enumerate(states) if at == 0 or state.get_state() != states[at - 1].get_state()]
+    return History(tuple(versions), states[0].number - (since or 0), _find_newest_write(commits, times))
 
 
-def _written(commits: Sequence[Mapping[str, Any]], times: Mapping[int, int]) -> Written | None:
+def _find_newest_write(commits: Sequence[Mapping[str, Any]], times: Mapping[int, int]) -> Write | None:
     wrote = [commit for commit in commits if commit.get("operation") in _WRITES and commit["version"] in times]
     newest = max((int(commit["version"]) for commit in wrote), default=None)
     operation = next((str(commit["operation"]) for commit in wrote if commit["version"] == newest), "")
-    return None if newest is None else Written(newest, times[newest], operation)
+    return None if newest is None else Write(newest, times[newest], operation)
 
 
-def _states(table: DeltaTable, numbers: Sequence[int], times: Mapping[int, int]) -> Iterator[Version]:
+def _read_versions(table: DeltaTable, numbers: Sequence[int], times: Mapping[int, int]) -> Iterator[Version]:
     """The table at these versions; those that the log can no longer build are left out."""
     for number in numbers:
         try:
@@ -108,10 +108,10 @@ def _states(table: DeltaTable, numbers: Sequence[int], times: Mapping[int, int])
             if number == numbers[-1]:
                 raise
             continue
-        yield _version(table, number, times.get(number))
+        yield _read_version(table, number, times.get(number))
 
 
-def _version(table: DeltaTable, number: int, time: int | None) -> Version:
+def _read_version(table: DeltaTable, number: int, time: int | None) -> Version:
     about = table.metadata()
     return Version(
         number,
@@ -121,11 +121,11 @@ def _version(table: DeltaTable, number: int, time: int | None) -> Version:
         about.description or "",
         tuple(about.partition_columns),
         {key: value or "" for key, value in sorted(about.configuration.items())},
-        columns(json.loads(table.schema().to_json())),
+        parse_columns(json.loads(table.schema().to_json())),
     )
 
 
-def _times(commits: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+def _compute_times(commits: Sequence[Mapping[str, Any]]) -> dict[int, int]:
     """Times of versions in microseconds, each after the one before (as Delta itself adjusts them), none in the future."""
     times: dict[int, int] = {}
     last, latest = 0, now()
@@ -136,7 +136,7 @@ def _times(commits: Sequence[Mapping[str, Any]]) -> dict[int, int]:
 
 
 @contextmanager
-def _understood(location: str, options: Mapping[str, str]) -> Iterator[None]:
+def _translate_errors(location: str, options: Mapping[str, str]) -> Iterator[None]:
     """What deltalake raises, as one sentence without a secret."""
     try:
         yield
@@ -145,10 +145,10 @@ def _understood(location: str, options: Mapping[str, str]) -> Iterator[None]:
     except TableNotFoundError:
         raise InvalidInput("there is no Delta table (a folder that has a _delta_log)", location) from None
     except (DeltaError, OSError, ValueError, TypeError, KeyError) as error:
-        raise InvalidInput(f"the Delta table cannot be read: {_plain(str(error), options)}", location) from None
+        raise InvalidInput(f"the Delta table cannot be read: {_clean_message(str(error), options)}", location) from None
 
 
-def _plain(text: str, options: Mapping[str, str]) -> str:
+def _clean_message(text: str, options: Mapping[str, str]) -> str:
     for value in options.values():
         if len(value) > 3:
             text = text.replace(value, "***")

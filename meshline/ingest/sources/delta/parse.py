@@ -31,14 +31,14 @@ class Column(NamedTuple):
     identity: Identity | None
 
 
-def columns(schema: Mapping[str, Any]) -> tuple[Column, ...]:
+def parse_columns(schema: Mapping[str, Any]) -> tuple[Column, ...]:
     """All columns, parents before what is nested in them. Raises InvalidInput."""
     found: list[Column] = []
     if (type_ := schema.get("type")) != "struct":  # a record of Avro has fields, too
         raise InvalidInput(f"a Delta schema is a struct; found {type_!r:.60}")
     try:
         for position, field in enumerate(schema["fields"], start=1):
-            for column in _field(field, "", position, None, 1):
+            for column in _parse_field(field, "", position, None, 1):
                 found.append(column)
                 if len(found) > MAX_COLUMNS:
                     raise InvalidInput(f"more than {MAX_COLUMNS} columns")
@@ -47,16 +47,16 @@ def columns(schema: Mapping[str, Any]) -> tuple[Column, ...]:
     return tuple(found)
 
 
-def _field(field: Mapping[str, Any], prefix: str, position: int, parent: Identity | None, depth: int) -> Iterator[Column]:
+def _parse_field(field: Mapping[str, Any], prefix: str, position: int, parent: Identity | None, depth: int) -> Iterator[Column]:
     metadata = field.get("metadata") or {}
     path = prefix + field["name"]
     number = metadata.get(FIELD_ID)
-    identity = (int(number), "") if number is not None else _below(parent, field["name"])
-    yield Column(path, type_name(field["type"]), bool(field.get("nullable", True)), position, metadata, identity)
-    yield from _nested(field["type"], path, position, identity, depth)
+    identity = (int(number), "") if number is not None else _extend_identity(parent, field["name"])
+    yield Column(path, format_type(field["type"]), bool(field.get("nullable", True)), position, metadata, identity)
+    yield from _parse_nested(field["type"], path, position, identity, depth)
 
 
-def _nested(of: Type, path: str, position: int, identity: Identity | None, depth: int) -> Iterator[Column]:
+def _parse_nested(of: Type, path: str, position: int, identity: Identity | None, depth: int) -> Iterator[Column]:
     """What is inside a struct, array or map."""
     if isinstance(of, str):
         return
@@ -64,53 +64,53 @@ def _nested(of: Type, path: str, position: int, identity: Identity | None, depth
         raise InvalidInput(f"nested more than {MAX_DEPTH} levels deep")
     if of["type"] == "struct":
         for field in of["fields"]:
-            yield from _field(field, f"{path}.", position, identity, depth + 1)
+            yield from _parse_field(field, f"{path}.", position, identity, depth + 1)
         return
-    for name, inner, nullable in _parts(of):
-        below = _below(identity, name)
-        yield Column(f"{path}.{name}", type_name(inner), nullable, position, {}, below)
-        yield from _nested(inner, f"{path}.{name}", position, below, depth + 1)
+    for name, inner, nullable in _list_parts(of):
+        below = _extend_identity(identity, name)
+        yield Column(f"{path}.{name}", format_type(inner), nullable, position, {}, below)
+        yield from _parse_nested(inner, f"{path}.{name}", position, below, depth + 1)
 
 
-def _parts(of: Mapping[str, Any]) -> Sequence[tuple[str, Type, bool]]:
+def _list_parts(of: Mapping[str, Any]) -> Sequence[tuple[str, Type, bool]]:
     if of["type"] == "array":
         return [("element", of["elementType"], bool(of.get("containsNull", True)))]
     return [("key", of["keyType"], False), ("value", of["valueType"], bool(of.get("valueContainsNull", True)))]
 
 
-def _below(identity: Identity | None, name: str) -> Identity | None:
+def _extend_identity(identity: Identity | None, name: str) -> Identity | None:
     return None if identity is None else (identity[0], f"{identity[1]}.{name}")
 
 
-def type_name(of: Type) -> str:
+def format_type(of: Type) -> str:
     """`decimal(10,2)`, `struct<city: string>`, `array<string>`, `map<string, long>`."""
-    text = _type_text(of, 1)
+    text = _format_nested_type(of, 1)
     return text if len(text) <= MAX_TYPE else f"{text[: MAX_TYPE - 1]}…"
 
 
-def _type_text(of: Type, depth: int) -> str:
+def _format_nested_type(of: Type, depth: int) -> str:
     if isinstance(of, str):
         return of
     if depth > MAX_DEPTH:
         raise InvalidInput(f"nested more than {MAX_DEPTH} levels deep")
     if of["type"] == "struct":
-        fields = [f"{field['name']}: {_type_text(field['type'], depth + 1)}" for field in of["fields"]]
+        fields = [f"{field['name']}: {_format_nested_type(field['type'], depth + 1)}" for field in of["fields"]]
         return f"struct<{', '.join(fields)}>"
-    return f"{of['type']}<{', '.join(_type_text(inner, depth + 1) for _, inner, _ in _parts(of))}>"
+    return f"{of['type']}<{', '.join(_format_nested_type(inner, depth + 1) for _, inner, _ in _list_parts(of))}>"
 
 
-class Moved(NamedTuple):
+class ColumnMove(NamedTuple):
     """A column that was renamed, or dropped (`new` empty)."""
 
     old: str
     new: str
 
 
-def moved(before: Sequence[Column], after: Sequence[Column]) -> Iterator[Moved]:
+def find_column_moves(before: Sequence[Column], after: Sequence[Column]) -> Iterator[ColumnMove]:
     """What became of columns that have another name now. Without column mapping a column is its name, and nothing moves."""
     now = {column.identity: column.path for column in after}
     if not any(column.identity for column in before) or not any(now):
         return
     for column in before:
         if column.identity is not None and now.get(column.identity) != column.path:
-            yield Moved(column.path, now.get(column.identity, ""))
+            yield ColumnMove(column.path, now.get(column.identity, ""))

@@ -28,12 +28,12 @@ class Delta(Source):
 
     def read(self, context: Context) -> Reading:
         with require_extra("delta", "reading Delta tables"):
-            from meshline.ingest.sources.delta.facts import Reader  # noqa: PLC0415 - an extra
+            from meshline.ingest.sources.delta.facts import DeltaReader  # noqa: PLC0415 - an extra
 
         options = {
             name: expand_variables(text, f"storage_options.{name}", context.variables) for name, text in self.storage_options.items()
         }
-        reader = Reader(self.tables, self.folder, options, context, versions=self.versions, complete=self.complete)
+        reader = DeltaReader(self.tables, self.folder, options, context, versions=self.versions, complete=self.complete)
         return Reading(
-            self.source, reader.found(), complete=self.complete, atomic=False, warnings=reader.warnings, remember=lambda: reader.memory
+            self.source, reader.read_items(), complete=self.complete, atomic=False, warnings=reader.warnings, remember=lambda: reader.memory
         )

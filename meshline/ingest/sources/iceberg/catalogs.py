@@ -21,8 +21,8 @@ from pyiceberg.exceptions import (
 )
 
 from meshline.errors import InvalidInput, MissingExtra, StoreUnavailable
-from meshline.ingest.sources.iceberg.facts import Around
-from meshline.ingest.sources.iceberg.parse import Table, View, table_of
+from meshline.ingest.sources.iceberg.facts import NamespaceDefaults
+from meshline.ingest.sources.iceberg.parse import Table, View, parse_table
 from meshline.ingest.sources.secrets import Properties, Redaction
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Gone(Exception):
     """What was listed is not there any more."""
 
 
-class Loaded(NamedTuple):
+class LoadedMetadata(NamedTuple):
     """`tag`: by which it is known next time that nothing changed; empty if there is none."""
 
     metadata: Table | View
@@ -50,61 +50,61 @@ class Loaded(NamedTuple):
 class LibraryCatalog:
     """Any catalog of pyiceberg. Methods raise Gone, InvalidInput for what cannot be read, StoreUnavailable if the catalog is away."""
 
-    def __init__(self, connect: Callable[[], Catalog], redacted: Redaction) -> None:
-        self.redacted = redacted
-        self.catalog = self.asked(connect)
+    def __init__(self, connect: Callable[[], Catalog], redact: Redaction) -> None:
+        self.redact = redact
+        self.catalog = self.call(connect)
 
-    def namespaces(self, parent: Identifier) -> list[Identifier]:
+    def list_namespaces(self, parent: Identifier) -> list[Identifier]:
         """Those directly below one."""
-        found = self.asked(lambda: self.catalog.list_namespaces(parent))
+        found = self.call(lambda: self.catalog.list_namespaces(parent))
         return sorted({tuple(one) for one in found if len(one) > len(parent) and tuple(one[: len(parent)]) == parent})
 
-    def around(self, namespace: Identifier) -> Around:
+    def read_defaults(self, namespace: Identifier) -> NamespaceDefaults:
         """Nothing if the catalog has no properties of namespaces, or not for us."""
 
-        def ask() -> Properties:
+        def read_properties() -> Properties:
             try:
                 return dict(self.catalog.load_namespace_properties(namespace))
             except (NotImplementedError, ForbiddenError):
                 return {}
 
-        said = self.asked(ask)
+        said = self.call(read_properties)
         owner, comment = said.get("owner"), said.get("comment")
-        return Around(owner if isinstance(owner, str) else "", comment if isinstance(comment, str) else "")
+        return NamespaceDefaults(owner if isinstance(owner, str) else "", comment if isinstance(comment, str) else "")
 
-    def tables(self, namespace: Identifier) -> Sequence[Identifier]:
-        return self.asked(lambda: self.catalog.list_tables(namespace))
+    def list_tables(self, namespace: Identifier) -> Sequence[Identifier]:
+        return self.call(lambda: self.catalog.list_tables(namespace))
 
-    def views(self, namespace: Identifier) -> Sequence[Identifier]:
+    def list_views(self, namespace: Identifier) -> Sequence[Identifier]:
         try:
-            return self.asked(lambda: self.catalog.list_views(namespace))
+            return self.call(lambda: self.catalog.list_views(namespace))
         except NotImplementedError:
             return ()
 
-    def load(self, identifier: Identifier, tag: str, *, is_view: bool) -> Loaded | None:
+    def load(self, identifier: Identifier, tag: str, *, is_view: bool) -> LoadedMetadata | None:
         """None if nothing changed since `tag`."""
         if is_view:
             raise InvalidInput(f"views of {type(self.catalog).__name__} are not read")
-        found: LibraryTable = self.asked(lambda: self.catalog.load_table(identifier))
+        found: LibraryTable = self.call(lambda: self.catalog.load_table(identifier))
         if tag and found.metadata_location == tag:
             return None
-        return Loaded(table_of(found.metadata.model_dump_json().encode()), found.metadata_location)
+        return LoadedMetadata(parse_table(found.metadata.model_dump_json().encode()), found.metadata_location)
 
-    def asked(self, ask: Callable[[], T]) -> T:
+    def call(self, request: Callable[[], T]) -> T:
         """What the catalog answers, its errors as ours."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return ask()
+                return request()
         except _GONE as error:
             raise Gone from error
         except (NotImplementedError, MissingExtra):
             raise
         except Exception as error:  # noqa: BLE001 - a catalog is a plugin: whatever it raises is its answer
-            raise self.failure(error) from None
+            raise self.to_error(error) from None
 
-    def failure(self, error: Exception) -> InvalidInput | StoreUnavailable:
-        message = self.redacted(f"{type(error).__name__}: {error}")
+    def to_error(self, error: Exception) -> InvalidInput | StoreUnavailable:
+        message = self.redact(f"{type(error).__name__}: {error}")
         if isinstance(error, _REFUSING) or type(error).__module__.partition(".")[0] in _AWAY:
             return StoreUnavailable(f"the catalog does not answer: {message}")
         return InvalidInput(f"the catalog cannot give it: {message}")

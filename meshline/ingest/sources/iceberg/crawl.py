@@ -18,47 +18,47 @@ from meshline.errors import InvalidInput, MissingExtra, StoreUnavailable
 from meshline.graph.model import AssetKey
 from meshline.ingest.sources.base import Context, Item, Refusal, Unchanged
 from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCatalog
-from meshline.ingest.sources.iceberg.facts import Around, table_name
+from meshline.ingest.sources.iceberg.facts import NamespaceDefaults, format_table_name
 from meshline.ingest.sources.iceberg.parse import Table
 from meshline.ingest.sources.iceberg.table_scopes import (
+    KnownTable,
     Memory,
-    Remembered,
     Subject,
-    Told,
-    column_names,
-    lineage_entry,
-    renamed,
-    scope,
-    told_of_table,
-    told_of_view,
+    TableScopes,
+    build_lineage_entry,
+    build_rename_entry,
+    build_scope,
+    build_table_scopes,
+    build_view_scopes,
+    list_column_names,
 )
 from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText
 from meshline.ingest.sources.secrets import Properties, Redaction
 
 MAX_DEPTH = 32  # levels of namespaces
-AT_ONCE = 16  # tables that a thread asks for, one after the other
+BATCH_SIZE = 16  # tables that a thread asks for, one after the other
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Listed(NamedTuple):
+class ListedTable(NamedTuple):
     identifier: Identifier
     dataset: AssetKey
-    around: Around
+    defaults: NamespaceDefaults
     is_view: bool
 
 
 class Answer(NamedTuple):
     """What became of a listed table: told, unchanged (`told` is None), refused, or gone (neither)."""
 
-    listed: Listed
-    told: Told | None = None
+    listed: ListedTable
+    scopes: TableScopes | None = None
     refused: InvalidInput | None = None
     gone: bool = False
 
 
-class Walk:
+class CatalogWalk:
     """`found` is read once; `memory` is what to remember after that."""
 
     def __init__(
@@ -80,21 +80,21 @@ class Walk:
         self._context = context
         self._memory = memory
         self._now = now
-        self._seen: dict[str, Remembered] = {}
+        self._seen: dict[str, KnownTable] = {}
         self._new: dict[str, AssetKey] = {}  # tables that were not there before, by uuid
-        self._identifiers: dict[str, Listed] = {}  # what was listed, by the dataset's name
+        self._identifiers: dict[str, ListedTable] = {}  # what was listed, by the dataset's name
         self._views: list[ViewText] = []
         self._whole = not tables  # whether all that the catalog has was listed
         self.warnings: list[str] = []
 
     def remember(self) -> Mapping[str, str]:
-        return self._memory.next(self._seen, complete=self._whole)
+        return self._memory.build_next(self._seen, complete=self._whole)
 
-    def found(self) -> Iterator[Item]:
-        answers = side_by_side(self._listing(), self._read, self._threads)
+    def read_items(self) -> Iterator[Item]:
+        answers = run_in_parallel(self._list_catalog(), self._read_table, self._threads)
         try:
             for answer in answers:
-                yield from self._taken(answer)
+                yield from self._handle_answer(answer)
         except StoreUnavailable as error:
             self._whole = False
             yield Refusal(
@@ -102,54 +102,54 @@ class Walk:
             )
         finally:
             answers.close()
-        yield from self._lineage()
+        yield from self._build_lineage()
         if self._whole:
-            yield from self._renamed()
+            yield from self._build_renames()
 
-    def _taken(self, answer: Answer | Refusal) -> Iterator[Item]:
+    def _handle_answer(self, answer: Answer | Refusal) -> Iterator[Item]:
         if isinstance(answer, Refusal):
             self._whole = False
             yield answer
             return
         name = answer.listed.dataset.name
         self._identifiers[name] = answer.listed
-        before = self._memory.of(name)
+        before = self._memory.find(name)
         if answer.refused is not None:
-            yield Refusal(InvalidInput(str(answer.refused), ".".join(answer.listed.identifier)), scope(answer.listed.dataset))
+            yield Refusal(InvalidInput(str(answer.refused), ".".join(answer.listed.identifier)), build_scope(answer.listed.dataset))
             if before is not None:
                 self._seen[name] = msgspec.structs.replace(before, tag="")
                 yield from map(Unchanged, before.lasting)
-        elif answer.told is not None:
-            self._seen[name] = answer.told.remembered
+        elif answer.scopes is not None:
+            self._seen[name] = answer.scopes.known
             if before is None or before.gone:
-                self._new[answer.told.remembered.uuid] = answer.listed.dataset
-            if answer.told.view is not None:
-                self._views.append(answer.told.view)
-            yield from answer.told.said
+                self._new[answer.scopes.known.uuid] = answer.listed.dataset
+            if answer.scopes.view is not None:
+                self._views.append(answer.scopes.view)
+            yield from answer.scopes.items
         elif before is not None and not answer.gone:
             self._seen[name] = before
             yield from map(Unchanged, before.scopes)
 
-    def _lineage(self) -> Iterator[Item]:
+    def _build_lineage(self) -> Iterator[Item]:
         """What the views come from, once all tables are known. A view of which not all could be told is read again the next time."""
         if not self._views:
             return
         known = {key.name: key for key in self._context.datasets_in(self._namespace)} if self._patterns else {}
-        names = Names(known | {name: one.dataset for name, one in self._identifiers.items()}, self._named)
+        names = Names(known | {name: one.dataset for name, one in self._identifiers.items()}, self._format_name)
         for view in self._views:
-            entry, notes = lineage_entry(view, names, self._columns)
+            entry, notes = build_lineage_entry(view, names, self._list_columns)
             if notes:
                 self._seen[view.dataset.name] = msgspec.structs.replace(self._seen[view.dataset.name], tag="")
             self.warnings += notes
             yield entry
 
-    def _named(self, parts: Sequence[str]) -> str:
+    def _format_name(self, parts: Sequence[str]) -> str:
         try:
-            return table_name(self._kind, parts)
+            return format_table_name(self._kind, parts)
         except InvalidInput:
             return ""
 
-    def _columns(self, dataset: AssetKey) -> Sequence[str]:
+    def _list_columns(self, dataset: AssetKey) -> Sequence[str]:
         """As the graph knows them; of what came in this reading, and may not be there yet, as the catalog lists them."""
         listed = self._identifiers.get(dataset.name)
         known = [column.name for column in self._context.columns_of(dataset)]
@@ -159,16 +159,16 @@ class Walk:
             loaded = self._catalog.load(listed.identifier, "", is_view=listed.is_view)
         except (Gone, InvalidInput, StoreUnavailable):
             return ()
-        return column_names(loaded.metadata) if loaded is not None else ()
+        return list_column_names(loaded.metadata) if loaded is not None else ()
 
-    def _renamed(self) -> Iterator[Item]:
+    def _build_renames(self) -> Iterator[Item]:
         """Tables that have another name than before: what was said for ever of the old one stays said."""
-        for old in self._memory.names():
-            before = self._memory.of(old)
+        for old in self._memory.list_names():
+            before = self._memory.find(old)
             if old in self._seen or before is None or before.gone or before.uuid not in self._new:
                 continue
             key = self._new[before.uuid]
-            entry = renamed(self._context.naming.dataset(self._namespace, old), key, self._now)
+            entry = build_rename_entry(self._context.naming.dataset(self._namespace, old), key, self._now)
             said = self._seen[key.name]
             carried = tuple(one for one in before.lasting if one not in said.lasting)
             lasting = (*said.lasting, *carried, entry.scope)
@@ -176,13 +176,13 @@ class Walk:
             yield entry
             yield from map(Unchanged, carried)
 
-    def _listing(self) -> Iterator[Listed | Refusal]:
+    def _list_catalog(self) -> Iterator[ListedTable | Refusal]:
         """All tables and views. What of it cannot be listed is refused: it may have been anything. Raises StoreUnavailable."""
         parents: list[Identifier] = [()]
         known: set[Identifier] = set()
         while parents:
             parent = parents.pop()
-            below = self._tried(parent, self._catalog.namespaces)
+            below = self._try_request(parent, self._catalog.list_namespaces)
             if isinstance(below, Refusal):
                 yield below
                 continue
@@ -190,69 +190,69 @@ class Walk:
             known.update(new)
             parents += reversed(new)
             if parent:
-                yield from self._of_namespace(parent)
+                yield from self._list_namespace(parent)
 
-    def _of_namespace(self, namespace: Identifier) -> Iterator[Listed | Refusal]:
-        around = self._tried(namespace, self._catalog.around)
+    def _list_namespace(self, namespace: Identifier) -> Iterator[ListedTable | Refusal]:
+        around = self._try_request(namespace, self._catalog.read_defaults)
         if isinstance(around, Refusal):  # without it the tables would say something else
             yield around
             return
         names: set[Identifier] = set()
-        for is_view, listed in ((False, self._catalog.tables), (True, self._catalog.views)):
-            found = self._tried(namespace, listed)
+        for is_view, listed in ((False, self._catalog.list_tables), (True, self._catalog.list_views)):
+            found = self._try_request(namespace, listed)
             if isinstance(found, Refusal):
                 yield found
                 continue
             for identifier in found:
                 if identifier not in names:
                     names.add(identifier)
-                    yield from self._listed(identifier, around, is_view=is_view)
+                    yield from self._select_table(identifier, around, is_view=is_view)
 
-    def _listed(self, identifier: Identifier, around: Around, *, is_view: bool) -> Iterator[Listed | Refusal]:
+    def _select_table(self, identifier: Identifier, around: NamespaceDefaults, *, is_view: bool) -> Iterator[ListedTable | Refusal]:
         try:
-            name = table_name(self._kind, identifier)
+            name = format_table_name(self._kind, identifier)
         except InvalidInput as error:
             yield Refusal(error)
             return
         if not self._patterns or any(fnmatchcase(name, pattern) for pattern in self._patterns):
-            yield Listed(identifier, self._context.naming.dataset(self._namespace, name), around, is_view)
+            yield ListedTable(identifier, self._context.naming.dataset(self._namespace, name), around, is_view)
 
-    def _tried(self, namespace: Identifier, ask: Callable[[Identifier], T]) -> T | Refusal:
+    def _try_request(self, namespace: Identifier, request: Callable[[Identifier], T]) -> T | Refusal:
         try:
-            return ask(namespace)
+            return request(namespace)
         except Gone:
             return Refusal(InvalidInput("the namespace went away while it was listed", ".".join(namespace)))
         except InvalidInput as error:
             return Refusal(InvalidInput(str(error), ".".join(namespace) or self._namespace))
 
-    def _read(self, listed: Listed | Refusal) -> Answer | Refusal:
+    def _read_table(self, listed: ListedTable | Refusal) -> Answer | Refusal:
         """In a thread of its own."""
         if isinstance(listed, Refusal):
             return listed
-        before = self._memory.of(listed.dataset.name)
-        is_known = before is not None and before.around == listed.around.text and not before.gone
+        before = self._memory.find(listed.dataset.name)
+        is_known = before is not None and before.defaults == listed.defaults.text and not before.gone
         try:
             loaded = self._catalog.load(listed.identifier, before.tag if before is not None and is_known else "", is_view=listed.is_view)
             if loaded is None:
                 return Answer(listed)
             late = not self._memory.is_first and (before is None or before.gone)
-            subject = Subject(listed.dataset, listed.around, before, late, self._now)
+            subject = Subject(listed.dataset, listed.defaults, before, late, self._now)
             if isinstance(loaded.metadata, Table):
-                return Answer(listed, told_of_table(subject, loaded.metadata, loaded.tag, self._context))
-            return Answer(listed, told_of_view(subject, loaded.metadata, loaded.tag))
+                return Answer(listed, build_table_scopes(subject, loaded.metadata, loaded.tag, self._context))
+            return Answer(listed, build_view_scopes(subject, loaded.metadata, loaded.tag))
         except Gone:
             return Answer(listed, gone=True)
         except InvalidInput as error:
             return Answer(listed, refused=error)
 
 
-def side_by_side(items: Iterable[T], do: Callable[[T], R], threads: int) -> Generator[R, None, None]:
+def run_in_parallel(items: Iterable[T], do: Callable[[T], R], threads: int) -> Generator[R, None, None]:
     """`do` of each item, in the order of the items, by so many threads, each `AT_ONCE` items; a few results wait to be taken."""
     left = iter(items)
     with ThreadPoolExecutor(threads, thread_name_prefix="iceberg") as pool:
         waiting: deque[Future[list[R]]] = deque()
         try:
-            while some := list(islice(left, AT_ONCE)):
+            while some := list(islice(left, BATCH_SIZE)):
                 waiting.append(pool.submit(lambda some: [do(item) for item in some], some))
                 if len(waiting) >= 2 * threads:
                     yield from waiting.popleft().result()
@@ -265,7 +265,7 @@ def side_by_side(items: Iterable[T], do: Callable[[T], R], threads: int) -> Gene
 _EXTRAS = {"boto3": "glue", "sqlalchemy": "iceberg"}  # a library that pyiceberg uses: the extra of ours that installs it
 
 
-def kind_of(name: str, properties: Properties) -> tuple[str, dict[str, Any]]:
+def detect_kind(name: str, properties: Properties) -> tuple[str, dict[str, Any]]:
     """(type of the catalog, its properties with those of pyiceberg's own configuration). Raises InvalidInput."""
     try:
         merged: dict[str, Any] = dict(merge_config(Config().get_catalog_config(name) or {}, properties))  # type: ignore[arg-type]
@@ -280,12 +280,12 @@ def kind_of(name: str, properties: Properties) -> tuple[str, dict[str, Any]]:
     return kind, merged
 
 
-def opened(name: str, kind: str, properties: Properties, merged: Properties, redacted: Redaction) -> LibraryCatalog:
+def open_catalog(name: str, kind: str, properties: Properties, merged: Properties, redact: Redaction) -> LibraryCatalog:
     """Connect. Raises InvalidInput, StoreUnavailable, MissingExtra."""
     if kind == "rest":
         from meshline.ingest.sources.iceberg.rest_catalog import RestAccess  # noqa: PLC0415 - it costs a second to import
 
-        return RestAccess(name, merged, redacted)
+        return RestAccess(name, merged, redact)
 
     def connect() -> Catalog:
         try:
@@ -296,4 +296,4 @@ def opened(name: str, kind: str, properties: Properties, merged: Properties, red
                 raise
             raise MissingExtra(_EXTRAS[library], f"reading a catalog of the type {kind}") from error
 
-    return LibraryCatalog(connect, redacted)
+    return LibraryCatalog(connect, redact)

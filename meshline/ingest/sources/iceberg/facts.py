@@ -22,8 +22,8 @@ from meshline.ingest.sources.iceberg.parse import (
     Table,
     View,
     ViewVersion,
-    columns,
-    text_properties,
+    list_columns,
+    select_text_properties,
 )
 from meshline.ingest.sources.table_properties import build_owner_facts, build_product_facts, select_properties
 
@@ -31,10 +31,10 @@ SECOND_MS = 1_000
 MAX_VERSIONS = 200  # schemas of a table, and versions of a view, that one reading tells of: the newest
 COMMIT_TAKES = 60_000_000  # microseconds between a snapshot's time and its commit's, at most
 
-Began: TypeAlias = tuple[int, int]  # (schema id, since when in microseconds)
+SchemaStart: TypeAlias = tuple[int, int]  # (schema id, since when in microseconds)
 
 
-class Move(NamedTuple):
+class ColumnMove(NamedTuple):
     """A column that has another path since a time, in microseconds; `new` is empty if it was dropped."""
 
     old: str
@@ -42,12 +42,12 @@ class Move(NamedTuple):
     time: int
 
 
-def micros_until(milliseconds: int, now: int) -> int:
+def limit_micros(milliseconds: int, now: int) -> int:
     """Microseconds since the epoch, not later than now; what is no time is that of the first second."""
     return min(max(milliseconds, SECOND_MS) * 1000, now)
 
 
-def schemas_by_id(table: Table) -> dict[int, Schema]:
+def index_schemas(table: Table) -> dict[int, Schema]:
     """By id; version 1 may have only one, without an id."""
     found = {schema.schema_id: schema for schema in table.schemas}
     if not found and table.schema is not None:
@@ -55,31 +55,31 @@ def schemas_by_id(table: Table) -> dict[int, Schema]:
     return found
 
 
-def schema_starts(table: Table, now: int, known: Sequence[Began] = ()) -> list[Began]:
+def compute_schema_starts(table: Table, now: int, known: Sequence[SchemaStart] = ()) -> list[SchemaStart]:
     """The schemas in the order in which they held, with strictly growing times.
 
     `known`: what an earlier reading found. It stays as it is, for it knew more: logs are cut, schemas cleaned away.
     """
-    order = _order(table, now)
+    order = _order_schemas(table, now)
     new = order
     if known:
         last = known[-1][0]
         at = max((i for i, (schema, _) in enumerate(order) if schema == last), default=None)
         seen = {schema for schema, _ in known}
         new = order[at + 1 :] if at is not None else [one for one in order if one[0] not in seen]
-    return [*known, *_timed(table, new[-MAX_VERSIONS:], now, after=known[-1][1] if known else None)]
+    return [*known, *_compute_times(table, new[-MAX_VERSIONS:], now, after=known[-1][1] if known else None)]
 
 
-def column_moves(before: Schema, after: Schema, time: int) -> list[Move]:
+def find_column_moves(before: Schema, after: Schema, time: int) -> list[ColumnMove]:
     """What became of columns between two schemas: the field id is the column, whatever its path."""
-    old, new = _paths(before), _paths(after)
-    renamed = [Move(path, new[id_], time) for id_, path in old.items() if id_ in new and new[id_] != path]
+    old, new = _map_paths(before), _map_paths(after)
+    renamed = [ColumnMove(path, new[id_], time) for id_, path in old.items() if id_ in new and new[id_] != path]
     # A path may be given to another column at that moment; what was observed up to the moment before is gone.
-    dropped = [Move(path, "", time - 1) for id_, path in old.items() if id_ not in new]
+    dropped = [ColumnMove(path, "", time - 1) for id_, path in old.items() if id_ not in new]
     return sorted(renamed + dropped)
 
 
-def view_versions(view: View, now: int) -> list[tuple[int, ViewVersion]]:
+def list_view_versions(view: View, now: int) -> list[tuple[int, ViewVersion]]:
     """A view's versions in the order in which they held, with strictly growing times: those are exact. Raises InvalidInput."""
     by_id = {version.version_id: version for version in view.versions}
     log = [(change.timestamp_ms, change.version_id) for change in view.version_log if change.version_id in by_id]
@@ -87,40 +87,40 @@ def view_versions(view: View, now: int) -> list[tuple[int, ViewVersion]]:
         log += [(version.timestamp_ms, version.version_id) for version in view.versions if version.version_id == view.current_version_id]
     found: list[tuple[int, ViewVersion]] = []
     for milliseconds, version in log:
-        time = micros_until(milliseconds, now)
+        time = limit_micros(milliseconds, now)
         found.append((max(time, found[-1][0] + 1) if found else time, by_id[version]))
     if not found:
         raise InvalidInput(f"the view has no version {view.current_version_id}")
     return found[-MAX_VERSIONS:]
 
 
-def _order(table: Table, now: int) -> list[Began]:
+def _order_schemas(table: Table, now: int) -> list[SchemaStart]:
     """(schema id, a time at which it held already) in the order in which schemas held."""
-    known = schemas_by_id(table)
-    order: list[Began] = []
+    known = index_schemas(table)
+    order: list[SchemaStart] = []
     for snapshot in sorted(table.snapshots or (), key=lambda snapshot: snapshot.timestamp_ms):
         if snapshot.schema_id in known and (not order or order[-1][0] != snapshot.schema_id):
-            order.append((snapshot.schema_id, micros_until(snapshot.timestamp_ms, now)))
+            order.append((snapshot.schema_id, limit_micros(snapshot.timestamp_ms, now)))
     current = table.current_schema_id
     if current in known and (not order or order[-1][0] != current):
-        order.append((current, micros_until(table.last_updated_ms, now)))
+        order.append((current, limit_micros(table.last_updated_ms, now)))
     used = {schema for schema, _ in order}
     for unused in sorted(known.keys() - used):  # ids are given in turn: it held before the first greater one
         at = next((i for i, (schema, _) in enumerate(order) if schema > unused), len(order) - 1)
-        order.insert(max(at, 0), (unused, order[at][1] if order else micros_until(table.last_updated_ms, now)))
+        order.insert(max(at, 0), (unused, order[at][1] if order else limit_micros(table.last_updated_ms, now)))
     return order
 
 
-def _timed(table: Table, order: Sequence[Began], now: int, after: int | None) -> list[Began]:
+def _compute_times(table: Table, order: Sequence[SchemaStart], now: int, after: int | None) -> list[SchemaStart]:
     """From the last to the first, each at the latest commit that it may have begun with."""
-    commits = _schema_commits(table, now)
-    result: list[Began] = []
+    commits = _list_schema_commits(table, now)
+    result: list[SchemaStart] = []
     below: int | None = None
     for i in range(len(order) - 1, -1, -1):
         schema, held = order[i]
         latest = held if below is None else min(held, below - 1)
         if i == 0 and after is None:
-            first = min(_commits(table, now), default=latest)
+            first = min(_list_commits(table, now), default=latest)
             time = min(first, latest)
         else:
             at = bisect_left(commits, latest + 1)
@@ -132,24 +132,24 @@ def _timed(table: Table, order: Sequence[Began], now: int, after: int | None) ->
     return result[::-1]
 
 
-def _commits(table: Table, now: int) -> list[int]:
-    return sorted({micros_until(file.timestamp_ms, now) for file in table.metadata_log or ()} | {micros_until(table.last_updated_ms, now)})
+def _list_commits(table: Table, now: int) -> list[int]:
+    return sorted({limit_micros(file.timestamp_ms, now) for file in table.metadata_log or ()} | {limit_micros(table.last_updated_ms, now)})
 
 
-def _schema_commits(table: Table, now: int) -> list[int]:
+def _list_schema_commits(table: Table, now: int) -> list[int]:
     """Commits that may have changed the schema: each snapshot's own is the first one not before it."""
-    commits = _commits(table, now)
+    commits = _list_commits(table, now)
     for snapshot in table.snapshots or ():
-        time = micros_until(snapshot.timestamp_ms, now)
+        time = limit_micros(snapshot.timestamp_ms, now)
         at = bisect_left(commits, time)
         if at < len(commits) and commits[at] - time <= COMMIT_TAKES:  # else it was cut off the log
             del commits[at]
     return commits
 
 
-def _paths(schema: Schema) -> dict[int, str]:
+def _map_paths(schema: Schema) -> dict[int, str]:
     paths: dict[int, str] = {}
-    for column in columns(schema):
+    for column in list_columns(schema):
         paths.setdefault(column.id, column.path)
     return paths
 
@@ -159,7 +159,7 @@ _OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "w
 MAX_NAME = 1_000  # characters
 
 
-def catalog_namespace(kind: str, properties: Mapping[str, object]) -> str:
+def format_namespace(kind: str, properties: Mapping[str, object]) -> str:
     """The namespace of a catalog's datasets, without credentials. Raises InvalidInput if its properties do not tell."""
     if kind == "glue":
         region = properties.get("glue.region") or properties.get("client.region")
@@ -174,7 +174,7 @@ def catalog_namespace(kind: str, properties: Mapping[str, object]) -> str:
     return f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def table_name(kind: str, identifier: Sequence[str]) -> str:
+def format_table_name(kind: str, identifier: Sequence[str]) -> str:
     """The name of a table's dataset. Raises InvalidInput for what cannot be one."""
     name = f"table/{'/'.join(identifier)}" if kind == "glue" else ".".join(identifier)
     if len(name) > MAX_NAME or not all(identifier):
@@ -182,7 +182,7 @@ def table_name(kind: str, identifier: Sequence[str]) -> str:
     return name
 
 
-def physical(location: str) -> tuple[str, str] | None:
+def parse_location(location: str) -> tuple[str, str] | None:
     """(namespace, name) of a location as OpenLineage names paths; None if it cannot be told.
 
     `file:/w/t` and `/w/t` are `file` + `/w/t`; `s3://bucket/w/t` is `s3://bucket` + `w/t`;
@@ -206,7 +206,7 @@ def physical(location: str) -> tuple[str, str] | None:
 _AT_ACCOUNT = frozenset({"abfs", "abfss", "wasb", "wasbs"})  # container@account
 
 
-def table_of_file(file: str) -> str:
+def parse_file_name(file: str) -> str:
     """The table that a file is of: `orders.customer_orders.json` -> `orders.customer_orders`."""
     return unquote(file.removesuffix(".json").removesuffix(".metadata"))
 
@@ -217,7 +217,7 @@ MAX_SQL = 100_000  # characters of a view's text
 _COUNTS = {"total-records": "record_count", "total-files-size": "size_bytes", "total-data-files": "file_count"}
 
 
-class Around(NamedTuple):
+class NamespaceDefaults(NamedTuple):
     """What a table's namespace says for it."""
 
     owner: str = ""
@@ -228,32 +228,36 @@ class Around(NamedTuple):
         return "\n".join(self) if any(self) else ""
 
 
-def columns_content(dataset: AssetKey, schema: Schema, uuid: str) -> Content:
+def build_columns_content(dataset: AssetKey, schema: Schema, uuid: str) -> Content:
     """`uuid`: of the table, so that another table with the same columns says something else."""
-    found = columns(schema)
+    found = list_columns(schema)
     draft = Draft()
     if uuid:
         draft.asset(dataset, None, {"table_uuid": uuid})
-    draft.listing(dataset, [(column.path, column.position) for column in found], [(column.path, _column(column)) for column in found])
+    draft.listing(
+        dataset, [(column.path, column.position) for column in found], [(column.path, _build_column_attributes(column)) for column in found]
+    )
     return draft.content()
 
 
-def table_content(dataset: AssetKey, table: Table, around: Around, context: Context) -> Content:
+def build_table_content(dataset: AssetKey, table: Table, defaults: NamespaceDefaults, context: Context) -> Content:
     specs = [spec.fields for spec in table.partition_specs if spec.spec_id == table.default_spec_id][:1]
     orders = [order.fields for order in table.sort_orders if order.order_id == table.default_sort_order_id][:1]
-    names = _names(table) if any(specs) or any(orders) else {}
+    names = _map_names(table) if any(specs) or any(orders) else {}
     said: dict[str, Json] = {
         "dataset_type": "TABLE",
         "format": "iceberg",
         "format_version": table.format_version,
         "table_uuid": table.table_uuid,
-        "partition_spec": [{"name": field.name, **_of_columns(field, names)} for fields in specs for field in fields],
-        "sort_order": [{**_of_columns(field, names), **_direction(field)} for fields in orders for field in fields],
+        "partition_spec": [{"name": field.name, **_describe_transform(field, names)} for fields in specs for field in fields],
+        "sort_order": [{**_describe_transform(field, names), **_describe_direction(field)} for fields in orders for field in fields],
     }
-    return _described(dataset, said, table.location, text_properties(table.properties), around, other=physical_key(table, context))
+    return _build_content(
+        dataset, said, table.location, select_text_properties(table.properties), defaults, other=build_physical_key(table, context)
+    )
 
 
-def view_content(dataset: AssetKey, view: View, version: ViewVersion, around: Around) -> Content:
+def build_view_content(dataset: AssetKey, view: View, version: ViewVersion, defaults: NamespaceDefaults) -> Content:
     """`sql` and `dialect`: of the first representation; of all, by dialect, if there are several."""
     texts: dict[str, Json] = {one.dialect: one.sql[:MAX_SQL] for one in version.representations if one.sql}
     first = next(iter(texts), "")
@@ -267,11 +271,11 @@ def view_content(dataset: AssetKey, view: View, version: ViewVersion, around: Ar
         "default_catalog": version.default_catalog or "",
         "default_namespace": ".".join(version.default_namespace),
     }
-    return _described(dataset, said, view.location, text_properties(view.properties), around, other=None)
+    return _build_content(dataset, said, view.location, select_text_properties(view.properties), defaults, other=None)
 
 
-def snapshot_content(dataset: AssetKey, snapshot: Snapshot) -> Content:
-    summary = text_properties(snapshot.summary)
+def build_snapshot_content(dataset: AssetKey, snapshot: Snapshot) -> Content:
+    summary = select_text_properties(snapshot.summary)
     said: dict[str, Json] = {"snapshot_id": str(snapshot.snapshot_id), "snapshot_at": snapshot.timestamp_ms}
     if operation := summary.get("operation"):
         said["snapshot_operation"] = operation
@@ -281,31 +285,31 @@ def snapshot_content(dataset: AssetKey, snapshot: Snapshot) -> Content:
     return encode(Facts(assets=(AssetFact(dataset, said),)))
 
 
-def physical_key(table: Table, context: Context) -> AssetKey | None:
+def build_physical_key(table: Table, context: Context) -> AssetKey | None:
     """The dataset that Spark's events name by the table's path."""
-    place = physical(table.location)
+    place = parse_location(table.location)
     return None if place is None else context.naming.dataset(*place)
 
 
-def _described(
+def _build_content(
     dataset: AssetKey,
-    said: Mapping[str, Json],
+    attributes: Mapping[str, Json],
     location: str,
     properties: Mapping[str, str],
-    around: Around,
+    defaults: NamespaceDefaults,
     other: AssetKey | None,
 ) -> Content:
     draft = Draft()
-    owner = properties.get("owner", "") or around.owner
-    said = {
-        **said,
+    owner = properties.get("owner", "") or defaults.owner
+    attributes = {
+        **attributes,
         "location": location,
         "table_owner": owner,
         "description": properties.get("comment", ""),
-        "namespace_description": around.comment,
+        "namespace_description": defaults.comment,
         "properties": select_properties(properties),
     }
-    draft.asset(dataset, None, {name: value for name, value in said.items() if value not in ("", [], {})})
+    draft.asset(dataset, None, {name: value for name, value in attributes.items() if value not in ("", [], {})})
     if other is not None and other != dataset:
         draft.add(Facts(edges=(EdgeFact(EdgeType.SAME_AS, dataset, other, {"why": "location"}),)))
     if address(owner):  # else engines wrote the user of the process that made the table, who would hide whose it is
@@ -315,7 +319,7 @@ def _described(
     return draft.content()
 
 
-def _column(column: Column) -> dict[str, Json]:
+def _build_column_attributes(column: Column) -> dict[str, Json]:
     said: dict[str, Json] = {"type": column.type, "nullable": not column.required, "field_id": column.id}
     if column.doc:
         said["description"] = column.doc
@@ -324,17 +328,17 @@ def _column(column: Column) -> dict[str, Json]:
     return said
 
 
-def _names(table: Table) -> dict[int, str]:
+def _map_names(table: Table) -> dict[int, str]:
     """Paths of columns by field id: in the current schema, else in the last that had the column."""
-    known = schemas_by_id(table)
+    known = index_schemas(table)
     current = known.pop(table.current_schema_id, None)
-    return {column.id: column.path for schema in (*known.values(), *([current] if current else ())) for column in columns(schema)}
+    return {column.id: column.path for schema in (*known.values(), *([current] if current else ())) for column in list_columns(schema)}
 
 
-def _direction(field: SortField) -> dict[str, Json]:
+def _describe_direction(field: SortField) -> dict[str, Json]:
     return {"direction": field.direction, "nulls": field.null_order.removeprefix("nulls-")}
 
 
-def _of_columns(field: PartitionField | SortField, names: Mapping[int, str]) -> dict[str, Json]:
+def _describe_transform(field: PartitionField | SortField, names: Mapping[int, str]) -> dict[str, Json]:
     ids = field.source_ids or (() if field.source_id is None else (field.source_id,))
     return {"columns": [names.get(id_, f"field {id_}") for id_ in ids], "transform": field.transform}

@@ -169,38 +169,38 @@ _view_answer = msgspec.json.Decoder(_ViewAnswer)
 _any = msgspec.json.Decoder(_Any)
 
 
-def table_of_answer(data: bytes) -> tuple[Table, str]:
+def parse_table_answer(data: bytes) -> tuple[Table, str]:
     """(metadata, where its file is) of an answer of `loadTable`. Raises InvalidInput with the JSON path."""
-    answer = _decoded(_table_answer, data)
+    answer = _decode_metadata(_table_answer, data)
     return answer.metadata, answer.metadata_location or ""
 
 
-def view_of_answer(data: bytes) -> tuple[View, str]:
+def parse_view_answer(data: bytes) -> tuple[View, str]:
     """The same of `loadView`."""
-    answer = _decoded(_view_answer, data)
+    answer = _decode_metadata(_view_answer, data)
     return answer.metadata, answer.metadata_location or ""
 
 
-def table_of(data: bytes) -> Table:
+def parse_table(data: bytes) -> Table:
     """Of a metadata file."""
-    return _decoded(_table, data)
+    return _decode_metadata(_table, data)
 
 
-def metadata_of(data: bytes) -> Table | View:
+def parse_metadata(data: bytes) -> Table | View:
     """Of a file that holds metadata of a table or a view, or a catalog's answer that holds them."""
-    outer = _decoded(_any, data)
+    outer = _decode_metadata(_any, data)
     is_answer = bool(bytes(outer.metadata))
     inner = bytes(outer.metadata) if is_answer else data
-    is_view = (_decoded(_any, inner) if is_answer else outer).view_uuid is not None
-    return _decoded(_view, inner) if is_view else _decoded(_table, inner)
+    is_view = (_decode_metadata(_any, inner) if is_answer else outer).view_uuid is not None
+    return _decode_metadata(_view, inner) if is_view else _decode_metadata(_table, inner)
 
 
-def text_properties(properties: Mapping[str, Any] | None) -> dict[str, str]:
+def select_text_properties(properties: Mapping[str, Any] | None) -> dict[str, str]:
     """Properties that are texts, as the specification has them all."""
     return {name: value for name, value in (properties or {}).items() if isinstance(value, str)}
 
 
-def _decoded(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
+def _decode_metadata(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
     try:
         return decoder.decode(data)
     except msgspec.MsgspecError as error:
@@ -226,7 +226,7 @@ class Column(NamedTuple):
     is_key: bool
 
 
-def columns(schema: Schema) -> list[Column]:
+def list_columns(schema: Schema) -> list[Column]:
     """All columns, parents before what is nested in them; of two of one path the first. Raises InvalidInput."""
     keys = frozenset(schema.identifier_field_ids)
     found: dict[str, Column] = {}
@@ -235,42 +235,46 @@ def columns(schema: Schema) -> list[Column]:
             column = Column(field.name, field.id, position, field.type, field.required, field.doc or "", field.id in keys)
             found.setdefault(column.path, column)
         else:
-            for path, id_, type_, required, doc in _walk(field.name, field.id, field.type, required=field.required, doc=field.doc or ""):
-                found.setdefault(path, Column(path, id_, position, type_text(type_), required, doc, id_ in keys))
+            for path, id_, type_, required, doc in _walk_type(
+                field.name, field.id, field.type, required=field.required, doc=field.doc or ""
+            ):
+                found.setdefault(path, Column(path, id_, position, format_type(type_), required, doc, id_ in keys))
         if len(found) > MAX_COLUMNS:
             raise InvalidInput(f"a schema of more than {MAX_COLUMNS} columns")
     return list(found.values())
 
 
-def type_text(type_: Type) -> str:
+def format_type(type_: Type) -> str:
     """`struct<city: string>`, `list<int>`, `map<string, int>`, or the name of a plain type."""
-    text = _text(type_)
+    text = _format_nested_type(type_)
     return text if len(text) <= MAX_TYPE else f"{text[: MAX_TYPE - 1]}…"
 
 
-def _walk(path: str, id_: int, type_: Type, *, required: bool, doc: str, depth: int = 1) -> Iterator[tuple[str, int, Type, bool, str]]:
+def _walk_type(path: str, id_: int, type_: Type, *, required: bool, doc: str, depth: int = 1) -> Iterator[tuple[str, int, Type, bool, str]]:
     if depth > MAX_DEPTH:
         raise InvalidInput(f"columns nested more than {MAX_DEPTH} levels deep")
     yield path, id_, type_, required, doc
     match type_:
         case StructType():
             for field in type_.fields:
-                yield from _walk(
+                yield from _walk_type(
                     f"{path}.{field.name}", field.id, field.type, required=field.required, doc=field.doc or "", depth=depth + 1
                 )
         case ListType():
-            yield from _walk(f"{path}.element", type_.element_id, type_.element, required=type_.element_required, doc="", depth=depth + 1)
+            yield from _walk_type(
+                f"{path}.element", type_.element_id, type_.element, required=type_.element_required, doc="", depth=depth + 1
+            )
         case MapType():
-            yield from _walk(f"{path}.key", type_.key_id, type_.key, required=True, doc="", depth=depth + 1)
-            yield from _walk(f"{path}.value", type_.value_id, type_.value, required=type_.value_required, doc="", depth=depth + 1)
+            yield from _walk_type(f"{path}.key", type_.key_id, type_.key, required=True, doc="", depth=depth + 1)
+            yield from _walk_type(f"{path}.value", type_.value_id, type_.value, required=type_.value_required, doc="", depth=depth + 1)
 
 
-def _text(type_: Type) -> str:
+def _format_nested_type(type_: Type) -> str:
     match type_:
         case StructType():
-            return f"struct<{', '.join(f'{field.name}: {_text(field.type)}' for field in type_.fields)}>"
+            return f"struct<{', '.join(f'{field.name}: {_format_nested_type(field.type)}' for field in type_.fields)}>"
         case ListType():
-            return f"list<{_text(type_.element)}>"
+            return f"list<{_format_nested_type(type_.element)}>"
         case MapType():
-            return f"map<{_text(type_.key)}, {_text(type_.value)}>"
+            return f"map<{_format_nested_type(type_.key)}, {_format_nested_type(type_.value)}>"
     return type_

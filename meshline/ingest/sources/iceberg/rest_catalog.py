@@ -17,16 +17,16 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 
 from meshline.errors import InvalidInput, StoreUnavailable
-from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCatalog, Loaded
-from meshline.ingest.sources.iceberg.parse import MAX_BYTES, table_of_answer, view_of_answer
+from meshline.ingest.sources.iceberg.catalogs import Gone, Identifier, LibraryCatalog, LoadedMetadata
+from meshline.ingest.sources.iceberg.parse import MAX_BYTES, parse_table_answer, parse_view_answer
 from meshline.ingest.sources.secrets import Redaction
 
 CONNECT, READ = 10.0, 60.0  # seconds to connect, and between two bytes
 WAITS = (0.5, 2.0)  # seconds before each further try
 CONNECTIONS = 64
-OF_THE_SERVER = frozenset({429, 502, 503, 504})  # not of the one table
+SERVER_FAILURES = frozenset({429, 502, 503, 504})  # not of the one table
 _NEEDLESS = ("X-Iceberg-Access-Delegation", "Content-type", "Connection", "Accept")  # nobody wants storage credentials
-TOKEN_ENDED = frozenset({401, 419})
+TOKEN_EXPIRED = frozenset({401, 419})
 
 
 class Answer(NamedTuple):
@@ -63,7 +63,7 @@ class Transport:
         self._renew = renew
         self._renewing = threading.Lock()
         self._renewals = 0
-        self._pool = _pool(session, self._base)
+        self._pool = _build_pool(session, self._base)
         # Compressed answers have another ETag than the one that may be asked for again.
         self._headers: dict[str, str] = {**session.headers, "Accept-Encoding": "identity"}
         for name in _NEEDLESS:
@@ -78,14 +78,14 @@ class Transport:
         waits, renewals = iter(WAITS), self._renewals
         while True:
             try:
-                answer = self._answer(url, headers, limit)
+                answer = self._request(url, headers, limit)
             except (RequestException, HTTPError, OSError) as error:
                 problem = type(error).__name__
             else:
-                if answer.status in TOKEN_ENDED and renewals == self._renewals:
-                    self._renewed(renewals)
+                if answer.status in TOKEN_EXPIRED and renewals == self._renewals:
+                    self._renew_token(renewals)
                     continue
-                if answer.status not in OF_THE_SERVER:
+                if answer.status not in SERVER_FAILURES:
                     return answer
                 problem = f"HTTP {answer.status}"
             wait = next(waits, None)
@@ -93,12 +93,12 @@ class Transport:
                 raise StoreUnavailable(f"the catalog does not answer: {problem}")
             time.sleep(wait)
 
-    def _answer(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+    def _request(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
         if self._pool is not None and url.startswith(self._base):
             token = self._session.auth.auth_manager.auth_header()  # type: ignore[union-attr]
             response: BaseHTTPResponse = self._pool.urlopen(
                 "GET",
-                _path(url),
+                _get_request_target(url),
                 headers={**headers, "Authorization": token} if token else headers,
                 retries=False,
                 redirect=False,
@@ -115,7 +115,7 @@ class Transport:
         response.release_conn()
         return Answer(response.status, response.headers.get("ETag", ""), data)
 
-    def _renewed(self, renewals: int) -> None:
+    def _renew_token(self, renewals: int) -> None:
         """Ask for a new token, if no other thread has since."""
         with self._renewing:
             if self._renewals == renewals:
@@ -123,12 +123,12 @@ class Transport:
                 self._renew()
 
 
-def _path(url: str) -> str:
+def _get_request_target(url: str) -> str:
     """What of a URL goes into the request line."""
     return f"/{url.partition('://')[2].partition('/')[2]}"
 
 
-def _pool(session: Session, url: str) -> HTTPConnectionPool | None:
+def _build_pool(session: Session, url: str) -> HTTPConnectionPool | None:
     """The session's connections to a server, without its work for each request; None if that is needed: for a proxy, or signatures."""
     prepared = session.prepare_request(Request("GET", url))
     settings = session.merge_environment_settings(prepared.url or url, {}, stream=True, verify=None, cert=None)
@@ -166,48 +166,48 @@ class _ErrorAnswer(msgspec.Struct):
 class RestAccess(LibraryCatalog):
     catalog: TimedCatalog
 
-    def __init__(self, name: str, properties: Mapping[str, Any], redacted: Redaction) -> None:
+    def __init__(self, name: str, properties: Mapping[str, Any], redact: Redaction) -> None:
         """Connect. Raises InvalidInput, StoreUnavailable."""
-        super().__init__(lambda: TimedCatalog(name, **properties), redacted)
+        super().__init__(lambda: TimedCatalog(name, **properties), redact)
         catalog = self.catalog
         # How a server wants namespaces to be written, and what it can do, pyiceberg knows but does not offer.
         self._separator = catalog._namespace_separator  # noqa: SLF001
         self._has_views = Capability.V1_LIST_VIEWS in catalog._supported_endpoints  # noqa: SLF001
-        self._transport = Transport(catalog._session, catalog.uri, lambda: self.asked(catalog._refresh_token))  # noqa: SLF001
+        self._transport = Transport(catalog._session, catalog.uri, lambda: self.call(catalog._refresh_token))  # noqa: SLF001
         self._namespaces = catalog.url("namespaces")
         self._page_size = {"pageSize": str(size)} if (size := catalog.properties.get(PAGE_SIZE)) else {}
 
-    def namespaces(self, parent: Identifier) -> list[Identifier]:
-        pages = self._pages(self._namespaces, {"parent": self._separator.join(parent)} if parent else {})
+    def list_namespaces(self, parent: Identifier) -> list[Identifier]:
+        pages = self._read_pages(self._namespaces, {"parent": self._separator.join(parent)} if parent else {})
         return sorted({one for page in pages for one in page.namespaces if one and one[:-1] == parent})
 
-    def tables(self, namespace: Identifier) -> list[Identifier]:
-        return self._listed(namespace, "tables")
+    def list_tables(self, namespace: Identifier) -> list[Identifier]:
+        return self._list_identifiers(namespace, "tables")
 
-    def views(self, namespace: Identifier) -> list[Identifier]:
+    def list_views(self, namespace: Identifier) -> list[Identifier]:
         """Nothing if the server has no views."""
-        return self._listed(namespace, "views") if self._has_views else []
+        return self._list_identifiers(namespace, "views") if self._has_views else []
 
-    def load(self, identifier: Identifier, tag: str, *, is_view: bool) -> Loaded | None:
-        url = f"{self._url(identifier[:-1])}/{'views' if is_view else 'tables'}/{quote(identifier[-1], safe='')}"
+    def load(self, identifier: Identifier, tag: str, *, is_view: bool) -> LoadedMetadata | None:
+        url = f"{self._build_url(identifier[:-1])}/{'views' if is_view else 'tables'}/{quote(identifier[-1], safe='')}"
         answer = self._transport.get(url, MAX_BYTES, tag)
         if answer.status == 304:
             return None
         if answer.status != 200:
             self._refuse(answer.status, answer.data)
-        metadata, location = view_of_answer(answer.data) if is_view else table_of_answer(answer.data)
+        metadata, location = parse_view_answer(answer.data) if is_view else parse_table_answer(answer.data)
         is_same = not answer.etag and location and location == tag
-        return None if is_same else Loaded(metadata, answer.etag or location)
+        return None if is_same else LoadedMetadata(metadata, answer.etag or location)
 
-    def _url(self, namespace: Identifier) -> str:
+    def _build_url(self, namespace: Identifier) -> str:
         separator = quote(self._separator, safe="")
         return f"{self._namespaces}/{separator.join(quote(level, safe='') for level in namespace)}"
 
-    def _listed(self, namespace: Identifier, what: str) -> list[Identifier]:
-        pages = self._pages(f"{self._url(namespace)}/{what}", {})
+    def _list_identifiers(self, namespace: Identifier, what: str) -> list[Identifier]:
+        pages = self._read_pages(f"{self._build_url(namespace)}/{what}", {})
         return [(*one.namespace, one.name) for page in pages for one in page.identifiers if one.namespace == namespace]
 
-    def _pages(self, url: str, parameters: Mapping[str, str]) -> Iterator[_Page]:
+    def _read_pages(self, url: str, parameters: Mapping[str, str]) -> Iterator[_Page]:
         """The pages of a list. Raises InvalidInput for one that does not end."""
         token = ""
         for _ in range(MAX_PAGES):
@@ -232,8 +232,8 @@ class RestAccess(LibraryCatalog):
             error = _Error()
         if status == 404 and error.type.startswith("NoSuch"):
             raise Gone
-        message = f"HTTP {status} {self.redacted(f'{error.type}: {error.message}'.strip(': '))}".strip()
-        if status in TOKEN_ENDED:
+        message = f"HTTP {status} {self.redact(f'{error.type}: {error.message}'.strip(': '))}".strip()
+        if status in TOKEN_EXPIRED:
             raise StoreUnavailable(f"the catalog refuses us: {message}; give the property token, credential or auth")
         raise InvalidInput(f"the catalog cannot give it: {message}")
 

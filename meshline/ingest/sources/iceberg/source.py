@@ -13,24 +13,24 @@ from meshline.graph.model import AssetKey
 from meshline.ingest.file_times import now
 from meshline.ingest.sources.base import Context, Item, Reading, Refusal, Source, Unchanged
 from meshline.ingest.sources.files import expand_paths, read_bytes
-from meshline.ingest.sources.iceberg.facts import Around, catalog_namespace, table_of_file
-from meshline.ingest.sources.iceberg.parse import MAX_BYTES, Table, metadata_of
+from meshline.ingest.sources.iceberg.facts import NamespaceDefaults, format_namespace, parse_file_name
+from meshline.ingest.sources.iceberg.parse import MAX_BYTES, Table, parse_metadata
 from meshline.ingest.sources.iceberg.table_scopes import (
+    KnownTable,
     Memory,
-    Remembered,
     Subject,
-    column_names,
-    lineage_entry,
-    rules,
-    scope,
-    told_of_table,
-    told_of_view,
+    build_lineage_entry,
+    build_scope,
+    build_table_scopes,
+    build_view_scopes,
+    compute_rules_digest,
+    list_column_names,
 )
 from meshline.ingest.sources.iceberg.view_lineage import Names, ViewText
 from meshline.ingest.sources.secrets import Redaction, expand_properties
 
 
-class RecordedTables:
+class MetadataFiles:
     """`found` is read once; `remember` tells what to keep after that."""
 
     def __init__(self, files: Sequence[str], namespace: str, context: Context, memory: Memory, now: int) -> None:
@@ -39,57 +39,57 @@ class RecordedTables:
         self._context = context
         self._memory = memory
         self._now = now
-        self._seen: dict[str, Remembered] = {}
+        self._seen: dict[str, KnownTable] = {}
         self._files_of: dict[str, Path] = {}  # by the dataset's name
         self._views: list[ViewText] = []
         self._whole = True
         self.warnings: list[str] = []
 
     def remember(self) -> Mapping[str, str]:
-        return self._memory.next(self._seen, complete=self._whole)
+        return self._memory.build_next(self._seen, complete=self._whole)
 
-    def found(self) -> Iterator[Item]:
+    def read_items(self) -> Iterator[Item]:
         for path in expand_paths(self._files, self._context.folder):
             if isinstance(path, InvalidInput):
                 self._whole = False
                 yield Refusal(path)
             else:
-                yield from self._of(path)
+                yield from self._read_file(path)
         names = Names({name: self._context.naming.dataset(self._namespace, name) for name in self._files_of}, ".".join)
         for view in self._views:
-            entry, notes = lineage_entry(view, names, self._columns)
+            entry, notes = build_lineage_entry(view, names, self._list_columns)
             self.warnings += notes
             yield entry
 
-    def _columns(self, dataset: AssetKey) -> Sequence[str]:
+    def _list_columns(self, dataset: AssetKey) -> Sequence[str]:
         """As the file lists them."""
         try:
-            return column_names(metadata_of(read_bytes(self._files_of[dataset.name], MAX_BYTES)))
+            return list_column_names(parse_metadata(read_bytes(self._files_of[dataset.name], MAX_BYTES)))
         except (InvalidInput, KeyError):
             return ()
 
-    def _of(self, path: Path) -> Iterator[Item]:
-        dataset = self._context.naming.dataset(self._namespace, table_of_file(path.name))
+    def _read_file(self, path: Path) -> Iterator[Item]:
+        dataset = self._context.naming.dataset(self._namespace, parse_file_name(path.name))
         self._files_of[dataset.name] = path
-        before = self._memory.of(dataset.name)
+        before = self._memory.find(dataset.name)
         late = not self._memory.is_first and (before is None or before.gone)
-        subject = Subject(dataset, Around(), before, late, self._now)
+        subject = Subject(dataset, NamespaceDefaults(), before, late, self._now)
         try:
-            metadata = metadata_of(read_bytes(path, MAX_BYTES))
+            metadata = parse_metadata(read_bytes(path, MAX_BYTES))
             if isinstance(metadata, Table):
-                told = told_of_table(subject, metadata, "", self._context)
+                told = build_table_scopes(subject, metadata, "", self._context)
             else:
-                told = told_of_view(subject, metadata, "")
+                told = build_view_scopes(subject, metadata, "")
         except InvalidInput as error:
-            yield Refusal(error if error.where else InvalidInput(str(error), str(path)), scope(dataset))
+            yield Refusal(error if error.where else InvalidInput(str(error), str(path)), build_scope(dataset))
             if before is not None:
                 self._seen[dataset.name] = before
                 yield from map(Unchanged, before.lasting)
             return
-        self._seen[dataset.name] = told.remembered
+        self._seen[dataset.name] = told.known
         if told.view is not None:
             self._views.append(told.view)
-        yield from told.said
+        yield from told.items
 
 
 class Iceberg(Source):
@@ -109,7 +109,7 @@ class Iceberg(Source):
     parallel: Annotated[int, Field(ge=1, le=64)] = 8
 
     @model_validator(mode="after")
-    def _one_place(self) -> Iceberg:
+    def _check_place(self) -> Iceberg:
         is_catalog = bool(self.uri or self.catalog or self.properties)
         if is_catalog == bool(self.files):
             raise ValueError("give either files, or a catalog by uri, properties or its name in catalog")
@@ -118,31 +118,42 @@ class Iceberg(Source):
         return self
 
     def read(self, context: Context) -> Reading:
-        return self._of_files(context) if self.files else self._of_catalog(context)
+        return self._read_files(context) if self.files else self._read_catalog(context)
 
-    def _of_files(self, context: Context) -> Reading:
+    def _read_files(self, context: Context) -> Reading:
         namespace = context.resolve_namespace(self.namespace)
-        memory = Memory(context.memory, rules(context, namespace))
-        tables = RecordedTables(self.files, namespace, context, memory, now())
-        return Reading(self.source, tables.found(), complete=True, atomic=False, warnings=tables.warnings, remember=tables.remember)
+        memory = Memory(context.memory, compute_rules_digest(context, namespace))
+        tables = MetadataFiles(self.files, namespace, context, memory, now())
+        return Reading(self.source, tables.read_items(), complete=True, atomic=False, warnings=tables.warnings, remember=tables.remember)
 
-    def _of_catalog(self, context: Context) -> Reading:
+    def _read_catalog(self, context: Context) -> Reading:
         with require_extra("glue" if self.properties.get("type") == "glue" else "iceberg", "reading an Iceberg catalog"):
             from meshline.ingest.sources.iceberg.crawl import (  # noqa: PLC0415 - pyiceberg is slow to import
-                Walk,
-                kind_of,
-                opened,
+                CatalogWalk,
+                detect_kind,
+                open_catalog,
             )
 
         written = {**self.properties, **({"uri": self.uri} if self.uri else {})}
         properties = expand_properties(written, context.variables)
         name = self.catalog or self.name
-        kind, merged = kind_of(name, properties)
+        kind, merged = detect_kind(name, properties)
         redacted = Redaction(written, merged)
-        namespace = context.resolve_namespace(self.namespace) if self.namespace else catalog_namespace(kind, merged)
+        namespace = context.resolve_namespace(self.namespace) if self.namespace else format_namespace(kind, merged)
         try:
-            catalog = opened(name, kind, properties, merged, redacted)
+            catalog = open_catalog(name, kind, properties, merged, redacted)
         except NotImplementedError as error:
             raise InvalidInput(redacted(str(error)), "properties") from None
-        walk = Walk(catalog, kind, namespace, self.tables, self.parallel, context, Memory(context.memory, rules(context, namespace)), now())
-        return Reading(self.source, walk.found(), complete=not self.tables, atomic=False, warnings=walk.warnings, remember=walk.remember)
+        walk = CatalogWalk(
+            catalog,
+            kind,
+            namespace,
+            self.tables,
+            self.parallel,
+            context,
+            Memory(context.memory, compute_rules_digest(context, namespace)),
+            now(),
+        )
+        return Reading(
+            self.source, walk.read_items(), complete=not self.tables, atomic=False, warnings=walk.warnings, remember=walk.remember
+        )

@@ -48,21 +48,21 @@ class Names:
     `datasets`: all that the catalog lists, by name. `named`: the dataset's name of a table by its parts.
     """
 
-    def __init__(self, datasets: Mapping[str, AssetKey], named: Callable[[Sequence[str]], str]) -> None:
+    def __init__(self, datasets: Mapping[str, AssetKey], format_name: Callable[[Sequence[str]], str]) -> None:
         self._datasets = datasets
         self._folded = {name.casefold(): key for name, key in datasets.items()}
-        self._named = named
+        self._format_name = format_name
 
-    def key(self, relation: Sequence[str], version: ViewVersion) -> AssetKey | None:
+    def resolve(self, relation: Sequence[str], version: ViewVersion) -> AssetKey | None:
         """The dataset that a view means by a name; None if it is of another catalog, or not listed."""
-        return next(filter(None, map(self._listed, _candidates(relation, version))), None)
+        return next(filter(None, map(self._find_listed, _list_candidates(relation, version))), None)
 
-    def _listed(self, parts: Sequence[str]) -> AssetKey | None:
-        name = self._named(parts)
+    def _find_listed(self, parts: Sequence[str]) -> AssetKey | None:
+        name = self._format_name(parts)
         return self._datasets.get(name) or self._folded.get(name.casefold())
 
 
-def _candidates(relation: Sequence[str], version: ViewVersion) -> Iterator[Sequence[str]]:
+def _list_candidates(relation: Sequence[str], version: ViewVersion) -> Iterator[Sequence[str]]:
     """Where a name may be in the view's catalog, the likeliest first.
 
     The name that an engine gives the catalog is known only if it is the default of the view.
@@ -77,20 +77,22 @@ def _candidates(relation: Sequence[str], version: ViewVersion) -> Iterator[Seque
         yield relation[1:]
 
 
-def view_lineage(view: ViewText, names: Names, columns: Callable[[AssetKey], Sequence[str]]) -> ViewLineage:
+def build_view_lineage(view: ViewText, names: Names, columns: Callable[[AssetKey], Sequence[str]]) -> ViewLineage:
     """`columns`: of a table or view, empty if they are not known."""
     notes: list[str] = []
     for representation in view.version.representations:
         if representation.sql:
-            found = _read(view, representation, names, columns)
+            found = _read_representation(view, representation, names, columns)
             if isinstance(found, ViewLineage):
                 return found
             notes.append(found)
-    flows = {Flow(key, view.dataset): None for one in view.version.representations for key in _mentioned(one.sql, view, names)}
+    flows = {Flow(key, view.dataset): None for one in view.version.representations for key in _find_mentioned(one.sql, view, names)}
     return ViewLineage(encode(Facts(flows=tuple(flows))), tuple(notes))
 
 
-def _read(view: ViewText, representation: Representation, names: Names, columns: Callable[[AssetKey], Sequence[str]]) -> ViewLineage | str:
+def _read_representation(
+    view: ViewText, representation: Representation, names: Names, columns: Callable[[AssetKey], Sequence[str]]
+) -> ViewLineage | str:
     """What a representation tells, or why it cannot be read."""
     try:
         from meshline.sql.script import lineage_of  # noqa: PLC0415 - sqlglot is an extra of its own, and slow to import
@@ -99,21 +101,21 @@ def _read(view: ViewText, representation: Representation, names: Names, columns:
             raise
         return "its SQL is not read, which needs the extra 'sql': what it comes from is told by whole tables"
 
-    def columns_of(relation: Relation) -> Sequence[str]:
-        key = names.key(relation, view.version)
+    def list_columns(relation: Relation) -> Sequence[str]:
+        key = names.resolve(relation, view.version)
         return columns(key) if key is not None else ()
 
     target = (view.dataset.name,)
     try:
-        lineages = [one for one in lineage_of(representation.sql, representation.dialect, columns_of, target) if one.target == target]
+        lineages = [one for one in lineage_of(representation.sql, representation.dialect, list_columns, target) if one.target == target]
     except InvalidInput as error:
         return f"its SQL cannot be read as {representation.dialect or 'any dialect'}: {error}"
     if not lineages:
         return f"its SQL is no query of {representation.dialect}"
-    return _Flows(view, names).of(lineages[-1])
+    return _FlowBuilder(view, names).build(lineages[-1])
 
 
-class _Flows:
+class _FlowBuilder:
     """Lineage over relations -> flows over assets."""
 
     def __init__(self, view: ViewText, names: Names) -> None:
@@ -121,25 +123,25 @@ class _Flows:
         self._names = names
         self._notes: dict[str, None] = {}
 
-    def of(self, lineage: Lineage) -> ViewLineage:
+    def build(self, lineage: Lineage) -> ViewLineage:
         own = self._view.dataset
         self._notes.update(dict.fromkeys(lineage.unresolved))
-        flows = dict.fromkeys(self._columns(lineage))
+        flows = dict.fromkeys(self._build_column_flows(lineage))
         described = {flow.start.parts[:2] for flow in flows if flow.start.kind is AssetKind.COLUMN}
         for relation in lineage.reads:
-            key = self._key(relation)
+            key = self._resolve_relation(relation)
             if key is not None and key != own:
                 flows[Flow(key, own, covered=key.parts in described)] = None
                 if lineage.unresolved:  # what could not be told may come from any of them
                     flows[Flow(key, own)] = None
         return ViewLineage(encode(Facts(flows=tuple(flows))), tuple(self._notes))
 
-    def _columns(self, lineage: Lineage) -> Iterator[Flow]:
+    def _build_column_flows(self, lineage: Lineage) -> Iterator[Flow]:
         own, listed = self._view.dataset, self._view.columns
         # The text may name them otherwise than the view does: `CREATE VIEW v (a, b) AS SELECT x, y`.
         called = dict(zip(lineage.columns, listed, strict=False)) if len(lineage.columns) == len(listed) else {}
         for edge in lineage.edges:
-            key = self._key(edge.source)
+            key = self._resolve_relation(edge.source)
             if key is None:
                 continue
             if edge.column is None:
@@ -151,17 +153,17 @@ class _Flows:
                 end = model.build_column_key(own, called.get(edge.target, edge.target))
                 yield Flow(model.build_column_key(key, edge.column), end, edge.type, edge.subtype, edge.masking)
 
-    def _key(self, relation: Relation) -> AssetKey | None:
-        key = self._names.key(relation, self._view.version)
+    def _resolve_relation(self, relation: Relation) -> AssetKey | None:
+        key = self._names.resolve(relation, self._view.version)
         if key is None:
             self._notes[f"it reads {'.'.join(relation)}, which this catalog does not list"] = None
         return key
 
 
-def _mentioned(sql: str, view: ViewText, names: Names) -> Iterator[AssetKey]:
+def _find_mentioned(sql: str, view: ViewText, names: Names) -> Iterator[AssetKey]:
     """The tables whose names are in a text that was not parsed."""
     for found in _NAMED.finditer(_NO_NAME.sub(" ", sql)):
         parts = [part.strip('"`') for part in _PART.findall(found[0])]
-        key = names.key(parts, view.version)
+        key = names.resolve(parts, view.version)
         if key is not None and key != view.dataset:
             yield key
