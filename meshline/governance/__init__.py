@@ -1,1 +1,1 @@
-"""May this change ship, who is hit, who is told: changes, rules, verdicts, waivers, policies, notices. Reads no files."""
+"""Whether a change may ship, which consumers it affects, who is notified: rules, verdicts, waivers, policies, notices. Reads no files."""

@@ -1,6 +1,6 @@
-"""The audit log: who asked for which check, whose waiver let a finding pass, who said what by hand, which policy was broken and when.
+"""The audit log: who requested which check, which waivers were used, who changed what by hand, and when policies were violated.
 
-Its entries are records of the store's journal (kind `audit`): only ever added, and kept for good.
+Its entries are records of the store's journal (kind `audit`): they are only added, and never deleted.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ READ_AT_ONCE = 1000
 
 class Action(enum.StrEnum):
     CHECK = "check"
-    WAIVER = "waiver"  # it let a finding of a check pass
+    WAIVER = "waiver"  # it accepted a finding of a check
     MUTATION = "mutation"
     POLICY = "policy"  # a violation was opened or closed
 
 
 class Entry(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """`actor`: whom the token names, or who is named where there are no tokens; empty: nobody knows. `subject`: what it is about,
-    in words; `details`: by the action.
+    """`actor`: the name of the token, or the name that the caller gives if there are no tokens; empty if unknown. `subject`: what the
+    entry is about, in words. `details`: depend on the action.
     """
 
     action: Action
@@ -40,7 +40,7 @@ class Entry(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class LogEntry(NamedTuple):
-    """An entry of the log. `at` in microseconds; `position` orders them."""
+    """An entry with its time (`at`, in microseconds) and its position in the log."""
 
     position: int
     at: int
@@ -56,7 +56,7 @@ _decoder = msgspec.json.Decoder(Entry)
 
 
 def build_check_records(actor: str, report: Report, digest: str, at: int) -> list[Record]:
-    """A check, and each waiver that it used. `digest`: of all that was given to it."""
+    """The record of a check, and one of each waiver that it used. `digest`: of all inputs of the check."""
     details: dict[str, Json] = {
         "digest": digest,
         "mode": report.mode,
@@ -68,14 +68,14 @@ def build_check_records(actor: str, report: Report, digest: str, at: int) -> lis
         "violations": len(report.violations),
         "revision": report.completeness.revision,
     }
-    things = sorted({finding.subject.name for finding in report.findings})
-    subject = ", ".join(things[:3]) + (f" and {len(things) - 3} more" if len(things) > 3 else "")
+    subjects = sorted({finding.subject.name for finding in report.findings})
+    subject = ", ".join(subjects[:3]) + (f" and {len(subjects) - 3} more" if len(subjects) > 3 else "")
     entries = [Entry(action=Action.CHECK, actor=actor, subject=subject, details=details)]
     concerns: tuple[Finding | Violation, ...] = (*report.findings, *report.violations)
     for concern in concerns:
         if concern.waived is not None:
             waiver = concern.waived
-            said: dict[str, Json] = {
+            waiver_details: dict[str, Json] = {
                 "fingerprint": concern.fingerprint,
                 "approver": waiver.approver,
                 "reason": waiver.reason,
@@ -83,24 +83,24 @@ def build_check_records(actor: str, report: Report, digest: str, at: int) -> lis
                 "verdict": concern.verdict,
                 "digest": digest,
             }
-            entries.append(Entry(action=Action.WAIVER, actor=actor, subject=concern.text, details=said))
+            entries.append(Entry(action=Action.WAIVER, actor=actor, subject=concern.text, details=waiver_details))
     return [_build_record(entry, at) for entry in entries]
 
 
-def build_mutation_record(actor: str, name: str, about: AssetKey, said: Statement) -> Record:
-    """`name`: of the mutation. What it said is in the store under the source, scope and digest of the statement."""
+def build_mutation_record(actor: str, name: str, about: AssetKey, statement: Statement) -> Record:
+    """`name`: of the mutation. The store has what it stated, under the source, scope and digest of the statement."""
     details: dict[str, Json] = {
         "mutation": name,
         "id": about.id,
-        "source": said.source,
-        "scope": list(said.scope),
-        "digest": said.content.digest.hex(),
+        "source": statement.source,
+        "scope": list(statement.scope),
+        "digest": statement.content.digest.hex(),
     }
-    return _build_record(Entry(action=Action.MUTATION, actor=actor, subject=about.qualified_name, details=details), said.observed_at)
+    return _build_record(Entry(action=Action.MUTATION, actor=actor, subject=about.qualified_name, details=details), statement.observed_at)
 
 
 def build_policy_record(state: str, violation: Violation, at: int, key: str) -> Record:
-    """`state`: opened or closed. `key` names this turn of this violation, so that it is there once."""
+    """`state`: opened or closed. `key` identifies this event of this violation, so that it is recorded once."""
     details: dict[str, Json] = {
         "state": state,
         "policy": violation.policy,
@@ -115,7 +115,7 @@ def build_policy_record(state: str, violation: Violation, at: int, key: str) -> 
 def read_entries(
     store: Store, *, action: Action | None = None, since: int | None = None, actor: str | None = None, after: int = 0
 ) -> Iterator[LogEntry]:
-    """The log in the order of commits: of an action, of an actor, not before a time, after a position."""
+    """The log in the order of commits, filtered by action, actor, earliest time (microseconds) and position."""
     while kept := store.read_journal(AUDIT, after, READ_AT_ONCE):
         after = kept[-1].position
         for one in map(_parse_entry, kept):
@@ -130,18 +130,18 @@ def take_page(found: Iterator[LogEntry], size: int) -> Page:
 
 
 def describe_entry(action: str, subject: str, details: Mapping[str, Json]) -> str:
-    """An entry as a sentence, but for when and who."""
-    said = {name: str(value) for name, value in details.items()}
+    """An entry as a sentence, without its time and actor."""
+    texts = {name: str(value) for name, value in details.items()}
     match action:
         case Action.CHECK:
-            outcome = f"{said['verdict']}, {'passed' if details['passed'] else 'failed'}, findings: {said['findings']}"
-            return f"{subject or 'nothing changed'}: {outcome} ({said['mode']}, {said['profile']}) {said['digest'][:12]}"
+            outcome = f"{texts['verdict']}, {'passed' if details['passed'] else 'failed'}, findings: {texts['findings']}"
+            return f"{subject or 'nothing changed'}: {outcome} ({texts['mode']}, {texts['profile']}) {texts['digest'][:12]}"
         case Action.WAIVER:
-            return f"{said['fingerprint']} approved by {said['approver']} until {said['expires']}: {subject}"
+            return f"{texts['fingerprint']} approved by {texts['approver']} until {texts['expires']}: {subject}"
         case Action.MUTATION:
-            return f"{said['mutation']} {subject}, as {said['source']}"
+            return f"{texts['mutation']} {subject}, as {texts['source']}"
         case _:
-            return f"{said['state']} {said['policy']} {said['fingerprint']}: {said['text']}"
+            return f"{texts['state']} {texts['policy']} {texts['fingerprint']}: {texts['text']}"
 
 
 def _build_record(entry: Entry, at: int, key: str = "") -> Record:

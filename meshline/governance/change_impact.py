@@ -1,4 +1,4 @@
-"""What some assets reach, found out once for all the changes that are made to them."""
+"""What some assets affect: computed once for all changes of the same assets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DATA_KINDS = frozenset({AssetKind.COLUMN, AssetKind.DATASET})
 
 
 class Reached(NamedTuple):
-    """An asset that is reached, and how."""
+    """An affected asset (a node of the index), and how it is reached; `distance` in flows."""
 
     node: int
     reach: Reach
@@ -30,10 +30,11 @@ class Reached(NamedTuple):
 
 
 class ChangeImpact:
-    """Some assets, and the lineage that leaves them. Valid as long as the index does not change.
+    """Changed assets, and the lineage that leaves them. Valid as long as the index does not change.
 
-    `starts`: those that the graph knows. `unknown`: the names of the others. What is reached is only possible (`vague`) where
-    another stands in for one: the column around for a nested one, the dataset for a column where nobody lists its columns.
+    `starts`: nodes of the assets that the graph contains. `unknown`: the names of the others. `parent_datasets`: the datasets of
+    unknown columns. `vague`: a start replaces an asset that the graph does not contain (the enclosing column of a nested one, the dataset
+    of a column if no source lists its columns), so that all it reaches is only possibly affected.
     """
 
     def __init__(self, live: LiveGraph, index: LineageIndex, assets: Sequence[AssetKey], limits: Limits = UNLIMITED) -> None:
@@ -47,14 +48,12 @@ class ChangeImpact:
         stand_ins = [self._find_undescribed_dataset(key) if node is None else node for key, node in around.items()]
         known = [node for node in found.values() if node is not None]
         self.vague = any(node is not None and node not in known for node in stand_ins)
-        self.parent_datasets = tuple(
-            dict.fromkeys(node for key in around if (node := self._find_dataset(key)) is not None)
-        )  # of the unknown
+        self.parent_datasets = tuple(dict.fromkeys(node for key in around if (node := self._find_dataset(key)) is not None))
         self.starts = tuple(dict.fromkeys((*known, *(node for node in stand_ins if node is not None))))
         self.downstream: Impact = impact(index, self.starts, promises=False, limits=limits)
 
     def _find_enclosing_column(self, key: AssetKey) -> int | None:
-        """The column in which a nested one is."""
+        """The nearest known column that contains a nested one."""
         name = key.name
         while key.kind is AssetKind.COLUMN and "." in name:
             name = name.rpartition(".")[0]
@@ -70,10 +69,10 @@ class ChangeImpact:
     def _find_dataset(self, key: AssetKey) -> int | None:
         return self.index.assets.find_by_key(AssetKey(AssetKind.DATASET, key.parts[:2])) if key.kind is AssetKind.COLUMN else None
 
-    # -- what is reached
+    # -- affected assets
 
     def list_reached(self, *kinds: AssetKind) -> list[Reached]:
-        """All that is reached of these kinds, as `impact` tells it."""
+        """All affected assets of these kinds."""
         known = self.downstream.affected
         rows = np.flatnonzero(np.isin(self.downstream.groups.kind, [KIND_ORDER[kind] for kind in kinds]))
         return [
@@ -83,7 +82,7 @@ class ChangeImpact:
 
     @cached_property
     def counts(self) -> dict[AssetKind, int]:
-        """How many of each kind are reached."""
+        """How many assets of each kind are affected."""
         counts = np.bincount(self.downstream.groups.kind, minlength=len(KINDS)).tolist()
         return {kind: count for kind, count in zip(KINDS, counts, strict=True) if count}
 
@@ -93,7 +92,7 @@ class ChangeImpact:
 
     @cached_property
     def datasets(self) -> tuple[int, ...]:
-        """The datasets that the starts are, or are of; of products and domains those that stand for them."""
+        """The datasets that are starts or have a start as a column; for products and domains, where the traversal starts."""
         index = self.index
         starts = (*self.starts, *self.downstream.traversal.starts.tolist())
         held = [node for node in starts if index.assets.get_kind(node) in _DATA_KINDS]
@@ -103,22 +102,22 @@ class ChangeImpact:
 
     @cached_property
     def origins(self) -> frozenset[int]:
-        """What the traversal began with, and the datasets of it."""
+        """The nodes at which the traversal began, and their datasets."""
         return frozenset((*self.starts, *self.downstream.traversal.starts.tolist(), *self.datasets))
 
     def is_affected(self, node: int) -> bool:
         return node in self.origins or self.downstream.row(node) is not None
 
-    # -- the flows behind it
+    # -- flows
 
     @cached_property
     def flows(self) -> FlowTable:
-        """The flows between the starts and what is reached."""
+        """The flows between the starts and the affected assets."""
         return self.downstream.traversal.flow_table()
 
     @cached_property
     def value_nodes(self) -> Ints:
-        """The columns and datasets that have the values of the starts: those themselves, and what they reach DIRECT."""
+        """The nodes (int32) of columns and datasets that have the values of the starts: the starts, and what they reach DIRECT."""
         found = self.downstream.traversal
         begun = found.starts
         own = [
@@ -131,15 +130,15 @@ class ChangeImpact:
 
     @cached_property
     def reading_flows(self) -> FlowTable:
-        """The flows that leave the values: each is somebody who reads them."""
+        """The flows that leave `value_nodes`: each is a reader of the values."""
         return self.flows.where(np.isin(self.flows.start, self.value_nodes))
 
     def list_subtypes(self, flows: FlowTable) -> list[str]:
-        """The subtype of each of these flows, in capitals; empty: not said."""
+        """The subtype of each of these flows, in capitals; empty if it is not stated."""
         texts = {number: self.index.lineage.get_text(number).upper() for number in np.unique(flows.subtype).tolist()}
         return [texts[number] for number in flows.subtype.tolist()]
 
-    # -- who consumes
+    # -- consumers
 
     def list_governing_contracts(self, dataset: int) -> tuple[str, ...]:
         """The contracts that govern a dataset, by name."""
@@ -150,7 +149,7 @@ class ChangeImpact:
         return names
 
     def list_uses(self, consumer: int) -> list[tuple[int, str]]:
-        """What a consumer uses of all that is touched, with the contract that is said to cover it, or an empty text."""
+        """The changed or affected assets that a consumer uses, each with the contract that is stated to cover the use, or an empty text."""
         edges = self.index.ownership.list_edges(consumer, EdgeType.CONSUMES)
         return [(edge.end, str(edge.attributes.get("contract") or "")) for edge in edges if self._is_used(edge.end)]
 

@@ -1,4 +1,4 @@
-"""What differs between two versions of a thing, one by one, each under the rule that it falls under."""
+"""The differences between two versions of a contract, product or table, each with its rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SubjectKind(enum.StrEnum):
 
 
 class Subject(NamedTuple):
-    """What is changed: a part of a thing, by its stable key.
+    """What is changed: a part of a contract, product or table, by its stable key.
 
     `name`: the contract's id, the product's name, the table's qualified name. Parts: ("model", name), ("model", name, "field", name)
     of a contract; ("field", name) of a table; ("slo", name[, element]), ("port", "output" or "input", name), ("role", name),
@@ -36,9 +36,9 @@ class Change(NamedTuple):
     """One difference. `rule`: the id of a row of `meshline.governance.rules`.
 
     `before`, `after`: the values that differ, in one normal form (`decimal(18,2)`, whatever the spelling).
-    `assets`: what it changes in the graph, under the names of before: columns, datasets, a product.
-    `consumers`: who is bound to it by promise, whatever the lineage.
-    `told`: more that rules and sentences need (`field`, `port`, `widening`, ...).
+    `assets`: the changed columns, datasets or product in the graph, under their names before the change.
+    `consumers`: consumers that a promise binds to it, independent of lineage.
+    `details`: more values that rules and sentences need (`field`, `port`, `widening`, ...).
     """
 
     rule: str
@@ -53,6 +53,6 @@ class Change(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """Says which change it is, wherever it stands and whatever else changes: 16 hexadecimal digits."""
-        said = msgspec.json.encode([self.rule, *self.subject, self.before, self.after], order="deterministic")
-        return hashlib.blake2b(said, digest_size=8).hexdigest()
+        """Identifies the change, independent of its place in a file and of other changes: 16 hexadecimal digits."""
+        content = msgspec.json.encode([self.rule, *self.subject, self.before, self.after], order="deterministic")
+        return hashlib.blake2b(content, digest_size=8).hexdigest()

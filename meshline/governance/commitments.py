@@ -1,4 +1,4 @@
-"""Who counts on what is changed, whatever the columns: by a contract, a port, a promise of their own."""
+"""Contracts, ports and commitments that depend on a changed dataset, contract or product as a whole."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from meshline.graph.queries.contract_versions import versions
 _SUBJECTS = {SubjectKind.CONTRACT: model.build_contract_key, SubjectKind.PRODUCT: model.build_data_product_key}
 
 
-def find_subject(change: Change, touched: ChangeImpact) -> int | None:
-    """The contract or product that is changed, if the graph knows it."""
+def find_subject(change: Change, impact: ChangeImpact) -> int | None:
+    """The node of the changed contract or product, if the graph contains it."""
     key = _SUBJECTS.get(change.subject.kind)
-    return None if key is None else touched.index.assets.find_by_key(key(change.subject.name))
+    return None if key is None else impact.index.assets.find_by_key(key(change.subject.name))
 
 
-# -- who is bound
+# -- bound consumers
 
 
-def adjust_for_bound_consumers(change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
-    consumers = find_bound_consumers(change, touched)
+def adjust_for_bound_consumers(change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
+    consumers = find_bound_consumers(change, impact)
     if not consumers:
         return None
-    return AdjustedVerdict(Verdict.BREAKING, f"{touched.values.format_names(consumers)} is bound to it.", frozenset(consumers))
+    return AdjustedVerdict(Verdict.BREAKING, f"{impact.values.format_names(consumers)} is bound to it.", frozenset(consumers))
 
 
-def find_bound_consumers(change: Change, touched: ChangeImpact) -> set[int]:
-    """Those that the change names, and those that use under the contract, or use the product or its datasets themselves."""
-    index = touched.index
+def find_bound_consumers(change: Change, impact: ChangeImpact) -> set[int]:
+    """Nodes of the consumers that the change names, that use data under the contract, or that use the product or its datasets."""
+    index = impact.index
     named = {node for key in change.consumers if (node := index.assets.find_by_key(key)) is not None}
-    own = find_subject(change, touched)
+    own = find_subject(change, impact)
     if change.rule == "consumer-removed":
-        return {node for node in named if touched.list_uses(node)}
-    used = {*touched.starts, *touched.datasets, *(() if own is None else (own, *list_governed(touched, own)))}
+        return {node for node in named if impact.list_uses(node)}
+    used = {*impact.starts, *impact.datasets, *(() if own is None else (own, *list_governed(impact, own)))}
     for node in tuple(used):
         if index.assets.get_kind(node) is AssetKind.DATASET:
             used.update(index.assets.list_columns(node))
@@ -53,63 +53,63 @@ def find_bound_consumers(change: Change, touched: ChangeImpact) -> set[int]:
     return named | {edge.start for edge in edges if under is None or edge.attributes.get("contract", under) == under}
 
 
-def list_governed(touched: ChangeImpact, contract: int) -> set[int]:
-    return {edge.end for edge in touched.index.ownership.list_edges(contract, EdgeType.GOVERNS)}
+def list_governed(impact: ChangeImpact, contract: int) -> set[int]:
+    return {edge.end for edge in impact.index.ownership.list_edges(contract, EdgeType.GOVERNS)}
 
 
-# -- who shows it
+# -- output ports
 
 
-def adjust_for_exposure(_change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
-    """Output ports of datasets that have the values unmasked."""
-    index = touched.index
-    found = touched.downstream.traversal
+def adjust_for_exposure(_change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
+    """Breaking if an output port shows a dataset with the values unmasked."""
+    index = impact.index
+    found = impact.downstream.traversal
     unmasked = found.nodes[(found.reach == Reach.DIRECT) & ~found.masked]
     of_column = unmasked[index.lineage.get_kinds(unmasked) == model.KINDS.index(AssetKind.COLUMN)]
-    datasets = {*touched.datasets, *np.unique(index.lineage.get_datasets(of_column)).tolist()}
+    datasets = {*impact.datasets, *np.unique(index.lineage.get_datasets(of_column)).tolist()}
     shown = [
         dataset
         for dataset in datasets
         if any(_is_output(edge.attributes) for edge in index.ownership.list_edges(dataset, EdgeType.PORT, incoming=True))
     ]
-    return AdjustedVerdict(Verdict.BREAKING, f"An output port shows it unmasked: {touched.values.format_names(shown)}.") if shown else None
+    return AdjustedVerdict(Verdict.BREAKING, f"An output port shows it unmasked: {impact.values.format_names(shown)}.") if shown else None
 
 
-def _is_output(said: Mapping[str, Json]) -> bool:
-    return str(said.get("direction", "output")).lower() == "output"
+def _is_output(attributes: Mapping[str, Json]) -> bool:
+    return str(attributes.get("direction", "output")).lower() == "output"
 
 
-# -- who promises on it
+# -- promises further down
 
 
-def adjust_for_broken_promises(change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
-    """Products and contracts further down whose own promise no longer holds."""
+def adjust_for_broken_promises(change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
+    """Breaking if a promise of a product or contract further down is no longer met."""
     name = change.subject.part[1] if len(change.subject.part) > 1 else ""
-    own = find_subject(change, touched)
+    own = find_subject(change, impact)
     before, after = (None if value is None else durations.measure(format_value(value)) for value in (change.before, change.after))
     reasons: dict[int, str] = {}
     if name == FRESHNESS and own is not None:
         seconds = None if after is None else after.seconds
-        pairs = find_broken_promises(touched.live, touched.index, {own: seconds})
+        pairs = find_broken_promises(impact.live, impact.index, {own: seconds})
         reasons.update({then.product: then.text for _, then in pairs if then.product != own})
     less = _is_smaller_weaker(before, after)
-    for node, measure in _list_promises(touched, name, own):
+    for node, measure in _list_promises(impact, name, own):
         if node not in reasons and _is_weaker(after, measure, less=less) and not _is_weaker(before, measure, less=less):
             reasons[node] = f"{measure.text} promised"
     if not reasons:
         return None
-    said = "; ".join(
-        f"{touched.values.get_asset(node).name}: {reasons[node]}" for node in sorted(reasons, key=touched.index.assets.get_key)
+    broken = "; ".join(
+        f"{impact.values.get_asset(node).name}: {reasons[node]}" for node in sorted(reasons, key=impact.index.assets.get_key)
     )
-    return AdjustedVerdict(Verdict.BREAKING, f"A promise no longer holds: {said}.")
+    return AdjustedVerdict(Verdict.BREAKING, f"A promise is no longer met: {broken}.")
 
 
-def _list_promises(touched: ChangeImpact, name: str, own: int | None) -> Iterable[tuple[int, Measure]]:
-    """What is promised under that name by the products and contracts that are reached."""
-    index = touched.index
+def _list_promises(impact: ChangeImpact, name: str, own: int | None) -> Iterable[tuple[int, Measure]]:
+    """(node, measure): the service levels of that name that affected products and contracts promise."""
+    index = impact.index
     kinds = (AssetKind.DATA_PRODUCT, AssetKind.CONTRACT)
-    nodes = sorted({one.node for one in touched.list_reached(*kinds)} - {own} - set(touched.starts))
-    for node, known in zip(nodes, attributes(touched.live, index, nodes), strict=True):
+    nodes = sorted({one.node for one in impact.list_reached(*kinds)} - {own} - set(impact.starts))
+    for node, known in zip(nodes, attributes(impact.live, index, nodes), strict=True):
         if index.assets.get_kind(node) is AssetKind.CONTRACT:
             current = next((one.contract for one in versions(index.assets.get_label(node).name, known.rows) if one.contract.in_force), None)
             yield from ((node, level.measure) for level in (current.sla if current else ()) if level.name == name)
@@ -121,7 +121,7 @@ def _list_promises(touched: ChangeImpact, name: str, own: int | None) -> Iterabl
 
 
 def _is_smaller_weaker(before: Measure | None, after: Measure | None) -> bool | None:
-    """Whether, of what is loosened, the smaller promises less; None: cannot be told."""
+    """Whether the smaller of two values is the weaker promise, given that `after` is the loosened one; None: they cannot be compared."""
     if before is None or after is None:
         return None
     for was, now in ((before.seconds, after.seconds), (before.ratio, after.ratio)):
@@ -131,9 +131,9 @@ def _is_smaller_weaker(before: Measure | None, after: Measure | None) -> bool | 
 
 
 def _is_weaker(given: Measure | None, promise: Measure, *, less: bool | None = None) -> bool:
-    """Whether what is given is not enough for a promise: a longer time, a smaller share, unless `less` says which.
+    """Whether a given level is too weak for a promise: a longer time, a smaller share, unless `less` states the direction.
 
-    Nothing is never enough; what cannot be compared is not said to be too little.
+    A missing level is always too weak; levels that cannot be compared never are.
     """
     if given is None:
         return True
@@ -143,45 +143,46 @@ def _is_weaker(given: Measure | None, promise: Measure, *, less: bool | None = N
     return False
 
 
-# -- what depends on itself
+# -- cycles
 
 
-def adjust_for_cycle(change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
-    """An input that is made of what the product puts out; or one that is less fresh than the product promises to be."""
-    index = touched.index
-    inputs = [node for name in _list_texts(change.details.get("datasets")) if (node := _find_dataset(touched, name)) is not None]
-    own = find_subject(change, touched)
-    circular = [node for node in inputs if touched.is_affected(node)]
+def adjust_for_cycle(change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
+    """Conditional if an input is derived from an output of the product, or promises less than the product does."""
+    index = impact.index
+    inputs = [node for name in _list_texts(change.details.get("datasets")) if (node := _find_dataset(impact, name)) is not None]
+    own = find_subject(change, impact)
+    circular = [node for node in inputs if impact.is_affected(node)]
     if circular:
         return AdjustedVerdict(
-            Verdict.CONDITIONAL, f"{touched.values.format_names(circular)} is made of what the product puts out: they wait for each other."
+            Verdict.CONDITIONAL,
+            f"{impact.values.format_names(circular)} is derived from an output of the product: the two wait for each other.",
         )
     if own is None:
         return None
-    mine = _read_slo(touched, own)
+    mine = _read_slo(impact, own)
     for node in inputs:
         for edge in index.ownership.list_edges(node, EdgeType.PORT, incoming=True):
             if _is_output(edge.attributes) and edge.start != own:
-                theirs = _read_slo(touched, edge.start)
+                theirs = _read_slo(impact, edge.start)
                 weak = [name for name, promise in mine.items() if name in theirs and _is_weaker(theirs[name], promise)]
                 if weak:
-                    said = ", ".join(f"{name} {theirs[name].text} (ours: {mine[name].text})" for name in sorted(weak))
-                    return AdjustedVerdict(Verdict.CONDITIONAL, f"{touched.values.get_asset(edge.start).name} promises less: {said}.")
+                    weaker = ", ".join(f"{name} {theirs[name].text} (ours: {mine[name].text})" for name in sorted(weak))
+                    return AdjustedVerdict(Verdict.CONDITIONAL, f"{impact.values.get_asset(edge.start).name} promises less: {weaker}.")
     return None
 
 
-def _read_slo(touched: ChangeImpact, product: int) -> dict[str, Measure]:
-    slo = attributes(touched.live, touched.index, [product])[0].value("slo")
-    said = {name: durations.said(value) for name, value in slo.items()} if isinstance(slo, dict) else {}
-    return {name: measure for name, measure in said.items() if measure is not None}
+def _read_slo(impact: ChangeImpact, product: int) -> dict[str, Measure]:
+    slo = attributes(impact.live, impact.index, [product])[0].value("slo")
+    measures = {name: durations.said(value) for name, value in slo.items()} if isinstance(slo, dict) else {}
+    return {name: measure for name, measure in measures.items() if measure is not None}
 
 
 def _list_texts(value: object) -> list[str]:
     return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
-def _find_dataset(touched: ChangeImpact, name: str) -> int | None:
-    """A dataset by its qualified name: either part may have a slash."""
+def _find_dataset(impact: ChangeImpact, name: str) -> int | None:
+    """A dataset by its qualified name: namespace and name may both contain slashes."""
     parts = name.split("/")
     keys = (AssetKey(AssetKind.DATASET, ("/".join(parts[:at]), "/".join(parts[at:]))) for at in range(1, len(parts)))
-    return next((node for key in keys if (node := touched.index.assets.find_by_key(key)) is not None), None)
+    return next((node for key in keys if (node := impact.index.assets.find_by_key(key)) is not None), None)

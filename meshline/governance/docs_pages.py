@@ -1,4 +1,4 @@
-"""`docs/rules.md` and the page of the kinds of policies, made from the code by scripts/make-docs."""
+"""The pages `docs/rules.md` and `docs/policies/kinds.md`, which scripts/make-docs generates from the code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meshline.governance.rules import GROUPS, Refinement, Rule, Verdict
 if TYPE_CHECKING:
     from meshline.governance.policies.subjects import Subject
 
-# What lineage does to a verdict, as the end of "with lineage: ...".
+# How lineage adjusts a verdict, as the end of "with lineage: ...".
 LINEAGE = {
     Refinement.UNREACHED: "compatible if it has no readers",
     Refinement.POSITIONAL: "conditional for readers by position (INSERT without a list, UNION, SELECT * into a fixed target)",
@@ -30,14 +30,16 @@ LINEAGE = {
 
 
 class Difference(NamedTuple):
-    """Where the profile `consumer` and datacontract-cli disagree. `rules`: whose changes; empty: there is no change for us."""
+    """A disagreement between the profile `consumer` and datacontract-cli. `rules`: of the
+    changes; empty: here there is no change. `grade`: of datacontract-cli.
+    """
 
     rules: tuple[str, ...]
     grade: str
     reason: str
 
 
-COMPARED = "1.2.8"  # the version of datacontract-cli that the golden pairs were given to
+COMPARED = "1.2.8"  # the version of datacontract-cli that graded the golden pairs
 DIFFERENCES = (
     Difference((), "error", "A type in another spelling (`text`, `NUMERIC(18,2)`) is another type there; here types have one normal form."),
     Difference(("type-widened",), "error", "No value is lost when a type grows: a reader has to check it, and need not fail."),
@@ -47,7 +49,7 @@ DIFFERENCES = (
     Difference(
         ("classification-raised", "classification-removed"),
         "not graded",
-        "It is metadata there; here policies ask for it.",
+        "It is metadata there; here policies use it.",
     ),
     Difference(
         ("slo-loosened", "slo-removed", "slo-changed", "retention-shortened"),
@@ -146,17 +148,17 @@ def build_rules_page(examples: Mapping[str, str]) -> str:
 
 
 def format_title(title: str) -> str:
-    """A rule's sentence without a change: `FIELD` for `{field}`."""
+    """A rule's title with placeholders as words: `FIELD` for `{field}`."""
     return re.sub(r"\{(\w+)\}", lambda found: found[1].upper().replace("_", " "), title)
 
 
 def describe_lineage(rule: Rule) -> str:
-    """How lineage refines it; empty: it does not."""
+    """How lineage adjusts the rule's verdict; empty if it does not."""
     return LINEAGE.get(rule.refinement, "")
 
 
 def describe_readers(rule: Rule) -> str:
-    """What it is for readers, if that is not its verdict."""
+    """The rule's verdict for readers, if it differs."""
     return f"{format_verdict(rule.readers)} for readers" if rule.readers is not None else ""
 
 
@@ -179,7 +181,7 @@ def _format_row(rule: Rule) -> str:
 
 
 def _format_section(rule: Rule, example: str) -> str:
-    """A heading, which is the anchor that reports link to; why, what to do, what lineage does, and an example."""
+    """A rule with its heading (the anchor that reports link to), the reason, what to do, the effect of lineage, and an example."""
     moved = "; ".join(filter(None, (describe_readers(rule), describe_lineage(rule))))
     lines = [rule.reason, *([f"Safe: {rule.safe}"] if rule.safe else []), *([f"With lineage: {moved}."] if moved else [])]
     text = "\n".join(["", f"### {rule.id}", "", *("  \n".join(lines).splitlines()), ""])

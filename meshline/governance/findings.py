@@ -1,4 +1,4 @@
-"""From changes to findings: what each means, and which consumers it reaches, by which path and under which contract, with their owners."""
+"""From changes to findings: what each means, and which consumers (with their owners) it affects, by which path and contract."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, AssetKind
 from meshline.graph.queries.pages import UNLIMITED, Limits
 
-BOUND = "BOUND"  # by promise alone
+BOUND = "BOUND"  # by a promise alone, without lineage
 
 
-def find_hits(change: Change, touched: ChangeImpact, verdict: FinalVerdict) -> tuple[Hit, ...]:
-    """The surest and nearest first; those that no lineage reaches and a promise binds last."""
-    reached = touched.list_reached(AssetKind.CONSUMER)
+def find_hits(change: Change, impact: ChangeImpact, verdict: FinalVerdict) -> tuple[Hit, ...]:
+    """The most certain and nearest hits first; consumers that only a promise binds last."""
+    reached = impact.list_reached(AssetKind.CONSUMER)
     floors = _compute_floors(reached, verdict)
     found = [
-        _build_hit(touched, one, max(_get_verdict(verdict, one.node), floors[one.reach]), verdict)
-        for one in sorted(reached, key=lambda one: (one.reach, one.distance, touched.index.assets.get_key(one.node)))
+        _build_hit(impact, one, max(_get_verdict(verdict, one.node), floors[one.reach]), verdict)
+        for one in sorted(reached, key=lambda one: (one.reach, one.distance, impact.index.assets.get_key(one.node)))
     ]
     known = {hit.consumer.qualified_name for hit in found}
-    return (*found, *(hit for hit in _find_bound_hits(change, touched, verdict) if hit.consumer.qualified_name not in known))
+    return (*found, *(hit for hit in _find_bound_hits(change, impact, verdict) if hit.consumer.qualified_name not in known))
 
 
 def _get_verdict(verdict: FinalVerdict, consumer: int) -> Verdict:
@@ -38,51 +38,51 @@ def _get_verdict(verdict: FinalVerdict, consumer: int) -> Verdict:
 
 
 def _compute_floors(reached: list[Reached], verdict: FinalVerdict) -> dict[Reach, Verdict]:
-    """Who is reached more surely is never told less than who is reached less surely."""
+    """By reach: the least verdict. Confidence is monotone: a more certain path yields at least as strong a finding."""
     return {
         reach: max((_get_verdict(verdict, one.node) for one in reached if one.reach > reach), default=Verdict.COMPATIBLE) for reach in Reach
     }
 
 
-def _build_hit(touched: ChangeImpact, one: Reached, own: Verdict, verdict: FinalVerdict) -> Hit:
-    index, telling = touched.index, touched.values
-    path = touched.via.path(one.node)
+def _build_hit(impact: ChangeImpact, one: Reached, own: Verdict, verdict: FinalVerdict) -> Hit:
+    index, values = impact.index, impact.values
+    path = impact.via.path(one.node)
     last = path[-2].node if len(path) > 1 else one.node
     domain = index.ownership.find_domain(last)
     return Hit(
-        consumer=telling.get_asset(one.node),
+        consumer=values.get_asset(one.node),
         verdict=own.name.lower(),
         reach=one.reach.name,
         distance=one.distance,
         masked=one.masked,
-        path=tuple(telling.build_step(step) for step in path),
-        contract=_find_contract(touched, one.node),
-        owners=telling.get_assets(owned.owner for owned in index.ownership.list_owners(one.node)),
-        domain=None if domain is None else telling.get_asset(domain),
+        path=tuple(values.build_step(step) for step in path),
+        contract=_find_contract(impact, one.node),
+        owners=values.get_assets(owned.owner for owned in index.ownership.list_owners(one.node)),
+        domain=None if domain is None else values.get_asset(domain),
         why=verdict.why if own is verdict.verdict else "",
     )
 
 
-def _find_contract(touched: ChangeImpact, consumer: int) -> str:
-    """The contract under which it uses what is touched: the one that is said, else one that governs what is used."""
-    uses = touched.list_uses(consumer)
-    said = sorted(contract for _, contract in uses if contract)
-    if said:
-        return said[0]
-    index = touched.index
+def _find_contract(impact: ChangeImpact, consumer: int) -> str:
+    """The contract under which a consumer uses changed or affected assets: the stated one, else one that governs what it uses."""
+    uses = impact.list_uses(consumer)
+    contracts = sorted(contract for _, contract in uses if contract)
+    if contracts:
+        return contracts[0]
+    index = impact.index
     datasets = (index.assets.get_dataset(node) if index.assets.get_kind(node) is AssetKind.COLUMN else node for node, _ in uses)
-    return min((contract for dataset in set(datasets) for contract in touched.list_governing_contracts(dataset)), default="")
+    return min((contract for dataset in set(datasets) for contract in impact.list_governing_contracts(dataset)), default="")
 
 
-def _find_bound_hits(change: Change, touched: ChangeImpact, verdict: FinalVerdict) -> Iterator[Hit]:
-    index, telling = touched.index, touched.values
+def _find_bound_hits(change: Change, impact: ChangeImpact, verdict: FinalVerdict) -> Iterator[Hit]:
+    index, values = impact.index, impact.values
     named = {key: index.assets.find_by_key(key) for key in change.consumers}
     promise = any(key.kind is AssetKind.CONTRACT for key in change.assets)
     if (promise or RULES[change.rule].refinement is Refinement.BOUND) and not change.rule.startswith("consumer-"):
-        named.update((index.assets.get_key(node), node) for node in find_bound_consumers(change, touched))
+        named.update((index.assets.get_key(node), node) for node in find_bound_consumers(change, impact))
     for key, node in sorted(named.items()):
         own = verdict.readers if node is None else _get_verdict(verdict, node)
-        asset: Asset = build_asset(key, known=False) if node is None else telling.get_asset(node)
+        asset: Asset = build_asset(key, known=False) if node is None else values.get_asset(node)
         yield Hit(
             consumer=asset,
             verdict=own.name.lower(),
@@ -91,12 +91,12 @@ def _find_bound_hits(change: Change, touched: ChangeImpact, verdict: FinalVerdic
             masked=False,
             path=(Step(asset=asset),),
             contract=change.subject.name if change.subject.kind == "contract" else "",
-            owners=() if node is None else telling.get_assets(owned.owner for owned in index.ownership.list_owners(node)),
+            owners=() if node is None else values.get_assets(owned.owner for owned in index.ownership.list_owners(node)),
             why=verdict.why if own is verdict.verdict else "",
         )
 
 
-# Rules of assets that do not exist yet, so that the graph need not know them; of a new column it need not know more than the table.
+# Rules of assets that do not exist yet, which the graph need not contain; of a new column it need only contain the table.
 NEW = frozenset({"table-added", "contract-added", "product-added", "output-port-added", "input-port-added"})
 NEW_COLUMN = frozenset({"column-added", "required-column-added", "column-with-default-added", "column-without-default-added"})
 _COUNTED = {
@@ -110,7 +110,7 @@ _COUNTED = {
 
 
 class AssessedChange(NamedTuple):
-    """A change, what it touches, and what was found."""
+    """A change, what it affects, and its finding."""
 
     change: Change
     impact: ChangeImpact
@@ -120,26 +120,26 @@ class AssessedChange(NamedTuple):
 def assess_changes(
     live: LiveGraph, index: LineageIndex, changes: Iterable[Change], profile: Profile, *, usage: bool, limits: Limits = UNLIMITED
 ) -> list[AssessedChange]:
-    """Each change once. Changes of the same assets share what is found out about these."""
+    """Each change once. Changes of the same assets share one traversal."""
     known: dict[tuple[AssetKey, ...], ChangeImpact] = {}
     found: dict[str, AssessedChange] = {}
     for change in changes:
         if change.fingerprint not in found:
             limits.check()
             assets = tuple(sorted(set(change.assets)))
-            touched = known.get(assets)
-            if touched is None:
-                touched = known[assets] = ChangeImpact(live, index, assets, limits)
+            impact = known.get(assets)
+            if impact is None:
+                impact = known[assets] = ChangeImpact(live, index, assets, limits)
             found[change.fingerprint] = AssessedChange(
-                change, touched, _build_finding(change, touched, adjust_verdict(change, touched, profile, usage=usage))
+                change, impact, _build_finding(change, impact, adjust_verdict(change, impact, profile, usage=usage))
             )
     return list(found.values())
 
 
-def _build_finding(change: Change, touched: ChangeImpact, verdict: FinalVerdict) -> Finding:
+def _build_finding(change: Change, impact: ChangeImpact, verdict: FinalVerdict) -> Finding:
     rule = RULES[change.rule]
-    told = touched.values
-    unknown = _list_unknown(change, touched)
+    values = impact.values
+    unknown = _list_unknown(change, impact)
     return Finding(
         fingerprint=change.fingerprint,
         rule=change.rule,
@@ -153,21 +153,23 @@ def _build_finding(change: Change, touched: ChangeImpact, verdict: FinalVerdict)
         after=change.after,
         file=change.file,
         line=change.line,
-        hits=find_hits(change, touched, verdict),
-        products=told.get_assets(one.node for one in touched.list_reached(AssetKind.DATA_PRODUCT)),
-        contracts=told.get_assets(one.node for one in touched.list_reached(AssetKind.CONTRACT)),
-        owners=told.get_assets(owner for node in (*touched.starts, *touched.datasets) for owner in _list_owners(touched.index, node)),
-        affected={name: touched.counts[kind] for kind, name in _COUNTED.items() if kind in touched.counts},
+        hits=find_hits(change, impact, verdict),
+        products=values.get_assets(one.node for one in impact.list_reached(AssetKind.DATA_PRODUCT)),
+        contracts=values.get_assets(one.node for one in impact.list_reached(AssetKind.CONTRACT)),
+        owners=values.get_assets(owner for node in (*impact.starts, *impact.datasets) for owner in _list_owners(impact.index, node)),
+        affected={name: impact.counts[kind] for kind, name in _COUNTED.items() if kind in impact.counts},
         unknown=unknown,
-        gaps=(*list_gaps(touched), *((f"the graph does not know {format_names(unknown)}",) if unknown else ())),
+        gaps=(*list_gaps(impact), *((f"the graph does not contain {format_names(unknown)}",) if unknown else ())),
     )
 
 
-def _list_unknown(change: Change, touched: ChangeImpact) -> tuple[str, ...]:
-    """What is changed and the graph does not know, so that its consumers are unknown; what is bound to no dataset by its own name."""
-    if change.rule in NEW or (change.rule in NEW_COLUMN and (touched.parent_datasets or touched.starts)):
+def _list_unknown(change: Change, impact: ChangeImpact) -> tuple[str, ...]:
+    """The names of changed assets that the graph does not contain, whose consumers are therefore unknown; the name of the subject if the
+    change names no asset.
+    """
+    if change.rule in NEW or (change.rule in NEW_COLUMN and (impact.parent_datasets or impact.starts)):
         return ()
-    return touched.unknown if change.assets else (change.subject.name,)
+    return impact.unknown if change.assets else (change.subject.name,)
 
 
 def _list_owners(index: LineageIndex, node: int) -> list[int]:

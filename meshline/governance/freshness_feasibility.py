@@ -1,8 +1,8 @@
-"""Can a product be as fresh as it promises, given what its inputs promise and how often it is renewed?
+"""Whether a product can be as fresh as it promises, given what its inputs promise and how often it is renewed.
 
-Data that an input lets grow as old as `promised`, and that is fetched every `cadence`, is as old as both together
-before the next comes. What nobody promises, and what is not known, is never counted in favour: a promise that the known part
-alone breaks is INFEASIBLE, one that it does not break is FEASIBLE only if all of it is known.
+If an input promises data of at most `promised` age, and the data is fetched every `cadence`, it gets as old as the sum of both before the
+next fetch. Unknown durations never count in favour: a promise that the known part alone breaks is INFEASIBLE; one that it does not
+break is FEASIBLE only if everything is known.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Standing(enum.StrEnum):
 
 
 class Input(NamedTuple):
-    """What a product takes in. Durations in seconds; None: nobody says. `by`: the product or contract that promises."""
+    """An input dataset of a product. Durations in seconds; None: not stated. `by`: the product or contract that promises."""
 
     dataset: int
     promised: float | None
@@ -38,7 +38,7 @@ class Input(NamedTuple):
 
     @property
     def least(self) -> float:
-        """How old its data may be at least: the part that is known."""
+        """The known part of the age of its data, in seconds."""
         return (self.promised or 0.0) + (self.cadence or 0.0)
 
     @property
@@ -47,9 +47,9 @@ class Input(NamedTuple):
 
 
 class Feasibility(NamedTuple):
-    """`promised`: how old the product's data may be (seconds; None: it does not say). `least`: how old it may get by what is
-    known of its inputs and its own cadence; None: nothing is known. `worst`: the input that decides that.
-    `text`: the arithmetic.
+    """`promised`: how old the product's data may be (seconds; None: not stated). `least`: how old it gets at least, by the known
+    promises and cadences of its inputs and its own cadence (seconds; None: nothing is known). `worst`: the input that decides `least`.
+    `text`: the arithmetic, in words.
     """
 
     product: int
@@ -62,14 +62,14 @@ class Feasibility(NamedTuple):
 
 
 def assess_product(live: LiveGraph, index: LineageIndex, product: int, promised: Mapping[int, float | None] | None = None) -> Feasibility:
-    """Whether one product can keep its promise. `promised`: what products and contracts promise instead (None: nothing more)."""
+    """Whether one product can keep its promise. `promised`: replaces current promises, in seconds by node (None: no promise)."""
     return assess_products(live, index, [product], promised)[0]
 
 
 def assess_products(
     live: LiveGraph, index: LineageIndex, products: Sequence[int], promised: Mapping[int, float | None] | None = None
 ) -> list[Feasibility]:
-    """The same of many, in their order, with two reads of the store."""
+    """The same for many products, in their order, with two reads of the store."""
     ports = {product: index.ownership.list_edges(product, EdgeType.PORT) for product in products}
     inputs = sorted({edge.end for edges in ports.values() for edge in edges if _get_direction(edge) == "input"})
     governs = {
@@ -77,8 +77,8 @@ def assess_products(
     }
     exposed = {dataset: _list_exposing(index, dataset) for dataset in inputs}
     asked = {*products, *(one for found in (*governs.values(), *exposed.values()) for one in found)}
-    said = read_freshness(live, index, asked)
-    promises = {**said, **{node: value for node, value in (promised or {}).items() if node in asked}}
+    stated = read_freshness(live, index, asked)
+    promises = {**stated, **{node: value for node, value in (promised or {}).items() if node in asked}}
     return [
         _assess_feasibility(
             index, product, promises.get(product), _build_inputs(index, ports[product], exposed, governs, promises), ports[product]
@@ -90,7 +90,7 @@ def assess_products(
 def find_broken_promises(
     live: LiveGraph, index: LineageIndex, promised: Mapping[int, float | None]
 ) -> list[tuple[Feasibility, Feasibility]]:
-    """The products whose promise holds, or may hold, and would not if these products and contracts promised this: (now, then)."""
+    """(now, then) for products whose promise is or may be met now, and would not be met with these promises (seconds, by node)."""
     datasets = {
         edge.end
         for node in promised
@@ -109,7 +109,7 @@ def find_broken_promises(
 
 
 def read_freshness(live: LiveGraph, index: LineageIndex, nodes: Iterable[int]) -> dict[int, float]:
-    """How old the data may be that these products and contracts promise, in seconds; those that say it as a duration."""
+    """The freshness that these products and contracts promise, in seconds by node; only those that state it as a duration."""
     ordered = sorted(set(nodes))
     found = {node: _find_promise(index, node, known) for node, known in zip(ordered, attributes(live, index, ordered), strict=True)}
     return {node: seconds for node, seconds in found.items() if seconds is not None}
@@ -119,8 +119,8 @@ _OFFERS = {AssetKind.DATA_PRODUCT: EdgeType.PORT, AssetKind.CONTRACT: EdgeType.G
 
 
 def _get_direction(edge: Edge) -> str:
-    said = edge.attributes.get("direction", "output")
-    return said.lower() if isinstance(said, str) else ""
+    direction = edge.attributes.get("direction", "output")
+    return direction.lower() if isinstance(direction, str) else ""
 
 
 def _is_offered(edge: Edge) -> bool:
@@ -151,22 +151,22 @@ def _build_inputs(
     governs: Mapping[int, Sequence[int]],
     promises: Mapping[int, float | None],
 ) -> tuple[Input, ...]:
-    """The strictest promise of each input counts: whoever gives it is bound to it."""
+    """The strictest promise of each input counts: the product or contract that gives it is bound to it."""
     ports = list(ports)
     own = _find_slowest(edge for edge in ports if _get_direction(edge) == "output")
     found: list[Input] = []
     for dataset in {edge.end for edge in ports if _get_direction(edge) == "input"}:
-        said = [(seconds, node) for node in (*exposed[dataset], *governs[dataset]) if (seconds := promises.get(node)) is not None]
-        promised, by = min(said, key=lambda one: (one[0], index.assets.get_key(one[1])), default=(None, None))
+        promising = [(seconds, node) for node in (*exposed[dataset], *governs[dataset]) if (seconds := promises.get(node)) is not None]
+        promised, by = min(promising, key=lambda one: (one[0], index.assets.get_key(one[1])), default=(None, None))
         fetched = _find_slowest(edge for edge in ports if edge.end == dataset and _get_direction(edge) == "input")
         found.append(Input(dataset, promised, by, own if fetched is None else fetched))
     return tuple(sorted(found, key=lambda one: index.assets.get_key(one.dataset)))
 
 
 def _find_slowest(ports: Iterable[Edge]) -> float | None:
-    """The longest time between two renewals that is said of any of these ports."""
-    said = [cadence(text) for edge in ports if isinstance(text := edge.attributes.get("refresh"), str)]
-    return max((seconds for seconds in said if seconds is not None), default=None)
+    """The longest time between two renewals that any of these ports states, in seconds."""
+    cadences = [cadence(text) for edge in ports if isinstance(text := edge.attributes.get("refresh"), str)]
+    return max((seconds for seconds in cadences if seconds is not None), default=None)
 
 
 def _assess_feasibility(
@@ -174,8 +174,8 @@ def _assess_feasibility(
 ) -> Feasibility:
     own = _find_slowest(edge for edge in ports if _get_direction(edge) == "output")
     worst = max(inputs, key=lambda one: one.least, default=None)
-    told = [one for one in inputs if one.promised is not None or one.cadence is not None]
-    known = [*(one.least for one in told), *([] if own is None else [own])]
+    stated = [one for one in inputs if one.promised is not None or one.cadence is not None]
+    known = [*(one.least for one in stated), *([] if own is None else [own])]
     least = max(known, default=None)
     if promised is None:
         standing = Standing.UNKNOWN
@@ -183,26 +183,26 @@ def _assess_feasibility(
         standing = Standing.INFEASIBLE
     else:
         standing = Standing.FEASIBLE if inputs and all(one.is_known for one in inputs) else Standing.UNKNOWN
-    worst = worst if worst in told else None
+    worst = worst if worst in stated else None
     return Feasibility(product, standing, promised, least, worst, inputs, _format_arithmetic(index, promised, least, worst, own))
 
 
 def _format_arithmetic(index: LineageIndex, promised: float | None, least: float | None, worst: Input | None, own: float | None) -> str:
-    said = "no freshness is promised" if promised is None else f"{length(promised)} promised"
+    promise = "no freshness is promised" if promised is None else f"{length(promised)} promised"
     if least is None:
-        return f"{said}; how old its data gets is not known"
+        return f"{promise}; how old its data gets is not known"
     if worst is None or worst.least < least:
-        return f"{said}; its output ports are renewed every {length(own or 0.0)}"
+        return f"{promise}; its output ports are renewed every {length(own or 0.0)}"
     name = index.assets.get_key(worst.dataset).qualified_name
     if worst.promised is None:
-        given = f"{name} is fetched every {length(worst.cadence or 0.0)}, and nobody promises how old it is"
-        return f"{said}; {given}: {length(least)} or more"
+        given = f"{name} is fetched every {length(worst.cadence or 0.0)}, and no source promises how old it is"
+        return f"{promise}; {given}: {length(least)} or more"
     by = f" (promised by {index.assets.get_key(worst.by).qualified_name})" if worst.by is not None else ""
     given = f"{name} may be {length(worst.promised)} old{by}"
     if worst.cadence is None:
-        return f"{said}; {given}, and how often it is fetched is not known: {length(least)} or more"
+        return f"{promise}; {given}, and how often it is fetched is not known: {length(least)} or more"
     total = f"{length(worst.promised)} + {length(worst.cadence)} = {length(least)}"
-    return f"{said}; {given} and is fetched {_format_interval(worst.cadence)}: {total}"
+    return f"{promise}; {given} and is fetched {_format_interval(worst.cadence)}: {total}"
 
 
 def _format_interval(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The gate: changes and the graph -> the report. May this ship, who is hit, who is told."""
+"""The gate: from changes and the graph to the report: whether they may ship, which consumers they affect, who is notified."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _ALWAYS_NOTIFIED = frozenset(
 
 
 class Mode(enum.StrEnum):
-    """`strict`: the rules alone, and what makes it worse. `usage`: known lineage may make it better, too."""
+    """`strict`: lineage can only make the verdict of a rule worse. `usage`: complete lineage can also make it better."""
 
     STRICT = "strict"
     USAGE = "usage"
 
 
 class FailOn(enum.StrEnum):
-    """The mildest finding that does not pass."""
+    """The mildest verdict with which a check fails."""
 
     BREAKING = "breaking"
     CONDITIONAL = "conditional"
@@ -48,7 +48,7 @@ class FailOn(enum.StrEnum):
 
 
 class VersionChange(NamedTuple):
-    """The version of a thing before and after; where the latter stands."""
+    """The version of a contract or product before and after; `file` and `line` of the latter."""
 
     before: str
     after: str
@@ -60,8 +60,9 @@ Versions: TypeAlias = Mapping[tuple[SubjectKind, str], VersionChange]
 
 
 class Options(NamedTuple):
-    """`versions`: of the contracts and products that are compared. `since`, `now`: lineage that changed between
-    these times (microseconds) is told; `since` None: none is. `limits`: of each traversal. `at`: the index as of a time, if not `live.at`.
+    """`versions`: of the contracts and products that are compared. `since`, `now`: the report lists lineage that changed between
+    these times (microseconds); `since` None: it lists none. `limits`: of each traversal. `at`: gives the index as of a time, if that is
+    not what `live` does.
     """
 
     mode: Mode = Mode.STRICT
@@ -75,7 +76,7 @@ class Options(NamedTuple):
 
 
 def judge_changes(live: LiveGraph, index: LineageIndex, changes: Sequence[Change], options: Options) -> Report:
-    """Judge changes on a graph. Hold the lock of `live`, whose `index` it is."""
+    """The report of changes on a graph. The caller has the lock of `live`, and `index` belongs to it."""
     found = _assess_changes(live, index, changes, options)
     found += _assess_changes(live, index, _find_unversioned(found, options.versions), options)
     found.sort(key=_build_sort_key)
@@ -99,7 +100,7 @@ def _assess_changes(live: LiveGraph, index: LineageIndex, changes: Iterable[Chan
 
 
 def _build_sort_key(one: AssessedChange) -> tuple[int, bool, str, int, Subject, str, str]:
-    """The worst first, then as they stand in the files; what follows of others last."""
+    """The worst first, then by their place in the files; the findings about missing versions, which follow from others, last."""
     change = one.change
     place = (change.file, change.line, change.subject, change.rule, one.finding.fingerprint)
     return (-Verdict[one.finding.verdict.upper()], change.rule == _MISSING, *place)
@@ -109,18 +110,20 @@ def _build_sort_key(one: AssessedChange) -> tuple[int, bool, str, int, Subject, 
 
 
 def _find_unversioned(found: Iterable[AssessedChange], versions: Versions) -> list[Change]:
-    """Contracts and products with breaking changes whose major version did not rise."""
+    """Changes that state: a contract or product has breaking changes, and its major version is not raised."""
     broken = {(one.change.subject.kind, one.change.subject.name) for one in found if one.finding.verdict == _BREAKING}
     kept = ((key, versions[key]) for key in sorted(broken) if key in versions)
     return [
-        Change(_MISSING, Subject(*key), said.before or None, said.after or None, file=said.file, line=said.line)
-        for key, said in kept
-        if major(said.after) <= major(said.before)
+        Change(_MISSING, Subject(*key), version.before or None, version.after or None, file=version.file, line=version.line)
+        for key, version in kept
+        if major(version.after) <= major(version.before)
     ]
 
 
 def decide(report: Report) -> Report:
-    """The report when waivers were applied: where all that is breaking is waived, no new version is missing."""
+    """Decide a report to which waivers were applied: a contract or product whose breaking findings are all waived needs no new major
+    version.
+    """
     broken = {_get_subject(one) for one in report.findings if one.verdict == _BREAKING and one.waived is None and one.rule != _MISSING}
     kept = tuple(one for one in report.findings if one.rule != _MISSING or one.waived is not None or _get_subject(one) in broken)
     return decided(replace(report, findings=kept))
@@ -130,11 +133,11 @@ def _get_subject(finding: Finding) -> tuple[SubjectKind, str]:
     return finding.subject.kind, finding.subject.name
 
 
-# -- who is told
+# -- who is notified
 
 
 def _must_notify(one: AssessedChange) -> bool:
-    """Whether those who are reached should hear of it: all that is not compatible, and what is told by its nature."""
+    """True if the change must be notified: incompatible changes, and rules in `_ALWAYS_NOTIFIED`."""
     return one.finding.verdict != _COMPATIBLE or one.change.rule in _ALWAYS_NOTIFIED
 
 
@@ -142,19 +145,24 @@ def _must_notify(one: AssessedChange) -> bool:
 
 
 def _compare_lineage(live: LiveGraph, found: Iterable[AssessedChange], options: Options) -> LineageSince | None:
-    """What changed in the lineage around what is touched."""
+    """What changed since then in the lineage of the changed assets."""
     if options.since is None:
         return None
     of = sorted({live.index.assets.get_key(start).id for one in found for start in one.impact.starts})
     if not of:
         return LineageSince(since=_format_time(options.since), added=0, removed=0)
-    said = lineage_diff(live, options.since, options.now, of=of, limit=FLOWS, limits=options.limits, at=options.at)
-    flows = (*(_build_flow_change("added", one) for one in said.added), *(_build_flow_change("removed", one) for one in said.removed))
-    return LineageSince(since=_format_time(options.since), added=said.total_added, removed=said.total_removed, flows=flows[:FLOWS])
+    difference = lineage_diff(live, options.since, options.now, of=of, limit=FLOWS, limits=options.limits, at=options.at)
+    flows = (
+        *(_build_flow_change("added", one) for one in difference.added),
+        *(_build_flow_change("removed", one) for one in difference.removed),
+    )
+    return LineageSince(
+        since=_format_time(options.since), added=difference.total_added, removed=difference.total_removed, flows=flows[:FLOWS]
+    )
 
 
-def _build_flow_change(change: str, said: FlowChange) -> LineageChange:
-    edge = said.edge
+def _build_flow_change(change: str, difference: FlowChange) -> LineageChange:
+    edge = difference.edge
     return LineageChange(
         change=change, start=build_asset(edge.start), end=build_asset(edge.end), job=None if edge.job is None else build_asset(edge.job)
     )

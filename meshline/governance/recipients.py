@@ -1,4 +1,4 @@
-"""Whom a change concerns: the consumers that it reaches, and the owners of what it touches. Each once, with how to reach them."""
+"""The recipients of notices about changes: affected consumers, and owners of affected assets. Each once, with their contacts."""
 
 from __future__ import annotations
 
@@ -21,31 +21,33 @@ SHOWN = 20  # assets of one notice
 
 
 def list_notices(live: LiveGraph, index: LineageIndex, found: Sequence[AssessedChange], limits: Limits) -> list[Notice]:
-    """Consumers first, then owners, the surest affected first; then those who are bound by promise alone."""
+    """Consumers first, then owners, the most certainly affected first; last the consumers that only a promise binds."""
     if not found:
         return []
-    telling = found[0].impact.values
-    said = _list_impact_notices(_merge_impacts(index, [one.impact for one in found], limits))
-    contacts = _read_contacts(live, index, [one.recipient for one in said])
+    values = found[0].impact.values
+    notices = _list_impact_notices(_merge_impacts(index, [one.impact for one in found], limits))
+    contacts = _read_contacts(live, index, [one.recipient for one in notices])
     surest = _find_surest_reach(found)
-    told = [
+    found_notices = [
         Notice(
-            recipient=telling.get_asset(one.recipient),
+            recipient=values.get_asset(one.recipient),
             contacts=contacts[one.recipient],
             reason=one.reason,
             reach=surest.get(index.assets.get_key(one.recipient).id, one.reach).name,
             why=one.why,
-            assets=tuple(telling.get_asset(node) for node in one.assets[:SHOWN]),
+            assets=tuple(values.get_asset(node) for node in one.assets[:SHOWN]),
             total=len(one.assets),
         )
-        for one in said
+        for one in notices
     ]
-    known = {one.recipient.qualified_name for one in told if one.reason == impact_recipients.NoticeReason.CONSUMES}
-    return [*told, *(one for one in _list_bound_notices(live, index, found) if one.recipient.qualified_name not in known)]
+    known = {one.recipient.qualified_name for one in found_notices if one.reason == impact_recipients.NoticeReason.CONSUMES}
+    return [*found_notices, *(one for one in _list_bound_notices(live, index, found) if one.recipient.qualified_name not in known)]
 
 
 def _find_surest_reach(found: Sequence[AssessedChange]) -> dict[str, Reach]:
-    """By consumer: the surest way in which a change reaches it. An impact knows nothing of what only stands in for another."""
+    """By id of a consumer: the most certain reach of any change. Hits count, because an impact does not know that a start only
+    replaces an asset that the graph does not contain.
+    """
     reached: dict[str, Reach] = {}
     for one in found:
         for hit in one.finding.hits:
@@ -55,25 +57,29 @@ def _find_surest_reach(found: Sequence[AssessedChange]) -> dict[str, Reach]:
     return reached
 
 
-def _merge_impacts(index: LineageIndex, touched: Sequence[ChangeImpact], limits: Limits) -> Impact:
-    starts = tuple(dict.fromkeys(start for one in touched for start in one.starts))
-    same = next((one.downstream for one in touched if set(one.starts) == set(starts)), None)
+def _merge_impacts(index: LineageIndex, impacts: Sequence[ChangeImpact], limits: Limits) -> Impact:
+    starts = tuple(dict.fromkeys(start for one in impacts for start in one.starts))
+    same = next((one.downstream for one in impacts if set(one.starts) == set(starts)), None)
     return same or impact(index, starts, promises=False, limits=limits)
 
 
 def _list_impact_notices(found: Impact) -> list[impact_recipients.Notice]:
-    """As of an impact; and the owners of what is changed itself, first of all owners."""
+    """The notices of an impact, with the owners of the changed assets before all other owners."""
     index = found.index
     owned: dict[int, list[int]] = {}
     for start in found.starts:
-        for owner in dict.fromkeys(said.owner for said in index.ownership.list_owners(start)):
+        for owner in dict.fromkeys(owned_by.owner for owned_by in index.ownership.list_owners(start)):
             owned.setdefault(owner, []).append(start)
-    said = impact_recipients.notices(found)
-    others = {one.recipient: one.assets for one in said if one.reason is impact_recipients.NoticeReason.OWNS}
+    notices = impact_recipients.notices(found)
+    others = {one.recipient: one.assets for one in notices if one.reason is impact_recipients.NoticeReason.OWNS}
     first = [_build_owner_notice(index, owner, (*starts, *others.get(owner, ()))) for owner, starts in owned.items()]
     first.sort(key=lambda one: index.assets.get_key(one.recipient))
-    consumers = [one for one in said if one.reason is impact_recipients.NoticeReason.CONSUMES]
-    return [*consumers, *first, *(one for one in said if one.reason is impact_recipients.NoticeReason.OWNS and one.recipient not in owned)]
+    consumers = [one for one in notices if one.reason is impact_recipients.NoticeReason.CONSUMES]
+    return [
+        *consumers,
+        *first,
+        *(one for one in notices if one.reason is impact_recipients.NoticeReason.OWNS and one.recipient not in owned),
+    ]
 
 
 def _build_owner_notice(index: LineageIndex, owner: int, assets: tuple[int, ...]) -> impact_recipients.Notice:
@@ -84,19 +90,19 @@ def _build_owner_notice(index: LineageIndex, owner: int, assets: tuple[int, ...]
 
 def _read_contacts(live: LiveGraph, index: LineageIndex, nodes: Sequence[int]) -> dict[int, dict[str, str]]:
     distinct = sorted(set(nodes))
-    said = zip(distinct, attributes(live, index, distinct), strict=True)
-    return {node: _choose_contacts(known, index.assets.get_key(node).name) for node, known in said}
+    rows = zip(distinct, attributes(live, index, distinct), strict=True)
+    return {node: _choose_contacts(known, index.assets.get_key(node).name) for node, known in rows}
 
 
 def _choose_contacts(known: Attributes, name: str) -> dict[str, str]:
-    """By channel; `contact` as it was written, where no channel is stated; the address that somebody is named by without both."""
+    """Contacts by channel; without any channel the attribute `contact` as it is written; without both the name, if it is an address."""
     found = {channel: text for channel in CONTACTS if (text := known.text(channel))}
     text, named = known.text("contact"), address(name)
     return found or ({"contact": text} if text else {"email": named} if named else {})
 
 
 def _list_bound_notices(live: LiveGraph, index: LineageIndex, found: Sequence[AssessedChange]) -> list[Notice]:
-    """Each with what the changes that bind it are made to."""
+    """Consumers that a promise binds, with the names of the changed contracts and products."""
     by_consumer: dict[Asset, set[str]] = {}
     for one in found:
         for hit in one.finding.hits:

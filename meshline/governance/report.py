@@ -1,4 +1,4 @@
-"""What a check answers: one frozen value, whose JSON is the documented format that every surface gives; that JSON, and its JSON Schema."""
+"""The report of a check: one frozen value, its JSON (the documented format of every interface), and the JSON Schema."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from meshline.governance.changes import SubjectKind
 
 
 class Value(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts."""
+    """Base of all parts of a report."""
 
 
 class Asset(Value, frozen=True, kw_only=True):
-    """`id` is empty if the graph does not know it."""
+    """`id` is empty if the graph does not contain the asset."""
 
     id: str
     kind: str
@@ -24,7 +24,7 @@ class Asset(Value, frozen=True, kw_only=True):
 
 
 class Step(Value, frozen=True, kw_only=True):
-    """A step of a path: what is reached, through which job, over which kind of edge."""
+    """A step of a path: the asset that it reaches, by which job and which kind of edge."""
 
     asset: Asset
     edge: str = ""
@@ -35,11 +35,11 @@ class Step(Value, frozen=True, kw_only=True):
 
 
 class Hit(Value, frozen=True, kw_only=True):
-    """A consumer that a change reaches. `path`: the shortest of its class; `contract`: covers its use; `why`: what moved the verdict."""
+    """A consumer that a change affects. `path`: the shortest of its reach; `contract`: covers its use; `why`: what adjusted the verdict."""
 
     consumer: Asset
     verdict: str
-    reach: str  # DIRECT, INDIRECT, POSSIBLE; BOUND: by promise alone
+    reach: str  # DIRECT, INDIRECT, POSSIBLE; BOUND: by a promise alone
     distance: int
     masked: bool
     path: tuple[Step, ...]
@@ -50,7 +50,7 @@ class Hit(Value, frozen=True, kw_only=True):
 
 
 class Waived(Value, frozen=True, kw_only=True):
-    """Who lets a finding pass, why, and until when (a date)."""
+    """A waiver that accepts a finding: why, who approved it, and its last day (a date)."""
 
     reason: str
     approver: str
@@ -64,11 +64,11 @@ class Subject(Value, frozen=True, kw_only=True):
 
 
 class Finding(Value, frozen=True, kw_only=True):
-    """One change with what it means. `text`: what is changed; `reason`: why that matters; `safe`: what would make it safe.
+    """One change with its meaning. `text`: what is changed; `reason`: why that matters; `safe`: what would make it safe.
 
-    `unknown`: what is changed and the graph does not know, so that nobody can say who reads it. `gaps`: why the lineage
-    behind it is not complete, in words. `affected`: how many datasets, columns, products, jobs are reached; `contracts`: those that
-    promise something of what is reached.
+    `unknown`: changed assets that the graph does not contain, so that their readers are unknown. `gaps`: why the lineage behind the
+    change is not complete, in words. `affected`: how many datasets, columns, products and jobs are affected; `contracts`: those that
+    promise affected data.
     """
 
     fingerprint: str
@@ -94,7 +94,7 @@ class Finding(Value, frozen=True, kw_only=True):
 
 
 class Violation(Value, frozen=True, kw_only=True):
-    """A policy that does not hold on the graph as it would be after the change. `new`: it holds today."""
+    """A policy that is violated on the graph as it would be after the change. `new`: it is not violated today."""
 
     fingerprint: str
     policy: str
@@ -108,7 +108,7 @@ class Violation(Value, frozen=True, kw_only=True):
 
 
 class WaiverProblem(Value, frozen=True, kw_only=True):
-    """A waiver that has expired, fits nothing, or cannot be used. It is a finding of its own."""
+    """A waiver that has expired, matches no finding, or cannot be used. It is a finding of its own."""
 
     fingerprint: str
     problem: str  # expired, unused
@@ -119,7 +119,7 @@ class WaiverProblem(Value, frozen=True, kw_only=True):
 
 
 class Notice(Value, frozen=True, kw_only=True):
-    """Whom to tell, why, of what. `assets`: the surest and nearest of them; `total`: how many there are."""
+    """A recipient, why it is notified, and of what. `assets`: the most certainly affected and nearest ones; `total`: of all."""
 
     recipient: Asset
     contacts: dict[str, str]
@@ -131,7 +131,7 @@ class Notice(Value, frozen=True, kw_only=True):
 
 
 class LineageChange(Value, frozen=True, kw_only=True):
-    """A flow that is new, or gone, since the last release."""
+    """A flow that was added or removed since the last release."""
 
     change: str  # added, removed
     start: Asset
@@ -140,7 +140,7 @@ class LineageChange(Value, frozen=True, kw_only=True):
 
 
 class LineageSince(Value, frozen=True, kw_only=True):
-    """What changed in the lineage of what is touched since a time (ISO 8601). `flows`: some of them; the counts are of all."""
+    """What changed in the lineage of the changed assets since a time (ISO 8601). `flows`: some of the changes; the counts are of all."""
 
     since: str
     added: int
@@ -149,7 +149,7 @@ class LineageSince(Value, frozen=True, kw_only=True):
 
 
 class Completeness(Value, frozen=True, kw_only=True):
-    """As in every answer (docs/concepts.md)."""
+    """What the answer may be missing, as in every answer (docs/concepts.md)."""
 
     truncated: str
     possible_only: int
@@ -164,9 +164,9 @@ class Completeness(Value, frozen=True, kw_only=True):
 
 
 class Report(Value, frozen=True, kw_only=True):
-    """`verdict`: the worst of what is not waived. `passed`: nothing at or above `fail_on`. `checked`: how many inputs were compared.
+    """`verdict`: the worst one that is not waived. `passed`: no verdict is at or above `fail_on`. `checked`: how many inputs were compared.
 
-    `consumersChecked`: false without a graph (--no-graph): that no hit is listed then means nothing.
+    `consumersChecked`: false without a graph (--no-graph): an empty list of hits then means nothing.
     """
 
     verdict: str
@@ -199,5 +199,5 @@ def build_report_schema() -> str:
     for part in made["$defs"].values():
         if "description" in part:
             part["description"] = " ".join(inspect.cleandoc(part["description"]).split())
-    said = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "What meshline check answers", **made}
-    return msgspec.json.format(msgspec.json.encode(said), indent=2).decode() + "\n"
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Report of meshline check", **made}
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"

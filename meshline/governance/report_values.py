@@ -1,4 +1,4 @@
-"""What the graph knows, as values of the report."""
+"""Facts of the graph as values of the report, and values as words of its sentences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meshline.graph.index import LineageIndex, Truncated
 from meshline.graph.model import AssetKey, Json, from_micros
 from meshline.graph.queries.impact_paths import PathStep
 
-NAMED = 10  # things that a sentence names
+NAMED = 10  # names in one sentence
 
 
 def build_asset(key: AssetKey, *, known: bool = True) -> Asset:
@@ -19,7 +19,7 @@ def build_asset(key: AssetKey, *, known: bool = True) -> Asset:
 
 
 class AssetValues:
-    """Assets of one index as values, each made once."""
+    """Assets of one index as values of the report; each is built once."""
 
     def __init__(self, index: LineageIndex) -> None:
         self.index = index
@@ -32,7 +32,7 @@ class AssetValues:
         return found
 
     def get_assets(self, nodes: Iterable[int]) -> tuple[Asset, ...]:
-        """Each once, by kind and name."""
+        """Each asset once, sorted by kind and name."""
         return tuple(sorted((self.get_asset(node) for node in set(nodes)), key=lambda one: (one.kind, one.qualified_name)))
 
     def build_step(self, step: PathStep) -> Step:
@@ -57,7 +57,7 @@ def format_names(texts: Iterable[str]) -> str:
 
 
 def merge_completeness(found: Iterable[Counts], index: LineageIndex) -> Completeness:
-    """Of several answers the worst: what none of them lacks is not lacking."""
+    """The worst of several completeness levels: each count is the largest of any answer."""
     counts = list(found)
     return Completeness(
         truncated=next((one.truncated for one in counts if one.truncated is not Truncated.NONE), Truncated.NONE),
@@ -79,7 +79,7 @@ def format_sentence(template: str, details: Mapping[str, Json], before: Json, af
 
 
 class _Words(dict[str, Json]):
-    """Values as words; what is not told is `?`."""
+    """Values as words; a missing one is `?`."""
 
     def __getitem__(self, name: str) -> str:
         return format_value(self.get(name, "?"))

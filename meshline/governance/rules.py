@@ -36,28 +36,28 @@ class Profile(enum.StrEnum):
 
 
 class Refinement(enum.StrEnum):
-    """How recorded lineage moves a verdict (`meshline.governance.verdict_adjustment`). Raising is done in every mode, relaxing in `usage` only."""
+    """How recorded lineage adjusts a verdict (`meshline.governance.verdict_adjustment`). It is raised in every mode, and relaxed in `usage` only."""
 
     NONE = "none"
-    UNREACHED = "unreached"  # relaxes: compatible if nobody is reached and coverage is complete
-    POSITIONAL = "positional"  # raises: conditional for who reads by position (INSERT without a list, UNION, SELECT * into a fixed target)
-    WIDENED = "widened"  # raises to breaking into a narrower copy; relaxes as unreached
-    PROMOTED = "promoted"  # raises: as a type that grows in a contract, where a contract in force promises it; and as widened
-    FILTERED_ONLY = "filtered only"  # relaxes: conditional where all that is reached only filters on it; and as unreached
+    UNREACHED = "unreached"  # relaxes: compatible if it has no readers and lineage is complete
+    POSITIONAL = "positional"  # raises: conditional for readers by position (INSERT without a list, UNION, SELECT * into a fixed target)
+    WIDENED = "widened"  # raises to breaking into a narrower copy; relaxes as UNREACHED
+    PROMOTED = "promoted"  # raises: like type-widened if a contract in force promises the type; and as WIDENED
+    FILTERED_ONLY = "filtered only"  # relaxes: conditional if all readers only filter on it; and as UNREACHED
     JOINED = "joined"  # raises: breaking where it is a key of a join or a group
     BRANCHED = "branched"  # raises: conditional where a condition or filter reads it
-    UNBRANCHED = "unbranched"  # relaxes: compatible if no condition or filter reads it and coverage is complete
+    UNBRANCHED = "unbranched"  # relaxes: compatible if no condition or filter reads it and lineage is complete
     EXPOSED = "exposed"  # raises: breaking where an output port shows it unmasked
     BOUND = "bound"  # raises: breaking where consumers are bound to it
-    PROMISED = "promised"  # raises: breaking where another's promise no longer holds
+    PROMISED = "promised"  # raises: breaking where another promise is no longer met
     CLOSING = "closing"  # raises: conditional if it closes a cycle of products, or its promise is weaker than ours
 
 
 class Rule(NamedTuple):
-    """`title`: a sentence with `{fields}` of the change (`told`, `before`, `after`). `safe`: what would make it safe.
+    """`title`: a sentence with `{fields}` of the change (`details`, `before`, `after`). `safe`: what would make it safe.
 
     `readers`: the verdict for readers, where it is milder than the rule's: the other side is affected.
-    `law`: the rule is part of what a contract or product specification may never do, or always may.
+    `law`: the rule is part of what a contract or product specification always allows or never allows.
     """
 
     id: str
@@ -197,7 +197,7 @@ RULES = {rule.id: rule for rules in GROUPS.values() for rule in rules}
 
 
 class AdjustedVerdict(NamedTuple):
-    """`why`: a sentence. `consumers`: those for whom it is so; None: for all who are reached."""
+    """The outcome of adjusting a verdict by lineage. `why`: a sentence. `consumers`: nodes for which it applies; None: all affected ones."""
 
     verdict: Verdict
     why: str

@@ -1,7 +1,7 @@
-"""How recorded lineage moves the verdict of a rule.
+"""Adjusts the verdict of a rule by recorded lineage.
 
-What raises it counts in every mode. What relaxes it counts in `usage` only, and only where the lineage is complete: what nobody
-knows never makes anything safer.
+Lineage that raises the verdict counts in every mode. Lineage that relaxes it counts in `usage` only, and only if it is complete:
+missing knowledge never makes a change safer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _Refiner: TypeAlias = Callable[[Change, ChangeImpact], AdjustedVerdict | None]
 
 
 class FinalVerdict(NamedTuple):
-    """`verdict`: of the change; `readers`: of who is reached, but for those in `consumers`. `why`: what moved it; empty: nothing."""
+    """`verdict`: of the change. `readers`: of affected readers, except for those in `consumers` (by node). `why`: what adjusted it, a
+    sentence; empty if nothing did.
+    """
 
     verdict: Verdict
     readers: Verdict
@@ -29,25 +31,25 @@ class FinalVerdict(NamedTuple):
     consumers: Mapping[int, Verdict] = {}
 
 
-def adjust_verdict(change: Change, touched: ChangeImpact, profile: Profile, *, usage: bool) -> FinalVerdict:
-    """The verdict of a change by its rule and by what is known of who reads."""
+def adjust_verdict(change: Change, impact: ChangeImpact, profile: Profile, *, usage: bool) -> FinalVerdict:
+    """The verdict of a change by its rule and by the known readers."""
     rule = RULES[change.rule]
     verdict = rule.get_verdict(profile)
-    if rule.refinement is Refinement.PROMOTED and (contracts := find_promising_contracts(change, touched)):
+    if rule.refinement is Refinement.PROMOTED and (contracts := find_promising_contracts(change, impact)):
         grown = RULES["type-widened"].get_verdict(profile)
         if grown > verdict:
             return FinalVerdict(grown, grown, f"The contract {', '.join(contracts)} promises the type.")
     readers = verdict if rule.readers is None else min(verdict, rule.readers)
-    raised = _raise_verdict(_RAISING.get(rule.refinement), change, touched)
+    raised = _raise_verdict(_RAISING.get(rule.refinement), change, impact)
     if raised is not None and raised.verdict > readers:
         if raised.consumers is None:
             return FinalVerdict(max(verdict, raised.verdict), raised.verdict, raised.why)
         bound = dict.fromkeys(raised.consumers, raised.verdict)
         return FinalVerdict(max(verdict, raised.verdict), readers, raised.why, bound)
-    if usage and not touched.unknown and touched.starts:
-        relaxed = _relax_verdict(rule.refinement, change, touched)
+    if usage and not impact.unknown and impact.starts:
+        relaxed = _relax_verdict(rule.refinement, change, impact)
         if relaxed is not None and relaxed.verdict < verdict:
-            if silent := list_silent_jobs(touched):
+            if silent := list_silent_jobs(impact):
                 return FinalVerdict(
                     verdict, readers, f"It may be in a filter or join of {format_names(silent)}, whose lineage states none."
                 )
@@ -55,15 +57,15 @@ def adjust_verdict(change: Change, touched: ChangeImpact, profile: Profile, *, u
     return FinalVerdict(verdict, readers)
 
 
-def _raise_verdict(refining: _Refiner | None, change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
-    return None if refining is None or not (touched.starts or touched.parent_datasets or change.consumers) else refining(change, touched)
+def _raise_verdict(refining: _Refiner | None, change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
+    return None if refining is None or not (impact.starts or impact.parent_datasets or change.consumers) else refining(change, impact)
 
 
-def _relax_verdict(refinement: Refinement, change: Change, touched: ChangeImpact) -> AdjustedVerdict | None:
+def _relax_verdict(refinement: Refinement, change: Change, impact: ChangeImpact) -> AdjustedVerdict | None:
     relaxing = _RELAXING.get(refinement, ())
-    if not relaxing or list_gaps(touched) or not all(uses_other_columns(touched, consumer) for consumer in change.consumers):
+    if not relaxing or list_gaps(impact) or not all(uses_other_columns(impact, consumer) for consumer in change.consumers):
         return None
-    found = (relax(change, touched) for relax in relaxing)
+    found = (relax(change, impact) for relax in relaxing)
     return min((one for one in found if one is not None), key=lambda one: one.verdict, default=None)
 
 

@@ -1,4 +1,4 @@
-"""Waivers: somebody lets a finding pass, says why, and until when."""
+"""Waivers: an approver accepts a finding for a reason, until a date."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Where: TypeAlias = Callable[[tuple[str | int, ...]], str]  # `file:line` of a pa
 
 
 class Waiver(NamedTuple):
-    """`expires`: the last day (UTC) on which it holds."""
+    """`expires`: the last day (UTC) on which the waiver is valid."""
 
     fingerprint: str
     reason: str
@@ -36,7 +36,7 @@ class Waiver(NamedTuple):
 
 
 def parse_waivers(value: Json, where: Where, today: date) -> tuple[Waiver, ...]:
-    """The waivers of a file, from its value. Raises InvalidInput for one that cannot be used, and for one that never ends."""
+    """The waivers of a file, from its parsed value. Raises InvalidInput for one that cannot be used or is valid for over a year."""
     if value is None:
         return ()
     if not isinstance(value, list):
@@ -99,23 +99,23 @@ def _parse_expiry(text: str, where: str, today: date) -> date:
 
 
 def apply_waivers(report: Report, waivers: Sequence[Waiver], today: date) -> Report:
-    """The report with what is waived marked as such, which counts no more; with what is wrong with waivers, which does."""
-    holding = {waiver.fingerprint: waiver for waiver in waivers if waiver.expires >= today}
-    findings = tuple(replace(one, waived=_build_waived(holding.get(one.fingerprint))) for one in report.findings)
-    violations = tuple(replace(one, waived=_build_waived(holding.get(one.fingerprint))) for one in report.violations)
-    fitting = {one.fingerprint for one in findings} | {one.fingerprint for one in violations}
-    problems = (*report.waivers, *_find_problems(waivers, fitting, today))
+    """The report with its waived findings and violations marked, which no longer count, and with problems of waivers, which do."""
+    valid = {waiver.fingerprint: waiver for waiver in waivers if waiver.expires >= today}
+    findings = tuple(replace(one, waived=_build_waived(valid.get(one.fingerprint))) for one in report.findings)
+    violations = tuple(replace(one, waived=_build_waived(valid.get(one.fingerprint))) for one in report.violations)
+    found = {one.fingerprint for one in findings} | {one.fingerprint for one in violations}
+    problems = (*report.waivers, *_find_problems(waivers, found, today))
     return update_verdict(replace(report, findings=findings, violations=violations, waivers=problems))
 
 
 def update_verdict(report: Report) -> Report:
-    """The report with verdict and `passed` as its parts have them."""
+    """The report with `verdict` and `passed` computed from its parts."""
     verdict = find_worst(list_verdicts(report))
     return replace(report, verdict=verdict, passed=report.fail_on not in _WORST or _WORST.index(verdict) < _WORST.index(report.fail_on))
 
 
 def list_verdicts(report: Report) -> Iterator[str]:
-    """The verdicts of all that is not waived."""
+    """The verdicts of all findings and violations that are not waived, and of waiver problems."""
     concerns: tuple[Finding | Violation, ...] = (*report.findings, *report.violations)
     yield from (one.verdict for one in concerns if one.waived is None)
     yield from (one.verdict for one in report.waivers)
@@ -130,12 +130,12 @@ def _build_waived(waiver: Waiver | None) -> Waived | None:
     return None if waiver is None else Waived(reason=waiver.reason, approver=waiver.approver, expires=waiver.expires.isoformat())
 
 
-def _find_problems(waivers: Sequence[Waiver], fitting: set[str], today: date) -> Iterator[WaiverProblem]:
+def _find_problems(waivers: Sequence[Waiver], found: set[str], today: date) -> Iterator[WaiverProblem]:
     for waiver in waivers:
         if waiver.expires < today:
-            said = "; what it waived counts again" if waiver.fingerprint in fitting else ", and nothing here has its fingerprint: remove it"
-            text = f"the waiver of {waiver.approver} expired on {waiver.expires}{said}"
+            note = "; what it waived counts again" if waiver.fingerprint in found else ", and no finding has its fingerprint: remove it"
+            text = f"the waiver of {waiver.approver} expired on {waiver.expires}{note}"
             yield WaiverProblem(fingerprint=waiver.fingerprint, problem="expired", text=text, file=waiver.file, line=waiver.line)
-        elif waiver.fingerprint not in fitting:
-            text = f"the waiver of {waiver.approver} fits no finding: remove it"
+        elif waiver.fingerprint not in found:
+            text = f"the waiver of {waiver.approver} matches no finding: remove it"
             yield WaiverProblem(fingerprint=waiver.fingerprint, problem="unused", text=text, file=waiver.file, line=waiver.line)

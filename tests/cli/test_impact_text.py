@@ -104,7 +104,7 @@ POSSIBLY AFFECTED (columns not recorded)
 NOT CERTAIN
   ! The answer is cut off at the depth that was asked for. There may be more behind it.
   ! 3 datasets on the way have no recorded columns: the answer may be larger.
-  ! 1 pair of datasets has no column lineage: what lies behind is only possible, and more than is really affected.
+  ! 1 pair of datasets has no column lineage: what lies behind is affected only possibly, and may be more than is really affected.
 """
 
 

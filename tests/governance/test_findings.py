@@ -90,7 +90,7 @@ def test_what_the_graph_does_not_know_is_said_and_never_relaxed(graph: LiveGraph
     assert verdicts(graph, one) == ("breaking", "breaking")
     found = finding(graph, one)
     assert found.unknown == ("wh/sales.orders.nothing_of_this_name",)
-    assert "the graph does not know wh/sales.orders.nothing_of_this_name" in found.gaps
+    assert "the graph does not contain wh/sales.orders.nothing_of_this_name" in found.gaps
 
 
 def test_a_column_of_a_dataset_whose_columns_nobody_lists_reaches_what_the_dataset_does(graph: LiveGraph) -> None:

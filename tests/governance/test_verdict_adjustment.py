@@ -144,7 +144,7 @@ def test_a_consumer_of_the_product_might_use_it() -> None:
     graph = corner(edge(EdgeType.PORT, product, A, direction="output"), edge(EdgeType.CONSUMES, TEAM, product))
     one = change("column-removed", build_column_key(A, "z"))
     assert verdicts(graph, one) == ("breaking", "breaking")
-    assert "say which columns team uses of p" in finding(graph, one).gaps
+    assert "state which columns team uses of p" in finding(graph, one).gaps
     graph.store.close()
 
 
@@ -195,7 +195,7 @@ def test_a_table_of_which_no_lineage_is_known_is_not_safe() -> None:
     graph = corner(schema(alone, "z"))
     one = change("column-removed", build_column_key(alone, "z"))
     assert verdicts(graph, one) == ("breaking", "breaking")
-    assert finding(graph, one).gaps == ("no lineage of wh/alone is recorded: nobody knows who reads it",)
+    assert finding(graph, one).gaps == ("no lineage of wh/alone is recorded: its readers are unknown",)
     graph.store.close()
 
 
@@ -348,7 +348,7 @@ def test_a_promise_that_rests_on_one_that_is_loosened() -> None:
     assert finding(graph, level("slo-loosened", "1h", "90m")).verdict == "conditional"
     broken = finding(graph, level("slo-loosened", "1h", "3h"))
     assert broken.verdict == "breaking"
-    assert "A promise no longer holds: q: 2h promised" in broken.reason
+    assert "A promise is no longer met: q: 2h promised" in broken.reason
     assert finding(graph, level("slo-removed", "1h", None)).verdict == "breaking"
     assert finding(graph, level("slo-loosened", "99.9%", "99.5%", "completeness")).verdict == "conditional"
     assert finding(graph, level("slo-loosened", "99.9%", "98%", "completeness")).verdict == "breaking"

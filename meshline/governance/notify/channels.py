@@ -84,14 +84,14 @@ def parse_pattern(kind: str, url: str, where: str) -> Secret:
     """Raises InvalidInput for a pattern that does not name the contact, or names another."""
     named = set(_PLACE.findall(url))
     if named != {kind}:
-        raise InvalidInput(f"a pattern for {kind} holds {{{kind}}} and nothing else in braces", where)
+        raise InvalidInput(f"a pattern for {kind} contains {{{kind}}} and nothing else in braces", where)
     return parse_address(url, where)
 
 
 def parse_address(url: str, where: str) -> Secret:
     """Raises InvalidInput for what is no address; it is not repeated, for it may hold secrets."""
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+", url):
-        raise InvalidInput("found no address; accepted: scheme://..., as apprise has it", where)
+        raise InvalidInput("this is not an address; accepted: scheme://..., in the form that apprise documents", where)
     return Secret(url)
 
 
@@ -126,13 +126,13 @@ def deliver_message(message: Message, urls: Sequence[Secret]) -> None:
         sender = apprise.Apprise(asset=asset)
         refused = [url.label for url in urls if not sender.add(url.url)]
         if refused:
-            raise Undelivered(f"apprise does not take the address {', '.join(refused)}")
+            raise Undelivered(f"apprise does not accept the address {', '.join(refused)}")
         if not sender.notify(body=message.body, title=message.title, body_format=form):
             raise Undelivered(_describe_failure(said.getvalue(), urls))
 
 
 def _describe_failure(said: str, urls: Sequence[Secret]) -> str:
-    text = "; ".join(line.strip() for line in said.splitlines() if line.strip()) or "apprise says no reason"
+    text = "; ".join(line.strip() for line in said.splitlines() if line.strip()) or "apprise gives no reason"
     for word in sorted(_collect_secrets(urls), key=len, reverse=True):
         text = text.replace(word, HIDDEN)
     return text[:LONGEST_ERROR]

@@ -114,9 +114,9 @@ class ChangeDetector:
             try:
                 changes = self._list_changes(head, _build_snapshot(before, head), _build_snapshot(after, head))
             except MeshlineError as error:
-                log.warning("what %s changed in %s cannot be told: %s", head.source, list(head.scope), error)
+                log.warning("the changes that %s made to %s cannot be compared: %s", head.source, list(head.scope), error)
             except Exception:
-                log.exception("what %s changed in %s cannot be told", head.source, list(head.scope))
+                log.exception("the changes that %s made to %s cannot be compared", head.source, list(head.scope))
             else:
                 if changes:
                     yield LandedChange(head, interval.valid_from, tuple(changes))
@@ -170,7 +170,11 @@ class ChangeDetector:
         with live.lock:
             report = judge_changes(live, live.index, [change], Options(now=now, limits=Limits(deadline=time.monotonic() + JUDGE_SECONDS)))
             if report.completeness.truncated != Truncated.NONE:
-                log.warning("not all that %s reaches was looked at: it took longer than %g seconds", change.subject.name, JUDGE_SECONDS)
+                log.warning(
+                    "the search for what a change of %s affects was stopped after %g seconds: some recipients may be missing",
+                    change.subject.name,
+                    JUDGE_SECONDS,
+                )
             receivers = [(notice, _choose_receiver(live.index, notice)) for notice in report.notify]
             subject = _name_subject(live.index, change)
         finding = next((one for one in report.findings if one.fingerprint == change.fingerprint), None)

@@ -90,7 +90,9 @@ def parse_notice(kept: StoredRecord) -> Notice:
     try:
         return Notice(kept.position, kept.record.key, kept.record.at, _decoder.decode(kept.record.body))
     except msgspec.MsgspecError as error:
-        raise StoreCorrupt(f"what is owed at {kept.position} cannot be read ({error}): restore the store from a backup") from error
+        raise StoreCorrupt(
+            f"the notice at position {kept.position} of the journal cannot be read ({error}): restore the store from a backup"
+        ) from error
 
 
 def limit_names(assets: Iterable[str]) -> tuple[tuple[str, ...], int]:

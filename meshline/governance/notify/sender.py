@@ -147,7 +147,7 @@ class Sender:
         often = [one for one in self._outbox.list_pending() if one.tried.attempts >= pace.attempts and one.due <= at]
         old = [one for one in self._outbox.list_pending() if one not in often and one.notice.since + int(pace.days * DAY) < at]
         self._outbox.mark_failed(often, f"tried {pace.attempts} times", at)
-        self._outbox.mark_failed(old, f"could not be told in {pace.days:g} days", at)
+        self._outbox.mark_failed(old, f"could not be delivered in {pace.days:g} days", at)
         if often or old:
             log.warning("given up: %s", format_count(len(often) + len(old), "notice"))
         return len(often) + len(old)

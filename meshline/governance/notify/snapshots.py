@@ -51,13 +51,15 @@ def build_snapshot(content: Content | None, source: str) -> Snapshot:
         if fact.key.kind in _COMPARED:
             about[fact.key] = {**about.get(fact.key, {}), **fact.attributes}
     tables = {key: about.get(key, {}) for key in listed}
-    tables.update((key, said) for key, said in about.items() if key.kind is AssetKind.DATASET and said.keys() & _DEFINING)
-    contracts = {key: said for key, said in about.items() if key.kind is AssetKind.CONTRACT and _is_whole_contract(said)}
-    products = {key: said for key, said in about.items() if key.kind is AssetKind.DATA_PRODUCT and _is_whole_product(key, facts)}
+    tables.update((key, attributes) for key, attributes in about.items() if key.kind is AssetKind.DATASET and attributes.keys() & _DEFINING)
+    contracts = {key: attributes for key, attributes in about.items() if key.kind is AssetKind.CONTRACT and _is_whole_contract(attributes)}
+    products = {
+        key: attributes for key, attributes in about.items() if key.kind is AssetKind.DATA_PRODUCT and _is_whole_product(key, facts)
+    }
     return Snapshot(
-        {key: _build_table(key, said, facts, source) for key, said in tables.items()},
-        {key: _build_contract(key, said, facts) for key, said in contracts.items()},
-        {key: _build_product(key, said, facts) for key, said in products.items()},
+        {key: _build_table(key, attributes, facts, source) for key, attributes in tables.items()},
+        {key: _build_contract(key, attributes, facts) for key, attributes in contracts.items()},
+        {key: _build_product(key, attributes, facts) for key, attributes in products.items()},
         listed,
     )
 
@@ -80,18 +82,18 @@ def pair_versions(before: Snapshot, after: Snapshot) -> list[AnyPair]:
 # -- tables
 
 
-def _build_table(key: AssetKey, said: Mapping[str, Json], facts: Facts, source: str) -> Version[Definition]:
+def _build_table(key: AssetKey, attributes: Mapping[str, Json], facts: Facts, source: str) -> Version[Definition]:
     columns = {fact.key: fact for fact in facts.assets if fact.key.kind is AssetKind.COLUMN}
     listed = [edge for edge in facts.edges if edge.type is EdgeType.HAS_COLUMN and edge.start == key]
     fields = tuple(_build_field(edge.end, columns.get(edge.end)) for edge in sorted(listed, key=_get_column_order))
     kind = parse_source_kind(source)
     value = Definition(
         model=Model(name=key.qualified_name, physical_name=key.name, fields=fields),
-        format=_get_text(said, "format") or ("" if kind == "openlineage" else kind),
-        kind=_get_text(said, "dataset_type").lower(),
-        partitioning=_format_partitioning(said),
-        sql=_get_text(said, "sql"),
-        dialect=_get_text(said, "dialect"),
+        format=_get_text(attributes, "format") or ("" if kind == "openlineage" else kind),
+        kind=_get_text(attributes, "dataset_type").lower(),
+        partitioning=_format_partitioning(attributes),
+        sql=_get_text(attributes, "sql"),
+        dialect=_get_text(attributes, "dialect"),
     )
     return Version(value, {"": (key,)})
 
@@ -102,37 +104,37 @@ def _get_column_order(edge: EdgeFact) -> tuple[bool, int, str]:
 
 
 def _build_field(key: AssetKey, fact: AssetFact | None) -> Field:
-    said: Mapping[str, Json] = {} if fact is None else fact.attributes
-    nullable, number = said.get("nullable"), said.get("field_id")
+    attributes: Mapping[str, Json] = {} if fact is None else fact.attributes
+    nullable, number = attributes.get("nullable"), attributes.get("field_id")
     return Field(
         name=key.name,
-        type=_get_text(said, "type"),
+        type=_get_text(attributes, "type"),
         id=str(number) if isinstance(number, int) else "",
         required=None if not isinstance(nullable, bool) else not nullable,
-        primary_key=True if said.get("identifies") is True else None,
+        primary_key=True if attributes.get("identifies") is True else None,
     )
 
 
-def _format_partitioning(said: Mapping[str, Json]) -> tuple[str, ...]:
-    spec, columns = said.get("partition_spec"), said.get("partition_columns")
+def _format_partitioning(attributes: Mapping[str, Json]) -> tuple[str, ...]:
+    spec, columns = attributes.get("partition_spec"), attributes.get("partition_columns")
     if isinstance(spec, list):
         return tuple(_format_partition(one) for one in spec if isinstance(one, dict))
     return tuple(map(str, columns)) if isinstance(columns, list) else ()
 
 
-def _format_partition(said: Mapping[str, Json]) -> str:
-    columns = said.get("columns")
+def _format_partition(attributes: Mapping[str, Json]) -> str:
+    columns = attributes.get("columns")
     names = ", ".join(map(str, columns)) if isinstance(columns, list) else ""
-    transform = _get_text(said, "transform")
+    transform = _get_text(attributes, "transform")
     return names if transform in ("", "identity") else f"{transform}({names})"
 
 
 # -- contracts and products
 
 
-def _is_whole_contract(said: Mapping[str, Json]) -> bool:
+def _is_whole_contract(attributes: Mapping[str, Json]) -> bool:
     """Whether a contract is told with what it promises, not only mentioned."""
-    return "models" in said or "sla" in said
+    return "models" in attributes or "sla" in attributes
 
 
 def _is_whole_product(key: AssetKey, facts: Facts) -> bool:
@@ -140,25 +142,25 @@ def _is_whole_product(key: AssetKey, facts: Facts) -> bool:
     return any(edge.start == key and edge.type in (EdgeType.PORT, EdgeType.PART_OF) for edge in facts.edges)
 
 
-def _build_contract(key: AssetKey, said: Mapping[str, Json], facts: Facts) -> Version[Contract]:
+def _build_contract(key: AssetKey, attributes: Mapping[str, Json], facts: Facts) -> Version[Contract]:
     governed = [
         (str(edge.attributes.get("model") or ""), edge.end) for edge in facts.edges if edge.type is EdgeType.GOVERNS and edge.start == key
     ]
-    contract = contract_of(key.name, said)
+    contract = contract_of(key.name, attributes)
     owners = tuple(dict.fromkeys(_build_party(edge) for edge in facts.edges if edge.type is EdgeType.OWNS and edge.end == key))
     if owners and not contract.owners:
-        contract = contract_of(key.name, {**said, "owners": [{"name": one.name, "type": one.type} for one in owners]})
+        contract = contract_of(key.name, {**attributes, "owners": [{"name": one.name, "type": one.type} for one in owners]})
     return Version(contract, _group_keys(governed))
 
 
-def _build_product(key: AssetKey, said: Mapping[str, Json], facts: Facts) -> Version[Product]:
+def _build_product(key: AssetKey, attributes: Mapping[str, Json], facts: Facts) -> Version[Product]:
     ports: dict[PortSpec, list[AssetKey]] = {}
     for edge in facts.edges:
         if edge.type is EdgeType.PORT and edge.start == key:
             ports.setdefault(_build_port(edge), []).append(edge.end)
     owners = tuple(dict.fromkeys(_build_party(edge) for edge in facts.edges if edge.type is EdgeType.OWNS and edge.end == key))
     domain = next((edge.end.name for edge in facts.edges if edge.type is EdgeType.PART_OF and edge.start == key), "")
-    product = product_of(key.name, said, tuple(ports), owners, domain)
+    product = product_of(key.name, attributes, tuple(ports), owners, domain)
     names = [f"{port.direction}/{name}" for port, name in zip(ports, port_names(tuple(ports)), strict=True)]
     return Version(product, {name: tuple(dict.fromkeys(keys)) for name, keys in zip(names, ports.values(), strict=True)})
 
@@ -168,18 +170,18 @@ def _build_party(edge: EdgeFact) -> Party:
 
 
 def _build_port(edge: EdgeFact) -> PortSpec:
-    said = edge.attributes
+    attributes = edge.attributes
     return PortSpec(
-        direction=_get_text(said, "direction") or "output",
-        name=_get_text(said, "name"),
-        type=_get_text(said, "type"),
-        endpoint=_get_text(said, "endpoint"),
-        format=_get_text(said, "format"),
-        description=_get_text(said, "description"),
-        refresh=_get_text(said, "refresh"),
-        version=_get_text(said, "version"),
-        contract=_get_text(said, "contract"),
-        deprecated=True if said.get("deprecated") is True else None,
+        direction=_get_text(attributes, "direction") or "output",
+        name=_get_text(attributes, "name"),
+        type=_get_text(attributes, "type"),
+        endpoint=_get_text(attributes, "endpoint"),
+        format=_get_text(attributes, "format"),
+        description=_get_text(attributes, "description"),
+        refresh=_get_text(attributes, "refresh"),
+        version=_get_text(attributes, "version"),
+        contract=_get_text(attributes, "contract"),
+        deprecated=True if attributes.get("deprecated") is True else None,
     )
 
 
@@ -190,6 +192,6 @@ def _group_keys(named: Iterable[tuple[str, AssetKey]]) -> dict[str, tuple[AssetK
     return found
 
 
-def _get_text(said: Mapping[str, Json], name: str) -> str:
-    value = said.get(name)
+def _get_text(attributes: Mapping[str, Json], name: str) -> str:
+    value = attributes.get(name)
     return value if isinstance(value, str) else ""

@@ -59,7 +59,7 @@ class Templates(NamedTuple):
         subjects = list(dict.fromkeys(one.subject for one in things))
         said = {
             "receiver": shorten_text(receivers, LONGEST_TITLE),
-            "count": format_count(len(things), "thing"),
+            "count": format_count(len(things), "notice"),
             "breaking": str(breaking),
             "what": shorten_text(subjects[0], LONGEST_TITLE) + (f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""),
             "more": f"and {len(things) - MOST_ITEMS} more" if len(things) > MOST_ITEMS else "",

@@ -89,9 +89,8 @@ class ViolationLog:
                 try:
                     turn = msgspec.json.decode(said.body, type=_EventRecord)
                 except msgspec.MsgspecError as error:
-                    raise StoreCorrupt(
-                        f"turn {position} of a violation cannot be read ({error}): restore the store from a backup"
-                    ) from error
+                    text = f"the violation event at position {position} of the journal cannot be read ({error})"
+                    raise StoreCorrupt(f"{text}: restore the store from a backup") from error
                 self._states[turn.fingerprint] = ViolationState(turn.number, turn.violation)
             self._position = kept[-1].position
         return self._states
@@ -129,7 +128,7 @@ def build_records(live: LiveGraph, violation: Violation, turn: str, at: int, *, 
         verdict=violation.verdict,
         subject=violation.asset.qualified_name,
         text=violation.text,
-        why=f"The policy {violation.policy} ({violation.severity}) does not hold.",
+        why=f"The policy {violation.policy} ({violation.severity}) is violated.",
         at=at,
         details=msgspec.to_builtins(violation),
     )

@@ -40,30 +40,32 @@ class Breach(NamedTuple):
 Breaches: TypeAlias = dict[Place, Breach]
 
 
-def evaluate_all(look: EvaluationContext, policies: Iterable[Policy]) -> Breaches:
+def evaluate_all(context: EvaluationContext, policies: Iterable[Policy]) -> Breaches:
     """All violations. Raises InvalidInput for a policy that cannot be evaluated, LimitExceeded at the deadline (`GraphLock.until`)."""
     found: Breaches = {}
     for group in _group_policies(policies):
-        for candidate in group.list_candidates(look, None):
-            look.live.lock.check()
+        for candidate in group.list_candidates(context, None):
+            context.live.lock.check()
             found.update(_find_breaches(group.policies, candidate))
     return found
 
 
-def evaluate_scope(look: EvaluationContext, policies: Iterable[Policy], scope: Scope, before: ViolationIndex) -> tuple[Breaches, Breaches]:
+def evaluate_scope(
+    context: EvaluationContext, policies: Iterable[Policy], scope: Scope, before: ViolationIndex
+) -> tuple[Breaches, Breaches]:
     """(the violations of all that a scope covers, those of `before` that they replace)."""
     found: Breaches = {}
     replaced: Breaches = {}
     near = _group_by_policy(before.find_at(scope.nodes))
     for group in _group_policies(policies):
         seen: list[tuple[int, int]] = []
-        for candidate in group.list_candidates(look, scope):
-            look.live.lock.check()
+        for candidate in group.list_candidates(context, scope):
+            context.live.lock.check()
             seen.append((candidate.asset, candidate.end))
             found.update(_find_breaches(group.policies, candidate))
         for policy in group.policies:
             known = near.get(policy.id, ()) if group.subject.describe is not None else before.find_by_policy(policy.id)
-            replaced.update((place, before[place]) for place in known if _is_covered(look, scope, group.subject, place))
+            replaced.update((place, before[place]) for place in known if _is_covered(context, scope, group.subject, place))
             again = (Place(policy.id, *ends) for ends in seen)
             replaced.update((place, before[place]) for place in again if place in before.all)
     return found, replaced
@@ -76,11 +78,11 @@ def _group_by_policy(places: Iterable[Place]) -> dict[str, set[Place]]:
     return found
 
 
-def _is_covered(look: EvaluationContext, scope: Scope, subject: Subject, place: Place) -> bool:
+def _is_covered(context: EvaluationContext, scope: Scope, subject: Subject, place: Place) -> bool:
     """Also what goes by another node now."""
-    asset = look.index.assets.get_representative(place.asset)
-    end = place.end if place.end == NO_NODE else look.index.assets.get_representative(place.end)
-    return (asset, end) != (place.asset, place.end) or subject.covers(look, scope, asset, end)
+    asset = context.index.assets.get_representative(place.asset)
+    end = place.end if place.end == NO_NODE else context.index.assets.get_representative(place.end)
+    return (asset, end) != (place.asset, place.end) or subject.covers(context, scope, asset, end)
 
 
 class _Group(NamedTuple):
@@ -89,8 +91,8 @@ class _Group(NamedTuple):
     subject: Subject
     policies: Sequence[Policy]
 
-    def list_candidates(self, look: EvaluationContext, scope: Scope | None) -> Iterator[Candidate]:
-        return self.subject.candidates(look, self.policies[0].parameters, scope)
+    def list_candidates(self, context: EvaluationContext, scope: Scope | None) -> Iterator[Candidate]:
+        return self.subject.candidates(context, self.policies[0].parameters, scope)
 
 
 def _group_policies(policies: Iterable[Policy]) -> Iterable[_Group]:
@@ -113,7 +115,7 @@ def _find_breaches(policies: Iterable[Policy], candidate: Candidate) -> Iterator
             continue
         doubts = candidate.uncertainties
         if policy.doubtful is not None and policy.doubtful.is_true(fields):
-            doubts = (*doubts, "what it is judged by is not known")
+            doubts = (*doubts, "the value that decides it is unknown")
         severity = policy.severity.lower_by(len(doubts))
         subject = SUBJECTS[policy.kind]
         text = policy.message.fill(fields, subject.late) if subject.describe is None else None
@@ -175,11 +177,11 @@ def _discard(places: dict[K, set[Place]], key: K, place: Place) -> None:
 
 
 def build_violations(
-    look: EvaluationContext, policies: Mapping[str, Policy], breaches: Iterable[tuple[Place, Breach]], *, new: bool = True
+    context: EvaluationContext, policies: Mapping[str, Policy], breaches: Iterable[tuple[Place, Breach]], *, new: bool = True
 ) -> list[Violation]:
     """Violations in the order given."""
-    telling = AssetValues(look.index)
-    return [_build_violation(look, telling, policies[place.policy], place, breach, new=new) for place, breach in breaches]
+    values = AssetValues(context.index)
+    return [_build_violation(context, values, policies[place.policy], place, breach, new=new) for place, breach in breaches]
 
 
 def sort_violations(index: LineageIndex, breaches: Breaches) -> list[tuple[Place, Breach]]:
@@ -204,28 +206,28 @@ def _get_key(index: LineageIndex, node: int) -> tuple[str, ...]:
 
 
 def _build_violation(
-    look: EvaluationContext, telling: AssetValues, policy: Policy, place: Place, breach: Breach, *, new: bool
+    context: EvaluationContext, values: AssetValues, policy: Policy, place: Place, breach: Breach, *, new: bool
 ) -> Violation:
     subject = SUBJECTS[policy.kind]
     path: tuple[Step, ...] = ()
     late: Mapping[str, str] = {}
     if subject.trace is not None:
-        steps, late = subject.trace(look, policy.parameters, place.asset, place.end)
-        path = tuple(telling.build_step(step) for step in steps)
-    text = fill_late_fields(breach.text if breach.text is not None else _format_text(look, policy, place, breach), late)
+        steps, late = subject.trace(context, policy.parameters, place.asset, place.end)
+        path = tuple(values.build_step(step) for step in steps)
+    text = fill_late_fields(breach.text if breach.text is not None else _format_text(context, policy, place, breach), late)
     return Violation(
-        fingerprint=compute_fingerprint(look.index, place),
+        fingerprint=compute_fingerprint(context.index, place),
         policy=policy.id,
         severity=breach.severity,
         verdict=breach.severity.verdict.name.lower(),
         text=f"{text} (possible: {'; '.join(breach.uncertainties)})" if breach.uncertainties else text,
-        asset=telling.get_asset(place.asset),
+        asset=values.get_asset(place.asset),
         path=path,
         new=new,
     )
 
 
-def _format_text(look: EvaluationContext, policy: Policy, place: Place, breach: Breach) -> str:
+def _format_text(context: EvaluationContext, policy: Policy, place: Place, breach: Breach) -> str:
     subject = SUBJECTS[policy.kind]
     assert subject.describe is not None, "who describes nothing gives the text at once"
-    return policy.message.fill(subject.describe(look, policy.parameters, place.asset, place.end, breach.uncertainties), subject.late)
+    return policy.message.fill(subject.describe(context, policy.parameters, place.asset, place.end, breach.uncertainties), subject.late)

@@ -175,9 +175,9 @@ def collect_patterns(index: LineageIndex) -> Mapping[int, frozenset[str]]:
     }
 
 
-def find_scope(look: EvaluationContext, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
+def find_scope(context: EvaluationContext, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
     """What a change may touch; None: anything. `more`: assets that are to be looked at as well."""
-    index, lineage = look.index, look.index.lineage
+    index, lineage = context.index, context.index.lineage
     nodes = np.unique(lineage.get_representatives(np.concatenate([moved.named, np.array(sorted(more), np.int32)])))
     kinds = lineage.get_kinds(nodes)
     by_kind = {kind: nodes[kinds == code] for code, kind in enumerate(KINDS)}
@@ -200,17 +200,17 @@ def find_scope(look: EvaluationContext, moved: Moved, more: Iterable[int] = ()) 
                 AssetKind.CONSUMER: consumers,
             }.get(index.assets.get_kind(node), set()).add(node)
     datasets.update(fed[fed_kinds == DATASET].tolist(), lineage.get_datasets(fed[fed_kinds == COLUMN]).tolist())
-    datasets.update(_list_related_datasets(look, products, contracts))
-    changed = _find_changed(look, moved.fed)
+    datasets.update(_list_related_datasets(context, products, contracts))
+    changed = _find_changed(context, moved.fed)
     marked = np.zeros(index.changes.count_nodes(), np.bool_)
     marked[changed] = True
     marked[lineage.get_datasets(changed[lineage.get_kinds(changed) == COLUMN])] = True
     wanted = sorted(datasets)
-    governing = look.governs.start[np.isin(look.governs.end, wanted)].tolist()
+    governing = context.governs.start[np.isin(context.governs.end, wanted)].tolist()
     return Scope(
         frozenset(products | contracts | consumers),
         frozenset(datasets),
-        frozenset(products.union(_list_port_products(look, wanted))),
+        frozenset(products.union(_list_port_products(context, wanted))),
         frozenset(contracts.union(governing)),
         frozenset(
             {
@@ -227,36 +227,36 @@ def find_scope(look: EvaluationContext, moved: Moved, more: Iterable[int] = ()) 
     )
 
 
-def _list_related_datasets(look: EvaluationContext, products: set[int], contracts: set[int]) -> Iterable[int]:
+def _list_related_datasets(context: EvaluationContext, products: set[int], contracts: set[int]) -> Iterable[int]:
     """The datasets of the ports of these products and what else is used of them, and what these contracts govern."""
     if contracts:
-        yield from look.governs.end[np.isin(look.governs.start, sorted(contracts))].tolist()
+        yield from context.governs.end[np.isin(context.governs.start, sorted(contracts))].tolist()
     if products:
         wanted = sorted(products)
-        for ports in (look.outputs, look.inputs):
+        for ports in (context.outputs, context.inputs):
             yield from ports.dataset[np.isin(ports.product, wanted)].tolist()
-        used = list_used_datasets(look)
-        yield from used[np.isin(look.index.ownership.find_products(used), wanted)].tolist()
+        used = list_used_datasets(context)
+        yield from used[np.isin(context.index.ownership.find_products(used), wanted)].tolist()
 
 
-def _list_port_products(look: EvaluationContext, wanted: Sequence[int]) -> Iterable[int]:
+def _list_port_products(context: EvaluationContext, wanted: Sequence[int]) -> Iterable[int]:
     """The products with ports on these datasets."""
-    for ports in (look.outputs, look.inputs):
+    for ports in (context.outputs, context.inputs):
         yield from ports.product[np.isin(ports.dataset, wanted)].tolist()
 
 
-def list_used_datasets(look: EvaluationContext) -> Ints:
+def list_used_datasets(context: EvaluationContext) -> Ints:
     """The datasets that consumers, or products by their input ports, use."""
-    ends = np.concatenate([look.consumes.end, look.inputs.dataset])
-    kinds = look.index.lineage.get_kinds(ends)
-    return np.unique(np.concatenate([ends[kinds == DATASET], look.index.lineage.get_datasets(ends[kinds == COLUMN])])).astype(np.int32)
+    ends = np.concatenate([context.consumes.end, context.inputs.dataset])
+    kinds = context.index.lineage.get_kinds(ends)
+    return np.unique(np.concatenate([ends[kinds == DATASET], context.index.lineage.get_datasets(ends[kinds == COLUMN])])).astype(np.int32)
 
 
-def _find_changed(look: EvaluationContext, fed: Ints) -> Ints:
+def _find_changed(context: EvaluationContext, fed: Ints) -> Ints:
     """The columns that may hold other values, all to which those may go, datasets of which any column may, and what represents
     nothing any more.
     """
-    lineage = look.index.lineage
+    lineage = context.index.lineage
     current = np.unique(lineage.get_representatives(fed))
     kinds = lineage.get_kinds(current)
     datasets = current[kinds == DATASET]

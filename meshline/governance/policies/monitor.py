@@ -98,17 +98,17 @@ class PolicyMonitor:
         To be called once after `settle`, while the graph is supposed. The violations that are held stay as they are.
         """
         moved = self._trail.since()
-        look = EvaluationContext(would, would.index, self._get_time(), self._personal)
-        look.shared[CHANGES] = self._changes
-        near = None if moved is None or self._has_other_rules(would.index) else find_scope(look, moved)
+        context = EvaluationContext(would, would.index, self._get_time(), self._personal)
+        context.shared[CHANGES] = self._changes
+        near = None if moved is None or self._has_other_rules(would.index) else find_scope(context, moved)
         if near is None:
             alone = EvaluationContext(would, would.index, self._get_time())
             alone.shared[CHANGES] = self._changes
             return self._build_difference(alone, self._current.all, evaluate_all(alone, self.policies.values()))
         undos = [(personal, personal.renew(near.changed)) for personal in self._personal.values()]
         try:
-            opened, replaced = evaluate_scope(look, self.policies.values(), near, self._current)
-            return self._build_difference(look, replaced, opened)
+            opened, replaced = evaluate_scope(context, self.policies.values(), near, self._current)
+            return self._build_difference(context, replaced, opened)
         finally:
             for personal, undo in undos:
                 personal.restore(undo)
@@ -155,9 +155,9 @@ class PolicyMonitor:
 
     def _apply_changes(self, index: LineageIndex, *, anew: bool) -> None:
         moved = self._trail.since()
-        look = self._build_context()
+        context = self._build_context()
         anew = anew or moved is None or self._get_time().date() != self._day or self._has_other_rules(index)
-        near = None if moved is None or anew else find_scope(look, moved)
+        near = None if moved is None or anew else find_scope(context, moved)
         if near is None:
             before = self._current.all
             self._begin(index)
@@ -165,7 +165,7 @@ class PolicyMonitor:
             return
         for personal in self._personal.values():
             personal.renew(near.changed)
-        opened, replaced = evaluate_scope(look, self.policies.values(), near, self._current)
+        opened, replaced = evaluate_scope(context, self.policies.values(), near, self._current)
         self._current.replace(replaced, opened)
         self._record_difference(replaced, opened)
         self._ordered = None
@@ -179,13 +179,13 @@ class PolicyMonitor:
             if place not in before and self._gone.pop(place, None) is None:
                 self._opened[place] = breach
 
-    def _build_difference(self, look: EvaluationContext, before: Breaches, after: Breaches) -> ViolationDifference:
+    def _build_difference(self, context: EvaluationContext, before: Breaches, after: Breaches) -> ViolationDifference:
         """Not what only goes by another node now, because names were joined or parted."""
-        opened = self._find_missing(look, after, before, new=True)
-        closed = self._find_missing(look, before, after, new=False)
+        opened = self._find_missing(context, after, before, new=True)
+        closed = self._find_missing(context, before, after, new=False)
         both = opened.keys() & closed.keys()
         return ViolationDifference(*(tuple(one for id_, one in some.items() if id_ not in both) for some in (opened, closed)))
 
-    def _find_missing(self, look: EvaluationContext, some: Breaches, others: Breaches, *, new: bool) -> dict[str, Violation]:
+    def _find_missing(self, context: EvaluationContext, some: Breaches, others: Breaches, *, new: bool) -> dict[str, Violation]:
         only = {place: breach for place, breach in some.items() if place not in others}
-        return {one.fingerprint: one for one in build_violations(look, self.policies, sort_violations(look.index, only), new=new)}
+        return {one.fingerprint: one for one in build_violations(context, self.policies, sort_violations(context.index, only), new=new)}

@@ -66,7 +66,7 @@ class Expression:
         try:
             self._program = cel.compile(source)
         except Exception as error:
-            raise self._build_error(f"this is no CEL: {_get_first_line(error)}") from error
+            raise self._build_error(f"this is not CEL: {_get_first_line(error)}") from error
         self.fields: tuple[str, ...] = tuple(name for name in self._program.variables() if name in fields)
         named = _PARAMETER.findall(source)
         self.parameters: tuple[str, ...] = tuple(named)
@@ -239,7 +239,7 @@ def parse_policies(pack: Iterable[PolicyFile], own: Iterable[PolicyFile] = ()) -
     for given in own:
         for path, written in _parse_file(given):
             if written.id in changed:
-                raise InvalidInput(f"the policy {written.id!r} is here twice", given.where((*path, "id")))
+                raise InvalidInput(f"the policy {written.id!r} is defined twice", given.where((*path, "id")))
             changed.add(written.id)
             before = found[written.id][0] if written.id in found else {}
             found[written.id] = (_merge_policies(before, _get_stated(written)), frozenset(written.parameters), given, path)
@@ -254,7 +254,7 @@ def _parse_file(given: PolicyFile) -> Iterable[tuple[tuple[str | int, ...], Poli
     if isinstance(value, dict) and "policies" in value:
         listed = value["policies"]
         if len(value) > 1 or not isinstance(listed, list):
-            raise InvalidInput("a file holds one policy, or the key `policies` with a list of them and no other key", given.where(()))
+            raise InvalidInput("a file contains one policy, or the key `policies` with a list of them and no other key", given.where(()))
         places: Sequence[tuple[tuple[str | int, ...], Json]] = [(("policies", i), one) for i, one in enumerate(listed)]
     else:
         places = [((), value)]

@@ -42,36 +42,36 @@ class Completeness(Protocol):
 def describe_gaps(completeness: Completeness) -> list[str]:
     """One sentence for each reason to doubt the answer."""
     c = completeness
-    said = [_TRUNCATED[c.truncated]] if c.truncated in _TRUNCATED else []
+    sentences = [_TRUNCATED[c.truncated]] if c.truncated in _TRUNCATED else []
     if c.unbound:
-        said.append(
-            f"{format_count(c.unbound, 'asset')} of the question {'leads' if c.unbound == 1 else 'lead'} to no dataset that is known"
-            " (what a product contains, a job writes, a contract governs, an owner owns): what depends on it is not known."
+        sentences.append(
+            f"{format_count(c.unbound, 'asset')} of the question {'leads' if c.unbound == 1 else 'lead'} to no known dataset"
+            " (what a product contains, a job writes, a contract governs, an owner owns): what depends on it is unknown."
         )
     if c.undescribed:
-        said.append(
+        sentences.append(
             f"{format_count(c.undescribed, 'dataset')} on the way {has_or_have(c.undescribed)} no recorded columns:"
             " the answer may be larger."
         )
     if c.possible_only:
-        said.append(
+        sentences.append(
             f"{format_count(c.possible_only, 'pair')} of datasets {has_or_have(c.possible_only)} no column lineage:"
-            " what lies behind is only possible, and more than is really affected."
+            " what lies behind is affected only possibly, and may be more than is really affected."
         )
     if c.silent_on_filters:
         of = f" ({join_names(c.silent_producers)})" if c.silent_producers else ""
-        said.append(
+        sentences.append(
             f"The producer of {format_count(c.silent_on_filters, 'job')} on the way{of} states no filters or joins:"
             " what depends on a column through those is not in the answer."
         )
     if c.stale_edges:
-        said.append(
+        sentences.append(
             f"{format_count(c.stale_edges, 'lineage edge')} {is_or_are(c.stale_edges)} older than the latest run of the job:"
-            " it may hold no more."
+            " it may no longer exist."
         )
     if c.provisional:
-        said.append(f"{format_count(c.provisional, 'lineage edge')} {is_or_are(c.provisional)} from runs that have not completed.")
-    return said
+        sentences.append(f"{format_count(c.provisional, 'lineage edge')} {is_or_are(c.provisional)} from runs that have not completed.")
+    return sentences
 
 
 def describe_late_sources(relations: Iterable[tuple[str, str, datetime]]) -> list[str]:

@@ -57,21 +57,21 @@ def _choose_level(report: Report, concern: Concern) -> str:
 
 
 def _format_properties(concern: Concern) -> str:
-    said = {"title": f"{'waived, ' if is_waived(concern) else ''}{concern.verdict}: {get_rule(concern)}"}
+    properties = {"title": f"{'waived, ' if is_waived(concern) else ''}{concern.verdict}: {get_rule(concern)}"}
     if not isinstance(concern, Violation) and concern.file:
-        said = {"file": concern.file, **({"line": str(concern.line)} if concern.line else {}), **said}
-    return ",".join(f"{key}={_escape_property(value)}" for key, value in said.items())
+        properties = {"file": concern.file, **({"line": str(concern.line)} if concern.line else {}), **properties}
+    return ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items())
 
 
 def _format_message(report: Report, concern: Concern, name: Names) -> str:
-    said = [describe_concern(concern) + describe_unchecked(report, concern)]
+    lines = [describe_concern(concern) + describe_unchecked(report, concern)]
     if isinstance(concern, Finding):
-        said.append(shorten_text(concern.reason, LONGEST_TEXT))
+        lines.append(shorten_text(concern.reason, LONGEST_TEXT))
         found = list_hits(concern)
-        said += [f"hits {name(hit.consumer)} ({describe_reach(hit)})" for hit in found[:MOST_HITS]]
-        said += [f"and {len(found) - MOST_HITS:,} more"] if len(found) > MOST_HITS else []
-        said += [f"safe: {shorten_text(concern.safe, LONGEST_TEXT)}"] if concern.safe else []
-    return "\n".join([*said, f"fingerprint {concern.fingerprint}"])
+        lines += [f"hits {name(hit.consumer)} ({describe_reach(hit)})" for hit in found[:MOST_HITS]]
+        lines += [f"and {len(found) - MOST_HITS:,} more"] if len(found) > MOST_HITS else []
+        lines += [f"safe: {shorten_text(concern.safe, LONGEST_TEXT)}"] if concern.safe else []
+    return "\n".join([*lines, f"fingerprint {concern.fingerprint}"])
 
 
 def _escape_data(text: str) -> str:

@@ -44,16 +44,16 @@ def render_xml(report: Report) -> bytes:
 
 def _build_case(report: Report, concern: Concern, name: Names) -> TestCase:
     case = TestCase(f"{get_rule(concern)}: {describe_concern(concern)} [{concern.fingerprint}]", _choose_class(concern))
-    said = "\n".join(_list_message_lines(report, concern, name))
+    lines = "\n".join(_list_message_lines(report, concern, name))
     if isinstance(concern, Finding | Violation) and concern.waived is not None:
         waived = concern.waived
         case.result = [Skipped(make_printable(f"waived by {waived.approver} until {waived.expires}: {waived.reason}"))]
     elif is_failing(report, concern):
         failure = Failure(f"{concern.verdict}: {describe_concern(concern)}{describe_unchecked(report, concern)}", concern.verdict)
-        failure.text = said
+        failure.text = lines
         case.result = [failure]
     else:
-        case.system_out = said
+        case.system_out = lines
     return case
 
 
@@ -64,10 +64,10 @@ def _choose_class(concern: Concern) -> str:
 
 
 def _list_message_lines(report: Report, concern: Concern, name: Names) -> list[str]:
-    said = [f"{concern.verdict}: {describe_concern(concern)}{describe_unchecked(report, concern)}"]
+    lines = [f"{concern.verdict}: {describe_concern(concern)}{describe_unchecked(report, concern)}"]
     if at := format_location(concern):
-        said.append(f"at {at}")
+        lines.append(f"at {at}")
     if isinstance(concern, Finding):
-        said += [make_printable(concern.reason), *([f"safe: {make_printable(concern.safe)}"] if concern.safe else [])]
-        said += [f"hits {name(hit.consumer)}: {hit.verdict}, {describe_reach(hit)}" for hit in list_hits(concern)]
-    return said
+        lines += [make_printable(concern.reason), *([f"safe: {make_printable(concern.safe)}"] if concern.safe else [])]
+        lines += [f"hits {name(hit.consumer)}: {hit.verdict}, {describe_reach(hit)}" for hit in list_hits(concern)]
+    return lines

@@ -1,6 +1,6 @@
-"""A report as a comment on a pull request: for a reviewer who must decide in ten seconds, and may unfold the rest.
+"""A report as a comment on a pull request: a reviewer must be able to decide in ten seconds, and can unfold the details.
 
-Names are data: escaped, so that they become neither markup, nor links, nor mentions of people.
+Names are data: they are escaped, so that they become neither markup, nor links, nor mentions of people.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def format_code(text: str) -> str:
 
 
 def format_prose(text: str) -> str:
-    """A sentence, in which `names` stand in backticks."""
+    """A sentence as Markdown: escaped, except for names in backticks, which become code."""
     parts = make_printable(text).split("`")
     if len(parts) % 2 == 0:
         return _escape_text("`".join(parts))
@@ -63,18 +63,18 @@ def _escape_text(text: str) -> str:
 
 
 def format_row(*cells: str) -> str:
-    """A row of a table, of cells that are inert already: no pipe in them ends a cell."""
+    """A row of a table. The cells are escaped already, except for pipes, which would end a cell."""
     return f"| {' | '.join(_PIPE.sub(_escape_pipe, cell) for cell in cells)} |"
 
 
 def _escape_pipe(found: re.Match[str]) -> str:
-    """An odd number of backslashes before the pipe."""
+    """Give the pipe an odd number of backslashes, so that it is escaped."""
     return f"{found[1]}|" if len(found[1]) % 2 else f"{found[1]}\\|"
 
 
 T = TypeVar("T")
 
-MARK = "<!-- meshline check -->"  # by which a program finds its comment again
+MARK = "<!-- meshline check -->"  # a program finds its earlier comment by this mark
 LIMIT = 65_000  # of GitHub's 65,536 characters, counted as UTF-16 has them
 ROOM = {"owners": 12_000, "tell": 8_000, "lineage": 4_000, "uncertain": 6_000}  # of the limit; findings get the rest
 MOST_HITS = 15  # of one finding
@@ -82,13 +82,13 @@ MOST_JOBS = 8  # of one path
 MOST_OF_OWNER = 5  # consumers
 LONGEST = 80  # characters of a name
 WAIVER = (
-    "\nTo let a finding pass all the same, somebody writes its fingerprint, the reason, who approves it and the last day"
-    " into `meshline-waivers.yaml`.\n"
+    "\nTo accept a finding, add a waiver to `meshline-waivers.yaml`: the fingerprint of the finding, the reason, the approver"
+    " and the last day on which the waiver is valid.\n"
 )
 
 
 def render_markdown(report: Report) -> str:
-    """The whole comment. What has no room is counted."""
+    """The whole comment. What exceeds GitHub's limit is counted instead of listed."""
     name = collect_names(report)
     head = f"{MARK}\n### {format_prose(format_headline(report))}\n\n{describe_outcome(report)}\n"
     owners = _format_owners(report, name)
@@ -103,12 +103,14 @@ def _size(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def _fit_items(found: Sequence[T], said: Callable[[T], str], room: int, more: str = "\nand {} more: `--format json` has all.\n") -> str:
-    """As many as there is room for, and how many more there are."""
+def _fit_items(
+    found: Sequence[T], format_item: Callable[[T], str], room: int, more: str = "\nand {} more: `--format json` has all.\n"
+) -> str:
+    """As many items as there is room for, then the number of the others."""
     parts: list[str] = []
-    room -= 100  # for what is said of the others
+    room -= 100  # for the line with the number of the others
     for one in found:
-        text = said(one)
+        text = format_item(one)
         room -= _size(text)
         if room < 0:
             parts.append(more.format(f"{len(found) - len(parts):,}"))
@@ -118,34 +120,34 @@ def _fit_items(found: Sequence[T], said: Callable[[T], str], room: int, more: st
 
 
 def _format_owners(report: Report, name: Names) -> str:
-    """Who is hit, by owner."""
-    held: dict[str, list[Hit]] = {}
+    """A table of the owners of affected consumers, with the worst verdict of each."""
+    by_owner: dict[str, list[Hit]] = {}
     people: dict[str, Asset] = {}
     for finding in report.findings:
         for hit in finding.hits:
             if finding.waived is None and hit.verdict != "compatible":
                 for owner in hit.owners or (None,):
                     key = "" if owner is None else owner.id or owner.qualified_name
-                    held.setdefault(key, []).append(hit)
+                    by_owner.setdefault(key, []).append(hit)
                     if owner is not None:
                         people[key] = owner
-    if not held:
+    if not by_owner:
         return ""
-    order = sorted(held, key=lambda key: (min(map(rank_hit, held[key])), -len(held[key]), key))
+    order = sorted(by_owner, key=lambda key: (min(map(rank_hit, by_owner[key])), -len(by_owner[key]), key))
     reachable = {notice.recipient.id: list_contacts(notice) for notice in report.notify}
-    head = "\n| who to ask | contact | what of theirs is hit | verdict |\n| --- | --- | --- | --- |\n"
+    head = "\n| owner | contact | affected consumers | verdict |\n| --- | --- | --- | --- |\n"
     rows = _fit_items(
         order,
-        lambda key: _format_owner(people.get(key), reachable.get(key, []), held[key], name),
+        lambda key: _format_owner(people.get(key), reachable.get(key, []), by_owner[key], name),
         ROOM["owners"],
         "| and {} more | | | |\n",
     )
     return head + rows
 
 
-def _format_owner(owner: Asset | None, reachable: Sequence[str], held: Sequence[Hit], name: Names) -> str:
+def _format_owner(owner: Asset | None, reachable: Sequence[str], found: Sequence[Hit], name: Names) -> str:
     consumers: dict[str, Hit] = {}
-    for hit in sorted(held, key=rank_hit):
+    for hit in sorted(found, key=rank_hit):
         consumers.setdefault(name(hit.consumer), hit)
     shown = [
         f"{format_code(shorten_text(consumer, LONGEST))} ({describe_reach(hit)})"
@@ -153,8 +155,8 @@ def _format_owner(owner: Asset | None, reachable: Sequence[str], held: Sequence[
     ]
     if len(consumers) > MOST_OF_OWNER:
         shown.append(f"and {len(consumers) - MOST_OF_OWNER:,} more")
-    verdict = min((hit.verdict for hit in held), key=VERDICTS.index)
-    who = format_code(shorten_text(name(owner), LONGEST)) if owner is not None else "nobody known"
+    verdict = min((hit.verdict for hit in found), key=VERDICTS.index)
+    who = format_code(shorten_text(name(owner), LONGEST)) if owner is not None else "no known owner"
     return format_row(who, _join_some(reachable, 3), ", ".join(shown), _format_verdict(verdict)) + "\n"
 
 
@@ -195,21 +197,21 @@ def _list_reasons(concern: Concern, name: Names) -> Iterator[str]:
 
 
 def _format_details(concern: Concern, name: Names) -> str:
-    """What is folded: whom it hits, by which path, and how to name it in a waiver."""
-    said = [f"{format_prose(get_rule(concern))}, fingerprint {format_code(concern.fingerprint)}\n"]
+    """The folded part: the affected consumers with their paths, and the fingerprint for a waiver."""
+    parts = [f"{format_prose(get_rule(concern))}, fingerprint {format_code(concern.fingerprint)}\n"]
     title = "rule and fingerprint"
     if isinstance(concern, Finding) and concern.hits:
         found = list_hits(concern)
         masked = sum(hit.masked for hit in found)
         clear = len(found) - masked
         title = f"{format_count(len(found), 'consumer')}, and by which path" + (f": {clear} unmasked, {masked} masked" if masked else "")
-        said = [*(_format_hit(concern, hit, name) for hit in found[:MOST_HITS]), *said]
+        parts = [*(_format_hit(concern, hit, name) for hit in found[:MOST_HITS]), *parts]
         if len(found) > MOST_HITS:
-            said.insert(MOST_HITS, f"- and {len(found) - MOST_HITS:,} more\n")
-        said[-1] = f"\n{said[-1]}"
+            parts.insert(MOST_HITS, f"- and {len(found) - MOST_HITS:,} more\n")
+        parts[-1] = f"\n{parts[-1]}"
     if isinstance(concern, Violation) and concern.path:
-        title, said = "the path", [f"{format_code(format_path(concern.path, name))}\n\n", *said]
-    return f"\n<details><summary>{title}</summary>\n\n{''.join(said)}\n</details>\n"
+        title, parts = "the path", [f"{format_code(format_path(concern.path, name))}\n\n", *parts]
+    return f"\n<details><summary>{title}</summary>\n\n{''.join(parts)}\n</details>\n"
 
 
 def _format_hit(finding: Finding, hit: Hit, name: Names) -> str:
@@ -226,7 +228,7 @@ def _format_hit(finding: Finding, hit: Hit, name: Names) -> str:
 def _format_recipients(report: Report, name: Names) -> str:
     if not report.notify:
         return ""
-    head = f"\n<details><summary>Whom to tell ({len(report.notify):,})</summary>\n\n| who | why | contact |\n| --- | --- | --- |\n"
+    head = f"\n<details><summary>Recipients ({len(report.notify):,})</summary>\n\n| recipient | why | contact |\n| --- | --- | --- |\n"
     rows = _fit_items(report.notify, lambda notice: _format_notice(notice, name), ROOM["tell"], "| and {} more | | |\n")
     return f"{head}{rows}\n</details>\n"
 
@@ -251,10 +253,12 @@ def _format_lineage(report: Report, name: Names) -> str:
 
 
 def _format_uncertainties(report: Report) -> str:
-    said = list(dict.fromkeys([*(gap for finding in report.findings for gap in list_gaps(finding)), *list_uncertainties(report)]))
-    if not said:
+    texts = list(dict.fromkeys([*(gap for finding in report.findings for gap in list_gaps(finding)), *list_uncertainties(report)]))
+    if not texts:
         return ""
-    return "\n**Not certain**\n\n" + _fit_items(said, lambda text: f"- {format_prose(text) or '?'}\n", ROOM["uncertain"], "- and {} more\n")
+    return "\n**Not certain**\n\n" + _fit_items(
+        texts, lambda text: f"- {format_prose(text) or '?'}\n", ROOM["uncertain"], "- and {} more\n"
+    )
 
 
 def _join_some(texts: Sequence[str], most: int = 4) -> str:

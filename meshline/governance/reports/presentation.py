@@ -25,10 +25,10 @@ class Names:
     """The short names of assets: without the namespace, unless another of these has that name too."""
 
     def __init__(self, assets: Iterable[Asset]) -> None:
-        holders: dict[str, set[str]] = {}
+        full_names: dict[str, set[str]] = {}
         for asset in assets:
-            holders.setdefault(_get_short_name(asset), set()).add(asset.qualified_name)
-        self._shared = {name for name, full in holders.items() if len(full) > 1}
+            full_names.setdefault(_get_short_name(asset), set()).add(asset.qualified_name)
+        self._shared = {name for name, full in full_names.items() if len(full) > 1}
 
     def __call__(self, asset: Asset) -> str:
         name = _get_short_name(asset)
@@ -81,12 +81,12 @@ def format_headline(report: Report) -> str:
         ("policy violation", report.violations),
         ("waiver problem", report.waivers),
     )
-    said = [part for noun, concerns in kinds if (part := _format_counts(noun, concerns))]
+    parts = [part for noun, concerns in kinds if (part := _format_counts(noun, concerns))]
     found = list_concerns(report)
     if waived := sum(map(is_waived, found)):
-        said.append(f"{waived} waived")
+        parts.append(f"{waived} waived")
     worst = [describe_concern(found[0])] if report.verdict != VERDICTS[-1] else []
-    counts = [", ".join(said)] if len(found) > 1 or not worst else []
+    counts = [", ".join(parts)] if len(found) > 1 or not worst else []
     asked = any(finding.waived is None for finding in report.findings) or not report.consumers_checked
     hit = [_format_consumers(report)] if asked else []
     return f"{report.verdict.upper()}: {'; '.join([*worst, *counts, *hit])}."
@@ -221,7 +221,7 @@ def describe_relation(notice: Notice) -> str:
 
 def list_gaps(finding: Finding) -> list[str]:
     """Why nobody can be sure who is hit."""
-    unknown = [f"the graph does not know {name}: nobody can say who reads it" for name in finding.unknown]
+    unknown = [f"the graph does not contain {name}: its readers are unknown" for name in finding.unknown]
     return [shorten_text(text, LONGEST_TEXT) for text in finding.gaps or unknown]
 
 

@@ -74,14 +74,14 @@ def _build_notification(level: str, text: str) -> Json:
 def _build_rule(rule: str, example: Concern) -> Json:
     known = RULES.get(rule)
     if known is None:
-        text = _OURS.get(rule) or f"The policy {rule.removeprefix('policy/')} does not hold."
+        text = _OURS.get(rule) or f"The policy {rule.removeprefix('policy/')} is violated."
         return {"id": rule, "shortDescription": {"text": make_printable(text)}, "defaultConfiguration": {"level": LEVELS[example.verdict]}}
     helped = f"{known.reason} {known.safe}".strip()
     return {
         "id": rule,
         "shortDescription": {"text": _FIELD.sub(r"\1", known.title)},
         "fullDescription": {"text": known.reason},
-        "help": {"text": f"{helped} `meshline rules {rule}` says more."},
+        "help": {"text": f"{helped} Run `meshline rules {rule}` for details."},
         "defaultConfiguration": {"level": LEVELS[known.mesh.name.lower()]},
         "properties": {"side": known.side, "tags": ["data", known.side]},
     }
@@ -89,7 +89,7 @@ def _build_rule(rule: str, example: Concern) -> Json:
 
 _OURS = {
     "waiver-expired": "A waiver has expired: what it waived counts again.",
-    "waiver-unused": "A waiver fits no finding: remove it.",
+    "waiver-unused": "A waiver matches no finding: remove it.",
 }
 
 
@@ -111,13 +111,13 @@ def _build_result(report: Report, concern: Concern, rules: dict[str, int], name:
 
 
 def _format_message(report: Report, concern: Concern, name: Names) -> str:
-    said = [describe_concern(concern) + describe_unchecked(report, concern)]
+    lines = [describe_concern(concern) + describe_unchecked(report, concern)]
     if isinstance(concern, Finding):
         found = list_hits(concern)
-        said.append(make_printable(concern.reason))
-        said += [_format_hit(hit, name) for hit in found[:MOST_HITS]]
-        said += [f"and {len(found) - MOST_HITS:,} more"] if len(found) > MOST_HITS else []
-    return "\n".join(said)
+        lines.append(make_printable(concern.reason))
+        lines += [_format_hit(hit, name) for hit in found[:MOST_HITS]]
+        lines += [f"and {len(found) - MOST_HITS:,} more"] if len(found) > MOST_HITS else []
+    return "\n".join(lines)
 
 
 def _format_hit(hit: Hit, name: Names) -> str:
@@ -146,5 +146,5 @@ def _build_suppressions(concern: Finding | Violation) -> list[Json]:
     """Empty: nobody waives it."""
     if not is_waived(concern) or concern.waived is None:
         return []
-    said = f"{concern.waived.reason} (waived by {concern.waived.approver} until {concern.waived.expires})"
-    return [{"kind": "external", "status": "accepted", "justification": make_printable(said)}]
+    justification = f"{concern.waived.reason} (waived by {concern.waived.approver} until {concern.waived.expires})"
+    return [{"kind": "external", "status": "accepted", "justification": make_printable(justification)}]

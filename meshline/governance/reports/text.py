@@ -93,12 +93,12 @@ def _format_finding(finding: Finding, name: Names) -> Iterator[Line]:
 def _format_hits(finding: Finding, found: Sequence[Hit], name: Names) -> Iterator[Line]:
     width = max(len(name(hit.consumer)) for hit in found)
     for hit in found:
-        said = [f"- {name(hit.consumer):{width}}  {hit.verdict:11}  {describe_reach(hit)}"]
+        parts = [f"- {name(hit.consumer):{width}}  {hit.verdict:11}  {describe_reach(hit)}"]
         if hit.owners:
-            said.append(f"of {_join_some([name(owner) for owner in hit.owners])}")
+            parts.append(f"of {_join_some([name(owner) for owner in hit.owners])}")
         if hit.contract:
-            said.append(f"under {shorten_text(hit.contract, LONGEST_NAME)}")
-        yield Line("    " + "  ".join(said), STYLES[hit.verdict].removeprefix("bold "))
+            parts.append(f"under {shorten_text(hit.contract, LONGEST_NAME)}")
+        yield Line("    " + "  ".join(parts), STYLES[hit.verdict].removeprefix("bold "))
         if text := explain_hit(finding, hit):
             yield Line(f"        {text}")
         if path := format_path(hit.path, name):
@@ -108,7 +108,7 @@ def _format_hits(finding: Finding, found: Sequence[Hit], name: Names) -> Iterato
 
 
 def _format_violation(violation: Violation, name: Names) -> Iterator[Line]:
-    new = "the change brings it" if violation.new else "it is there today"
+    new = "introduced by the change" if violation.new else "present before the change"
     yield Line(f"  at    {name(violation.asset)}: {violation.severity}, {new}")
     yield from _format_waiver(violation)
     if violation.path:
@@ -122,8 +122,8 @@ def _format_waiver(concern: Finding | Violation) -> Iterator[Line]:
 
 
 def _format_recipients(notify: Sequence[Notice], name: Names) -> Iterator[Line]:
-    said = [Line(f"  - {name(notice.recipient)}{_format_contacts(notice)} {_format_relation(notice, name)}") for notice in notify[:MOST]]
-    yield from _format_section("TELL", [*said, *_format_more(len(notify) - MOST, "  ")])
+    shown = [Line(f"  - {name(notice.recipient)}{_format_contacts(notice)} {_format_relation(notice, name)}") for notice in notify[:MOST]]
+    yield from _format_section("NOTIFY", [*shown, *_format_more(len(notify) - MOST, "  ")])
 
 
 def _format_relation(notice: Notice, name: Names) -> str:
@@ -148,11 +148,11 @@ def _format_lineage(report: Report, name: Names) -> Iterator[Line]:
     yield from _format_section(f"LINEAGE SINCE {since.since}", [*lines, *_format_more(since.added + since.removed - len(flows), "  ")])
 
 
-def _format_section(title: str, said: Sequence[Line]) -> Iterator[Line]:
-    if said:
+def _format_section(title: str, shown: Sequence[Line]) -> Iterator[Line]:
+    if shown:
         yield Line("")
         yield Line(title, "bold")
-        yield from said
+        yield from shown
 
 
 def _format_more(hidden: int, indent: str) -> Iterator[Line]:

@@ -221,8 +221,7 @@ def test_a_webhook_is_owed_each_change_once_with_all_that_was_found(live: LiveGr
 PROGRAM = """
 import os, signal, sys
 from meshline.governance.diff import changes
-from meshline.governance.notify.follower import Follower
-from meshline.governance.notify.follower import Lander
+from meshline.governance.notify.follower import ChangeDetector, Follower
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.sqlite import SqliteStore
 store = SqliteStore(sys.argv[1])
@@ -233,7 +232,7 @@ def dying(build):
     os.kill(os.getpid(), signal.SIGKILL)
 live = LiveGraph.open(store)
 store.commit = dying
-Follower(live, Lander(live, changes), None, lambda: int(sys.argv[3]), webhook=True).step()
+Follower(live, ChangeDetector(live, changes), None, lambda: int(sys.argv[3]), webhook=True).step()
 """
 
 
@@ -294,7 +293,7 @@ def test_a_thing_that_cannot_be_compared_holds_up_no_other(live: LiveGraph, capl
     follow.step()
     commit(live.store, orders(*names[:-1]), schema(mesh.CUSTOMERS, "x", at=LATER))
     assert follow.step().notices > 0
-    assert "cannot be told" in caplog.text
+    assert "cannot be compared" in caplog.text
 
 
 def test_a_million_restatements_are_not_compared(live: LiveGraph) -> None:

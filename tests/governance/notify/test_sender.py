@@ -43,12 +43,12 @@ def test_each_receiver_gets_one_mail_of_all_that_it_is_owed(store: Store, mailbo
     first, second = mailbox.mails()
     assert first["X-Recipients"] == "<team-finance@company.com>"
     assert first["From"] == "mesh@company.com"
-    assert first["Subject"] == "[meshline] wh/sales.orders and 1 more: 2 things for team:finance"
+    assert first["Subject"] == "[meshline] wh/sales.orders and 1 more: 2 notices for team:finance"
     body = text(first)
     assert "breaking: `email` is removed" in body
     assert "conditional: `name` is renamed to `title`" in body
     assert body.index("`email`") < body.index("`name`"), "the worst first"
-    assert "touches of yours: wh/fin.revenue" in body
+    assert "Your affected assets: wh/fin.revenue" in body
     assert second["X-Recipients"] == "<team-shop@company.com>"
     assert sender(store, clock, mailbox.url).send() == SendResult(0, 0, 0)
     assert len(mailbox.mails()) == 2
@@ -188,9 +188,9 @@ store = SqliteStore(sys.argv[1])
 out = sender(store, Clock(), sys.argv[2])
 where = sys.argv[3]
 if where == "before":
-    sending.deliver = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    sending.deliver_message = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 else:
-    out._outbox.sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    out._outbox.mark_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 out.send()
 """
 

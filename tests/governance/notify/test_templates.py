@@ -13,13 +13,13 @@ from tests.governance.notify.sending import owed
 
 def test_the_plain_message() -> None:
     message = load_templates().build_message([owed(safe="Deprecate it first.")], markdown=False)
-    assert message.title == "[meshline] wh/sales.orders: 1 thing for team:finance"
+    assert message.title == "[meshline] wh/sales.orders: 1 notice for team:finance"
     assert message.body.startswith("Hello team:finance,\n")
     assert (
         "* breaking: `email` is removed\n"
-        "  in wh/sales.orders, since 2023-11-14 22:13 UTC, as iceberg/lake says (column-removed, f1)\n"
+        "  in wh/sales.orders, since 2023-11-14 22:13 UTC (column-removed, f1); source: iceberg/lake\n"
         "  Whoever reads it fails. Deprecate it first.\n"
-        "  It touches of yours: wh/fin.revenue" in message.body
+        "  Your affected assets: wh/fin.revenue" in message.body
     )
 
 
@@ -53,7 +53,7 @@ def test_templates_of_a_folder_go_before(tmp_path: Path) -> None:
     (tmp_path / "title.txt").write_text("$count, $breaking of them break; it costs $$5")
     (tmp_path / "item.txt").write_text("- $rule $subject")
     message = load_templates(tmp_path).build_message([owed()], markdown=False)
-    assert message.title == "1 thing, 1 of them break; it costs $5"
+    assert message.title == "1 notice, 1 of them break; it costs $5"
     assert "- column-removed wh/sales.orders" in message.body
 
 

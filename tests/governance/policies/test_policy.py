@@ -57,7 +57,7 @@ def test_several_stand_in_one_file() -> None:
         ({**MINE, "extra": 1}, "extra: unknown key; accepted: id, title, kind"),
         ({"id": "mine"}, "kind is missing; the policy 'mine' is none of the pack"),
         ({**MINE, "require": "size(owner) > 0"}, "0.yaml:require: mine: require: owner is no field here; accepted are "),
-        ({**MINE, "require": "size(owners"}, "0.yaml:require: mine: require: this is no CEL: "),
+        ({**MINE, "require": "size(owners"}, "0.yaml:require: mine: require: this is not CEL: "),
         ({**MINE, "when": "x" * 2001}, "0.yaml:when: "),
         ({**MINE, "require": "parameters.least > 1"}, "0.yaml:require: mine: require: there is no parameter 'least'"),
         ({**MINE, "message": "{nobody}"}, "0.yaml:message: mine: message: {nobody} is no field here"),
@@ -70,8 +70,8 @@ def test_several_stand_in_one_file() -> None:
             "nothing in the policy reads the parameter 'freshness_secs'; accepted: accuracy, ",
         ),
         ({**MINE, "parameters": {"no name": 1}}, "0.yaml:parameters: parameters: 'no name' is no name"),
-        ({"policies": [MINE], "id": "x"}, "a file holds one policy, or the key `policies`"),
-        ({"policies": [MINE, MINE]}, "0.yaml:policies.1.id: the policy 'mine' is here twice"),
+        ({"policies": [MINE], "id": "x"}, "a file contains one policy, or the key `policies`"),
+        ({"policies": [MINE, MINE]}, "0.yaml:policies.1.id: the policy 'mine' is defined twice"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_its_place(value: Json, message: str) -> None:

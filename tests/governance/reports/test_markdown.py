@@ -71,9 +71,9 @@ def test_who_is_hit_by_owner() -> None:
     said = render_markdown(
         report(finding(hits=(hit("mailer", owner="ann"), hit("bi", masked=True, owner="bob"), hit("nobody's", owner=""))))
     )
-    rows = [line for line in said.splitlines() if line.startswith(("| `", "| nobody"))]
+    rows = [line for line in said.splitlines() if line.startswith(("| `", "| no known"))]
     assert rows == [
-        "| nobody known |  | `nobody's` (directly) | **breaking** |",
+        "| no known owner |  | `nobody's` (directly) | **breaking** |",
         "| `ann` |  | `mailer` (directly) | **breaking** |",
         "| `bob` |  | `bi` (directly, masked) | **breaking** |",
     ]

@@ -25,32 +25,34 @@ _PATHS = ("file", "s3", "gs", "gcs", "abfs", "abfss", "wasb", "wasbs", "adl", "h
 _SHOWN = 10
 
 
-def list_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    survey = look.index.assets.survey()
+def list_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    survey = context.index.assets.survey()
     catalogued = survey.catalogued
     if not catalogued.any():
         return
     starts, ends = survey.dataset_flows
     chosen = _mark_paths(survey)
     if scope is not None:
-        chosen &= _mark_near(look.index, scope, starts, ends)
-    origins, readers = _list_sides(starts, ends, chosen & _mark_nodes(look.index, ends[catalogued[starts]]))
-    consumers = _list_consumers(look)
+        chosen &= _mark_near(context.index, scope, starts, ends)
+    origins, readers = _list_sides(starts, ends, chosen & _mark_nodes(context.index, ends[catalogued[starts]]))
+    consumers = _list_consumers(context)
     for path in sorted(origins):
-        from_catalog = sorted(look.get_name(one) for one in origins[path] if catalogued[one])
-        reading = sorted({*(look.get_name(one) for one in readers.get(path, ())), *(look.get_name(one) for one in consumers.get(path, ()))})
+        from_catalog = sorted(context.get_name(one) for one in origins[path] if catalogued[one])
+        reading = sorted(
+            {*(context.get_name(one) for one in readers.get(path, ())), *(context.get_name(one) for one in consumers.get(path, ()))}
+        )
         if from_catalog and reading:
-            yield Candidate(_build_fields(look, parameters, path, from_catalog, reading), path)
+            yield Candidate(_build_fields(context, parameters, path, from_catalog, reading), path)
 
 
-def _build_fields(look: EvaluationContext, parameters: Parameters, path: int, origins: list[str], readers: list[str]) -> Fields:
+def _build_fields(context: EvaluationContext, parameters: Parameters, path: int, origins: list[str], readers: list[str]) -> Fields:
     return Fields(
-        {"parameters": parameters, "origins": origins[:_SHOWN], "readers": readers[:_SHOWN], "port": path in look.exposed},
+        {"parameters": parameters, "origins": origins[:_SHOWN], "readers": readers[:_SHOWN], "port": path in context.exposed},
         {
-            "name": lambda: look.get_name(path),
-            "dataset": lambda: look.get_name(path),
-            "product": lambda: look.get_name(look.index.ownership.find_product(path)),
-            "domain": lambda: look.get_name(look.index.ownership.find_domain(path)),
+            "name": lambda: context.get_name(path),
+            "dataset": lambda: context.get_name(path),
+            "product": lambda: context.get_name(context.index.ownership.find_product(path)),
+            "domain": lambda: context.get_name(context.index.ownership.find_domain(path)),
         },
     )
 
@@ -101,8 +103,8 @@ def _list_sides(starts: Ints, ends: Ints, chosen: Flags) -> tuple[dict[int, set[
     return origins, readers
 
 
-def _list_consumers(look: EvaluationContext) -> dict[int, set[int]]:
-    tied, index = look.consumes, look.index
+def _list_consumers(context: EvaluationContext) -> dict[int, set[int]]:
+    tied, index = context.consumes, context.index
     kinds = index.lineage.get_kinds(tied.end)
     used = tied.end.copy()
     used[kinds == COLUMN] = index.lineage.get_datasets(tied.end[kinds == COLUMN])
@@ -112,10 +114,10 @@ def _list_consumers(look: EvaluationContext) -> dict[int, set[int]]:
     return found
 
 
-def _covers(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
-    if "near" not in look.shared:
-        look.shared["near"] = _mark_near(look.index, scope, *look.index.assets.survey().dataset_flows)
-    return bool(look.shared["near"][asset])
+def _covers(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+    if "near" not in context.shared:
+        context.shared["near"] = _mark_near(context.index, scope, *context.index.assets.survey().dataset_flows)
+    return bool(context.shared["near"][asset])
 
 
 SUBJECT = Subject(

@@ -41,29 +41,31 @@ PRODUCT_FIELDS = {
 }
 
 
-def list_product_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+def list_product_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
     chosen = (
-        look.list_all(AssetKind.DATA_PRODUCT)
+        context.list_all(AssetKind.DATA_PRODUCT)
         if scope is None
-        else [node for node in sorted(scope.products) if look.index.assets.is_visible(node)]
+        else [node for node in sorted(scope.products) if context.index.assets.is_visible(node)]
     )
-    look.prefetch(chosen)
+    context.prefetch(chosen)
     found: dict[int, Feasibility] = {}
 
     def get_feasibility(product: int) -> Feasibility:
         if not found:
-            found.update(zip(chosen, assess_products(look.live, look.index, chosen), strict=True))
+            found.update(zip(chosen, assess_products(context.live, context.index, chosen), strict=True))
         return found[product]
 
     for product in chosen:
-        yield Candidate(_build_product_fields(look, parameters, product, partial(get_feasibility, product)), product)
+        yield Candidate(_build_product_fields(context, parameters, product, partial(get_feasibility, product)), product)
 
 
-def _build_product_fields(look: EvaluationContext, parameters: Parameters, product: int, feasibility: Callable[[], Feasibility]) -> Fields:
-    known = look.read_attributes(product)
+def _build_product_fields(
+    context: EvaluationContext, parameters: Parameters, product: int, feasibility: Callable[[], Feasibility]
+) -> Fields:
+    known = context.read_attributes(product)
     return Fields(
         {
-            "name": look.get_name(product),
+            "name": context.get_name(product),
             "parameters": parameters,
             "title": known.text("title") or "",
             "description": known.text("description") or "",
@@ -73,42 +75,44 @@ def _build_product_fields(look: EvaluationContext, parameters: Parameters, produ
             "registered_in": _list_texts(known.value("registered_in")),
         },
         {
-            "domain": lambda: look.get_name(look.index.ownership.find_domain(product)),
-            "owners": lambda: look.list_owners(product),
-            "tags": lambda: look.list_tags(product),
-            "all_tags": lambda: collect_product_tags(look, product),
-            "registered": lambda: is_registered(look, product),
-            "output_ports": lambda: len(set(look.outputs.dataset[look.outputs.product == product].tolist())),
-            "input_ports": lambda: len(set(look.inputs.dataset[look.inputs.product == product].tolist())),
+            "domain": lambda: context.get_name(context.index.ownership.find_domain(product)),
+            "owners": lambda: context.list_owners(product),
+            "tags": lambda: context.list_tags(product),
+            "all_tags": lambda: collect_product_tags(context, product),
+            "registered": lambda: is_registered(context, product),
+            "output_ports": lambda: len(set(context.outputs.dataset[context.outputs.product == product].tolist())),
+            "input_ports": lambda: len(set(context.inputs.dataset[context.inputs.product == product].tolist())),
             "feasible": lambda: str(feasibility().standing),
             "promised": lambda: feasibility().promised,
             "least": lambda: feasibility().least,
             "arithmetic": lambda: feasibility().text,
-            "missing": lambda: _list_missing(look, product),
+            "missing": lambda: _list_missing(context, product),
         },
     )
 
 
-def _list_missing(look: EvaluationContext, product: int) -> list[str]:
-    known = look.read_attributes(product)
+def _list_missing(context: EvaluationContext, product: int) -> list[str]:
+    known = context.read_attributes(product)
     has = {
-        "owner": look.list_owners(product),
+        "owner": context.list_owners(product),
         "description": known.text("description"),
         "service level": _collect_product_levels(known.value("slo")),
     }
     return [name for name, found in has.items() if not found]
 
 
-def is_registered(look: EvaluationContext, product: int) -> bool:
+def is_registered(context: EvaluationContext, product: int) -> bool:
     """Whether a source says something of it, or of its ports or domain."""
-    if any(row.attribute != "spelling" for row in look.read_attributes(product).rows):
+    if any(row.attribute != "spelling" for row in context.read_attributes(product).rows):
         return True
-    return bool((look.outputs.product == product).any()) or look.index.ownership.find_domain(product) is not None
+    return bool((context.outputs.product == product).any()) or context.index.ownership.find_domain(product) is not None
 
 
-def collect_product_tags(look: EvaluationContext, product: int) -> list[str]:
-    own = set(look.index.assets.list_tags(product))
-    own.update(*(look.index.assets.list_tags(dataset) for dataset in set(look.outputs.dataset[look.outputs.product == product].tolist())))
+def collect_product_tags(context: EvaluationContext, product: int) -> list[str]:
+    own = set(context.index.assets.list_tags(product))
+    own.update(
+        *(context.index.assets.list_tags(dataset) for dataset in set(context.outputs.dataset[context.outputs.product == product].tolist()))
+    )
     return sorted(own)[:MOST]
 
 
@@ -126,7 +130,7 @@ def _list_texts(said: Json) -> list[str]:
     return [value for value in values if isinstance(value, str)][:MOST]
 
 
-def _covers_product(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_product(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.products
 
 
@@ -152,38 +156,38 @@ CONTRACT_FIELDS = {
 _ENDS = re.compile(r"end_?of_?(life|support)|expir(y|es|ation)|valid_?(to|until)", re.IGNORECASE)
 
 
-def list_contract_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+def list_contract_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
     chosen = (
-        look.list_all(AssetKind.CONTRACT)
+        context.list_all(AssetKind.CONTRACT)
         if scope is None
-        else [node for node in sorted(scope.contracts) if look.index.assets.is_visible(node)]
+        else [node for node in sorted(scope.contracts) if context.index.assets.is_visible(node)]
     )
-    look.prefetch(chosen)
+    context.prefetch(chosen)
     for node in chosen:
-        yield Candidate(_build_contract_fields(look, parameters, node), node)
+        yield Candidate(_build_contract_fields(context, parameters, node), node)
 
 
-def _build_contract_fields(look: EvaluationContext, parameters: Parameters, node: int) -> Fields:
-    found = look.list_versions(node)
-    contract = found[0].contract if found else Contract(id=look.index.assets.get_label(node).name)
+def _build_contract_fields(context: EvaluationContext, parameters: Parameters, node: int) -> Fields:
+    found = context.list_versions(node)
+    contract = found[0].contract if found else Contract(id=context.index.assets.get_label(node).name)
     return Fields(
         {
-            "name": look.get_name(node),
+            "name": context.get_name(node),
             "parameters": parameters,
             "title": contract.title,
             "description": contract.description,
             "version": contract.version,
             "status": contract.status,
-            "in_force": contract.in_force and not is_past_end(contract, look.now),
-            "ended": contract.ended or is_past_end(contract, look.now),
+            "in_force": contract.in_force and not is_past_end(contract, context.now),
+            "ended": contract.ended or is_past_end(contract, context.now),
             "slo": collect_levels(contract),
             "roles": [role.name for role in contract.roles][:MOST],
         },
         {
-            "owners": lambda: look.list_owners(node),
-            "tags": lambda: sorted({*look.index.assets.list_tags(node), *contract.tags})[:MOST],
-            "all_tags": lambda: _collect_contract_tags(look, node, contract),
-            "datasets": lambda: [look.get_name(of) for of in _list_governed(look, node)][:MOST],
+            "owners": lambda: context.list_owners(node),
+            "tags": lambda: sorted({*context.index.assets.list_tags(node), *contract.tags})[:MOST],
+            "all_tags": lambda: _collect_contract_tags(context, node, contract),
+            "datasets": lambda: [context.get_name(of) for of in _list_governed(context, node)][:MOST],
         },
     )
 
@@ -210,17 +214,17 @@ def _parse_time(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _list_governed(look: EvaluationContext, contract: int) -> list[int]:
-    return sorted(set(look.governs.end[look.governs.start == contract].tolist()))
+def _list_governed(context: EvaluationContext, contract: int) -> list[int]:
+    return sorted(set(context.governs.end[context.governs.start == contract].tolist()))
 
 
-def _collect_contract_tags(look: EvaluationContext, node: int, contract: Contract) -> list[str]:
-    own = {*look.index.assets.list_tags(node), *contract.tags, *(tag for model in contract.models for tag in model.tags)}
-    own.update(*(look.index.assets.list_tags(dataset) for dataset in _list_governed(look, node)))
+def _collect_contract_tags(context: EvaluationContext, node: int, contract: Contract) -> list[str]:
+    own = {*context.index.assets.list_tags(node), *contract.tags, *(tag for model in contract.models for tag in model.tags)}
+    own.update(*(context.index.assets.list_tags(dataset) for dataset in _list_governed(context, node)))
     return sorted(own)[:MOST]
 
 
-def _covers_contract(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_contract(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.contracts
 
 
@@ -237,20 +241,20 @@ PROMISE_FIELDS = {
 }
 
 
-def list_promise_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    for one in list_product_candidates(look, parameters, scope):
-        yield one._replace(fields=_build_promise_fields(look, one, in_force=True))
-    for one in list_contract_candidates(look, parameters, scope):
-        yield one._replace(fields=_build_promise_fields(look, one, in_force=one.fields["in_force"]))
+def list_promise_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    for one in list_product_candidates(context, parameters, scope):
+        yield one._replace(fields=_build_promise_fields(context, one, in_force=True))
+    for one in list_contract_candidates(context, parameters, scope):
+        yield one._replace(fields=_build_promise_fields(context, one, in_force=one.fields["in_force"]))
 
 
-def _build_promise_fields(look: EvaluationContext, one: Candidate, *, in_force: bool) -> Fields:
+def _build_promise_fields(context: EvaluationContext, one: Candidate, *, in_force: bool) -> Fields:
     known = {name: one.fields[name] for name in ("name", "parameters", "version", "slo")}
     costly = {"tags": lambda: one.fields["tags"], "all_tags": lambda: one.fields["all_tags"]}
-    return Fields({**known, "in_force": in_force, "holder_kind": str(look.index.assets.get_kind(one.asset))}, costly)
+    return Fields({**known, "in_force": in_force, "holder_kind": str(context.index.assets.get_kind(one.asset))}, costly)
 
 
-def _covers_promise(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_promise(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.products or asset in scope.contracts
 
 
@@ -286,38 +290,38 @@ class GovernedChange(NamedTuple):
     changed: int  # the column or dataset, or NOBODY
 
 
-def find_governed_changes(look: EvaluationContext, judged: Sequence[tuple[Change, Verdict]]) -> list[GovernedChange]:
+def find_governed_changes(context: EvaluationContext, judged: Sequence[tuple[Change, Verdict]]) -> list[GovernedChange]:
     """To be looked up before the change is supposed: what is dropped is not found afterwards."""
     found: list[GovernedChange] = []
     for change, verdict in judged:
-        for contract in _list_contracts(look, change) if change.subject.kind is SubjectKind.TABLE else ():
-            shown = next((one.contract for one in look.list_versions(contract)), None)
+        for contract in _list_contracts(context, change) if change.subject.kind is SubjectKind.TABLE else ():
+            shown = next((one.contract for one in context.list_versions(contract)), None)
             if shown is not None and shown.in_force:
-                found.append(GovernedChange(change, verdict, contract, shown.version, _find_changed_node(look, change)))
+                found.append(GovernedChange(change, verdict, contract, shown.version, _find_changed_node(context, change)))
     return found
 
 
-def list_change_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:  # noqa: ARG001
-    said: Sequence[GovernedChange] = look.shared.get(CHANGES, ())
+def list_change_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:  # noqa: ARG001
+    said: Sequence[GovernedChange] = context.shared.get(CHANGES, ())
     for one in said:
-        after = next((version.contract for version in look.list_versions(one.contract)), None)
-        yield Candidate(_build_change_fields(look, parameters, one, "" if after is None else after.version), one.contract, one.changed)
+        after = next((version.contract for version in context.list_versions(one.contract)), None)
+        yield Candidate(_build_change_fields(context, parameters, one, "" if after is None else after.version), one.contract, one.changed)
 
 
-def _list_contracts(look: EvaluationContext, change: Change) -> list[int]:
-    index = look.index
+def _list_contracts(context: EvaluationContext, change: Change) -> list[int]:
+    index = context.index
     keys = {AssetKey(AssetKind.DATASET, key.parts[:2]) for key in change.assets if key.kind in (AssetKind.COLUMN, AssetKind.DATASET)}
     datasets = {node for key in keys if (node := index.assets.find_by_key(key)) is not None}
     contracts = {edge.start for node in datasets for edge in index.ownership.list_edges(node, EdgeType.GOVERNS, incoming=True)}
     return sorted(contracts, key=index.assets.get_key)
 
 
-def _find_changed_node(look: EvaluationContext, change: Change) -> int:
-    found = (look.index.assets.find_by_key(key) for key in change.assets)
+def _find_changed_node(context: EvaluationContext, change: Change) -> int:
+    found = (context.index.assets.find_by_key(key) for key in change.assets)
     return next((node for node in found if node is not None), NO_NODE)
 
 
-def _build_change_fields(look: EvaluationContext, parameters: Parameters, one: GovernedChange, version: str) -> Fields:
+def _build_change_fields(context: EvaluationContext, parameters: Parameters, one: GovernedChange, version: str) -> Fields:
     name = ".".join((one.change.subject.name, *one.change.subject.part[1::2]))
     return Fields(
         {
@@ -326,7 +330,7 @@ def _build_change_fields(look: EvaluationContext, parameters: Parameters, one: G
             "rule": one.change.rule,
             "verdict": one.verdict.name.lower(),
             "changed": name,
-            "contract": look.index.assets.get_label(one.contract).name,
+            "contract": context.index.assets.get_label(one.contract).name,
             "version": one.version,
             "new_version": version,
             "new_major": major(version) > major(one.version),
@@ -334,7 +338,7 @@ def _build_change_fields(look: EvaluationContext, parameters: Parameters, one: G
     )
 
 
-def _covers_change(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_change(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return False
 
 

@@ -45,16 +45,16 @@ class Use(NamedTuple):
     attributes: tuple[int, ...]  # numbers of attributes
 
 
-def list_uses(look: EvaluationContext) -> list[Use]:
+def list_uses(context: EvaluationContext) -> list[Use]:
     """Each pair once."""
-    found = look.shared.get("uses")
+    found = context.shared.get("uses")
     if found is None:
-        found = look.shared["uses"] = list(_collect_uses(look, None))
+        found = context.shared["uses"] = list(_collect_uses(context, None))
     return list(found)
 
 
-def _collect_uses(look: EvaluationContext, scope: Scope | None) -> Iterator[Use]:
-    tied, ports, index = look.consumes, look.inputs, look.index
+def _collect_uses(context: EvaluationContext, scope: Scope | None) -> Iterator[Use]:
+    tied, ports, index = context.consumes, context.inputs, context.index
     users = np.concatenate([tied.start, ports.product])
     ends = np.concatenate([tied.end, ports.dataset])
     said = np.concatenate([tied.said, ports.attributes])
@@ -62,7 +62,7 @@ def _collect_uses(look: EvaluationContext, scope: Scope | None) -> Iterator[Use]
     used = ends.copy()
     used[of_column] = index.lineage.get_datasets(ends[of_column])
     if scope is not None:
-        rows = np.flatnonzero(_select_affected(look, scope, users, used, said))
+        rows = np.flatnonzero(_select_affected(context, scope, users, used, said))
         users, used, said, of_column, ends = users[rows], used[rows], said[rows], of_column[rows], ends[rows]
     order = np.lexsort((used, users))
     pairs: dict[tuple[int, int], tuple[set[int], set[int]]] = {}
@@ -75,71 +75,73 @@ def _collect_uses(look: EvaluationContext, scope: Scope | None) -> Iterator[Use]
         yield Use(user, of, len(columns), tuple(sorted(numbers)))
 
 
-def _select_affected(look: EvaluationContext, scope: Scope, users: Ints, used: Ints, said: Ints) -> Flags:
+def _select_affected(context: EvaluationContext, scope: Scope, users: Ints, used: Ints, said: Ints) -> Flags:
     """What is used by who is touched, is touched itself, or is covered by a contract that is."""
     wanted = np.array(sorted(scope.datasets | scope.products), np.int32)
     contracts = {
-        look.index.assets.get_label(node).name for node in scope.affected if look.index.assets.get_kind(node) is AssetKind.CONTRACT
+        context.index.assets.get_label(node).name for node in scope.affected if context.index.assets.get_kind(node) is AssetKind.CONTRACT
     }
     numbers = (
-        [number for number in np.unique(said).tolist() if look.get_attributes(number).get("contract") in contracts] if contracts else []
+        [number for number in np.unique(said).tolist() if context.get_attributes(number).get("contract") in contracts] if contracts else []
     )
     found: Flags = np.isin(users, sorted(scope.affected)) | np.isin(used, wanted) | np.isin(said, numbers)
     return found
 
 
-def list_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    index = look.index
-    chosen = list_uses(look) if scope is None else list(_collect_uses(look, scope))
+def list_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    index = context.index
+    chosen = list_uses(context) if scope is None else list(_collect_uses(context, scope))
     products = {use.used for use in chosen if index.assets.get_kind(use.used) is AssetKind.DATA_PRODUCT}
     datasets = np.array(sorted({use.used for use in chosen} - products), np.int32)
     holders = dict(zip(datasets.tolist(), index.ownership.find_products(datasets).tolist(), strict=True))
     contracts = {
-        name: node for use in chosen if (name := _get_text(look, use, "contract")) and (node := _find_contract(look, name)) is not None
+        name: node
+        for use in chosen
+        if (name := _get_text(context, use, "contract")) and (node := _find_contract(context, name)) is not None
     }
-    look.prefetch({*contracts.values(), *products, *(node for node in holders.values() if node >= 0)})
+    context.prefetch({*contracts.values(), *products, *(node for node in holders.values() if node >= 0)})
     for use in chosen:
         whole = use.used in products
         product = use.used if whole else holders[use.used]
-        yield Candidate(_Use(look, parameters, use, product, contracts, whole=whole).build_fields(), use.user, use.used)
+        yield Candidate(_Use(context, parameters, use, product, contracts, whole=whole).build_fields(), use.user, use.used)
 
 
 class _Use:
     """The fields of one use."""
 
     def __init__(
-        self, look: EvaluationContext, parameters: Parameters, use: Use, product: int, contracts: Mapping[str, int], *, whole: bool
+        self, context: EvaluationContext, parameters: Parameters, use: Use, product: int, contracts: Mapping[str, int], *, whole: bool
     ) -> None:
-        self._look, self._parameters, self._use, self._product, self._whole = look, parameters, use, product, whole
-        self._contract = _get_text(look, use, "contract")
+        self._look, self._parameters, self._use, self._product, self._whole = context, parameters, use, product, whole
+        self._contract = _get_text(context, use, "contract")
         self._node = contracts.get(self._contract)
 
     def build_fields(self) -> Fields:
-        look, use, product = self._look, self._use, self._product
+        context, use, product = self._look, self._use, self._product
         known: dict[str, object] = {
             "parameters": self._parameters,
-            "consumer_kind": str(look.index.assets.get_kind(use.user)),
-            "port": self._whole or use.used in look.exposed,
+            "consumer_kind": str(context.index.assets.get_kind(use.user)),
+            "port": self._whole or use.used in context.exposed,
             "own": product == use.user,
             "columns": use.columns,
             "contract": self._contract,
             "contract_known": self._node is not None,
-            "purpose": _get_text(look, use, "purpose"),
+            "purpose": _get_text(context, use, "purpose"),
         }
         return Fields(
             known,
             {
-                "name": lambda: look.get_name(use.used),
-                "consumer": lambda: look.get_name(use.user),
-                "consumer_tags": lambda: look.list_tags(use.user),
-                "circles": lambda: list(look.list_circles(use.user)),
-                "dataset": lambda: "" if self._whole else look.get_name(use.used),
-                "dataset_tags": lambda: [] if self._whole else look.list_tags(use.used),
-                "product": lambda: look.get_name(product),
-                "product_tags": lambda: look.list_tags(product),
-                "registered": lambda: product >= 0 and is_registered(look, product),
-                "registered_in": lambda: [] if product < 0 else _list_texts(look.read_attributes(product).value("registered_in")),
-                "domain": lambda: look.get_name(look.index.ownership.find_domain(use.used)),
+                "name": lambda: context.get_name(use.used),
+                "consumer": lambda: context.get_name(use.user),
+                "consumer_tags": lambda: context.list_tags(use.user),
+                "circles": lambda: list(context.list_circles(use.user)),
+                "dataset": lambda: "" if self._whole else context.get_name(use.used),
+                "dataset_tags": lambda: [] if self._whole else context.list_tags(use.used),
+                "product": lambda: context.get_name(product),
+                "product_tags": lambda: context.list_tags(product),
+                "registered": lambda: product >= 0 and is_registered(context, product),
+                "registered_in": lambda: [] if product < 0 else _list_texts(context.read_attributes(product).value("registered_in")),
+                "domain": lambda: context.get_name(context.index.ownership.find_domain(use.used)),
                 "contract_version": self._get_used_version,
                 "contract_ended": self._has_ended,
                 "contract_roles": lambda: (
@@ -165,20 +167,20 @@ class _Use:
         return found.ended or is_past_end(found, self._look.now)
 
 
-def _get_text(look: EvaluationContext, use: Use, name: str) -> str:
-    said = sorted(text for number in use.attributes if isinstance(text := look.get_attributes(number).get(name), str))
+def _get_text(context: EvaluationContext, use: Use, name: str) -> str:
+    said = sorted(text for number in use.attributes if isinstance(text := context.get_attributes(number).get(name), str))
     return said[0] if said else ""
 
 
-def _find_contract(look: EvaluationContext, identifier: str) -> int | None:
-    return look.index.assets.find_by_key(AssetKey(AssetKind.CONTRACT, (identifier,)))
+def _find_contract(context: EvaluationContext, identifier: str) -> int | None:
+    return context.index.assets.find_by_key(AssetKey(AssetKind.CONTRACT, (identifier,)))
 
 
 def _list_texts(said: object) -> list[str]:
     return [one for one in said if isinstance(one, str)][:MOST] if isinstance(said, list) else []
 
 
-def _covers(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.affected or end in scope.datasets or end in scope.products
 
 

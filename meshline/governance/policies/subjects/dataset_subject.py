@@ -27,45 +27,50 @@ FIELDS = {
 }
 
 
-def list_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    chosen = _choose_datasets(look)
+def list_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    chosen = _choose_datasets(context)
     if scope is not None:
         chosen = chosen[np.isin(chosen, sorted(scope.datasets))]
-    governed, used = frozenset(look.governs.end.tolist()), frozenset(list_used_datasets(look).tolist())
-    look.prefetch(chosen.tolist())
+    governed, used = frozenset(context.governs.end.tolist()), frozenset(list_used_datasets(context).tolist())
+    context.prefetch(chosen.tolist())
     for dataset in chosen.tolist():
-        marks = {"port": dataset in look.exposed, "governed": dataset in governed, "used": dataset in used}
-        yield Candidate(_build_fields(look, parameters, dataset, marks), dataset)
+        marks = {"port": dataset in context.exposed, "governed": dataset in governed, "used": dataset in used}
+        yield Candidate(_build_fields(context, parameters, dataset, marks), dataset)
 
 
-def _build_fields(look: EvaluationContext, parameters: Parameters, dataset: int, marks: Mapping[str, bool]) -> Fields:
-    index = look.index
+def _build_fields(context: EvaluationContext, parameters: Parameters, dataset: int, marks: Mapping[str, bool]) -> Fields:
+    index = context.index
     return Fields(
         {"parameters": parameters, **marks},
         {
-            "name": lambda: look.get_name(dataset),
-            "dataset": lambda: look.get_name(dataset),
-            "tags": lambda: look.list_tags(dataset),
-            "description": lambda: look.read_attributes(dataset).text("description") or "",
-            "product": lambda: look.get_name(index.ownership.find_product(dataset)),
-            "domain": lambda: look.get_name(index.ownership.find_domain(dataset)),
-            "owners": lambda: look.list_owners(dataset),
+            "name": lambda: context.get_name(dataset),
+            "dataset": lambda: context.get_name(dataset),
+            "tags": lambda: context.list_tags(dataset),
+            "description": lambda: context.read_attributes(dataset).text("description") or "",
+            "product": lambda: context.get_name(index.ownership.find_product(dataset)),
+            "domain": lambda: context.get_name(index.ownership.find_domain(dataset)),
+            "owners": lambda: context.list_owners(dataset),
             "described": lambda: index.assets.is_described(dataset),
             "columns": lambda: len(index.assets.list_columns(dataset)),
         },
     )
 
 
-def _choose_datasets(look: EvaluationContext) -> Ints:
-    tagged = look.index.assets.survey().find_tagged(bool)
+def _choose_datasets(context: EvaluationContext) -> Ints:
+    tagged = context.index.assets.survey().find_tagged(bool)
     return np.unique(
         np.concatenate(
-            [look.outputs.dataset, look.governs.end, list_used_datasets(look), tagged[look.index.lineage.get_kinds(tagged) == DATASET]]
+            [
+                context.outputs.dataset,
+                context.governs.end,
+                list_used_datasets(context),
+                tagged[context.index.lineage.get_kinds(tagged) == DATASET],
+            ]
         )
     ).astype(np.int32)
 
 
-def _covers(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.datasets
 
 
@@ -94,46 +99,46 @@ COPY_FIELDS = {
 PARAMETERS: dict[str, Any] = {"least_columns": 3}
 
 
-def list_copy_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    datasets = None if scope is None else _find_near(look, scope)
+def list_copy_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    datasets = None if scope is None else _find_near(context, scope)
     least = parameters.get("least_columns", PARAMETERS["least_columns"])
-    found = look.index.lineage.find_copies(
+    found = context.index.lineage.find_copies(
         datasets, least if isinstance(least, int) else PARAMETERS["least_columns"], MOST if scope is None else 100_000
     )
     for origin, copy in zip(*(side.tolist() for side in found), strict=True):
-        yield Candidate(_build_copy_fields(look, parameters, origin, copy), copy, origin)
+        yield Candidate(_build_copy_fields(context, parameters, origin, copy), copy, origin)
 
 
-def _build_copy_fields(look: EvaluationContext, parameters: Parameters, origin: int, copy: int) -> Fields:
-    index = look.index
+def _build_copy_fields(context: EvaluationContext, parameters: Parameters, origin: int, copy: int) -> Fields:
+    index = context.index
     return Fields(
         {"parameters": parameters},
         {
-            "name": lambda: look.get_name(copy),
-            "origin": lambda: look.get_name(origin),
-            "copy": lambda: look.get_name(copy),
-            "origin_domain": lambda: look.get_name(index.ownership.find_domain(origin)),
-            "copy_domain": lambda: look.get_name(index.ownership.find_domain(copy)),
-            "origin_product": lambda: look.get_name(index.ownership.find_product(origin)),
-            "copy_product": lambda: look.get_name(index.ownership.find_product(copy)),
+            "name": lambda: context.get_name(copy),
+            "origin": lambda: context.get_name(origin),
+            "copy": lambda: context.get_name(copy),
+            "origin_domain": lambda: context.get_name(index.ownership.find_domain(origin)),
+            "copy_domain": lambda: context.get_name(index.ownership.find_domain(copy)),
+            "origin_product": lambda: context.get_name(index.ownership.find_product(origin)),
+            "copy_product": lambda: context.get_name(index.ownership.find_product(copy)),
             "columns": lambda: len(index.assets.list_columns(origin)),
-            "port": lambda: copy in look.exposed,
+            "port": lambda: copy in context.exposed,
         },
     )
 
 
-def _find_near(look: EvaluationContext, scope: Scope) -> Ints:
+def _find_near(context: EvaluationContext, scope: Scope) -> Ints:
     """The datasets that are touched, and those of which columns flow into one."""
-    near = scope.datasets.union(look.index.lineage.collect_origins(scope.datasets).tolist())
+    near = scope.datasets.union(context.index.lineage.collect_origins(scope.datasets).tolist())
     return np.array(sorted(near), np.int32)
 
 
-def _covers_copy(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_copy(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return asset in scope.datasets or end in scope.datasets
 
 
-def _describe(look: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
-    return _build_copy_fields(look, parameters, end, asset)
+def _describe(context: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
+    return _build_copy_fields(context, parameters, end, asset)
 
 
 COPY = Subject(

@@ -33,9 +33,9 @@ SOURCE = {"source": "the name of the asset that the personal data comes from"}
 _LATE = {**SOURCE, "origin": "the clause `; it comes from ...` with that name, or nothing where the data comes from the asset itself"}
 _COLUMN = KINDS.index(AssetKind.COLUMN)
 _DATASET = KINDS.index(AssetKind.DATASET)
-_GUESS = "only the name of a column says that it is personal data"
+_GUESS = "only the name of the column suggests personal data"
 _POSSIBLE = "no column lineage is recorded on the way"
-_WHOLE = "it is used as a whole; which columns is not said"
+_WHOLE = "it is used as a whole; its columns are not stated"
 
 
 class Exposure(NamedTuple):
@@ -47,24 +47,24 @@ class Exposure(NamedTuple):
     whole: bool
 
 
-def list_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    personal = look.get_personal_data(parameters)
+def list_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    personal = context.get_personal_data(parameters)
     columns = personal.list_reached()
     if scope is not None:
-        columns = columns[_select_affected(look, scope, columns)]
-    for one in _list_exposures(look, personal, columns):
+        columns = columns[_select_affected(context, scope, columns)]
+    for one in _list_exposures(context, personal, columns):
         doubts = (_GUESS, _POSSIBLE, _WHOLE)
         unsure = (one.way.guess, one.way.possible, one.whole)
         why = tuple(doubt for doubt, holds in zip(doubts, unsure, strict=True) if holds)
-        yield Candidate(_build_fields(look, parameters, one), one.party, one.end, why)
+        yield Candidate(_build_fields(context, parameters, one), one.party, one.end, why)
 
 
-def _list_exposures(look: EvaluationContext, personal: PersonalData, columns: Ints) -> Iterator[Exposure]:
+def _list_exposures(context: EvaluationContext, personal: PersonalData, columns: Ints) -> Iterator[Exposure]:
     """One for each column; one for a whole dataset of which none is known to be personal and some may be."""
-    holders, ends, whole = _find_exposed(look, columns)
+    holders, ends, whole = _find_exposed(context, columns)
     sure: set[tuple[int, int]] = set()
     possible: dict[tuple[int, int], Exposure] = {}
-    datasets = _to_datasets(look, ends)
+    datasets = _to_datasets(context, ends)
     for holder, column, unsure, dataset in zip(*(part.tolist() for part in (holders, ends, whole, datasets)), strict=True):
         way = personal.find_way(column)
         assert way is not None, "only columns that are reached are asked"
@@ -81,37 +81,37 @@ def _list_exposures(look: EvaluationContext, personal: PersonalData, columns: In
             yield one
 
 
-def _build_fields(look: EvaluationContext, parameters: Parameters, one: Exposure) -> Fields:
+def _build_fields(context: EvaluationContext, parameters: Parameters, one: Exposure) -> Fields:
     known = {"parameters": parameters, "guess": one.way.guess, "possible": one.way.possible or one.whole}
-    return Fields(known, partial(_compute_field, look, one))
+    return Fields(known, partial(_compute_field, context, one))
 
 
-def _compute_field(look: EvaluationContext, one: Exposure, name: str) -> object:
-    index, holder, end = look.index, one.party, one.end
+def _compute_field(context: EvaluationContext, one: Exposure, name: str) -> object:
+    index, holder, end = context.index, one.party, one.end
     of_column = not one.way.possible
     found: dict[str, Callable[[], object]] = {
-        "name": lambda: look.get_name(end),
+        "name": lambda: context.get_name(end),
         "column": lambda: index.assets.get_key(end).name if of_column else "",
-        "column_tags": lambda: look.list_tags(end) if of_column else [],
-        "dataset": lambda: look.get_name(index.assets.get_dataset(end) if of_column else end),
-        "holder": lambda: look.get_name(holder),
+        "column_tags": lambda: context.list_tags(end) if of_column else [],
+        "dataset": lambda: context.get_name(index.assets.get_dataset(end) if of_column else end),
+        "holder": lambda: context.get_name(holder),
         "holder_kind": lambda: str(index.assets.get_kind(holder)),
-        "holder_tags": lambda: look.list_tags(holder),
-        "circles": lambda: list(look.list_circles(holder)) if index.assets.get_kind(holder) is not AssetKind.CONTRACT else [],
+        "holder_tags": lambda: context.list_tags(holder),
+        "circles": lambda: list(context.list_circles(holder)) if index.assets.get_kind(holder) is not AssetKind.CONTRACT else [],
     }
     return found[name]()
 
 
-def _find_exposed(look: EvaluationContext, columns: Ints) -> tuple[Ints, Ints, Flags]:
+def _find_exposed(context: EvaluationContext, columns: Ints) -> tuple[Ints, Ints, Flags]:
     """(who shows or gets it, the column, whether that is not sure), each pair once."""
-    datasets = _to_datasets(look, columns)
-    consumes, kinds = look.consumes, look.index.lineage.get_kinds(look.consumes.end)
+    datasets = _to_datasets(context, columns)
+    consumes, kinds = context.consumes, context.index.lineage.get_kinds(context.consumes.end)
     of_product = (kinds != _COLUMN) & (kinds != _DATASET)
-    through, port = _join_positions(consumes.end[of_product], look.outputs.product)
-    consumed_ports = look.outputs.dataset[port], consumes.start[of_product][through]
+    through, port = _join_positions(consumes.end[of_product], context.outputs.product)
+    consumed_ports = context.outputs.dataset[port], consumes.start[of_product][through]
     parts = [
-        (*_join_positions(datasets, look.outputs.dataset), look.outputs.product, False),
-        (*_join_positions(datasets, look.governs.end), look.governs.start, False),
+        (*_join_positions(datasets, context.outputs.dataset), context.outputs.product, False),
+        (*_join_positions(datasets, context.governs.end), context.governs.start, False),
         (*_join_positions(columns, consumes.end[kinds == _COLUMN]), consumes.start[kinds == _COLUMN], False),
         (*_join_positions(datasets, consumes.end[kinds == _DATASET]), consumes.start[kinds == _DATASET], True),
         (*_join_positions(datasets, consumed_ports[0]), consumed_ports[1], True),
@@ -123,46 +123,46 @@ def _find_exposed(look: EvaluationContext, columns: Ints) -> tuple[Ints, Ints, F
     holders, ends, whole = holders[order], ends[order], whole[order]
     first = np.ones(len(order), np.bool_)
     first[1:] = (holders[1:] != holders[:-1]) | (ends[1:] != ends[:-1])
-    first &= _mark_promised(look, holders, ends)
+    first &= _mark_promised(context, holders, ends)
     return holders[first], ends[first], whole[first]
 
 
-def _to_datasets(look: EvaluationContext, nodes: Ints) -> Ints:
+def _to_datasets(context: EvaluationContext, nodes: Ints) -> Ints:
     """Columns as their datasets."""
     found = nodes.copy()
-    of_column = look.index.lineage.get_kinds(nodes) == _COLUMN
-    found[of_column] = look.index.lineage.get_datasets(nodes[of_column])
+    of_column = context.index.lineage.get_kinds(nodes) == _COLUMN
+    found[of_column] = context.index.lineage.get_datasets(nodes[of_column])
     return found
 
 
-def _mark_promised(look: EvaluationContext, holders: Ints, columns: Ints) -> Flags:
+def _mark_promised(context: EvaluationContext, holders: Ints, columns: Ints) -> Flags:
     """Not the columns that are beside a contract's fields: it does not show those."""
     kept = np.ones(len(holders), np.bool_)
-    rows = np.flatnonzero(look.index.lineage.get_kinds(holders) == KINDS.index(AssetKind.CONTRACT))
-    look.prefetch(holders[rows].tolist())
+    rows = np.flatnonzero(context.index.lineage.get_kinds(holders) == KINDS.index(AssetKind.CONTRACT))
+    context.prefetch(holders[rows].tolist())
     for row in rows.tolist():
-        names = _list_contract_fields(look, int(holders[row]))
+        names = _list_contract_fields(context, int(holders[row]))
         if (
-            look.index.assets.get_kind(int(columns[row])) is AssetKind.COLUMN
+            context.index.assets.get_kind(int(columns[row])) is AssetKind.COLUMN
             and names
-            and not names.intersection(_list_names(look, int(columns[row])))
+            and not names.intersection(_list_names(context, int(columns[row])))
         ):
             kept[row] = False
     return kept
 
 
-def _list_contract_fields(look: EvaluationContext, contract: int) -> frozenset[str]:
-    found = look.shared.get(("fields", contract))
+def _list_contract_fields(context: EvaluationContext, contract: int) -> frozenset[str]:
+    found = context.shared.get(("fields", contract))
     if found is None:
-        shown = look.list_versions(contract)[:1]
+        shown = context.list_versions(contract)[:1]
         fields = [field for one in shown for model in one.contract.models for field in model.fields]
         names = {name.lower() for field in fields for name in (field.name, field.physical_name)}
-        found = look.shared["fields", contract] = frozenset(names - {""})
+        found = context.shared["fields", contract] = frozenset(names - {""})
     return frozenset(found)
 
 
-def _list_names(look: EvaluationContext, column: int) -> set[str]:
-    return {key.name.lower() for key in look.index.assets.list_names(column)} or {look.index.assets.get_key(column).name.lower()}
+def _list_names(context: EvaluationContext, column: int) -> set[str]:
+    return {key.name.lower() for key in context.index.assets.list_names(column)} or {context.index.assets.get_key(column).name.lower()}
 
 
 def _join_positions(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -176,71 +176,71 @@ def _join_positions(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt
     return at, order[np.repeat(begin, counts) + within]
 
 
-def _select_affected(look: EvaluationContext, scope: Scope, columns: Ints) -> Flags:
+def _select_affected(context: EvaluationContext, scope: Scope, columns: Ints) -> Flags:
     """Columns of datasets in which some may hold other values, that are touched, or that are used by who is."""
-    datasets = _to_datasets(look, columns)
-    found: Flags = scope.marked[datasets] | np.isin(datasets, sorted(scope.datasets | _list_used_datasets(look, scope)))
+    datasets = _to_datasets(context, columns)
+    found: Flags = scope.marked[datasets] | np.isin(datasets, sorted(scope.datasets | _list_used_datasets(context, scope)))
     return found
 
 
-def _list_used_datasets(look: EvaluationContext, scope: Scope) -> set[int]:
+def _list_used_datasets(context: EvaluationContext, scope: Scope) -> set[int]:
     """The datasets that touched consumers use."""
-    consumes = look.consumes
+    consumes = context.consumes
     ends = consumes.end[np.isin(consumes.start, sorted(scope.affected))]
-    kinds = look.index.lineage.get_kinds(ends)
+    kinds = context.index.lineage.get_kinds(ends)
     products = ends[(kinds != _COLUMN) & (kinds != _DATASET)]
-    ported = look.outputs.dataset[np.isin(look.outputs.product, products)]
-    return {*ends[kinds == _DATASET].tolist(), *look.index.lineage.get_datasets(ends[kinds == _COLUMN]).tolist(), *ported.tolist()}
+    ported = context.outputs.dataset[np.isin(context.outputs.product, products)]
+    return {*ends[kinds == _DATASET].tolist(), *context.index.lineage.get_datasets(ends[kinds == _COLUMN]).tolist(), *ported.tolist()}
 
 
-def _covers(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:
-    dataset = end if look.index.assets.get_kind(end) is AssetKind.DATASET else look.index.assets.get_dataset(end)
+def _covers(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:
+    dataset = end if context.index.assets.get_kind(end) is AssetKind.DATASET else context.index.assets.get_dataset(end)
     return bool(scope.marked[dataset]) or dataset in scope.datasets or asset in scope.affected
 
 
-def trace_column(look: EvaluationContext, parameters: Parameters, column: int) -> tuple[list[PathStep], Mapping[str, str]]:
+def trace_column(context: EvaluationContext, parameters: Parameters, column: int) -> tuple[list[PathStep], Mapping[str, str]]:
     """The shortest way of personal data to a column, and from where."""
-    personal = look.get_personal_data(parameters)
+    personal = context.get_personal_data(parameters)
     way = personal.find_way(column)
     if way is None:
-        return [PathStep(column)], {"source": look.get_name(column)}
-    flows = look.index.lineage.find_trace(personal.get_labels(way), column)
-    start = _find_source(look, personal, way, flows[0].start) if flows else column
-    return steps_of(flows, start, column), {"source": look.get_name(start)}
+        return [PathStep(column)], {"source": context.get_name(column)}
+    flows = context.index.lineage.find_trace(personal.get_labels(way), column)
+    start = _find_source(context, personal, way, flows[0].start) if flows else column
+    return steps_of(flows, start, column), {"source": context.get_name(start)}
 
 
-def _find_source(look: EvaluationContext, personal: PersonalData, way: Way, start: int) -> int:
+def _find_source(context: EvaluationContext, personal: PersonalData, way: Way, start: int) -> int:
     """The source itself: of a dataset that was left as a whole, its first column that is one."""
-    index = look.index
+    index = context.index
     if index.assets.get_kind(start) is AssetKind.COLUMN:
         return start
     own = [column for column in index.assets.list_columns(start, by_name=True) if personal.get_labels(way)[column] == 1]
     return own[0] if own else start
 
 
-def _find_nearest(look: EvaluationContext, parameters: Parameters, dataset: int) -> int:
+def _find_nearest(context: EvaluationContext, parameters: Parameters, dataset: int) -> int:
     """The column of a dataset, or the dataset itself, to which personal data may come in the fewest steps."""
-    personal = look.get_personal_data(parameters)
-    own = [*look.index.assets.list_columns(dataset), dataset]
+    personal = context.get_personal_data(parameters)
+    own = [*context.index.assets.list_columns(dataset), dataset]
     ways = [(way, int(personal.get_labels(way)[one]), one) for one in own if (way := personal.find_way(one))]
     unsure = [one for one in ways if one[0].possible]
-    return min(unsure, key=lambda one: (one[0], one[1], look.get_name(one[2])), default=(None, 0, dataset))[2]
+    return min(unsure, key=lambda one: (one[0], one[1], context.get_name(one[2])), default=(None, 0, dataset))[2]
 
 
-def _trace(look: EvaluationContext, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:
-    of_dataset = look.index.assets.get_kind(end) is AssetKind.DATASET
-    column = _find_nearest(look, parameters, end) if of_dataset else end
-    steps, late = trace_column(look, parameters, column)
-    late = {**late, "origin": "" if late["source"] == look.get_name(end) else f"; it comes from {late['source']}"}
+def _trace(context: EvaluationContext, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:
+    of_dataset = context.index.assets.get_kind(end) is AssetKind.DATASET
+    column = _find_nearest(context, parameters, end) if of_dataset else end
+    steps, late = trace_column(context, parameters, column)
+    late = {**late, "origin": "" if late["source"] == context.get_name(end) else f"; it comes from {late['source']}"}
     edge = {AssetKind.CONSUMER: EdgeType.CONSUMES, AssetKind.CONTRACT: EdgeType.GOVERNS}.get(
-        look.index.assets.get_kind(asset), EdgeType.PORT
+        context.index.assets.get_kind(asset), EdgeType.PORT
     )
     return [*steps, *([PathStep(end, EdgeType.HAS_COLUMN)] if of_dataset and column != end else ()), PathStep(asset, edge)], late
 
 
-def _describe(look: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:
+def _describe(context: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:
     way = Way(guess=_GUESS in doubts, possible=_POSSIBLE in doubts)
-    return _build_fields(look, parameters, Exposure(asset, end, way, _WHOLE in doubts))
+    return _build_fields(context, parameters, Exposure(asset, end, way, _WHOLE in doubts))
 
 
 SUBJECT = Subject(
@@ -270,42 +270,44 @@ COLUMN_FIELDS = {
 }
 
 
-def list_column_candidates(look: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
-    personal = look.get_personal_data(parameters)
+def list_column_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:
+    personal = context.get_personal_data(parameters)
     found = personal.list_tagged_data() if scope is None else scope.changed[personal.get_labels(WAYS[0])[scope.changed] > 0]
     for column in found.tolist():
-        yield Candidate(_build_column_fields(look, parameters, personal, column), column)
+        yield Candidate(_build_column_fields(context, parameters, personal, column), column)
 
 
-def _build_column_fields(look: EvaluationContext, parameters: Parameters, personal: PersonalData, column: int) -> Fields:
-    return Fields({"parameters": parameters, "tagged": personal.is_tagged(column)}, partial(_compute_column_field, look, personal, column))
+def _build_column_fields(context: EvaluationContext, parameters: Parameters, personal: PersonalData, column: int) -> Fields:
+    return Fields(
+        {"parameters": parameters, "tagged": personal.is_tagged(column)}, partial(_compute_column_field, context, personal, column)
+    )
 
 
-def _compute_column_field(look: EvaluationContext, personal: PersonalData, column: int, name: str) -> object:
-    index = look.index
+def _compute_column_field(context: EvaluationContext, personal: PersonalData, column: int, name: str) -> object:
+    index = context.index
     found: dict[str, Callable[[], object]] = {
-        "name": lambda: look.get_name(column),
+        "name": lambda: context.get_name(column),
         "column": lambda: index.assets.get_key(column).name,
-        "tags": lambda: look.list_tags(column),
-        "dataset": lambda: look.get_name(index.assets.get_dataset(column)),
-        "product": lambda: look.get_name(index.ownership.find_product(column)),
-        "domain": lambda: look.get_name(index.ownership.find_domain(column)),
-        "owners": lambda: look.list_owners(column),
+        "tags": lambda: context.list_tags(column),
+        "dataset": lambda: context.get_name(index.assets.get_dataset(column)),
+        "product": lambda: context.get_name(index.ownership.find_product(column)),
+        "domain": lambda: context.get_name(index.ownership.find_domain(column)),
+        "owners": lambda: context.list_owners(column),
         "distance": lambda: int(personal.get_labels(WAYS[0])[column]) - 1,
     }
     return found[name]()
 
 
-def _covers_column(look: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
+def _covers_column(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
     return bool(scope.marked[asset])
 
 
-def _trace_column(look: EvaluationContext, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:  # noqa: ARG001
-    return trace_column(look, parameters, asset)
+def _trace_column(context: EvaluationContext, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:  # noqa: ARG001
+    return trace_column(context, parameters, asset)
 
 
-def _describe_column(look: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
-    return _build_column_fields(look, parameters, look.get_personal_data(parameters), asset)
+def _describe_column(context: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
+    return _build_column_fields(context, parameters, context.get_personal_data(parameters), asset)
 
 
 COLUMN = Subject(
