@@ -176,7 +176,7 @@ def _collect_versions(pairs: Iterable[AnyPair]) -> Versions:
 
 _ASK, _DONE, _FAILED, _BROKEN = range(4)
 _KNOWN = ("resolve", "find_definition", "find_contract", "find_product", "list_statements", "list_names")
-_CONTEXT = ("columns", "ending", "governed", "datasets")
+_CONTEXT = ("columns_of", "datasets_ending_with", "datasets_governed_by", "datasets_in")
 _PEOPLE = "people"
 
 
