@@ -235,7 +235,7 @@ def build_rename_entry(old: AssetKey, new: AssetKey, now: int) -> Entry:
 
 
 def _finish_scopes(of: Subject, items: list[ScopeItem], known: KnownTable) -> TableScopes:
-    return TableScopes(items, msgspec.structs.replace(known, around=of.defaults.text, scopes=tuple(one.scope for one in items)))
+    return TableScopes(items, msgspec.structs.replace(known, defaults=of.defaults.text, scopes=tuple(one.scope for one in items)))
 
 
 def _build_entry(of: Subject, part: str, content: Content, past: Past, since: int) -> Entry:
