@@ -1,4 +1,4 @@
-"""The HTTP application: its routes with the role that each needs, and what is around them."""
+"""The HTTP application: its routes with their minimum roles, its middleware and its queues."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from meshline.errors import MeshlineError
 
 
 class Address(NamedTuple):
-    """`role`: the least that somebody needs to be; None: nobody is asked. Mutations need more: see `graphql.http`."""
+    """One route. `role`: the minimum role; None = no authentication. Mutations need a higher role: see `graphql.http`."""
 
     path: str
     methods: tuple[str, ...]
@@ -56,20 +56,20 @@ ADDRESSES = (
     Address("/api/v1/mesh", ("PUT",), Role.WRITER, put_mesh),
     Address("/api/v1/sources", ("GET", "PUT"), Role.WRITER, handle_source),
 )
-QUIET = ("/healthz", "/readyz", "/metrics")  # what machines ask all the time
+QUIET = ("/healthz", "/readyz", "/metrics")  # paths that monitoring requests all the time
 
 
 BODIES = 4
-BODY_SECONDS = 60.0  # for which a large body waits for its turn
-QUESTIONS, CHECKS = 4, 2  # that run at once: the graph and the interpreter take turns anyway, others only wait for the store
+BODY_SECONDS = 60.0  # that a large body may wait in the queue
+QUESTIONS, CHECKS = 4, 2  # at the same time: the locks of graph and interpreter allow one anyway, the others wait for the store
 
 
 def create_app(
     settings: Settings, on_failure: Callable[[MeshlineError], None] | None = None, on_ready: Callable[[], None] | None = None
 ) -> Starlette:
-    """The application. It answers /healthz at once, and everything else when the graph is loaded.
+    """Build the application. It answers /healthz at once, and everything else when the graph is loaded.
 
-    `on_ready` is told when it is; `on_failure` of an error that keeps it from being loaded and that waiting does not mend.
+    `on_ready` is called when the graph is loaded; `on_failure` with an error that prevents this and that does not go away by waiting.
     """
     roles = {address.path: address.role for address in ADDRESSES}
     metrics = Metrics()

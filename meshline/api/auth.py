@@ -1,4 +1,4 @@
-"""Who may do what: a gate before every address. What no rule opens is closed."""
+"""Authentication and authorisation of every request. A path without a rule needs a token."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from meshline.app.tokens import NO_AUTHENTICATION, Actor, Role, Tokens
 from meshline.errors import InvalidInput, MeshlineError
 
 EXPOSURE_MESSAGE = """\
-it would listen on {host}, where others reach it, and there are no tokens: whoever asks could read, write and speak in anybody's name.
-Make tokens with `meshline token new NAME --role reader` and put them into the settings file (docs/operations.md tells how),
-or listen on 127.0.0.1, or, if something before it asks who it is, say `--insecure` (MESHLINE_INSECURE=true)."""
+the server would listen on {host}, which other machines can reach, without tokens: every caller could read and write, in any name.
+Make tokens with `meshline token new NAME --role reader` and put them into the settings file (see docs/operations.md),
+or listen on 127.0.0.1, or, if a proxy in front of it authenticates callers, give `--insecure` (MESHLINE_INSECURE=true)."""
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address, or a name means this machine."""
+    """Whether `host` is a loopback address, or a name for this machine."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -29,16 +29,16 @@ def is_loopback(host: str) -> bool:
 
 
 def check_exposure(settings: Settings) -> None:
-    """Raises InvalidInput if strangers would reach a server that does not ask who they are."""
+    """Raises InvalidInput if other machines could reach a server that does not authenticate them."""
     if not (is_loopback(settings.host) or settings.tokens or settings.insecure):
         raise InvalidInput(EXPOSURE_MESSAGE.format(host=settings.host).replace("\n", " "), "--host")
 
 
 class AllowedHosts:
-    """The names under which clients may ask.
+    """The host names that clients may use for this server.
 
-    A page of a foreign site may let its own name point to 127.0.0.1 and then call us as if we were that site ("DNS
-    rebinding"): its browser sends the site's name. Tokens stop that; without them the name must be one of ours.
+    A page of a foreign site can let its own name point to 127.0.0.1 and then call this server as if it were that site ("DNS
+    rebinding"): the browser sends the site's name. Tokens prevent that; without them the name must be one of this server's.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -46,21 +46,21 @@ class AllowedHosts:
         self._names = frozenset(name.lower() for name in settings.allowed_hosts)
 
     def check_host(self, headers: Headers) -> None:
-        """Raises WrongHost."""
+        """Raises WrongHost if the Host header has no allowed name."""
         if self._any:
             return
         given = headers.get("host", "")
         name, separator, port = given.rpartition(":")
         host = (name if separator and port.isdigit() else given).lower()
         if not (host in self._names or is_loopback(host)):
-            raise WrongHost("this server does not go by the name in the Host header: the setting `allowed_hosts` lists the names")
+            raise WrongHost("the Host header does not name this server: the setting `allowed_hosts` lists the accepted names")
 
 
 class AuthMiddleware:
-    """Lets through who may. Puts the Actor into `scope["state"]["actor"]`: None for a stranger at an open door."""
+    """Refuses requests without the needed role. Sets `scope["state"]["actor"]`: None for an unknown caller of a path that needs no role."""
 
     def __init__(self, app: ASGIApp, needed: Mapping[str, Role | None], settings: Settings, refused: Callable[[str], None]) -> None:
-        """`needed`: the role that each path needs, None for none. `refused` is called with the reason for each request that is refused."""
+        """`needed`: the minimum role of each path; None = no authentication. `refused` gets the reason of each refusal."""
         self.app = app
         self._needed = needed
         self._tokens = Tokens(settings.tokens)
@@ -86,7 +86,7 @@ class AuthMiddleware:
             return NO_AUTHENTICATION
         given = _parse_token(headers)
         actor = None if given is None else self._tokens.find_actor(given)
-        needed = self._needed.get(path, Role.READER)  # of what is not there, too: strangers do not learn what is
+        needed = self._needed.get(path, Role.READER)  # also for paths that do not exist: an unknown caller does not learn which do
         if needed is None:
             return actor
         if actor is None:
@@ -99,19 +99,19 @@ _REFUSALS = (Unauthenticated, Forbidden, WrongHost)
 
 
 def check_role(actor: Actor, needed: Role) -> None:
-    """Raises Forbidden."""
+    """Raises Forbidden unless the actor has at least this role."""
     if not actor.role.includes(needed):
         raise Forbidden(f"this needs a token with the role {needed}, and {actor.name!r} has the role {actor.role}", needed)
 
 
 def get_actor(request: Request) -> Actor | None:
-    """Who asks; None for a stranger, who gets no further than health checks."""
+    """The caller; None = unknown, which only health checks accept."""
     actor: Actor | None = request.state.actor
     return actor
 
 
 def _parse_token(headers: Headers) -> str | None:
-    """The token of a request (RFC 6750, 2.1), or None."""
+    """The bearer token of a request (RFC 6750, 2.1), or None."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
@@ -119,11 +119,11 @@ def _parse_token(headers: Headers) -> str | None:
 def _build_unauthenticated(given: str | None) -> Unauthenticated:
     if given is None:
         return Unauthenticated("send a token: `Authorization: Bearer ...`, or MESHLINE_TOKEN for the command line", unknown=False)
-    return Unauthenticated("this token is not known here: it may have been withdrawn", unknown=True)
+    return Unauthenticated("this server does not know the token: it may have been withdrawn", unknown=True)
 
 
 def _classify_refusal(error: MeshlineError) -> str:
-    """A refusal as metrics count it."""
+    """The reason for a refusal: one of `metrics.REFUSALS`."""
     if isinstance(error, Unauthenticated):
         return "unknown_token" if "invalid_token" in error.challenge else "no_token"
     return "role" if isinstance(error, Forbidden) else "host"

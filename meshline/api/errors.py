@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: one table from an error's class to a status, one shape of body."""
+"""Errors as HTTP responses: one table from the class of an error to a status, one format of the body."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class BodyTooLarge(MeshlineError):
 
 
 class UnsupportedMedia(MeshlineError):
-    """A content type or content encoding that this address does not take."""
+    """A content type or content encoding that this address does not accept."""
 
     code = "UNSUPPORTED_MEDIA_TYPE"
 
 
 class Unauthenticated(MeshlineError):
-    """Nobody whom this server knows asks. `challenge` says so in the words of RFC 6750."""
+    """Authentication required or token unknown. `challenge`: the WWW-Authenticate header (RFC 6750, 3)."""
 
     code = "UNAUTHENTICATED"
     challenge = 'Bearer realm="meshline"'
@@ -46,7 +46,7 @@ class Unauthenticated(MeshlineError):
 
 
 class Forbidden(MeshlineError):
-    """Somebody asks who may not. `needed` is the role that may."""
+    """The role of the caller is too low. `needed`: the role that is required."""
 
     code = "FORBIDDEN"
 
@@ -56,7 +56,7 @@ class Forbidden(MeshlineError):
 
 
 class WrongHost(MeshlineError):
-    """A request for a host that this server is not."""
+    """The Host header does not name this server."""
 
     code = "WRONG_HOST"
 
@@ -75,13 +75,13 @@ STATUS: dict[type[MeshlineError], int] = {
     StoreUnavailable: 503,
     QueueFull: 503,
 }
-RETRY_AFTER = 2  # seconds, where the error does not say
+RETRY_AFTER = 2  # seconds, for errors that give no time of their own
 INTERNAL = "INTERNAL"
-INTERNAL_MESSAGE = "something went wrong here; the log has the details under this request id"
+INTERNAL_MESSAGE = "internal error; the log has the details under this request id"
 
 
 class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`code` is stable. `path` is the JSON path (or line) of what is wrong, or empty."""
+    """`code` is stable. `path`: the JSON path (or line) of the invalid input, or empty."""
 
     code: str
     message: str
@@ -91,12 +91,14 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
-    """What every address answers that refuses."""
+    """The body of every error response of the REST addresses."""
 
     error: ErrorBody
 
 
 def get_status(error: MeshlineError) -> int:
+    """The HTTP status of an error; 500 for a class without one."""
+    """The HTTP status of an error; 500 for a class without one."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
@@ -106,7 +108,7 @@ def encode_error(code: str, message: str, path: str = "", *, candidates: list[st
 
 
 def build_error_response(error: MeshlineError) -> Response:
-    """The answer that a known error makes."""
+    """The response for an error: status, body, and the headers Retry-After and WWW-Authenticate where they apply."""
     status = get_status(error)
     headers: dict[str, str] = {}
     if status == 503:
@@ -119,12 +121,14 @@ def build_error_response(error: MeshlineError) -> Response:
 
 
 async def handle_known_error(request: Request, error: Exception) -> Response:
+    """Starlette's handler for MeshlineError."""
+    """Starlette's handler for MeshlineError."""
     assert isinstance(error, MeshlineError)
     request.state.code = error.code  # for the log
     return build_error_response(error)
 
 
 async def handle_http_error(_request: Request, error: Exception) -> Response:
-    """Starlette's own 404 and 405, in our shape."""
+    """Starlette's own 404 and 405, as an ErrorAnswer."""
     assert isinstance(error, HTTPException)
     return Response(encode_error(f"HTTP_{error.status_code}", error.detail), error.status_code, error.headers, media_type=JSON)

@@ -1,4 +1,4 @@
-"""`/`: a page for people who open the server's address in a browser: which addresses it answers, and how to ask it."""
+"""`GET /`: a page for browsers that lists the addresses of the server and shows how to query it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ curl ADDRESS/graphql -H 'Content-Type: application/json' -d '{{"query": "{{ reso
 
 
 def build_front_page(roles: Mapping[str, Role | None]) -> str:
-    """The page, as HTML. `roles`: what each path needs."""
+    """The page as HTML. `roles`: the minimum role of each path."""
     rows = (
         f"<tr><td>{method} {escape(path)}</td><td>{escape(operation.summary)}</td><td>{roles[path] or 'none'}</td></tr>"
         for (path, method), operation in OPERATIONS.items()
@@ -46,5 +46,5 @@ def build_front_page(roles: Mapping[str, Role | None]) -> str:
 
 
 async def get_front_page(request: Request) -> Response:
-    """The page, as made once for this application."""
+    """Answer with the page, which is built once for the application."""
     return Response(request.app.state.front_page, media_type=HTML)

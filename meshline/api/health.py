@@ -1,4 +1,4 @@
-"""Is the process alive, and can it answer?"""
+"""`GET /healthz` and `GET /readyz`: whether the process runs, and whether it can answer."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from meshline.app.service import LOADING, Service
 
 
 class Alive(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The process runs. `version` is for who may read."""
+    """The process runs. `version` is given to callers with the role reader."""
 
     status: Literal["ok"]
     version: str = ""
 
 
 class Ready(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The graph is loaded and the store answers. `revision` is for who may read."""
+    """The graph is loaded and the store answers. `revision` is given to callers with the role reader."""
 
     status: Literal["ready"]
     revision: int | None = None
 
 
 class NotReadyYet(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Try again. `reasons` are for who may read."""
+    """The server cannot answer yet. `reasons` are given to callers with the role reader."""
 
     status: Literal["not ready"]
     reasons: list[str] = []
@@ -42,7 +42,7 @@ async def get_healthz(request: Request) -> Response:
 
 
 async def get_readyz(request: Request) -> Response:
-    """200 once the index is loaded and while the store answers; else 503 with the reasons, for who may know them."""
+    """200 once the index is loaded and while the store answers; else 503, with the reasons for callers with the role reader."""
     service: Service = request.app.state.service
     known = get_actor(request) is not None
     opened = service.resources_or_none

@@ -1,4 +1,4 @@
-"""What an operator watches: `/metrics` in Prometheus' text format. One registry for each application, nothing global."""
+"""`GET /metrics`: metrics for operators in Prometheus' text format. Each application has its own registry; nothing is global."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from meshline.ingest.sources.sync_status import Status
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 LOCK_SECONDS = 1.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
-OTHER = "other"  # a path or method that is not ours: what a client makes up is no label
+OTHER = "other"  # a path or method that is not ours: clients must not be able to create labels
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _GROUPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -54,7 +54,7 @@ LIMITS = ("NODES", "DEPTH", "TIME", "MATCHES")
 
 
 class ServerState(NamedTuple):
-    """What is read when somebody looks. None: not known now, because the graph is not loaded or busy, or the store does not answer."""
+    """Values that are read at each scrape. None = not known now: the graph is not loaded or busy, or the store does not answer."""
 
     ready: bool
     waiting: int
@@ -65,7 +65,7 @@ class ServerState(NamedTuple):
 
 
 class Metrics:
-    """Counts what happens. For use by any thread."""
+    """The metrics of one application. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._registry = CollectorRegistry()
@@ -83,7 +83,7 @@ class Metrics:
         return Gauge(f"meshline_{name}", meaning, labels, registry=self._registry)
 
     def _add_counter(self, name: str, meaning: str, label: str, values: Iterable[str]) -> Counter:
-        """A counter whose series all exist from the start, so that a first occurrence is seen as an increase."""
+        """A counter whose series all exist from the start, so that Prometheus sees the first occurrence as an increase."""
         counter = Counter(f"meshline_{name}", meaning, (label,), registry=self._registry)
         for value in values:
             counter.labels(value)
@@ -98,13 +98,13 @@ class Metrics:
         self._request_seconds = self._add_histogram(
             "http_request_seconds", "Seconds from a request to the end of its answer.", _FAST, "route"
         )
-        self._request_series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # series that were looked up
+        self._request_series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # cache: looking up a series by its labels is slow
         self._requests_under_way = self._add_gauge("http_requests_under_way", "HTTP requests that are being answered.")
-        self._refusals = self._add_counter("auth_refusals", "Requests turned away before they reached anything.", "reason", REFUSALS)
+        self._refusals = self._add_counter("auth_refusals", "Requests refused for their token, role or Host header.", "reason", REFUSALS)
 
     def _add_ingest_metrics(self) -> None:
         self._events = self._add_counter(
-            "events", "OpenLineage events by outcome; unchanged: taken, and the graph says what it said.", "outcome", OUTCOMES
+            "events", "OpenLineage events by outcome; unchanged: accepted, without a change of the graph.", "outcome", OUTCOMES
         )
         self._commit_events = self._add_histogram("commit_events", "Events in one commit to the store.", _GROUPS)
         self._commit_bytes = Counter("meshline_commit_bytes", "Bytes of the events that were committed.", registry=self._registry)
@@ -112,13 +112,13 @@ class Metrics:
         self._queue_events = self._add_gauge("queue_events", "Events that wait to be written.")
         self._queue_bytes = self._add_gauge("queue_bytes", "Bytes of events that wait to be written.")
         self._kafka = self._add_counter(
-            "kafka_messages", "Messages from Kafka by outcome; known: delivered again, and durable since before.", "outcome", KAFKA_OUTCOMES
+            "kafka_messages", "Messages from Kafka by outcome; known: delivered again after they were durable.", "outcome", KAFKA_OUTCOMES
         )
         self._kafka_lag = self._add_gauge("kafka_lag_messages", "Messages of a partition that are not durable yet.", "partition")
 
     def _add_query_metrics(self) -> None:
         self._query_seconds = self._add_histogram(
-            "query_seconds", "Seconds for one GraphQL request, by root field; several: by more than one.", _FAST, "operation"
+            "query_seconds", "Seconds for one GraphQL request by root field; several: it has more than one.", _FAST, "operation"
         )
         self._queries = Counter("meshline_queries", "GraphQL requests; outcome is ok, or the code of the first error.",
                                 ("operation", "outcome"), registry=self._registry)  # fmt: skip
@@ -128,36 +128,38 @@ class Metrics:
         labels = ("source", "outcome")
         self._syncs = Counter(
             "meshline_source_syncs",
-            "Syncs of a source by this server; refused: some of it was not taken; failed: it could not be read to its end.",
+            "Syncs of a source by this server; refused: parts of it were refused; failed: it could not be read to its end.",
             labels,
             registry=self._registry,
         )
-        self._synced = Counter("meshline_source_scopes", "What syncs of a source did, in scopes.", labels, registry=self._registry)
+        self._synced = Counter("meshline_source_scopes", "Scopes by what syncs of a source did with them.", labels, registry=self._registry)
         self._sync_seconds = self._add_gauge("source_sync_seconds", "Seconds that the last sync of a source took.", "source")
         self._source_up = self._add_gauge("source_up", "1 if the last sync of a source came to its end, else 0.", "source")
         self._source_lag = self._add_gauge("source_lag_seconds", "Seconds since a source was last read to its end.", "source")
-        self._succeeded: dict[str, float] = {}  # when that was; of one that never was, when this was first seen
+        self._succeeded: dict[str, float] = {}  # last success, else first seen, in seconds since the epoch
 
     def _add_state_metrics(self) -> None:
         self._ready = self._add_gauge("ready", "1 while the graph is loaded and the store answers, else 0.")
         self._store_up = self._add_gauge("store_up", "1 if the store answered when this was read, else 0.")
         self._columns = self._add_gauge("index_columns", "Columns in the index.")
-        self._datasets = self._add_gauge("index_datasets", "Datasets in the index, by every name that they have.")
+        self._datasets = self._add_gauge("index_datasets", "Datasets in the index; each name of a dataset counts.")
         self._jobs = self._add_gauge("index_jobs", "Jobs in the index.")
-        self._edges = self._add_gauge("index_edges", "Lineage edges in the index, as statements say them.")
+        self._edges = self._add_gauge("index_edges", "Lineage edges in the index, as statements contain them.")
         self._index_revision = self._add_gauge("index_revision", "Revision of the store that the index shows.")
         self._store_revision = self._add_gauge("store_revision", "Newest revision of the store.")
         self._lag = self._add_gauge("index_lag_revisions", "Revisions of the store that the index does not show yet.")
         for gauge in (self._columns, self._datasets, self._jobs, self._edges):
             gauge.set(UNKNOWN)
 
-    # -- what happens
+    # -- counting
 
     def count_request_begin(self) -> None:
+        """The begin of a request."""
+        """The begin of a request."""
         self._requests_under_way.inc()
 
     def count_request_end(self, method: str, route: str, status: int, seconds: float) -> None:
-        """The end of a request. `route` is one of ours, or OTHER."""
+        """The end of a request after `seconds`. `route`: one of our paths, or OTHER."""
         self._requests_under_way.dec()
         series = method if method in METHODS else OTHER, route, status
         known = self._request_series.get(series)
@@ -167,14 +169,16 @@ class Metrics:
         known[1].observe(seconds)
 
     def count_refused_request(self, reason: str) -> None:
+        """`reason`: one of REFUSALS."""
+        """`reason`: one of REFUSALS."""
         self._refusals.labels(reason).inc()
 
     def count_refused_event(self, error: BaseException) -> None:
-        """An event that was not taken."""
+        """An event that was refused with this error."""
         self._events.labels(next((outcome for kinds, outcome in _OUTCOMES if isinstance(error, kinds)), FAILED)).inc()
 
     def count_commit(self, commit: Committed) -> None:
-        """Events that are durable."""
+        """One commit of events, which are durable now."""
         self._events.labels("accepted").inc(commit.events - commit.unchanged)
         self._events.labels("unchanged").inc(commit.unchanged)
         self._commit_events.observe(commit.events)
@@ -199,7 +203,7 @@ class Metrics:
             self._truncations.labels(limit).inc()
 
     def count_sync(self, source: str, status: Status, done: SyncOutcome | None) -> None:
-        """How a source's last sync went; `done` if this server did it just now."""
+        """The status of the last sync of a source. `done`: its result, if this server has just made it."""
         if source not in self._succeeded:
             self._succeeded[source] = self._clock()
             for outcome in SYNCS:
@@ -213,15 +217,15 @@ class Metrics:
         self._sync_seconds.labels(source).set(status.seconds)
         self._source_up.labels(source).set(not status.error)
 
-    # -- what is shown
+    # -- reading
 
     def format_metrics(self, state: ServerState) -> bytes:
-        """All of it, as text."""
+        """All metrics in Prometheus' text format."""
         self._ready.set(state.ready)
         self._store_up.set(state.store_revision is not None)
         self._queue_events.set(state.waiting)
         self._queue_bytes.set(state.waiting_bytes)
-        if state.size is not None:  # else as it was
+        if state.size is not None:  # else they keep their last values
             self._columns.set(state.size.columns)
             self._datasets.set(state.size.datasets)
             self._jobs.set(state.size.jobs)
@@ -236,7 +240,7 @@ class Metrics:
 
 
 class _WithoutTimes(Collector):
-    """Without the times at which series began, which this format has as series of their own."""
+    """Leaves out the times at which series began: this format writes them as series of their own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -248,7 +252,7 @@ class _WithoutTimes(Collector):
 
 
 async def get_metrics(request: Request) -> Response:
-    """Prometheus' text format; also while the graph is loaded, and while the store does not answer."""
+    """Answer with the metrics, also while the graph is being loaded and while the store does not answer."""
     service: Service = request.app.state.service
     found: Metrics = request.app.state.metrics
     return Response(found.format_metrics(await _read_state(service)), media_type=CONTENT_TYPE)
@@ -271,7 +275,7 @@ async def _read_state(service: Service) -> ServerState:
 
 
 def _read_size(opened: Resources) -> Size | None:
-    """None if a question takes long just now: who watches does not wait for it."""
+    """The size of the index; None if the graph is locked for more than LOCK_SECONDS: a scrape must not wait for a long query."""
     lock = opened.live.lock
     if not lock.acquire(timeout=LOCK_SECONDS):
         return None

@@ -1,4 +1,4 @@
-"""What every request has: an id, a line in the log, a place in the counts; and its answer safe headers and no trace of the inside."""
+"""The outermost middleware: each request gets an id, a log line and metrics, each response safe headers and no internal details."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger("meshline.http")
 
 HEADER = "X-Request-Id"
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")  # nothing that could break a log line or a header
-LONGEST_PATH = 200  # characters of a path that is not ours, in the log
+LONGEST_PATH = 200  # characters of an unknown path in the log
 
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -33,11 +33,11 @@ SAFE_HEADERS = {
     "Cache-Control": "no-store",
 }
 _HEADER = HEADER.lower().encode()
-_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]  # as ASGI has them
+_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]  # in ASGI's form
 
 
 class RequestContextMiddleware:
-    """The outermost layer. Takes the caller's request id if it is a plain word, else makes one (`scope["state"]["request_id"]`)."""
+    """Context of a request. The request id is the caller's if that is a plain word, else a new one (`scope["state"]["request_id"]`)."""
 
     def __init__(
         self,
@@ -47,7 +47,10 @@ class RequestContextMiddleware:
         quiet: Collection[str],
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`routes`: our paths. `quiet`: those that machines ask all the time, logged at level debug if all is well."""
+        """`routes`: our paths. `quiet`: paths that monitoring requests all the time; successes are logged at level debug.
+
+        `clock`: seconds.
+        """
         self.app = app
         self._metrics = metrics
         self._routes = frozenset(routes)
@@ -80,7 +83,7 @@ class RequestContextMiddleware:
         except asyncio.CancelledError:
             if answer.status:
                 raise
-            stopping = build_error_response(NotReady("the server is stopping: ask again"))  # it waits for requests no longer
+            stopping = build_error_response(NotReady("the server is stopping: send the request again"))  # without waiting for requests
             await stopping(scope, receive, answer.send)
         except Exception:
             if answer.status:  # too late for an answer: the server logs it and closes the connection
@@ -104,19 +107,19 @@ class RequestContextMiddleware:
             }
             if state["code"]:
                 details["code"] = state["code"]
-            record = logging.LogRecord(log.name, level, __file__, 0, "request", (), None)  # not log.log: it looks for its caller
+            record = logging.LogRecord(log.name, level, __file__, 0, "request", (), None)  # not log.log, which searches the stack
             setattr(record, DETAILS, details)
             log.handle(record)
 
 
 def _read_request_id(scope: Scope) -> str:
-    """The caller's request id, if it is a plain word."""
+    """The caller's request id if it is a plain word, else an empty text."""
     given = next((value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER), "")
     return given if _SANE.fullmatch(given) else ""
 
 
 class _Answer:
-    """What is sent: with a request id and safe headers; its status (0: none yet) and the bytes of its body."""
+    """Sends a response with request id and safe headers; has its status (0 = nothing sent yet) and the bytes of its body."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send

@@ -1,4 +1,4 @@
-"""`/openapi.json`: the REST surface as OpenAPI 3.1, from the types of the answers. GraphQL's own schema says what /graphql takes."""
+"""`GET /openapi.json`: the REST addresses as OpenAPI 3.1, from the types of their answers. /graphql has a schema of its own."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from meshline.api.rest.sources import NAME as SOURCE
 from meshline.app.check_request import CheckRequest as CheckAsked
 from meshline.app.tokens import Role
 from meshline.governance.report import Report
-from meshline.ingest.sources.transfer import LoadingCounts as SourceTaken
-from meshline.ingest.sources.transfer import SentReading, SourceContext
+from meshline.ingest.sources.transfer import LoadingCounts, SentReading, SourceContext
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -36,7 +35,7 @@ HTML = "text/html"
 OBJECT: Schema = {"type": "object"}
 TEXT: Schema = {"type": "string"}
 
-# What of an event is looked at before anything else. The whole of it: https://openlineage.io/spec/2-0-2/OpenLineage.json
+# The part of an event that is checked first. The whole schema: https://openlineage.io/spec/2-0-2/OpenLineage.json
 _NAMED: Schema = {"namespace": {"type": "string", "minLength": 1}, "name": {"type": "string", "minLength": 1}}
 _JOB: Schema = {"type": "object", "required": ["namespace", "name"], "properties": {**_NAMED, "facets": {"type": "object"}}}
 _DATASETS: Schema = {"type": "array", "items": _JOB}
@@ -64,7 +63,7 @@ MESH: Schema = {
 
 
 class GraphQLErrorAnswer(msgspec.Struct, frozen=True):
-    """An error as GraphQL says; `extensions.code` is stable."""
+    """An error in GraphQL's format; `extensions.code` is stable."""
 
     message: str
     extensions: dict[str, Any]
@@ -73,14 +72,14 @@ class GraphQLErrorAnswer(msgspec.Struct, frozen=True):
 
 
 class GraphQLAnswer(msgspec.Struct, frozen=True):
-    """What GraphQL answers: `data`, `errors`, or both."""
+    """An answer in GraphQL's format: `data`, `errors`, or both."""
 
     data: dict[str, Any] | None = None
     errors: list[GraphQLErrorAnswer] | None = None
 
 
 class Answer(NamedTuple):
-    """One status of an operation: by media type what it holds, and the headers that it always has."""
+    """One status of an operation: its content by media type, and the headers that it always has."""
 
     meaning: str
     content: Mapping[str, Shape]
@@ -88,6 +87,10 @@ class Answer(NamedTuple):
 
 
 class Parameter(NamedTuple):
+    """A parameter of an operation in the query or in a header."""
+
+    """A parameter of an operation in the query or in a header."""
+
     name: str
     place: str  # query, header
     meaning: str
@@ -96,6 +99,10 @@ class Parameter(NamedTuple):
 
 
 class Operation(NamedTuple):
+    """A path with a method: its answers by HTTP status, and its request."""
+
+    """A path with a method: its answers by HTTP status, and its request."""
+
     summary: str
     answers: Mapping[int, Answer]
     body: Shape | None = None
@@ -120,28 +127,28 @@ ENCODING = Parameter(
 OF_SOURCE = Parameter(
     "source", "query", "The source, KIND/NAME.", required=True, schema={"type": "string", "pattern": f"^{SOURCE.pattern}$"}
 )
-INVALID = _build_refusal("It cannot be used; `path` says where.")
+INVALID = _build_refusal("The input is invalid; `path` gives the place.")
 TOO_LARGE = _build_refusal("The body is too large, before or after decompression.")
-UNSUPPORTED = _build_refusal("A content type or encoding that is not taken here.")
-BUSY = _build_refusal("Not now: the graph is being loaded, the store does not answer, or too much waits. Try again.", "Retry-After")
-TOO_LONG = _build_refusal("Reading it takes longer or more memory than it may: send it in smaller parts.")
+UNSUPPORTED = _build_refusal("This address does not accept the content type or encoding.")
+BUSY = _build_refusal("Not now: the graph is being loaded, the store does not answer, or the queue is full. Try again.", "Retry-After")
+TOO_LONG = _build_refusal("Reading the input takes too long or too much memory: send it in smaller parts.")
 WITH_BODY = {400: INVALID, 413: TOO_LARGE, 415: UNSUPPORTED, 503: BUSY}
 ALWAYS = {
     421: _build_refusal("The Host header names another server."),
-    500: _build_refusal("A fault of the server; the log has the details."),
+    500: _build_refusal("Internal error; the log has the details."),
 }
 WITH_ROLE = {
-    401: _build_refusal("No token, or one that is not known.", "WWW-Authenticate"),
-    403: _build_refusal("The token's role may not do this.", "WWW-Authenticate"),
+    401: _build_refusal("Authentication required or token unknown.", "WWW-Authenticate"),
+    403: _build_refusal("The role of the token is too low.", "WWW-Authenticate"),
 }
 
 _GRAPHQL = {
-    200: Answer("What GraphQL answers, errors included.", {JSON: GraphQLAnswer, GRAPHQL_JSON: GraphQLAnswer}),
+    200: Answer("The answer in GraphQL's format, errors included.", {JSON: GraphQLAnswer, GRAPHQL_JSON: GraphQLAnswer}),
     400: Answer(
-        "No GraphQL request over HTTP; or, as application/graphql-response+json, one that was refused before it ran.",
+        "Not a GraphQL request over HTTP; or, as application/graphql-response+json, a request that was refused before it ran.",
         {JSON: ErrorAnswer, GRAPHQL_JSON: GraphQLAnswer},
     ),
-    406: _build_refusal("None of the accepted media types can be had."),
+    406: _build_refusal("None of the accepted media types is available."),
     503: BUSY,
 }
 
@@ -152,10 +159,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Is the graph loaded, and does the store answer?",
         {200: _build_json_answer("Yes.", Ready), 503: Answer("Not now.", {JSON: NotReadyYet}, ("Retry-After",))},
     ),
-    ("/metrics", "GET"): Operation("What an operator watches, for Prometheus.", {200: Answer("Metrics.", {CONTENT_TYPE: TEXT})}),
+    ("/metrics", "GET"): Operation("Metrics for Prometheus.", {200: Answer("Metrics.", {CONTENT_TYPE: TEXT})}),
     ("/openapi.json", "GET"): Operation("This document.", {200: _build_json_answer("OpenAPI 3.1.", OBJECT)}),
     ("/graphql", "GET"): Operation(
-        "Ask a GraphQL query.",
+        "Run a GraphQL query.",
         {
             **_GRAPHQL,
             303: Answer("A browser that opens the address without a query is sent to the page at /.", {}, ("Location",)),
@@ -164,39 +171,39 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         parameters=(
             Parameter("query", "query", "The request.", required=True),
             Parameter("variables", "query", "A JSON object."),
-            Parameter("operationName", "query", "Which operation of the request to run."),
+            Parameter("operationName", "query", "The operation of the request to run."),
         ),
     ),
     ("/graphql", "POST"): Operation(
-        "Ask a GraphQL query; or, with the role admin, say something by a mutation.",
+        "Run a GraphQL query; or, with the role admin, a mutation.",
         {**_GRAPHQL, 413: TOO_LARGE, 415: UNSUPPORTED},
         GraphQLRequest,
         (JSON,),
         (ENCODING,),
     ),
     ("/api/v1/check", "POST"): Operation(
-        "May this change ship, who is hit, who is told?",
+        "Check whether a change may ship, what it affects and who is notified.",
         {
             200: _build_json_answer("The report, whatever the verdict.", Report),
             **WITH_BODY,
-            404: _build_refusal("The change names what the graph does not know."),
-            409: _build_refusal("The change names what several assets answer to; `candidates` are their names."),
-            422: _build_refusal("It takes longer or more memory than a check may, or differs in too much: check less at once."),
+            404: _build_refusal("The graph does not know an asset that the change names."),
+            409: _build_refusal("A name in the change fits several assets; `candidates` are their names."),
+            422: _build_refusal("The check takes too long or too much memory, or the versions differ too much: check less at once."),
         },
         CheckAsked,
         (JSON,),
         (ENCODING,),
     ),
     ("/api/v1/lineage", "POST"): Operation(
-        "Take an OpenLineage event.",
-        {201: _build_json_answer("It is durable, and shown.", EventAnswer), **WITH_BODY},
+        "Ingest an OpenLineage event.",
+        {201: _build_json_answer("The event is durable, and queries show it.", EventAnswer), **WITH_BODY},
         EVENT,
         sorted(EVENT_MEDIA),
         (ENCODING,),
     ),
     ("/api/v1/lineage/batch", "POST"): Operation(
-        "Take OpenLineage events: those that are usable, whatever the others are.",
-        {200: _build_json_answer("What became of each.", BatchAnswer), **WITH_BODY},
+        "Ingest OpenLineage events; invalid events do not affect the others.",
+        {200: _build_json_answer("The outcome of each event.", BatchAnswer), **WITH_BODY},
         {"type": "array", "items": EVENT},
         sorted(EVENT_MEDIA),
         (
@@ -204,7 +211,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             Parameter(
                 "source",
                 "query",
-                "Whose they are: openlineage/<source>; else the server's own.",
+                "The source of the events, openlineage/<source>; else the server's own.",
                 schema={"type": "string", "pattern": f"^{SOURCE_NAME.pattern}$"},
             ),
         ),
@@ -214,19 +221,19 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         {200: _build_json_answer("What changed.", MeshAnswer), **WITH_BODY, 422: TOO_LONG},
         MESH,
         sorted(MESH_MEDIA),
-        (ENCODING, Parameter("name", "query", "Names the source, if the file does not.")),
+        (ENCODING, Parameter("name", "query", "The name of the source, if the file gives none.")),
     ),
     ("/api/v1/sources", "GET"): Operation(
-        "What whoever reads a source must know of the graph.",
-        {200: _build_json_answer("What the source remembered, and what the graph knows.", SourceContext), 400: INVALID, 503: BUSY},
+        "What a reader of the source needs to know about the graph.",
+        {200: _build_json_answer("The memory of the source, and what the graph knows.", SourceContext), 400: INVALID, 503: BUSY},
         parameters=(
             OF_SOURCE,
             *(Parameter(name, "query", meaning) for name, meaning in SOURCE_LOOKUPS.items()),
         ),
     ),
     ("/api/v1/sources", "PUT"): Operation(
-        "Take a reading of a source, or a part of one, as a whole or not at all.",
-        {200: _build_json_answer("What changed.", SourceTaken), **WITH_BODY, 422: TOO_LONG},
+        "Ingest a reading of a source, or a part of one, as a whole or not at all.",
+        {200: _build_json_answer("What changed.", LoadingCounts), **WITH_BODY, 422: TOO_LONG},
         SentReading,
         sorted(SOURCE_MEDIA),
         (ENCODING, OF_SOURCE),
@@ -235,7 +242,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
 
 
 def build_document(roles: Mapping[str, Role | None]) -> bytes:
-    """The whole document. `roles`: what each path needs."""
+    """The whole document as JSON. `roles`: the minimum role of each path."""
     shapes = _SchemaRegistry()
     paths: dict[str, dict[str, Any]] = {}
     for (path, method), operation in OPERATIONS.items():
@@ -254,7 +261,7 @@ def build_document(roles: Mapping[str, Role | None]) -> bytes:
 
 
 class _SchemaRegistry:
-    """The schemas of all types, each once."""
+    """The JSON schemas of all types in requests and answers, each once."""
 
     def __init__(self) -> None:
         operations = OPERATIONS.values()
@@ -273,7 +280,7 @@ def _describe_operation(path: str, method: str, operation: Operation, role: Role
     made: dict[str, Any] = {
         "operationId": f"{method.lower()}{path.replace('/', '_').replace('.', '_')}",
         "summary": operation.summary,
-        "description": f"Needs the role {role}." if role else "Needs no token; tells more with one.",
+        "description": f"Needs the role {role}." if role else "Needs no token; the answer has more details with one.",
         "security": [{"token": []}] if role else [{}, {"token": []}],
         "parameters": [_describe_parameter(each) for each in operation.parameters],
         "responses": {str(status): _describe_answer(answers[status], shapes) for status in sorted(answers)},
@@ -305,5 +312,5 @@ def _describe_answer(answer: Answer, shapes: _SchemaRegistry) -> dict[str, Any]:
 
 
 async def get_openapi(request: Request) -> Response:
-    """The document, as made once for this application."""
+    """Answer with the document, which is built once for the application."""
     return Response(request.app.state.openapi, media_type=JSON)

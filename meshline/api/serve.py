@@ -1,4 +1,4 @@
-"""Run the application until it is told to stop."""
+"""Runs the application in uvicorn until a signal stops it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from meshline.errors import InvalidInput, MeshlineError
 
 log = logging.getLogger("meshline.api")
 
-GRACE_SECONDS = 10  # for requests that are under way when told to stop
-END_SECONDS = 19  # after which the process ends, whatever it is doing
+GRACE_SECONDS = 10  # for requests that are under way when the signal comes
+END_SECONDS = 19  # after the signal, when the process ends in any case
 
 
 def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; then finish what was begun and write what was accepted. A second SIGINT does not wait.
+    """Serve until SIGINT or SIGTERM; then finish the requests under way and write accepted events. A second SIGINT does not wait.
 
-    `ready` is told the address when the graph is loaded. Raises InvalidInput if the address cannot be had or would be open to
-    strangers, and the MeshlineError that keeps the graph from being opened, if waiting does not mend it.
+    `ready` is called with the address when the graph is loaded. Raises InvalidInput if the address is in use, or if it would let in
+    unauthenticated callers, and the MeshlineError that prevents opening the graph if it does not go away by waiting.
     """
     check_exposure(settings)
     configure_logs(settings.log_level, settings.log_format)
@@ -52,10 +52,10 @@ def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -
         config = uvicorn.Config(
             create_app(settings, on_failure=fail, on_ready=report_ready),
             log_config=None,
-            access_log=False,  # the envelope logs requests
+            access_log=False,  # RequestContextMiddleware logs requests
             http="h11",  # the other parser drops the body of a request that offers an upgrade (as Java's HttpClient does to HTTP/2)
             ws="none",
-            proxy_headers=False,  # what a client claims of its address is not believed; nothing here asks for it
+            proxy_headers=False,  # nothing here uses the client's address, so no header may change it
             server_header=False,
             lifespan="on",
             timeout_graceful_shutdown=GRACE_SECONDS,
@@ -69,19 +69,19 @@ def run_server(settings: Settings, ready: Callable[[str], None] | None = None) -
 
 
 class _Server(uvicorn.Server):
-    """Ends within END_SECONDS of the first signal: what was acknowledged is durable, and nothing else is worth more time."""
+    """Ends within END_SECONDS after the first signal: acknowledged events are durable, and other work may be lost."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self.should_exit:
             threading.Thread(target=_end_late, name="meshline-end", daemon=True).start()
-            if sys.__stderr__ is not None:  # also where a call into C keeps all threads waiting; it says where
+            if sys.__stderr__ is not None:  # works also while a call into C blocks all threads, and prints where
                 faulthandler.dump_traceback_later(END_SECONDS + 0.5, exit=True, file=sys.__stderr__)
         super().handle_exit(sig, frame)
 
 
 def _end_late() -> None:
     time.sleep(END_SECONDS)
-    log.critical("still at work %d seconds after the signal: ends now; what was acknowledged is in the store", END_SECONDS)
+    log.critical("still busy %d seconds after the signal: the process ends now; acknowledged events are in the store", END_SECONDS)
     logging.shutdown()
     os._exit(1)
 
@@ -91,7 +91,7 @@ def _describe_auth(settings: Settings) -> str:
 
 
 def _bind_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens on an address. Raises InvalidInput."""
+    """A socket that is bound to an address. Raises InvalidInput if that is not possible."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

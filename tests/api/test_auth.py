@@ -165,7 +165,7 @@ def test_without_tokens_who_speaks_must_be_said(client: TestClient) -> None:
     client.put("/api/v1/mesh", content=MESH, headers=YAML)
     found = client.post("/graphql", json={"query": "{ owners { nodes { id } } }"}).json()["data"]["owners"]["nodes"][0]["id"]
     answer = client.post("/graphql", json={"query": SAY.replace('"x"', f'"{found}"') % ""}).json()
-    assert answer["errors"][0]["message"] == "by: say who says so"
+    assert answer["errors"][0]["message"] == "by: give the name of the person who states it"
 
 
 # -- tokens
@@ -208,7 +208,7 @@ def test_loopback(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "mesh.example", "localhost.example", "127.0.0.1.example", ""])
 def test_others_need_tokens_or_a_word(host: str) -> None:
     assert not is_loopback(host)
-    with pytest.raises(InvalidInput, match=r"there are no tokens.*meshline token new.*--insecure"):
+    with pytest.raises(InvalidInput, match=r"without tokens.*meshline token new.*--insecure"):
         check_exposure(load_settings(host=host))
     check_exposure(load_settings(host=host, tokens=TOKENS))
     check_exposure(load_settings(host=host, insecure=True))

@@ -230,7 +230,7 @@ def test_the_rules_of_a_mesh_file(client: TestClient) -> None:
     headers = {"Content-Type": "application/yaml"}
     rules = MESH + "precedence:\n  structure: [dbt, openlineage]\n"
     first = client.put("/api/v1/mesh", content=rules, headers=headers).json()
-    assert first["warnings"] == ["precedence: holds from the next start of each server on"]
+    assert first["warnings"] == ["precedence: takes effect when each server is restarted"]
     assert client.put("/api/v1/mesh", content=rules, headers=headers).json()["warnings"] == []
 
 

@@ -207,7 +207,7 @@ def test_it_does_not_listen_where_strangers_are(tmp_path: Path) -> None:
     with process(f"sqlite:///{tmp_path}/mesh.db", free_port(), host="0.0.0.0") as running:
         _, errors = running.communicate(timeout=60)
     assert running.returncode == 2
-    assert errors.startswith("INVALID_INPUT --host: it would listen on 0.0.0.0, where others reach it, and there are no tokens: ")
+    assert errors.startswith("INVALID_INPUT --host: the server would listen on 0.0.0.0, which other machines can reach, without tokens: ")
     assert not (tmp_path / "mesh.db").exists()
     port = free_port()
     with process(f"sqlite:///{tmp_path}/mesh.db", port, host="0.0.0.0", insecure=True):

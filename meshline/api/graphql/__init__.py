@@ -1,4 +1,4 @@
-"""The GraphQL schema. `Executor(live, naming).execute(query)` runs a request in process."""
+"""The GraphQL interface. `Executor(live, naming).execute(query)` runs a request in process."""
 
 from meshline.api.graphql.context import Bounds
 from meshline.api.graphql.execution import Answer, Executor

@@ -1,4 +1,4 @@
-"""What all assets have in common, and the small things that hang on them."""
+"""The fields that all assets have in common, and their small types: tags, ownership, facts and aliases."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from meshline.graph.queries import assets, ownership
 
 
 def build_statement_id(scope_id: int) -> strawberry.ID:
-    """What `retract` takes."""
+    """The id of a statement in GraphQL, which the mutation `retract` accepts."""
     return strawberry.ID(f"st_{scope_id}")
 
 
-@strawberry.interface(description="Something that a person asks about.")
+@strawberry.interface(description="A node of the graph that people ask about: a dataset, a column, a job, ...")
 class Asset:
     view: strawberry.Private[GraphView]
     node: strawberry.Private[int]
-    id: strawberry.ID = strawberry.field(description="Opaque and stable. Any member of an identity class is found by its own id.")
+    id: strawberry.ID = strawberry.field(description="Opaque and stable. A dataset with several names can be found by the id of each name.")
     kind: AssetKind
     name: str
     qualified_name: str = strawberry.field(description="`namespace/name`, `namespace/dataset.column`, or the name.")
@@ -45,7 +45,7 @@ class Asset:
     async def tags(self) -> list[Tag]:
         return [Tag(key=tag.key, value=tag.value, source=tag.source) for tag in (await self.view.read_attributes(self.node)).tags]
 
-    @describe_field("The domain it belongs to; of a domain, the one above.", type_=refer_to_type("Domain") | None)
+    @describe_field("The domain it belongs to; for a domain, its parent domain.", type_=refer_to_type("Domain") | None)
     def domain(self) -> Asset | None:
         return self.view.find_asset(self.view.index.ownership.find_domain(self.node), Asset)
 
@@ -57,12 +57,12 @@ class Asset:
     def owners(self) -> list[Ownership]:
         return [Ownership.from_owned(self.view, self.node, owned) for owned in self.view.index.ownership.list_owners(self.node)]
 
-    @describe_field("Who said what, when: all that any source says of it, what is shown (`chosen`) first.")
+    @describe_field("The attributes that sources state about it, with source and time; the values that are shown (`chosen`) come first.")
     async def facts(self, attribute: str | None = None) -> list[Fact]:
         rows = (await self.view.read_attributes(self.node)).rows
         return [Fact.from_row(row) for row in rows if attribute is None or row.attribute == attribute]
 
-    @describe_field("When any source last said anything about it.")
+    @describe_field("The last time at which any source stated anything about it.")
     def last_observed(self) -> datetime | None:
         at = assets.last_observed(self.view.index, self.node)
         return None if at is None else from_micros(at)
@@ -75,14 +75,14 @@ class Tag:
     source: str
 
 
-@strawberry.type(description="An owner of an asset, and how it comes to own it.")
+@strawberry.type(description="An owner of an asset, and where the ownership comes from.")
 class Ownership:
     view: strawberry.Private[GraphView]
     owner_node: strawberry.Private[int]
     level_node: strawberry.Private[int | None]
     type: str = strawberry.field(description="technical, business, steward, ...")
     source: str
-    statement: strawberry.ID = strawberry.field(description="The statement that says so.")
+    statement: strawberry.ID = strawberry.field(description="The statement that contains it.")
 
     @classmethod
     def from_owned(cls, view: GraphView, node: int, owned: Owned) -> Self:
@@ -100,12 +100,12 @@ class Ownership:
     def owner(self) -> Asset:
         return self.view.get_asset(self.owner_node, Asset)
 
-    @describe_field("The dataset, product or domain whose owner this is, or the contract in force; null if the asset's own.")
+    @describe_field("The dataset, product, domain or contract in force from which the owner is inherited; null if it is the asset's own.")
     def inherited_from(self) -> Asset | None:
         return None if self.level_node is None else self.view.get_asset(self.level_node, Asset)
 
 
-@strawberry.type(description="One attribute of an asset, as one source says it.")
+@strawberry.type(description="One attribute of an asset, as one source states it.")
 class Fact:
     source: str
     attribute: str
@@ -113,7 +113,7 @@ class Fact:
     observed_at: datetime
     valid_from: datetime
     last_observed: datetime
-    chosen: bool = strawberry.field(description="Whether this is what is shown, of all that is said of the attribute.")
+    chosen: bool = strawberry.field(description="Whether this value is shown, among all values that sources state for the attribute.")
     statement: strawberry.ID
 
     @classmethod
@@ -130,7 +130,7 @@ class Fact:
         )
 
 
-@strawberry.type(description="Another name of a dataset, and why it is the same.")
+@strawberry.type(description="Another name of a dataset, and why it is the same dataset.")
 class Alias:
     namespace: str
     name: str
@@ -154,7 +154,7 @@ class Alias:
 def list_owned(
     view: GraphView, owner: int, *, inherited: bool, kinds: Sequence[AssetKind] | None, first: int | None, after: str | None
 ) -> Connection[Asset]:
-    """What an owner owns."""
+    """A page of the assets of an owner. `inherited`: also what it owns by owning something that contains it."""
     wanted = tuple(kinds or ())
     size = view.request.check_page_size(first)
     page = ownership.owned_by(view.index, owner, inherited=inherited, kinds=wanted, first=size, after=parse_cursor(after, 1))

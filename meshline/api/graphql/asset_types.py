@@ -1,4 +1,4 @@
-"""The kinds of assets, each with what it alone has, and the schemas that a dataset had."""
+"""The kinds of assets, each with its own fields, and the schema history of datasets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meshline.graph.queries import quality, schema_history, search
 from meshline.graph.queries.assets import contact
 
 
-@strawberry.type(description="A column as a source listed it.")
+@strawberry.type(description="A column as a source lists it.")
 class ListedColumn:
     name: str
     position: int | None
@@ -29,12 +29,12 @@ class ListedColumn:
     nullable: bool | None
 
 
-@strawberry.type(description="What a source listed as the columns of a dataset over a stretch of time.")
+@strawberry.type(description="The columns of a dataset as a source listed them in an interval of time.")
 class ListedSchema:
     source: str
     statement: strawberry.ID
     since: datetime
-    until: datetime | None = strawberry.field(description="Null: it says so still.")
+    until: datetime | None = strawberry.field(description="Null: the source still lists them.")
     columns: list[ListedColumn]
 
     @classmethod
@@ -78,11 +78,11 @@ class Dataset(Asset):
     def namespace(self) -> str:
         return self.view.index.assets.get_key(self.node).parts[0]
 
-    @describe_field("Its other names, and why they are the same.")
+    @describe_field("Its other names, and why they are the same dataset.")
     async def aliases(self) -> list[Alias]:
         return [Alias.from_alias(alias) for alias in await self.view.read_aliases(self.node)]
 
-    @describe_field("All its names, which of them is shown and why, and each statement that makes them one.")
+    @describe_field("All its names, which of them is shown and why, and the statements that join them.")
     def identity(self) -> Identity:
         return Identity.from_dataset(self.view, self.node)
 
@@ -92,15 +92,15 @@ class Dataset(Asset):
         page = search.columns(index, self.node, first=size, after=parse_cursor(after, 2))
         return build_connection(self.view, page, Column, lambda: len(index.assets.list_columns(self.node)), after=after)
 
-    @describe_field("Whether some source lists its columns.")
+    @describe_field("Whether a source lists its columns.")
     def described(self) -> bool:
         return self.view.index.assets.is_described(self.node)
 
-    @describe_field("Whether it is only mentioned inside column lineages: it may be no table at all.")
+    @describe_field("Whether only column lineage refers to it: it may not be a table.")
     def inferred(self) -> bool:
         return self.view.index.assets.is_inferred(self.node)
 
-    @describe_field("TABLE, VIEW, TOPIC, ... as its source says.")
+    @describe_field("TABLE, VIEW, TOPIC, ... as its source states it.")
     async def dataset_type(self) -> str | None:
         return (await self.view.read_attributes(self.node)).text("dataset_type")
 
@@ -116,11 +116,11 @@ class Dataset(Asset):
     def read_by(self) -> list[Job]:
         return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.READS, incoming=True), Job)
 
-    @describe_field("The ports of data products that hand it out or take it in.")
+    @describe_field("The data products that have it as an output or input port.")
     def products(self) -> list[DataProduct]:
         return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.PORT, incoming=True), DataProduct)
 
-    @describe_field("Who uses it as a whole, or a column of it.")
+    @describe_field("Who consumes it as a whole, or a column of it.")
     def consumers(self) -> list[Consumption]:
         return list_consumptions(self.view, self.node, *self.view.index.assets.list_columns(self.node))
 
@@ -128,11 +128,11 @@ class Dataset(Asset):
     async def quality(self) -> list[QualityCheck]:
         return build_checks(self.view, await self.view.read_checks(self.node))
 
-    @describe_field("How many of these checks have which outcome.")
+    @describe_field("The number of these checks by outcome.")
     async def quality_counts(self) -> QualityCounts:
         return QualityCounts.from_counts(quality.counts(await self.view.read_checks(self.node)))
 
-    @describe_field("The columns that it had, as each source listed them: the newest first.")
+    @describe_field("Its earlier and current columns, as each source listed them; the newest first.")
     def schema_history(self, first: int | None = None) -> list[ListedSchema]:
         found = schema_history.schemas(self.view.request.live, self.view.index, self.node)
         return [ListedSchema.from_schema(self.view, schema) for schema in found[: self.view.request.check_page_size(first, 25)]]
@@ -142,7 +142,7 @@ class Dataset(Asset):
         return self.view.list_assets(search.linked(self.view.index, self.node, EdgeType.GOVERNS, incoming=True), Contract)
 
 
-@strawberry.type(description="A name that a column had, as its catalog says.")
+@strawberry.type(description="An earlier name of a column, as its catalog states it.")
 class FormerName:
     name: str
     until: datetime
@@ -171,7 +171,7 @@ class Column(Asset):
     def inferred(self) -> bool:
         return self.view.index.assets.is_inferred(self.node)
 
-    @describe_field("Whether the catalog that holds the table lacks it; without one, whether a newer schema of the whole table does.")
+    @describe_field("Whether the catalog of the table lacks it; without a catalog, whether a newer schema of the whole table lacks it.")
     def unlisted(self) -> bool:
         return self.view.index.assets.is_unlisted(self.node)
 
@@ -180,11 +180,11 @@ class Column(Asset):
         known = await self.view.read_checks(self.view.index.assets.get_dataset(self.node))
         return build_checks(self.view, [result for result in known if result.asset == self.node])
 
-    @describe_field("The names that it had before it was renamed, the oldest first. What was said under them until then is said of it.")
+    @describe_field("Its names before it was renamed, the oldest first. What was stated about them then applies to this column.")
     def former_names(self) -> list[FormerName]:
         return [FormerName(name=name, until=from_micros(until)) for name, until in self.view.index.changes.list_former_names(self.node)]
 
-    @describe_field("Who uses this very column.")
+    @describe_field("Who consumes exactly this column.")
     def consumers(self) -> list[Consumption]:
         return list_consumptions(self.view, self.node)
 
@@ -199,11 +199,11 @@ class Job(Asset):
     async def job_type(self) -> str | None:
         return (await self.view.read_attributes(self.node)).text("job_type")
 
-    @describe_field("BATCH or STREAMING, as its source says.")
+    @describe_field("BATCH or STREAMING, as its source states it.")
     async def processing_type(self) -> str | None:
         return (await self.view.read_attributes(self.node)).text("processing_type")
 
-    @describe_field("SPARK, DBT, ... as its source says.")
+    @describe_field("SPARK, DBT, ... as its source states it.")
     async def integration(self) -> str | None:
         return (await self.view.read_attributes(self.node)).text("integration")
 
@@ -258,11 +258,11 @@ class Owner(Asset):
     async def contact(self) -> str | None:
         return contact(await self.view.read_attributes(self.node), self.name)
 
-    @describe_field("team or person, as its source says.")
+    @describe_field("team or person, as its source states it.")
     async def owner_type(self) -> str | None:
         return (await self.view.read_attributes(self.node)).text("owner_type")
 
-    @describe_field("What it owns; inherited: also what is inside, unless owners of its own are nearer.")
+    @describe_field("Its assets; `inherited`: also those inside its assets, unless they have nearer owners.")
     def owns(
         self, inherited: bool = True, kinds: list[AssetKind] | None = None, first: int | None = None, after: str | None = None
     ) -> Connection[Asset]:

@@ -1,4 +1,4 @@
-"""What a change would do: the inputs of a check in GraphQL, and its report, whose assets can be queried further."""
+"""The effect of a change: the inputs of a check in GraphQL, and its report, whose assets can be queried further."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from meshline.governance.findings import BOUND
 
 @strawberry.input(description="Two versions of a file, as texts.")
 class VersionsInput:
-    before: str | None = strawberry.field(default=None, description="Not given: it is compared with what the graph knows.")
-    after: str | None = strawberry.field(default=None, description="Not given: it is gone.")
+    before: str | None = strawberry.field(default=None, description="If not given, the new version is compared with what the graph knows.")
+    after: str | None = strawberry.field(default=None, description="If not given, the file was removed.")
 
 
 @strawberry.input(description="A table's schema: Iceberg or Delta metadata, an Avro or JSON schema.")
 class SchemaInput(VersionsInput):
-    dataset: str | None = strawberry.field(default=None, description="Which table it is of, by any of its names.")
-    format: str | None = strawberry.field(default=None, description="iceberg, delta, avro or json; not given: told from the text.")
+    dataset: str | None = strawberry.field(default=None, description="The table, by any of its names.")
+    format: str | None = strawberry.field(default=None, description="iceberg, delta, avro or json; if not given, detected from the text.")
 
 
 @strawberry.input(description="Statements of SQL that change tables (CREATE, ALTER, DROP).")
@@ -48,7 +48,7 @@ class DdlInput:
     dialect: str | None = None
 
 
-@strawberry.input(description="What is to be changed: one of these, or several.")
+@strawberry.input(description="The changes to check, in one or more of these forms.")
 class ChangeInput:
     words: list[str] | None = strawberry.field(
         default=None, description="`drop COLUMN`, `rename COLUMN to NAME`, `retype COLUMN to TYPE`, `add COLUMN TYPE`, `require COLUMN`."
@@ -60,7 +60,7 @@ class ChangeInput:
     dbt: VersionsInput | None = strawberry.field(default=None, description="Manifests.")
 
     def to_inputs(self) -> tuple[CheckInput, ...]:
-        """Raises InvalidInput if nothing is given."""
+        """The inputs of a check. Raises InvalidInput if none is given."""
         found = tuple(self._iterate_inputs())
         if not found:
             raise InvalidInput("name a change: words, contract, product, schema, ddl or dbt", "change")
@@ -97,7 +97,7 @@ def parse_reach(text: str) -> Reach | None:
 
 
 class ReportAssets:
-    """Assets of a report in the graph as it is."""
+    """Finds the assets of a report in the current graph."""
 
     def __init__(self, view: GraphView) -> None:
         self.view = view
@@ -110,7 +110,7 @@ class ReportAssets:
         return [found for one in assets if (found := self.find_asset(one)) is not None]
 
 
-@strawberry.type(description="A step of a path: what is reached, over which edge, through which job.")
+@strawberry.type(description="A step of a path: the asset that it reaches, the edge and the job.")
 class HitStep:
     name: str = strawberry.field(description="The qualified name.")
     asset: Asset | None
@@ -133,19 +133,19 @@ class HitStep:
         )
 
 
-@strawberry.type(description="A consumer that a change hits.")
+@strawberry.type(description="A consumer that a change affects.")
 class Hit:
     name: str
-    consumer: Asset | None = strawberry.field(description="Null if only a file names it.")
+    consumer: Asset | None = strawberry.field(description="Null if it occurs only in a file, not in the graph.")
     verdict: Verdict
-    reach: Reach | None = strawberry.field(description="Null: it is bound by a promise, and no lineage leads there.")
+    reach: Reach | None = strawberry.field(description="Null: only a contract connects it with the change, not lineage.")
     distance: int
-    masked: bool = strawberry.field(description="Whether every path of its reach passes a masking step.")
-    path: list[HitStep] = strawberry.field(description="A shortest path of its reach, in the order in which data flows.")
+    masked: bool = strawberry.field(description="Whether every path with this reach passes a masking step.")
+    path: list[HitStep] = strawberry.field(description="A shortest path with this reach, in the direction in which data flows.")
     contract_name: str | None = strawberry.field(description="The contract that covers its use.")
     owners: list[Asset]
-    domain: Asset | None = strawberry.field(description="The domain of what it uses.")
-    why: str | None = strawberry.field(description="What moved the verdict away from the rule's.")
+    domain: Asset | None = strawberry.field(description="The domain of the data that it uses.")
+    why: str | None = strawberry.field(description="Why the verdict differs from that of the rule.")
 
     @classmethod
     def from_hit(cls, assets: ReportAssets, hit: report.Hit) -> Self:
@@ -165,24 +165,24 @@ class Hit:
         )
 
 
-@strawberry.type(description="How many assets of a kind are reached.")
+@strawberry.type(description="The number of affected assets of one kind.")
 class AffectedCount:
     kind: str
     count: int
 
 
-@strawberry.type(description="One change, and what it means.")
+@strawberry.type(description="One change, its verdict and what it affects.")
 class Finding:
-    fingerprint: str = strawberry.field(description="Says which change it is, whatever else changes.")
+    fingerprint: str = strawberry.field(description="Identifies the change, independently of other changes.")
     rule: str
-    side: str = strawberry.field(description="Whom it breaks: reader, writer or governance.")
+    side: str = strawberry.field(description="The side that it breaks: reader, writer or governance.")
     verdict: Verdict
-    text: str = strawberry.field(description="What is changed.")
-    reason: str = strawberry.field(description="Why that matters.")
-    safe: str | None = strawberry.field(description="What would make it safe.")
+    text: str = strawberry.field(description="What changes, as a sentence.")
+    reason: str = strawberry.field(description="Why the change matters.")
+    safe: str | None = strawberry.field(description="How to make the change safe.")
     subject_kind: str = strawberry.field(description="contract, product or table.")
     subject: str
-    part: list[str] = strawberry.field(description="Where in the subject; empty: all of it.")
+    part: list[str] = strawberry.field(description="The path of the changed part inside the subject; empty: the whole subject.")
     before: JSON | None
     after: JSON | None
     file: str | None
@@ -190,10 +190,10 @@ class Finding:
     hits: list[Hit]
     products: list[Asset]
     contracts: list[Asset]
-    owners: list[Asset] = strawberry.field(description="Who owns what is changed.")
+    owners: list[Asset] = strawberry.field(description="The owners of the changed assets.")
     affected: list[AffectedCount]
-    unknown: list[str] = strawberry.field(description="What is changed and the graph does not know.")
-    gaps: list[str] = strawberry.field(description="Why the lineage behind it is not complete.")
+    unknown: list[str] = strawberry.field(description="Changed assets that the graph does not know.")
+    gaps: list[str] = strawberry.field(description="Why the lineage used for this finding is not complete.")
 
     @classmethod
     def from_finding(cls, assets: ReportAssets, found: report.Finding) -> Self:
@@ -223,7 +223,7 @@ class Finding:
         )
 
 
-@strawberry.type(description="A policy that would not hold after the change.")
+@strawberry.type(description="A violation of a policy, now or after a change.")
 class BrokenPolicy:
     fingerprint: str
     policy: str
@@ -233,7 +233,7 @@ class BrokenPolicy:
     asset: Asset | None
     name: str = strawberry.field(description="The asset's qualified name.")
     path: list[HitStep]
-    new: bool = strawberry.field(description="Whether it holds today.")
+    new: bool = strawberry.field(description="Whether the change introduces the violation; false: it exists already.")
 
     @classmethod
     def from_violation(cls, assets: ReportAssets, found: report.Violation) -> Self:
@@ -251,17 +251,17 @@ class BrokenPolicy:
         )
 
 
-@strawberry.type(description="Somebody to tell of a change, once.")
+@strawberry.type(description="A recipient to notify of a change; each recipient occurs once.")
 class CheckNotice:
     report_assets: strawberry.Private[ReportAssets]
     notice: strawberry.Private[report.Notice]
     name: str
     recipient: Asset | None
-    contacts: JSON = strawberry.field(description="email, slack, contact: as far as they are known.")
+    contacts: JSON = strawberry.field(description="email, slack and contact, as far as they are known.")
     reason: NoticeReason
-    reach: Reach | None = strawberry.field(description="Null: bound by a promise alone.")
-    why: str = strawberry.field(description="The reason as the end of a sentence.")
-    total: int = strawberry.field(description="How many assets it is about.")
+    reach: Reach | None = strawberry.field(description="Null: only a contract connects the recipient with the change.")
+    why: str = strawberry.field(description="The reason, worded as the end of a sentence.")
+    total: int = strawberry.field(description="The number of assets that it is about.")
 
     @classmethod
     def from_notice(cls, assets: ReportAssets, notice: report.Notice) -> Self:
@@ -278,13 +278,13 @@ class CheckNotice:
             total=notice.total,
         )
 
-    @describe_field("What they own or use of all that is affected, the surest and nearest first.")
+    @describe_field("The affected assets that the recipient owns or uses; the most certain and nearest first.")
     def assets(self, first: int | None = None) -> list[Asset]:
         size = self.report_assets.view.request.check_page_size(first, 100)
         return self.report_assets.list_assets(self.notice.assets[:size])
 
 
-@strawberry.type(description="A flow that is new, or gone.")
+@strawberry.type(description="A flow that was added or removed.")
 class FlowChange:
     change: str = strawberry.field(description="added or removed")
     from_name: str
@@ -292,7 +292,7 @@ class FlowChange:
     job_name: str | None
 
 
-@strawberry.type(description="What changed in the lineage of what is touched since a time. `flows` are some of them.")
+@strawberry.type(description="Changes in the lineage of the changed assets since a time. `flows` lists some of them.")
 class LineageSince:
     since: datetime
     added: int
@@ -313,18 +313,18 @@ class LineageSince:
         return cls(since=datetime.fromisoformat(found.since), added=found.added, removed=found.removed, flows=flows)
 
 
-@strawberry.type(description="What a change would do, to whom, and how sure that is.")
+@strawberry.type(description="The effect of a change on consumers, products and policies, and how complete the answer is.")
 class BlastRadius:
-    verdict: Verdict = strawberry.field(description="The worst of all.")
+    verdict: Verdict = strawberry.field(description="The worst verdict of all findings and violations.")
     mode: CheckMode
     profile: CheckProfile
-    checked: int = strawberry.field(description="How many things were compared.")
+    checked: int = strawberry.field(description="The number of inputs that were compared.")
     findings: list[Finding]
     violations: list[BrokenPolicy]
-    notify: list[CheckNotice] = strawberry.field(description="Whom to tell: consumers and owners, each once.")
+    notify: list[CheckNotice] = strawberry.field(description="The recipients to notify: consumers and owners, each once.")
     completeness: Completeness
     lineage: LineageSince | None = strawberry.field(description="Null if `since` was not given.")
-    warnings: list[str] = strawberry.field(description="What could not be bound.")
+    warnings: list[str] = strawberry.field(description="Parts of the change that could not be related to the graph.")
 
     @classmethod
     def from_report(cls, view: GraphView, found: report.Report) -> Self:
@@ -362,8 +362,8 @@ def compute_blast_radius(
     asked = CheckRequest(change.to_inputs(), mode=mode, profile=profile, since=since)
     limits = request.limits
     with open_texts(request.live, request.naming, asked, limits, apart=request.apart) as texts:
-        texts.read_difference()  # before the graph is held
-        view = request.now  # from here on nobody writes
+        texts.read_difference()  # before the graph is locked: it may take long
+        view = request.now  # locks the graph until the end of the request
         found = judge_texts(request.live, asked, texts, limits, request.governing)
     request.record_truncation(found.completeness.truncated)
     return BlastRadius.from_report(view, found)

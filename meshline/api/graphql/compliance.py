@@ -1,4 +1,4 @@
-"""Policies and their violations, and the audit log for those who may write."""
+"""Policies and their violations, and the audit log for callers with the role writer."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from meshline.graph.queries.pages import SortKey
 from meshline.words import suggest_closest
 
 
-@strawberry.type(description="A rule about the graph; see docs/policies.")
+@strawberry.type(description="A rule that the graph must follow; see docs/policies.")
 class Policy:
     request: strawberry.Private[RequestContext]
     policy: strawberry.Private[policies_.Policy]
     id: strawberry.ID = strawberry.field(description="Its name.")
     title: str
-    kind: str = strawberry.field(description="What it is about: product, contract, consumption, exposure, ...")
+    kind: str = strawberry.field(description="The subject that it is about: product, contract, consumption, exposure, ...")
     severity: Severity
     parameters: JSON
     documentation: str | None
-    off: str | None = strawberry.field(description="Why it is switched off; null: it is on.")
-    own: bool = strawberry.field(description="Whether a file of this installation makes or changes it.")
+    off: str | None = strawberry.field(description="Why it is disabled; null: it is enabled.")
+    own: bool = strawberry.field(description="Whether a file of this installation defines or changes it.")
 
-    @describe_field("How often it is broken now.")
+    @describe_field("The number of its current violations.")
     def violations(self) -> int:
-        self.request.now  # noqa: B018 - holds the lock
+        self.request.now  # noqa: B018 - takes the lock
         return sum(place.policy == self.policy.id for place, _ in self.request.governing.watch.list_violations())
 
     @classmethod
@@ -60,14 +60,14 @@ class Policy:
 
 
 def list_policies(request: RequestContext) -> list[Policy]:
-    """All, by id."""
+    """All policies, by id."""
     return [Policy.from_policy(request, policy) for policy in request.governing.policies]
 
 
 def list_violations(
     request: RequestContext, policy: str | None, severity: Severity | None, first: int | None, after: str | None
 ) -> Connection[BrokenPolicy]:
-    """A page: the worst first, then by policy and names. Raises InvalidInput for a policy that there is not."""
+    """A page of violations: the worst first, then by policy and names. Raises InvalidInput for an unknown policy."""
     known = [one.id for one in request.governing.policies]
     if policy is not None and policy not in known:
         raise InvalidInput(f"there is no policy {policy!r}{suggest_closest(policy, known)}; accepted: {', '.join(known)}", "policy")
@@ -96,15 +96,15 @@ class AuditEntry:
     id: strawberry.ID
     at: datetime
     action: AuditAction
-    actor: str | None = strawberry.field(description="Whom the token names, or who was named where there are no tokens.")
-    subject: str = strawberry.field(description="What it is about, in words.")
-    details: JSON = strawberry.field(description="By the action; see docs/audit.md.")
+    actor: str | None = strawberry.field(description="The name of the token; on a server without tokens, the name that the caller gave.")
+    subject: str = strawberry.field(description="The subject, as text.")
+    details: JSON = strawberry.field(description="The details, which depend on the action; see docs/audit.md.")
 
 
 def list_audit_entries(
     request: RequestContext, action: AuditAction | None, since: datetime | None, actor: str | None, first: int | None, after: str | None
 ) -> Connection[AuditEntry]:
-    """A page of the log, oldest first. Raises Forbidden for readers."""
+    """A page of the audit log, the oldest first. Raises Forbidden below the role writer."""
     check_role(Actor(request.actor, request.role), Role.WRITER)
     start = parse_cursor(after, 1)
     wanted = partial(audit.read_entries, request.live.store, action=action, since=None if since is None else to_micros(since), actor=actor)

@@ -16,7 +16,7 @@ from meshline.graph.queries.pages import Page, SortKey, decode_cursor, encode_cu
 T = TypeVar("T")
 
 
-@strawberry.type(description="Where a page stands in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
     has_next_page: bool
     has_previous_page: bool
@@ -32,7 +32,7 @@ class Edge(Generic[T]):
 
 @strawberry.type
 class Connection(Generic[T]):
-    """A page. Cursors hold the sort key of an entry, so writes between two pages lose or repeat nothing."""
+    """A page. A cursor contains the sort key of an entry, so that writes between two pages neither skip nor repeat entries."""
 
     nodes: list[T]
     keys: strawberry.Private[list[tuple[SortKey, str]]]  # sort key and id of each node
@@ -48,7 +48,7 @@ class Connection(Generic[T]):
     def page_info(self) -> PageInfo:
         return build_page_info(self.keys, has_next=self.has_next, has_previous=self.has_previous)
 
-    @describe_field("How many there are on all pages. Counted only when asked for.")
+    @describe_field("The number of entries on all pages. Computed only if this field is requested.")
     def total_count(self) -> int:
         return self.count()
 
@@ -63,7 +63,7 @@ def build_page_info(keys: list[tuple[SortKey, str]], *, has_next: bool, has_prev
 
 
 def build_connection(view: GraphView, page: Page, type_: type[T], count: Callable[[], int], *, after: str | None) -> Connection[T]:
-    """A page of the index as a connection of assets of one type."""
+    """A page of nodes of the index as a connection of assets of one type. `count` computes the number of entries on all pages."""
     nodes = view.list_assets([entry.node for entry in page.entries], type_)
     keys = [(entry.key, view.index.assets.get_key(entry.node).id) for entry in page.entries]
     return Connection(nodes=nodes, keys=keys, has_next=page.has_next, has_previous=after is not None, count=count)
@@ -76,6 +76,6 @@ def parse_cursor(after: str | None, numbers: int) -> SortKey | None:
 def list_assets(
     view: GraphView, kind: AssetKind, type_: type[T], wanted: search.Filter, first: int | None, after: str | None
 ) -> Connection[T]:
-    """All assets of a kind that pass a filter, by name."""
+    """A page of the assets of a kind that pass a filter, by name."""
     page = search.listing(view.index, kind, wanted, first=view.request.check_page_size(first), after=parse_cursor(after, 1))
     return build_connection(view, page, type_, lambda: search.count(view.index, kind, wanted), after=after)

@@ -29,16 +29,16 @@ from meshline.graph.queries import product_health as health
 from meshline.graph.queries.pages import Limits
 from meshline.ingest.file_times import now
 
-REFUSED = "refused"  # before it ran: it cannot be parsed, or does not fit the schema or its limits
+REFUSED = "refused"  # before it ran: it cannot be parsed, or breaks the schema or the limits
 INTROSPECTION = "introspection"
 SEVERAL = "several"
-MATCHES = "MATCHES"  # the limit of a search: how many assets it looks at
+MATCHES = "MATCHES"  # the limit of a search: the number of assets that it examines
 
 
 class RequestRecord(NamedTuple):
-    """One request. `operation` is a root field of the schema, or one of the words above: never what a client made up.
+    """What metrics record about one request. `operation` is a root field of the schema, or a constant above: never a client's own text.
 
-    `outcome` is ok, or the code of the first error; `truncated` names the limits at which its answers stopped.
+    `outcome` is ok, or the code of the first error; `truncated` lists the limits that cut its answers short.
     """
 
     operation: str
@@ -51,7 +51,7 @@ Observer: TypeAlias = Callable[[RequestRecord], None]
 
 
 class OperationExtension(SchemaExtension):
-    """Tells the request (`RequestContext`) what it asks, once that is known to fit the schema."""
+    """Sets `RequestContext.operation` once the request is known to fit the schema."""
 
     def on_execute(self) -> Iterator[None]:
         context = self.execution_context
@@ -61,7 +61,7 @@ class OperationExtension(SchemaExtension):
 
 
 def find_root_field(document: DocumentNode, name: str | None) -> str:
-    """The root field of a valid request."""
+    """The root field of a valid request, or INTROSPECTION, SEVERAL or REFUSED."""
     operation = get_operation_ast(document, name)
     if operation is None:
         return REFUSED
@@ -72,7 +72,7 @@ def find_root_field(document: DocumentNode, name: str | None) -> str:
 
 
 def _collect_root_fields(selected: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode], seen: set[str]) -> Iterator[str]:
-    """Root fields, also those of fragments; each fragment once."""
+    """The root fields of a selection, including those of fragments; each fragment once."""
     for node in selected.selections:
         if isinstance(node, FieldNode):
             yield node.name.value
@@ -88,7 +88,7 @@ T = TypeVar("T")
 
 
 class Bounds(NamedTuple):
-    """The configured limits of one request (see `meshline.app.settings`)."""
+    """The limits of one request (see `meshline.app.settings`); `page` is the number of entries."""
 
     seconds: float = 10.0
     nodes: int = 2_000_000
@@ -109,7 +109,7 @@ class AssetObject(Protocol):
 
 
 class RequestContext:
-    """One request. Used by one thread; holds the graph's lock while it reads."""
+    """The context of one request. Used by one thread; has the graph's lock from its first look at the graph on."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class RequestContext:
         *,
         apart: bool = False,
     ) -> None:
-        """`apart`: texts of changes are parsed in processes of their own."""
+        """`apart`: texts of changes are parsed in separate processes."""
         self.live = live
         self.apart = apart
         self.governing = governing
@@ -131,17 +131,17 @@ class RequestContext:
         self.types = types
         self.deadline = time.monotonic() + bounds.seconds
         self.spent = 0
-        self.actor = actor.name  # empty where nobody knows who asks
+        self.actor = actor.name  # empty if the server has no tokens
         self.role = actor.role
-        self.operation = REFUSED  # until it is known to fit the schema
-        self.truncated: list[str] = []  # the limits at which answers stopped
-        self.revision = live.index.revision  # what was committed before the request came is part of the answer
+        self.operation = REFUSED  # until the request is known to fit the schema
+        self.truncated: list[str] = []  # the limits that cut answers short
+        self.revision = live.index.revision  # commits from before the request are part of the answer
         self.committed = False  # by a mutation: the request cannot be run again
-        self.missing: set[int] = set()  # times as of which there was no index when the graph was held already
+        self.missing: set[int] = set()  # times without an index, needed when the graph was already locked
         self._views: dict[int | None, GraphView] = {}
         self._locked = False
 
-    # -- the lock: taken at the first look at the graph, kept to the end
+    # -- the lock: acquired at the first look at the graph, released at the end
 
     def _acquire_lock(self) -> None:
         if self._locked:
@@ -151,7 +151,7 @@ class RequestContext:
         self._locked = True
 
     def release_lock(self) -> None:
-        """Let writers go on. What was read before is not valid any more."""
+        """Let writers continue. Views from before are not valid any more."""
         self._views.clear()
         if self._locked:
             self._locked = False
@@ -164,20 +164,20 @@ class RequestContext:
         return Limits(self.bounds.nodes, self.deadline)
 
     def record_truncation(self, limit: str) -> None:
-        """An answer stopped at a limit, or, if it is NONE, did not."""
+        """Record the limit that cut an answer short, unless it is NONE."""
         if limit != Truncated.NONE:
             self.truncated.append(limit)
 
     def spend(self, objects: int = 1) -> None:
-        """Count objects of the answer, and look at the clock."""
+        """Count objects of the answer and check the deadline. Raises LimitExceeded."""
         self.spent += objects
         if self.spent > self.bounds.objects:
-            raise LimitExceeded(f"the answer would hold more than {self.bounds.objects} objects: ask for smaller pages")
+            raise LimitExceeded(f"the answer would have more than {self.bounds.objects} objects: ask for smaller pages")
         if time.monotonic() > self.deadline:
             raise LimitExceeded(f"the answer took longer than {self.bounds.seconds:g} seconds: ask for less at once")
 
     def check_page_size(self, first: int | None, default: int = 25) -> int:
-        """The size of a page. Raises InvalidInput, LimitExceeded."""
+        """The number of entries of a page. Raises InvalidInput, LimitExceeded."""
         size = default if first is None else first
         if size < 0:
             raise InvalidInput("a page cannot have fewer than 0 entries", "first")
@@ -199,27 +199,27 @@ class RequestContext:
         return view
 
     def get_index(self, as_of: int | None) -> LineageIndex:
-        """The index now, or as of a time; from here on the graph is held.
+        """The index now, or as of a time in microseconds; afterwards the graph is locked.
 
-        Where it was held before, and nothing is changed yet, nobody waits for an index that is still to be built: `missing` says which
-        one was needed, and the request is run again when it is there (`prepare_indexes`).
+        If it was locked before, and the request has not changed anything, an index that must still be built is not waited for, since
+        writers would wait as well: `missing` records its time, and the request is run again when the index exists (`prepare_indexes`).
         """
         if as_of is not None:
             if self._locked and not self.committed and not self.live.has(as_of, self.revision):
                 self.missing.add(as_of)
-                raise StoreUnavailable("the graph as of that time is still to be read")
+                raise StoreUnavailable("the graph as of that time is not loaded yet")
             self.live.at(as_of, revision=self.revision, deadline=self.deadline)
         self._acquire_lock()
         return self.live.at(as_of, revision=self.revision, deadline=self.deadline)
 
     def prepare_indexes(self, *times: int) -> None:
-        """Have the indexes as of these times built before the graph is held. Raises StoreUnavailable at the deadline."""
+        """Build the indexes as of these times (microseconds) before the graph is locked. Raises StoreUnavailable at the deadline."""
         if not self._locked:
             for as_of in times:
                 self.live.at(as_of, revision=self.revision, deadline=self.deadline)
 
     def copy_unread(self) -> RequestContext:
-        """The same request, before it has begun to read; its deadline is the same."""
+        """A context for running the same request again, with the same deadline."""
         request = RequestContext(
             self.live, self.naming, self.bounds, self.types, self.governing, Actor(self.actor, self.role), apart=self.apart
         )
@@ -228,7 +228,7 @@ class RequestContext:
 
 
 class GraphView:
-    """The graph as of one time, and the assets of it that the answer shows. Each asset is one object."""
+    """The graph as of one time, and its assets in the answer. Each asset is one object."""
 
     def __init__(self, request: RequestContext, index: LineageIndex) -> None:
         self.request = request
@@ -258,13 +258,13 @@ class GraphView:
         return resolve.find(self.index, asset_id)
 
     def list_starts(self, asset_ids: Sequence[str], direction: Direction) -> list[int]:
-        """What a traversal is to begin with."""
+        """The nodes that a traversal starts from. Raises InvalidInput, NotFound."""
         if not asset_ids:
             raise InvalidInput("name at least one asset", "of")
         return resolve.find_starts(self.index, asset_ids, direction)
 
     async def read_attributes(self, node: int) -> assets.Attributes:
-        """What is said of an asset. All that one level of an answer asks for is read at once."""
+        """The attributes of an asset. Those of all assets on one level of an answer are read together."""
         return await self._attributes.load(node)
 
     async def read_aliases(self, dataset: int) -> list[assets.Alias]:
@@ -276,7 +276,7 @@ class GraphView:
         return await self._checks.load(dataset)
 
     async def read_product_health(self, product: int) -> health.Health:
-        """How well a product is, now or at the time of the view; read like `read_attributes`."""
+        """The health of a product, now or at the time of the view; read like `read_attributes`."""
         return await self._health.load(product)
 
     async def _load_attributes(self, nodes: list[int]) -> Sequence[assets.Attributes]:

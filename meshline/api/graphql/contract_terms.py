@@ -1,4 +1,4 @@
-"""What contracts and products promise, in parts."""
+"""The parts of contracts: service levels, fields, quality rules, terms, roles and servers. Products have some of them, too."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def _to_json(value: Json) -> JSON | None:
 @strawberry.type(description="A service level: freshness, retention, availability, ...")
 class ServiceLevel:
     name: str
-    text: str = strawberry.field(description="As its source gives it.")
-    seconds: float | None = strawberry.field(description="The length, if it is a duration: a month has 30 days, a year 365.")
-    ratio: float | None = strawberry.field(description="The share, if it is one: 0.999 of 99.9%.")
+    text: str = strawberry.field(description="As its source states it.")
+    seconds: float | None = strawberry.field(description="The duration in seconds, if it is one: a month has 30 days, a year 365.")
+    ratio: float | None = strawberry.field(description="The ratio, if it is one: 0.999 for 99.9%.")
     element: str | None = strawberry.field(description="The model or field that it is about; null: all.")
     description: str | None
     schedule: str | None
@@ -45,7 +45,7 @@ class ServiceLevel:
 
 
 def list_service_levels(slo: Json) -> list[ServiceLevel]:
-    """The service levels of a product, by name, whether its source measured them or not."""
+    """The service levels in the attribute `slo` of a product, by name."""
     found = [(name, value, durations.said(value)) for name, value in slo.items()] if isinstance(slo, dict) else []
     return [ServiceLevel.from_level(_build_level(name, value, measure)) for name, value, measure in sorted(found) if measure is not None]
 
@@ -59,12 +59,12 @@ def _get_part(value: Json, key: str) -> Json:
     return value.get(key) if isinstance(value, dict) else None
 
 
-@strawberry.type(description="A field that a contract promises. Null: it does not say.")
+@strawberry.type(description="A field that a contract promises. Null: the contract does not state it.")
 class ContractField:
     model: str
     name: str = strawberry.field(description="A dotted path: `address.city`, `tags.element`.")
-    physical_name: str | None = strawberry.field(description="The name of the column, where it is another.")
-    data_type: str | None = strawberry.field(description="In the contract's own words.")
+    physical_name: str | None = strawberry.field(description="The name of the column, if it differs.")
+    data_type: str | None = strawberry.field(description="As the contract writes it.")
     physical_type: str | None
     title: str | None
     description: str | None
@@ -116,7 +116,7 @@ class ContractField:
         )
 
 
-@strawberry.type(description="A rule of quality that a contract promises.")
+@strawberry.type(description="A quality rule of a contract.")
 class QualityRule:
     type: str = strawberry.field(description="text, sql, library, custom, or the tool that evaluates it.")
     model: str | None
@@ -132,7 +132,7 @@ class QualityRule:
     unit: str | None
     expected: JSON | None = strawberry.field(description="Comparison -> value: be, greater_than, between, ...")
     arguments: JSON | None
-    specification: JSON | None = strawberry.field(description="In the language of its engine, or the name of the file that holds it.")
+    specification: JSON | None = strawberry.field(description="In the language of its engine, or the name of the file that contains it.")
 
     @classmethod
     def from_rule(cls, rule: contracts.Rule) -> Self:
@@ -197,7 +197,7 @@ class ContractRole:
         )
 
 
-@strawberry.type(description="Where the data of a contract is.")
+@strawberry.type(description="A server with the data of a contract.")
 class ContractServer:
     name: str
     type: str | None
@@ -216,17 +216,17 @@ class ContractServer:
         )
 
 
-@strawberry.type(description="A link from a contract or product to something outside.")
+@strawberry.type(description="A link from a contract or product to an external page.")
 class Link:
     name: str
     url: str
 
 
-@strawberry.type(description="Checks that a product has run.")
+@strawberry.type(description="A suite of checks of a product.")
 class QualitySuite:
     tool: str
     suite: str | None
-    run: str | None = strawberry.field(description="When, as its source gives it.")
+    run: str | None = strawberry.field(description="The time of the run, as its source states it.")
 
     @classmethod
     def from_suite(cls, suite: contracts.Suite) -> Self:

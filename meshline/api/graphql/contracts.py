@@ -1,4 +1,4 @@
-"""Contracts, their versions side by side, and who uses what under them."""
+"""Contracts, their versions, and who consumes assets under them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from meshline.graph.queries.contract_versions import consumed_version
 
 
 def _list_consumers(view: GraphView, contract: int) -> list[Consumption]:
-    """Who uses what under a contract: the uses that name it, and those of what it governs that name none."""
+    """The consumptions under a contract: those that name it, and those of assets that it governs that name no contract."""
     index = view.index
     name, edges = index.assets.get_label(contract).name, index.ownership.list_all_edges(EdgeType.CONSUMES)
     numbers = [number for number in np.unique(edges.said).tolist() if index.ownership.get_attributes(number).get("contract") == name]
@@ -41,8 +41,8 @@ class ContractVersion:
     known: strawberry.Private[contract_versions.Version]
     version: str | None
     status: str | None
-    in_force: bool = strawberry.field(description="Whether somebody may rely on it now: it is neither a draft nor retired.")
-    standard: str | None = strawberry.field(description="The dialect it is written in, and that one's version.")
+    in_force: bool = strawberry.field(description="Whether consumers can rely on it now: it is neither a draft nor retired.")
+    standard: str | None = strawberry.field(description="The standard that it is written in, with its version.")
     title: str | None
     description: str | None
     domain_name: str | None
@@ -79,13 +79,13 @@ class ContractVersion:
             observed_at=from_micros(known.observed_at),
         )
 
-    @describe_field("Who uses what under this version of the contract; also who uses what it alone governs without naming a contract.")
+    @describe_field("Consumptions under this version; also those that name no contract, of assets that only this version governs.")
     def consumers(self) -> list[Consumption]:
         contract = self.view.index.assets.find_by_key(build_contract_key(self.known.contract.id))
         uses = [] if contract is None else _list_consumers(self.view, contract)
         return [one for one in uses if one.version == self.version]
 
-    @describe_field("What it promises of each field, in its order; of one model, or of all.")
+    @describe_field("The fields that it promises, in its order; of one model, or of all.")
     def fields(self, model: str | None = None) -> list[ContractField]:
         models = [one for one in self.known.contract.models if model in (None, one.name)]
         self.view.request.spend(sum(len(one.fields) for one in models))
@@ -117,7 +117,7 @@ class ContractVersion:
         return [Link(name=name, url=url) for name, url in self.known.contract.links.items()]
 
 
-@strawberry.type(description="A promise about datasets. What it shows is that of its newest version in force.")
+@strawberry.type(description="A data contract. Its fields show the newest version in force.")
 class Contract(Asset):
     @strawberry.field
     async def version(self) -> str | None:
@@ -139,19 +139,19 @@ class Contract(Asset):
         current = await self._find_current()
         return None if current is None else current.description
 
-    @describe_field("Its newest version in force, else the newest; null if no source says anything of it.")
+    @describe_field("Its newest version in force, else the newest; null if no source describes it.")
     async def current(self) -> ContractVersion | None:
         return await self._find_current()
 
-    @describe_field("All its versions, the one that is shown first.")
+    @describe_field("All its versions; the one that is shown comes first.")
     async def versions(self) -> list[ContractVersion]:
         return [ContractVersion.from_version(self.view, known) for known in await self._list_versions()]
 
-    @describe_field("The datasets that it makes promises about.", type_=refer_to_type("Dataset", list))
+    @describe_field("The datasets that it governs.", type_=refer_to_type("Dataset", list))
     def governs(self) -> list[Asset]:
         return self.view.list_assets(self._list_governed(), Asset)
 
-    @describe_field("Who uses what under this contract, or what it governs without naming one; under one version of it, or under any.")
+    @describe_field("Consumptions under this contract, also unnamed ones of assets that it governs; of one version, or of all.")
     def consumers(self, version: str | None = None) -> list[Consumption]:
         return [one for one in _list_consumers(self.view, self.node) if version in (None, one.version)]
 
@@ -175,23 +175,23 @@ def find_contract(view: GraphView, name: str | None) -> Contract | None:
     return view.find_asset(None if name is None else view.index.assets.find_by_key(build_contract_key(name)), Contract)
 
 
-@strawberry.type(description="A consumer uses an asset.")
+@strawberry.type(description="The use of an asset by a consumer.")
 class Consumption:
     view: strawberry.Private[GraphView]
     consumer_node: strawberry.Private[int]
     asset_node: strawberry.Private[int]
     purpose: str | None
-    contract_name: str | None = strawberry.field(description="The contract that covers it; null: no source names one.")
+    contract_name: str | None = strawberry.field(description="The contract that covers the use; null: no source names one.")
     version: str | None = strawberry.field(
-        description="The version of that contract, or of the one that was asked for its consumers: as stated, else the only one that"
-        " governs what is used; null: not known."
+        description="The version of that contract, or of the contract whose consumers were requested: as stated, else the only version that"
+        " governs the asset; null: not known."
     )
     source: str
     statement: strawberry.ID
 
     @classmethod
     def from_edge(cls, view: GraphView, edge: Edge, contract: int | None = None) -> Self:
-        """`contract`: of a use that names none, one that governs what is used."""
+        """`contract`: a contract that governs the asset, for uses that name no contract."""
         return cls(
             view=view,
             consumer_node=edge.start,
@@ -211,13 +211,13 @@ class Consumption:
     def asset(self) -> Asset:
         return self.view.get_asset(self.asset_node, Asset)
 
-    @describe_field("The contract that covers it, if the graph knows it; what it shows is its newest version in force, see `version`.")
+    @describe_field("The contract that covers the use, if the graph knows it; it shows its newest version in force, see `version`.")
     def contract(self) -> Contract | None:
         return find_contract(self.view, self.contract_name)
 
 
 def list_consumptions(view: GraphView, *nodes: int, contract: int | None = None) -> list[Consumption]:
-    """By whom assets are used, by the names of the consumers. `contract`: one that governs them, of uses that name none."""
+    """The uses of assets, by name of the consumer. `contract`: a contract that governs the assets, for uses that name no contract."""
     edges = {
         (edge.start, edge.end, edge.scope_id): edge
         for node in nodes

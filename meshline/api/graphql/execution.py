@@ -1,4 +1,4 @@
-"""One GraphQL request, executed: in process for the command line, in a worker thread for HTTP."""
+"""Executes GraphQL requests: in process for the command line, in a worker thread for HTTP."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ log = logging.getLogger("meshline.api")
 
 QUERIES = frozenset({OperationType.QUERY})
 ALL = frozenset({OperationType.QUERY, OperationType.MUTATION})
-_TOO_LONG = "tokens. Parsing aborted"  # graphql-core's words
-INVALID_REQUEST = "GRAPHQL_INVALID"  # cannot be parsed, or does not fit the schema
+_TOO_LONG = "tokens. Parsing aborted"  # part of graphql-core's message
+INVALID_REQUEST = "GRAPHQL_INVALID"  # the request cannot be parsed, or does not fit the schema
 
 
 class Answer(NamedTuple):
-    """`body`: `data` and `errors` as GraphQL says. `executed`: false if the request was refused before it began."""
+    """`body`: `data` and `errors` in GraphQL's format. `executed`: false if the request was refused before it ran."""
 
     body: dict[str, Any]
     executed: bool
 
 
 class Executor:
-    """The schema over one graph. Used by many threads."""
+    """Executes requests on one graph. Thread-safe."""
 
     def __init__(
         self,
@@ -54,8 +54,8 @@ class Executor:
         *,
         apart: bool = False,
     ) -> None:
-        """`governing`: with the policies of an installation; those of the product alone, if not given. `apart`: the texts of changes
-        are parsed in processes of their own, as a server does whose clients are strangers.
+        """`governing`: the policies of the installation; if not given, only those of the product. `apart`: texts of changes are parsed
+        in separate processes, as in a server, whose clients are not trusted.
         """
         self.apart = apart
         self.live = live
@@ -75,7 +75,7 @@ class Executor:
         request_id: str = "",
         actor: Actor = NO_AUTHENTICATION,
     ) -> Answer:
-        """Parse, validate and run a request of an actor, in this thread, under the graph's lock.
+        """Parse, validate and run a request of `actor` in this thread, under the graph's lock.
 
         Raises `strawberry.schema.exceptions.InvalidOperationTypeError` for a mutation that is not allowed.
         """
@@ -96,20 +96,20 @@ class Executor:
         return Answer(body, executed)
 
     def _execute_prepared(self, request: RequestContext, *asked: Any) -> tuple[ExecutionResult, RequestContext]:
-        """What is answered, and the request that it is the answer to: again, if times were asked for that had to be read first."""
+        """The result, and the context that it was computed in: the request runs again if it needed indexes that had to be built first."""
         answered: list[ExecutionResult] = []
         asyncio.run(self._append_result(answered, request, *asked))
         times: set[int] = set()
         while not request.committed and not request.missing <= times:
             times |= request.missing
             request = request.copy_unread()
-            with suppress(StoreUnavailable):  # then the fields that need them answer so
+            with suppress(StoreUnavailable):  # then the fields that need them have this error
                 request.prepare_indexes(*sorted(times))
             asyncio.run(self._append_result(answered, request, *asked))
         return answered[-1], request
 
     async def _append_result(self, answered: list[ExecutionResult], *asked: Any) -> None:
-        """Not as the result of the task: asyncio writes that as text when it gives back SIGINT's handler, however large it is."""
+        """Not as the result of the task: asyncio formats that as text when it restores SIGINT's handler, however large it is."""
         answered.append(await self._run(*asked))
 
     async def _run(
@@ -134,7 +134,7 @@ class Executor:
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.MUTATION:
                 raise
-            refused = InvalidInput("there are no subscriptions: ask again", "query")
+            refused = InvalidInput("subscriptions are not supported: send queries", "query")
             return ExecutionResult(data=None, errors=[GraphQLError(str(refused), original_error=refused)])
         finally:
             await _wait_for_tasks()
@@ -142,7 +142,7 @@ class Executor:
 
 
 async def _wait_for_tasks() -> None:
-    """Wait for fields that nobody waits for any more: an error beside them has already decided the answer."""
+    """Wait for fields that are still being computed after an error in another field has decided the answer."""
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.wait(others)
 
@@ -152,14 +152,14 @@ def _describe_refusal(error: Exception) -> str:
 
 
 def _format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
-    """An error as the interface promises: a stable code, a sentence, nothing of the inside."""
+    """An error in GraphQL's format: a stable code, a sentence, and no internal details."""
     cause = _find_cause(error)
     formatted: dict[str, Any] = dict(error.formatted)
     if isinstance(cause, MeshlineError):
         formatted["message"] = str(cause)
         formatted["extensions"] = {"code": cause.code, **_collect_details(cause)}
     elif isinstance(cause, RecursionError) or (isinstance(error, GraphQLSyntaxError) and _TOO_LONG in error.message):
-        formatted["message"] = "the request is too long, or nests too deep"
+        formatted["message"] = "the request is too long, or nested too deeply"
         formatted["extensions"] = {"code": LimitExceeded.code}
     elif error.path is None and (cause is None or error.nodes):
         formatted["extensions"] = {"code": INVALID_REQUEST}
@@ -171,7 +171,7 @@ def _format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
 
 
 def _find_cause(error: GraphQLError) -> BaseException | None:
-    """What lies at the bottom: GraphQL wraps errors in errors."""
+    """The original error: GraphQL wraps errors in errors."""
     cause: BaseException | None = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error

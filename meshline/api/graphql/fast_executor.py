@@ -1,11 +1,11 @@
-"""Answers of many objects: each is filled in by a plan that is made once for all of them.
+"""Completes answers with many objects by plans, each of which is built once for all objects of a selection.
 
-graphql-core asks of every field of every object what it is, where it stands, whether it may be awaited and
-who may hear of it: some 30 µs an object, more than all else of an answer with a thousand groups. Where a
-selection holds plain fields only (attributes, and what is computed from the object alone, without arguments
-and without waiting), all that is known before the first object. Everything else, and every object that turns
-out to be different (an error, a null that may not be, another class), is graphql-core's, which then says what
-was wrong and where.
+graphql-core determines for every field of every object its type, its position, whether it is awaitable and
+which middleware applies: about 30 µs for each object, more than all other work of an answer with a thousand
+groups. If a selection has only plain fields (attributes, and values that are computed from the object alone,
+without arguments and without awaiting), all this is known before the first object. Everything else, and every
+object that does not fit (an error, a null in a non-null field, another class), is left to graphql-core, which
+then reports the error and its place.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from meshline.errors import MeshlineError
 
 log = logging.getLogger("meshline.api")
 
-# From what a resolver returned to what the answer holds. None is never what a plan is for, unless it says so.
+# From the value of a resolver to its part of the answer. A plan is never called with None, unless it is made by `_allow_null`.
 Plan: TypeAlias = Callable[[Any], Any]
 
 _DEFINITION = GraphQLCoreConverter.DEFINITION_BACKREF
@@ -52,7 +52,7 @@ class PlanMismatch(Exception):
     """The plan does not fit this value."""
 
 
-_EXPECTED_ERRORS = (PlanMismatch, GraphQLError, MeshlineError)  # what graphql-core finds again, or a resolver means to raise
+_EXPECTED_ERRORS = (PlanMismatch, GraphQLError, MeshlineError)  # graphql-core finds these again, or a resolver raises them on purpose
 
 
 class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -61,7 +61,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._failed = False
-        # The list of fields is kept, so that no other has its id.
+        # The list of fields is kept so that no other list gets its id.
         self._plans: dict[tuple[GraphQLOutputType, int], tuple[FieldDetailsList, Plan | None]] = {}
         self._fields: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, Plan | None]] = {}
 
@@ -73,7 +73,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         if known[1] is not None:
             try:
                 return known[1](source)
-            except Exception as error:  # noqa: BLE001 - what is wrong is found again, with its place in the answer
+            except Exception as error:  # noqa: BLE001 - graphql-core finds the error again, with its place in the answer
                 self._log_first_failure(error)
         return super().execute_field(parent_type, source, field_details_list, *rest)
 
@@ -97,18 +97,18 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         if plan is not None:
             try:
                 return plan(result)
-            except Exception as error:  # noqa: BLE001 - what is wrong is found again, with its place in the answer
+            except Exception as error:  # noqa: BLE001 - graphql-core finds the error again, with its place in the answer
                 self._log_first_failure(error)
         return otherwise(type_, details, info, path, result, *rest)
 
     def _log_first_failure(self, error: Exception) -> None:
-        """Log the first fault that no answer might show: graphql-core completes the field in its own way, and may succeed."""
+        """Log the first unexpected error: graphql-core completes the field in its own way and may succeed, so no answer might show it."""
         if not (self._failed or isinstance(error, _EXPECTED_ERRORS)):
             self._failed = True
-            log.error("a plan failed, and graphql-core completes its field instead", exc_info=error)
+            log.error("a plan failed; graphql-core completes its field instead", exc_info=error)
 
     def _find_plan(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
-        """The plan of this type in this place of the request; None if there is none."""
+        """The plan for this type at this place of the request; None if it needs graphql-core."""
         key = (type_, id(details))
         known = self._plans.get(key)
         if known is None:
@@ -151,7 +151,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         return complete
 
     def _plan_field(self, parent: GraphQLObjectType, details: FieldDetailsList) -> Plan | None:
-        """From the object to the completed field."""
+        """The plan from the object to the completed field."""
         node = details[0].node
         if node.name.value == "__typename":
             return lambda _: parent.name
@@ -163,7 +163,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         return None if get is None or plan is None else _compose_plans(get, plan)
 
     def _plan_interface(self, type_: GraphQLInterfaceType, details: FieldDetailsList) -> Plan:
-        """By class; the plan of each is made when the first of it comes."""
+        """A plan for each class, built when its first object comes."""
         classes = _map_classes(self.schema, type_)
         plans: dict[type, Plan | None] = {}
 
@@ -180,7 +180,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
 
 
 def _find_class(type_: GraphQLObjectType) -> type | None:
-    """The class whose instances are of this type, where there is exactly one."""
+    """The class whose instances have this type, if there is exactly one."""
     definition = type_.extensions.get(_DEFINITION)
     if not isinstance(definition, StrawberryObjectDefinition) or definition.concrete_of is not None or definition.type_var_map:
         return None
@@ -193,7 +193,7 @@ def _map_classes(schema: GraphQLSchema, interface: GraphQLInterfaceType) -> Mapp
 
 
 def _find_getter(field: GraphQLField) -> Plan | None:
-    """How to get a field of an object, if that takes no more than the object."""
+    """A function that computes the field from the object alone; None if it needs more."""
     definition = field.extensions.get(_DEFINITION)
     if not isinstance(definition, StrawberryField) or field.args or definition.extensions or definition.is_async:
         return None
@@ -224,7 +224,7 @@ def _plan_list(item: Plan) -> Plan:
 
 
 def _plan_leaf(type_: GraphQLLeafType) -> Plan:
-    """As graphql-core coerces; what needs no coercion is passed on."""
+    """Coerce as graphql-core does; a value that needs no coercion is passed on."""
     coerce = type_.coerce_output_value
     names: dict[Enum, str] = {}
 

@@ -48,13 +48,13 @@ __all__ = [
     "Verdict",
 ]
 
-_TYPES = "meshline.api.graphql.asset_types"  # where the types are that others refer to by name
+_TYPES = "meshline.api.graphql.asset_types"  # the module of the types that others refer to by name
 
 
 def refer_to_type(name: str, many: Any = None) -> Any:
-    """A type of the schema by its name; with `many` (`list`, `Connection`), that of it.
+    """A type of the schema by its name; with `many` (`list`, `Connection`), that container of it.
 
-    Types of assets refer to each other in a circle, and modules must not: the name is looked up when the schema is made.
+    Types of assets refer to each other in a circle, but modules must not: the name is resolved when the schema is built.
     """
     type_: Any = LazyType(name, _TYPES)
     return type_ if many is None else many[type_]
@@ -63,8 +63,8 @@ def refer_to_type(name: str, many: Any = None) -> Any:
 def describe_field(
     description: str | None, *, name: str | None = None, type_: Any = None
 ) -> Callable[[Callable[..., object]], StrawberryField]:
-    """Like `strawberry.field(description=...)`, which is not typed as a decorator. `type_`: the field's, where that of the resolver is
-    less exact because it cannot be imported (see `reference`).
+    """Like `strawberry.field(description=...)`, which is not typed as a decorator. `type_`: the type of the field, where that of the
+    resolver is less exact because the exact one cannot be imported (see `refer_to_type`).
     """
 
     def decorate(resolver: Callable[..., object]) -> StrawberryField:
@@ -73,69 +73,69 @@ def describe_field(
     return decorate
 
 
-strawberry.enum(AssetKind, description="What a person asks about.")
-strawberry.enum(AuditAction, name="AuditAction", description="What an entry of the audit log records. WAIVER: it let a finding pass.")
+strawberry.enum(AssetKind, description="The kind of an asset.")
+strawberry.enum(AuditAction, name="AuditAction", description="What an entry of the audit log records. WAIVER: a waiver let a finding pass.")
 strawberry.enum(
     CheckMode,
     name="CheckMode",
-    description="STRICT: the rules, and what makes it worse. USAGE: known lineage may make it better, too; unknown lineage never does.",
+    description="STRICT: lineage can only make verdicts worse. USAGE: known lineage can also make them better; unknown lineage never does.",
 )
 strawberry.enum(
     CheckProfile,
     name="CheckProfile",
-    description="Whose thinking decides. CONSUMER: datacontract-cli's direction. FULL: the stricter of both.",
+    description="The set of verdicts. MESH: meshline's own. CONSUMER: as in datacontract-cli. FULL: the stricter of both.",
 )
 strawberry.enum(
     CheckOutcome,
     name="CheckOutcome",
     description=(
-        "WARNED: it failed, but that is only a warning. ERROR: it could not be evaluated. SKIPPED: it was left out of a run. "
-        "NOT_RUN: it is written down, and no result of it is known."
+        "WARNED: it failed, but only as a warning. ERROR: it could not be evaluated. SKIPPED: a run left it out. "
+        "NOT_RUN: it is defined, but no result is known."
     ),
 )
 strawberry.enum(
     ConflictKind,
     description=(
-        "What looks wrong about an identity: one dataset of which catalogs hold two tables; one whose names have unlike columns; "
-        "or two with the same table name and mostly the same columns."
+        "Why an identity looks wrong: one dataset for which catalogs have two tables; one dataset whose names have different columns; "
+        "or two datasets with the same table name and mostly the same columns."
     ),
 )
-strawberry.enum(Direction, description="With the flow of data, or against it.")
+strawberry.enum(Direction, description="DOWNSTREAM: with the flow of data. UPSTREAM: against it.")
 strawberry.enum(EdgeType, description="Typed, directed relations between assets.")
 strawberry.enum(
     Evidence,
     description=(
-        "How it is known when data was written: by a job's run, by the table's newest snapshot, "
-        "by a producer's metrics, or by a freshness check that saw it."
+        "The evidence for the time at which data was written: a run of a job, the newest snapshot of the table, "
+        "the metrics of a producer, or a freshness check."
     ),
 )
 strawberry.enum(
     Feasible,
     name="Feasible",
-    description="Of a promise, by what it rests on. What nobody promises is never counted in its favour: then it is UNKNOWN at best.",
+    description="Whether a promise can be kept, given the promises of its inputs. If an input promises nothing, it is UNKNOWN at best.",
 )
-strawberry.enum(FlowType, description="Whether values come from there (DIRECT), or which rows, groups or branch depends on it (INDIRECT).")
-strawberry.enum(Granularity, description="What one node of a lineage graph stands for.")
-strawberry.enum(ImpactOrder, description="What affected assets are sorted by first; the others follow, then kind and name.")
-strawberry.enum(NoticeReason, description="Why somebody should hear of a change.")
+strawberry.enum(FlowType, description="DIRECT: values come from the start. INDIRECT: rows, groups or branches depend on it.")
+strawberry.enum(Granularity, description="What one node of a lineage graph represents.")
+strawberry.enum(ImpactOrder, description="The first sort key of affected assets; the other keys follow, then kind and name.")
+strawberry.enum(NoticeReason, description="Why a recipient is notified of a change.")
 strawberry.enum(
     Reach,
     description=(
-        "How sure a lineage answer is: a path of DIRECT edges; else of DIRECT and INDIRECT ones; "
-        "else only one where nobody recorded the columns (POSSIBLE)."
+        "How certain a lineage answer is: there is a path of DIRECT edges; else one of DIRECT and INDIRECT edges; "
+        "else only one with edges whose columns no source recorded (POSSIBLE)."
     ),
 )
 strawberry.enum(
     Standing,
-    description="Of a promise: KEPT, BROKEN, or UNKNOWN where not enough is known to say KEPT.",
+    description="The state of a promise: KEPT, BROKEN, or UNKNOWN if not enough is known for KEPT.",
 )
 strawberry.enum(
     NameRank,
     description=(
-        "What speaks for a name to be shown, strongest first: an output port hands it out, a catalog describes it, "
-        "it is a symlink of type TABLE, or nothing. Of equals the first by name is shown."
+        "The reason to show a name, strongest first: an output port has it, a catalog describes it, "
+        "it is a symlink of type TABLE, or none. Of equal names the first in alphabetical order is shown."
     ),
 )
-strawberry.enum(Verdict, description="What a change means. CONDITIONAL: it needs a look.")
-strawberry.enum(Severity, description="How bad it is that a policy does not hold: in a check, ERROR is breaking, WARNING conditional.")
-strawberry.enum(Truncated, description="The limit that cut an answer short.")
+strawberry.enum(Verdict, description="The verdict on a change. CONDITIONAL: a person must review it.")
+strawberry.enum(Severity, description="The severity of a violation of a policy: in a check, ERROR is breaking and WARNING conditional.")
+strawberry.enum(Truncated, description="The limit that cut an answer short, if any.")

@@ -28,7 +28,7 @@ BODIES = frozenset({JSON})
 
 
 class GraphQLRequest(msgspec.Struct, frozen=True):
-    """A request's parameters; others (`extensions`) are ignored, as the specification asks."""
+    """The parameters of a request; others (`extensions`) are ignored, as the specification requires."""
 
     query: str
     variables: dict[str, Any] | None = None
@@ -40,7 +40,7 @@ _variables = msgspec.json.Decoder(dict[str, Any] | None)
 
 
 class GraphQLEndpoint:
-    """`/graphql`."""
+    """The address /graphql. `max_body`: bytes."""
 
     def __init__(self, max_body: int, lane: Lane, bounds: Bounds, observer: Observer) -> None:
         self.max_body = max_body
@@ -50,11 +50,11 @@ class GraphQLEndpoint:
         self._executor: Executor | None = None
 
     def open_graph(self, live: LiveGraph, naming: Naming, governing: PolicyService) -> None:
-        """From now on the answers are those of this graph."""
+        """Answer requests from this graph from now on."""
         self._executor = Executor(live, naming, self.bounds, self.observer, governing, apart=True)
 
     async def answer_request(self, request: Request) -> Response:
-        """The graph must be open."""
+        """The response to a request. The graph must be open (`open_graph`)."""
         assert self._executor is not None
         if _is_visit(request):
             return RedirectResponse("/", 303)
@@ -76,9 +76,7 @@ class GraphQLEndpoint:
             answer = await self.lane.run(run)
         except InvalidOperationTypeError:
             check_role(actor, Role.ADMIN)
-            return Response(
-                encode_error("METHOD_NOT_ALLOWED", "only queries can be asked with GET: use POST"), 405, {"Allow": "POST"}, JSON
-            )
+            return Response(encode_error("METHOD_NOT_ALLOWED", "only queries can be sent with GET: use POST"), 405, {"Allow": "POST"}, JSON)
         return Response(msgspec.json.encode(answer.body), _decide_status(answer, media), media_type=media)
 
     async def _read_request(self, request: Request) -> GraphQLRequest:
@@ -90,7 +88,7 @@ class GraphQLEndpoint:
 
 
 async def answer_graphql(request: Request) -> Response:
-    """GraphQL over HTTP. What changes the graph needs the role admin."""
+    """`/graphql`. Mutations need the role admin."""
     service: Service = request.app.state.service
     endpoint: GraphQLEndpoint = request.app.state.endpoint
     service.check_open()
@@ -106,12 +104,12 @@ def _parse_url(request: Request) -> GraphQLRequest:
 
 
 def _is_visit(request: Request) -> bool:
-    """Whether a person opens the address in a browser, instead of a program that asks."""
+    """Whether a person opens the address in a browser, rather than a program that sends a query."""
     return request.method == "GET" and "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
 
 
 def _choose_media_type(request: Request) -> str | None:
-    """The media type to answer in: the newer one only for who asks for it."""
+    """The media type of the response: the newer one only for clients that accept it; None if no type fits."""
     accept = request.headers.get("accept", "*/*")
     offered = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
     if GRAPHQL_JSON in offered:
@@ -120,5 +118,5 @@ def _choose_media_type(request: Request) -> str | None:
 
 
 def _decide_status(answer: Answer, media: str) -> int:
-    """With the newer media type a request that was refused is a 400; with plain JSON every GraphQL answer is a 200."""
+    """With the newer media type, 400 for a request that was refused; with plain JSON, always 200."""
     return 400 if media == GRAPHQL_JSON and not answer.executed else 200

@@ -1,4 +1,4 @@
-"""Why names are one dataset, and where that looks wrong."""
+"""Why several names are one dataset, and identities that look wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meshline.graph.queries import identity, identity_conflicts
 
 @strawberry.type(description="One name of a dataset.")
 class DatasetName:
-    id: strawberry.ID = strawberry.field(description="The id of exactly this name: what `notSameAs` takes.")
+    id: strawberry.ID = strawberry.field(description="The id of exactly this name, which `notSameAs` accepts.")
     namespace: str
     name: str
 
@@ -25,26 +25,26 @@ class DatasetName:
         return cls(id=strawberry.ID(key.id), namespace=key.parts[0], name=key.parts[1])
 
 
-@strawberry.type(description="A name of a dataset, and what speaks for it to be the one that is shown.")
+@strawberry.type(description="A name of a dataset, and its rank among the names that could be shown.")
 class IdentityMember:
     name: DatasetName
     rank: NameRank
-    source: str | None = strawberry.field(description="Who gives it its rank.")
+    source: str | None = strawberry.field(description="The source that gives it its rank.")
     shown: bool
-    past: bool = strawberry.field(description="Whether it had the name until it was renamed.")
+    past: bool = strawberry.field(description="Whether the dataset had this name until it was renamed.")
 
 
-@strawberry.type(description="A statement that makes two names one dataset, or parts two datasets.")
+@strawberry.type(description="A statement that joins two names to one dataset, or separates two datasets.")
 class IdentityReason:
     start: DatasetName
     end: DatasetName
     type: EdgeType = strawberry.field(description="SAME_AS, RENAMED_TO from the statement's time on, or DIFFERENT_FROM.")
     why: str
-    rule: str | None = strawberry.field(description="Of a naming rule: what it says.")
+    rule: str | None = strawberry.field(description="The text of the naming rule, if one joined them.")
     source: str
     since: datetime
-    statement: strawberry.ID = strawberry.field(description="What `retract` takes, if a person said it.")
-    overruled: bool = strawberry.field(description="Whether a DIFFERENT_FROM keeps it from joining the two.")
+    statement: strawberry.ID = strawberry.field(description="The id that `retract` accepts, if a person stated it.")
+    overruled: bool = strawberry.field(description="Whether a DIFFERENT_FROM prevents it from joining the two.")
 
     @classmethod
     def from_reason(cls, reason: identity.Reason) -> IdentityReason:
@@ -61,7 +61,7 @@ class IdentityReason:
         )
 
 
-@strawberry.type(description="How a column is written under some of the dataset's names.")
+@strawberry.type(description="One spelling of a column, with the names of the dataset that use it.")
 class Spelling:
     name: str
     datasets: list[DatasetName]
@@ -78,12 +78,12 @@ class MergedColumn:
         return self.view.get_asset(self.node, Asset)
 
 
-@strawberry.type(description="All names of a dataset, and why they are one.")
+@strawberry.type(description="All names of a dataset, and why they are the same dataset.")
 class Identity:
     shown: DatasetName
-    members: list[IdentityMember] = strawberry.field(description="The names that are known now, in the order in which they would be shown.")
-    reasons: list[IdentityReason] = strawberry.field(description="What makes the names one dataset.")
-    partings: list[IdentityReason] = strawberry.field(description="What states that others are not this dataset.")
+    members: list[IdentityMember] = strawberry.field(description="The current names, in the order of preference for being shown.")
+    reasons: list[IdentityReason] = strawberry.field(description="The statements that join the names.")
+    partings: list[IdentityReason] = strawberry.field(description="The statements that other names are not this dataset.")
     merged_columns: list[MergedColumn]
 
     @classmethod
@@ -116,15 +116,15 @@ class IdentityConflict:
     view: strawberry.Private[GraphView]
     kind: ConflictKind
     names: list[DatasetName] = strawberry.field(
-        description="Of a merge: the members that do not seem to be one. Of a near miss: the datasets that seem to be."
+        description="For a merge, the names that seem to be different datasets; for a near miss, the datasets that seem to be the same."
     )
-    similarity: float = strawberry.field(description="How much of all their columns these have in common, 0 to 1.")
-    sources: list[str] = strawberry.field(description="The catalogs that hold the tables, of TWO_TABLES.")
+    similarity: float = strawberry.field(description="The share of their columns that they have in common, 0 to 1.")
+    sources: list[str] = strawberry.field(description="For TWO_TABLES, the catalogs of the tables.")
     session_name: DatasetName | None = strawberry.field(
-        description="What all of them were called in sessions of a producer, of SESSION_NAME."
+        description="For SESSION_NAME, the name that all of them had in sessions of a producer."
     )
 
-    @describe_field("The dataset that is merged, or the two that are not.", type_=refer_to_type("Dataset", list))
+    @describe_field("The merged dataset, or the two that are not merged.", type_=refer_to_type("Dataset", list))
     def datasets(self) -> list[Asset]:
         keys = [AssetKey(AssetKind.DATASET, (name.namespace, name.name)) for name in self.names]
         nodes = dict.fromkeys(node for key in keys if (node := self.view.index.assets.find_by_key(key)) is not None)
@@ -132,7 +132,7 @@ class IdentityConflict:
 
 
 def list_conflicts(view: GraphView, first: int | None, after: str | None) -> Connection[IdentityConflict]:
-    """A page of what looks wrong."""
+    """A page of identities that look wrong."""
     size, start = view.request.check_page_size(first), parse_cursor(after, 3)
     found = identity_conflicts.conflicts(view.index)
     rest = [conflict for conflict in found if start is None or conflict.key > start]

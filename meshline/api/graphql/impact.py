@@ -1,4 +1,4 @@
-"""Impact and provenance."""
+"""Impact and provenance: the affected assets in pages and groups, and the recipients to notify."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from meshline.graph.queries.impact_paths import Via
 from meshline.graph.queries.pages import encode_cursor
 
 
-@strawberry.type(description="How many of something.")
+@strawberry.type(description="The number of assets in a group.")
 class Count:
     view: strawberry.Private[GraphView]
     node: strawberry.Private[int | None]
-    key: str = strawberry.field(description="A kind, a reach or an id; empty for what is in no group.")
+    key: str = strawberry.field(description="A kind, a reach or an id; empty for assets in no group.")
     label: str
     count: int
 
@@ -30,7 +30,7 @@ class Count:
     def from_count(cls, view: GraphView, counted: impact.Count) -> Self:
         return cls(view=view, node=counted.node, key=counted.key, label=counted.label, count=counted.size)
 
-    @describe_field("The domain, product or owner that is counted.")
+    @describe_field("The domain, product or owner of the group.")
     def asset(self) -> Asset | None:
         return self.view.find_asset(self.node, Asset)
 
@@ -41,10 +41,10 @@ class ImpactedAsset:
     paths: strawberry.Private[Via]
     node: Asset
     reach: Reach
-    distance: int = strawberry.field(description="Flows between it and the nearest start, in its reach.")
-    masked: bool = strawberry.field(description="Whether every path of its reach passes a masking step.")
+    distance: int = strawberry.field(description="The number of flows between it and the nearest start, with this reach.")
+    masked: bool = strawberry.field(description="Whether every path with this reach passes a masking step.")
 
-    @describe_field("A shortest path of its reach, in the order in which data flows.")
+    @describe_field("A shortest path with this reach, in the direction in which data flows.")
     def via(self) -> list[PathStep]:
         steps = self.paths.path(self.node.node)
         self.view.request.spend(len(steps))
@@ -79,7 +79,7 @@ class ImpactConnection:
         keys = [(entry.key, self._get_id(entry)) for entry in (*self.page.entries[:1], *self.page.entries[-1:])]
         return build_page_info(keys, has_next=self.page.has_next, has_previous=self.has_previous)
 
-    @describe_field("How many pass the filters, on all pages.")
+    @describe_field("The number of assets that pass the filters, on all pages.")
     def total_count(self) -> int:
         return self.page.total
 
@@ -98,15 +98,15 @@ class ImpactConnection:
         )
 
 
-@strawberry.type(description="Somebody to tell, once.")
+@strawberry.type(description="A recipient to notify; each recipient occurs once.")
 class Notice:
     view: strawberry.Private[GraphView]
     notice: strawberry.Private[impact_recipients.Notice]
     recipient: Asset = strawberry.field(description="An owner or a consumer.")
     reason: NoticeReason
-    why: str = strawberry.field(description="The reason as the end of a sentence.")
-    reach: Reach = strawberry.field(description="The surest way in which any of the assets is affected.")
-    total: int = strawberry.field(description="How many assets it is about.")
+    why: str = strawberry.field(description="The reason, worded as the end of a sentence.")
+    reach: Reach = strawberry.field(description="The most certain reach of any of the assets.")
+    total: int = strawberry.field(description="The number of assets that it is about.")
 
     @classmethod
     def from_notice(cls, view: GraphView, notice: impact_recipients.Notice) -> Self:
@@ -121,18 +121,18 @@ class Notice:
             total=len(notice.assets),
         )
 
-    @describe_field("What they own or use of all that is affected, the surest and nearest first.")
+    @describe_field("The affected assets that the recipient owns or uses; the most certain and nearest first.")
     def assets(self, first: int | None = None) -> list[Asset]:
         size = self.view.request.check_page_size(first, 100)
         return self.view.list_assets(self.notice.assets[:size], Asset)
 
-    @describe_field("How to reach them, if their source says.")
+    @describe_field("How to contact the recipient, if a source states it.")
     async def contact(self) -> str | None:
         node = self.notice.recipient
         return contact(await self.view.read_attributes(node), self.view.index.assets.get_key(node).name)
 
 
-@strawberry.type(description="Everything that some assets affect, or that they come from.")
+@strawberry.type(description="All assets that some assets affect, or that they come from.")
 class Impact:
     view: strawberry.Private[GraphView]
     found: strawberry.Private[impact.Impact]
@@ -157,7 +157,7 @@ class Impact:
     def by_product(self) -> list[Count]:
         return self._build_counts(self.found.by_product())
 
-    @describe_field("An asset with two owners counts for both.")
+    @describe_field("An asset with two owners counts for each of them.")
     def by_owner(self) -> list[Count]:
         return self._build_counts(self.found.by_owner())
 
@@ -186,7 +186,7 @@ class Impact:
         page = self.found.page(wanted, order_by, first=size, after=parse_cursor(after, impact.numbers_in(order_by)))
         return ImpactConnection(view=self.view, page=page, paths=self._via, has_previous=after is not None)
 
-    @describe_field("Whom to tell: consumers and owners, each once.")
+    @describe_field("The recipients to notify: consumers and owners, each once.")
     def notify(self) -> list[Notice]:
         return [Notice.from_notice(self.view, notice) for notice in impact_recipients.notices(self.found)]
 

@@ -1,4 +1,4 @@
-"""Lineage graphs, paths, and what changed between two times."""
+"""Lineage graphs, paths, the differences between two times, and the completeness of answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from meshline.graph.queries import impact_paths, lineage_diff
 from meshline.graph.queries import lineage as lineage_graph
 
 
-@strawberry.type(description="Relations of a type that no source of a kind stated at `asOf`, and one states now.")
+@strawberry.type(description="Relations of a type that no source of a kind stated at `asOf`, but a source states now.")
 class KnownLater:
     relation: EdgeType = strawberry.field(description="OWNS: owners; CONSUMES: consumers; GOVERNS: contracts; PORT: products.")
     source_kind: str = strawberry.field(description="mesh, contract, openlineage, ...")
@@ -30,24 +30,24 @@ class KnownLater:
         return [cls(relation=later.type, source_kind=later.source_kind, since=from_micros(later.since)) for later in known_later]
 
 
-@strawberry.type(description="What an answer may be lacking. An answer that may be incomplete says so here.")
+@strawberry.type(description="The gaps that an answer may have: an incomplete answer is marked here.")
 class Completeness:
     truncated: Truncated = strawberry.field(description="The limit at which the traversal stopped.")
-    possible_only: int = strawberry.field(description="Pairs of datasets that were passed without knowing their columns.")
-    undescribed: int = strawberry.field(description="Datasets on the way that no source has described.")
-    stale_edges: int = strawberry.field(description="Flows that the latest run of their job did not restate.")
-    provisional: int = strawberry.field(description="Flows that rest on runs that have not completed.")
+    possible_only: int = strawberry.field(description="Pairs of datasets on the paths between which no column lineage is known.")
+    undescribed: int = strawberry.field(description="Datasets on the paths whose columns no source lists.")
+    stale_edges: int = strawberry.field(description="Flows that the latest run of their job did not confirm.")
+    provisional: int = strawberry.field(description="Flows from runs that have not completed.")
     unbound: int = strawberry.field(
-        description="Assets asked about that lead to no dataset: a contract that governs none, an owner that owns none, ..."
+        description="Requested assets that lead to no dataset: a contract that governs none, an owner that owns none, ..."
     )
     silent_on_filters: int = strawberry.field(
         description="Jobs that read (upstream: write) a dataset of the answer and whose producer never states filters, joins or other"
         " indirect influence: INDIRECT influence through them may exist and is not in the answer."
     )
     silent_producers: list[str] = strawberry.field(description="The producers of those jobs, by their `integration`: AIRFLOW, DBT.")
-    as_of: datetime | None = strawberry.field(description="The time that was asked for; null: now.")
+    as_of: datetime | None = strawberry.field(description="The requested time; null: now.")
     known_later: list[KnownLater] = strawberry.field(
-        description="What was first stated after `asOf`: this answer cannot know of it. Empty without `asOf`."
+        description="Relations that were first stated after `asOf`, which this answer cannot contain. Empty without `asOf`."
     )
     revision: int
 
@@ -74,7 +74,7 @@ class LineageNode:
     reach: Reach
     distance: int
     masked: bool
-    start: bool = strawberry.field(description="Whether it is (or holds) what was asked about.")
+    start: bool = strawberry.field(description="Whether it is, or contains, a requested asset.")
 
 
 @strawberry.type(description="An edge to draw, in the direction in which data flows.")
@@ -84,21 +84,21 @@ class LineageEdge:
     start: Asset = strawberry.field(name="from")
     end: Asset = strawberry.field(name="to")
     reach: Reach
-    type: FlowType | None = strawberry.field(description="Null between datasets, and where many flows are drawn as one.")
+    type: FlowType | None = strawberry.field(description="Null between datasets, and for an edge that represents several flows.")
     subtype: str
     masking: bool
-    count: int = strawberry.field(description="How many flows between columns (or whole datasets) it stands for.")
+    count: int = strawberry.field(description="The number of flows between columns (or whole datasets) that it represents.")
 
-    @describe_field("The jobs that it goes through.")
+    @describe_field("The jobs of these flows.")
     def jobs(self) -> list[Job]:
         return self.view.list_assets(self.job_nodes, Job)
 
 
-@strawberry.type(description="Nodes and edges to draw. `limit` bounds the nodes; `completeness` says if it did.")
+@strawberry.type(description="Nodes and edges to draw. `limit` bounds the number of nodes; see `completeness.truncated`.")
 class LineageGraph:
     nodes: list[LineageNode]
     edges: list[LineageEdge]
-    ungrouped: int = strawberry.field(description="Reached datasets in no product (or domain), which are not drawn.")
+    ungrouped: int = strawberry.field(description="The number of reached datasets that belong to no product (or domain) and are not drawn.")
     completeness: Completeness
 
     @classmethod
@@ -132,16 +132,16 @@ def _build_edge(view: GraphView, edge: lineage_graph.LineageEdge) -> LineageEdge
     )
 
 
-@strawberry.type(description="An asset on a path, and the edge by which the path came there.")
+@strawberry.type(description="An asset on a path, and the edge by which the path reaches it.")
 class PathStep:
     asset: Asset
-    edge_type: EdgeType | None = strawberry.field(description="Null at the beginning. HAS_COLUMN: by containment, either way.")
+    edge_type: EdgeType | None = strawberry.field(description="Null at the beginning. HAS_COLUMN: from a dataset to its column, or back.")
     type: FlowType | None
     subtype: str | None
     masking: bool
-    reach: Reach | None = strawberry.field(description="The class of this step alone.")
+    reach: Reach | None = strawberry.field(description="The reach of this step alone.")
     job: Job | None
-    source: str | None = strawberry.field(description="Who says so.")
+    source: str | None = strawberry.field(description="The source of the edge.")
     last_observed: datetime | None
 
     @classmethod
@@ -161,7 +161,7 @@ class PathStep:
         )
 
 
-@strawberry.type(description="One way by which data gets from one asset to another.")
+@strawberry.type(description="One path by which data flows from one asset to another.")
 class Path:
     steps: list[PathStep]
 
@@ -171,16 +171,16 @@ class Path:
         return cls(steps=[PathStep.from_step(view, step) for step in steps])
 
 
-@strawberry.type(description="A flow that is there at one time and not at the other.")
+@strawberry.type(description="A flow that exists at only one of the two times.")
 class DiffEdge:
     view: strawberry.Private[GraphView]
     change: strawberry.Private[lineage_diff.Change]
 
-    @describe_field("Null if it has gone meanwhile; `fromName` stays.", name="from")
+    @describe_field("Null if the asset does not exist any more; `fromName` is still given.", name="from")
     def start(self) -> Asset | None:
         return self._find_asset(self.change.edge.start)
 
-    @describe_field("Null if it has gone meanwhile; `toName` stays.", name="to")
+    @describe_field("Null if the asset does not exist any more; `toName` is still given.", name="to")
     def end(self) -> Asset | None:
         return self._find_asset(self.change.edge.end)
 
@@ -204,7 +204,7 @@ class DiffEdge:
     def masking(self) -> bool:
         return self.change.edge.masking
 
-    @describe_field("The name of the job that it goes through.")
+    @describe_field("The name of the job of the flow.")
     def job_name(self) -> str | None:
         return self.change.edge.job.qualified_name if self.change.edge.job else None
 
@@ -212,7 +212,7 @@ class DiffEdge:
     def source(self) -> str:
         return self.change.source
 
-    @describe_field("The time of the statement that says so.")
+    @describe_field("The time of the statement that contains it.")
     def observed_at(self) -> datetime:
         return from_micros(self.change.observed_at)
 
@@ -221,7 +221,7 @@ class DiffEdge:
         return None if node is None or not self.view.index.assets.is_visible(node) else self.view.get_asset(node, Asset)
 
 
-@strawberry.type(description="What changed in the lineage between two times, by names. The totals count what `limit` left out, too.")
+@strawberry.type(description="The differences in lineage between two times, by names. The totals include flows beyond `limit`.")
 class LineageDiff:
     added: list[DiffEdge]
     removed: list[DiffEdge]

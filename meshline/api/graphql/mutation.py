@@ -1,4 +1,4 @@
-"""What a person may say by hand. Each mutation is one statement of the source `person/<name>`, in a scope of its own."""
+"""Mutations: statements that a person makes by hand. Each is one statement of the source `person/<name>`, with its own scope."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from meshline.graph.store.base import Batch, RunReader
 from meshline.ingest.file_times import now
 
 PERSON = "person"
-NEWEST = "person:newest"  # the setting with the time of the last statement of any person: what is stated later is newer, whatever the clock
+NEWEST = "person:newest"  # the setting with the time of a person's last statement: later statements are newer, whatever the clock
 AHEAD_WARNED = 1_000_000  # microseconds
 LONGEST = 500  # characters of a name
 LONGEST_TEXT = 20_000
@@ -44,31 +44,31 @@ _STATEMENT = re.compile(r"st_([1-9][0-9]{0,17})")
 Context = Info[RequestContext, None]
 By = Annotated[
     str | None,
-    strawberry.argument(description="The name of the person who says so. Where there are tokens: none, or that of the token that is sent."),
+    strawberry.argument(description="The name of the person who states it. On a server with tokens: not given, or the name of the token."),
 ]
 
 
-@strawberry.type(description="What a mutation said.")
+@strawberry.type(description="The result of a mutation.")
 class Stated:
     asset: Asset = strawberry.field(description="The asset that changed.")
-    statement: strawberry.ID | None = strawberry.field(description="What `retract` takes. Null when retracted.")
+    statement: strawberry.ID | None = strawberry.field(description="The id that `retract` accepts. Null after a retraction.")
 
 
 @strawberry.type
 class Mutation:
-    @describe_field("Somebody owns an asset.")
+    @describe_field("State that an owner owns an asset.")
     def add_owner(self, info: Context, asset: strawberry.ID, owner: str, by: By = None, type: str = "technical") -> Stated:
         key = _get_key(info.context, asset)
         name, role = _check_name(owner, "owner"), _check_name(type, "type")
         facts = Facts(edges=(EdgeFact(EdgeType.OWNS, model.build_owner_key(name), key, {"type": role}),))
         return _state_facts(info.context, by, ("owner", key.id, name, role), facts, key)
 
-    @describe_field("An asset has a tag, `key` or `key=value`.")
+    @describe_field("State that an asset has a tag, `key` or `key=value`.")
     def add_tag(self, info: Context, asset: strawberry.ID, tag: str, by: By = None) -> Stated:
         key, text = _get_key(info.context, asset), _check_name(tag, "tag")
         return _state_facts(info.context, by, ("tag", key.id, text), _build_attribute(key, "tags", [text]), key)
 
-    @describe_field("What an asset is, in words. Replaces what the same person said of it before.")
+    @describe_field("Describe an asset. Replaces the description that the same person gave before.")
     def set_description(self, info: Context, asset: strawberry.ID, description: str, by: By = None) -> Stated:
         key = _get_key(info.context, asset)
         text = description.strip()
@@ -76,47 +76,47 @@ class Mutation:
             raise InvalidInput(f"a description has 1 to {LONGEST_TEXT} characters", "description")
         return _state_facts(info.context, by, ("description", key.id), _build_attribute(key, "description", text), key)
 
-    @describe_field("A consumer (made if it is new) uses a column, a dataset or a data product.")
+    @describe_field("State that a consumer, which is created if it is new, uses a column, a dataset or a data product.")
     def add_consumer(self, info: Context, asset: strawberry.ID, consumer: str, by: By = None, purpose: str | None = None) -> Stated:
         key, name = _get_key(info.context, asset), _check_name(consumer, "consumer")
         if key.kind not in (AssetKind.COLUMN, AssetKind.DATASET, AssetKind.DATA_PRODUCT):
             raise InvalidInput(f"a consumer uses a column, a dataset or a data product, not a {key.kind}", "asset")
-        said: dict[str, Json] = {} if purpose is None else {"purpose": _check_name(purpose, "purpose")}
-        facts = Facts(edges=(EdgeFact(EdgeType.CONSUMES, model.build_consumer_key(name), key, said),))
+        attributes: dict[str, Json] = {} if purpose is None else {"purpose": _check_name(purpose, "purpose")}
+        facts = Facts(edges=(EdgeFact(EdgeType.CONSUMES, model.build_consumer_key(name), key, attributes),))
         return _state_facts(info.context, by, ("consumer", key.id, name), facts, key)
 
     @describe_field(
-        "Two names are not of one dataset, whatever says so: it wins over all that joins them, until it is retracted."
-        " Takes the ids of the very names (`Dataset.identity`)."
+        "State that two names are different datasets. This takes precedence over every statement or rule that joins them, until it"
+        " is retracted. Needs the ids of exactly these names (`Dataset.identity`)."
     )
     def not_same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, why: str, by: By = None) -> Stated:
         first, second = sorted((_get_exact_key(info.context, dataset, "dataset"), _get_exact_key(info.context, other, "other")))
         if first == second:
-            raise InvalidInput("they are one name: give the ids of two names, as `Dataset.identity` has them", "other")
+            raise InvalidInput("both ids are of the same name: give the ids of two names, as `Dataset.identity` lists them", "other")
         facts = Facts(edges=(EdgeFact(EdgeType.DIFFERENT_FROM, first, second, {"why": _check_name(why, "why")}),))
         return _state_facts(info.context, by, ("not-same-as", first.id, second.id), facts, first)
 
-    @describe_field("Two datasets are one. `retract` takes them apart again.")
+    @describe_field("State that two datasets are the same. `retract` separates them again.")
     def same_as(self, info: Context, dataset: strawberry.ID, other: strawberry.ID, by: By = None, why: str = "a person says so") -> Stated:
         first, second = sorted((_get_key(info.context, dataset), _get_key(info.context, other)))
         for key in (first, second):
             if key.kind is not AssetKind.DATASET:
                 raise InvalidInput(f"only datasets can be the same, and {key.qualified_name!r} is a {key.kind}", "other")
         if first == second:
-            raise InvalidInput("they are the same already", "other")
+            raise InvalidInput("both are the same dataset already", "other")
         facts = Facts(edges=(EdgeFact(EdgeType.SAME_AS, first, second, {"why": _check_name(why, "why")}),))
         return _state_facts(info.context, by, ("same-as", first.id, second.id), facts, first)
 
-    @describe_field("Withdraw what a person said. What was said before stays in the history.")
+    @describe_field("Retract a statement of a person. It stays in the history.")
     def retract(self, info: Context, statement: strawberry.ID) -> Stated:
         request = info.context
         scope_id = _parse_scope_id(statement)
         heads = request.live.store.read_heads([scope_id]) if scope_id is not None else ()
         if not heads or heads[0].content is None:
-            raise NotFound(f"no statement {statement[:40]!r} holds")
+            raise NotFound(f"there is no active statement {statement[:40]!r}")
         head = heads[0]
         if parse_source_kind(head.source) != PERSON:
-            raise InvalidInput(f"{head.source} said so, not a person: correct it there", "statement")
+            raise InvalidInput(f"{head.source} made this statement, not a person: correct it there", "statement")
         asset_id = head.scope[2]
         about = request.now.index.assets.get_key(request.now.get_node(asset_id))
         _commit(request, request.actor, "retract", about, Statement(head.source, head.scope, head.observed_at + 1, EMPTY))
@@ -129,7 +129,7 @@ def _get_key(request: RequestContext, asset_id: str) -> AssetKey:
 
 
 def _get_exact_key(request: RequestContext, asset_id: str, where: str) -> AssetKey:
-    """The name of a dataset that has exactly this id, which need not be the shown one."""
+    """The name of a dataset with exactly this id, even if another name of the dataset is shown."""
     view = request.now
     node = view.get_node(asset_id)
     key = next((key for key in view.index.assets.list_names(node, former=True) if key.id == asset_id), view.index.assets.get_key(node))
@@ -146,14 +146,14 @@ def _check_name(text: str, where: str) -> str:
 
 
 def _decide_author(request: RequestContext, by: str | None) -> str:
-    """Who speaks: whom the token names, if there are tokens, else who is given."""
+    """The author of a statement: the name of the token if there is one, else the given name. Raises InvalidInput."""
     given = None if by is None else _check_name(by, "by")
     if request.actor:
         if given is not None and given != request.actor:
-            raise InvalidInput(f"the token is of {request.actor!r}, who speaks for nobody else: leave it out", "by")
+            raise InvalidInput(f"the token belongs to {request.actor!r}, who can make statements only in that name: leave `by` out", "by")
         return request.actor
     if given is None:
-        raise InvalidInput("say who says so", "by")
+        raise InvalidInput("give the name of the person who states it", "by")
     return given
 
 
@@ -162,14 +162,14 @@ def _build_attribute(key: AssetKey, attribute: str, value: Json) -> Facts:
 
 
 def _state_facts(request: RequestContext, by: str | None, scope: tuple[str, ...], facts: Facts, about: AssetKey) -> Stated:
-    """Commit one statement; what it is about, as it is afterwards."""
-    speaker = _decide_author(request, by)
-    said = Statement(f"{PERSON}/{speaker}", (PERSON, *scope), 0, encode(facts))
-    _commit(request, speaker, scope[0], about, said)
+    """Commit one statement of a person. Returns the asset `about` as it is afterwards."""
+    author = _decide_author(request, by)
+    statement = Statement(f"{PERSON}/{author}", (PERSON, *scope), 0, encode(facts))
+    _commit(request, author, scope[0], about, statement)
     view = request.now
     node = view.index.assets.find_by_key(about)
-    assert node is not None, "what a statement is about is visible"
-    return Stated(asset=view.get_asset(node, Asset), statement=_find_statement(request, node, said.source, said.scope))
+    assert node is not None, "an asset with a statement about it is visible"
+    return Stated(asset=view.get_asset(node, Asset), statement=_find_statement(request, node, statement.source, statement.scope))
 
 
 def _find_statement(request: RequestContext, node: int, source: str, scope: Scope) -> strawberry.ID | None:
@@ -179,7 +179,10 @@ def _find_statement(request: RequestContext, node: int, source: str, scope: Scop
 
 
 def _commit(request: RequestContext, actor: str, what: str, about: AssetKey, statement: Statement) -> None:
-    """With its entry in the audit log; without the graph's lock: readers need not wait for the disk. `statement.observed_at`: the least."""
+    """Commit a statement with its entry in the audit log.
+
+    The graph's lock is released, so that readers need not wait for the disk. `statement.observed_at`: the earliest time to use.
+    """
     request.release_lock()
     store, earlier = request.live.store, _find_newest_time(request)
 
@@ -187,7 +190,7 @@ def _commit(request: RequestContext, actor: str, what: str, about: AssetKey, sta
         newest = max(earlier, int(store.read_setting(NEWEST) or 0))
         at = max(now(), statement.observed_at, newest + 1)
         if at > now() + AHEAD_WARNED:
-            log.warning("the clock was ahead when %s was stated: this statement counts from just after it", from_micros(newest))
+            log.warning("the clock was ahead at the last statement (%s): this statement gets the time just after it", from_micros(newest))
         stated = statement._replace(observed_at=at)
         return Batch(statements=[stated], journal=[build_mutation_record(actor, what, about, stated)], settings={NEWEST: str(at)})
 
@@ -196,7 +199,7 @@ def _commit(request: RequestContext, actor: str, what: str, about: AssetKey, sta
 
 
 def _find_newest_time(request: RequestContext) -> int:
-    """The time of the last statement of a person, of a store in which that was not recorded yet."""
+    """The time (microseconds) of the last statement of a person, for a store without the setting NEWEST; else 0."""
     live = request.live
     if live.store.read_setting(NEWEST) is not None:
         return 0

@@ -1,4 +1,4 @@
-"""What a change of upstream products means for the products that depend on them, and which consumers a product has."""
+"""The effect of a change on dependent products and their freshness promises, and the consumers of a product."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from meshline.graph.queries.impact_paths import Via
 from meshline.graph.queries.pages import KIND_ORDER
 
 
-@strawberry.type(description="Whether a product can be as fresh as it promises, by what its inputs promise and how often it is renewed.")
+@strawberry.type(description="Whether a product can be as fresh as it promises, given its inputs' promises and how often it is updated.")
 class Freshness:
     standing: Feasible
-    promised: float | None = strawberry.field(description="How old its data may be, in seconds; null: it does not say.")
-    least: float | None = strawberry.field(description="How old its data may get at least, by what is known; null: nothing is.")
-    worst: Asset | None = strawberry.field(description="The input that decides that.")
-    text: str = strawberry.field(description="The arithmetic.")
+    promised: float | None = strawberry.field(description="The maximum age of its data that it promises, in seconds; null: none.")
+    least: float | None = strawberry.field(description="Lower bound of the age that its data can reach, in seconds; null: unknown.")
+    worst: Asset | None = strawberry.field(description="The input that decides the lower bound.")
+    text: str = strawberry.field(description="How the numbers were computed.")
 
     @classmethod
     def from_feasibility(cls, view: GraphView, found: Feasibility) -> Self:
@@ -49,36 +49,36 @@ class Freshness:
         )
 
 
-@strawberry.type(description="A promise that holds, or may hold, and would not any more.")
+@strawberry.type(description="A promise that is, or may be, feasible now and would not be after the change.")
 class LostPromise:
     product: DataProduct
     now: Freshness
     then: Freshness
 
 
-@strawberry.type(description="A product that is reached.")
+@strawberry.type(description="A product that the change affects.")
 class ImpactedProduct:
     view: strawberry.Private[GraphView]
     product: DataProduct
-    verdict: Verdict | None = strawberry.field(description="The worst change that reaches it; null where assets were asked about.")
+    verdict: Verdict | None = strawberry.field(description="The worst verdict of the changes that affect it; null if `of` was given.")
     reach: Reach
     distance: int
     masked: bool
 
-    @describe_field("What it promises now, and whether it can.")
+    @describe_field("Its freshness promise now, and whether that is feasible.")
     def freshness(self) -> Freshness:
         return Freshness.from_feasibility(self.view, assess_product(self.view.request.live, self.view.index, self.product.node))
 
 
-@strawberry.type(description="What becomes of products.")
+@strawberry.type(description="The effect on products.")
 class ProductImpact:
-    products: list[ImpactedProduct] = strawberry.field(description="Those that are reached: the surest and nearest first.")
-    lost_promises: list[LostPromise] = strawberry.field(description="Promises of freshness that rest on one that the change loosens.")
+    products: list[ImpactedProduct] = strawberry.field(description="The affected products; the most certain and nearest first.")
+    lost_promises: list[LostPromise] = strawberry.field(description="Freshness promises that depend on a promise that the change loosens.")
     completeness: Completeness
 
 
 def compute_product_impact(request: RequestContext, change: ChangeInput | None, of: Sequence[str] | None) -> ProductImpact:
-    """Raises InvalidInput unless exactly one is given."""
+    """The effect of a change, or of changes to the assets `of`, on products. Raises InvalidInput unless exactly one is given."""
     if (change is None) == (of is None):
         raise InvalidInput("name a change, or assets", "change" if of is None else "of")
     if change is None:
@@ -134,7 +134,7 @@ def _build_answer(
 
 
 def _collect_promises(view: GraphView, changes: Iterable[Change]) -> dict[int, float | None]:
-    """What products and contracts would promise of freshness; None: nothing."""
+    """The freshness, in seconds, that products and contracts (by node) would promise after the changes; None: no promise."""
     found: dict[int, float | None] = {}
     for one in changes:
         kind = _SUBJECTS.get(one.subject.kind)
@@ -152,7 +152,7 @@ _SUBJECTS = {SubjectKind.CONTRACT: model.build_contract_key, SubjectKind.PRODUCT
 _REMOVALS = frozenset({"contract-removed", "contract-ended", "product-removed", "product-ended"})
 
 
-@strawberry.type(description="A consumer of something that is made of the product's data.")
+@strawberry.type(description="A consumer of data that is derived from the product.")
 class ReachedConsumer:
     view: strawberry.Private[GraphView]
     paths: strawberry.Private[Via]
@@ -161,26 +161,26 @@ class ReachedConsumer:
     distance: int
     masked: bool
 
-    @describe_field("A shortest path of its reach.")
+    @describe_field("A shortest path with this reach.")
     def via(self) -> list[PathStep]:
         steps = self.paths.path(self.consumer.node)
         self.view.request.spend(len(steps))
         return [PathStep.from_step(self.view, step) for step in steps]
 
-    @describe_field("All that it uses, and under which contract.")
+    @describe_field("All assets that it uses, and under which contract.")
     def uses(self) -> list[Consumption]:
         edges = self.view.index.ownership.list_edges(self.consumer.node, EdgeType.CONSUMES)
         self.view.request.spend(len(edges))
         return [Consumption.from_edge(self.view, edge) for edge in edges]
 
 
-@strawberry.type(description="Who consumes a product. Nobody is in `reached` who is in one of the others.")
+@strawberry.type(description="The consumers of a product. `reached` contains no consumer of the other lists.")
 class ProductConsumers:
     product: DataProduct
-    directly: list[Consumption] = strawberry.field(description="Uses the product as a whole.")
-    through_ports: list[Consumption] = strawberry.field(description="Uses a dataset of its output ports, or a column of one.")
-    inside: list[Consumption] = strawberry.field(description="Uses a dataset of the product that is no output port.")
-    reached: list[ReachedConsumer] = strawberry.field(description="Uses only what is made of it, by lineage: the surest and nearest first.")
+    directly: list[Consumption] = strawberry.field(description="They use the product as a whole.")
+    through_ports: list[Consumption] = strawberry.field(description="They use a dataset of its output ports, or a column of one.")
+    inside: list[Consumption] = strawberry.field(description="They use a dataset of the product that is not an output port.")
+    reached: list[ReachedConsumer] = strawberry.field(description="They use only data derived from it; the most certain and nearest first.")
     completeness: Completeness
 
     @classmethod
@@ -196,8 +196,8 @@ class ProductConsumers:
         request.record_truncation(found.completeness.truncated)
         ported = {edge.end for edge in index.ownership.list_edges(product, EdgeType.PORT) if _is_output(edge)}
         datasets = np.array(index.assets.list_of_kind(AssetKind.DATASET), np.int32)
-        held = set(datasets[index.ownership.find_products(datasets) == product].tolist())
-        directly, through, inside = (_list_uses(view, nodes) for nodes in ({product}, ported, held - ported))
+        contained = set(datasets[index.ownership.find_products(datasets) == product].tolist())
+        directly, through, inside = (_list_uses(view, nodes) for nodes in ({product}, ported, contained - ported))
         known = {use.consumer_node for use in (*directly, *through, *inside)}
         return cls(
             product=view.get_asset(product, DataProduct),

@@ -20,7 +20,7 @@ from meshline.graph.model import AssetKind, EdgeType
 from meshline.graph.queries import search
 
 
-@strawberry.type(description="Where a data product hands out data, or takes it in.")
+@strawberry.type(description="An output or input of a data product.")
 class Port:
     view: strawberry.Private[GraphView]
     dataset_node: strawberry.Private[int]
@@ -31,7 +31,7 @@ class Port:
     format: str | None
     description: str | None
     version: str | None
-    refresh: str | None = strawberry.field(description="How its data comes in or is renewed, as its source gives it.")
+    refresh: str | None = strawberry.field(description="How its data arrives or is updated, as its source states it.")
     contract_name: str | None = strawberry.field(description="The contract about its data.")
     deprecated: bool
     source: str
@@ -75,7 +75,7 @@ class DataProduct(Asset):
     async def version(self) -> str | None:
         return (await self.view.read_attributes(self.node)).text("version")
 
-    @describe_field("active, deprecated, ... as its source says.")
+    @describe_field("active, deprecated, ... as its source states it.")
     async def status(self) -> str | None:
         return (await self.view.read_attributes(self.node)).text("status")
 
@@ -83,7 +83,7 @@ class DataProduct(Asset):
     async def slos(self) -> list[ServiceLevel]:
         return list_service_levels((await self.view.read_attributes(self.node)).value("slo"))
 
-    @describe_field("The suites of checks that it has run, as its specification names them.")
+    @describe_field("The suites of checks that its specification lists.")
     async def quality_checks(self) -> list[QualitySuite]:
         return [QualitySuite.from_suite(suite) for suite in suites_of((await self.view.read_attributes(self.node)).value("quality_checks"))]
 
@@ -92,7 +92,7 @@ class DataProduct(Asset):
         value = (await self.view.read_attributes(self.node)).value("registered_in")
         return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
-    @describe_field("The service level that is promised, as its source gives it.")
+    @describe_field("The promised service levels, as its source states them.")
     async def slo(self) -> JSON | None:
         value = (await self.view.read_attributes(self.node)).value("slo")
         return None if value is None else JSON(value)
@@ -112,7 +112,7 @@ class DataProduct(Asset):
     def datasets(self, first: int | None = None, after: str | None = None) -> Connection[Asset]:
         return list_assets(self.view, AssetKind.DATASET, Asset, search.Filter(product=self.node), first, after)
 
-    @describe_field("Who uses the product, or a dataset or column of its output ports.")
+    @describe_field("Who consumes the product, or a dataset or column of its output ports.")
     def consumers(self) -> list[Consumption]:
         index = self.view.index
         ports = {
@@ -123,6 +123,6 @@ class DataProduct(Asset):
         columns = [column for dataset in ports for column in index.assets.list_columns(dataset)]
         return list_consumptions(self.view, self.node, *ports, *columns)
 
-    @describe_field("How fresh its output ports are, measured against its promise, and what their checks say.")
+    @describe_field("The freshness of its output ports compared with its promise, and the results of their checks.")
     async def health(self) -> ProductHealth:
         return ProductHealth.from_health(self.view, await self.view.read_product_health(self.node))

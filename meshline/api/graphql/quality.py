@@ -1,4 +1,4 @@
-"""Checks of datasets and columns, and how well products are."""
+"""Quality checks of datasets and columns, and the health of products."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def _to_time(micros: int | None) -> datetime | None:
     return None if micros is None else from_micros(micros)
 
 
-@strawberry.type(description="What a check found over a stretch of time, from one run to the last that found the same.")
+@strawberry.type(description="The result of a check in an interval of time, from one run to the last one with the same result.")
 class QualityResult:
     outcome: CheckOutcome
     expected: JSON | None
     observed: JSON | None
     message: str | None
     at: datetime
-    last_at: datetime = strawberry.field(description="The last run that found the same.")
+    last_at: datetime = strawberry.field(description="The last run with the same result.")
 
     @classmethod
     def from_past(cls, past: quality.Past) -> Self:
-        said = past.said
+        check = past.said
         return cls(
-            outcome=said.outcome,
-            expected=_to_json(said.expected),
-            observed=_to_json(said.observed),
-            message=said.message,
+            outcome=check.outcome,
+            expected=_to_json(check.expected),
+            observed=_to_json(check.observed),
+            message=check.message,
             at=from_micros(past.at),
             last_at=from_micros(past.last),
         )
@@ -54,32 +54,32 @@ class QualityCheck:
     view: strawberry.Private[GraphView]
     result: strawberry.Private[quality.Result]
     name: str = strawberry.field(description="Unique in its suite.")
-    kind: str = strawberry.field(description="What is checked, in its tool's own word: not_null, freshness, schema, ...")
+    kind: str = strawberry.field(description="The kind of check, as its tool calls it: not_null, freshness, schema, ...")
     outcome: CheckOutcome
     expected: JSON | None
-    observed: JSON | None = strawberry.field(description="Figures, and names of columns; never rows of data.")
+    observed: JSON | None = strawberry.field(description="Numbers and names of columns; never rows of data.")
     message: str | None
     suite: str
-    labels: JSON | None = strawberry.field(description="What its author attached to it.")
-    at: datetime | None = strawberry.field(description="When it was run; null if it is only written down.")
+    labels: JSON | None = strawberry.field(description="Labels from its author.")
+    at: datetime | None = strawberry.field(description="The time of the run; null if it is only defined.")
     source: str
     statement: strawberry.ID
 
     @classmethod
     def from_result(cls, view: GraphView, result: quality.Result) -> Self:
         view.request.spend()
-        said = result.said
+        check = result.said
         return cls(
             view=view,
             result=result,
             name=result.name,
-            kind=said.kind,
-            outcome=said.outcome,
-            expected=_to_json(said.expected),
-            observed=_to_json(said.observed),
-            message=said.message,
-            suite=said.suite,
-            labels=_to_json(dict(said.labels)) if said.labels else None,
+            kind=check.kind,
+            outcome=check.outcome,
+            expected=_to_json(check.expected),
+            observed=_to_json(check.observed),
+            message=check.message,
+            suite=check.suite,
+            labels=_to_json(dict(check.labels)) if check.labels else None,
             at=_to_time(result.at),
             source=result.source,
             statement=build_statement_id(result.scope_id),
@@ -89,31 +89,31 @@ class QualityCheck:
     def asset(self) -> Asset:
         return self.view.get_asset(self.result.asset, Asset)
 
-    @describe_field("The dataset that is checked, in whole or a column of it.", type_=refer_to_type("Dataset"))
+    @describe_field("The dataset that is checked, as a whole or in a column.", type_=refer_to_type("Dataset"))
     def dataset(self) -> Asset:
         return self.view.get_asset(self.result.dataset, Asset)
 
-    @describe_field("What it found before, the newest first.")
+    @describe_field("Its earlier results, the newest first.")
     def history(self, first: int | None = None) -> list[QualityResult]:
         size = self.view.request.check_page_size(first)
         found = quality.history(self.view.request.live, self.view.index, self.result, size)
         self.view.request.spend(len(found))
         return [QualityResult.from_past(past) for past in found]
 
-    @describe_field("Since which run it fails; null if it does not.")
+    @describe_field("The run since which it fails; null if it does not fail.")
     def failing_since(self) -> datetime | None:
         self.view.request.spend()
         return _to_time(quality.failing_since(self.view.request.live, self.view.index, self.result))
 
 
-@strawberry.type(description="How many checks have which outcome.")
+@strawberry.type(description="The number of checks by outcome.")
 class QualityCounts:
     passed: int
     failed: int
     warned: int
-    errors: int = strawberry.field(description="They could not be evaluated.")
+    errors: int = strawberry.field(description="Checks that could not be evaluated.")
     skipped: int
-    not_run: int = strawberry.field(description="They are written down, and no result of them is known.")
+    not_run: int = strawberry.field(description="Checks that are defined, but without a known result.")
 
     @classmethod
     def from_counts(cls, counts: quality.Counts) -> Self:
@@ -124,12 +124,12 @@ def build_checks(view: GraphView, results: Sequence[quality.Result]) -> list[Qua
     return [QualityCheck.from_result(view, result) for result in results]
 
 
-@strawberry.type(description="How old the data of an output port is.")
+@strawberry.type(description="The age of the data of an output port.")
 class PortFreshness:
     view: strawberry.Private[GraphView]
     dataset_node: strawberry.Private[int]
     state: Standing
-    last_written: datetime | None = strawberry.field(description="When data was there at the latest; null if nobody knows.")
+    last_written: datetime | None = strawberry.field(description="The last time at which data was written; null if no source states it.")
     evidence: Evidence | None
     age_seconds: float | None
 
@@ -150,19 +150,19 @@ class PortFreshness:
         return self.view.get_asset(self.dataset_node, Asset)
 
 
-@strawberry.type(description="The freshness of a product, measured against its promise: that of its worst output port.")
+@strawberry.type(description="The freshness of a product compared with its promise: that of its worst output port.")
 class ProductFreshness:
     state: Standing
-    promised: str | None = strawberry.field(description="As its source gives it.")
+    promised: str | None = strawberry.field(description="As its source states it.")
     promised_seconds: float | None
     ports: list[PortFreshness]
 
 
-@strawberry.type(description="How well a product is: how fresh its output ports are, and what their checks say.")
+@strawberry.type(description="The health of a product: the freshness of its output ports, and the results of their checks.")
 class ProductHealth:
     view: strawberry.Private[GraphView]
     found: strawberry.Private[product_health.Health]
-    state: Standing = strawberry.field(description="BROKEN: its freshness is, or a check failed. Never KEPT for want of knowledge.")
+    state: Standing = strawberry.field(description="BROKEN: its freshness is, or a check failed. Missing information never makes it KEPT.")
 
     @classmethod
     def from_health(cls, view: GraphView, found: product_health.Health) -> Self:
@@ -178,7 +178,7 @@ class ProductHealth:
             ports=[PortFreshness.from_freshness(self.view, port) for port in self.found.ports],
         )
 
-    @describe_field("Of its output ports and their columns.")
+    @describe_field("The checks of its output ports and their columns.")
     def checks(self) -> QualityCounts:
         return QualityCounts.from_counts(self.found.counts)
 

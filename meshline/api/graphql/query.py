@@ -1,4 +1,4 @@
-"""The questions of the schema. Each calls one function of `meshline.graph.queries`."""
+"""The queries of the schema. Each calls one function of `meshline.graph.queries`."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ from meshline.graph.queries import coverage, impact, impact_paths, lineage, line
 from meshline.graph.queries.pages import SortKey, encode_cursor
 
 
-@strawberry.type(description="A page of hits, the best first.")
+@strawberry.type(description="A page of search results, the best first.")
 class SearchConnection:
     nodes: list[Asset]
     keys: strawberry.Private[list[tuple[SortKey, str]]]
     has_next: strawberry.Private[bool]
     has_previous: strawberry.Private[bool]
     total_count: int
-    truncated: bool = strawberry.field(description="Whether the text fits more assets than one search looks at: say more.")
+    truncated: bool = strawberry.field(description="Whether the text matches more assets than one search examines: add words to the text.")
 
     @classmethod
     def from_found(cls, view: GraphView, found: search.Found, *, after: str | None) -> Self:
@@ -76,14 +76,14 @@ class SearchConnection:
 Context = Info[RequestContext, None]
 
 
-@strawberry.input(description="All that is given must hold.")
+@strawberry.input(description="All given conditions must be met.")
 class AssetFilter:
-    text: str | None = strawberry.field(default=None, description="Part of the qualified name, whatever the case.")
+    text: str | None = strawberry.field(default=None, description="Part of the qualified name; the case does not matter.")
     namespace: str | None = None
     domain: strawberry.ID | None = strawberry.field(default=None, description="In this domain or one below it.")
     product: strawberry.ID | None = None
-    owner: strawberry.ID | None = strawberry.field(default=None, description="Owned by it at some level.")
-    described: bool | None = strawberry.field(default=None, description="Datasets: whether some source lists their columns.")
+    owner: strawberry.ID | None = strawberry.field(default=None, description="It owns the asset at some level.")
+    described: bool | None = strawberry.field(default=None, description="For datasets: whether a source lists their columns.")
 
     def to_filter(self, view: GraphView) -> search.Filter:
         def find(asset_id: str | None) -> int | None:
@@ -115,18 +115,18 @@ def _to_micros(time: datetime | None) -> int | None:
 
 @strawberry.type
 class Query:
-    @describe_field("An asset by the id of any member of its identity class; null if there is none.")
+    @describe_field("An asset by its id, or by the id of any of its names; null if there is none.")
     def node(self, info: Context, id: strawberry.ID, as_of: datetime | None = None) -> Asset | None:
         return _find_asset(_get_view(info, as_of), id)
 
     @describe_field(
-        "What was first stated after a time: no answer as of it (`asOf`) can know of it. The same as `completeness.knownLater`; empty"
-        " without a time."
+        "Relations that were first stated after a time: no answer as of that time (`asOf`) can contain them. The same as"
+        " `completeness.knownLater`; empty without a time."
     )
     def known_later(self, info: Context, as_of: datetime | None = None) -> list[KnownLater]:
         return KnownLater.list_from(_get_view(info, as_of).index.known_later)
 
-    @describe_field("Assets by their ids, in the same order; null where there is none.")
+    @describe_field("Assets by their ids, in the same order; null for an unknown id.")
     def nodes(self, info: Context, ids: list[strawberry.ID]) -> list[Asset | None]:
         info.context.check_page_size(len(ids))
         return [_find_asset(info.context.now, asset_id) for asset_id in ids]
@@ -137,14 +137,14 @@ class Query:
         return view.find_asset(resolve.dataset(view.index, info.context.naming, namespace, name), Dataset)
 
     @describe_field(
-        "The one asset that a text names: an id, `namespace/name`, any alias, `dataset.column`, a unique suffix of one,"
+        "The one asset that a text refers to: an id, `namespace/name`, any alias, `dataset.column`, a unique suffix of one,"
         " or `kind:name`. Fails with NOT_FOUND, or AMBIGUOUS with `candidates`."
     )
     def resolve(self, info: Context, name: str, as_of: datetime | None = None) -> Asset:
         view = _get_view(info, as_of)
         return view.get_asset(resolve.resolve(view.index, info.context.live.store, info.context.naming, name), Asset)
 
-    @describe_field("Assets in whose names, titles, descriptions or tags each word of the text begins some word.")
+    @describe_field("Assets for which each word of the text is the beginning of a word in the name, title, description or tags.")
     def search(
         self,
         info: Context,
@@ -182,7 +182,7 @@ class Query:
         view = info.context.now
         return list_assets(view, AssetKind.DATA_PRODUCT, DataProduct, _build_filter(view, wanted), first, after)
 
-    @describe_field("What is only inferred is left out.")
+    @describe_field("Datasets that are only inferred are left out.")
     def datasets(self, info: Context, wanted: Wanted = None, first: int | None = None, after: str | None = None) -> Connection[Dataset]:
         view = info.context.now
         return list_assets(view, AssetKind.DATASET, Dataset, _build_filter(view, wanted), first, after)
@@ -217,7 +217,7 @@ class Query:
         granularity: Granularity = Granularity.COLUMN,
         reach: Reach = Reach.POSSIBLE,
         limit: int = 500,
-        seen_since: Annotated[datetime | None, strawberry.argument(description="Only flows that were said at or after this time.")] = None,
+        seen_since: Annotated[datetime | None, strawberry.argument(description="Only flows stated at or after this time.")] = None,
         as_of: datetime | None = None,
     ) -> LineageGraph:
         view = _get_view(info, as_of)
@@ -235,7 +235,7 @@ class Query:
         info.context.record_truncation(found.completeness.truncated)
         return LineageGraph.from_lineage(view, found)
 
-    @describe_field("Everything that these assets affect.")
+    @describe_field("All assets that these assets affect.")
     def impact(
         self,
         info: Context,
@@ -247,7 +247,7 @@ class Query:
     ) -> Impact:
         return _compute_impact(info, of, Direction.DOWNSTREAM, reach, depth, seen_since, as_of)
 
-    @describe_field("Everything that these assets come from.")
+    @describe_field("All assets that these assets come from.")
     def provenance(
         self,
         info: Context,
@@ -259,7 +259,7 @@ class Query:
     ) -> Impact:
         return _compute_impact(info, of, Direction.UPSTREAM, reach, depth, seen_since, as_of)
 
-    @describe_field("How data gets from one column or dataset to another: the surest ways first, then the shortest.")
+    @describe_field("The paths of data from one column or dataset to another: the most certain first, then the shortest.")
     def paths(
         self,
         info: Context,
@@ -273,7 +273,7 @@ class Query:
         found = impact_paths.paths(view.index, view.get_node(start), view.get_node(end), reach=reach, first=first)
         return [Path.from_steps(view, steps) for steps in found]
 
-    @describe_field("What an owner owns; inherited: also what is inside, unless owners of its own are nearer.")
+    @describe_field("The assets of an owner; `inherited`: also those inside its assets, unless they have nearer owners.")
     def owned_by(
         self,
         info: Context,
@@ -322,15 +322,15 @@ class Query:
         )
         return LineageDiff.from_diff(before, after, found)
 
-    @describe_field("Merges that look wrong, and names that probably mean one dataset and are not joined; the most doubtful first.")
+    @describe_field("Merges that look wrong, and names that probably are one dataset but are not joined; the most suspicious first.")
     def identity_conflicts(self, info: Context, first: int | None = None, after: str | None = None) -> Connection[IdentityConflict]:
         return list_conflicts(info.context.now, first, after)
 
-    @describe_field("All that ever said anything, or were tried, and how their last sync went; by name.")
+    @describe_field("All sources that ever made a statement or were synced, with their last sync; by name.")
     def sources(self, info: Context) -> list[Source]:
         return list_sources(info.context.now)
 
-    @describe_field("May this change ship, who is hit, who is told: the report of `meshline check`.")
+    @describe_field("Whether a change may ship, what it affects and who is notified: the report of `meshline check`.")
     def blast_radius(
         self,
         info: Context,
@@ -338,24 +338,24 @@ class Query:
         mode: CheckMode = CheckMode.STRICT,
         profile: CheckProfile = CheckProfile.MESH,
         since: Annotated[
-            datetime | None, strawberry.argument(description="Also what changed in the lineage of what is touched since then.")
+            datetime | None, strawberry.argument(description="Also report how the lineage of the changed assets has changed since then.")
         ] = None,
     ) -> BlastRadius:
         return compute_blast_radius(info.context, change, mode, profile, since)
 
-    @describe_field("Which products a change breaks, or depend on some assets, and whose promise of freshness no longer holds.")
+    @describe_field("The products that a change affects, or that depend on some assets, and the freshness promises that become infeasible.")
     def product_impact(self, info: Context, change: ChangeInput | None = None, of: list[strawberry.ID] | None = None) -> ProductImpact:
         return compute_product_impact(info.context, change, of)
 
-    @describe_field("Who consumes a product: itself, by its ports, or only what is made of it further down.")
+    @describe_field("The consumers of a product: directly, through its ports, or only of data derived from it.")
     def consumers_of(self, info: Context, product: strawberry.ID) -> ProductConsumers:
         return ProductConsumers.from_product(info.context, product)
 
-    @describe_field("The policies by which the graph is judged, by id.")
+    @describe_field("All policies, by id.")
     def policies(self, info: Context) -> list[Policy]:
         return list_policies(info.context)
 
-    @describe_field("What breaks a policy now: the worst first, then by policy and names.")
+    @describe_field("The current violations of policies: the worst first, then by policy and names.")
     def policy_violations(
         self,
         info: Context,
@@ -366,7 +366,7 @@ class Query:
     ) -> Connection[BrokenPolicy]:
         return list_violations(info.context, policy, severity, first, after)
 
-    @describe_field("Checks that failed, of all datasets that are in the domain, of the product, and owned by the owner that are given.")
+    @describe_field("Failed checks of the datasets that are in the given domain, belong to the given product and have the given owner.")
     def quality_failures(
         self,
         info: Context,
@@ -374,7 +374,7 @@ class Query:
         product: strawberry.ID | None = None,
         owner: strawberry.ID | None = None,
         outcomes: Annotated[
-            list[CheckOutcome] | None, strawberry.argument(description="Those with these outcomes; not given: FAILED and ERROR.")
+            list[CheckOutcome] | None, strawberry.argument(description="Checks with these outcomes; if not given, FAILED and ERROR.")
         ] = None,
         first: int | None = None,
         after: str | None = None,
@@ -385,7 +385,7 @@ class Query:
             view, search.Filter(domain=domain_, product=product_, owner=owner_), OPEN if outcomes is None else outcomes, first, after
         )
 
-    @describe_field("Who asked for which check, used which waiver, said what by hand; which policies were broken. Needs the role writer.")
+    @describe_field("The audit log: checks, used waivers, mutations and violations of policies. Needs the role writer.")
     def audit(
         self,
         info: Context,
@@ -397,12 +397,12 @@ class Query:
     ) -> Connection[AuditEntry]:
         return list_audit_entries(info.context, kind, since, actor, first, after)
 
-    @describe_field("How much is described, owned, and has column lineage.")
+    @describe_field("The number of datasets that are described, have owners, and have lineage.")
     def coverage(self, info: Context) -> Coverage:
         view = info.context.now
         return Coverage.from_coverage(view, coverage.coverage(view.index))
 
-    @describe_field("The service, its version and what it holds.")
+    @describe_field("The service: its version, and the number of assets by kind.")
     def about(self, info: Context) -> About:
         index = info.context.now.index
         return About(

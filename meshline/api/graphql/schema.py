@@ -27,18 +27,21 @@ from meshline.api.graphql.mutation import Mutation
 from meshline.api.graphql.query import Query
 from meshline.errors import LimitExceeded
 
-CACHED_REQUESTS = 128  # requests that need not be parsed and checked again
+CACHED_REQUESTS = 128  # parsed and validated requests that are kept
 
 
 class QuerySize(NamedTuple):
-    """Levels of nesting, and fields with an alias, of all that a selection spreads to."""
+    """The levels of nesting and the number of aliases of a selection, with its fragments."""
 
     depth: int = 0
     aliases: int = 0
 
 
 class QueryLimitRule(ValidationRule):
-    """Measures each operation. The limits are on the subclass that `rules` makes."""
+    """A validation rule that limits each operation. The limits are attributes of the subclass that `build_limits` makes.
+
+    Each fragment is measured once: measuring it again at every spread takes exponential time on fragments that spread fragments.
+    """
 
     max_depth: int
     max_aliases: int
@@ -76,7 +79,7 @@ class QueryLimitRule(ValidationRule):
 
     def _measure_fragment(self, name: str) -> QuerySize:
         if name in self._open or name not in self._fragments:
-            return QuerySize()  # a cycle, or nothing of that name: other rules refuse it
+            return QuerySize()  # a cycle or an unknown name: other rules refuse it
         if name not in self._measured:
             self._open.add(name)
             self._measured[name] = self._measure_selections(self._fragments[name].selection_set)
@@ -85,7 +88,7 @@ class QueryLimitRule(ValidationRule):
 
 
 def build_limits(*, depth: int, aliases: int, tokens: int) -> list[Callable[[], SchemaExtension]]:
-    """Extensions that hold a request to its limits. Programs send the same few requests, so what was checked is remembered."""
+    """Extensions that limit requests. Programs send the same few requests, so parsed and validated ones are cached."""
     guard = type("Limits", (QueryLimitRule,), {"max_depth": depth, "max_aliases": aliases})
     return [
         lambda: MaxTokensLimiter(max_token_count=tokens),
@@ -96,14 +99,14 @@ def build_limits(*, depth: int, aliases: int, tokens: int) -> list[Callable[[], 
 
 
 class Schema(strawberry.Schema):
-    """Errors are logged where they are made into answers (`execution`), not here."""
+    """Errors are logged where they become answers (`execution`), not here."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         pass
 
 
 def build_schema(depth: int, aliases: int, tokens: int) -> Schema:
-    """The schema with limits on what a request may look like."""
+    """The schema, with limits on the shape of a request: levels of nesting, aliases, and tokens of its text."""
     return Schema(
         query=Query,
         mutation=Mutation,
@@ -115,5 +118,5 @@ def build_schema(depth: int, aliases: int, tokens: int) -> Schema:
 
 
 def print_schema() -> str:
-    """The schema as text."""
+    """The schema as the text of `schema.graphql`."""
     return build_schema(depth=1, aliases=1, tokens=1).as_str().strip() + "\n"

@@ -16,32 +16,32 @@ from meshline.ingest.file_times import now
 from meshline.ingest.sources.sync_status import Status, read_statuses
 
 
-@strawberry.type(description="Numbers of datasets. What is only inferred is not counted.")
+@strawberry.type(description="Numbers of datasets. Datasets that are only inferred are not counted.")
 class Covered:
     datasets: int
-    described: int = strawberry.field(description="Some source lists their columns.")
+    described: int = strawberry.field(description="A source lists their columns.")
     owned: int = strawberry.field(description="They have an owner at some level.")
     with_lineage: int = strawberry.field(description="A job writes them, or data is known to flow into them.")
-    with_column_lineage: int = strawberry.field(description="It is known into which columns.")
+    with_column_lineage: int = strawberry.field(description="The columns that data flows into are known.")
 
     @classmethod
     def from_covered(cls, covered: coverage.Covered) -> Self:
         return cls(**covered._asdict())
 
 
-@strawberry.type(description="Of the datasets that a source says something about.")
+@strawberry.type(description="Coverage of the datasets that a source states facts about.")
 class SourceCoverage:
     source: str
     covered: Covered
 
 
-@strawberry.type(description="Of the datasets of a domain; null: of those in no domain.")
+@strawberry.type(description="Coverage of the datasets of a domain; null: of those in no domain.")
 class DomainCoverage:
     domain: Domain | None
     covered: Covered
 
 
-@strawberry.type(description="How much of the mesh is known.")
+@strawberry.type(description="How much of the mesh is described, owned and has lineage.")
 class Coverage:
     total: Covered
     by_source: list[SourceCoverage]
@@ -62,26 +62,26 @@ class Coverage:
         )
 
 
-@strawberry.type(description="What the service says of itself.")
+@strawberry.type(description="The service: version, revision and number of assets.")
 class About:
     version: str
-    revision: int = strawberry.field(description="Grows with every change of the graph.")
+    revision: int = strawberry.field(description="The revision of the graph, which grows with every change.")
     assets: list[KindCount]
 
 
-@strawberry.type(description="How many assets of a kind are shown.")
+@strawberry.type(description="The number of visible assets of a kind.")
 class KindCount:
     kind: AssetKind
     count: int
 
 
-@strawberry.type(description="Where a source stands among the kinds of sources: 1 is believed first; null: after all that are listed.")
+@strawberry.type(description="The rank of a source among the kinds of sources: 1 has the highest precedence; null: after all ranked kinds.")
 class SourcePrecedence:
-    structure: int | None = strawberry.field(description="For what is: types, nullability, location.")
-    people: int | None = strawberry.field(description="For what people say: owners, descriptions, tags.")
+    structure: int | None = strawberry.field(description="For structure: types, nullability, location.")
+    people: int | None = strawberry.field(description="For what people maintain: owners, descriptions, tags.")
 
 
-@strawberry.type(description="How the last sync of a source went. Counts are of scopes, of files of events those of events.")
+@strawberry.type(description="The last sync of a source. Counts are numbers of scopes; for files of events, numbers of events.")
 class Sync:
     at: datetime
     seconds: float
@@ -91,8 +91,8 @@ class Sync:
     changed: int
     retracted: int
     refused: int
-    error: str | None = strawberry.field(description="Why it could not be read to its end.")
-    failures: int = strawberry.field(description="How many syncs in a row could not, this one included.")
+    error: str | None = strawberry.field(description="Why the source could not be read to its end.")
+    failures: int = strawberry.field(description="The number of failed syncs in a row, including this one.")
 
     @classmethod
     def from_status(cls, status: Status) -> Sync:
@@ -116,9 +116,9 @@ class Source:
     status: strawberry.Private[Status | None]
     name: str = strawberry.field(description="`kind/name`")
     kind: str
-    datasets: int = strawberry.field(description="Datasets of which it says something.")
+    datasets: int = strawberry.field(description="The number of datasets that it states facts about.")
 
-    @describe_field("Scopes of which it says something now.")
+    @describe_field("The number of its active statements.")
     def statements(self) -> int:
         return len(self.view.index.changes.list_statements(self.name))
 
@@ -127,7 +127,7 @@ class Source:
         precedence = self.view.request.live.precedence
         return SourcePrecedence(structure=_find_rank(self.kind, precedence.structure), people=_find_rank(self.kind, precedence.people))
 
-    @describe_field("Null for what is not read but sent: events, and what people say.")
+    @describe_field("Null for sources that are not read but send: events, and statements of people.")
     def last_sync(self) -> Sync | None:
         return None if self.status is None else Sync.from_status(self.status)
 
@@ -137,7 +137,7 @@ class Source:
             return None
         return max(now() - self.status.succeeded, 0) / 1e6
 
-    @describe_field("When a server that syncs it on a schedule will do so again.")
+    @describe_field("The time of its next scheduled sync by a server.")
     def next(self) -> datetime | None:
         return None if self.status is None or self.status.next is None else from_micros(self.status.next)
 
@@ -145,7 +145,7 @@ class Source:
 def list_sources(view: GraphView) -> list[Source]:
     """All sources, by name."""
     known = read_statuses(view.request.live.store)
-    datasets = {name: len(spoken) for name, spoken in view.index.assets.survey().mentioned}
+    datasets = {name: len(mentioned) for name, mentioned in view.index.assets.survey().mentioned}
     names = sorted({*known, *datasets})
     view.request.spend(len(names))
     return [

@@ -1,4 +1,4 @@
-"""`POST /api/v1/check`: may this change ship?"""
+"""`POST /api/v1/check`: checks whether a change may ship."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _decoder = msgspec.json.Decoder(CheckRequest)
 
 
 async def post_check(request: Request) -> Response:
-    """200 with the report, whatever the verdict; 400 with `path` if it cannot be decided, 404 and 409 for a name of none or of many."""
+    """200 with the report, whatever the verdict; 400 with `path` for invalid input, 404 and 409 for an unknown or ambiguous name."""
     service: Service = request.app.state.service
     opened = service.resources
     check_media(request, MEDIA)

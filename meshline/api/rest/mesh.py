@@ -1,4 +1,4 @@
-"""`PUT /api/v1/mesh`: what a mesh file says replaces what the same file said before."""
+"""`PUT /api/v1/mesh`: loads a mesh file; its statements replace those of its earlier version."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from meshline.ingest.sources.target import LocalTarget
 
 # JSON is YAML. A web page cannot send any of these across origins without asking first.
 MEDIA = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", JSON})
-DEFAULT_NAME = "mesh.yaml"  # names the source if the file does not, and nor does `?name=`
+DEFAULT_NAME = "mesh.yaml"  # names the source if neither the file nor `?name=` does
 
 
 class MeshAnswer(msgspec.Struct, frozen=True):
-    """What loading a file did, in entries. `new`: of those that changed, the ones that were not there before."""
+    """The result of loading a file, in entries. `new`: those of the changed ones that did not exist before."""
 
     source: str
     revision: int
@@ -38,7 +38,7 @@ class MeshAnswer(msgspec.Struct, frozen=True):
 
 
 async def put_mesh(request: Request) -> Response:
-    """200 with what changed; 400 with `path` (line and column) if the file cannot be used, or an entry of it.
+    """200 with what changed; 400 with `path` (line and column) if the file or one of its entries is invalid.
 
     `?name=` names the file for messages and, if it names no source itself, its source.
     """
@@ -48,7 +48,7 @@ async def put_mesh(request: Request) -> Response:
     body = await read_body(request, service.settings.max_body_bytes)
     name = request.query_params.get("name") or DEFAULT_NAME
 
-    lane: Lane = request.app.state.checks  # few processes that parse at once, whatever they parse
+    lane: Lane = request.app.state.checks  # shared with checks: it bounds the number of parser processes
     file = await lane.run(partial(parse_mesh, body, name, service.settings.check_seconds))
 
     def load() -> mesh.Loading:
@@ -64,7 +64,7 @@ async def put_mesh(request: Request) -> Response:
 
 
 def _store_configuration(file: mesh.Mesh, opened: Resources) -> list[str]:
-    """Remember the file's rules as far as a running server can; what it cannot is said. Raises InvalidInput."""
+    """Store the rules of the file that a running server can change. Returns warnings about the others. Raises InvalidInput."""
     naming, precedence = mesh.configuration(file)
     store = opened.live.store
     if naming is not None and naming.digest != opened.naming.digest and store.read_revision() == 0:
@@ -76,4 +76,4 @@ def _store_configuration(file: mesh.Mesh, opened: Resources) -> list[str]:
     if precedence is None or precedence == mesh.stored(store)[1]:
         return []
     mesh.configure(store, None, precedence)
-    return ["precedence: holds from the next start of each server on"]
+    return ["precedence: takes effect when each server is restarted"]

@@ -1,4 +1,4 @@
-"""OpenLineage over HTTP: one event, or a batch of events. An answer is given when what it accepts is durable."""
+"""OpenLineage over HTTP: one event, or a batch of events. The response is sent when the accepted events are durable."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from meshline.ingest.pipeline import Accepted, Pipeline
 log = logging.getLogger("meshline.api")
 
 SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-AT_ONCE = 64 * 1024  # bytes of an event that is parsed while others wait, in less than a millisecond
-WARNINGS_LISTED = 100  # of a batch: a client shows few, and 100,000 events may have many each
+AT_ONCE = 64 * 1024  # bytes of an event that is parsed in the event loop, which takes less than a millisecond
+WARNINGS_LISTED = 100  # of a batch: clients show few, and 100,000 events may have many each
 MEDIA = frozenset({JSON, "application/vnd.openlineage+json"})
 
 
 class EventWarning(msgspec.Struct, frozen=True):
-    """What of an event was not taken as it came; `path` is a JSON path."""
+    """A part of an event that was ignored or changed; `path` is a JSON path."""
 
     path: str
     message: str
 
 
 class EventAnswer(msgspec.Struct, frozen=True):
-    """An event that is durable. A graph of at least this revision shows it."""
+    """An event that is durable. The graph shows it from this revision on."""
 
     revision: int
     warnings: list[EventWarning]
 
 
 async def post_event(request: Request) -> Response:
-    """201 when the event is durable and shown, with warnings about what of it was not taken as it came."""
+    """201 when the event is durable and queries show it, with warnings about parts of it that were ignored or changed."""
     service: Service = request.app.state.service
     metrics: Metrics = request.app.state.metrics
     try:
-        pipeline = service.resources.pipeline  # before the body: what cannot be taken need not be read
+        pipeline = service.resources.pipeline  # before the body: without a graph it need not be read
         body = await _read_event_body(request, service)
         if len(body) <= AT_ONCE:
             accepted = await pipeline.ingest(body, service.settings.source)
@@ -63,7 +63,7 @@ async def post_event(request: Request) -> Response:
 
 
 class FailedEvent(msgspec.Struct, frozen=True):
-    """An event of a batch that was not taken. `retriable`: sending it again may work."""
+    """A refused event of a batch. `retriable`: sending it again may work."""
 
     index: int
     reason: str
@@ -71,6 +71,10 @@ class FailedEvent(msgspec.Struct, frozen=True):
 
 
 class BatchSummary(msgspec.Struct, frozen=True):
+    """Numbers of events of a batch."""
+
+    """Numbers of events of a batch."""
+
     received: int
     successful: int
     failed: int
@@ -79,7 +83,7 @@ class BatchSummary(msgspec.Struct, frozen=True):
 
 
 class BatchEventWarning(EventWarning, frozen=True):
-    """What of an event of a batch was not taken as it came."""
+    """A part of an event of a batch that was ignored or changed; `index`: the position of the event in the batch."""
 
     index: int
 
@@ -87,7 +91,7 @@ class BatchEventWarning(EventWarning, frozen=True):
 class BatchAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """As the OpenLineage API specifies (spec/OpenLineage.yml, /lineage/batch): `status` is success or partial_success.
 
-    `warnings` is ours: the first of them. `more_warnings`: how many are not listed.
+    `warnings` is our extension: the first WARNINGS_LISTED. `more_warnings`: how many are not listed.
     """
 
     status: str
@@ -98,7 +102,7 @@ class BatchAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class _BatchOutcome(NamedTuple):
-    """What became of a batch of so many events: errors by position, the first warnings, and the number of the others."""
+    """The outcome of a batch: number of events, errors by position, the first warnings, and the number of the others."""
 
     events: int
     errors: dict[int, Exception]
@@ -107,9 +111,9 @@ class _BatchOutcome(NamedTuple):
 
 
 async def post_batch(request: Request) -> Response:
-    """200 with what became of each event: those that are usable are taken, whatever the others are.
+    """200 with the outcome of each event: valid events are ingested, whatever the others are.
 
-    `?source=NAME`: they are those of the source openlineage/NAME.
+    `?source=NAME`: the events belong to the source openlineage/NAME.
     """
     service: Service = request.app.state.service
     metrics: Metrics = request.app.state.metrics
@@ -138,7 +142,7 @@ def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _BatchOutcome
     for index, event in enumerate(events):
         try:
             waiting.append((index, pipeline.submit(event, source)))
-        except Exception as error:  # noqa: BLE001 - what is wrong with one event is no matter of the others
+        except Exception as error:  # noqa: BLE001 - an error in one event must not affect the others
             errors[index] = error
     warnings: list[BatchEventWarning] = []
     more = 0
@@ -155,7 +159,7 @@ def _ingest_batch(pipeline: Pipeline, body: bytes, source: str) -> _BatchOutcome
 
 
 def _parse_source(request: Request, service: Service) -> str:
-    """Whose the events are."""
+    """The source of the events: `?source=NAME`, else that of the settings. Raises InvalidInput."""
     name = request.query_params.get("source")
     if name is None:
         return service.settings.source

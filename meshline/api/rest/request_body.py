@@ -1,4 +1,4 @@
-"""Request bodies, bounded: whatever the length that is announced and however well it is compressed."""
+"""Request bodies of limited size, whatever length is announced and however well they are compressed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from meshline.app.threads import run_in_thread
 from meshline.errors import InvalidInput, QueueFull
 
 GZIP = 31  # zlib's window bits for a gzip header and trailer
-WITHOUT_MEDIA_TYPE = frozenset({"", "application/x-www-form-urlencoded"})  # the second is what `curl -d` sends whatever the data is
+WITHOUT_MEDIA_TYPE = frozenset({"", "application/x-www-form-urlencoded"})  # the second is what `curl -d` sends for any data
 IDENTITY = frozenset({"", "identity"})
 COMPRESSED = frozenset({"gzip", "x-gzip"})
 
-AT_ONCE = 4096  # bytes of gzip that are unpacked while others wait: to 4 MiB at most
-STEP = 2**20  # bytes that are unpacked before there is another look at the limits
-MOST_MEMBERS = 1_000  # of a gzip body
+AT_ONCE = 4096  # bytes of gzip that are unpacked in the event loop: to 4 MiB at most
+STEP = 2**20  # bytes that are unpacked between two checks of the limits
+MOST_MEMBERS = 1_000  # members of a gzip body
 
 T = TypeVar("T")
-_RESERVED = "body_bytes"  # in a request's state: its budget, and how much it has of that
+_RESERVED = "body_bytes"  # key in a request's state: its budget, and the bytes that it has reserved there
 
 
 class BodyBudget:
-    """The memory that the bodies of all requests under way may take together. Thread-safe."""
+    """Limit, in bytes, of the memory that the bodies of all requests under way use together. Thread-safe."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -39,33 +39,36 @@ class BodyBudget:
 
     @property
     def used(self) -> int:
-        """Bytes that requests hold."""
+        """Bytes that requests have reserved."""
         return self._used
 
     def reserve_bytes(self, size: int, reserved: int) -> None:
-        """`size` bytes more for a request that has `held` already; what is alone may be as large as any body. Raises QueueFull."""
+        """Reserve `size` more bytes for a request that has reserved `reserved` already.
+
+        A request that is alone may exceed the limit, up to the largest allowed body. Raises QueueFull.
+        """
         with self._turn:
             if self._used + size > self._limit and self._used > reserved:
-                raise QueueFull("the bodies of other requests take all the memory that there is for them: send it again", retry_after=2)
+                raise QueueFull("the bodies of other requests use all the memory for bodies: send the request again", retry_after=2)
             self._used += size
 
     def release_bytes(self, size: int) -> None:
-        """Back."""
+        """Release reserved bytes."""
         with self._turn:
             self._used -= size
 
 
 def _reserve_bytes(request: Request, size: int) -> None:
-    """Count bytes of a request's body until it is answered (`release_body`)."""
+    """Reserve memory for bytes of a request's body until it is answered (`release_body`)."""
     budget: BodyBudget | None = getattr(request.app.state, "body_budget", None)
     if budget is not None:
-        held = request.scope["state"].get(_RESERVED, (budget, 0))[1]
-        budget.reserve_bytes(size, held)
-        request.scope["state"][_RESERVED] = (budget, held + size)
+        reserved = request.scope["state"].get(_RESERVED, (budget, 0))[1]
+        budget.reserve_bytes(size, reserved)
+        request.scope["state"][_RESERVED] = (budget, reserved + size)
 
 
 def release_body(scope: Scope) -> None:
-    """What a request took is free again: it is answered."""
+    """Release the memory that a request has reserved, after its response."""
     found: tuple[BodyBudget, int] | None = scope["state"].pop(_RESERVED, None)
     if found is not None:
         budget, reserved = found
@@ -73,9 +76,9 @@ def release_body(scope: Scope) -> None:
 
 
 def check_media(request: Request, allowed: frozenset[str], *, optional: bool = False) -> None:
-    """Refuse a content type that is not one of these, so that no form or script of a foreign web page gets through unasked.
+    """Raise UnsupportedMedia for a content type that is not allowed, so that forms and scripts of foreign web pages are refused.
 
-    `optional`: a program need not say, as with `curl -d`. A browser must: it names the page's origin.
+    `optional`: a program may leave it out, as `curl -d` does. A browser, which sends an Origin header, may not.
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media in allowed or (media in WITHOUT_MEDIA_TYPE and optional and "origin" not in request.headers):
@@ -84,7 +87,7 @@ def check_media(request: Request, allowed: frozenset[str], *, optional: bool = F
 
 
 def decode_json(decoder: msgspec.json.Decoder[T], body: bytes | str, expected: str, where: str = "") -> T:
-    """The value of a JSON body. Raises InvalidInput: "no `expected`: why"."""
+    """The value of a JSON body. Raises InvalidInput; its message begins with "no " and `expected`."""
     try:
         return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -98,7 +101,7 @@ async def read_body(request: Request, limit: int) -> bytes:
         raise UnsupportedMedia(f"content encoding {encoding!r}: send gzip or none")
     try:
         return await (_read_plain if encoding in IDENTITY else _read_gzip)(request, limit)
-    except ClientDisconnect as error:  # nobody is there to be answered; and it is no failure of ours
+    except ClientDisconnect as error:  # not an internal error, although no client will read the response
         raise InvalidInput("the connection ended before the body did") from error
 
 
@@ -128,7 +131,7 @@ async def _read_gzip(request: Request, limit: int) -> bytes:
 
 
 def _unpack_gzip(packed: bytes, limit: int, reserve: Callable[[int], None]) -> bytes:
-    """One or more gzip members. Never makes more than `limit` + 1 bytes, whatever they expand to."""
+    """Decompress one or more gzip members; at most `limit` + 1 bytes are ever produced. `reserve` is called with each number of bytes."""
     decoder = zlib.decompressobj(GZIP)
     parts: list[bytes] = []
     size = members = 0
@@ -154,5 +157,5 @@ def _unpack_gzip(packed: bytes, limit: int, reserve: Callable[[int], None]) -> b
             if not packed and not plain:
                 break
     if not decoder.eof:
-        raise InvalidInput("the gzip body ends too early")
+        raise InvalidInput("the gzip body is truncated")
     return b"".join(parts)

@@ -1,4 +1,4 @@
-"""`/api/v1/sources?source=kind/name`: what a source says, read elsewhere; and what it needs to know to be read."""
+"""`/api/v1/sources?source=kind/name`: readings of a source by another process, and what that process needs to know to read it."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from meshline.ingest.sources.sync_status import read_status, save_status
 from meshline.ingest.sources.transfer import LoadingCounts, SentReading, SourceContext, decode_items
 
 MEDIA = frozenset({JSON})
-EVENTS = "openlineage"  # what it says goes to /api/v1/lineage
+EVENTS = "openlineage"  # its events go to /api/v1/lineage
 LOOKUPS = {
-    "ending": "Tell the datasets of which some name ends so, instead.",
-    "contract": "Tell the datasets that the contract with this id governs, instead.",
-    "namespace": "Tell the datasets of this namespace, instead.",
+    "ending": "List the datasets with a name that ends like this, instead.",
+    "contract": "List the datasets that the contract with this id governs, instead.",
+    "namespace": "List the datasets of this namespace, instead.",
 }
-LONGEST = 4096  # characters of a name that is looked for
-MESH = "mesh"  # what it says goes to /api/v1/mesh
+LONGEST = 4096  # characters of a name to look up
+MESH = "mesh"  # its files go to /api/v1/mesh
 
 NAME = re.compile(f"({'|'.join((*KINDS, MESH))})/[A-Za-z0-9_.-]{{1,100}}")
 _decoder = msgspec.json.Decoder(SentReading)
 
 
 async def handle_source(request: Request) -> Response:
-    """GET: 200 with what whoever reads the source must know of the graph.
+    """GET: 200 with what a reader of the source needs to know about the graph.
 
-    PUT: 200 with what changed; 400 with `path` if any of it cannot be used, and then nothing is written.
+    PUT: 200 with what changed; 400 with `path` if any part is invalid, and then nothing is written.
     """
     service: Service = request.app.state.service
     opened, name = service.resources, _parse_source_name(request)
@@ -60,7 +60,7 @@ def _build_response(answer: msgspec.Struct) -> Response:
 
 
 def _parse_source_name(request: Request) -> str:
-    """The source that is meant: one of those that say things by being read."""
+    """The source of a request, which must be of a kind that is read. Raises InvalidInput."""
     given = request.query_params.get("source", "")
     if not NAME.fullmatch(given):
         raise InvalidInput(f"found {given[:200]!r}; accepted is KIND/NAME, where KIND is one of {', '.join((*KINDS, MESH))}", "source")
@@ -71,9 +71,9 @@ def _decode_reading(body: bytes, source: str) -> SentReading:
     sent = decode_json(_decoder, body, "reading of a source")
     kind = parse_source_kind(source)
     if sent.has_items and kind in (EVENTS, MESH):
-        raise InvalidInput(f"what {kind} sources say goes to another address, in their own format", "source")
+        raise InvalidInput(f"{kind} sources have another address and a format of their own", "source")
     if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0) > now() + AHEAD:
-        raise InvalidInput("a sync lies more than a day ahead", "status")
+        raise InvalidInput("the time of the sync is more than a day in the future", "status")
     return sent
 
 
@@ -91,7 +91,7 @@ def _collect_known(opened: Resources, source: str, asked: Mapping[str, str]) -> 
 
 
 def _limit_time(seconds: float, found: Iterable[Item]) -> Iterator[Item]:
-    """What is found, as long as looking at it takes no longer than this. Raises LimitExceeded."""
+    """The entries of a reading. Raises LimitExceeded if iterating takes longer than `seconds`."""
     end = time.monotonic() + seconds
     for one in found:
         if time.monotonic() > end:
