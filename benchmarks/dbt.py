@@ -23,7 +23,7 @@ from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.dbt.source import Dbt
 from meshline.ingest.sources.scope_loader import Loading, load_reading
@@ -94,7 +94,7 @@ def loaded(target: Path, of: Project, database: Path) -> tuple[Spent, Spent]:
 
 def ingest(graph: LiveGraph, target: Path) -> Loading:
     source = Dbt(path=target, namespace="postgres://warehouse:5432")
-    return load_reading(graph, source.read(build_context(graph, Naming(), target, source.source)), now())
+    return load_reading(graph, source.read(build_context(graph, Naming(), target, source.source)), get_current_micros())
 
 
 def checked(loading: Loading, new: int, changed: int) -> None:

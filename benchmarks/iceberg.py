@@ -35,7 +35,7 @@ from meshline.graph.index.kernels.jit import compile_kernels
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import Loading, load_reading
@@ -129,7 +129,7 @@ def syncs(url: str, tables: int, path: Path) -> tuple[Spent, Spent]:
 
 def sync(graph: LiveGraph, url: str) -> Loading:
     source = Iceberg(name="lake", uri=url, parallel=PARALLEL)
-    return load_reading(graph, source.read(build_context(graph, Naming(), Path(), source.source)), now())
+    return load_reading(graph, source.read(build_context(graph, Naming(), Path(), source.source)), get_current_micros())
 
 
 def loop(url: str, tables: int) -> None:

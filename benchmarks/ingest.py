@@ -20,7 +20,7 @@ from meshline.graph.live_graph import LiveGraph, collect_seldom
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
 
 ABOUT = """\
@@ -66,7 +66,7 @@ class Reference:
         self.connection.execute(CREATE)
 
     def take(self, bodies: Sequence[bytes]) -> None:
-        at = now()
+        at = get_current_micros()
         rows = []
         for body in bodies:
             msgspec.json.decode(body)

@@ -17,7 +17,7 @@ from benchmarks.people import people
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Store
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 
 T = TypeVar("T")
@@ -115,7 +115,7 @@ def _commit(store: Store, builder: BatchBuilder, bodies: Sequence[bytes]) -> Non
 
 
 def received(builder: BatchBuilder, bodies: Sequence[bytes]) -> list[Received]:
-    at = now()
+    at = get_current_micros()
     return [Received(DEFAULT_SOURCE, builder.parser.parse(body, at), at, body) for body in bodies]
 
 

@@ -23,7 +23,7 @@ from meshline.app.service import STORE_SECONDS, Resources, Service
 from meshline.app.threads import run_in_thread
 from meshline.errors import InvalidInput, NotReady, QueueFull, StoreUnavailable
 from meshline.graph.index import Size
-from meshline.ingest.pipeline import Committed
+from meshline.ingest.pipeline import CommitSummary
 from meshline.ingest.sources.sync import SyncOutcome
 from meshline.ingest.sources.sync_status import Status
 
@@ -177,7 +177,7 @@ class Metrics:
         """An event that was refused with this error."""
         self._events.labels(next((outcome for kinds, outcome in _OUTCOMES if isinstance(error, kinds)), FAILED)).inc()
 
-    def count_commit(self, commit: Committed) -> None:
+    def count_commit(self, commit: CommitSummary) -> None:
         """One commit of events, which are durable now."""
         self._events.labels("accepted").inc(commit.events - commit.unchanged)
         self._events.labels("unchanged").inc(commit.unchanged)

@@ -28,7 +28,7 @@ from meshline.graph.model import from_micros, to_micros
 from meshline.graph.naming import Naming
 from meshline.graph.queries.pages import UNLIMITED, Limits
 from meshline.graph.store.base import Batch, Store
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 
 MAX_INPUTS = 1_000  # things that one check compares
 
@@ -71,9 +71,9 @@ def judge_texts(
     live: LiveGraph, request: CheckRequest, texts: Texts, limits: Limits, policies: PolicyService | None, *, graph: bool = True
 ) -> Report:
     """The report, once the texts can be read; see `checked`. The graph's lock is held while it is judged, not while texts are parsed."""
-    time = now()
+    time = get_current_micros()
     waived = texts.read_waivers(time)
-    own = combine_policies([PolicyFile(one.value, one.where) for one in texts.read_policies()]) if request.policies else ()
+    own = combine_policies([PolicyFile(one.value, one.format_place) for one in texts.read_policies()]) if request.policies else ()
     found = texts.read_difference()
     at = partial(live.at, revision=live.index.revision, deadline=limits.deadline)
     if request.since is not None:  # built before the graph is held
@@ -122,7 +122,7 @@ def record_check(store: Store, actor: str, report: Report, digest: str, *, neede
 
     Raises StoreUnavailable, if it is needed; else what cannot be recorded is logged.
     """
-    records = build_check_records(actor, report, digest, now())
+    records = build_check_records(actor, report, digest, get_current_micros())
     try:
         store.commit(lambda _: Batch(journal=records))
     except MeshlineError as error:

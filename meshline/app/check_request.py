@@ -9,7 +9,7 @@ import msgspec
 from meshline.governance.gate import FailOn, Mode
 from meshline.governance.rules import Profile
 from meshline.ingest.changes.base import ChangeInput, Text
-from meshline.ingest.documents import text_of
+from meshline.ingest.documents import decode_text
 
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +53,7 @@ def to_check_input(given: ChangeInput) -> CheckInput:
 
 def build_file(name: str, data: bytes) -> File:
     """Raises InvalidInput for what is no text."""
-    return File(name, text_of(data, name))
+    return File(name, decode_text(data, name))
 
 
 def _to_file(text: Text | None) -> File | None:

@@ -21,7 +21,7 @@ from meshline.governance.notify.templates import load_templates
 from meshline.governance.notify.violation_events import WatchedViolations
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.secrets import expand_variables
 
 
@@ -35,7 +35,9 @@ def build_sender(settings: Settings, store: Store) -> Sender:
         days=settings.notify_days,
     )
     found = load_templates(settings.notify_templates)
-    return Sender(Outbox(store), build_routes(settings), found, _build_webhook(settings), pace, now, markdown=settings.notify_markdown)
+    return Sender(
+        Outbox(store), build_routes(settings), found, _build_webhook(settings), pace, get_current_micros, markdown=settings.notify_markdown
+    )
 
 
 def build_routes(settings: Settings) -> Routes:
@@ -78,7 +80,7 @@ WARN_AGAIN_SECONDS = 300.0
 def build_follower(settings: Settings, live: LiveGraph, watched: WatchedViolations) -> Follower:
     """What notes who has to hear of what is committed."""
     lander = ChangeDetector(live, changes, breaking_only=settings.notify_on == "breaking")
-    return Follower(live, lander, watched, now, webhook=settings.notify_webhook is not None)
+    return Follower(live, lander, watched, get_current_micros, webhook=settings.notify_webhook is not None)
 
 
 class Notifier:

@@ -36,7 +36,7 @@ from meshline.graph.what_if import Saying
 from meshline.ingest.changes import build_proposal
 from meshline.ingest.changes.base import ChangeInput, GraphState, Text
 from meshline.ingest.changes.graph_state import build_graph_state, build_stored_state, parse_views
-from meshline.ingest.documents import Document, document
+from meshline.ingest.documents import Document, parse_yaml
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.context import LazyPeople, build_context
 
@@ -87,11 +87,11 @@ class _ParsedTexts:
     def read_waivers(self, time: int) -> tuple[Waiver, ...]:
         if self._request.waivers is None:
             return ()
-        read = document(self._request.waivers.text.encode(), self._request.waivers.name)
-        return parse_waivers(read.value, read.where, from_micros(time).date())
+        read = parse_yaml(self._request.waivers.text.encode(), self._request.waivers.name)
+        return parse_waivers(read.value, read.format_place, from_micros(time).date())
 
     def read_policies(self) -> tuple[Document, ...]:
-        return tuple(document(one.text.encode(), one.name) for one in self._request.policies)
+        return tuple(parse_yaml(one.text.encode(), one.name) for one in self._request.policies)
 
     def read_difference(self) -> Difference:
         return self._difference
@@ -391,9 +391,9 @@ def parse_mesh(body: bytes, name: str, seconds: float, memory: int = MEMORY) -> 
 def _send_parsed(link: Connection, body: bytes, name: str, memory: int) -> None:
     end_with_server(memory)
     try:
-        from meshline.ingest.mesh import parse  # noqa: PLC0415 - the command line's checks do not wait for it
+        from meshline.ingest.mesh import parse_mesh_file  # noqa: PLC0415 - the command line's checks do not wait for it
 
-        link.send(parse(body, name, strict=True))
+        link.send(parse_mesh_file(body, name, strict=True))
     except MeshlineError as error:
         link.send(error)
     except BaseException:  # noqa: BLE001 - the server raises it

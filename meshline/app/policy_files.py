@@ -9,7 +9,7 @@ from pathlib import Path
 
 from meshline.errors import InvalidInput
 from meshline.governance.policies.policy import Policy, PolicyFile, parse_policies
-from meshline.ingest.documents import MAX_BYTES, document
+from meshline.ingest.documents import MAX_BYTES, parse_yaml
 
 MAX_FILES = 500
 
@@ -52,5 +52,5 @@ def _read(file: Path) -> bytes:
 
 
 def _parse_file(data: bytes, name: str) -> PolicyFile:
-    found = document(data, name)
-    return PolicyFile(found.value, found.where)
+    found = parse_yaml(data, name)
+    return PolicyFile(found.value, found.format_place)

@@ -11,12 +11,12 @@ from meshline.graph.content import decode, encode
 from meshline.graph.model import AssetKey, AssetKind, Content, Facts, Interval, Statement, parse_run
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, Head, RunReader, Store
-from meshline.ingest.catalog_aliases import RULES, remember
-from meshline.ingest.mesh import Mesh, configuration, configure, stored
+from meshline.ingest.catalog_aliases import RULES, write_rules
+from meshline.ingest.mesh import Mesh, build_configuration, configure_store, read_stored_rules
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_limits import NO_LIMITS
 from meshline.ingest.openlineage.run_statements import build_statement_owner, rename_scope
-from meshline.ingest.pipeline import Pipeline, replay
+from meshline.ingest.pipeline import Pipeline, replay_events
 from meshline.ingest.sources.scope_loader import advance_clock, read_retracted, record_retracted
 
 GROUP_SIZE = 1000  # scopes read, and statements written, at once
@@ -36,15 +36,15 @@ def copy_store(
     """Fill a new store. The rules are the mesh file's, else the old store's. Raises InvalidInput if it is not new."""
     if new.read_revision() > 0:
         raise InvalidInput("the store to replay into already holds something: name a new one", "--to")
-    rules = stored(old)
-    given = configuration(mesh) if mesh is not None else (None, None)
-    naming, _ = configure(new, given[0] or rules[0], given[1] or rules[1])
+    rules = read_stored_rules(old)
+    given = build_configuration(mesh) if mesh is not None else (None, None)
+    naming, _ = configure_store(new, given[0] or rules[0], given[1] or rules[1])
     _copy_catalogs(old, new, mesh)
     restated = _RecordingStore(new)
     pipeline = Pipeline(restated, BatchBuilder(naming, NO_LIMITS))
     events = refused = 0
     try:
-        for outcome in replay(old, pipeline):
+        for outcome in replay_events(old, pipeline):
             advance(1)
             if outcome.refused is None:
                 events += 1
@@ -68,7 +68,7 @@ def _copy_catalogs(old: Store, new: Store, mesh: Mesh | None) -> None:
     if rules is not None:
         new.read_setting(RULES, rules)
     if mesh is not None:
-        remember(new, mesh.source, mesh.catalogs)
+        write_rules(new, mesh.source, mesh.catalogs)
 
 
 def _copy_journal(old: Store, new: Store) -> None:

@@ -27,10 +27,10 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
 from meshline.ingest import mesh
-from meshline.ingest.catalog_aliases import Rule, apply, remembered
+from meshline.ingest.catalog_aliases import Rule, apply_rules, read_rules
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_limits import EventLimits
-from meshline.ingest.pipeline import Committed, Limits, Pipeline
+from meshline.ingest.pipeline import CommitSummary, Limits, Pipeline
 from meshline.ingest.sources.sync import SyncOutcome, sync_or_raise
 from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.target import LocalTarget
@@ -76,10 +76,10 @@ def build_subscription(settings: Settings) -> Subscription | None:
     if settings.kafka is None:
         return None
     with require_extra("kafka", "consuming from Kafka"):
-        from meshline.ingest.kafka import Subscription, check, read_properties  # noqa: PLC0415
+        from meshline.ingest.kafka import Subscription, check_subscription, read_properties  # noqa: PLC0415
     properties = {} if settings.kafka_config is None else read_properties(settings.kafka_config)
     found = Subscription(settings.kafka, settings.kafka_topic, settings.kafka_group, properties, settings.max_body_bytes)
-    check(found)
+    check_subscription(found)
     return found
 
 
@@ -109,7 +109,7 @@ run_in_task = partial(run_in_thread, grace=TASK_GRACE)
 class Observer(Protocol):
     """Counts what a service does. For use by any thread."""
 
-    def count_commit(self, commit: Committed) -> None: ...
+    def count_commit(self, commit: CommitSummary) -> None: ...
 
     def count_sync(self, source: str, status: Status, done: SyncOutcome | None) -> None: ...
 
@@ -243,13 +243,13 @@ class Service:
         settings = self.settings
         store = open_store(settings.store)
         try:
-            file = None if settings.mesh is None else mesh.parse(mesh.read(settings.mesh), str(settings.mesh))
-            wanted = (None, None) if file is None else mesh.configuration(file)
-            naming, precedence = mesh.configure(store, *wanted)
+            file = None if settings.mesh is None else mesh.parse_mesh_file(mesh.read_mesh_file(settings.mesh), str(settings.mesh))
+            wanted = (None, None) if file is None else mesh.build_configuration(file)
+            naming, precedence = mesh.configure_store(store, *wanted)
             live = LiveGraph.open(store, precedence)
             if file is not None and settings.mesh is not None:
                 loading = sync_or_raise(
-                    LocalTarget(live, naming), file.source, partial(mesh.load, live, file, naming, mesh.file_time(settings.mesh))
+                    LocalTarget(live, naming), file.source, partial(mesh.load_mesh, live, file, naming, mesh.read_file_time(settings.mesh))
                 )
                 for message in (*map(str, loading.refused), *loading.warnings):
                     log.warning("%s", message)
@@ -297,9 +297,9 @@ class Service:
             await asyncio.sleep(wait)
             begun = time.monotonic()
             try:
-                state = (live.index.revision, await run_in_task(partial(remembered, live.store)))
+                state = (live.index.revision, await run_in_task(partial(read_rules, live.store)))
                 if state != seen:
-                    await run_in_task(partial(apply, live))
+                    await run_in_task(partial(apply_rules, live))
                     seen = state
             except MeshlineError as error:
                 log.warning("names are not joined by the rules of catalogs: %s", error)

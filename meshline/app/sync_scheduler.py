@@ -17,7 +17,7 @@ from meshline.app.logs import DETAILS
 from meshline.app.settings import read_variable
 from meshline.app.threads import run_in_thread
 from meshline.errors import MeshlineError
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.mesh.mesh_file import Configured
 from meshline.ingest.sources.base import SourceConfig
 from meshline.ingest.sources.sync import SyncOutcome, SyncStopped, sync_source
@@ -81,12 +81,12 @@ class Scheduler:
         """Wait until a source is due, and sync it; unless another process was sooner."""
         name = source.source
         status = await _run_in_thread(self._target.read_status, name)
-        at = compute_due_time(status, every, now(), random.random())  # noqa: S311 - nobody gains by guessing it
+        at = compute_due_time(status, every, get_current_micros(), random.random())  # noqa: S311 - nobody gains by guessing it
         if status is not None:
             if name not in self._observed:
                 self._report(name, status, None)
             await _run_in_thread(self._target.save_status, name, msgspec.structs.replace(status, next=at))
-        await asyncio.sleep(max(0, at - now()) / SECOND)
+        await asyncio.sleep(max(0, at - get_current_micros()) / SECOND)
         async with self._room:
             latest = await _run_in_thread(self._target.read_status, name)
             if _get_time(latest) == _get_time(status):

@@ -94,10 +94,10 @@ def _changed(
 ) -> Things:
     from meshline.errors import InvalidInput
     from meshline.ingest.changes.git import count_files, list_changes
-    from meshline.ingest.mesh import parse, read
+    from meshline.ingest.mesh import parse_mesh_file, read_mesh_file
 
     assert git is not None
-    given, said = list_changes(git, mesh, base_tree), parse(read(mesh), str(mesh))
+    given, said = list_changes(git, mesh, base_tree), parse_mesh_file(read_mesh_file(mesh), str(mesh))
     found = count_files((one.source for one in said.sources), mesh.absolute().parent)
     if not given and not any(found.values()):
         raise InvalidInput("its sources name no contracts, product specs, schemas, SQL or dbt project that could be compared", str(mesh))

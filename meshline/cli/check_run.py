@@ -17,7 +17,7 @@ from meshline.governance.report import Report
 from meshline.governance.reports import Format, render_report
 from meshline.governance.reports.text import format_lines
 from meshline.ingest.changes.base import ChangeInput, Text
-from meshline.ingest.documents import MAX_BYTES, text_of
+from meshline.ingest.documents import MAX_BYTES, decode_text
 from meshline.ingest.sources.files import read_bytes
 
 WAIVERS = "meshline-waivers.yaml"
@@ -135,7 +135,7 @@ def beside(name: str, other: str) -> str | None:
     """The text of another file in the folder, or beside the file, that is given; None if there is none."""
     path = Path(name)
     file = (path if path.is_dir() else path.parent) / other
-    return text_of(read_bytes(file, MAX_INPUT_BYTES), str(file)) if name != STDIN and file.is_file() else None
+    return decode_text(read_bytes(file, MAX_INPUT_BYTES), str(file)) if name != STDIN and file.is_file() else None
 
 
 def chosen(**options: str | None) -> dict[str, str]:

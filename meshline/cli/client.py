@@ -78,10 +78,10 @@ class Opened(NamedTuple):
 def opened(url: str | None, *, must_exist: bool = False, mesh: Mesh | None = None) -> Iterator[Opened]:
     """The graph of a store, by the store's own rules, or those that a mesh file gives it."""
     from meshline.graph.live_graph import LiveGraph
-    from meshline.ingest.mesh import configuration, configure
+    from meshline.ingest.mesh import build_configuration, configure_store
 
     with opened_store(url, must_exist=must_exist) as store:
-        naming, precedence = configure(store, *(configuration(mesh) if mesh is not None else ()))
+        naming, precedence = configure_store(store, *(build_configuration(mesh) if mesh is not None else ()))
         yield Opened(LiveGraph.open(store, precedence), naming)
 
 

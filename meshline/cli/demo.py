@@ -104,7 +104,7 @@ def fill(url: str) -> None:
     """Load the example, unless the store holds something already."""
     from meshline.cli.client import opened
     from meshline.cli.store import opened_store
-    from meshline.ingest.mesh import file_time, load, parse, read
+    from meshline.ingest.mesh import load_mesh, parse_mesh_file, read_file_time, read_mesh_file
     from meshline.ingest.openlineage.builder import BatchBuilder
     from meshline.ingest.openlineage.event_files import read_events
     from meshline.ingest.pipeline import Pipeline, ingest_all
@@ -114,9 +114,9 @@ def fill(url: str) -> None:
             return
     folder = example()
     path = folder / "mesh.yaml"
-    mesh = parse(read(path), str(path), strict=True)
+    mesh = parse_mesh_file(read_mesh_file(path), str(path), strict=True)
     with opened(url, mesh=mesh) as graph:
-        load(graph.graph, mesh, graph.naming, file_time(path))
+        load_mesh(graph.graph, mesh, graph.naming, read_file_time(path))
         pipeline = Pipeline(graph.graph, BatchBuilder(graph.naming))
         try:
             for outcome in ingest_all(pipeline, read_events([str(folder / "events")])):

@@ -47,11 +47,11 @@ def export(
     from meshline.cli.store import opened_store
     from meshline.cli.terminal import write_bytes
     from meshline.graph.model import to_micros
-    from meshline.ingest.mesh import stored
+    from meshline.ingest.mesh import read_stored_rules
 
     with opened_store(store, must_exist=True) as source:
         at = to_micros(as_of) if as_of is not None else None
-        _, precedence = stored(source)
+        _, precedence = read_stored_rules(source)
         match format:
             case ExportFormat.OPENLINEAGE:
                 write_bytes(event_lines(source), output)

@@ -29,13 +29,13 @@ def mesh(
     """
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import refusal_exit
-    from meshline.ingest.mesh import parse, read
+    from meshline.ingest.mesh import parse_mesh_file, read_mesh_file
 
-    contents = [(path, read(path)) for path in file]
+    contents = [(path, read_mesh_file(path)) for path in file]
     if strict:
         with refusal_exit():  # before anything is written
             for path, data in contents:
-                parse(data, str(path), strict=True)
+                parse_mesh_file(data, str(path), strict=True)
     refused = sum(_loaded(path, data, store, server) for path, data in contents)
     if refused:
         raise typer.Exit(REFUSED)
@@ -45,10 +45,10 @@ def _loaded(path: Path, data: bytes, store: str | None, server: str | None) -> i
     """Load one file; how much of it was refused."""
     from meshline.cli.terminal import tell
     from meshline.errors import InvalidInput
-    from meshline.ingest.mesh import parse
+    from meshline.ingest.mesh import parse_mesh_file
 
     try:
-        said = parse(data, str(path))
+        said = parse_mesh_file(data, str(path))
     except InvalidInput as error:
         tell(f"refused: {error}")
         return 1
@@ -67,16 +67,16 @@ def _loaded(path: Path, data: bytes, store: str | None, server: str | None) -> i
 
 def _to_store(path: Path, said: Mesh, store: str | None) -> str:
     from meshline.cli.client import opened
-    from meshline.ingest.catalog_aliases import apply
-    from meshline.ingest.mesh import file_time, load
+    from meshline.ingest.catalog_aliases import apply_rules
+    from meshline.ingest.mesh import load_mesh, read_file_time
     from meshline.ingest.sources.sync import sync_or_raise
     from meshline.ingest.sources.target import LocalTarget
 
     with opened(store, mesh=said) as graph:
         loading = sync_or_raise(
-            LocalTarget(graph.graph, graph.naming), said.source, lambda: load(graph.graph, said, graph.naming, file_time(path))
+            LocalTarget(graph.graph, graph.naming), said.source, lambda: load_mesh(graph.graph, said, graph.naming, read_file_time(path))
         )
-        apply(graph.graph)
+        apply_rules(graph.graph)
         return describe_mesh(loading)
 
 

@@ -75,13 +75,13 @@ def openlineage(
 
 def _to_store(events: Iterable[Found], store: str | None, source: str) -> Generator[EventOutcome, None, None]:
     from meshline.cli.store import opened_store
-    from meshline.ingest.mesh import stored
+    from meshline.ingest.mesh import read_stored_rules
     from meshline.ingest.openlineage.builder import BatchBuilder
     from meshline.ingest.pipeline import Pipeline, ingest_all
     from meshline.ingest.sources.target import EventOutcome
 
     with opened_store(store) as opened:
-        naming, precedence = stored(opened)
+        naming, precedence = read_stored_rules(opened)
         pipeline = Pipeline(opened, BatchBuilder(naming))
         try:
             for one in ingest_all(pipeline, events, source):
@@ -96,13 +96,13 @@ def _to_store(events: Iterable[Found], store: str | None, source: str) -> Genera
 
 def _join_names(store: OpenStore, precedence: Precedence) -> None:
     """Apply the store's rules of catalogs, if it has any, to the names that events gave."""
-    from meshline.ingest.catalog_aliases import remembered
+    from meshline.ingest.catalog_aliases import read_rules
 
-    if remembered(store):
+    if read_rules(store):
         from meshline.graph.live_graph import LiveGraph
-        from meshline.ingest.catalog_aliases import apply
+        from meshline.ingest.catalog_aliases import apply_rules
 
-        apply(LiveGraph.open(store, precedence))
+        apply_rules(LiveGraph.open(store, precedence))
 
 
 def _to_server(events: Iterable[Found], server: str) -> Generator[EventOutcome, None, None]:

@@ -34,9 +34,9 @@ def replay(
     from meshline.app.replay import copy_store
     from meshline.cli.exit_codes import REFUSED
     from meshline.cli.terminal import progress, tell
-    from meshline.ingest.mesh import parse, read
+    from meshline.ingest.mesh import parse_mesh_file, read_mesh_file
 
-    said = None if mesh is None else parse(read(mesh), str(mesh), strict=True)
+    said = None if mesh is None else parse_mesh_file(read_mesh_file(mesh), str(mesh), strict=True)
     with opened_store(store, must_exist=True) as old, opened_store(to) as new, progress("events and statements") as advance:
         result = copy_store(old, new, said, lambda error: tell(f"refused: {error}"), advance)
     tell(
@@ -76,7 +76,7 @@ def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterato
     from meshline.graph.store.factory import find_sqlite_path
     from meshline.graph.store.integrity import Findings, run_checks
     from meshline.graph.store.sqlite.maintenance import file_checks
-    from meshline.ingest.mesh import stored
+    from meshline.ingest.mesh import read_stored_rules
 
     try:
         url = store_url(store, config)
@@ -85,7 +85,7 @@ def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterato
             yield from file_checks(str(path), advance)  # a file that is damaged may not be opened otherwise
         with opened_store(url, must_exist=True) as opened:
             yield from run_checks(opened, advance)
-            yield from index_checks(opened, stored(opened)[1], advance)
+            yield from index_checks(opened, read_stored_rules(opened)[1], advance)
     except StoreCorrupt as error:
         found = Findings("the rest could not be looked at")
         found.add_problem(str(error))

@@ -55,12 +55,12 @@ def target(store: str | None, server: str | None) -> Iterator[Target]:
             yield RemoteTarget(remote)
         return
     from meshline.cli.client import opened
-    from meshline.ingest.catalog_aliases import apply
+    from meshline.ingest.catalog_aliases import apply_rules
     from meshline.ingest.sources.target import LocalTarget
 
     with opened(store) as graph:
         yield LocalTarget(graph.graph, graph.naming)
-        apply(graph.graph)
+        apply_rules(graph.graph)
 
 
 def report_sync(done: SyncOutcome) -> None:
@@ -152,11 +152,11 @@ def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -
     from meshline.ingest.sources.sync import record_sync
     from meshline.ingest.sources.target import LocalTarget
 
-    data = mesh_file.read(file)
+    data = mesh_file.read_mesh_file(file)
     if strict:
         with refusal_exit():
-            mesh_file.parse(data, str(file), strict=True)
-    mesh = mesh_file.parse(data, str(file))
+            mesh_file.parse_mesh_file(data, str(file), strict=True)
+    mesh = mesh_file.parse_mesh_file(data, str(file))
     if server is not None:
         from meshline.cli.http_client import Remote
         from meshline.cli.http_target import RemoteTarget
@@ -179,7 +179,7 @@ def synced(file: Path, *, strict: bool, store: str | None, server: str | None) -
 def _loaded(graph: Opened, mesh: Mesh, file: Path) -> Loading:
     from meshline.ingest import mesh as mesh_file
 
-    return mesh_file.load(graph.graph, mesh, graph.naming, mesh_file.file_time(file))
+    return mesh_file.load_mesh(graph.graph, mesh, graph.naming, mesh_file.read_file_time(file))
 
 
 def _sent(remote: Remote, mesh: Mesh, data: bytes, name: str) -> Loading:
@@ -206,10 +206,10 @@ def _sync_sources(target: Target, mesh: Mesh, file: Path, *, strict: bool) -> It
 
 def _joined(graph: Opened) -> Iterator[SyncOutcome]:
     """The names that rules join, once all is there."""
-    from meshline.ingest.catalog_aliases import apply
+    from meshline.ingest.catalog_aliases import apply_rules
     from meshline.ingest.sources.sync import SyncOutcome
 
-    loading = apply(graph.graph)
+    loading = apply_rules(graph.graph)
     if loading is not None:
         yield SyncOutcome(loading.source, loading, None)
 

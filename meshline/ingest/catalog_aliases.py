@@ -17,7 +17,7 @@ from meshline.graph.content import encode
 from meshline.graph.model import AssetKey, EdgeFact, EdgeType, Facts, Scope
 from meshline.graph.naming import Naming, normalise_namespace
 from meshline.graph.store.base import Store
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Entry, Item, Reading, Unchanged
 from meshline.ingest.sources.scope_loader import Loading, load_reading
 
@@ -40,7 +40,7 @@ class Prefix(NamedTuple):
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}" if self.name else self.namespace
 
-    def rest(self, name: str) -> str | None:
+    def find_rest(self, name: str) -> str | None:
         """What follows this prefix in a name of its namespace, with the separator if the prefix has a name; None if another begins."""
         if not self.name:
             return name
@@ -59,12 +59,12 @@ class Rule(NamedTuple):
     def __str__(self) -> str:
         return f"{self.also} is {self.names}"
 
-    def counterpart(self, name: str) -> str | None:
+    def find_counterpart(self, name: str) -> str | None:
         """The name that the dataset `name` in the namespace of `also` has by this rule; None if it is not meant.
 
         What follows a path follows it as a part of the path.
         """
-        rest = self.also.rest(name)
+        rest = self.also.find_rest(name)
         if rest is None:
             return None
         own, rest = (rest[0], rest[1:]) if self.also.name else (".", rest)
@@ -73,7 +73,7 @@ class Rule(NamedTuple):
         return self.names.name + ("/" if "/" in self.names.name else own) + rest
 
 
-def prefix(text: str, aliases: Mapping[str, str]) -> Prefix:
+def parse_prefix(text: str, aliases: Mapping[str, str]) -> Prefix:
     """A prefix written as one text: an alias or a namespace, perhaps with `/` and the beginning of names.
 
     The namespace of `scheme://host/...` ends after the host; `scheme:///path` is one as a whole; anything
@@ -81,16 +81,16 @@ def prefix(text: str, aliases: Mapping[str, str]) -> Prefix:
     """
     first, _, rest = text.partition("/")
     if first in aliases:
-        return normalised(aliases[first], rest)
+        return build_prefix(aliases[first], rest)
     found = _AUTHORITY.fullmatch(text)
     if found is not None:
-        return normalised(found[1], found[2] or "")
+        return build_prefix(found[1], found[2] or "")
     if _NO_AUTHORITY.match(text):
-        return normalised(text, "")
-    return normalised(first, rest)
+        return build_prefix(text, "")
+    return build_prefix(first, rest)
 
 
-def normalised(namespace: str, name: str) -> Prefix:
+def build_prefix(namespace: str, name: str) -> Prefix:
     """A prefix as the keys of datasets have it."""
     name = name.rstrip(SEPARATORS)
     if not name:
@@ -99,26 +99,26 @@ def normalised(namespace: str, name: str) -> Prefix:
     return Prefix(parts[0], parts[1])
 
 
-def remember(store: Store, source: str, rules: Iterable[Rule]) -> None:
+def write_rules(store: Store, source: str, rules: Iterable[Rule]) -> None:
     """Keep the rules that a mesh file gives, in place of those that it gave before."""
-    known = _stored(store)
+    known = _read_stored_rules(store)
     given = [(*rule.also, *rule.names) for rule in rules]
     if known.get(source, []) != given:
         known = {**known, source: given}
         store.read_setting(RULES, msgspec.json.encode({name: known[name] for name in sorted(known) if known[name]}).decode())
 
 
-def remembered(store: Store) -> list[Rule]:
+def read_rules(store: Store) -> list[Rule]:
     """The rules of all mesh files: a longer `also` before a shorter one; of equal ones that of the first source by name."""
     found: dict[Prefix, Rule] = {}
-    for _, rules in sorted(_stored(store).items()):
+    for _, rules in sorted(_read_stored_rules(store).items()):
         for also_namespace, also_name, namespace, name in rules:
             rule = Rule(Prefix(also_namespace, also_name), Prefix(namespace, name))
             found.setdefault(rule.also, rule)
     return sorted(found.values(), key=lambda rule: (-len(rule.also.name), rule.also))
 
 
-def _stored(store: Store) -> dict[str, list[tuple[str, str, str, str]]]:
+def _read_stored_rules(store: Store) -> dict[str, list[tuple[str, str, str, str]]]:
     text = store.read_setting(RULES)
     if text is None:
         return {}
@@ -129,14 +129,14 @@ def _stored(store: Store) -> dict[str, list[tuple[str, str, str, str]]]:
 
 
 SOURCE = "naming/catalogs"
-Spoken: TypeAlias = Mapping[str, Mapping[str, int]]  # see `ChangeFacet.list_names_stated`
+ReferencedNames: TypeAlias = Mapping[str, Mapping[str, int]]  # see `ChangeFacet.list_names_stated`
 
 
 class _Link(NamedTuple):
     """A dataset, the one that it is by a rule, and the scope that says so."""
 
     dataset: AssetKey
-    is_: AssetKey
+    same_as: AssetKey
     rule: Rule
 
     @property
@@ -144,31 +144,31 @@ class _Link(NamedTuple):
         return ("same_as", str(self.rule), *self.dataset.parts)
 
 
-def apply(graph: LiveGraph) -> Loading | None:
+def apply_rules(graph: LiveGraph) -> Loading | None:
     """Say which datasets are the same by the rules that the store remembers, and retract what is so no more.
 
     A dataset is joined only with one of which some source speaks: no rule makes a dataset. None if there
     are no rules, and never were. Raises StoreUnavailable.
     """
-    rules = remembered(graph.store)
+    rules = read_rules(graph.store)
     with graph.lock:
         known = graph.index.changes.list_statements(SOURCE)
         if not rules and not known:
             return None
-        spoken = _spoken(graph, rules)
-    links = {link.scope: link for link in _links(spoken, rules)}  # nobody waits while names are compared
+        spoken = _collect_names(graph, rules)
+    links = {link.scope: link for link in _find_links(spoken, rules)}  # nobody waits while names are compared
     with graph.lock:
-        since = _since(graph, [link for scope, link in links.items() if scope not in known])
-    found: list[Item] = [Unchanged(scope) if scope in known else _entry(link, since) for scope, link in links.items()]
-    return load_reading(graph, Reading(SOURCE, found, complete=True), now())
+        since = _find_reference_times(graph, [link for scope, link in links.items() if scope not in known])
+    found: list[Item] = [Unchanged(scope) if scope in known else _build_entry(link, since) for scope, link in links.items()]
+    return load_reading(graph, Reading(SOURCE, found, complete=True), get_current_micros())
 
 
-def _spoken(graph: LiveGraph, rules: Sequence[Rule]) -> Spoken:
+def _collect_names(graph: LiveGraph, rules: Sequence[Rule]) -> ReferencedNames:
     """The names in the namespaces of the rules, by namespace."""
     return graph.index.changes.list_names_stated({prefix.namespace for rule in rules for prefix in rule}, SOURCE)
 
 
-def _links(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[_Link]:
+def _find_links(spoken: ReferencedNames, rules: Sequence[Rule]) -> Iterator[_Link]:
     """What the rules join now. Of several rules that mean one dataset, the one with the longest prefix holds."""
     by_namespace: dict[str, list[Rule]] = {}
     for rule in rules:
@@ -176,20 +176,20 @@ def _links(spoken: Spoken, rules: Sequence[Rule]) -> Iterator[_Link]:
     for namespace, of_namespace in by_namespace.items():
         for name in spoken[namespace]:
             for rule in of_namespace:
-                other = rule.counterpart(name)
+                other = rule.find_counterpart(name)
                 if other is not None:
                     if other in spoken[rule.names.namespace] and (namespace, name) != (rule.names.namespace, other):
                         yield _Link(model.build_dataset_key(namespace, name), model.build_dataset_key(rule.names.namespace, other), rule)
                     break
 
 
-def _since(graph: LiveGraph, links: Sequence[_Link]) -> dict[AssetKey, int]:
+def _find_reference_times(graph: LiveGraph, links: Sequence[_Link]) -> dict[AssetKey, int]:
     return graph.index.changes.find_first_mentions({key for link in links for key in link[:2]}, SOURCE) if links else {}
 
 
-def _entry(link: _Link, since: dict[AssetKey, int]) -> Entry:
+def _build_entry(link: _Link, since: dict[AssetKey, int]) -> Entry:
     """It is the same since both are known, so that answers as of the past join them, too."""
     said = {"why": "naming rule", "rule": str(link.rule)}
-    content = encode(Facts(edges=(EdgeFact(EdgeType.SAME_AS, link.dataset, link.is_, said),)))
+    content = encode(Facts(edges=(EdgeFact(EdgeType.SAME_AS, link.dataset, link.same_as, said),)))
     times = [since[key] for key in link[:2] if key in since]
     return Entry(link.scope, content, past=((max(times), content),) if times else ())

@@ -11,7 +11,7 @@ from meshline.graph import model
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
 from meshline.graph.quality import EXPECTATIONS, RESULTS, Outcome
 
-__all__ = ["Check", "Outcome", "bounded", "expectations", "facts", "first_line", "named"]
+__all__ = ["Check", "Outcome", "build_expectation_facts", "build_result_facts", "extract_first_line", "name_checks", "shorten_value"]
 
 LARGEST = 4_000  # bytes of JSON of what one check expects or observed
 LONGEST = 500  # characters of a message
@@ -24,7 +24,7 @@ class Check(NamedTuple):
     `labels`: what its author attached to it.
     """
 
-    of: AssetKey
+    subject: AssetKey
     name: str
     kind: str
     outcome: Outcome
@@ -36,38 +36,38 @@ class Check(NamedTuple):
     labels: Mapping[str, Json] = {}
 
 
-def facts(checks: Iterable[Check]) -> Facts:
+def build_result_facts(checks: Iterable[Check]) -> Facts:
     """Results that are said together: the content of a scope (QUALITY, suite, dataset ns, dataset name), whose
     statement's time is when the checks were run.
     """
-    return Facts(assets=tuple(_said(checks, RESULTS)))
+    return Facts(assets=tuple(_build_check_attributes(checks, RESULTS)))
 
 
-def expectations(checks: Iterable[Check], consumer: AssetKey, needs: Iterable[AssetKey]) -> Facts:
+def build_expectation_facts(checks: Iterable[Check], consumer: AssetKey, needs: Iterable[AssetKey]) -> Facts:
     """What a suite or a file of checks expects, of all its datasets: the content of a scope (CHECKS, suite).
 
     `needs`: the columns without which it fails; they are consumed by the suite, so that who drops one is told.
     """
     used = tuple(EdgeFact(EdgeType.CONSUMES, consumer, column, {"purpose": "schema check"}) for column in dict.fromkeys(needs))
     suite = (AssetFact(consumer, {"consumer_type": "quality-checks"}),) if used else ()
-    return Facts(assets=(*_said(checks, EXPECTATIONS), *suite), edges=used)
+    return Facts(assets=(*_build_check_attributes(checks, EXPECTATIONS), *suite), edges=used)
 
 
-def _said(checks: Iterable[Check], attribute: str) -> Iterable[AssetFact]:
+def _build_check_attributes(checks: Iterable[Check], attribute: str) -> Iterable[AssetFact]:
     """By asset; with the dataset even if only its columns are checked, so that what is said of datasets leads to all checks."""
     said: dict[AssetKey, dict[str, Json]] = {}
     for check in checks:
-        said.setdefault(check.of, {})[check.name] = {
+        said.setdefault(check.subject, {})[check.name] = {
             name: value
             for name, value in (
                 ("kind", check.kind),
                 ("outcome", None if check.outcome is Outcome.NOT_RUN else str(check.outcome)),
                 ("suite", check.suite),
-                ("expected", bounded(check.expected)),
-                ("observed", bounded(check.observed)),
+                ("expected", shorten_value(check.expected)),
+                ("observed", shorten_value(check.observed)),
                 ("message", check.message),
                 ("at", check.at),
-                ("labels", bounded(dict(check.labels)) if check.labels else None),
+                ("labels", shorten_value(dict(check.labels)) if check.labels else None),
             )
             if value is not None
         }
@@ -75,30 +75,30 @@ def _said(checks: Iterable[Check], attribute: str) -> Iterable[AssetFact]:
     return [*(AssetFact(key, {attribute: of_asset}) for key, of_asset in said.items()), *(AssetFact(key, {}) for key in unchecked)]
 
 
-def named(checks: Iterable[Check], more: Iterable[str]) -> list[Check]:
+def name_checks(checks: Iterable[Check], more: Iterable[str]) -> list[Check]:
     """The checks, with names that are unique on their asset: those that share one get what else tells them apart, else a number."""
     listed = list(checks)
-    shared = _counted((check.of, check.name) for check in listed)
+    shared = _count_keys((check.subject, check.name) for check in listed)
     told = [
-        check._replace(name=f"{check.name} {extra}") if extra and shared[check.of, check.name] > 1 else check
+        check._replace(name=f"{check.name} {extra}") if extra and shared[check.subject, check.name] > 1 else check
         for check, extra in zip(listed, more, strict=True)
     ]
     result: list[Check] = []
     seen: dict[tuple[AssetKey, str], int] = {}
     for check in told:
-        number = seen[check.of, check.name] = seen.get((check.of, check.name), 0) + 1
+        number = seen[check.subject, check.name] = seen.get((check.subject, check.name), 0) + 1
         result.append(check if number == 1 else check._replace(name=f"{check.name} #{number}"))
     return result
 
 
-def _counted(keys: Iterable[tuple[AssetKey, str]]) -> dict[tuple[AssetKey, str], int]:
+def _count_keys(keys: Iterable[tuple[AssetKey, str]]) -> dict[tuple[AssetKey, str], int]:
     counts: dict[tuple[AssetKey, str], int] = {}
     for key in keys:
         counts[key] = counts.get(key, 0) + 1
     return counts
 
 
-def bounded(value: Json) -> Json:
+def shorten_value(value: Json) -> Json:
     """A value as it is, or the beginning of its JSON as a text: nobody reads a list of a thousand values here."""
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -106,7 +106,7 @@ def bounded(value: Json) -> Json:
     return value if len(text) <= LARGEST else f"{text[:LARGEST]}…"
 
 
-def first_line(text: object) -> str | None:
+def extract_first_line(text: object) -> str | None:
     """The first line of a message, as much of it as is worth keeping."""
     lines = str(text).strip().splitlines() if text else []
     return lines[0][:LONGEST] if lines else None

@@ -39,7 +39,7 @@ _URL = re.compile(r"(?:jdbc:)?(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://\S+")
 _USER = re.compile(r"//[^/@\s]*:[^/@\s]*@")
 
 
-def located(endpoint: str, aliases: Mapping[str, str] | None = None) -> tuple[str, str]:
+def split_endpoint(endpoint: str, aliases: Mapping[str, str] | None = None) -> tuple[str, str]:
     """Namespace and name of the dataset at an endpoint; ('', '') if it says neither scheme nor alias. A path without
     a scheme is a file. A password in it is left out.
     """
@@ -51,7 +51,7 @@ def located(endpoint: str, aliases: Mapping[str, str] | None = None) -> tuple[st
     if url is None:
         return split_dataset(plain, known) if plain.partition("/")[0] in known else ("", "")
     scheme = url["scheme"].lower()
-    plain = without_password(plain.removeprefix("jdbc:"))
+    plain = strip_password(plain.removeprefix("jdbc:"))
     if scheme not in ("s3", "s3a", "s3n", "gs", "file"):  # object keys may hold ? and #
         plain = re.split(r"[?#]", plain, maxsplit=1)[0]
     plain = plain.rstrip("/")
@@ -63,6 +63,6 @@ def located(endpoint: str, aliases: Mapping[str, str] | None = None) -> tuple[st
     return namespace, name.strip("/").replace("/", ".") if scheme in SQL_SCHEMES else name
 
 
-def without_password(text: str) -> str:
+def strip_password(text: str) -> str:
     """A text without the user and password that a URL in it may have."""
     return _USER.sub("//", text)

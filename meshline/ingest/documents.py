@@ -49,15 +49,15 @@ class Document(NamedTuple):
     value: Json
     lines: Mapping[Path, int]
 
-    def line(self, path: Path) -> int:
+    def find_line(self, path: Path) -> int:
         """Of a part, or of the nearest part around it that has a line of its own."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def where(self, path: Path) -> str:
+    def format_place(self, path: Path) -> str:
         """The same as `file:line`."""
-        return f"{self.file}:{self.line(path)}"
+        return f"{self.file}:{self.find_line(path)}"
 
 
 class _Open(NamedTuple):
@@ -69,17 +69,17 @@ class _Open(NamedTuple):
     begun: int
 
 
-def document(data: bytes, file: str) -> Document:
+def parse_yaml(data: bytes, file: str) -> Document:
     """Read one YAML document. Raises InvalidInput with `file:line`."""
     if len(data) > MAX_BYTES:
         raise InvalidInput(f"{len(data)} bytes are too many; a file may have {MAX_BYTES}", file)
-    reader = _Reader(file)
-    for event in _events(text_of(data, file), file):
-        reader.take(event)
+    reader = _ValueBuilder(file)
+    for event in _parse_events(decode_text(data, file), file):
+        reader.add_event(event)
     return Document(file, reader.root, reader.lines)
 
 
-def text_of(data: bytes, file: str) -> str:
+def decode_text(data: bytes, file: str) -> str:
     """UTF-8 as text, without a byte order mark. Raises InvalidInput with `file:line`."""
     try:
         return data.decode("utf-8-sig")
@@ -88,21 +88,21 @@ def text_of(data: bytes, file: str) -> str:
         raise InvalidInput(f"byte {data[error.start]:#04x} is no UTF-8; save the file as UTF-8", f"{file}:{line}") from error
 
 
-def _events(text: str, file: str) -> Iterator[Event]:
+def _parse_events(text: str, file: str) -> Iterator[Event]:
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
     except YAMLError as error:
-        raise InvalidInput(f"this is no YAML: {_problem(error)}", f"{file}:{_line_of(error, text)}") from error
+        raise InvalidInput(f"this is no YAML: {_describe_problem(error)}", f"{file}:{_find_error_line(error, text)}") from error
     except (ValueError, RecursionError) as error:  # ruamel lets some through, e.g. of a bad %YAML directive
         raise InvalidInput(f"this is no YAML: {error}", file) from error
 
 
-def _problem(error: YAMLError) -> str:
+def _describe_problem(error: YAMLError) -> str:
     parts = [getattr(error, "context", None), getattr(error, "problem", None), getattr(error, "reason", None)]
     return ", ".join(str(part) for part in parts if part) or "it cannot be read"
 
 
-def _line_of(error: YAMLError, text: str) -> int:
+def _find_error_line(error: YAMLError, text: str) -> int:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
         return int(mark.line) + 1
@@ -110,7 +110,7 @@ def _line_of(error: YAMLError, text: str) -> int:
     return text.count("\n", 0, position) + 1 if isinstance(position, int) else 1
 
 
-class _Reader:
+class _ValueBuilder:
     """Builds the value from events, without recursion."""
 
     def __init__(self, file: str) -> None:
@@ -124,94 +124,94 @@ class _Reader:
         self._documents = 0
         self._line = 1
 
-    def take(self, event: Event) -> None:
+    def add_event(self, event: Event) -> None:
         self._line = event.start_mark.line + 1 if event.start_mark is not None else self._line
         if isinstance(event, DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise self._refusal("a second document begins here; a file holds one")
+                raise self._build_refusal("a second document begins here; a file holds one")
         elif isinstance(event, (MappingStartEvent, SequenceStartEvent)):
-            self._begin(event)
+            self._begin_collection(event)
         elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
-            self._end()
+            self._end_collection()
         elif isinstance(event, AliasEvent):
-            self._alias(str(event.anchor))
+            self._add_alias(str(event.anchor))
         elif isinstance(event, ScalarEvent):
-            self._scalar(event)
+            self._add_scalar(event)
 
-    def _begin(self, event: MappingStartEvent | SequenceStartEvent) -> None:
-        self._no_tag(event.tag)
+    def _begin_collection(self, event: MappingStartEvent | SequenceStartEvent) -> None:
+        self._check_tag(event.tag)
         if len(self._open) >= MAX_DEPTH:
-            raise self._refusal(f"nested more than {MAX_DEPTH} levels deep")
-        path = self._next_path(is_scalar=False)
+            raise self._build_refusal(f"nested more than {MAX_DEPTH} levels deep")
+        path = self._advance_path(is_scalar=False)
         self._count_values(1)
         value: dict[str, Json] | list[Json] = {} if isinstance(event, MappingStartEvent) else []
         self._open.append(_Open(value, path, event.anchor, self._count))
         self._keys.append(None)
 
-    def _end(self) -> None:
+    def _end_collection(self) -> None:
         done = self._open.pop()
         self._keys.pop()
         if done.anchor is not None:
             self._anchors[done.anchor] = (done.value, self._count - done.begun + 1)
-        self._place(done.value)
+        self._place_value(done.value)
 
-    def _alias(self, anchor: str) -> None:
+    def _add_alias(self, anchor: str) -> None:
         known = self._anchors.get(anchor)
         if known is None:
-            raise self._refusal(f"the alias *{anchor} stands inside its own anchor, or has none before it")
-        self._next_path(is_scalar=False)
+            raise self._build_refusal(f"the alias *{anchor} stands inside its own anchor, or has none before it")
+        self._advance_path(is_scalar=False)
         self._count_values(known[1])
-        self._place(known[0])
+        self._place_value(known[0])
 
-    def _scalar(self, event: ScalarEvent) -> None:
-        self._no_tag(event.tag)
-        text = self._whole(str(event.value))
-        if self._wants_key():
-            self._key(text)
+    def _add_scalar(self, event: ScalarEvent) -> None:
+        self._check_tag(event.tag)
+        text = self._join_surrogates(str(event.value))
+        if self._needs_key():
+            self._add_key(text)
             return
-        self._next_path(is_scalar=True)
+        self._advance_path(is_scalar=True)
         self._count_values(1)
-        value = _plain(text) if event.implicit[0] else text
+        value = _parse_plain(text) if event.implicit[0] else text
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, 1)
-        self._place(value)
+        self._place_value(value)
 
-    def _whole(self, text: str) -> str:
+    def _join_surrogates(self, text: str) -> str:
         r"""A text in which the halves of a character, as JSON escapes it (\ud83d\ude00), are one again."""
         if not _SURROGATE.search(text):
             return text
         try:
             return text.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError as error:
-            raise self._refusal("half of a character (a lone surrogate) is no text") from error
+            raise self._build_refusal("half of a character (a lone surrogate) is no text") from error
 
-    def _wants_key(self) -> bool:
+    def _needs_key(self) -> bool:
         return bool(self._open) and isinstance(self._open[-1].value, dict) and self._keys[-1] is None
 
-    def _key(self, text: str) -> None:
+    def _add_key(self, text: str) -> None:
         here = self._open[-1]
         if text == "<<":
-            raise self._refusal("merge keys (<<) are not read; write the keys out")
+            raise self._build_refusal("merge keys (<<) are not read; write the keys out")
         assert isinstance(here.value, dict)
         if text in here.value:
-            raise self._refusal(f"the key {text!r} is here twice (first on line {self.lines[*here.path, text]})")
+            raise self._build_refusal(f"the key {text!r} is here twice (first on line {self.lines[*here.path, text]})")
         self._keys[-1] = text
         self.lines[*here.path, text] = self._line
 
-    def _next_path(self, *, is_scalar: bool) -> Path:
+    def _advance_path(self, *, is_scalar: bool) -> Path:
         """The path of the value that begins here; notes its line."""
         if not self._open:
             return ()
-        if self._wants_key():
-            raise self._refusal("a key must be a text")
+        if self._needs_key():
+            raise self._build_refusal("a key must be a text")
         here, key = self._open[-1], self._keys[-1]
         path: Path = (*here.path, key) if key is not None else (*here.path, len(here.value))
         if key is None or is_scalar:
             self.lines[path] = self._line
         return path
 
-    def _place(self, value: Json) -> None:
+    def _place_value(self, value: Json) -> None:
         if not self._open:
             self.root = value
             return
@@ -225,17 +225,17 @@ class _Reader:
     def _count_values(self, number: int) -> None:
         self._count += number
         if self._count > MAX_VALUES:
-            raise self._refusal(f"more than {MAX_VALUES} values, counting what aliases repeat")
+            raise self._build_refusal(f"more than {MAX_VALUES} values, counting what aliases repeat")
 
-    def _no_tag(self, tag: object) -> None:
+    def _check_tag(self, tag: object) -> None:
         if tag is not None and str(tag) not in ("!", _STANDARD_TAGS + "str", _STANDARD_TAGS + "map", _STANDARD_TAGS + "seq"):
-            raise self._refusal(f"the tag {tag} is not read; take it away")
+            raise self._build_refusal(f"the tag {tag} is not read; take it away")
 
-    def _refusal(self, message: str) -> InvalidInput:
+    def _build_refusal(self, message: str) -> InvalidInput:
         return InvalidInput(message, f"{self.file}:{self._line}")
 
 
-def _plain(text: str) -> Json:
+def _parse_plain(text: str) -> Json:
     """The value of a scalar without quotes."""
     if _NULL.fullmatch(text):
         return None
@@ -248,37 +248,37 @@ def _plain(text: str) -> Json:
     return text
 
 
-def text(value: Json) -> str:
+def to_text(value: Json) -> str:
     """A text, stripped; numbers and truth values as they are written."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
-def texts(value: Json) -> tuple[str, ...]:
+def to_texts(value: Json) -> tuple[str, ...]:
     """The texts of a list, or the one that stands in its place; empty ones left out."""
     values = value if isinstance(value, list) else [value]
-    return tuple(found for one in values if (found := text(one)))
+    return tuple(found for one in values if (found := to_text(one)))
 
 
-def flag(value: Json) -> bool | None:
+def to_flag(value: Json) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def whole(value: Json) -> int | None:
+def to_whole_number(value: Json) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def mapping(value: Json) -> dict[str, Json]:
+def to_mapping(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-def mappings(value: Json) -> list[dict[str, Json]]:
+def to_mappings(value: Json) -> list[dict[str, Json]]:
     """The mappings of a list."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def snake(name: str) -> str:
+def to_snake_case(name: str) -> str:
     """`timeOfAvailability` -> `time_of_availability`."""
     return _HUMP.sub("_", name).replace("-", "_").replace(" ", "_").lower()
 
@@ -289,25 +289,25 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _AT = re.compile(r"\s*\(byte (\d+)\)")
 
 
-def not_json(error: Exception, data: bytes, file: str) -> InvalidInput:
+def build_json_error(error: Exception, data: bytes, file: str) -> InvalidInput:
     """An error of msgspec in the words of a reader, with `file:line:column`."""
     if isinstance(error, RecursionError):
         return InvalidInput("this is no JSON that can be read: it is nested too deeply", file)
     if isinstance(error, UnicodeDecodeError):
-        return InvalidInput(f"this is no JSON: byte 0x{data[error.start]:02x} is no UTF-8", _place(data, error.start, file))
+        return InvalidInput(f"this is no JSON: byte 0x{data[error.start]:02x} is no UTF-8", _format_place(data, error.start, file))
     message = str(error)
     found = _AT.search(message)
     if found is not None:
         return InvalidInput(
-            f"this is no JSON: {_AT.sub('', message).removeprefix('JSON is malformed: ')}", _place(data, int(found[1]), file)
+            f"this is no JSON: {_AT.sub('', message).removeprefix('JSON is malformed: ')}", _format_place(data, int(found[1]), file)
         )
     if isinstance(error, msgspec.DecodeError) and "truncated" in message:
         ends = "ends in the middle of a value" if data.strip() else "is empty"
-        return InvalidInput(f"this is no JSON: the file {ends}", _place(data, len(data.rstrip()), file))
+        return InvalidInput(f"this is no JSON: the file {ends}", _format_place(data, len(data.rstrip()), file))
     return InvalidInput(f"this is no JSON: {message}", file)
 
 
-def _place(data: bytes, at: int, file: str) -> str:
+def _format_place(data: bytes, at: int, file: str) -> str:
     before = data[:at]
     newline = b"\n"
     return f"{file}:{before.count(newline) + 1}:{len(before) - before.rfind(newline)}"

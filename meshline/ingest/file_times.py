@@ -9,25 +9,25 @@ AHEAD = 86_400_000_000  # microseconds: what lies further ahead of the clock wou
 SECONDS = 10  # git that takes longer is not waited for
 
 
-def now() -> int:
+def get_current_micros() -> int:
     """Microseconds since the epoch."""
     return time.time_ns() // 1000
 
 
-def file_time(path: Path) -> int:
+def read_file_time(path: Path) -> int:
     """The time at which a file began to say what it says, in microseconds; never later than now."""
-    committed = _commit_time(path.resolve())
-    return now() if committed is None else min(committed, now())
+    committed = _read_commit_time(path.resolve())
+    return get_current_micros() if committed is None else min(committed, get_current_micros())
 
 
-def _commit_time(path: Path) -> int | None:
-    if _git(path, "status", "--porcelain", "--ignored", "--", path.name) != "":
+def _read_commit_time(path: Path) -> int | None:
+    if _run_git(path, "status", "--porcelain", "--ignored", "--", path.name) != "":
         return None  # changed, untracked, ignored, or no git at all
-    seconds = _git(path, "log", "-1", "--format=%ct", "--", path.name)
+    seconds = _run_git(path, "log", "-1", "--format=%ct", "--", path.name)
     return int(seconds) * 1_000_000 if seconds and seconds.strip().isdigit() else None
 
 
-def _git(path: Path, *arguments: str) -> str | None:
+def _run_git(path: Path, *arguments: str) -> str | None:
     """What git says about a file, or None if it cannot say anything. Nothing of the repository is run or written."""
     import shutil  # noqa: PLC0415 - who only asks for the time does not wait for these
     import subprocess  # noqa: PLC0415

@@ -10,7 +10,7 @@ _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _SPECIAL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 
-def properties(text: str) -> Iterator[tuple[int, str, str]]:
+def parse_properties(text: str) -> Iterator[tuple[int, str, str]]:
     """(line, key, value) of a Java properties file."""
     joined, begun = "", 0
     for number, line in enumerate(text.splitlines(), start=1):
@@ -22,17 +22,17 @@ def properties(text: str) -> Iterator[tuple[int, str, str]]:
         if (len(joined) - len(joined.rstrip("\\"))) % 2:  # the line goes on
             joined = joined[:-1]
             continue
-        yield _property(begun, joined)
+        yield _parse_property(begun, joined)
         joined = ""
     if joined:
-        yield _property(begun, joined)
+        yield _parse_property(begun, joined)
 
 
-def _property(number: int, line: str) -> tuple[int, str, str]:
+def _parse_property(number: int, line: str) -> tuple[int, str, str]:
     match = _LINE.fullmatch(line)
     assert match is not None  # any text is a key, at least
-    return number, _unescaped(match[1]), _unescaped(match[2])
+    return number, _unescape(match[1]), _unescape(match[2])
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return _ESCAPE.sub(lambda match: chr(int(match[1][1:], 16)) if len(match[1]) == 5 else _SPECIAL.get(match[1], match[1]), text)

@@ -20,7 +20,7 @@ from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavail
 from meshline.graph import model
 from meshline.graph.model import Scope, parse_run
 from meshline.graph.store.base import Batch, Changes, RunKey, RunReader, Store
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.openlineage.events import RunEvent
@@ -28,7 +28,7 @@ from meshline.ingest.openlineage.repair import Note
 from meshline.ingest.openlineage.run_statements import build_statement_owner
 
 
-class Committed(NamedTuple):
+class CommitSummary(NamedTuple):
     """One commit. `seconds`: until it was durable and shown."""
 
     events: int
@@ -37,14 +37,14 @@ class Committed(NamedTuple):
     seconds: float
 
 
-def committed(received: Sequence[Received], batch: Batch, changes: Changes, seconds: float) -> Committed:
+def summarise_commit(received: Sequence[Received], batch: Batch, changes: Changes, seconds: float) -> CommitSummary:
     """What one commit did with these events, of which the batch was made."""
-    news = _news(batch, changes)
-    unchanged = sum((item.source, _voice(item)) not in news for item in received)
-    return Committed(len(received), unchanged, sum(len(item.body) for item in received), seconds)
+    news = _find_news(batch, changes)
+    unchanged = sum((item.source, _identify_origin(item)) not in news for item in received)
+    return CommitSummary(len(received), unchanged, sum(len(item.body) for item in received), seconds)
 
 
-def _news(batch: Batch, changes: Changes) -> set[tuple[str, str | int]]:
+def _find_news(batch: Batch, changes: Changes) -> set[tuple[str, str | int]]:
     """(source, voice) of those who said what a scope did not say before: see `_voice`."""
     news: set[tuple[str, str | int]] = set()
     silent: set[tuple[str, Scope]] = set()
@@ -61,7 +61,7 @@ def _news(batch: Batch, changes: Changes) -> set[tuple[str, str | int]]:
     return news
 
 
-def _voice(item: Received) -> str | int:
+def _identify_origin(item: Received) -> str | int:
     """By what statements are known to come from an event: its run's version, or, if it has no run, its time."""
     event = item.event
     if isinstance(event, RunEvent):
@@ -72,7 +72,7 @@ def _voice(item: Received) -> str | int:
 log = logging.getLogger("meshline.ingest")
 
 
-class Committing(Protocol):
+class CommitTarget(Protocol):
     """What the pipeline needs of a graph (`meshline.graph.live_graph.LiveGraph`)."""
 
     def commit(self, build: Callable[[RunReader], Batch]) -> Changes: ...
@@ -95,7 +95,7 @@ class Accepted(NamedTuple):
 
 
 Answer: TypeAlias = Future[Accepted] | asyncio.Future[Accepted]
-Marked: TypeAlias = tuple[bytes, tuple[str, str]]  # an event, and the name and value of a setting
+MarkedEvent: TypeAlias = tuple[bytes, tuple[str, str]]  # an event, and the name and value of a setting
 
 # Seconds, at most, that a group is waited for. See `Pipeline._gather`.
 PATIENCE = 0.02
@@ -111,11 +111,11 @@ class Pipeline:
 
     def __init__(
         self,
-        graph: Committing,
+        graph: CommitTarget,
         builder: BatchBuilder,
         limits: Limits | None = None,
-        clock: Callable[[], int] = now,
-        observe: Callable[[Committed], None] | None = None,
+        clock: Callable[[], int] = get_current_micros,
+        observe: Callable[[CommitSummary], None] | None = None,
     ) -> None:
         """`observe` is told of each commit, by the writer, before the events are acknowledged."""
         self._graph = graph
@@ -132,7 +132,7 @@ class Pipeline:
         self._wanted = 1
         self._last = 0  # events of the last group
         self._took = 0.0  # seconds that it took
-        self._writer = threading.Thread(target=self._write, name="meshline-writer", daemon=True)
+        self._writer = threading.Thread(target=self._write_groups, name="meshline-writer", daemon=True)
         self._writer.start()
 
     @property
@@ -159,10 +159,10 @@ class Pipeline:
         """
         future: Future[Accepted] = Future()
         future.set_running_or_notify_cancel()  # who stops waiting does not take the event back
-        self._put(body, source, future, wait=wait)
+        self._submit_event(body, source, future, wait=wait)
         return future
 
-    def submit_all(self, events: Iterable[Marked], source: str = DEFAULT_SOURCE) -> list[Future[Accepted]]:
+    def submit_all(self, events: Iterable[MarkedEvent], source: str = DEFAULT_SOURCE) -> list[Future[Accepted]]:
         """Queue events as one, in order, each with a setting of the store that is set when it is durable.
 
         If one fails because the store cannot be reached, so do all after it: what a mark says is true of all
@@ -186,7 +186,7 @@ class Pipeline:
     async def ingest(self, body: bytes, source: str = DEFAULT_SOURCE) -> Accepted:
         """`submit`, awaited."""
         answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        self._put(body, source, answer, wait=False)
+        self._submit_event(body, source, answer, wait=False)
         return await answer
 
     def close(self) -> None:
@@ -199,11 +199,11 @@ class Pipeline:
 
     def abandon(self) -> None:
         """As `close`, but what is not being written yet is dropped: its futures fail with StoreUnavailable."""
-        for one in self._take_all():
+        for one in self._clear_queue():
             one.answer.set_exception(StoreUnavailable("interrupted before it was written"))
         self.close()
 
-    def _put(self, body: bytes, source: str, answer: Answer, *, wait: bool) -> None:
+    def _submit_event(self, body: bytes, source: str, answer: Answer, *, wait: bool) -> None:
         received_at = self._clock()
         received = Received(source, self._builder.parser.parse(body, received_at), received_at, body)
         self._enqueue([_Waiting(received, answer)], wait=wait)
@@ -229,16 +229,16 @@ class Pipeline:
             return False
         return len(self._queue) + number > self._limits.waiting or self._bytes + size > self._limits.waiting_bytes
 
-    def _write(self) -> None:
-        while group := self._next_group():
-            self._commit(group)
+    def _write_groups(self) -> None:
+        while group := self._collect_group():
+            self._commit_group(group)
 
-    def _next_group(self) -> list[_Waiting]:
+    def _collect_group(self) -> list[_Waiting]:
         """What waits, up to the limits of a group; empty when closed and all is written."""
         with self._lock:
             while not self._queue and not self._closed:
                 self._arrived.wait()
-            self._gather()
+            self._wait_for_group()
             group: list[_Waiting] = []
             size = 0
             while self._queue and len(group) < self._limits.group:
@@ -251,7 +251,7 @@ class Pipeline:
             self._room.notify_all()
             return group
 
-    def _take_all(self) -> list[_Waiting]:
+    def _clear_queue(self) -> list[_Waiting]:
         """All that waits."""
         with self._lock:
             waiting = list(self._queue)
@@ -260,7 +260,7 @@ class Pipeline:
             self._room.notify_all()
             return waiting
 
-    def _gather(self) -> None:
+    def _wait_for_group(self) -> None:
         """Wait for as many as came last time, but no longer than it took to write those.
 
         Those who were answered just now are about to send again. To begin with the first of them would mean twice
@@ -275,7 +275,7 @@ class Pipeline:
             self._arrived.wait(left)
         self._wanted = 1
 
-    def _commit(self, group: Sequence[_Waiting]) -> bool:
+    def _commit_group(self, group: Sequence[_Waiting]) -> bool:
         """Whether the store could be reached; if not, all that waits has failed."""
         received = [waiting.received for waiting in group]
         begun = time.perf_counter()
@@ -289,37 +289,37 @@ class Pipeline:
         try:
             changes = self._graph.commit(build)
         except StoreUnavailable as error:
-            _fail([*group, *self._take_all()], error)  # who waits has waited for the store, too, and would wait as long again
+            _fail([*group, *self._clear_queue()], error)  # who waits has waited for the store, too, and would wait as long again
             return False
         except Exception as error:  # noqa: BLE001 - whatever one event breaks must not take the others with it
             if len(group) == 1:
                 _fail(group, error)
             else:
                 for at, waiting in enumerate(group):
-                    if not self._commit([waiting]):
+                    if not self._commit_group([waiting]):
                         _fail(group[at + 1 :], StoreUnavailable("the store cannot be reached; send the event again later"))
                         return False
         else:
             self._took = time.perf_counter() - begun
-            self._tell(received, batch, changes)
-            _answer([(waiting.answer, Accepted(changes.revision, waiting.received.event.warnings)) for waiting in group])
+            self._notify_observer(received, batch, changes)
+            _deliver_answers([(waiting.answer, Accepted(changes.revision, waiting.received.event.warnings)) for waiting in group])
         return True
 
-    def _tell(self, received: Sequence[Received], batch: Batch, changes: Changes) -> None:
+    def _notify_observer(self, received: Sequence[Received], batch: Batch, changes: Changes) -> None:
         """Tell the observer. Its fault is not the events': they are durable, and the writer goes on."""
         if self._observe is None:
             return
         try:
-            self._observe(committed(received, batch, changes, self._took))
+            self._observe(summarise_commit(received, batch, changes, self._took))
         except Exception:
             log.exception("a commit could not be counted")
 
 
 def _fail(group: Iterable[_Waiting], error: Exception) -> None:
-    _answer([(waiting.answer, error) for waiting in group])
+    _deliver_answers([(waiting.answer, error) for waiting in group])
 
 
-def _answer(answers: Iterable[tuple[Answer, Accepted | Exception]]) -> None:
+def _deliver_answers(answers: Iterable[tuple[Answer, Accepted | Exception]]) -> None:
     """Each event loop is told once of all that it waits for."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Answer, Accepted | Exception]]] = {}
     for answer, outcome in answers:
@@ -381,16 +381,16 @@ def ingest_all(pipeline: Pipeline, events: Iterable[tuple[str, bytes] | InvalidI
             except InvalidInput as error:
                 pending.append((place, error))
         while pending and (len(pending) > Limits().waiting or _is_done(pending[0][1])):
-            yield _outcome(*pending.popleft())
+            yield _build_outcome(*pending.popleft())
     while pending:
-        yield _outcome(*pending.popleft())
+        yield _build_outcome(*pending.popleft())
 
 
 def _is_done(result: Future[Accepted] | MeshlineError) -> bool:
     return isinstance(result, MeshlineError) or result.done()
 
 
-def _outcome(place: str, result: Future[Accepted] | MeshlineError) -> Outcome:
+def _build_outcome(place: str, result: Future[Accepted] | MeshlineError) -> Outcome:
     if isinstance(result, MeshlineError):
         return Outcome(place, None, result)
     return Outcome(place, result.result(), None)
@@ -399,7 +399,7 @@ def _outcome(place: str, result: Future[Accepted] | MeshlineError) -> Outcome:
 REPLAY_PAGE = 1_000  # raw events read at once
 
 
-def replay(store: Store, pipeline: Pipeline, after: int = 0) -> Iterator[Outcome]:
+def replay_events(store: Store, pipeline: Pipeline, after: int = 0) -> Iterator[Outcome]:
     """Ingest the raw events of `store`, in their order of arrival, each under its own source.
 
     Only events that are still kept can be replayed (`Store.prune_raw`). Each outcome's place is the

@@ -16,16 +16,16 @@ from pydantic_core import ErrorDetails
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json
-from meshline.ingest.documents import Document, Path, text
+from meshline.ingest.documents import Document, Path, to_text
 from meshline.words import suggest_closest
 
 
-def refusals(doc: Document, path: Path, error: ValidationError, keys: Iterable[str] = ()) -> list[InvalidInput]:
+def build_refusals(doc: Document, path: Path, error: ValidationError, keys: Iterable[str] = ()) -> list[InvalidInput]:
     """One refusal for each thing that is wrong at a path. `keys`: those that are accepted there, where the error does not say."""
-    return [_refusal(doc, path, details, tuple(keys)) for details in error.errors(include_url=False)]
+    return [_build_refusal(doc, path, details, tuple(keys)) for details in error.errors(include_url=False)]
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """A value as a message shows it: short."""
     if value is None:
         return "nothing"
@@ -37,14 +37,14 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _refusal(doc: Document, path: Path, details: ErrorDetails, keys: Sequence[str]) -> InvalidInput:
-    inner = _inner(doc, path, details)
+def _build_refusal(doc: Document, path: Path, details: ErrorDetails, keys: Sequence[str]) -> InvalidInput:
+    inner = _find_inner_path(doc, path, details)
     name = ".".join(part for part in inner if isinstance(part, str))
-    message = _message(details, keys)
-    return InvalidInput(f"{name}: {message}" if name else message, doc.where((*path, *inner)))
+    message = _format_message(details, keys)
+    return InvalidInput(f"{name}: {message}" if name else message, doc.format_place((*path, *inner)))
 
 
-def _inner(doc: Document, path: Path, details: ErrorDetails) -> Path:
+def _find_inner_path(doc: Document, path: Path, details: ErrorDetails) -> Path:
     """The place of an error inside an entry: without the names that pydantic gives to the forms of a value."""
     inner: list[str | int] = []
     for part in details["loc"]:
@@ -55,9 +55,9 @@ def _inner(doc: Document, path: Path, details: ErrorDetails) -> Path:
     return tuple(inner)
 
 
-def _message(details: ErrorDetails, keys: Sequence[str]) -> str:
+def _format_message(details: ErrorDetails, keys: Sequence[str]) -> str:
     """What was found, and what is accepted."""
-    kind, found = details["type"], shown(details["input"])
+    kind, found = details["type"], format_value(details["input"])
     if kind == "unknown_key":
         return str(details["msg"])
     if kind == "extra_forbidden":
@@ -89,7 +89,7 @@ MAX_REFUSED = 1_000  # messages about one file
 _ROUNDS = 3  # a form of a value may show its numbers only after another one is text
 
 
-class Validated(NamedTuple):
+class ValidationResult(NamedTuple):
     """The document's value, with text where the model wants text. It can be used if nothing is refused."""
 
     value: Json
@@ -97,28 +97,31 @@ class Validated(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def validated(model: type[BaseModel], document: Document) -> Validated:
+def validate_document(model: type[BaseModel], document: Document) -> ValidationResult:
     """What is wrong with a document, all at once."""
     value = document.value
-    errors = _errors(model, value)
+    errors = _find_errors(model, value)
     for _ in range(_ROUNDS):
         numbers = [error for error in errors if error["type"] == "string_type" and isinstance(error["input"], bool | int | float)]
         if not numbers:
             break
         value = copy.deepcopy(value)
         for error in numbers:
-            _make_text(value, _place(value, error))
-        errors = _errors(model, value)
+            _make_text(value, _find_place(value, error))
+        errors = _find_errors(model, value)
     unknown = [error for error in errors if error["type"] == "extra_forbidden"]
-    placed = [(_place(value, error), error) for error in errors if error["type"] not in ("extra_forbidden", "int_from_float")]
-    return Validated(
+    placed = [(_find_place(value, error), error) for error in errors if error["type"] not in ("extra_forbidden", "int_from_float")]
+    return ValidationResult(
         value,
-        tuple(_refusals(document, placed)),
-        tuple(f"{document.where(place)}: {_named(place)}: this key is not known and not read" for place in _places(value, unknown)),
+        tuple(_build_document_refusals(document, placed)),
+        tuple(
+            f"{document.format_place(place)}: {_format_path(place)}: this key is not known and not read"
+            for place in _find_places(value, unknown)
+        ),
     )
 
 
-def _errors(model: type[BaseModel], value: Json) -> list[ErrorDetails]:
+def _find_errors(model: type[BaseModel], value: Json) -> list[ErrorDetails]:
     try:
         model.model_validate(value)
     except ValidationError as error:
@@ -126,7 +129,7 @@ def _errors(model: type[BaseModel], value: Json) -> list[ErrorDetails]:
     return []
 
 
-def _place(value: Json, error: ErrorDetails) -> Path:
+def _find_place(value: Json, error: ErrorDetails) -> Path:
     """Where an error is: without the names that pydantic gives to the forms of a value."""
     here: Any = value
     place: list[str | int] = []
@@ -138,8 +141,8 @@ def _place(value: Json, error: ErrorDetails) -> Path:
     return tuple(place)
 
 
-def _places(value: Json, errors: Sequence[ErrorDetails]) -> list[Path]:
-    return list(dict.fromkeys(_place(value, error) for error in errors))
+def _find_places(value: Json, errors: Sequence[ErrorDetails]) -> list[Path]:
+    return list(dict.fromkeys(_find_place(value, error) for error in errors))
 
 
 def _make_text(value: Json, place: Path) -> None:
@@ -147,10 +150,10 @@ def _make_text(value: Json, place: Path) -> None:
     for part in place[:-1]:
         here = here[part]
     if place and isinstance(here[place[-1]], bool | int | float):
-        here[place[-1]] = text(here[place[-1]])
+        here[place[-1]] = to_text(here[place[-1]])
 
 
-def _refusals(document: Document, placed: Sequence[tuple[Path, ErrorDetails]]) -> Iterator[InvalidInput]:
+def _build_document_refusals(document: Document, placed: Sequence[tuple[Path, ErrorDetails]]) -> Iterator[InvalidInput]:
     """One for each place. Of a value of several forms, the form that fits furthest is meant."""
     found: dict[Path, list[str]] = {}
     missing: dict[Path, None] = {}
@@ -159,33 +162,33 @@ def _refusals(document: Document, placed: Sequence[tuple[Path, ErrorDetails]]) -
         if error["type"] == "missing":
             missing[*place, error["loc"][-1]] = None
         else:
-            found.setdefault(place, []).append(_accepted(error))
+            found.setdefault(place, []).append(_describe_accepted(error))
             around.update(place[:length] for length in range(len(place)))
     for number, (place, accepted) in enumerate(found.items()):
         if number >= MAX_REFUSED:
-            yield InvalidInput(f"and {len(found) - number} more such problems", document.where(place))
+            yield InvalidInput(f"and {len(found) - number} more such problems", document.format_place(place))
             break
         if place not in around:
-            value = _at(document.value, place)
-            message = f"found {shown(value)}; accepted is {' or '.join(dict.fromkeys(accepted))}"
-            yield InvalidInput(f"{_named(place)}: {message}" if place else message, document.where(place))
+            value = _get_value(document.value, place)
+            message = f"found {format_value(value)}; accepted is {' or '.join(dict.fromkeys(accepted))}"
+            yield InvalidInput(f"{_format_path(place)}: {message}" if place else message, document.format_place(place))
     for place in list(missing)[:MAX_REFUSED]:
-        yield InvalidInput(f"{_named(place)} is missing", document.where(place[:-1]))
+        yield InvalidInput(f"{_format_path(place)} is missing", document.format_place(place[:-1]))
 
 
-def _at(value: Json, place: Path) -> object:
+def _get_value(value: Json, place: Path) -> object:
     here: Any = value
     for part in place:
         here = here[part]
     return here
 
 
-def _named(place: Path) -> str:
+def _format_path(place: Path) -> str:
     """`models.orders.fields.id`, `schema.0.name`."""
     return ".".join(map(str, place))
 
 
-def _accepted(error: ErrorDetails) -> str:
+def _describe_accepted(error: ErrorDetails) -> str:
     kind = error["type"]
     if kind == "literal_error":
         expected = str(error["ctx"]["expected"])

@@ -16,7 +16,7 @@ from meshline.governance.report import Finding, Report
 from meshline.graph.content import encode
 from meshline.graph.model import EdgeFact, EdgeType, Facts, Flow, build_job_key
 from meshline.graph.what_if import Saying, supposed
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from tests.cli.running import EXAMPLE, done
 
 CONTRACT = (EXAMPLE / "contracts" / "customer_orders_v2.yaml").read_text(encoding="utf-8")
@@ -101,7 +101,9 @@ def test_the_same_with_one_job_without_column_lineage(graph: Opened) -> None:
     board, blind = graph.naming.dataset("file", "/exports/board"), build_job_key("airflow", "board_export")
     edges = (EdgeFact(EdgeType.READS, blind, campaigns), EdgeFact(EdgeType.WRITES, blind, board))
     content = encode(Facts(edges=edges, flows=(Flow(campaigns, board, job=blind),)))
-    with supposed(graph.graph, [Saying("openlineage/late", ("job-output", *blind.parts, *board.parts), content)], now()) as would:
+    with supposed(
+        graph.graph, [Saying("openlineage/late", ("job-output", *blind.parts, *board.parts), content)], get_current_micros()
+    ) as would:
         given = CheckRequest((CheckInput("change", None, File("words", "drop marketing.campaigns.campaign_name")),), mode=Mode.USAGE)
         found = of(run_check(would, graph.naming, given), "column-removed")
     assert found.verdict == "breaking"

@@ -10,7 +10,7 @@ import pytest
 
 from meshline.cli.client import opened
 from meshline.graph.model import from_micros
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from tests.api.conftest import Asking
 from tests.cli.running import done, run
 from tests.ingest.sources.contract_files import SPECIFICATION, STANDARD
@@ -201,7 +201,7 @@ def test_the_past_shows_the_contract_of_then(tmp_path: Path) -> None:
     graph = live()
     write(tmp_path, a=FILES["a"])
     loaded(graph, tmp_path)
-    before = now()
+    before = get_current_micros()
     write(tmp_path, b=FILES["b"])
     loaded(graph, tmp_path)
     ask = Asking(graph)

@@ -21,7 +21,7 @@ from meshline.app.settings import load_settings
 from meshline.errors import InvalidInput
 from meshline.graph.model import from_micros
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from tests.cli.running import ROOT, executable
 from tests.cli.test_server import _ready
 from tests.governance.notify.conftest import Mailbox, mailing, text
@@ -49,7 +49,7 @@ FACET = {"_producer": "https://x.org", "_schemaURL": "https://openlineage.io/spe
 def schema(*columns: str) -> dict[str, Any]:
     fields = [{"name": name, "type": "string"} for name in columns]
     return {
-        "eventTime": from_micros(now()).isoformat(),
+        "eventTime": from_micros(get_current_micros()).isoformat(),
         "producer": "https://x.org",
         "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/DatasetEvent",
         "dataset": {"namespace": "wh", "name": "orders", "facets": {"schema": {**FACET, "fields": fields}}},

@@ -15,7 +15,7 @@ from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Flow, Json
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Entry, Item, Reading, Refusal, Unchanged
 from meshline.ingest.sources.sync_status import Status
 from meshline.ingest.sources.transfer import ENDS, MAX_FLOWS, MAX_KEYS, SentReading, encode_entry
@@ -56,7 +56,7 @@ def test_a_reading_is_taken_as_a_loading(client: TestClient) -> None:
 
 
 def test_memory_and_status_come_back(client: TestClient) -> None:
-    at = now()
+    at = get_current_micros()
     assert client.get("/api/v1/sources", params=PARAMS).json() == {"source": "iceberg/lake"}
     status = Status(at, 1.5, read=3, error="away", failures=2, next=at)
     assert put(client, SentReading(memory={"etag": "7"}, status=status)).status_code == 200
@@ -127,12 +127,18 @@ def test_content_that_no_source_of_ours_says_is_refused(client: TestClient, cont
         ({"entries": [{"scope": ["x"] * 17, "content": blob(table("a", "x"))}]}, "iceberg/lake"),
         ({"entries": [{"scope": ["x" * 5000], "content": blob(table("a", "x"))}]}, "iceberg/lake"),
         ({"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "time": -1}]}, "iceberg/lake"),
-        ({"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "time": now() + 2 * 86_400_000_000}]}, "iceberg/lake"),
-        ({"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "past": [[now() * 2, blob(table("a", "x"))]]}]}, "iceberg/lake"),
+        (
+            {"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "time": get_current_micros() + 2 * 86_400_000_000}]},
+            "iceberg/lake",
+        ),
+        (
+            {"entries": [{"scope": ["x"], "content": blob(table("a", "x")), "past": [[get_current_micros() * 2, blob(table("a", "x"))]]}]},
+            "iceberg/lake",
+        ),
         ({"entries": [{"scope": ["x"], "content": blob(table("a", "x"))}]}, "openlineage/x"),
         ({"complete": True}, "mesh/x"),
         ({"entres": []}, "iceberg/lake"),
-        ({"status": {"at": now() * 2, "seconds": 1}}, "iceberg/lake"),
+        ({"status": {"at": get_current_micros() * 2, "seconds": 1}}, "iceberg/lake"),
         ({"status": {"at": -1, "seconds": 1}}, "iceberg/lake"),
         ({"memory": {"a": 1}}, "iceberg/lake"),
         ({}, "iceberg"),

@@ -12,7 +12,7 @@ import pytest
 
 from meshline.graph.model import EdgeType
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from tests.cli.running import done, run
 from tests.cli.test_server import serving
 from tests.governance.notify.conftest import Mailbox, mailing, text
@@ -39,7 +39,7 @@ def test_from_what_landed_to_a_mail(store: SqliteStore, tmp_path: Path, mailbox:
     monkeypatch.setenv("MESHLINE_STORE", url)
     began = done("notify")
     assert (began.out, began.err) == ("no notice is pending\n", "notices are recorded from now on\n")
-    commit(store, mesh.schema(mesh.ORDERS, "order_id", at=now()))
+    commit(store, mesh.schema(mesh.ORDERS, "order_id", at=get_current_micros()))
     assert done("notify", "--pending").out == "no notice is pending\n", "nobody looked"
     shown = done("notify").out
     assert "team:shop: not delivered (no channel configured for email)\n" in shown

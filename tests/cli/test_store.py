@@ -18,7 +18,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.store.base import Store
 from meshline.graph.store.factory import open_store
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.mesh import stored
+from meshline.ingest.mesh import read_stored_rules
 from meshline.ingest.openlineage.builder import BatchBuilder
 from meshline.ingest.openlineage.event_files import read_events
 from meshline.ingest.pipeline import Pipeline
@@ -41,7 +41,7 @@ def url(path: Path) -> str:
 
 
 def ingest(store: Store, *events: dict[str, Any]) -> None:
-    naming, _ = stored(store)
+    naming, _ = read_stored_rules(store)
     pipeline = Pipeline(store, BatchBuilder(naming))
     for one in events:
         pipeline.submit(json.dumps(one).encode()).result(timeout=30)
@@ -177,7 +177,7 @@ def writing(path: Path) -> Iterator[list[int]]:
 
     def write() -> None:
         with closing(SqliteStore(str(path))) as store:
-            pipeline = Pipeline(store, BatchBuilder(stored(store)[0]))
+            pipeline = Pipeline(store, BatchBuilder(read_stored_rules(store)[0]))
             n = 0
             while not stop.is_set():
                 body = event(0, job={"namespace": "w", "name": f"job{n}"}, run={"runId": f"00000000-0000-4000-8000-{n:012x}"})

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from meshline.errors import InvalidInput
 from meshline.governance.waivers import LONGEST, Waiver, apply_waivers, parse_waivers
-from meshline.ingest.documents import document
+from meshline.ingest.documents import parse_yaml
 from tests.governance.reports.made import finding, report, violation
 
 TODAY = date(2026, 3, 8)
@@ -22,8 +22,8 @@ GOOD = """\
 
 
 def read(text: str) -> tuple[Waiver, ...]:
-    found = document(text.encode(), "w.yaml")
-    return parse_waivers(found.value, found.where, TODAY)
+    found = parse_yaml(text.encode(), "w.yaml")
+    return parse_waivers(found.value, found.format_place, TODAY)
 
 
 def waiver(number: int, expires: date = TODAY) -> Waiver:

@@ -14,7 +14,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeType, Facts
 from meshline.graph.naming import Naming
 from meshline.ingest import mesh
-from meshline.ingest.catalog_aliases import SOURCE, Prefix, Rule, apply, prefix, remembered
+from meshline.ingest.catalog_aliases import SOURCE, Prefix, Rule, apply_rules, parse_prefix, read_rules
 from meshline.ingest.sources.base import Entry
 from tests.ingest.sources.stating import T, counts, graph, keys, say, table
 
@@ -34,8 +34,8 @@ def live() -> Iterator[LiveGraph]:
 
 
 def ruled(live: LiveGraph, text: str = RULES, time: int = T) -> None:
-    said = mesh.parse((HEAD + text).encode(), "mesh.yaml", strict=True)
-    mesh.load(live, said, Naming(), time)
+    said = mesh.parse_mesh_file((HEAD + text).encode(), "mesh.yaml", strict=True)
+    mesh.load_mesh(live, said, Naming(), time)
 
 
 def known(live: LiveGraph, *names: tuple[str, str], source: str = "openlineage/x", time: int = T) -> None:
@@ -64,7 +64,7 @@ def joined(live: LiveGraph, namespace: str, name: str) -> set[str]:
     ],
 )
 def test_a_prefix_is_a_namespace_and_the_beginning_of_names(text: str, namespace: str, name: str) -> None:
-    assert prefix(text, {"lake": LAKE}) == Prefix(namespace, name)
+    assert parse_prefix(text, {"lake": LAKE}) == Prefix(namespace, name)
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_a_prefix_is_a_namespace_and_the_beginning_of_names(text: str, namespace
     ],
 )
 def test_what_follows_the_prefix_stays(also: str, names: str, name: str, counterpart: str | None) -> None:
-    assert Rule(Prefix("a", also), Prefix("b", names)).counterpart(name) == counterpart
+    assert Rule(Prefix("a", also), Prefix("b", names)).find_counterpart(name) == counterpart
 
 
 def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
     known(live, (LAKE, "orders.items"), (TRINO, "delta.orders.items"), (TRINO, "hive.orders.items"), (PLATFORM, "orders.items"))
     ruled(live)
-    loading = apply(live)
+    loading = apply_rules(live)
     assert loading is not None
     assert counts(loading) == {"read": 2, "new": 2}
     assert joined(live, LAKE, "orders.items") == {f"{LAKE}/orders.items", f"{TRINO}/delta.orders.items", f"{PLATFORM}/orders.items"}
@@ -99,7 +99,7 @@ def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
     assert node is not None
     said = {(str(edge.attributes["why"]), str(edge.attributes["rule"])) for edge in live.index.ownership.list_edges(node, EdgeType.SAME_AS)}
     assert said == {("naming rule", f"{TRINO}/delta is {LAKE}"), ("naming rule", f"{PLATFORM} is {LAKE}")}
-    again = apply(live)
+    again = apply_rules(live)
     assert again is not None
     assert counts(again) == {"unchanged": 2}
 
@@ -107,11 +107,11 @@ def test_names_of_one_catalog_are_joined(live: LiveGraph) -> None:
 def test_no_rule_makes_a_dataset(live: LiveGraph) -> None:
     known(live, (TRINO, "delta.orders.items"))
     ruled(live)
-    apply(live)
+    apply_rules(live)
     assert live.index.changes.list_statements(SOURCE) == {}
     assert joined(live, LAKE, "orders.items") == set()
     known(live, (LAKE, "orders.items"), source="iceberg/lake")
-    apply(live)
+    apply_rules(live)
     assert len(joined(live, LAKE, "orders.items")) == 2
 
 
@@ -120,9 +120,9 @@ def test_when_a_dataset_goes_so_does_the_rest(live: LiveGraph, gone: str) -> Non
     known(live, (TRINO, "delta.orders.items"))
     known(live, (LAKE, "orders.items"), source="iceberg/lake")
     ruled(live)
-    apply(live)
+    apply_rules(live)
     known(live, source=gone, time=T + 10)
-    loading = apply(live)
+    loading = apply_rules(live)
     assert loading is not None
     assert counts(loading) == {"retracted": 1}
     assert (
@@ -137,22 +137,22 @@ def test_when_a_dataset_goes_so_does_the_rest(live: LiveGraph, gone: str) -> Non
 
 def test_when_a_rule_goes_so_does_what_it_joined(live: LiveGraph) -> None:
     known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"))
-    assert apply(live) is None
+    assert apply_rules(live) is None
     ruled(live)
-    apply(live)
+    apply_rules(live)
     assert len(joined(live, LAKE, "orders.items")) == 2
     ruled(live, "")
-    assert remembered(live.store) == []
-    apply(live)
+    assert read_rules(live.store) == []
+    apply_rules(live)
     assert len(joined(live, LAKE, "orders.items")) == 1
-    assert apply(live) is None
+    assert apply_rules(live) is None
 
 
 def test_what_the_past_knew_is_joined_in_the_past(live: LiveGraph) -> None:
     known(live, (TRINO, "delta.orders.items"), time=T - 100)
     known(live, (LAKE, "orders.items"), source="iceberg/lake", time=T - 50)
     ruled(live)
-    apply(live)
+    apply_rules(live)
     for time, names in ((T - 40, 2), (T - 60, 1)):
         index = live.at(time)
         node = index.assets.find_by_key(model.build_dataset_key(TRINO, "delta.orders.items"))
@@ -163,7 +163,7 @@ def test_what_the_past_knew_is_joined_in_the_past(live: LiveGraph) -> None:
 def test_an_inner_prefix_goes_before_an_outer_one(live: LiveGraph) -> None:
     known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"), ("other", "orders.items"), ("other", "items"))
     ruled(live, f"catalogs: [{{names: lake, also: ['{TRINO}/delta']}}, {{names: other, also: ['{TRINO}/delta.orders']}}]")
-    apply(live)
+    apply_rules(live)
     assert joined(live, TRINO, "delta.orders.items") == {f"{TRINO}/delta.orders.items", "other/items"}
 
 
@@ -171,11 +171,11 @@ def test_rules_of_several_files(live: LiveGraph) -> None:
     known(live, (TRINO, "delta.a"), (PLATFORM, "a"), (LAKE, "a"))
     ruled(live, f"catalogs: [{{names: lake, also: ['{TRINO}/delta']}}]")
     other = f"version: 1\nsource: other\ncatalogs: [{{names: '{LAKE}', also: ['{PLATFORM}']}}]"
-    mesh.load(live, mesh.parse(other.encode(), "o.yaml", strict=True), Naming(), T)
-    apply(live)
+    mesh.load_mesh(live, mesh.parse_mesh_file(other.encode(), "o.yaml", strict=True), Naming(), T)
+    apply_rules(live)
     assert len(joined(live, LAKE, "a")) == 3
-    mesh.load(live, mesh.parse(b"version: 1\nsource: other", "o.yaml", strict=True), Naming(), T)
-    apply(live)
+    mesh.load_mesh(live, mesh.parse_mesh_file(b"version: 1\nsource: other", "o.yaml", strict=True), Naming(), T)
+    apply_rules(live)
     assert joined(live, LAKE, "a") == {f"{LAKE}/a", f"{TRINO}/delta.a"}
 
 
@@ -185,7 +185,7 @@ def test_only_a_mention_is_enough_and_a_column_is_one(live: LiveGraph) -> None:
     say(live, [Entry(("note",), content)], source="contract/x")
     known(live, (LAKE, "orders.items"))
     ruled(live)
-    apply(live)
+    apply_rules(live)
     assert len(joined(live, LAKE, "orders.items")) == 2
 
 
@@ -212,21 +212,21 @@ def test_only_a_mention_is_enough_and_a_column_is_one(live: LiveGraph) -> None:
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_with_its_line(text: str, message: str) -> None:
-    refused = mesh.parse((HEAD + text).encode(), "m.yaml").refused
+    refused = mesh.parse_mesh_file((HEAD + text).encode(), "m.yaml").refused
     assert [str(refusal)[: len(message)] for refusal in refused][:1] == [message]
     with pytest.raises(InvalidInput, match=r"m\.yaml:"):
-        mesh.parse((HEAD + text).encode(), "m.yaml", strict=True)
+        mesh.parse_mesh_file((HEAD + text).encode(), "m.yaml", strict=True)
 
 
 def test_a_replayed_store_joins_the_same(live: LiveGraph) -> None:
     known(live, (TRINO, "delta.orders.items"), (LAKE, "orders.items"))
     ruled(live)
-    apply(live)
+    apply_rules(live)
     with graph() as new:
         copy_store(live.store, new.store, None, lambda error: pytest.fail(str(error)))
         new.refresh()
-        assert remembered(new.store) == remembered(live.store)
-        loading = apply(new)
+        assert read_rules(new.store) == read_rules(live.store)
+        loading = apply_rules(new)
         assert loading is not None
         assert counts(loading) == {"unchanged": 1}
         assert len(joined(new, LAKE, "orders.items")) == 2

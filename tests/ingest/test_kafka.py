@@ -18,7 +18,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, RunReader, Store
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.kafka import EventConsumer, Subscription, check, read_properties
+from meshline.ingest.kafka import EventConsumer, Subscription, check_subscription, read_properties
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder
 from meshline.ingest.pipeline import Limits, Pipeline
 from tests.faults.traffic import bodies
@@ -333,12 +333,12 @@ def test_properties_come_from_a_file_and_are_in_no_message(kafka: KafkaBroker, t
     file.write_text("security.protocol = PLAINTEXT\nsasl.password=very-secret\n")
     properties = read_properties(file)
     assert properties == {"security.protocol": "PLAINTEXT", "sasl.password": "very-secret"}
-    check(Subscription(kafka.servers, "t", "g", properties))
+    check_subscription(Subscription(kafka.servers, "t", "g", properties))
     with pytest.raises(InvalidInput, match=r"security\.protocol") as error:
-        check(Subscription(kafka.servers, "t", "g", {**properties, "security.protocol": "very-secret"}))
+        check_subscription(Subscription(kafka.servers, "t", "g", {**properties, "security.protocol": "very-secret"}))
     assert "very-secret" not in str(error.value)
     with pytest.raises(InvalidInput, match=r"no\.such\.property"):
-        check(Subscription(kafka.servers, "t", "g", {"no.such.property": "1"}))
+        check_subscription(Subscription(kafka.servers, "t", "g", {"no.such.property": "1"}))
 
 
 @pytest.mark.parametrize(("content", "message"), [(None, "it cannot be read"), (b"\xff", "it is no UTF-8"), (b"#" * 2**21, "more than")])

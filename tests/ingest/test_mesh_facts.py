@@ -120,8 +120,8 @@ def _json(value: object) -> str:
 
 
 def test_what_each_entry_says() -> None:
-    read = mesh.parse(FILE.encode(), "mesh.yaml", strict=True)
-    said = mesh.statements(read, Naming([(r"/dt=[^/]*$", "")]), 5)
+    read = mesh.parse_mesh_file(FILE.encode(), "mesh.yaml", strict=True)
+    said = mesh.build_statements(read, Naming([(r"/dt=[^/]*$", "")]), 5)
     text = "".join(f"{' '.join(s.scope)}\n" + "".join(f"  {line}\n" for line in shown(decode(s.content.blob))) for s in said)
     assert text.replace("S3A", "s3a") == SAID
     assert {(s.source, s.observed_at) for s in said} == {("mesh/shop", 5)}
@@ -144,11 +144,11 @@ def repository(tmp_path: Path) -> Path:
 
 def test_the_time_of_a_file_is_its_commit_s_if_it_is_unchanged(repository: Path) -> None:
     path = repository / "mesh.yaml"
-    assert mesh.file_time(path) == 1_709_294_400_000_000
+    assert mesh.read_file_time(path) == 1_709_294_400_000_000
     path.write_text("version: 1\nteams: []\n")
-    assert mesh.file_time(path) > 1_709_294_400_000_000 + 10**12
+    assert mesh.read_file_time(path) > 1_709_294_400_000_000 + 10**12
 
 
 def test_the_time_of_a_file_outside_a_repository_is_now(tmp_path: Path) -> None:
     (tmp_path / "mesh.yaml").write_text("version: 1\n")
-    assert mesh.file_time(tmp_path / "mesh.yaml") > 1_709_294_400_000_000 + 10**12
+    assert mesh.read_file_time(tmp_path / "mesh.yaml") > 1_709_294_400_000_000 + 10**12

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput
 from meshline.graph.naming import Naming
 from meshline.ingest import mesh
-from meshline.ingest.documents import document
+from meshline.ingest.documents import parse_yaml
 from meshline.ingest.mesh.format import ENTRIES
 from tests.cli.running import EXAMPLE
 from tests.sizes import count_examples
@@ -32,7 +32,7 @@ values = st.recursive(
 
 def parsed(data: bytes) -> mesh.Mesh | InvalidInput:
     try:
-        return mesh.parse(data, "m.yaml")
+        return mesh.parse_mesh_file(data, "m.yaml")
     except InvalidInput as error:
         return error
 
@@ -43,7 +43,7 @@ def taken_or_refused(data: bytes) -> None:
         assert read.where.startswith("m.yaml")
         return
     assert all(refusal.where.startswith("m.yaml:") for refusal in read.refused)
-    said = mesh.statements(read, Naming(), 1)
+    said = mesh.build_statements(read, Naming(), 1)
     assert len({statement.scope for statement in said}) == len(said) == len(read.entries)
 
 
@@ -72,4 +72,4 @@ def test_an_example_with_broken_lines(data: st.DataObject) -> None:
 
 @given(values)
 def test_json_is_read_as_it_is(value: object) -> None:
-    assert document(json.dumps(value).encode(), "m.yaml").value == value
+    assert parse_yaml(json.dumps(value).encode(), "m.yaml").value == value

@@ -25,7 +25,7 @@ def graph() -> Iterator[LiveGraph]:
 
 
 def load(graph: LiveGraph, text: str, time: int, naming: Naming | None = None) -> mesh.Loading:
-    return mesh.load(graph, mesh.parse(f"version: 1\nsource: shop\n{text}".encode(), "mesh.yaml"), naming or Naming(), time)
+    return mesh.load_mesh(graph, mesh.parse_mesh_file(f"version: 1\nsource: shop\n{text}".encode(), "mesh.yaml"), naming or Naming(), time)
 
 
 def done(loading: mesh.Loading) -> tuple[int, int, int, int]:
@@ -73,7 +73,7 @@ def test_a_change_at_the_same_time_takes_effect(graph: LiveGraph) -> None:
 
 
 def test_other_sources_are_left_alone(graph: LiveGraph) -> None:
-    mesh.load(graph, mesh.parse(b"version: 1\nsource: other\ndomains: [{name: c}]", "m.yaml"), Naming(), T)
+    mesh.load_mesh(graph, mesh.parse_mesh_file(b"version: 1\nsource: other\ndomains: [{name: c}]", "m.yaml"), Naming(), T)
     load(graph, AB, T)
     load(graph, "", T + 1)
     assert names(graph, AssetKind.DOMAIN) == ["c"]
@@ -112,14 +112,14 @@ def test_naming_rules_other_than_the_graph_s_are_refused(graph: LiveGraph) -> No
 def test_a_store_remembers_its_rules() -> None:
     store = open_store(":memory:")
     naming, precedence = Naming([("/x$", "")]), Precedence(people=("dbt",))
-    mesh.configure(store, naming, precedence)
-    again = mesh.configure(store)
+    mesh.configure_store(store, naming, precedence)
+    again = mesh.configure_store(store)
     assert (again[0].digest, again[1]) == (naming.digest, precedence)
     assert store.read_setting("naming") == naming.digest
     live = LiveGraph.open(store)
     load(live, A, T)
     with pytest.raises(InvalidInput, match="meshline replay"):
-        mesh.configure(store, Naming())
+        mesh.configure_store(store, Naming())
     store.close()
 
 

@@ -13,7 +13,7 @@ from meshline.graph.model import Precedence
 from meshline.graph.naming import Naming
 from meshline.ingest import mesh
 from meshline.ingest.dataset_refs import split_dataset
-from meshline.ingest.documents import MAX_BYTES, document
+from meshline.ingest.documents import MAX_BYTES, parse_yaml
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "mesh" / "mesh.yaml"
@@ -74,14 +74,14 @@ m.yaml:28: consumes: found a mapping with the keys dataset, product; give exactl
 
 
 def test_bad_entries_are_refused_each_with_its_line_and_the_others_are_taken() -> None:
-    taken = mesh.parse(BAD.encode(), "m.yaml")
+    taken = mesh.parse_mesh_file(BAD.encode(), "m.yaml")
     assert "".join(f"{error}\n" for error in taken.refused) == REFUSED
     assert [entry.scope[1:] for entry in taken.entries] == [("domain", "b"), ("domain", "c"), ("person", "good")]
 
 
 def test_strict_stops_at_the_first() -> None:
     with pytest.raises(InvalidInput, match=r"^m\.yaml:4: ownr"):
-        mesh.parse(BAD.encode(), "m.yaml", strict=True)
+        mesh.parse_mesh_file(BAD.encode(), "m.yaml", strict=True)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_strict_stops_at_the_first() -> None:
 )
 def test_a_file_that_cannot_be_used_as_a_whole(text: str, message: str) -> None:
     with pytest.raises(InvalidInput) as error:
-        mesh.parse(text.encode(), "m.yaml")
+        mesh.parse_mesh_file(text.encode(), "m.yaml")
     assert str(error.value).startswith(message)
 
 
@@ -129,23 +129,23 @@ def test_a_file_that_cannot_be_used_as_a_whole(text: str, message: str) -> None:
 )
 def test_what_is_no_document(data: bytes, message: str) -> None:
     with pytest.raises(InvalidInput) as error:
-        document(data, "m.yaml")
+        parse_yaml(data, "m.yaml")
     assert str(error.value).startswith(message)
 
 
 def test_aliases_cannot_blow_up() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 20)]
     with pytest.raises(InvalidInput, match="more than 200000 values, counting what aliases repeat"):
-        document("\n".join(lines).encode(), "m.yaml")
+        parse_yaml("\n".join(lines).encode(), "m.yaml")
 
 
 def test_a_document_follows_the_core_schema_and_knows_its_lines() -> None:
-    read = document(b"a: 1\nb:\n  - x: yes\n    y: [1, -2.5, 'q', ~, true, 2024-01-01, 1e999, 0123x]\n  - &k {z: ''}\n  - *k\n", "m.yaml")
+    read = parse_yaml(b"a: 1\nb:\n  - x: yes\n    y: [1, -2.5, 'q', ~, true, 2024-01-01, 1e999, 0123x]\n  - &k {z: ''}\n  - *k\n", "m.yaml")
     assert read.value == {
         "a": 1,
         "b": [{"x": "yes", "y": [1, -2.5, "q", None, True, "2024-01-01", "1e999", "0123x"]}, {"z": ""}, {"z": ""}],
     }
-    assert [read.where(path) for path in (("a",), ("b", 0), ("b", 0, "y"), ("b", 2), ("b", 2, "z"))] == [
+    assert [read.format_place(path) for path in (("a",), ("b", 0), ("b", 0, "y"), ("b", 2), ("b", 2, "z"))] == [
         f"m.yaml:{n}" for n in (1, 3, 4, 6, 6)
     ]
 
@@ -170,7 +170,7 @@ def test_dataset_names(text: str, namespace: str, name: str) -> None:
 
 
 def test_names_that_are_not_declared_are_warned_of() -> None:
-    taken = mesh.parse(
+    taken = mesh.parse_mesh_file(
         b"version: 1\nteams: [{name: orders-team}]\ndomains: [{name: d, owner: order-team}]\nproducts: [{name: p, domain: e}]", "m.yaml"
     )
     assert not taken.refused
@@ -181,33 +181,33 @@ def test_names_that_are_not_declared_are_warned_of() -> None:
 
 
 def test_source_is_named_by_the_file_unless_it_says_otherwise() -> None:
-    assert mesh.parse(b"version: 1\nsource: shop", "m.yaml").source == "mesh/shop"
-    assert mesh.parse(b"version: 1", "/a/my mesh!.yaml").source == "mesh/my-mesh"
+    assert mesh.parse_mesh_file(b"version: 1\nsource: shop", "m.yaml").source == "mesh/shop"
+    assert mesh.parse_mesh_file(b"version: 1", "/a/my mesh!.yaml").source == "mesh/my-mesh"
 
 
 def test_configuration() -> None:
-    naming, precedence = mesh.configuration(
-        mesh.parse(b"version: 1\nnaming: {trimmers: [{pattern: '/x$'}]}\nprecedence: {people: [dbt]}", "m.yaml")
+    naming, precedence = mesh.build_configuration(
+        mesh.parse_mesh_file(b"version: 1\nnaming: {trimmers: [{pattern: '/x$'}]}\nprecedence: {people: [dbt]}", "m.yaml")
     )
     assert naming is not None
     assert naming.digest == Naming([("/x$", "")]).digest
     assert precedence == Precedence(people=("dbt",))
-    assert mesh.configuration(mesh.parse(b"version: 1", "m.yaml")) == (None, None)
+    assert mesh.build_configuration(mesh.parse_mesh_file(b"version: 1", "m.yaml")) == (None, None)
 
 
 def test_the_published_schema_is_the_format() -> None:
     published = (ROOT / "meshline/ingest/mesh.schema.json").read_text()
-    assert published == mesh.json_schema(), "run scripts/make-docs"
+    assert published == mesh.build_json_schema(), "run scripts/make-docs"
     jsonschema.Draft202012Validator.check_schema(json.loads(published))
 
 
 def test_the_example_follows_the_format() -> None:
-    taken = mesh.parse(mesh.read(EXAMPLE), str(EXAMPLE), strict=True)
+    taken = mesh.parse_mesh_file(mesh.read_mesh_file(EXAMPLE), str(EXAMPLE), strict=True)
     assert taken.warnings == ()
     assert len(taken.entries) > 50
-    jsonschema.Draft202012Validator(json.loads(mesh.json_schema())).validate(document(EXAMPLE.read_bytes(), "mesh.yaml").value)
+    jsonschema.Draft202012Validator(json.loads(mesh.build_json_schema())).validate(parse_yaml(EXAMPLE.read_bytes(), "mesh.yaml").value)
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"mesh\.yaml: the mesh file cannot be read: No such file or directory"):
-        mesh.read(tmp_path / "mesh.yaml")
+        mesh.read_mesh_file(tmp_path / "mesh.yaml")

@@ -17,7 +17,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, Changes, RunReader
 from meshline.graph.store.factory import open_store
 from meshline.ingest.openlineage.builder import BatchBuilder
-from meshline.ingest.pipeline import Accepted, Committed, Limits, Pipeline, ingest_all, replay
+from meshline.ingest.pipeline import Accepted, CommitSummary, Limits, Pipeline, ingest_all, replay_events
 from tests.ingest.speaking import CLOCK, Event, ds, event, observable
 
 
@@ -263,14 +263,14 @@ def test_a_replay_says_the_same_again() -> None:
         for number in range(7):
             pipeline.submit(body(number), "openlineage/two" if number % 2 else "openlineage/one").result(30)
     with running(new) as pipeline:
-        outcomes = list(replay(old.store, pipeline))
+        outcomes = list(replay_events(old.store, pipeline))
     assert len(outcomes) == 7
     assert all(outcome.accepted for outcome in outcomes)
     assert observable(new.store, []) == observable(old.store, [])
 
 
 def test_an_observer_that_fails_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    def fail(_commit: Committed) -> None:
+    def fail(_commit: CommitSummary) -> None:
         raise ValueError("no room for numbers")
 
     pipeline = Pipeline(Gate(), BatchBuilder(Naming()), clock=lambda: CLOCK, observe=fail)

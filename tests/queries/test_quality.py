@@ -21,7 +21,7 @@ from meshline.graph.queries.quality import (
     sort_key,
 )
 from meshline.graph.queries.search import Filter
-from meshline.ingest.check_facts import Check, expectations, facts
+from meshline.ingest.check_facts import Check, build_expectation_facts, build_result_facts
 from meshline.ingest.openlineage.builder import BatchBuilder, Received
 from tests.ingest.sources.checking import CORPUS, needs_corpus
 from tests.queries import mesh
@@ -37,14 +37,14 @@ def check(of: AssetKey, name: str, outcome: str = "PASSED", suite: str = "s", **
 
 def run(*checks: Check, at: int = mesh.START, source: str = GX, dated: bool = True) -> Statement:
     """A run of a suite on a dataset."""
-    of = checks[0].of
-    said = facts(one._replace(at=at) if dated else one for one in checks)
+    of = checks[0].subject
+    said = build_result_facts(one._replace(at=at) if dated else one for one in checks)
     return mesh.said(source, ("quality", checks[0].suite, *of.parts[:2]), said, at)
 
 
 def written(suite: str, *checks: Check, source: str = GX) -> Statement:
     consumer = mesh.DASHBOARD
-    return mesh.said(source, ("checks", suite), expectations(checks, consumer, ()))
+    return mesh.said(source, ("checks", suite), build_expectation_facts(checks, consumer, ()))
 
 
 def found(graph: LiveGraph, key: AssetKey = mesh.ORDERS) -> list[Result]:

@@ -27,7 +27,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.queries import assets, quality, resolve
 from meshline.graph.queries import product_health as health
 from meshline.graph.queries.pages import Limits
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 
 REFUSED = "refused"  # before it ran: it cannot be parsed, or breaks the schema or the limits
 INTROSPECTION = "introspection"
@@ -293,4 +293,6 @@ class GraphView:
 
     async def _load_health(self, products: list[int]) -> Sequence[health.Health]:
         self.request.spend(0)
-        return health.health(self.request.live, self.index, products, now() if self.index.as_of is None else self.index.as_of)
+        return health.health(
+            self.request.live, self.index, products, get_current_micros() if self.index.as_of is None else self.index.as_of
+        )

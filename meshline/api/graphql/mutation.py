@@ -30,7 +30,7 @@ from meshline.graph.model import (
     parse_source_kind,
 )
 from meshline.graph.store.base import Batch, RunReader
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 
 PERSON = "person"
 NEWEST = "person:newest"  # the setting with the time of a person's last statement: later statements are newer, whatever the clock
@@ -188,8 +188,8 @@ def _commit(request: RequestContext, actor: str, what: str, about: AssetKey, sta
 
     def build(_reader: RunReader) -> Batch:
         newest = max(earlier, int(store.read_setting(NEWEST) or 0))
-        at = max(now(), statement.observed_at, newest + 1)
-        if at > now() + AHEAD_WARNED:
+        at = max(get_current_micros(), statement.observed_at, newest + 1)
+        if at > get_current_micros() + AHEAD_WARNED:
             log.warning("the clock was ahead at the last statement (%s): this statement gets the time just after it", from_micros(newest))
         stated = statement._replace(observed_at=at)
         return Batch(statements=[stated], journal=[build_mutation_record(actor, what, about, stated)], settings={NEWEST: str(at)})

@@ -12,7 +12,7 @@ from meshline.api.graphql.context import GraphView
 from meshline.api.graphql.field_types import AssetKind, describe_field
 from meshline.graph.model import from_micros, parse_source_kind
 from meshline.graph.queries import coverage
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.sync_status import Status, read_statuses
 
 
@@ -135,7 +135,7 @@ class Source:
     def lag(self) -> float | None:
         if self.status is None or self.status.succeeded is None:
             return None
-        return max(now() - self.status.succeeded, 0) / 1e6
+        return max(get_current_micros() - self.status.succeeded, 0) / 1e6
 
     @describe_field("The time of its next scheduled sync by a server.")
     def next(self) -> datetime | None:

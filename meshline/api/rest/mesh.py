@@ -16,7 +16,7 @@ from meshline.app.service import Resources, Service
 from meshline.app.threads import Lane
 from meshline.errors import InvalidInput
 from meshline.ingest import mesh
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.sync import sync_or_raise
 from meshline.ingest.sources.target import LocalTarget
 
@@ -53,7 +53,7 @@ async def put_mesh(request: Request) -> Response:
 
     def load() -> mesh.Loading:
         warnings = _store_configuration(file, opened)
-        take = partial(mesh.load, opened.live, file, opened.naming, now())
+        take = partial(mesh.load_mesh, opened.live, file, opened.naming, get_current_micros())
         loading = sync_or_raise(LocalTarget(opened.live, opened.naming), file.source, take)
         return loading._replace(warnings=(*loading.warnings, *warnings))
 
@@ -65,7 +65,7 @@ async def put_mesh(request: Request) -> Response:
 
 def _store_configuration(file: mesh.Mesh, opened: Resources) -> list[str]:
     """Store the rules of the file that a running server can change. Returns warnings about the others. Raises InvalidInput."""
-    naming, precedence = mesh.configuration(file)
+    naming, precedence = mesh.build_configuration(file)
     store = opened.live.store
     if naming is not None and naming.digest != opened.naming.digest and store.read_revision() == 0:
         raise InvalidInput(
@@ -73,7 +73,7 @@ def _store_configuration(file: mesh.Mesh, opened: Resources) -> list[str]:
             " or load the file with `meshline ingest mesh FILE` before it starts",
             "naming",
         )
-    if precedence is None or precedence == mesh.stored(store)[1]:
+    if precedence is None or precedence == mesh.read_stored_rules(store)[1]:
         return []
-    mesh.configure(store, None, precedence)
+    mesh.configure_store(store, None, precedence)
     return ["precedence: takes effect when each server is restarted"]

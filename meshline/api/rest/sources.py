@@ -17,7 +17,7 @@ from meshline.api.rest.request_body import check_media, decode_json, read_body
 from meshline.app.service import Resources, Service
 from meshline.errors import InvalidInput, LimitExceeded
 from meshline.graph.model import parse_source_kind
-from meshline.ingest.file_times import AHEAD, now
+from meshline.ingest.file_times import AHEAD, get_current_micros
 from meshline.ingest.sources.base import Item, Reading
 from meshline.ingest.sources.context import build_context, collect_people
 from meshline.ingest.sources.registry import KINDS
@@ -72,7 +72,7 @@ def _decode_reading(body: bytes, source: str) -> SentReading:
     kind = parse_source_kind(source)
     if sent.has_items and kind in (EVENTS, MESH):
         raise InvalidInput(f"{kind} sources have another address and a format of their own", "source")
-    if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0) > now() + AHEAD:
+    if sent.status is not None and max(sent.status.at, sent.status.succeeded or 0) > get_current_micros() + AHEAD:
         raise InvalidInput("the time of the sync is more than a day in the future", "status")
     return sent
 
@@ -103,7 +103,9 @@ def _load_reading(opened: Resources, source: str, sent: SentReading, seconds: fl
     live = opened.live
     answer = LoadingCounts(source, live.index.revision, 0, 0, 0, 0, 0, 0)
     if sent.has_items:
-        done = load_reading(live, Reading(source, list(_limit_time(seconds, decode_items(sent))), complete=sent.complete), now())
+        done = load_reading(
+            live, Reading(source, list(_limit_time(seconds, decode_items(sent))), complete=sent.complete), get_current_micros()
+        )
         answer = LoadingCounts(source, done.revision, done.read, done.unchanged, done.new, done.changed, done.retracted, done.kept)
     if sent.memory is not None:
         save_memory(live.store, source, sent.memory)

@@ -19,7 +19,7 @@ from meshline.ingest.changes.change_grammar import VERBS, Action, NotUnderstood,
 from meshline.ingest.changes.edited_tables import EditedTable
 from meshline.ingest.changes.proposed_facts import build_entries
 from meshline.ingest.dataset_refs import split_dataset
-from meshline.ingest.documents import text_of
+from meshline.ingest.documents import decode_text
 
 FORMS = (
     "`drop COLUMN`, `drop table TABLE`, `rename COLUMN to NAME`, `rename table TABLE to NAME`, `retype COLUMN to TYPE`,"
@@ -318,7 +318,7 @@ def _collect_names(proposal: Proposal) -> set[str]:
 
 def _split_sentences(text: Text) -> Iterator[Sentence]:
     """At ends of lines and `;`, and at a `,` before a verb unless it is SQL; not within quotes, parentheses and <>."""
-    written = text_of(text.data, text.name)
+    written = decode_text(text.data, text.name)
     if len(written) > MAX_CHARACTERS:
         raise InvalidInput(f"it has more than {MAX_CHARACTERS} characters", text.name)
     parts = [match[0] for match in _TOKENS.finditer(written)]

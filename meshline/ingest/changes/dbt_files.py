@@ -16,7 +16,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.model import Json, to_micros
 from meshline.ingest.changes.base import Text
 from meshline.ingest.changes.git_repository import LFS, match_paths
-from meshline.ingest.documents import document, mapping, not_json
+from meshline.ingest.documents import build_json_error, parse_yaml, to_mapping
 from meshline.ingest.sources.files import read_bytes
 
 PROJECT = "dbt_project.yml"
@@ -110,7 +110,7 @@ class ManifestFiles:
         except msgspec.ValidationError as error:
             raise InvalidInput(f"it is no manifest of dbt: {error}", text.name) from error
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise not_json(error, text.data, text.name) from error
+            raise build_json_error(error, text.data, text.name) from error
 
     @property
     def generated_at(self) -> int | None:
@@ -235,7 +235,7 @@ def _read_layout(files: ProjectFiles) -> Mapping[str, tuple[str, ...]]:
 
 
 def _parse_project(data: bytes) -> Mapping[str, Json]:
-    return mapping(document(data, PROJECT).value)
+    return to_mapping(parse_yaml(data, PROJECT).value)
 
 
 def _read_project_name(data: bytes) -> str:

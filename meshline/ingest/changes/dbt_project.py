@@ -89,7 +89,7 @@ class ProjectVersion:
         found: dict[AssetKey, list[Check]] = {}
         suite = f"{SCOPE}/{find_project_name(self.artifacts)}"
         for one in Checks(self.artifacts, self.tables, lambda _, column: column, suite).list_defined():
-            of = one.check.of
+            of = one.check.subject
             found.setdefault(of if of.kind is AssetKind.DATASET else model.build_dataset_key(*of.parts[:2]), []).append(one.check)
         return found
 
@@ -214,7 +214,7 @@ def _build_fields(state: ProjectVersion, table: Table, columns: Iterable[str], c
     node = table.node
     by_name = {one.name.casefold(): one for one in (node.columns or {}).values()}
     types = {one.name.casefold(): one.type or "" for one in table.listing} if state.settings.typed else {}
-    values = {one.of.name.casefold(): one for one in checks if _has_values(one)}
+    values = {one.subject.name.casefold(): one for one in checks if _has_values(one)}
     holds = is_contract_enforced(node)
     keys = _collect_keys(node) if holds else {}
     for name in columns:
@@ -280,7 +280,7 @@ def _build_rule(check: Check) -> Rule:
     arguments = _get_arguments(check)
     kept = {name: value for name, value in arguments.items() if name not in _DETAILS}
     named = check.name if check.kind == "singular" else ""
-    of = check.of.name if check.of.kind is AssetKind.COLUMN else ""
+    of = check.subject.name if check.subject.kind is AssetKind.COLUMN else ""
     return Rule(type="test", field=of, name=named, metric=check.kind, severity=_to_text(arguments.get("severity")), arguments=kept)
 
 
@@ -288,7 +288,7 @@ def _has_values(check: Check) -> bool:
     """Whether it says which values a column may have, in all rows."""
     arguments = _get_arguments(check)
     is_list = check.kind.rpartition(".")[2] == _VALUES and isinstance(arguments.get("values"), list)
-    return is_list and not arguments.get("where") and check.of.kind is AssetKind.COLUMN
+    return is_list and not arguments.get("where") and check.subject.kind is AssetKind.COLUMN
 
 
 def _get_arguments(check: Check) -> Mapping[str, Any]:

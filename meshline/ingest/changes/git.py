@@ -18,8 +18,8 @@ from meshline.ingest.changes.base import ChangeInput, Text, add_warning
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Blob, Repository, Side
 from meshline.ingest.changes.schema.table_formats import LOG, find_metadata
 from meshline.ingest.documents import MAX_BYTES as MAX_DOCUMENT
-from meshline.ingest.documents import document, mapping, text
-from meshline.ingest.mesh.mesh_file import Configured, sources_of
+from meshline.ingest.documents import parse_yaml, to_mapping, to_text
+from meshline.ingest.mesh.mesh_file import Configured, parse_sources
 from meshline.ingest.sources.base import SourceConfig
 from meshline.ingest.sources.files import read_bytes
 
@@ -105,8 +105,8 @@ def _compare_scripts(old: SourceConfig | None, new: SourceConfig | None, before:
     """SQL by its file; a file that creates what another one created has taken its place."""
     found = _read_contents(old, new, before, after)
     source = new or old
-    options = {key: text(str(getattr(source, key, ""))) for key in ("dialect", "namespace", "catalog")}
-    options["schema"] = text(str(getattr(source, "schema_", "")))
+    options = {key: to_text(str(getattr(source, key, ""))) for key in ("dialect", "namespace", "catalog")}
+    options["schema"] = to_text(str(getattr(source, "schema_", "")))
     options["namespace"] = after.aliases.get(options["namespace"], options["namespace"]) or options["dialect"]
     options = {key: value for key, value in options.items() if value}
     gone = {path: _find_created(found.before[path]) for path in found.differing if path not in found.after}
@@ -129,7 +129,7 @@ def _compare_iceberg(old: SourceConfig | None, new: SourceConfig | None, before:
     from meshline.ingest.sources.iceberg.facts import parse_file_name  # noqa: PLC0415
 
     found = _read_contents(old, new, before, after)
-    namespace = text(str(getattr(new or old, "namespace", "")))
+    namespace = to_text(str(getattr(new or old, "namespace", "")))
     for path in found.differing:
         dataset = f"{after.aliases.get(namespace, namespace)}/{parse_file_name(Path(path).name)}"
         options = {"format": "iceberg", "dataset": dataset, "new": "yes"}
@@ -139,7 +139,7 @@ def _compare_iceberg(old: SourceConfig | None, new: SourceConfig | None, before:
 def _compare_delta(old: SourceConfig | None, new: SourceConfig | None, before: Side, after: Side) -> Iterator[ChangeInput]:
     """Tables by their folders: the last commit of each log that has metadata."""
     found = _read_contents(old, new, before, after)
-    used_in = text(str(getattr(new or old, "folder", "")))
+    used_in = to_text(str(getattr(new or old, "folder", "")))
     tables = dict.fromkeys(str(Path(path).parent.parent.as_posix()) for path in found.differing)
     for table in tables:
         was, now = (_find_newest_schema(table, side) for side in found)
@@ -258,10 +258,10 @@ def _compare_mesh_file(name: str, mesh_file: Path, repository: Repository, blobs
 
 
 def _read_after(mesh_file: Path, name: str, repository: Repository) -> Side:
-    found = document(read_bytes(mesh_file, MAX_DOCUMENT), name)
+    found = parse_yaml(read_bytes(mesh_file, MAX_DOCUMENT), name)
     sources: dict[str, SourceConfig] = {}
     refused: list[InvalidInput] = []
-    for one in sources_of(found):
+    for one in parse_sources(found):
         if isinstance(one, Configured):
             sources[one.source.source] = one.source
         else:
@@ -269,7 +269,7 @@ def _read_after(mesh_file: Path, name: str, repository: Repository) -> Side:
     if refused:
         raise InvalidInput("\n".join(map(str, refused)))
     folder = str(Path(name).parent.as_posix())
-    aliases = {key: text(value) for key, value in mapping(mapping(found.value).get("namespaces")).items()}
+    aliases = {key: to_text(value) for key, value in to_mapping(to_mapping(found.value).get("namespaces")).items()}
 
     def read(paths: Sequence[str]) -> dict[str, bytes]:
         return {path: read_bytes(repository.root / path, MAX_BYTES) for path in paths}
@@ -306,10 +306,10 @@ def _read_before(name: str, repository: Repository, blobs: Mapping[str, Blob], a
     sources, aliases = after.sources, after.aliases
     if name in blobs:
         try:
-            found = document(read([name])[name], name)
+            found = parse_yaml(read([name])[name], name)
         except InvalidInput:
             found = None
         if found is not None:
-            sources = {one.source.source: one.source for one in sources_of(found) if isinstance(one, Configured)}
-            aliases = {key: text(value) for key, value in mapping(mapping(found.value).get("namespaces")).items()}
+            sources = {one.source.source: one.source for one in parse_sources(found) if isinstance(one, Configured)}
+            aliases = {key: to_text(value) for key, value in to_mapping(to_mapping(found.value).get("namespaces")).items()}
     return after._replace(sources=sources, aliases=aliases, paths=list(blobs), read=read)

@@ -10,7 +10,7 @@ from meshline.errors import InvalidInput
 from meshline.ingest.changes.base import ChangeInput, Text, add_warning
 from meshline.ingest.changes.dbt_files import PROJECT, ManifestFiles, ProjectFiles, format_some, is_newer, is_same_text, list_unchecked
 from meshline.ingest.changes.git_repository import LFS, MAX_BYTES, Side
-from meshline.ingest.documents import text
+from meshline.ingest.documents import to_text
 from meshline.ingest.sources.base import SourceConfig
 from meshline.ingest.sources.files import read_bytes
 from meshline.words import format_count
@@ -18,7 +18,7 @@ from meshline.words import format_count
 
 def build_manifest_path(source: SourceConfig) -> str:
     """From the folder of the mesh file."""
-    path = text(str(getattr(source, "path", "")))
+    path = to_text(str(getattr(source, "path", "")))
     return path if path.endswith(".json") else f"{path}/manifest.json"
 
 

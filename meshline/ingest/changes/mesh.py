@@ -12,10 +12,10 @@ from meshline.graph.contracts import AnyPair, Contract, Pair, Part, Party, PortS
 from meshline.graph.model import AssetKey, Content, Scope, parse_source_kind
 from meshline.graph.naming import Naming
 from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
-from meshline.ingest.mesh import Mesh, parse, statements
+from meshline.ingest.mesh import Mesh, build_statements, parse_mesh_file
 from meshline.ingest.mesh import format as form
 from meshline.ingest.mesh.mesh_file import Placed
-from meshline.ingest.mesh.mesh_file import pair as dataset_pair
+from meshline.ingest.mesh.mesh_file import split_dataset_name as dataset_pair
 from meshline.ingest.sources.base import Entry
 
 
@@ -37,7 +37,7 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
 def _read(text: Text | None) -> Mesh | None:
     if text is None:
         return None
-    mesh = parse(text.data, text.name)
+    mesh = parse_mesh_file(text.data, text.name)
     if mesh.refused:
         raise InvalidInput("\n".join(map(str, mesh.refused)))
     return mesh
@@ -60,7 +60,7 @@ class _Side(NamedTuple):
         return cls(
             {one.entry.name: _build_product(one, one.entry, mesh, naming) for one in mesh.entries if isinstance(one.entry, form.Product)},
             {one.entry.id: _build_contract(one, one.entry, mesh, naming) for one in mesh.entries if isinstance(one.entry, form.Contract)},
-            {one.scope: one.content for one in statements(mesh, naming, 0)},
+            {one.scope: one.content for one in build_statements(mesh, naming, 0)},
         )
 
 

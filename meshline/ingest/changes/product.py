@@ -10,7 +10,7 @@ from meshline.graph.content import EMPTY, encode
 from meshline.graph.contracts import Pair, Part, Product, Version, port_names
 from meshline.graph.model import Content, Scope
 from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal, Text
-from meshline.ingest.documents import Document, document
+from meshline.ingest.documents import Document, parse_yaml
 from meshline.ingest.sources.base import Context, Entry
 from meshline.ingest.sources.products.facts import BoundPort, bind_port, build_product_facts
 from meshline.ingest.sources.products.formats import parse_product
@@ -63,7 +63,7 @@ def _read(text: Text, context: Context) -> _Read | list[InvalidInput]:
         f"{line}: the port is bound to no known dataset: {one.why}" for line, one in zip(parsed.lines, bound, strict=True) if one.why
     ]
     ports: dict[Part, int] = {("port", *name.split("/", 1)): _parse_line(where) for name, where in zip(names, parsed.lines, strict=True)}
-    lines = {**ports, **_collect_lines(document(text.data, text.name), product)}
+    lines = {**ports, **_collect_lines(parse_yaml(text.data, text.name), product)}
     return _Read(Version(product, datasets, text.name, lines), bound, (*parsed.warnings, *unbound))
 
 

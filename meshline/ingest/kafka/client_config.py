@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException
 
 from meshline.errors import InvalidInput
-from meshline.ingest.java_properties import properties
+from meshline.ingest.java_properties import parse_properties
 
 log = logging.getLogger("meshline.ingest")
 
@@ -34,21 +34,21 @@ class Subscription(NamedTuple):
         """The topic of what cannot be taken."""
         return f"{self.topic}.dead-letter"
 
-    def client(self) -> dict[str, Any]:
+    def build_client_config(self) -> dict[str, Any]:
         """The configuration that all clients share."""
-        return {**_CLIENT, **self.properties, "bootstrap.servers": self.servers, "error_cb": Complaints(self.servers)}
+        return {**_CLIENT, **self.properties, "bootstrap.servers": self.servers, "error_cb": ConnectionErrorLog(self.servers)}
 
 
-class Complaints:
+class ConnectionErrorLog:
     """Logs what is wrong with the connection when it begins to be."""
 
     def __init__(self, servers: str) -> None:
         self._servers = servers
-        self._said: set[int] = set()
+        self._logged: set[int] = set()
 
     def __call__(self, error: KafkaError) -> None:
-        if error.code() not in self._said:
-            self._said.add(error.code())
+        if error.code() not in self._logged:
+            self._logged.add(error.code())
             log.warning("Kafka at %s: %s", self._servers, error.str())
 
 
@@ -59,14 +59,14 @@ def read_properties(path: Path) -> dict[str, str]:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise InvalidInput(f"it has more than {MAX_BYTES} bytes", str(path))
-        return {key: value for _, key, value in properties(data.decode("utf-8-sig"))}
+        return {key: value for _, key, value in parse_properties(data.decode("utf-8-sig"))}
     except OSError as error:
         raise InvalidInput(f"it cannot be read: {error.strerror or error}", str(path)) from error
     except UnicodeDecodeError as error:
         raise InvalidInput("it is no UTF-8; save the file as UTF-8", str(path)) from error
 
 
-def plain(error: KafkaException, subscription: Subscription) -> str:
+def format_error(error: KafkaException, subscription: Subscription) -> str:
     """What Kafka's client says, without the values of properties."""
     first = error.args[0] if error.args else error
     text = first.str() if isinstance(first, KafkaError) else str(first)

@@ -20,18 +20,18 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from meshline.errors import InvalidInput, MeshlineError, QueueFull, StoreUnavailable
 from meshline.graph.store.base import Store
-from meshline.ingest.file_times import now
-from meshline.ingest.kafka.client_config import Subscription, plain
-from meshline.ingest.kafka.dead_letters import DeadLetters, Letter
-from meshline.ingest.kafka.offsets import Item, Positions, finished, settle
+from meshline.ingest.file_times import get_current_micros
+from meshline.ingest.kafka.client_config import Subscription, format_error
+from meshline.ingest.kafka.dead_letters import DeadLetter, DeadLetters
+from meshline.ingest.kafka.offsets import Item, Positions, find_finished_offsets, wait_for_answers
 from meshline.ingest.openlineage.events import EventParser
 from meshline.ingest.openlineage.facets import FacetReader
 from meshline.ingest.pipeline import Pipeline
 
-TAKEN = "taken"  # durable
+INGESTED = "taken"  # durable
 KNOWN = "known"  # delivered again, and durable since before
 DEAD_LETTER = "dead_letter"
-OUTCOMES = (TAKEN, KNOWN, DEAD_LETTER)
+OUTCOMES = (INGESTED, KNOWN, DEAD_LETTER)
 
 
 class Observer(Protocol):
@@ -60,7 +60,7 @@ _SECONDS = 10.0  # for a question to Kafka
 _PATIENCE = 1.0  # seconds that a round is waited for before Kafka is asked whether we are still wanted
 
 
-class Rounds:
+class ConsumeLoop:
     """What one thread consumes; used for one consumer after the other."""
 
     def __init__(self, subscription: Subscription, pipeline: Pipeline, source: str, positions: Positions, observer: Observer) -> None:
@@ -86,30 +86,35 @@ class Rounds:
         self._paused = False
         self._stash.clear()
         try:
-            consumer.subscribe([self._subscription.topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+            consumer.subscribe(
+                [self._subscription.topic],
+                on_assign=self._assign_partitions,
+                on_revoke=self._revoke_partitions,
+                on_lost=self._drop_partitions,
+            )
             while not stopping.is_set():
                 messages, self._stash = self._stash, []
-                self._take(messages or consumer.consume(TOGETHER, _POLL_SECONDS))
-                self._report()
+                self._ingest_round(messages or consumer.consume(TOGETHER, _POLL_SECONDS))
+                self._report_lag()
         finally:
-            settle(self._items, LEAVE_SECONDS)
+            wait_for_answers(self._items, LEAVE_SECONDS)
             consumer.close()  # tells `_revoked`
             self._items = []
             for partition in list(self._next):
-                self._release(partition)
+                self._release_partition(partition)
 
     # -- a round
 
-    def _take(self, messages: Iterable[Message]) -> None:
-        self._items = [item for message in messages if (item := self._item(message)) is not None]
+    def _ingest_round(self, messages: Iterable[Message]) -> None:
+        self._items = [item for message in messages if (item := self._build_item(message)) is not None]
         if self._items:
             self._observer.count_messages(KNOWN, sum(item.known for item in self._items))
-            self._write()
-            self._bury()
-            self._commit()
+            self._write_round()
+            self._send_dead_letters()
+            self._commit_round()
         self._resume()
 
-    def _item(self, message: Message) -> Item | None:
+    def _build_item(self, message: Message) -> Item | None:
         """None if it is no message but news."""
         error, partition, offset, body = message.error(), message.partition(), message.offset(), message.value()
         if error is not None:
@@ -122,11 +127,11 @@ class Rounds:
         if offset < self._next.get(partition, offset + 1):  # of a partition that was taken from us meanwhile
             return None
         item = Item(message, partition, offset, bytes(body or b""))
-        item.refused = self._refusal(item)
+        item.refused = self._find_refusal(item)
         item.known = item.refused is None and offset < self._durable.get(partition, 0)
         return item
 
-    def _refusal(self, item: Item) -> InvalidInput | None:
+    def _find_refusal(self, item: Item) -> InvalidInput | None:
         """Why it cannot be taken, as far as the pipeline does not look at that."""
         if not item.body:
             return InvalidInput("the message has no value")
@@ -134,34 +139,34 @@ class Rounds:
             return InvalidInput(f"{len(item.body)} bytes are too many; a message may have {self._subscription.max_bytes}")
         if item.offset < self._durable.get(item.partition, 0):  # whether it became a letter is not known
             try:
-                self._parser.parse(item.body, now())
+                self._parser.parse(item.body, get_current_micros())
             except InvalidInput as error:
                 return error
         return None
 
-    def _write(self) -> None:
+    def _write_round(self) -> None:
         """Until all that can be taken is durable, or it is no more our business."""
         while waiting := [item for item in self._items if not item.is_finished and item.refused is None]:
             if self._stopping.is_set():
                 return
             try:
-                marked = [(item.body, self._positions.mark(item.partition, item.offset)) for item in waiting]
+                marked = [(item.body, self._positions.build_mark(item.partition, item.offset)) for item in waiting]
                 answers = self._pipeline.submit_all(marked, self._source)
             except (QueueFull, StoreUnavailable):
-                self._hold(RETRY_SECONDS)
+                self._wait_paused(RETRY_SECONDS)
                 continue
             for item, answer in zip(waiting, answers, strict=True):
                 item.answer = answer
             while futures.wait(answers, _PATIENCE).not_done:
-                self._hold(0)
-            unavailable = self._answered(waiting)
+                self._wait_paused(0)
+            unavailable = self._record_answers(waiting)
             if unavailable is not None:
                 log.warning("what Kafka delivered waits: %s", unavailable)
-                self._hold(RETRY_SECONDS)
+                self._wait_paused(RETRY_SECONDS)
 
-    def _answered(self, waiting: Sequence[Item]) -> StoreUnavailable | None:
+    def _record_answers(self, waiting: Sequence[Item]) -> StoreUnavailable | None:
         """Note what the pipeline refused; the error of what it could not write."""
-        self._observer.count_messages(TAKEN, sum(item.is_written for item in waiting))
+        self._observer.count_messages(INGESTED, sum(item.is_written for item in waiting))
         unavailable: StoreUnavailable | None = None
         for item in waiting:
             error = item.answer.exception() if item.answer is not None else None
@@ -171,31 +176,31 @@ class Rounds:
                 item.refused = error
         return unavailable
 
-    def _bury(self) -> None:
+    def _send_dead_letters(self) -> None:
         """Write what cannot be taken to the dead-letter topic, however long that takes: else it would be lost."""
         while letters := [item for item in self._items if item.refused is not None and not item.buried]:
             if self._stopping.is_set():
                 return
-            failed = self._letters.send([Letter(item.message, str(item.refused)) for item in letters])
+            failed = self._letters.send([DeadLetter(item.message, str(item.refused)) for item in letters])
             left = {id(letter.message) for letter in failed}
             for item in letters:
                 item.buried = id(item.message) not in left
             self._observer.count_messages(DEAD_LETTER, len(letters) - len(failed))
             if failed:
-                self._hold(RETRY_SECONDS)
+                self._wait_paused(RETRY_SECONDS)
             else:
                 log.warning("%d messages put into %s, the first: %s", len(letters), self._subscription.dead_letters, letters[0].refused)
 
-    def _commit(self) -> None:
-        offsets = finished(self._items)
+    def _commit_round(self) -> None:
+        offsets = find_finished_offsets(self._items)
         self._next.update(offsets)
         for item in {item.partition: item for item in self._items}.values():  # the last ones
             if item.buried and item.offset >= self._durable.get(item.partition, 0):
                 with suppress(StoreUnavailable):  # then it may be buried again
-                    self._positions.put(item.partition, item.offset)
-        self._tell_kafka(offsets, wait=any(item.buried for item in self._items))
+                    self._positions.write_offset(item.partition, item.offset)
+        self._commit_offsets(offsets, wait=any(item.buried for item in self._items))
 
-    def _tell_kafka(self, offsets: dict[int, int], *, wait: bool) -> None:
+    def _commit_offsets(self, offsets: dict[int, int], *, wait: bool) -> None:
         """Commit offsets. If that fails nothing is lost: the store knows the position, and the next round commits again."""
         if not offsets:
             return
@@ -206,14 +211,14 @@ class Rounds:
             else:
                 self._consumer.commit(offsets=listed, asynchronous=True)
         except KafkaException as error:
-            log.warning("offsets are not committed: %s", plain(error, self._subscription))
+            log.warning("offsets are not committed: %s", format_error(error, self._subscription))
 
     # -- staying in the group
 
-    def _hold(self, seconds: float) -> None:
+    def _wait_paused(self, seconds: float) -> None:
         """Fetch nothing, but stay in the group."""
         if not self._paused:
-            self._consumer.pause(self._ours())
+            self._consumer.pause(self._list_partitions())
             self._paused = True
         end = time.monotonic() + seconds
         while True:
@@ -227,16 +232,16 @@ class Rounds:
         if self._paused:
             self._paused = False
             with suppress(KafkaException):  # one that was taken from us just now
-                self._consumer.resume(self._ours())
+                self._consumer.resume(self._list_partitions())
 
-    def _ours(self) -> list[TopicPartition]:
+    def _list_partitions(self) -> list[TopicPartition]:
         return [TopicPartition(self._subscription.topic, partition) for partition in self._next]
 
-    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _assign_partitions(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Begin where the store is. Kafka may be behind it, with a message that is to become a letter; or, if the store was
         restored, far before it.
         """
-        durable = self._positions.of(partition.partition for partition in partitions)
+        durable = self._positions.read_offsets(partition.partition for partition in partitions)
         begun = consumer.committed(partitions, timeout=_SECONDS) if partitions else []
         new = []
         for partition in begun:
@@ -253,34 +258,34 @@ class Rounds:
         if new:  # before anything is taken: where there is no offset, none was taken for a letter
             consumer.commit(offsets=new, asynchronous=False)
 
-    def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _revoke_partitions(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Give partitions away when what was taken of them is durable."""
         numbers = {partition.partition for partition in partitions}
-        settle(self._items, LEAVE_SECONDS, numbers)
-        offsets = {**self._next, **finished(self._items)}
-        self._tell_kafka({number: offsets[number] for number in numbers if number in offsets}, wait=True)
+        wait_for_answers(self._items, LEAVE_SECONDS, numbers)
+        offsets = {**self._next, **find_finished_offsets(self._items)}
+        self._commit_offsets({number: offsets[number] for number in numbers if number in offsets}, wait=True)
         for number in numbers:
-            self._release(number)
+            self._release_partition(number)
 
-    def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    def _drop_partitions(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """They are another's already."""
-        settle(self._items, LEAVE_SECONDS, {partition.partition for partition in partitions})
+        wait_for_answers(self._items, LEAVE_SECONDS, {partition.partition for partition in partitions})
         for partition in partitions:
-            self._release(partition.partition)
+            self._release_partition(partition.partition)
 
-    def _release(self, partition: int) -> None:
+    def _release_partition(self, partition: int) -> None:
         self._items = [item for item in self._items if item.partition != partition]
         self._stash = [message for message in self._stash if message.partition() != partition]
         self._next.pop(partition, None)
         self._durable.pop(partition, None)
         self._observer.release_partition(partition)
 
-    def _report(self) -> None:
+    def _report_lag(self) -> None:
         """Once a second: how much is not taken yet."""
         if time.monotonic() - self._reported < 1:
             return
         self._reported = time.monotonic()
-        for partition in self._ours():
+        for partition in self._list_partitions():
             _, high = self._consumer.get_watermark_offsets(partition, cached=True)
             if high >= 0:
                 self._observer.set_lag(partition.partition, max(high - self._next[partition.partition], 0))
@@ -291,7 +296,7 @@ class EventConsumer:
 
     def __init__(self, subscription: Subscription, pipeline: Pipeline, store: Store, source: str, observer: Observer) -> None:
         self._subscription = subscription
-        self._rounds = Rounds(subscription, pipeline, source, Positions(store, subscription), observer)
+        self._rounds = ConsumeLoop(subscription, pipeline, source, Positions(store, subscription), observer)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="meshline-kafka", daemon=True)
 
@@ -307,9 +312,9 @@ class EventConsumer:
     def _run(self) -> None:
         while True:
             try:
-                self._rounds.consume(_consumer(self._subscription), self._stopping)
+                self._rounds.consume(_build_consumer(self._subscription), self._stopping)
             except KafkaException as error:
-                log.warning("Kafka is not consumed: %s; trying again", plain(error, self._subscription))
+                log.warning("Kafka is not consumed: %s; trying again", format_error(error, self._subscription))
             except MeshlineError as error:
                 log.warning("Kafka is not consumed: %s; trying again", error)
             except Exception:
@@ -318,15 +323,15 @@ class EventConsumer:
                 return
 
 
-def check(subscription: Subscription) -> None:
+def check_subscription(subscription: Subscription) -> None:
     """Raises InvalidInput if Kafka's client does not accept the subscription's properties."""
-    _consumer(subscription).close()
+    _build_consumer(subscription).close()
 
 
-def _consumer(subscription: Subscription) -> Consumer:
+def _build_consumer(subscription: Subscription) -> Consumer:
     config = {
         "queued.max.messages.kbytes": 65_536,
-        **subscription.client(),
+        **subscription.build_client_config(),
         "group.id": subscription.group,
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
@@ -336,4 +341,4 @@ def _consumer(subscription: Subscription) -> Consumer:
     try:
         return Consumer(config)
     except KafkaException as error:
-        raise InvalidInput(plain(error, subscription), "kafka") from error
+        raise InvalidInput(format_error(error, subscription), "kafka") from error

@@ -19,7 +19,7 @@ _SECONDS = 10.0
 _LARGEST = 1_000_000_000  # what librdkafka accepts at most: the broker decides
 
 
-class Letter(NamedTuple):
+class DeadLetter(NamedTuple):
     """A message and why it cannot be taken."""
 
     message: Message
@@ -33,33 +33,35 @@ class DeadLetters:
         self._subscription = subscription
         self._producer: Producer | None = None
 
-    def send(self, letters: Sequence[Letter]) -> list[Letter]:
+    def send(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """Write them; those that could not be written. Takes at most about ten seconds."""
-        producer = self._producer = self._producer or self._opened()
+        producer = self._producer = self._producer or self._open_producer()
         failed: dict[int, KafkaError] = {}
         for number, letter in enumerate(letters):
-            self._produce(producer, letter, number, failed, with_value=True)
+            self._produce_letter(producer, letter, number, failed, with_value=True)
         producer.flush(_SECONDS + 2)
         large = [number for number, error in failed.items() if error.code() == KafkaError.MSG_SIZE_TOO_LARGE]
         for number in large:  # the headers were too much
             del failed[number]
-            self._produce(producer, letters[number], number, failed, with_value=False)
+            self._produce_letter(producer, letters[number], number, failed, with_value=False)
         producer.flush(_SECONDS + 2)
         if failed:
             reason = next(iter(failed.values())).str()
             log.warning("%d messages cannot be written to %s: %s", len(failed), self._subscription.dead_letters, reason)
         return [letters[number] for number in sorted(failed)]
 
-    def _opened(self) -> Producer:
-        config, topic = self._subscription.client(), self._subscription.dead_letters
+    def _open_producer(self) -> Producer:
+        config, topic = self._subscription.build_client_config(), self._subscription.dead_letters
         admin = AdminClient(config)
         with suppress(KafkaException):  # it is there, or only others may make it
             admin.create_topics([NewTopic(topic, 1)])[topic].result(_SECONDS)
         limits = {"message.timeout.ms": int(_SECONDS * 1000), "message.max.bytes": _LARGEST}
         return Producer({**config, **limits, "enable.idempotence": True})
 
-    def _produce(self, producer: Producer, letter: Letter, number: int, failed: dict[int, KafkaError], *, with_value: bool) -> None:
-        def told(error: KafkaError | None, _: Message) -> None:
+    def _produce_letter(
+        self, producer: Producer, letter: DeadLetter, number: int, failed: dict[int, KafkaError], *, with_value: bool
+    ) -> None:
+        def record_failure(error: KafkaError | None, _: Message) -> None:
             if error is not None:
                 failed[number] = error
 
@@ -79,7 +81,7 @@ class DeadLetters:
                     self._subscription.dead_letters,
                     message.value() if with_value else None,
                     message.key(),
-                    on_delivery=told,
+                    on_delivery=record_failure,
                     timestamp=max(message.timestamp()[1], 0),
                     headers=headers,
                 )

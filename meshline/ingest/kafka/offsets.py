@@ -28,29 +28,29 @@ class Positions:
         self._subscription = subscription
         self._topic_id = "-"  # a topic that was deleted and made again begins anew
 
-    def of(self, partitions: Iterable[int]) -> dict[int, int]:
+    def read_offsets(self, partitions: Iterable[int]) -> dict[int, int]:
         """Those that are known. Raises StoreUnavailable, KafkaException."""
-        self._topic_id = self._id()
+        self._topic_id = self._read_topic_id()
         found: dict[int, int] = {}
         for partition in partitions:
-            topic_id, _, offset = (self._store.read_setting(self._name(partition)) or "").partition(" ")
+            topic_id, _, offset = (self._store.read_setting(self._name_setting(partition)) or "").partition(" ")
             if topic_id == self._topic_id and offset.isdigit():
                 found[partition] = int(offset)
         return found
 
-    def mark(self, partition: int, offset: int) -> tuple[str, str]:
+    def build_mark(self, partition: int, offset: int) -> tuple[str, str]:
         """The setting that says that a message, and all before it, are durable."""
-        return self._name(partition), f"{self._topic_id} {offset + 1}"
+        return self._name_setting(partition), f"{self._topic_id} {offset + 1}"
 
-    def put(self, partition: int, offset: int) -> None:
+    def write_offset(self, partition: int, offset: int) -> None:
         """Set that setting now. Raises StoreUnavailable."""
-        self._store.read_setting(*self.mark(partition, offset))
+        self._store.read_setting(*self.build_mark(partition, offset))
 
-    def _name(self, partition: int) -> str:
+    def _name_setting(self, partition: int) -> str:
         return f"kafka:{self._subscription.group}:{self._subscription.topic}:{partition}"
 
-    def _id(self) -> str:
-        admin = AdminClient(self._subscription.client())
+    def _read_topic_id(self) -> str:
+        admin = AdminClient(self._subscription.build_client_config())
         topic = self._subscription.topic
         described = admin.describe_topics(TopicCollection([topic]), request_timeout=_SECONDS)[topic]
         try:
@@ -85,7 +85,7 @@ class Item:
         return self.known or self.buried or self.is_written
 
 
-def finished(items: Iterable[Item]) -> dict[int, int]:
+def find_finished_offsets(items: Iterable[Item]) -> dict[int, int]:
     """By partition, the offset after the last message before which all are finished."""
     offsets: dict[int, int] = {}
     open_: set[int] = set()
@@ -97,6 +97,8 @@ def finished(items: Iterable[Item]) -> dict[int, int]:
     return offsets
 
 
-def settle(items: Iterable[Item], seconds: float, of: Collection[int] | None = None) -> None:
+def wait_for_answers(items: Iterable[Item], seconds: float, partitions: Collection[int] | None = None) -> None:
     """Wait until the pipeline has answered (for those of some partitions only)."""
-    futures.wait([item.answer for item in items if item.answer is not None and (of is None or item.partition in of)], seconds)
+    futures.wait(
+        [item.answer for item in items if item.answer is not None and (partitions is None or item.partition in partitions)], seconds
+    )

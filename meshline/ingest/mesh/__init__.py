@@ -15,11 +15,11 @@ from meshline.errors import InvalidInput, StoreCorrupt
 from meshline.graph.model import Precedence
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Store
-from meshline.ingest.catalog_aliases import remember
-from meshline.ingest.file_times import file_time
-from meshline.ingest.mesh.facts import statements
-from meshline.ingest.mesh.format import json_schema
-from meshline.ingest.mesh.mesh_file import Mesh, parse, read
+from meshline.ingest.catalog_aliases import write_rules
+from meshline.ingest.file_times import read_file_time
+from meshline.ingest.mesh.facts import build_statements
+from meshline.ingest.mesh.format import build_json_schema
+from meshline.ingest.mesh.mesh_file import Mesh, parse_mesh_file, read_mesh_file
 from meshline.ingest.sources.base import Entry, Reading, Refusal
 from meshline.ingest.sources.scope_loader import Loading
 from meshline.ingest.sources.scope_loader import load_reading as load_reading
@@ -30,37 +30,39 @@ if TYPE_CHECKING:
 __all__ = [
     "Loading",
     "Mesh",
-    "configuration",
-    "configure",
-    "file_time",
-    "json_schema",
-    "load",
-    "parse",
-    "read",
-    "statements",
-    "stored",
+    "build_configuration",
+    "build_json_schema",
+    "build_statements",
+    "configure_store",
+    "load_mesh",
+    "parse_mesh_file",
+    "read_file_time",
+    "read_mesh_file",
+    "read_stored_rules",
 ]
 
-_turn = Lock()  # of what a file says of catalogs, and the rest of it: not the graph's, for which questions would wait while it is written
+_load_lock = (
+    Lock()
+)  # of what a file says of catalogs, and the rest of it: not the graph's, for which questions would wait while it is written
 
 
-def load(graph: LiveGraph, mesh: Mesh, naming: Naming, time: int) -> Loading:
+def load_mesh(graph: LiveGraph, mesh: Mesh, naming: Naming, time: int) -> Loading:
     """Commit what a mesh file says. `time`: the file's, in microseconds (`meshline.ingest.file_times`).
 
     Loading what the graph already holds changes nothing. What differs takes effect whatever the
     file's time. A file with refused entries retracts nothing: an entry that cannot be read is not an
     entry that is gone. Raises InvalidInput if the file's naming rules are not those of `naming`.
     """
-    _same_rules(mesh, naming)
-    entries = [Entry(statement.scope, statement.content) for statement in statements(mesh, naming, time)]
+    _check_naming_rules(mesh, naming)
+    entries = [Entry(statement.scope, statement.content) for statement in build_statements(mesh, naming, time)]
     refused = [Refusal(error) for error in mesh.refused]
-    with _turn:
-        remember(graph.store, mesh.source, mesh.catalogs)
+    with _load_lock:
+        write_rules(graph.store, mesh.source, mesh.catalogs)
         return load_reading(graph, Reading(mesh.source, [*entries, *refused], complete=True, warnings=mesh.warnings), time)
 
 
-def _same_rules(mesh: Mesh, naming: Naming) -> None:
-    if mesh.naming is not None and mesh.naming.naming().digest != naming.digest:
+def _check_naming_rules(mesh: Mesh, naming: Naming) -> None:
+    if mesh.naming is not None and mesh.naming.build_naming().digest != naming.digest:
         raise InvalidInput(
             f"the naming rules of {mesh.source} are not those that the store was written with: make a store that follows them with"
             " `meshline replay --mesh FILE --to NEW_STORE`"
@@ -72,15 +74,15 @@ NAMING_RULES = "naming.rules"  # the rules themselves: JSON list of [pattern, re
 PRECEDENCE = "precedence"  # JSON
 
 
-def configuration(mesh: Mesh) -> tuple[Naming | None, Precedence | None]:
+def build_configuration(mesh: Mesh) -> tuple[Naming | None, Precedence | None]:
     """The naming and the precedence that a mesh file gives; None where it says nothing."""
     return (
-        mesh.naming.naming() if mesh.naming is not None else None,
-        mesh.precedence.precedence() if mesh.precedence is not None else None,
+        mesh.naming.build_naming() if mesh.naming is not None else None,
+        mesh.precedence.build_precedence() if mesh.precedence is not None else None,
     )
 
 
-def stored(store: Store) -> tuple[Naming, Precedence]:
+def read_stored_rules(store: Store) -> tuple[Naming, Precedence]:
     """The naming and the precedence that a store remembers; the defaults of a new one."""
     rules, precedence = store.read_setting(NAMING_RULES), store.read_setting(PRECEDENCE)
     try:
@@ -90,13 +92,13 @@ def stored(store: Store) -> tuple[Naming, Precedence]:
         raise StoreCorrupt(f"the store's settings cannot be read ({error}): restore the store from a backup") from error
 
 
-def configure(store: Store, naming: Naming | None = None, precedence: Precedence | None = None) -> tuple[Naming, Precedence]:
+def configure_store(store: Store, naming: Naming | None = None, precedence: Precedence | None = None) -> tuple[Naming, Precedence]:
     """Give a store its rules, which it remembers (None: leave what it remembers), and say what holds from now on.
 
     Raises InvalidInput if the store was written with other naming rules: keys that are in it already
     would not be found again.
     """
-    old_naming, old_precedence = stored(store)
+    old_naming, old_precedence = read_stored_rules(store)
     if naming is not None and naming.digest != old_naming.digest and store.read_revision() > 0:
         raise InvalidInput(
             "the naming rules are not those that the store was written with: make a store that follows them with"

@@ -26,13 +26,13 @@ from meshline.ingest.mesh.format import (
     SameAs,
     Team,
 )
-from meshline.ingest.mesh.mesh_file import Mesh, pair
+from meshline.ingest.mesh.mesh_file import Mesh, split_dataset_name
 
 
-def statements(mesh: Mesh, naming: Naming, observed_at: int) -> list[Statement]:
+def build_statements(mesh: Mesh, naming: Naming, observed_at: int) -> list[Statement]:
     """One statement for each entry. `observed_at`: microseconds since the epoch, the file's time."""
     names = _Names(mesh.namespaces, mesh.emails, naming)
-    return [Statement(mesh.source, placed.scope, observed_at, encode(_facts(placed.entry, names))) for placed in mesh.entries]
+    return [Statement(mesh.source, placed.scope, observed_at, encode(_build_facts(placed.entry, names))) for placed in mesh.entries]
 
 
 class _Names(NamedTuple):
@@ -42,57 +42,59 @@ class _Names(NamedTuple):
     emails: Mapping[str, str]
     naming: Naming
 
-    def dataset(self, name: DatasetName) -> AssetKey:
-        return self.naming.dataset(*pair(name, self.aliases))
+    def build_dataset_key(self, name: DatasetName) -> AssetKey:
+        return self.naming.dataset(*split_dataset_name(name, self.aliases))
 
-    def owner(self, name: str) -> AssetKey:
+    def build_owner_key(self, name: str) -> AssetKey:
         return model.build_owner_key(self.emails.get(name, name))
 
-    def pattern(self, written: str | FullPattern) -> str:
+    def build_pattern(self, written: str | FullPattern) -> str:
         """A pattern over `namespace/name` of normalised datasets."""
         if isinstance(written, FullPattern):
             namespace = normalise_namespace(self.aliases.get(written.namespace, written.namespace))[1]
             return f"{escape(namespace)}/{written.name}"
-        namespace, name = pair(written, self.aliases)
+        namespace, name = split_dataset_name(written, self.aliases)
         return f"{normalise_namespace(namespace)[1]}/{name}" if namespace else written
 
 
-def _facts(entry: Entry, names: _Names) -> Facts:  # noqa: PLR0911 - one for each kind of entry
+def _build_facts(entry: Entry, names: _Names) -> Facts:  # noqa: PLR0911 - one for each kind of entry
     match entry:
         case Domain():
-            return _domain(entry, names)
+            return _build_domain(entry, names)
         case Team() | Person():
-            return Facts(assets=(AssetFact(model.build_owner_key(entry.name), _owner_attributes(entry)),))
+            return Facts(assets=(AssetFact(model.build_owner_key(entry.name), _build_owner_attributes(entry)),))
         case Product():
-            return _product(entry, names)
+            return _build_product(entry, names)
         case Ownership():
-            return Facts(edges=(EdgeFact(EdgeType.OWNS, names.owner(entry.owner), _owned(entry, names), {"type": entry.type}),))
+            return Facts(
+                edges=(EdgeFact(EdgeType.OWNS, names.build_owner_key(entry.owner), _build_owned_key(entry, names), {"type": entry.type}),)
+            )
         case Contract():
-            return _contract(entry, names)
+            return _build_contract(entry, names)
         case Consumer():
-            return _consumer(entry, names)
+            return _build_consumer(entry, names)
         case DatasetNote():
-            return _dataset_note(entry, names)
+            return _build_dataset_note(entry, names)
         case SameAs() | NotSameAs():
             type_ = EdgeType.SAME_AS if isinstance(entry, SameAs) else EdgeType.DIFFERENT_FROM
-            return Facts(edges=(EdgeFact(type_, names.dataset(entry.a), names.dataset(entry.b), {"why": entry.why}),))
+            return Facts(edges=(EdgeFact(type_, names.build_dataset_key(entry.a), names.build_dataset_key(entry.b), {"why": entry.why}),))
 
 
-def _domain(entry: Domain, names: _Names) -> Facts:
+def _build_domain(entry: Domain, names: _Names) -> Facts:
     key = model.build_domain_key(entry.name)
-    patterns: list[Json] = [names.pattern(text) for text in entry.datasets]
+    patterns: list[Json] = [names.build_pattern(text) for text in entry.datasets]
     return Facts(
-        assets=(AssetFact(key, _said(title=entry.title, description=entry.description, tags=list(entry.tags), members=patterns)),),
+        assets=(AssetFact(key, _drop_empty(title=entry.title, description=entry.description, tags=list(entry.tags), members=patterns)),),
         edges=(
             *([EdgeFact(EdgeType.PART_OF, key, model.build_domain_key(entry.parent))] if entry.parent else []),
-            *_owner_edges(entry.owner, key, names),
+            *_build_owner_edges(entry.owner, key, names),
         ),
     )
 
 
-def _owner_attributes(entry: Team | Person) -> dict[str, Json]:
+def _build_owner_attributes(entry: Team | Person) -> dict[str, Json]:
     """`contact` is the one line by which a person is reached."""
-    return _said(
+    return _drop_empty(
         title=entry.title,
         description=entry.description,
         owner_type="team" if isinstance(entry, Team) else "person",
@@ -103,75 +105,79 @@ def _owner_attributes(entry: Team | Person) -> dict[str, Json]:
     )
 
 
-def _product(entry: Product, names: _Names) -> Facts:
+def _build_product(entry: Product, names: _Names) -> Facts:
     key = model.build_data_product_key(entry.name)
-    said = _said(
+    said = _drop_empty(
         title=entry.title,
         description=entry.description,
         version=entry.version,
         tags=list(entry.tags),
         slo=dict(entry.slo),
-        members=[names.pattern(text) for text in entry.datasets],
+        members=[names.build_pattern(text) for text in entry.datasets],
     )
     edges = [
         *([EdgeFact(EdgeType.PART_OF, key, model.build_domain_key(entry.domain))] if entry.domain else []),
-        *_owner_edges(entry.owner, key, names),
-        *(_port(key, "input", port, names) for port in entry.input_ports),
-        *(_port(key, "output", port, names) for port in entry.output_ports),
+        *_build_owner_edges(entry.owner, key, names),
+        *(_build_port(key, "input", port, names) for port in entry.input_ports),
+        *(_build_port(key, "output", port, names) for port in entry.output_ports),
     ]
     return Facts(assets=(AssetFact(key, said),), edges=tuple(edges))
 
 
-def _port(product: AssetKey, direction: str, port: Port, names: _Names) -> EdgeFact:
-    said = _said(direction=direction, type=port.type, endpoint=port.endpoint, format=port.format, description=port.description)
-    return EdgeFact(EdgeType.PORT, product, names.dataset(port.dataset), said)
+def _build_port(product: AssetKey, direction: str, port: Port, names: _Names) -> EdgeFact:
+    said = _drop_empty(direction=direction, type=port.type, endpoint=port.endpoint, format=port.format, description=port.description)
+    return EdgeFact(EdgeType.PORT, product, names.build_dataset_key(port.dataset), said)
 
 
-def _owned(entry: Ownership, names: _Names) -> AssetKey:
+def _build_owned_key(entry: Ownership, names: _Names) -> AssetKey:
     if entry.product is not None:
         return model.build_data_product_key(entry.product)
     if entry.domain is not None:
         return model.build_domain_key(entry.domain)
     assert entry.dataset is not None
-    dataset = names.dataset(entry.dataset)
+    dataset = names.build_dataset_key(entry.dataset)
     return dataset if entry.column is None else model.build_column_key(dataset, entry.column)
 
 
-def _contract(entry: Contract, names: _Names) -> Facts:
+def _build_contract(entry: Contract, names: _Names) -> Facts:
     key = model.build_contract_key(entry.id)
-    said = _said(title=entry.title, description=entry.description, version=entry.version, status=entry.status)
-    governs = EdgeFact(EdgeType.GOVERNS, key, names.dataset(entry.dataset), _said(version=entry.version, status=entry.status))
-    return Facts(assets=(AssetFact(key, said),), edges=(governs, *_owner_edges(entry.owner, key, names)))
+    said = _drop_empty(title=entry.title, description=entry.description, version=entry.version, status=entry.status)
+    governs = EdgeFact(
+        EdgeType.GOVERNS, key, names.build_dataset_key(entry.dataset), _drop_empty(version=entry.version, status=entry.status)
+    )
+    return Facts(assets=(AssetFact(key, said),), edges=(governs, *_build_owner_edges(entry.owner, key, names)))
 
 
-def _consumer(entry: Consumer, names: _Names) -> Facts:
+def _build_consumer(entry: Consumer, names: _Names) -> Facts:
     key = model.build_consumer_key(entry.name)
-    said = _said(title=entry.title, description=entry.description, consumer_type=entry.type, tags=list(entry.tags))
-    return Facts(assets=(AssetFact(key, said),), edges=(*_consumes(entry, key, names), *_owner_edges(entry.owner, key, names)))
+    said = _drop_empty(title=entry.title, description=entry.description, consumer_type=entry.type, tags=list(entry.tags))
+    return Facts(assets=(AssetFact(key, said),), edges=(*_build_consumes(entry, key, names), *_build_owner_edges(entry.owner, key, names)))
 
 
-def _consumes(entry: Consumer, key: AssetKey, names: _Names) -> Iterator[EdgeFact]:
+def _build_consumes(entry: Consumer, key: AssetKey, names: _Names) -> Iterator[EdgeFact]:
     for used in entry.consumes:
-        said = _said(contract=used.contract, version=used.version, purpose=used.purpose)
+        said = _drop_empty(contract=used.contract, version=used.version, purpose=used.purpose)
         if used.product is not None:
             yield EdgeFact(EdgeType.CONSUMES, key, model.build_data_product_key(used.product), said)
         elif used.dataset is not None:
-            dataset = names.dataset(used.dataset)
+            dataset = names.build_dataset_key(used.dataset)
             targets = [model.build_column_key(dataset, name) for name in used.columns] or [dataset]
             yield from (EdgeFact(EdgeType.CONSUMES, key, target, said) for target in targets)
 
 
-def _dataset_note(entry: DatasetNote, names: _Names) -> Facts:
-    key = names.dataset(entry.dataset)
-    about = AssetFact(key, _said(description=entry.description, tags=list(entry.tags)))
-    columns = [AssetFact(model.build_column_key(key, c.name), _said(description=c.description, tags=list(c.tags))) for c in entry.columns]
+def _build_dataset_note(entry: DatasetNote, names: _Names) -> Facts:
+    key = names.build_dataset_key(entry.dataset)
+    about = AssetFact(key, _drop_empty(description=entry.description, tags=list(entry.tags)))
+    columns = [
+        AssetFact(model.build_column_key(key, c.name), _drop_empty(description=c.description, tags=list(c.tags))) for c in entry.columns
+    ]
     return Facts(assets=(about, *columns))
 
 
-def _owner_edges(name: str | None, of: AssetKey, names: _Names) -> list[EdgeFact]:
-    return [EdgeFact(EdgeType.OWNS, names.owner(name), of, {"type": "technical"})] if name else []
+def _build_owner_edges(name: str | None, of: AssetKey, names: _Names) -> list[EdgeFact]:
+    return [EdgeFact(EdgeType.OWNS, names.build_owner_key(name), of, {"type": "technical"})] if name else []
 
 
-def _said(**attributes: Json) -> dict[str, Json]:
+def _drop_empty(**attributes: Json) -> dict[str, Json]:
     """The attributes that were given: None, an empty text, list or mapping says nothing."""
     return {name: value for name, value in attributes.items() if value is not None and value not in ("", [], {})}

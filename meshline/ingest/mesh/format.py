@@ -24,13 +24,13 @@ PatternText: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True,
 Tags: TypeAlias = tuple[Annotated[Name, Field(description="`key` or `key=value`.")], ...]
 
 
-def _one_value(value: object) -> object:
+def _check_one_value(value: object) -> object:
     if not isinstance(value, str | int | float):
         raise PydanticCustomError("one_value", "accepted is a text or a number")
     return value
 
 
-Level: TypeAlias = Annotated[str | int | float | bool, BeforeValidator(_one_value, json_schema_input_type=str | int | float | bool)]
+Level: TypeAlias = Annotated[str | int | float | bool, BeforeValidator(_check_one_value, json_schema_input_type=str | int | float | bool)]
 Every: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=r"^[1-9][0-9]{0,5}[smhd]$"),
@@ -46,7 +46,7 @@ class Part(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys(cls, value: object) -> object:
+    def _check_keys(cls, value: object) -> object:
         if isinstance(value, Mapping):
             for key in value:
                 if key not in cls.model_fields:
@@ -62,13 +62,13 @@ class FullName(Part):
     name: Name
 
 
-def _form(value: object) -> str:
+def _find_form(value: object) -> str:
     return "text" if isinstance(value, str) else "full"
 
 
 DatasetName: TypeAlias = Annotated[
     Annotated[Name, Tag("text")] | Annotated[FullName, Tag("full")],
-    Discriminator(_form),
+    Discriminator(_find_form),
     Field(
         description="`alias/name`, where alias is a key of `namespaces`; else `namespace/name`, where the namespace of"
         " `scheme://host/...` ends after the host, of `scheme:///path/name` before the last part, and of anything else"
@@ -86,7 +86,7 @@ class FullPattern(Part):
 
 Pattern: TypeAlias = Annotated[
     Annotated[PatternText, Tag("text")] | Annotated[FullPattern, Tag("full")],
-    Discriminator(_form),
+    Discriminator(_find_form),
     Field(description="Written as a dataset is, `alias/name`, `namespace/name` or {namespace: ..., name: ...}, with * ? [..] in the name."),
 ]
 
@@ -162,7 +162,7 @@ class Ownership(Part):
     domain: Name | None = None
 
     @model_validator(mode="after")
-    def _one_thing(self) -> Ownership:
+    def _check_subject(self) -> Ownership:
         if sum(thing is not None for thing in (self.dataset, self.product, self.domain)) != 1:
             raise PydanticCustomError("one_thing", "give exactly one of the keys dataset, product and domain")
         if self.column is not None and self.dataset is None:
@@ -193,7 +193,7 @@ class Consumed(Part):
     purpose: Text | None = None
 
     @model_validator(mode="after")
-    def _one_thing(self) -> Consumed:
+    def _check_subject(self) -> Consumed:
         if self.version is not None and self.contract is None:
             raise PydanticCustomError("one_thing", "version is that of a contract: it needs the key contract as well")
         if (self.product is None) == (self.dataset is None):
@@ -257,7 +257,7 @@ class FullPrefix(Part):
 
 CatalogName: TypeAlias = Annotated[
     Annotated[Name, Tag("text")] | Annotated[FullPrefix, Tag("full")],
-    Discriminator(_form),
+    Discriminator(_find_form),
     Field(
         description="`alias` or a namespace, perhaps with `/` and the beginning of names behind it; the namespace of"
         " `scheme://host/...` ends after the host, and `scheme:///path` is one as a whole; or {namespace: ..., prefix: ...}."
@@ -284,7 +284,7 @@ class TrimmerRule(Part):
 
     @field_validator("pattern")
     @classmethod
-    def _compiles(cls, value: str) -> str:
+    def _check_pattern(cls, value: str) -> str:
         try:
             re.compile(value)
         except re.error as error:
@@ -297,7 +297,7 @@ class NamingRules(Part):
 
     trimmers: tuple[TrimmerRule, ...] = Field(default=(), description="Applied in order.")
 
-    def naming(self) -> Naming:
+    def build_naming(self) -> Naming:
         return Naming([(rule.pattern, rule.replacement) for rule in self.trimmers])
 
 
@@ -317,7 +317,7 @@ class PrecedenceRules(Part):
     structure: tuple[Name, ...] = Field(default=Precedence().structure, description="For what is: types, nullability, location.")
     people: tuple[Name, ...] = Field(default=Precedence().people, description="For what people say: owners, descriptions, tags.")
 
-    def precedence(self) -> Precedence:
+    def build_precedence(self) -> Precedence:
         return Precedence(structure=self.structure, people=self.people)
 
 
@@ -364,24 +364,24 @@ ENTRIES: Mapping[str, type[Entry]] = {
 }
 
 
-def json_schema() -> str:
+def build_json_schema() -> str:
     """The text of `mesh.schema.json`. Needs the extras of all sources."""
     schema = {key: value for key, value in MeshFile.model_json_schema().items() if key != "title"}
     entry = schema["$defs"].pop("SourceEntry")
     for kind in KINDS:
-        schema["$defs"] |= _source_definitions(kind, entry["properties"]["every"])
-    schema["properties"]["sources"]["items"] = {"oneOf": [{"$ref": f"#/$defs/{_definition_name(kind)}"} for kind in KINDS]}
+        schema["$defs"] |= _build_source_definitions(kind, entry["properties"]["every"])
+    schema["properties"]["sources"]["items"] = {"oneOf": [{"$ref": f"#/$defs/{_name_definition(kind)}"} for kind in KINDS]}
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "meshline mesh file, version 1", **schema}
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
-def _source_definitions(kind: str, every: dict[str, Any]) -> dict[str, Any]:
+def _build_source_definitions(kind: str, every: dict[str, Any]) -> dict[str, Any]:
     """The definitions of one kind of source: its own, and what that refers to."""
-    own = get_source_class(kind).model_json_schema(ref_template=f"#/$defs/{_definition_name(kind)}.{{model}}")
-    inner = {f"{_definition_name(kind)}.{name}": value for name, value in own.pop("$defs", {}).items()}
+    own = get_source_class(kind).model_json_schema(ref_template=f"#/$defs/{_name_definition(kind)}.{{model}}")
+    inner = {f"{_name_definition(kind)}.{name}": value for name, value in own.pop("$defs", {}).items()}
     properties = {"kind": {"const": kind}, **own["properties"], "every": every}
-    return {_definition_name(kind): {**own, "properties": properties, "required": ["kind", *own.get("required", ())]}, **inner}
+    return {_name_definition(kind): {**own, "properties": properties, "required": ["kind", *own.get("required", ())]}, **inner}
 
 
-def _definition_name(kind: str) -> str:
+def _name_definition(kind: str) -> str:
     return f"source.{kind}"

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json, Scope
-from meshline.ingest.catalog_aliases import Prefix, Rule, normalised, prefix
+from meshline.ingest.catalog_aliases import Prefix, Rule, build_prefix, parse_prefix
 from meshline.ingest.dataset_refs import split_dataset
-from meshline.ingest.documents import MAX_BYTES, Document, Path, document
+from meshline.ingest.documents import MAX_BYTES, Document, Path, parse_yaml
 from meshline.ingest.mesh.format import (
     ENTRIES,
     Catalog,
@@ -41,7 +41,7 @@ from meshline.ingest.mesh.format import (
 )
 from meshline.ingest.sources.base import SourceConfig
 from meshline.ingest.sources.registry import get_source_class, validate_source
-from meshline.ingest.validation import refusals, shown
+from meshline.ingest.validation import build_refusals, format_value
 from meshline.words import suggest_closest
 
 
@@ -52,12 +52,12 @@ class References(NamedTuple):
     uses: tuple[tuple[str, str], ...]
 
 
-def pair(name: DatasetName, aliases: Mapping[str, str]) -> tuple[str, str]:
+def split_dataset_name(name: DatasetName, aliases: Mapping[str, str]) -> tuple[str, str]:
     """Namespace and name of a dataset as written in the file; ('', '') if they cannot be told apart."""
     return split_dataset(name, aliases) if isinstance(name, str) else (aliases.get(name.namespace, name.namespace), name.name)
 
 
-def scope(entry: Entry, aliases: Mapping[str, str]) -> Scope:  # noqa: PLR0911 - one for each kind of entry
+def build_scope(entry: Entry, aliases: Mapping[str, str]) -> Scope:  # noqa: PLR0911 - one for each kind of entry
     """("mesh", kind of entry, what makes it one entry...)."""
     match entry:
         case Domain():
@@ -73,16 +73,16 @@ def scope(entry: Entry, aliases: Mapping[str, str]) -> Scope:  # noqa: PLR0911 -
         case Consumer():
             return ("mesh", "consumer", entry.name)
         case DatasetNote():
-            return ("mesh", "dataset", *pair(entry.dataset, aliases))
+            return ("mesh", "dataset", *split_dataset_name(entry.dataset, aliases))
         case SameAs() | NotSameAs():
             kind = "same_as" if isinstance(entry, SameAs) else "not_same_as"
-            return ("mesh", kind, *pair(entry.a, aliases), *pair(entry.b, aliases))
+            return ("mesh", kind, *split_dataset_name(entry.a, aliases), *split_dataset_name(entry.b, aliases))
         case Ownership():
-            dataset = pair(entry.dataset, aliases) if entry.dataset is not None else ()
+            dataset = split_dataset_name(entry.dataset, aliases) if entry.dataset is not None else ()
             return ("mesh", "owner", entry.owner, entry.type, entry.product or "", entry.domain or "", *dataset, entry.column or "")
 
 
-def dataset_names(entry: Entry) -> Iterator[tuple[Path, DatasetName]]:
+def list_dataset_names(entry: Entry) -> Iterator[tuple[Path, DatasetName]]:
     """The datasets that an entry names, each with its place in the entry."""
     match entry:
         case Product():
@@ -101,7 +101,7 @@ def dataset_names(entry: Entry) -> Iterator[tuple[Path, DatasetName]]:
             pass
 
 
-def references(entry: Entry) -> References:  # noqa: PLR0911 - one for each kind of entry
+def list_references(entry: Entry) -> References:  # noqa: PLR0911 - one for each kind of entry
     """The names that an entry declares, and those it uses."""
     match entry:
         case Team() | Person():
@@ -109,21 +109,21 @@ def references(entry: Entry) -> References:  # noqa: PLR0911 - one for each kind
             members = entry.members if isinstance(entry, Team) else ()
             return References(tuple(own), tuple(("owner", name) for name in members))
         case Domain():
-            return References((("domain", entry.name),), _present(owner=entry.owner, domain=entry.parent))
+            return References((("domain", entry.name),), _list_present(owner=entry.owner, domain=entry.parent))
         case Product():
-            return References((("product", entry.name),), _present(owner=entry.owner, domain=entry.domain))
+            return References((("product", entry.name),), _list_present(owner=entry.owner, domain=entry.domain))
         case Contract():
-            return References((("contract", entry.id),), _present(owner=entry.owner))
+            return References((("contract", entry.id),), _list_present(owner=entry.owner))
         case Consumer():
-            used = [reference for one in entry.consumes for reference in _present(product=one.product, contract=one.contract)]
-            return References((), (*_present(owner=entry.owner), *used))
+            used = [reference for one in entry.consumes for reference in _list_present(product=one.product, contract=one.contract)]
+            return References((), (*_list_present(owner=entry.owner), *used))
         case Ownership():
-            return References((), _present(owner=entry.owner, product=entry.product, domain=entry.domain))
+            return References((), _list_present(owner=entry.owner, product=entry.product, domain=entry.domain))
         case DatasetNote() | SameAs() | NotSameAs():
             return References((), ())
 
 
-def _present(**names: str | None) -> tuple[tuple[str, str], ...]:
+def _list_present(**names: str | None) -> tuple[tuple[str, str], ...]:
     return tuple((kind, name) for kind, name in names.items() if name is not None)
 
 
@@ -141,14 +141,14 @@ class Configured(NamedTuple):
     where: str
 
 
-def sources_of(doc: Document) -> Iterator[Configured | InvalidInput]:
+def parse_sources(doc: Document) -> Iterator[Configured | InvalidInput]:
     """The sources of a mesh file, or what is wrong with them."""
     seen: dict[str, str] = {}
-    for path, value in _items_under(doc, SOURCES):
+    for path, value in _list_items(doc, SOURCES):
         if isinstance(value, InvalidInput):
             yield value
             continue
-        for found in _source(doc, path, value):
+        for found in _parse_source(doc, path, value):
             if isinstance(found, Configured):
                 name = found.source.source
                 if name in seen:
@@ -158,70 +158,70 @@ def sources_of(doc: Document) -> Iterator[Configured | InvalidInput]:
             yield found
 
 
-def _source(doc: Document, path: Path, value: Json) -> Iterator[Configured | InvalidInput]:
+def _parse_source(doc: Document, path: Path, value: Json) -> Iterator[Configured | InvalidInput]:
     try:
         entry = SourceEntry.model_validate(value)
     except ValidationError as error:
-        yield from refusals(doc, path, error)
+        yield from build_refusals(doc, path, error)
         return
     assert isinstance(value, dict)
     try:
         source = validate_source({key: said for key, said in value.items() if key != "every"})
     except ValidationError as error:
-        yield from refusals(doc, path, error, keys=["kind", "every", *get_source_class(entry.kind).model_fields])
+        yield from build_refusals(doc, path, error, keys=["kind", "every", *get_source_class(entry.kind).model_fields])
     except InvalidInput as error:
-        yield InvalidInput(str(error), doc.where((*path, "kind")))
+        yield InvalidInput(str(error), doc.format_place((*path, "kind")))
     else:
         every = int(entry.every[:-1]) * _SECONDS[entry.every[-1]] if entry.every is not None else None
-        yield Configured(source, every, doc.where(path))
+        yield Configured(source, every, doc.format_place(path))
 
 
-def rules_of(doc: Document, aliases: Mapping[str, str]) -> Iterator[Rule | InvalidInput]:
+def parse_rules(doc: Document, aliases: Mapping[str, str]) -> Iterator[Rule | InvalidInput]:
     """The rules of `catalogs:`, or what is wrong with them."""
     said: dict[Prefix, str] = {}  # where each prefix is named
     canonical: set[Prefix] = set()
     others: set[Prefix] = set()
-    for path, value in _items_under(doc, CATALOGS):
+    for path, value in _list_items(doc, CATALOGS):
         if isinstance(value, InvalidInput):
             yield value
             continue
         try:
             entry = Catalog.model_validate(value)
         except ValidationError as error:
-            yield from refusals(doc, path, error)
+            yield from build_refusals(doc, path, error)
             continue
-        names = _prefix(entry.names, aliases)
+        names = _parse_prefix(entry.names, aliases)
         if names in others:
-            yield _twice(names, said, doc.where((*path, "names")))
+            yield _build_duplicate_error(names, said, doc.format_place((*path, "names")))
             continue
         canonical.add(names)
-        said.setdefault(names, doc.where((*path, "names")))
+        said.setdefault(names, doc.format_place((*path, "names")))
         for position, written in enumerate(entry.also):
-            also, where = _prefix(written, aliases), doc.where((*path, "also", position))
+            also, where = _parse_prefix(written, aliases), doc.format_place((*path, "also", position))
             if also in canonical or also in others:
-                yield _twice(also, said, where)
+                yield _build_duplicate_error(also, said, where)
             else:
                 others.add(also)
                 said[also] = where
                 yield Rule(also, names)
 
 
-def _twice(found: Prefix, said: Mapping[Prefix, str], where: str) -> InvalidInput:
+def _build_duplicate_error(found: Prefix, said: Mapping[Prefix, str], where: str) -> InvalidInput:
     return InvalidInput(f"{found} is named already at {said[found]}; all names of one catalog stand in one entry", where)
 
 
-def _prefix(written: CatalogName, aliases: Mapping[str, str]) -> Prefix:
+def _parse_prefix(written: CatalogName, aliases: Mapping[str, str]) -> Prefix:
     if isinstance(written, str):
-        return prefix(written, aliases)
-    return normalised(aliases.get(written.namespace, written.namespace), written.prefix or "")
+        return parse_prefix(written, aliases)
+    return build_prefix(aliases.get(written.namespace, written.namespace), written.prefix or "")
 
 
-def _items_under(doc: Document, key: str) -> Iterator[tuple[Path, Json | InvalidInput]]:
+def _list_items(doc: Document, key: str) -> Iterator[tuple[Path, Json | InvalidInput]]:
     entries = doc.value.get(key) if isinstance(doc.value, dict) else None
     if entries is None:
         return
     if not isinstance(entries, list):
-        yield (key,), InvalidInput(f"{key}: found {shown(entries)}; accepted is a list", doc.where((key,)))
+        yield (key,), InvalidInput(f"{key}: found {format_value(entries)}; accepted is a list", doc.format_place((key,)))
         return
     for position, value in enumerate(entries):
         yield (key, position), value
@@ -258,7 +258,7 @@ class Mesh(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def read(path: FilePath) -> bytes:
+def read_mesh_file(path: FilePath) -> bytes:
     """The bytes of a mesh file. Raises InvalidInput."""
     try:
         with path.open("rb") as file:
@@ -267,28 +267,28 @@ def read(path: FilePath) -> bytes:
         raise InvalidInput(f"the mesh file cannot be read: {error.strerror or error}", str(path)) from error
 
 
-def parse(data: bytes, file: str, *, strict: bool = False) -> Mesh:
+def parse_mesh_file(data: bytes, file: str, *, strict: bool = False) -> Mesh:
     """What a mesh file says. `file` is its name for messages, and of the source if the file names none.
 
     Raises InvalidInput if the document cannot be used as a whole, with `strict` also for a bad entry.
     """
-    doc = document(data, file)
-    head = _head(doc)
+    doc = parse_yaml(data, file)
+    head = _parse_head(doc)
     refused: list[InvalidInput] = []
     placed: dict[Scope, Placed] = {}
-    for found in _entries(doc, head.namespaces):
+    for found in _parse_entries(doc, head.namespaces):
         if isinstance(found, Placed) and found.scope in placed:
-            found = InvalidInput(f"this {_label(found.scope)} is here twice, first at {placed[found.scope].where}", found.where)
+            found = InvalidInput(f"this {_format_label(found.scope)} is here twice, first at {placed[found.scope].where}", found.where)
         if isinstance(found, Placed):
             placed[found.scope] = found
         else:
             refused.append(found)
-    rules, sources = _apart(rules_of(doc, head.namespaces), refused), _apart(sources_of(doc), refused)
+    rules, sources = _separate_refused(parse_rules(doc, head.namespaces), refused), _separate_refused(parse_sources(doc), refused)
     if strict and refused:
         raise refused[0]
     entries = tuple(placed.values())
     return Mesh(
-        source=f"mesh/{head.source or _source_name(file)}",
+        source=f"mesh/{head.source or _derive_source_name(file)}",
         namespaces=head.namespaces,
         naming=head.naming,
         precedence=head.precedence,
@@ -297,11 +297,11 @@ def parse(data: bytes, file: str, *, strict: bool = False) -> Mesh:
         entries=entries,
         emails={e.entry.email: e.entry.name for e in entries if isinstance(e.entry, Team | Person) and e.entry.email},
         refused=tuple(refused),
-        warnings=tuple(_warnings(entries)),
+        warnings=tuple(_find_undeclared(entries)),
     )
 
 
-def _apart(found: Iterable[T | InvalidInput], refused: list[InvalidInput]) -> tuple[T, ...]:
+def _separate_refused(found: Iterable[T | InvalidInput], refused: list[InvalidInput]) -> tuple[T, ...]:
     """What could be taken; the rest goes to `refused`."""
     taken: list[T] = []
     for one in found:
@@ -312,49 +312,49 @@ def _apart(found: Iterable[T | InvalidInput], refused: list[InvalidInput]) -> tu
     return tuple(taken)
 
 
-def _head(doc: Document) -> MeshFile:
+def _parse_head(doc: Document) -> MeshFile:
     """The file without its entries."""
     if not isinstance(doc.value, dict):
-        raise InvalidInput(f"found {shown(doc.value)}; a mesh file is a mapping that begins with `version: 1`", doc.where(()))
+        raise InvalidInput(f"found {format_value(doc.value)}; a mesh file is a mapping that begins with `version: 1`", doc.format_place(()))
     try:
         return MeshFile.model_validate({key: value for key, value in doc.value.items() if key not in (*ENTRIES, CATALOGS, SOURCES)})
     except ValidationError as error:
-        raise refusals(doc, (), error)[0] from error
+        raise build_refusals(doc, (), error)[0] from error
 
 
-def _entries(doc: Document, aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
+def _parse_entries(doc: Document, aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
     assert isinstance(doc.value, dict)
     for key, model in ENTRIES.items():
         entries = doc.value.get(key)
         if entries is None:
             continue
         if not isinstance(entries, list):
-            yield InvalidInput(f"{key}: found {shown(entries)}; accepted is a list", doc.where((key,)))
+            yield InvalidInput(f"{key}: found {format_value(entries)}; accepted is a list", doc.format_place((key,)))
             continue
         for position, value in enumerate(entries):
-            yield from _entry(doc, (key, position), value, model, aliases)
+            yield from _parse_entry(doc, (key, position), value, model, aliases)
 
 
-def _entry(doc: Document, path: Path, value: Json, model: type[Entry], aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
+def _parse_entry(doc: Document, path: Path, value: Json, model: type[Entry], aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
     try:
         entry = model.model_validate(value)
     except ValidationError as error:
-        yield from refusals(doc, path, error)
+        yield from build_refusals(doc, path, error)
         return
-    yield from _unnested(doc, path, entry, aliases)
+    yield from _flatten_entry(doc, path, entry, aliases)
 
 
-def _unnested(doc: Document, path: Path, entry: Entry, aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
+def _flatten_entry(doc: Document, path: Path, entry: Entry, aliases: Mapping[str, str]) -> Iterator[Placed | InvalidInput]:
     """The entry and, of a domain, the domains in it: each with its parent."""
-    for inner, name in dataset_names(entry):
-        if pair(name, aliases) == ("", ""):
+    for inner, name in list_dataset_names(entry):
+        if split_dataset_name(name, aliases) == ("", ""):
             yield InvalidInput(
                 f"found {name!r}, in which namespace and name cannot be told apart; accepted is `alias/name`, `namespace/name`"
                 " or {namespace: ..., name: ...}",
-                doc.where((*path, *inner)),
+                doc.format_place((*path, *inner)),
             )
             return
-    yield Placed(scope(entry, aliases), entry, doc.where(path))
+    yield Placed(build_scope(entry, aliases), entry, doc.format_place(path))
     if not isinstance(entry, Domain):
         return
     for position, nested in enumerate(entry.domains):
@@ -362,27 +362,27 @@ def _unnested(doc: Document, path: Path, entry: Entry, aliases: Mapping[str, str
         if nested.parent not in (None, entry.name):
             yield InvalidInput(
                 f"found parent {nested.parent!r} of a domain that is nested in {entry.name!r}; leave the key out",
-                doc.where((*inside, "parent")),
+                doc.format_place((*inside, "parent")),
             )
         else:
-            yield from _unnested(doc, inside, nested.model_copy(update={"parent": entry.name}), aliases)
+            yield from _flatten_entry(doc, inside, nested.model_copy(update={"parent": entry.name}), aliases)
 
 
-def _source_name(file: str) -> str:
+def _derive_source_name(file: str) -> str:
     return re.sub(r"[^\w.-]+", "-", FilePath(file).stem).strip("-") or "mesh"
 
 
-def _label(of: Scope) -> str:
+def _format_label(of: Scope) -> str:
     return f"{of[1].replace('_', ' ')} {' '.join(part for part in of[2:] if part)!r}"
 
 
-def _warnings(entries: Sequence[Placed]) -> Iterator[str]:
+def _find_undeclared(entries: Sequence[Placed]) -> Iterator[str]:
     """Names that are used and not declared in the file. They are taken: another file may declare them."""
     declared: dict[str, set[str]] = {"owner": set(), "domain": set(), "product": set(), "contract": set()}
     for _, entry, _ in entries:
-        for kind, name in references(entry).declares:
+        for kind, name in list_references(entry).declares:
             declared[kind].add(name)
     for _, entry, where in entries:
-        for kind, name in references(entry).uses:
+        for kind, name in list_references(entry).uses:
             if declared[kind] and name not in declared[kind]:
                 yield f"{where}: the {kind} {name!r} is not declared in this file{suggest_closest(name, declared[kind])}"

@@ -11,7 +11,7 @@ from meshline.graph.bounded_cache import Memory
 from meshline.graph.model import Scope, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch, RawEvent, Run, RunKey, RunPair, RunReader, Withdrawal
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.content_cache import ContentCache
 from meshline.ingest.openlineage.declared_events import build_dataset_event_statements, build_job_event_statements
 from meshline.ingest.openlineage.event_files import Found
@@ -287,7 +287,7 @@ def check_events(events: Iterable[Found]) -> list[Found]:
             raise event
         place, body = event
         try:
-            parser.parse(body, now())
+            parser.parse(body, get_current_micros())
         except InvalidInput as error:
             raise InvalidInput(str(error), place) from error
         found.append(event)

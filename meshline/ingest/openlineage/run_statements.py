@@ -46,7 +46,7 @@ from meshline.graph.model import (
 from meshline.graph.naming import Naming
 from meshline.graph.quality import JOB_QUALITY, QUALITY
 from meshline.graph.store.base import RunKey
-from meshline.ingest.check_facts import Check, Outcome, facts, first_line, named
+from meshline.ingest.check_facts import Check, Outcome, build_result_facts, extract_first_line, name_checks
 from meshline.ingest.openlineage import facet_types
 from meshline.ingest.openlineage.content_cache import ContentCache
 from meshline.ingest.openlineage.facet_facts import is_session_name
@@ -102,21 +102,21 @@ def _build_check_facts(dataset: AssetKey, suite: str, facet: Text, contents: Con
     if not isinstance(value, facet_types.DataQualityAssertions) or value.deleted is True:
         return Facts()
     checks = [_build_check(dataset, suite, assertion, by_dbt=by_dbt, left_out=left_out) for assertion in value.assertions or ()]
-    return facts(named(checks, [""] * len(checks)))
+    return build_result_facts(name_checks(checks, [""] * len(checks)))
 
 
 def _build_check(dataset: AssetKey, suite: str, said: facet_types.Assertion, *, by_dbt: bool, left_out: bool) -> Check:
     skipped = left_out and not said.success
     kind = said.assertion.strip() or "assertion"
     return Check(
-        of=model.build_column_key(dataset, said.column) if said.column else dataset,
+        subject=model.build_column_key(dataset, said.column) if said.column else dataset,
         name=said.name or (f"{kind}({said.column})" if said.column else kind),
         kind=kind,
         outcome=Outcome.SKIPPED if skipped else _decide_outcome(said, by_dbt=by_dbt),
         suite=suite,
         expected=_to_text(said.expected),
         observed=None if skipped else _to_text(said.actual),  # dbt-ol gives a 0 that nobody counted
-        message=first_line(said.description),
+        message=extract_first_line(said.description),
     )
 
 

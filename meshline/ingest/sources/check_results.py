@@ -17,9 +17,9 @@ from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetKey, Content, Json, Scope, to_micros
 from meshline.graph.quality import CHECKS, QUALITY
-from meshline.ingest.check_facts import Check, expectations, facts
+from meshline.ingest.check_facts import Check, build_expectation_facts, build_result_facts
 from meshline.ingest.dataset_refs import split_dataset
-from meshline.ingest.file_times import AHEAD, file_time, now
+from meshline.ingest.file_times import AHEAD, get_current_micros, read_file_time
 from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal, Source, Unchanged
 from meshline.ingest.sources.files import read_bytes, read_each_file
 
@@ -157,17 +157,19 @@ class _CheckFileReader:
             if isinstance(one, Refusal):
                 yield one
                 continue
-            self._datasets.update(model.build_dataset_key(*check.of.parts[:2]) for check in one.checks)
+            self._datasets.update(model.build_dataset_key(*check.subject.parts[:2]) for check in one.checks)
             if isinstance(one, SuiteDefinition):
                 yield Entry(
-                    (CHECKS, one.suite), encode(expectations(one.checks, model.build_consumer_key(one.suite), one.needs)), file_time(path)
+                    (CHECKS, one.suite),
+                    encode(build_expectation_facts(one.checks, model.build_consumer_key(one.suite), one.needs)),
+                    read_file_time(path),
                 )
             else:
                 self._add_run(one, path)
 
     def _add_run(self, run: SuiteRun, path: Path) -> None:
-        at = file_time(path) if run.at is None else run.at
-        content = encode(facts(check._replace(at=run.at) for check in run.checks))
+        at = read_file_time(path) if run.at is None else run.at
+        content = encode(build_result_facts(check._replace(at=run.at) for check in run.checks))
         self._runs.setdefault((QUALITY, run.suite, *run.dataset.parts), {})[at] = content
 
     def _build_entry(self, scope: Scope, runs: list[tuple[int, Content]]) -> Entry | Unchanged:
@@ -211,7 +213,7 @@ def parse_run_time(text: Json, where: str) -> int | None:
         raise InvalidInput(f"{str(text)[:60]!r} is no time; accepted is ISO 8601, e.g. 2026-03-01T12:00:00Z", where) from error
     if time < 0:
         raise InvalidInput(f"{str(text)[:60]!r} is before 1970", where)
-    if time > now() + AHEAD:
+    if time > get_current_micros() + AHEAD:
         raise InvalidInput(f"{str(text)[:60]!r} is more than a day ahead of the clock", where)
     return time
 

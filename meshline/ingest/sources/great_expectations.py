@@ -11,7 +11,7 @@ import msgspec
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetKey, Json
-from meshline.ingest.check_facts import Check, Outcome, first_line, named
+from meshline.ingest.check_facts import Check, Outcome, extract_first_line, name_checks
 from meshline.ingest.sources.base import Refusal
 from meshline.ingest.sources.check_results import (
     CheckFile,
@@ -166,7 +166,7 @@ class _BatchChecks:
             self._checks.append(self._build_check(item, config, kind, kwargs or {}))
 
     def list_named(self) -> list[Check]:
-        return named((told.check for told in self._checks), [told.arguments for told in self._checks])
+        return name_checks((told.check for told in self._checks), [told.arguments for told in self._checks])
 
     def _build_check(self, item: Json, config: Json, kind: str, kwargs: Mapping[str, Json]) -> _ParsedCheck:
         column = clean_text(kwargs.get("column"))
@@ -175,7 +175,7 @@ class _BatchChecks:
         expected: dict[str, Json] = {name: value for name, value in kwargs.items() if name not in _NOT_EXPECTED and value is not None}
         meta = find_member(config, "meta")
         check = Check(
-            of=model.build_column_key(self._dataset, column) if column else self._dataset,
+            subject=model.build_column_key(self._dataset, column) if column else self._dataset,
             name=f"{kind}({column})" if column else kind,
             kind=kind,
             outcome=_decide_outcome(item, clean_text(find_member(config, "severity"))),
@@ -209,7 +209,7 @@ def _list_exceptions(info: Json) -> list[Mapping[str, Json]]:
 
 
 def _find_message(info: Json) -> str | None:
-    return next((line for part in _list_exceptions(info) if (line := first_line(part.get("exception_message")))), None)
+    return next((line for part in _list_exceptions(info) if (line := extract_first_line(part.get("exception_message")))), None)
 
 
 def _summarise_result(result: Json, *, of_column: bool) -> Json:

@@ -11,8 +11,8 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import encode
 from meshline.graph.contracts import Party
 from meshline.graph.model import Facts, Json, Scope
-from meshline.ingest.documents import MAX_BYTES, mapping, mappings, text
-from meshline.ingest.file_times import file_time
+from meshline.ingest.documents import MAX_BYTES, to_mapping, to_mappings, to_text
+from meshline.ingest.file_times import read_file_time
 from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal, Source
 from meshline.ingest.sources.files import Paths, format_path, read_bytes, read_each_file
 
@@ -59,18 +59,18 @@ class PromiseFiles(Source):
             yield Refusal(InvalidInput(f"{said.what} is here twice, first in {seen[said.scope]}", file), said.scope)
             return
         seen[said.scope] = file
-        yield Entry(said.scope, encode(said.facts), file_time(path))
+        yield Entry(said.scope, encode(said.facts), read_file_time(path))
 
 
 def parse_owners(team: Json) -> Iterator[Party]:
     """The team, if it has a name, and its members who are owners or stewards and have not left."""
-    if name := text(mapping(team).get("name")):
+    if name := to_text(to_mapping(team).get("name")):
         yield Party(name)
-    for member in mappings(team if isinstance(team, list) else mapping(team).get("members")):
-        kind = _parse_owner_kind(text(member.get("role")).lower())
-        name = text(member.get("username")) or text(member.get("name"))
-        if kind and name and not text(member.get("dateOut")):
-            yield Party(name, kind, text(member.get("name")))
+    for member in to_mappings(team if isinstance(team, list) else to_mapping(team).get("members")):
+        kind = _parse_owner_kind(to_text(member.get("role")).lower())
+        name = to_text(member.get("username")) or to_text(member.get("name"))
+        if kind and name and not to_text(member.get("dateOut")):
+            yield Party(name, kind, to_text(member.get("name")))
 
 
 def _parse_owner_kind(role: str) -> str:

@@ -9,8 +9,8 @@ from typing import ClassVar
 from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.model import AssetKey, Json
-from meshline.ingest.check_facts import Check, Outcome, named
-from meshline.ingest.documents import Document, Path, document
+from meshline.ingest.check_facts import Check, Outcome, name_checks
+from meshline.ingest.documents import Document, Path, parse_yaml
 from meshline.ingest.sources.base import Refusal
 from meshline.ingest.sources.check_results import (
     CheckFile,
@@ -59,7 +59,7 @@ class Soda(CheckFiles):
         if file.data.lstrip()[:1] == b"{":
             yield from self._parse_scan(parse_json_file(file), file, datasets)
         else:
-            yield from self._parse_checks(document(file.data, file.name), datasets)
+            yield from self._parse_checks(parse_yaml(file.data, file.name), datasets)
 
     # -- results
 
@@ -88,13 +88,13 @@ class Soda(CheckFiles):
                 check = _build_result(item, dataset, suite, failed=find_member(scan, "hasErrors") is True)
                 found.setdefault((suite, dataset), []).append((check, clean_text(find_member(item, "identity")) or ""))
         for (suite, dataset), told in found.items():
-            yield SuiteRun(suite, dataset, at, named((check for check, _ in told), [identity for _, identity in told]))
+            yield SuiteRun(suite, dataset, at, name_checks((check for check, _ in told), [identity for _, identity in told]))
 
     # -- checks
 
     def _parse_checks(self, file: Document, datasets: DatasetResolver) -> Iterator[SuiteDefinition | Refusal]:
         if not isinstance(file.value, dict):
-            raise InvalidInput("found no sections; accepted are sections such as `checks for orders:`", file.where(()))
+            raise InvalidInput("found no sections; accepted are sections such as `checks for orders:`", file.format_place(()))
         suite = self.suite or file.file
         checks: list[Check] = []
         needs: list[AssetKey] = []
@@ -104,7 +104,7 @@ class Soda(CheckFiles):
                 name = _parse_section(section, file)
                 if name is None:
                     continue
-                dataset = datasets.resolve([name], file.where((section,)))
+                dataset = datasets.resolve([name], file.format_place((section,)))
                 for one in _parse_items(section, items, file):
                     if isinstance(one, Refusal):
                         yield one
@@ -115,7 +115,7 @@ class Soda(CheckFiles):
                 refused = True
                 yield Refusal(error)
         if checks or not refused:  # else what is known stays
-            yield SuiteDefinition(suite, named(checks, [""] * len(checks)), needs)
+            yield SuiteDefinition(suite, name_checks(checks, [""] * len(checks)), needs)
 
 
 def _resolve_dataset(item: Json, where: str, datasets: DatasetResolver, known: dict[str, AssetKey | InvalidInput]) -> AssetKey | None:
@@ -147,7 +147,7 @@ def _build_result(item: Json, dataset: AssetKey, suite: str, *, failed: bool) ->
     outcome = _OUTCOMES.get(str(find_member(item, "outcome")), Outcome.ERROR if failed else Outcome.SKIPPED)
     kind = meant.kind if meant else clean_text(find_member(item, "type")) or "check"
     return Check(
-        of=model.build_column_key(dataset, column) if column else dataset,
+        subject=model.build_column_key(dataset, column) if column else dataset,
         name=clean_text(find_member(item, "name")) or kind,
         kind=kind,
         outcome=outcome,
@@ -161,7 +161,7 @@ def _build_result(item: Json, dataset: AssetKey, suite: str, *, failed: bool) ->
 def _parse_definition(definition: str | None) -> ParsedCheck | None:
     """The check that a result repeats as SodaCL; None if it cannot be read."""
     try:
-        sections = document((definition or "").encode(), "").value
+        sections = parse_yaml((definition or "").encode(), "").value
     except InvalidInput:
         return None
     item = next(iter(sections.values()), None) if isinstance(sections, dict) else None
@@ -202,13 +202,15 @@ def _parse_section(section: str, file: Document) -> str | None:
     if name is not None or section.startswith(_OTHER_SECTIONS):
         return name
     hint = suggest_closest(section, ["checks for orders", *_OTHER_SECTIONS])
-    raise InvalidInput(f"found the section {section!r}{hint}; accepted are sections such as `checks for orders:`", file.where((section,)))
+    raise InvalidInput(
+        f"found the section {section!r}{hint}; accepted are sections such as `checks for orders:`", file.format_place((section,))
+    )
 
 
 def _parse_items(section: str, items: Json, file: Document) -> Iterator[ParsedCheck | Refusal]:
     path: Path = (section,)
     if not isinstance(items, list):
-        raise InvalidInput("accepted is a list of checks, each after a dash", file.where(path))
+        raise InvalidInput("accepted is a list of checks, each after a dash", file.format_place(path))
     for position, item in enumerate(items):
         found = None
         if isinstance(item, str):
@@ -217,7 +219,7 @@ def _parse_items(section: str, items: Json, file: Document) -> Iterator[ParsedCh
             found = parse_check(*next(iter(item.items())))
         if found is None:
             message = "found no check; accepted are `- row_count > 0`, and `- missing_count(id) = 0:` with settings below it, further in"
-            yield Refusal(InvalidInput(message, file.where((*path, position))))
+            yield Refusal(InvalidInput(message, file.format_place((*path, position))))
         else:
             yield found
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from meshline.errors import InvalidInput, MeshlineError, StoreUnavailable
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Source, SourceConfig
 from meshline.ingest.sources.openlineage_files import OpenLineageFiles, ingest_files
 from meshline.ingest.sources.scope_loader import Loading, collect_items
@@ -82,7 +82,7 @@ def record_sync(target: Target, source: str, load: Callable[[], Loading], *, con
     The failure of a source that is not configured and was never read is a mistake on the command line: it is not remembered,
     since nothing would ever take it out of the list of sources.
     """
-    at, begun = now(), time.monotonic()
+    at, begun = get_current_micros(), time.monotonic()
     done = _run_guarded(source, load)
     seconds = round(time.monotonic() - begun, 3)
     if isinstance(done.error, SyncStopped):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from meshline.errors import MeshlineError
 from meshline.graph.naming import Naming
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.event_files import Found
 from meshline.ingest.sources import scope_loader
 from meshline.ingest.sources.base import Context, Reading
@@ -74,7 +74,7 @@ class LocalTarget:
         return build_context(self._graph, self._naming, folder, source, aliases)
 
     def load(self, reading: Reading) -> Loading:
-        return scope_loader.load_reading(self._graph, reading, now())
+        return scope_loader.load_reading(self._graph, reading, get_current_micros())
 
     def ingest_events(self, source: str, events: Iterable[Found]) -> Iterator[EventOutcome]:
         from meshline.ingest.pipeline import ingest_all  # noqa: PLC0415 - who has no events does not wait for what takes them

@@ -11,7 +11,7 @@ import msgspec
 from meshline.errors import InvalidInput, StoreCorrupt
 from meshline.graph.content import columns, decode, encode
 from meshline.graph.model import AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts
-from meshline.ingest.file_times import AHEAD, now
+from meshline.ingest.file_times import AHEAD, get_current_micros
 from meshline.ingest.openlineage.event_limits import EventLimits
 from meshline.ingest.sources.base import Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.sync_status import Status
@@ -89,7 +89,7 @@ def encode_entry(entry: Entry) -> EncodedEntry:
 
 def decode_items(sent: SentReading) -> Iterator[Item]:
     """What was sent, looked at. Raises InvalidInput with the place."""
-    latest = now() + AHEAD
+    latest = get_current_micros() + AHEAD
     for i, one in enumerate(sent.entries):
         where = f"entries[{i}]"
         for time in (one.time or 0, *(time for time, _ in one.past)):

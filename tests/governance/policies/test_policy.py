@@ -8,7 +8,7 @@ from meshline.app.policy_files import combine_policies
 from meshline.errors import InvalidInput
 from meshline.governance.policies.policy import Expression, Policy, PolicyFile, Severity
 from meshline.graph.model import Json
-from meshline.ingest.documents import document
+from meshline.ingest.documents import parse_yaml
 
 MINE: dict[str, Json] = {
     "id": "mine",
@@ -81,9 +81,9 @@ def test_what_cannot_be_used_is_refused_with_its_place(value: Json, message: str
 
 
 def test_the_place_is_the_line_of_a_file() -> None:
-    read = document(b'id: mine\nkind: product\nrequire: size(owner) > 0\nseverity: error\nmessage: "{name}"\n', "mine.yaml")
+    read = parse_yaml(b'id: mine\nkind: product\nrequire: size(owner) > 0\nseverity: error\nmessage: "{name}"\n', "mine.yaml")
     with pytest.raises(InvalidInput, match=r"mine\.yaml:3: mine: require: owner"):
-        combine_policies([PolicyFile(read.value, read.where)])
+        combine_policies([PolicyFile(read.value, read.format_place)])
 
 
 @pytest.mark.parametrize(

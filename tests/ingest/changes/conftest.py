@@ -28,11 +28,11 @@ Ask: TypeAlias = Callable[..., Proposal]
 @pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGraph]:
     path = EXAMPLE / "mesh.yaml"
-    read = mesh.parse(mesh.read(path), str(path), strict=True)
+    read = mesh.parse_mesh_file(mesh.read_mesh_file(path), str(path), strict=True)
     store = SqliteStore(str(tmp_path_factory.mktemp("known") / "mesh.db"))
     graph = LiveGraph.open(store)
-    naming = read.naming.naming() if read.naming is not None else Naming()
-    mesh.load(graph, read, naming, 1)
+    naming = read.naming.build_naming() if read.naming is not None else Naming()
+    mesh.load_mesh(graph, read, naming, 1)
     for configured in read.sources:
         source = configured.source
         if source.kind in SOURCES and isinstance(source, Source):
@@ -44,14 +44,14 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGraph]:
 @pytest.fixture(scope="package")
 def naming() -> Naming:
     path = EXAMPLE / "mesh.yaml"
-    read = mesh.parse(mesh.read(path), str(path), strict=True)
+    read = mesh.parse_mesh_file(mesh.read_mesh_file(path), str(path), strict=True)
     assert read.naming is not None
-    return read.naming.naming()
+    return read.naming.build_naming()
 
 
 @pytest.fixture(scope="package")
 def known(live: LiveGraph, naming: Naming) -> GraphState:
-    read = mesh.parse(mesh.read(EXAMPLE / "mesh.yaml"), "mesh.yaml", strict=True)
+    read = mesh.parse_mesh_file(mesh.read_mesh_file(EXAMPLE / "mesh.yaml"), "mesh.yaml", strict=True)
     return known_of(live, naming, build_context(live, naming, EXAMPLE, "person/check", read.namespaces))
 
 

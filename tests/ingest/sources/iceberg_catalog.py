@@ -17,7 +17,7 @@ from pyiceberg.catalog import Catalog, load_catalog
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey
 from meshline.graph.naming import Naming
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.iceberg.source import Iceberg
 from meshline.ingest.sources.scope_loader import Loading, load_reading
@@ -53,7 +53,7 @@ def serving(home: Path) -> Iterator[Server]:
 
 def sync(graph: LiveGraph, source: Iceberg, folder: Path = Path()) -> Loading:
     context = build_context(graph, Naming(), folder, source.source)
-    return load_reading(graph, source.read(context._replace(variables=os.environ.get)), now())
+    return load_reading(graph, source.read(context._replace(variables=os.environ.get)), get_current_micros())
 
 
 def done(loading: Loading) -> tuple[int, int, int, int, int]:

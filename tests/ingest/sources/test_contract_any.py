@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput
 from meshline.graph.content import encode
 from meshline.graph.naming import Naming
-from meshline.ingest.documents import document
+from meshline.ingest.documents import parse_yaml
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.contracts import source as contracts
 from meshline.ingest.sources.contracts.facts import build_contract_facts
@@ -91,7 +91,7 @@ VALUES = st.one_of(
 @settings(max_examples=count_examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_change_is_taken_or_refused(text: str, take: Callable[[bytes], tuple[InvalidInput, ...]], data: st.DataObject) -> None:
-    value = copy.deepcopy(document(text.encode(), "f").value)
+    value = copy.deepcopy(parse_yaml(text.encode(), "f").value)
     for _ in range(data.draw(st.integers(1, 3))):
         *above, last = data.draw(st.sampled_from(list(places(value))))
         here: Any = value

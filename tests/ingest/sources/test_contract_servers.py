@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from meshline.graph.naming import Naming
-from meshline.ingest.dataset_refs import located
+from meshline.ingest.dataset_refs import split_endpoint
 from meshline.ingest.sources.contracts.servers import Place, is_production, locate_model, parse_server
 
 
@@ -136,4 +136,4 @@ def test_which_servers_are_production() -> None:
     ],
 )
 def test_endpoints(endpoint: str, expected: tuple[str, str]) -> None:
-    assert located(endpoint, {"lake": "http://rest:8181"}) == expected
+    assert split_endpoint(endpoint, {"lake": "http://rest:8181"}) == expected

@@ -17,7 +17,7 @@ from meshline.graph.naming import Naming
 from meshline.graph.queries.assets import attributes
 from meshline.graph.queries.contract_versions import Version, versions
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.contracts.source import Contracts
 from meshline.ingest.sources.scope_loader import Loading, load_reading
@@ -31,7 +31,7 @@ PAYMENTS = model.build_dataset_key("postgres://db.example.com", "money.public.pa
 
 def loaded(graph: LiveGraph, folder: Path, *paths: str, complete: bool = False, strict: bool = False) -> Loading:
     source = Contracts(files=paths or ("*.yaml",), complete=complete)
-    return load_reading(graph, source.read(build_context(graph, Naming(), folder, source.source)), now(), strict=strict)
+    return load_reading(graph, source.read(build_context(graph, Naming(), folder, source.source)), get_current_micros(), strict=strict)
 
 
 def counts(loading: Loading) -> tuple[int, int, int, int, int]:
@@ -131,7 +131,7 @@ def test_people_are_known_by_their_addresses(tmp_path: Path) -> None:
     graph = live()
     source = Contracts(files=("*.yaml",))
     context = build_context(graph, Naming(), tmp_path, source.source)._replace(people={"fin@example.com": "finance"})
-    load_reading(graph, source.read(context), now())
+    load_reading(graph, source.read(context), get_current_micros())
     about = {"contract": "orders", "version": "1.0.0"}
     assert edges(graph, EdgeType.CONSUMES, model.build_consumer_key("finance")) == {"trino://t/c.s.orders.total": about}
     assert edges(graph, EdgeType.OWNS, model.build_owner_key("fin@example.com")) == {"finance": {"type": "technical"}}
@@ -226,7 +226,7 @@ def test_a_mesh_file_s_word_on_a_version_is_weighed_with_it(tmp_path: Path) -> N
     graph = live()
     loaded(graph, tmp_path)
     facts = Facts((AssetFact(model.build_contract_key("orders"), {"version": "2.0.0", "status": "retired"}),))
-    say(graph, Statement("person/ana", ("contract", "orders"), now(), encode(facts)))
+    say(graph, Statement("person/ana", ("contract", "orders"), get_current_micros(), encode(facts)))
     assert [(one.contract.version, one.contract.status) for one in known(graph, "orders")] == [("1.0.0", "active"), ("2.0.0", "retired")]
     assert known(graph, "orders")[1].contract.title == "Orders 2.0.0"
 

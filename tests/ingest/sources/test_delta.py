@@ -19,7 +19,7 @@ from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetKey, EdgeType, Facts, Json
 from meshline.graph.naming import Naming
 from meshline.graph.store.sqlite import SqliteStore
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Context, Entry, Item, Refusal, Unchanged
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.delta.parse import parse_columns
@@ -85,7 +85,7 @@ def of(*tables: Path, **options: Any) -> Delta:
 
 
 def into(graph: LiveGraph, source: Delta, *, strict: bool = False) -> Loading:
-    return load_reading(graph, source.read(build_context(graph, Naming(), Path.cwd(), source.source)), now(), strict=strict)
+    return load_reading(graph, source.read(build_context(graph, Naming(), Path.cwd(), source.source)), get_current_micros(), strict=strict)
 
 
 def test_a_table_is_what_its_newest_version_says(orders: Path) -> None:

@@ -17,7 +17,7 @@ from meshline.graph.model import AssetFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.factory import open_store
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.openlineage.builder import DEFAULT_SOURCE, BatchBuilder, Received
 from meshline.ingest.sources.base import Refusal
 from meshline.ingest.sources.iceberg.source import Iceberg
@@ -110,7 +110,7 @@ def test_a_product_its_owner_and_levels_come_from_properties(graph: LiveGraph, f
 def test_a_known_persons_address_is_that_person(graph: LiveGraph, files: Iceberg) -> None:
     sync(graph, files)
     about = Facts(assets=(AssetFact(model.build_owner_key("ana"), {"email": "ana@example.com"}),))
-    graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("mesh", "person", "ana"), now(), encode(about))]))
+    graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("mesh", "person", "ana"), get_current_micros(), encode(about))]))
     with graph.lock:
         node = graph.index.assets.find_by_key(model.build_data_product_key("customer-value"))
         assert node is not None

@@ -24,7 +24,7 @@ from meshline.graph.model import AssetKey, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
 from meshline.graph.store.base import Batch
 from meshline.graph.store.factory import open_store
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Item
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.iceberg.crawl import run_in_parallel
@@ -123,7 +123,7 @@ def same(graph: LiveGraph, a: AssetKey, b: AssetKey) -> bool:
 def people_say(graph: LiveGraph, column: AssetKey, owner: str) -> None:
     """Somebody else says now who owns a column, by the name that it has now."""
     facts = Facts(edges=(model.EdgeFact(EdgeType.OWNS, model.build_owner_key(owner), column),))
-    graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("owner", *column.parts), now(), encode(facts))]))
+    graph.commit(lambda _: Batch(statements=[Statement("mesh/people", ("owner", *column.parts), get_current_micros(), encode(facts))]))
     time.sleep(0.01)  # Iceberg's times are milliseconds
 
 
@@ -280,7 +280,7 @@ def test_the_past_is_there_from_before_the_first_sync(server: Server, client: Ca
     client.create_namespace("a")
     made = client.create_table("a.t", SCHEMA)
     time.sleep(0.01)
-    between = now()
+    between = get_current_micros()
     time.sleep(0.01)
     with made.update_schema() as update:
         update.rename_column("mail", "email")
@@ -380,7 +380,7 @@ def test_a_server_that_goes_away_leaves_what_was_read(tmp_path: Path, graph: Liv
                     server.process.wait()
                 yield one
 
-        loading = load_reading(graph, reading._replace(items=found()), now())
+        loading = load_reading(graph, reading._replace(items=found()), get_current_micros())
         assert 20 <= loading.new < 300
         assert loading.retracted == 0
         [refused] = loading.refused

@@ -14,7 +14,7 @@ from meshline.graph.contracts import Level, Party, PortSpec, Product, Suite, Ter
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import AssetFact, EdgeFact, EdgeType, Facts, Statement
 from meshline.graph.naming import Naming
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.context import build_context
 from meshline.ingest.sources.products.formats import ParsedProduct, parse_product
 from meshline.ingest.sources.products.source import Products
@@ -67,7 +67,7 @@ productCreatedTs: "2023-01-15T10:30:00Z"
 
 def loaded(graph: LiveGraph, folder: Path, *paths: str, complete: bool = False, strict: bool = False) -> Loading:
     source = Products(files=paths or ("*.yaml",), complete=complete)
-    return load_reading(graph, source.read(build_context(graph, Naming(), folder, source.source)), now(), strict=strict)
+    return load_reading(graph, source.read(build_context(graph, Naming(), folder, source.source)), get_current_micros(), strict=strict)
 
 
 def read(text: str) -> ParsedProduct:
@@ -80,7 +80,7 @@ def described(*datasets: model.AssetKey) -> Statement:
     """Datasets with a column each, as a catalog knows them."""
     columns = tuple(EdgeFact(EdgeType.HAS_COLUMN, dataset, model.build_column_key(dataset, "id"), {"position": 1}) for dataset in datasets)
     assets = tuple(AssetFact(dataset, {"dataset_type": "TABLE"}) for dataset in datasets)
-    return Statement("iceberg/lake", ("tables",), now(), encode(Facts(assets, columns)))
+    return Statement("iceberg/lake", ("tables",), get_current_micros(), encode(Facts(assets, columns)))
 
 
 @needs_corpus
@@ -257,7 +257,9 @@ def test_aliases_of_the_mesh_file_are_names_of_ports(tmp_path: Path) -> None:
     write(tmp_path, p=spec("lake/orders.items"))
     graph = live()
     source = Products(files=("p.yaml",))
-    load_reading(graph, source.read(build_context(graph, Naming(), tmp_path, source.source, {"lake": "http://rest:8181"})), now())
+    load_reading(
+        graph, source.read(build_context(graph, Naming(), tmp_path, source.source, {"lake": "http://rest:8181"})), get_current_micros()
+    )
     assert edges(graph, EdgeType.PORT, model.build_data_product_key("p")).keys() == {"http://rest:8181/orders.items"}
 
 

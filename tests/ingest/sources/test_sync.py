@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from meshline.errors import InvalidInput, StoreUnavailable
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.naming import Naming
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Context, Item, Reading, Refusal
 from meshline.ingest.sources.sync import SourceFault, SyncStopped, sync_source
 from meshline.ingest.sources.sync_status import (
@@ -61,7 +61,7 @@ def target(live: LiveGraph) -> LocalTarget:
 
 
 def test_what_a_sync_did_is_remembered(live: LiveGraph, target: LocalTarget) -> None:
-    before = now()
+    before = get_current_micros()
     FOUND["lake"] = [entry("a", "x"), entry("b", "x"), Refusal(BAD, ("table", "c"))]
     done = sync_source(target, Stating(name="lake"), HERE, variables=NONE.get)
     assert done.loading is not None
@@ -70,7 +70,7 @@ def test_what_a_sync_did_is_remembered(live: LiveGraph, target: LocalTarget) -> 
     status = read_status(live.store, "iceberg/lake")
     assert status is not None
     assert (status.read, status.new, status.refused, status.error, status.failures) == (2, 2, 1, "", 0)
-    assert before <= status.at <= now()
+    assert before <= status.at <= get_current_micros()
     assert status.succeeded == status.at
     FOUND["lake"] = [entry("a", "x")]
     sync_source(target, Stating(name="lake"), HERE, variables=NONE.get)

@@ -6,7 +6,7 @@ from meshline.graph.contracts import Definition, Pair, Version
 from meshline.ingest.changes.base import ChangeInput, GraphState, Proposal
 from meshline.ingest.changes.ddl.ddl_script import Script
 from meshline.ingest.changes.proposed_facts import build_entries
-from meshline.ingest.documents import text_of
+from meshline.ingest.documents import decode_text
 from meshline.sql.dialects import rules_of
 from meshline.sql.statement_lineage import Relation
 
@@ -20,8 +20,8 @@ def build_proposal(given: ChangeInput, known: GraphState) -> Proposal:
     that the old one lacks are applied to the rest.
     """
     name = next(one.name for one in (given.after, given.before) if one is not None)
-    sql = "" if given.after is None else text_of(given.after.data, name)
-    old_sql = "" if given.before is None else text_of(given.before.data, given.before.name)
+    sql = "" if given.after is None else decode_text(given.after.data, name)
+    old_sql = "" if given.before is None else decode_text(given.before.data, given.before.name)
     rules = rules_of(given.options.get("dialect") or _guess_dialect(sql or old_sql))
     base: dict[Relation, Version[Definition]] = {}
     seen: set[str] = set()

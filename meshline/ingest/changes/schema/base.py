@@ -10,7 +10,7 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph.contracts import Definition, Part
-from meshline.ingest.documents import not_json, text_of
+from meshline.ingest.documents import build_json_error, decode_text
 
 MAX_BYTES = 64 * 2**20
 MAX_WITH_LINES = 4 * 2**20  # characters; of larger texts nobody reads lines
@@ -24,11 +24,11 @@ def parse_json(data: bytes, file: str) -> Any:
     """Raises InvalidInput with `file:line`."""
     if len(data) > MAX_BYTES:
         raise InvalidInput(f"{len(data)} bytes are too many; a file may have {MAX_BYTES}", file)
-    text = text_of(data, file)
+    text = decode_text(data, file)
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise not_json(error, text.encode(), file) from error
+        raise build_json_error(error, text.encode(), file) from error
 
 
 def find_json_lines(data: bytes) -> Mapping[Path, int]:

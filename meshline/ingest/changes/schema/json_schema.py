@@ -8,8 +8,8 @@ from typing import Any
 from meshline.errors import InvalidInput
 from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.schema.base import MAX_DEPTH, MAX_FIELDS, Path, Schema
-from meshline.ingest.documents import flag, text, whole
-from meshline.ingest.validation import shown
+from meshline.ingest.documents import to_flag, to_text, to_whole_number
+from meshline.ingest.validation import format_value
 from meshline.words import format_count, shorten_text
 
 # What a schema may demand and no rule of change is about: a report names it, so that no reader believes that it was compared.
@@ -34,7 +34,7 @@ def is_json_schema(value: dict[str, Any]) -> bool:
 def parse_json_schema(value: Any, file: str) -> Schema:
     """Raises InvalidInput."""
     if not isinstance(value, dict):
-        raise InvalidInput(f"found {shown(value)}; a JSON schema is a mapping")
+        raise InvalidInput(f"found {format_value(value)}; a JSON schema is a mapping")
     walk = _SchemaReader(value)
     place, root = walk.resolve(value, ())
     if "object" not in _list_types(root) and isinstance(root.get("items"), dict):  # a list of rows
@@ -44,7 +44,7 @@ def parse_json_schema(value: Any, file: str) -> Schema:
     walk.warn_of_keywords(place, root)
     fields = tuple(walk.read_properties(root, "", place, 0))
     return Schema(
-        Definition(Model(name=text(value.get("title")), fields=fields), format="json", closed=tuple(walk.closed)),
+        Definition(Model(name=to_text(value.get("title")), fields=fields), format="json", closed=tuple(walk.closed)),
         walk.places,
         warnings=tuple(walk.list_warnings()),
     )
@@ -173,21 +173,21 @@ def _build_field(path: str, schema: Mapping[str, Any], *, required: bool, type_:
     return Field(
         name=path,
         type=type_,
-        title=text(schema.get("title")),
-        description=text(schema.get("description")),
+        title=to_text(schema.get("title")),
+        description=to_text(schema.get("description")),
         required=required and not (isinstance(values, list) and None in values) and schema.get("nullable") is not True,
         enum=enum,
         minimum=None if lowest is True else minimum,  # as draft 4 has it: true of `minimum`
         maximum=None if highest is True else maximum,
         exclusive_minimum=minimum if lowest is True else None if lowest is False else lowest,
         exclusive_maximum=maximum if highest is True else None if highest is False else highest,
-        min_length=whole(schema.get("minLength")),
-        max_length=whole(schema.get("maxLength")),
-        min_items=whole(schema.get("minItems")),
-        max_items=whole(schema.get("maxItems")),
-        pattern=text(schema.get("pattern")),
-        format=text(schema.get("format")),
-        deprecated=flag(schema.get("deprecated")),
+        min_length=to_whole_number(schema.get("minLength")),
+        max_length=to_whole_number(schema.get("maxLength")),
+        min_items=to_whole_number(schema.get("minItems")),
+        max_items=to_whole_number(schema.get("maxItems")),
+        pattern=to_text(schema.get("pattern")),
+        format=to_text(schema.get("format")),
+        deprecated=to_flag(schema.get("deprecated")),
     )
 
 

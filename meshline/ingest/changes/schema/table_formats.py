@@ -16,7 +16,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.contracts import Definition, Field, Model
 from meshline.ingest.changes.alignment import format_transform
 from meshline.ingest.changes.schema.base import Path, Schema, parse_json
-from meshline.ingest.documents import text_of
+from meshline.ingest.documents import decode_text
 from meshline.ingest.sources.delta.parse import COMMENT, DEFAULT, Column
 from meshline.ingest.sources.delta.parse import parse_columns as delta_columns
 from meshline.ingest.sources.iceberg.facts import index_schemas, parse_file_name, parse_location
@@ -37,7 +37,7 @@ def is_delta(value: dict[str, Any]) -> bool:
 
 def find_metadata(data: bytes, file: str) -> dict[str, Any] | None:
     """The last metadata of a text of which each line is an action; None if it is no such text. Raises InvalidInput if it has none."""
-    lines = [line for line in text_of(data, file).splitlines() if line.strip()]
+    lines = [line for line in decode_text(data, file).splitlines() if line.strip()]
     actions = [_parse_action(line) for line in lines]
     if not lines or None in actions:
         return None

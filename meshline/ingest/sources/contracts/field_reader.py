@@ -9,8 +9,8 @@ from typing import NamedTuple
 from meshline.errors import InvalidInput
 from meshline.graph.contracts import Contract, Part, Rule
 from meshline.graph.model import Json
-from meshline.ingest.documents import Document, Path, mapping, mappings, text
-from meshline.ingest.validation import Validated
+from meshline.ingest.documents import Document, Path, to_mapping, to_mappings, to_text
+from meshline.ingest.validation import ValidationResult
 from meshline.words import suggest_closest
 
 MAX_FIELDS = 20_000  # of one contract, nested ones and those that references repeat counted
@@ -30,7 +30,7 @@ class FieldReader:
         self.refused: list[InvalidInput] = []
 
     def locate(self, place: Path) -> str:
-        return self._document.where(place)
+        return self._document.format_place(place)
 
     def warn(self, place: Path, message: str) -> None:
         self.warnings.append(f"{self.locate(place)}: {message}")
@@ -40,7 +40,7 @@ class FieldReader:
 
     def record_line(self, place: Path, *part: str) -> None:
         """A part begins at a place; of several of one name the first."""
-        self.lines.setdefault(part, self._document.line(place))
+        self.lines.setdefault(part, self._document.find_line(place))
 
     def start_model(self, place: Path, name: str) -> None:
         """The model to which the fields belong from now on."""
@@ -86,15 +86,15 @@ class FieldReader:
     def _find_target(self, reference: str) -> dict[str, Json] | None:
         here = self._root
         for part in _split_reference(reference):
-            here = mapping(here).get(part)
+            here = to_mapping(here).get(part)
         return here if isinstance(here, dict) else None
 
     def _hint_reference(self, reference: str) -> str:
         *above, name = _split_reference(reference)
         here = self._root
         for part in above:
-            here = mapping(here).get(part)
-        return suggest_closest(name, mapping(here))
+            here = to_mapping(here).get(part)
+        return suggest_closest(name, to_mapping(here))
 
 
 def _split_reference(reference: str) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _split_reference(reference: str) -> Iterator[str]:
 
 def is_pii(classification: str, tags: Collection[str]) -> bool | None:
     """True where the classification or a tag says so; else nobody said."""
-    return True if "pii" in {text(one).lower() for one in (classification, *tags)} else None
+    return True if "pii" in {to_text(one).lower() for one in (classification, *tags)} else None
 
 
 MAX_NAME = 500  # characters of an id or version
@@ -124,23 +124,23 @@ class ParsedContract(NamedTuple):
 
 
 def finish_contract(
-    found: Document, contract: Contract, places: tuple[str, str], checked: Validated, reader: FieldReader
+    found: Document, contract: Contract, places: tuple[str, str], checked: ValidationResult, reader: FieldReader
 ) -> ParsedContract:
     """A contract, if nothing of it is refused. `places`: of its id and version, which it must have."""
     refused = [*checked.refused, *reader.refused]
     for place, said in zip(places, (contract.id, contract.version), strict=True):
         path = tuple(place.split("."))
-        if not said and not any(error.where == found.where(path) for error in refused):
-            refused.append(InvalidInput(f"{place} is missing: a contract has an id and a version", found.where(path[:-1])))
+        if not said and not any(error.where == found.format_place(path) for error in refused):
+            refused.append(InvalidInput(f"{place} is missing: a contract has an id and a version", found.format_place(path[:-1])))
         elif len(said) > MAX_NAME:
-            refused.append(InvalidInput(f"{place} has more than {MAX_NAME} characters", found.where(path)))
+            refused.append(InvalidInput(f"{place} has more than {MAX_NAME} characters", found.format_place(path)))
     warnings = [*checked.warnings, *reader.warnings]
     reader.record_line(tuple(places[1].split(".")), "version")
     version = found.value
     for part in places[1].split("."):
-        version = mapping(version).get(part)
+        version = to_mapping(version).get(part)
     if isinstance(version, float):
-        where = found.where(tuple(places[1].split(".")))
+        where = found.format_place(tuple(places[1].split(".")))
         warnings.append(f"{where}: {places[1]} is a number, so that 1.10 is 1.1; write it in quotes")
     refused.sort(key=lambda error: int(error.where.rpartition(":")[2]))
     return ParsedContract(None if refused else contract, tuple(refused), tuple(warnings), contract.id, reader.lines)
@@ -163,7 +163,7 @@ _COMPARISONS = {
 
 def parse_rules(reader: FieldReader, place: Path, said: Mapping[str, Json], *, model: str, field: str = "") -> Iterator[Rule]:
     """The rules of a model or field that stands at a place."""
-    for i, one in enumerate(mappings(said.get("quality"))):
+    for i, one in enumerate(to_mappings(said.get("quality"))):
         found = parse_rule(one, model=model, field=field)
         of = ".".join(filter(None, (model, field)))
         reader.record_line((*place, "quality", i), "rule", of, found.name or found.metric or found.dimension or found.type)
@@ -172,21 +172,21 @@ def parse_rules(reader: FieldReader, place: Path, said: Mapping[str, Json], *, m
 
 def parse_rule(said: Mapping[str, Json], *, model: str, field: str = "") -> Rule:
     """A rule about a model, or a field of it."""
-    metric = text(said.get("metric")) or text(said.get("rule"))
+    metric = to_text(said.get("metric")) or to_text(said.get("rule"))
     return Rule(
-        type=text(said.get("type")) or ("library" if metric else "text"),
+        type=to_text(said.get("type")) or ("library" if metric else "text"),
         model=model,
         field=field,
-        name=text(said.get("name")),
-        description=text(said.get("description")),
-        dimension=text(said.get("dimension")),
+        name=to_text(said.get("name")),
+        description=to_text(said.get("description")),
+        dimension=to_text(said.get("dimension")),
         metric=metric,
-        severity=text(said.get("severity")),
-        schedule=text(said.get("schedule")),
-        query=text(said.get("query")),
-        engine=text(said.get("engine")),
-        unit=text(said.get("unit")),
+        severity=to_text(said.get("severity")),
+        schedule=to_text(said.get("schedule")),
+        query=to_text(said.get("query")),
+        engine=to_text(said.get("engine")),
+        unit=to_text(said.get("unit")),
         expected={name: said[key] for key, name in reversed(_COMPARISONS.items()) if said.get(key) is not None},
-        arguments=mapping(said.get("arguments")),
+        arguments=to_mapping(said.get("arguments")),
         specification=said.get("implementation") or said.get("specification"),
     )

@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeAlias
 
 from meshline.graph.contracts import Server
 from meshline.graph.model import Json
-from meshline.ingest.dataset_refs import located, without_password
-from meshline.ingest.documents import text
+from meshline.ingest.dataset_refs import split_endpoint, strip_password
+from meshline.ingest.documents import to_text
 
 # What is kept of a server: never a token or password, which have no place in a contract.
 SETTINGS = (
@@ -35,12 +35,12 @@ class Place(NamedTuple):
 
 def parse_server(name: str, said: Mapping[str, Json]) -> Server:
     """A server as it is kept."""
-    settings = {key: without_password(text(said[key])) for key in SETTINGS if text(said.get(key))}
+    settings = {key: strip_password(to_text(said[key])) for key in SETTINGS if to_text(said.get(key))}
     return Server(
         name=name,
-        type=text(said.get("type")),
-        environment=text(said.get("environment")),
-        description=text(said.get("description")),
+        type=to_text(said.get("type")),
+        environment=to_text(said.get("environment")),
+        description=to_text(said.get("description")),
         settings=settings,
     )
 
@@ -90,7 +90,7 @@ def _locate_files(said: Mapping[str, str], model: str) -> Place:
         return Place(why_not="it has no location")
     if "://" not in written:
         return Place("file", str(PurePosixPath(written)))
-    namespace, name = located(written)
+    namespace, name = split_endpoint(written)
     return Place(namespace, name) if name else Place(why_not=f"its location {written!r} has no path")
 
 

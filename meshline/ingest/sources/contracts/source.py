@@ -9,12 +9,12 @@ from typing import ClassVar
 
 from meshline.errors import InvalidInput, require_extra
 from meshline.graph.model import Json
-from meshline.ingest.documents import Document, document, text
+from meshline.ingest.documents import Document, parse_yaml, to_text
 from meshline.ingest.sources.base import Context
 from meshline.ingest.sources.contracts.facts import build_contract_facts
 from meshline.ingest.sources.contracts.field_reader import ParsedContract
 from meshline.ingest.sources.promise_files import ParsedPromise, PromiseFiles
-from meshline.ingest.validation import shown
+from meshline.ingest.validation import format_value
 
 ACCEPTED = (
     "accepted are Data Contract Specification 0.9 to 1.2 (`dataContractSpecification: 1.2.0`), Open Data Contract Standard 3.0 to 3.2"
@@ -30,7 +30,7 @@ _READERS: Mapping[str, str] = {
 def parse_contract_file(data: bytes, file: str) -> ParsedContract:
     """The contract in a file. Every bad place of it is one message with `file:line`. Raises MissingExtra."""
     try:
-        found = document(data, file)
+        found = parse_yaml(data, file)
         module = _READERS[_detect_dialect(found)]
         with require_extra("contracts", "reading a data contract"):
             reader = import_module(module)
@@ -44,24 +44,24 @@ def _detect_dialect(found: Document) -> str:
     """`dcs` or `odcs`. Raises InvalidInput for all else."""
     value = found.value
     if not isinstance(value, dict):
-        raise InvalidInput(f"found {shown(value)}, which is no data contract; {ACCEPTED}", found.where(()))
-    version = text(value.get("apiVersion"))
+        raise InvalidInput(f"found {format_value(value)}, which is no data contract; {ACCEPTED}", found.format_place(()))
+    version = to_text(value.get("apiVersion"))
     if "dataContractSpecification" in value:
         return _check_version(found, "dataContractSpecification", "dcs", r"(0\.9|1\.[0-2])(\.[0-9]+)?")
     if version.lower().startswith("datacontract.com/"):
         return _check_version(found, "apiVersion", "dcs", r"datacontract\.com/v?(0\.9|1\.[0-2])(\.[0-9]+)?")
     if value.get("kind") == "DataProduct":
-        raise InvalidInput("this is a data product: `meshline ingest product` reads it", found.where(("kind",)))
+        raise InvalidInput("this is a data product: `meshline ingest product` reads it", found.format_place(("kind",)))
     if value.get("kind") == "DataContract" or (version and "schema" in value):
         return _check_version(found, "apiVersion", "odcs", r"v?3\.[0-2](\.[0-9]+)?")
-    raise InvalidInput(f"this is no data contract that is known; {ACCEPTED}", found.where(()))
+    raise InvalidInput(f"this is no data contract that is known; {ACCEPTED}", found.format_place(()))
 
 
 def _check_version(found: Document, key: str, dialect: str, versions: str) -> str:
     assert isinstance(found.value, dict)
     version: Json = found.value.get(key)
-    if re.fullmatch(versions, text(version), re.IGNORECASE) is None:
-        raise InvalidInput(f"{key}: found {shown(version)}; {ACCEPTED}", found.where((key,)))
+    if re.fullmatch(versions, to_text(version), re.IGNORECASE) is None:
+        raise InvalidInput(f"{key}: found {format_value(version)}; {ACCEPTED}", found.format_place((key,)))
     return dialect
 
 

@@ -66,13 +66,15 @@ class Checks:
         self._known = self._merge_results(memory, {one.id for one in defined})
         of_dataset: dict[AssetKey, list[DefinedCheck]] = {}
         for one in defined:
-            of_dataset.setdefault(model.build_dataset_key(*one.check.of.parts[:2]), []).append(one)
+            of_dataset.setdefault(model.build_dataset_key(*one.check.subject.parts[:2]), []).append(one)
         for key, checks in of_dataset.items():
-            expected = check_facts.expectations((one.check for one in checks), model.build_consumer_key(self._suite), ())
+            expected = check_facts.build_expectation_facts((one.check for one in checks), model.build_consumer_key(self._suite), ())
             yield Entry((CHECKS, self._suite, *key.parts), encode(expected), time)
             results = [_apply_result(check, self._known[id_]) for id_, check in checks if id_ in self._known]
             if results:
-                yield Entry((QUALITY, self._suite, *key.parts), encode(check_facts.facts(results)), max(one.at or 0 for one in results))
+                yield Entry(
+                    (QUALITY, self._suite, *key.parts), encode(check_facts.build_result_facts(results)), max(one.at or 0 for one in results)
+                )
 
     def build_memory(self) -> dict[str, str]:
         """The results that are known, for the next reading; after `entries`."""
@@ -82,7 +84,7 @@ class Checks:
         """The checks of the project's tables, each once."""
         checks = [(id_, check) for id_, test in self._artifacts.tests.items() for check in self._build_test_checks(test)]
         checks += [(id_, check) for id_, check in self._build_freshness_checks()]
-        named = check_facts.named([check for _, check in checks], [id_.rpartition(".")[2] for id_, _ in checks])
+        named = check_facts.name_checks([check for _, check in checks], [id_.rpartition(".")[2] for id_, _ in checks])
         return [DefinedCheck(id_, check) for (id_, _), check in zip(checks, named, strict=True)]
 
     def _build_test_checks(self, test: Test) -> Iterator[Check]:
@@ -117,7 +119,7 @@ class Checks:
             if outcome is not None:
                 at = parse_time(_find_end(result) or self._artifacts.results_at)
                 if at is not None:
-                    yield result.unique_id, _KnownResult(outcome, at, result.failures, check_facts.first_line(result.message))
+                    yield result.unique_id, _KnownResult(outcome, at, result.failures, check_facts.extract_first_line(result.message))
 
     def _list_freshness_results(self) -> Iterator[tuple[str, _KnownResult]]:
         for result in self._artifacts.freshness:
@@ -125,7 +127,7 @@ class Checks:
             at = parse_time(result.snapshotted_at or self._artifacts.results_at)
             if outcome is not None and at is not None:
                 observed: Json = drop_empty(max_loaded_at=result.max_loaded_at, age_seconds=result.max_loaded_at_time_ago_in_s)
-                yield result.unique_id, _KnownResult(outcome, at, observed, check_facts.first_line(result.error))
+                yield result.unique_id, _KnownResult(outcome, at, observed, check_facts.extract_first_line(result.error))
 
 
 def _apply_result(check: Check, kept: _KnownResult) -> Check:

@@ -12,7 +12,7 @@ import msgspec
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import DBT, Scope
-from meshline.ingest.documents import not_json
+from meshline.ingest.documents import build_json_error
 from meshline.ingest.sources.base import Refusal
 from meshline.ingest.sources.dbt.artifacts import (
     Catalog,
@@ -212,7 +212,7 @@ def _decode_file(file: Path, data: bytes, type_: type[T]) -> T:
     except (msgspec.ValidationError, RecursionError) as error:
         raise _to_invalid_input(error, str(file)) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise not_json(error, data, str(file)) from error
+        raise build_json_error(error, data, str(file)) from error
 
 
 _DECODERS: dict[type, msgspec.json.Decoder[object]] = {}

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from meshline.errors import InvalidInput, require_extra
 from meshline.graph.model import Json
-from meshline.ingest.documents import MAX_BYTES, Document, document
-from meshline.ingest.file_times import now
+from meshline.ingest.documents import MAX_BYTES, Document, parse_yaml
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Context, Reading, Source
 from meshline.ingest.sources.dbt.checks import parse_time
 from meshline.ingest.sources.dbt.parse import find_project_name, read_artifacts
@@ -65,7 +65,7 @@ class Dbt(Source):
 def _parse_generated_at(generated_at: str) -> int:
     """When the manifest was written; never later than now."""
     time = parse_time(generated_at)
-    return now() if time is None else min(time, now())
+    return get_current_micros() if time is None else min(time, get_current_micros())
 
 
 _SPARK_PORTS = {"http": ":443", "odbc": ":443", "thrift": ":10001"}
@@ -170,15 +170,15 @@ def _read_connection(adapter: str, file: Path, profile: str | None, target: str 
     """
     if file.is_dir():
         file /= "profiles.yml"
-    of_file = document(read_bytes(file, MAX_BYTES), str(file))
+    of_file = parse_yaml(read_bytes(file, MAX_BYTES), str(file))
     profiles = {name: value for name, value in _get_mapping(of_file, of_file.value, ()).items() if name != "config"}
-    name = _choose_name("profile", profile, profiles, of_file.where(()))
+    name = _choose_name("profile", profile, profiles, of_file.format_place(()))
     here = _get_mapping(of_file, profiles[name], (name,))
     outputs = _get_mapping(of_file, here.get("outputs"), (name, "outputs"))
     default = here.get("target")
     wanted = target or (default if isinstance(default, str) and default in outputs else None)
-    output = _choose_name("target", wanted, outputs, of_file.where((name, "outputs")))
-    where = of_file.where((name, "outputs", output))
+    output = _choose_name("target", wanted, outputs, of_file.format_place((name, "outputs")))
+    where = of_file.format_place((name, "outputs", output))
     values = _get_mapping(of_file, outputs[output], (name, "outputs", output))
     if values.get("type") != adapter:
         raise InvalidInput(f"{output!r} is a connection of type {values.get('type')!r}, the manifest's adapter is {adapter!r}", where)
@@ -187,7 +187,7 @@ def _read_connection(adapter: str, file: Path, profile: str | None, target: str 
 
 def _get_mapping(of: Document, value: Json, path: tuple[str, ...]) -> Mapping[str, Json]:
     if not isinstance(value, dict):
-        raise InvalidInput("expected a mapping, as dbt's profiles.yml has it", of.where(path))
+        raise InvalidInput("expected a mapping, as dbt's profiles.yml has it", of.format_place(path))
     return value
 
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from meshline.errors import InvalidInput
 from meshline.graph.model import Json
-from meshline.ingest.documents import Document, Path, document, text_of
-from meshline.ingest.java_properties import properties
+from meshline.ingest.documents import Document, Path, decode_text, parse_yaml
+from meshline.ingest.java_properties import parse_properties
 
 MAX_CONNECTORS = 1_000
 
@@ -50,7 +50,7 @@ def parse_configs(data: bytes, file: str) -> Iterator[ConnectorConfig | InvalidI
     if FilePath(file).suffix == ".properties":
         yield _parse_properties(data, file, stem)
         return
-    doc = document(data, file)
+    doc = parse_yaml(data, file)
     for number, (name, value, path) in enumerate(_list_connectors(doc.value, (), stem)):
         if number >= MAX_CONNECTORS:
             yield InvalidInput(f"more than {MAX_CONNECTORS} connectors", file)
@@ -84,21 +84,23 @@ def _list_connectors(value: Json, path: Path, name: str) -> Iterator[tuple[str, 
 def _parse_config(doc: Document, name: str, value: Json, path: Path) -> ConnectorConfig | InvalidInput:
     if not isinstance(value, dict) or "connector.class" not in value:
         return InvalidInput(
-            "no connector's config; accepted is an object with connector.class, or one with name and config", doc.where(path)
+            "no connector's config; accepted is an object with connector.class, or one with name and config", doc.format_place(path)
         )
     values: dict[str, str] = {}
     for key, one in value.items():
         if isinstance(one, (dict, list)):
-            return InvalidInput(f"{key}: found a structure; accepted is a text, a number or a truth value", doc.where((*path, key)))
+            return InvalidInput(f"{key}: found a structure; accepted is a text, a number or a truth value", doc.format_place((*path, key)))
         if one is not None:
             values[key] = str(one).lower() if isinstance(one, bool) else str(one)
-    return ConnectorConfig(values.get("name", name), values, doc.where(path), {key: doc.where((*path, key)) for key in values})
+    return ConnectorConfig(
+        values.get("name", name), values, doc.format_place(path), {key: doc.format_place((*path, key)) for key in values}
+    )
 
 
 def _parse_properties(data: bytes, file: str, stem: str) -> ConnectorConfig | InvalidInput:
     values: dict[str, str] = {}
     places: dict[str, str] = {}
-    for line, key, value in properties(text_of(data, file)):
+    for line, key, value in parse_properties(decode_text(data, file)):
         name = _map_server_key(key)
         values[name], places[name] = value, f"{file}:{line}"
     if "connector.class" not in values:

@@ -12,7 +12,7 @@ from meshline.errors import InvalidInput
 from meshline.graph.content import encode
 from meshline.graph.model import AssetKey
 from meshline.ingest.documents import MAX_BYTES
-from meshline.ingest.file_times import file_time
+from meshline.ingest.file_times import read_file_time
 from meshline.ingest.sources.base import Context, Entry, Item, Reading, Refusal, Source
 from meshline.ingest.sources.debezium.facts import Capture, build_connector_facts, build_sink_facts, is_sink
 from meshline.ingest.sources.debezium.filters import CapturedColumn, ColumnLists, find_captured_tables, to_envelope
@@ -57,7 +57,7 @@ class _ConnectorReader:
         return read_each_file(self._source.files, self._context.folder, self._read_file)
 
     def _read_file(self, path: Path) -> Iterator[Item]:
-        time = file_time(path)
+        time = read_file_time(path)
         for config in parse_configs(read_bytes(path, MAX_BYTES), str(path)):
             if isinstance(config, InvalidInput):
                 yield Refusal(config)

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from meshline.errors import InvalidInput
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.delta.parse import Column, parse_columns
 
 MAX_COMMITS = 10_000  # of the history, newest first: more are not listed
@@ -128,7 +128,7 @@ def _read_version(table: DeltaTable, number: int, time: int | None) -> Version:
 def _compute_times(commits: Sequence[Mapping[str, Any]]) -> dict[int, int]:
     """Times of versions in microseconds, each after the one before (as Delta itself adjusts them), none in the future."""
     times: dict[int, int] = {}
-    last, latest = 0, now()
+    last, latest = 0, get_current_micros()
     for commit in sorted(commits, key=lambda commit: int(commit["version"])):
         if isinstance(commit.get("timestamp"), int):
             last = times[commit["version"]] = min(max(commit["timestamp"] * 1000, last + 1), latest)

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from meshline.errors import InvalidInput, require_extra
 from meshline.graph.model import AssetKey
-from meshline.ingest.file_times import now
+from meshline.ingest.file_times import get_current_micros
 from meshline.ingest.sources.base import Context, Item, Reading, Refusal, Source, Unchanged
 from meshline.ingest.sources.files import expand_paths, read_bytes
 from meshline.ingest.sources.iceberg.facts import NamespaceDefaults, format_namespace, parse_file_name
@@ -123,7 +123,7 @@ class Iceberg(Source):
     def _read_files(self, context: Context) -> Reading:
         namespace = context.resolve_namespace(self.namespace)
         memory = Memory(context.memory, compute_rules_digest(context, namespace))
-        tables = MetadataFiles(self.files, namespace, context, memory, now())
+        tables = MetadataFiles(self.files, namespace, context, memory, get_current_micros())
         return Reading(self.source, tables.read_items(), complete=True, atomic=False, warnings=tables.warnings, remember=tables.remember)
 
     def _read_catalog(self, context: Context) -> Reading:
@@ -152,7 +152,7 @@ class Iceberg(Source):
             self.parallel,
             context,
             Memory(context.memory, compute_rules_digest(context, namespace)),
-            now(),
+            get_current_micros(),
         )
         return Reading(
             self.source, walk.read_items(), complete=not self.tables, atomic=False, warnings=walk.warnings, remember=walk.remember

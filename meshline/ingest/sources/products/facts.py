@@ -10,7 +10,7 @@ from meshline.graph import model
 from meshline.graph.contracts import PortSpec, Product, product_attributes
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Json
 from meshline.graph.naming import address
-from meshline.ingest.dataset_refs import located
+from meshline.ingest.dataset_refs import split_endpoint
 from meshline.ingest.sources.base import Context
 
 UNRESOLVED = "unresolved"  # the namespace of what a port names and nobody knows, until a `same_as` or a better name says more
@@ -39,7 +39,7 @@ def bind_port(port: PortSpec, product: str, context: Context) -> BoundPort:
 
 def bind_name(text: str, context: Context) -> BoundPort:
     """A URL or alias says it itself; else the one known dataset that is called so (`orders-db.public.orders`, `payments events`)."""
-    namespace, name = located(text, context.aliases)
+    namespace, name = split_endpoint(text, context.aliases)
     if namespace:
         return BoundPort((context.naming.dataset(namespace, name),))
     written = list(dict.fromkeys((text.strip(), text.split(maxsplit=1)[0] if text.split() else "")))

@@ -12,10 +12,10 @@ from pydantic.alias_generators import to_camel
 from meshline.errors import InvalidInput
 from meshline.graph.contracts import Party, PortSpec, Product, Suite, Terms, level
 from meshline.graph.model import Json
-from meshline.ingest.dataset_refs import without_password
-from meshline.ingest.documents import Document, document, flag, mapping, mappings, text, texts
+from meshline.ingest.dataset_refs import strip_password
+from meshline.ingest.documents import Document, parse_yaml, to_flag, to_mapping, to_mappings, to_text, to_texts
 from meshline.ingest.sources.promise_files import parse_owners
-from meshline.ingest.validation import shown, validated
+from meshline.ingest.validation import format_value, validate_document
 
 
 class Part(BaseModel):
@@ -210,7 +210,7 @@ class ParsedProduct(NamedTuple):
 def parse_product(data: bytes, file: str) -> ParsedProduct:
     """The product in a file. Every bad place of it is one message with `file:line`."""
     try:
-        found = document(data, file)
+        found = parse_yaml(data, file)
         return _parse_standard(found) if _is_standard(found) else _parse_spec(found)
     except InvalidInput as error:
         return ParsedProduct(None, (error,), ())
@@ -220,81 +220,85 @@ def _is_standard(found: Document) -> bool:
     """Whether it is of the standard, else our own. Raises InvalidInput for all else."""
     value = found.value
     if not isinstance(value, dict):
-        raise InvalidInput(f"found {shown(value)}, which is no data product; {ACCEPTED}", found.where(()))
+        raise InvalidInput(f"found {format_value(value)}, which is no data product; {ACCEPTED}", found.format_place(()))
     if value.get("kind") == "DataProduct":
-        version = text(value.get("apiVersion"))
+        version = to_text(value.get("apiVersion"))
         if re.fullmatch(r"v?(0\.9|1\.[0-9]+)(\.[0-9]+)?", version, re.IGNORECASE) is None:
-            raise InvalidInput(f"apiVersion: found {shown(value.get('apiVersion'))}; {ACCEPTED}", found.where(("apiVersion",)))
+            raise InvalidInput(
+                f"apiVersion: found {format_value(value.get('apiVersion'))}; {ACCEPTED}", found.format_place(("apiVersion",))
+            )
         return True
     if value.get("kind") == "DataContract" or "dataContractSpecification" in value:
-        raise InvalidInput("this is a data contract: `meshline ingest contract` reads it", found.where(()))
+        raise InvalidInput("this is a data contract: `meshline ingest contract` reads it", found.format_place(()))
     if {"kind", "dataProductSpecification", "schema"} & value.keys() or not {"output_ports", "input_ports", "slo"} & value.keys():
-        raise InvalidInput(f"this is no data product that is known; {ACCEPTED}", found.where(()))
+        raise InvalidInput(f"this is no data product that is known; {ACCEPTED}", found.format_place(()))
     return False
 
 
 def _parse_spec(found: Document) -> ParsedProduct:
-    checked = validated(Spec, found)
-    value = mapping(checked.value)
-    catalog = mapping(value.get("catalog"))
-    outputs, inputs = mappings(value.get("output_ports")), mappings(value.get("input_ports"))
+    checked = validate_document(Spec, found)
+    value = to_mapping(checked.value)
+    catalog = to_mapping(value.get("catalog"))
+    outputs, inputs = to_mappings(value.get("output_ports")), to_mappings(value.get("input_ports"))
     product = Product(
-        name=text(value.get("name")),
-        version=text(value.get("version")),
-        status=text(value.get("status")),
+        name=to_text(value.get("name")),
+        version=to_text(value.get("version")),
+        status=to_text(value.get("status")),
         standard="data-product-spec",
-        title=text(value.get("title")),
-        description=text(value.get("description")),
-        domain=text(value.get("domain")),
-        slo=tuple(level(name, text(amount)) for name, amount in mapping(value.get("slo")).items()),
+        title=to_text(value.get("title")),
+        description=to_text(value.get("description")),
+        domain=to_text(value.get("domain")),
+        slo=tuple(level(name, to_text(amount)) for name, amount in to_mapping(value.get("slo")).items()),
         ports=(*(_parse_spec_port(one, "output") for one in outputs), *(_parse_spec_port(one, "input") for one in inputs)),
-        quality_checks=tuple(_parse_suite(one) for one in mappings(value.get("quality_checks"))),
-        registered_in=texts(catalog.get("registered_in")),
-        pii_columns=texts(catalog.get("pii_columns")),
-        tags=tuple(dict.fromkeys((*texts(value.get("tags")), *texts(catalog.get("tags"))))),
-        owners=tuple(Party(name) for name in texts(value.get("owner"))),
+        quality_checks=tuple(_parse_suite(one) for one in to_mappings(value.get("quality_checks"))),
+        registered_in=to_texts(catalog.get("registered_in")),
+        pii_columns=to_texts(catalog.get("pii_columns")),
+        tags=tuple(dict.fromkeys((*to_texts(value.get("tags")), *to_texts(catalog.get("tags"))))),
+        owners=tuple(Party(name) for name in to_texts(value.get("owner"))),
     )
     return _finish_product(found, product, checked.refused, checked.warnings, ("output_ports", len(outputs)), ("input_ports", len(inputs)))
 
 
 def _parse_spec_port(said: Mapping[str, Json], direction: str) -> PortSpec:
-    where = next((found for key in ("endpoint", "dataset", "source") if (found := text(said.get(key)))), "")
+    where = next((found for key in ("endpoint", "dataset", "source") if (found := to_text(said.get(key)))), "")
     return PortSpec(
         direction=direction,
-        name=text(said.get("name")),
-        type=text(said.get("type")),
-        endpoint=without_password(where),
-        format=text(said.get("format")),
-        description=text(said.get("description")),
-        refresh=text(said.get("refresh")),
-        version=text(said.get("version")),
-        contract=text(said.get("contract")),
-        tags=texts(said.get("tags")),
+        name=to_text(said.get("name")),
+        type=to_text(said.get("type")),
+        endpoint=strip_password(where),
+        format=to_text(said.get("format")),
+        description=to_text(said.get("description")),
+        refresh=to_text(said.get("refresh")),
+        version=to_text(said.get("version")),
+        contract=to_text(said.get("contract")),
+        tags=to_texts(said.get("tags")),
     )
 
 
 def _parse_suite(said: Mapping[str, Json]) -> Suite:
-    return Suite(tool=text(said.get("tool")), suite=text(said.get("suite")) or text(said.get("checks")), run=text(said.get("run")))
+    return Suite(
+        tool=to_text(said.get("tool")), suite=to_text(said.get("suite")) or to_text(said.get("checks")), run=to_text(said.get("run"))
+    )
 
 
 def _parse_standard(found: Document) -> ParsedProduct:
-    checked = validated(Standard, found)
-    value = mapping(checked.value)
-    description = mapping(value.get("description"))
-    outputs, inputs = mappings(value.get("outputPorts")), mappings(value.get("inputPorts"))
-    identifier = text(value.get("id"))
+    checked = validate_document(Standard, found)
+    value = to_mapping(checked.value)
+    description = to_mapping(value.get("description"))
+    outputs, inputs = to_mappings(value.get("outputPorts")), to_mappings(value.get("inputPorts"))
+    identifier = to_text(value.get("id"))
     product = Product(
-        name=text(value.get("name")) or identifier,
+        name=to_text(value.get("name")) or identifier,
         id=identifier,
-        version=text(value.get("version")),
-        status="deprecated" if value.get("deprecated") is True else text(value.get("status")),
-        standard=f"Open Data Product Standard {text(value.get('apiVersion')).lstrip('vV')}",
-        description=text(description.get("purpose")),
-        domain=text(value.get("domain")),
-        contact=next((text(one.get("url")) or text(one.get("channel")) for one in mappings(value.get("support"))), ""),
+        version=to_text(value.get("version")),
+        status="deprecated" if value.get("deprecated") is True else to_text(value.get("status")),
+        standard=f"Open Data Product Standard {to_text(value.get('apiVersion')).lstrip('vV')}",
+        description=to_text(description.get("purpose")),
+        domain=to_text(value.get("domain")),
+        contact=next((to_text(one.get("url")) or to_text(one.get("channel")) for one in to_mappings(value.get("support"))), ""),
         ports=(*(_parse_standard_port(one, "output") for one in outputs), *(_parse_standard_port(one, "input") for one in inputs)),
-        terms=Terms(usage=text(description.get("usage")), limitations=text(description.get("limitations"))),
-        tags=texts(value.get("tags")),
+        terms=Terms(usage=to_text(description.get("usage")), limitations=to_text(description.get("limitations"))),
+        tags=to_texts(value.get("tags")),
         links=dict(_parse_links(value)),
         owners=tuple(parse_owners(value.get("team"))),
     )
@@ -303,28 +307,28 @@ def _parse_standard(found: Document) -> ParsedProduct:
 
 def _parse_standard_port(said: Mapping[str, Json], direction: str) -> PortSpec:
     """The standard says by contract where a port is; some say it by a custom property as well."""
-    custom = {text(one.get("property")): text(one.get("value")) for one in mappings(said.get("customProperties"))}
+    custom = {to_text(one.get("property")): to_text(one.get("value")) for one in to_mappings(said.get("customProperties"))}
     return PortSpec(
         direction=direction,
-        name=text(said.get("name")),
-        type=text(said.get("type")),
-        endpoint=without_password(next((custom[key] for key in ("endpoint", "dataset", "location", "url") if custom.get(key)), "")),
+        name=to_text(said.get("name")),
+        type=to_text(said.get("type")),
+        endpoint=strip_password(next((custom[key] for key in ("endpoint", "dataset", "location", "url") if custom.get(key)), "")),
         format=custom.get("format", ""),
-        description=text(said.get("description")),
+        description=to_text(said.get("description")),
         refresh=custom.get("refresh", ""),
-        version=text(said.get("version")),
-        contract=text(said.get("contractId")),
-        deprecated=flag(said.get("deprecated")),
-        tags=texts(said.get("tags")),
+        version=to_text(said.get("version")),
+        contract=to_text(said.get("contractId")),
+        deprecated=to_flag(said.get("deprecated")),
+        tags=to_texts(said.get("tags")),
     )
 
 
 def _parse_links(value: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    for one in mappings(value.get("authoritativeDefinitions")):
-        yield text(one.get("type")) or "link", text(one.get("url"))
-    for one in mappings(value.get("managementPorts")):
-        if text(one.get("url")):
-            yield text(one.get("name")) or text(one.get("content")) or "management", text(one.get("url"))
+    for one in to_mappings(value.get("authoritativeDefinitions")):
+        yield to_text(one.get("type")) or "link", to_text(one.get("url"))
+    for one in to_mappings(value.get("managementPorts")):
+        if to_text(one.get("url")):
+            yield to_text(one.get("name")) or to_text(one.get("content")) or "management", to_text(one.get("url"))
 
 
 def _finish_product(
@@ -332,12 +336,12 @@ def _finish_product(
 ) -> ParsedProduct:
     problems = list(refused)
     if len(product.name) > MAX_NAME:
-        problems.append(InvalidInput(f"name has more than {MAX_NAME} characters", found.where(("name",))))
+        problems.append(InvalidInput(f"name has more than {MAX_NAME} characters", found.format_place(("name",))))
     if not product.name and not problems:
-        problems.append(InvalidInput("name is empty; a product needs one", found.where(("name",))))
+        problems.append(InvalidInput("name is empty; a product needs one", found.format_place(("name",))))
     problems.sort(key=lambda error: int(error.where.rpartition(":")[2]))
-    lines = tuple(found.where((key, i)) for key, number in ports for i in range(number))
-    version = mapping(found.value).get("version")
+    lines = tuple(found.format_place((key, i)) for key, number in ports for i in range(number))
+    version = to_mapping(found.value).get("version")
     if isinstance(version, float):
-        warnings = (*warnings, f"{found.where(('version',))}: version is a number, so that 1.10 is 1.1; write it in quotes")
+        warnings = (*warnings, f"{found.format_place(('version',))}: version is a number, so that 1.10 is 1.1; write it in quotes")
     return ParsedProduct(None if problems else product, tuple(problems), warnings, lines, product.name)

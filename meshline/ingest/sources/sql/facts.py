@@ -10,7 +10,7 @@ from meshline.errors import InvalidInput
 from meshline.graph import model
 from meshline.graph.content import encode
 from meshline.graph.model import AssetFact, AssetKey, EdgeFact, EdgeType, Facts, Flow, FlowType, Json
-from meshline.ingest.file_times import file_time
+from meshline.ingest.file_times import read_file_time
 from meshline.ingest.sources.base import Context, Entry, Item, Refusal
 from meshline.ingest.sources.files import Paths, expand_paths, format_path, read_bytes
 from meshline.sql.script import MAX_CHARACTERS
@@ -144,7 +144,7 @@ class SqlFileReader:
             text = read_bytes(path, MAX_BYTES).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InvalidInput(f"it is not UTF-8 (byte {error.start}); accepted is a file of SQL", name) from error
-        return SqlFile(path, name, text, file_time(path))
+        return SqlFile(path, name, text, read_file_time(path))
 
     def _parse_files(self, files: Sequence[SqlFile]) -> list[tuple[SqlFile, Lineage | InvalidInput]]:
         """All files, in whatever order they need each other."""
