@@ -72,7 +72,7 @@ def check(*, store: Store = None, config: Config = None) -> None:
 
 def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterator[Check]:
     from meshline.errors import StoreCorrupt
-    from meshline.graph.index.integrity import index_checks
+    from meshline.graph.index.integrity import check_index
     from meshline.graph.store.factory import find_sqlite_path
     from meshline.graph.store.integrity import Findings, run_checks
     from meshline.graph.store.sqlite.maintenance import file_checks
@@ -85,7 +85,7 @@ def _checks(store: str | None, config: Path | None, advance: Advance) -> Iterato
             yield from file_checks(str(path), advance)  # a file that is damaged may not be opened otherwise
         with opened_store(url, must_exist=True) as opened:
             yield from run_checks(opened, advance)
-            yield from index_checks(opened, read_stored_rules(opened)[1], advance)
+            yield from check_index(opened, read_stored_rules(opened)[1], advance)
     except StoreCorrupt as error:
         found = Findings("the rest could not be looked at")
         found.add_problem(str(error))

@@ -113,7 +113,7 @@ class ChangeImpact:
     @cached_property
     def flows(self) -> FlowTable:
         """The flows between the starts and the affected assets."""
-        return self.downstream.traversal.flow_table()
+        return self.downstream.traversal.build_flow_table()
 
     @cached_property
     def value_nodes(self) -> Ints:
@@ -131,7 +131,7 @@ class ChangeImpact:
     @cached_property
     def reading_flows(self) -> FlowTable:
         """The flows that leave `value_nodes`: each is a reader of the values."""
-        return self.flows.where(np.isin(self.flows.start, self.value_nodes))
+        return self.flows.filter(np.isin(self.flows.start, self.value_nodes))
 
     def list_subtypes(self, flows: FlowTable) -> list[str]:
         """The subtype of each of these flows, in capitals; empty if it is not stated."""

@@ -137,7 +137,7 @@ def adjust_for_positions(_change: Change, impact: ChangeImpact) -> AdjustedVerdi
 def _find_whole_copies(impact: ChangeImpact, dataset: int) -> list[int]:
     index = impact.index
     columns = [column for column in index.assets.list_columns(dataset) if not index.assets.is_inferred(column)]
-    flows = index.lineage.traverse([dataset], Direction.DOWNSTREAM, reach=Reach.DIRECT, depth=1).flow_table()
+    flows = index.lineage.traverse([dataset], Direction.DOWNSTREAM, reach=Reach.DIRECT, depth=1).build_flow_table()
     identity = np.array([subtype == IDENTITY for subtype in impact.list_subtypes(flows)], np.bool_)
     pairs = set(zip(flows.start[identity].tolist(), flows.end[identity].tolist(), strict=True))
     targets = {index.assets.get_dataset(end) for _, end in pairs if index.assets.get_kind(end) is AssetKind.COLUMN} - {dataset}

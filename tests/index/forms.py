@@ -64,7 +64,7 @@ def walked(index: LineageIndex) -> str:
             for direction in Direction:
                 for depth in (None, 2):
                     found = index.lineage.traverse([node], direction, depth=depth)
-                    rows = zip(*(column.tolist() for column in found.affected()), strict=True)
+                    rows = zip(*(column.tolist() for column in found.compute_affected()), strict=True)
                     reached = sorted((index.assets.get_key(n), reach, distance, masked) for n, reach, distance, masked in rows)
                     lines.append(f"{asset.shown} {direction} {depth} {found.completeness} {reached}")
     return "\n".join(lines)

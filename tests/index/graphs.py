@@ -41,7 +41,7 @@ def reached(index: LineageIndex, traversal: Traversal) -> dict[str, str]:
 
 def affected(index: LineageIndex, traversal: Traversal) -> dict[str, str]:
     """The same of everything that is affected; names of other assets begin with their kind."""
-    rows = zip(*(column.tolist() for column in traversal.affected()), strict=True)
+    rows = zip(*(column.tolist() for column in traversal.compute_affected()), strict=True)
     return {named(index, asset): said(reach, distance, masked) for asset, reach, distance, masked in rows}
 
 
@@ -55,4 +55,4 @@ def said(reach: int, distance: int, masked: int) -> str:
 
 
 def path(index: LineageIndex, traversal: Traversal, to: str) -> list[str]:
-    return [f"{short(index, step.start)} > {short(index, step.end)}" for step in traversal.path(found(index, to))]
+    return [f"{short(index, step.start)} > {short(index, step.end)}" for step in traversal.find_path(found(index, to))]

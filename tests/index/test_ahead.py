@@ -9,7 +9,7 @@ import pytest
 
 from meshline.errors import StoreCorrupt
 from meshline.graph.index.lineage_index import LineageIndex
-from meshline.graph.index.loader import ahead
+from meshline.graph.index.loader import prefetch_batches
 from meshline.graph.model import Content
 from meshline.graph.store.base import Batch, Head
 from meshline.graph.store.head_table import HeadTable
@@ -39,12 +39,12 @@ class Source:
 
 
 def test_all_batches_come_in_order() -> None:
-    assert list(ahead(Source().batches())) == [[0], [1], [2]]
-    assert list(ahead([])) == []
+    assert list(prefetch_batches(Source().batches())) == [[0], [1], [2]]
+    assert list(prefetch_batches([])) == []
 
 
 def test_an_error_comes_after_what_came_before_it() -> None:
-    coming = ahead(Source(fails=True).batches())
+    coming = prefetch_batches(Source(fails=True).batches())
     assert [next(coming), next(coming), next(coming)] == [[0], [1], [2]]
     with pytest.raises(StoreCorrupt, match="no more"):
         next(coming)
@@ -52,7 +52,7 @@ def test_an_error_comes_after_what_came_before_it() -> None:
 
 def test_one_is_made_ahead_and_the_source_is_closed_where_it_ran() -> None:
     source = Source()
-    coming = ahead(source.batches())
+    coming = prefetch_batches(source.batches())
     assert next(coming) == [0]
     coming.close()
     assert source.made == [0, 1, -1]

@@ -325,10 +325,12 @@ def test_datasets_whose_columns_never_moved_have_no_names_to_look_up() -> None:
 
 
 def test_names_of_a_time() -> None:
-    names = ColumnNames.of([ColumnStep(3, "x", "y"), ColumnStep(5, "Y", "z"), ColumnStep(3, "y", "x"), ColumnStep(7, "z", None)], ())
-    assert [names.latest(name) for name in ("x", "y", "z", "other")] == [None, None, None, None]
-    first = names.ending("X", 2)
+    names = ColumnNames.from_steps(
+        [ColumnStep(3, "x", "y"), ColumnStep(5, "Y", "z"), ColumnStep(3, "y", "x"), ColumnStep(7, "z", None)], ()
+    )
+    assert [names.find_latest_name(name) for name in ("x", "y", "z", "other")] == [None, None, None, None]
+    first = names.find_end("X", 2)
     assert first == ColumnStep(3, "x", "y")
-    assert names.ending("x", 3) is None
-    assert names.now(ColumnStep(3, "y", "x")) == "x"
-    assert names.former("x") == [("y", 3)]
+    assert names.find_end("x", 3) is None
+    assert names.find_current_name(ColumnStep(3, "y", "x")) == "x"
+    assert names.list_former_names("x") == [("y", 3)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshline.graph.index import Direction, LineageIndex, index_tables
 from meshline.graph.index.arrays import DEAD, N_FLOWS
-from meshline.graph.index.dump import traversable
+from meshline.graph.index.dump import collect_traversable
 from meshline.graph.model import AssetKey, AssetKind, Facts, Statement
 from tests.index.heads import Fold, col, dropped, ds, flow, lineage, renamed, same, says
 from tests.index.strategies import COLUMNS, DATASETS, any_statement, column_drops, column_renames, merges, partings, plain, sets_of
@@ -46,7 +46,7 @@ def paths(index: LineageIndex, key: AssetKey) -> list[list[tuple[AssetKey, Asset
     assert node is not None
     found = index.lineage.traverse([node], Direction.DOWNSTREAM)
     named = [
-        [(index.assets.get_key(s.start), index.assets.get_key(s.end), s.subtype) for s in found.path(reached)]
+        [(index.assets.get_key(s.start), index.assets.get_key(s.end), s.subtype) for s in found.find_path(reached)]
         for reached in found.nodes.tolist()
     ]
     return sorted(named)
@@ -69,7 +69,7 @@ def sound(index: LineageIndex) -> None:
     """What kernels can see are the flows that are not dead."""
     tables = index._core
     n = int(tables.counts[N_FLOWS])
-    assert traversable(tables) == {row for row in range(n) if not tables.flows.flags[row] & DEAD}
+    assert collect_traversable(tables) == {row for row in range(n) if not tables.flows.flags[row] & DEAD}
 
 
 @settings(max_examples=count_examples(200))

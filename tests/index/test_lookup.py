@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshline.graph.index import LineageIndex, lookup
 from meshline.graph.index.arrays import COLUMN
-from meshline.graph.index.index_tables import Core
+from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.model import AssetFact, AssetKey, Facts, build_column_key, build_consumer_key, build_dataset_key, build_job_key
 from tests.index.heads import Fold, col, column_renamed, index_of, merged, says, schema
 from tests.sizes import count_examples
@@ -34,12 +34,12 @@ def test_the_kernel_s_ids_are_the_model_s(found: list[AssetKey]) -> None:
             assert index.assets.find(key.id) == index.assets.find_by_key(key) is not None
 
 
-def spellings(names: Iterable[str]) -> tuple[dict[str, int], Callable[[Core, int], str]]:
+def spellings(names: Iterable[str]) -> tuple[dict[str, int], Callable[[IndexTables, int], str]]:
     """How often each of these names is read, and `Core.text` that counts it."""
     counts = dict.fromkeys(names, 0)
-    text = Core.text
+    text = IndexTables.get_text
 
-    def counted(core: Core, name: int) -> str:
+    def counted(core: IndexTables, name: int) -> str:
         found = text(core, name)
         if found in counts:
             counts[found] += 1
@@ -52,7 +52,7 @@ def test_names_that_are_not_there_are_looked_up_without_a_scan(monkeypatch: pyte
     names = [f"Column{n}" for n in range(300)]
     index = index_of(schema("a", *names))
     counts, counted = spellings(names)
-    monkeypatch.setattr(Core, "text", counted)
+    monkeypatch.setattr(IndexTables, "get_text", counted)
     for n in range(100):
         assert index.assets.find_by_key(col(f"a.missing{n}")) is None
     assert set(counts.values()) == {1}
@@ -104,7 +104,7 @@ def test_a_merge_that_is_grouped_again_and_again_takes_no_more_room(monkeypatch:
     for at in range(1, 30):
         index.changes.apply(fold.add(schema("a", "x", "y", *(["w"] if at % 2 else []), at=at)))
         assert index.assets.find(col("b.y").id) == index.assets.find_by_key(col("a.y")) is not None
-        ids = index.assets._finder._ids(COLUMN)
+        ids = index.assets._finder._get_ids(COLUMN)
         sizes.add(len(ids._parts) + sum(len(known) for known in ids._recent.values()))
         assert not index._feed.identity.grouped, "what was followed is forgotten"
     assert sizes == {8}  # x, y, w of a; x, z of b; and by the other's name y, w of b, z of a

@@ -64,7 +64,7 @@ def check_paths(index: LineageIndex, traversal: Traversal) -> None:
     down = traversal.direction is Direction.DOWNSTREAM
     starts = {*traversal.starts.tolist()}
     for node, reach, distance in zip(traversal.nodes.tolist(), traversal.reach.tolist(), traversal.distance.tolist(), strict=True):
-        steps = traversal.path(node)
+        steps = traversal.find_path(node)
         assert len(steps) == distance
         assert max(step.reach for step in steps) == reach
         ends = [steps[0].start, steps[-1].end]

@@ -160,11 +160,11 @@ def test_who_follows_changes_hears_that_a_column_is_fed_otherwise() -> None:
     index.changes.apply(fold.add(run(), builds("j"), *COLUMNS))
     trail = index.changes.open_trail()
     index.changes.apply(fold.add(EXACTLY))
-    came = trail.since()
+    came = trail.find_changed()
     assert came is not None
     assert found(index, "b") in came.fed.tolist(), "nothing is possible any more"
     index.changes.apply(fold.withdraw(EXACTLY))
-    went = trail.since()
+    went = trail.find_changed()
     assert went is not None
     assert found(index, "b") in went.fed.tolist()
 
@@ -176,7 +176,7 @@ def test_who_follows_changes_hears_that_what_a_query_stated_has_ended() -> None:
     trail = index.changes.open_trail()
     index.changes.apply(fold.add(says(Facts(assets=(AssetFact(ds("b"), {}),)), ("dataset-replaced", NS, "b"), 5)))
     assert reached(index, down(index, "a.x")) == {}
-    moved = trail.since()
+    moved = trail.find_changed()
     assert moved is not None
     assert found(index, "b") in moved.fed.tolist()
 

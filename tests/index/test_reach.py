@@ -60,7 +60,7 @@ def test_a_covered_pair_is_not_followed_unless_another_statement_has_it_uncovere
 def test_cycles_end_and_a_start_is_never_its_own_answer() -> None:
     index = index_of(lineage(flow("a.x", "b.x"), flow("b.x", "a.x"), flow("b.x", "b.x"), flow("a", "a")))
     assert reached(index, down(index, "a.x")) == {"b.x": "DIRECT 1", "a": "POSSIBLE 1"}
-    assert [(step.start, step.end) for step in down(index, "a.x").flows() if step.start == step.end] == []
+    assert [(step.start, step.end) for step in down(index, "a.x").list_flows() if step.start == step.end] == []
 
 
 def test_traversal_never_turns_around() -> None:

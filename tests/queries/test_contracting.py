@@ -35,7 +35,7 @@ def test_by_hand(statements: list[Statement], granularity: Granularity, directio
         drawing = lineage(index, [start], direction, granularity=granularity, depth=depth, limit=limit)
         drawn = {node.node for node in drawing.nodes}
         edges: dict[tuple[int, int], list[tuple[int, int, int, bool, int | None]]] = {}
-        for flow in found.flows():
+        for flow in found.list_flows():
             ends = group(index, flow.start, granularity), group(index, flow.end, granularity)
             if ends[0] != ends[1] and ends[0] in drawn and ends[1] in drawn:
                 assert ends[0] is not None

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshline.graph.index.integrity import index_checks
+from meshline.graph.index.integrity import check_index
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import Precedence, Statement
 from meshline.graph.store.base import Batch, Store
@@ -46,7 +46,7 @@ def test_a_sound_graph_passes(said: list[list[Statement]]) -> None:
     with closing(SqliteStore()) as store:
         for batch in said:
             store.commit(lambda _, batch=batch: Batch(statements=batch))  # type: ignore[misc]
-        assert problems([*run_checks(store), *index_checks(store, Precedence())]) == []
+        assert problems([*run_checks(store), *check_index(store, Precedence())]) == []
         assert LiveGraph.open(store).index.revision == store.read_revision()
 
 

@@ -22,7 +22,9 @@ def _list_consumers(view: GraphView, contract: int) -> list[Consumption]:
     """The consumptions under a contract: those that name it, and those of assets that it governs that name no contract."""
     index = view.index
     name, edges = index.assets.get_label(contract).name, index.ownership.list_all_edges(EdgeType.CONSUMES)
-    numbers = [number for number in np.unique(edges.said).tolist() if index.ownership.get_attributes(number).get("contract") == name]
+    numbers = [
+        number for number in np.unique(edges.attribute_number).tolist() if index.ownership.get_attributes(number).get("contract") == name
+    ]
     governed = set(search.linked(index, contract, EdgeType.GOVERNS))
     governed.update(
         column
@@ -30,7 +32,7 @@ def _list_consumers(view: GraphView, contract: int) -> list[Consumption]:
         if index.assets.get_kind(dataset) is AssetKind.DATASET
         for column in index.assets.list_columns(dataset)
     )
-    used = np.unique(edges.end[np.isin(edges.said, numbers) | np.isin(edges.end, sorted(governed))]).tolist()
+    used = np.unique(edges.end[np.isin(edges.attribute_number, numbers) | np.isin(edges.end, sorted(governed))]).tolist()
     found = list_consumptions(view, *used, contract=contract)
     return [one for one in found if one.contract_name == name or (one.contract_name is None and one.asset_node in governed)]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from meshline.governance.policies.personal_data import PersonalData
 from meshline.graph.index import COLUMN, DATASET, LineageIndex
-from meshline.graph.index.results import Flags, Ints, Moved, Tied
+from meshline.graph.index.results import ChangedNodes, EdgeTable, Flags, Ints
 from meshline.graph.live_graph import LiveGraph
 from meshline.graph.model import KINDS, AssetKind, EdgeType, Json
 from meshline.graph.queries.assets import Attributes, attributes
@@ -56,12 +56,12 @@ class EvaluationContext:
         return self._select_ports("input")
 
     @cached_property
-    def consumes(self) -> Tied:
+    def consumes(self) -> EdgeTable:
         """Consumer -> column, dataset or product."""
         return self.index.ownership.list_all_edges(EdgeType.CONSUMES)
 
     @cached_property
-    def governs(self) -> Tied:
+    def governs(self) -> EdgeTable:
         """Contract -> dataset."""
         return self.index.ownership.list_all_edges(EdgeType.GOVERNS)
 
@@ -75,9 +75,9 @@ class EvaluationContext:
 
     def _select_ports(self, direction: str) -> Ports:
         tied = self.index.ownership.list_all_edges(EdgeType.PORT)
-        numbers = {number: _get_direction(self.get_attributes(number)) == direction for number in np.unique(tied.said).tolist()}
-        kept = np.array([numbers[number] for number in tied.said.tolist()], np.bool_)
-        return Ports(tied.start[kept], tied.end[kept], tied.said[kept])
+        numbers = {number: _get_direction(self.get_attributes(number)) == direction for number in np.unique(tied.attribute_number).tolist()}
+        kept = np.array([numbers[number] for number in tied.attribute_number.tolist()], np.bool_)
+        return Ports(tied.start[kept], tied.end[kept], tied.attribute_number[kept])
 
     # -- what is said of assets
 
@@ -175,7 +175,7 @@ def collect_patterns(index: LineageIndex) -> Mapping[int, frozenset[str]]:
     }
 
 
-def find_scope(context: EvaluationContext, moved: Moved, more: Iterable[int] = ()) -> Scope | None:
+def find_scope(context: EvaluationContext, moved: ChangedNodes, more: Iterable[int] = ()) -> Scope | None:
     """What a change may touch; None: anything. `more`: assets that are to be looked at as well."""
     index, lineage = context.index, context.index.lineage
     nodes = np.unique(lineage.get_representatives(np.concatenate([moved.named, np.array(sorted(more), np.int32)])))

@@ -97,7 +97,7 @@ class PolicyMonitor:
 
         To be called once after `settle`, while the graph is supposed. The violations that are held stay as they are.
         """
-        moved = self._trail.since()
+        moved = self._trail.find_changed()
         context = EvaluationContext(would, would.index, self._get_time(), self._personal)
         context.shared[CHANGES] = self._changes
         near = None if moved is None or self._has_other_rules(would.index) else find_scope(context, moved)
@@ -154,7 +154,7 @@ class PolicyMonitor:
         self._complete = True
 
     def _apply_changes(self, index: LineageIndex, *, anew: bool) -> None:
-        moved = self._trail.since()
+        moved = self._trail.find_changed()
         context = self._build_context()
         anew = anew or moved is None or self._get_time().date() != self._day or self._has_other_rules(index)
         near = None if moved is None or anew else find_scope(context, moved)

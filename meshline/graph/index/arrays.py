@@ -151,21 +151,21 @@ SPECIAL_FACT, SPECIAL_RELATION, SPECIAL_DATASET, SPECIAL_MOVED, SPECIAL_TAGS = r
 Group = TypeVar("Group", bound=tuple[Any, ...])
 
 
-def allocated(group: type[Group], size: int, slots: int = 0, text: int = 0) -> Group:
+def allocate_group(group: type[Group], size: int, slots: int = 0, text: int = 0) -> Group:
     """A group of zeros with room for `size` rows: untouched pages cost no memory."""
     sizes = {"slots": slots, "text": text}
-    return group(*(np.zeros(sizes.get(name, size), _dtype(hint)) for name, hint in _fields(group)))
+    return group(*(np.zeros(sizes.get(name, size), _get_dtype(hint)) for name, hint in _list_fields(group)))
 
 
-def widened(group: Group, used: int, need: int, expected: int = 0) -> Group:
+def widen_group(group: Group, used: int, need: int, expected: int = 0) -> Group:
     """The group with room for `need` rows, as `extended`; slots and text stay as they are."""
     arrays: list[npt.NDArray[Any]] = []
-    for (name, _), array in zip(_fields(type(group)), group, strict=True):
-        arrays.append(array if name in {"slots", "text"} else extended(array, used, need, expected))
+    for (name, _), array in zip(_list_fields(type(group)), group, strict=True):
+        arrays.append(array if name in {"slots", "text"} else extend_array(array, used, need, expected))
     return type(group)(*arrays)
 
 
-def extended(array: npt.NDArray[Any], used: int, need: int, expected: int = 0) -> npt.NDArray[Any]:
+def extend_array(array: npt.NDArray[Any], used: int, need: int, expected: int = 0) -> npt.NDArray[Any]:
     """The array, or a copy with room for what is expected, or else twice the room."""
     if len(array) >= need:
         return array
@@ -177,11 +177,11 @@ def extended(array: npt.NDArray[Any], used: int, need: int, expected: int = 0) -
 _DTYPES: dict[str, npt.DTypeLike] = {"I8": np.int8, "U8": np.uint8, "I32": np.int32, "U32": np.uint32, "I64": np.int64}
 
 
-def _fields(group: type[Group]) -> list[tuple[str, str]]:
+def _list_fields(group: type[Group]) -> list[tuple[str, str]]:
     return list(group.__annotations__.items())
 
 
-def _dtype(hint: object) -> npt.DTypeLike:
+def _get_dtype(hint: object) -> npt.DTypeLike:
     return _DTYPES[hint.__forward_arg__ if hasattr(hint, "__forward_arg__") else str(hint)]
 
 

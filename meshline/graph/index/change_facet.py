@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from meshline.graph.index.arrays import N_NODES, NONE
-from meshline.graph.index.display_names import Shown
-from meshline.graph.index.loader import Feed
-from meshline.graph.index.mentions import Trail, fact_names, find_first_mentions, list_names_stated, scopes_of
-from meshline.graph.index.results import ScopeInfo, Spoken, View
+from meshline.graph.index.display_names import DisplayNames
+from meshline.graph.index.loader import HeadLoader
+from meshline.graph.index.mentions import Trail, find_first_mentions, list_fact_names, list_names_stated, list_scopes
+from meshline.graph.index.results import ScopeInfo, StatedScope, View
 from meshline.graph.index.statistics import Size, measure_size
 from meshline.graph.model import AssetKey, Scope
 from meshline.graph.store.base import Changes, Head
@@ -17,7 +17,7 @@ from meshline.graph.store.base import Changes, Head
 class ChangeFacet:
     """Scopes, their heads, and changes of these. Part of `LineageIndex`, which says what nodes are."""
 
-    def __init__(self, feed: Feed, shown: Shown, view: View) -> None:
+    def __init__(self, feed: HeadLoader, shown: DisplayNames, view: View) -> None:
         self._feed = feed
         self._core = feed.core
         self._shown = shown
@@ -39,33 +39,33 @@ class ChangeFacet:
 
     def get_scope(self, scope_id: int) -> ScopeInfo:
         """Raises KeyError for a scope without a head."""
-        head = self._core.heads.current(scope_id)
+        head = self._core.heads.find_current(scope_id)
         if head == NONE:
             raise KeyError(scope_id)
-        return self._core.heads.info(head)
+        return self._core.heads.get_info(head)
 
     def list_scopes(self, node: int) -> list[int]:
         """The ids of the scopes whose heads mention any member, ascending."""
-        return scopes_of(self._core, node)
+        return list_scopes(self._core, node)
 
     def list_fact_names(self, node: int) -> dict[int, set[AssetKey]]:
         """By id of each scope whose head states attributes of a member: the names under which it means this asset.
 
         A name may mean another asset in a head of another time, so facts are to be read under these names.
         """
-        return fact_names(self._core, node)
+        return list_fact_names(self._core, node)
 
-    def list_statements(self, source: str) -> dict[Scope, Spoken]:
+    def list_statements(self, source: str) -> dict[Scope, StatedScope]:
         """What a source states now, by scope: with it a load writes only what differs."""
-        return self._core.heads.of_source(source)
+        return self._core.heads.list_statements(source)
 
     def find_newest_time(self, kind: str) -> int:
         """The time of the newest visible statement of the sources of a kind (`person`), in microseconds; 0 if there is none."""
-        return self._core.heads.newest_of(kind)
+        return self._core.heads.find_newest_time(kind)
 
     def find_unused_scope_id(self) -> int:
         """A number that is not the id of a scope with a head."""
-        return self._core.heads.unused_scope_id()
+        return self._core.heads.find_unused_scope_id()
 
     def list_scopes_of(self, kinds: Collection[str]) -> list[Scope]:
         """The scopes of these kinds (the first part of a scope) about which a source states something now."""
@@ -83,7 +83,7 @@ class ChangeFacet:
 
     def list_former_names(self, column: int) -> list[tuple[str, int]]:
         """The earlier names of a column according to catalogs, each with the time (microseconds) until which it had it; oldest first."""
-        return self._shown.former_names(column)
+        return self._shown.list_former_names(column)
 
     def count_bytes(self) -> int:
         """The memory of the tables in bytes, without Python objects."""

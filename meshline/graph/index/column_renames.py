@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from meshline.graph.index.arrays import COLUMN, GONE, NONE, PAST
 from meshline.graph.index.identity import Identity
-from meshline.graph.index.index_tables import Core
-from meshline.graph.index.mentions import mentioned, scopes_mentioning
-from meshline.graph.index.renames import Moves
+from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.mentions import collect_scopes_mentioning, list_mentioned
+from meshline.graph.index.renames import DatasetRenames
 
 
 class ColumnStep(NamedTuple):
@@ -39,7 +39,7 @@ class ColumnNames(NamedTuple):
     steps: Mapping[str, tuple[ColumnStep, ...]]  # key -> steps of that name by time, one at each time
 
     @classmethod
-    def of(cls, said: Iterable[ColumnStep], exact: Collection[str]) -> ColumnNames:
+    def from_steps(cls, said: Iterable[ColumnStep], exact: Collection[str]) -> ColumnNames:
         """Of several steps of a name at one time one counts: a drop, else the first new name."""
         names = cls(frozenset(exact), {})
         found: dict[str, dict[int, ColumnStep]] = defaultdict(dict)
@@ -52,42 +52,46 @@ class ColumnNames(NamedTuple):
         fold = name.casefold()
         return f"={name}" if fold in self.exact else f"~{fold}"
 
-    def concern(self, name: str) -> bool:
+    def has_steps(self, name: str) -> bool:
         return self.key(name) in self.steps
 
-    def ending(self, name: str, time: int) -> ColumnStep | None:
+    def find_end(self, name: str, time: int) -> ColumnStep | None:
         """The first step of a name after a time: what the name meant at the time, it meant until then."""
         steps = self.steps.get(self.key(name), ())
         at = bisect_right(steps, time, key=lambda step: step.time)
         return steps[at] if at < len(steps) else None
 
-    def now(self, step: ColumnStep) -> str | None:
+    def find_current_name(self, step: ColumnStep) -> str | None:
         """The name that the column of which the step took a name has now; None: it is gone."""
         following: ColumnStep | None = step
         name: str | None = step.old
         while following is not None:
             name = following.new
-            following = None if name is None else self.ending(name, following.time)
+            following = None if name is None else self.find_end(name, following.time)
         return name
 
-    def latest(self, name: str) -> str | None:
+    def find_latest_name(self, name: str) -> str | None:
         """The name that the column which last had this one has now; None: it is gone, or nothing happened to the name."""
         steps = self.steps.get(self.key(name))
-        return self.now(steps[-1]) if steps else None
+        return self.find_current_name(steps[-1]) if steps else None
 
-    def former(self, name: str) -> list[tuple[str, int]]:
+    def list_former_names(self, name: str) -> list[tuple[str, int]]:
         """The names that a column had before, each with the time until which it had it; the oldest first."""
         steps = [step for of_name in self.steps.values() for step in of_name]
         return sorted(
-            ((step.old, step.time) for step in steps if (now := self.now(step)) is not None and self.key(now) == self.key(name)),
+            (
+                (step.old, step.time)
+                for step in steps
+                if (now := self.find_current_name(step)) is not None and self.key(now) == self.key(name)
+            ),
             key=lambda found: (found[1], found[0]),
         )
 
 
-class ColumnMoves:
+class ColumnRenames:
     """All renames and drops of columns that visible heads say, and the nodes of the stretches that they ended."""
 
-    def __init__(self, core: Core, identity: Identity, moves: Moves) -> None:
+    def __init__(self, core: IndexTables, identity: Identity, moves: DatasetRenames) -> None:
         self._core = core
         self._identity = identity
         self._moves = moves
@@ -98,15 +102,15 @@ class ColumnMoves:
         self._texts: dict[int, dict[int, str | None]] = defaultdict(dict)  # dataset -> what `_stepped` found out
         self._changed: set[int] = set()
 
-    def say(self, scope_id: int, dataset: int, step: ColumnStep) -> None:
+    def record(self, scope_id: int, dataset: int, step: ColumnStep) -> None:
         """A head says that a column of a dataset was renamed or dropped."""
-        base = self._moves.base(dataset)
+        base = self._moves.get_base(dataset)
         self._said.setdefault(scope_id, []).append((base, step))
         self._sayers[base].add(scope_id)
         self._changed.add(base)
-        self._moves.cast_later(scope_id)
+        self._moves.schedule_rewrite(scope_id)
 
-    def unsay(self, scope_id: int) -> None:
+    def withdraw(self, scope_id: int) -> None:
         """A head that may have said so is gone."""
         for base, _ in self._said.pop(scope_id, ()):
             self._sayers[base].discard(scope_id)
@@ -114,16 +118,16 @@ class ColumnMoves:
                 del self._sayers[base]
             self._changed.add(base)
 
-    def retimed(self, scope_id: int, time: int) -> None:
+    def retime(self, scope_id: int, time: int) -> None:
         """A head says the same as before, but as of another time."""
         said = self._said.get(scope_id)
         if said is not None:
             self._said[scope_id] = [(base, step._replace(time=time)) for base, step in said]
             self._changed |= {base for base, _ in said}
         if self._said:
-            self._moves.cast_later(scope_id)
+            self._moves.schedule_rewrite(scope_id)
 
-    def names(self, dataset: int) -> ColumnNames | None:
+    def find_names(self, dataset: int) -> ColumnNames | None:
         """What the names of a dataset's columns meant; None: always the same."""
         return self._names.get(dataset)
 
@@ -135,17 +139,17 @@ class ColumnMoves:
         if not self._said and not self._changed:
             return False
         for base in self._changed:
-            for dataset in self._moves.stretches(base):
-                self._identity.touch_columns(dataset)
+            for dataset in self._moves.list_stretches(base):
+                self._identity.mark_columns_changed(dataset)
         self._changed.clear()
-        columns = [column for members in self._identity.unsettled() for column in self._rename(members)]
-        heads = [self._core.heads.current(scope_id) for scope_id in sorted(cast | scopes_mentioning(self._core, columns))]
-        recast = [head for head in heads if head != NONE and self._cast(head)]
+        columns = [column for members in self._identity.iterate_unsettled() for column in self._rename(members)]
+        heads = [self._core.heads.find_current(scope_id) for scope_id in sorted(cast | collect_scopes_mentioning(self._core, columns))]
+        recast = [head for head in heads if head != NONE and self._rewrite_head(head)]
         return bool(recast)
 
     def _rename(self, members: list[int]) -> list[int]:
         """Find out what the names of a class mean now; the columns of which heads must be cast anew."""
-        names = self._found(members)
+        names = self._collect_names(members)
         columns: list[int] = []
         for dataset in members:
             before = self._names.pop(dataset, None)
@@ -155,81 +159,81 @@ class ColumnMoves:
             if before is not None or names is not None:
                 self._moves.mark(dataset, moved=names is not None)
             if (before and before.steps) != (names and names.steps):
-                columns += self._concerned(dataset, before, names)
+                columns += self._list_affected(dataset, before, names)
             for (name, end), node in self._past.get(dataset, {}).items():
-                self._place(node, names, self._core.text(name), end)
+                self._place(node, names, self._core.get_text(name), end)
         return columns
 
-    def _found(self, members: list[int]) -> ColumnNames | None:
+    def _collect_names(self, members: list[int]) -> ColumnNames | None:
         """What the names of a class mean now."""
         if self._core.nodes.traits[members[0]] & GONE:
             return None
         steps: set[ColumnStep] = set()
         for dataset in members:
-            base = self._moves.base(dataset)
+            base = self._moves.get_base(dataset)
             said = (found for scope_id in self._sayers.get(base, ()) for found in self._said[scope_id])
-            steps |= {step for of, step in said if of == base and self._moves.at(base, step.time) == dataset}
-        return ColumnNames.of(steps, self._identity.told_apart(members)) if steps else None
+            steps |= {step for of, step in said if of == base and self._moves.find_at(base, step.time) == dataset}
+        return ColumnNames.from_steps(steps, self._identity.collect_distinct_names(members)) if steps else None
 
-    def _concerned(self, dataset: int, *names: ColumnNames | None) -> Iterable[int]:
+    def _list_affected(self, dataset: int, *names: ColumnNames | None) -> Iterable[int]:
         """The columns of a dataset that have steps."""
         core = self._core
-        for column in core.children(dataset):
-            name = core.text(int(core.nodes.part2[column]))
-            if core.nodes.traits[column] & PAST or any(known.concern(name) for known in names if known is not None):
+        for column in core.list_children(dataset):
+            name = core.get_text(int(core.nodes.part2[column]))
+            if core.nodes.traits[column] & PAST or any(known.has_steps(name) for known in names if known is not None):
                 yield column
 
     def _place(self, node: int, names: ColumnNames | None, name: str, end: int) -> None:
         """Say what continues the node of a stretch, or hide it. Without a step nothing refers to it."""
-        step = None if names is None else names.ending(name, end - 1)
+        step = None if names is None else names.find_end(name, end - 1)
         ended = names is not None and step is not None and step.time == end
-        now = names.now(step) if names is not None and step is not None and ended else None
+        now = names.find_current_name(step) if names is not None and step is not None and ended else None
         self._identity.continue_column_as(node, now)
         traits = self._core.nodes.traits
         gone = (ended and now is None) or traits[self._core.nodes.part1[node]] & GONE
         traits[node] = (traits[node] | GONE) if gone else (traits[node] & (255 - GONE))
 
-    def _cast(self, head: int) -> bool:
+    def _rewrite_head(self, head: int) -> bool:
         """Let a head speak of the columns of its time; whether it spoke of others, or of what is no more."""
         core = self._core
         time, scope_id = int(core.heads.observed_at[head]), int(core.heads.scope_id[head])
         ended = {(base, step.old) for base, step in self._said.get(scope_id, ())}
-        own = mentioned(core, head)
+        own = list_mentioned(core, head)
         own = own[core.nodes.kind[own] == COLUMN]
         of, past = core.nodes.part1[own].tolist(), (core.nodes.traits[own] & PAST != 0).tolist()
         mapping: dict[int, int] = {}
         for node, dataset, name, is_past in zip(own.tolist(), of, core.nodes.part2[own].tolist(), past, strict=True):
-            text = self._stepped(dataset, name)
-            before = text is not None and (self._moves.base(dataset), text) in ended
-            target = None if text is None else self._stretch(dataset, name, text, time - 1 if before else time)
+            text = self._find_stepped_text(dataset, name)
+            before = text is not None and (self._moves.get_base(dataset), text) in ended
+            target = None if text is None else self._make_stretch(dataset, name, text, time - 1 if before else time)
             if target is not None:
                 mapping[node] = target
             elif is_past:
-                mapping[node] = core.make(COLUMN, dataset, name)
+                mapping[node] = core.make_node(COLUMN, dataset, name)
         if mapping:
-            core.recast(head, mapping)
+            core.rewrite_head(head, mapping)
         return bool(mapping)
 
-    def _stretch(self, dataset: int, name: int, text: str, time: int) -> int | None:
+    def _make_stretch(self, dataset: int, name: int, text: str, time: int) -> int | None:
         """The node of the stretch of a column's name to which a time belongs; None: it still has the name."""
         names = self._names[dataset]
-        step = names.ending(text, time)
+        step = names.find_end(text, time)
         if step is None:
             return None
         node = self._past[dataset].get((name, step.time))
         if node is None:
-            node = self._past[dataset][name, step.time] = self._core.make(COLUMN, dataset, name, past=True)
+            node = self._past[dataset][name, step.time] = self._core.make_node(COLUMN, dataset, name, past=True)
             self._place(node, names, text, step.time)
-            self._identity.touch_columns(dataset)
+            self._identity.mark_columns_changed(dataset)
         return node
 
-    def _stepped(self, dataset: int, name: int) -> str | None:
+    def _find_stepped_text(self, dataset: int, name: int) -> str | None:
         """The text of a column's name if that has steps, else None."""
         names = self._names.get(dataset)
         if names is None:
             return None
         known = self._texts[dataset]
         if name not in known:
-            text = self._core.text(name)
-            known[name] = text if names.concern(text) else None
+            text = self._core.get_text(name)
+            known[name] = text if names.has_steps(text) else None
         return known[name]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 from meshline.graph.index.arrays import COLUMN, DATASET, DEAD, N_FLOWS, N_NODES, N_RELATIONS
-from meshline.graph.index.display_names import Shown
-from meshline.graph.index.flow_tables import flow_step
-from meshline.graph.index.index_tables import Core
-from meshline.graph.index.loader import Feed
-from meshline.graph.index.ownership import Holders
+from meshline.graph.index.display_names import DisplayNames
+from meshline.graph.index.flow_tables import build_flow_step
+from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.loader import HeadLoader
+from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.model import EDGE_TYPES, AssetKey, Scope
 
 Named: TypeAlias = tuple[str, Scope]  # source, scope
@@ -39,28 +39,30 @@ class Dump(NamedTuple):
     silent_on_filters: list[tuple[AssetKey, tuple[str, ...]]]
 
 
-def dumped(feed: Feed, shown: Shown, holders: Holders) -> Dump:
+def dump_graph(feed: HeadLoader, shown: DisplayNames, holders: OwnershipCache) -> Dump:
     """The graph that the index shows."""
     core = feed.core
     reps = {int(core.nodes.rep[node]) for node in range(int(core.counts[N_NODES]))}
-    visible = [rep for rep in sorted(reps) if shown.visible(rep)]
+    visible = [rep for rep in sorted(reps) if shown.is_visible(rep)]
     heads = [head for head in range(core.heads.n) if core.heads.alive[head]]
     return Dump(
-        sorted(_asset(core, shown, holders, rep) for rep in visible),
+        sorted(_describe_asset(core, shown, holders, rep) for rep in visible),
         sorted(
             (
                 EDGE_TYPES[core.relations.type[row]],
-                *_ends(core, shown, row),
-                repr(sorted(feed.attributes(row).items())),
-                _named(core, row, 1),
+                *_get_ends(core, shown, row),
+                repr(sorted(feed.get_relation_attributes(row).items())),
+                _get_scope(core, row, 1),
             )
             for row in range(int(core.counts[N_RELATIONS]))
             if core.relations.type[row] >= 0
         ),
-        sorted((_flow(core, shown, row) for row in range(int(core.counts[N_FLOWS])) if not core.flows.flags[row] & DEAD), key=repr),
+        sorted(
+            (_describe_flow(core, shown, row) for row in range(int(core.counts[N_FLOWS])) if not core.flows.flags[row] & DEAD), key=repr
+        ),
         sorted(
             (
-                (core.heads.source_of(head), core.heads.scope_of(head)),
+                (core.heads.get_source(head), core.heads.get_scope(head)),
                 int(core.heads.observed_at[head]),
                 int(core.heads.valid_from[head]),
                 int(core.heads.last_observed[head]),
@@ -69,41 +71,41 @@ def dumped(feed: Feed, shown: Shown, holders: Holders) -> Dump:
             )
             for head in heads
         ),
-        sorted((core.key(job), producers) for job, producers in feed.silent_jobs.all().items()),
+        sorted((core.get_key(job), producers) for job, producers in feed.silent_jobs.list_jobs().items()),
     )
 
 
-def _asset(core: Core, shown: Shown, holders: Holders, rep: int) -> Asset:
+def _describe_asset(core: IndexTables, shown: DisplayNames, holders: OwnershipCache, rep: int) -> Asset:
     kind = core.nodes.kind[rep]
-    product, domain = holders.product(rep), holders.domain(rep)
+    product, domain = holders.find_product(rep), holders.find_domain(rep)
     return Asset(
-        shown.key(rep),
-        tuple(core.key(member) for member in shown.members(rep)),
-        shown.inferred(rep),
-        shown.described(rep) if kind == DATASET else None,
-        shown.unlisted(rep) if kind == COLUMN else None,
-        shown.position(rep) if kind == COLUMN else None,
-        None if product is None else shown.key(product),
-        None if domain is None else shown.key(domain),
-        tuple((shown.key(o.owner), o.type, shown.key(o.level), o.source) for o in holders.owners(rep)),
+        shown.get_key(rep),
+        tuple(core.get_key(member) for member in shown.list_members(rep)),
+        shown.is_inferred(rep),
+        shown.is_described(rep) if kind == DATASET else None,
+        shown.is_unlisted(rep) if kind == COLUMN else None,
+        shown.find_position(rep) if kind == COLUMN else None,
+        None if product is None else shown.get_key(product),
+        None if domain is None else shown.get_key(domain),
+        tuple((shown.get_key(o.owner), o.type, shown.get_key(o.level), o.source) for o in holders.list_owners(rep)),
     )
 
 
-def _ends(core: Core, shown: Shown, row: int) -> tuple[AssetKey, AssetKey]:
-    return shown.key(int(core.relations.start[row])), shown.key(int(core.relations.end[row]))
+def _get_ends(core: IndexTables, shown: DisplayNames, row: int) -> tuple[AssetKey, AssetKey]:
+    return shown.get_key(int(core.relations.start[row])), shown.get_key(int(core.relations.end[row]))
 
 
-def _flow(core: Core, shown: Shown, row: int) -> tuple[AssetKey, AssetKey, int, str, AssetKey | None, Named]:
-    step = flow_step(core, row)
-    job = None if step.job is None else shown.key(step.job)
-    return shown.key(step.start), shown.key(step.end), int(core.flows.flags[row]), step.subtype, job, _named(core, row, 0)
+def _describe_flow(core: IndexTables, shown: DisplayNames, row: int) -> tuple[AssetKey, AssetKey, int, str, AssetKey | None, Named]:
+    step = build_flow_step(core, row)
+    job = None if step.job is None else shown.get_key(step.job)
+    return shown.get_key(step.start), shown.get_key(step.end), int(core.flows.flags[row]), step.subtype, job, _get_scope(core, row, 0)
 
 
-def _named(core: Core, row: int, table: int) -> Named:
-    head = core.heads_of([row], table)[0]
-    return core.heads.source_of(head), core.heads.scope_of(head)
+def _get_scope(core: IndexTables, row: int, table: int) -> Named:
+    head = core.find_heads([row], table)[0]
+    return core.heads.get_source(head), core.heads.get_scope(head)
 
 
-def traversable(core: Core) -> set[int]:
+def collect_traversable(core: IndexTables) -> set[int]:
     """The flows that kernels see, by the CSR arrays and the overlay: must be those that are not dead."""
-    return {flow for node in range(int(core.counts[N_NODES])) for flow in core.flow_rows(node)}
+    return {flow for node in range(int(core.counts[N_NODES])) for flow in core.list_flow_rows(node)}

@@ -20,14 +20,14 @@ from meshline.graph.index.arrays import (
     REPLACED,
     U8,
 )
-from meshline.graph.index.index_tables import Core, rows_of
+from meshline.graph.index.index_tables import IndexTables, list_positions
 from meshline.graph.index.results import Direction, Flags, FlowStep, FlowTable, Ints, Reach
 from meshline.graph.model import FlowType
 
 _MASKING = 2  # FlowKinds.flags
 
 
-def table_of(core: Core, rows: I64) -> FlowTable:
+def build_flow_table(core: IndexTables, rows: I64) -> FlowTable:
     """These rows of Flows."""
     kinds = core.flows.kind[rows]
     reach = (core.flows.flags[rows] & CLASS).astype(np.int8)
@@ -42,30 +42,30 @@ def table_of(core: Core, rows: I64) -> FlowTable:
     )
 
 
-def leaving(core: Core, datasets: Ints) -> FlowTable:
+def list_leaving_flows(core: IndexTables, datasets: Ints) -> FlowTable:
     """The flows that begin at these representatives of datasets or at their columns, covered pairs too."""
     touched = np.zeros(int(core.counts[N_NODES]), np.bool_)
     for dataset in datasets.tolist():
-        touched[core.ring(dataset)] = True
+        touched[core.list_ring(dataset)] = True
         touched[core.list_columns(dataset)] = True
-    rows = _leaving(core, touched)
-    return table_of(core, rows[core.flows.flags[rows] & (DEAD | REPLACED) == 0])
+    rows = _list_leaving_rows(core, touched)
+    return build_flow_table(core, rows[core.flows.flags[rows] & (DEAD | REPLACED) == 0])
 
 
-def origins_of(core: Core, datasets: Iterable[int]) -> Ints:
+def collect_origins(core: IndexTables, datasets: Iterable[int]) -> Ints:
     """The datasets from columns of which flows lead into columns of these; representatives, sorted."""
-    rows = [row for dataset in datasets for column in core.list_columns(dataset) for row in core.flow_rows(column, incoming=True)]
+    rows = [row for dataset in datasets for column in core.list_columns(dataset) for row in core.list_flow_rows(column, incoming=True)]
     starts = core.flows.start[np.array(rows, np.int64)]
     return np.unique(core.nodes.rep[core.nodes.part1[starts[core.nodes.kind[starts] == COLUMN]]])
 
 
-def rows_between(core: Core, starts: Ints, reached: Ints, direction: Direction, weakest: int, wanted: U8 | None) -> I64:
+def find_rows_between(core: IndexTables, starts: Ints, reached: Ints, direction: Direction, weakest: int, wanted: U8 | None) -> I64:
     """The flows between these representatives, no weaker than a class, from a dataset to itself or not.
 
     The columns of a start that is a dataset belong to it. A dataset's own flows count from any of its columns on.
     """
-    inside, touched = _inside(core, starts, reached)
-    rows = _leaving(core, touched)
+    inside, touched = _mark_inside(core, starts, reached)
+    rows = _list_leaving_rows(core, touched)
     flags = core.flows.flags[rows]
     kept = (flags & PASSED_OVER == 0) & (flags & CLASS <= weakest)
     if wanted is not None:
@@ -78,7 +78,7 @@ def rows_between(core: Core, starts: Ints, reached: Ints, direction: Direction, 
     return found
 
 
-def _inside(core: Core, starts: Ints, reached: Ints) -> tuple[Flags, Flags]:
+def _mark_inside(core: IndexTables, starts: Ints, reached: Ints) -> tuple[Flags, Flags]:
     """By node: whether it is a member of a start or of something reached; and the same with the datasets of columns."""
     nodes = core.nodes
     inside = np.zeros(int(core.counts[N_NODES]), np.bool_)
@@ -91,16 +91,16 @@ def _inside(core: Core, starts: Ints, reached: Ints) -> tuple[Flags, Flags]:
     return inside, touched
 
 
-def _leaving(core: Core, touched: Flags) -> I64:
+def _list_leaving_rows(core: IndexTables, touched: Flags) -> I64:
     """The flows that begin at these nodes."""
     csr, n = core.outgoing, int(core.counts[N_FLOWS])
     nodes = np.flatnonzero(touched[: len(csr.ptr) - 1])
-    folded = csr.flow[rows_of(csr.ptr[nodes].astype(np.int64), csr.ptr[nodes + 1].astype(np.int64))]
+    folded = csr.flow[list_positions(csr.ptr[nodes].astype(np.int64), csr.ptr[nodes + 1].astype(np.int64))]
     newer = np.arange(core.folded, n)
     return np.concatenate([folded.astype(np.int64), newer[touched[core.flows.start[core.folded : n]]]])
 
 
-def flow_step(core: Core, flow: int) -> FlowStep:
+def build_flow_step(core: IndexTables, flow: int) -> FlowStep:
     """A row of Flows as a step between representatives."""
     kind = int(core.flows.kind[flow])
     reach = Reach(int(core.flows.flags[flow]) & CLASS)
@@ -110,25 +110,25 @@ def flow_step(core: Core, flow: int) -> FlowStep:
         int(core.nodes.rep[core.flows.end[flow]]),
         reach,
         None if reach is Reach.POSSIBLE else FlowType.INDIRECT if reach is Reach.INDIRECT else FlowType.DIRECT,
-        core.text(int(core.kinds.subtype[kind])),
-        masking(core, flow),
+        core.get_text(int(core.kinds.subtype[kind])),
+        is_masking(core, flow),
         None if job == NONE else job,
-        int(core.heads.scope_id[core.heads_of([flow], 0)[0]]),
+        int(core.heads.scope_id[core.find_heads([flow], 0)[0]]),
     )
 
 
-def masking(core: Core, flow: int) -> bool:
+def is_masking(core: IndexTables, flow: int) -> bool:
     return bool(int(core.kinds.flags[core.flows.kind[flow]]) & _MASKING) and int(core.flows.flags[flow]) & CLASS != Reach.POSSIBLE
 
 
-def order(core: Core, step: FlowStep) -> tuple[object, ...]:
+def build_order_key(core: IndexTables, step: FlowStep) -> tuple[object, ...]:
     """Steps in an order that depends on what is said only, not on when it came."""
     return (
-        core.label(step.start),
-        core.label(step.end),
+        core.get_label(step.start),
+        core.get_label(step.end),
         step.reach,
         step.subtype,
         step.masking,
-        () if step.job is None else core.label(step.job),
-        core.heads.scope_of(core.heads.current(step.scope_id)),
+        () if step.job is None else core.get_label(step.job),
+        core.heads.get_scope(core.heads.find_current(step.scope_id)),
     )

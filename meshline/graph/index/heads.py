@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from meshline.graph.index.arrays import I32, I64, NONE, U8, extended
-from meshline.graph.index.results import Ints, ScopeInfo, Spoken
+from meshline.graph.index.arrays import I32, I64, NONE, U8, extend_array
+from meshline.graph.index.results import Ints, ScopeInfo, StatedScope
 from meshline.graph.model import (
     CONTENT_REPLACED,
     JOB_OUTPUT,
@@ -64,7 +64,7 @@ class Heads:
         self._replaced: dict[str, dict[int, None]] = {}  # scope ids that state when the content of each dataset was replaced
         self._jobs: dict[str, dict[int, None]] = {}  # scope ids of the job-output scopes of each job
 
-    def current(self, scope_id: int) -> int:
+    def find_current(self, scope_id: int) -> int:
         """The number of the scope's head, or NONE."""
         return int(self.by_scope[scope_id]) if scope_id < len(self.by_scope) else NONE
 
@@ -77,7 +77,7 @@ class Heads:
         self.observed_at[new] = heads.observed_at
         self.valid_from[new] = heads.valid_from
         self.last_observed[new] = heads.last_observed
-        numbers = {source: self.source_number(source) for source in set(heads.sources)}
+        numbers = {source: self.number_source(source) for source in set(heads.sources)}
         self.source[new] = [numbers[source] for source in heads.sources]
         self.provisional[new] = heads.provisional
         self.stale[new] = 0
@@ -90,17 +90,17 @@ class Heads:
         for head, scope_id, scope in zip(range(first, n), heads.scope_ids, heads.scopes, strict=True):
             if scope.startswith(_JOB_OUTPUT):
                 self.run[head] = hash(parse_family(heads.versions[head - first]))
-                self._jobs.setdefault(_job(scope), {})[scope_id] = None
+                self._jobs.setdefault(_parse_job(scope), {})[scope_id] = None
                 if _is_query(scope):
-                    self._queries.setdefault(_output(scope), {})[scope_id] = None
+                    self._queries.setdefault(_parse_output(scope), {})[scope_id] = None
             elif _PARTIAL in scope:
                 self._count_partial(parse_scope(scope), 1)
             elif scope.startswith(_REPLACED):
-                self._replaced.setdefault(_content(scope), {})[scope_id] = None
+                self._replaced.setdefault(_parse_content(scope), {})[scope_id] = None
         top = int(self.scope_id[new].max(initial=0)) + 1
         if top > len(self.by_scope):
             known = len(self.by_scope)
-            self.by_scope = extended(self.by_scope, known, top)
+            self.by_scope = extend_array(self.by_scope, known, top)
             self.by_scope[known:] = NONE
         self.by_scope[self.scope_id[new]] = np.arange(first, n, dtype=np.int32)
         self.n = n
@@ -125,13 +125,13 @@ class Heads:
         self.by_scope[self.scope_id[head]] = NONE
         scope = self.scopes[head]
         if scope.startswith(_JOB_OUTPUT):
-            _drop(self._jobs, _job(scope), int(self.scope_id[head]))
+            _drop(self._jobs, _parse_job(scope), int(self.scope_id[head]))
             if _is_query(scope):
-                _drop(self._queries, _output(scope), int(self.scope_id[head]))
+                _drop(self._queries, _parse_output(scope), int(self.scope_id[head]))
         elif _PARTIAL in scope:
             self._count_partial(parse_scope(scope), -1)
         elif scope.startswith(_REPLACED):
-            _drop(self._replaced, _content(scope), int(self.scope_id[head]))
+            _drop(self._replaced, _parse_content(scope), int(self.scope_id[head]))
 
     def _count_partial(self, scope: Scope, more: int) -> None:
         if is_partial_schema(scope):
@@ -146,7 +146,7 @@ class Heads:
         if self.run[head]:
             self.run[head] = hash(parse_family(now.version))
 
-    def compacted(self, kept: int) -> None:
+    def compact(self, kept: int) -> None:
         """Forget the heads that are not alive; their rows are gone already (`compact`)."""
         alive = np.flatnonzero(self.alive[: self.n])
         for name in (*_NUMBERS, "alive"):
@@ -158,23 +158,25 @@ class Heads:
         self.n = kept
         self.renumbered += 1
 
-    def of_rows(self, rows: I64, table: int) -> Ints:
+    def find_of_rows(self, rows: I64, table: int) -> Ints:
         """The heads of these rows of a table: 0 flows, 1 relations, 2 facts, 3 mentions."""
         return (np.searchsorted(self.starts[: self.n + 1, table], rows, side="right") - 1).astype(np.int32)
 
-    def scope_of(self, head: int) -> Scope:
+    def get_scope(self, head: int) -> Scope:
         return parse_scope(self.scopes[head])
 
-    def source_of(self, head: int) -> str:
+    def get_source(self, head: int) -> str:
         return str(self.sources[self.source[head]])
 
-    def of_source(self, source: str) -> dict[Scope, Spoken]:
+    def list_statements(self, source: str) -> dict[Scope, StatedScope]:
         """All that a source says now."""
         number = self._source_numbers.get(source)
         if number is None:
             return {}
         own = np.flatnonzero((self.alive[: self.n] != 0) & (self.source[: self.n] == number)).tolist()
-        return {self.scope_of(head): Spoken(self.digests[head], int(self.observed_at[head]), int(self.scope_id[head])) for head in own}
+        return {
+            self.get_scope(head): StatedScope(self.digests[head], int(self.observed_at[head]), int(self.scope_id[head])) for head in own
+        }
 
     def list_alive(self, sources: Iterable[str]) -> I64:
         """The alive heads of sources, ascending."""
@@ -187,21 +189,21 @@ class Heads:
         alive = self.alive[: self.n].tolist()
         return [parse_scope(text) for text, is_alive in zip(self.scopes, alive, strict=False) if is_alive and text.startswith(beginnings)]
 
-    def newest_of(self, kind: str) -> int:
+    def find_newest_time(self, kind: str) -> int:
         """The newest time of a statement of the sources of a kind, in microseconds; 0: there is none."""
         numbers = [number for source, number in self._source_numbers.items() if parse_source_kind(source) == kind]
         own = (self.alive[: self.n] != 0) & np.isin(self.source[: self.n], numbers)
         return int(self.observed_at[: self.n][own].max(initial=0))
 
-    def unused_scope_id(self) -> int:
+    def find_unused_scope_id(self) -> int:
         """A number that no head has."""
         return int(self.scope_id[: self.n].max(initial=0)) + 1
 
-    def info(self, head: int) -> ScopeInfo:
+    def get_info(self, head: int) -> ScopeInfo:
         return ScopeInfo(
             int(self.scope_id[head]),
-            self.source_of(head),
-            self.scope_of(head),
+            self.get_source(head),
+            self.get_scope(head),
             int(self.observed_at[head]),
             int(self.valid_from[head]),
             int(self.last_observed[head]),
@@ -209,7 +211,7 @@ class Heads:
             bool(self.stale[head]),
         )
 
-    def restale(self, jobs: Iterable[str] | None = None) -> list[int]:
+    def update_stale(self, jobs: Iterable[str] | None = None) -> list[int]:
         """Find out which job-output heads are stale, of these jobs (see `job_of`) or of all; those that changed.
 
         Stale is what the job's latest run did not state, nor a run that counts as one with it.
@@ -228,10 +230,10 @@ class Heads:
                 changed.append(int(heads[i]))
         return changed
 
-    def replace(self, changed: Iterable[Head] | None = None) -> list[int]:
+    def update_replaced(self, changed: Iterable[Head] | None = None) -> list[int]:
         """Find out which queries' outputs were replaced since, as far as these heads change it, or of all; those that changed."""
         found: list[int] = []
-        for dataset, queries in (self._queries if changed is None else self._concerned(changed)).items():
+        for dataset, queries in (self._queries if changed is None else self._collect_queries(changed)).items():
             heads = self.by_scope[list(queries)]
             times = self.observed_at[self.by_scope[list(self._replaced.get(dataset, ()))]]
             replaced = self.observed_at[heads] < times.max(initial=_NEVER)
@@ -241,40 +243,40 @@ class Heads:
                 found.append(int(heads[i]))
         return found
 
-    def _concerned(self, changed: Iterable[Head]) -> dict[str, dict[int, None]]:
+    def _collect_queries(self, changed: Iterable[Head]) -> dict[str, dict[int, None]]:
         """The queries to look at, by what they write: all into what was replaced, else those that changed."""
         found: dict[str, dict[int, None]] = {}
         for head in changed:
             kind = head.scope[0]
             if kind == CONTENT_REPLACED:
-                dataset = _content(format_scope(head.scope))
+                dataset = _parse_content(format_scope(head.scope))
                 found.setdefault(dataset, {}).update(self._queries.get(dataset, {}))
-            elif kind == JOB_OUTPUT and head.scope[-1] == QUERY and self.current(head.scope_id) != NONE:
+            elif kind == JOB_OUTPUT and head.scope[-1] == QUERY and self.find_current(head.scope_id) != NONE:
                 text = format_scope(head.scope)
                 if _is_query(text):
-                    found.setdefault(_output(text), {})[head.scope_id] = None
+                    found.setdefault(_parse_output(text), {})[head.scope_id] = None
         return found
 
-    def outputs_of(self, job: str) -> list[int]:
+    def list_outputs(self, job: str) -> list[int]:
         """The job-output heads of a job (see `job_of`)."""
-        return [self.current(scope_id) for scope_id in self._jobs.get(job, ())]
+        return [self.find_current(scope_id) for scope_id in self._jobs.get(job, ())]
 
-    def job_of_head(self, head: int) -> str | None:
+    def find_job(self, head: int) -> str | None:
         """`job_of` the scope of a head."""
         scope = self.scopes[head]
-        return _job(scope) if scope.startswith(_JOB_OUTPUT) else None
+        return _parse_job(scope) if scope.startswith(_JOB_OUTPUT) else None
 
     @staticmethod
-    def job_name(job: Sequence[str]) -> str:
+    def format_job_name(job: Sequence[str]) -> str:
         """`job_of` the scopes of a job's outputs."""
-        return _job(format_scope((JOB_OUTPUT, *job, "")))
+        return _parse_job(format_scope((JOB_OUTPUT, *job, "")))
 
     @staticmethod
-    def job_of(scope: Scope) -> str | None:
+    def parse_job(scope: Scope) -> str | None:
         """What names the job of a job-output scope here; None for others."""
-        return _job(format_scope(scope)) if scope[0] == JOB_OUTPUT else None
+        return _parse_job(format_scope(scope)) if scope[0] == JOB_OUTPUT else None
 
-    def source_number(self, source: str) -> int:
+    def number_source(self, source: str) -> int:
         number = self._source_numbers.get(source)
         if number is None:
             number = self._source_numbers[source] = len(self.sources)
@@ -283,7 +285,7 @@ class Heads:
 
     def _reserve(self, n: int) -> None:
         for name in (*_NUMBERS, "alive"):
-            setattr(self, name, extended(getattr(self, name), self.n, n))
+            setattr(self, name, extend_array(getattr(self, name), self.n, n))
         if len(self.starts) < n + 1:
             starts = np.empty((max(n + 1, 2 * len(self.starts)), 4), np.int64)
             starts[: self.n + 1] = self.starts[: self.n + 1]
@@ -295,12 +297,12 @@ def _is_query(scope: str) -> bool:
     return scope.endswith(_QUERY) and scope.count(_BETWEEN) == _OUTPUT_PARTS
 
 
-def _output(scope: str) -> str:
+def _parse_output(scope: str) -> str:
     """The dataset in the text of a job-output scope."""
     return _BETWEEN.join(scope.split(_BETWEEN)[3:5])
 
 
-def _content(scope: str) -> str:
+def _parse_content(scope: str) -> str:
     """The dataset in the text of a scope about its content."""
     return _BETWEEN.join(scope.removesuffix('"]').split(_BETWEEN)[1:3])
 
@@ -311,6 +313,6 @@ def _drop(scopes: dict[str, dict[int, None]], name: str, scope_id: int) -> None:
         del scopes[name]
 
 
-def _job(scope: str) -> str:
+def _parse_job(scope: str) -> str:
     """The text of a job-output scope without its dataset."""
     return _BETWEEN.join(scope.split(_BETWEEN, 3)[:3])

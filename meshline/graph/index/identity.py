@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index.arrays import COLLIDES, GONE, MERGED, N_NODES, NONE, PAST
-from meshline.graph.index.index_tables import Core
+from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.results import Flags, Ints
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Json, Precedence
 from meshline.graph.naming import OwnerForm, is_email, owner_form
@@ -37,7 +37,7 @@ _SAME_AS = EDGE_TYPES.index(EdgeType.SAME_AS)
 class Identity:
     """Keeps rings, representatives and the trait MERGED of datasets and columns."""
 
-    def __init__(self, core: Core, precedence: Precedence) -> None:
+    def __init__(self, core: IndexTables, precedence: Precedence) -> None:
         self._core = core
         self._precedence = precedence
         # A dataset's name as it was until a rename, and the name that continues it (`meshline.graph.index.renames`).
@@ -52,11 +52,11 @@ class Identity:
         self._classes: set[int] = set()
         self._columns: set[int] = set()
 
-    def touch(self, dataset: int) -> None:
+    def mark_changed(self, dataset: int) -> None:
         """What joins this dataset with others has changed."""
         self._classes.add(dataset)
 
-    def touch_columns(self, dataset: int) -> None:
+    def mark_columns_changed(self, dataset: int) -> None:
         """Its columns, or the listings that tell names apart by case, have changed."""
         self._columns.add(dataset)
 
@@ -69,12 +69,12 @@ class Identity:
             return
         if before is not None:
             self._continues[before].discard(past)
-            self.touch(before)
+            self.mark_changed(before)
         if node is not None:
             self.continued[past] = node
             self._continues[node].add(past)
-            self.touch(node)
-        self.touch(past)
+            self.mark_changed(node)
+        self.mark_changed(past)
 
     def continue_column_as(self, past: int, name: str | None) -> None:
         """A column's past name is continued by another name, or (None) by nothing; what it was in is to be grouped anew."""
@@ -85,64 +85,64 @@ class Identity:
 
     def settle_datasets(self) -> set[int]:
         """Make the rings of datasets anew where something was touched; the datasets that were looked at for that."""
-        regrouped = self._regrouped()
+        regrouped = self._regroup_datasets()
         self._columns |= regrouped
         self._classes.clear()
         return regrouped
 
-    def unsettled(self) -> Iterator[list[int]]:
+    def iterate_unsettled(self) -> Iterator[list[int]]:
         """The classes of datasets whose columns are to be grouped."""
         done: set[int] = set()
         for dataset in list(self._columns):
             if dataset not in done:
-                members = self._core.ring(dataset)
+                members = self._core.list_ring(dataset)
                 done.update(members)
                 yield members
 
     def settle_columns(self) -> bool:
         """Make the rings of columns anew; whether anything was touched since the last time."""
-        for members in self.unsettled():
+        for members in self.iterate_unsettled():
             self._group_columns(members)
         touched = bool(self._columns)
         self._columns.clear()
         return touched
 
-    def _regrouped(self) -> set[int]:
+    def _regroup_datasets(self) -> set[int]:
         """Recompute the classes of the touched datasets, and of all that were in a class with one."""
-        todo = {member for dataset in self._classes for member in self._core.ring(dataset)}
+        todo = {member for dataset in self._classes for member in self._core.list_ring(dataset)}
         done: set[int] = set()
         groups: list[set[int]] = []  # joined at the end: until then the rings are those of before
         while todo:
             group = {todo.pop()}
             frontier = list(group)
             while frontier:
-                for other in self._joined(frontier.pop()):
+                for other in self._list_joined(frontier.pop()):
                     if other not in group:
                         group.add(other)
                         frontier.append(other)
-                        todo.update(set(self._core.ring(other)) - done)
-            groups += self._parted(group)
+                        todo.update(set(self._core.list_ring(other)) - done)
+            groups += self._part_group(group)
             done |= group
             todo -= group
         for group in groups:
-            join(self._core, sorted(group))
+            join_nodes(self._core, sorted(group))
         return done
 
-    def _parted(self, group: set[int]) -> list[set[int]]:
+    def _part_group(self, group: set[int]) -> list[set[int]]:
         """The classes of datasets that are connected: one, unless some of them are different."""
-        apart = self._apart(group) if self.any_apart and len(group) > 1 else []
+        apart = self._list_different(group) if self.any_apart and len(group) > 1 else []
         if not apart:
             return [group]
         self.regrouped |= group
         members: dict[int, set[int]] = defaultdict(set)  # by the set's name, which is one of them
         for dataset in group:
-            members[self._lasting(dataset)].add(dataset)
+            members[self._find_lasting(dataset)].add(dataset)
         of = {dataset: name for name, found in members.items() for dataset in found}
         enemies: dict[int, set[int]] = defaultdict(set)
         for a, b in apart:
             enemies[of[a]].add(b)
             enemies[of[b]].add(a)
-        for a, b in self._links(group):
+        for a, b in self._list_links(group):
             kept, lost = sorted((of[a], of[b]), key=lambda name: -len(members[name]))
             if kept != lost and members[lost].isdisjoint(enemies[kept]):
                 of.update(dict.fromkeys(members[lost], kept))
@@ -150,38 +150,38 @@ class Identity:
                 enemies[kept] |= enemies.pop(lost, set())
         return list(members.values())
 
-    def _links(self, group: set[int]) -> list[tuple[int, int]]:
+    def _list_links(self, group: set[int]) -> list[tuple[int, int]]:
         """The pairs of datasets that SAME_AS joins, the strongest first."""
         core = self._core
         ranked: set[tuple[int, tuple[str, ...], tuple[str, ...], int, int]] = set()
         for dataset in group:
-            rows = core.relation_rows(dataset, _SAME_AS)
-            for row, head in zip(rows, core.heads_of(rows, 1), strict=True):
-                ends = [self._lasting(dataset), self._lasting(int(core.relations.end[row]))]
+            rows = core.list_relation_rows(dataset, _SAME_AS)
+            for row, head in zip(rows, core.find_heads(rows, 1), strict=True):
+                ends = [self._find_lasting(dataset), self._find_lasting(int(core.relations.end[row]))]
                 if ends[1] in group:
-                    a, b = sorted(ends, key=core.parts)
-                    ranked.add((self._precedence.rank(core.heads.source_of(head), "same_as"), core.parts(a), core.parts(b), a, b))
+                    a, b = sorted(ends, key=core.get_parts)
+                    ranked.add((self._precedence.rank(core.heads.get_source(head), "same_as"), core.get_parts(a), core.get_parts(b), a, b))
         return [link[3:] for link in sorted(ranked)]
 
-    def _lasting(self, dataset: int) -> int:
+    def _find_lasting(self, dataset: int) -> int:
         """What continues a name that it had until a rename; a key has one such node."""
         while dataset in self.continued:
             dataset = self.continued[dataset]
         return dataset
 
-    def _apart(self, group: set[int]) -> list[tuple[int, int]]:
+    def _list_different(self, group: set[int]) -> list[tuple[int, int]]:
         """The pairs of these datasets that are different."""
         core = self._core
-        pairs = [(one, int(core.relations.end[row])) for one in group for row in core.relation_rows(one, _DIFFERENT_FROM)]
+        pairs = [(one, int(core.relations.end[row])) for one in group for row in core.list_relation_rows(one, _DIFFERENT_FROM)]
         return [(a, b) for a, b in pairs if b in group]
 
-    def _joined(self, dataset: int) -> list[int]:
+    def _list_joined(self, dataset: int) -> list[int]:
         """The datasets that one fact joins this one with."""
         core = self._core
         if core.nodes.traits[dataset] & GONE:
             return []
-        found = [int(core.relations.end[row]) for row in core.relation_rows(dataset, _SAME_AS)]
-        found += [int(core.relations.start[row]) for row in core.relation_rows(dataset, _SAME_AS, incoming=True)]
+        found = [int(core.relations.end[row]) for row in core.list_relation_rows(dataset, _SAME_AS)]
+        found += [int(core.relations.start[row]) for row in core.list_relation_rows(dataset, _SAME_AS, incoming=True)]
         if dataset in self.continued:
             found.append(self.continued[dataset])
         found += self._continues.get(dataset, ())
@@ -192,8 +192,8 @@ class Identity:
         core = self._core
         if len(members) > 1:
             self.grouped.update(members)
-        columns = {member: core.children(member) for member in members}
-        exact = self.told_apart(members)
+        columns = {member: core.list_children(member) for member in members}
+        exact = self.collect_distinct_names(members)
         renamed = any(column in self.renamed for of in columns.values() for column in of) if self.renamed else False
         alone = sum(1 for of in columns.values() if of) <= 1 and not renamed and not any(core.nodes.traits[m] & COLLIDES for m in members)
         groups: dict[str | int, list[int]] = defaultdict(list)
@@ -208,29 +208,29 @@ class Identity:
                     if core.nodes.traits[column] & PAST:
                         groups[column].append(column)
                         continue
-                    name = core.text(int(core.nodes.part2[column]))
+                    name = core.get_text(int(core.nodes.part2[column]))
                 fold = name.casefold()
                 groups["=" + name if fold in exact else "~" + fold].append(column)
         for group in groups.values():
-            join(core, sorted(group))
+            join_nodes(core, sorted(group))
 
-    def told_apart(self, members: Iterable[int]) -> set[str]:
+    def collect_distinct_names(self, members: Iterable[int]) -> set[str]:
         """Casefolded names of which one head lists two spellings for one dataset of a class, even for columns that are gone."""
-        return {fold for member in members if self._core.nodes.traits[member] & COLLIDES for fold in self._told_apart(member)}
+        return {fold for member in members if self._core.nodes.traits[member] & COLLIDES for fold in self._collect_distinct_names(member)}
 
-    def _told_apart(self, dataset: int) -> set[str]:
+    def _collect_distinct_names(self, dataset: int) -> set[str]:
         core = self._core
-        rows = [*core.relation_rows(dataset, _HAS_COLUMN), *core.relation_rows(dataset, -2 - _HAS_COLUMN)]
+        rows = [*core.list_relation_rows(dataset, _HAS_COLUMN), *core.list_relation_rows(dataset, -2 - _HAS_COLUMN)]
         seen: dict[tuple[int, str], str] = {}
         result: set[str] = set()
-        for row, head in zip(rows, core.heads_of(rows, 1), strict=True):
-            name = core.text(int(core.nodes.part2[core.relations.end[row]]))
+        for row, head in zip(rows, core.find_heads(rows, 1), strict=True):
+            name = core.get_text(int(core.nodes.part2[core.relations.end[row]]))
             if seen.setdefault((head, name.casefold()), name) != name:
                 result.add(name.casefold())
         return result
 
 
-def join(core: Core, nodes: list[int]) -> None:
+def join_nodes(core: IndexTables, nodes: list[int]) -> None:
     """Make these nodes one class, whatever they were in before."""
     rep = nodes[0]
     for node, following in zip(nodes, [*nodes[1:], rep], strict=True):
@@ -263,7 +263,7 @@ class _Known(NamedTuple):
 class OwnerIdentity:
     """Keeps rings and representatives of owners, and which of their names is shown."""
 
-    def __init__(self, core: Core, precedence: Precedence) -> None:
+    def __init__(self, core: IndexTables, precedence: Precedence) -> None:
         self._core = core
         self._precedence = precedence
         self.shown: dict[int, int] = {}  # representative of a class of several -> the node whose name is shown
@@ -275,7 +275,7 @@ class OwnerIdentity:
         self._restated = False
         self._classes: dict[int, tuple[int, ...]] = {}  # node -> the class, of classes of several
 
-    def state(self, scope_id: int, node: int, attributes: Mapping[str, Json]) -> None:
+    def record(self, scope_id: int, node: int, attributes: Mapping[str, Json]) -> None:
         """A head states attributes of an owner."""
         email, type_ = attributes.get("email"), attributes.get("owner_type")
         address = email.strip().casefold() if isinstance(email, str) and is_email(email) else ""
@@ -284,7 +284,7 @@ class OwnerIdentity:
             self._stated.setdefault(scope_id, []).append(stated)
             self._restated = True
 
-    def unsay(self, scope_id: int) -> None:
+    def withdraw(self, scope_id: int) -> None:
         """A head that may have stated something is gone."""
         if self._stated.pop(scope_id, None) is not None:
             self._restated = True
@@ -296,25 +296,25 @@ class OwnerIdentity:
         self._restated = False
         wanted: dict[int, tuple[int, ...]] = {}
         shown: dict[int, int] = {}
-        for name, nodes in self._grouped().items():
+        for name, nodes in self._group_owners().items():
             if len(nodes) > 1:
                 members = tuple(sorted(nodes))
                 wanted.update(dict.fromkeys(members, members))
-                shown[members[0]] = min(nodes, key=lambda node, name=name: (self._text(node) != name, self._text(node)))  # type: ignore[misc]
+                shown[members[0]] = min(nodes, key=lambda node, name=name: (self._get_text(node) != name, self._get_text(node)))  # type: ignore[misc]
         changed = {node for node in {*wanted, *self._classes} if wanted.get(node) != self._classes.get(node)}
         renamed = {node for node, members in wanted.items() if shown[members[0]] != self.shown.get(members[0])}
         for node in changed:
-            join(self._core, list(wanted.get(node, (node,))))
+            join_nodes(self._core, list(wanted.get(node, (node,))))
         self._classes, self.shown = wanted, shown
         self.version += bool(changed or renamed)
         return changed | renamed
 
-    def _grouped(self) -> dict[str, list[int]]:
+    def _group_owners(self) -> dict[str, list[int]]:
         """The owners that are in use, by the name that means them."""
-        forms = {node: owner_form(self._text(node)) for node in self._nodes[self._in_use].tolist()}
-        plain = self._plain(forms)
-        known = self._known(plain)
-        heads = _holders(known)
+        forms = {node: owner_form(self._get_text(node)) for node in self._nodes[self._in_use].tolist()}
+        plain = self._strip_prefixes(forms)
+        known = self._collect_known(plain)
+        heads = _find_address_owners(known)
         found: dict[str, list[int]] = defaultdict(list)
         for node in forms:
             name = plain[node]
@@ -324,13 +324,13 @@ class OwnerIdentity:
             found[holder if is_email(name) or (of is not None and of.rank > rank) else name].append(node)
         return found
 
-    def _plain(self, forms: Mapping[int, OwnerForm]) -> dict[int, str]:
+    def _strip_prefixes(self, forms: Mapping[int, OwnerForm]) -> dict[int, str]:
         """The name of each owner without its prefix; the text as it is where the prefix tells it from another one."""
         kinds: dict[str, set[str]] = defaultdict(set)
         types: dict[str, set[str]] = defaultdict(set)
         for form in forms.values():
             kinds[form.name].add(form.kind)
-        for stated in self._all_stated():
+        for stated in self._list_stated():
             if stated.type and stated.node in forms and not forms[stated.node].kind:
                 types[forms[stated.node].name].add(stated.type)
 
@@ -339,14 +339,14 @@ class OwnerIdentity:
                 return True
             return form.kind in types[form.name] if types[form.name] else len(kinds[form.name] - {""}) == 1
 
-        return {node: form.name if fits(form) else self._text(node) for node, form in forms.items()}
+        return {node: form.name if fits(form) else self._get_text(node) for node, form in forms.items()}
 
-    def _known(self, plain: Mapping[int, str]) -> dict[str, _Known]:
+    def _collect_known(self, plain: Mapping[int, str]) -> dict[str, _Known]:
         """What sources state of each name that is no address."""
         found: dict[str, _Known] = {}
         core = self._core
         for scope_id, of_scope in self._stated.items():
-            rank = self._precedence.rank(core.heads.source_of(core.heads.current(scope_id)), "owners")
+            rank = self._precedence.rank(core.heads.get_source(core.heads.find_current(scope_id)), "owners")
             for stated in of_scope:
                 name = plain.get(stated.node)
                 if name is None or is_email(name):
@@ -356,7 +356,7 @@ class OwnerIdentity:
                 found[name] = _Known(min(before.rank, rank), email)
         return found
 
-    def _all_stated(self) -> list[_Stated]:
+    def _list_stated(self) -> list[_Stated]:
         return [stated for of_scope in self._stated.values() for stated in of_scope]
 
     def _follow(self) -> bool:
@@ -369,11 +369,11 @@ class OwnerIdentity:
         before, self._in_use = self._in_use, nodes.live[self._nodes] > 0
         return not np.array_equal(before, self._in_use)
 
-    def _text(self, node: int) -> str:
-        return self._core.parts(node)[0]
+    def _get_text(self, node: int) -> str:
+        return self._core.get_parts(node)[0]
 
 
-def _holders(known: Mapping[str, _Known]) -> dict[str, tuple[int, str]]:
+def _find_address_owners(known: Mapping[str, _Known]) -> dict[str, tuple[int, str]]:
     """By address: whose it is, and the rank of the source that states so; without those that several have."""
     by_address: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for name, of in known.items():

@@ -37,9 +37,9 @@ from meshline.graph.index.arrays import (
     Nodes,
     Overlay,
     Relations,
-    allocated,
-    extended,
-    widened,
+    allocate_group,
+    extend_array,
+    widen_group,
 )
 from meshline.graph.index.heads import MENTIONS, Heads
 from meshline.graph.index.kernels import collect, decode, hash_tables, mutate
@@ -56,21 +56,21 @@ SPARE = 1.1  # room, in terms of the rows that a load is expected to bring
 STRIDE = 4  # times the rows in use, at most: the first heads may be unlike the rest
 
 
-class Core:
+class IndexTables:
     """The tables, and what is done to them. Knows what rows are, not what they mean."""
 
     def __init__(self) -> None:
-        self.names = allocated(Names, 64, slots=256, text=4096)
-        self.nodes = allocated(Nodes, 64, slots=256)
-        self.folds = allocated(Folds, 16, slots=64)
-        self.kinds = allocated(FlowKinds, 16, slots=64)
-        self.flows = allocated(Flows, 64)
-        self.relations = allocated(Relations, 64)
-        self.facts = allocated(Facts, 64)
+        self.names = allocate_group(Names, 64, slots=256, text=4096)
+        self.nodes = allocate_group(Nodes, 64, slots=256)
+        self.folds = allocate_group(Folds, 16, slots=64)
+        self.kinds = allocate_group(FlowKinds, 16, slots=64)
+        self.flows = allocate_group(Flows, 64)
+        self.relations = allocate_group(Relations, 64)
+        self.facts = allocate_group(Facts, 64)
         self.mentions: Ints = np.empty(64, np.int32)
-        self.overlay = allocated(Overlay, 64)
-        self.outgoing = _csr(0, 0)
-        self.incoming = _csr(0, 0)
+        self.overlay = allocate_group(Overlay, 64)
+        self.outgoing = _allocate_csr(0, 0)
+        self.incoming = _allocate_csr(0, 0)
         self.folded = 0  # flows in the CSR arrays
         self.counts: I64 = np.zeros(N_COUNTS, np.int64)
         self.counts[SALT] = secrets.randbits(31)
@@ -135,7 +135,7 @@ class Core:
     def link(self, first: int) -> None:
         """Make the flows from row `first` on traversable."""
         n = int(self.counts[N_FLOWS])
-        self.overlay = widened(self.overlay, first - self.folded, n - self.folded)
+        self.overlay = widen_group(self.overlay, first - self.folded, n - self.folded)
         mutate.link(first, n, self.folded, self.flows, self.nodes, self.overlay)
 
     def withdraw(self, head: int) -> None:
@@ -152,14 +152,14 @@ class Core:
         """Change the flags of one flow."""
         mutate.reflag(row, row + 1, self.folded, 255 - clear, add, self.flows, self.outgoing, self.incoming)
 
-    def recast(self, head: int, mapping: dict[int, int]) -> int:
+    def rewrite_head(self, head: int, mapping: dict[int, int]) -> int:
         """Let a head say the same of other nodes; its new number."""
         begin, end = self.heads.starts[head].copy(), self.heads.starts[head + 1].copy()
         rows = (end - begin).tolist()
-        self.flows = widened(self.flows, int(self.counts[N_FLOWS]), int(self.counts[N_FLOWS]) + rows[0])
-        self.relations = widened(self.relations, int(self.counts[N_RELATIONS]), int(self.counts[N_RELATIONS]) + rows[1])
-        self.facts = widened(self.facts, int(self.counts[N_FACTS]), int(self.counts[N_FACTS]) + rows[2])
-        self.mentions = extended(self.mentions, int(self.counts[N_NAMED]), int(self.counts[N_NAMED]) + rows[3])
+        self.flows = widen_group(self.flows, int(self.counts[N_FLOWS]), int(self.counts[N_FLOWS]) + rows[0])
+        self.relations = widen_group(self.relations, int(self.counts[N_RELATIONS]), int(self.counts[N_RELATIONS]) + rows[1])
+        self.facts = widen_group(self.facts, int(self.counts[N_FACTS]), int(self.counts[N_FACTS]) + rows[2])
+        self.mentions = extend_array(self.mentions, int(self.counts[N_NAMED]), int(self.counts[N_NAMED]) + rows[3])
         cast, supported = self._cast_tables()
         cast[list(mapping)] = list(mapping.values())
         new = self.heads.copy(head)
@@ -170,7 +170,7 @@ class Core:
         )  # fmt: skip
         mentions = self.mentions[self.heads.starts[new, 3] : self.heads.starts[new + 1, 3]]
         cast[list(mapping)] = list(mapping)
-        supported[named_by(mentions)] = 0
+        supported[decode_mentions(mentions)] = 0
         self.link(first)
         self._bury(head)
         return new
@@ -205,10 +205,10 @@ class Core:
         n = int(self.counts[N_FLOWS])
         live = n - int(np.count_nonzero(self.flows.flags[:n] & DEAD))
         nodes = int(self.counts[N_NODES])
-        self.outgoing, self.incoming = _csr(nodes, live), _csr(nodes, live)
+        self.outgoing, self.incoming = _allocate_csr(nodes, live), _allocate_csr(nodes, live)
         mutate.fold(self.flows, self.nodes, self.outgoing, self.incoming, self.counts)
         self.folded = n
-        self.overlay = allocated(Overlay, 64)
+        self.overlay = allocate_group(Overlay, 64)
 
     def compact(self) -> None:
         """Drop the rows of dead heads."""
@@ -216,7 +216,7 @@ class Core:
         kept = mutate.compact(
             heads.alive, heads.n, heads.starts, self.nodes, self.flows, self.relations, self.facts, self.mentions, self.counts
         )
-        heads.compacted(kept)
+        heads.compact(kept)
         self.dead_rows = 0
         self.fold()
 
@@ -224,24 +224,24 @@ class Core:
         """Room for a content of so many bytes (reading.has_room asks for the same), or for all that is to come, if that is known."""
         n = self.counts
 
-        def room(table: int, width: int = 1) -> tuple[int, int, int]:
+        def measure_room(table: int, width: int = 1) -> tuple[int, int, int]:
             """(rows in use, rows needed, rows expected)."""
             used, more = int(n[table]), width * size + 1
             expected = min(used / self.share * SPARE, STRIDE * used) if self.share else 0
             return used, used + more, int(expected) + more
 
-        self.names = widened(self.names, *room(N_NAMES))
-        self.names = self.names._replace(text=extended(self.names.text, *room(N_TEXT, 2)))
-        self.nodes = widened(self.nodes, *room(N_NODES))
-        self.folds = widened(self.folds, *room(N_FOLDS))
-        self.kinds = widened(self.kinds, *room(N_KINDS))
-        self.flows = widened(self.flows, *room(N_FLOWS))
-        self.relations = widened(self.relations, *room(N_RELATIONS))
-        self.facts = widened(self.facts, *room(N_FACTS))
-        self.mentions = extended(self.mentions, *room(N_NAMED))
-        self._local = extended(self._local, 0, size + 1)
+        self.names = widen_group(self.names, *measure_room(N_NAMES))
+        self.names = self.names._replace(text=extend_array(self.names.text, *measure_room(N_TEXT, 2)))
+        self.nodes = widen_group(self.nodes, *measure_room(N_NODES))
+        self.folds = widen_group(self.folds, *measure_room(N_FOLDS))
+        self.kinds = widen_group(self.kinds, *measure_room(N_KINDS))
+        self.flows = widen_group(self.flows, *measure_room(N_FLOWS))
+        self.relations = widen_group(self.relations, *measure_room(N_RELATIONS))
+        self.facts = widen_group(self.facts, *measure_room(N_FACTS))
+        self.mentions = extend_array(self.mentions, *measure_room(N_NAMED))
+        self._local = extend_array(self._local, 0, size + 1)
         for table in (N_NAMES, N_NODES, N_FOLDS, N_KINDS):
-            _, need, expected = room(table)
+            _, need, expected = measure_room(table)
             self._reserve_slots(table, 2 * need, 2 * expected)
         if len(specials) < n[N_SPECIAL] + size + 1:
             larger = np.empty((max(int(n[N_SPECIAL]) + size + 1, 2 * len(specials)), 5), np.int64)
@@ -266,7 +266,7 @@ class Core:
 
     # -- names and nodes
 
-    def text(self, name: int) -> str:
+    def get_text(self, name: int) -> str:
         begin = int(self.names.end[name - 1]) if name > 0 else 0
         try:
             return self.names.text[begin : self.names.end[name]].tobytes().decode()
@@ -279,7 +279,7 @@ class Core:
         text = self.names.text.data
         return [str(text[begin:end], "utf-8", "replace") for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
 
-    def name_number(self, text: str) -> int:
+    def find_name(self, text: str) -> int:
         """The number of a known string, or NONE."""
         raw = np.frombuffer(text.encode() + b"\0", np.uint8)[:-1]
         mask = len(self.names.slots) - 1
@@ -290,46 +290,46 @@ class Core:
         slot = h & mask
         while self.names.slots[slot]:
             name = int(self.names.slots[slot]) - 1
-            if self.names.hash[name] == h and self.text(name) == text:
+            if self.names.hash[name] == h and self.get_text(name) == text:
                 return name
             slot = (slot + 1) & mask
         return NONE
 
-    def node(self, kind: int, part1: int, part2: int) -> int:
+    def find_node(self, kind: int, part1: int, part2: int) -> int:
         """The known node of a key in numbers, or NONE."""
         return hash_tables.node_row(kind, part1, part2, self.nodes)
 
-    def key_node(self, key: AssetKey) -> int:
+    def find_by_key(self, key: AssetKey) -> int:
         """The known node of exactly this key, or NONE."""
-        numbers = [self.name_number(part) for part in key.parts]
+        numbers = [self.find_name(part) for part in key.parts]
         if NONE in numbers:
             return NONE
         if key.kind is AssetKind.COLUMN:
-            dataset = self.node(DATASET, numbers[0], numbers[1])
-            return NONE if dataset == NONE else self.node(COLUMN, dataset, numbers[2])
-        return self.node(_KIND_CODE[key.kind], numbers[0], numbers[1] if len(numbers) > 1 else NONE)
+            dataset = self.find_node(DATASET, numbers[0], numbers[1])
+            return NONE if dataset == NONE else self.find_node(COLUMN, dataset, numbers[2])
+        return self.find_node(_KIND_CODE[key.kind], numbers[0], numbers[1] if len(numbers) > 1 else NONE)
 
-    def parts(self, node: int) -> tuple[str, ...]:
+    def get_parts(self, node: int) -> tuple[str, ...]:
         """The parts of a node's own key."""
         first, second = int(self.nodes.part1[node]), int(self.nodes.part2[node])
         if self.nodes.kind[node] == COLUMN:
-            return (*self.parts(first), self.text(second))
-        return (self.text(first),) if second == NONE else (self.text(first), self.text(second))
+            return (*self.get_parts(first), self.get_text(second))
+        return (self.get_text(first),) if second == NONE else (self.get_text(first), self.get_text(second))
 
-    def label(self, node: int) -> tuple[str, ...]:
+    def get_label(self, node: int) -> tuple[str, ...]:
         """The first by name of the visible members of a class: an order that does not depend on what came first."""
         if not self.nodes.traits[node] & MERGED:
-            return self.parts(node)
-        members = self.ring(node)
-        return min(self.parts(member) for member in [m for m in members if self.nodes.live[m] > 0] or members)
+            return self.get_parts(node)
+        members = self.list_ring(node)
+        return min(self.get_parts(member) for member in [m for m in members if self.nodes.live[m] > 0] or members)
 
-    def key(self, node: int) -> AssetKey:
-        return AssetKey(KINDS[self.nodes.kind[node]], self.parts(node))
+    def get_key(self, node: int) -> AssetKey:
+        return AssetKey(KINDS[self.nodes.kind[node]], self.get_parts(node))
 
-    def id(self, node: int) -> str:
-        return compute_asset_id(KINDS[self.nodes.kind[node]], self.parts(node))
+    def get_id(self, node: int) -> str:
+        return compute_asset_id(KINDS[self.nodes.kind[node]], self.get_parts(node))
 
-    def ring(self, node: int) -> list[int]:
+    def list_ring(self, node: int) -> list[int]:
         """All members of a node's identity class."""
         members = [node]
         member = int(self.nodes.ring[node])
@@ -338,70 +338,70 @@ class Core:
             member = int(self.nodes.ring[member])
         return members
 
-    def make(self, kind: int, part1: int, part2: int, *, past: bool = False) -> int:
+    def make_node(self, kind: int, part1: int, part2: int, *, past: bool = False) -> int:
         """The node of a key in numbers, made if new; `past`: a new one that no key finds."""
         n = int(self.counts[N_NODES])
-        self.nodes = widened(self.nodes, n, n + 1)
-        self.folds = widened(self.folds, int(self.counts[N_FOLDS]), int(self.counts[N_FOLDS]) + 1)
+        self.nodes = widen_group(self.nodes, n, n + 1)
+        self.folds = widen_group(self.folds, int(self.counts[N_FOLDS]), int(self.counts[N_FOLDS]) + 1)
         self._reserve_slots(N_NODES, 2 * n + 3)
         self._reserve_slots(N_FOLDS, 2 * int(self.counts[N_FOLDS]) + 3)
         return mutate.add(kind, part1, part2, int(past), self.names, self.nodes, self.folds, self.counts)
 
     # -- rows by node
 
-    def relation_rows(self, node: int, type_: int, *, incoming: bool = False) -> list[int]:
+    def list_relation_rows(self, node: int, type_: int, *, incoming: bool = False) -> list[int]:
         """The visible relations of a type (NONE: all) that begin or end at exactly this node."""
-        return self._rows(lambda found: collect.relation_rows(node, type_, int(incoming), self.nodes, self.relations, found))
+        return self._collect_rows(lambda found: collect.relation_rows(node, type_, int(incoming), self.nodes, self.relations, found))
 
-    def fact_rows(self, node: int) -> list[int]:
-        return self._rows(lambda found: collect.fact_rows(node, self.nodes, self.facts, found))
+    def list_fact_rows(self, node: int) -> list[int]:
+        return self._collect_rows(lambda found: collect.fact_rows(node, self.nodes, self.facts, found))
 
-    def flow_rows(self, node: int, *, incoming: bool = False) -> list[int]:
-        return self._rows(
+    def list_flow_rows(self, node: int, *, incoming: bool = False) -> list[int]:
+        return self._collect_rows(
             lambda found: collect.flow_rows(
                 node, int(incoming), self.outgoing, self.incoming, self.nodes, self.overlay, self.flows, self.folded, found
             )
         )
 
-    def children(self, dataset: int) -> list[int]:
+    def list_children(self, dataset: int) -> list[int]:
         """The columns of exactly this dataset, in the order in which they came."""
-        return self._rows(lambda found: collect.children(dataset, self.nodes, found))
+        return self._collect_rows(lambda found: collect.children(dataset, self.nodes, found))
 
     def list_columns(self, dataset: int) -> list[int]:
         """The columns of all members of a dataset's class."""
-        return [column for member in self.ring(dataset) for column in self.children(member)]
+        return [column for member in self.list_ring(dataset) for column in self.list_children(member)]
 
     def collect_members(self, nodes: Ints) -> Ints:
         """These nodes and all other members of their classes, sorted."""
         merged = nodes[self.nodes.traits[nodes] & MERGED != 0]
-        others = [other for node in merged.tolist() for other in self.ring(node)]
+        others = [other for node in merged.tolist() for other in self.list_ring(node)]
         return np.unique(np.concatenate([nodes, np.array(others, np.int32)])).astype(np.int32)
 
     def list_rows(self, heads: Ints | I64, table: int) -> I64:
         """The rows of heads in a table (see `heads`), head by head."""
-        return rows_of(self.heads.starts[heads, table], self.heads.starts[heads + 1, table])
+        return list_positions(self.heads.starts[heads, table], self.heads.starts[heads + 1, table])
 
     def list_mentioned(self, heads: Ints | I64) -> Ints:
         """The nodes that heads mention visibly, head by head; see `mutate.recast`."""
         mentions = self.mentions[self.list_rows(heads, MENTIONS)]
         return mentions[mentions >= 0]
 
-    def mention_rows(self, nodes: Sequence[int]) -> list[int]:
+    def find_mention_rows(self, nodes: Sequence[int]) -> list[int]:
         """The mentions of any of exactly these nodes, even those of facts that are not seen: a look at all mentions."""
         if len(self._wanted) < len(self.nodes.kind):
             self._wanted = np.zeros(len(self.nodes.kind), np.uint8)
         self._wanted[list(nodes)] = 1
         n = int(self.heads.starts[self.heads.n, 3])
-        found = self._rows(lambda found: collect.mention_rows(self.mentions, n, self._wanted, found))
+        found = self._collect_rows(lambda found: collect.mention_rows(self.mentions, n, self._wanted, found))
         self._wanted[list(nodes)] = 0
         return found
 
-    def heads_of(self, rows: Sequence[int], table: int) -> list[int]:
+    def find_heads(self, rows: Sequence[int], table: int) -> list[int]:
         """The heads of rows of a table: 0 flows, 1 relations, 2 facts, 3 mentions."""
-        found: list[int] = self.heads.of_rows(np.array(rows, np.int64), table).tolist()
+        found: list[int] = self.heads.find_of_rows(np.array(rows, np.int64), table).tolist()
         return found
 
-    def _rows(self, fill: Callable[[Ints], int]) -> list[int]:
+    def _collect_rows(self, fill: Callable[[Ints], int]) -> list[int]:
         n = fill(self._found)
         if n > len(self._found):
             self._found = np.empty(2 * n, np.int32)
@@ -410,7 +410,7 @@ class Core:
         return found
 
 
-def rows_of(begin: I64, end: I64) -> I64:
+def list_positions(begin: I64, end: I64) -> I64:
     """All of begin[0]..end[0], then all of begin[1]..end[1], and so on."""
     lengths = end - begin
     offsets = np.cumsum(lengths) - lengths
@@ -418,19 +418,19 @@ def rows_of(begin: I64, end: I64) -> I64:
     return rows
 
 
-def named_by(mentions: Ints) -> Ints:
+def decode_mentions(mentions: Ints) -> Ints:
     """The nodes of mentions, even of those that nothing that is seen supports (`mutate.recast`)."""
     return np.where(mentions >= 0, mentions, -2 - mentions)
 
 
-def _csr(nodes: int, flows: int) -> Csr:
+def _allocate_csr(nodes: int, flows: int) -> Csr:
     return Csr(np.zeros(nodes + 1, np.int32), np.empty(flows, np.int32), np.empty(flows, np.uint8), np.empty(flows, np.int32))
 
 
-class Slots:
+class NodeSlots:
     """By node, room for a number. All NONE except while somebody uses it."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: IndexTables) -> None:
         self._core = core
         self._array: Ints = np.empty(0, np.int32)
 
@@ -442,7 +442,7 @@ class Slots:
             self._array = np.full(max(n, 2 * len(self._array)), NONE, np.int32)
         return self._array
 
-    def numbered(self, nodes: Ints) -> tuple[Ints, Ints]:
+    def number_distinct(self, nodes: Ints) -> tuple[Ints, Ints]:
         """(the distinct nodes as they come, of each node the number of it in these)."""
         found, number = np.empty(len(nodes), np.int32), np.empty(len(nodes), np.int32)
         n = collect.numbered(nodes, self.array, found, number)

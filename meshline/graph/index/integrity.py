@@ -24,7 +24,7 @@ class Walk(NamedTuple):
     silent_on_filters: int
 
 
-def index_checks(store: Store, precedence: Precedence, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
+def check_index(store: Store, precedence: Precedence, advance: Callable[[int], None] = lambda _: None) -> Iterator[Check]:
     """Two checks of indexes that are made from the store. If others write meanwhile, both follow first."""
     revision = store.read_revision()
     whole = LineageIndex.load(store.iterate_heads(), revision, precedence=precedence)
@@ -33,11 +33,11 @@ def index_checks(store: Store, precedence: Precedence, advance: Callable[[int], 
     since = store.read_changes(min(whole.revision, followed.revision))
     whole.changes.apply(since)
     followed.changes.apply(since)
-    yield _same(whole, followed, advance)
-    yield _symmetric(whole, advance)
+    yield _check_same(whole, followed, advance)
+    yield _check_symmetric(whole, advance)
 
 
-def _same(whole: LineageIndex, followed: LineageIndex, advance: Callable[[int], None]) -> Check:
+def _check_same(whole: LineageIndex, followed: LineageIndex, advance: Callable[[int], None]) -> Check:
     found = Findings("index: loaded at once and followed change by change it is the same (walks from a sample)")
     if whole.changes.measure_size() != followed.changes.measure_size():
         found.add_problem(f"loaded it has {whole.changes.measure_size()}, followed {followed.changes.measure_size()}")
@@ -47,13 +47,13 @@ def _same(whole: LineageIndex, followed: LineageIndex, advance: Callable[[int], 
         node = whole.assets.find_by_key(key)
         if other is None or node is None:
             found.add_problem(f"{key.kind} {key.qualified_name} is in one of them only")
-        elif any(_differ(_walk(whole, node, way), _walk(followed, other, way)) for way in Direction):
+        elif any(_has_difference(_walk(whole, node, way), _walk(followed, other, way)) for way in Direction):
             found.add_problem(f"from {key.kind} {key.qualified_name} they reach otherwise")
         advance(1)
     return found.build_check()
 
 
-def _symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Check:
+def _check_symmetric(index: LineageIndex, advance: Callable[[int], None]) -> Check:
     found = Findings("index: what a column reaches comes from it (a sample)")
     for key in _sample(index):
         node = index.assets.find_by_key(key)
@@ -78,7 +78,7 @@ def _sample(index: LineageIndex) -> list[AssetKey]:
     return [index.assets.get_key(node) for node in nodes[:: max(1, len(nodes) // SAMPLE)]]
 
 
-def _differ(one: Walk | None, other: Walk | None) -> bool:
+def _has_difference(one: Walk | None, other: Walk | None) -> bool:
     return one is not None and other is not None and one != other
 
 

@@ -7,27 +7,27 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from meshline.graph.index.arrays import DATASET
-from meshline.graph.index.flow_tables import leaving, origins_of
-from meshline.graph.index.index_tables import Slots
-from meshline.graph.index.loader import Feed
-from meshline.graph.index.ownership import Holders
+from meshline.graph.index.flow_tables import collect_origins, list_leaving_flows
+from meshline.graph.index.index_tables import NodeSlots
+from meshline.graph.index.loader import HeadLoader
+from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.passes import Limits, Walker
 from meshline.graph.index.paths import PathSearch
 from meshline.graph.index.results import Affected, Bytes, Direction, Flags, FlowStep, FlowTable, Ints, Reach, View
-from meshline.graph.index.rollup import Rows, strongest
-from meshline.graph.index.traversal import Traversal, starting
-from meshline.graph.index.value_flow import Spread, copies, of_datasets, onward, trace
+from meshline.graph.index.rollup import Rows, keep_strongest
+from meshline.graph.index.traversal import Traversal, resolve_starts
+from meshline.graph.index.value_flow import Spread, collect_onward, find_copies, list_datasets, trace_values
 
 
 class LineageFacet:
     """Flows between assets, and arrays of nodes. Part of `LineageIndex`, which says what nodes are."""
 
-    def __init__(self, feed: Feed, holders: Holders, view: View) -> None:
+    def __init__(self, feed: HeadLoader, holders: OwnershipCache, view: View) -> None:
         self._feed = feed
         self._core = feed.core
         self._holders = holders
         self._view = view
-        self._slots = Slots(feed.core)
+        self._slots = NodeSlots(feed.core)
         self._walker = Walker(feed.core)
 
     def traverse(
@@ -51,26 +51,26 @@ class LineageFacet:
         `time.monotonic()`, in seconds. `seen_since`: follow only flows that were observed at or after this time (microseconds).
         """
         limits = Limits(reach, depth, max_nodes, deadline, seen_since)
-        begin = starting(self._feed, self._holders, starts, direction, promises=promises)
+        begin = resolve_starts(self._feed, self._holders, starts, direction, promises=promises)
         return Traversal(self._feed, self._holders, self._slots, self._walker, begin, direction, limits, self._view)
 
     def find_paths(
         self, start: int, end: int, *, reach: Reach = Reach.POSSIBLE, first: int = 5, depth: int | None = None
     ) -> list[list[FlowStep]]:
         """Up to `first` simple paths from `start` down to `end`: the strongest class first, then the shortest."""
-        return PathSearch(self._core, self._walker, start, end, depth).best(reach, first)
+        return PathSearch(self._core, self._walker, start, end, depth).find_best(reach, first)
 
     def list_flows_from(self, datasets: Sequence[int]) -> FlowTable:
         """The flows that begin at these datasets or at their columns, with pairs of datasets whose columns are known."""
-        return leaving(self._core, self._core.nodes.rep[np.array(sorted(set(datasets)), np.int32)])
+        return list_leaving_flows(self._core, self._core.nodes.rep[np.array(sorted(set(datasets)), np.int32)])
 
     def collect_origins(self, datasets: Iterable[int]) -> Ints:
         """The datasets (representatives, int32, sorted) from columns of which data flows into columns of these datasets."""
-        return origins_of(self._core, datasets)
+        return collect_origins(self._core, datasets)
 
     def get_text(self, number: int) -> str:
         """A text by its number in a `FlowTable`."""
-        return self._core.text(number)
+        return self._core.get_text(number)
 
     def build_spread(self, sources: Ints, *, possible: bool) -> Spread:
         """Everything that values of these columns (representatives) reach unmasked. `possible`: also over flows without known columns."""
@@ -78,26 +78,26 @@ class LineageFacet:
 
     def collect_onward(self, columns: Ints) -> Ints:
         """These columns (representatives), and all that values of them may reach: int32, sorted."""
-        return onward(self._core, columns)
+        return collect_onward(self._core, columns)
 
     def find_trace(self, labels: Ints, column: int) -> list[FlowStep]:
         """A shortest path of values to a column that a `Spread` with these labels reached."""
-        return trace(self._core, labels, column)
+        return trace_values(self._core, labels, column)
 
     def find_copies(self, datasets: Ints | None, least: int, most: int) -> tuple[Ints, Ints]:
         """(datasets that are copied whole, their copies), as int32 arrays of equal length.
 
         Of these datasets (None: of all) those with at least `least` columns; at most `most` pairs.
         """
-        return copies(self._core, of_datasets(self._core) if datasets is None else datasets, least, most)
+        return find_copies(self._core, list_datasets(self._core) if datasets is None else datasets, least, most)
 
     def roll_up(self, nodes: Ints, reach: Bytes, distance: Ints, masked: Flags) -> Affected:
         """Each of these nodes once: its strongest reach, the shortest distance with that reach, masked if all rows with it are."""
-        return Affected(*strongest(Rows(nodes, reach, distance, masked), self._slots))
+        return Affected(*keep_strongest(Rows(nodes, reach, distance, masked), self._slots))
 
     def number_distinct(self, nodes: Ints) -> tuple[Ints, Ints]:
         """(the distinct nodes in the order of their first occurrence, for each node its place among these), both int32."""
-        return self._slots.numbered(nodes)
+        return self._slots.number_distinct(nodes)
 
     def get_kinds(self, nodes: Ints) -> Bytes:
         """The kinds of nodes: int8, positions in `meshline.graph.model.KINDS`."""
@@ -121,5 +121,5 @@ class LineageFacet:
         core = self._core
         members = core.collect_members(nodes)
         datasets = members[core.nodes.kind[members] == DATASET].tolist()
-        columns = [column for dataset in datasets for column in core.children(dataset)]
+        columns = [column for dataset in datasets for column in core.list_children(dataset)]
         return np.unique(np.concatenate([members, np.array(columns, np.int32)]))

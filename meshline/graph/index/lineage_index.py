@@ -15,12 +15,12 @@ from collections.abc import Iterable, Sequence
 
 from meshline.graph.index.asset_facet import AssetFacet
 from meshline.graph.index.change_facet import ChangeFacet
-from meshline.graph.index.display_names import Shown
-from meshline.graph.index.dump import Dump, dumped
+from meshline.graph.index.display_names import DisplayNames
+from meshline.graph.index.dump import Dump, dump_graph
 from meshline.graph.index.lineage_facet import LineageFacet
-from meshline.graph.index.loader import Feed
-from meshline.graph.index.lookup import Finder
-from meshline.graph.index.ownership import Holders
+from meshline.graph.index.loader import HeadLoader
+from meshline.graph.index.lookup import AssetLookup
+from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.ownership_facet import OwnershipFacet
 from meshline.graph.index.results import KnownLater, View
 from meshline.graph.model import Precedence
@@ -39,11 +39,11 @@ class LineageIndex:
         """An empty index; see `load`."""
         precedence = precedence or Precedence()
         self._view = View(revision, as_of)
-        self._feed = Feed(precedence)
+        self._feed = HeadLoader(precedence)
         self._core = self._feed.core
-        self._shown = Shown(self._feed, precedence)
-        self._holders = Holders(self._feed, self._shown, precedence)
-        self._finder = Finder(self._feed, self._shown)
+        self._shown = DisplayNames(self._feed, precedence)
+        self._holders = OwnershipCache(self._feed, self._shown, precedence)
+        self._finder = AssetLookup(self._feed, self._shown)
         self.assets = AssetFacet(self._feed, self._shown, self._finder)
         self.ownership = OwnershipFacet(self._feed, self._holders)
         self.lineage = LineageFacet(self._feed, self._holders, self._view)
@@ -87,4 +87,4 @@ class LineageIndex:
 
     def dump(self) -> Dump:
         """For tests: the whole visible graph by names, independent of the order of the statements (law 7)."""
-        return dumped(self._feed, self._shown, self._holders)
+        return dump_graph(self._feed, self._shown, self._holders)

@@ -25,12 +25,12 @@ from meshline.graph.index.arrays import (
     SPECIAL_TAGS,
     STALE,
 )
-from meshline.graph.index.column_renames import ColumnMoves, ColumnStep
+from meshline.graph.index.column_renames import ColumnRenames, ColumnStep
 from meshline.graph.index.identity import Identity, OwnerIdentity
-from meshline.graph.index.index_tables import Core
+from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels.jit import compile_kernels, compile_kernels_soon
 from meshline.graph.index.pair_coverage import PairCoverage
-from meshline.graph.index.renames import Moves
+from meshline.graph.index.renames import DatasetRenames
 from meshline.graph.index.silent_jobs import SilentJobs
 from meshline.graph.model import (
     CATALOG_KINDS,
@@ -52,13 +52,13 @@ from meshline.graph.store.head_table import HeadTable
 T = TypeVar("T")
 
 
-def ahead(batches: Iterable[T]) -> Generator[T, None, None]:
+def prefetch_batches(batches: Iterable[T]) -> Generator[T, None, None]:
     """The same: while one is worked on, the next is made.
 
     What stores do (waiting for the disk or the server, inflating) and what compiled kernels do needs no interpreter.
     """
     with ThreadPoolExecutor(1, "read ahead") as other:
-        source = _each(batches)
+        source = _yield_batches(batches)
         try:
             coming = other.submit(next, source, None)
             while (batch := coming.result()) is not None:
@@ -69,7 +69,7 @@ def ahead(batches: Iterable[T]) -> Generator[T, None, None]:
             other.submit(source.close).result()
 
 
-def _each(batches: Iterable[T]) -> Generator[T, None, None]:
+def _yield_batches(batches: Iterable[T]) -> Generator[T, None, None]:
     yield from batches
 
 
@@ -91,15 +91,15 @@ INTERPRETED_BYTES = 600_000
 _NO_ATTRIBUTES: Mapping[str, Json] = {}
 
 
-class Feed:
+class HeadLoader:
     """The tables, identity and moves, and what else is told by attributes; all of the visible heads."""
 
     def __init__(self, precedence: Precedence) -> None:
-        self.core = Core()
+        self.core = IndexTables()
         self.identity = Identity(self.core, precedence)
         self.owners = OwnerIdentity(self.core, precedence)
-        self.moves = Moves(self.core, self.identity)
-        self.columns = ColumnMoves(self.core, self.identity, self.moves)
+        self.moves = DatasetRenames(self.core, self.identity)
+        self.columns = ColumnRenames(self.core, self.identity, self.moves)
         self.pairs = PairCoverage(self.core)
         self.silent_jobs = SilentJobs(self.core)
         self.patterns: dict[int, dict[int, list[str]]] = {}  # domain or product -> scope id -> patterns of its members
@@ -114,7 +114,7 @@ class Feed:
 
     def load(self, batches: Iterable[Sequence[Head]]) -> None:
         """Take in all heads of an empty index."""
-        for heads in ahead(batches):
+        for heads in prefetch_batches(batches):
             if heads:
                 table = HeadTable.from_heads(heads)
                 self._read(table)
@@ -125,9 +125,9 @@ class Feed:
         self.core.fold()
         self._settle()
         self.pairs.settle()
-        for head in self.core.heads.restale():
+        for head in self.core.heads.update_stale():
             self.core.reflag(head, 0, STALE)
-        for head in self.core.heads.replace():
+        for head in self.core.heads.update_replaced():
             self.core.reflag(head, 0, REPLACED)
 
     def apply(self, changed: Sequence[Head]) -> None:
@@ -136,7 +136,7 @@ class Feed:
         new: list[Head] = []
         latest = {head.scope_id: head for head in changed}.values()
         for head in latest:
-            current = core.heads.current(head.scope_id)
+            current = core.heads.find_current(head.scope_id)
             if current != NONE and head.content is not None and core.heads.digests[current] == head.content.digest:
                 self._retime(current, head)
             else:
@@ -144,97 +144,97 @@ class Feed:
                     self._withdraw(current)
                 if head.content is not None:
                     new.append(head)
-            self._listed_anew(head.scope)
+            self._follow_listing(head.scope)
         if new:
             first_flow = int(core.counts[N_FLOWS])
             self._read(HeadTable.from_heads(new))
             core.link(first_flow)
             if core.bytes_read > INTERPRETED_BYTES:
                 compile_kernels_soon()
-        self.pairs.recheck_datasets(self._settle())
+        self.pairs.invalidate_datasets(self._settle())
         self._flag(latest)
         core.fold_if_due()
 
     def _flag(self, changed: Collection[Head]) -> None:
         """Mark flows by what other heads state, where these have changed."""
         heads = self.core.heads
-        jobs = {job for head in changed if (job := heads.job_of(head.scope)) is not None}
-        for number in heads.restale(jobs):
+        jobs = {job for head in changed if (job := heads.parse_job(head.scope)) is not None}
+        for number in heads.update_stale(jobs):
             self.core.reflag(number, STALE, STALE if heads.stale[number] else 0)
-        self.pairs.recheck_jobs(jobs)
+        self.pairs.invalidate_jobs(jobs)
         self.pairs.settle()
-        for number in heads.replace(changed):
+        for number in heads.update_replaced(changed):
             self.core.reflag(number, REPLACED, REPLACED if heads.replaced[number] else 0)
 
-    def attributes(self, relation: int) -> Mapping[str, Json]:
+    def get_relation_attributes(self, relation: int) -> Mapping[str, Json]:
         """The attributes of a relation's row."""
         number = int(self.core.relations.value[relation])
         if self.core.relations.type[relation] == _HAS_COLUMN:
             return _NO_ATTRIBUTES if number == NONE else {"position": number}
         return _NO_ATTRIBUTES if number == NONE else self._attributes[number]
 
-    def said(self, number: int) -> Mapping[str, Json]:
+    def get_attributes(self, number: int) -> Mapping[str, Json]:
         """Attributes of relations other than HAS_COLUMN, by their number."""
         return _NO_ATTRIBUTES if number == NONE else self._attributes[number]
 
     def _read(self, heads: HeadTable) -> None:
         contents, specials = self.core.read(heads)
-        self.pairs.define(heads)
+        self.pairs.record_lineages(heads)
         for which, head, subject, begin, end in specials.tolist():
             if which == SPECIAL_RELATION:
-                self._relation(head, subject, bytes(contents[begin:end]))
+                self._apply_relation(head, subject, bytes(contents[begin:end]))
             elif which == SPECIAL_FACT:
-                self._fact(head, subject, bytes(contents[begin:end]))
+                self._apply_fact(head, subject, bytes(contents[begin:end]))
             elif which == SPECIAL_TAGS:
-                self.core.facts.tags[subject] = self._tags(bytes(contents[begin:end]))
+                self.core.facts.tags[subject] = self._number_tags(bytes(contents[begin:end]))
             elif which == SPECIAL_DATASET:
-                self.identity.touch_columns(subject)
+                self.identity.mark_columns_changed(subject)
             else:
-                self.moves.cast_later(int(self.core.heads.scope_id[head]))
+                self.moves.schedule_rewrite(int(self.core.heads.scope_id[head]))
         if any(parse_source_kind(source) in CATALOG_KINDS for source in set(heads.sources)):
             self.names_version += 1
 
-    def _relation(self, head: int, row: int, attributes: bytes) -> None:
+    def _apply_relation(self, head: int, row: int, attributes: bytes) -> None:
         """A relation that is more than its row: of a rarer type, or with attributes."""
         core = self.core
         if attributes != b"\x80":
-            core.relations.value[row] = self._attribute_number(attributes)
+            core.relations.value[row] = self._number_attributes(attributes)
         type_, start, end = int(core.relations.type[row]), int(core.relations.start[row]), int(core.relations.end[row])
         if type_ in _IDENTITY:
             self.identity.any_apart |= type_ == _DIFFERENT_FROM
-            self.identity.touch(start)
-            self.identity.touch(end)
+            self.identity.mark_changed(start)
+            self.identity.mark_changed(end)
         elif type_ == _RENAMED_TO:
-            self._renamed(int(core.heads.scope_id[head]), start, end, int(core.heads.observed_at[head]))
+            self._apply_rename(int(core.heads.scope_id[head]), start, end, int(core.heads.observed_at[head]))
         elif type_ == _PORT:
             self.names_version += 1
 
-    def _renamed(self, scope_id: int, old: int, new: int, time: int) -> None:
+    def _apply_rename(self, scope_id: int, old: int, new: int, time: int) -> None:
         """A dataset has another name, or a column another name in the same dataset."""
         nodes = self.core.nodes
         kinds = (nodes.kind[old], nodes.kind[new])
         if kinds == (DATASET, DATASET):
-            self.moves.rename(scope_id, old, new, time)
+            self.moves.record_rename(scope_id, old, new, time)
         elif kinds == (COLUMN, COLUMN) and nodes.part1[old] == nodes.part1[new] and old != new:
-            names = [self.core.text(int(nodes.part2[column])) for column in (old, new)]
-            self.columns.say(scope_id, int(nodes.part1[old]), ColumnStep(time, *names))
+            names = [self.core.get_text(int(nodes.part2[column])) for column in (old, new)]
+            self.columns.record(scope_id, int(nodes.part1[old]), ColumnStep(time, *names))
 
-    def _fact(self, head: int, node: int, encoded: bytes) -> None:
+    def _apply_fact(self, head: int, node: int, encoded: bytes) -> None:
         """An asset's attributes of which the index needs some."""
-        attributes = _decoded(encoded)
+        attributes = _decode_attributes(encoded)
         nodes, scope_id, time = self.core.nodes, int(self.core.heads.scope_id[head]), int(self.core.heads.observed_at[head])
         if attributes.get("dropped") is True:
             if nodes.kind[node] == COLUMN:
-                self.columns.say(scope_id, int(nodes.part1[node]), ColumnStep(time, self.core.text(int(nodes.part2[node])), None))
+                self.columns.record(scope_id, int(nodes.part1[node]), ColumnStep(time, self.core.get_text(int(nodes.part2[node])), None))
             elif nodes.kind[node] == DATASET:
-                self.moves.drop(scope_id, node, time)
-                self.moves.cast_later(scope_id)
+                self.moves.record_drop(scope_id, node, time)
+                self.moves.schedule_rewrite(scope_id)
         if nodes.kind[node] == _JOB:
-            self.pairs.build(scope_id, node, attributes)
-            self.silent_jobs.state(scope_id, node, attributes)
+            self.pairs.record_build(scope_id, node, attributes)
+            self.silent_jobs.record(scope_id, node, attributes)
             return
         if nodes.kind[node] == _OWNER:
-            self.owners.state(scope_id, node, attributes)
+            self.owners.record(scope_id, node, attributes)
             return
         if isinstance(names := attributes.get("session_names"), list):
             self.session_names.setdefault(scope_id, []).extend((node, tuple(map(str, name))) for name in names if isinstance(name, list))
@@ -243,19 +243,19 @@ class Feed:
             self._with_patterns.setdefault(scope_id, set()).add(node)
             self.patterns.setdefault(node, {})[scope_id] = [pattern for pattern in members if isinstance(pattern, str)]
 
-    def _tags(self, encoded: bytes) -> int:
-        tags = frozenset(tag for said in _listed(_decoded(encoded).get("tags")) if (tag := tag_text(said)))
+    def _number_tags(self, encoded: bytes) -> int:
+        tags = frozenset(tag for said in _to_list(_decode_attributes(encoded).get("tags")) if (tag := format_tag(said)))
         number = self._tag_numbers.get(tags)
         if number is None:
             number = self._tag_numbers[tags] = len(self.tag_sets)
             self.tag_sets.append(tags)
         return number
 
-    def _attribute_number(self, encoded: bytes) -> int:
+    def _number_attributes(self, encoded: bytes) -> int:
         number = self._attribute_numbers.get(encoded)
         if number is None:
             number = self._attribute_numbers[encoded] = len(self._attributes)
-            self._attributes.append(_decoded(encoded))
+            self._attributes.append(_decode_attributes(encoded))
         return number
 
     def _retime(self, head: int, now: Head) -> None:
@@ -266,10 +266,10 @@ class Feed:
             core.reflag(head, PROVISIONAL, PROVISIONAL if now.provisional else 0)
         core.heads.retime(head, now)
         if moved:
-            self.moves.retimed(now.scope_id, now.observed_at)
-            self.columns.retimed(now.scope_id, now.observed_at)
+            self.moves.retime(now.scope_id, now.observed_at)
+            self.columns.retime(now.scope_id, now.observed_at)
 
-    def _listed_anew(self, scope: Scope) -> None:
+    def _follow_listing(self, scope: Scope) -> None:
         """Which columns are shown depends on the times of schemas, where some of them are partial."""
         if scope[:1] == (DATASET_SCOPE,) and (
             is_partial_schema(scope) or (scope[3:] == (WHOLE_SCHEMA,) and scope[:3] in self.core.heads.partial)
@@ -284,18 +284,18 @@ class Feed:
         types = core.relations.type[first:last]
         for dataset in np.unique(core.relations.start[first:last][(types == _HAS_COLUMN) | (types == _HIDDEN_COLUMN)]).tolist():
             if core.nodes.traits[dataset] & COLLIDES:
-                self.identity.touch_columns(dataset)
+                self.identity.mark_columns_changed(dataset)
         for row in (np.flatnonzero(np.isin(types, _IDENTITY)) + first).tolist():
-            self.identity.touch(int(core.relations.start[row]))
-            self.identity.touch(int(core.relations.end[row]))
-        if (types == _PORT).any() or parse_source_kind(core.heads.source_of(head)) in CATALOG_KINDS:
+            self.identity.mark_changed(int(core.relations.start[row]))
+            self.identity.mark_changed(int(core.relations.end[row]))
+        if (types == _PORT).any() or parse_source_kind(core.heads.get_source(head)) in CATALOG_KINDS:
             self.names_version += 1
-        self.moves.unsay(scope_id)
-        self.columns.unsay(scope_id)
+        self.moves.withdraw(scope_id)
+        self.columns.withdraw(scope_id)
         self.session_names.pop(scope_id, None)
-        self.owners.unsay(scope_id)
+        self.owners.withdraw(scope_id)
         self.pairs.withdraw(scope_id)
-        self.silent_jobs.unsay(scope_id)
+        self.silent_jobs.withdraw(scope_id)
         for node in self._with_patterns.pop(scope_id, ()):
             del self.patterns[node][scope_id]
             if not self.patterns[node]:
@@ -317,7 +317,7 @@ class Feed:
         return regrouped
 
 
-def tag_text(said: Json) -> str:
+def format_tag(said: Json) -> str:
     """A tag as text `key` or `key=value`, or as an object with `key` and `value` (OpenLineage's tags facet); empty: it is none."""
     if isinstance(said, str):
         return said
@@ -327,11 +327,11 @@ def tag_text(said: Json) -> str:
     return ""
 
 
-def _listed(value: Json) -> list[Json]:
+def _to_list(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def _decoded(encoded: bytes) -> dict[str, Json]:
+def _decode_attributes(encoded: bytes) -> dict[str, Json]:
     try:
         attributes: dict[str, Json] = _attributes.decode(encoded)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from meshline.graph.index.arrays import COLUMN, DATASET, MERGED, N_NAMES, N_NODES, NONE, PAST
-from meshline.graph.index.display_names import Shown
-from meshline.graph.index.index_tables import Core
+from meshline.graph.index.display_names import DisplayNames
+from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels import asset_ids
 from meshline.graph.index.kernels.jit import is_compiled
-from meshline.graph.index.loader import Feed
+from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.results import Ints
 from meshline.graph.model import ID_PREFIX, KINDS, AssetKey, AssetKind, compute_asset_id
 
@@ -24,67 +24,72 @@ _RECENT = 4096  # ids that are kept one by one before they are sorted in
 _FOLDED = 250_000  # columns whose casefolded names are remembered, about 200 bytes each; those of any one dataset fit
 
 
-class Finder:
+class AssetLookup:
     """Finds assets. Ids are hashed by kind, when one of the kind is first asked for."""
 
-    def __init__(self, feed: Feed, shown: Shown) -> None:
+    def __init__(self, feed: HeadLoader, shown: DisplayNames) -> None:
         self._feed = feed
         self._core = feed.core
         self._shown = shown
         self._known: dict[int, _Ids] = {}
         self._folded = _FoldedNames(feed.core, _FOLDED)
 
-    def by_key(self, key: AssetKey) -> int:
+    def find_by_key(self, key: AssetKey) -> int:
         """The representative of the visible asset with a key, or NONE."""
         if key.kind is AssetKind.COLUMN:
-            dataset = self._core.key_node(AssetKey(AssetKind.DATASET, key.parts[:2]))
-            return NONE if dataset == NONE else self._column(dataset, key.name)
-        node = self._core.key_node(key)
-        return self._visible(self._dataset(node) if key.kind is AssetKind.DATASET and node != NONE else node)
+            dataset = self._core.find_by_key(AssetKey(AssetKind.DATASET, key.parts[:2]))
+            return NONE if dataset == NONE else self._find_column(dataset, key.name)
+        node = self._core.find_by_key(key)
+        return self._find_visible(self._resolve_dataset(node) if key.kind is AssetKind.DATASET and node != NONE else node)
 
-    def by_id(self, id_: str) -> int:
+    def find_by_id(self, id_: str) -> int:
         """The representative of the visible asset with an id, or NONE."""
         prefix, _, digits = id_.partition("_")
         kind = _OF_PREFIX.get(prefix)
         if kind is None or len(digits) != 32 or not set(digits) <= set("0123456789abcdef"):
             return NONE
         return next(
-            (node for key in self._ids(kind).candidates(int(digits[:16], 16)) if key.id == id_ and (node := self.by_key(key)) != NONE), NONE
+            (
+                node
+                for key in self._get_ids(kind).list_candidates(int(digits[:16], 16))
+                if key.id == id_ and (node := self.find_by_key(key)) != NONE
+            ),
+            NONE,
         )
 
     def prepare_ids(self) -> None:
         """Hash the ids of what most questions begin at, so that the first of them does not wait for it."""
         for kind in (COLUMN, DATASET):
-            self._ids(kind).candidates(0)
+            self._get_ids(kind).list_candidates(0)
 
-    def _ids(self, kind: int) -> _Ids:
+    def _get_ids(self, kind: int) -> _Ids:
         ids = self._known.get(kind)
         if ids is None:
             ids = self._known[kind] = _Ids(self._feed, kind)
         return ids
 
-    def _dataset(self, node: int) -> int:
+    def _resolve_dataset(self, node: int) -> int:
         """The dataset that has the name now, else the one that continues what last had it."""
-        return node if self._shown.visible(node) else self._feed.moves.latest(node)
+        return node if self._shown.is_visible(node) else self._feed.moves.find_latest(node)
 
-    def _column(self, dataset: int, name: str) -> int:
+    def _find_column(self, dataset: int, name: str) -> int:
         """The column that has the name now, else the one that last had it."""
-        members = self._core.ring(self._dataset(dataset))
-        found = self._named(members, name)
-        names = self._feed.columns.names(members[0])
-        if not found and names is not None and (now := names.latest(name)) is not None:
-            found = self._named(members, now)
+        members = self._core.list_ring(self._resolve_dataset(dataset))
+        found = self._find_named(members, name)
+        names = self._feed.columns.find_names(members[0])
+        if not found and names is not None and (now := names.find_latest_name(name)) is not None:
+            found = self._find_named(members, now)
         return found.pop() if len(found) == 1 else NONE
 
-    def _named(self, members: list[int], name: str) -> set[int]:
+    def _find_named(self, members: list[int], name: str) -> set[int]:
         """The visible columns (representatives) of a class that have a name now."""
         core = self._core
-        number = core.name_number(name)
-        exact = [column for member in members if number != NONE and (column := core.node(COLUMN, member, number)) != NONE]
-        alike = exact or self._folded.columns(members, name.casefold())
-        return {rep for column in alike if (rep := self._visible(column)) != NONE}
+        number = core.find_name(name)
+        exact = [column for member in members if number != NONE and (column := core.find_node(COLUMN, member, number)) != NONE]
+        alike = exact or self._folded.find_columns(members, name.casefold())
+        return {rep for column in alike if (rep := self._find_visible(column)) != NONE}
 
-    def ending(self, kind: int, wanted: str, fold: Callable[[str], str]) -> list[int]:
+    def find_ending(self, kind: int, wanted: str, fold: Callable[[str], str]) -> list[int]:
         """The visible assets of a kind of which the last part of a name, folded, ends with a text, or the text with it.
 
         Looks at each distinct last part once: no more of these has a name that ends with the text.
@@ -96,13 +101,13 @@ class Finder:
         used = np.zeros(int(core.counts[N_NAMES]), np.bool_)
         used[lasts] = True
         for name in np.flatnonzero(used).tolist():
-            last = fold(core.text(name))
+            last = fold(core.get_text(name))
             used[name] = last.endswith(wanted) or wanted.endswith(last)
         found = np.unique(core.nodes.rep[nodes[used[lasts]]]).tolist()
-        return [node for node in found if self._shown.visible(node)]
+        return [node for node in found if self._shown.is_visible(node)]
 
-    def _visible(self, node: int) -> int:
-        return int(self._core.nodes.rep[node]) if node != NONE and self._shown.visible(node) else NONE
+    def _find_visible(self, node: int) -> int:
+        return int(self._core.nodes.rep[node]) if node != NONE and self._shown.is_visible(node) else NONE
 
 
 class _FoldedNames:
@@ -112,33 +117,33 @@ class _FoldedNames:
     that came since are added when the dataset is next looked at.
     """
 
-    def __init__(self, core: Core, limit: int) -> None:
+    def __init__(self, core: IndexTables, limit: int) -> None:
         """`limit`: the number of columns beyond which all but the dataset that is looked at is forgotten."""
         self._core = core
         self._limit = limit
         self._size = 0
         self._known: dict[int, tuple[int, dict[str, list[int]]]] = {}  # dataset -> (its last column, its columns by folded name)
 
-    def columns(self, datasets: list[int], folded: str) -> list[int]:
+    def find_columns(self, datasets: list[int], folded: str) -> list[int]:
         """The columns of exactly these datasets with a name, whatever its case, but for those of the past."""
         traits = self._core.nodes.traits
-        return [column for dataset in datasets for column in self._of(dataset).get(folded, ()) if not traits[column] & PAST]
+        return [column for dataset in datasets for column in self._get_names(dataset).get(folded, ()) if not traits[column] & PAST]
 
-    def _of(self, dataset: int) -> dict[str, list[int]]:
+    def _get_names(self, dataset: int) -> dict[str, list[int]]:
         nodes = self._core.nodes
         seen, names = self._known.get(dataset, (NONE, {}))
         last = int(nodes.child[dataset])
         if seen == last:
             return names
         if seen == NONE:
-            new = self._core.children(dataset)
+            new = self._core.list_children(dataset)
         else:
             new = []
             while seen != last:
                 seen = int(nodes.sibling[seen])
                 new.append(seen)
         for column in new:
-            names.setdefault(self._core.text(int(nodes.part2[column])).casefold(), []).append(column)
+            names.setdefault(self._core.get_text(int(nodes.part2[column])).casefold(), []).append(column)
         self._size += len(new)
         if self._size > self._limit:
             self._known.clear()
@@ -153,7 +158,7 @@ class _Ids:
     What is in here once stays: whoever looks up checks the whole id and what the key finds now.
     """
 
-    def __init__(self, feed: Feed, kind: int) -> None:
+    def __init__(self, feed: HeadLoader, kind: int) -> None:
         self._core = feed.core
         self._identity = feed.identity
         self._kind = kind
@@ -162,12 +167,12 @@ class _Ids:
         self._parts: Ints = np.empty((0, 2), np.int32)
         self._recent: dict[int, set[tuple[int, int]]] = {}
 
-    def candidates(self, wanted: int) -> list[AssetKey]:
+    def list_candidates(self, wanted: int) -> list[AssetKey]:
         """The keys whose ids begin so."""
         self._follow()
-        return [self._key(a, b) for a, b in [*self._sorted(wanted), *self._recent.get(wanted, ())]]
+        return [self._build_key(a, b) for a, b in [*self._find_sorted(wanted), *self._recent.get(wanted, ())]]
 
-    def _sorted(self, wanted: int) -> list[tuple[int, int]]:
+    def _find_sorted(self, wanted: int) -> list[tuple[int, int]]:
         hash_ = np.array([wanted], np.uint64)
         first, last = int(np.searchsorted(self._hashes, hash_)[0]), int(np.searchsorted(self._hashes, hash_, "right")[0])
         return [(a, b) for a, b in self._parts[first:last].tolist()]
@@ -183,7 +188,7 @@ class _Ids:
             new = new[(core.nodes.traits[datasets] | core.nodes.traits[new]) & PAST == 0]
         parts = np.column_stack([core.nodes.part1[new], core.nodes.part2[new]])
         if len(new) > _RECENT and is_compiled():
-            self._sort_in(self._hashed(parts[:, 0].copy(), parts[:, 1].copy()), parts)
+            self._sort_in(self._hash_keys(parts[:, 0].copy(), parts[:, 1].copy()), parts)
         else:
             for part1, part2 in parts.tolist():
                 self._add(part1, part2)
@@ -198,13 +203,13 @@ class _Ids:
             if core.nodes.traits[dataset] & (MERGED | PAST) == MERGED:
                 names = {int(core.nodes.part2[column]) for column in core.list_columns(dataset)}
                 for name in sorted(names):
-                    if core.node(COLUMN, dataset, name) == NONE:
+                    if core.find_node(COLUMN, dataset, name) == NONE:
                         self._add(dataset, name)
 
     def _add(self, part1: int, part2: int) -> None:
-        key = self._key(part1, part2)
+        key = self._build_key(part1, part2)
         hash_ = int(compute_asset_id(key.kind, key.parts)[-32:-16], 16)
-        if (part1, part2) in self._sorted(hash_):  # a merged dataset is grouped again and again
+        if (part1, part2) in self._find_sorted(hash_):  # a merged dataset is grouped again and again
             return
         self._recent.setdefault(hash_, set()).add((part1, part2))
         if len(self._recent) > _RECENT * max(1, len(self._hashes) // 65_536):
@@ -212,7 +217,7 @@ class _Ids:
             self._recent.clear()
             self._sort_in(np.array([row[0] for row in rows], np.uint64), np.array([row[1:] for row in rows], np.int32))
 
-    def _hashed(self, part1: Ints, part2: Ints) -> Hashes:
+    def _hash_keys(self, part1: Ints, part2: Ints) -> Hashes:
         """The first 8 bytes of the ids of many keys."""
         core = self._core
         is_column = self._kind == COLUMN
@@ -228,11 +233,11 @@ class _Ids:
             size *= 2
         return hashes
 
-    def _key(self, part1: int, part2: int) -> AssetKey:
+    def _build_key(self, part1: int, part2: int) -> AssetKey:
         core = self._core
         if self._kind == COLUMN:
-            return AssetKey(AssetKind.COLUMN, (*core.parts(part1), core.text(part2)))
-        parts = (core.text(part1),) if part2 == NONE else (core.text(part1), core.text(part2))
+            return AssetKey(AssetKind.COLUMN, (*core.get_parts(part1), core.get_text(part2)))
+        parts = (core.get_text(part1),) if part2 == NONE else (core.get_text(part1), core.get_text(part2))
         return AssetKey(KINDS[self._kind], parts)
 
     def _sort_in(self, hashes: Hashes, parts: Ints) -> None:

@@ -9,64 +9,64 @@ import numpy as np
 from meshline.graph.index.arrays import COLUMN, COVERED, DATASET, GONE, I64, N_NODES, NONE, PAST, REPLACED, U8
 from meshline.graph.index.heads import FACTS, FLOWS, MENTIONS
 from meshline.graph.index.identity import Identity
-from meshline.graph.index.index_tables import Core, named_by, rows_of
-from meshline.graph.index.results import Flags, Ints, Moved
+from meshline.graph.index.index_tables import IndexTables, decode_mentions, list_positions
+from meshline.graph.index.results import ChangedNodes, Flags, Ints
 from meshline.graph.model import AssetKey
 
 
-def scopes_of(core: Core, node: int) -> list[int]:
+def list_scopes(core: IndexTables, node: int) -> list[int]:
     """The scopes whose heads mention any member; a mention of a column is one of its dataset."""
-    members = core.ring(node)
+    members = core.list_ring(node)
     if core.nodes.kind[node] == DATASET:
         columns = core.list_columns(node)
         members += [column for column in columns if not core.nodes.traits[column] & GONE]
     heads: set[int] = set()
     for member in members:
-        heads.update(core.heads_of(core.fact_rows(member), 2))
-        heads.update(core.heads_of([*core.relation_rows(member, NONE), *core.relation_rows(member, NONE, incoming=True)], 1))
-        heads.update(core.heads_of([*core.flow_rows(member), *core.flow_rows(member, incoming=True)], 0))
+        heads.update(core.find_heads(core.list_fact_rows(member), 2))
+        heads.update(core.find_heads([*core.list_relation_rows(member, NONE), *core.list_relation_rows(member, NONE, incoming=True)], 1))
+        heads.update(core.find_heads([*core.list_flow_rows(member), *core.list_flow_rows(member, incoming=True)], 0))
     return np.sort(core.heads.scope_id[list(heads)]).tolist() if heads else []
 
 
-def fact_names(core: Core, node: int) -> dict[int, set[AssetKey]]:
+def list_fact_names(core: IndexTables, node: int) -> dict[int, set[AssetKey]]:
     """The scopes whose heads say attributes of any member, each with the names under which it does."""
     found: dict[int, set[AssetKey]] = {}
-    for member in core.ring(node):
-        for head in core.heads_of(core.fact_rows(member), 2):
-            found.setdefault(int(core.heads.scope_id[head]), set()).add(core.key(member))
+    for member in core.list_ring(node):
+        for head in core.find_heads(core.list_fact_rows(member), 2):
+            found.setdefault(int(core.heads.scope_id[head]), set()).add(core.get_key(member))
     return found
 
 
-def mentioned(core: Core, head: int) -> Ints:
+def list_mentioned(core: IndexTables, head: int) -> Ints:
     """The nodes that a head mentions, even if only by facts that are not seen."""
-    return named_by(core.mentions[core.heads.starts[head, MENTIONS] : core.heads.starts[head + 1, MENTIONS]])
+    return decode_mentions(core.mentions[core.heads.starts[head, MENTIONS] : core.heads.starts[head + 1, MENTIONS]])
 
 
-def scopes_mentioning(core: Core, nodes: Sequence[int]) -> set[int]:
+def collect_scopes_mentioning(core: IndexTables, nodes: Sequence[int]) -> set[int]:
     """The scopes whose heads mention any of exactly these nodes, even if only by facts that are not seen: a look at all mentions."""
     if not nodes:
         return set()
-    heads = set(core.heads_of(core.mention_rows(nodes), 3))
+    heads = set(core.find_heads(core.find_mention_rows(nodes), 3))
     return {int(core.heads.scope_id[head]) for head in heads if core.heads.alive[head]}
 
 
-def list_names_stated(core: Core, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
+def list_names_stated(core: IndexTables, namespaces: Collection[str], but: str) -> dict[str, dict[str, int]]:
     """By namespace the names of datasets that sources other than `but` mention now, each with its own node."""
     n, nodes = int(core.counts[N_NODES]), core.nodes
     own = np.bincount(core.list_mentioned(core.heads.list_alive([but])), minlength=n)
     stated = (nodes.kind[:n] == DATASET) & (nodes.traits[:n] & (GONE | PAST) == 0) & (nodes.live[:n] - own > 0)
     found: dict[str, dict[str, int]] = {}
     for namespace in namespaces:
-        number = core.name_number(namespace)
+        number = core.find_name(namespace)
         of_namespace = np.flatnonzero(stated & (nodes.part1[:n] == number)) if number != NONE else np.empty(0, np.int32)
         found[namespace] = dict(zip(core.read_texts(nodes.part2[of_namespace]), of_namespace.tolist(), strict=True))
     return found
 
 
-def find_first_mentions(core: Core, keys: Collection[AssetKey], but: str) -> dict[AssetKey, int]:
+def find_first_mentions(core: IndexTables, keys: Collection[AssetKey], but: str) -> dict[AssetKey, int]:
     """Since when, at the latest, sources other than `but` mention datasets: the earliest beginning of a current statement on each."""
     heads, n = core.heads, int(core.counts[N_NODES])
-    wanted = {node: key for key in keys if (node := core.key_node(key)) != NONE}
+    wanted = {node: key for key in keys if (node := core.find_by_key(key)) != NONE}
     marked: Flags = np.zeros(n, np.bool_)
     marked[list(wanted)] = True
     others = np.flatnonzero(heads.alive[: heads.n])
@@ -79,7 +79,7 @@ def find_first_mentions(core: Core, keys: Collection[AssetKey], but: str) -> dic
     return {key: int(since[node]) for node, key in wanted.items() if since[node] < np.iinfo(np.int64).max}
 
 
-class Touched:
+class ChangedAssets:
     """Follows the heads: which assets are named by those that came, went, or say the same as of another time.
 
     Whatever is known of an asset rests on heads that name it. What joins or parts identity classes is said
@@ -88,14 +88,14 @@ class Touched:
     their classes. One for each index: it empties `regrouped`.
     """
 
-    def __init__(self, core: Core, identity: Identity) -> None:
+    def __init__(self, core: IndexTables, identity: Identity) -> None:
         self._core = core
         self._identity = identity
         self._renumbered = -1
         self._alive: U8 = np.empty(0, np.uint8)
         self._observed_at: I64 = np.empty(0, np.int64)
 
-    def since(self) -> Ints | None:
+    def find_changed(self) -> Ints | None:
         """The assets touched since the last call, sorted; None: any may be."""
         heads = self._core.heads
         regrouped, self._identity.regrouped = self._identity.regrouped, set()
@@ -108,18 +108,18 @@ class Touched:
         differs = (before != self._alive[:known]) | (times != self._observed_at[:known])
         changed = np.concatenate([np.flatnonzero(differs), np.arange(known, heads.n)])
         mentions = self._core.mentions[self._core.list_rows(changed, MENTIONS)]
-        return np.unique(np.concatenate([named_by(mentions), np.array(sorted(regrouped), np.int32)]))
+        return np.unique(np.concatenate([decode_mentions(mentions), np.array(sorted(regrouped), np.int32)]))
 
 
 class Trail:
     """Looks at the index now and then. It costs a pass over arrays, a few milliseconds for a million columns."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: IndexTables) -> None:
         self._core = core
         self._renumbered = core.heads.renumbered
         self._remember()
 
-    def since(self) -> Moved | None:
+    def find_changed(self) -> ChangedNodes | None:
         """What changed since the last call; None: anything may have."""
         core, heads = self._core, self._core.heads
         if self._renumbered != heads.renumbered:
@@ -131,20 +131,20 @@ class Trail:
             [np.flatnonzero(self._alive != heads.alive[:known]), np.arange(known, heads.n)]
         )  # one that came and went since names nothing that changed, and does no harm
         retimed = np.flatnonzero((self._alive == heads.alive[:known]) & (self._observed_at != heads.observed_at[:known]))
-        mentioned, of_time = self._mentions(came_or_went), self._mentions(retimed)
+        mentioned, of_time = self._list_mentioned(came_or_went), self._list_mentioned(retimed)
         kinds = core.nodes.kind[of_time]
         named = np.unique(np.concatenate([mentioned, of_time[(kinds != DATASET) & (kinds != COLUMN)]]))
         refollowed = np.flatnonzero((heads.alive[:known] != 0) & (self._refollowed != heads.refollowed[:known]))
         fed = np.concatenate(
             [
-                self._flow_ends(came_or_went, passed_over=COVERED | REPLACED),
-                self._flow_ends(refollowed),
-                self._mentions(self._tagging(came_or_went)),
-                self._other_sight(),
+                self._list_flow_ends(came_or_went, passed_over=COVERED | REPLACED),
+                self._list_flow_ends(refollowed),
+                self._list_mentioned(self._find_tagging(came_or_went)),
+                self._list_regrouped(),
             ]
         )
         self._remember()
-        return Moved(named.astype(np.int32), np.unique(fed).astype(np.int32))
+        return ChangedNodes(named.astype(np.int32), np.unique(fed).astype(np.int32))
 
     def _remember(self) -> None:
         core, n = self._core, int(self._core.counts[N_NODES])
@@ -154,28 +154,28 @@ class Trail:
         self._rep: Ints = core.nodes.rep[:n].copy()
         self._seen: Flags = core.nodes.live[:n] > 0
 
-    def _mentions(self, heads: I64) -> Ints:
+    def _list_mentioned(self, heads: I64) -> Ints:
         core = self._core
-        return named_by(core.mentions[core.list_rows(heads, MENTIONS)])
+        return decode_mentions(core.mentions[core.list_rows(heads, MENTIONS)])
 
-    def _flow_ends(self, heads: I64, *, passed_over: int = 0) -> Ints:
+    def _list_flow_ends(self, heads: I64, *, passed_over: int = 0) -> Ints:
         """Where the flows of these heads lead, but for those with any of these flags."""
         core = self._core
         rows = core.list_rows(heads, FLOWS)
         ends: Ints = core.flows.end[rows[core.flows.flags[rows] & passed_over == 0]]
         return ends
 
-    def _tagging(self, heads: I64) -> I64:
+    def _find_tagging(self, heads: I64) -> I64:
         """Those of these heads that give tags."""
         core = self._core
         starts = core.heads.starts
         begin, end = starts[heads, FACTS], starts[heads + 1, FACTS]
-        tagged = core.facts.tags[rows_of(begin, end)] != NONE
+        tagged = core.facts.tags[list_positions(begin, end)] != NONE
         of_head = np.repeat(np.arange(len(heads)), end - begin)
         found: I64 = heads[np.unique(of_head[tagged])]
         return found
 
-    def _other_sight(self) -> Ints:
+    def _list_regrouped(self) -> Ints:
         """Nodes of which the representative, or whether any head names them, is another; and their representatives then and now."""
         nodes, known = self._core.nodes, len(self._rep)
         n = int(self._core.counts[N_NODES])

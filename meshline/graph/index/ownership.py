@@ -11,11 +11,11 @@ import numpy as np
 
 from meshline.graph.contracts import in_force
 from meshline.graph.index.arrays import COLUMN, DATASET, I64, N_NODES, N_RELATIONS, NONE
-from meshline.graph.index.display_names import Shown, is_output
-from meshline.graph.index.index_tables import Core
-from meshline.graph.index.loader import Feed
-from meshline.graph.index.mentions import Touched
-from meshline.graph.index.results import Flags, Ints, Ownership, Tied
+from meshline.graph.index.display_names import DisplayNames, is_output
+from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.loader import HeadLoader
+from meshline.graph.index.mentions import ChangedAssets
+from meshline.graph.index.results import EdgeTable, Flags, Ints, Ownership
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType, Precedence, parse_source_kind
 from meshline.graph.naming import Patterns, Rule
 from meshline.graph.store.head_table import format_scope
@@ -27,27 +27,27 @@ _KEPT = tuple(EDGE_TYPES.index(type_) for type_ in (EdgeType.PORT, EdgeType.OWNS
 _IDLE = format_scope(("job-reads", ""))[:-2]
 
 
-class Ties:
+class RelationRows:
     """Rows of `Relations` by type. New rows are looked through once; those of heads that went are left out."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: IndexTables) -> None:
         self._core = core
         self._renumbered = -1
         self._upto = 0
         self._rows: dict[int, I64] = {}
         self._idle: I64 = np.empty(0, np.int64)
 
-    def rows(self, type_: int) -> I64:
+    def list_rows(self, type_: int) -> I64:
         """The visible relations of a type: PORT, OWNS, CONSUMES or GOVERNS."""
         self._follow()
-        return self._visible(self._rows[type_], type_)
+        return self._filter_visible(self._rows[type_], type_)
 
-    def idle(self) -> I64:
+    def list_idle_reads(self) -> I64:
         """The visible READS of jobs that name no output."""
         self._follow()
-        return self._visible(self._idle, _READS)
+        return self._filter_visible(self._idle, _READS)
 
-    def _visible(self, rows: I64, type_: int) -> I64:
+    def _filter_visible(self, rows: I64, type_: int) -> I64:
         visible: I64 = rows[self._core.relations.type[rows] == type_]
         return visible
 
@@ -64,13 +64,13 @@ class Ties:
         types = core.relations.type[self._upto : n]
         for type_, known in self._rows.items():
             self._rows[type_] = np.concatenate([known, np.flatnonzero(types == type_) + self._upto])
-        self._idle = np.concatenate([self._idle, self._reading(np.flatnonzero(types == _READS) + self._upto)])
+        self._idle = np.concatenate([self._idle, self._filter_idle(np.flatnonzero(types == _READS) + self._upto)])
         self._upto = n
 
-    def _reading(self, rows: I64) -> I64:
+    def _filter_idle(self, rows: I64) -> I64:
         """Those of these READS that jobs without an output say."""
         heads = self._core.heads
-        of_rows = heads.of_rows(rows, 1)
+        of_rows = heads.find_of_rows(rows, 1)
         distinct = np.unique(of_rows)
         idle = np.array([heads.scopes[head].startswith(_IDLE) for head in distinct.tolist()], np.bool_)
         found: I64 = rows[np.isin(of_rows, distinct[idle])]
@@ -90,22 +90,22 @@ _JOB = KINDS.index(AssetKind.JOB)
 _UNKNOWN, _NOBODY, _SOME = 0, 1, 2
 
 
-class Holders:
+class OwnershipCache:
     """Products, domains and owners of assets.
 
     What was found out is kept, and forgotten only of assets that a change touches: an event that adds a
     dataset costs the next question that dataset.
     """
 
-    def __init__(self, feed: Feed, shown: Shown, precedence: Precedence) -> None:
+    def __init__(self, feed: HeadLoader, shown: DisplayNames, precedence: Precedence) -> None:
         self._feed = feed
         self._core = feed.core
         self._shown = shown
         self._precedence = precedence
         self._version = -1
         self._owners_version = 0
-        self._touched = Touched(feed.core, feed.identity)
-        self.ties = Ties(feed.core)
+        self._touched = ChangedAssets(feed.core, feed.identity)
+        self.relations = RelationRows(feed.core)
         self._rules: frozenset[Rule] = frozenset()
         self._patterns: dict[int, Patterns] = {}
         self._product: Ints = np.zeros(0, np.int32)  # of datasets (representatives); see _UNKNOWN
@@ -115,48 +115,48 @@ class Holders:
         self._owned: Flags = np.zeros(0, np.bool_)  # by node: whether the very asset has owners, of its own or by contract
         self._exposed: Flags = np.zeros(0, np.bool_)  # whether the dataset has ports
 
-    def product(self, node: int) -> int | None:
+    def find_product(self, node: int) -> int | None:
         """The product of a dataset (or of a column's): by output port, else by the longest matching pattern."""
-        dataset = self._dataset(node)
+        dataset = self._find_dataset(node)
         if dataset is None:
             return None
         self._follow()
         if self._product[dataset] == _UNKNOWN:
             self._place(dataset)
-        return _node(int(self._product[dataset]))
+        return _decode_node(int(self._product[dataset]))
 
-    def domain(self, node: int) -> int | None:
+    def find_domain(self, node: int) -> int | None:
         """The domain of a dataset, column or product; the parent of a domain."""
-        holder = node if self._core.nodes.kind[node] in (_DOMAIN, _DATA_PRODUCT) else self._dataset(node)
+        holder = node if self._core.nodes.kind[node] in (_DOMAIN, _DATA_PRODUCT) else self._find_dataset(node)
         if holder is None:
             return None
         self._follow()
         if self._domain[holder] == _UNKNOWN:
-            self._find_domains([holder])
-        return _node(int(self._domain[holder]))
+            self._resolve_domains([holder])
+        return _decode_node(int(self._domain[holder]))
 
-    def products(self, datasets: Ints) -> Ints:
+    def find_products(self, datasets: Ints) -> Ints:
         """The product of each of these datasets (representatives), or NONE."""
         self._follow()
         for dataset in datasets[self._product[datasets] == _UNKNOWN].tolist():
             self._place(dataset)
         return np.maximum(self._product[datasets] - _SOME, NONE)
 
-    def domains(self, holders: Ints) -> Ints:
+    def find_domains(self, holders: Ints) -> Ints:
         """The domain of each of these datasets (representatives), products and domains, or NONE."""
         self._follow()
-        self._find_domains(holders[self._domain[holders] == _UNKNOWN].tolist())
+        self._resolve_domains(holders[self._domain[holders] == _UNKNOWN].tolist())
         return np.maximum(self._domain[holders] - _SOME, NONE)
 
-    def owners(self, node: int) -> list[Ownership]:
+    def list_owners(self, node: int) -> list[Ownership]:
         """The owners at the nearest level that has any."""
-        for level in self.levels(node):
-            found = self.direct_owners(level)
+        for level in self.iterate_levels(node):
+            found = self.list_direct_owners(level)
             if found:
                 return found
         return []
 
-    def direct_owners(self, node: int) -> list[Ownership]:
+    def list_direct_owners(self, node: int) -> list[Ownership]:
         """The owners stated of this very asset, by the strongest source that names any; of one owner, one per type.
 
         Without any, the owners of the contracts in force that govern it: their `level` is the contract.
@@ -165,39 +165,39 @@ class Holders:
         rep = int(self._core.nodes.rep[node])
         found = self._owners.get(rep)
         if found is None:
-            found = self._owners[rep] = tuple(self._said_owners(rep) or self._contract_owners(rep))
+            found = self._owners[rep] = tuple(self._list_stated_owners(rep) or self._list_contract_owners(rep))
         return list(found)
 
-    def owner_nodes(self, node: int) -> frozenset[int]:
+    def collect_owner_nodes(self, node: int) -> frozenset[int]:
         """The owners of `direct_owners`, of a representative."""
         self._follow()
         found = self._owner_nodes.get(node)
         if found is None:
-            found = self._owner_nodes[node] = frozenset(said.owner for said in self.direct_owners(node))
+            found = self._owner_nodes[node] = frozenset(said.owner for said in self.list_direct_owners(node))
         return found
 
-    def owned(self) -> Flags:
+    def get_owned(self) -> Flags:
         """By node: whether `direct_owners` has any. Of representatives."""
         self._follow()
         return self._owned
 
-    def tied(self, type_: int) -> Tied:
+    def build_edge_table(self, type_: int) -> EdgeTable:
         """The visible relations of a type that `Ties` keeps."""
-        rows, core = self.ties.rows(type_), self._core
+        rows, core = self.relations.list_rows(type_), self._core
         start, end = core.nodes.rep[core.relations.start[rows]], core.nodes.rep[core.relations.end[rows]]
-        return Tied(start, end, core.relations.value[rows])
+        return EdgeTable(start, end, core.relations.value[rows])
 
-    def scopes_stating(self, type_: int) -> dict[str, list[int]]:
+    def list_scopes_stating(self, type_: int) -> dict[str, list[int]]:
         """By kind of source: the ids of the scopes that state relations of a type that `Ties` keeps, but to jobs."""
-        rows, core = self.ties.rows(type_), self._core
+        rows, core = self.relations.list_rows(type_), self._core
         rows = rows[core.nodes.kind[core.relations.end[rows]] != _JOB]
-        heads = np.unique(core.heads.of_rows(rows, 1))
+        heads = np.unique(core.heads.find_of_rows(rows, 1))
         found: dict[str, list[int]] = {}
         for source, scope_id in zip(core.heads.source[heads].tolist(), core.heads.scope_id[heads].tolist(), strict=True):
             found.setdefault(parse_source_kind(core.heads.sources[source]), []).append(scope_id)
         return found
 
-    def levels(self, node: int) -> Iterator[int]:
+    def iterate_levels(self, node: int) -> Iterator[int]:
         """The asset itself, then what holds it, nearest first."""
         core = self._core
         rep: int | None = int(core.nodes.rep[node])
@@ -205,48 +205,48 @@ class Holders:
         yield rep
         if core.nodes.kind[rep] == COLUMN:
             yield int(core.nodes.rep[core.nodes.part1[rep]])
-        product = self.product(rep)
+        product = self.find_product(rep)
         if product is not None:
             yield product
         seen: set[int] = set()
-        domain = self.domain(rep)
+        domain = self.find_domain(rep)
         while domain is not None and domain not in seen:
             seen.add(domain)
             yield domain
-            domain = self.domain(domain)
+            domain = self.find_domain(domain)
 
-    def _dataset(self, node: int) -> int | None:
+    def _find_dataset(self, node: int) -> int | None:
         nodes = self._core.nodes
         if nodes.kind[node] == COLUMN:
             return int(nodes.rep[nodes.part1[node]])
         return int(nodes.rep[node]) if nodes.kind[node] == DATASET else None
 
-    def _part_of(self, node: int) -> int | None:
+    def _find_parent(self, node: int) -> int | None:
         """What a product or domain is part of, as the strongest source says."""
         core = self._core
-        rows = core.relation_rows(node, _PART_OF)
+        rows = core.list_relation_rows(node, _PART_OF)
         if not rows:
             return None
 
-        def strength(said: tuple[int, int]) -> tuple[int, int, str, tuple[str, ...]]:
+        def measure_strength(said: tuple[int, int]) -> tuple[int, int, str, tuple[str, ...]]:
             row, head = said
-            source = core.heads.source_of(head)
+            source = core.heads.get_source(head)
             return (
                 self._precedence.rank(source, "domain"),
                 -int(core.heads.observed_at[head]),
                 source,
-                core.label(int(core.relations.end[row])),
+                core.get_label(int(core.relations.end[row])),
             )
 
-        row, _ = min(zip(rows, core.heads_of(rows, 1), strict=True), key=strength)
+        row, _ = min(zip(rows, core.find_heads(rows, 1), strict=True), key=measure_strength)
         return int(core.relations.end[row])
 
-    def _said_owners(self, rep: int) -> list[Ownership]:
+    def _list_stated_owners(self, rep: int) -> list[Ownership]:
         core = self._core
-        rows = [row for member in core.ring(rep) for row in core.relation_rows(member, _OWNS, incoming=True)]
+        rows = [row for member in core.list_ring(rep) for row in core.list_relation_rows(member, _OWNS, incoming=True)]
         if not rows:
             return []
-        said = [(core.heads.source_of(head), head, row) for row, head in zip(rows, core.heads_of(rows, 1), strict=True)]
+        said = [(core.heads.get_source(head), head, row) for row, head in zip(rows, core.find_heads(rows, 1), strict=True)]
         strongest = min(self._precedence.rank(source, "owners") for source, _, _ in said)
         found: dict[tuple[tuple[str, ...], str], Ownership] = {}
         for source, head, row in sorted(
@@ -254,56 +254,56 @@ class Holders:
         ):
             if self._precedence.rank(source, "owners") == strongest:
                 owner = int(core.nodes.rep[core.relations.start[row]])
-                type_ = self._feed.attributes(row).get("type")
+                type_ = self._feed.get_relation_attributes(row).get("type")
                 ownership = Ownership(owner, type_ if isinstance(type_, str) else "technical", rep, source, int(core.heads.scope_id[head]))
-                found.setdefault((core.label(owner), ownership.type), ownership)
+                found.setdefault((core.get_label(owner), ownership.type), ownership)
         return [found[key] for key in sorted(found)]
 
-    def _contract_owners(self, rep: int) -> list[Ownership]:
+    def _list_contract_owners(self, rep: int) -> list[Ownership]:
         """The owners of all contracts in force that govern an asset; of one owner, one per type: by the first contract by name."""
         core = self._core
-        rows = [row for member in core.ring(rep) for row in core.relation_rows(member, _GOVERNS, incoming=True)]
-        contracts = {int(core.relations.start[row]) for row in rows if self._in_force(row)}
+        rows = [row for member in core.list_ring(rep) for row in core.list_relation_rows(member, _GOVERNS, incoming=True)]
+        contracts = {int(core.relations.start[row]) for row in rows if self._is_in_force(row)}
         found: dict[tuple[tuple[str, ...], str], Ownership] = {}
-        for contract in sorted(contracts, key=core.parts):
-            for ownership in self._said_owners(contract):
-                found.setdefault((core.label(ownership.owner), ownership.type), ownership)
+        for contract in sorted(contracts, key=core.get_parts):
+            for ownership in self._list_stated_owners(contract):
+                found.setdefault((core.get_label(ownership.owner), ownership.type), ownership)
         return [found[key] for key in sorted(found)]
 
-    def _in_force(self, row: int) -> bool:
+    def _is_in_force(self, row: int) -> bool:
         """Whether the contract governs by this relation now."""
-        status = self._feed.attributes(row).get("status")
+        status = self._feed.get_relation_attributes(row).get("status")
         return in_force(status if isinstance(status, str) else "")
 
-    def _ported(self, dataset: int) -> int | None:
+    def _find_port_product(self, dataset: int) -> int | None:
         """The product with an output port on the dataset, under any of its names: the first by name."""
         core = self._core
         products = [
             int(core.relations.start[row])
-            for member in core.ring(dataset)
-            for row in core.relation_rows(member, _PORT, incoming=True)
-            if is_output(self._feed.attributes(row).get("direction"))
+            for member in core.list_ring(dataset)
+            for row in core.list_relation_rows(member, _PORT, incoming=True)
+            if is_output(self._feed.get_relation_attributes(row).get("direction"))
         ]
-        return min(products, key=core.parts, default=None)
+        return min(products, key=core.get_parts, default=None)
 
-    def _find_domains(self, holders: list[int]) -> None:
+    def _resolve_domains(self, holders: list[int]) -> None:
         kinds = self._core.nodes.kind
         for holder in holders:
             if kinds[holder] == DATASET:
                 self._place(holder)
             else:
-                self._domain[holder] = _code(self._part_of(holder))
+                self._domain[holder] = _encode_node(self._find_parent(holder))
 
     def _place(self, dataset: int) -> None:
         """Find out what holds a dataset."""
-        product = self._ported(dataset) if self._exposed[dataset] else None
-        names = ["/".join(self._core.parts(member)) for member in self._shown.members(dataset)]
+        product = self._find_port_product(dataset) if self._exposed[dataset] else None
+        names = ["/".join(self._core.get_parts(member)) for member in self._shown.list_members(dataset)]
         if product is None:
             product = self._patterns[_DATA_PRODUCT].holder(names)
-        domain = None if product is None else self.domain(product)
+        domain = None if product is None else self.find_domain(product)
         if domain is None:
             domain = self._patterns[_DOMAIN].holder(names)
-        self._product[dataset], self._domain[dataset] = _code(product), _code(domain)
+        self._product[dataset], self._domain[dataset] = _encode_node(product), _encode_node(domain)
 
     def _follow(self) -> None:
         """Forget what may not hold any more."""
@@ -314,30 +314,30 @@ class Holders:
             self._owners_version = self._feed.owners.version
             self._owners.clear()
             self._owner_nodes.clear()
-        touched = self._touched.since()
+        touched = self._touched.find_changed()
         self._make_room()
         if touched is None:
             self._forget_all()
-            self._match_anew()
+            self._build_patterns()
         else:
             self._forget(touched)
-        self._owned, self._exposed = self._ends(_OWNS), self._ends(_PORT)
-        self._owned[self._governed_by(self._owned)] = True
+        self._owned, self._exposed = self._mark_ends(_OWNS), self._mark_ends(_PORT)
+        self._owned[self._list_governed_by_owned(self._owned)] = True
 
-    def _ends(self, type_: int) -> Flags:
+    def _mark_ends(self, type_: int) -> Flags:
         """By node: whether a relation of a type ends at any member of its class. Of representatives."""
         core = self._core
         found = np.zeros(int(core.counts[N_NODES]), np.bool_)
-        found[core.nodes.rep[core.relations.end[self.ties.rows(type_)]]] = True
+        found[core.nodes.rep[core.relations.end[self.relations.list_rows(type_)]]] = True
         return found
 
-    def _governed_by(self, owned: Flags) -> Ints:
+    def _list_governed_by_owned(self, owned: Flags) -> Ints:
         """What contracts in force govern that are owned."""
         core = self._core
-        rows = self.ties.rows(_GOVERNS)
+        rows = self.relations.list_rows(_GOVERNS)
         rows = rows[owned[core.nodes.rep[core.relations.start[rows]]]]
         _, first, at = np.unique(core.relations.value[rows], return_index=True, return_inverse=True)  # each set of attributes once
-        active = np.array([self._in_force(row) for row in rows[first].tolist()], np.bool_)
+        active = np.array([self._is_in_force(row) for row in rows[first].tolist()], np.bool_)
         governed: Ints = core.nodes.rep[core.relations.end[rows[active[at]]]]
         return governed
 
@@ -350,9 +350,9 @@ class Holders:
     def _forget_all(self) -> None:
         self._owners.clear()
         self._owner_nodes.clear()
-        self._unplace()
+        self._clear_places()
 
-    def _unplace(self) -> None:
+    def _clear_places(self) -> None:
         self._product, self._domain = np.zeros_like(self._product), np.zeros_like(self._domain)
 
     def _forget(self, touched: Ints) -> None:
@@ -361,7 +361,7 @@ class Holders:
         of_columns = nodes.part1[touched[kinds == COLUMN]]
         datasets = np.unique(nodes.rep[np.concatenate([touched[kinds == DATASET], of_columns])])
         self._product[datasets] = self._domain[datasets] = _UNKNOWN
-        forgotten = {*datasets.tolist(), *nodes.rep[touched].tolist(), *self._governed(touched[kinds == _CONTRACT])}
+        forgotten = {*datasets.tolist(), *nodes.rep[touched].tolist(), *self._list_governed(touched[kinds == _CONTRACT])}
         for owned in list(self._owners):
             if owned in forgotten or (nodes.kind[owned] == COLUMN and int(nodes.rep[nodes.part1[owned]]) in forgotten):
                 del self._owners[owned]
@@ -370,29 +370,29 @@ class Holders:
         if len(holders):
             self._domain[holders] = _UNKNOWN
             self._domain[np.isin(self._product, holders + _SOME)] = _UNKNOWN
-            self._match_anew()
+            self._build_patterns()
 
-    def _governed(self, contracts: Ints) -> list[int]:
+    def _list_governed(self, contracts: Ints) -> list[int]:
         """What these contracts govern; what they governed until now is touched itself."""
         core = self._core
-        rows = [row for contract in contracts.tolist() for row in core.relation_rows(contract, _GOVERNS)]
+        rows = [row for contract in contracts.tolist() for row in core.list_relation_rows(contract, _GOVERNS)]
         governed: list[int] = core.nodes.rep[core.relations.end[rows]].tolist()
         return governed
 
-    def _match_anew(self) -> None:
+    def _build_patterns(self) -> None:
         """Take up the rules of the members of products and domains."""
         said = {(node, text) for node, by_scope in self._feed.patterns.items() for texts in by_scope.values() for text in texts}
-        rules = frozenset(Rule(text, node, self._core.label(node)) for node, text in said)
+        rules = frozenset(Rule(text, node, self._core.get_label(node)) for node, text in said)
         if rules != self._rules or not self._patterns:
             self._rules = rules
             kinds = self._core.nodes.kind
             self._patterns = {kind: Patterns(rule for rule in rules if kinds[rule.holder] == kind) for kind in (_DOMAIN, _DATA_PRODUCT)}
-            self._unplace()
+            self._clear_places()
 
 
-def _code(node: int | None) -> int:
+def _encode_node(node: int | None) -> int:
     return _NOBODY if node is None else node + _SOME
 
 
-def _node(code: int) -> int | None:
+def _decode_node(code: int) -> int | None:
     return None if code == _NOBODY else code - _SOME

@@ -20,7 +20,7 @@ from typing import TypeAlias
 import numpy as np
 
 from meshline.graph.index.arrays import CLASS, COVERED
-from meshline.graph.index.index_tables import Core
+from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.model import DBT, DBT_ID, DBT_LINEAGE, Json, parse_source_kind
 from meshline.graph.store.head_table import HeadTable, format_scope, parse_scope
 
@@ -34,7 +34,7 @@ _NODE = format_scope((DBT, ""))[:-2]  # how the text of a scope of a dbt node be
 class PairCoverage:
     """Keeps the mark COVERED of the flows of runs in step with the dbt projects that they build."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: IndexTables) -> None:
         self._core = core
         self._lineages: dict[str, dict[int, None]] = defaultdict(dict)  # dbt node -> scope ids of its lineage
         self._node_of: dict[int, str] = {}  # the reverse
@@ -46,7 +46,7 @@ class PairCoverage:
 
     # -- what heads state
 
-    def define(self, heads: HeadTable) -> None:
+    def record_lineages(self, heads: HeadTable) -> None:
         """Note the lineages of dbt nodes among heads that were just read."""
         if not any(parse_source_kind(source) == DBT for source in set(heads.sources)):
             return
@@ -58,14 +58,14 @@ class PairCoverage:
                     self._node_of[scope_id] = scope[1]
                     self._unsettled.update(self._builders.get(scope[1], ()))
 
-    def build(self, scope_id: int, job: int, attributes: Mapping[str, Json]) -> None:
+    def record_build(self, scope_id: int, job: int, attributes: Mapping[str, Json]) -> None:
         """A head states attributes of a job."""
         node = attributes.get(DBT_ID)
         if isinstance(node, str) and node:
             self._builds[job][scope_id] = node
             self._builders[node].add(job)
             self._stating.setdefault(scope_id, []).append(job)
-            self._names[self._name(job)] = job
+            self._names[self._format_name(job)] = job
             self._unsettled.add(job)
 
     def withdraw(self, scope_id: int) -> None:
@@ -88,19 +88,19 @@ class PairCoverage:
 
     # -- what may have to be marked otherwise
 
-    def recheck_jobs(self, names: Iterable[str]) -> None:
+    def invalidate_jobs(self, names: Iterable[str]) -> None:
         """Runs of these jobs (see `Heads.job_of`) state other flows than before."""
         self._unsettled.update(job for name in names if (job := self._names.get(name)) is not None)
 
-    def recheck_datasets(self, datasets: Iterable[int]) -> None:
+    def invalidate_datasets(self, datasets: Iterable[int]) -> None:
         """These datasets may be in other identity classes than before, or heads that were about one of them are about another."""
         core = self._core
         for dataset in datasets if self._lineages and self._names else ():
-            rows = [*core.flow_rows(dataset), *core.flow_rows(dataset, incoming=True)]
-            for head in set(core.heads_of([row for row in rows if core.flows.flags[row] & CLASS == _PAIR], 0)):
-                name = core.heads.job_of_head(head)
+            rows = [*core.list_flow_rows(dataset), *core.list_flow_rows(dataset, incoming=True)]
+            for head in set(core.find_heads([row for row in rows if core.flows.flags[row] & CLASS == _PAIR], 0)):
+                name = core.heads.find_job(head)
                 if name is not None:
-                    self.recheck_jobs([name])
+                    self.invalidate_jobs([name])
                 node = self._node_of.get(int(core.heads.scope_id[head]))
                 if node is not None:
                     self._unsettled.update(self._builders.get(node, ()))
@@ -108,8 +108,8 @@ class PairCoverage:
     def settle(self) -> None:
         """Mark the flows of runs that are covered, and no others."""
         for job in self._unsettled:
-            covered = self._covered(job)
-            for head in self._core.heads.outputs_of(self._name(job)):
+            covered = self._collect_covered(job)
+            for head in self._core.heads.list_outputs(self._format_name(job)):
                 self._mark(head, job, covered)
         self._unsettled.clear()
 
@@ -117,40 +117,40 @@ class PairCoverage:
 
     def _mark(self, head: int, job: int, covered: set[_Pair]) -> None:
         core, refollowed = self._core, False
-        for row in self._rows(head):
+        for row in self._list_rows(head):
             kind = core.flows.kind[row]
             if core.kinds.job[kind] == job and not core.kinds.flags[kind] & _STATED:
-                now = COVERED if self._pair(row) in covered else 0
+                now = COVERED if self._get_pair(row) in covered else 0
                 if core.flows.flags[row] & COVERED != now:
                     core.reflag_row(row, COVERED, now)
                     refollowed = True
         if refollowed:
             core.heads.refollowed[head] += 1
 
-    def _covered(self, job: int) -> set[_Pair]:
+    def _collect_covered(self, job: int) -> set[_Pair]:
         """The pairs of which the columns are known that flow when the job runs."""
         core = self._core
         known: set[_Pair] = set()
         unknown: set[_Pair] = set()
         nodes = set(self._builds.get(job, {}).values())
         for scope_id in self._lineages.get(nodes.pop(), ()) if len(nodes) == 1 else ():
-            for row in self._rows(core.heads.current(scope_id)):
+            for row in self._list_rows(core.heads.find_current(scope_id)):
                 is_stated = core.kinds.flags[core.flows.kind[row]] & _STATED
-                (known if is_stated else unknown).add(self._pair(row))
+                (known if is_stated else unknown).add(self._get_pair(row))
         return known - unknown
 
-    def _pair(self, row: int) -> _Pair:
+    def _get_pair(self, row: int) -> _Pair:
         """The classes of the datasets that a flow is between."""
         core = self._core
         return int(core.nodes.rep[core.flows.start[row]]), int(core.nodes.rep[core.flows.end[row]])
 
-    def _rows(self, head: int) -> list[int]:
+    def _list_rows(self, head: int) -> list[int]:
         """The flows of a head between datasets."""
         core = self._core
         first, last = int(core.heads.starts[head, 0]), int(core.heads.starts[head + 1, 0])
         found: list[int] = (np.flatnonzero(core.flows.flags[first:last] & CLASS == _PAIR) + first).tolist()
         return found
 
-    def _name(self, job: int) -> str:
+    def _format_name(self, job: int) -> str:
         """What names the job in the scopes of its outputs."""
-        return self._core.heads.job_name(self._core.parts(job))
+        return self._core.heads.format_job_name(self._core.get_parts(job))

@@ -38,9 +38,9 @@ from meshline.graph.index.arrays import (
     Csr,
     Flows,
     Scratch,
-    allocated,
+    allocate_group,
 )
-from meshline.graph.index.index_tables import Core
+from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels import traverse
 from meshline.graph.index.results import Bytes, Direction, Flags, Ints, Reach, Truncated
 
@@ -61,7 +61,7 @@ class Limits(NamedTuple):
     seen_since: int | None
 
 
-class Walked(NamedTuple):
+class WalkResult(NamedTuple):
     """What a traversal reached, by reach and distance, and what it met."""
 
     nodes: Ints
@@ -78,15 +78,15 @@ class Walked(NamedTuple):
 class Walker:
     """Runs walks over a core, on scratch arrays of its own."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: IndexTables) -> None:
         self._core = core
-        self._scratch = allocated(Scratch, 0)
+        self._scratch = allocate_group(Scratch, 0)
         self._stamp = 0
         self._state: I64 = np.zeros(N_STATE, np.int64)
 
-    def traverse(self, starts: Ints, direction: Direction, limits: Limits) -> Walked:
+    def traverse(self, starts: Ints, direction: Direction, limits: Limits) -> WalkResult:
         """The passes of `G_0`, `G_1`, `G_2`, as far as edges lead."""
-        wanted = self.wanted(limits.seen_since)
+        wanted = self.mark_wanted(limits.seen_since)
         aside = self._aside
         self._begin(starts, limits.depth)
         state = self._state
@@ -98,10 +98,10 @@ class Walker:
             if k > 0:
                 self._go_back()
             in_time = self._walk(k, direction, limits, wanted, weakest=int(limits.reach))
-            met, reached = self.met(k), int(state[FOUND])
+            met, reached = self.count_met(k), int(state[FOUND])
             if in_time and reached > limits.max_nodes and k > 0:
                 in_time = aside.walk_again(starts, k, direction, limits, wanted, until=int(state[LEVEL]))
-                met = aside.met(k)
+                met = aside.count_met(k)
             if in_time and reached > found and state[SAW_MASKED] & ((2 << k) - 1):
                 in_time = self._unmask(starts, k, direction, limits, wanted, range(found, reached))
             if not in_time:
@@ -113,26 +113,26 @@ class Walker:
                 break
         if truncated is Truncated.NONE and self.cut:
             truncated = Truncated.DEPTH
-        return self._walked(limits.max_nodes, truncated, met)
+        return self._build_result(limits.max_nodes, truncated, met)
 
-    def levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> dict[int, int]:
+    def compute_levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> dict[int, int]:
         """Every node that a walk over `G_k` visits, with its distance."""
-        visited, distances = self._levels(starts, k, direction, limits)
+        visited, distances = self._walk_levels(starts, k, direction, limits)
         return dict(zip(visited.tolist(), distances.tolist(), strict=True))
 
-    def distances(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> Ints:
+    def compute_distances(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> Ints:
         """The same by node; -1: not visited."""
-        visited, distances = self._levels(starts, k, direction, limits)
+        visited, distances = self._walk_levels(starts, k, direction, limits)
         found = np.full(int(self._core.counts[N_NODES]), _NONE, np.int32)
         found[visited] = distances
         return found
 
-    def _levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> tuple[Ints, Ints]:
-        self.walk_again(starts, k, direction, limits._replace(max_nodes=NO_LIMIT, deadline=None), self.wanted(limits.seen_since))
+    def _walk_levels(self, starts: Ints, k: int, direction: Direction, limits: Limits) -> tuple[Ints, Ints]:
+        self.walk_again(starts, k, direction, limits._replace(max_nodes=NO_LIMIT, deadline=None), self.mark_wanted(limits.seen_since))
         visited = self._scratch.queue[: self._state[TAIL]] >> 2
         return visited, (self._scratch.seen[visited] - self._state[STAMP]) >> 1
 
-    def wanted(self, seen_since: int | None) -> U8 | None:
+    def mark_wanted(self, seen_since: int | None) -> U8 | None:
         """By flow: whether its head was seen since then; None: all are wanted."""
         if seen_since is None:
             return None
@@ -147,7 +147,7 @@ class Walker:
         self._begin(starts, limits.depth, until)
         return self._walk(k, direction, limits._replace(max_nodes=NO_LIMIT), wanted, weakest=k, unmasked=unmasked)
 
-    def met(self, k: int) -> list[int]:
+    def count_met(self, k: int) -> list[int]:
         """What the passes up to this one met: pairs, undescribed datasets, stale and provisional edges."""
         state = self._state
         pairs = int(state[PAIRS]) if k == Reach.POSSIBLE else 0
@@ -178,7 +178,7 @@ class Walker:
             or self._stamp - room < _LOWEST_STAMP
             or state[SCAN] > _LAST_SCAN
         ):
-            self._scratch = allocated(Scratch, nodes)._replace(later=np.zeros(2 * (flows + nodes) + 4, np.int32))
+            self._scratch = allocate_group(Scratch, nodes)._replace(later=np.zeros(2 * (flows + nodes) + 4, np.int32))
             self._stamp = 0
             state[:] = 0
         ceiling, self._stamp = self._stamp, self._stamp - room
@@ -195,7 +195,7 @@ class Walker:
     def _walk(self, k: int, direction: Direction, limits: Limits, wanted: U8 | None, *, weakest: int, unmasked: bool = False) -> bool:
         """Go on to the end of a pass; whether there was time for it."""
         step = NO_LIMIT if limits.deadline is None else STEP
-        edges = self._edges(direction, wanted)
+        edges = self._select_edges(direction, wanted)
         while traverse.walk(k, weakest, int(unmasked), limits.max_nodes, step, *edges, self._core.nodes, self._scratch, self._state):
             if limits.deadline is not None and time.monotonic() > limits.deadline:
                 return False
@@ -222,13 +222,13 @@ class Walker:
         """Pass on what turned out to be clean late; whether there was time for it."""
         self._state[HEAD] = 0
         step = NO_LIMIT if deadline is None else STEP
-        edges = self._edges(direction, wanted)
+        edges = self._select_edges(direction, wanted)
         while traverse.spread(k, step, *edges, self._core.nodes, self._scratch, self._state):
             if deadline is not None and time.monotonic() > deadline:
                 return False
         return True
 
-    def _edges(self, direction: Direction, wanted: U8 | None) -> tuple[int, int, Csr, Ints, Ints, Ints, Flows, int, U8]:
+    def _select_edges(self, direction: Direction, wanted: U8 | None) -> tuple[int, int, Csr, Ints, Ints, Ints, Flows, int, U8]:
         """The flows as kernels take them, by the end that a walk comes from."""
         core = self._core
         down = direction is Direction.DOWNSTREAM
@@ -244,20 +244,20 @@ class Walker:
             _ANY if wanted is None else wanted,
         )
 
-    def _walked(self, max_nodes: int, truncated: Truncated, met: list[int]) -> Walked:
+    def _build_result(self, max_nodes: int, truncated: Truncated, met: list[int]) -> WalkResult:
         n = int(self._state[FOUND])
         nodes, distance = self._scratch.nodes[:n].copy(), self._scratch.distance[:n].copy()
         reach, masked = self._scratch.reach[:n].copy(), self._scratch.masked[:n] != 0
         if n > max_nodes:
-            kept = self._first(nodes, reach, distance, max_nodes)
+            kept = self._select_first(nodes, reach, distance, max_nodes)
             nodes, reach, distance, masked = nodes[kept], reach[kept], distance[kept], masked[kept]
-        return Walked(nodes, reach, distance, masked, truncated, *met)
+        return WalkResult(nodes, reach, distance, masked, truncated, *met)
 
-    def _first(self, nodes: Ints, reach: Bytes, distance: Ints, most: int) -> Ints:
+    def _select_first(self, nodes: Ints, reach: Bytes, distance: Ints, most: int) -> Ints:
         """The rows of the nearest ones; of those at the edge, the first by name, so that equal graphs give equal answers."""
         last = most - 1 if most else 0
         edge = np.flatnonzero((reach == reach[last]) & (distance == distance[last]))
-        order = sorted(edge.tolist(), key=lambda row: self._core.label(int(nodes[row])))
+        order = sorted(edge.tolist(), key=lambda row: self._core.get_label(int(nodes[row])))
         return np.array([*range(edge[0]), *order][:most], np.int32)
 
 

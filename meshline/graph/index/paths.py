@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, PASSED_OVER
-from meshline.graph.index.flow_tables import flow_step, order
-from meshline.graph.index.index_tables import Core
+from meshline.graph.index.flow_tables import build_flow_step, build_order_key
+from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.passes import NO_LIMIT, Limits, Walker
 from meshline.graph.index.results import Direction, FlowStep, Reach
 
@@ -29,29 +29,29 @@ class Partial(NamedTuple):
 class PathSearch:
     """Searches best first, led by the true distances to the end: few partial paths are looked at in vain."""
 
-    def __init__(self, core: Core, walker: Walker, start: int, end: int, depth: int | None) -> None:
+    def __init__(self, core: IndexTables, walker: Walker, start: int, end: int, depth: int | None) -> None:
         self._core = core
         self._walker = walker
         self._start = int(core.nodes.rep[start])
         self._end = int(core.nodes.rep[end])
         self._depth = depth
 
-    def best(self, reach: Reach, first: int) -> list[list[FlowStep]]:
+    def find_best(self, reach: Reach, first: int) -> list[list[FlowStep]]:
         """Up to `first` simple paths: the strongest class first, then the shortest, then the first by names."""
         found: list[list[FlowStep]] = []
         for k in range(int(reach) + 1):
             limits = Limits(Reach(k), self._depth, NO_LIMIT, None, None)
-            left = self._walker.levels(np.array([self._end], np.int32), k, Direction.UPSTREAM, limits)
-            for path in self._of_class(k, left):
+            left = self._walker.compute_levels(np.array([self._end], np.int32), k, Direction.UPSTREAM, limits)
+            for path in self._find_of_class(k, left):
                 if len(found) >= first:
                     return found
                 found.append(path)
         return found
 
-    def _of_class(self, k: int, left: dict[int, int]) -> Iterator[list[FlowStep]]:
+    def _find_of_class(self, k: int, left: dict[int, int]) -> Iterator[list[FlowStep]]:
         """Paths whose weakest edge is of class k."""
         heap: list[Partial] = []
-        remaining = self._remaining(self._start, left)
+        remaining = self._measure_remaining(self._start, left)
         if remaining is not None:
             heappush(heap, Partial(remaining, (), (self._start,), ()))
         work = 0
@@ -59,43 +59,43 @@ class PathSearch:
             work += 1
             partial = heappop(heap)
             node = partial.nodes[-1]
-            if partial.steps and self._remaining(node, left) == 0:
+            if partial.steps and self._measure_remaining(node, left) == 0:
                 if max(step.reach for step in partial.steps) == k:
                     yield list(partial.steps)
                 continue
-            for step, following in self._onward(node, k):
-                rest = self._remaining(following, left)
+            for step, following in self._list_steps(node, k):
+                rest = self._measure_remaining(following, left)
                 length = len(partial.steps) + 1
                 if rest is None or following in partial.nodes or (self._depth is not None and length + rest > self._depth):
                     continue
-                names = (*partial.names, self._core.label(following))
+                names = (*partial.names, self._core.get_label(following))
                 heappush(heap, Partial(length + rest, names, (*partial.nodes, following), (*partial.steps, step)))
 
-    def _remaining(self, node: int, left: dict[int, int]) -> int | None:
+    def _measure_remaining(self, node: int, left: dict[int, int]) -> int | None:
         """How many edges lead from here to the end at least; of a dataset as a whole, from it or any column."""
         if self._core.nodes.kind[node] == COLUMN:
             return left.get(node)
-        return min((left[own] for own in self._parts(node) if own in left), default=None)
+        return min((left[own] for own in self._list_own_nodes(node) if own in left), default=None)
 
-    def _parts(self, node: int) -> list[int]:
+    def _list_own_nodes(self, node: int) -> list[int]:
         """The own nodes from which a path goes on: a class, and of a dataset all its columns."""
         core = self._core
-        members = core.ring(node)
+        members = core.list_ring(node)
         if core.nodes.kind[node] == DATASET:
-            return members + [column for member in members for column in core.children(member)]
-        return members + core.ring(int(core.nodes.part1[node]))
+            return members + [column for member in members for column in core.list_children(member)]
+        return members + core.list_ring(int(core.nodes.part1[node]))
 
-    def _onward(self, node: int, k: int) -> list[tuple[FlowStep, int]]:
+    def _list_steps(self, node: int, k: int) -> list[tuple[FlowStep, int]]:
         """The best edge to each asset that one edge leads to."""
         core = self._core
         best: dict[int, tuple[tuple[object, ...], FlowStep]] = {}
-        for own in self._parts(node):
-            for flow in core.flow_rows(own):
+        for own in self._list_own_nodes(node):
+            for flow in core.list_flow_rows(own):
                 flags = int(core.flows.flags[flow])
                 if flags & PASSED_OVER or flags & CLASS > k:
                     continue
-                step = flow_step(core, flow)
-                strength = (step.reach, step.masking, order(core, step))
+                step = build_flow_step(core, flow)
+                strength = (step.reach, step.masking, build_order_key(core, step))
                 if step.end not in best or strength < best[step.end][0]:
                     best[step.end] = (strength, step)
         return [(step, end) for end, (_, step) in best.items()]

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from meshline.graph.index.arrays import COLUMN, DATASET, GONE, MOVED, NONE, PAST
 from meshline.graph.index.identity import Identity
-from meshline.graph.index.index_tables import Core
-from meshline.graph.index.mentions import mentioned, scopes_mentioning
+from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.mentions import collect_scopes_mentioning, list_mentioned
 
 
 class Step(NamedTuple):
@@ -31,10 +31,10 @@ class Step(NamedTuple):
         return self.time + self.dropped
 
 
-class Moves:
+class DatasetRenames:
     """All renames and drops that visible heads say, and the nodes of the stretches that they ended."""
 
-    def __init__(self, core: Core, identity: Identity) -> None:
+    def __init__(self, core: IndexTables, identity: Identity) -> None:
         self._core = core
         self._identity = identity
         self._said: dict[int, list[tuple[int, Step]]] = {}  # scope id -> (base node of the name, step)
@@ -51,26 +51,26 @@ class Moves:
         self._loose: set[int] = set()  # scope ids of heads to cast
         self._stepped: set[int] = set()  # datasets of which columns were renamed or dropped (`meshline.graph.index.column_renames`)
 
-    def rename(self, scope_id: int, old: int, new: int, time: int) -> None:
+    def record_rename(self, scope_id: int, old: int, new: int, time: int) -> None:
         """A head says that a dataset was renamed."""
-        old, new = self.base(old), self.base(new)
+        old, new = self.get_base(old), self.get_base(new)
         if old != new:
-            self._say(scope_id, old, Step(time, dropped=False, target=new))
+            self._record(scope_id, old, Step(time, dropped=False, target=new))
             self._linked[old].add(new)
             self._linked[new].add(old)
             self._changed.add(new)
             self._loose.add(scope_id)
 
-    def drop(self, scope_id: int, dataset: int, time: int) -> None:
+    def record_drop(self, scope_id: int, dataset: int, time: int) -> None:
         """A head says that a dataset was dropped."""
-        self._say(scope_id, self.base(dataset), Step(time, dropped=True, target=NONE))
+        self._record(scope_id, self.get_base(dataset), Step(time, dropped=True, target=NONE))
 
-    def _say(self, scope_id: int, base: int, step: Step) -> None:
+    def _record(self, scope_id: int, base: int, step: Step) -> None:
         self._said.setdefault(scope_id, []).append((base, step))
         self._sayers[base][scope_id, step] += 1
         self._changed.add(base)
 
-    def unsay(self, scope_id: int) -> None:
+    def withdraw(self, scope_id: int) -> None:
         """A head that may have said so is gone."""
         for base, step in self._said.pop(scope_id, ()):
             self._changed |= {base} if step.dropped else {base, step.target}
@@ -78,70 +78,70 @@ class Moves:
             if not self._sayers[base]:
                 del self._sayers[base]
 
-    def retimed(self, scope_id: int, time: int) -> None:
+    def retime(self, scope_id: int, time: int) -> None:
         """A head says the same as before, but as of another time."""
         said = self._said.get(scope_id)
         if said is not None:
-            self.unsay(scope_id)
+            self.withdraw(scope_id)
             for base, step in said:
-                self._say(scope_id, base, step._replace(time=time))
+                self._record(scope_id, base, step._replace(time=time))
         if self._steps or self._changed:
             self._loose.add(scope_id)
 
-    def cast_later(self, scope_id: int) -> None:
+    def schedule_rewrite(self, scope_id: int) -> None:
         """A head mentions a name that has steps."""
         self._loose.add(scope_id)
 
-    def base(self, dataset: int) -> int:
+    def get_base(self, dataset: int) -> int:
         return self._base.get(dataset, dataset)
 
     def settle(self) -> set[int]:
         """Bring stretches and heads in step with what was said; the scope ids of the heads that were looked at for that."""
         if self._changed:
-            family = self._family()
+            family = self._collect_family()
             self._changed.clear()
-            self._loose |= self._mentioning(self._restep(family))
+            self._loose |= self._collect_scopes_mentioning(self._update_steps(family))
         for scope_id in sorted(self._loose):
-            head = self._core.heads.current(scope_id)
+            head = self._core.heads.find_current(scope_id)
             if head != NONE:
-                self._cast(head)
+                self._rewrite_head(head)
         looked_at, self._loose = self._loose, set()
         return looked_at
 
-    def stretches(self, base: int) -> list[int]:
+    def list_stretches(self, base: int) -> list[int]:
         """All nodes that a name has or had."""
         return [base, *(self._past[base, step.boundary] for step in self._steps.get(base, ()))]
 
     def mark(self, dataset: int, *, moved: bool) -> None:
         """A dataset's columns have steps, or no more: heads that mention its name must be cast."""
         (self._stepped.add if moved else self._stepped.discard)(dataset)
-        self._remark(self.base(dataset))
+        self._update_mark(self.get_base(dataset))
 
-    def _remark(self, base: int) -> None:
-        moved = base in self._steps or not self._stepped.isdisjoint(self.stretches(base))
+    def _update_mark(self, base: int) -> None:
+        moved = base in self._steps or not self._stepped.isdisjoint(self.list_stretches(base))
         traits = self._core.nodes.traits
         traits[base] = (traits[base] | MOVED) if moved else (traits[base] & (255 - MOVED))
 
-    def at(self, base: int, time: int) -> int:
+    def find_at(self, base: int, time: int) -> int:
         """The node of the name for a fact of that time."""
         steps = self._steps.get(base, [])
-        return self._node(base, bisect_right(steps, time, key=lambda step: step.boundary))
+        return self._get_node(base, bisect_right(steps, time, key=lambda step: step.boundary))
 
-    def latest(self, base: int) -> int:
+    def find_latest(self, base: int) -> int:
         """What last had a name that has no facts of its own now: the node of its last stretch, else of the name."""
         steps = self._steps.get(base)
         return self._past[base, steps[-1].boundary] if steps else base
 
-    def _after(self, base: int, time: int) -> int:
+    def _find_after(self, base: int, time: int) -> int:
         """The node that the name has after all steps up to a time: where a rename of that time leads."""
         steps = self._steps.get(base, [])
-        return self._node(base, bisect_right(steps, time, key=lambda step: step.time))
+        return self._get_node(base, bisect_right(steps, time, key=lambda step: step.time))
 
-    def _node(self, base: int, index: int) -> int:
+    def _get_node(self, base: int, index: int) -> int:
         steps = self._steps.get(base, [])
         return base if index == len(steps) else self._past[base, steps[index].boundary]
 
-    def _family(self) -> set[int]:
+    def _collect_family(self) -> set[int]:
         """All names that were ever linked by renames to those that changed."""
         family = set(self._changed)
         todo = list(family)
@@ -151,12 +151,12 @@ class Moves:
                 todo.append(other)
         return family
 
-    def _restep(self, family: set[int]) -> set[int]:
+    def _update_steps(self, family: set[int]) -> set[int]:
         """Put the steps of these names as they are said now; the nodes of which facts may belong elsewhere."""
         affected: set[int] = set()
         for base in family:
             before = self._steps.pop(base, [])
-            now = self._ordered({step for _, step in self._sayers.get(base, ())})
+            now = self._order_steps({step for _, step in self._sayers.get(base, ())})
             for step in before:
                 del self._ended[self._past[base, step.boundary]]
             for step in now:
@@ -164,15 +164,15 @@ class Moves:
                 self._ended[self._past[base, step.boundary]] = step
             if now:
                 self._steps[base] = now
-            affected |= self._parted(base, before, now)
-            self._remark(base)
+            affected |= self._collect_parted(base, before, now)
+            self._update_mark(base)
         for base in family:
             affected |= {node for node in self._stretches.get(base, ()) if self._place(node, self._ended.get(node))}
         for node in affected:
-            self._identity.touch(node)
+            self._identity.mark_changed(node)
         return affected
 
-    def _parted(self, base: int, before: list[Step], now: list[Step]) -> set[int]:
+    def _collect_parted(self, base: int, before: list[Step], now: list[Step]) -> set[int]:
         """The nodes of the stretches that end at boundaries of which only one of these has, and of those that follow on them."""
         nodes: set[int] = set()
         bounds = [[step.boundary for step in steps] for steps in (before, now)]
@@ -183,15 +183,15 @@ class Moves:
                 nodes.add(base if at == len(of) else self._past[base, of[at]])
         return nodes
 
-    def _ordered(self, steps: set[Step]) -> list[Step]:
+    def _order_steps(self, steps: set[Step]) -> list[Step]:
         """By time; of several that end a stretch at once, one: a drop, else the first target by name."""
-        ordered = sorted(steps, key=lambda s: (s.boundary, not s.dropped, () if s.target == NONE else self._core.parts(s.target)))
+        ordered = sorted(steps, key=lambda s: (s.boundary, not s.dropped, () if s.target == NONE else self._core.get_parts(s.target)))
         return [step for i, step in enumerate(ordered) if i == 0 or ordered[i - 1].boundary != step.boundary]
 
     def _make_past(self, base: int, boundary: int) -> None:
         if (base, boundary) not in self._past:
             nodes = self._core.nodes
-            node = self._core.make(DATASET, int(nodes.part1[base]), int(nodes.part2[base]), past=True)
+            node = self._core.make_node(DATASET, int(nodes.part1[base]), int(nodes.part2[base]), past=True)
             self._past[base, boundary] = node
             self._stretches[base].append(node)
             self._base[node] = base
@@ -201,8 +201,8 @@ class Moves:
 
         Whether it is hidden and was not, or the reverse: one step may have taken the place of another at the same boundary.
         """
-        continued = None if step is None or step.dropped else self._after(step.target, step.time)
-        gone = step is not None and (continued is None or self._ends(continued))
+        continued = None if step is None or step.dropped else self._find_after(step.target, step.time)
+        gone = step is not None and (continued is None or self._is_dropped(continued))
         before = self._placed.get(node)
         if before == (continued, gone):
             return False
@@ -211,60 +211,60 @@ class Moves:
         self._mark(node, gone=gone)
         return before is not None and before[1] != gone
 
-    def _ends(self, node: int) -> bool:
+    def _is_dropped(self, node: int) -> bool:
         """Whether what the node stands for was dropped in the end."""
         step = self._ended.get(node)
-        return step is not None and (step.dropped or self._ends(self._after(step.target, step.time)))
+        return step is not None and (step.dropped or self._is_dropped(self._find_after(step.target, step.time)))
 
     def _mark(self, dataset: int, *, gone: bool) -> None:
         traits = self._core.nodes.traits
-        for node in (dataset, *self._core.children(dataset)):
+        for node in (dataset, *self._core.list_children(dataset)):
             if gone:
                 traits[node] |= GONE
             else:
                 traits[node] &= 255 - GONE
-        self._identity.touch(dataset)
+        self._identity.mark_changed(dataset)
 
-    def _mentioning(self, datasets: set[int]) -> set[int]:
+    def _collect_scopes_mentioning(self, datasets: set[int]) -> set[int]:
         """The scopes whose heads mention any of these datasets or a column of them."""
         core = self._core
-        return scopes_mentioning(core, [*datasets, *(column for dataset in datasets for column in core.children(dataset))])
+        return collect_scopes_mentioning(core, [*datasets, *(column for dataset in datasets for column in core.list_children(dataset))])
 
-    def _cast(self, head: int) -> None:
+    def _rewrite_head(self, head: int) -> None:
         """Let a head speak of the nodes of its time."""
         core = self._core
-        mentions = mentioned(core, head)
+        mentions = list_mentioned(core, head)
         if not (core.nodes.traits[mentions] & (MOVED | PAST)).any():
             return
         time = int(core.heads.observed_at[head])
         renamed = {base for base, step in self._said.get(int(core.heads.scope_id[head]), ()) if not step.dropped}
         mapping: dict[int, int] = {}
         for node in mentions.tolist():
-            target = self._target(node, time, renamed)
+            target = self._find_target(node, time, renamed)
             if target is not None:
                 mapping[node] = target
         if mapping:
             for dataset in {*mapping, *mapping.values()}:
                 if core.nodes.kind[dataset] == DATASET:  # what joins it with others may have come or gone
-                    self._identity.touch(dataset)
-            core.recast(head, mapping)
+                    self._identity.mark_changed(dataset)
+            core.rewrite_head(head, mapping)
 
-    def _target(self, node: int, time: int, renamed: Iterable[int]) -> int | None:
+    def _find_target(self, node: int, time: int, renamed: Iterable[int]) -> int | None:
         """Where a fact of a time about a node belongs; None for nodes that have no steps."""
         core = self._core
         if core.nodes.kind[node] == COLUMN:
             dataset = int(core.nodes.part1[node])
-            target = self._target(dataset, time, renamed)
+            target = self._find_target(dataset, time, renamed)
             if target is None or target == dataset:
                 return None if target is None else node
-            column = core.make(COLUMN, target, int(core.nodes.part2[node]))
+            column = core.make_node(COLUMN, target, int(core.nodes.part2[node]))
             if core.nodes.traits[target] & GONE:
                 core.nodes.traits[column] |= GONE
-            self._identity.touch_columns(target)
+            self._identity.mark_columns_changed(target)
             return column
         if core.nodes.kind[node] != DATASET:
             return None
-        base = self.base(node)
+        base = self.get_base(node)
         if base == node and base not in self._steps:
             return None
-        return self.at(base, time - 1 if base in renamed else time)
+        return self.find_at(base, time - 1 if base in renamed else time)

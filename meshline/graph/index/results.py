@@ -72,7 +72,7 @@ class Completeness(NamedTuple):
     known_later: tuple[KnownLater, ...] = ()
 
 
-class Spoken(NamedTuple):
+class StatedScope(NamedTuple):
     """What a scope says: the digest of its content, and since when it was observed."""
 
     digest: bytes
@@ -97,7 +97,7 @@ class Edge(NamedTuple):
     scope_id: int
 
 
-class Tied(NamedTuple):
+class EdgeTable(NamedTuple):
     """Edges of one type by column, one row for each scope that says one. The ends are representatives.
 
     `said`: the number of an edge's attributes (`OwnershipFacet.get_attributes`), or -1.
@@ -105,7 +105,7 @@ class Tied(NamedTuple):
 
     start: Ints
     end: Ints
-    said: Ints
+    attribute_number: Ints
 
 
 class Ownership(NamedTuple):
@@ -149,7 +149,7 @@ class FlowTable(NamedTuple):
     subtype: Ints  # the number of its text: `LineageFacet.get_text`
     covered: Flags  # a pair of datasets of which the columns are known, so that it is not followed
 
-    def where(self, chosen: Flags) -> FlowTable:
+    def filter(self, chosen: Flags) -> FlowTable:
         columns = (self.start, self.end, self.reach, self.masking, self.job, self.subtype, self.covered)
         start, end, reach, masking, job, subtype, covered = (column[chosen] for column in columns)
         return FlowTable(start, end, reach, masking, job, subtype, covered)  # type: ignore[arg-type]  # each as it was
@@ -179,7 +179,7 @@ class Affected(NamedTuple):
     masked: Flags
 
 
-class Moved(NamedTuple):
+class ChangedNodes(NamedTuple):
     """What differs from the look before. Own nodes, sorted.
 
     `named`: those that heads name that came or went; of those that say the same as of another time, the assets other than

@@ -20,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index.arrays import COLUMN, DATASET, I64, N_KINDS, NONE
-from meshline.graph.index.index_tables import Slots
+from meshline.graph.index.index_tables import NodeSlots
 from meshline.graph.index.kernels import collect
-from meshline.graph.index.loader import Feed
-from meshline.graph.index.ownership import Holders
+from meshline.graph.index.loader import HeadLoader
+from meshline.graph.index.ownership import OwnershipCache
 from meshline.graph.index.results import Affected, Bytes, Direction, Flags, Ints, Reach
 from meshline.graph.model import EDGE_TYPES, EdgeType
 
@@ -39,25 +39,25 @@ class Rows(NamedTuple):
     distance: Ints
     masked: Flags
 
-    def where(self, chosen: Flags | I64 | Ints | slice) -> Rows:
+    def filter(self, chosen: Flags | I64 | Ints | slice) -> Rows:
         return Rows(self.nodes[chosen], self.reach[chosen], self.distance[chosen], self.masked[chosen])
 
-    def of(self, nodes: Ints) -> Rows:
+    def replace_nodes(self, nodes: Ints) -> Rows:
         """The same reached assets seen as other nodes."""
         return self._replace(nodes=nodes)
 
 
-def joined(*parts: Rows) -> Rows:
+def join_rows(*parts: Rows) -> Rows:
     return Rows(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def rows(nodes: Ints, reach: Reach = Reach.DIRECT) -> Rows:
+def build_rows(nodes: Ints, reach: Reach = Reach.DIRECT) -> Rows:
     """Assets that are reached at distance 0."""
     n = len(nodes)
     return Rows(nodes.astype(np.int32), np.full(n, reach, np.int8), np.zeros(n, np.int32), np.zeros(n, np.bool_))
 
 
-def strongest(found: Rows, slots: Slots) -> Rows:
+def keep_strongest(found: Rows, slots: NodeSlots) -> Rows:
     """One row per node: the strongest reach, the shortest distance in it, masked if all in it are."""
     n = len(found.nodes)
     nodes, reach, distance, masked = np.empty(n, np.int32), np.empty(n, np.int8), np.empty(n, np.int32), np.empty(n, np.uint8)
@@ -67,14 +67,14 @@ def strongest(found: Rows, slots: Slots) -> Rows:
     return Rows(nodes[:kept], reach[:kept], distance[:kept], masked[:kept] != 0)
 
 
-class Reckoning:
+class RollUp:
     """Works out one `Affected`. `reached` and `starts` are columns and datasets as wholes."""
 
     def __init__(
         self,
-        feed: Feed,
-        holders: Holders,
-        slots: Slots,
+        feed: HeadLoader,
+        holders: OwnershipCache,
+        slots: NodeSlots,
         direction: Direction,
         reach: Reach,
         reached: Rows,
@@ -89,40 +89,40 @@ class Reckoning:
         self._starts = starts
         self._slots = slots
         # The starts come first, so what was reached is what comes after them. The columns of a dataset start with it.
-        own = self._columns_of(starts)
-        everything = joined(rows(starts), rows(own), reached)
+        own = self._collect_columns(starts)
+        everything = join_rows(build_rows(starts), build_rows(own), reached)
         kinds = self._core.nodes.kind[everything.nodes]
-        self._whole = everything.where(kinds == DATASET)
-        self._columns = everything.where(kinds == COLUMN)
+        self._whole = everything.filter(kinds == DATASET)
+        self._columns = everything.filter(kinds == COLUMN)
         self._dataset_starts = int(np.count_nonzero(kinds[: len(starts)] == DATASET))
         self._column_starts = len(starts) - self._dataset_starts + len(own)
-        self._of_columns = self._columns.of(self._core.nodes.rep[self._core.nodes.part1[self._columns.nodes]])
-        self._datasets = self._strongest(joined(self._whole, self._of_columns))
+        self._of_columns = self._columns.replace_nodes(self._core.nodes.rep[self._core.nodes.part1[self._columns.nodes]])
+        self._datasets = self._keep_strongest(join_rows(self._whole, self._of_columns))
 
-    def affected(self) -> Affected:
+    def compute_affected(self) -> Affected:
         """Everything, the reached columns first."""
         reached = slice(self._column_starts, None)
-        whole = self._whole.where(slice(self._dataset_starts, None))
-        datasets = self._strongest(joined(whole, self._of_columns.where(reached)))
-        datasets = datasets.where(~np.isin(datasets.nodes, self._starts))
-        products = self._strongest(self._datasets.of(self._holders.products(self._datasets.nodes)))
-        touched = self._touched()
-        reached_or_touched = joined(datasets, touched.where(self._core.nodes.kind[touched.nodes] == DATASET))
-        domains = self._strongest(reached_or_touched.of(self._holders.domains(reached_or_touched.nodes)))
-        columns = self._columns.where(reached)
-        parts = [touched, columns, datasets, products, domains, *self._attached(products), self._passing()]
+        whole = self._whole.filter(slice(self._dataset_starts, None))
+        datasets = self._keep_strongest(join_rows(whole, self._of_columns.filter(reached)))
+        datasets = datasets.filter(~np.isin(datasets.nodes, self._starts))
+        products = self._keep_strongest(self._datasets.replace_nodes(self._holders.find_products(self._datasets.nodes)))
+        touched = self._list_implied_starts()
+        reached_or_touched = join_rows(datasets, touched.filter(self._core.nodes.kind[touched.nodes] == DATASET))
+        domains = self._keep_strongest(reached_or_touched.replace_nodes(self._holders.find_domains(reached_or_touched.nodes)))
+        columns = self._columns.filter(reached)
+        parts = [touched, columns, datasets, products, domains, *self._iterate_attached(products), self._list_passing_jobs()]
         if self._down and self._limit == Reach.POSSIBLE:
-            parts.append(self._reading())
-        found = self._strongest(joined(*parts))
-        found = found.where(~np.isin(found.nodes, np.array(sorted(self._assets), np.int32)))
+            parts.append(self._list_reading_jobs())
+        found = self._keep_strongest(join_rows(*parts))
+        found = found.filter(~np.isin(found.nodes, np.array(sorted(self._assets), np.int32)))
         return Affected(*found)
 
-    def _touched(self) -> Rows:
+    def _list_implied_starts(self) -> Rows:
         """What a job that was started from writes, or a consumer uses: no asset that the caller named."""
         touched = np.array([start for start in self._starts.tolist() if start not in self._assets], np.int32)
-        return rows(np.unique(np.concatenate([touched, self._columns_of(touched)])))
+        return build_rows(np.unique(np.concatenate([touched, self._collect_columns(touched)])))
 
-    def _columns_of(self, nodes: Ints) -> Ints:
+    def _collect_columns(self, nodes: Ints) -> Ints:
         """The columns of those that are datasets, each once; none that no head mentions any more."""
         core = self._core
         datasets = nodes[core.nodes.kind[nodes] == DATASET].tolist()
@@ -130,37 +130,37 @@ class Reckoning:
         columns = np.array(own, np.int64)
         return np.unique(core.nodes.rep[columns[core.nodes.live[columns] > 0]])
 
-    def _strongest(self, found: Rows) -> Rows:
-        return strongest(found, self._slots)
+    def _keep_strongest(self, found: Rows) -> Rows:
+        return keep_strongest(found, self._slots)
 
-    def _attached(self, products: Rows) -> Iterator[Rows]:
+    def _iterate_attached(self, products: Rows) -> Iterator[Rows]:
         """Who governs what is reached, and, downstream, who consumes it."""
         core = self._core
-        coarse = self._strongest(joined(self._whole, weakened(self._datasets), self._products(products)))
+        coarse = self._keep_strongest(join_rows(self._whole, weaken_rows(self._datasets), self._weaken_products(products)))
         for type_ in (_GOVERNS, _CONSUMES) if self._down else (_GOVERNS,):
-            chosen = self._holders.ties.rows(type_)
+            chosen = self._holders.relations.list_rows(type_)
             ends, by = core.nodes.rep[core.relations.end[chosen]], core.relations.start[chosen]
             fine = core.nodes.kind[ends] == COLUMN
-            yield self._matched(self._columns, ends[fine], by[fine])
-            yield self._matched(coarse, ends[~fine], by[~fine])
+            yield self._match_rows(self._columns, ends[fine], by[fine])
+            yield self._match_rows(coarse, ends[~fine], by[~fine])
 
-    def _products(self, products: Rows) -> Rows:
+    def _weaken_products(self, products: Rows) -> Rows:
         started = np.isin(products.nodes, np.array(sorted(self._assets), np.int32))
-        return joined(products.where(started), weakened(products.where(~started)))
+        return join_rows(products.filter(started), weaken_rows(products.filter(~started)))
 
-    def _matched(self, found: Rows, ends: Ints, by: Ints) -> Rows:
+    def _match_rows(self, found: Rows, ends: Ints, by: Ints) -> Rows:
         """The rows of `found` that are one of `ends`, as what refers to them."""
         if not len(ends):
-            return found.where(slice(0))
+            return found.filter(slice(0))
         slots = self._slots.array
         slots[found.nodes] = np.arange(len(found.nodes), dtype=np.int32)
         at = slots[ends]
         slots[found.nodes] = NONE
-        return found.where(at[at != NONE]).of(by[at != NONE])
+        return found.filter(at[at != NONE]).replace_nodes(by[at != NONE])
 
-    def _passing(self) -> Rows:
+    def _list_passing_jobs(self) -> Rows:
         """The jobs of the flows that go on from what is reached."""
-        ends = joined(self._columns, self._datasets)
+        ends = join_rows(self._columns, self._datasets)
         core = self._core
         nodes, overlay = core.nodes, core.overlay
         csr, heads, links = (
@@ -179,14 +179,14 @@ class Reckoning:
         )  # fmt: skip
         return Rows(jobs[:n], reach[:n], distance[:n], masked[:n] != 0)
 
-    def _reading(self) -> Rows:
+    def _list_reading_jobs(self) -> Rows:
         """Jobs that read a reached dataset and name no output."""
         core = self._core
-        reads = self._holders.ties.idle()
-        read = self._matched(weakened(self._datasets), core.nodes.rep[core.relations.end[reads]], core.relations.start[reads])
+        reads = self._holders.relations.list_idle_reads()
+        read = self._match_rows(weaken_rows(self._datasets), core.nodes.rep[core.relations.end[reads]], core.relations.start[reads])
         return read._replace(distance=read.distance + 1)
 
 
-def weakened(found: Rows) -> Rows:
+def weaken_rows(found: Rows) -> Rows:
     """The same, known only at a coarser grain."""
     return found._replace(reach=np.full(len(found.nodes), Reach.POSSIBLE, np.int8))

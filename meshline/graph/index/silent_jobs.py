@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from meshline.graph.index.arrays import COLUMN, N_NODES, NONE, U8
-from meshline.graph.index.index_tables import Core, Slots
+from meshline.graph.index.index_tables import IndexTables, NodeSlots
 from meshline.graph.index.kernels import collect
 from meshline.graph.index.results import Direction, Flags, Ints, Reach
 from meshline.graph.model import SILENT_ON_FILTERS, Json
@@ -26,13 +26,13 @@ _ANY: U8 = np.ones(1, np.uint8)
 class SilentJobs:
     """The jobs of which a source states that such a producer runs them."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: IndexTables) -> None:
         self._core = core
         self._of_scope: dict[int, dict[int, int]] = {}  # scope id -> job -> bit of the producer
         self._stated: dict[int, dict[int, int]] = {}  # job -> scope id -> bit
         self._array: U8 = np.zeros(0, np.uint8)
 
-    def state(self, scope_id: int, job: int, attributes: Mapping[str, Json]) -> None:
+    def record(self, scope_id: int, job: int, attributes: Mapping[str, Json]) -> None:
         """What a head states of a job."""
         integration = attributes.get("integration")
         producer = integration.strip().upper() if isinstance(integration, str) else ""
@@ -42,7 +42,7 @@ class SilentJobs:
             self._stated.setdefault(job, {})[scope_id] = bit
             self._mark(job)
 
-    def unsay(self, scope_id: int) -> None:
+    def withdraw(self, scope_id: int) -> None:
         """The head of a scope is withdrawn."""
         for job in self._of_scope.pop(scope_id, ()):
             del self._stated[job][scope_id]
@@ -50,7 +50,7 @@ class SilentJobs:
             if not self._stated[job]:
                 del self._stated[job]
 
-    def any(self) -> bool:
+    def has_jobs(self) -> bool:
         return bool(self._stated)
 
     @property
@@ -63,14 +63,14 @@ class SilentJobs:
             self._array = larger
         return self._array
 
-    def producers(self, jobs: Ints) -> tuple[str, ...]:
+    def list_producers(self, jobs: Ints) -> tuple[str, ...]:
         """The producers of these jobs, sorted."""
         bits = int(np.bitwise_or.reduce(self.array[jobs])) if len(jobs) else 0
         return tuple(producer for i, producer in enumerate(SILENT_ON_FILTERS) if bits >> i & 1)
 
-    def all(self) -> dict[int, tuple[str, ...]]:
+    def list_jobs(self) -> dict[int, tuple[str, ...]]:
         """All that are silent, each with its producers."""
-        return {job: self.producers(np.array([job], np.int32)) for job in self._stated}
+        return {job: self.list_producers(np.array([job], np.int32)) for job in self._stated}
 
     def _mark(self, job: int) -> None:
         self.array[job] = int(np.bitwise_or.reduce([0, *self._stated[job].values()]))
@@ -84,24 +84,30 @@ class _Found(NamedTuple):
     jobs: Ints
 
 
-def silent_on(
-    core: Core, silent: SilentJobs, slots: Slots, answer: tuple[Ints, Ints], direction: Direction, weakest: Reach, wanted: U8 | None
+def find_silent_jobs(
+    core: IndexTables,
+    silent: SilentJobs,
+    slots: NodeSlots,
+    answer: tuple[Ints, Ints],
+    direction: Direction,
+    weakest: Reach,
+    wanted: U8 | None,
 ) -> Ints:
     """The silent jobs that read (upstream: write) the datasets of the starts and of what they reached, whatever of them; sorted.
 
     `answer`: the starts, and what they reached; `weakest`: the weakest class of that; `wanted`: by flow, whether it counts; None: all.
     """
-    if not silent.any() or weakest < Reach.INDIRECT or (empty := core.name_number("")) == NONE:
+    if not silent.has_jobs() or weakest < Reach.INDIRECT or (empty := core.find_name("")) == NONE:
         return _NOTHING
     nodes = core.nodes
     reached = np.concatenate(answer)
     own = np.where(nodes.kind[reached] == COLUMN, nodes.part1[reached], reached)
-    datasets, _ = slots.numbered(nodes.rep[own])
+    datasets, _ = slots.number_distinct(nodes.rep[own])
     search = _Search(core, silent.array, slots, empty, direction, weakest, wanted)
-    copied = search.flows(datasets, stated=False)
+    copied = search.find_flows(datasets, stated=False)
     if not len(copied.jobs):
         return _NOTHING
-    stated = search.flows(np.unique(copied.near), stated=True)
+    stated = search.find_flows(np.unique(copied.near), stated=True)
     return np.unique(copied.jobs[~_is_among(copied, stated)])
 
 
@@ -118,7 +124,9 @@ def _is_among(copied: _Found, stated: _Found) -> Flags:
 class _Search:
     """Looks at the flows of datasets in one direction."""
 
-    def __init__(self, core: Core, silent: U8, slots: Slots, empty: int, direction: Direction, weakest: Reach, wanted: U8 | None) -> None:
+    def __init__(
+        self, core: IndexTables, silent: U8, slots: NodeSlots, empty: int, direction: Direction, weakest: Reach, wanted: U8 | None
+    ) -> None:
         down = direction is Direction.DOWNSTREAM
         self._flows = (
             core.nodes,
@@ -137,7 +145,7 @@ class _Search:
         self._empty = empty
         self._weakest = int(weakest)
 
-    def flows(self, datasets: Ints, *, stated: bool) -> _Found:
+    def find_flows(self, datasets: Ints, *, stated: bool) -> _Found:
         room = _ROOM
         while True:
             near, far, jobs = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)

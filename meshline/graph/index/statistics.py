@@ -25,10 +25,10 @@ from meshline.graph.index.arrays import (
     PAST,
     REPLACED,
 )
-from meshline.graph.index.display_names import Shown
+from meshline.graph.index.display_names import DisplayNames
 from meshline.graph.index.heads import FACTS, RELATIONS
-from meshline.graph.index.index_tables import Core
-from meshline.graph.index.loader import Feed
+from meshline.graph.index.index_tables import IndexTables
+from meshline.graph.index.loader import HeadLoader
 from meshline.graph.index.results import Flags, Ints, Reach
 from meshline.graph.model import CATALOG_KINDS, EDGE_TYPES, KINDS, AssetKey, AssetKind, EdgeType, parse_source_kind
 
@@ -46,7 +46,7 @@ class Size(NamedTuple):
     edges: int
 
 
-def measure_size(core: Core) -> Size:
+def measure_size(core: IndexTables) -> Size:
     """Looks at every node and flow."""
     nodes, flows = int(core.counts[N_NODES]), int(core.counts[N_FLOWS])
     mentioned = np.bincount(core.nodes.kind[:nodes][core.nodes.live[:nodes] > 0], minlength=len(KINDS))
@@ -81,7 +81,7 @@ class Survey:
     nodes or flows, and is valid until the index changes. Boolean arrays are indexed by node and set at representatives.
     """
 
-    def __init__(self, feed: Feed, shown: Shown) -> None:
+    def __init__(self, feed: HeadLoader, shown: DisplayNames) -> None:
         self._feed = feed
         self._core = feed.core
         self._shown = shown
@@ -187,7 +187,7 @@ class Survey:
         found: dict[tuple[str, ...], set[int]] = {}
         for named in self._feed.session_names.values():
             for node, name in named:
-                if self._shown.visible(node):
+                if self._shown.is_visible(node):
                     found.setdefault(name, set()).add(int(self._core.nodes.rep[node]))
         return found
 
@@ -202,7 +202,7 @@ class Survey:
 
     def get_own_key(self, node: int) -> AssetKey:
         """The key of exactly this node."""
-        return self._core.key(node)
+        return self._core.get_key(node)
 
     def read_texts(self, numbers: Ints) -> list[str]:
         """The texts of names by their numbers."""
@@ -224,10 +224,10 @@ class Survey:
         return marks
 
 
-def list_tags(feed: Feed, node: int) -> frozenset[str]:
+def list_tags(feed: HeadLoader, node: int) -> frozenset[str]:
     """The tags of any member of an asset, each as `key` or `key=value`."""
     core = feed.core
-    rows = [row for member in core.ring(node) for row in core.fact_rows(member)]
+    rows = [row for member in core.list_ring(node) for row in core.list_fact_rows(member)]
     numbers = {int(core.facts.tags[row]) for row in rows} - {NONE}
     return frozenset().union(*(feed.tag_sets[number] for number in numbers))
 
@@ -235,7 +235,7 @@ def list_tags(feed: Feed, node: int) -> frozenset[str]:
 class NameMatcher:
     """The columns whose names match. Each distinct name is tested once: those that came since at the next look."""
 
-    def __init__(self, core: Core, pattern: re.Pattern[bytes], accepts: Callable[[str], bool]) -> None:
+    def __init__(self, core: IndexTables, pattern: re.Pattern[bytes], accepts: Callable[[str], bool]) -> None:
         """`pattern`: what begins in every name that matches, found in all names at once (it may run over the end of
         a name); `accepts`: decides on each name in which the pattern begins.
         """
@@ -256,7 +256,7 @@ class NameMatcher:
         known, n = len(self._matching), int(self._core.counts[N_NAMES])
         if known < n:
             more = np.zeros(n - known, np.bool_)
-            more[[number - known for number in self._list_candidates(known, n) if self._accepts(self._core.text(number))]] = True
+            more[[number - known for number in self._list_candidates(known, n) if self._accepts(self._core.get_text(number))]] = True
             self._matching = np.concatenate([self._matching, more])
 
     def _list_candidates(self, first: int, last: int) -> list[int]:

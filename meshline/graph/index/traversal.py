@@ -10,14 +10,14 @@ import numpy as np
 
 from meshline.graph.index.arrays import CLASS, COLUMN, DATASET, I64, N_NODES, PASSED_OVER, U8
 from meshline.graph.index.display_names import is_output
-from meshline.graph.index.flow_tables import flow_step, masking, order, rows_between, table_of
-from meshline.graph.index.index_tables import Slots
-from meshline.graph.index.loader import Feed
-from meshline.graph.index.ownership import Holders
-from meshline.graph.index.passes import Limits, Walked, Walker
+from meshline.graph.index.flow_tables import build_flow_step, build_flow_table, build_order_key, find_rows_between, is_masking
+from meshline.graph.index.index_tables import NodeSlots
+from meshline.graph.index.loader import HeadLoader
+from meshline.graph.index.ownership import OwnershipCache
+from meshline.graph.index.passes import Limits, Walker, WalkResult
 from meshline.graph.index.results import Affected, Bytes, Completeness, Direction, Flags, FlowStep, FlowTable, Ints, View
-from meshline.graph.index.rollup import Reckoning, Rows
-from meshline.graph.index.silent_jobs import silent_on
+from meshline.graph.index.rollup import RollUp, Rows
+from meshline.graph.index.silent_jobs import find_silent_jobs
 from meshline.graph.model import EDGE_TYPES, KINDS, AssetKind, EdgeType
 
 _PORT, _READS, _WRITES, _CONSUMES, _GOVERNS, _PART_OF, _OWNS = (
@@ -49,7 +49,9 @@ class Starts(NamedTuple):
     unbound: int
 
 
-def starting(feed: Feed, holders: Holders, assets: Sequence[int], direction: Direction, *, promises: bool = True) -> Starts:
+def resolve_starts(
+    feed: HeadLoader, holders: OwnershipCache, assets: Sequence[int], direction: Direction, *, promises: bool = True
+) -> Starts:
     """What these assets stand for.
 
     Products: the datasets of their output ports, else their members. Domains: their products' and their
@@ -62,98 +64,98 @@ def starting(feed: Feed, holders: Holders, assets: Sequence[int], direction: Dir
     owns or a consumer uses does not: a person who asks what hangs on a job wants to see it.
     """
     rep = feed.core.nodes.rep
-    following = _Following(feed, holders, direction, promises=promises)
+    following = _StartResolver(feed, holders, direction, promises=promises)
     found: set[int] = set()
     named: set[int] = set()
     unbound = 0
     for asset in dict.fromkeys(int(rep[node]) for node in assets):
-        nodes, inside = following.all_of(asset)
+        nodes, inside = following.resolve_asset(asset)
         found |= nodes
         named |= inside
-        unbound += not nodes and following.leads_on(asset)
+        unbound += not nodes and following.can_resolve(asset)
     return Starts(np.array(sorted(found), np.int32), named, unbound)
 
 
-class _Following:
+class _StartResolver:
     """From assets to the columns and datasets that they stand for."""
 
-    def __init__(self, feed: Feed, holders: Holders, direction: Direction, *, promises: bool) -> None:
+    def __init__(self, feed: HeadLoader, holders: OwnershipCache, direction: Direction, *, promises: bool) -> None:
         self._feed = feed
         self._core = feed.core
         self._holders = holders
         self._down = direction is Direction.DOWNSTREAM
         self._promises = promises
 
-    def leads_on(self, node: int) -> bool:
+    def can_resolve(self, node: int) -> bool:
         """Whether an asset is of a kind that stands for columns and datasets."""
-        kind = self._kind(node)
+        kind = self._get_kind(node)
         if kind is AssetKind.CONTRACT:
             return self._promises or not self._down
         return kind is not AssetKind.CONSUMER or not self._down
 
-    def all_of(self, asset: int) -> tuple[set[int], set[int]]:
+    def resolve_asset(self, asset: int) -> tuple[set[int], set[int]]:
         """(the columns and datasets that an asset stands for, the asset with what is inside of it)."""
         found: set[int] = set()
         seen, inside = {asset}, {asset}
         todo = [asset]
         while todo:
             node = todo.pop()
-            if self._kind(node) in (AssetKind.COLUMN, AssetKind.DATASET):
+            if self._get_kind(node) in (AssetKind.COLUMN, AssetKind.DATASET):
                 found.add(node)
                 continue
-            within = node in inside and self._kind(node) in _INSIDE
-            for following in self._of(node):
+            within = node in inside and self._get_kind(node) in _INSIDE
+            for following in self._list_following(node):
                 following = int(self._core.nodes.rep[following])
-                data = self._kind(following) in (AssetKind.COLUMN, AssetKind.DATASET)
-                if within and not (data and self._kind(node) is AssetKind.JOB):
+                data = self._get_kind(following) in (AssetKind.COLUMN, AssetKind.DATASET)
+                if within and not (data and self._get_kind(node) is AssetKind.JOB):
                     inside.add(following)
                 if following not in seen:
                     seen.add(following)
                     todo.append(following)
         return found, inside
 
-    def _kind(self, node: int) -> AssetKind:
+    def _get_kind(self, node: int) -> AssetKind:
         kind: AssetKind = KINDS[self._core.nodes.kind[node]]
         return kind
 
-    def _of(self, node: int) -> Iterable[int]:
-        kind = self._kind(node)
+    def _list_following(self, node: int) -> Iterable[int]:
+        kind = self._get_kind(node)
         if kind is AssetKind.DATA_PRODUCT:
-            return _of_product(self._feed, self._holders, node)
+            return _list_product_datasets(self._feed, self._holders, node)
         if kind is AssetKind.DOMAIN:
-            return _of_domain(self._feed, self._holders, node)
+            return _list_domain_parts(self._feed, self._holders, node)
         if kind is AssetKind.JOB:
-            parts = [int(self._core.relations.start[row]) for row in self._core.relation_rows(node, _PART_OF, incoming=True)]
-            return parts + _ends(self._feed, node, _WRITES if self._down else _READS)
+            parts = [int(self._core.relations.start[row]) for row in self._core.list_relation_rows(node, _PART_OF, incoming=True)]
+            return parts + _list_ends(self._feed, node, _WRITES if self._down else _READS)
         if kind is AssetKind.OWNER:
-            return self._owned(node)
-        if not self.leads_on(node):
+            return self._list_owned(node)
+        if not self.can_resolve(node):
             return ()
-        return _ends(self._feed, node, _GOVERNS if kind is AssetKind.CONTRACT else _CONSUMES)
+        return _list_ends(self._feed, node, _GOVERNS if kind is AssetKind.CONTRACT else _CONSUMES)
 
-    def _owned(self, owner: int) -> list[int]:
+    def _list_owned(self, owner: int) -> list[int]:
         """What it is stated to own, unless a stronger source names other owners."""
-        ends = _ends(self._feed, owner, _OWNS)
-        return [node for node in ends if owner in self._holders.owner_nodes(int(self._core.nodes.rep[node]))]
+        ends = _list_ends(self._feed, owner, _OWNS)
+        return [node for node in ends if owner in self._holders.collect_owner_nodes(int(self._core.nodes.rep[node]))]
 
 
-def _ends(feed: Feed, node: int, type_: int) -> list[int]:
-    return [int(feed.core.relations.end[row]) for row in feed.core.relation_rows(node, type_)]
+def _list_ends(feed: HeadLoader, node: int, type_: int) -> list[int]:
+    return [int(feed.core.relations.end[row]) for row in feed.core.list_relation_rows(node, type_)]
 
 
-def _of_product(feed: Feed, holders: Holders, node: int) -> list[int]:
-    rows = feed.core.relation_rows(node, _PORT)
-    ports = [int(feed.core.relations.end[row]) for row in rows if is_output(feed.attributes(row).get("direction"))]
-    return ports or [dataset for dataset in _datasets(feed) if holders.product(dataset) == node]
+def _list_product_datasets(feed: HeadLoader, holders: OwnershipCache, node: int) -> list[int]:
+    rows = feed.core.list_relation_rows(node, _PORT)
+    ports = [int(feed.core.relations.end[row]) for row in rows if is_output(feed.get_relation_attributes(row).get("direction"))]
+    return ports or [dataset for dataset in _list_datasets(feed) if holders.find_product(dataset) == node]
 
 
-def _of_domain(feed: Feed, holders: Holders, node: int) -> list[int]:
+def _list_domain_parts(feed: HeadLoader, holders: OwnershipCache, node: int) -> list[int]:
     """Its products, the domains in it, and the datasets that are in it without a product."""
-    parts = [int(feed.core.relations.start[row]) for row in feed.core.relation_rows(node, _PART_OF, incoming=True)]
-    return parts + [dataset for dataset in _datasets(feed) if holders.domain(dataset) == node]
+    parts = [int(feed.core.relations.start[row]) for row in feed.core.list_relation_rows(node, _PART_OF, incoming=True)]
+    return parts + [dataset for dataset in _list_datasets(feed) if holders.find_domain(dataset) == node]
 
 
-def _datasets(feed: Feed) -> list[int]:
+def _list_datasets(feed: HeadLoader) -> list[int]:
     core = feed.core
     n = int(core.counts[N_NODES])
     return list(np.unique(core.nodes.rep[:n][core.nodes.kind[:n] == DATASET]).tolist())
@@ -173,9 +175,9 @@ class Traversal:
 
     def __init__(
         self,
-        feed: Feed,
-        holders: Holders,
-        slots: Slots,
+        feed: HeadLoader,
+        holders: OwnershipCache,
+        slots: NodeSlots,
         walker: Walker,
         begin: Starts,
         direction: Direction,
@@ -197,12 +199,14 @@ class Traversal:
         self._assets = begin.named
         self._limits = limits
         answer = (begin.nodes, walked.nodes)
-        self.silent_jobs: Ints = silent_on(feed.core, feed.silent_jobs, slots, answer, direction, limits.reach, self._wanted)
-        self.completeness = _completeness(walked, begin.unbound, self.silent_jobs, feed.silent_jobs.producers(self.silent_jobs), view)
+        self.silent_jobs: Ints = find_silent_jobs(feed.core, feed.silent_jobs, slots, answer, direction, limits.reach, self._wanted)
+        self.completeness = _build_completeness(
+            walked, begin.unbound, self.silent_jobs, feed.silent_jobs.list_producers(self.silent_jobs), view
+        )
         self._distances: dict[int, Distances] = {}
         self._steps: dict[tuple[int, int], tuple[FlowStep, int]] = {}  # by node and class: the last step to it
 
-    def path(self, node: int) -> list[FlowStep]:
+    def find_path(self, node: int) -> list[FlowStep]:
         """A shortest path between a start and a reached node in the node's class, in the order in which data flows.
 
         Downstream it begins at a start, upstream it ends there. Of several, the first by names: the
@@ -210,42 +214,42 @@ class Traversal:
         reached through columns only has the path of the first of those.
         """
         rep = int(self._core.nodes.rep[node])
-        row = self._row(rep)
+        row = self._find_row(rep)
         if row is None:
-            rep, row = self._nearest_column(rep)
+            rep, row = self._find_nearest_column(rep)
         if row is None:
             return []
         k = int(self.reach[row])
         if k not in self._distances:
-            self._distances[k] = self._walker.distances(self.starts, k, self.direction, self._limits)
-        steps = self._back(rep, k, self._distances[k])
+            self._distances[k] = self._walker.compute_distances(self.starts, k, self.direction, self._limits)
+        steps = self._trace_back(rep, k, self._distances[k])
         return steps[::-1] if self.direction is Direction.DOWNSTREAM else steps
 
-    def flows(self) -> list[FlowStep]:
+    def list_flows(self) -> list[FlowStep]:
         """The flow edges between starts and reached nodes, one of each kind; none from a dataset to itself."""
         core = self._core
         found: dict[tuple[object, ...], FlowStep] = {}
         for flow in self._flow_rows.tolist():
-            step = flow_step(core, flow)
+            step = build_flow_step(core, flow)
             if step.start != step.end:
                 known = found.get(step[:-1])
                 if known is None or step.scope_id < known.scope_id:
                     found[step[:-1]] = step
-        return sorted(found.values(), key=lambda step: order(core, step))
+        return sorted(found.values(), key=lambda step: build_order_key(core, step))
 
-    def flow_table(self) -> FlowTable:
+    def build_flow_table(self) -> FlowTable:
         """The same flows and those from a dataset to itself, as columns, as often as they are said."""
-        return table_of(self._core, self._flow_rows)
+        return build_flow_table(self._core, self._flow_rows)
 
-    def affected(self) -> Affected:
+    def compute_affected(self) -> Affected:
         """Everything affected, containers and consumers included (see `meshline.graph.index.rollup`)."""
         reached = Rows(self.nodes, self.reach, self.distance, self.masked)
-        found = Reckoning(self._feed, self._holders, self._slots, self.direction, self._limits.reach, reached, self.starts, self._assets)
-        return found.affected()
+        found = RollUp(self._feed, self._holders, self._slots, self.direction, self._limits.reach, reached, self.starts, self._assets)
+        return found.compute_affected()
 
     @cached_property
     def _flow_rows(self) -> I64:
-        return rows_between(self._core, self.starts, self.nodes, self.direction, int(self._limits.reach), self._wanted)
+        return find_rows_between(self._core, self.starts, self.nodes, self.direction, int(self._limits.reach), self._wanted)
 
     @cached_property
     def _rows(self) -> Ints:
@@ -254,36 +258,36 @@ class Traversal:
         rows[self.nodes] = np.arange(self.nodes.size, dtype=np.int32)
         return rows
 
-    def _row(self, node: int) -> int | None:
+    def _find_row(self, node: int) -> int | None:
         row = int(self._rows[node])
         return None if row < 0 else row
 
     @cached_property
     def _wanted(self) -> U8 | None:
-        return self._walker.wanted(self._limits.seen_since)
+        return self._walker.mark_wanted(self._limits.seen_since)
 
-    def _nearest_column(self, dataset: int) -> tuple[int, int | None]:
+    def _find_nearest_column(self, dataset: int) -> tuple[int, int | None]:
         core = self._core
         if core.nodes.kind[dataset] != DATASET:
             return dataset, None
         own = {int(core.nodes.rep[column]) for column in core.list_columns(dataset)}
         columns = [column for column in own if self._rows[column] >= 0]
 
-        def strength(column: int) -> tuple[int, int, tuple[str, ...]]:
+        def measure_strength(column: int) -> tuple[int, int, tuple[str, ...]]:
             row = int(self._rows[column])
-            return int(self.reach[row]), int(self.distance[row]), core.label(column)
+            return int(self.reach[row]), int(self.distance[row]), core.get_label(column)
 
-        best = min(columns, key=strength, default=None)
+        best = min(columns, key=measure_strength, default=None)
         return (dataset, None) if best is None else (best, int(self._rows[best]))
 
-    def _back(self, node: int, k: int, distances: Distances) -> list[FlowStep]:
+    def _trace_back(self, node: int, k: int, distances: Distances) -> list[FlowStep]:
         """The steps from a node back to a start."""
         steps: list[FlowStep] = []
         while distances[node] > 0:
             known = self._steps.get((node, k))
             if known is None:
                 flow, origin = self._step_back(node, k, distances)
-                known = self._steps[node, k] = (flow_step(self._core, flow), origin)
+                known = self._steps[node, k] = (build_flow_step(self._core, flow), origin)
             step, node = known
             steps.append(step)
         return steps
@@ -293,20 +297,20 @@ class Traversal:
         core = self._core
         down = self.direction is Direction.DOWNSTREAM
         distance = int(distances[node])
-        near = core.ring(node)
+        near = core.list_ring(node)
         if core.nodes.kind[node] == COLUMN and distances[core.nodes.part1[node]] == distance:
-            near = near + core.ring(int(core.nodes.part1[node]))
+            near = near + core.list_ring(int(core.nodes.part1[node]))
         best = 2 * int(CLASS) + 1
         found: list[tuple[int, int]] = []
         for own in near:
-            for flow in core.flow_rows(own, incoming=down):
+            for flow in core.list_flow_rows(own, incoming=down):
                 flags = int(core.flows.flags[flow])
                 if flags & PASSED_OVER or flags & CLASS > k or not (self._wanted is None or self._wanted[flow]):
                     continue
-                strength = 2 * (flags & CLASS) + masking(core, flow)
+                strength = 2 * (flags & CLASS) + is_masking(core, flow)
                 if strength > best:
                     continue
-                origin = self._origin(int((core.flows.start if down else core.flows.end)[flow]), distance - 1, distances)
+                origin = self._find_origin(int((core.flows.start if down else core.flows.end)[flow]), distance - 1, distances)
                 if origin is not None:
                     if strength < best:
                         best, found = strength, []
@@ -314,9 +318,9 @@ class Traversal:
         assert found, "a node at a distance has an edge from one that is nearer"
         if len(found) == 1:
             return found[0]
-        return min(found, key=lambda one: (core.label(one[1]), order(core, flow_step(core, one[0]))))
+        return min(found, key=lambda one: (core.get_label(one[1]), build_order_key(core, build_flow_step(core, one[0]))))
 
-    def _origin(self, end: int, distance: int, distances: Distances) -> int | None:
+    def _find_origin(self, end: int, distance: int, distances: Distances) -> int | None:
         """The node from which an edge at `end` was followed, if at that distance: a dataset's own edges from any column, too."""
         core = self._core
         rep = int(core.nodes.rep[end])
@@ -325,9 +329,9 @@ class Traversal:
         columns = {int(core.nodes.rep[column]) for column in core.list_columns(end)}
         near = [column for column in columns if distances[column] == distance]
         nearer = any(0 <= distances[one] < distance for one in (*columns, end))
-        return None if nearer else min(near, key=core.parts, default=None)
+        return None if nearer else min(near, key=core.get_parts, default=None)
 
 
-def _completeness(walked: Walked, unbound: int, silent: Ints, producers: tuple[str, ...], view: View) -> Completeness:
+def _build_completeness(walked: WalkResult, unbound: int, silent: Ints, producers: tuple[str, ...], view: View) -> Completeness:
     counts = (walked.possible_only, walked.undescribed, walked.stale_edges, walked.provisional, unbound, len(silent))
     return Completeness(walked.truncated, *counts, producers, view.as_of, view.revision, view.known_later)

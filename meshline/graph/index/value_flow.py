@@ -14,45 +14,47 @@ from collections.abc import Iterator
 import numpy as np
 
 from meshline.graph.index.arrays import COLUMN, DATASET, N_KINDS, N_NODES
-from meshline.graph.index.flow_tables import flow_step, order
-from meshline.graph.index.index_tables import Core
+from meshline.graph.index.flow_tables import build_flow_step, build_order_key
+from meshline.graph.index.index_tables import IndexTables
 from meshline.graph.index.kernels import propagate
 from meshline.graph.index.kernels.propagate import carries, carries_all
 from meshline.graph.index.results import Flags, FlowStep, Ints, Undo
 
 
-def trace(core: Core, labels: Ints, column: int) -> list[FlowStep]:
+def trace_values(core: IndexTables, labels: Ints, column: int) -> list[FlowStep]:
     """A shortest way of values from a source to what is labelled, in the order in which they flow: of several, the first by names."""
     steps: list[FlowStep] = []
     node = int(core.nodes.rep[column])
     while labels[node] > 1:
-        step, node = min(_before(core, labels, node), key=lambda one: (one[0].reach, core.label(one[1]), order(core, one[0])))
+        step, node = min(
+            _list_steps_before(core, labels, node), key=lambda one: (one[0].reach, core.get_label(one[1]), build_order_key(core, one[0]))
+        )
         steps.append(step)
     return steps[::-1]
 
 
-def _before(core: Core, labels: Ints, node: int) -> Iterator[tuple[FlowStep, int]]:
+def _list_steps_before(core: IndexTables, labels: Ints, node: int) -> Iterator[tuple[FlowStep, int]]:
     """The flows into a column or dataset from what is one nearer to a source, with that."""
     nodes, wanted = core.nodes, int(labels[node]) - 1
-    for own in core.ring(node):
-        for flow in core.flow_rows(own, incoming=True):
+    for own in core.list_ring(node):
+        for flow in core.list_flow_rows(own, incoming=True):
             start = int(core.flows.start[flow])
             if carries(int(core.flows.flags[flow])) and nodes.kind[start] == COLUMN and labels[nodes.rep[start]] == wanted:
-                yield flow_step(core, flow), int(nodes.rep[start])
-    for dataset in core.ring(int(nodes.part1[node]) if nodes.kind[node] == COLUMN else node):
-        for flow in core.flow_rows(dataset, incoming=True):
+                yield build_flow_step(core, flow), int(nodes.rep[start])
+    for dataset in core.list_ring(int(nodes.part1[node]) if nodes.kind[node] == COLUMN else node):
+        for flow in core.list_flow_rows(dataset, incoming=True):
             start = int(core.flows.start[flow])
             if carries_all(int(core.flows.flags[flow])) and nodes.kind[start] == DATASET:
                 own_columns = {int(nodes.rep[column]) for column in core.list_columns(start)}
                 near = [column for column in own_columns if labels[column] == wanted]
                 whole = int(nodes.rep[start])
-                yield from ((flow_step(core, flow), one) for one in near or ([whole] if labels[whole] == wanted else []))
+                yield from ((build_flow_step(core, flow), one) for one in near or ([whole] if labels[whole] == wanted else []))
 
 
 class Spread:
     """The labels of everything that values of some columns reach."""
 
-    def __init__(self, core: Core, sources: Ints, *, possible: bool) -> None:
+    def __init__(self, core: IndexTables, sources: Ints, *, possible: bool) -> None:
         """`sources`: representatives of columns."""
         self._core = core
         self._possible = int(possible)
@@ -94,7 +96,7 @@ class Spread:
         _spread(self._core, begin, begin_labels, self._possible, labels)
 
 
-def onward(core: Core, columns: Ints) -> Ints:
+def collect_onward(core: IndexTables, columns: Ints) -> Ints:
     """These representatives of columns and datasets, and all to which values of them may go."""
     labels = np.zeros(int(core.counts[N_NODES]), np.int32)
     labels[columns] = 1
@@ -102,7 +104,7 @@ def onward(core: Core, columns: Ints) -> Ints:
     return np.unique(np.concatenate([columns, reached])).astype(np.int32)
 
 
-def _spread(core: Core, begin: Ints, begin_labels: Ints, possible: int, labels: Ints) -> Ints:
+def _spread(core: IndexTables, begin: Ints, begin_labels: Ints, possible: int, labels: Ints) -> Ints:
     n = int(core.counts[N_NODES])
     queue = np.empty(n + 1, np.int32)
     reached = propagate.spread(
@@ -112,10 +114,10 @@ def _spread(core: Core, begin: Ints, begin_labels: Ints, possible: int, labels: 
     return queue[:reached]
 
 
-def copies(core: Core, datasets: Ints, least: int, most: int) -> tuple[Ints, Ints]:
+def find_copies(core: IndexTables, datasets: Ints, least: int, most: int) -> tuple[Ints, Ints]:
     """(what is copied, into what), of these representatives of datasets; at most so many pairs."""
     n, kinds = int(core.counts[N_NODES]), int(core.counts[N_KINDS])
-    identity = core.name_number("IDENTITY")
+    identity = core.find_name("IDENTITY")
     alike = ((core.kinds.subtype[:kinds] == identity) & (core.kinds.flags[:kinds] & 3 == 0)).astype(np.uint8)
     found, into = np.empty(most, np.int32), np.empty(most, np.int32)
     pairs = propagate.copied(
@@ -125,7 +127,7 @@ def copies(core: Core, datasets: Ints, least: int, most: int) -> tuple[Ints, Int
     return found[:pairs], into[:pairs]
 
 
-def of_datasets(core: Core) -> Ints:
+def list_datasets(core: IndexTables) -> Ints:
     """The representatives of all datasets that heads name."""
     n = int(core.counts[N_NODES])
     named: Flags = (core.nodes.kind[:n] == DATASET) & (core.nodes.live[:n] > 0)

@@ -192,7 +192,7 @@ class Impact:
 
     @cached_property
     def affected(self) -> Affected:
-        return self.traversal.affected()
+        return self.traversal.compute_affected()
 
     @cached_property
     def groups(self) -> Groups:

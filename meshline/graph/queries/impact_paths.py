@@ -100,7 +100,7 @@ class Via:
 
     def _flows(self, node: int) -> list[PathStep]:
         """From a start to a column or dataset that was reached by flows (upstream: from there to a start)."""
-        flows = self.impact.traversal.path(node)
+        flows = self.impact.traversal.find_path(node)
         if self.impact.traversal.direction is Direction.DOWNSTREAM:
             return steps_of(flows, self._start(flows[0].start), node)
         return steps_of(flows, node, self._start(flows[-1].end))

@@ -93,7 +93,7 @@ def contracted(index: LineageIndex, found: Traversal, granularity: Granularity, 
     nodes = _nodes(index, starts, of, found, limit)
     ungrouped = 0 if granularity is Granularity.DATASET else len(np.unique(_datasets(index, found.nodes[of == NOTHING])))
     drawn = np.array([node.node for node in nodes[:limit]], np.int32)
-    edges = _edges(index, found.flow_table(), group, drawn)
+    edges = _edges(index, found.build_flow_table(), group, drawn)
     return Lineage(tuple(nodes[:limit]), tuple(edges), ungrouped, completeness(found, cut=len(nodes) > limit))
 
 
@@ -206,7 +206,7 @@ def _by_column(index: LineageIndex, found: Traversal, limit: int) -> Lineage:
     nodes = [LineageNode(node, Reach.DIRECT, 0, masked=False, start=True) for node in found.starts.tolist()]
     rows = zip(found.nodes.tolist(), found.reach.tolist(), found.distance.tolist(), found.masked.tolist(), strict=True)
     nodes = by_name(index, [*nodes, *(LineageNode(node, Reach(k), distance, masked, start=False) for node, k, distance, masked in rows)])
-    flows = found.flows()
+    flows = found.list_flows()
     shown = nodes[:limit]
     shown += _wholes(index, shown, flows)
     shown += _own(index, found.starts.tolist(), shown, flows)

@@ -161,7 +161,7 @@ class _Side(NamedTuple):
     def _around(self, node: int, limits: Limits) -> Iterable[Change]:
         for direction in Direction:
             found = self.graph.lineage.traverse([node], direction, depth=1, max_nodes=limits.nodes, deadline=limits.deadline)
-            for flow in found.flows():
+            for flow in found.list_flows():
                 edge = self._shown(flow)
                 if self._touches_moved(edge):
                     scope = self.graph.changes.get_scope(flow.scope_id)

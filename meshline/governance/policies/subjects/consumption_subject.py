@@ -57,7 +57,7 @@ def _collect_uses(context: EvaluationContext, scope: Scope | None) -> Iterator[U
     tied, ports, index = context.consumes, context.inputs, context.index
     users = np.concatenate([tied.start, ports.product])
     ends = np.concatenate([tied.end, ports.dataset])
-    said = np.concatenate([tied.said, ports.attributes])
+    said = np.concatenate([tied.attribute_number, ports.attributes])
     of_column = index.lineage.get_kinds(ends) == _COLUMN
     used = ends.copy()
     used[of_column] = index.lineage.get_datasets(ends[of_column])

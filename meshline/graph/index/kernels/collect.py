@@ -163,7 +163,7 @@ def mention_rows(mentions: I32, n: int, wanted: U8, found: I32) -> int:
 
 @kernel("I32", "I32", "I32", "I32")
 def numbered(nodes: I32, slots: I32, found: I32, number: I32) -> int:
-    """See `meshline.graph.index.index_tables.Slots.numbered`; returns how many there are in `found`."""
+    """See `meshline.graph.index.index_tables.NodeSlots.numbered`; returns how many there are in `found`."""
     n = 0
     for row in range(len(nodes)):
         node = nodes[row]
