@@ -125,8 +125,8 @@ def read_entries(
 
 def take_page(found: Iterator[LogEntry], size: int) -> Page:
     """The first of these entries."""
-    taken = list(islice(found, size + 1))
-    return Page(tuple(taken[:size]), len(taken) > size)
+    first = list(islice(found, size + 1))
+    return Page(tuple(first[:size]), len(first) > size)
 
 
 def describe_entry(action: str, subject: str, details: Mapping[str, Json]) -> str:

@@ -95,9 +95,9 @@ class ChangeImpact:
         """The datasets that are starts or have a start as a column; for products and domains, where the traversal starts."""
         index = self.index
         starts = (*self.starts, *self.downstream.traversal.starts.tolist())
-        held = [node for node in starts if index.assets.get_kind(node) in _DATA_KINDS]
+        nodes = [node for node in starts if index.assets.get_kind(node) in _DATA_KINDS]
         return tuple(
-            dict.fromkeys(index.assets.get_dataset(node) if index.assets.get_kind(node) is AssetKind.COLUMN else node for node in held)
+            dict.fromkeys(index.assets.get_dataset(node) if index.assets.get_kind(node) is AssetKind.COLUMN else node for node in nodes)
         )
 
     @cached_property

@@ -88,7 +88,7 @@ $ meshline rules --format json
 A verdict is **compatible** (nothing to do), **conditional** (a person has to check it) or **breaking**. It is for one side: readers of
 the data, writers of it, or governance. The profile decides which rules count: `mesh` (the default, which enforces the rules marked \\*),
 `consumer` (what readers of a contract meet, as [datacontract-cli](#datacontract-cli) sees it), or `full`, the stricter of both.
-[profiles.md](profiles.md) says which profile is for whom.
+[profiles.md](profiles.md) states which profile suits which team.
 
 Recorded lineage refines a verdict for each consumer. Lineage that makes a verdict worse always counts. Lineage that makes it better
 counts with `--mode usage` only, and only where it is complete: missing knowledge never makes a change safer.
@@ -100,7 +100,7 @@ counts with `--mode usage` only, and only where it is complete: missing knowledg
   form over the spellings of Iceberg, Delta, Spark, Trino, Avro, JSON Schema, SQL dialects and contracts; an unknown type is its own text.
 - What a dialect declares equal. The types of a contract are compared in the dialect of each server that it names, with the aliases and
   defaults that its vendor documents: `INT64` and `INTEGER` on BigQuery, `bigint` and `int8` on Postgres, `NUMBER` and `NUMBER(38,0)` on
-  Snowflake. Without a server of SQL a type means what the standard of the contract says.
+  Snowflake. Without a server of SQL a type has the meaning that the standard of the contract gives it.
 - Upper and lower case, where names are not case-sensitive (below).
 
 A column or model is the same one by its id, else by its declared rename or alias, else by its name.

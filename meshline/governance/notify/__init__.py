@@ -1,1 +1,1 @@
-"""Who is told of what landed in the graph: what is owed is kept in the store's journal, and sent from there."""
+"""Notifications of changes and violations: notices are recorded in the store's journal, and sent from there."""

@@ -1,5 +1,5 @@
-"""Channels of notifications: patterns of addresses, filled in with a recipient's contacts; delivery through apprise
-(https://github.com/caronc/apprise): mail, Slack, Teams, and a hundred others; and a webhook, which gets one CloudEvent 1.0
+"""Channels of notifications: address patterns, filled in with a recipient's contacts; delivery through apprise
+(https://github.com/caronc/apprise): mail, Slack, Teams and others; and a webhook, which receives one CloudEvent 1.0
 (structured JSON) for each notice, signed as https://www.standardwebhooks.com describes.
 """
 
@@ -23,7 +23,7 @@ from meshline.governance.notify.outbox import Notice, Receiver
 from meshline.governance.notify.templates import Message
 from meshline.graph.model import from_micros
 
-# What a contact of a kind looks like: it comes from files of many people, and goes into an address.
+# The form of a contact by kind: contacts come from many files, and become parts of addresses.
 _SHAPES = {
     "email": re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,8}\.[A-Za-z]{2,24}"),
     "slack": re.compile(r"[#@]?[\w.-]{1,80}"),
@@ -34,7 +34,7 @@ HIDDEN = "***"
 
 
 class Secret(NamedTuple):
-    """An address that may hold secrets: shown without them."""
+    """An address that may contain secrets; its `repr` and `label` do not."""
 
     url: str
 
@@ -43,22 +43,22 @@ class Secret(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The scheme and the host if it is a host; nothing else."""
+        """The scheme, and the host if it is one."""
         parts = urlsplit(self.url)
         host = parts.netloc.rpartition("@")[2]
         return f"{parts.scheme}://{host if '.' in host or host.partition(':')[0] in ('localhost', '') else HIDDEN}"
 
 
 class Route(NamedTuple):
-    """The addresses of a recipient, and a description for people; without addresses, why there is none."""
+    """The addresses of a recipient, and a label for people; without addresses the label states why."""
 
     urls: tuple[Secret, ...]
     label: str
 
 
 class Routes(NamedTuple):
-    """`channels`: kind of contact -> pattern, the first that fits is taken. `owners`: receiver -> addresses that go before.
-    `fallback`: where nobody else can be told. `webhook`: who is told everything.
+    """`channels`: kind of contact -> pattern; the first that matches is used. `owners`: receiver -> addresses that take precedence.
+    `fallback`: addresses for receivers without any other. `webhook`: receives every notice.
     """
 
     channels: Mapping[str, Secret] = {}
@@ -81,7 +81,7 @@ class Routes(NamedTuple):
 
 
 def parse_pattern(kind: str, url: str, where: str) -> Secret:
-    """Raises InvalidInput for a pattern that does not name the contact, or names another."""
+    """Raises InvalidInput for a pattern without a placeholder for the contact, or with another one."""
     named = set(_PLACE.findall(url))
     if named != {kind}:
         raise InvalidInput(f"a pattern for {kind} contains {{{kind}}} and nothing else in braces", where)
@@ -89,7 +89,7 @@ def parse_pattern(kind: str, url: str, where: str) -> Secret:
 
 
 def parse_address(url: str, where: str) -> Secret:
-    """Raises InvalidInput for what is no address; it is not repeated, for it may hold secrets."""
+    """Raises InvalidInput if the text is not an address. The message does not repeat it, because it may contain secrets."""
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S+", url):
         raise InvalidInput("this is not an address; accepted: scheme://..., in the form that apprise documents", where)
     return Secret(url)
@@ -107,39 +107,39 @@ LONGEST_ERROR = 300
 
 
 class Undelivered(Exception):
-    """A message that did not get through; the text holds no secrets."""
+    """A message could not be delivered. The text contains no secrets."""
 
 
 def check_available() -> None:
-    """Raises MissingExtra."""
+    """Raises MissingExtra if the libraries for sending are not installed."""
     if find_spec("apprise") is None or find_spec("standardwebhooks") is None:
         raise MissingExtra("notify", "sending notifications")
 
 
 def deliver_message(message: Message, urls: Sequence[Secret]) -> None:
-    """Send a message to each address. Raises Undelivered if any did not take it."""
+    """Send a message to each address. Raises Undelivered if any address does not accept it."""
     import apprise  # noqa: PLC0415 - slow to import, and an extra
 
     asset = apprise.AppriseAsset(app_id="meshline", app_desc="meshline", storage_mode="memory")
     form = apprise.NotifyFormat.MARKDOWN if message.is_markdown else apprise.NotifyFormat.TEXT
-    with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
+    with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as output:  # type: ignore[no-untyped-call]
         sender = apprise.Apprise(asset=asset)
         refused = [url.label for url in urls if not sender.add(url.url)]
         if refused:
             raise Undelivered(f"apprise does not accept the address {', '.join(refused)}")
         if not sender.notify(body=message.body, title=message.title, body_format=form):
-            raise Undelivered(_describe_failure(said.getvalue(), urls))
+            raise Undelivered(_describe_failure(output.getvalue(), urls))
 
 
-def _describe_failure(said: str, urls: Sequence[Secret]) -> str:
-    text = "; ".join(line.strip() for line in said.splitlines() if line.strip()) or "apprise gives no reason"
+def _describe_failure(output: str, urls: Sequence[Secret]) -> str:
+    text = "; ".join(line.strip() for line in output.splitlines() if line.strip()) or "apprise gives no reason"
     for word in sorted(_collect_secrets(urls), key=len, reverse=True):
         text = text.replace(word, HIDDEN)
     return text[:LONGEST_ERROR]
 
 
 def _collect_secrets(urls: Sequence[Secret]) -> set[str]:
-    """Every part of the addresses that is no host and no word of the language of addresses."""
+    """Every part of the addresses that may be a secret: user, password, path and query values of six or more characters."""
     found: set[str] = set()
     for one in urls:
         parts = urlsplit(one.url)
@@ -158,13 +158,13 @@ SHORTEST_SECRET = 24  # bytes, as the specification asks
 
 
 class Webhook(NamedTuple):
-    """`secret`: `whsec_` and base64 of what both sides know."""
+    """`secret`: `whsec_` and the base64 of the shared secret."""
 
     url: Secret
     secret: SecretStr
 
     def post(self, notice: Notice, now: datetime | None = None) -> None:
-        """Post it, and wait for the answer. A receiver tells what comes twice by `id`. Raises Undelivered."""
+        """Post a notice and wait for the answer. A receiver recognises repeated notices by `id`. Raises Undelivered."""
         body = build_event(notice)
         try:
             answer = httpx.post(self.url.url, content=body, headers=self.build_headers(notice.key, body, now), timeout=SECONDS)
@@ -187,32 +187,32 @@ class Webhook(NamedTuple):
 
 
 def build_event(notice: Notice) -> bytes:
-    """https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md"""
-    owed = notice.body
+    """A notice as a CloudEvent (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md)."""
+    content = notice.body
     return msgspec.json.encode(
         {
             "specversion": "1.0",
             "id": notice.key,
             "source": SOURCE,
-            "type": TYPE.format(event=owed.event),
-            "subject": owed.subject,
-            "time": from_micros(owed.at).isoformat().replace("+00:00", "Z"),
+            "type": TYPE.format(event=content.event),
+            "subject": content.subject,
+            "time": from_micros(content.at).isoformat().replace("+00:00", "Z"),
             "datacontenttype": "application/json",
             "data": {
-                "verdict": owed.verdict,
-                "rule": owed.rule,
-                "fingerprint": owed.fingerprint,
-                "text": owed.text,
-                "why": owed.why,
-                "source": owed.source,
-                "details": owed.details,
+                "verdict": content.verdict,
+                "rule": content.rule,
+                "fingerprint": content.fingerprint,
+                "text": content.text,
+                "why": content.why,
+                "source": content.source,
+                "details": content.details,
             },
         }
     )
 
 
 def build_webhook(url: Secret, secret: SecretStr | None, where: str) -> Webhook:
-    """Raises InvalidInput for a secret that is missing or too short; it is not repeated."""
+    """Raises InvalidInput for a secret that is missing or too short. The message does not repeat it."""
     text = "" if secret is None else secret.get_secret_value()
     try:
         size = len(base64.b64decode(text.removeprefix("whsec_") + "==", validate=False)) if text.startswith("whsec_") else 0

@@ -1,6 +1,6 @@
-"""Follows the store's revisions, and records notices: of changes that landed, which are found by comparing what scopes stated
-before and state now, and judged on the graph; and of violations. The position moves in the commit that records the notices, so
-nothing is lost or doubled.
+"""Follows the store's revisions and records notices: of changes, which are found by comparing what scopes stated before and state
+now, and judged on the graph; and of violations. The position moves in the commit that records the notices, so no notice is lost or
+recorded twice.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ log = logging.getLogger("meshline.notify")
 
 LANDED = "change.landed"
 _BREAKING = Verdict.BREAKING.name.lower()
-REMEMBERED = 100_000  # stretches that were looked at
-TOGETHER = 200  # histories read at once
-JUDGE_SECONDS = 10.0  # for one change, at most
-# Scopes of runs: they say lineage, and are restated all the time.
+REMEMBERED = 100_000  # intervals that were compared
+TOGETHER = 200  # histories that are read at once
+JUDGE_SECONDS = 10.0  # at most, for one change
+# Scopes of runs: they state lineage, and are restated all the time.
 _SILENT = frozenset(
     {JOB_OUTPUT, "job-writes", "job-reads", "job-declared", "job-parent", "job", "job-quality", "dataset-lineage", "dataset-replaced"}
 )
 
 
 class LandedChange(NamedTuple):
-    """Changes of one thing with which a stretch of a scope began."""
+    """The changes with which an interval of a scope began (`since`, in microseconds)."""
 
     head: Head
     since: int
@@ -65,18 +65,20 @@ class LandedChange(NamedTuple):
 
 
 class ChangeDetector:
-    """Finds what landed. Remembers which stretches it looked at (see `keep`): what is restated is not compared again."""
+    """Finds changes in new intervals of scopes. Remembers which intervals it compared (`remember_compared`), so that restated content is
+    not compared again.
+    """
 
     def __init__(self, live: LiveGraph, changes: Callable[[AnyPair], list[Change]], *, breaking_only: bool = False) -> None:
-        """`changes`: what differs between the two of a pair."""
+        """`changes`: compares the two versions of a pair."""
         self._live = live
         self._changes = changes
         self._breaking_only = breaking_only
         self._seen: OrderedDict[int, tuple[int, bytes | None]] = OrderedDict()
-        self._compared: dict[int, tuple[int, bytes | None]] = {}  # since the last `keep`
+        self._compared: dict[int, tuple[int, bytes | None]] = {}  # since the last `remember_compared`
 
     def remember_compared(self) -> None:
-        """What was found is committed: the stretches that were looked at need not be compared again. Until then they are, each time."""
+        """Call it when the notices are committed: the compared intervals are not compared again. Until then each step compares them."""
         for scope_id, stretch in self._compared.items():
             self._seen[scope_id] = stretch
             self._seen.move_to_end(scope_id)
@@ -85,13 +87,13 @@ class ChangeDetector:
             self._seen.popitem(last=False)
 
     def build_records(self, heads: Sequence[Head], since: int, now: int, *, webhook: bool) -> Iterator[Record]:
-        """What is owed for these heads, of stretches that began after `since`."""
+        """Records of notices for the intervals of these heads that began after `since` (microseconds)."""
         for landed in self.find_changes(heads, since):
             for change in landed.changes:
                 yield from self._build_notices(landed, change, now, webhook=webhook)
 
     def find_changes(self, heads: Sequence[Head], since: int) -> Iterator[LandedChange]:
-        """The changes of each new stretch, in no order."""
+        """The changes of each new interval, in no order."""
         chosen = {head.scope_id: head for head in heads if head.scope[:1] and head.scope[0] not in _SILENT and self._is_new(head, since)}
         ids = sorted(chosen)
         for at in range(0, len(ids), TOGETHER):
@@ -106,7 +108,7 @@ class ChangeDetector:
         return head.content is None or head.valid_from > since
 
     def _compare_stretches(self, head: Head, history: Sequence[tuple[Interval, Content]], since: int) -> Iterator[LandedChange]:
-        """Provisional stretches are no news yet; a gap says nothing."""
+        """Compares neighbouring intervals. Provisional ones are not compared yet; a gap states nothing."""
         settled = [(interval, content) for interval, content in history if not interval.observation.provisional]
         for (_, before), (interval, after) in pairwise(settled):
             if interval.valid_from <= since:
@@ -129,12 +131,12 @@ class ChangeDetector:
         return found
 
     def _is_authoritative(self, head: Head, pair: AnyPair, before: Snapshot) -> bool:
-        """Whether what this scope says of a thing is how it is."""
-        assert pair.before is not None, "what is new is no news"
+        """Whether this scope is authoritative for the compared table, contract or product."""
+        assert pair.before is not None, "new tables, contracts and products are not compared"
         match pair.before.value:
             case Definition():
                 table = pair.before.datasets[""][0]
-                return table not in before.listed or self._decides_columns(head, table)
+                return table not in before.listed or self._is_column_authority(head, table)
             case Contract(id=name):
                 return pair.after is not None or not self._has_other_sources(head, model.build_contract_key(name))
             case Product(name=name):
@@ -145,8 +147,8 @@ class ChangeDetector:
             node = self._live.index.assets.find_by_key(key)
             return node is not None and bool(self._live.index.changes.list_fact_names(node).keys() - {head.scope_id})
 
-    def _decides_columns(self, head: Head, dataset: AssetKey) -> bool:
-        """Whether of all sources that list a table's columns this one is believed: the others tell the same, or are wrong."""
+    def _is_column_authority(self, head: Head, dataset: AssetKey) -> bool:
+        """Whether this scope takes precedence over all other sources that list the columns of the table."""
         with self._live.lock:
             index = self._live.index
             node = index.assets.find_by_key(dataset)
@@ -160,10 +162,10 @@ class ChangeDetector:
         return all(own < self._rank_source(other.source, other.scope) for other in others)
 
     def _rank_source(self, source: str, scope: Scope) -> tuple[bool, int, str, Scope]:
-        """The less is the stronger."""
+        """The precedence of a source for columns: the smallest rank wins."""
         return (parse_source_kind(source) not in CATALOG_KINDS, self._live.precedence.rank(source, "columns"), source, scope)
 
-    # -- who is told
+    # -- notices
 
     def _build_notices(self, landed: LandedChange, change: Change, now: int, *, webhook: bool) -> Iterator[Record]:
         live = self._live
@@ -185,8 +187,8 @@ class ChangeDetector:
         for notice, to in receivers:
             if to is not None:
                 assets, more = limit_names(asset.qualified_name for asset in notice.assets)
-                told = {"receiver": to, "reason": notice.reason, "reach": notice.reach, "assets": assets, "more": more, "details": {}}
-                yield build_record(build_key(*about, to.kind, to.name), msgspec.structs.replace(whole, **told), now)
+                own = {"receiver": to, "reason": notice.reason, "reach": notice.reach, "assets": assets, "more": more, "details": {}}
+                yield build_record(build_key(*about, to.kind, to.name), msgspec.structs.replace(whole, **own), now)
         if webhook:
             yield build_record(build_key(*about, WEBHOOK), whole, now)
 
@@ -196,7 +198,7 @@ def _build_snapshot(content: Content, head: Head) -> Snapshot:
 
 
 def _choose_receiver(index: LineageIndex, notice: Notice) -> Receiver | None:
-    """None for a consumer whom nothing reaches but its owners: they are told of it."""
+    """None for a consumer without contacts that has owners: they are notified instead."""
     who = notice.recipient
     found = build_receiver(who.kind, who.name, who.id, notice.contacts)
     node = index.assets.find(who.id) if who.id else None
@@ -206,7 +208,7 @@ def _choose_receiver(index: LineageIndex, notice: Notice) -> Receiver | None:
 
 
 def _name_subject(index: LineageIndex, change: Change) -> str:
-    """A table by the name that is shown of it."""
+    """The name of what is changed; of a table the name that is shown elsewhere."""
     if change.subject.kind is SubjectKind.TABLE:
         for key in change.assets:
             node = (
@@ -220,7 +222,7 @@ def _name_subject(index: LineageIndex, change: Change) -> str:
 
 
 def _build_body(finding: Finding, landed: LandedChange, subject: str) -> NoticeBody:
-    """A finding for the receiver of everything."""
+    """The notice of a finding, for the webhook."""
     return NoticeBody(
         event=LANDED,
         receiver=Receiver(WEBHOOK, WEBHOOK),
@@ -237,12 +239,12 @@ def _build_body(finding: Finding, landed: LandedChange, subject: str) -> NoticeB
     )
 
 
-SINCE = "notify:since"  # microseconds: what began before is history, of which nobody is told
-POSITION = "notify:revision"  # up to which revision it is noted what is owed
+SINCE = "notify:since"  # microseconds: changes that began before are not notified
+POSITION = "notify:revision"  # the revision up to which notices are recorded
 
 
 class FollowResult(NamedTuple):
-    """What a step found. `revision`: up to which; `began`: it was the first, which notes nothing."""
+    """The result of a step. `revision`: up to which it followed the store; `began`: it was the first, which records no notices."""
 
     revision: int
     notices: int
@@ -252,12 +254,12 @@ class FollowResult(NamedTuple):
 
 
 class Follower:
-    """One at a time. Several, in several processes, note the same once."""
+    """One step at a time. Followers in several processes record the same notice once."""
 
     def __init__(
         self, live: LiveGraph, detector: ChangeDetector, violations: WatchedViolations | None, clock: Callable[[], int], *, webhook: bool
     ) -> None:
-        """`watched`: None where no policies are."""
+        """`violations`: None if there are no policies."""
         self._live = live
         self._detector = detector
         self._violations = violations
@@ -267,9 +269,9 @@ class Follower:
         self._looked = False
 
     def step(self) -> FollowResult:
-        """Follow what was committed since the last step, of whatever process.
+        """Follow what any process committed since the last step.
 
-        Raises StoreUnavailable; then nothing is noted, and the next step finds the same.
+        Raises StoreUnavailable; then nothing is recorded, and the next step finds the same notices.
         """
         store, now = self._live.store, self._clock()
         since, position = store.read_setting(SINCE), int(store.read_setting(POSITION) or 0)
@@ -280,39 +282,39 @@ class Follower:
             return FollowResult(position, 0, 0, 0)
         self._live.refresh()
         settings = {POSITION: str(max(changes.revision, position))}
-        if now < int(since):  # the clock was ahead when it began: what begins from now on is news
+        if now < int(since):  # the clock was ahead at the first step: intervals that begin from now on are notified
             since = settings[SINCE] = str(now)
         records = list(self._detector.build_records(changes.heads, int(since), now, webhook=self._webhook))
         notices = len(records)
-        turned = self._collect_violation_events(now, tell=True)
-        records += turned.records
+        events = self._collect_violation_events(now, notify=True)
+        records += events.records
         if records or len(settings) > 1 or changes.revision > position:
             store.commit(lambda _: Batch(settings=settings, journal=records))
         self._detector.remember_compared()
         self._looked = True
-        return FollowResult(changes.revision, notices + turned.notices, turned.opened, turned.closed)
+        return FollowResult(changes.revision, notices + events.notices, events.opened, events.closed)
 
     def _begin(self, now: int) -> FollowResult:
-        """From here on. Policies that are broken already are in the audit log, and nobody is told."""
+        """The first step: follow from here on. Open violations are recorded in the audit log, without notices."""
         self._live.refresh()
         revision = self._live.index.revision
-        turned = self._collect_violation_events(now, tell=False)
-        self._live.store.commit(lambda _: Batch(settings={SINCE: str(now), POSITION: str(revision)}, journal=turned.records))
+        events = self._collect_violation_events(now, notify=False)
+        self._live.store.commit(lambda _: Batch(settings={SINCE: str(now), POSITION: str(revision)}, journal=events.records))
         self._looked = True
-        return FollowResult(revision, 0, turned.opened, turned.closed, began=True)
+        return FollowResult(revision, 0, events.opened, events.closed, began=True)
 
-    def _collect_violation_events(self, now: int, *, tell: bool) -> _ViolationRecords:
+    def _collect_violation_events(self, now: int, *, notify: bool) -> _ViolationRecords:
         if self._violations is None:
             return _ViolationRecords([], 0, 0, 0)
         records: list[Record] = []
         opened = closed = notices = 0
-        for turn in violation_events.find_events(self._log.read_states(), self._violations, now):
-            records += (turn.record, turn.audited)
-            opened, closed = opened + turn.opened, closed + (not turn.opened)
-            if tell and turn.opened:
-                told = list(violation_events.build_records(self._live, turn.violation, turn.record.key, now, webhook=self._webhook))
-                notices += len(told)
-                records += told
+        for event in violation_events.find_events(self._log.read_states(), self._violations, now):
+            records += (event.record, event.audited)
+            opened, closed = opened + event.opened, closed + (not event.opened)
+            if notify and event.opened:
+                notified = list(violation_events.build_records(self._live, event.violation, event.record.key, now, webhook=self._webhook))
+                notices += len(notified)
+                records += notified
         return _ViolationRecords(records, notices, opened, closed)
 
 

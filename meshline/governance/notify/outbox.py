@@ -1,4 +1,4 @@
-"""The outbox: notices as the journal keeps them. A notice is pending until a record states that it was sent or given up.
+"""The outbox: notices as records of the journal. A notice is pending until a record states that it was sent or given up.
 
 A sender first claims each notice with a numbered attempt: of several senders, in any processes, one has it. A sender that dies between
 the claim and the record that it was sent leaves the notice pending: it is sent again, so a recipient may get twice what a crash
@@ -21,11 +21,11 @@ from meshline.graph.store.base import Batch, Record, Store, StoredRecord
 
 NOTICE = "notice"
 MOST_ASSETS = 50  # that one notice names
-WEBHOOK = "webhook"  # the kind of the receiver that is told everything, once
+WEBHOOK = "webhook"  # the kind of the receiver of every notice
 
 
 class Receiver(msgspec.Struct, frozen=True, rename="camel"):
-    """An owner or consumer, and how to reach them: the kind of a contact (`email`, `slack`, ...) -> it."""
+    """An owner or consumer. `contacts`: the kind of a contact (`email`, `slack`, ...) -> the contact."""
 
     kind: str
     name: str
@@ -34,16 +34,16 @@ class Receiver(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def build_receiver(kind: str, name: str, id_: str, stated: Mapping[str, str]) -> Receiver:
-    """`said`: contacts as the graph has them. Who is called by an address is reached there."""
+    """`stated`: contacts as the graph has them. A receiver whose name is an address is notified at that address."""
     contacts = {way: text for way, text in stated.items() if text}
     named = address(name)
     return Receiver(kind, name, id_, contacts or ({"email": named} if named else {}))
 
 
 class NoticeBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """One thing for one receiver. `event`: what happened, `change.landed` or `policy.violated`. `rule`: of the change, or the policy.
+    """A change or violation for one receiver. `event`: `change.landed` or `policy.violated`. `rule`: of the change, or the policy.
 
-    `at`: since when it is so, in microseconds. `assets`: what of theirs it touches, `more` beyond those that are named.
+    `at`: since when, in microseconds. `assets`: names of the receiver's affected assets, with `more` beyond these.
     """
 
     event: str
@@ -65,7 +65,7 @@ class NoticeBody(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Notice(NamedTuple):
-    """What is owed, under the key that says it apart from all others; `position` and `since`: where and when it was noted."""
+    """A notice with its unique key; `position` and `since` (microseconds): where and when the journal recorded it."""
 
     position: int
     key: str
@@ -77,12 +77,12 @@ _decoder = msgspec.json.Decoder(NoticeBody)
 
 
 def build_key(*parts: object) -> str:
-    """The key of what is owed: the same thing has the same one, whoever finds it, however often."""
+    """The key of a notice: the same for the same parts, whichever process finds it, however often."""
     return hashlib.blake2b(msgspec.json.encode([str(part) for part in parts]), digest_size=16).hexdigest()
 
 
-def build_record(key: str, owed: NoticeBody, at: int) -> Record:
-    return Record(NOTICE, key, at, msgspec.json.encode(owed))
+def build_record(key: str, body: NoticeBody, at: int) -> Record:
+    return Record(NOTICE, key, at, msgspec.json.encode(body))
 
 
 def parse_notice(kept: StoredRecord) -> Notice:
@@ -96,13 +96,13 @@ def parse_notice(kept: StoredRecord) -> Notice:
 
 
 def limit_names(assets: Iterable[str]) -> tuple[tuple[str, ...], int]:
-    """Names in order, and how many more there are."""
+    """The first names, in order, and the number of the others."""
     found = tuple(dict.fromkeys(assets))
     return found[:MOST_ASSETS], max(0, len(found) - MOST_ASSETS)
 
 
 ATTEMPT, REFUSED, SENT, FAILED = "notice.attempt", "notice.refused", "notice.sent", "notice.failed"
-SETTLED = "notify:settled"  # up to which position of the journal no notice is owed any more
+SETTLED = "notify:settled"  # the position of the journal up to which no notice is pending
 READ_AT_ONCE = 1000
 
 FIRST_WAIT, LONGEST_WAIT = 60.0, 6 * 3600.0  # seconds before another attempt: doubled each time
@@ -110,7 +110,7 @@ SECOND = 1_000_000
 
 
 class Tried(NamedTuple):
-    """How often it was tried, when last (microseconds), and why that failed."""
+    """The number of attempts, the time of the last one (microseconds), and why it failed."""
 
     attempts: int = 0
     at: int = 0
@@ -118,14 +118,14 @@ class Tried(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A notice that is owed."""
+    """A pending notice with its attempts."""
 
     notice: Notice
     tried: Tried
 
     @property
     def due(self) -> int:
-        """When it may be tried next, in microseconds: later after each attempt, and not all at once."""
+        """The time of the next attempt, in microseconds: each wait is longer, with jitter so that not all are sent at once."""
         if not self.tried.attempts:
             return self.notice.since
         wait = min(FIRST_WAIT * 2 ** (self.tried.attempts - 1), LONGEST_WAIT)
@@ -144,7 +144,7 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 
 class Outbox:
-    """Reads what is new in the journal only. Used by one thread."""
+    """Reads only new records of the journal. For one thread."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -153,19 +153,19 @@ class Outbox:
         self._tried: dict[str, Tried] = {}
         self._claims: dict[tuple[str, int], str] = {}
         self._sent_at: dict[str, int] = {}
-        self._deliveries: deque[tuple[int, int]] = deque()  # positions and times of what was sent lately
+        self._deliveries: deque[tuple[int, int]] = deque()  # positions and times of recent deliveries
 
     def list_pending(self) -> list[Pending]:
-        """All that is owed now, oldest first."""
+        """All pending notices, oldest first."""
         self._read()
         return [Pending(one, self._tried.get(key, Tried())) for key, one in self._pending.items()]
 
     def get_last_sent(self, to: str) -> int:
-        """When something was last sent there, as far as is remembered; 0: never."""
+        """The time of the last delivery to a place (microseconds), if it is recent enough to be known; else 0."""
         return self._sent_at.get(to, 0)
 
     def claim(self, wanted: Sequence[Pending], at: int) -> list[Pending]:
-        """Those that are ours to send now. What another has is left to it."""
+        """The notices that this sender may send now. Those that another sender has claimed are left to it."""
         by = secrets.token_hex(8)
         numbered = [(one, one.tried.attempts + 1) for one in wanted]
         self._append(
@@ -177,21 +177,23 @@ class Outbox:
         self._read()
         return [one for one, number in numbered if self._claims.get((one.notice.key, number)) == by and one.notice.key in self._pending]
 
-    def mark_sent(self, told: Iterable[Pending], to: str, at: int) -> None:
-        """They were sent to a place, in words without secrets."""
-        self._append([_build_attempt_record(SENT, one.notice.key, at, {"to": to}) for one in told])
+    def mark_sent(self, notices: Iterable[Pending], to: str, at: int) -> None:
+        """Record that notices were sent. `to`: the label of the place, without secrets."""
+        self._append([_build_attempt_record(SENT, one.notice.key, at, {"to": to}) for one in notices])
 
-    def mark_refused(self, told: Iterable[Pending], error: str, at: int) -> None:
-        """They could not be sent; they stay owed."""
-        refusals = [(one, _Refusal(one.notice.key, error)) for one in told]
-        self._append([_build_attempt_record(REFUSED, f"{one.notice.key} {one.tried.attempts + 1}", at, said) for one, said in refusals])
+    def mark_refused(self, notices: Iterable[Pending], error: str, at: int) -> None:
+        """Record that notices could not be sent; they stay pending."""
+        refusals = [(one, _Refusal(one.notice.key, error)) for one in notices]
+        self._append(
+            [_build_attempt_record(REFUSED, f"{one.notice.key} {one.tried.attempts + 1}", at, refusal) for one, refusal in refusals]
+        )
 
     def mark_failed(self, given_up: Iterable[Pending], why: str, at: int) -> None:
-        """They are not tried again."""
+        """Record that notices are given up; they are not tried again."""
         self._append([_build_attempt_record(FAILED, one.notice.key, at, {"why": why}) for one in given_up])
 
     def settle(self, recent: int) -> None:
-        """Remember up to where no notice is pending, nor was sent after a time, so that the next to look need not read it."""
+        """Store the position up to which no notice is pending, nor was sent after `recent` (microseconds): the next outbox starts there."""
         self._read()
         while self._deliveries and self._deliveries[0][1] <= recent:
             self._deliveries.popleft()
@@ -241,5 +243,5 @@ def _build_attempt_record(kind: str, key: str, at: int, body: Any) -> Record:
 
 
 def _compute_jitter(key: str, attempt: int) -> float:
-    """0 to 1: the same in every process, another for each notice."""
+    """A number from 0 to 1: the same in every process, different for each notice and attempt."""
     return hashlib.blake2b(f"{key} {attempt}".encode(), digest_size=4).digest()[0] / 255

@@ -1,4 +1,4 @@
-"""From the outbox to receivers: one message for all that a receiver is owed, not too often, again if it does not get through."""
+"""Sends pending notices: one message for all notices of a receiver, not too often, and again after a failure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ DAY = 86_400 * SECOND
 
 
 class Pace(NamedTuple):
-    """`wait`: seconds in which what belongs together may come, before it is sent. `every`: seconds between two messages to one address.
-    `per_minute`: messages to all together. `attempts`, `days`: after so many, or so long, it is given up.
+    """`wait`: seconds to wait for notices that belong together. `every`: seconds between two messages to one address.
+    `per_minute`: messages to all addresses together. `attempts`, `days`: after so many attempts or days a notice is given up.
     """
 
     wait: float = 30.0
@@ -31,7 +31,7 @@ class Pace(NamedTuple):
 
 
 class Parcel(NamedTuple):
-    """All that goes to one place at once. No addresses: it cannot be sent."""
+    """All notices that go to one place in one message. Without addresses it cannot be sent."""
 
     route: Route
     pending: tuple[Pending, ...]
@@ -42,7 +42,7 @@ class Parcel(NamedTuple):
 
 
 class SendResult(NamedTuple):
-    """What was done, in messages; and notices that were given up."""
+    """The number of messages sent and refused, and of notices given up."""
 
     sent: int
     refused: int
@@ -50,7 +50,7 @@ class SendResult(NamedTuple):
 
 
 class Sender:
-    """Used by one thread."""
+    """For one thread."""
 
     def __init__(
         self,
@@ -70,10 +70,10 @@ class Sender:
         self._pace = pace
         self._clock = clock
         self._markdown = markdown
-        self._sent_at: deque[int] = deque()  # of all messages of the last minute
+        self._sent_at: deque[int] = deque()  # times of all messages of the last minute
 
     def list_parcels(self) -> list[Parcel]:
-        """All that is owed, by where it goes; receivers with one address get one message."""
+        """All pending notices by destination; receivers that share an address get one message."""
         grouped: dict[object, tuple[Route, list[Pending]]] = {}
         for one in self._outbox.list_pending():
             receiver = one.notice.body.receiver
@@ -85,7 +85,7 @@ class Sender:
         return [Parcel(route, tuple(pending)) for route, pending in grouped.values()]
 
     def send(self, *, now: bool = False) -> SendResult:
-        """Send what is due. `now`: all that is owed, without waiting for more of it or for another attempt's time.
+        """Send the notices that are due. `now`: send all pending ones, without waiting for more of them or for the next attempt.
 
         Raises MissingExtra.
         """
@@ -142,7 +142,7 @@ class Sender:
         return True
 
     def _give_up(self, at: int) -> int:
-        """Those that were tried too often, or that nobody wants to hear any more."""
+        """Give up notices that were tried too often or are too old. Returns their number."""
         pace = self._pace
         often = [one for one in self._outbox.list_pending() if one.tried.attempts >= pace.attempts and one.due <= at]
         old = [one for one in self._outbox.list_pending() if one not in often and one.notice.since + int(pace.days * DAY) < at]

@@ -1,4 +1,4 @@
-"""What a scope said at a time, as things that can be compared: tables, contracts, products."""
+"""The content of a scope at a time as tables, contracts and products that can be compared."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from meshline.graph.contracts import (
 )
 from meshline.graph.model import AssetFact, AssetKey, AssetKind, Content, EdgeFact, EdgeType, Facts, Json, parse_source_kind
 
-# What makes a fact about a dataset a definition of it, beside a list of its columns.
+# Attributes that make a fact about a dataset a definition of it, besides a list of its columns.
 _DEFINING = frozenset({"partition_spec", "partition_columns", "sql"})
 _COMPARED = frozenset({AssetKind.DATASET, AssetKind.CONTRACT, AssetKind.DATA_PRODUCT})
 
 
 class Snapshot(NamedTuple):
-    """The things that one content describes. `listed`: the datasets whose columns it lists."""
+    """What one content defines. `listed`: the datasets whose columns it lists."""
 
     tables: Mapping[AssetKey, Version[Definition]]
     contracts: Mapping[AssetKey, Version[Contract]]
@@ -41,7 +41,7 @@ EMPTY_SNAPSHOT = Snapshot({}, {}, {}, frozenset())
 
 
 def build_snapshot(content: Content | None, source: str) -> Snapshot:
-    """What a content of a source describes; None: nothing."""
+    """What a content of a source defines; nothing if it is None."""
     if content is None:
         return EMPTY_SNAPSHOT
     facts = decode(content.blob)
@@ -65,9 +65,9 @@ def build_snapshot(content: Content | None, source: str) -> Snapshot:
 
 
 def pair_versions(before: Snapshot, after: Snapshot) -> list[AnyPair]:
-    """What is described before, with what became of it. What is new is news to nobody.
+    """Each table, contract and product before, with its version after. New ones are left out: they have no readers.
 
-    A table of which a scope lists no columns is compared in what else is said of it, and never gone.
+    A table without a list of columns is compared by its other attributes, and never counts as removed.
     """
     found: list[AnyPair] = []
     for key, table in before.tables.items():
@@ -133,12 +133,12 @@ def _format_partition(attributes: Mapping[str, Json]) -> str:
 
 
 def _is_whole_contract(attributes: Mapping[str, Json]) -> bool:
-    """Whether a contract is told with what it promises, not only mentioned."""
+    """Whether the attributes state what a contract promises, and do not only refer to it."""
     return "models" in attributes or "sla" in attributes
 
 
 def _is_whole_product(key: AssetKey, facts: Facts) -> bool:
-    """Whether a product is told with where it belongs or what it hands out, not only spoken of."""
+    """Whether the facts state the domain or ports of a product, and do not only refer to it."""
     return any(edge.start == key and edge.type in (EdgeType.PORT, EdgeType.PART_OF) for edge in facts.edges)
 
 

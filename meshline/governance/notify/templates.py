@@ -1,4 +1,4 @@
-"""What is owed to one receiver -> one message, by templates that a person may replace."""
+"""Builds one message from the notices of a receiver, by templates that users can replace."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST_TITLE = 150
 LONGEST_TEXT = 600
 LONGEST_TEMPLATE = 20_000
 
-# The templates, and what may stand in them.
+# The templates, and the names that each may use.
 _OF_MESSAGE = frozenset({"receiver", "count", "breaking", "what", "items", "more"})
 _OF_ITEM = frozenset({"verdict", "text", "subject", "rule", "why", "safe", "since", "source", "assets", "fingerprint"})
 FIELDS: Mapping[str, frozenset[str]] = {
@@ -32,7 +32,7 @@ FIELDS: Mapping[str, frozenset[str]] = {
     "item.md": _OF_ITEM,
 }
 _WORST = {"breaking": 0, "conditional": 1, "compatible": 2}
-_CALLS = re.compile(r"(<(?=[!@#])|@(?=(?:everyone|here|channel|all)\b))")  # what chats take for calls to people
+_CALLS = re.compile(r"(<(?=[!@#])|@(?=(?:everyone|here|channel|all)\b))")  # what chat programs treat as mentions of people
 
 
 class Message(NamedTuple):
@@ -42,35 +42,35 @@ class Message(NamedTuple):
 
 
 class Templates(NamedTuple):
-    """`string.Template`s: names are replaced, and nothing is run."""
+    """`string.Template`s: names are replaced, and no code runs."""
 
     texts: Mapping[str, Template]
 
-    def build_message(self, owed: Sequence[NoticeBody], *, markdown: bool) -> Message:
-        """One message of all that is owed to one receiver: the same thing once, the worst first."""
+    def build_message(self, notices: Sequence[NoticeBody], *, markdown: bool) -> Message:
+        """One message of all notices of one receiver: each change or violation once, the worst first."""
         suffix = "md" if markdown else "txt"
-        inert = format_prose if markdown else _escape_text
-        once = {(one.fingerprint, one.subject, one.text): one for one in reversed(owed)}
-        things = sorted(once.values(), key=lambda one: (_WORST.get(one.verdict, 3), one.subject, one.text))
+        escape = format_prose if markdown else _escape_text
+        once = {(one.fingerprint, one.subject, one.text): one for one in reversed(notices)}
+        distinct = sorted(once.values(), key=lambda one: (_WORST.get(one.verdict, 3), one.subject, one.text))
         item = self.texts[f"item.{suffix}"]
-        items = "\n".join(item.substitute(_build_item(one, owed, inert)).rstrip("\n") for one in things[:MOST_ITEMS])
-        receivers = ", ".join(dict.fromkeys(one.receiver.name for one in owed))
-        breaking = sum(1 for one in things if one.verdict == "breaking")
-        subjects = list(dict.fromkeys(one.subject for one in things))
-        said = {
+        items = "\n".join(item.substitute(_build_item(one, notices, escape)).rstrip("\n") for one in distinct[:MOST_ITEMS])
+        receivers = ", ".join(dict.fromkeys(one.receiver.name for one in notices))
+        breaking = sum(1 for one in distinct if one.verdict == "breaking")
+        subjects = list(dict.fromkeys(one.subject for one in distinct))
+        fields = {
             "receiver": shorten_text(receivers, LONGEST_TITLE),
-            "count": format_count(len(things), "notice"),
+            "count": format_count(len(distinct), "notice"),
             "breaking": str(breaking),
             "what": shorten_text(subjects[0], LONGEST_TITLE) + (f" and {len(subjects) - 1} more" if len(subjects) > 1 else ""),
-            "more": f"and {len(things) - MOST_ITEMS} more" if len(things) > MOST_ITEMS else "",
+            "more": f"and {len(distinct) - MOST_ITEMS} more" if len(distinct) > MOST_ITEMS else "",
         }
-        title = shorten_text(_escape_text(" ".join(self.texts["title.txt"].substitute(said).split())), LONGEST_TITLE)
-        shown = {name: inert(text) for name, text in said.items()}
+        title = shorten_text(_escape_text(" ".join(self.texts["title.txt"].substitute(fields).split())), LONGEST_TITLE)
+        shown = {name: escape(text) for name, text in fields.items()}
         return Message(title, self.texts[f"message.{suffix}"].substitute(shown, items=items), markdown)
 
 
 def load_templates(folder: Path | None = None) -> Templates:
-    """Those of the product, and in place of them those of a folder. Raises InvalidInput."""
+    """The built-in templates, replaced by those of a folder. Raises InvalidInput."""
     own = files("meshline.governance.notify") / "templates"
     texts = {name: (own / name).read_text("utf-8") for name in FIELDS}
     if folder is not None:
@@ -105,13 +105,13 @@ def _parse_template(name: str, text: str, folder: Path | None) -> Template:
     return template
 
 
-def _build_item(one: NoticeBody, all_: Sequence[NoticeBody], inert: Callable[[str], str]) -> dict[str, str]:
-    """One thing with all assets that it touches, of whichever of the receivers."""
+def _build_item(one: NoticeBody, all_: Sequence[NoticeBody], escape: Callable[[str], str]) -> dict[str, str]:
+    """The fields of one change or violation, with the affected assets of all its receivers."""
     same = [other for other in all_ if (other.fingerprint, other.subject) == (one.fingerprint, one.subject)]
     names = list(dict.fromkeys(name for other in same for name in other.assets))
     more = max(0, len(names) - MOST_NAMES) + max(other.more for other in same)
     since = datetime.fromtimestamp(one.at / 1e6, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    said = {
+    fields = {
         "verdict": one.verdict,
         "text": one.text,
         "subject": one.subject,
@@ -123,9 +123,9 @@ def _build_item(one: NoticeBody, all_: Sequence[NoticeBody], inert: Callable[[st
         "assets": ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more else ""),
         "fingerprint": one.fingerprint,
     }
-    return {name: inert(shorten_text(text, LONGEST_TEXT)) for name, text in said.items()}
+    return {name: escape(shorten_text(text, LONGEST_TEXT)) for name, text in fields.items()}
 
 
 def _escape_text(text: str) -> str:
-    """Nothing in a name may call people."""
+    """Plain text in which no name mentions people."""
     return _CALLS.sub(lambda found: f"{found[1]}\N{ZERO WIDTH SPACE}", make_printable(text))

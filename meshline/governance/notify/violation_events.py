@@ -1,6 +1,6 @@
-"""Violations of policies that were opened and closed: each such event is in the journal once, whichever process detects it.
+"""Events that open and close violations of policies: the journal has each event once, whichever process detects it.
 
-What is open is what the journal states: the events of a violation are numbered, and an odd one opens it.
+The journal decides which violations are open: the events of a violation are numbered, and an odd one opens it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from meshline.graph.store.base import Record, Store
 
 
 class WatchedViolations:
-    """Of a watch that others may use, too."""
+    """The current violations of a monitor, which others may use as well, by fingerprint."""
 
     def __init__(self, watch: PolicyMonitor) -> None:
         self._watch = watch
@@ -32,11 +32,11 @@ class WatchedViolations:
         self._found: dict[str, tuple[Place, Breach]] = {}
 
     def find_violations(self) -> Mapping[str, tuple[Place, Breach]]:
-        """All that is broken."""
+        """All current violations."""
         with self._watch.live.lock:
             found = self._watch.list_violations()
             index = self._watch.live.index
-            if index is not self._index:  # nodes mean something else
+            if index is not self._index:  # its node numbers have changed
                 self._index, self._fingerprints = index, {}
             known = self._fingerprints
             self._fingerprints = {place: known.get(place) or compute_fingerprint(index, place) for place, _ in found}
@@ -44,7 +44,7 @@ class WatchedViolations:
         return self._found
 
     def build_violations(self, wanted: Iterable[str]) -> dict[str, Violation]:
-        """Some of what was found, with their paths; of what has gone since nothing."""
+        """Some of the found violations, with their paths; those that were closed meanwhile are left out."""
         with self._watch.live.lock:
             current = dict(self._watch.list_violations())
             asked = [self._found[one] for one in wanted]
@@ -65,7 +65,7 @@ class _EventRecord(msgspec.Struct, frozen=True):
 
 
 class ViolationState(NamedTuple):
-    """How often a violation was opened and closed; and as it was when that last happened."""
+    """How often a violation was opened or closed, and its content at the last such event."""
 
     turns: int
     violation: Violation
@@ -76,7 +76,7 @@ class ViolationState(NamedTuple):
 
 
 class ViolationLog:
-    """What the journal says of violations. Follows it."""
+    """The violation events of the journal; every call reads the new ones."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -84,20 +84,20 @@ class ViolationLog:
         self._position = 0
 
     def read_states(self) -> Mapping[str, ViolationState]:
-        while kept := self._store.read_journal(TURN, self._position, READ_AT_ONCE):
-            for position, said in kept:
+        while records := self._store.read_journal(TURN, self._position, READ_AT_ONCE):
+            for position, stored in records:
                 try:
-                    turn = msgspec.json.decode(said.body, type=_EventRecord)
+                    turn = msgspec.json.decode(stored.body, type=_EventRecord)
                 except msgspec.MsgspecError as error:
                     text = f"the violation event at position {position} of the journal cannot be read ({error})"
                     raise StoreCorrupt(f"{text}: restore the store from a backup") from error
                 self._states[turn.fingerprint] = ViolationState(turn.number, turn.violation)
-            self._position = kept[-1].position
+            self._position = records[-1].position
         return self._states
 
 
 class ViolationEvent(NamedTuple):
-    """A violation that was opened or closed: its records in the journal and in the audit log."""
+    """A violation that was opened or closed, with its records for the journal and the audit log."""
 
     violation: Violation
     opened: bool
@@ -105,10 +105,10 @@ class ViolationEvent(NamedTuple):
     audited: Record
 
 
-def find_events(known: Mapping[str, ViolationState], watched: WatchedViolations, at: int) -> Iterator[ViolationEvent]:
-    """All that is not as the journal says."""
-    now = watched.find_violations()
-    opened = watched.build_violations(sorted(one for one in now if one not in known or not known[one].is_open))
+def find_events(known: Mapping[str, ViolationState], violations: WatchedViolations, at: int) -> Iterator[ViolationEvent]:
+    """The events that the journal lacks."""
+    now = violations.find_violations()
+    opened = violations.build_violations(sorted(one for one in now if one not in known or not known[one].is_open))
     closed = {one: before.violation for one, before in sorted(known.items()) if before.is_open and one not in now}
     for fingerprint, violation in (*opened.items(), *closed.items()):
         number = known[fingerprint].turns + 1 if fingerprint in known else 1
@@ -119,7 +119,7 @@ def find_events(known: Mapping[str, ViolationState], watched: WatchedViolations,
 
 
 def build_records(live: LiveGraph, violation: Violation, turn: str, at: int, *, webhook: bool) -> Iterator[Record]:
-    """What is owed for a violation that was opened: to the owners of what breaks it, and to a consumer that does itself."""
+    """Records of notices for an opened violation: to the owners of its asset, or to the asset itself if it is a consumer without owners."""
     whole = NoticeBody(
         event=VIOLATED,
         receiver=Receiver(WEBHOOK, WEBHOOK),
@@ -134,8 +134,8 @@ def build_records(live: LiveGraph, violation: Violation, turn: str, at: int, *, 
     )
     assets, more = limit_names([violation.asset.qualified_name])
     for to, reason in _list_receivers(live, violation):
-        told = msgspec.structs.replace(whole, receiver=to, reason=reason, assets=assets, more=more, details={})
-        yield build_record(build_key(turn, to.kind, to.name), told, at)
+        body = msgspec.structs.replace(whole, receiver=to, reason=reason, assets=assets, more=more, details={})
+        yield build_record(build_key(turn, to.kind, to.name), body, at)
     if webhook:
         yield build_record(build_key(turn, WEBHOOK), whole, at)
 
@@ -146,13 +146,13 @@ def _list_receivers(live: LiveGraph, violation: Violation) -> list[tuple[Receive
         node = index.assets.find(violation.asset.id) if violation.asset.id else None
         if node is None:
             return []
-        found = dict.fromkeys((said.owner, "OWNS") for said in index.ownership.list_owners(node))
+        found = dict.fromkeys((owned_by.owner, "OWNS") for owned_by in index.ownership.list_owners(node))
         if index.assets.get_kind(node) is AssetKind.CONSUMER and not found:
             found[node, "CONSUMES"] = None
         nodes = [one for one, _ in found]
         keys = [index.assets.get_key(one) for one in nodes]
-        said = attributes(live, index, nodes)
-    contacts = [{name: text for name in CONTACTS if (text := each.text(name))} for each in said]
+        rows = attributes(live, index, nodes)
+    contacts = [{name: text for name in CONTACTS if (text := each.text(name))} for each in rows]
     return [
         (build_receiver(key.kind, key.name, key.id, ways), reason) for key, ways, (_, reason) in zip(keys, contacts, found, strict=True)
     ]

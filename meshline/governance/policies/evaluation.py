@@ -1,8 +1,8 @@
-"""Evaluates policies on a graph: all of it, or only what a commit can have changed. Law: both find the same.
+"""Evaluates policies on a graph: on all of it, or only on what a commit can have changed. Law: both find the same violations.
 
-Candidates are made once for all policies of a kind that depend on the same parameters. Violations are indexed by the assets that they
-are about: scanning all of them would cost more than an event may. A violation is reported with its path, and with a fingerprint that
-does not change while it lasts.
+Candidates are built once for all policies of a kind that depend on the same parameters. Violations are indexed by their assets: a scan
+of all of them would take too long for a single event. A violation is reported with its path, and with a fingerprint that does not change
+while it is open.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from meshline.graph.index import LineageIndex
 
 
 class Place(NamedTuple):
-    """What a violation is about. Nodes of the index."""
+    """What a violation is about; `asset` and `end` are nodes of the index."""
 
     policy: str
     asset: int
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 class Breach(NamedTuple):
-    """A policy that does not hold of something. `text`: None, if it is made when it is shown (`shown`)."""
+    """A policy that a candidate violates. `text`: None if it is built only when the violation is shown (`build_violations`)."""
 
     severity: Severity
     uncertainties: tuple[str, ...]
@@ -53,7 +53,7 @@ def evaluate_all(context: EvaluationContext, policies: Iterable[Policy]) -> Brea
 def evaluate_scope(
     context: EvaluationContext, policies: Iterable[Policy], scope: Scope, before: ViolationIndex
 ) -> tuple[Breaches, Breaches]:
-    """(the violations of all that a scope covers, those of `before` that they replace)."""
+    """(the violations that a scope covers now, those of `before` that they replace)."""
     found: Breaches = {}
     replaced: Breaches = {}
     near = _group_by_policy(before.find_at(scope.nodes))
@@ -79,14 +79,14 @@ def _group_by_policy(places: Iterable[Place]) -> dict[str, set[Place]]:
 
 
 def _is_covered(context: EvaluationContext, scope: Scope, subject: Subject, place: Place) -> bool:
-    """Also what goes by another node now."""
+    """Whether the scope covers a violation, or one of its nodes has another representative now."""
     asset = context.index.assets.get_representative(place.asset)
     end = place.end if place.end == NO_NODE else context.index.assets.get_representative(place.end)
     return (asset, end) != (place.asset, place.end) or subject.covers(context, scope, asset, end)
 
 
 class _Group(NamedTuple):
-    """Policies that look at the same candidates."""
+    """Policies with the same candidates."""
 
     subject: Subject
     policies: Sequence[Policy]
@@ -113,20 +113,20 @@ def _find_breaches(policies: Iterable[Policy], candidate: Candidate) -> Iterator
             continue
         if policy.require.is_true(fields):
             continue
-        doubts = candidate.uncertainties
+        uncertainties = candidate.uncertainties
         if policy.doubtful is not None and policy.doubtful.is_true(fields):
-            doubts = (*doubts, "the value that decides it is unknown")
-        severity = policy.severity.lower_by(len(doubts))
+            uncertainties = (*uncertainties, "the value that decides it is unknown")
+        severity = policy.severity.lower_by(len(uncertainties))
         subject = SUBJECTS[policy.kind]
         text = policy.message.fill(fields, subject.late) if subject.describe is None else None
-        yield Place(policy.id, candidate.asset, candidate.end), Breach(severity, doubts, text)
+        yield Place(policy.id, candidate.asset, candidate.end), Breach(severity, uncertainties, text)
 
 
 K = TypeVar("K")
 
 
 class ViolationIndex:
-    """`all` by place; changed only by `replace`."""
+    """The current violations by place, policy and node; only `replace` changes them."""
 
     def __init__(self, found: Breaches) -> None:
         self.all: Breaches = {}
@@ -138,7 +138,7 @@ class ViolationIndex:
         return self._of_policy.get(policy, ())
 
     def find_at(self, nodes: Iterable[int]) -> Iterator[Place]:
-        """Those with one of these nodes at either end; some twice."""
+        """The places with one of these nodes at either end; some appear twice."""
         for node in nodes:
             yield from self._at.get(node, ())
 
@@ -179,26 +179,26 @@ def _discard(places: dict[K, set[Place]], key: K, place: Place) -> None:
 def build_violations(
     context: EvaluationContext, policies: Mapping[str, Policy], breaches: Iterable[tuple[Place, Breach]], *, new: bool = True
 ) -> list[Violation]:
-    """Violations in the order given."""
+    """The violations as values of a report, in the given order."""
     values = AssetValues(context.index)
     return [_build_violation(context, values, policies[place.policy], place, breach, new=new) for place, breach in breaches]
 
 
 def sort_violations(index: LineageIndex, breaches: Breaches) -> list[tuple[Place, Breach]]:
-    """The worst first, then by policy, and by the names of what they are about."""
+    """The worst first, then by policy, then by the names of their assets."""
     return sorted(breaches.items(), key=lambda one: rank_violation(index, *one))
 
 
 def rank_violation(index: LineageIndex, place: Place, breach: Breach) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Where a violation stands, by numbers and then by names; no two are equal."""
+    """The sort key of a violation: numbers, then names; no two are equal."""
     names = (place.policy, *_get_key(index, place.asset), "", *_get_key(index, place.end))
     return (-breach.severity.verdict,), names
 
 
 def compute_fingerprint(index: LineageIndex, place: Place) -> str:
-    """Says which violation it is, whatever its message says: 16 hexadecimal digits."""
-    said = msgspec.json.encode([place.policy, _get_key(index, place.asset), _get_key(index, place.end)])
-    return hashlib.blake2b(said, digest_size=8).hexdigest()
+    """Identifies a violation independent of its message: 16 hexadecimal digits."""
+    content = msgspec.json.encode([place.policy, _get_key(index, place.asset), _get_key(index, place.end)])
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _get_key(index: LineageIndex, node: int) -> tuple[str, ...]:
@@ -229,5 +229,5 @@ def _build_violation(
 
 def _format_text(context: EvaluationContext, policy: Policy, place: Place, breach: Breach) -> str:
     subject = SUBJECTS[policy.kind]
-    assert subject.describe is not None, "who describes nothing gives the text at once"
+    assert subject.describe is not None, "kinds without `describe` build the text with the violation"
     return policy.message.fill(subject.describe(context, policy.parameters, place.asset, place.end, breach.uncertainties), subject.late)

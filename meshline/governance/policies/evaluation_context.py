@@ -19,11 +19,11 @@ from meshline.graph.model import KINDS, AssetKind, EdgeType, Json
 from meshline.graph.queries.assets import Attributes, attributes
 from meshline.graph.queries.contract_versions import Version, versions
 
-MOST = 100  # of a list that a policy is given
+MOST = 100  # values of a list that a policy reads
 
 
 class Ports(NamedTuple):
-    """The ports of one direction, one row for each time that one is said."""
+    """The ports of one direction, one row for each statement (int32 arrays). `attributes`: numbers of the edges' attributes."""
 
     product: Ints
     dataset: Ints
@@ -31,7 +31,7 @@ class Ports(NamedTuple):
 
 
 class EvaluationContext:
-    """One look at the graph. Valid as long as it does not change; `personal` outlives it."""
+    """Cached reads of the graph for one pass. Valid as long as the graph does not change; `personal` outlives it."""
 
     def __init__(
         self, live: LiveGraph, index: LineageIndex, now: datetime | None = None, personal: dict[str, PersonalData] | None = None
@@ -39,7 +39,7 @@ class EvaluationContext:
         self.live = live
         self.index = index
         self.now = now or datetime.now(UTC)
-        self.shared: dict[object, Any] = {}  # what subjects find out, for others of the same pass
+        self.shared: dict[object, Any] = {}  # results of subjects, for others of the same pass
         self._personal = {} if personal is None else personal
         self._attributes: dict[int, Attributes] = {}
         self._names: dict[int, str] = {}
@@ -79,10 +79,10 @@ class EvaluationContext:
         kept = np.array([numbers[number] for number in tied.attribute_number.tolist()], np.bool_)
         return Ports(tied.start[kept], tied.end[kept], tied.attribute_number[kept])
 
-    # -- what is said of assets
+    # -- attributes of assets
 
     def prefetch(self, nodes: Iterable[int]) -> None:
-        """Read what is said of these in one go."""
+        """Read the attributes of these nodes in one go."""
         wanted = sorted({node for node in nodes if node not in self._attributes})
         if wanted:
             self._attributes.update(zip(wanted, attributes(self.live, self.index, wanted), strict=True))
@@ -111,7 +111,7 @@ class EvaluationContext:
         return sorted({self.index.assets.get_label(found.owner).name for found in self.index.ownership.list_owners(node)})[:MOST]
 
     def list_circles(self, user: int) -> tuple[str, ...]:
-        """To whom a consumer or product belongs: its name, its tags, its owners, the domains that these own, its own domain."""
+        """The groups of a consumer or product, in lower case: its name, tags and owners, the domains that these own, its own domain."""
         found = self._circles.get(user)
         if found is None:
             found = self._circles[user] = self._collect_circles(user)
@@ -135,7 +135,7 @@ class EvaluationContext:
         return list(self.index.assets.list_of_kind(kind))
 
     def get_personal_data(self, parameters: Mapping[str, Any]) -> PersonalData:
-        """Where personal data is, by these parameters; kept from pass to pass."""
+        """Where personal data is, by these parameters; shared by all passes."""
         key = PersonalData.build_key(parameters)
         found = self._personal.get(key)
         if found is None:
@@ -143,8 +143,8 @@ class EvaluationContext:
         return found
 
 
-def _get_direction(said: Mapping[str, Json]) -> str:
-    direction = said.get("direction", "output")
+def _get_direction(stated: Mapping[str, Json]) -> str:
+    direction = stated.get("direction", "output")
     return direction.lower() if isinstance(direction, str) else ""
 
 
@@ -152,10 +152,12 @@ _OWNER = KINDS.index(AssetKind.OWNER)
 
 
 class Scope(NamedTuple):
-    """Representatives. `touched`: products, contracts and consumers that are named by what changed, or owned by who is.
-    `datasets`: those that are named, and those that the touched ones show, take in, govern. `products`, `contracts`: the touched
-    ones and those of these datasets. `changed`: the columns, and datasets as wholes, whose values may be others;
-    `marked`: by node, these and their datasets. `nodes`: all of them under all their names, with the columns of the datasets.
+    """The assets that a commit can affect, as representatives (nodes of the index).
+
+    `affected`: products, contracts and consumers that the change names, or whose owner it names. `datasets`: those that it names, and
+    the ports, inputs and governed datasets of the affected ones. `products`, `contracts`: the affected ones and those of these datasets.
+    `changed` (int32): the columns, and datasets as wholes, whose values may differ. `marked` (bool, by node): these and their datasets.
+    `nodes`: all of them under all their names, with the columns of the datasets.
     """
 
     affected: frozenset[int]
@@ -168,27 +170,27 @@ class Scope(NamedTuple):
 
 
 def collect_patterns(index: LineageIndex) -> Mapping[int, frozenset[str]]:
-    """Which names belong to which product or domain."""
+    """By node of a product or domain: the patterns of its members' names."""
     return {
-        node: frozenset(text for texts in said.values() for text in texts)
-        for node, said in index.ownership.collect_member_patterns().items()
+        node: frozenset(text for texts in patterns.values() for text in texts)
+        for node, patterns in index.ownership.collect_member_patterns().items()
     }
 
 
-def find_scope(context: EvaluationContext, moved: ChangedNodes, more: Iterable[int] = ()) -> Scope | None:
-    """What a change may touch; None: anything. `more`: assets that are to be looked at as well."""
+def find_scope(context: EvaluationContext, changes: ChangedNodes, more: Iterable[int] = ()) -> Scope | None:
+    """What a commit can affect; None: anything. `more`: further assets to include."""
     index, lineage = context.index, context.index.lineage
-    nodes = np.unique(lineage.get_representatives(np.concatenate([moved.named, np.array(sorted(more), np.int32)])))
+    nodes = np.unique(lineage.get_representatives(np.concatenate([changes.named, np.array(sorted(more), np.int32)])))
     kinds = lineage.get_kinds(nodes)
     by_kind = {kind: nodes[kinds == code] for code, kind in enumerate(KINDS)}
-    fed = np.unique(lineage.get_representatives(moved.fed))
+    fed = np.unique(lineage.get_representatives(changes.fed))
     fed_kinds = lineage.get_kinds(fed)
     if len(by_kind[AssetKind.DOMAIN]):
         return None
     products, contracts, consumers, owners = (
         set(by_kind[kind].tolist()) for kind in (AssetKind.DATA_PRODUCT, AssetKind.CONTRACT, AssetKind.CONSUMER, AssetKind.OWNER)
     )
-    owners.update(fed[fed_kinds == _OWNER].tolist())  # those whose forms mean another one now
+    owners.update(fed[fed_kinds == _OWNER].tolist())  # owners whose names refer to another owner now
     datasets = {*by_kind[AssetKind.DATASET].tolist(), *lineage.get_datasets(by_kind[AssetKind.COLUMN]).tolist()}
     if owners:
         owned = index.ownership.list_all_edges(EdgeType.OWNS)
@@ -201,7 +203,7 @@ def find_scope(context: EvaluationContext, moved: ChangedNodes, more: Iterable[i
             }.get(index.assets.get_kind(node), set()).add(node)
     datasets.update(fed[fed_kinds == DATASET].tolist(), lineage.get_datasets(fed[fed_kinds == COLUMN]).tolist())
     datasets.update(_list_related_datasets(context, products, contracts))
-    changed = _find_changed(context, moved.fed)
+    changed = _find_changed(context, changes.fed)
     marked = np.zeros(index.changes.count_nodes(), np.bool_)
     marked[changed] = True
     marked[lineage.get_datasets(changed[lineage.get_kinds(changed) == COLUMN])] = True
@@ -217,8 +219,8 @@ def find_scope(context: EvaluationContext, moved: ChangedNodes, more: Iterable[i
                 *products,
                 *contracts,
                 *consumers,
-                *moved.named.tolist(),
-                *moved.fed.tolist(),
+                *changes.named.tolist(),
+                *changes.fed.tolist(),
                 *lineage.collect_members(np.array(sorted({*datasets, *np.flatnonzero(marked).tolist()}), np.int32)).tolist(),
             }
         ),
@@ -228,7 +230,7 @@ def find_scope(context: EvaluationContext, moved: ChangedNodes, more: Iterable[i
 
 
 def _list_related_datasets(context: EvaluationContext, products: set[int], contracts: set[int]) -> Iterable[int]:
-    """The datasets of the ports of these products and what else is used of them, and what these contracts govern."""
+    """The datasets at the ports of these products, other used datasets of them, and the datasets that these contracts govern."""
     if contracts:
         yield from context.governs.end[np.isin(context.governs.start, sorted(contracts))].tolist()
     if products:
@@ -253,8 +255,8 @@ def list_used_datasets(context: EvaluationContext) -> Ints:
 
 
 def _find_changed(context: EvaluationContext, fed: Ints) -> Ints:
-    """The columns that may hold other values, all to which those may go, datasets of which any column may, and what represents
-    nothing any more.
+    """Columns whose values may differ, all that those may reach, datasets of which any column may differ, and nodes that are no
+    longer representatives (int32).
     """
     lineage = context.index.lineage
     current = np.unique(lineage.get_representatives(fed))

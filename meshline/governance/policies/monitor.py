@@ -1,4 +1,4 @@
-"""Policies kept in step with a graph: the violations now, and what each commit opens and closes."""
+"""Monitors the policies of a live graph: the current violations, and those that each commit opens and closes."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from meshline.graph.live_graph import LiveGraph
 
 
 class ViolationDifference(NamedTuple):
-    """What a change opens and closes."""
+    """The violations that a change opens and closes."""
 
     opened: tuple[Violation, ...]
     closed: tuple[Violation, ...]
 
 
 class PolicyMonitor:
-    """Holds all violations of a live graph. Every method takes the graph's lock. In memory only: made anew at start, by a full pass.
+    """All violations of a live graph, in memory: the start computes them by a full pass. Every method acquires the graph's lock.
 
-    `now`: the time by which policies judge, if not the clock's. A pass is full again when a day has gone by, and when a change
-    may have touched anything (domains, patterns of members, a table of the index that was laid out anew).
+    `now`: the time for policies, if it is not the clock's. Another full pass follows when the day changes, and when a change may have
+    affected anything (domains, patterns of members, a rebuilt table of the index).
     """
 
     def __init__(self, live: LiveGraph, policies: Sequence[Policy], now: datetime | None = None) -> None:
@@ -47,12 +47,12 @@ class PolicyMonitor:
         self.policies: Mapping[str, Policy] = {policy.id: policy for policy in policies}
         self._now = now
         self._changes: list[GovernedChange] = []
-        self._opened: Breaches = {}  # since the last `after`
+        self._opened: Breaches = {}  # since the last `collect_differences`
         self._gone: Breaches = {}
         with live.lock:
             self._ordered: list[tuple[Place, Breach]] | None = None
             self._ordered_at = live.index.revision
-            self._complete = True  # False: a look at what changed failed half-way, and what it would have found is not known
+            self._complete = True  # False: an update failed half-way, so its result is unknown
             self._begin(live.index)
 
     @property
@@ -61,17 +61,17 @@ class PolicyMonitor:
         return self._revision
 
     def collect_differences(self) -> ViolationDifference:
-        """Follow the graph: what has come and gone since the last call."""
+        """Follow the graph: the violations opened and closed since the last call."""
         with self.live.lock:
             index, opened, gone = self._index, self._opened, self._gone
             self._follow()
-            if self._index is not index:  # nodes mean something else
+            if self._index is not index:  # its node numbers have changed
                 return ViolationDifference((), ())
             self._opened, self._gone = {}, {}
             return self._build_difference(self._build_context(), gone, opened)
 
     def list_violations(self) -> list[tuple[Place, Breach]]:
-        """All there are now, in order; see `shown`."""
+        """All current violations, in order; see `build_violations`."""
         with self.live.lock:
             self._follow()
             if self._ordered is None or self._ordered_at != self._index.revision:
@@ -79,13 +79,13 @@ class PolicyMonitor:
             return self._ordered
 
     def build_violations(self, breaches: Iterable[tuple[Place, Breach]]) -> list[Violation]:
-        """Some of these, with their paths; while the graph is at `revision`."""
+        """Some of these violations, with their paths; valid while the graph is at `revision`."""
         with self.live.lock:
             return build_violations(self._build_context(), self.policies, breaches, new=False)
 
     def settle(self, judged: Sequence[tuple[Change, Verdict]] = ()) -> None:
-        """Follow the graph, so that `supposing` finds only what is supposed. `judged`: changes with their verdicts, for policies of
-        the kind `change`.
+        """Follow the graph, so that `compare_supposed` finds only the effect of the supposed change. `judged`: changes with their
+        verdicts, for policies of the kind `change`.
         """
         with self.live.lock:
             self._follow()
@@ -93,14 +93,14 @@ class PolicyMonitor:
             self._changes = find_governed_changes(self._build_context(), judged) if wanted else []
 
     def compare_supposed(self, would: LiveGraph) -> ViolationDifference:
-        """What would come and go in a supposed graph (`meshline.graph.what_if.supposed`, of this live one), which holds the lock.
+        """What a supposed graph (from `meshline.graph.what_if`, of this live one) would open and close. That graph has the lock.
 
-        To be called once after `settle`, while the graph is supposed. The violations that are held stay as they are.
+        Call it once after `settle`, while the graph is supposed. The current violations stay as they are.
         """
-        moved = self._trail.find_changed()
+        changes = self._trail.find_changed()
         context = EvaluationContext(would, would.index, self._get_time(), self._personal)
         context.shared[CHANGES] = self._changes
-        near = None if moved is None or self._has_other_rules(would.index) else find_scope(context, moved)
+        near = None if changes is None or self._has_other_rules(would.index) else find_scope(context, changes)
         if near is None:
             alone = EvaluationContext(would, would.index, self._get_time())
             alone.shared[CHANGES] = self._changes
@@ -116,11 +116,11 @@ class PolicyMonitor:
     # -- inside
 
     def _begin(self, index: LineageIndex) -> None:
-        """Raises what the store raises; then all is as it was before."""
+        """Raises what the store raises; then the state is unchanged."""
         personal: dict[str, PersonalData] = {}
         trail = index.changes.open_trail()
-        held = ViolationIndex(evaluate_all(EvaluationContext(self.live, index, self._get_time(), personal), self.policies.values()))
-        self._index, self._personal, self._trail, self._current = index, personal, trail, held
+        found = ViolationIndex(evaluate_all(EvaluationContext(self.live, index, self._get_time(), personal), self.policies.values()))
+        self._index, self._personal, self._trail, self._current = index, personal, trail, found
         self._record_state(index)
         self._ordered = None
 
@@ -137,7 +137,7 @@ class PolicyMonitor:
         return EvaluationContext(self.live, self._index, self._get_time(), self._personal)
 
     def _has_other_rules(self, index: LineageIndex) -> bool:
-        """Whether names may belong to other products and domains than before, or catalogs are known where none were."""
+        """Whether names may belong to other products and domains than before, or the first catalog has become known."""
         return collect_patterns(index) != self._patterns or has_catalog(index) != self._catalogs
 
     def _follow(self) -> None:
@@ -149,15 +149,15 @@ class PolicyMonitor:
             return
         if self._complete and index.revision == self._revision and self._get_time().date() == self._day:
             return
-        anew, self._complete = not self._complete, False  # the trail forgets what it showed
-        self._apply_changes(index, anew=anew)
+        rebuild, self._complete = not self._complete, False  # the trail reports changes once
+        self._apply_changes(index, rebuild=rebuild)
         self._complete = True
 
-    def _apply_changes(self, index: LineageIndex, *, anew: bool) -> None:
-        moved = self._trail.find_changed()
+    def _apply_changes(self, index: LineageIndex, *, rebuild: bool) -> None:
+        changes = self._trail.find_changed()
         context = self._build_context()
-        anew = anew or moved is None or self._get_time().date() != self._day or self._has_other_rules(index)
-        near = None if moved is None or anew else find_scope(context, moved)
+        rebuild = rebuild or changes is None or self._get_time().date() != self._day or self._has_other_rules(index)
+        near = None if changes is None or rebuild else find_scope(context, changes)
         if near is None:
             before = self._current.all
             self._begin(index)
@@ -180,7 +180,7 @@ class PolicyMonitor:
                 self._opened[place] = breach
 
     def _build_difference(self, context: EvaluationContext, before: Breaches, after: Breaches) -> ViolationDifference:
-        """Not what only goes by another node now, because names were joined or parted."""
+        """Without violations that only have another node now, because names were joined or separated."""
         opened = self._find_missing(context, after, before, new=True)
         closed = self._find_missing(context, before, after, new=False)
         both = opened.keys() & closed.keys()

@@ -1,4 +1,4 @@
-"""Where personal data is, and where its values go: by tags, and by the names of columns, which is a guess."""
+"""Where personal data is and where its values go: by tags, and by the names of columns, which is a guess."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from meshline.graph.index import COLUMN, LineageIndex, NameMatcher
 from meshline.graph.index.results import Ints, Undo
 
-# The parameters that say what personal data is. `tags` and `harmless_tags`: `key` or `key=value`, in any case; `words`: of names of
-# columns; `harmless_words`: with which such a name means something else.
+# The parameters that define personal data. `tags` and `harmless_tags`: `key` or `key=value`, in any case; `words`: in names of
+# columns; `harmless_words`: a name with one of them means something else.
 PARAMETERS: dict[str, Any] = {
     "tags": ["pii"],
     "harmless_tags": ["pii=false"],
@@ -25,7 +25,7 @@ _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 class Way(NamedTuple):
-    """How a column's values are known to be personal: tagged or only by name; over recorded columns or only possibly."""
+    """How a column is known to have personal data: by a tag or only by name; over recorded columns or only possibly."""
 
     guess: bool
     possible: bool
@@ -52,33 +52,33 @@ class PersonalData:
         return msgspec.json.encode({name: parameters.get(name) for name in PARAMETERS}, order="deterministic").decode()
 
     def get_labels(self, way: Way) -> Ints:
-        """By node: 1 + how many flows away the nearest source is; 0: no source."""
+        """By node (int32): 1 + the distance to the nearest source in flows; 0: no source."""
         return self._spreads[way].labels
 
     def list_reached(self) -> Ints:
-        """The columns (representatives) that any personal data may reach, the sources themselves too; and datasets, as wholes."""
+        """The columns (representatives, int32) that any personal data may reach, with the sources; and datasets as wholes."""
         either = (self.get_labels(WAYS[1]) > 0) | (self.get_labels(WAYS[3]) > 0)
         return np.flatnonzero(either).astype(np.int32)
 
     def list_tagged_data(self) -> Ints:
-        """The columns that tagged data reaches over recorded columns, the tagged ones too."""
+        """The columns (int32) that tagged data reaches over recorded columns, with the tagged ones."""
         return np.flatnonzero(self.get_labels(WAYS[0])).astype(np.int32)
 
     def find_way(self, column: int) -> Way | None:
-        """The surest way in which a column's values are personal."""
+        """The most certain way in which a column has personal data; None: it has none."""
         return next((way for way in (WAYS[0], WAYS[1], WAYS[2], WAYS[3]) if self.get_labels(way)[column]), None)
 
     def is_tagged(self, column: int) -> bool:
         return bool(self.get_labels(WAYS[0])[column] == 1)
 
     def renew(self, changed: Ints) -> list[Undo]:
-        """Follow a change: `changed` are all columns that may hold other values, and all to which their values may go."""
+        """Follow a change. `changed`: all columns whose values may differ, and all that those may reach."""
         tagged = self._find_tagged()
         guessed = self._guess(tagged, changed)
         return [self._spreads[way].renew(changed, guessed if way.guess else tagged) for way in WAYS]
 
     def restore(self, before: Iterable[Undo]) -> None:
-        """The labels as they were; for changes that are taken back."""
+        """Restore the labels, for changes that are undone."""
         for way, undo in zip(WAYS, before, strict=True):
             self._spreads[way].restore(undo)
 
@@ -88,7 +88,7 @@ class PersonalData:
         return columns
 
     def _guess(self, tagged: Ints, among: Ints | None = None) -> Ints:
-        """Of all columns, or of these, those that are sources by their names alone."""
+        """The columns, of all or of these, that are sources by their names alone."""
         if self._names is None:
             return np.empty(0, np.int32)
         found = self._names.find_columns(among)

@@ -1,12 +1,11 @@
-"""Policies as files give them -> values that can be evaluated. Files are parsed elsewhere; here their plain values arrive with
-a look-up of lines.
+"""Builds policies that can be evaluated from the plain values of files. Files are parsed elsewhere; a value comes with a look-up of lines.
 
-A policy of the user's with the id of one of the pack changes that one: what it does not state stays, `parameters` are merged
-name by name, and `off: a reason` switches it off.
+A user's policy with the id of one of the pack changes that one: keys that it does not state stay, `parameters` are merged name by
+name, and `off: a reason` switches it off.
 
-Expressions are CEL (https://cel.dev), compiled once and evaluated for each candidate. They see only the fields that are given: no clock,
+Expressions are CEL (https://cel.dev), compiled once and evaluated for each candidate. They read only their fields: no clock,
 no functions beyond those of the language. Regular expressions take linear time (they are Rust's), and comprehensions are few, so that
-an expression ends soon on a candidate's short lists. Messages are sentences with `{fields}` filled in.
+an expression is fast on a candidate's short lists. Messages are sentences with `{fields}` filled in.
 """
 
 from __future__ import annotations
@@ -51,11 +50,11 @@ _COMPREHENSION = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*(
 
 
 class Expression:
-    """A condition over named fields. `what`: where it stands, in messages (`pii-unmasked: require`)."""
+    """A condition over named fields. `what`: its place, for messages (`pii-unmasked: require`)."""
 
     def __init__(self, source: str, fields: Collection[str], what: str, where: str = "") -> None:
-        """Raises InvalidInput for what is no CEL, is too long, or names what is no field."""
-        import cel  # noqa: PLC0415 - half a second, for who has policies
+        """Raises InvalidInput if the source is not CEL, is too long, or names an unknown field."""
+        import cel  # noqa: PLC0415 - the import takes half a second, which only policies need
 
         self._what, self._where = what, where
         bound = _COMPREHENSION.findall(source)
@@ -70,7 +69,7 @@ class Expression:
         self.fields: tuple[str, ...] = tuple(name for name in self._program.variables() if name in fields)
         named = _PARAMETER.findall(source)
         self.parameters: tuple[str, ...] = tuple(named)
-        # Where all of them are named, only these are given: each costs something at every evaluation.
+        # If all are named, only these are passed: each costs time at every evaluation.
         self._parameters = frozenset(named) if named and len(named) == len(_PARAMETERS.findall(source)) else None
         self.may_read_any_parameter = self._parameters is None and _PARAMETERS.search(source) is not None  # `parameters[name]`
         unknown = [name for name in self._program.variables() if name not in fields and name not in bound]
@@ -84,7 +83,7 @@ class Expression:
             if self._parameters is not None:
                 given["parameters"] = {name: value for name, value in fields["parameters"].items() if name in self._parameters}
             found = self._program.execute(given)
-        except MeshlineError:  # fields are read as they are asked for, and the store may not answer
+        except MeshlineError:  # fields are read on demand, and the store may fail
             raise
         except Exception as error:
             raise self._build_error(
@@ -109,22 +108,22 @@ _NOTHING = "unknown"
 
 
 class Message:
-    """A sentence. Fields that are known only later stay as they are written until they are (`finished`)."""
+    """A sentence with `{fields}`. Late fields keep a mark until `fill_late_fields`."""
 
     def __init__(self, text: str, fields: Collection[str], what: str, where: str = "") -> None:
-        """Raises InvalidInput for a field that there is not."""
+        """Raises InvalidInput for an unknown field."""
         self.text = text
         for name, _ in _FIELD.findall(text):
             if name not in fields:
                 raise InvalidInput(f"{what}: {{{name}}} is no field here; accepted are {', '.join(sorted(fields))}", where)
 
     def fill(self, fields: Mapping[str, Any], late: Collection[str] = ()) -> str:
-        """The sentence, with marks in place of the fields that come later."""
+        """The sentence, with marks in place of late fields."""
         return _FIELD.sub(lambda match: f"\0{match[1]}\0" if match[1] in late else _format_field(match, fields), self.text)
 
 
 def fill_late_fields(text: str, later: Mapping[str, str]) -> str:
-    """A filled text with what is known only later."""
+    """Replace the marks of late fields."""
     for name, value in later.items():
         text = text.replace(f"\0{name}\0", value)
     return text
@@ -138,7 +137,7 @@ def _format_field(match: re.Match[str], fields: Mapping[str, Any]) -> str:
 
 
 def format_value(value: object) -> str:
-    """A value as people read it."""
+    """A value in a sentence."""
     if value is None or value == "":
         return _NOTHING
     if isinstance(value, bool):
@@ -164,7 +163,7 @@ Parameter: TypeAlias = Scalar | Annotated[list[Scalar], Field(max_length=MAX_VAL
 
 
 class Severity(enum.StrEnum):
-    """How bad it is that a policy does not hold."""
+    """How severe a violation of a policy is."""
 
     INFO = "info"
     WARNING = "warning"
@@ -172,11 +171,11 @@ class Severity(enum.StrEnum):
 
     @property
     def verdict(self) -> Verdict:
-        """What it means in a check."""
+        """The verdict of a violation in a check."""
         return _VERDICTS[self]
 
     def lower_by(self, steps: int) -> Severity:
-        """That of what is not sure, for so many reasons."""
+        """The severity of an uncertain violation: one step lower for each reason."""
         return _ORDER[max(0, _ORDER.index(self) - steps)]
 
 
@@ -185,7 +184,7 @@ _VERDICTS = {Severity.INFO: Verdict.COMPATIBLE, Severity.WARNING: Verdict.CONDIT
 
 
 class PolicyEntry(BaseModel):
-    """What may stand in a file."""
+    """The keys of a policy in a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -203,16 +202,16 @@ class PolicyEntry(BaseModel):
 
 
 class PolicyFile(NamedTuple):
-    """A file's value; `where` gives `file:line` of a part."""
+    """The value of a file; `where` gives `file:line` of a part."""
 
     value: Json
     where: Callable[[tuple[str | int, ...]], str]
 
 
 class Policy(NamedTuple):
-    """A policy. `when`: which candidates of its kind it is about; `require`: what must be true of them; `doubtful`: where what is
-    wrong is not sure, so that its severity is one lower. `off`: why it is switched off; empty: it is on. `own`: whether a user's file
-    makes or changes it.
+    """A policy. `when`: to which candidates of its kind it applies; `require`: what must be true of them; `doubtful`: when a violation is
+    uncertain, so that its severity is one step lower. `off`: why it is switched off; empty: it is on. `own`: whether a user's file
+    defines or changes it.
     """
 
     id: str
@@ -230,7 +229,7 @@ class Policy(NamedTuple):
 
 
 def parse_policies(pack: Iterable[PolicyFile], own: Iterable[PolicyFile] = ()) -> tuple[Policy, ...]:
-    """All policies by id. Raises InvalidInput with the place of what cannot be used."""
+    """All policies, sorted by id. Raises InvalidInput with the place of a part that cannot be used."""
     found: dict[str, tuple[dict[str, Any], frozenset[str], PolicyFile, tuple[str | int, ...]]] = {}
     changed: set[str] = set()
     for given in pack:
@@ -278,27 +277,29 @@ def _get_stated(written: PolicyEntry) -> dict[str, Any]:
     return {name: getattr(written, name) for name in written.model_fields_set}
 
 
-def _merge_policies(before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    known, given = before.get("parameters", {}), said.get("parameters", {})
-    return {**before, **said, "parameters": {**known, **given}}
+def _merge_policies(before: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
+    known, given = before.get("parameters", {}), stated.get("parameters", {})
+    return {**before, **stated, "parameters": {**known, **given}}
 
 
-def _build_policy(said: Mapping[str, Any], written: frozenset[str], given: PolicyFile, path: tuple[str | int, ...], *, own: bool) -> Policy:
-    """`written`: the parameters that the file gives, without those of a policy that it changes."""
-    id_ = said["id"]
+def _build_policy(
+    stated: Mapping[str, Any], written: frozenset[str], given: PolicyFile, path: tuple[str | int, ...], *, own: bool
+) -> Policy:
+    """`written`: the names of the parameters in the file itself, without those of the policy that it changes."""
+    id_ = stated["id"]
     for key in ("kind", "require", "severity", "message"):
-        if said.get(key) is None:
+        if stated.get(key) is None:
             raise InvalidInput(f"{key} is missing; the policy {id_!r} is none of the pack, so it needs one", given.where(path))
-    subject = SUBJECTS[said["kind"]]
+    subject = SUBJECTS[stated["kind"]]
     fields = (*COMMON, *subject.fields)
-    unknown = [name for name in said.get("parameters", {}) if not str(name).isidentifier()]
+    unknown = [name for name in stated.get("parameters", {}) if not str(name).isidentifier()]
     if unknown:
         raise InvalidInput(f"parameters: {unknown[0]!r} is no name; accepted are letters, digits and _", given.where((*path, "parameters")))
 
-    parameters = {**subject.parameters, **said.get("parameters", {})}
+    parameters = {**subject.parameters, **stated.get("parameters", {})}
 
     def compile_expression(key: str) -> Expression | None:
-        source = said.get(key)
+        source = stated.get(key)
         if source is None:
             return None
         found = Expression(source, fields, f"{id_}: {key}", given.where((*path, key)))
@@ -319,15 +320,15 @@ def _build_policy(said: Mapping[str, Any], written: frozenset[str], given: Polic
         )
     return Policy(
         id=id_,
-        title=said.get("title") or id_,
-        kind=said["kind"],
+        title=stated.get("title") or id_,
+        kind=stated["kind"],
         when=when,
         require=require,
         doubtful=doubtful,
-        severity=said["severity"],
-        message=Message(said["message"], (*fields, *subject.late), f"{id_}: message", given.where((*path, "message"))),
-        documentation=said.get("documentation") or "",
+        severity=stated["severity"],
+        message=Message(stated["message"], (*fields, *subject.late), f"{id_}: message", given.where((*path, "message"))),
+        documentation=stated.get("documentation") or "",
         parameters=parameters,
-        off=said.get("off") or "",
+        off=stated.get("off") or "",
         own=own,
     )

@@ -40,7 +40,7 @@ class Completeness(Protocol):
 
 
 def describe_gaps(completeness: Completeness) -> list[str]:
-    """One sentence for each reason to doubt the answer."""
+    """One sentence for each gap of the answer."""
     c = completeness
     sentences = [_TRUNCATED[c.truncated]] if c.truncated in _TRUNCATED else []
     if c.unbound:

@@ -76,7 +76,7 @@ T = TypeVar("T")
 
 MARK = "<!-- meshline check -->"  # a program finds its earlier comment by this mark
 LIMIT = 65_000  # of GitHub's 65,536 characters, counted as UTF-16 has them
-ROOM = {"owners": 12_000, "tell": 8_000, "lineage": 4_000, "uncertain": 6_000}  # of the limit; findings get the rest
+ROOM = {"owners": 12_000, "recipients": 8_000, "lineage": 4_000, "uncertain": 6_000}  # of the limit; findings get the rest
 MOST_HITS = 15  # of one finding
 MOST_JOBS = 8  # of one path
 MOST_OF_OWNER = 5  # consumers
@@ -229,7 +229,7 @@ def _format_recipients(report: Report, name: Names) -> str:
     if not report.notify:
         return ""
     head = f"\n<details><summary>Recipients ({len(report.notify):,})</summary>\n\n| recipient | why | contact |\n| --- | --- | --- |\n"
-    rows = _fit_items(report.notify, lambda notice: _format_notice(notice, name), ROOM["tell"], "| and {} more | | |\n")
+    rows = _fit_items(report.notify, lambda notice: _format_notice(notice, name), ROOM["recipients"], "| and {} more | | |\n")
     return f"{head}{rows}\n</details>\n"
 
 

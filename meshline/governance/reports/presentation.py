@@ -1,4 +1,4 @@
-"""A report in the order in which people read it, and in words that several formats share."""
+"""The order of a report's parts and the phrases that several formats share."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _list_path_assets(path: Iterable[Step]) -> Iterator[Asset]:
 def format_headline(report: Report) -> str:
     """The verdict with its reasons, as one sentence."""
     if not (report.findings or report.violations or report.waivers):
-        # A warning may name what was not compared, and the first line may be all that is read.
+        # A warning may name an input that was not compared, and some people read only the first line.
         what = "was compared" if report.warnings else "matters"
         warned = f", {format_count(len(report.warnings), 'warning')}" if report.warnings else ""
         unasked = "" if report.consumers_checked else f"; {UNCHECKED}"
@@ -102,7 +102,7 @@ def _format_counts(noun: str, concerns: Sequence[Concern]) -> str:
 
 
 def _format_consumers(report: Report) -> str:
-    """How many consumers are hit by what is not waived and not compatible; of what that is not known."""
+    """The number of consumers that unwaived, incompatible findings affect; and the subjects whose consumers are unknown."""
     if not report.consumers_checked:
         return UNCHECKED
     hit: dict[str, bool] = {}
@@ -126,7 +126,7 @@ def _format_consumers(report: Report) -> str:
 
 
 def describe_unchecked(report: Report, concern: Concern) -> str:
-    """That the consumers of one finding were not asked, or could not be: for formats that show a finding by itself."""
+    """A note that the consumers of a finding were not checked or are unknown, for formats that show a finding by itself."""
     if not isinstance(concern, Finding):
         return ""
     if not report.consumers_checked:
@@ -135,18 +135,18 @@ def describe_unchecked(report: Report, concern: Concern) -> str:
 
 
 def is_incomplete(report: Report) -> bool:
-    """Whether the report may lack something."""
+    """Whether the report may be missing consumers."""
     return bool(describe_gaps(report.completeness) or any(list_gaps(finding) for finding in report.findings if finding.waived is None))
 
 
 def describe_outcome(report: Report) -> str:
-    """Whether it passes, and by which measure."""
+    """Whether the check passes, and by which mode and profile."""
     measure = f"mode {report.mode}, profile {report.profile}, fails on {report.fail_on}"
     return f"{'Passed' if report.passed else 'Failed'} ({measure})."
 
 
 def list_concerns(report: Report) -> tuple[Concern, ...]:
-    """All that is found: what counts and is worst first, and of that what hits somebody; what is waived last."""
+    """All that is found: what counts and is worst first, and of that what hits a consumer; what is waived last."""
     found: list[Concern] = [*report.findings, *report.violations, *report.waivers]
     return tuple(sorted(found, key=lambda one: (is_waived(one), VERDICTS.index(one.verdict), not isinstance(one, Finding) or not one.hits)))
 
@@ -156,21 +156,21 @@ def is_waived(concern: Concern) -> bool:
 
 
 def is_failing(report: Report, concern: Concern) -> bool:
-    """Whether this one is why the check does not pass."""
+    """Whether this finding, violation or problem makes the check fail."""
     if report.fail_on not in VERDICTS or is_waived(concern):
         return False
     return VERDICTS.index(concern.verdict) <= VERDICTS.index(report.fail_on)
 
 
 def get_rule(concern: Concern) -> str:
-    """The id of what says so: a rule, `policy/` and a policy, `waiver-expired`, `waiver-unused`."""
+    """The id of the rule; `policy/` and the id of the policy; `waiver-expired` or `waiver-unused`."""
     if isinstance(concern, Finding):
         return concern.rule
     return f"policy/{concern.policy}" if isinstance(concern, Violation) else f"waiver-{concern.problem}"
 
 
 def describe_subject(subject: Subject) -> str:
-    """What a change is of, e.g. `contract orders-v2, model orders`; a table without its namespace."""
+    """The subject of a change, e.g. `contract orders-v2, model orders`; a table without its namespace."""
     name = subject.name.rpartition("/")[2] if subject.kind is SubjectKind.TABLE else subject.name
     model = f", model {subject.part[1]}" if subject.part[:1] == ("model",) and len(subject.part) > 1 else ""
     return shorten_text(f"{subject.kind} {name}{model}", LONGEST_NAME)
@@ -184,24 +184,24 @@ def format_location(concern: Concern) -> str:
 
 
 def describe_concern(concern: Concern) -> str:
-    """What is wrong, with what it is of."""
+    """What is wrong, after the subject of a change."""
     if isinstance(concern, Finding):
         return f"{describe_subject(concern.subject)}: {shorten_text(concern.text, LONGEST_TEXT)}"
     return shorten_text(concern.text, LONGEST_TEXT)
 
 
 def list_hits(finding: Finding) -> list[Hit]:
-    """Whom it hits: with its values first, then masked; the worst and the surest first."""
+    """The affected consumers: those with unmasked values first; then the worst and the most certain first."""
     return sorted(finding.hits, key=lambda hit: (hit.masked, *rank_hit(hit), hit.distance, hit.consumer.name))
 
 
 def rank_hit(hit: Hit) -> tuple[int, bool, int]:
-    """The worst and the surest first."""
+    """The sort key of a hit: the worst and the most certain first."""
     return VERDICTS.index(hit.verdict), hit.masked, _ORDER.get(hit.reach, len(_ORDER))
 
 
 def format_path(path: Sequence[Step], name: Names) -> str:
-    """What is reached on a path, as one line; without the consumer at its end."""
+    """The assets of a path, as one line; without the consumer at its end."""
     parts = [name(step.asset) + (" (masked)" if step.masking else "") for step in path if step.asset.kind.upper() != "CONSUMER"]
     if len(parts) > MOST_STEPS:
         half = MOST_STEPS // 2
@@ -215,38 +215,38 @@ def list_jobs(path: Sequence[Step], name: Names) -> list[str]:
 
 
 def describe_relation(notice: Notice) -> str:
-    """How somebody is concerned, up to the assets that follow; all of it if none do."""
+    """A phrase for how a recipient is affected: the part before the assets, or all of it if the notice names none."""
     return _VERBS.get(notice.reason.upper(), "is concerned by") if notice.assets else shorten_text(notice.why, LONGEST_TEXT)
 
 
 def list_gaps(finding: Finding) -> list[str]:
-    """Why nobody can be sure who is hit."""
+    """Why the affected consumers are uncertain."""
     unknown = [f"the graph does not contain {name}: its readers are unknown" for name in finding.unknown]
     return [shorten_text(text, LONGEST_TEXT) for text in finding.gaps or unknown]
 
 
 def list_contacts(notice: Notice) -> list[str]:
-    """Ways to reach somebody, each once."""
+    """The contacts of a recipient, each once."""
     known = dict.fromkeys(value for kind, value in notice.contacts.items() if kind != "contact" and value)
     return list(known) or [value for value in notice.contacts.values() if value]
 
 
 def describe_reach(hit: Hit) -> str:
-    """How a consumer is hit."""
+    """How a consumer is affected."""
     return _REACHES.get(hit.reach, hit.reach.lower()) + (", masked" if hit.masked else "")
 
 
 def explain_hit(finding: Finding, hit: Hit) -> str:
-    """What moved the verdict of a hit, if the finding does not say it."""
+    """What adjusted the verdict of a hit, if the finding does not state it."""
     return "" if hit.why in finding.reason else shorten_text(hit.why, LONGEST_TEXT)
 
 
 def list_affected(finding: Finding) -> list[str]:
-    """`12 columns`, `1 dataset`: how much is behind it."""
+    """`12 columns`, `1 dataset`: the affected assets by kind."""
     return [f"{number:,} {noun.removesuffix('s') if number == 1 else noun}" for noun, number in finding.affected.items() if number]
 
 
 def list_uncertainties(report: Report) -> list[str]:
-    """What is not certain about the whole report."""
+    """What is uncertain about the whole report."""
     unknown = [] if report.consumers_checked else [f"{UNCHECKED.capitalize()}: who is hit, and by which path, is unknown."]
     return [*unknown, *describe_gaps(report.completeness), *(shorten_text(text, LONGEST_TEXT) for text in report.warnings)]

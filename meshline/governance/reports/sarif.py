@@ -1,4 +1,4 @@
-"""A report in SARIF 2.1.0, the format of tools that find things in files."""
+"""A report in SARIF 2.1.0, the format of tools that analyse files."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _build_locations(concern: Concern) -> list[Json]:
 
 
 def _build_suppressions(concern: Finding | Violation) -> list[Json]:
-    """Empty: nobody waives it."""
+    """Empty if it is not waived."""
     if not is_waived(concern) or concern.waived is None:
         return []
     justification = f"{concern.waived.reason} (waived by {concern.waived.approver} until {concern.waived.expires})"

@@ -44,7 +44,7 @@ class Line(NamedTuple):
 
 
 def format_lines(report: Report) -> Iterator[Line]:
-    """The whole report. No line begins with what somebody else has named, so that none is a command to a CI system."""
+    """The whole report. No line begins with a name from the input, so that none is a command to a CI system."""
     name = collect_names(report)
     yield Line(format_headline(report), STYLES[report.verdict])
     yield Line(describe_outcome(report))

@@ -1,4 +1,4 @@
-"""What a kind of policy is about, in one shape for all."""
+"""The protocol of policy kinds: a subject lists candidates, and their fields are what a policy evaluates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMON: Mapping[str, str] = {
 
 
 class Fields(dict[str, Any]):
-    """Fields by name. Those that cost something are found out when they are asked for, each by its own function or all by one."""
+    """Fields by name. Expensive ones are computed on demand, each by its own function or all by one."""
 
     __slots__ = ("_costly",)
 
@@ -36,8 +36,8 @@ class Fields(dict[str, Any]):
 
 
 class Candidate(NamedTuple):
-    """Something that a policy may be about. `asset`: whose violation it would be; `end`: of what at its other end, or NOBODY.
-    `doubts`: why what is said of it is not sure, in words.
+    """A candidate for a violation. `asset`: the node that would violate the policy; `end`: the node at its other end, or NO_NODE.
+    `uncertainties`: why a violation would be uncertain, in words.
     """
 
     fields: Fields
@@ -58,11 +58,11 @@ _NO_FIELDS: Mapping[str, str] = {}
 
 
 class Subject(NamedTuple):
-    """A kind. `fields`: name -> what it is. `candidates`: all, or at least those that a scope covers. `covers`: whether a change of
-    that scope may take (asset, end) out of the candidates, or change what is said of it. `parameters`: those that the candidates
-    depend on, with what they are if nothing is said. `late`: fields of messages that are found out only when a violation is shown,
-    by `trace`, with the path. `describe`: the fields of (asset, end, doubts) once more, where there may be so many candidates that
-    texts are made only of those violations that are shown.
+    """A kind. `fields`: name -> description. `candidates`: lists all, or at least those that a scope covers. `covers`: whether a change
+    of that scope may remove (asset, end) from the candidates, or change its fields. `parameters`: those that the candidates depend on,
+    with their defaults. `late`: fields of messages that `trace` computes, with the path, only when a violation is shown. `describe`:
+    computes the fields of (asset, end, uncertainties) again, for kinds with so many candidates that texts are built only for the
+    violations that are shown.
     """
 
     kind: str

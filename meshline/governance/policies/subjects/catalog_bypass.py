@@ -1,4 +1,4 @@
-"""Data that leaves a catalog by a path, and is read there."""
+"""Data that is written from a catalog to a path, and is read there."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FIELDS = {
     "port": "whether it is an output port of a product",
     "product": "the product that it belongs to, or an empty text",
     "domain": "its domain, or an empty text",
-    "origins": "the tables of a catalog from which it is written",
-    "readers": "what is written from it, and the consumers that use it",
+    "origins": "the catalog tables from which it is written",
+    "readers": "the datasets that are written from it, and the consumers that use it",
 }
 
-# Where files are: what has such a name only is no table of anything.
+# Namespaces of files: a dataset that has only such names is not a table of a catalog.
 _PATHS = ("file", "s3", "gs", "gcs", "abfs", "abfss", "wasb", "wasbs", "adl", "hdfs", "dbfs", "oss", "cos", "obs")
 _SHOWN = 10
 
@@ -62,7 +62,7 @@ def has_catalog(index: LineageIndex) -> bool:
 
 
 def _mark_paths(survey: Survey) -> Flags:
-    """By node, of representatives: whether it is a dataset that has no name but paths, and that no catalog names."""
+    """By node (bool), of representatives: datasets whose names are all paths, and that no catalog refers to."""
     names = survey.names
     spaces = np.unique(names.namespace)
     physical = np.isin(names.namespace, spaces[[_is_path(text) for text in survey.read_texts(spaces)]])
@@ -78,11 +78,11 @@ def _is_path(namespace: str) -> bool:
 
 
 def _mark_near(index: LineageIndex, scope: Scope, starts: Ints, ends: Ints) -> Flags:
-    """By node: touched datasets, and those that one flow joins with one."""
-    touched = _mark_nodes(index, np.array(sorted(scope.datasets), np.int32))
-    near = touched.copy()
-    near[starts[touched[ends]]] = True
-    near[ends[touched[starts]]] = True
+    """By node (bool): affected datasets, and those that one flow connects with one of them."""
+    affected = _mark_nodes(index, np.array(sorted(scope.datasets), np.int32))
+    near = affected.copy()
+    near[starts[affected[ends]]] = True
+    near[ends[affected[starts]]] = True
     return near
 
 
@@ -93,7 +93,7 @@ def _mark_nodes(index: LineageIndex, nodes: Ints) -> Flags:
 
 
 def _list_sides(starts: Ints, ends: Ints, chosen: Flags) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
-    """By chosen dataset: from what it is written, and what is written from it."""
+    """By chosen dataset: the datasets that it is written from, and those that are written from it."""
     origins: dict[int, set[int]] = {}
     readers: dict[int, set[int]] = {}
     for row in np.flatnonzero(chosen[ends]).tolist():

@@ -31,12 +31,12 @@ PRODUCT_FIELDS = {
     "slo": "its service levels: name -> {text, seconds, ratio}; seconds and ratio are null where the text is none",
     "output_ports": "how many datasets are its output ports",
     "input_ports": "how many datasets are its input ports",
-    "registered": "whether a source says what it is, and not only that it is used",
-    "registered_in": "the catalogs in which its specification says that it is registered",
+    "registered": "whether a source describes it, and does not only state that it is used",
+    "registered_in": "the catalogs in which it is registered, by its specification",
     "feasible": "whether it can be as fresh as it promises: FEASIBLE, INFEASIBLE or UNKNOWN",
     "promised": "how old its data may be, in seconds, or null",
-    "least": "how old its data gets at least, by what is known, in seconds, or null",
-    "arithmetic": "how that is known",
+    "least": "how old its data gets at least, by the known part, in seconds, or null",
+    "arithmetic": "how that is computed",
     "missing": "missing fields: owner, description, service level",
 }
 
@@ -102,7 +102,7 @@ def _list_missing(context: EvaluationContext, product: int) -> list[str]:
 
 
 def is_registered(context: EvaluationContext, product: int) -> bool:
-    """Whether a source says something of it, or of its ports or domain."""
+    """Whether a source states attributes of it, its ports or its domain."""
     if any(row.attribute != "spelling" for row in context.read_attributes(product).rows):
         return True
     return bool((context.outputs.product == product).any()) or context.index.ownership.find_domain(product) is not None
@@ -116,18 +116,18 @@ def collect_product_tags(context: EvaluationContext, product: int) -> list[str]:
     return sorted(own)[:MOST]
 
 
-def _collect_product_levels(said: Json) -> dict[str, dict[str, Json]]:
+def _collect_product_levels(value: Json) -> dict[str, dict[str, Json]]:
     found: dict[str, dict[str, Json]] = {}
-    for name, value in said.items() if isinstance(said, dict) else ():
-        measure = durations.said(value)
+    for name, level in value.items() if isinstance(value, dict) else ():
+        measure = durations.said(level)
         if measure is not None:
             found[name] = {"text": measure.text, "seconds": measure.seconds, "ratio": measure.ratio}
     return found
 
 
-def _list_texts(said: Json) -> list[str]:
-    values = said if isinstance(said, list) else [said]
-    return [value for value in values if isinstance(value, str)][:MOST]
+def _list_texts(value: Json) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [text for text in values if isinstance(text, str)][:MOST]
 
 
 def _covers_product(context: EvaluationContext, scope: Scope, asset: int, end: int) -> bool:  # noqa: ARG001
@@ -142,7 +142,7 @@ CONTRACT_FIELDS = {
     "description": "its description, or an empty text",
     "version": "the version that is shown: the newest in force",
     "status": "its status, or an empty text",
-    "in_force": "whether somebody may rely on it now: it is neither a draft nor ended",
+    "in_force": "whether consumers can rely on it now: it is neither a draft nor ended",
     "ended": "whether it is retired, or the date to which it is supported is past",
     "owners": "the names of its owners",
     "tags": "its tags, `key` or `key=value`",
@@ -152,7 +152,7 @@ CONTRACT_FIELDS = {
     "roles": "the names of the roles that it lets read",
 }
 
-# Service levels that are dates to which a contract is kept.
+# Service levels that state the date on which a contract ends.
 _ENDS = re.compile(r"end_?of_?(life|support)|expir(y|es|ation)|valid_?(to|until)", re.IGNORECASE)
 
 
@@ -193,7 +193,7 @@ def _build_contract_fields(context: EvaluationContext, parameters: Parameters, n
 
 
 def collect_levels(contract: Contract) -> dict[str, Mapping[str, str | float | None]]:
-    """The levels that are about all of it; of several of a name the first."""
+    """The service levels of the whole contract; the first of several with one name."""
     found: dict[str, Mapping[str, str | float | None]] = {}
     for one in contract.sla:
         found.setdefault(one.name, {"text": one.text, "seconds": one.seconds, "ratio": one.ratio})
@@ -201,7 +201,7 @@ def collect_levels(contract: Contract) -> dict[str, Mapping[str, str | float | N
 
 
 def is_past_end(contract: Contract, now: datetime) -> bool:
-    """Whether a date to which it is kept is behind us."""
+    """Whether a date on which the contract ends is in the past."""
     dates = [_parse_time(one.text) for one in contract.sla if _ENDS.fullmatch(one.name)]
     return any(date is not None and date < now for date in dates)
 
@@ -233,7 +233,7 @@ CONTRACT = Subject("contract", "Every contract, by the version that is shown.", 
 
 PROMISE_FIELDS = {
     "holder_kind": "DATA_PRODUCT or CONTRACT",
-    "in_force": "whether somebody may rely on it now; of a product true",
+    "in_force": "whether consumers can rely on it now; always true for a product",
     "version": "its version, or an empty text",
     "tags": "its tags, `key` or `key=value`",
     "all_tags": "its tags and those of the datasets at its output ports, or that it governs",
@@ -277,7 +277,7 @@ CHANGE_FIELDS = {
     "new_major": "whether that is a new major version",
 }
 
-CHANGES = "changes"  # where `Look.shared` holds them: a sequence of Governed
+CHANGES = "changes"  # the key of a sequence of GovernedChange in `EvaluationContext.shared`
 
 
 class GovernedChange(NamedTuple):
@@ -287,11 +287,11 @@ class GovernedChange(NamedTuple):
     verdict: Verdict
     contract: int
     version: str
-    changed: int  # the column or dataset, or NOBODY
+    changed: int  # the column or dataset, or NO_NODE
 
 
 def find_governed_changes(context: EvaluationContext, judged: Sequence[tuple[Change, Verdict]]) -> list[GovernedChange]:
-    """To be looked up before the change is supposed: what is dropped is not found afterwards."""
+    """Call it before the change is supposed: dropped assets are not found afterwards."""
     found: list[GovernedChange] = []
     for change, verdict in judged:
         for contract in _list_contracts(context, change) if change.subject.kind is SubjectKind.TABLE else ():
@@ -302,8 +302,8 @@ def find_governed_changes(context: EvaluationContext, judged: Sequence[tuple[Cha
 
 
 def list_change_candidates(context: EvaluationContext, parameters: Parameters, scope: Scope | None) -> Iterator[Candidate]:  # noqa: ARG001
-    said: Sequence[GovernedChange] = context.shared.get(CHANGES, ())
-    for one in said:
+    changes: Sequence[GovernedChange] = context.shared.get(CHANGES, ())
+    for one in changes:
         after = next((version.contract for version in context.list_versions(one.contract)), None)
         yield Candidate(_build_change_fields(context, parameters, one, "" if after is None else after.version), one.contract, one.changed)
 

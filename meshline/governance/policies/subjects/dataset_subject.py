@@ -1,4 +1,4 @@
-"""Datasets that are output ports, governed, used or tagged; and pairs of datasets of which one copies the other whole."""
+"""Datasets that are output ports, governed, used or tagged; and pairs of datasets of which one is a complete copy of the other."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FIELDS = {
     "owners": "the names of its owners, or of its product's or domain's",
     "port": "whether it is an output port of a product",
     "governed": "whether a contract governs it",
-    "used": "whether a consumer uses it, or a product takes it in",
-    "described": "whether some source lists its columns",
+    "used": "whether a consumer uses it, or it is an input of a product",
+    "described": "whether a source lists its columns",
     "columns": "how many columns it has",
 }
 
@@ -87,7 +87,7 @@ MOST = 1_000_000  # pairs
 
 COPY_FIELDS = {
     "origin": "the dataset that is copied",
-    "copy": "the dataset that holds the copy",
+    "copy": "the dataset that is the copy",
     "origin_domain": "the domain of the one that is copied, or an empty text",
     "copy_domain": "the domain of the copy, or an empty text",
     "origin_product": "the product of the one that is copied, or an empty text",
@@ -128,7 +128,7 @@ def _build_copy_fields(context: EvaluationContext, parameters: Parameters, origi
 
 
 def _find_near(context: EvaluationContext, scope: Scope) -> Ints:
-    """The datasets that are touched, and those of which columns flow into one."""
+    """The affected datasets, and those of which columns flow into one of them (int32)."""
     near = scope.datasets.union(context.index.lineage.collect_origins(scope.datasets).tolist())
     return np.array(sorted(near), np.int32)
 
@@ -137,13 +137,13 @@ def _covers_copy(context: EvaluationContext, scope: Scope, asset: int, end: int)
     return asset in scope.datasets or end in scope.datasets
 
 
-def _describe(context: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
+def _describe(context: EvaluationContext, parameters: Parameters, asset: int, end: int, uncertainties: tuple[str, ...]) -> Fields:  # noqa: ARG001
     return _build_copy_fields(context, parameters, end, asset)
 
 
 COPY = Subject(
     "copy",
-    "Every pair of datasets of which one holds all columns of the other as they are (by DIRECT lineage of the subtype IDENTITY).",
+    "Every pair of datasets of which one has unchanged copies of all columns of the other (by DIRECT lineage of the subtype IDENTITY).",
     COPY_FIELDS,
     list_copy_candidates,
     _covers_copy,

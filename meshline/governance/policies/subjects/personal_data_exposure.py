@@ -1,5 +1,5 @@
-"""Personal data that leaves unmasked: what arrives at an output port, in a contract or at a consumer, by lineage; and the columns that
-contain it.
+"""Personal data that leaves unmasked: data that reaches an output port, a contract or a consumer by lineage; and the columns that contain
+it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from meshline.graph.model import KINDS, AssetKind, EdgeType
 from meshline.graph.queries.impact_paths import PathStep, steps_of
 
 FIELDS = {
-    "column": "the name of the column in which it leaves; empty where nobody recorded the columns",
+    "column": "the name of the column in which it leaves; empty if no columns are recorded",
     "column_tags": "the tags of that column",
     "dataset": "the dataset of that column",
-    "holder": "the name of who shows or gets it",
+    "holder": "the name of the product, contract or consumer that exposes or receives it",
     "holder_kind": "DATA_PRODUCT (an output port), CONTRACT or CONSUMER",
-    "holder_tags": "the tags of who shows or gets it",
-    "circles": "of a consumer or product: to whom it belongs, in lower case (as of `consumption`)",
-    "guess": "whether only the name of a column says that it is personal data",
-    "possible": "whether it may arrive, but nobody recorded the columns on the way, or which of them are used",
+    "holder_tags": "the tags of that product, contract or consumer",
+    "circles": "of a consumer or product: its groups, in lower case (as in `consumption`)",
+    "guess": "whether only the name of a column suggests personal data",
+    "possible": "whether it only possibly arrives: the columns on the way, or the used ones, are not recorded",
 }
 SOURCE = {"source": "the name of the asset that the personal data comes from"}
-_LATE = {**SOURCE, "origin": "the clause `; it comes from ...` with that name, or nothing where the data comes from the asset itself"}
+_LATE = {**SOURCE, "origin": "the clause `; it comes from ...` with that name, or nothing if the data comes from the asset itself"}
 _COLUMN = KINDS.index(AssetKind.COLUMN)
 _DATASET = KINDS.index(AssetKind.DATASET)
 _GUESS = "only the name of the column suggests personal data"
@@ -39,7 +39,7 @@ _WHOLE = "it is used as a whole; its columns are not stated"
 
 
 class Exposure(NamedTuple):
-    """`end`: the column; the dataset, where which column is not known."""
+    """`party`: the product, contract or consumer that exposes or receives the data. `end`: the column, or the dataset if it is unknown."""
 
     party: int
     end: int
@@ -53,29 +53,29 @@ def list_candidates(context: EvaluationContext, parameters: Parameters, scope: S
     if scope is not None:
         columns = columns[_select_affected(context, scope, columns)]
     for one in _list_exposures(context, personal, columns):
-        doubts = (_GUESS, _POSSIBLE, _WHOLE)
-        unsure = (one.way.guess, one.way.possible, one.whole)
-        why = tuple(doubt for doubt, holds in zip(doubts, unsure, strict=True) if holds)
+        uncertainties = (_GUESS, _POSSIBLE, _WHOLE)
+        uncertain = (one.way.guess, one.way.possible, one.whole)
+        why = tuple(reason for reason, applies in zip(uncertainties, uncertain, strict=True) if applies)
         yield Candidate(_build_fields(context, parameters, one), one.party, one.end, why)
 
 
 def _list_exposures(context: EvaluationContext, personal: PersonalData, columns: Ints) -> Iterator[Exposure]:
-    """One for each column; one for a whole dataset of which none is known to be personal and some may be."""
-    holders, ends, whole = _find_exposed(context, columns)
+    """One exposure for each column; one for a whole dataset if none of its columns certainly has personal data and some may have."""
+    parties, ends, whole = _find_exposed(context, columns)
     sure: set[tuple[int, int]] = set()
     possible: dict[tuple[int, int], Exposure] = {}
     datasets = _to_datasets(context, ends)
-    for holder, column, unsure, dataset in zip(*(part.tolist() for part in (holders, ends, whole, datasets)), strict=True):
+    for party, column, uncertain, dataset in zip(*(part.tolist() for part in (parties, ends, whole, datasets)), strict=True):
         way = personal.find_way(column)
-        assert way is not None, "only columns that are reached are asked"
+        assert way is not None, "these columns are reached by personal data"
         if not way.possible:
-            yield Exposure(holder, column, way, unsure)
+            yield Exposure(party, column, way, uncertain)
             if not way.guess:
-                sure.add((holder, dataset))
+                sure.add((party, dataset))
             continue
-        one, known = Exposure(holder, dataset, way, unsure), possible.get((holder, dataset))
+        one, known = Exposure(party, dataset, way, uncertain), possible.get((party, dataset))
         if known is None or (one.way, one.whole) < (known.way, known.whole):
-            possible[holder, dataset] = one
+            possible[party, dataset] = one
     for pair, one in possible.items():
         if pair not in sure:
             yield one
@@ -87,23 +87,23 @@ def _build_fields(context: EvaluationContext, parameters: Parameters, one: Expos
 
 
 def _compute_field(context: EvaluationContext, one: Exposure, name: str) -> object:
-    index, holder, end = context.index, one.party, one.end
+    index, party, end = context.index, one.party, one.end
     of_column = not one.way.possible
     found: dict[str, Callable[[], object]] = {
         "name": lambda: context.get_name(end),
         "column": lambda: index.assets.get_key(end).name if of_column else "",
         "column_tags": lambda: context.list_tags(end) if of_column else [],
         "dataset": lambda: context.get_name(index.assets.get_dataset(end) if of_column else end),
-        "holder": lambda: context.get_name(holder),
-        "holder_kind": lambda: str(index.assets.get_kind(holder)),
-        "holder_tags": lambda: context.list_tags(holder),
-        "circles": lambda: list(context.list_circles(holder)) if index.assets.get_kind(holder) is not AssetKind.CONTRACT else [],
+        "holder": lambda: context.get_name(party),
+        "holder_kind": lambda: str(index.assets.get_kind(party)),
+        "holder_tags": lambda: context.list_tags(party),
+        "circles": lambda: list(context.list_circles(party)) if index.assets.get_kind(party) is not AssetKind.CONTRACT else [],
     }
     return found[name]()
 
 
 def _find_exposed(context: EvaluationContext, columns: Ints) -> tuple[Ints, Ints, Flags]:
-    """(who shows or gets it, the column, whether that is not sure), each pair once."""
+    """(party, column, whether only the whole dataset is used): parallel arrays, each pair once."""
     datasets = _to_datasets(context, columns)
     consumes, kinds = context.consumes, context.index.lineage.get_kinds(context.consumes.end)
     of_product = (kinds != _COLUMN) & (kinds != _DATASET)
@@ -116,32 +116,32 @@ def _find_exposed(context: EvaluationContext, columns: Ints) -> tuple[Ints, Ints
         (*_join_positions(datasets, consumes.end[kinds == _DATASET]), consumes.start[kinds == _DATASET], True),
         (*_join_positions(datasets, consumed_ports[0]), consumed_ports[1], True),
     ]
-    holders = np.concatenate([by[right] for _, right, by, _ in parts])
+    parties = np.concatenate([by[right] for _, right, by, _ in parts])
     ends = np.concatenate([columns[left] for left, *_ in parts])
-    whole = np.concatenate([np.full(len(left), unsure) for left, _, _, unsure in parts])
-    order = np.lexsort((whole, ends, holders))
-    holders, ends, whole = holders[order], ends[order], whole[order]
+    whole = np.concatenate([np.full(len(left), uncertain) for left, _, _, uncertain in parts])
+    order = np.lexsort((whole, ends, parties))
+    parties, ends, whole = parties[order], ends[order], whole[order]
     first = np.ones(len(order), np.bool_)
-    first[1:] = (holders[1:] != holders[:-1]) | (ends[1:] != ends[:-1])
-    first &= _mark_promised(context, holders, ends)
-    return holders[first], ends[first], whole[first]
+    first[1:] = (parties[1:] != parties[:-1]) | (ends[1:] != ends[:-1])
+    first &= _mark_promised(context, parties, ends)
+    return parties[first], ends[first], whole[first]
 
 
 def _to_datasets(context: EvaluationContext, nodes: Ints) -> Ints:
-    """Columns as their datasets."""
+    """The datasets of columns; other nodes stay (int32)."""
     found = nodes.copy()
     of_column = context.index.lineage.get_kinds(nodes) == _COLUMN
     found[of_column] = context.index.lineage.get_datasets(nodes[of_column])
     return found
 
 
-def _mark_promised(context: EvaluationContext, holders: Ints, columns: Ints) -> Flags:
-    """Not the columns that are beside a contract's fields: it does not show those."""
-    kept = np.ones(len(holders), np.bool_)
-    rows = np.flatnonzero(context.index.lineage.get_kinds(holders) == KINDS.index(AssetKind.CONTRACT))
-    context.prefetch(holders[rows].tolist())
+def _mark_promised(context: EvaluationContext, parties: Ints, columns: Ints) -> Flags:
+    """A mask (bool): False for columns that are not among the fields of a contract, which does not expose them."""
+    kept = np.ones(len(parties), np.bool_)
+    rows = np.flatnonzero(context.index.lineage.get_kinds(parties) == KINDS.index(AssetKind.CONTRACT))
+    context.prefetch(parties[rows].tolist())
     for row in rows.tolist():
-        names = _list_contract_fields(context, int(holders[row]))
+        names = _list_contract_fields(context, int(parties[row]))
         if (
             context.index.assets.get_kind(int(columns[row])) is AssetKind.COLUMN
             and names
@@ -166,7 +166,7 @@ def _list_names(context: EvaluationContext, column: int) -> set[str]:
 
 
 def _join_positions(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """All pairs of positions at which the two are equal."""
+    """All pairs of positions (int64) at which the two arrays are equal."""
     order = np.argsort(right, kind="stable")
     sorted_ = right[order]
     begin, end = np.searchsorted(sorted_, left), np.searchsorted(sorted_, left, side="right")
@@ -177,14 +177,14 @@ def _join_positions(left: Ints, right: Ints) -> tuple[npt.NDArray[np.int64], npt
 
 
 def _select_affected(context: EvaluationContext, scope: Scope, columns: Ints) -> Flags:
-    """Columns of datasets in which some may hold other values, that are touched, or that are used by who is."""
+    """A mask (bool) of columns of datasets that may have changed values, are affected, or are used by affected consumers."""
     datasets = _to_datasets(context, columns)
     found: Flags = scope.marked[datasets] | np.isin(datasets, sorted(scope.datasets | _list_used_datasets(context, scope)))
     return found
 
 
 def _list_used_datasets(context: EvaluationContext, scope: Scope) -> set[int]:
-    """The datasets that touched consumers use."""
+    """The datasets that affected consumers use."""
     consumes = context.consumes
     ends = consumes.end[np.isin(consumes.start, sorted(scope.affected))]
     kinds = context.index.lineage.get_kinds(ends)
@@ -199,7 +199,7 @@ def _covers(context: EvaluationContext, scope: Scope, asset: int, end: int) -> b
 
 
 def trace_column(context: EvaluationContext, parameters: Parameters, column: int) -> tuple[list[PathStep], Mapping[str, str]]:
-    """The shortest way of personal data to a column, and from where."""
+    """The shortest path of personal data to a column, and the name of its source."""
     personal = context.get_personal_data(parameters)
     way = personal.find_way(column)
     if way is None:
@@ -210,7 +210,7 @@ def trace_column(context: EvaluationContext, parameters: Parameters, column: int
 
 
 def _find_source(context: EvaluationContext, personal: PersonalData, way: Way, start: int) -> int:
-    """The source itself: of a dataset that was left as a whole, its first column that is one."""
+    """The source column; if the path starts at a whole dataset, its first column that is a source."""
     index = context.index
     if index.assets.get_kind(start) is AssetKind.COLUMN:
         return start
@@ -219,12 +219,12 @@ def _find_source(context: EvaluationContext, personal: PersonalData, way: Way, s
 
 
 def _find_nearest(context: EvaluationContext, parameters: Parameters, dataset: int) -> int:
-    """The column of a dataset, or the dataset itself, to which personal data may come in the fewest steps."""
+    """The column of a dataset, or the dataset itself, that personal data possibly reaches in the fewest steps."""
     personal = context.get_personal_data(parameters)
     own = [*context.index.assets.list_columns(dataset), dataset]
     ways = [(way, int(personal.get_labels(way)[one]), one) for one in own if (way := personal.find_way(one))]
-    unsure = [one for one in ways if one[0].possible]
-    return min(unsure, key=lambda one: (one[0], one[1], context.get_name(one[2])), default=(None, 0, dataset))[2]
+    uncertain = [one for one in ways if one[0].possible]
+    return min(uncertain, key=lambda one: (one[0], one[1], context.get_name(one[2])), default=(None, 0, dataset))[2]
 
 
 def _trace(context: EvaluationContext, parameters: Parameters, asset: int, end: int) -> tuple[list[PathStep], Mapping[str, str]]:
@@ -238,16 +238,16 @@ def _trace(context: EvaluationContext, parameters: Parameters, asset: int, end: 
     return [*steps, *([PathStep(end, EdgeType.HAS_COLUMN)] if of_dataset and column != end else ()), PathStep(asset, edge)], late
 
 
-def _describe(context: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:
-    way = Way(guess=_GUESS in doubts, possible=_POSSIBLE in doubts)
-    return _build_fields(context, parameters, Exposure(asset, end, way, _WHOLE in doubts))
+def _describe(context: EvaluationContext, parameters: Parameters, asset: int, end: int, uncertainties: tuple[str, ...]) -> Fields:
+    way = Way(guess=_GUESS in uncertainties, possible=_POSSIBLE in uncertainties)
+    return _build_fields(context, parameters, Exposure(asset, end, way, _WHOLE in uncertainties))
 
 
 SUBJECT = Subject(
     "exposure",
     "Every column with personal data, by its tags or (a guess) its name, or by lineage from such a column over flows that do not mask,"
-    " that an output port shows, a contract promises or a consumer uses; once for each of these. Where nobody recorded the columns on the"
-    " way: the dataset, once, unless a column of it is sure.",
+    " that an output port shows, a contract promises or a consumer uses; once for each of these. If the columns on the way are not"
+    " recorded: the dataset, once, unless one of its columns is certain.",
     FIELDS,
     list_candidates,
     _covers,
@@ -261,11 +261,11 @@ SUBJECT = Subject(
 COLUMN_FIELDS = {
     "column": "the name of the column",
     "tags": "its tags, `key` or `key=value`",
-    "tagged": "whether its own tags say that it is personal data",
+    "tagged": "whether its own tags mark it as personal data",
     "dataset": "its dataset",
     "product": "the product of its dataset, or an empty text",
     "domain": "the domain of its dataset, or an empty text",
-    "owners": "who owns it",
+    "owners": "the names of its owners",
     "distance": "how many flows away from the tagged column it is",
 }
 
@@ -306,7 +306,7 @@ def _trace_column(context: EvaluationContext, parameters: Parameters, asset: int
     return trace_column(context, parameters, asset)
 
 
-def _describe_column(context: EvaluationContext, parameters: Parameters, asset: int, end: int, doubts: tuple[str, ...]) -> Fields:  # noqa: ARG001
+def _describe_column(context: EvaluationContext, parameters: Parameters, asset: int, end: int, uncertainties: tuple[str, ...]) -> Fields:  # noqa: ARG001
     return _build_column_fields(context, parameters, context.get_personal_data(parameters), asset)
 
 
