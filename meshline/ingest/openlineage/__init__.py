@@ -1,1 +1,1 @@
-"""OpenLineage events -> statements: `events` parses, `run_state` merges, `run_statements` maps, `builder` makes the batch."""
+"""OpenLineage events -> statements: `events` parses, `run_state` merges, `run_statements` states, `builder` builds the batch."""

@@ -26,7 +26,7 @@ WITNESS, SPARE, FED = b"w", b"s", b"f"
 
 
 class Family(NamedTuple):
-    """All runs with one pair and parent."""
+    """All runs with one pair (input, output) and one parent run. `pair`: a digest of 16 bytes."""
 
     source: str
     parent: str
@@ -54,15 +54,18 @@ class Coverage:
         self._before: dict[Family, RunKey | None] = {}  # the witness that is stored
         self._after: dict[Family, RunKey | None] = {}  # the witness that will be
         covering: dict[Family, RunKey] = {}
-        for voice in after.values():
-            covering.update({family: voice.run for family in list_families(voice) if voice.pairs[family.pair]})
+        for stated in after.values():
+            covering.update({family: stated.run for family in list_families(stated) if stated.pairs[family.pair]})
         self.look_up([*before.values(), *after.values()])
         self._choose_witnesses(covering)
 
-    def look_up(self, voices: Iterable[StatedRun]) -> None:
-        """Learn the witnesses in the families of these runs."""
+    def look_up(self, stated_runs: Iterable[StatedRun]) -> None:
+        """Read the witnesses in the families of these runs from the store."""
         unknown = {
-            family.build_role_key(WITNESS): family for voice in voices for family in list_families(voice) if family not in self._before
+            family.build_role_key(WITNESS): family
+            for stated in stated_runs
+            for family in list_families(stated)
+            if family not in self._before
         }
         if unknown:
             found = self._runs.find_siblings(unknown)
@@ -70,37 +73,37 @@ class Coverage:
                 witness = next((row.run for row in found.get(asked, ())), None)
                 self._before[family] = self._after[family] = witness
 
-    def find_covered_before(self, voice: StatedRun) -> Callable[[bytes], bool]:
-        return _build_cover_test(voice, self._before)
+    def find_covered_before(self, stated: StatedRun) -> Callable[[bytes], bool]:
+        return _build_cover_test(stated, self._before)
 
-    def find_covered_after(self, voice: StatedRun) -> Callable[[bytes], bool]:
-        return _build_cover_test(voice, self._after)
+    def find_covered_after(self, stated: StatedRun) -> Callable[[bytes], bool]:
+        return _build_cover_test(stated, self._after)
 
     def list_affected(self) -> list[RunKey]:
-        """The runs, but for those in the batch, that have a pair whose coverage changes."""
+        """The runs outside the batch that have a pair whose coverage changes."""
         flipped = [family for family, witness in self._before.items() if (witness is None) != (self._after[family] is None)]
         return self._list_others(flipped, FED)
 
     def list_promoted(self) -> list[RunKey]:
-        """The runs, but for those in the batch, that become witnesses: their rows are to be put again."""
+        """The runs outside the batch that become witnesses: their rows must be written again."""
         return sorted(
             {witness for family, witness in self._after.items() if witness is not None and witness != self._before[family]} - self._changed
         )
 
-    def build_rows(self, voice: StatedRun) -> list[RunPair]:
-        """The pairs to store for a run; `look_up` must know it."""
+    def build_rows(self, stated: StatedRun) -> list[RunPair]:
+        """The pairs to store for a run, which `look_up` must have seen before."""
         return [
-            RunPair(voice.group, family.build_role_key(self._decide_role(voice, family))[2], voice.run, voice.pairs[family.pair])
-            for family in list_families(voice)
+            RunPair(stated.group, family.build_role_key(self._decide_role(stated, family))[2], stated.run, stated.pairs[family.pair])
+            for family in list_families(stated)
         ]
 
-    def _decide_role(self, voice: StatedRun, family: Family) -> bytes:
-        if not voice.pairs[family.pair]:
+    def _decide_role(self, stated: StatedRun, family: Family) -> bytes:
+        if not stated.pairs[family.pair]:
             return FED
-        return WITNESS if self._after[family] == voice.run else SPARE
+        return WITNESS if self._after[family] == stated.run else SPARE
 
     def _choose_witnesses(self, covering: Mapping[Family, RunKey]) -> None:
-        """Witnesses that stay, else one of the batch, else a spare."""
+        """A family keeps its witness if the batch does not change it; else a run of the batch becomes the witness, else a spare."""
         orphaned = []
         for family, witness in self._before.items():
             if witness is None or witness in self._changed:
@@ -119,32 +122,35 @@ class Coverage:
         return sorted({row.run for rows in found.values() for row in rows} - self._changed)
 
 
-def _build_cover_test(voice: StatedRun, witnesses: Mapping[Family, RunKey | None]) -> Callable[[bytes], bool]:
-    if not voice.group:
+def _build_cover_test(stated: StatedRun, witnesses: Mapping[Family, RunKey | None]) -> Callable[[bytes], bool]:
+    if not stated.group:
         return _is_never_covered
-    return lambda pair: witnesses.get(_build_family(voice, pair)) is not None
+    return lambda pair: witnesses.get(_build_family(stated, pair)) is not None
 
 
 def _is_never_covered(_pair: bytes) -> bool:
-    """A run without siblings."""
+    """The answer for a run without siblings."""
     return False
 
 
-def list_families(voice: StatedRun) -> list[Family]:
-    """Of each pair of a run; none if it has no parent."""
-    return [_build_family(voice, pair) for pair in voice.pairs] if voice.group else []
+def list_families(stated: StatedRun) -> list[Family]:
+    """The family of each pair of a run; none if the run has no parent."""
+    return [_build_family(stated, pair) for pair in stated.pairs] if stated.group else []
 
 
-def _build_family(voice: StatedRun, pair: bytes) -> Family:
-    return Family(voice.source, voice.group, pair)
+def _build_family(stated: StatedRun, pair: bytes) -> Family:
+    return Family(stated.source, stated.group, pair)
 
 
 DEFAULT_SOURCE = "openlineage/default"
-MAX_RUNS = 64 * 2**20  # bytes, about, of runs remembered
+MAX_RUNS = 64 * 2**20  # bytes, approximately, of runs that are cached
 
 
 class Received(NamedTuple):
-    """An event, parsed, with what came. `received_at`: microseconds. `mark`: a setting of the store that is set with it."""
+    """A parsed event with its body. `received_at`: microseconds since the epoch.
+
+    `mark`: the name and value of a setting of the store that is written in the same transaction.
+    """
 
     source: str
     event: Event
@@ -154,7 +160,7 @@ class Received(NamedTuple):
 
 
 class _Change(NamedTuple):
-    """A run before and after. `before` None: not known yet."""
+    """A run before and after its new events. `before` is None if the store does not have the run yet."""
 
     key: RunKey
     before: StatedRun | None
@@ -163,9 +169,9 @@ class _Change(NamedTuple):
 
 
 class BatchBuilder:
-    """Makes batches; keeps what it interpreted, for the same content comes every day.
+    """Builds batches, and caches what it interpreted: producers send the same content every day.
 
-    `build_batch` is for one thread at a time; `parser` and `reader` are for any number of them.
+    `build_batch` must be called by one thread at a time; `parser` and `reader` are thread-safe.
     """
 
     def __init__(self, naming: Naming, limits: EventLimits | None = None) -> None:
@@ -175,7 +181,10 @@ class BatchBuilder:
         self._runs: Memory[RunKey, tuple[bytes, StatedRun]] = Memory(MAX_RUNS)
 
     def build_batch(self, received: Sequence[Received], runs: RunReader) -> Batch:
-        """One batch for all these events: each run is stated once, whatever came of it."""
+        """One batch for all these events. Each run is stated once, however many of its events there are.
+
+        Raises InvalidInput if all events of a run together have too many datasets.
+        """
         by_run: dict[RunKey, list[RunEvent]] = {}
         statements: list[Statement] = []
         for item in received:
@@ -192,7 +201,7 @@ class BatchBuilder:
         return restated._replace(statements=[*statements, *restated.statements], raw=raw, settings=marks)
 
     def _find_changes(self, by_run: Mapping[RunKey, Sequence[RunEvent]], runs: RunReader) -> list[_Change]:
-        """The runs of which these events say something new."""
+        """The runs whose state these events change."""
         known = runs.find_runs(by_run) if by_run else {}
         changes = []
         for key, events in by_run.items():
@@ -209,7 +218,7 @@ class BatchBuilder:
         return changes
 
     def _load_run(self, key: RunKey, blob: bytes) -> StatedRun:
-        """What a stored run says; a run speaks several times within minutes, so the last ones are remembered."""
+        """A stored run. The last ones are cached, because a run sends several events within minutes."""
         known = self._runs.get(key)
         return known[1] if known is not None and known[0] == blob else self._remember_run(key, blob, decode_state(blob))
 
@@ -217,54 +226,54 @@ class BatchBuilder:
         return self._runs.keep(key, (blob, StatedRun(key, state, self.contents)), 3 * len(blob) + 2_000)[1]
 
     def _restate_runs(self, changes: Sequence[_Change], runs: RunReader) -> Batch:
-        """What is said otherwise because these runs changed: by them, and by siblings whose pairs they cover, or no more."""
+        """What changes in the graph because of these runs: their own statements, and those of siblings whose coverage changes."""
         before = {change.key: change.before for change in changes if change.before is not None}
         after = {change.key: change.after for change in changes}
         coverage = Coverage(before, after, runs)
         withdrawals: list[Withdrawal] = []
         statements: list[Statement] = []
-        for key, voice in after.items():
+        for key, stated in after.items():
             earlier = before.get(key)
             old = earlier.list_statements(coverage.find_covered_before(earlier)) if earlier else []
-            if earlier and earlier.version != voice.version:  # its parent was not known yet
-                withdrawals += [Withdrawal(voice.source, scope, earlier.version) for scope in _group_by_scope(old)]
+            if earlier and earlier.version != stated.version:  # its parent was not known yet
+                withdrawals += [Withdrawal(stated.source, scope, earlier.version) for scope in _group_by_scope(old)]
                 old = []
-            _collect_differences(voice, old, voice.list_statements(coverage.find_covered_after(voice)), withdrawals, statements)
-        for voice, _ in self._load_siblings(coverage.list_affected(), coverage, runs):
+            _collect_differences(stated, old, stated.list_statements(coverage.find_covered_after(stated)), withdrawals, statements)
+        for stated, _ in self._load_siblings(coverage.list_affected(), coverage, runs):
             _collect_differences(
-                voice,
-                voice.list_statements(coverage.find_covered_before(voice)),
-                voice.list_statements(coverage.find_covered_after(voice)),
+                stated,
+                stated.list_statements(coverage.find_covered_before(stated)),
+                stated.list_statements(coverage.find_covered_after(stated)),
                 withdrawals,
                 statements,
             )
         kept = [(change.after, change.blob) for change in changes] + self._load_siblings(coverage.list_promoted(), coverage, runs)
-        stored = [Run(voice.run, voice.group, blob) for voice, blob in kept]
-        return Batch(withdrawals, statements, stored, [row for voice, _ in kept for row in coverage.build_rows(voice)])
+        stored = [Run(stated.run, stated.group, blob) for stated, blob in kept]
+        return Batch(withdrawals, statements, stored, [row for stated, _ in kept for row in coverage.build_rows(stated)])
 
     def _load_siblings(self, keys: Sequence[RunKey], coverage: Coverage, runs: RunReader) -> list[tuple[StatedRun, bytes]]:
-        """Runs that did not change themselves, but what their siblings cover did."""
+        """Runs without events of their own in the batch, whose coverage by siblings changes."""
         found = [(self._load_run(key, run.state), run.state) for key, run in runs.find_runs(keys).items()] if keys else []
-        coverage.look_up(voice for voice, _ in found)
+        coverage.look_up(stated for stated, _ in found)
         return found
 
 
 def _collect_differences(
-    voice: StatedRun, old: Sequence[Statement], new: Sequence[Statement], withdrawals: list[Withdrawal], statements: list[Statement]
+    stated: StatedRun, old: Sequence[Statement], new: Sequence[Statement], withdrawals: list[Withdrawal], statements: list[Statement]
 ) -> None:
-    """What to withdraw and to add so that the run says `new` instead of `old`, scope by scope."""
+    """Collect, scope by scope, what to withdraw and to add so that the run states `new` instead of `old`."""
     if not old:
         statements += new
         return
-    said, says = _group_by_scope(old), _group_by_scope(new)
-    for scope, current in says.items():
-        earlier = said.pop(scope, {})
+    old_by_scope, new_by_scope = _group_by_scope(old), _group_by_scope(new)
+    for scope, current in new_by_scope.items():
+        earlier = old_by_scope.pop(scope, {})
         if earlier.keys() <= current.keys():
             statements += [statement for key, statement in current.items() if key not in earlier]
         else:
-            withdrawals.append(Withdrawal(voice.source, scope, voice.version))
+            withdrawals.append(Withdrawal(stated.source, scope, stated.version))
             statements += current.values()
-    withdrawals += [Withdrawal(voice.source, scope, voice.version) for scope in said]
+    withdrawals += [Withdrawal(stated.source, scope, stated.version) for scope in old_by_scope]
 
 
 _Content = tuple[int, bool, int | None, bytes]
@@ -279,7 +288,7 @@ def _group_by_scope(statements: Iterable[Statement]) -> dict[Scope, dict[_Conten
 
 
 def check_events(events: Iterable[Found]) -> list[Found]:
-    """All events, if all can be used. Raises InvalidInput with the place of the first that cannot."""
+    """All events, if each can be parsed. Raises InvalidInput with the place of the first that cannot."""
     parser = BatchBuilder(Naming()).parser
     found: list[Found] = []
     for event in events:

@@ -31,17 +31,17 @@ from meshline.ingest.openlineage.facet_types import (
 if TYPE_CHECKING:
     from meshline.sql.statement_lineage import ColumnEdge, Lineage, Relation
 
-# Never columns, whatever a schema lists: what Iceberg, Spark and Trino know of rows and files.
+# Never columns, even if a schema lists them: metadata of rows and files in Iceberg, Spark and Trino.
 NEVER_COLUMNS = frozenset({"_file", "_pos", "_metadata", "$row_id", "$path", "$file_size", "$file_modified_time", "$partition", "$bucket"})
-_MARKS = ("_", "$")  # how those begin, and the ones below
+_MARKS = ("_", "$")  # the first characters of those names, and of the ones below
 # Not columns, unless a schema in the run declares them (Iceberg's other metadata columns).
 SELDOM_COLUMNS = frozenset({"_spec_id", "_partition", "_deleted", "_row_id", "_last_updated_sequence_number"})
 
-# About rows, not about the one column under which they are repeated: stored once, as Column -> Dataset.
+# These affect rows, not the one column under which they are repeated: stored once, as Column -> Dataset.
 HOISTED = frozenset({"JOIN", "FILTER", "GROUP_BY", "SORT"})
 _SUBTYPES = frozenset({"IDENTITY", "TRANSFORMATION", "AGGREGATION", "CONDITIONAL", "WINDOW"}) | HOISTED
 
-Name = tuple[str, str]  # namespace and name of a dataset, as they came
+Name = tuple[str, str]  # namespace and name of a dataset, in the producer's spelling
 
 
 class Kind(NamedTuple):
@@ -60,10 +60,10 @@ class OutputLineage(NamedTuple):
     """The lineage of one output.
 
     `flows`: what flows into it, from columns. `datasets`: the inputs at the grain of datasets; None means
-    that the facet leaves them to the run's inputs. `partial`: inputs that feed some column, nobody knows
-    from which. `writers`: jobs, other than the event's own, that the facet says produce the output.
+    that the facet leaves them to the run's inputs. `partial`: inputs that feed some column from an unknown
+    one of theirs. `writers`: jobs, other than the event's own, that produce the output according to the facet.
     `sources`: the datasets in `flows`; `names`: every dataset that is named, sorted. `contradicted`: the output's own
-    schema lacks columns that the lineage names, so what is left of it covers no pair of datasets.
+    schema lacks columns that the lineage names, so the rest of the lineage covers no pair of datasets.
     """
 
     flows: Flows
@@ -111,7 +111,7 @@ def restrict_to_columns(lineage: OutputLineage, listed: frozenset[str]) -> Outpu
 
 
 def merge_lineage(parts: Sequence[OutputLineage]) -> OutputLineage:
-    """What several explicit descriptions of one output say."""
+    """The union of several explicit lineages of one output."""
     if len(parts) == 1:
         return parts[0]
     flows: dict[tuple[Name, Kind], list[tuple[str, str | None]]] = {}
@@ -127,7 +127,7 @@ def merge_lineage(parts: Sequence[OutputLineage]) -> OutputLineage:
 
 
 def is_column(name: str, declared: frozenset[str]) -> bool:
-    """Whether a name is that of a real column. `declared`: the seldom ones that some schema in the run lists."""
+    """Whether a name is that of a real column. `declared`: the names of SELDOM_COLUMNS that some schema in the run lists."""
     if not name:
         return False
     if name[0] not in _MARKS:
@@ -139,7 +139,7 @@ def is_column(name: str, declared: frozenset[str]) -> bool:
 
 
 def from_column_lineage(facet: ColumnLineage, declared: frozenset[str]) -> OutputLineage | None:
-    """What a columnLineage facet says; None if it lists nothing. Fields without inputs are listed: they come from nowhere."""
+    """The lineage of a columnLineage facet; None if it lists nothing. A field without inputs counts as listed: it has no source."""
     if not facet.fields and not facet.dataset:
         return None
     gathered = _FlowCollector(declared)
@@ -151,10 +151,10 @@ def from_column_lineage(facet: ColumnLineage, declared: frozenset[str]) -> Outpu
 
 
 def from_dataset_lineage(facet: DatasetLineage | LineageEntry, own_job: Name | None, declared: frozenset[str]) -> OutputLineage | None:
-    """What a `lineage` facet or entry says of its target; None if it gives neither inputs nor fields.
+    """The lineage of the target of a `lineage` facet or entry; None if it has neither inputs nor fields.
 
-    Given, it is the whole of what flows into the target: inputs x outputs are not looked at (spec: a
-    consumer must not infer the cartesian product; an empty array of inputs means no tracked source).
+    Otherwise it is all that flows into the target: inputs x outputs are ignored (specification: a consumer
+    must not infer the cartesian product; an empty array of inputs means no tracked source).
     """
     if facet.inputs is None and facet.fields is None:
         return None
@@ -175,7 +175,7 @@ def from_dataset_lineage(facet: DatasetLineage | LineageEntry, own_job: Name | N
 
 
 def find_job_name(source: LineageInput | LineageEntry) -> Name | None:
-    """The job that a JOB source or target names; None if it is the event's own, or no job."""
+    """The job that a JOB source or target names; None if it names none (the event's own job is meant), or is no job."""
     if (source.type or "").upper() != "JOB" or not source.namespace or not source.name:
         return None
     return source.namespace, source.name
@@ -186,7 +186,7 @@ def _list_fields(fields: Mapping[str, LineageField | None] | None) -> list[Linea
 
 
 def _list_datasets(inputs: Iterable[LineageInput] | None) -> list[LineageInput]:
-    """The sources that are datasets; one without a type is."""
+    """The sources that are datasets; a source without a type is one."""
     return [
         source
         for source in inputs or ()
@@ -199,17 +199,17 @@ def _collect_names(sources: Iterable[LineageInput]) -> set[Name]:
 
 
 class _FlowCollector:
-    """Flows without pseudo-columns, and with what is repeated under every listed field said once."""
+    """Collects flows, without pseudo-columns; a flow that is repeated under every listed field becomes one into the output."""
 
     def __init__(self, declared: frozenset[str]) -> None:
         self._declared = declared
         self._flows: dict[tuple[Name, Kind], list[tuple[str, str | None]]] = defaultdict(list)
         self._listed: set[str] = set()
-        # Of the kinds in HOISTED: under which fields a column is, and whether masked there by every mention.
+        # For the kinds in HOISTED: the fields under which a column is repeated, and whether every mention there is masked.
         self._repeated: dict[tuple[Name, str, str], dict[str, bool]] = {}
 
     def add_field(self, name: str, sources: Iterable[InputField | LineageInput], deprecated: Any = None) -> None:
-        """What flows into a column of the output. `deprecated`: the type of transformation that old producers give the field."""
+        """Add what flows into a column of the output. `deprecated`: the type of transformation that old producers set on the field."""
         declared, flows = self._declared, self._flows
         if not is_column(name, declared):
             return
@@ -225,7 +225,7 @@ class _FlowCollector:
                         here[name] = here.get(name, True) and kind.masking
 
     def add_output(self, sources: Iterable[InputField | LineageInput]) -> None:
-        """What flows into the output as a whole: indirectly, whatever type the entry says (Spark sends ORDER BY as DIRECT)."""
+        """Add what flows into the output as a whole: indirectly, even if the type differs (Spark sends ORDER BY as DIRECT)."""
         for source in sources:
             column = source.field or ""
             if source.name and is_column(column, self._declared):
@@ -234,7 +234,7 @@ class _FlowCollector:
                     self._flows[group].append((column, None))
 
     def build_flows(self) -> Flows:
-        """All; hoisted are those that are under every field, masked only if they are under every field."""
+        """All flows. A flow under every field is hoisted to the output; it is masked only if it is under every field."""
         hoisted: dict[tuple[Name, str], set[str]] = defaultdict(set)
         for (dataset, subtype, column), fields in self._repeated.items():
             if len(fields) == len(self._listed):
@@ -249,9 +249,9 @@ class _FlowCollector:
 
 
 def _to_kinds(transformations: tuple[Transformation | None, ...] | None, deprecated: Any) -> Sequence[Kind]:
-    """One for each transformation; none given means DIRECT, by the deprecated type if there is one.
+    """A kind for each transformation; without any it is DIRECT, with the deprecated type if there is one.
 
-    There are few: remembered, unless a producer sends what is no plain value.
+    There are few different ones, so they are cached, unless a producer sends values that cannot be hashed.
     """
     try:
         return _convert_cached_kinds(transformations, deprecated)
@@ -279,7 +279,7 @@ def _to_flow_type(value: Any) -> FlowType:
 
 
 def _to_subtype(value: Any) -> str:
-    """Those of the specification in its spelling, others as they came."""
+    """A subtype of the specification in its spelling, any other unchanged."""
     if not isinstance(value, str):
         return ""
     upper = value.strip().upper()
@@ -287,11 +287,11 @@ def _to_subtype(value: Any) -> str:
 
 
 def _to_bool(value: Any) -> bool:
-    """The number 1 is true as well: values that are equal must read alike, for they are remembered by what they equal."""
+    """The number 1 is true as well: the cache looks values up by equality, so equal values must give the same result."""
     return value == 1 or (isinstance(value, str) and value.strip().lower() == "true")
 
 
-# Longer SQL is not read: 50,000 characters are a quarter of a second of the writer's time.
+# Longer SQL is not analysed: 50,000 characters take a quarter of a second of the writer's time.
 MAX_SQL = 50_000
 
 # sqlglot's dialect by the scheme of a namespace (OpenLineage specification, Naming).
@@ -317,8 +317,8 @@ _DIALECTS = {
 
 
 class QueryLineage(NamedTuple):
-    """What SQL states of one table that it writes. `pairs`: the tables that it reads for it, and whether all columns of
-    that pair are known. `others`: the tables that the text reads for other purposes only.
+    """The lineage of one table that a SQL text writes. `pairs`: the tables that it reads for that table, and whether all their
+    column flows are known. `others`: the tables that the text reads only for other purposes.
     """
 
     flows: Flows
@@ -333,11 +333,11 @@ def find_dialect(namespace: str) -> str | None:
 
 
 def analyse_query(sql: str, dialect: str, target: AssetKey, columns: Mapping[AssetKey, Sequence[str]]) -> QueryLineage | None:
-    """What `sql` writes into `target`.
+    """The lineage of `target` by `sql`.
 
-    `columns`: the datasets that the event names, each with its columns (none: not known), the target's among them.
-    None if the SQL cannot be read as a whole, is too long, does not write the target, contradicts the target's
-    columns itself, or names tables that cannot be found without a guess; and where `sqlglot` is not installed.
+    `columns`: the datasets that the event names, the target included, each with its columns (empty: not known).
+    None if the SQL cannot be parsed as a whole, is too long, does not write the target, contradicts the target's
+    columns itself, or names tables that cannot be resolved without a guess; and if `sqlglot` is not installed.
     """
     if len(sql) > MAX_SQL:
         return None
@@ -359,11 +359,11 @@ def analyse_query(sql: str, dialect: str, target: AssetKey, columns: Mapping[Ass
 
 
 class _UnknownTableError(Exception):
-    """A name in SQL that more than one dataset could have."""
+    """A name in SQL that could mean more than one dataset."""
 
 
 class _Tables:
-    """Names in SQL -> datasets of the namespace in which the target is."""
+    """Resolves names in SQL to datasets in the namespace of the target."""
 
     def __init__(self, target: AssetKey, columns: Mapping[AssetKey, Sequence[str]]) -> None:
         self.target = target
@@ -382,9 +382,10 @@ class _Tables:
             return ()
 
     def find_key(self, relation: Relation) -> AssetKey:
-        """The dataset that a name means: in the target's database, else the only one that ends so.
+        """The dataset of a name: in the target's database, else the only dataset whose name ends with it.
 
-        One part that is missing is the target's database; to guess the schema as well would be wrong.
+        If one part is missing, it is the target's database; to guess the schema as well would be wrong.
+        Raises _UnknownTableError.
         """
         wanted = tuple(part.casefold() for part in relation)
         missing = len(self._parts) - len(wanted)
@@ -421,7 +422,7 @@ def _build_query_lineage(found: Sequence[Lineage], tables: _Tables) -> QueryLine
 
 
 def _list_pairs(statement: Lineage) -> dict[Relation, bool]:
-    """The tables that a statement reads, and whether it is known of all of their columns where they go."""
+    """The tables that a statement reads, and whether the flows of all their columns are known."""
     unclear = {edge.source for edge in statement.edges if edge.column is None}
     clear = {edge.source for edge in statement.edges} - unclear
     return {relation: relation in clear for relation in _deduplicate([*statement.reads, *(edge.source for edge in statement.edges)])}

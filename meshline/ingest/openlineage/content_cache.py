@@ -15,14 +15,14 @@ from meshline.ingest.openlineage import column_lineage, facet_facts, facet_types
 from meshline.ingest.openlineage.column_lineage import Name, OutputLineage, QueryLineage, analyse_query
 from meshline.ingest.openlineage.facets import FacetReader, Place, Text
 
-MAX_CONTENTS = 64 * 2**20  # bytes of content
+MAX_CONTENTS = 64 * 2**20  # bytes of encoded content
 MAX_LINEAGE = 64 * 2**20  # bytes, about, of lineage read
 MAX_NAMES = 16 * 2**20  # bytes, about, of pairs and of names of columns
 _FLOW = 200  # bytes, about
 
 
 class ContentCache:
-    """What facets say under one set of naming rules."""
+    """Contents and lineage of facets under one set of naming rules, cached by the digests of the facets."""
 
     def __init__(self, naming: Naming, reader: FacetReader) -> None:
         self.naming = naming
@@ -36,11 +36,11 @@ class ContentCache:
         self._pairs: Memory[tuple[AssetKey, AssetKey], bytes] = Memory(MAX_NAMES)
 
     def get_content(self, key: Hashable, make: Callable[[], Facts]) -> Content:
-        """The content of what `make` returns, which `key` determines."""
+        """The encoded facts that `make` returns. `key` must determine them."""
         return self._find_or_build(key, lambda: encode(make()))
 
     def get_draft_content(self, key: Hashable, draft: Callable[[], Draft]) -> Content:
-        """The same, of a draft."""
+        """The content of the draft that `draft` returns. `key` must determine it."""
         return self._find_or_build(key, lambda: draft().content())
 
     def _find_or_build(self, key: Hashable, make: Callable[[], Content]) -> Content:
@@ -51,7 +51,7 @@ class ContentCache:
         return content
 
     def get_facet_content(self, key: AssetKey, place: Place, name: str, facet: Text) -> Content:
-        """What a facet says of a dataset or job; nothing if it takes itself back."""
+        """What a facet states of a dataset or job; EMPTY if the facet is marked `_deleted`."""
 
         def make() -> Content:
             value = self.reader.read(place, name, facet).value
@@ -62,12 +62,12 @@ class ContentCache:
         return self._find_or_build((key, name, facet.digest), make)
 
     def is_deleted(self, name: str, facet: Text) -> bool:
-        """Whether the facet of a dataset says `_deleted`."""
+        """Whether the facet of a dataset is marked `_deleted`."""
         value = self.reader.read(Place.DATASET, name, facet).value
         return value is not None and value.deleted is True
 
     def get_partial_schema(self, key: AssetKey, schema: Text) -> Content:
-        """What a schema facet that lists some of a dataset's columns says: that it has these."""
+        """What a schema facet states that lists some of the columns of a dataset: that these exist."""
 
         def make() -> Content:
             value = self.reader.read(Place.DATASET, "schema", schema).value
@@ -101,7 +101,7 @@ class ContentCache:
         return value.entries or ()
 
     def get_seldom_columns(self, schema: Text) -> frozenset[str]:
-        """The columns in a schema facet that are columns only because a schema lists them."""
+        """The names (casefolded) in a schema facet that count as columns only because a schema lists them."""
         found = self._seldom.get(schema.digest)
         if found is None:
             value = self.reader.read(Place.DATASET, "schema", schema).value
@@ -119,7 +119,7 @@ class ContentCache:
         return found
 
     def get_folded_columns(self, schema: Text) -> frozenset[str]:
-        """The same, casefolded."""
+        """The columns that a schema facet lists, casefolded."""
         found = self._folded.get(schema.digest)
         if found is None:
             found = frozenset(name.casefold() for name in self.get_columns(schema))
@@ -127,7 +127,10 @@ class ContentCache:
         return found
 
     def get_query_lineage(self, sql: Text, dialect: str, target: AssetKey, columns: Mapping[AssetKey, Text | None]) -> QueryLineage | None:
-        """What the `sql` facet of a job states of one output. `columns`: the datasets that the run names, with their whole schemas."""
+        """The lineage of one output by the `sql` facet of a job; None if the SQL cannot be read (see `analyse_query`).
+
+        `columns`: the datasets that the run names, each with the schema that lists all of its columns, if there is one.
+        """
         key = (sql.digest, dialect, target, tuple((of, None if schema is None else schema.digest) for of, schema in columns.items()))
         known = self._queries.get(key)
         if known is None:
@@ -140,7 +143,7 @@ class ContentCache:
         return known[0]
 
     def get_pair_digest(self, start: AssetKey, end: AssetKey) -> bytes:
-        """The digest by which sibling runs know a pair of input and output."""
+        """The digest (16 bytes) that identifies a pair of input and output among sibling runs."""
         found = self._pairs.get((start, end))
         if found is None:
             text = msgspec.json.encode([*start.parts, *end.parts])
@@ -150,6 +153,6 @@ class ContentCache:
     def _get_lineage(self, key: Hashable, make: Callable[[], OutputLineage | None]) -> OutputLineage | None:
         known = self._lineages.get(key)
         if known is None:
-            said = make()
-            known = self._lineages.keep(key, (said,), _FLOW * (1 + (sum(map(len, said.flows.values())) if said else 0)))
+            lineage = make()
+            known = self._lineages.keep(key, (lineage,), _FLOW * (1 + (sum(map(len, lineage.flows.values())) if lineage else 0)))
         return known[0]

@@ -1,4 +1,4 @@
-"""Job events and dataset events -> statements: metadata without a run, each replaced as a whole by the next."""
+"""Job events and dataset events -> statements: metadata without a run. The next event of a job or dataset replaces the whole."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _LINEAGE = ("lineage", "columnLineage")
 
 
 def build_job_event_statements(source: str, event: JobEvent, contents: ContentCache) -> list[Statement]:
-    """A declared job: its lineage as a whole, facets of its own, and facets of the datasets that it names."""
+    """The statements of a declared job: its lineage as a whole, its facets, and the facets of the datasets that it names."""
     as_run = RunEvent(event.time, EventType.OTHER, "", event.job, {}, event.job_facets, event.inputs, event.outputs)
     state = merge_events(None, [as_run])
-    of = build_exchange(event.job, state, contents)
-    result = [Statement(source, (JOB_DECLARED, *of.job.parts), event.time, _draft_declared(state, of, contents).content())]
+    exchange = build_exchange(event.job, state, contents)
+    result = [Statement(source, (JOB_DECLARED, *exchange.job.parts), event.time, _draft_declared(state, exchange, contents).content())]
     for name, slot in state.job_facets.items():
         if name not in RUN_OWNED_JOB:
-            said = contents.get_facet_content(of.job, Place.JOB, name, slot)
-            result.append(Statement(source, (JOB, *of.job.parts, build_facet_scope(name, slot)), event.time, said))
-    return result + _state_datasets(source, event.time, state, of, contents)
+            content = contents.get_facet_content(exchange.job, Place.JOB, name, slot)
+            result.append(Statement(source, (JOB, *exchange.job.parts, build_facet_scope(name, slot)), event.time, content))
+    return result + _state_datasets(source, event.time, state, exchange, contents)
 
 
 def build_dataset_event_statements(source: str, event: DatasetEvent, contents: ContentCache) -> list[Statement]:
-    """A dataset described without a job; its lineage facets say what it is derived from."""
+    """The statements of a dataset without a job: its facets, and by its lineage facets what it is derived from."""
     as_run = RunEvent(event.time, EventType.OTHER, "", ("", ""), {}, {}, (), (event.dataset,))
     state = merge_events(None, [as_run])
     (target,) = build_exchange(("", ""), state, contents).targets
@@ -52,23 +52,23 @@ def build_dataset_event_statements(source: str, event: DatasetEvent, contents: C
         draft = Draft()
         draft.add(Facts(assets=(_keep_facets(target.key, facets, _LINEAGE),)))
         draw_flows(draft, target, _list_own_feeds(target), None)
-        said = EMPTY if _are_deleted(facets, contents) else draft.content()
-        result.append(Statement(source, (DATASET_LINEAGE, *target.key.parts), event.time, said))
+        content = EMPTY if _are_deleted(facets, contents) else draft.content()
+        result.append(Statement(source, (DATASET_LINEAGE, *target.key.parts), event.time, content))
     if not result:
         seen = contents.get_content((target.key, SEEN), lambda: Facts(assets=(AssetFact(target.key, {}),)))
         result.append(Statement(source, (DATASET, *target.key.parts, SEEN), event.time, seen))
     return result
 
 
-def _draft_declared(state: RunState, of: Exchange, contents: ContentCache) -> Draft:
-    """Everything that the declared job reads, writes and moves; what it says besides is kept verbatim."""
-    said: list[EdgeFact] = [EdgeFact(EdgeType.READS, of.job, dataset) for dataset in of.inputs]
-    said += [EdgeFact(EdgeType.READS, job, dataset) for job, dataset in of.consumed]
+def _draft_declared(state: RunState, exchange: Exchange, contents: ContentCache) -> Draft:
+    """Everything that the declared job reads and writes, and its flows; other facets of the event are kept verbatim."""
+    declared: list[EdgeFact] = [EdgeFact(EdgeType.READS, exchange.job, dataset) for dataset in exchange.inputs]
+    declared += [EdgeFact(EdgeType.READS, job, dataset) for job, dataset in exchange.consumed]
     draft = Draft()
-    for target in of.targets:
-        said += build_edges(target, of)
-        draw_flows(draft, target, _list_own_feeds(target), of.job)
-    assets = [_keep_facets(of.job, state.job_facets, RUN_OWNED_JOB)]
+    for target in exchange.targets:
+        declared += build_edges(target, exchange)
+        draw_flows(draft, target, _list_own_feeds(target), exchange.job)
+    assets = [_keep_facets(exchange.job, state.job_facets, RUN_OWNED_JOB)]
     for role, mentions in (("input", state.inputs), ("output", state.outputs)):
         for mention in mentions:
             key = contents.naming.dataset(mention.namespace, mention.name)
@@ -76,43 +76,43 @@ def _draft_declared(state: RunState, of: Exchange, contents: ContentCache) -> Dr
             roles = {f"{role}_facet:{name}": to_verbatim_json(slot.raw) for name, slot in mention.role_facets.items()}
             if kept or roles:
                 assets.append(AssetFact(key, {**kept, **roles}))
-    draft.add(Facts(tuple(assets), tuple(said)))
+    draft.add(Facts(tuple(assets), tuple(declared)))
     return draft
 
 
 def _list_own_feeds(target: Target) -> list[tuple[AssetKey, bool]]:
-    """The datasets that feed a target, as covered as its own column lineage makes them: static events have no siblings."""
+    """The inputs of a target, each with whether the target's own column lineage covers it: static events have no siblings."""
     return [(feed.dataset, feed.covered) for feed in target.feeds]
 
 
-def _state_datasets(source: str, time: int, state: RunState, moved: Exchange | None, contents: ContentCache) -> list[Statement]:
-    """What facets say of datasets, and how they were spelled."""
+def _state_datasets(source: str, time: int, state: RunState, exchange: Exchange | None, contents: ContentCache) -> list[Statement]:
+    """What facets state of datasets, and the spellings of their names."""
     facets: dict[AssetKey, dict[str, Slot]] = {}
-    result = _state_schemas(source, time, state, moved, contents)
+    result = _state_schemas(source, time, state, exchange, contents)
     spelled = {}
     for mention, join in [*((mention, join_slots) for mention in state.inputs), *((mention, join_roles) for mention in state.outputs)]:
         key = contents.naming.dataset(mention.namespace, mention.name)
         facets[key] = join(facets.get(key, {}), mention.facets)
-        for of, raw, _, _ in list_spellings(mention, contents):
-            spelled[of, raw] = build_spelling(of, raw, contents)
+        for spelled_key, raw, _, _ in list_spellings(mention, contents):
+            spelled[spelled_key, raw] = build_spelling(spelled_key, raw, contents)
     for key, slots in facets.items():
         for name, slot in slots.items():
             if name in (*_LINEAGE, "schema") and slot.readable:
                 continue  # lineage is in the statement of the job or of the dataset's lineage
-            said = contents.get_facet_content(key, Place.DATASET, name, slot)
-            result.append(Statement(source, (DATASET, *key.parts, build_facet_scope(name, slot)), time, said))
+            content = contents.get_facet_content(key, Place.DATASET, name, slot)
+            result.append(Statement(source, (DATASET, *key.parts, build_facet_scope(name, slot)), time, content))
             if name == "lifecycleStateChange":
                 result += [Statement(source, scope, time, change) for scope, change in list_lifecycle_changes(key, slot, time, contents)]
-    return result + [Statement(source, (DATASET, *of.parts, "spelling", *raw), time, said) for (of, raw), said in spelled.items()]
+    return result + [Statement(source, (DATASET, *key.parts, "spelling", *raw), time, content) for (key, raw), content in spelled.items()]
 
 
-def _state_schemas(source: str, time: int, state: RunState, moved: Exchange | None, contents: ContentCache) -> list[Statement]:
-    """The columns of datasets. `moved`: what a job reads and writes; None for a dataset event, which is about the whole dataset."""
-    if moved is not None:
+def _state_schemas(source: str, time: int, state: RunState, exchange: Exchange | None, contents: ContentCache) -> list[Statement]:
+    """The columns of datasets. `exchange`: what a job reads and writes; None for a dataset event, which is about the whole dataset."""
+    if exchange is not None:
         return [
             Statement(source, one.scope, time, one.content)
-            for key in sorted({*moved.inputs, *moved.outputs})
-            for one in list_schemas(key, moved, contents)
+            for key in sorted({*exchange.inputs, *exchange.outputs})
+            for one in list_schemas(key, exchange, contents)
         ]
     slots = {contents.naming.dataset(mention.namespace, mention.name): mention.facets.get("schema") for mention in state.outputs}
     return [
@@ -128,5 +128,5 @@ def _keep_facets(key: AssetKey, facets: Mapping[str, Slot], names: Iterable[str]
 
 
 def _are_deleted(facets: Mapping[str, Slot], contents: ContentCache) -> bool:
-    """Whether every lineage facet says `_deleted`."""
+    """Whether every lineage facet is marked `_deleted`."""
     return all(contents.is_deleted(name, facets[name]) for name in _LINEAGE if name in facets)

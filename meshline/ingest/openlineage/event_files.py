@@ -1,8 +1,8 @@
 """Events from files: ndjson, one JSON event, a JSON array of events; gzip or not; folders; `-` is standard input.
 
 Memory is bounded by one line, or by one document if the file is a single JSON value; a file that unpacks
-to more is refused. A broken line is one refusal with its place, the rest of the file is taken. `split_events` takes
-an array apart without reading its events, so that an error in one event does not affect the others.
+to more is refused. A broken line is one refusal with its place, the rest of the file is read. `split_events` splits
+an array without parsing its events, so that an error in one event does not affect the others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[][{},]', re.DOTALL)
 
 
 def split_events(array: bytes) -> list[bytes]:
-    """The text of each element. Raises InvalidInput if it cannot be told where they begin and end."""
+    """The text of each element of a JSON array. Raises InvalidInput if their boundaries cannot be found."""
     try:
         return [bytes(event) for event in _whole.decode(array)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -37,7 +37,10 @@ def split_events(array: bytes) -> list[bytes]:
 
 
 def _split_by_brackets(array: bytes) -> list[bytes] | None:
-    """By commas and brackets outside of strings: Python's producers write NaN, and a text cut short may hold half a character."""
+    """Split at commas outside of strings and brackets; None if that is impossible.
+
+    Python's producers write NaN, which is not JSON, and a text that was cut may contain half a character.
+    """
     if not array.startswith(b"["):
         return None
     result: list[bytes] = []
@@ -65,11 +68,11 @@ STDIN = "-"
 
 _GZIP = b"\x1f\x8b"
 
-Found: TypeAlias = tuple[str, bytes] | InvalidInput  # (file:line or file[index], event), or what cannot be read and why
+Found: TypeAlias = tuple[str, bytes] | InvalidInput  # (file:line or file[index], event), or the error of what cannot be read
 
 
 def list_files(paths: Sequence[str]) -> list[str]:
-    """The files that are meant: folders are searched for events, sorted by name; others are taken as given."""
+    """The files of these paths: a folder gives its event files, sorted by name; any other path stays as given."""
     result: list[str] = []
     for path in paths:
         if path != STDIN and Path(path).is_dir():
@@ -80,7 +83,7 @@ def list_files(paths: Sequence[str]) -> list[str]:
 
 
 def read_events(paths: Sequence[str]) -> Iterator[Found]:
-    """Every event in these files and folders. Never raises for what is in them: that is one `InvalidInput` among them."""
+    """Every event in these files and folders. Never raises for a file: its error is yielded as an `InvalidInput`."""
     for path in list_files(paths):
         yield from _read_file(path)
 
@@ -107,7 +110,7 @@ def _read_stream(stream: BufferedReader, name: str) -> Iterator[Found]:
 
 
 def _read_text(stream: BinaryIO, name: str) -> Iterator[Found]:
-    """Lines that are JSON by themselves are events; a first one that is not begins a document."""
+    """Each line that is JSON by itself is an event; if the first line is not, the file is read as one document."""
     lines = _read_lines(stream, name)
     for number, line in lines:
         if isinstance(line, InvalidInput):
@@ -132,7 +135,7 @@ def _list_events(lines: Iterable[tuple[int, bytes | InvalidInput]], name: str) -
 
 
 def _read_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes | InvalidInput]]:
-    """Stripped lines, numbered from 1. Ends at a line, or after a sum of lines, that is too long."""
+    """Stripped lines, numbered from 1. Ends with an error at a line above MAX_DOCUMENT or a sum of lines above MAX_UNPACKED bytes."""
     total, number = 0, 0
     while line := stream.readline(MAX_DOCUMENT + 1):
         number += 1
@@ -145,7 +148,7 @@ def _read_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes | Inva
 
 
 def _read_document(number: int, first: bytes, rest: Iterable[tuple[int, bytes | InvalidInput]], name: str) -> Iterator[Found]:
-    """A file that is one JSON value over many lines; if it is none, a file of lines of which the first is broken."""
+    """Events of a file that is one JSON value over many lines; if it is not, of a file of lines of which the first is broken."""
     read: list[tuple[int, bytes]] = [(number, first)]
     size = len(first)
     for at, line in rest:

@@ -1,7 +1,7 @@
-"""How much one event may hold, so that no event takes the writer more than a few seconds: more is refused before the work.
+"""Limits of one event, so that no event costs the writer more than a few seconds: a larger one is refused before the work.
 
-Bytes alone bound nothing: a few kilobytes of names make a million pairs of inputs and outputs. Measured with processor time on
-one core, an event at any one of these limits takes the writer at most two seconds.
+A limit of bytes is not enough: a few kilobytes of names make a million pairs of inputs and outputs. Measured with processor time
+on one core, an event at any one of these limits costs the writer at most two seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from meshline.ingest.openlineage import facet_types
 
 MAX_DIGITS = 400  # of one number; the largest float has 309
 MAX_DEPTH = 250  # of fields in fields
-SHORT = 4_096  # bytes of a facet: no more than the characters of a name that are accepted
+SHORT = 4_096  # bytes of a facet that needs no check of its strings: it is no longer than a name may be
 MAX_PATHS = 4 * 2**20  # characters, of the dotted paths of all columns of a schema
 
 _DIGITS = bytes(ord("0") if chr(code) in "123456789" else code for code in range(256))
@@ -27,12 +27,13 @@ _TEXTS = frozenset({"type", "description", "value", "query", "dialect", "expecte
 
 
 class EventLimits(NamedTuple):
-    """`datasets`: inputs and outputs together; `pairs`: inputs times outputs; both also of all events of a run together.
+    """Maximum counts per event.
 
-    `facets`: of all that an event names. `columns`: those that its schemas list, and as many that its lineage names. `flows`: input
-    fields of its lineage, each as often as it has transformations. `entries`: of one list in a facet (tags, owners, ...). `name` and
-    `text`: characters of a name, and of a description or a query. `facet_bytes`: of a facet of a job or dataset that is no schema and
-    no lineage.
+    `datasets`: inputs and outputs together; `pairs`: inputs times outputs; both also apply to all events of a run together.
+    `facets`: facets of the event, its run, its job and its datasets. `columns`: columns in its schemas, and separately columns in its
+    lineage. `flows`: input fields of its lineage, each counted once per transformation. `entries`: entries of one list in a facet
+    (tags, owners, ...). `name` and `text`: characters of a name, and of a description or a query. `facet_bytes`: bytes of a facet of
+    a job or dataset, except schemas and lineage.
     """
 
     datasets: int = 10_000
@@ -46,14 +47,14 @@ class EventLimits(NamedTuple):
     facet_bytes: int = 4 * 2**20
 
 
-NO_LIMITS = EventLimits(*[2**62] * len(EventLimits._fields))  # for what was accepted before
+NO_LIMITS = EventLimits(*[2**62] * len(EventLimits._fields))  # for events that were accepted before
 
 
 class Extent(NamedTuple):
-    """How much a facet holds. `where`: the path, inside the facet, of what is refused in any event; then `problem` says why."""
+    """The size of a facet. `problem`: why any event with this facet is refused (empty: it is not), and `where`: its path in the facet."""
 
     columns: int = 0  # listed by a schema
-    named: int = 0  # columns that a lineage names
+    named: int = 0  # columns in a lineage
     flows: int = 0
     problem: str = ""
     where: str = ""
@@ -63,7 +64,7 @@ SMALL = Extent()
 
 
 class Counts:
-    """What one event holds, added up facet by facet. Raises InvalidInput with the path at which there is too much."""
+    """The counts of one event, added up facet by facet. Raises InvalidInput with the path of the facet that exceeds a limit."""
 
     def __init__(self, limits: EventLimits) -> None:
         self.limits = limits
@@ -88,7 +89,7 @@ class Counts:
 
 
 def check_numbers(body: bytes) -> None:
-    """Raises InvalidInput for a number of more than MAX_DIGITS digits: it would be read at a cost that grows with their square."""
+    """Raises InvalidInput for a number of more than MAX_DIGITS digits: the cost of parsing it grows with their square."""
     if _MANY_DIGITS in body.translate(_DIGITS) and _MANY_DIGITS in _STRING.sub(b"", body).translate(_DIGITS):
         raise InvalidInput(f"a number of more than {MAX_DIGITS} digits; at most {MAX_DIGITS} are accepted", "$")
 
@@ -98,7 +99,10 @@ def check_name(name: str, where: str, limits: EventLimits) -> None:
 
 
 def check_datasets(inputs: int, outputs: int, where: str, limits: EventLimits) -> None:
-    """Of one event, or of a run. Every input may flow into every output, so their product counts."""
+    """Check the datasets of one event, or of a run. Every input may flow into every output, so their product counts.
+
+    Raises InvalidInput.
+    """
     _check_limit(inputs + outputs, limits.datasets, "inputs and outputs", where)
     if inputs * outputs > limits.pairs:
         raise InvalidInput(
@@ -117,7 +121,7 @@ def _check_limit(found: int, accepted: int, what: str, where: str) -> None:
 
 
 def measure_facet(value: facet_types.AnyFacet, raw: bytes, limits: EventLimits) -> Extent:
-    """How much a facet holds that was read. In short ones no name is too long."""
+    """The size of a parsed facet. Strings of facets up to SHORT bytes are not checked: none can be too long."""
     if len(raw) > SHORT:
         try:
             if isinstance(value, facet_types.Schema):
@@ -177,7 +181,7 @@ def _check_paths(schema: facet_types.Schema) -> None:
 
 
 def _check_strings(value: object, where: str, limits: EventLimits, name: str = "") -> None:
-    """Every list and every string that is read."""
+    """Check the length of every list and string that is interpreted. Raises InvalidInput."""
     if isinstance(value, str):
         most, what = (limits.text, "characters in a text") if name in _TEXTS else (limits.name, "characters in a name")
         _check_limit(len(value), most, what, where)

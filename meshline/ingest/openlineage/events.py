@@ -1,8 +1,9 @@
 """Bytes -> one OpenLineage event, as a frozen value.
 
-Strict on what is used, lenient on what is not (OpenLineage 2-0-2): an event is refused only if it
-cannot be placed (not JSON, no time, neither job nor dataset, wrong types of names and lists). A facet
-that cannot be read is kept as it came and noted; so is column lineage that contradicts the schema of the same output.
+Strict on what is used, lenient on what is not (OpenLineage 2-0-2): an event is refused only if it cannot be
+assigned to a job or dataset and a time (not JSON, no time, neither job nor dataset, wrong types of names and lists).
+A facet that cannot be parsed is kept verbatim and noted in a warning; so is column lineage that contradicts the schema
+of the same output.
 """
 
 from __future__ import annotations
@@ -27,23 +28,24 @@ from meshline.ingest.openlineage.facets import COUNTED, Facet, FacetReader, Plac
 from meshline.ingest.openlineage.producers import find_change, find_producer
 from meshline.ingest.openlineage.repair import Note, repair_event
 
-MAX_COMPARED = 8 * 2**20  # bytes, about, of comparisons of schema and lineage
+MAX_COMPARED = 8 * 2**20  # bytes, approximately, of cached comparisons of schema and lineage
 _SHOWN = 5
 
 _CONSEQUENCE = (
-    "these are left out: the lineage is read from the job's SQL if that can be, else the columns of this output are only possibly affected"
+    "these columns are left out: the lineage is read from the job's SQL if possible, else the columns of this output count as"
+    " only possibly affected"
 )
 
 
 class Contradictions:
-    """Compares the facets of outputs; the same facets come every day, so results are remembered."""
+    """Finds column lineage that contradicts the schema of its output. Results are cached: the same facets come every day."""
 
     def __init__(self, reader: FacetReader) -> None:
         self._reader = reader
         self._compared: Memory[tuple[bytes, bytes], tuple[str, ...]] = Memory(MAX_COMPARED)
 
     def list_notes(self, job_facets: Mapping[str, Facet], outputs: Sequence[Mapping[str, Facet]]) -> Iterator[Note]:
-        """One for each output whose schema lists all of its columns, and not those of its lineage. `outputs`: their facets."""
+        """A note for each output whose schema lists all of its columns, but not those of its lineage. `outputs`: their facets."""
         producer = None
         for position, facets in enumerate(outputs):
             schema, lineage = facets.get("schema"), facets.get("columnLineage")
@@ -55,7 +57,7 @@ class Contradictions:
                 yield Note(where, f"it names columns that the schema of this output lacks ({_format_few(foreign)}); {_CONSEQUENCE}")
 
     def _find_foreign_columns(self, schema: Facet, lineage: Facet) -> tuple[str, ...]:
-        """The columns that a lineage gives sources and a schema lacks."""
+        """The columns that have sources in the lineage and are missing in the schema."""
         key = (schema.digest, lineage.digest)
         found = self._compared.get(key)
         if found is None:
@@ -80,12 +82,8 @@ def _format_few(names: Sequence[str]) -> str:
 
 MAX_BYTES = 16 * 2**20  # of one event
 
-_CONTRADICTED = (
-    "these are left out: the lineage is read from the job's SQL if that can be, else the columns of this output are only possibly affected"
-)
-
 _DELTA_LOG = "/_delta_log"  # Spark names it as an input of a stream from a Delta table
-_NO_NAMESPACE = "it is empty: all datasets of this name without a namespace are one, whichever system and job they are of"
+_NO_NAMESPACE = "it is empty: datasets of this name without a namespace count as one, even if they are from different systems or jobs"
 
 
 class EventType(enum.StrEnum):
@@ -112,7 +110,7 @@ class DatasetMention(NamedTuple):
 
 
 class RunEvent(NamedTuple):
-    """Times are microseconds since the epoch, UTC. `job`: namespace and name."""
+    """An event of a run. `time`: microseconds since the epoch, UTC. `job`: namespace and name."""
 
     time: int
     type: EventType
@@ -126,6 +124,8 @@ class RunEvent(NamedTuple):
 
 
 class JobEvent(NamedTuple):
+    """Metadata of a job without a run. `time`: microseconds since the epoch, UTC. `job`: namespace and name."""
+
     time: int
     job: tuple[str, str]
     job_facets: Mapping[str, Facet]
@@ -135,6 +135,8 @@ class JobEvent(NamedTuple):
 
 
 class DatasetEvent(NamedTuple):
+    """Metadata of a dataset without a run. `time`: microseconds since the epoch, UTC."""
+
     time: int
     dataset: DatasetMention
     warnings: Sequence[Note] = ()
@@ -178,16 +180,16 @@ _decoder = msgspec.json.Decoder(_Event)
 
 
 class EventParser:
-    """Parses events; facets are read with `reader` to say what is wrong with them."""
+    """Parses events. `reader` parses their facets, so that problems are reported with the event. Thread-safe."""
 
     def __init__(self, reader: FacetReader) -> None:
         self._reader = reader
         self._contradictions = Contradictions(reader)
 
     def parse(self, body: bytes, now: int) -> Event:
-        """The event in `body`. `now`: microseconds, the clock that no event may be a day ahead of.
+        """The event in `body`. `now`: the current time in microseconds; no event may be more than a day ahead of it.
 
-        Raises InvalidInput, which names the JSON path, what was found and what is accepted.
+        Raises InvalidInput with the JSON path, what was found and what is accepted.
         """
         if len(body) > MAX_BYTES:
             raise InvalidInput(f"an event of {len(body)} bytes; at most {MAX_BYTES} are accepted", "$")
@@ -199,12 +201,12 @@ class EventParser:
 
 
 class _EventBuilder:
-    """Reads one event, and counts what it holds."""
+    """Builds one event, and checks its counts against the limits."""
 
     def __init__(self, reader: FacetReader, contradictions: Contradictions, notes: list[Note]) -> None:
         self._reader = reader
         self._contradictions = contradictions
-        self._notes = notes  # what of the event is not used as it came
+        self._notes = notes  # parts of the event that were changed or not interpreted
         self._limits = reader.limits
         self._counts = Counts(reader.limits)
 
@@ -272,7 +274,7 @@ class _EventBuilder:
 
 
 def _decode_event(body: bytes, notes: list[Note]) -> _Event:
-    """The fast way, and where it fails the slow one, which repairs or says exactly what is wrong."""
+    """The typed event. If the fast decoder refuses the body, `repair_event` repairs it or raises InvalidInput with the exact place."""
     try:
         event = _decoder.decode(body)
         usable = (event.job is not None or event.dataset is not None) and _has_names(event)
@@ -284,7 +286,7 @@ def _decode_event(body: bytes, notes: list[Note]) -> _Event:
 
 
 def _has_names(event: _Event) -> bool:
-    """Whether what must have a name has one."""
+    """Whether the job, the run and all datasets have names."""
     if event.job is not None and not (event.job.name and (event.run is None or event.run.run_id)):
         return False
     if event.dataset is not None and not event.dataset.name:
@@ -303,7 +305,10 @@ def _parse_event_type(text: str | None, notes: list[Note]) -> EventType:
 
 
 def parse_event_time(text: str, now: int) -> int:
-    """Microseconds since the epoch of an ISO 8601 time: any precision, cut to microseconds; no zone is UTC."""
+    """Microseconds since the epoch of an ISO 8601 time, truncated to microseconds; a time without a zone is UTC.
+
+    Raises InvalidInput for a text that is no time, and for a time before 1970 or more than a day after `now`.
+    """
     cleaned = text.strip()
     if cleaned.endswith("z"):
         cleaned = cleaned[:-1] + "Z"

@@ -18,12 +18,12 @@ _BUILT_IN = "default_catalog.default_database."  # Flink: table.builtin-catalog-
 
 
 def is_session_name(key: AssetKey, type_: object) -> bool:
-    """`key`: a symlink. `type_`: what its facet calls it."""
+    """Whether a symlink exists only in a session of Flink. `key`: the symlink. `type_`: its type in the facet."""
     namespace, name = key.parts
     return name.startswith(_BUILT_IN) or (namespace.startswith("kafka://") and type_ == "TABLE")
 
 
-VERBATIM = "facet:"  # + the facet's name: the attribute that holds it as it came
+VERBATIM = "facet:"  # + the facet's name: the attribute that keeps it verbatim
 MAX_DEPTH = 64  # of a facet that is kept as JSON; a deeper one is kept as text
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -31,7 +31,7 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 
 
 def draft_facet(key: AssetKey, name: str, raw: bytes, value: facet_types.AnyFacet | None, naming: Naming) -> Draft:
-    """What a facet says of the asset `key`. `value`: the facet read, None if it cannot be."""
+    """What a facet states of the asset `key`. `value`: the parsed facet; None if it cannot be parsed."""
     result = Draft()
     result.asset(key, None, {VERBATIM + name: to_verbatim_json(raw)})
     if isinstance(value, facet_types.Schema):
@@ -42,7 +42,7 @@ def draft_facet(key: AssetKey, name: str, raw: bytes, value: facet_types.AnyFace
 
 
 def draft_partial_schema(key: AssetKey, raw: bytes, facet: facet_types.Schema) -> Draft:
-    """What a schema says that may lack columns: which ones there are, not in which order."""
+    """What a schema states that may lack columns: these columns exist, without their order."""
     result = Draft()
     result.asset(key, None, {VERBATIM + "schema": to_verbatim_json(raw)})
     for path, _, field in _walk_columns(facet):
@@ -100,12 +100,12 @@ def _walk_columns(facet: facet_types.Schema) -> Iterator[tuple[str, int, facet_t
 
 
 def list_columns(facet: facet_types.Schema) -> tuple[str, ...]:
-    """The columns that a schema lists, nested ones as dotted paths."""
+    """The columns that a schema lists; nested ones as dotted paths."""
     return tuple(path for path, _, _ in _walk_columns(facet))
 
 
 def find_seldom_columns(facet: facet_types.Schema) -> frozenset[str]:
-    """The names in a schema that are columns only because some schema lists them."""
+    """The names (casefolded) in a schema that count as columns only because a schema lists them."""
     return frozenset(folded for field in facet.fields or () if (folded := field.name.casefold()) in SELDOM_COLUMNS)
 
 
@@ -125,18 +125,18 @@ def _walk_nested(prefix: str, field: facet_types.SchemaField) -> Iterator[tuple[
 
 def _draw_schema(result: Draft, key: AssetKey, facet: facet_types.Schema) -> None:
     columns = list(_walk_columns(facet))
-    attributes = [(path, said) for path, _, field in columns if (said := _build_column_attributes(field))]
+    attributes = [(path, attributes) for path, _, field in columns if (attributes := _build_column_attributes(field))]
     result.listing(key, [column[:2] for column in columns], attributes)
 
 
 def _build_column_attributes(field: facet_types.SchemaField) -> dict[str, Json]:
-    said: dict[str, Json] = {}
+    attributes: dict[str, Json] = {}
     kind, description = field.type, field.description
     if kind is not None and kind != "":
-        said["type"] = kind if isinstance(kind, str) else msgspec.json.encode(kind).decode()
+        attributes["type"] = kind if isinstance(kind, str) else msgspec.json.encode(kind).decode()
     if description and isinstance(description, str):
-        said["description"] = description
-    return said
+        attributes["description"] = description
+    return attributes
 
 
 def _build_symlinks(key: AssetKey, facet: facet_types.Symlinks, naming: Naming) -> Facts:
@@ -168,7 +168,7 @@ def _build_tags(key: AssetKey, facet: facet_types.Tags) -> Facts:
     for tag in facet.tags or ():
         on = model.build_column_key(key, tag.field) if tag.field and key.kind is AssetKind.DATASET else key
         tags.setdefault(on, set()).add(_format_tag(tag))
-    return Facts(assets=tuple(AssetFact(on, {"tags": list[Json](sorted(said))}) for on, said in tags.items()))
+    return Facts(assets=tuple(AssetFact(on, {"tags": list[Json](sorted(names))}) for on, names in tags.items()))
 
 
 def _format_tag(tag: facet_types.Tag) -> str:

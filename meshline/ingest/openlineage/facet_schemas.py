@@ -1,7 +1,7 @@
-"""What the schemas of the specification's facets accept: types that only check. What is read of a facet is in `facet_types`.
+"""Types that check facets against the schemas of the specification. The types that are interpreted are in `facet_types`.
 
 Source: the JSON Schemas in `spec/facets` of OpenLineage 1.40. Formats (`uri`, `uuid`, `date-time`) are not checked, nor the
-`_producer` and `_schemaURL` that every facet should have: they say nothing about the data. A schema accepts keys that it
+`_producer` and `_schemaURL` that every facet should have: they state nothing about the data. A schema accepts keys that it
 does not list, and refuses null.
 """
 
@@ -45,7 +45,7 @@ class ColumnLineage(Struct, gc=False):
 
 
 class _NamedTogether(Struct, gc=False):
-    """A job of a lineage: its namespace and its name come together."""
+    """A job in a lineage facet: it has both a namespace and a name, or neither."""
 
     namespace: Text = UNSET
     name: Text = UNSET
@@ -482,13 +482,13 @@ SCHEMAS: dict[tuple[str, str], type[Struct]] = {
 
 
 class SchemaCheck:
-    """Says what the schema of a facet refuses. Decoders are made when they are first needed."""
+    """Checks facets against their schemas. Each decoder is built when it is first needed."""
 
     def __init__(self) -> None:
         self._decoders: dict[tuple[str, str], msgspec.json.Decoder[Struct]] = {}
 
     def find_problem(self, place: str, name: str, raw: bytes) -> str:
-        """Why the schema of a facet refuses it; empty: it does not, or the specification has no such facet."""
+        """Why the schema of a facet refuses it; empty if it is accepted, or if the specification has no such facet."""
         key = (place, name)
         if key not in SCHEMAS:
             return ""

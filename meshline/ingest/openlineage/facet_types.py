@@ -1,8 +1,8 @@
 """The facets that are interpreted, as typed values: strict on what is used, lenient on what is not.
 
 Fields that only decorate (a type's text, a description) accept anything; names must be strings. A field
-that is null counts as absent everywhere. Values hold nothing that could be part of a cycle (tuples, and
-`gc=False`): thousands are remembered, and the garbage collector need not look at them.
+that is null counts as absent everywhere. Values contain nothing that could be part of a cycle (tuples, and
+`gc=False`): thousands are cached, and the garbage collector need not traverse them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 
 class AnyFacet(msgspec.Struct, frozen=True, gc=False):
-    """Any facet. `deleted`: the producer takes the facet back (spec, JobFacet and DatasetFacet)."""
+    """Any facet. `deleted`: true if the producer deletes the facet (specification, JobFacet and DatasetFacet)."""
 
     deleted: Any = msgspec.field(default=None, name="_deleted")
 
@@ -54,7 +54,7 @@ class ColumnLineage(AnyFacet, frozen=True, gc=False):
 
 
 class LineageInput(msgspec.Struct, frozen=True, gc=False):
-    """A source; what it needs depends on `type` (DATASET or JOB), see `meshline.ingest.openlineage.column_lineage`."""
+    """A source; which fields it must have depends on `type` (DATASET or JOB), see `meshline.ingest.openlineage.column_lineage`."""
 
     type: str | None = None
     namespace: str | None = None
@@ -172,7 +172,7 @@ class Sql(AnyFacet, frozen=True, gc=False):
 
 
 class DbtNode(AnyFacet, frozen=True, gc=False):
-    """`dbt_node`, which openlineage-dbt alone sends."""
+    """The facet `dbt_node`, which only openlineage-dbt sends."""
 
     unique_id: str | None = None
 
@@ -182,7 +182,7 @@ class SourceCodeLocation(AnyFacet, frozen=True, gc=False):
 
 
 class Assertion(msgspec.Struct, frozen=True, gc=False):
-    """One test and its result. `params`: of a producer that knows the fields of version 1-1-0 of the facet."""
+    """One test and its result. `params`: only from producers that send version 1-1-0 of the facet."""
 
     assertion: str
     success: bool

@@ -1,7 +1,7 @@
-"""Which facets are interpreted, and as what: the one table, and the reading of facets by it.
+"""The table of facets that are interpreted, with their meaning, and the reader that parses facets by it.
 
-`docs/openlineage-facets.md` is made from the table. Facets that it does not name, and those that it
-says are kept, are kept verbatim with their run, job or dataset.
+`docs/openlineage-facets.md` is generated from the table. Facets that are not in it, or are marked as
+kept, are kept verbatim with their run, job or dataset.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from meshline.ingest.openlineage import facet_types
 from meshline.ingest.openlineage.event_limits import SMALL, EventLimits, Extent, measure_facet
 from meshline.ingest.openlineage.facet_schemas import SchemaCheck
 
-MAX_REMEMBERED = 64 * 2**20  # bytes of facets read
+MAX_REMEMBERED = 64 * 2**20  # bytes of cached facets
 
 
 class Place(enum.StrEnum):
-    """What a facet hangs on."""
+    """The part of an event to which a facet belongs."""
 
     RUN = "run"
     JOB = "job"
@@ -30,7 +30,7 @@ class Place(enum.StrEnum):
 
 
 class Text(Protocol):
-    """A facet as it came, wherever it is kept. `digest`: 16 bytes, of the text."""
+    """A facet as the producer sent it. `raw`: its JSON text; `digest`: 16 bytes, of that text."""
 
     @property
     def digest(self) -> bytes: ...
@@ -40,7 +40,7 @@ class Text(Protocol):
 
 
 class Weight(enum.IntEnum):
-    """How much a facet counts against another of the same name in the same run, before its time does."""
+    """The priority of a facet over another of the same name in the same run; of equal ones the later wins."""
 
     UNREADABLE = 0
     EMPTY = 1
@@ -48,7 +48,7 @@ class Weight(enum.IntEnum):
 
 
 class Facet(NamedTuple):
-    """A facet of an event, as it came."""
+    """A facet of an event, as the producer sent it. `digest`: 16 bytes, of `raw`."""
 
     digest: bytes
     raw: bytes
@@ -56,7 +56,7 @@ class Facet(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One facet of the specification. `schema`: its file in `spec/facets`; `type`: how it is read, if it is."""
+    """One facet of the specification. `schema`: its file in `spec/facets`; `type`: the type of its value, None if it is only kept."""
 
     place: Place
     name: str
@@ -187,19 +187,19 @@ OWN_RULES = (
     ),
 )
 
-# Semantics: these belong to the run's statement or record, not to the dataset or job over runs.
+# Semantics: these belong to the statement or record of one run, not to the dataset or job across runs.
 RUN_OWNED_DATASET = frozenset({"columnLineage", "lineage", "version", "dataQualityAssertions"})
 RUN_OWNED_JOB = frozenset({"lineage"})
 
-# Facets of which the columns and flows are limited, not the bytes.
+# Facets whose columns and flows are limited instead of their bytes.
 COUNTED = frozenset({"schema", "columnLineage", "lineage"})
 
-# Facets that, listing nothing, say nothing: inside a run, empty never means "none".
+# Facets that state nothing if they list nothing: inside a run, empty never means "none".
 _LISTS = frozenset({"schema", "columnLineage"})
 
 
 class Reading(NamedTuple):
-    """A facet read. `problem`: what is wrong with it, and what became of it; empty: nothing. `value`: None if it cannot be read."""
+    """A parsed facet. `value`: None if it cannot be parsed. `problem`: what is wrong and what that leads to; empty if nothing is."""
 
     value: facet_types.AnyFacet | None
     weight: Weight
@@ -208,7 +208,7 @@ class Reading(NamedTuple):
 
 
 class FacetReader:
-    """Reads facets by the table, and remembers what it read: the same facets come every day."""
+    """Parses facets by the table, and caches the results: producers send the same facets every day. Thread-safe."""
 
     def __init__(self, limits: EventLimits | None = None) -> None:
         self.limits = limits or EventLimits()
@@ -223,7 +223,7 @@ class FacetReader:
         return self.read_raw(place, name, facet.digest, facet.raw)
 
     def read_raw(self, place: Place, name: str, digest: bytes, raw: bytes) -> Reading:
-        """`read`, of a facet that is not made yet."""
+        """The same as `read`, for a facet that is not a value yet."""
         key = (place, name, digest)
         reading = self._read.get(key)
         if reading is None:
@@ -234,11 +234,11 @@ class FacetReader:
         try:
             value = self._decoders.get((place, name), self._any).decode(raw)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return Reading(None, Weight.UNREADABLE, f"{error}; kept as it came, not interpreted")
-        if value.deleted is True:  # what else a facet needs, one that is taken back does not
+            return Reading(None, Weight.UNREADABLE, f"{error}; kept verbatim, not interpreted")
+        if value.deleted is True:  # a deleted facet needs no other fields
             return Reading(value, Weight.GOOD, extent=measure_facet(value, raw, self.limits))
         refused = self._schemas.find_problem(place, name, raw)
-        problem = f"{refused}; refused by the schema of the facet: kept as it came, interpreted as far as it can be" if refused else ""
+        problem = f"{refused}; refused by the schema of the facet: kept verbatim, interpreted as far as possible" if refused else ""
         empty = name in _LISTS and not _has_entries(value)
         return Reading(value, Weight.EMPTY if empty else Weight.GOOD, problem, measure_facet(value, raw, self.limits))
 
@@ -250,15 +250,15 @@ def _has_entries(facet: facet_types.AnyFacet) -> bool:
 
 
 def build_facets_page() -> str:
-    """`docs/openlineage-facets.md`."""
+    """The text of `docs/openlineage-facets.md`."""
     lines = [
         "# OpenLineage facets",
         "",
-        "What becomes of every facet of the OpenLineage specification, and of those of one producer that are interpreted. Made from",
-        "`meshline/ingest/openlineage/facets.py`; `scripts/make-docs` writes it. A facet that is not listed is kept verbatim with",
-        "its run, job or dataset, as `facet:<name>`, and can be read back. So can those that are interpreted.",
+        "What meshline does with each facet of the OpenLineage specification, and with the facets of single producers that it",
+        "interprets. `scripts/make-docs` generates this page from `meshline/ingest/openlineage/facets.py`. Every facet, listed or not, is",
+        "kept verbatim with its run, job or dataset, as `facet:<name>`, and can be read back.",
         "",
-        "| on | facet | schema | what becomes of it |",
+        "| of | facet | schema | use |",
         "| --- | --- | --- | --- |",
     ]
     lines += [
@@ -267,9 +267,9 @@ def build_facets_page() -> str:
     ]
     lines += [
         "",
-        "A facet with `_deleted: true` takes back what the facet said of its job or dataset. A facet that cannot be read is",
-        "kept verbatim, and named in a warning of the answer; the rest of its event is taken. So is one that the facet's own",
-        "schema refuses (a missing key, a wrong type, an unknown word); what can be read of it is interpreted all the same.",
+        "A facet with `_deleted: true` retracts what the facet stated of its job or dataset. A facet that cannot be parsed is",
+        "kept verbatim, and a warning in the answer names it; the rest of its event is ingested. A facet that its own schema",
+        "refuses (a missing key, a wrong type, an unknown word) is treated alike, and interpreted as far as possible.",
         "",
     ]
     return "\n".join(lines)

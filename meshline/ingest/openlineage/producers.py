@@ -1,6 +1,6 @@
-"""What is known of producers: which of their statements are whole, and what they never state.
+"""What is known of producers: which of their schemas list all columns, and what they never state.
 
-A producer is known by `jobType.integration`. Each rule here was found by running the producer (docs/openlineage.md).
+A producer is identified by `jobType.integration`. Each rule here was found by running the producer (docs/openlineage.md).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import NamedTuple
 from meshline.ingest.openlineage.facet_types import JobType, LifecycleStateChange, Sql
 from meshline.ingest.openlineage.facets import FacetReader, Place, Text
 
-# Inputs list all columns of a table, whatever of it is read.
+# Producers whose inputs list all columns of a table, even if only some are read.
 _WHOLE_INPUTS = frozenset({"AIRFLOW", "SPARK"})
-# Outputs list all columns of a table, also where it is only updated.
+# Producers whose outputs list all columns of a table, even if it is only updated.
 _WHOLE_UPDATES = frozenset({"AIRFLOW", "SPARK"})
 # Trino lists the columns that a query sets, dbt those that the project documents.
 _PARTIAL_OUTPUTS = frozenset({"TRINO", "DBT"})
 _REPLACING = frozenset({"CREATE", "OVERWRITE", "TRUNCATE"})  # lifecycleStateChange
 
-# Databases of which Spark reads the result of a query as a table: its columns are those of the query.
+# Databases from which Spark reads the result of a query as a table: the columns are those of the query.
 _QUERIED = re.compile(
     r"(?:postgres|postgresql|mysql|mssql|sqlserver|oracle|snowflake|redshift|trino|teradata|hive|bigquery)\b", re.IGNORECASE
 )
@@ -37,9 +37,9 @@ _CREATING = re.compile(
 
 
 class Producer(NamedTuple):
-    """Whoever sent a run. `integration`: in capitals, empty if unknown. `statement`: the SQL that was run, without leading comments.
+    """The producer of a run. `integration`: in capitals, empty if unknown. `statement`: the SQL of the job, without leading comments.
 
-    `job_type`: what the producer calls its kind of job, in capitals.
+    `job_type`: the producer's name for the kind of job, in capitals.
     """
 
     integration: str = ""
@@ -48,46 +48,46 @@ class Producer(NamedTuple):
 
     @property
     def creates(self) -> bool:
-        """Whether the SQL defines its target anew."""
+        """Whether the SQL creates or replaces its target."""
         return _CREATING.match(self.statement) is not None
 
     @property
     def is_query(self) -> bool:
-        """Whether each query is a job of its own, of which the name is never used again."""
+        """Whether each query is a job of its own, whose name is never used again."""
         return self.integration == "TRINO"
 
     @property
     def names_outputs_after_inputs(self) -> bool:
-        """Whether names say which input flows into which output (`list_output_ends`). Debezium sends each alone, one per event."""
+        """Whether the name of an output identifies its input (`list_output_ends`). Debezium sends each of them in an event of its own."""
         return self.integration == "DEBEZIUM"
 
     @property
     def writes_no_datasets(self) -> bool:
-        """Whether what a job names as outputs are no datasets: dbt names a table for each test, which nobody makes."""
+        """Whether the outputs of a job are no datasets: dbt names a table for each test, and no such table exists."""
         return (self.integration, self.job_type) == ("DBT", "TEST")
 
     @property
     def names_columns_by_select_list(self) -> bool:
-        """Whether column lineage has the names of the SELECT list, and no filters or joins (openlineage-sql): its SQL knows better."""
+        """Whether column lineage uses the names of the SELECT list, and lacks filters and joins (openlineage-sql): the SQL is better."""
         return self.integration == "AIRFLOW"
 
     @property
     def leaves_out_inputs(self) -> bool:
-        """Whether tables that a job reads may be named in its column lineage only."""
+        """Whether the inputs may lack tables that the job reads and that only its column lineage names."""
         return self.integration == "AIRFLOW"
 
     def is_replacement(self, change: str) -> bool:
-        """Whether the content of an output is made anew. `change`: its lifecycleStateChange, empty if none."""
+        """Whether the content of an output is replaced. `change`: its lifecycleStateChange, empty if none."""
         return change in _REPLACING or self.creates
 
     def has_whole_input(self, namespace: str) -> bool:
-        """Whether the schema of an input is the table's."""
+        """Whether the schema of an input lists all columns of the table."""
         if self.integration not in _WHOLE_INPUTS:
             return False
         return self.integration != "SPARK" or _QUERIED.match(namespace) is None
 
     def has_whole_output(self, change: str) -> bool:
-        """Whether the schema of an output is the table's. `change`: its lifecycleStateChange, empty if none."""
+        """Whether the schema of an output lists all columns of the table. `change`: its lifecycleStateChange, empty if none."""
         if self.integration == "DBT":
             return False
         if self.is_replacement(change):
@@ -98,13 +98,13 @@ class Producer(NamedTuple):
 
 
 def list_output_ends(table: str) -> tuple[str, str]:
-    """How the names of topics end into which Debezium writes a table: `<prefix>.<schema>.<table>` for `<database>.<schema>.<table>`."""
+    """The possible ends of the topic into which Debezium writes a table: `<prefix>.<schema>.<table>` for `<database>.<schema>.<table>`."""
     name = _NO_TOPIC.sub("_", table)
     return name, name.partition(".")[2] or name
 
 
 def list_topic_ends(topic: str) -> Iterator[str]:
-    """The ends of a topic's name, after each dot."""
+    """The ends of a topic's name: what follows each dot."""
     at = topic.find(".")
     while at >= 0:
         yield topic[at + 1 :]
@@ -112,7 +112,7 @@ def list_topic_ends(topic: str) -> Iterator[str]:
 
 
 def find_producer(facets: Mapping[str, Text], reader: FacetReader) -> Producer:
-    """The producer of a run, or of a declared job. `facets`: the job's."""
+    """The producer of a run, or of a declared job. `facets`: the facets of the job."""
     job_type = _read_value(facets.get("jobType"), "jobType", reader)
     sql = _read_value(facets.get("sql"), "sql", reader)
     return Producer(
@@ -135,7 +135,7 @@ def _read_value(facet: Text | None, name: str, reader: FacetReader) -> object:
 
 
 def _strip_comments(text: str) -> str:
-    """The beginning of a statement."""
+    """The beginning of a statement, without leading comments."""
     at = 0
     text = text[:_MAX_STATEMENT]
     while (comment := _COMMENT.match(text, at)) is not None and comment.end() > at:

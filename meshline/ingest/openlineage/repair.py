@@ -1,6 +1,6 @@
-"""The slow way to read an event: what may be mended is mended and noted, the rest is refused with its exact path.
+"""The slow way to parse an event: small errors are repaired and noted, others are refused with their exact path.
 
-Only events that the typed decoder refuses come here.
+Only events that the typed decoder refuses are parsed here.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ _KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean
 
 
 class Note(NamedTuple):
-    """Something in a good event that was not taken as it came. `where`: a JSON path."""
+    """A warning about an accepted event: a part that was changed or not interpreted. `where`: its JSON path."""
 
     where: str
     what: str
 
 
 def repair_event(body: bytes, notes: list[Note]) -> bytes:
-    """JSON that the typed decoder takes. Raises InvalidInput where an event cannot be used at all."""
+    """The event as JSON that the typed decoder accepts. Appends the repairs to `notes`.
+
+    Raises InvalidInput for an event that cannot be used.
+    """
     event = _check_object(decode_json(body, notes), "$", "an event")
     _check_string(event, "eventTime", "$", "an ISO 8601 time")
     if "eventType" in event and not isinstance(event["eventType"], str | None):
@@ -39,11 +42,11 @@ def repair_event(body: bytes, notes: list[Note]) -> bytes:
     try:
         return msgspec.json.encode(event)
     except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError, RecursionError) as error:
-        raise InvalidInput(f"cannot be kept ({error})", "$") from error
+        raise InvalidInput(f"the event cannot be stored ({error})", "$") from error
 
 
 def decode_json(body: bytes, notes: list[Note]) -> Any:
-    """JSON as producers write it. Raises InvalidInput."""
+    """The value of a JSON text, in which NaN and Infinity are read as null and noted. Raises InvalidInput."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

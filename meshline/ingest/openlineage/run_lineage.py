@@ -2,7 +2,7 @@
 
 Precedence for one output (semantics, OpenLineage): the `lineage` facet, then `columnLineage`, then
 inputs x outputs. Which of these pairs are covered by column lineage depends on sibling runs as well, so
-a `Target` is made without them and `build_content` is asked with them.
+a `Target` is independent of siblings, and `build_content` is given what they cover.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from meshline.ingest.openlineage.run_state import Mention, RunState, Slot, join_
 
 
 class Resolver:
-    """Over the inputs and outputs of one run, with the symlinks that the run gives for each."""
+    """Resolves names among the inputs and outputs of one run, with the symlinks that the run states for each."""
 
     def __init__(self, datasets: Mapping[AssetKey, frozenset[AssetKey]]) -> None:
         self._by_symlink: dict[AssetKey, list[AssetKey]] = {}
@@ -45,9 +45,9 @@ class Resolver:
             self._by_last_part.setdefault(_get_last_part(dataset), []).append(dataset)
 
     def resolve(self, key: AssetKey) -> AssetKey:
-        """The one dataset that fits by symlink, else by case, else by the last part of the name; else `key` itself.
+        """The one dataset that matches by symlink, else by case, else by the last part of the name; else `key` itself.
 
-        The first of these by which any fits decides. dbt names CTEs here, which fit nothing.
+        The first of these by which any dataset matches decides. dbt names CTEs here, which match nothing.
         """
         found = self._by_symlink.get(key) or self._by_case.get(_fold_parts(key)) or self._by_last_part.get(_get_last_part(key))
         return found[0] if found and len(found) == 1 else key
@@ -63,11 +63,14 @@ def _get_last_part(key: AssetKey) -> str:
 
 GOOD = int(Weight.GOOD)
 
-Source: TypeAlias = tuple[bytes | str, ...]  # the digests of what lineage was read from
+Source: TypeAlias = tuple[bytes | str, ...]  # the digests of the facets and schemas from which lineage was read
 
 
 class Side(NamedTuple):
-    """A dataset as all mentions of it in one role say, under whatever spellings. `is_part`: some name a part of it (a partition)."""
+    """A dataset in one role (input or output), all its spellings together. `first`, `last`: when it was named, in microseconds.
+
+    `is_part`: some of the names are of a part of it (a partition).
+    """
 
     first: int
     last: int
@@ -80,7 +83,10 @@ class Side(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """An input of an output at the grain of datasets. `covered`: by the run's own column lineage."""
+    """An input of an output at the grain of datasets. `covered`: the run's own column lineage covers the pair.
+
+    `pair`: the digest (16 bytes) that identifies input and output among sibling runs.
+    """
 
     dataset: AssetKey
     pair: bytes
@@ -88,7 +94,7 @@ class Feed(NamedTuple):
 
 
 class Target(NamedTuple):
-    """One output. `first` and `last`: when it was named. `source`: what its described lineage was read from."""
+    """One output. `first` and `last`: when it was named, in microseconds. `source`: the digests of what its lineage was read from."""
 
     key: AssetKey
     first: int
@@ -101,7 +107,7 @@ class Target(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """What a job reads and writes, in a run or as declared. `consumed`: by whom, by `lineage` entries of jobs."""
+    """What a job reads and writes, in a run or as declared. `consumed`: (job, dataset) by `lineage` entries of jobs."""
 
     job: AssetKey
     producer: Producer
@@ -144,34 +150,34 @@ class _ExchangeBuilder:
         return Exchange(model.build_job_key(*self.job), self.producer, self.inputs, self.outputs, tuple(targets), self._collect_consumed())
 
     def _build_target(self, key: AssetKey, first: int, last: int, side: Side | None) -> Target:
-        described, source = self._find_lineage(key, side)
-        if described is None:
+        lineage, source = self._find_lineage(key, side)
+        if lineage is None:
             return Target(key, first, last, None, (), {}, self._build_feeds(key, self._find_feeding_inputs(key), frozenset()), frozenset())
         schema = find_whole_schema(side, self.producer, self.contents) if side else None
-        resolved = {name: self._resolve_name(name) for name in described.names}
+        resolved = {name: self._resolve_name(name) for name in lineage.names}
         if schema is not None:
-            described = restrict_to_columns(described, self.contents.get_folded_columns(schema))
-            if described.contradicted:
-                return self._build_contradicted(key, first, last, described, resolved, (*source, schema.digest))
-        if self.producer.names_columns_by_select_list and not _has_indirect_flows(described):
+            lineage = restrict_to_columns(lineage, self.contents.get_folded_columns(schema))
+            if lineage.contradicted:
+                return self._build_contradicted(key, first, last, lineage, resolved, (*source, schema.digest))
+        if self.producer.names_columns_by_select_list and not _has_indirect_flows(lineage):
             target = self._build_by_query(key, first, last, resolved, source)
             if target is not None and (schema is None or all(feed.covered for feed in target.feeds)):
                 return target
-        sources = frozenset([resolved[name] for name in described.sources])
-        fed: Iterable[AssetKey] = self.inputs if described.datasets is None else sorted({resolved[name] for name in described.datasets})
+        sources = frozenset([resolved[name] for name in lineage.sources])
+        fed: Iterable[AssetKey] = self.inputs if lineage.datasets is None else sorted({resolved[name] for name in lineage.datasets})
         feeds = tuple(Feed(dataset, self.contents.get_pair_digest(dataset, key), dataset in sources) for dataset in fed)
-        return Target(key, first, last, described, source, resolved, feeds, sources)
+        return Target(key, first, last, lineage, source, resolved, feeds, sources)
 
     def _build_contradicted(
-        self, key: AssetKey, first: int, last: int, described: OutputLineage, resolved: Mapping[Name, AssetKey], source: Source
+        self, key: AssetKey, first: int, last: int, lineage: OutputLineage, resolved: Mapping[Name, AssetKey], source: Source
     ) -> Target:
         """An output whose schema lacks columns that its lineage names: by the SQL of the job, else no pair is covered."""
         target = self._build_by_query(key, first, last, resolved, source)
         if target is not None:
             return target
         named = set(resolved.values())
-        feeds = self._build_feeds(key, {*self.inputs, *named} if described.datasets is None else named, frozenset())
-        return Target(key, first, last, described, source, resolved, feeds, frozenset())
+        feeds = self._build_feeds(key, {*self.inputs, *named} if lineage.datasets is None else named, frozenset())
+        return Target(key, first, last, lineage, source, resolved, feeds, frozenset())
 
     def _build_by_query(self, key: AssetKey, first: int, last: int, resolved: Mapping[Name, AssetKey], source: Source) -> Target | None:
         """An output by the SQL of the job; None if that cannot be read. `resolved`: the datasets that its lineage names."""
@@ -192,9 +198,9 @@ class _ExchangeBuilder:
         )
 
     def _find_feeding_inputs(self, key: AssetKey) -> Iterable[AssetKey]:
-        """The inputs that may flow into an output of which no lineage is stated: where names say so, those of that name.
+        """The inputs that may flow into an output without stated lineage: if outputs are named after inputs, those of its name.
 
-        An output that is named after no input may have come from any input after which no output is named.
+        An output that is named after no input may come from any input after which no output is named.
         """
         if not self.producer.names_outputs_after_inputs:
             return self.inputs
@@ -203,7 +209,7 @@ class _ExchangeBuilder:
         return self.by_name.get(key) or self.by_name[None]
 
     def _group_by_name(self) -> dict[AssetKey | None, list[AssetKey]]:
-        """By output the inputs after which it is named; under None those after which none is."""
+        """For each output the inputs after which it is named; under None the inputs after which no output is named."""
         by_end: dict[str, list[AssetKey]] = {}
         for dataset in self.inputs:
             for end in dict.fromkeys(list_output_ends(dataset.name)):
@@ -219,7 +225,7 @@ class _ExchangeBuilder:
         return tuple(Feed(dataset, self.contents.get_pair_digest(dataset, key), dataset in covered) for dataset in sorted(set(datasets)))
 
     def _find_whole_schema(self, dataset: AssetKey) -> Slot | None:
-        """The schema of a dataset that lists all of its columns."""
+        """The schema of a dataset, if it lists all of its columns."""
         written, read = self.outputs.get(dataset), self.inputs.get(dataset)
         schema = find_whole_schema(written, self.producer, self.contents) if written else None
         if schema is None and read and not read.is_part and self.producer.has_whole_input(dataset.parts[0]):
@@ -227,7 +233,10 @@ class _ExchangeBuilder:
         return schema
 
     def _find_lineage(self, key: AssetKey, side: Side | None) -> tuple[OutputLineage | None, Source]:
-        """By precedence; an output of which no `lineage` facet says anything falls back (specification)."""
+        """The lineage of an output, and the digests of its sources, by precedence.
+
+        An output for which no `lineage` facet states anything falls back to `columnLineage` (specification).
+        """
         explicit: list[OutputLineage] = []
         source: list[bytes | str] = []
         facet = side.find_good("lineage") if side else None
@@ -255,7 +264,7 @@ class _ExchangeBuilder:
         return declared
 
     def _collect_consumed(self) -> tuple[tuple[AssetKey, AssetKey], ...]:
-        """(job, dataset) of entries that say what a job consumes. Job to job has no edge, and is only kept."""
+        """(job, dataset) of the entries that state what a job consumes. Job to job entries have no edge, and are only kept."""
         pairs = set()
         for entry in self.entries:
             if (entry.type or "").upper() == "JOB":
@@ -287,61 +296,63 @@ class _ExchangeBuilder:
         return self.contents.naming.dataset(namespace or "", name or "")
 
 
-def build_content(target: Target, of: Exchange, contents: ContentCache, covered: Callable[[bytes], bool]) -> Content:
-    """What the exchange says of one output. `covered`: whether a sibling's column lineage covers a pair."""
+def build_content(target: Target, exchange: Exchange, contents: ContentCache, covered: Callable[[bytes], bool]) -> Content:
+    """What a run states of one output. `covered`: whether the column lineage of a sibling run covers a pair."""
     feeds = tuple((feed.dataset, feed.covered or covered(feed.pair)) for feed in target.feeds)
     names = tuple(target.resolved.values())
-    key = (of.job, target.key, target.source, names, tuple(of.inputs), feeds)
-    return contents.get_draft_content(key, lambda: _draft_output(target, of, feeds))
+    key = (exchange.job, target.key, target.source, names, tuple(exchange.inputs), feeds)
+    return contents.get_draft_content(key, lambda: _draft_output(target, exchange, feeds))
 
 
-def build_write_content(target: Target, of: Exchange, contents: ContentCache) -> Content:
-    return contents.get_content((of.job, target.key), lambda: Facts(edges=(EdgeFact(EdgeType.WRITES, of.job, target.key),)))
+def build_write_content(target: Target, exchange: Exchange, contents: ContentCache) -> Content:
+    return contents.get_content((exchange.job, target.key), lambda: Facts(edges=(EdgeFact(EdgeType.WRITES, exchange.job, target.key),)))
 
 
-def build_read_content(of: Exchange, contents: ContentCache) -> Content:
-    """What is read without being said where it goes."""
-    pairs = sorted({*of.consumed, *((of.job, dataset) for dataset in of.inputs if not of.targets)})
+def build_read_content(exchange: Exchange, contents: ContentCache) -> Content:
+    """The datasets that a job reads without a stated output."""
+    pairs = sorted({*exchange.consumed, *((exchange.job, dataset) for dataset in exchange.inputs if not exchange.targets)})
     return contents.get_content(
         ("reads", *pairs), lambda: Facts(edges=tuple(EdgeFact(EdgeType.READS, job, dataset) for job, dataset in pairs))
     )
 
 
-def _draft_output(target: Target, of: Exchange, feeds: Iterable[tuple[AssetKey, bool]]) -> Draft:
+def _draft_output(target: Target, exchange: Exchange, feeds: Iterable[tuple[AssetKey, bool]]) -> Draft:
     draft = Draft()
-    draft.add(Facts(edges=build_edges(target, of)))
-    draw_flows(draft, target, feeds, of.job)
+    draft.add(Facts(edges=build_edges(target, exchange)))
+    draw_flows(draft, target, feeds, exchange.job)
     return draft
 
 
-def build_edges(target: Target, of: Exchange) -> tuple[EdgeFact, ...]:
-    """What is read and written for one output."""
-    job, described = of.job, target.lineage or NOTHING
-    explicit = [target.resolved[name] for name in described.datasets or ()]
-    result = [EdgeFact(EdgeType.READS, job, dataset) for dataset in sorted({*of.inputs, *explicit, *_find_unnamed_inputs(target, of)})]
-    result += [EdgeFact(EdgeType.WRITES, model.build_job_key(*writer), target.key) for writer in described.writers]
+def build_edges(target: Target, exchange: Exchange) -> tuple[EdgeFact, ...]:
+    """READS and WRITES for one output."""
+    job, lineage = exchange.job, target.lineage or NOTHING
+    explicit = [target.resolved[name] for name in lineage.datasets or ()]
+    result = [
+        EdgeFact(EdgeType.READS, job, dataset) for dataset in sorted({*exchange.inputs, *explicit, *_find_unnamed_inputs(target, exchange)})
+    ]
+    result += [EdgeFact(EdgeType.WRITES, model.build_job_key(*writer), target.key) for writer in lineage.writers]
     return (*result, EdgeFact(EdgeType.WRITES, job, target.key))
 
 
-def _find_unnamed_inputs(target: Target, of: Exchange) -> list[AssetKey]:
-    """The tables that the producer names in the column lineage of an output only, although the job reads them.
+def _find_unnamed_inputs(target: Target, exchange: Exchange) -> list[AssetKey]:
+    """The tables that the job reads and that the producer names only in the column lineage of an output.
 
-    A subquery may be named there as well: it has no database and no schema, as the output has.
+    A subquery may be named there as well: unlike the output, it has no database and no schema.
     """
-    if not of.producer.leaves_out_inputs:
+    if not exchange.producer.leaves_out_inputs:
         return []
     like = target.key.parts[0], target.key.name.count(".")
     return [dataset for dataset in target.sources if like[1] and (dataset.parts[0], dataset.name.count(".")) == like]
 
 
 def draw_flows(draft: Draft, target: Target, feeds: Iterable[tuple[AssetKey, bool]], job: AssetKey | None) -> None:
-    """What flows into one output. `feeds`: the datasets that do, and whether column lineage covers them."""
-    described = target.lineage or NOTHING
+    """Draw the flows into one output. `feeds`: the datasets that flow into it, and whether column lineage covers them."""
+    lineage = target.lineage or NOTHING
     for dataset, is_covered in feeds:
         draft.flows(dataset, target.key, PLAIN, covered=is_covered, job=job)
-    for name in described.partial:  # the column that such an input feeds is known, its own is not: no column edge can stand for it
+    for name in lineage.partial:  # its column is not known, only the one that it feeds: no column edge can replace it
         draft.flows(target.resolved[name], target.key, PLAIN, job=job)
-    for (name, kind), pairs in described.flows.items():
+    for (name, kind), pairs in lineage.flows.items():
         draft.flows(target.resolved[name], target.key, kind, pairs, job=job)
 
 
@@ -354,12 +365,12 @@ def find_whole_schema(written: Side, producer: Producer, contents: ContentCache)
 
 
 def is_replaced(written: Side, producer: Producer, contents: ContentCache) -> bool:
-    """Whether the content of an output is made anew."""
+    """Whether the job replaces the content of an output."""
     return not written.is_part and producer.is_replacement(find_change(written.facets.get("lifecycleStateChange"), contents.reader))
 
 
 def _group_sides(mentions: Iterable[Mention], contents: ContentCache) -> dict[AssetKey, Side]:
-    """By key, sorted."""
+    """The mentioned datasets by key, sorted."""
     sides: dict[AssetKey, Side] = {}
     for mention in mentions:
         key = contents.naming.dataset(mention.namespace, mention.name)
@@ -372,8 +383,8 @@ def _group_sides(mentions: Iterable[Mention], contents: ContentCache) -> dict[As
     return dict(sorted(sides.items())) if len(sides) > 1 else sides
 
 
-def _has_indirect_flows(described: OutputLineage) -> bool:
-    return any(kind.type is FlowType.INDIRECT for _, kind in described.flows)
+def _has_indirect_flows(lineage: OutputLineage) -> bool:
+    return any(kind.type is FlowType.INDIRECT for _, kind in lineage.flows)
 
 
 def _is_dataset(entry: LineageEntry) -> bool:

@@ -1,8 +1,8 @@
 """Run state: all events of one job and run id, merged.
 
 The merge is a join of a semilattice (commutative, associative, idempotent), so that no order, repetition
-or batching of events matters. Its size is bounded by what the run names, never by how often it speaks.
-Names are kept as they came, not as keys: what merges must not depend on configured naming rules, a run
+or batching of events matters. Its size is bounded by what the run names, never by the number of its events.
+Names are kept as producers spell them, not as keys: the merge must not depend on configured naming rules, a run
 recorded under old rules can be stated again under new ones, and the spellings are kept at no cost.
 """
 
@@ -22,7 +22,10 @@ CONTINUOUS = frozenset({"STREAMING", "SERVICE"})  # spec JobTypeJobFacet: no nat
 
 
 class Slot(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One facet of a run. The greatest (weight, time, terminal, digest) wins; `first`: when its kind was first said."""
+    """One facet of a run. Of several, the one with the greatest (weight, time, terminal, digest) wins.
+
+    `time`: of its event; `first`: of the first event that had a facet of this name and weight; both in microseconds.
+    """
 
     weight: int
     time: int
@@ -37,7 +40,7 @@ class Slot(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Mention(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A dataset that a run names as input or output, spelled as it came, and when it did so first and last."""
+    """A dataset that a run names as input or output, in the producer's spelling. `first`, `last`: when, in microseconds."""
 
     namespace: str
     name: str
@@ -48,9 +51,10 @@ class Mention(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class RunState(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What all events of a run say together. `completed` and `failed`: its first COMPLETE, its first FAIL or ABORT.
+    """All events of a run, merged. Times are microseconds; `first`, `last`: of any event.
 
-    `aborted`: its first ABORT; runs that were recorded by earlier versions have none.
+    `completed` and `failed`: of the first COMPLETE, and of the first FAIL or ABORT. `aborted`: of the first ABORT; runs that
+    were recorded by earlier versions have none.
     """
 
     first: int
@@ -65,7 +69,7 @@ class RunState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def left_out(self) -> bool:
-        """Whether it was aborted before it did anything else."""
+        """Whether the run was aborted before it completed or failed otherwise."""
         return self.aborted is not None and self.completed is None and self.failed == self.aborted
 
 
@@ -74,11 +78,12 @@ _decoder = msgspec.msgpack.Decoder(RunState)
 
 
 def encode_state(state: RunState) -> bytes:
-    """Equal states give equal bytes."""
+    """The state as bytes (MessagePack); equal states give equal bytes."""
     return _encoder.encode(state)
 
 
 def decode_state(blob: bytes) -> RunState:
+    """The inverse of `encode_state`. Raises StoreCorrupt."""
     try:
         return _decoder.decode(blob)
     except msgspec.MsgspecError as error:
@@ -86,15 +91,16 @@ def decode_state(blob: bytes) -> RunState:
 
 
 def merge_events(state: RunState | None, events: Iterable[RunEvent]) -> RunState:
-    """The state after these events of the run, too."""
+    """The state of a run with these events added. `state`: None for a new run, which needs at least one event."""
     for event in events:
-        said = _build_state(event)
-        state = said if state is None else join_states(state, said)
+        added = _build_state(event)
+        state = added if state is None else join_states(state, added)
     assert state is not None
     return state
 
 
 def join_states(one: RunState, other: RunState) -> RunState:
+    """Both states merged."""
     return RunState(
         first=min(one.first, other.first),
         last=max(one.last, other.last),
@@ -117,7 +123,7 @@ def join_slots(one: Mapping[str, Slot], other: Mapping[str, Slot]) -> dict[str, 
 
 
 def join_slot(one: Slot, other: Slot) -> Slot:
-    """The greater slot; where both weigh the same, from the earlier time on."""
+    """The greater slot; if both have the same weight, its `first` is the earlier one."""
     greater = max(one, other, key=_rank)
     if one.weight != other.weight:
         return greater
@@ -126,7 +132,7 @@ def join_slot(one: Slot, other: Slot) -> Slot:
 
 
 def join_roles(read: Mapping[str, Slot], written: Mapping[str, Slot]) -> dict[str, Slot]:
-    """What a run says of a dataset that is both input and output: said at once, the output's word is the later state."""
+    """The facets of a dataset that is both input and output: of facets of one event, that of the output is the later state."""
     result = dict(read)
     for name, slot in written.items():
         known = result.get(name)
@@ -142,7 +148,7 @@ def _rank(slot: Slot) -> tuple[int, int, bool, bytes, bytes]:
 
 
 def _build_state(event: RunEvent) -> RunState:
-    """What one event says, as a state."""
+    """The state of a run with this event only."""
     time, terminal = event.time, event.type in TERMINAL
 
     def build_slots(facets: Mapping[str, Facet]) -> dict[str, Slot]:
@@ -197,7 +203,7 @@ def _find_earliest(one: int | None, other: int | None) -> int | None:
 
 
 class ParentRun(NamedTuple):
-    """The run that spawned a run, with its root's job. Runs of one parent `run_id` are siblings, however they spell its job."""
+    """The run that started a run, with the job of its root run. Runs with the same parent `run_id` are siblings, whatever job they name."""
 
     job: tuple[str, str]
     run_id: str
@@ -205,6 +211,7 @@ class ParentRun(NamedTuple):
 
 
 def find_parent_run(state: RunState, reader: FacetReader) -> ParentRun | None:
+    """The parent run that the facet `parent` names; None if there is no such facet, or it cannot be parsed."""
     slot = state.run_facets.get("parent")
     parent = reader.read(Place.RUN, "parent", slot).value if slot else None
     if not isinstance(parent, Parent):
@@ -240,7 +247,7 @@ class _Airflow(msgspec.Struct, rename="camel"):
 
 
 def find_map_index(state: RunState) -> tuple[str, ...]:
-    """The index of a task that Airflow maps over several inputs, each in a run of its own; empty for all other runs."""
+    """The index of a mapped task of Airflow, each of whose inputs has a run of its own; empty for all other runs."""
     mapped = _decode_facet(state.run_facets.get("airflow_mappedTask"), _Mapped)
     airflow = _decode_facet(state.run_facets.get("airflow"), _Airflow)
     found = mapped.map_index if mapped else airflow.task_instance.map_index if airflow and airflow.task_instance else None
@@ -248,7 +255,7 @@ def find_map_index(state: RunState) -> tuple[str, ...]:
 
 
 def _decode_facet(slot: Slot | None, kind: type[_Facet]) -> _Facet | None:
-    """A run facet that only one producer sends; None if it cannot be read."""
+    """A run facet that only one producer sends; None if it cannot be parsed."""
     try:
         return None if slot is None else msgspec.json.decode(slot.raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -256,7 +263,7 @@ def _decode_facet(slot: Slot | None, kind: type[_Facet]) -> _Facet | None:
 
 
 class RunRecord(NamedTuple):
-    """What is recorded of a run, for people: times in microseconds, facets as JSON text by what they hang on."""
+    """The record of a run, for people: times in microseconds, facets as JSON text by run, job, input and output."""
 
     first: int
     last: int
@@ -268,7 +275,7 @@ class RunRecord(NamedTuple):
 
 
 def decode_run_record(blob: bytes) -> RunRecord:
-    """The record of a run from `Store.run`."""
+    """The record of a run from the state that the store keeps. Raises StoreCorrupt."""
     state = decode_state(blob)
     outcome = "FAIL" if state.failed is not None else "COMPLETE" if state.completed is not None else "RUNNING"
     return RunRecord(

@@ -1,4 +1,4 @@
-"""Run state -> statements. Pure: a function of what was said, and of sibling coverage.
+"""Run state -> statements. Pure: a function of the state of the run, and of sibling coverage.
 
 Scopes (their first part is their kind):
   job-output, job-writes   (kind, job namespace, job name, dataset namespace, dataset name)
@@ -10,7 +10,7 @@ Scopes (their first part is their kind):
              (kind, namespace, name, "schema-part", digest): of a schema that lists some of the columns
   dataset-lineage   (kind, namespace, name): of a dataset event, without a job
   job-quality       (kind, job namespace, job name, dataset namespace, dataset name)
-  dataset-replaced  (kind, namespace, name): when a query made the content anew
+  dataset-replaced  (kind, namespace, name): when a query replaced the content
   dataset-renamed   (kind, new namespace, new name, old namespace, old name, micros); dataset-dropped (kind, namespace, name)
 """
 
@@ -79,7 +79,7 @@ BUILD, TEST = ".build.test", ".test"  # one table's tests, run by `dbt build` an
 
 
 def build_check_results(job: AssetKey, state: RunState, contents: ContentCache) -> Iterator[tuple[AssetKey, Slot, Content]]:
-    """The datasets on which a run ran checks, with what it found; for most runs, none: two look-ups for each dataset."""
+    """(dataset, facet, results) of the checks of a run. Most runs have none, which costs two look-ups for each dataset."""
     found: dict[AssetKey, Slot] = {}
     for mention in (*state.inputs, *state.outputs):
         slot = mention.role_facets.get(ASSERTIONS) or mention.facets.get(ASSERTIONS)
@@ -97,7 +97,7 @@ def build_check_results(job: AssetKey, state: RunState, contents: ContentCache) 
 
 
 def _build_check_facts(dataset: AssetKey, suite: str, facet: Text, contents: ContentCache, *, by_dbt: bool, left_out: bool) -> Facts:
-    """What one facet says; nothing if it takes itself back. `left_out`: dbt aborted the run, for what it tests was not built."""
+    """The results in one facet; none if it is marked `_deleted`. `left_out`: dbt aborted the run, because its subject was not built."""
     value = contents.reader.read(Place.INPUT, ASSERTIONS, facet).value
     if not isinstance(value, facet_types.DataQualityAssertions) or value.deleted is True:
         return Facts()
@@ -105,27 +105,27 @@ def _build_check_facts(dataset: AssetKey, suite: str, facet: Text, contents: Con
     return build_result_facts(name_checks(checks, [""] * len(checks)))
 
 
-def _build_check(dataset: AssetKey, suite: str, said: facet_types.Assertion, *, by_dbt: bool, left_out: bool) -> Check:
-    skipped = left_out and not said.success
-    kind = said.assertion.strip() or "assertion"
+def _build_check(dataset: AssetKey, suite: str, assertion: facet_types.Assertion, *, by_dbt: bool, left_out: bool) -> Check:
+    skipped = left_out and not assertion.success
+    kind = assertion.assertion.strip() or "assertion"
     return Check(
-        subject=model.build_column_key(dataset, said.column) if said.column else dataset,
-        name=said.name or (f"{kind}({said.column})" if said.column else kind),
+        subject=model.build_column_key(dataset, assertion.column) if assertion.column else dataset,
+        name=assertion.name or (f"{kind}({assertion.column})" if assertion.column else kind),
         kind=kind,
-        outcome=Outcome.SKIPPED if skipped else _decide_outcome(said, by_dbt=by_dbt),
+        outcome=Outcome.SKIPPED if skipped else _decide_outcome(assertion, by_dbt=by_dbt),
         suite=suite,
-        expected=_to_text(said.expected),
-        observed=None if skipped else _to_text(said.actual),  # dbt-ol gives a 0 that nobody counted
-        message=extract_first_line(said.description),
+        expected=_to_text(assertion.expected),
+        observed=None if skipped else _to_text(assertion.actual),  # dbt-ol sends a 0 that is no count
+        message=extract_first_line(assertion.description),
     )
 
 
-def _decide_outcome(said: facet_types.Assertion, *, by_dbt: bool) -> Outcome:
-    if said.success:
+def _decide_outcome(assertion: facet_types.Assertion, *, by_dbt: bool) -> Outcome:
+    if assertion.success:
         return Outcome.PASSED
-    if by_dbt and said.params is not None and said.actual is None:
-        return Outcome.SKIPPED  # dbt-ol has no other word for a test that was not run, because what it tests was not built
-    return Outcome.WARNED if str(said.severity or "").lower().startswith("warn") else Outcome.FAILED
+    if by_dbt and assertion.params is not None and assertion.actual is None:
+        return Outcome.SKIPPED  # dbt-ol reports a test like this that was not run because its subject was not built
+    return Outcome.WARNED if str(assertion.severity or "").lower().startswith("warn") else Outcome.FAILED
 
 
 def _to_text(value: Json) -> Json:
@@ -149,7 +149,7 @@ Covered = Callable[[bytes], bool]  # whether a sibling's column lineage covers a
 
 
 class RunOutcome(NamedTuple):
-    """How a run ended, as far as its statements are concerned."""
+    """The end of a run, as far as its statements depend on it: times in microseconds; None if it did not complete or fail."""
 
     completed: int | None
     failed: int | None
@@ -157,12 +157,12 @@ class RunOutcome(NamedTuple):
 
 
 def build_statement_owner(run: RunKey) -> str:
-    """Who owns a run's statements (`parse_run` their version): two jobs may share a run id, and both speak of the same datasets."""
+    """Who owns a run's statements (`parse_run` their version): two jobs may share a run id, and both may refer to the same datasets."""
     return f"{run.run_id}@{_digest(run.job.parts)}"
 
 
 def _build_retry_group(run: RunKey, parent_run_id: str) -> str:
-    """The runs of a job under one parent run count as one: the tasks that Airflow maps, and what is tried again."""
+    """A digest that the runs of a job under one parent run share, which count as one: mapped tasks of Airflow, and retries."""
     return _digest([*run.job.parts, parent_run_id]) if parent_run_id else ""
 
 
@@ -171,13 +171,13 @@ def _digest(parts: Sequence[str]) -> str:
 
 
 def decide_run_outcome(state: RunState, contents: ContentCache) -> RunOutcome:
-    """FAIL and ABORT are sticky, but what a continuous job did before it failed stays done."""
+    """The end of a run. FAIL and ABORT are final, but what a continuous job did before it failed stays in effect."""
     continuous = is_continuous(state, contents.reader)
     return RunOutcome(state.completed, None if continuous else state.failed, continuous)
 
 
 class StatedRun:
-    """Everything that a run says, as one function of its state: a run replaces what it said before."""
+    """A run with everything that it states, as one function of its state: newer statements of a run replace its older ones."""
 
     def __init__(self, run: RunKey, state: RunState, contents: ContentCache) -> None:
         parent = find_parent_run(state, contents.reader)
@@ -188,18 +188,18 @@ class StatedRun:
         self.outcome = decide_run_outcome(state, contents)
         self.exchange = build_exchange((run.job.parts[0], run.job.parts[1]), state, contents)
         self.parent = parent
-        self.group = parent.run_id if parent else ""  # what sibling runs have in common; '' = no siblings
+        self.group = parent.run_id if parent else ""  # the parent's run id, which sibling runs share; '' = no siblings
         self.version = build_run_version(build_statement_owner(run), _build_retry_group(run, self.group))
         self.index = (QUERY,) if self.exchange.producer.is_query else find_map_index(state)
         self.pairs = self._collect_pairs()
-        self._said: tuple[tuple[bool, ...], list[Statement]] | None = None
+        self._stated: tuple[tuple[bool, ...], list[Statement]] | None = None
 
     def list_statements(self, covered: Covered) -> list[Statement]:
-        """All that the run says, its pairs covered by siblings or not."""
+        """All statements of the run. `covered`: whether the column lineage of a sibling covers a pair."""
         flags = tuple(covered(pair) for pair in self.pairs)
-        if self._said is None or self._said[0] != flags:
-            self._said = flags, self._build_statements(covered)
-        return self._said[1]
+        if self._stated is None or self._stated[0] != flags:
+            self._stated = flags, self._build_statements(covered)
+        return self._stated[1]
 
     def _build_statements(self, covered: Covered) -> list[Statement]:
         lineage, of_job = list(self._state_lineage(covered)), [*self._state_job_facets(), *self._state_parent()]
@@ -215,7 +215,7 @@ class StatedRun:
         ]
 
     def _state_existence(self) -> list[Statement]:
-        """A job of which nothing else stays is still known."""
+        """State that the job exists, if the run states nothing else of it."""
         job = self.exchange.job
         seen = self.contents.get_content((job, SEEN), lambda: Facts(assets=(AssetFact(job, {}),)))
         return self._state_span((JOB, *job.parts, SEEN), self.state.first, self.state.last, seen)
@@ -223,39 +223,41 @@ class StatedRun:
     # -- lineage
 
     def _state_lineage(self, covered: Covered) -> Iterator[Statement]:
-        of = self.exchange
-        for target in of.targets:
-            names = (*of.job.parts, *target.key.parts, *self.index)
-            if target.lineage is None and not of.inputs:
+        exchange = self.exchange
+        for target in exchange.targets:
+            names = (*exchange.job.parts, *target.key.parts, *self.index)
+            if target.lineage is None and not exchange.inputs:
                 yield from self._state_effect(
-                    (JOB_WRITES, *names), target.first, target.last, build_write_content(target, of, self.contents)
+                    (JOB_WRITES, *names), target.first, target.last, build_write_content(target, exchange, self.contents)
                 )
             else:
-                said = build_content(target, of, self.contents, covered)
-                yield from self._state_effect((JOB_OUTPUT, *names), target.first, target.last, said)
-        if of.consumed or (of.inputs and not of.targets):
+                content = build_content(target, exchange, self.contents, covered)
+                yield from self._state_effect((JOB_OUTPUT, *names), target.first, target.last, content)
+        if exchange.consumed or (exchange.inputs and not exchange.targets):
             yield from self._state_effect(
-                (JOB_READS, *of.job.parts, *self.index), *_find_read_span(of, self.state), build_read_content(of, self.contents)
+                (JOB_READS, *exchange.job.parts, *self.index),
+                *_find_read_span(exchange, self.state),
+                build_read_content(exchange, self.contents),
             )
 
-    def _state_effect(self, scope: Scope, first: int, last: int, said: Content) -> Iterator[Statement]:
-        """What a run says of lineage from `first` on: provisionally, and for good once it has completed.
+    def _state_effect(self, scope: Scope, first: int, last: int, content: Content) -> Iterator[Statement]:
+        """State lineage from `first` on: provisionally, and permanently once the run has completed.
 
         A continuous job's takes effect at every event that names the output, of which `last` is the last.
         """
         ended = self.outcome
         if ended.continuous:
-            yield from self._state_span(scope, first, last, said)
+            yield from self._state_span(scope, first, last, content)
             return
         if ended.failed is None and ended.completed is not None:
-            yield Statement(self.source, scope, ended.completed, said, self.version)
-            if first >= ended.completed:  # could never hold
+            yield Statement(self.source, scope, ended.completed, content, self.version)
+            if first >= ended.completed:  # the provisional statement would never be in effect
                 return
         if ended.failed is None or first < ended.failed:
-            yield Statement(self.source, scope, first, said, self.version, provisional=True, until=ended.failed)
+            yield Statement(self.source, scope, first, content, self.version, provisional=True, until=ended.failed)
 
     def _collect_pairs(self) -> dict[bytes, bool]:
-        """The pairs that siblings need to know: those fed, and those with column lineage; True if that covers them."""
+        """The pairs that siblings need to know: all fed ones and those with column lineage; True if column lineage covers the pair."""
         pairs: dict[bytes, bool] = {}
         counts = self.outcome.failed is None  # a failed run covers nothing
         for target in self.exchange.targets:
@@ -266,30 +268,30 @@ class StatedRun:
         return pairs
 
     def _state_replacements(self) -> Iterator[Statement]:
-        """That the content of an output was made anew: what queries stated of it before holds no more."""
+        """State that the content of an output was replaced: what queries stated of it before is not in effect any more."""
         if not self.exchange.producer.is_query or self.outcome.completed is None or self.outcome.failed is not None:
             return
         for key, side in self.exchange.outputs.items():
             if is_replaced(side, self.exchange.producer, self.contents):
-                said = self.contents.get_content((key, SEEN), partial(Facts, (AssetFact(key, {}),)))
-                yield Statement(self.source, (CONTENT_REPLACED, *key.parts), self.outcome.completed, said, self.version)
+                content = self.contents.get_content((key, SEEN), partial(Facts, (AssetFact(key, {}),)))
+                yield Statement(self.source, (CONTENT_REPLACED, *key.parts), self.outcome.completed, content, self.version)
 
     # -- facets
 
-    def _state_span(self, scope: Scope, first: int, last: int, said: Content) -> list[Statement]:
-        """The same from `first` on, and again at `last`: states keep no more times than these two."""
-        statement = Statement(self.source, scope, first, said, self.version)
+    def _state_span(self, scope: Scope, first: int, last: int, content: Content) -> list[Statement]:
+        """State the same at `first` and at `last`: the state of a run keeps only these two times."""
+        statement = Statement(self.source, scope, first, content, self.version)
         return [statement] if first == last else [statement, statement._replace(observed_at=last)]
 
-    def _state_slot(self, scope: Scope, slot: Slot, said: Content) -> list[Statement]:
-        return self._state_span(scope, slot.first, slot.time, said)
+    def _state_slot(self, scope: Scope, slot: Slot, content: Content) -> list[Statement]:
+        return self._state_span(scope, slot.first, slot.time, content)
 
     def _state_job_facets(self) -> Iterator[Statement]:
         job = self.exchange.job
         for name, slot in self.state.job_facets.items():
             if name not in RUN_OWNED_JOB:
-                said = self.contents.get_facet_content(job, Place.JOB, name, slot)
-                yield from self._state_slot((JOB, *job.parts, build_facet_scope(name, slot)), slot, said)
+                content = self.contents.get_facet_content(job, Place.JOB, name, slot)
+                yield from self._state_slot((JOB, *job.parts, build_facet_scope(name, slot)), slot, content)
 
     def _state_parent(self) -> list[Statement]:
         parent = self.parent
@@ -300,8 +302,8 @@ class StatedRun:
         edges = tuple(EdgeFact(EdgeType.PART_OF, child, above) for child, above in pairwise(chain) if child != above)
         if not edges:
             return []
-        said = self.contents.get_content((JOB_PARENT, *chain), lambda: Facts(edges=edges))
-        return self._state_slot((JOB_PARENT, *job.parts), self.state.run_facets["parent"], said)
+        content = self.contents.get_content((JOB_PARENT, *chain), lambda: Facts(edges=edges))
+        return self._state_slot((JOB_PARENT, *job.parts), self.state.run_facets["parent"], content)
 
     def _state_dataset_facets(self) -> Iterator[Statement]:
         inputs, outputs = self.exchange.inputs, self.exchange.outputs
@@ -311,8 +313,8 @@ class StatedRun:
             for name, slot in self._select_persistent(inputs.get(key), outputs.get(key)).items():
                 if slot.weight == EMPTY or name in RUN_OWNED_DATASET or (name == "schema" and slot.readable):  # see `list_schemas`
                     continue
-                said = self.contents.get_facet_content(key, Place.DATASET, name, slot)
-                yield from self._state_slot((DATASET, *key.parts, build_facet_scope(name, slot)), slot, said)
+                content = self.contents.get_facet_content(key, Place.DATASET, name, slot)
+                yield from self._state_slot((DATASET, *key.parts, build_facet_scope(name, slot)), slot, content)
                 if name == "lifecycleStateChange":
                     yield from self._state_lifecycle(key, slot)
 
@@ -321,7 +323,7 @@ class StatedRun:
         if written is None:
             return read.facets if read else {}
         facets = written.facets
-        if self.state.failed is not None and "schema" in facets:  # of continuous jobs, too: this is about the run
+        if self.state.failed is not None and "schema" in facets:  # also for continuous jobs: what counts is the run
             facets = {name: slot for name, slot in facets.items() if name != "schema"}
         return join_roles(read.facets, facets) if read else facets
 
@@ -330,14 +332,14 @@ class StatedRun:
         ended = self.outcome
         at = slot.time if ended.continuous else ended.completed
         if at is not None and ended.failed is None:
-            for scope, said in list_lifecycle_changes(key, slot, at, self.contents):
-                yield Statement(self.source, scope, at, said, self.version)
+            for scope, content in list_lifecycle_changes(key, slot, at, self.contents):
+                yield Statement(self.source, scope, at, content, self.version)
 
     def _state_results(self) -> Iterator[Statement]:
-        """Results of checks, as of when they were said: also of a run that failed, for failing is what tests are for."""
+        """State results of checks as of the time of their facet, also for a run that failed: tests fail to report a result."""
         job = self.exchange.job
-        for key, slot, said in build_check_results(job, self.state, self.contents):
-            yield Statement(self.source, (JOB_QUALITY, *job.parts, *key.parts), slot.time, said, self.version)
+        for key, slot, content in build_check_results(job, self.state, self.contents):
+            yield Statement(self.source, (JOB_QUALITY, *job.parts, *key.parts), slot.time, content, self.version)
 
     def _state_spellings(self) -> Iterator[Statement]:
         spelled: dict[tuple[AssetKey, tuple[str, str]], tuple[int, int]] = {}
@@ -350,10 +352,10 @@ class StatedRun:
             yield from self._state_span((DATASET, *key.parts, SPELLING, *raw), first, last, build_spelling(key, raw, self.contents))
 
 
-def _find_read_span(of: Exchange, state: RunState) -> tuple[int, int]:
-    """When what is only read was named, first and last."""
-    spans = [(side.first, side.last) for side in of.inputs.values() if not of.targets]
-    if of.consumed:
+def _find_read_span(exchange: Exchange, state: RunState) -> tuple[int, int]:
+    """The first and last time at which the datasets that are only read were named, in microseconds."""
+    spans = [(side.first, side.last) for side in exchange.inputs.values() if not exchange.targets]
+    if exchange.consumed:
         slot = state.job_facets["lineage"]
         spans.append((slot.first, slot.time))
     return min(first for first, _ in spans), max(last for _, last in spans)
@@ -367,14 +369,14 @@ class ListedColumns(NamedTuple):
     content: Content
 
 
-def list_schemas(key: AssetKey, of: Exchange, contents: ContentCache, *, failed: bool = False) -> Iterator[ListedColumns]:
-    """What a job says of a dataset's columns: all of them replace what was known, some of them are added to it.
+def list_schemas(key: AssetKey, exchange: Exchange, contents: ContentCache, *, failed: bool = False) -> Iterator[ListedColumns]:
+    """The schemas that a job states of a dataset. A whole schema replaces the known columns, a partial one adds to them.
 
     `failed`: what the output has now is not known then.
     """
-    read, written = of.inputs.get(key), None if failed else of.outputs.get(key)
+    read, written = exchange.inputs.get(key), None if failed else exchange.outputs.get(key)
     whole: list[Slot] = []
-    for side, is_whole in ((read, _has_whole_input(key, read, of)), (written, _has_whole_output(written, of, contents))):
+    for side, is_whole in ((read, _has_whole_input(key, read, exchange)), (written, _has_whole_output(written, exchange, contents))):
         slot = side.find_good("schema") if side is not None else None
         if slot is None:
             continue
@@ -387,15 +389,15 @@ def list_schemas(key: AssetKey, of: Exchange, contents: ContentCache, *, failed:
         yield ListedColumns((DATASET, *key.parts, WHOLE_SCHEMA), slot, contents.get_facet_content(key, Place.DATASET, "schema", slot))
 
 
-def _has_whole_input(key: AssetKey, side: Side | None, of: Exchange) -> bool:
-    return side is not None and not side.is_part and of.producer.has_whole_input(key.parts[0])
+def _has_whole_input(key: AssetKey, side: Side | None, exchange: Exchange) -> bool:
+    return side is not None and not side.is_part and exchange.producer.has_whole_input(key.parts[0])
 
 
-def _has_whole_output(side: Side | None, of: Exchange, contents: ContentCache) -> bool:
-    return side is not None and find_whole_schema(side, of.producer, contents) is not None
+def _has_whole_output(side: Side | None, exchange: Exchange, contents: ContentCache) -> bool:
+    return side is not None and find_whole_schema(side, exchange.producer, contents) is not None
 
 
-# Where the scopes of each kind name datasets.
+# By kind of scope, the positions at which it names a dataset (namespace, then name).
 _DATASETS_AT = {
     JOB_OUTPUT: (3,),
     JOB_WRITES: (3,),
@@ -410,7 +412,7 @@ _DATASETS_AT = {
 
 
 def rename_scope(scope: Scope, naming: Naming) -> Scope:
-    """The same scope with the keys of datasets as these rules make them; scopes of other sources stay as they are."""
+    """The scope with the keys of its datasets under these naming rules; scopes of other kinds stay the same."""
     parts = list(scope)
     for at in _DATASETS_AT.get(scope[0], ()):
         parts[at : at + 2] = naming.dataset(*parts[at : at + 2]).parts
@@ -418,7 +420,7 @@ def rename_scope(scope: Scope, naming: Naming) -> Scope:
 
 
 def build_facet_scope(name: str, slot: Slot) -> str:
-    """A facet that cannot be read must not take the place of what is known from one that could."""
+    """The scope part of a facet. A facet that cannot be parsed has its own, so that it does not replace an older one that could."""
     return name if slot.readable else UNREADABLE + name
 
 
@@ -438,7 +440,7 @@ def list_lifecycle_changes(key: AssetKey, slot: Slot, at: int, contents: Content
 
 
 def list_spellings(mention: Mention, contents: ContentCache) -> Iterator[tuple[AssetKey, tuple[str, str], int, int]]:
-    """Names that are not spelled as their keys: of the dataset, and of its symlinks."""
+    """(key, spelling, first, last) of the names of a dataset and its symlinks that differ from their keys. Times in microseconds."""
     key = contents.naming.dataset(mention.namespace, mention.name)
     if key.parts != (mention.namespace, mention.name):
         yield key, (mention.namespace, mention.name), mention.first, mention.last
